@@ -1,0 +1,84 @@
+"""What one new process measures: ``python -m benchmarks.probes NAME ARGUMENT...`` prints JSON.
+
+Nothing heavy is imported at the top, so that a probe sees the first import of everything.
+"""
+
+import itertools
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+Answer = dict[str, Any]
+
+
+def importing() -> Answer:
+    """Time `import pymc`, then what `import pymc_landscape` adds."""
+    clock = [time.perf_counter()]
+    import pymc  # noqa: F401
+
+    clock.append(time.perf_counter())
+    import pymc_landscape  # noqa: F401
+
+    clock.append(time.perf_counter())
+    return {"pymc": clock[1] - clock[0], "pymc_landscape": clock[2] - clock[1]}
+
+
+def first_landscape(name: str) -> Answer:
+    """Time the first 101 × 101 landscape of a process, `import pymc` left out."""
+    import pymc  # noqa: F401
+
+    clock = [time.perf_counter()]
+    import pymc_landscape as pml
+
+    clock.append(time.perf_counter())
+    from benchmarks.workloads import FIRST
+
+    _, build, axes = FIRST[name]
+    model = build()
+    clock.append(time.perf_counter())
+    surface = pml.evaluate_landscape(model, pml.regular_grid(axes), progressbar=False)
+    clock.append(time.perf_counter())
+    imported, built, evaluated = (b - a for a, b in itertools.pairwise(clock))
+    finite = bool(surface["minus2ll"].notnull().all())
+    return {"import": imported, "model": built, "landscape": evaluated, "finite": finite}
+
+
+def throughput(rows: str, num: str, repeats: str) -> Answer:
+    """Time `num` × `num` points after compiling, every contender in turn; µs a point."""
+    from benchmarks.contest import contenders, microseconds
+
+    return microseconds(contenders(int(rows), int(num)), int(num) ** 2, int(repeats))
+
+
+def memory(rows: str, num: str) -> Answer:
+    """Evaluate `num` × `num` points; seconds, bytes of the result, and peak bytes beyond it."""
+    import pymc_landscape as pml
+    from benchmarks.workloads import regression
+
+    objective = pml.Objective(regression(int(rows)), backend="numba")
+    small, large = (_line_grid(pml, n) for n in (50, int(num)))
+    pml.evaluate_landscape(objective, small, progressbar=False)  # compiles
+    before, start = _resident(), time.perf_counter()
+    surface = pml.evaluate_landscape(objective, large, progressbar=False)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"seconds": seconds, "result": surface.nbytes, "extra": peak - before - surface.nbytes}
+
+
+def _line_grid(pml: Any, num: int) -> Any:
+    return pml.regular_grid({"a": (0.8, 1.2, num), "b": (1.8, 2.2, num)})
+
+
+def _resident() -> int:
+    """Bytes in memory now (Linux)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+PROBES = {f.__name__: f for f in (importing, first_landscape, throughput, memory)}
+
+if __name__ == "__main__":
+    print(json.dumps(PROBES[sys.argv[1]](*sys.argv[2:])))

@@ -1,0 +1,75 @@
+"""How the pages are built: ``python -m sphinx -W --keep-going docs docs/_build/html``.
+
+Nothing is fetched: formulas become MathML here instead of loading a script, and links into other
+projects' pages are made only where ``DOCS_INTERSPHINX=1`` says that the network is there.
+"""
+
+import os
+import sys
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
+
+project = "pymc_landscape"
+author = "The pymc_landscape developers"
+copyright = author
+version = release = installed_version("pymc-landscape")
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "sphinx_design",
+    "sphinx_copybutton",
+    "mathml",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "jupyter_execute", "_extensions"]
+html_math_renderer = "mathml"
+nitpicky = False
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+# Pages run from nothing every time: a picture is never older than the code that draws it.
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+nb_merge_streams = True
+# Anything on stderr is a warning of the build, and -W makes it an error.
+nb_output_stderr = "warn"
+
+autosummary_generate = True
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+# For all that is on the reference pages: every parameter named, typed and told, and what comes back.
+numpydoc_validation_checks = {
+    *("GL01", "GL03", "GL05", "GL06", "GL07", "GL08", "SS01", "SS02", "SS03", "SS06"),
+    *("PR01", "PR02", "PR03", "PR04", "PR07", "PR10", "RT01", "RT03", "YD01"),
+}
+numpydoc_validation_exclude = {r"\.__"}
+
+if os.environ.get("DOCS_INTERSPHINX") == "1":
+    extensions.append("sphinx.ext.intersphinx")
+    intersphinx_mapping = {
+        "python": ("https://docs.python.org/3", None),
+        "pymc": ("https://www.pymc.io/projects/docs/en/stable", None),
+        "xarray": ("https://docs.xarray.dev/en/stable", None),
+    }
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"pymc_landscape {release}"
+html_static_path = ["_static"]
+html_css_files = ["landscape.css"]
+# Only the reference has enough pages below it to fill a menu at the left.
+html_sidebars = dict.fromkeys(["index", "install", "quickstart", "architecture", "concepts/**"], [])
+html_theme_options = {
+    "show_toc_level": 2,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}

@@ -1,0 +1,192 @@
+"""The graphs of a model's density over one flat vector: log-likelihood by term, log prior, support.
+
+PyMC's own machinery writes each log density; here only the *values* at which it is written differ. A variable on its
+natural scale gets a plain value and no transform, so no Jacobian can appear; one on its unconstrained scale keeps
+PyMC's transform, again with the Jacobian left out. Nothing is cloned: shared data stay the model's own, so that
+``pm.set_data`` is seen, and the order of variables stays the model's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from pymc.distributions.transforms import LogExpM1
+from pymc.logprob.basic import transformed_conditional_logp
+from pymc.logprob.transforms import (
+    CircularTransform,
+    IntervalTransform,
+    LogOddsTransform,
+    LogTransform,
+    SimplexTransform,
+    Transform,
+)
+from pymc.logprob.utils import replace_rvs_by_values
+from pytensor.graph.basic import Variable
+from pytensor.graph.replace import graph_replace
+
+from pymc_landscape.layout import Layout
+
+
+@dataclass(frozen=True)
+class Density:
+    """Graphs over the flat input `vector`; each term is elementwise, `prior` and `support` are scalars."""
+
+    vector: Variable
+    terms: dict[str, Variable]
+    prior: Variable
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Which of a model's potentials count as likelihood, and which as prior."""
+
+    likelihood: tuple[str, ...] = ()
+    prior: tuple[str, ...] = ()
+
+
+class Values:
+    """The values at which a model's variables are written, as graphs of one flat vector."""
+
+    def __init__(self, model: pm.Model, layout: Layout, swaps: Mapping[Variable, Variable] = {}):
+        self.model, self.layout = model, layout
+        self.vector = pt.vector("vector", dtype="float64", shape=(layout.size,))
+        self.swaps = dict(swaps)
+        on_value_scale = layout.unconstrained
+        self.rvs_to_values = dict(model.rvs_to_values)
+        self.rvs_to_transforms = dict(model.rvs_to_transforms)
+        for rv in model.free_RVs:
+            if rv.name not in on_value_scale:
+                self.rvs_to_values[rv] = rv.type(rv.name)
+                self.rvs_to_transforms[rv] = None
+
+    def write(self, graphs: Sequence[Variable]) -> list[Variable]:
+        """Replace every value by its place in the flat vector, and swapped data by their new values."""
+        places = {
+            self.rvs_to_values[self.model[v.name]]: self._place(v.name) for v in self.layout.variables
+        }
+        tensors = [pt.as_tensor(g, allow_xtensor_conversion=True) for g in graphs]
+        return list(graph_replace(tensors, {**places, **self.swaps}, strict=False))
+
+    def of_random_variables(self, graphs: Sequence[Variable]) -> list[Variable]:
+        """Replace random variables in `graphs` by their values."""
+        return replace_rvs_by_values(
+            graphs, rvs_to_values=self.rvs_to_values, rvs_to_transforms=self.rvs_to_transforms
+        )
+
+    def _place(self, name: str) -> Variable:
+        value = self.rvs_to_values[self.model[name]]
+        variable = next(v for v in self.layout.variables if v.name == name)
+        part = self.vector[self.layout.slices[name]].reshape(self.layout.shape(variable))
+        return value.type.filter_variable(part.astype(value.type.dtype))
+
+
+def model_density(
+    model: pm.Model, layout: Layout, parts: Parts, swaps: Mapping[Variable, Variable] = {}
+) -> Density:
+    """Write the log-likelihood terms and the log prior of `model` over one flat vector.
+
+    Parameters
+    ----------
+    model : pm.Model
+        Any model.
+    layout : Layout
+        Order and scale of the free variables in the vector.
+    parts : Parts
+        What each potential counts as.
+    swaps : mapping of Variable to Variable, optional
+        Data of the model to be replaced by other variables.
+
+    Returns
+    -------
+    Density
+        Outside the support every term and the prior are -inf.
+    """
+    values = Values(model, layout, swaps)
+    free, observed = list(model.free_RVs), list(model.observed_RVs)
+    logps = transformed_conditional_logp(
+        free + observed,
+        rvs_to_values=values.rvs_to_values,
+        rvs_to_transforms=values.rvs_to_transforms,
+        jacobian=False,
+    )
+    potentials = dict.fromkeys((*parts.likelihood, *parts.prior))
+    written = values.of_random_variables([model[name] for name in potentials]) if potentials else []
+    potentials.update(zip(potentials, written, strict=True))
+    inside = [
+        _inside(values, rv, logp) for rv, logp in zip(free, logps, strict=False)
+    ]
+    prior = [*logps[: len(free)], *(potentials[name] for name in parts.prior)]
+    terms = dict(zip([rv.name for rv in observed], logps[len(free) :], strict=True))
+    terms.update({name: potentials[name] for name in parts.likelihood})
+    graphs = values.write([*inside, *prior, *terms.values()])
+    support = pt.all(pt.stack(graphs[: len(inside)]))
+    total = sum((g.sum() for g in graphs[len(inside) : len(inside) + len(prior)]), pt.constant(0.0))
+    return Density(
+        vector=values.vector,
+        terms={
+            name: pt.switch(support, g.astype("float64"), -np.inf)
+            for name, g in zip(terms, graphs[len(inside) + len(prior) :], strict=True)
+        },
+        prior=pt.switch(support, total.astype("float64"), -np.inf),
+    )
+
+
+def _inside(values: Values, rv: Variable, logp: Variable) -> Variable:
+    """Whether the value of `rv` lies in the closed support of its prior.
+
+    The edge itself belongs to it: a likelihood can have its maximum there, even where the prior density is 0.
+    """
+    transform = values.model.rvs_to_transforms[rv]
+    if rv.name in values.layout.unconstrained:
+        return pt.constant(True)
+    value = pt.as_tensor(values.rvs_to_values[rv], allow_xtensor_conversion=True)
+    if transform is None:
+        logp = pt.as_tensor(logp, allow_xtensor_conversion=True)
+        return pt.all(pt.neq(logp, -np.inf))
+    limits = bounds(transform, rv.owner.inputs)
+    if limits is not None:
+        low, high = values.of_random_variables([pt.as_tensor(limit) for limit in limits])
+        return pt.all(pt.ge(value, low)) & pt.all(pt.le(value, high))
+    moved = values.of_random_variables([transform.forward(rv, *rv.owner.inputs)])[0]
+    legal = ~pt.any(pt.isnan(pt.as_tensor(moved, allow_xtensor_conversion=True)))
+    return legal & pt.all(pt.neq(pt.as_tensor(logp, allow_xtensor_conversion=True), -np.inf))
+
+
+def bounds(transform: Transform | None, inputs: Iterable[Variable]) -> tuple[object, object] | None:
+    """Return the limits of an elementwise transform's domain; None where it is not an interval."""
+    if isinstance(transform, LogTransform | LogExpM1):
+        return 0.0, np.inf
+    if isinstance(transform, LogOddsTransform):
+        return 0.0, 1.0
+    if isinstance(transform, CircularTransform):
+        return -np.inf, np.inf
+    if isinstance(transform, IntervalTransform):
+        low, high = transform.args_fn(*inputs)
+        return -np.inf if low is None else low, np.inf if high is None else high
+    return None
+
+
+def is_simplex(transform: Transform | None) -> bool:
+    """Whether the elements are weights that sum to one."""
+    return isinstance(transform, SimplexTransform)
+
+
+def natural_graph(model: pm.Model, layout: Layout) -> tuple[Variable, list[Variable]]:
+    """Return a flat unconstrained vector and the natural value of each free variable as graphs of it."""
+    values = Values(model, layout)
+    return values.vector, values.write(values.of_random_variables(list(model.free_RVs)))
+
+
+def unconstrained_graph(model: pm.Model, layout: Layout) -> tuple[Variable, list[Variable]]:
+    """Return a flat natural vector and the unconstrained value of each free variable as graphs of it."""
+    values = Values(model, layout)
+    moved = [_forward(model.rvs_to_transforms[rv], rv) for rv in model.free_RVs]
+    return values.vector, values.write(values.of_random_variables(moved))
+
+
+def _forward(transform: Transform | None, rv: Variable) -> Variable:
+    return rv if transform is None else transform.forward(rv, *rv.owner.inputs)

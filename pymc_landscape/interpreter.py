@@ -1,0 +1,174 @@
+"""A whole block of points at once through NumPy, with nothing compiled to machine code.
+
+The first picture of a model should not wait for a compiler. PyTensor can evaluate a vectorised graph Op by Op with
+NumPy; that is ready in half a second, whatever the model. Three things stand between that and a fast, exact answer,
+and this module holds one rule for each:
+
+* parameter checks are turned into -inf *before* vectorising, so that one bad point does not spoil its block;
+* the stabilising rewrites stay on (``log1p(-p)`` of a sigmoid must not underflow), the fusing ones go: a fused
+  elementwise Op has no NumPy function and would run element by element in Python;
+* the few scalar Ops and triangular solves that have no array function of their own get one here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pymc as pm
+import pytensor
+from numpy.typing import NDArray
+from pymc.logprob.utils import local_check_parameter_to_ninf_switch, local_remove_check_parameter
+from pytensor import scalar as ps
+from pytensor.compile.mode import Mode, get_mode
+from pytensor.graph.basic import Variable
+from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.replace import vectorize_graph
+from pytensor.graph.rewriting.basic import in2out, node_rewriter
+from pytensor.graph.rewriting.db import RewriteDatabaseQuery
+from pytensor.link.vm import VMLinker
+from pytensor.tensor.blockwise import Blockwise
+from pytensor.tensor.elemwise import Elemwise
+from pytensor.tensor.linalg.solvers.triangular import SolveTriangular
+
+Array = NDArray[np.float64]
+Block = Callable[[Array], list[Array]]
+
+# 2**16 doubles are half a MiB: the handful of arrays in flight stay in the second-level cache.
+BLOCK_ELEMENTS = 2**16
+
+
+def softplus(x: Array) -> Array:
+    """Return log(1 + exp(x))."""
+    return np.logaddexp(0.0, x)
+
+
+def log1mexp(x: Array) -> Array:
+    """Return log(1 - exp(x)) for x < 0, by the branch that keeps its digits (Mächler 2012)."""
+    return np.where(x > -np.log(2.0), np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
+
+
+def clip(x: Array, low: Array, high: Array) -> Array:
+    """Return x inside [low, high]; where the limits cross, the low one wins, as in PyTensor."""
+    return np.where(x < low, low, np.where(x > high, high, x))
+
+
+def second(_like: Array, value: Array) -> Array:
+    """Return `value` in the shape of the two arguments broadcast together."""
+    return np.broadcast_to(value, np.broadcast_shapes(np.shape(_like), np.shape(value))).copy()
+
+
+def identity(x: Array) -> Array:
+    """Return a copy of x."""
+    return np.array(x)
+
+
+def solve_lower(matrix: Array, column: Array) -> Array:
+    """Solve L x = b for stacks of lower triangles and of vectors."""
+    return _solve(np.tril(matrix), column)
+
+
+def solve_upper(matrix: Array, column: Array) -> Array:
+    """Solve U x = b for stacks of upper triangles and of vectors."""
+    return _solve(np.triu(matrix), column)
+
+
+def _solve(matrix: Array, column: Array) -> Array:
+    """Solve for all vectors that share a matrix at once; a singular matrix gives NaN for its own point only."""
+    shared = matrix.ndim >= 3 and matrix.shape[-3] == 1 and column.ndim >= 2
+    right = np.swapaxes(column, -1, -2) if shared else column[..., None]
+    left = matrix[..., 0, :, :] if shared else matrix
+    singular = (np.diagonal(left, axis1=-2, axis2=-1) == 0).any(-1)[..., None, None]
+    solution = np.linalg.solve(np.where(singular, np.eye(left.shape[-1]), left), right)
+    solution = np.where(singular, np.nan, solution)
+    return np.swapaxes(solution, -1, -2) if shared else solution[..., 0]
+
+
+_ARRAY_FUNCTIONS = {
+    ps.Softplus: ("softplus", 1),
+    ps.Log1mexp: ("log1mexp", 1),
+    ps.Clip: ("clip", 3),
+    ps.Second: ("second", 2),
+    ps.Identity: ("identity", 1),
+}
+
+
+@node_rewriter([Elemwise])
+def _give_array_function(fgraph: FunctionGraph, node: pytensor.graph.basic.Apply) -> list[Variable] | None:
+    found = _ARRAY_FUNCTIONS.get(type(node.op.scalar_op))
+    if found is None or node.op.nfunc_spec is not None:
+        return None
+    spec = (f"{__name__}.{found[0]}", found[1], 1)
+    return Elemwise(node.op.scalar_op, nfunc_spec=spec).make_node(*node.inputs).outputs
+
+
+@node_rewriter([Blockwise])
+def _give_stacked_solve(fgraph: FunctionGraph, node: pytensor.graph.basic.Apply) -> list[Variable] | None:
+    core = node.op.core_op
+    plain = isinstance(core, SolveTriangular) and core.b_ndim == 1 and not core.unit_diagonal
+    if not plain or node.op.gufunc_spec is not None:
+        return None
+    name = "solve_lower" if core.lower else "solve_upper"
+    op = Blockwise(core, signature=node.op.signature, gufunc_spec=(f"{__name__}.{name}", 2, 1))
+    return op.make_node(*node.inputs).outputs
+
+
+_CHECKS_TO_NINF = in2out(local_check_parameter_to_ninf_switch, name="checks_to_ninf")
+_CHECKS_REMOVED = in2out(local_remove_check_parameter, name="checks_removed")
+# Last of all rewrites, under a tag of its own: no other mode asks for it.
+_ARRAY_FUNCTIONS_TAG = "landscape_array_functions"
+pytensor.compile.optdb.register(
+    _ARRAY_FUNCTIONS_TAG,
+    in2out(_give_array_function, _give_stacked_solve, name=_ARRAY_FUNCTIONS_TAG),
+    position=100,
+)
+
+
+def settle_checks(graphs: Sequence[Variable], check_bounds: bool) -> list[Variable]:
+    """Turn parameter checks into -inf, or take them out where the model does not want them."""
+    fgraph = FunctionGraph(outputs=list(graphs), clone=True, copy_inputs=False, copy_orphans=False)
+    (_CHECKS_TO_NINF if check_bounds else _CHECKS_REMOVED).rewrite(fgraph)
+    return list(fgraph.outputs)
+
+
+def interpreter_mode() -> Mode:
+    """Return the mode that runs a graph Op by Op on NumPy arrays, stabilised and unfused."""
+    query: RewriteDatabaseQuery = get_mode("FAST_RUN").provided_optimizer
+    query = query.excluding("fusion", "inplace", "BlasOpt", "cxx_only", "scan_make_inplace",
+                            "introduce_explicit_core_shape_blockwise")
+    query = query.including(_ARRAY_FUNCTIONS_TAG)
+    return Mode(linker=VMLinker(use_cloop=False, c_thunks=False), optimizer=query)
+
+
+def interpreted(vector: Variable, graphs: Sequence[Variable]) -> tuple[Block, int]:
+    """Return a function of a block of points, (G, k) -> one (G, ...) array an output, and the best G.
+
+    Parameters
+    ----------
+    vector : Variable
+        The flat input of `graphs`, k long.
+    graphs : sequence of Variable
+        Graphs of one point each, their parameter checks settled.
+
+    Returns
+    -------
+    block : callable
+        Evaluates a block of points.
+    size : int
+        The number of points a block at which the work stays in the processor's cache.
+    """
+    points = vector.type.clone(shape=(None, *vector.type.shape))("points")
+    with pytensor.config.change_flags(cxx=""):  # constants are folded by NumPy too, not by gcc
+        batch = vectorize_graph(list(graphs), {vector: points})
+        function = pm.pytensorf.compile(
+            [points], batch, mode=interpreter_mode(), on_unused_input="ignore", trust_input=True
+        )
+    return function, _block_size(function.maker.fgraph)
+
+
+def _block_size(fgraph: FunctionGraph) -> int:
+    """Points in a block, from the widest array that one point needs."""
+    shapes = [getattr(variable.type, "shape", ()) for variable in fgraph.variables]
+    batched = [shape for shape in shapes if shape[:1] == (None,)]
+    widest = max((int(np.prod([s for s in shape if s])) for shape in batched), default=1)
+    return int(np.clip(BLOCK_ELEMENTS // widest, 1, BLOCK_ELEMENTS))

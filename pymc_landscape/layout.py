@@ -1,0 +1,183 @@
+"""Names for the elements of a flat vector: where each element of each free variable stands, and what it is called.
+
+Two scales meet here. A free variable has a *natural* value (a standard deviation, a weight) and, where PyMC
+transforms it, an *unconstrained* one under its value-variable name (``sigma_log__``). A :class:`Layout` says for each
+variable which of the two a vector holds. Everything is looked up by name: model surgery may reorder variables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FreeVariable:
+    """A free variable of a model: its names, shapes and the labels along its dims.
+
+    Parameters
+    ----------
+    name, value_name : str
+        Name of the variable and of its unconstrained value (the same where PyMC has no transform for it).
+    shape, value_shape : tuple of int
+        Shapes on the natural and on the unconstrained scale.
+    dims : tuple of str
+        One name for each axis of `shape`.
+    coords : tuple of arrays
+        Labels along each dim.
+    discrete : bool
+        Whether it holds integers.
+    transform : str or None
+        Name of PyMC's transform.
+    elementwise : bool
+        Whether each element is transformed by itself (a simplex is not).
+    bounds : tuple of float
+        Limits of the support where they are the same numbers for all points, else infinite.
+    """
+
+    name: str
+    value_name: str
+    shape: tuple[int, ...]
+    value_shape: tuple[int, ...]
+    dims: tuple[str, ...]
+    coords: tuple[NDArray[np.generic], ...]
+    discrete: bool
+    transform: str | None
+    elementwise: bool
+    bounds: tuple[float, float] = (-np.inf, np.inf)
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Element labels on the natural scale, as ArviZ writes them: ``beta[x1]``."""
+        return element_labels(self.name, self.coords)
+
+    @cached_property
+    def value_labels(self) -> tuple[str, ...]:
+        """Element labels on the unconstrained scale: ``w_simplex__[0]``."""
+        same = self.value_shape == self.shape
+        coords = self.coords if same else tuple(np.arange(n) for n in self.value_shape)
+        return element_labels(self.value_name, coords)
+
+
+def element_labels(name: str, coords: Iterable[NDArray[np.generic]]) -> tuple[str, ...]:
+    """Label the elements of an array variable as ArviZ does.
+
+    Parameters
+    ----------
+    name : str
+        Name of the variable.
+    coords : iterable of arrays
+        The labels along each of its axes; none for a scalar.
+
+    Returns
+    -------
+    tuple of str
+        One label an element, the last axis fastest.
+
+    Examples
+    --------
+    >>> element_labels("beta", [np.array(["x1", "x2"])])
+    ('beta[x1]', 'beta[x2]')
+    >>> element_labels("sigma", [])
+    ('sigma',)
+    """
+    axes = [[str(label) for label in axis] for axis in coords]
+    return tuple(f"{name}[{', '.join(at)}]" if at else name for at in product(*axes))
+
+
+class Layout:
+    """The order of elements in a flat vector.
+
+    Parameters
+    ----------
+    variables : iterable of FreeVariable
+        The free variables, in order.
+    unconstrained : collection of str
+        Names of those that stand on their unconstrained scale.
+    """
+
+    def __init__(self, variables: Iterable[FreeVariable], unconstrained: Collection[str] = ()):
+        self.variables = tuple(variables)
+        self.unconstrained = frozenset(unconstrained)
+        ends = np.cumsum([0, *(int(np.prod(self.shape(v))) for v in self.variables)])
+        self.size = int(ends[-1])
+        self.slices = {
+            v.name: slice(int(a), int(b))
+            for v, a, b in zip(self.variables, ends[:-1], ends[1:], strict=True)
+        }
+
+    def shape(self, variable: FreeVariable) -> tuple[int, ...]:
+        """Shape of `variable` on the scale that it has in this layout."""
+        return variable.value_shape if variable.name in self.unconstrained else variable.shape
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """One label an element of the vector."""
+        return tuple(
+            label
+            for v in self.variables
+            for label in (v.value_labels if v.name in self.unconstrained else v.labels)
+        )
+
+    def join(self, values: Mapping[str, ArrayLike]) -> Array:
+        """Ravel named arrays of shape (..., *shape) into vectors of shape (..., size)."""
+        parts = []
+        for v in self.variables:
+            value, shape = np.asarray(values[v.name], dtype=float), self.shape(v)
+            parts.append(value.reshape(*value.shape[: value.ndim - len(shape)], self._size(v)))
+        return np.concatenate(parts, axis=-1)
+
+    def split(self, vectors: ArrayLike) -> dict[str, Array]:
+        """Cut vectors of shape (..., size) into named arrays of shape (..., *shape)."""
+        flat = np.asarray(vectors, dtype=float)
+        return {
+            v.name: flat[..., self.slices[v.name]].reshape(*flat.shape[:-1], *self.shape(v))
+            for v in self.variables
+        }
+
+    def _size(self, variable: FreeVariable) -> int:
+        where = self.slices[variable.name]
+        return where.stop - where.start
+
+
+@dataclass(frozen=True)
+class Element:
+    """One element of one free variable, on one of its two scales."""
+
+    variable: FreeVariable
+    index: int
+    unconstrained: bool
+
+
+def find_elements(variables: Iterable[FreeVariable]) -> dict[str, Element]:
+    """Return every label a model knows, natural ones first, with the element it names."""
+    variables = tuple(variables)
+    natural = {
+        label: Element(v, i, unconstrained=False)
+        for v in variables
+        for i, label in enumerate(v.labels)
+    }
+    values = {
+        label: Element(v, i, unconstrained=True)
+        for v in variables
+        for i, label in enumerate(v.value_labels)
+        if v.transform is not None
+    }
+    return {**values, **natural}
+
+
+def closest(word: str, known: Iterable[str], limit: int = 8) -> str:
+    """List the known names, the closest to `word` first, for an error message."""
+    known = list(known)
+    near = get_close_matches(word, known, n=3, cutoff=0.4)
+    ordered = near + [name for name in known if name not in near]
+    more = f", ... ({len(ordered)} in all)" if len(ordered) > limit else ""
+    return ", ".join(ordered[:limit]) + more

@@ -1,0 +1,318 @@
+"""A model seen from its likelihood: −2 log L, its terms, its gradient and Hessian, and the names of its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from typing import Any, Literal
+
+import numpy as np
+import pymc as pm
+from numpy.typing import ArrayLike, NDArray
+
+from pymc_landscape import roles
+from pymc_landscape.compiled import Compiled, Kind
+from pymc_landscape.layout import Array, Element, FreeVariable, closest
+
+Point = Mapping[str, ArrayLike]
+
+
+class Objective:
+    """The likelihood side of a PyMC model, compiled once and used everywhere.
+
+    Every verb takes a ``pm.Model`` or an ``Objective``. Make one yourself to choose what a potential counts as, a
+    backend, or other data; engines of one model are shared in any case.
+
+    Parameters
+    ----------
+    model : pm.Model, optional
+        The model; left out, that of the surrounding ``with`` block.
+    latent : "auto" or ()
+        Random effects (free variables whose prior depends on others). This version evaluates the likelihood
+        conditional on them; ``"auto"`` says so once, ``()`` says that it is meant.
+    potentials : {"likelihood", "prior"}, optional
+        What ``pm.Potential`` terms count as. Needed where a model has observed variables too.
+    prior_weight : float
+        Weight w of the log prior in `value`: −2 (log L + w log prior). 0 is the likelihood, 1 the posterior.
+    backend : {"numba", "jax", "c", "interpreter"}, optional
+        How to evaluate; None chooses by the size of the work.
+    compile_kwargs : dict, optional
+        As in PyMC; a ``mode`` in it is used as it is.
+
+    Attributes
+    ----------
+    terms : tuple of str
+        Names of the terms of the log-likelihood.
+    latent : tuple of str
+        Names of the random effects that were found.
+
+    Raises
+    ------
+    ValueError
+        If the model has no free variable, no data, or potentials whose part was not said.
+
+    Examples
+    --------
+    >>> import pymc as pm, pymc_landscape as pml
+    >>> with pm.Model() as model:
+    ...     p = pm.Beta("p", 1, 1)
+    ...     y = pm.Binomial("y", n=10, p=p, observed=7)
+    >>> objective = pml.Objective(model)
+    >>> theta = objective.pack({"p": 0.7})
+    >>> round(float(objective.minus2ll(theta)), 4)
+    2.6431
+    """
+
+    def __init__(
+        self,
+        model: pm.Model | None = None,
+        *,
+        latent: Literal["auto"] | Sequence[str] = "auto",
+        potentials: roles.PotentialRole | None = None,
+        prior_weight: float = 0.0,
+        backend: str | None = None,
+        compile_kwargs: Mapping[str, Any] | None = None,
+    ):
+        self.model: pm.Model = pm.modelcontext(model)
+        roles.check_model(self.model)
+        parts = roles.potential_parts(self.model, potentials)
+        self.latent = roles.resolve_latent(self.model, latent)
+        self.prior_weight = float(prior_weight)
+        self.terms = (*(rv.name for rv in self.model.observed_RVs), *parts.likelihood)
+        self.compiled = Compiled(self.model, parts, self.prior_weight, backend, compile_kwargs)
+
+    def __repr__(self) -> str:
+        """Name the terms and the parameters."""
+        return f"Objective({', '.join(self.terms)} | {', '.join(v.name for v in self.variables)})"
+
+    # --- names -------------------------------------------------------------------------------------------------------
+
+    @property
+    def variables(self) -> tuple[FreeVariable, ...]:
+        """The free variables: names, shapes, dims, coords, transforms, supports."""
+        return self.compiled.variables
+
+    @property
+    def size(self) -> int:
+        """Number k of elements of `theta`."""
+        return sum(int(np.prod(v.value_shape)) for v in self.variables)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """One label an element of `theta`: natural where a transform is elementwise, else the value variable's."""
+        return tuple(
+            label
+            for v in self.variables
+            for label in (v.labels if v.elementwise else v.value_labels)
+        )
+
+    @property
+    def coords(self) -> dict[str, NDArray[np.generic]]:
+        """Labels along each dim of the parameters."""
+        return {d: c for v in self.variables for d, c in zip(v.dims, v.coords, strict=True)}
+
+    @property
+    def supports(self) -> dict[str, tuple[float, float]]:
+        """Limits of each free variable's support, infinite where there are none or where they vary."""
+        return {v.name: v.bounds for v in self.variables}
+
+    @property
+    def transforms(self) -> dict[str, str | None]:
+        """Name of PyMC's transform of each free variable."""
+        return {v.name: v.transform for v in self.variables}
+
+    def find(self, label: str) -> Element:
+        """Return the element that `label` names, on the scale that it names.
+
+        Raises
+        ------
+        ValueError
+            If the model has no such element; the message lists those that it has, the closest first.
+        """
+        elements = self.compiled.elements
+        if label in elements:
+            return elements[label]
+        whole = next((v for v in self.variables if label in (v.name, v.value_name)), None)
+        if whole is not None:
+            raise ValueError(
+                f"Expected one element of the array {label!r}, got its name: write {closest(label, whole.labels)}."
+            )
+        derived = [d.name for d in self.model.deterministics if label.split("[")[0] == d.name]
+        why = f"{derived[0]} is a Deterministic, computed from the parameters" if derived else "no such parameter"
+        raise ValueError(
+            f"Expected a parameter of the model, got {label!r} ({why}): use {closest(label, elements)}."
+        )
+
+    # --- between points and theta ------------------------------------------------------------------------------------
+
+    def initial_point(self) -> dict[str, Array]:
+        """Return the model's initial point on the natural scale, one array a free variable."""
+        return roles.initial_point(self.model)
+
+    def pack(self, point: Point) -> Array:
+        """Bring a point from the natural scale to the flat unconstrained vector.
+
+        Parameters
+        ----------
+        point : mapping of str to array_like
+            Every free variable by name, on the natural scale or, under its value-variable name (``sigma_log__``), on
+            the unconstrained one; leading dims, the same for all, make a batch.
+
+        Returns
+        -------
+        array (..., k)
+            `theta`. The edge of a support becomes ±inf, a value outside it NaN.
+
+        Raises
+        ------
+        ValueError
+            If a variable is missing or has another shape.
+        """
+        vectors = self.compiled.layout().join(self.complete(point))
+        flat = vectors.reshape(-1, vectors.shape[-1])
+        moved = self.compiled.engine("unconstrained").at(flat)
+        parts = [moved[v.name].reshape(len(flat), -1) for v in self.variables]
+        return np.concatenate(parts, axis=1).reshape((*vectors.shape[:-1], self.size))
+
+    def unpack(self, theta: ArrayLike) -> dict[str, Array]:
+        """Bring flat unconstrained vectors back to the natural scale.
+
+        Parameters
+        ----------
+        theta : array_like (..., k)
+            Unconstrained vectors.
+
+        Returns
+        -------
+        dict of str to array
+            One array (..., *shape) a free variable.
+        """
+        return self._at(theta, "natural")
+
+    def complete(self, point: Point) -> dict[str, Array]:
+        """Return `point` on the natural scale, with its names and shapes checked."""
+        on_values = [v for v in self.variables if v.name not in point and v.value_name in point]
+        missing = [v.name for v in self.variables if v.name not in point and v not in on_values]
+        if missing:
+            raise ValueError(
+                f"Expected a value for every free variable, got none for {', '.join(missing)}: "
+                f"the point has {closest(missing[0], map(str, point))}."
+            )
+        found = {v.name: _checked(v, point[v.name]) for v in self.variables if v not in on_values}
+        if not on_values:
+            return found
+        theta = self.pack({**self.initial_point(), **found})
+        for v in on_values:
+            where = self.compiled.layout(self.compiled.names).slices[v.name]
+            theta[..., where] = np.ravel(np.asarray(point[v.value_name]))
+        return {**self.unpack(theta), **found}
+
+    # --- values ------------------------------------------------------------------------------------------------------
+
+    def log_likelihood(self, theta: ArrayLike) -> Array:
+        """Return log L, all constants kept, for `theta` (..., k); shape (...)."""
+        return np.asarray(sum(self.term_log_likelihood(theta).values()))
+
+    def term_log_likelihood(self, theta: ArrayLike) -> dict[str, Array]:
+        """Return the log-likelihood of each observed term for `theta` (..., k); each of shape (...)."""
+        values = self._at(theta, "density")
+        return {name: values[name] for name in self.terms}
+
+    def log_prior(self, theta: ArrayLike) -> Array:
+        """Return the log prior density on the natural scale, without Jacobian, for `theta` (..., k); shape (...)."""
+        return self._at(theta, "density")["log_prior"]
+
+    def minus2ll(self, theta: ArrayLike) -> Array:
+        """Return −2 log L for `theta` (..., k); shape (...)."""
+        return -2.0 * self.log_likelihood(theta)
+
+    def value(self, theta: ArrayLike) -> Array:
+        """Return −2 (log L + w log prior) with w = `prior_weight`, for `theta` (..., k); shape (...)."""
+        if self.prior_weight == 0:
+            return self.minus2ll(theta)
+        return self.minus2ll(theta) - 2.0 * self.prior_weight * self.log_prior(theta)
+
+    def gradient(self, theta: ArrayLike) -> Array:
+        """Return the exact gradient of `value` with respect to `theta` (..., k); shape (..., k).
+
+        Raises
+        ------
+        ValueError
+            If a free variable is discrete, or an Op of the model has no gradient.
+        """
+        return self._at(theta, "gradient")["gradient"]
+
+    def hessian_product(self, theta: ArrayLike, direction: ArrayLike) -> Array:
+        """Return the Hessian of `value` at `theta` (..., k) times `direction` (..., k); shape (..., k)."""
+        theta, direction = np.broadcast_arrays(theta, direction)
+        return self._at(np.concatenate([theta, direction], axis=-1), "hessian_product")["product"]
+
+    def hessian(self, theta: ArrayLike) -> Array:
+        """Return the exact Hessian of `value` for `theta` (..., k); shape (..., k, k).
+
+        One Hessian-vector product a column: a compiled second derivative of the whole costs far more to build.
+        """
+        theta = np.asarray(theta, dtype=float)
+        columns = self.hessian_product(theta[..., None, :], np.eye(self.size))
+        return (columns + np.swapaxes(columns, -1, -2)) / 2.0
+
+    def with_data(self, **data: ArrayLike) -> Objective:
+        """Return the same objective with other data, with no new compile after the first time.
+
+        The model itself is left alone, and so is this objective.
+
+        Parameters
+        ----------
+        **data : array_like
+            New values by name of an observed variable or of ``pm.Data``, each of the shape that it replaces.
+
+        Returns
+        -------
+        Objective
+            It takes the same `theta`.
+
+        Raises
+        ------
+        ValueError
+            If a name is not data of the model, or the shape is another.
+        """
+        twin = copy(self)
+        twin.compiled = self.compiled.with_data(data)
+        return twin
+
+    def _at(self, theta: ArrayLike, kind: Kind) -> dict[str, Array]:
+        """Evaluate the outputs of one kind of engine for `theta` with any leading dims."""
+        vectors = np.asarray(theta, dtype=float)
+        engine = self.compiled.engine(kind, self.compiled.names)
+        if vectors.shape[-1:] != (engine.size,):
+            raise ValueError(
+                f"Expected theta with {self.size} elements ({', '.join(self.labels[:6])}), got shape "
+                f"{np.shape(theta)}: objective.pack makes one from a point."
+            )
+        values = engine.at(vectors.reshape(-1, engine.size))
+        shapes = {v.name: v.shape for v in self.variables} if kind == "natural" else {}
+        return {
+            name: value.reshape((*vectors.shape[:-1], *shapes.get(name, value.shape[1:])))
+            for name, value in values.items()
+        }
+
+
+def objective_of(model: pm.Model | Objective | None) -> Objective:
+    """Return `model` as an objective; None stands for the model of the surrounding ``with`` block."""
+    if isinstance(model, Objective):
+        return model
+    if model is not None and not isinstance(model, pm.Model):
+        raise TypeError(
+            f"Expected a pm.Model or an Objective, got {type(model).__name__}: pass the model first."
+        )
+    return Objective(model)
+
+
+def _checked(variable: FreeVariable, value: ArrayLike) -> Array:
+    array = np.asarray(value, dtype=float)
+    n = len(variable.shape)
+    if array.ndim < n or array.shape[array.ndim - n :] != variable.shape:
+        raise ValueError(
+            f"Expected {variable.name} of shape {variable.shape}, got {array.shape}: is the point another model's?"
+        )
+    return array

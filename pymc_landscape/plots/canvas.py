@@ -1,0 +1,129 @@
+"""A PlotCollection of ours: its size, its backend, and how one visual is drawn on it."""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from arviz_base import rcParams
+from arviz_base.labels import NoVarLabeller
+from arviz_plots import PlotCollection
+
+from pymc_landscape.plots.relief import Relief
+
+DOTS_PER_INCH = 100  # of plotly and bokeh, in arviz-plots
+COLUMNS = 4
+
+
+class PanelLabeller(NoVarLabeller):
+    """Title of a panel: ``sigma = 0.5``."""
+
+    def dim_coord_to_str(self, dim: Hashable, coord_val: Any, coord_idx: Any) -> str:
+        """Write one dimension and its value."""
+        number = isinstance(coord_val, int | float | np.number)
+        return f"{dim} = {coord_val:.4g}" if number else f"{dim} = {coord_val}"
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """Where visuals are drawn, with what the user asked of each.
+
+    Attributes
+    ----------
+    pc : PlotCollection
+        Holds the figure, its panels, and every visual drawn.
+    visuals : mapping
+        For each visual, keyword arguments, True, or False to leave it out.
+    aes_by_visuals : mapping
+        For each visual, the aesthetics that apply to it.
+    """
+
+    pc: Any
+    visuals: Mapping[str, Mapping[str, Any] | bool]
+    aes_by_visuals: Mapping[str, Sequence[str]]
+
+    @property
+    def backend(self) -> str:
+        """Name of the plotting library."""
+        return str(self.pc.backend)
+
+    def wants(self, visual: str) -> bool:
+        """Whether the visual is to be drawn."""
+        return self.visuals.get(visual) is not False
+
+    def options(self, visual: str, defaults: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Defaults, less those an aesthetic decides, under what the user asked."""
+        mapped = set(self.aes_by_visuals.get(visual, ()))
+        asked = self.visuals.get(visual)
+        kept = {key: value for key, value in (defaults or {}).items() if key not in mapped}
+        return {**kept, **(dict(asked) if isinstance(asked, Mapping) else {})}
+
+    def draw(
+        self,
+        func: Callable[..., Any],
+        visual: str,
+        data: xr.DataArray,
+        defaults: Mapping[str, Any] | None = None,
+        *,
+        fixed: Mapping[str, Any] | None = None,
+        artist_dims: Mapping[str, int] | None = None,
+    ) -> None:
+        """Draw one visual in every panel and keep its artists under its name."""
+        if not self.wants(visual):
+            return
+        self.pc.map(
+            func,
+            visual,
+            data=data.to_dataset(),
+            ignore_aes=self.pc.aes_set.difference(self.aes_by_visuals.get(visual, ())),
+            artist_dims=artist_dims,
+            **self.options(visual, defaults),
+            **(fixed or {}),
+        )
+
+    def decorate(self, func: Callable[..., Any], visual: str, defaults: Mapping[str, Any]) -> None:
+        """Do something once a panel: a label, a title, limits."""
+        if self.wants(visual):
+            self.pc.facet_map(func, visual, **self.options(visual, defaults))
+
+
+def new_collection(
+    of: Relief, backend: str | None, panel_size: tuple[float, float], pc_kwargs: dict[str, Any]
+) -> Any:
+    """Make a PlotCollection with one panel, or one for each value of the further dims."""
+    name = rcParams["plot.backend"] if backend is None else backend
+    try:
+        import_module(f"arviz_plots.backend.{name}")
+    except ImportError as error:
+        raise ValueError(
+            f"Expected backend to be 'matplotlib', 'plotly', 'bokeh' or 'none', installed, got "
+            f"{name!r} ({error}); install it or choose another."
+        ) from error
+    count = int(np.prod([of.height.sizes[dim] for dim in of.panels]))
+    options = {"cols": list(of.panels), "col_wrap": _even_columns(count), **pc_kwargs}
+    figure = _figure_options(count, name, panel_size, options["col_wrap"])
+    options["figure_kwargs"] = {**figure, **(pc_kwargs.get("figure_kwargs") or {})}
+    pc = PlotCollection.wrap(of.height.to_dataset(), backend=name, **options)
+    if name == "plotly":  # its own margins take half of a small figure
+        pc.viz["figure"].item().update_layout(margin={"l": 70, "r": 20, "t": 50, "b": 60})
+    return pc
+
+
+def _even_columns(count: int) -> int:
+    """Fewest columns that need no more rows than the widest layout: 5 panels stand 3 + 2."""
+    return -(-count // -(-count // COLUMNS))
+
+
+def _figure_options(
+    count: int, backend: str, panel_size: tuple[float, float], wrap: int | None
+) -> dict[str, Any]:
+    columns = min(count, wrap or int(np.ceil(np.sqrt(count))))
+    width, height = panel_size[0] * columns, panel_size[1] * -(-count // columns)
+    if backend == "matplotlib":
+        return {"layout": "constrained", "figsize": (width, height)}
+    # only bokeh shows all tick labels of shared axes, also above an empty place in the last row
+    shared = {"sharex": True, "sharey": True} if backend == "bokeh" else {}
+    dots = (width * DOTS_PER_INCH, height * DOTS_PER_INCH)
+    return {"figsize": dots, "figsize_units": "dots", **shared}

@@ -1,0 +1,38 @@
+"""Where a result comes from: the attributes that every Dataset carries, as ArviZ's do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+
+def provenance(model_name: str = "", **particulars: str | int | float) -> dict[str, str | int | float]:
+    """Return the attributes of a result.
+
+    Parameters
+    ----------
+    model_name : str
+        Name of the model; empty where it has none.
+    **particulars : str, int or float
+        What is particular to the result. Plain values only, so that netCDF and zarr keep them.
+
+    Returns
+    -------
+    dict
+        ``created_at``, ``creation_library`` and its version, ``inference_library`` and its version, ``model_name``,
+        and the particulars.
+
+    Examples
+    --------
+    >>> provenance("growth", kind="regular")["kind"]
+    'regular'
+    """
+    return {
+        "created_at": datetime.now(UTC).isoformat(),
+        "creation_library": "pymc_landscape",
+        "creation_library_version": version("pymc-landscape"),
+        "inference_library": "pymc",
+        "inference_library_version": version("pymc"),
+        "model_name": model_name,
+        **particulars,
+    }

@@ -1,0 +1,167 @@
+"""Which variables of a model are what: parameters, random effects, data terms, potentials.
+
+Observed terms make the likelihood. Free variables are parameters; one whose prior depends on another free variable is
+a *random effect* (latent). A ``pm.Potential`` is neither likelihood nor prior until somebody says so.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Literal
+from weakref import WeakSet
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+from pymc.initial_point import make_initial_point_fn
+from pytensor.graph.basic import Constant, Variable
+from pytensor.graph.traversal import ancestors
+
+from pymc_landscape.density import Parts, bounds
+from pymc_landscape.layout import Array, FreeVariable
+
+_log = logging.getLogger("pymc_landscape")
+
+# Models about whose random effects a word was said: once is enough.
+_TOLD: WeakSet[pm.Model] = WeakSet()
+
+PotentialRole = Literal["likelihood", "prior"]
+
+
+def check_model(model: pm.Model) -> None:
+    """Refuse a model that has nothing to evaluate."""
+    if not model.free_RVs:
+        raise ValueError(
+            "Expected a model with free variables, got one with none: a landscape needs a parameter to vary."
+        )
+    if not model.observed_RVs and not model.potentials:
+        raise ValueError(
+            "Expected a model with data, got no observed variable and no pm.Potential: "
+            "give at least one variable observed=..., for the prior alone has no likelihood."
+        )
+
+
+def potential_parts(model: pm.Model, role: PotentialRole | None) -> Parts:
+    """Decide what the potentials of `model` count as; refuse to guess where it matters."""
+    names = tuple(p.name for p in model.potentials)
+    if role not in (None, "likelihood", "prior"):
+        raise ValueError(f"Expected potentials='likelihood' or 'prior', got {role!r}.")
+    if not names:
+        return Parts()
+    if role is None and model.observed_RVs:
+        raise ValueError(
+            f"The model has observed variables and a pm.Potential ({', '.join(names)}), which may be part of the "
+            "likelihood or of the prior: say which with Objective(model, potentials='likelihood') or 'prior'."
+        )
+    if role == "prior" and not model.observed_RVs:
+        raise ValueError(
+            "The model's only data enter through a pm.Potential, got potentials='prior': "
+            "without it there is no likelihood; leave potentials out."
+        )
+    return Parts(prior=names) if role == "prior" else Parts(likelihood=names)
+
+
+def find_latent(model: pm.Model) -> dict[str, tuple[str, ...]]:
+    """Return each continuous free variable whose prior depends on others, with the names of those."""
+    free = set(model.free_RVs)
+    found = {}
+    for rv in model.free_RVs:
+        parents = free.intersection(ancestors(rv.owner.inputs)) - {rv}
+        if parents and not is_discrete(rv):
+            found[rv.name] = tuple(v.name for v in model.free_RVs if v in parents)
+    return found
+
+
+def resolve_latent(model: pm.Model, latent: Literal["auto"] | Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the random effects on which the likelihood is conditional, and say so once."""
+    found = find_latent(model)
+    if latent != "auto" and len(latent):
+        raise NotImplementedError(
+            f"Expected latent='auto' or (), got {latent!r}: integrating latent variables out is not part of this "
+            "version; with latent=() the log-likelihood is conditional on them."
+        )
+    if latent == "auto" and found and model not in _TOLD:
+        _TOLD.add(model)
+        for name, parents in found.items():
+            _log.warning(
+                "%s is a random effect: its prior depends on %s. The log-likelihood is conditional on it and does "
+                "not integrate it out; Objective(model, latent=()) says that this is meant.",
+                name,
+                ", ".join(parents),
+            )
+    return tuple(found)
+
+
+def is_discrete(rv: Variable) -> bool:
+    """Whether a variable holds integers or truth values."""
+    return np.dtype(rv.type.dtype).kind in "iub"
+
+
+def free_variables(model: pm.Model) -> tuple[FreeVariable, ...]:
+    """Read the names, shapes, labels and supports of the free variables, in the model's order."""
+    shapes = _shapes(model)
+    return tuple(_free_variable(model, rv, *shapes[rv.name]) for rv in model.free_RVs)
+
+
+def _free_variable(
+    model: pm.Model, rv: Variable, shape: tuple[int, ...], value_shape: tuple[int, ...]
+) -> FreeVariable:
+    transform = model.rvs_to_transforms[rv]
+    dims = model.named_vars_to_dims.get(rv.name) or (None,) * len(shape)
+    names = tuple(d or f"{rv.name}_dim_{i}" for i, d in enumerate(dims))
+    coords = tuple(
+        np.arange(n) if (labels := model.coords.get(d)) is None else np.asarray(labels)
+        for d, n in zip(dims, shape, strict=True)
+    )
+    return FreeVariable(
+        name=rv.name,
+        value_name=model.rvs_to_values[rv].name,
+        shape=shape,
+        value_shape=value_shape,
+        dims=names,
+        coords=coords,
+        discrete=is_discrete(rv),
+        transform=None if transform is None else transform.name,
+        elementwise=transform is None or transform.ndim_supp == 0,
+        bounds=_constant_bounds(rv, transform),
+    )
+
+
+def _shapes(model: pm.Model) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Return the natural and unconstrained shapes of each free variable, evaluated only where they are symbolic."""
+    pairs = {}
+    for rv in model.free_RVs:
+        transform = model.rvs_to_transforms[rv]
+        moved = rv if transform is None else transform.forward(rv, *rv.owner.inputs)
+        pairs[rv.name] = [pt.as_tensor(v, allow_xtensor_conversion=True) for v in (rv, moved)]
+    tensors = [tensor for pair in pairs.values() for tensor in pair]
+    if any(None in tensor.type.shape for tensor in tensors):
+        with pytensor.config.change_flags(cxx=""):
+            sizes = pytensor.function([], [t.shape for t in tensors], mode="FAST_COMPILE")()
+        shapes = [tuple(int(n) for n in size) for size in sizes]
+    else:
+        shapes = [tensor.type.shape for tensor in tensors]
+    return dict(zip(pairs, zip(shapes[::2], shapes[1::2], strict=True), strict=True))
+
+
+def _constant_bounds(rv: Variable, transform: object) -> tuple[float, float]:
+    """Limits of the support where they are plain numbers."""
+    limits = bounds(transform, rv.owner.inputs) if transform is not None else None
+    low, high = limits or (-np.inf, np.inf)
+    return _number(low, -np.inf), _number(high, np.inf)
+
+
+def _number(limit: object, otherwise: float) -> float:
+    data = limit.data if isinstance(limit, Constant) else limit
+    if isinstance(data, Variable) or np.size(data) != 1:
+        return otherwise
+    return float(np.asarray(data).item())
+
+
+def initial_point(model: pm.Model) -> dict[str, Array]:
+    """Return the model's initial point on the natural scale."""
+    with pytensor.config.change_flags(cxx="", mode="FAST_COMPILE"):
+        point = make_initial_point_fn(model=model, return_transformed=False)(0)
+    return {rv.name: np.asarray(point[rv.name], dtype=float) for rv in model.free_RVs}

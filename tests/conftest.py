@@ -1,0 +1,59 @@
+"""What the tests share: a model, its truth and its Objective are made once a session."""
+
+from collections.abc import Callable
+from functools import cache
+
+import matplotlib
+import numpy as np
+import pymc as pm
+import pytest
+import xarray as xr
+from oracle import Oracle
+from zoo import TRAITS, ZOO, Specimen
+
+import pymc_landscape as pml
+
+matplotlib.use("Agg")
+SEED = 20050214
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Random numbers, the same in every test whatever ran before it."""
+    return np.random.default_rng(SEED)
+
+
+@pytest.fixture(scope="session")
+def specimen_of() -> Callable[[str], Specimen]:
+    """A specimen by name."""
+    return cache(lambda name: ZOO[name]())
+
+
+@pytest.fixture(scope="session")
+def model_of(specimen_of) -> Callable[[str], pm.Model]:
+    """A specimen's model by name."""
+    return lambda name: specimen_of(name).model
+
+
+@pytest.fixture(scope="session")
+def oracle_of(specimen_of) -> Callable[[str], Oracle]:
+    """A specimen's truth by name; of the whole data where the model holds a minibatch."""
+    return cache(lambda name: Oracle(specimen_of(name).model, whole_data="random" in TRAITS[name]))
+
+
+@pytest.fixture(scope="session")
+def objective_of(specimen_of) -> Callable[[str], pml.Objective]:
+    """A specimen's Objective by name, whatever has been compiled for it so far."""
+    return cache(lambda name: pml.Objective(specimen_of(name).model))
+
+
+@pytest.fixture(scope="session")
+def landscape_of(specimen_of, objective_of) -> Callable[[str], xr.Dataset]:
+    """A specimen's landscape over its own grid, by name."""
+
+    def evaluate(name: str) -> xr.Dataset:
+        here = specimen_of(name)
+        grid = pml.regular_grid(here.axes)
+        return pml.evaluate_landscape(objective_of(name), grid, at=here.at, progressbar=False)
+
+    return cache(evaluate)

@@ -1,0 +1,159 @@
+"""Both examples at small size, against published numbers and formulas written out with SciPy."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pymc as pm
+import pytest
+import xarray as xr
+from scipy.special import betaln, gammaln, hyp2f1
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+# Fader, Hardie & Lee (2005), CDNOW; log-likelihoods recomputed to nine decimals
+BGNBD = {"r": 0.24259291, "alpha": 4.41353166, "a": 0.79288624, "b": 2.42575388}
+BGNBD_LOG_LIKELIHOOD = -9582.425561
+NBD = {"r": 0.38476767, "alpha": 12.07208497}
+NBD_LOG_LIKELIHOOD = -9763.660222
+# Bates & Watts (1988), Puromycin, treated cells
+PUROMYCIN_SSE = 1195.448814
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def users():
+    return load("user_behavior")
+
+
+@pytest.fixture(scope="module")
+def squares():
+    return load("least_squares")
+
+
+@pytest.fixture(scope="module")
+def model(users):
+    return users.build_model(users.load_customers())
+
+
+@pytest.fixture(scope="module")
+def log_likelihood(model):
+    """Log-likelihood of each customer, at named values on the natural scale."""
+    compiled = model.compile_fn(
+        model.logp(model.observed_RVs, sum=False)[0], inputs=model.value_vars, mode="FAST_COMPILE"
+    )
+    return lambda **at: compiled({f"{name}_log__": np.log(value) for name, value in at.items()})
+
+
+def published_formula(x, last, age, r, alpha, a, b):
+    """ln L = ln A1 + ln(A2 + [x > 0] A3), as printed in the paper."""
+    ln_a1 = gammaln(r + x) - gammaln(r) + r * np.log(alpha)
+    ln_a2 = betaln(a, b + x) - betaln(a, b) - (r + x) * np.log(alpha + age)
+    ln_a3 = betaln(a + 1, b + np.maximum(x, 1) - 1) - betaln(a, b)
+    ln_a3 -= (r + x) * np.log(alpha + last)
+    return ln_a1 + np.where(x > 0, np.logaddexp(ln_a2, ln_a3), ln_a2)
+
+
+@pytest.mark.parametrize(
+    "at", [BGNBD, {"r": 2.5, "alpha": 0.3, "a": 5.0, "b": 0.2}, {**BGNBD, "b": 1.0}]
+)
+def test_bgnbd_is_the_published_formula_customer_by_customer(users, log_likelihood, at):
+    customers = users.load_customers()
+    columns = (customers[c].to_numpy(float) for c in ("frequency", "recency_weeks", "age_weeks"))
+    np.testing.assert_allclose(log_likelihood(**at), published_formula(*columns, **at), rtol=1e-12)
+
+
+def test_bgnbd_has_the_published_maximum(log_likelihood):
+    assert log_likelihood(**BGNBD).sum() == pytest.approx(BGNBD_LOG_LIKELIHOOD, abs=1e-6)
+
+
+def test_where_nobody_leaves_it_is_nbd(users, log_likelihood):
+    found = log_likelihood(**NBD, **users.NOBODY_LEAVES).sum()
+    assert found == pytest.approx(NBD_LOG_LIKELIHOOD, abs=1e-6)
+
+
+def test_gradient_is_finite_also_for_customers_who_never_came_back(model):
+    gradient = model.compile_dlogp(mode="FAST_COMPILE")
+    for at in (BGNBD, {**BGNBD, "b": 1.0}):  # ln Γ(b − 1) is infinite there
+        point = {f"{name}_log__": np.log(value) for name, value in at.items()}
+        assert np.isfinite(gradient(point)).all()
+
+
+def test_simulated_customers_buy_as_often_as_the_paper_expects(users):
+    """E[X(t)] of equation 9 in the paper."""
+    r, alpha, a, b = BGNBD.values()
+    t = 39.0
+    growth = (alpha / (alpha + t)) ** r * hyp2f1(r, b, a + b - 1, t / (alpha + t))
+    expected = (a + b - 1) / (a - 1) * (1 - growth)
+    history = users.simulate(r, alpha, a, b, np.full(200_000, t), np.random.default_rng(39))
+    error = history[:, 0].std() / np.sqrt(len(history))
+    assert history[:, 0].mean() == pytest.approx(expected, abs=4 * error)
+    assert ((history[:, 1] > 0) == (history[:, 0] > 0)).all()
+    assert (history[:, 1] < t).all()
+
+
+@pytest.fixture(scope="module")
+def tree(users, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("figures")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pm, "sample", quietly(pm.sample))
+        tree = users.main(draws=60, tune=150, chains=2, cores=1, num=15, figures=folder)
+    return tree.assign_coords(folder=str(folder))
+
+
+def quietly(sample):
+    """Sixty draws are few, as PyMC would warn."""
+    return lambda *args, **kwargs: sample(*args, **kwargs, compute_convergence_checks=False)
+
+
+def test_user_behavior_floors_lie_on_or_just_above_the_published_minimum(tree):
+    lowest = -2 * BGNBD_LOG_LIKELIHOOD
+    for group in ("landscape", "landscape_2"):
+        found = float(tree[group]["minus2ll"].min())
+        # the best of 120 draws, moved to the best point of a coarse plane through it
+        assert -1e-5 <= found - lowest <= 3.0
+
+
+def test_user_behavior_leaving_improves_the_model(tree):
+    nobody_leaves = float(tree["landscape_3"]["minus2ll"].min())
+    assert -1e-5 <= nobody_leaves + 2 * NBD_LOG_LIKELIHOOD <= 1.0
+    gain = nobody_leaves - float(tree["landscape"]["minus2ll"].min())
+    assert gain == pytest.approx(362.469323, abs=4.0)
+
+
+def test_user_behavior_saves_three_figures(tree):
+    saved = sorted(path.name for path in Path(tree.coords["folder"].item()).iterdir())
+    assert saved == [f"user_behavior_{name}.png" for name in ("buying", "leaving", "surface")]
+
+
+@pytest.fixture(scope="module")
+def least_squares(squares, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("figures")
+    return squares.main(num=31, num_free=11, figures=folder), folder
+
+
+def test_sigma_known_minus2ll_is_the_sum_of_squares(squares, least_squares):
+    known = least_squares[0]["landscape"].to_dataset()
+    assert known["delta_minus2ll"].sizes == {"Vm": 31, "K": 31}
+    assert squares.gap_known(known) < 1e-9
+
+
+def test_sigma_free_minus2ll_is_n_log_of_the_sum_of_squares(squares, least_squares):
+    free = least_squares[0]["landscape_2"].to_dataset()
+    assert squares.gap_free(free, n=12) <= squares.step_error(n=12)
+
+
+def test_least_squares_floor_is_the_published_fit(squares):
+    at = {"Vm": [212.683743], "K": [0.06412128]}
+    sse = squares.sum_of_squares(squares.load_treated(), xr.Dataset(coords=at))
+    assert float(sse.min()) == pytest.approx(PUROMYCIN_SSE, abs=1e-6)
+
+
+def test_least_squares_saves_its_figure(least_squares):
+    assert [path.name for path in least_squares[1].iterdir()] == ["least_squares.png"]
