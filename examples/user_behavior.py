@@ -168,7 +168,7 @@ edge of the model and b means nothing there; but random noise does not dig that 
 
 In the pictures: both valleys are long and slanted. Many pairs (a, b) fit almost equally well,
 since the data tell a / (a + b), the mean chance of leaving, better than how customers differ in
-it. The draws reach further along the valley than the lines do: each draw moves all four
+it. The draws fill the same valleys. Some lie outside the lines, since each draw moves all four
 parameters, while a line is drawn with the other two held.
 """
 

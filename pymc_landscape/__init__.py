@@ -1,7 +1,46 @@
-"""The likelihood side of any PyMC model: the −2 log-likelihood landscape, beside the posterior."""
+"""What does the likelihood alone say? The −2 log-likelihood landscape of any PyMC model, beside its posterior.
 
+A ``pm.Model`` holds a prior, a likelihood and a posterior. The verbs here show the likelihood:
+
+* ``Objective``: a model's −2LL, gradient and Hessian, compiled once
+* ``regular_grid``, ``posterior_grid``, ``plane_grid``: where to look
+* ``evaluate_landscape``: log-likelihood, prior, posterior and −2LL over a grid
+* ``to_datatree``: results beside the posterior, saved with it
+* ``plots``: curves, contours and surfaces
+* ``wilks``: χ² cut-offs on the scale of Δ(−2LL)
+"""
+
+from importlib import import_module
 from importlib.metadata import version
+from types import ModuleType
 
+from pymc_landscape import wilks
+from pymc_landscape.datatree import to_datatree
+from pymc_landscape.grid import posterior_grid, regular_grid
+from pymc_landscape.landscape import evaluate_landscape
 from pymc_landscape.objective import Objective
+from pymc_landscape.plane import plane_grid
 
 __version__ = version("pymc-landscape")
+
+__all__ = [
+    "Objective",
+    "evaluate_landscape",
+    "plane_grid",
+    "plots",
+    "posterior_grid",
+    "regular_grid",
+    "to_datatree",
+    "wilks",
+]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import the plots when they are first asked for: they bring matplotlib along."""
+    if name == "plots":
+        return import_module("pymc_landscape.plots")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -90,6 +90,26 @@ class Compiled:
         """Names of the free variables."""
         return frozenset(rv.name for rv in self.model.free_RVs)
 
+    def initial_point(self) -> dict[str, Array]:
+        """Return the model's initial point on the natural scale."""
+        key = ("initial point", self._fingerprint(), tuple(map(str, self.model.rvs_to_initial_values.values())))
+        if key not in self._store:
+            self._store[key] = roles.initial_point(self.model)
+        return dict(self._store[key])
+
+    def term_dims(self, term: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
+        """Return dims, coords and shape of a term's pointwise log-likelihood, of which there are `size` numbers."""
+        variable = self.model[term]
+        shape = tuple(pt.as_tensor(self.model.rvs_to_values.get(variable, variable), allow_xtensor_conversion=True).shape.eval())
+        names = self.model.named_vars_to_dims.get(term) or (None,) * len(shape)
+        dims = [name or f"{term}_dim_{i}" for i, name in enumerate(names)]
+        while shape and int(np.prod(shape)) != size:  # a multivariate term is summed over its last dims
+            shape, dims = shape[:-1], dims[:-1]
+        if int(np.prod(shape)) != size:
+            shape, dims = (size,), [f"{term}_dim_0"]
+        coords = {d: self.model.coords[d] for d in dims if self.model.coords.get(d) is not None}
+        return dims, coords, tuple(int(n) for n in shape)
+
     def layout(self, unconstrained: frozenset[str] = frozenset()) -> Layout:
         """Return the order of elements in a vector that holds `unconstrained` variables on that scale."""
         return Layout(self.variables, unconstrained)

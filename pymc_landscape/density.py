@@ -78,9 +78,10 @@ class Values:
         )
 
     def _place(self, name: str) -> Variable:
-        value = self.rvs_to_values[self.model[name]]
-        variable = next(v for v in self.layout.variables if v.name == name)
-        part = self.vector[self.layout.slices[name]].reshape(self.layout.shape(variable))
+        value, where = self.rvs_to_values[self.model[name]], self.layout.slices[name]
+        shape = self.layout.shape(self.layout[name])
+        # an index is cheaper than a slice of one, in a loop over a million points
+        part = self.vector[where].reshape(shape) if shape else self.vector[where.start]
         return value.type.filter_variable(part.astype(value.type.dtype))
 
 

@@ -13,7 +13,9 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 from threading import Lock
 from typing import Any
 
@@ -23,7 +25,7 @@ from numpy.typing import NDArray
 from pymc.pytensorf import resolve_backend_compile_kwargs
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import ancestors
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from pymc_landscape.interpreter import interpreted, settle_checks
 
@@ -38,8 +40,12 @@ PATIENCE = 3.0
 PATIENCE_LINEAR_ALGEBRA = 12.0
 # Long enough that the 40 µs a pool spends on a chunk vanish, short enough for Ctrl-C and the progress bar.
 CHUNK_SECONDS = 0.05
+# Less work than this is done before a thread has started.
+WORTH_A_THREAD = 5e-4
 # Rows of points are built chunk by chunk, and never take more than this.
 CHUNK_BYTES = 2**25
+# The first block also pays for first calls of everything: it says nothing about the others.
+WARM_UP_BLOCKS = 1
 JAX_BLOCK = 4096
 
 
@@ -99,7 +105,8 @@ class Engine:
             resolve_backend_compile_kwargs(backend, self.compile_kwargs)
         self._ways: dict[str, _Way] = {}
         self._spent = 0.0
-        self._patience = PATIENCE_LINEAR_ALGEBRA if _linear_algebra(self.graphs) else PATIENCE
+        self._linear_algebra = _linear_algebra(self.graphs)
+        self._patience = PATIENCE_LINEAR_ALGEBRA if self._linear_algebra else PATIENCE
 
     def __call__(
         self,
@@ -129,7 +136,7 @@ class Engine:
         """
         work = _Work(self, rows, total, chunk or total, progress)
         try:
-            with threadpool_limits(1, user_api="blas"):
+            with self._one_blas_thread():
                 self._run(work)
         except KeyboardInterrupt:
             work.result.interrupted = True
@@ -154,6 +161,12 @@ class Engine:
         """Compile the kernel now, for work that comes in many small requests."""
         self._way(self.backend or "numba")
 
+    def _one_blas_thread(self) -> AbstractContextManager[Any]:
+        """Keep BLAS from starting threads inside ours; looking for its libraries takes milliseconds, so do it once."""
+        if not self._linear_algebra:
+            return nullcontext()
+        return _blas().limit(limits=1, user_api="blas")
+
     def _run(self, work: _Work) -> None:
         patient = self._spent <= self._patience
         if self.backend is None and "numba" not in self._ways and patient:
@@ -164,13 +177,16 @@ class Engine:
     def _interpret(self, work: _Work) -> None:
         """Interpret block after block while the whole of it is expected to stay within the patience."""
         way = self._way("interpreter")
+        blocks = 0
         while work.position < work.total:
-            start, done = time.perf_counter(), work.position
-            work.block(way, work.position, min(work.position + (way.block or 1), work.total))
-            work.position = min(work.position + (way.block or 1), work.total)
-            self._spent += time.perf_counter() - start
-            rate = (time.perf_counter() - start) / (work.position - done)
-            if self._spent + rate * (work.total - work.position) > self._patience:
+            start, first = time.perf_counter(), work.position
+            work.position = min(first + (way.block or 1), work.total)
+            work.block(way, first, work.position)
+            seconds = time.perf_counter() - start
+            self._spent += seconds
+            blocks += 1
+            left = seconds * (work.total - work.position) / (work.position - first)
+            if blocks > WARM_UP_BLOCKS and self._spent + left > self._patience:
                 return
 
     def _way(self, name: str) -> _Way:
@@ -226,13 +242,14 @@ class Engine:
         return [shape[0] if shape else None for shape in shapes]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Way:
-    """A way to evaluate a block of points, with the size of block that it likes (None: timed)."""
+    """A way to evaluate a block of points: the size of block that it likes, or how fast it was (None: not known)."""
 
     run: Run
     block: int | None = None
     parallel: bool = False
+    seconds_a_point: float | None = None
 
 
 class _Work:
@@ -257,15 +274,15 @@ class _Work:
 
     def finish(self, way: _Way) -> None:
         """Evaluate all that is left, on threads where they help."""
-        size = way.block or self._timed_size(way)
+        workers = _workers() if way.parallel else 1
+        size = way.block or self._timed_size(way, workers)
         starts = range(self.position, self.total, size)
         pieces = ((a, min(a + size, self.total)) for a in starts)
-        workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        if not way.parallel or len(starts) < 2 or workers == 1:
+        if workers == 1 or len(starts) < 2:
             for a, b in pieces:
                 self.block(way, a, b)
-            return
-        self._on_threads(way, pieces, workers or 1)
+        else:
+            self._on_threads(way, pieces, workers)
 
     def _on_threads(self, way: _Way, pieces: Iterator[tuple[int, int]], workers: int) -> None:
         pool = ThreadPoolExecutor(workers)
@@ -275,14 +292,17 @@ class _Work:
         finally:  # Ctrl-C: drop what has not started; the rest ends within a chunk
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _timed_size(self, way: _Way) -> int:
-        """Time sixteen points, and return how many fill a chunk's time."""
-        first = min(16, self.total - self.position)
-        start = time.perf_counter()
-        self.block(way, self.position, self.position + first)
-        self.position += first
-        seconds = max(time.perf_counter() - start, 1e-7)
-        return int(np.clip(first * CHUNK_SECONDS / seconds, 16, self.chunk)) if first else self.chunk
+    def _timed_size(self, way: _Way, workers: int) -> int:
+        """Return how many points fill a chunk's time, and no more than leave work for every thread."""
+        if way.seconds_a_point is None:
+            start, first = time.perf_counter(), min(16, self.total - self.position)
+            self.block(way, self.position, self.position + first)
+            self.position += first
+            way.seconds_a_point = max(time.perf_counter() - start, 1e-7) / max(first, 1)
+        left = self.total - self.position
+        full = int(CHUNK_SECONDS / way.seconds_a_point)
+        even = -(-left // workers) if left * way.seconds_a_point > WORTH_A_THREAD else left
+        return max(1, min(full, even, self.chunk))
 
     def _careful(self, run: Run, points: Array, start: int) -> list[Array] | None:
         """Evaluate; where the model raises, halve the block until only the points that raise are left out."""
@@ -320,3 +340,14 @@ def _linear_algebra(graphs: list[Variable]) -> bool:
         type(getattr(v.owner.op, "core_op", v.owner.op)).__module__ for v in ancestors(graphs) if v.owner
     }
     return any("linalg" in module for module in modules)
+
+
+@cache
+def _workers() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()

@@ -113,7 +113,7 @@ def posterior_grid(
     dataset = open_group(dt, group)
     names = None if objective is None else {v.name for v in objective.variables}
     draws = read_draws(dataset, names)
-    labels = [x for x in select_labels(dataset, draws, var_names, coords)]
+    labels = select_labels(dataset, draws, var_names, coords)
     minus2ll = _minus2ll_of_draws(dt, draws, objective)
     chosen = draws.columns(labels)
     _refuse_not_finite(chosen)
@@ -148,22 +148,16 @@ def _axis(label: str, spec: tuple[float, float, int] | ArrayLike) -> Array:
 
 
 def _objective_if_any(model: pm.Model | Objective | None) -> Objective | None:
-    if model is None and pm.modelcontext.__wrapped__ if hasattr(pm.modelcontext, "__wrapped__") else False:
+    """Return the objective of `model` or of the surrounding with block; None outside of one."""
+    if model is None and pm.Model.get_context(error_if_none=False) is None:
         return None
-    try:
-        return objective_of(model)
-    except TypeError:
-        if model is None:
-            return None  # outside a with block
-        raise
+    return objective_of(model)
 
 
 def _minus2ll_of_draws(dt: Any, draws: Draws, objective: Objective | None) -> Array | None:
     """−2LL of each draw, from the tree or from the model; None where neither knows."""
     if objective is not None:
-        engine = objective.compiled.engine("density")
-        values = engine.at(objective.compiled.layout().join(draws.points(objective)))
-        return np.asarray(-2.0 * sum(values[name] for name in objective.terms))
+        return -2.0 * objective.natural_log_likelihood(draws.points(objective))
     if not isinstance(dt, xr.DataTree) or "log_likelihood" not in dt.children:
         return None
     terms = open_group(dt, "log_likelihood").data_vars.values()

@@ -107,12 +107,17 @@ class Layout:
     def __init__(self, variables: Iterable[FreeVariable], unconstrained: Collection[str] = ()):
         self.variables = tuple(variables)
         self.unconstrained = frozenset(unconstrained)
+        self._by_name = {v.name: v for v in self.variables}
         ends = np.cumsum([0, *(int(np.prod(self.shape(v))) for v in self.variables)])
         self.size = int(ends[-1])
         self.slices = {
             v.name: slice(int(a), int(b))
             for v, a, b in zip(self.variables, ends[:-1], ends[1:], strict=True)
         }
+
+    def __getitem__(self, name: str) -> FreeVariable:
+        """Return a variable by name."""
+        return self._by_name[name]
 
     def shape(self, variable: FreeVariable) -> tuple[int, ...]:
         """Shape of `variable` on the scale that it has in this layout."""

@@ -147,7 +147,7 @@ class Objective:
 
     def initial_point(self) -> dict[str, Array]:
         """Return the model's initial point on the natural scale, one array a free variable."""
-        return roles.initial_point(self.model)
+        return self.compiled.initial_point()
 
     def pack(self, point: Point) -> Array:
         """Bring a point from the natural scale to the flat unconstrained vector.
@@ -221,6 +221,12 @@ class Objective:
     def log_prior(self, theta: ArrayLike) -> Array:
         """Return the log prior density on the natural scale, without Jacobian, for `theta` (..., k); shape (...)."""
         return self._at(theta, "density")["log_prior"]
+
+    def natural_log_likelihood(self, points: Point) -> Array:
+        """Return log L for points (S, *shape) on the natural scale; shape (S,)."""
+        vectors = self.compiled.layout().join(points)
+        values = self.compiled.engine("density").at(vectors)
+        return np.asarray(sum(values[name] for name in self.terms))
 
     def minus2ll(self, theta: ArrayLike) -> Array:
         """Return −2 log L for `theta` (..., k); shape (...)."""

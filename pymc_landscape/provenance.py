@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from importlib.metadata import version
+from functools import cache
+from importlib import metadata
+
+
+@cache
+def _version(distribution: str) -> str:
+    """Read a version once: it takes a millisecond, as long as a small landscape."""
+    return metadata.version(distribution)
 
 
 def provenance(model_name: str = "", **particulars: str | int | float) -> dict[str, str | int | float]:
@@ -30,9 +37,9 @@ def provenance(model_name: str = "", **particulars: str | int | float) -> dict[s
     return {
         "created_at": datetime.now(UTC).isoformat(),
         "creation_library": "pymc_landscape",
-        "creation_library_version": version("pymc-landscape"),
+        "creation_library_version": _version("pymc-landscape"),
         "inference_library": "pymc",
-        "inference_library_version": version("pymc"),
+        "inference_library_version": _version("pymc"),
         "model_name": model_name,
         **particulars,
     }

@@ -5,12 +5,14 @@ model, so no Jacobian enters. Graphs run interpreted in NumPy, with PyTensor's s
 """
 
 import re
+import warnings
 from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pymc as pm
+import pytensor
 import pytensor.tensor as pt
 from pymc.initial_point import make_initial_point_expression
 from pymc.model.transform.basic import remove_minibatched_nodes
@@ -26,12 +28,25 @@ INTERPRETED = Mode(
 Point = dict[str, Any]
 
 
+def without_compiler():
+    """Keep PyTensor from calling the C compiler, which takes seconds for each small graph."""
+    return pytensor.config.change_flags(cxx="")
+
+
+def evaluated(graph) -> np.ndarray:
+    """The value of a graph without inputs."""
+    with without_compiler():
+        return np.array(graph.eval(mode="FAST_COMPILE"))
+
+
 def untransformed(model: pm.Model) -> pm.Model:
     """The model without value transforms; initial values stand in PyMC's way and are set aside."""
     starts = dict(model.rvs_to_initial_values)
     model.rvs_to_initial_values.update(dict.fromkeys(starts))
     try:
-        return remove_value_transforms(model)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Detected variables likely created by GP")
+            return remove_value_transforms(model)
     finally:
         model.rvs_to_initial_values.update(starts)
 
@@ -46,12 +61,13 @@ class Oracle:
         terms = self.plain.observed_RVs + self.plain.potentials
         free = self.plain.free_RVs
         self.terms = [t.name for t in terms]
-        self._densities = self.plain.compile_fn(
-            self.plain.logp(vars=terms + free, jacobian=False, sum=False),
-            inputs=self.plain.value_vars,
-            mode=INTERPRETED,
-            on_unused_input="ignore",
-        )
+        with without_compiler():
+            self._densities = self.plain.compile_fn(
+                self.plain.logp(vars=terms + free, jacobian=False, sum=False),
+                inputs=self.plain.value_vars,
+                mode=INTERPRETED,
+                on_unused_input="ignore",
+            )
         self._dtypes = {v.name: v.dtype for v in self.plain.value_vars}
         self.initial = self._initial_point()
 
@@ -64,7 +80,8 @@ class Oracle:
             initval_strategies=self.model.rvs_to_initial_values,
             return_transformed=False,
         )
-        start = pm.compile([], values, mode="FAST_COMPILE")()
+        with without_compiler():
+            start = pm.compile([], values, mode="FAST_COMPILE")()
         return dict(zip([v.name for v in free], start, strict=True))
 
     def __call__(self, point: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], float]:
@@ -96,10 +113,9 @@ class Oracle:
     def _with_value_element(self, point: Point, name: str, place: int, value: float) -> Point:
         rv = next(r for r, v in self.model.rvs_to_values.items() if v.name == name)
         transform = self.model.rvs_to_transforms[rv]
-        natural = pt.as_tensor(point[rv.name])
-        inner = np.array(transform.forward(natural, *rv.owner.inputs).eval(mode="FAST_COMPILE"))
+        inner = evaluated(transform.forward(pt.as_tensor(point[rv.name]), *rv.owner.inputs))
         inner[place] = value
-        outer = transform.backward(pt.as_tensor(inner), *rv.owner.inputs).eval(mode="FAST_COMPILE")
+        outer = evaluated(transform.backward(pt.as_tensor(inner), *rv.owner.inputs))
         return {**point, rv.name: outer}
 
 

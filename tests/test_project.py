@@ -19,8 +19,11 @@ PACKAGE = ROOT / "pymc_landscape"
 # A room may import rooms of lower levels, and of its own level where that makes no circle.
 # A new room gets its place here, and a line in docs/architecture.md.
 LEVELS = {
-    0: ["wilks", "information"],
-    1: ["engine", "kernel", "objective", "laplace", "grid"],
+    0: ["wilks", "information", "layout", "progress", "provenance"],
+    1: [
+        *("density", "roles", "interpreter", "kernel", "jax_batch", "engine", "compiled"),
+        *("objective", "laplace", "draws", "reference", "points", "plane", "grid"),
+    ],
     2: ["landscape", "descent", "fit"],
     3: ["profile", "contour", "geometry", "bootstrap", "compare", "posterior", "loss"],
     4: ["datatree"],
@@ -29,7 +32,10 @@ LEVELS = {
 LEVEL_OF = {room: level for level, rooms in LEVELS.items() for room in rooms}
 
 # Everyone else works on arrays and on Datasets.
-READS_GRAPHS = {"engine", "kernel", "objective", "laplace"}
+READS_GRAPHS = {
+    *("density", "roles", "interpreter", "kernel", "jax_batch", "engine", "compiled"),
+    *("objective", "laplace"),
+}
 
 VAGUE_NAMES = {"utils", "util", "core", "base", "helpers", "helper", "common", "misc"}
 

@@ -1,5 +1,7 @@
 """Hierarchies, time series, processes, mixtures: models with structure between the rows."""
 
+import warnings
+
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
@@ -168,8 +170,13 @@ def scan_moving_average() -> Specimen:
 
     def innovations_logp(value, theta, sigma):
         theta = theta.ravel()[0]  # PyMC has lined it up with the rows
-        errors = scan(lambda y, before, theta: y - theta * before, [value], [pt.zeros(())], [theta])
-        errors = errors[0] if isinstance(errors, tuple | list) else errors
+        errors = scan(
+            lambda y, before, theta: y - theta * before,
+            sequences=[value],
+            outputs_info=[pt.zeros(())],
+            non_sequences=[theta],
+            return_updates=False,
+        )
         return pm.logp(pm.Normal.dist(0, sigma), errors)
 
     with pm.Model() as model:
@@ -198,7 +205,9 @@ def scan_generative() -> Specimen:
             now = pm.Normal.dist(pull * before, sigma)
             return now, pm.pytensorf.collect_default_updates([now])
 
-        series, _ = scan(step, outputs_info=[start], non_sequences=[pull, sigma], n_steps=12)
+        with warnings.catch_warnings():  # the old way of writing it, as PyMC's own pages have it
+            warnings.filterwarnings("ignore", message="Scan return signature")
+            series, _ = scan(step, outputs_info=[start], non_sequences=[pull, sigma], n_steps=12)
         return series
 
     with pm.Model() as model:

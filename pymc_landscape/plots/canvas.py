@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from arviz_base import rcParams
 from arviz_base.labels import NoVarLabeller
+from arviz_base.validate import validate_dict_argument
 from arviz_plots import PlotCollection
 
 from pymc_landscape.plots.relief import Relief
@@ -87,6 +88,11 @@ class Canvas:
         """Do something once a panel: a label, a title, limits."""
         if self.wants(visual):
             self.pc.facet_map(func, visual, **self.options(visual, defaults))
+
+
+def checked(asked: Mapping[Any, Any] | None, known: Sequence[str]) -> dict[str, Any]:
+    """Copy what was asked of each visual; a visual that is not known is refused by name."""
+    return dict(validate_dict_argument(dict(asked or {}), valid_keys=known))
 
 
 def new_collection(

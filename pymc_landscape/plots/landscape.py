@@ -5,10 +5,9 @@ from typing import Any, Literal, get_args
 
 import xarray as xr
 from arviz_base.labels import BaseLabeller
-from arviz_base.validate import validate_dict_argument
 from arviz_plots.visuals import labelled_title, labelled_x, labelled_y
 
-from pymc_landscape.plots.canvas import Canvas, PanelLabeller, new_collection
+from pymc_landscape.plots.canvas import Canvas, PanelLabeller, checked, new_collection
 from pymc_landscape.plots.contours import draw_contours
 from pymc_landscape.plots.curve import draw_curve
 from pymc_landscape.plots.draws import place_draws
@@ -140,8 +139,8 @@ def landscape(
     >>> [round(line["y"], 2) for line in pc.viz["cutoff"]["delta_minus2ll"].values]
     [0.99, 3.84, 6.63]
     """
-    asked = validate_dict_argument(dict(visuals or {}), valid_keys=get_args(Visual))
-    aes = validate_dict_argument(dict(aes_by_visuals or {}), valid_keys=get_args(Visual))
+    asked = checked(visuals, get_args(Visual))
+    aes = checked(aes_by_visuals, get_args(Visual))
     of = relief(ds, var_name, landscape_group)
     one_axis = len(of.axes) == 1
     cuts = cutoffs(

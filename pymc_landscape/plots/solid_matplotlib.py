@@ -20,8 +20,10 @@ def surface(target: Any, x: Array, y: Array, z: Array, scene: Scene, **kwargs: A
     grid = np.meshgrid(x, y)
     lit = _lit(np.nan_to_num(z, nan=scene.cap), scene).swapaxes(0, 1)
     fine = {"rcount": y.size, "ccount": x.size, "linewidth": 0, "antialiased": False}
-    options = {**fine, "zorder": GROUND, **kwargs}
-    return target.plot_surface(*grid, z.T, facecolors=lit, shade=False, **options)
+    options = {**fine, "zorder": GROUND, "color": PLATEAU, "shade": False, **kwargs}
+    solid = target.plot_surface(*grid, z.T, **options)
+    solid.set_facecolor(lit[:-1, :-1].reshape(-1, 3))  # as one array: facecolors= takes seconds
+    return solid
 
 
 def _lit(z: Array, scene: Scene) -> Array:

@@ -10,10 +10,9 @@ import numpy as np
 import xarray as xr
 from arviz_base import rcParams
 from arviz_base.labels import BaseLabeller
-from arviz_base.validate import validate_dict_argument
 from matplotlib.colors import to_hex
 
-from pymc_landscape.plots.canvas import Canvas, new_collection
+from pymc_landscape.plots.canvas import Canvas, checked, new_collection
 from pymc_landscape.plots.contours import level_lines
 from pymc_landscape.plots.draws import limits, place_draws
 from pymc_landscape.plots.levels import CONTOUR_LEVELS, cutoffs, edge_labels
@@ -116,7 +115,7 @@ def surface(
     bottom of a quadratic valley. arviz-plots draws in two dimensions, so further visuals of its
     own cannot be mapped onto the collection.
     """
-    asked = validate_dict_argument(dict(visuals or {}), valid_keys=get_args(Visual))
+    asked = checked(visuals, get_args(Visual))
     solid = _solid(backend)
     of = _two_axes(relief(ds, var_name, landscape_group))
     cuts = cutoffs(CONTOUR_LEVELS if levels is None else levels, of.df if df is None else df)
