@@ -68,7 +68,7 @@ class Draws:
                     f"they hold {closest(lacking[0], self.labels)}; is this the posterior of another model?"
                 )
         return {
-            v.name: self.columns(v.labels).matrix.reshape(-1, *v.shape) for v in objective.variables
+            v.name: self.columns(v.labels).matrix.reshape((-1, *v.shape)) for v in objective.variables
         }
 
 
@@ -127,20 +127,19 @@ def select_labels(
     from arviz_base import extract
 
     asked = [var_names] if isinstance(var_names, str) else list(var_names or [])
-    elements = [name for name in asked if name in draws.labels and name not in dataset.data_vars]
-    names = [name for name in asked if name not in elements]
-    unknown = [n for n in names if n.lstrip("~") not in dataset.data_vars]
+    unknown = [n for n in asked if n.lstrip("~") not in dataset.data_vars and n not in draws.labels]
     if unknown:
         known = closest(unknown[0], [*map(str, dataset.data_vars), *draws.labels])
         raise ValueError(f"Expected variables of the posterior, got {unknown[0]!r}: it has {known}.")
-    if elements and not names:
-        return elements
-    part = extract(dataset, var_names=names or None, combined=False, keep_dataset=True)
+    whole = [n for n in asked if n.lstrip("~") in dataset.data_vars]
+    part = extract(dataset, var_names=whole or None, combined=False, keep_dataset=True)
     part = part.sel({k: v for k, v in (coords or {}).items() if k in part.dims})
-    labels = [
-        label for name, array in part.data_vars.items() for label in element_labels(str(name), _coords(array))
-    ]
-    return [label for label in labels if label in set(draws.labels)] + elements
+    of_variable = {str(n): element_labels(str(n), _coords(a)) for n, a in part.data_vars.items()}
+    if all(name in of_variable or name in draws.labels for name in asked):
+        wanted = [label for name in asked or of_variable for label in of_variable.get(name, (name,))]
+    else:  # "~name" leaves some out: what is left, in the posterior's order
+        wanted = [label for labels in of_variable.values() for label in labels]
+    return [label for label in dict.fromkeys(wanted) if label in set(draws.labels)]
 
 
 def _coords(array: xr.DataArray) -> list[NDArray[np.generic]]:

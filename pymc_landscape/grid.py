@@ -97,8 +97,8 @@ def posterior_grid(
     -------
     xr.Dataset
         ``"parameters"``: one dim an axis, named by its label, natural scale. ``"principal"``: dims `u`, `v`, and the
-        variables `center` (parameter) and `direction` (axis, parameter). Either with `best_draw` (parameter), the
-        draw of highest likelihood, or with all `draws` (sample, parameter) if the likelihood is not known yet.
+        variables `center` (parameter) and `direction` (axis, parameter). Either with `best_draw` (draw_parameter),
+        the draw of highest likelihood, or with all `draws` (sample, draw_parameter) if the likelihood is not known yet.
 
     Raises
     ------
@@ -197,14 +197,14 @@ def _principal_grid(chosen: Draws, near: Any, num: int, ci_prob: float) -> xr.Da
 
 def _with_reference(grid: xr.Dataset, draws: Draws, minus2ll: Array | None) -> xr.Dataset:
     """Keep the likeliest draw with the grid, or the draws from which to find it."""
-    grid = grid.assign_coords(parameter=list(draws.labels))
+    grid = grid.assign_coords(draw_parameter=list(draws.labels))
     if minus2ll is not None:
         best = int(np.nanargmin(minus2ll))
         grid.attrs["best_draw"] = f"chain {draws.chain[best]}, draw {draws.draw[best]}"
-        return grid.assign(best_draw=("parameter", draws.matrix[best]))
+        return grid.assign(best_draw=("draw_parameter", draws.matrix[best]))
     step = -(-draws.matrix.size // KEPT_NUMBERS)
     kept = draws.rows(slice(None, None, step))
-    return grid.assign(draws=(("sample", "parameter"), kept.matrix)).assign_coords(
+    return grid.assign(draws=(("sample", "draw_parameter"), kept.matrix)).assign_coords(
         sample_chain=("sample", kept.chain), sample_draw=("sample", kept.draw)
     )
 

@@ -144,7 +144,7 @@ class Layout:
         """Cut vectors of shape (..., size) into named arrays of shape (..., *shape)."""
         flat = np.asarray(vectors, dtype=float)
         return {
-            v.name: flat[..., self.slices[v.name]].reshape(*flat.shape[:-1], *self.shape(v))
+            v.name: flat[..., self.slices[v.name]].reshape((*flat.shape[:-1], *self.shape(v)))
             for v in self.variables
         }
 
@@ -163,20 +163,33 @@ class Element:
 
 
 def find_elements(variables: Iterable[FreeVariable]) -> dict[str, Element]:
-    """Return every label a model knows, natural ones first, with the element it names."""
+    """Return every label a model knows with the element it names.
+
+    Where coordinates are words, the position of an element names it too (``beta[0]``); where two labels are the same,
+    the natural scale and the coordinates win.
+    """
+    found: dict[str, Element] = {}
     variables = tuple(variables)
-    natural = {
-        label: Element(v, i, unconstrained=False)
-        for v in variables
-        for i, label in enumerate(v.labels)
-    }
-    values = {
-        label: Element(v, i, unconstrained=True)
-        for v in variables
-        for i, label in enumerate(v.value_labels)
-        if v.transform is not None
-    }
-    return {**values, **natural}
+    worded = [v for v in variables if all(axis.dtype.kind not in "iuf" for axis in v.coords)]
+    by_priority = [
+        *(_elements(v, v.labels, unconstrained=False) for v in variables),
+        *(_elements(v, v.value_labels, unconstrained=True) for v in variables if v.transform),
+        *(_elements(v, _positions(v), unconstrained=False) for v in worded),
+    ]
+    for labelled in by_priority:
+        for label, element in labelled.items():
+            found.setdefault(label, element)
+    return found
+
+
+def _positions(variable: FreeVariable) -> tuple[str, ...]:
+    return element_labels(variable.name, [np.arange(n) for n in variable.shape])
+
+
+def _elements(
+    variable: FreeVariable, labels: Iterable[str], unconstrained: bool
+) -> dict[str, Element]:
+    return {label: Element(variable, i, unconstrained) for i, label in enumerate(labels)}
 
 
 def closest(word: str, known: Iterable[str], limit: int = 8) -> str:

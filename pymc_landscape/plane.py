@@ -8,11 +8,11 @@ from typing import Any, Literal, cast
 import numpy as np
 import pymc as pm
 import xarray as xr
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from pymc.util import get_random_generator
 
 from pymc_landscape.draws import SAMPLE_DIMS, Draws, open_group, read_draws
-from pymc_landscape.layout import Array, Layout, element_labels
+from pymc_landscape.layout import Array, element_labels
 from pymc_landscape.objective import Objective, objective_of
 from pymc_landscape.provenance import provenance
 
@@ -135,31 +135,25 @@ class _Space:
     """The parameters of a plane as one flat vector, on the natural scale or on a model's unconstrained one."""
 
     def __init__(self, center: Place, objective: Objective | None):
-        self.objective = objective
-        draws = _draws(center)
-        self.draws = None if draws is None else self._flat(draws)
-        self._shapes: dict[str, tuple[int, ...]] = {}
+        self.objective, draws = objective, _draws(center)
         if objective is not None:
-            layout = objective.compiled.layout(objective.compiled.names)
-            self.labels, self.blocks = layout.labels, list(layout.slices.values())
+            self.labels = objective.compiled.layout(objective.compiled.names).labels
+            self._kept = _continuous(objective)
         elif draws is not None:
-            self.labels = draws.labels
-            self.blocks = _blocks(draws.labels)
+            self.labels, self._kept = draws.labels, ~draws.discrete
         else:
-            named = _named(center)
-            self.labels = tuple(x for n, (_, axes) in named.items() for x in element_labels(n, axes))
-            self.blocks = _blocks(self.labels)
+            self.labels = tuple(_elements(center))
+            self._kept = np.ones(len(self.labels), bool)
+        self.labels = tuple(x for x, kept in zip(self.labels, self._kept, strict=True) if kept)
+        self.names = np.array([label.split("[")[0] for label in self.labels])
+        self.draws = None if draws is None else self.matrix(center)
         self.center = self.vector(center) if self.draws is None else self.draws.mean(0)
 
     def vector(self, point: Place) -> Array:
         """Return one point as a flat vector."""
         if self.objective is not None:
-            return self.objective.pack({n: value for n, (value, _) in _named(point).items()})
-        named = {
-            label: x
-            for n, (value, axes) in _named(point).items()
-            for label, x in zip(element_labels(n, axes), np.ravel(value), strict=True)
-        }
+            return self.objective.pack(_values(point))[self._kept]
+        named = _elements(point)
         lacking = [label for label in self.labels if label not in named]
         if lacking:
             raise ValueError(f"Expected points with the same parameters, got one without {lacking[0]}.")
@@ -173,12 +167,15 @@ class _Space:
                 "Expected draws or a path (dims chain and draw), or a pair of points, got a single point: "
                 "write directions=(first, second)."
             )
-        return self._flat(draws)
-
-    def _flat(self, draws: Draws) -> Array:
         if self.objective is not None:
-            return self.objective.pack(draws.points(self.objective))
-        return draws.columns(getattr(self, "labels", draws.labels)).matrix
+            return self.objective.pack(draws.points(self.objective))[:, self._kept]
+        return draws.columns(self.labels).matrix
+
+
+def _continuous(objective: Objective) -> NDArray[np.bool_]:
+    """Which elements can be moved by any amount: integers are held."""
+    parts = [np.full(int(np.prod(v.value_shape)), not v.discrete) for v in objective.variables]
+    return np.concatenate(parts)
 
 
 def _named_directions(space: _Space, word: str, random_seed: Any) -> Array:
@@ -200,7 +197,8 @@ def _named_directions(space: _Space, word: str, random_seed: Any) -> Array:
 def _filter_norm(direction: Array, space: _Space) -> Array:
     """Scale the part of each variable to the norm of its value; a value of zero counts as one."""
     scaled = direction.copy()
-    for block in space.blocks:
+    for name in dict.fromkeys(space.names):
+        block = space.names == name
         own, part = np.linalg.norm(space.center[block]), np.linalg.norm(direction[block])
         scaled[block] *= (own or 1.0) / (part or 1.0)
     return scaled
@@ -219,19 +217,24 @@ def _draws(place: Any) -> Draws | None:
     return None
 
 
-def _named(place: Any) -> dict[str, tuple[Array, list[Array]]]:
-    """Return the values of a point by name, with the labels along their axes."""
+def _arrays(place: Any) -> dict[str, xr.DataArray]:
+    """Return the values of a point by name."""
     place = getattr(place, "point", place)
     if isinstance(place, xr.Dataset):
-        arrays = {str(n): place[n] for n in place.data_vars}
-        return {n: (a.to_numpy(), [a[d].to_numpy() for d in a.dims]) for n, a in arrays.items()}
+        return {str(name): array for name, array in place.data_vars.items()}
     if not isinstance(place, Mapping):
         raise TypeError(f"Expected a point (a mapping or a Dataset) or draws, got {type(place).__name__}.")
-    values = {str(n): np.asarray(v, dtype=float) for n, v in place.items()}
-    return {n: (v, [np.arange(s) for s in v.shape]) for n, v in values.items()}
+    return {str(name): xr.DataArray(np.asarray(value, dtype=float)) for name, value in place.items()}
 
 
-def _blocks(labels: Sequence[str]) -> list[Any]:
-    """Return which elements belong to the same variable."""
-    names = np.array([label.split("[")[0] for label in labels])
-    return [np.flatnonzero(names == name) for name in dict.fromkeys(names)]
+def _values(place: Any) -> dict[str, Array]:
+    return {name: array.to_numpy() for name, array in _arrays(place).items()}
+
+
+def _elements(place: Any) -> dict[str, float]:
+    """Return each element of a point by its label."""
+    labelled = {}
+    for name, array in _arrays(place).items():
+        axes = [array[dim].to_numpy() for dim in array.dims]
+        labelled.update(zip(element_labels(name, axes), array.to_numpy().ravel().tolist(), strict=True))
+    return labelled

@@ -101,7 +101,7 @@ class GridPoints:
 
 def _axes(grid: xr.Dataset) -> list[str]:
     """The dims that are axes: those of a grid's own record of draws are not."""
-    return [str(d) for d in grid.dims if d not in ("parameter", "sample", "axis")]
+    return [str(d) for d in grid.dims if d not in ("draw_parameter", "sample")]
 
 
 def _finite(grid: xr.Dataset, dim: str) -> Array:

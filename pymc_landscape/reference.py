@@ -74,7 +74,7 @@ def _likeliest(objective: Objective, grid: xr.Dataset) -> Reference:
 
 
 def _labels(grid: xr.Dataset) -> tuple[str, ...]:
-    return tuple(map(str, grid["parameter"].to_numpy()))
+    return tuple(map(str, grid["draw_parameter"].to_numpy()))
 
 
 def _named_values(at: Any) -> dict[str, Array]:

@@ -129,7 +129,9 @@ def posterior(draws=400, **more):
         "beta": (("chain", "draw", "k"), np.stack([z[..., 1], 0 * z[..., 1]], axis=-1)),
         "tau": (("chain", "draw"), rng.normal(size=(2, draws))),
     } | {name: (("chain", "draw"), values) for name, values in more.items()}
-    ds = xr.Dataset(variables, coords={"chain": [0, 1], "draw": np.arange(draws), "k": ["x1", "x2"]})
+    ds = xr.Dataset(
+        variables, coords={"chain": [0, 1], "draw": np.arange(draws), "k": ["x1", "x2"]}
+    )
     return xr.DataTree.from_dict({"posterior": ds})
 
 
@@ -240,6 +242,17 @@ def test_level_names_stand_on_their_lines_apart_from_each_other():
     np.testing.assert_allclose(quadratic(*places.T), cuts, atol=0.05)
     gaps = np.abs(places[:, None] - places) / [10, 12]
     assert ((gaps > [0.05, 0.05]).any(-1) | np.eye(4, dtype=bool)).all()
+
+
+def test_tiny_regions_have_no_text():
+    of = relief(bowl(121) * 400, "delta_minus2ll")
+    assert label_places(of.height, cutoffs([0.5, 0.99], 2)) == [None, None]
+
+
+def test_panels_have_text_only_when_asked():
+    assert "contour_text" not in plots.landscape(three_axes(), backend="none").viz
+    pc = plots.landscape(three_axes(), backend="none", visuals={"contour_text": True})
+    assert "contour_text" in pc.viz
 
 
 def test_lowest_point_and_axis_names():
@@ -442,6 +455,8 @@ def test_every_landscape_on_every_backend(case, backend):
         else {"contourf", "contour", "contour_text", "colorbar"}
     )
     assert wanted | {"minimum", "xlabel", "ylabel"} <= set(pc.viz)
+    if backend == "matplotlib":
+        pc.viz["figure"].item().canvas.draw()
 
 
 def test_plotly_bands_lines_and_blank():
@@ -705,6 +720,8 @@ def test_plotly_surface_has_every_part():
 def test_every_surface(case, backend):
     pc = plots.surface(CASES[case](), backend=backend, visuals={"view": {"elev": 50, "azim": 10}})
     assert {"surface", "contour", "floor", "minimum", "colorbar"} <= set(pc.viz)
+    if backend == "matplotlib":
+        pc.viz["figure"].item().canvas.draw()
 
 
 def test_surface_of_a_slice_and_a_low_cap():

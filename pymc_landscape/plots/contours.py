@@ -18,6 +18,7 @@ from pymc_landscape.plots.relief import Relief, as_cells, lowest
 
 CMAP = "viridis"  # low is dark, so the valley reads as deep and light draws stand out on it
 WHITE, AMBER, RED, NIGHT = "#ffffff", "#ffc24d", "#ff4b4b", "#2d1e54"
+SMALL = 0.15  # share of the picture: a text is larger than such a line
 CAP = 100.0  # in highest cut-offs: lines need nothing above, and plotly's tolerance grows with it
 EDGED = {"facecolor": RED, "edgecolor": WHITE}
 STAR = {
@@ -47,7 +48,8 @@ def draw_contours(
     pen = {"color": WHITE, **PEN.get(backend, {})}
     canvas.draw(_lines, "contour", height, pen, fixed=fixed, artist_dims=many)
     canvas.draw(_scatter, "minimum", lowest(of), STAR.get(backend, STAR["plotly"]))
-    canvas.draw(_texts, "contour_text", height, {"color": WHITE}, fixed=fixed, artist_dims=many)
+    if not of.panels or "contour_text" in canvas.visuals:  # small panels are full without it
+        canvas.draw(_texts, "contour_text", height, {"color": WHITE}, fixed=fixed, artist_dims=many)
     _set_limits(canvas, of)
     _draw_colorbar(canvas, of, edges, cuts)
 
@@ -172,7 +174,7 @@ def _clearest(
     vertices: NDArray[np.float64] | None, angle: float, taken: list[NDArray[np.float64]]
 ) -> NDArray[np.float64]:
     """Pick the vertex furthest in a direction that is not at the frame nor at another text."""
-    if vertices is None:
+    if vertices is None or np.ptp(vertices, axis=0).max() < SMALL:
         return np.full(2, np.nan)
     away = (vertices - vertices.mean(axis=0)) @ [np.cos(angle), np.sin(angle)]
     away = away - 10.0 * np.any((vertices < 0.07) | (vertices > 0.93), axis=1)

@@ -84,8 +84,8 @@ def surface(
     visuals : mapping of {str : mapping or bool}, optional
         Keyword arguments of a visual, or False to leave it out. Valid keys are:
 
-        * surface -> ``cmap`` (a name both libraries know), and what matplotlib's ``plot_surface``
-          or plotly's ``Surface`` takes
+        * surface -> ``cmap`` (a name both libraries know), and what matplotlib's
+          ``Poly3DCollection`` or plotly's ``Surface`` takes
         * contour, floor -> lines at the cut-offs, on the surface and on the floor: ``color``,
           ``linewidth``
         * draws, minimum -> points on the floor: ``color``, ``s``, ``alpha``, ``marker``
