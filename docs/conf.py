@@ -37,15 +37,15 @@ myst_heading_anchors = 3
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
-nb_merge_streams = True
-# Anything on stderr is a warning of the build, and -W makes it an error.
+# Anything on stderr is a warning of the build, an error with -W. Merged streams would hide it.
+nb_merge_streams = False
 nb_output_stderr = "warn"
 
 autosummary_generate = True
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
-# For all that is on the reference pages: every parameter named, typed and told, and what comes back.
+# For all on the reference pages: every parameter named, typed and told, and what comes back.
 numpydoc_validation_checks = {
     *("GL01", "GL03", "GL05", "GL06", "GL07", "GL08", "SS01", "SS02", "SS03", "SS06"),
     *("PR01", "PR02", "PR03", "PR04", "PR07", "PR10", "RT01", "RT03", "YD01"),
@@ -66,7 +66,8 @@ html_title = f"pymc_landscape {release}"
 html_static_path = ["_static"]
 html_css_files = ["landscape.css"]
 # Only the reference has enough pages below it to fill a menu at the left.
-html_sidebars = dict.fromkeys(["index", "install", "quickstart", "architecture", "concepts/**"], [])
+without_menu = ["index", "install", "quickstart", "architecture", "concepts/**"]
+html_sidebars = {page: [] for page in without_menu}
 html_theme_options = {
     "show_toc_level": 2,
     "navigation_with_keys": False,

@@ -16,6 +16,7 @@ from pymc.pytensorf import rewrite_pregrad
 from pytensor.gradient import NullTypeGradError
 from pytensor.graph.basic import Variable
 from pytensor.graph.replace import graph_replace
+from pytensor.graph.utils import MethodNotDefined
 
 from pymc_landscape import roles
 from pymc_landscape.density import (
@@ -107,7 +108,8 @@ class Compiled:
             shape, dims = shape[:-1], dims[:-1]
         if int(np.prod(shape)) != size:
             shape, dims = (size,), [f"{term}_dim_0"]
-        coords = {d: self.model.coords[d] for d in dims if self.model.coords.get(d) is not None}
+        labels = {d: self.model.coords.get(d) for d in dims}
+        coords = {d: np.asarray(c) for d, c in labels.items() if c is not None}
         return dims, coords, tuple(int(n) for n in shape)
 
     def layout(self, unconstrained: frozenset[str] = frozenset()) -> Layout:
@@ -179,20 +181,14 @@ class Compiled:
         value = -2.0 * log_likelihood
         if self.prior_weight:
             value = value - 2.0 * self.prior_weight * density.prior
-        try:
-            return pt.grad(rewrite_pregrad(value), density.vector, disconnected_inputs="ignore")
-        except (NullTypeGradError, NotImplementedError) as error:
-            raise ValueError(
-                f"Expected a model whose Ops have gradients, got one that has not ({error}): "
-                "evaluate its landscape, or fit it by a method without gradients."
-            ) from error
+        return _slope(rewrite_pregrad(value), density.vector)
 
     def _hessian_product(self, density: Density) -> Graphs:
         """Write H v as the gradient of gradient · v, over one vector that holds the point and v."""
         both = pt.vector("point_and_direction", dtype="float64", shape=(2 * self._size,))
         direction = both[self._size :]
         slope = (self._gradient(density) * direction).sum()
-        product = pt.grad(slope, density.vector, disconnected_inputs="ignore")
+        product = _slope(slope, density.vector)
         point = density.vector.type.filter_variable(both[: self._size])
         return both, {"product": graph_replace(product, {density.vector: point})}
 
@@ -237,6 +233,16 @@ class Compiled:
             now = pt.as_tensor(old, allow_xtensor_conversion=True).eval()
             self._store[key] = pytensor.shared(now, name=f"{name}_swap", shape=old.type.shape)
         return self._store[key]
+
+
+def _slope(value: Variable, vector: Variable) -> Variable:
+    try:
+        return pt.grad(value, vector, disconnected_inputs="ignore")
+    except (NullTypeGradError, NotImplementedError, MethodNotDefined) as error:
+        raise ValueError(
+            f"Expected a model whose Ops have derivatives, got one that has none ({error}): "
+            "evaluate its landscape, or fit it by a method without derivatives."
+        ) from error
 
 
 def _summed(density: Density) -> dict[str, Variable]:

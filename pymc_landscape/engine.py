@@ -27,7 +27,7 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import ancestors
 from threadpoolctl import ThreadpoolController
 
-from pymc_landscape.interpreter import interpreted, settle_checks
+from pymc_landscape.interpreter import interpreted, settle
 
 Array = NDArray[np.float64]
 Rows = Callable[[int, int], Array]
@@ -98,7 +98,7 @@ class Engine:
         compile_kwargs: Mapping[str, Any] | None = None,
     ):
         self.vector, self.names = vector, tuple(graphs)
-        self.graphs = settle_checks([_flat(graph) for graph in graphs.values()], check_bounds)
+        self.graphs = settle([_flat(graph) for graph in graphs.values()], check_bounds)
         self.compile_kwargs = dict(compile_kwargs or {})
         self.backend = "mode" if "mode" in self.compile_kwargs and backend is None else backend
         if self.backend not in (None, "interpreter"):
@@ -215,7 +215,9 @@ class Engine:
             if self.backend == "numba":
                 raise
             return self._way("interpreter")
-        return self._way("interpreter") if kernel.object_mode else _Way(kernel, parallel=True)
+        if kernel.object_mode and self.backend is None:
+            return self._way("interpreter")  # an Op in Python gains nothing from a loop in machine code
+        return _Way(kernel, parallel=not kernel.object_mode)
 
     def _jax(self) -> _Way:
         from pymc_landscape.jax_batch import jax_batch

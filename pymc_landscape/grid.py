@@ -97,7 +97,7 @@ def posterior_grid(
     -------
     xr.Dataset
         ``"parameters"``: one dim an axis, named by its label, natural scale. ``"principal"``: dims `u`, `v`, and the
-        variables `center` (parameter) and `direction` (axis, parameter). Either with `best_draw` (draw_parameter),
+        variables `center` (plane_parameter) and `direction` (axis, plane_parameter). Either with `best_draw` (draw_parameter),
         the draw of highest likelihood, or with all `draws` (sample, draw_parameter) if the likelihood is not known yet.
 
     Raises

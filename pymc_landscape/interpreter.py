@@ -20,7 +20,7 @@ import pytensor
 from numpy.typing import NDArray
 from pymc.logprob.utils import local_check_parameter_to_ninf_switch, local_remove_check_parameter
 from pytensor import scalar as ps
-from pytensor.compile.mode import Mode, get_mode
+from pytensor.compile.mode import Mode, get_mode, optdb
 from pytensor.graph.basic import Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import vectorize_graph
@@ -30,6 +30,7 @@ from pytensor.link.vm import VMLinker
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.linalg.solvers.triangular import SolveTriangular
+from pytensor.xtensor.type import XTensorType
 
 Array = NDArray[np.float64]
 Block = Callable[[Array], list[Array]]
@@ -117,16 +118,21 @@ _CHECKS_TO_NINF = in2out(local_check_parameter_to_ninf_switch, name="checks_to_n
 _CHECKS_REMOVED = in2out(local_remove_check_parameter, name="checks_removed")
 # Last of all rewrites, under a tag of its own: no other mode asks for it.
 _ARRAY_FUNCTIONS_TAG = "landscape_array_functions"
-pytensor.compile.optdb.register(
+optdb.register(
     _ARRAY_FUNCTIONS_TAG,
     in2out(_give_array_function, _give_stacked_solve, name=_ARRAY_FUNCTIONS_TAG),
     position=100,
 )
 
 
-def settle_checks(graphs: Sequence[Variable], check_bounds: bool) -> list[Variable]:
-    """Turn parameter checks into -inf, or take them out where the model does not want them."""
+def settle(graphs: Sequence[Variable], check_bounds: bool) -> list[Variable]:
+    """Write graphs without named dims, and without parameter checks.
+
+    A failed check becomes -inf; where the model does not want checks, they are taken out.
+    """
     fgraph = FunctionGraph(outputs=list(graphs), clone=True, copy_inputs=False, copy_orphans=False)
+    if any(isinstance(variable.type, XTensorType) for variable in fgraph.variables):
+        optdb.query("+lower_xtensor").rewrite(fgraph)
     (_CHECKS_TO_NINF if check_bounds else _CHECKS_REMOVED).rewrite(fgraph)
     return list(fgraph.outputs)
 

@@ -19,9 +19,10 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
-import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
+from pytensor.compile.executor import Function
+from pytensor.compile.mode import get_mode, optdb
 from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.op import Op
@@ -90,7 +91,7 @@ def _dot_to_matvec(fgraph: FunctionGraph, node: Apply) -> list[Variable] | None:
     return None
 
 
-pytensor.compile.optdb.register(
+optdb.register(
     "landscape_matvec", in2out(_dot_to_matvec, name="landscape_matvec"), position=1.9
 )
 
@@ -114,16 +115,15 @@ class Kernel:
     """
 
     def __init__(self, vector: Variable, graphs: Sequence[Variable], lengths: Sequence[int | None]):
-        mode = pytensor.compile.mode.get_mode("NUMBA").including("landscape_matvec")
-        function = pm.pytensorf.compile(
-            [vector], graphs, mode=mode, on_unused_input="ignore", trust_input=True
-        )
-        fgraph, self._constants = _lift_constants(function.maker.fgraph)
-        self._shared = [container.storage for container in function.input_storage[1:]]
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            function = _rewrite(vector, graphs)
+            fgraph, self._constants = _lift_constants(function.maker.fgraph)
+            self._shared = [container.storage for container in function.input_storage[1:]]
+            n_data = len(self._shared) + len(self._constants)
+            self._loop = _compile_loop(fgraph, n_data, [graph.type.ndim for graph in graphs])
+        self.object_mode = any("object mode" in str(w.message) for w in caught)
         self._lengths = list(lengths)
-        ndims = [graph.type.ndim for graph in graphs]
-        n_data = len(self._shared) + len(self._constants)
-        self._loop, self.object_mode = _compile_loop(fgraph, n_data, ndims)
         self(np.zeros((0, vector.type.shape[0])))  # compiles, or loads from disk, here and not later
 
     def __call__(self, points: Array) -> list[Array]:
@@ -132,6 +132,14 @@ class Kernel:
         data = [storage[0] for storage in self._shared] + self._constants
         self._loop(np.ascontiguousarray(points), *outs, *data)
         return outs
+
+
+def _rewrite(vector: Variable, graphs: Sequence[Variable]) -> Function:
+    """Let PyTensor prepare the graphs for numba; nothing is compiled until the function is called."""
+    mode = get_mode("NUMBA").including("landscape_matvec")
+    return pm.pytensorf.compile(
+        [vector], graphs, mode=mode, on_unused_input="ignore", trust_input=True
+    )
 
 
 def _lift_constants(fgraph: FunctionGraph) -> tuple[FunctionGraph, list[Array]]:
@@ -157,12 +165,9 @@ def _read_only(data: Array) -> Array:
 
 def _compile_loop(
     fgraph: FunctionGraph, n_data: int, ndims: Sequence[int]
-) -> tuple[Callable[..., None], bool]:
+) -> Callable[..., None]:
     """Write the loop over points, and let numba compile it or find it on disk."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        row, key = numba_funcify_ensure_cache(fgraph)
-    object_mode = any("object mode" in str(w.message) for w in caught)
+    row, key = numba_funcify_ensure_cache(fgraph)
     cache_key = key and f"pymc_landscape_{SOURCE_VERSION}_{key}_{n_data}_{''.join(map(str, ndims))}"
     function = compile_numba_function_src(
         _loop_source(n_data, ndims),
@@ -171,7 +176,7 @@ def _compile_loop(
         global_env={"__name__": __name__, "row": row},
         cache_key=cache_key,
     )
-    return numba_njit(function, final_function=True, nogil=True, cache=key is not None), object_mode
+    return numba_njit(function, final_function=True, nogil=True, cache=key is not None)
 
 
 def _loop_source(n_data: int, ndims: Sequence[int]) -> str:

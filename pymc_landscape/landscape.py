@@ -108,6 +108,8 @@ def evaluate_landscape(
         raise KeyboardInterrupt  # nothing was finished, so nothing is lost
     surface = _surface(objective, points, result, pointwise)
     surface = _with_reference(surface, objective, reference)
+    if points.is_plane:  # a reader must know which plane it is
+        surface = surface.assign_coords(grid[["center", "direction"]].variables)
     surface.attrs = provenance(
         objective.model.name,
         kind=str(grid.attrs.get("kind", "regular")),

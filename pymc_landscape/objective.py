@@ -73,7 +73,7 @@ class Objective:
         backend: str | None = None,
         compile_kwargs: Mapping[str, Any] | None = None,
     ):
-        self.model: pm.Model = pm.modelcontext(model)
+        self.model: pm.Model = roles.on_all_data(pm.modelcontext(model))
         roles.check_model(self.model)
         parts = roles.potential_parts(self.model, potentials)
         self.latent = roles.resolve_latent(self.model, latent)

@@ -63,7 +63,7 @@ def plane_grid(
     Returns
     -------
     xr.Dataset
-        Dims `u` and `v`; variables `center` (parameter) and `direction` (axis, parameter), the labels of whose
+        Dims `u` and `v`; variables `center` (plane_parameter) and `direction` (axis, plane_parameter), the labels of whose
         parameters say on which scale they are; ``attrs["kind"]`` is ``"plane"``.
 
     Raises
@@ -75,7 +75,7 @@ def plane_grid(
     --------
     >>> grid = plane_grid({"a": 1.0, "b": [2.0, 3.0]}, random_seed=1, num=11)
     >>> dict(grid.sizes)
-    {'u': 11, 'v': 11, 'parameter': 3, 'axis': 2}
+    {'u': 11, 'v': 11, 'plane_parameter': 3, 'axis': 2}
     """
     if num < 2 or not extent > 0:
         raise ValueError(f"Expected num of at least 2 and a positive extent, got {num} and {extent}.")
@@ -108,8 +108,8 @@ def plane_dataset(
         )
     axes = AXES[: len(directions)]
     return xr.Dataset(
-        {"center": ("parameter", center), "direction": (("axis", "parameter"), directions)},
-        coords={**dict(zip(axes, values, strict=True)), "parameter": list(labels), "axis": list(axes)},
+        {"center": ("plane_parameter", center), "direction": (("axis", "plane_parameter"), directions)},
+        coords={**dict(zip(axes, values, strict=True)), "plane_parameter": list(labels), "axis": list(axes)},
         attrs=provenance(kind=kind),
     )
 

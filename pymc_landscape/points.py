@@ -51,7 +51,7 @@ class GridPoints:
         self.values = [_finite(grid, dim) for dim in self.dims]
         self.shape = tuple(len(v) for v in self.values)
         self.labels = (
-            tuple(map(str, grid["parameter"].to_numpy())) if self.is_plane else self.dims
+            tuple(map(str, grid["plane_parameter"].to_numpy())) if self.is_plane else self.dims
         )
         self.elements = [objective.find(label) for label in self.labels]
         self.unconstrained = frozenset(e.variable.name for e in self.elements if e.unconstrained)

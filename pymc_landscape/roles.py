@@ -9,13 +9,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from typing import Literal
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 import pymc as pm
 import pytensor
 import pytensor.tensor as pt
+from pymc.data import MinibatchOp
 from pymc.initial_point import make_initial_point_fn
+from pymc.model.transform.basic import remove_minibatched_nodes
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import ancestors
 
@@ -26,6 +28,8 @@ _log = logging.getLogger("pymc_landscape")
 
 # Models about whose random effects a word was said: once is enough.
 _TOLD: WeakSet[pm.Model] = WeakSet()
+# Minibatched models, with their twins on all of the data.
+_WHOLE: WeakKeyDictionary[pm.Model, pm.Model] = WeakKeyDictionary()
 
 PotentialRole = Literal["likelihood", "prior"]
 
@@ -41,6 +45,19 @@ def check_model(model: pm.Model) -> None:
             "Expected a model with data, got no observed variable and no pm.Potential: "
             "give at least one variable observed=..., for the prior alone has no likelihood."
         )
+
+
+def on_all_data(model: pm.Model) -> pm.Model:
+    """Return `model` with each ``pm.Minibatch`` replaced by all of its data.
+
+    A landscape of random batches would change from block to block. A model without batches is returned as it is.
+    """
+    roots = [*model.rvs_to_values.values(), *model.basic_RVs]
+    if not any(v.owner and isinstance(v.owner.op, MinibatchOp) for v in ancestors(roots)):
+        return model
+    if model not in _WHOLE:
+        _WHOLE[model] = remove_minibatched_nodes(model)
+    return _WHOLE[model]
 
 
 def potential_parts(model: pm.Model, role: PotentialRole | None) -> Parts:

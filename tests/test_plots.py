@@ -105,11 +105,11 @@ def plane(**extra):
 
 def directions():
     return {
-        "center": xr.DataArray([1.0, 4.0, -2.0], dims="parameter"),
+        "center": xr.DataArray([1.0, 4.0, -2.0], dims="plane_parameter"),
         "direction": xr.DataArray(
             [[1.0, 2.0, 0.0], [0.0, 3.0, -1.0]],
-            dims=["axis", "parameter"],
-            coords={"axis": ["u", "v"], "parameter": [X, Y, "tau"]},
+            dims=["axis", "plane_parameter"],
+            coords={"axis": ["u", "v"], "plane_parameter": [X, Y, "tau"]},
         ),
     }
 
@@ -372,11 +372,11 @@ def test_draws_are_projected_on_their_plane():
 def test_plane_of_two_parameters_shows_the_draws_themselves():
     """Directions along two of three correlated parameters: the third must not move the points."""
     extra = {
-        "center": xr.DataArray([0.0, 0.0, 0.0], dims="parameter"),
+        "center": xr.DataArray([0.0, 0.0, 0.0], dims="plane_parameter"),
         "direction": xr.DataArray(
             [[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]],
-            dims=["axis", "parameter"],
-            coords={"axis": ["u", "v"], "parameter": [X, Y, "tau"]},
+            dims=["axis", "plane_parameter"],
+            coords={"axis": ["u", "v"], "plane_parameter": [X, Y, "tau"]},
         ),
     }
     dt = posterior()
@@ -390,6 +390,8 @@ def test_plane_without_directions_has_no_draws_and_says_so():
     with pytest.warns(UserWarning, match="no draws are shown"):
         pc = plots.landscape(plane(), dt=posterior(), backend="none")
     assert "draws" not in pc.viz
+    groups = {"landscape": plane(), "posterior": posterior()["posterior"].to_dataset()}
+    assert "draws" not in plots.landscape(xr.DataTree.from_dict(groups), backend="none").viz
 
 
 # --- panels -------------------------------------------------------------------------------------
@@ -452,7 +454,7 @@ def test_every_landscape_on_every_backend(case, backend):
     wanted = (
         {"curve", "cutoff", "cutoff_text"}
         if case == "curve"
-        else {"contourf", "contour", "contour_text", "colorbar"}
+        else {"contourf", "contour", "colorbar"}
     )
     assert wanted | {"minimum", "xlabel", "ylabel"} <= set(pc.viz)
     if backend == "matplotlib":

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -118,6 +119,24 @@ def test_plots_read_datasets_only(path):
 
 def test_no_file_has_a_vague_name():
     assert not {path.stem.strip("_") for path in source_files()} & VAGUE_NAMES
+
+
+def test_the_sample_of_the_readme_runs(tmp_path):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    sample = readme.split("```python\n")[1].split("```")[0]
+    assert "pm.sample(500, random_seed=1)" in sample
+    sample = sample.replace("pm.sample(500,", "pm.sample(100, cores=1, chains=1, quiet=True,")
+    script = tmp_path / "sample.py"
+    script.write_text(sample, encoding="utf-8")
+    run = subprocess.run(
+        [sys.executable, script],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"MPLBACKEND": "Agg"},
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.endswith("of 5.99 allowed\n")
 
 
 IMPORT_PROBE = """

@@ -15,6 +15,31 @@ import pymc_landscape as pml
 ROUND_CONSTANTS = 1e-6
 EXACT = 1e-10
 SMOOTH = names(without=("discrete", "blackbox", "float32", "random"))
+# A Hessian costs seconds of graph building (a Gaussian process twenty): one of each kind.
+TWICE_SMOOTH = (
+    "gaussian_unknown_sigma",
+    "student_t_robust",
+    "logit_20_predictors",
+    "negative_binomial",
+    "categorical",
+    "multi_dimensional_coords",
+    "censored_weibull",
+    "missing_data",
+    "two_observed",
+    "potential_only",
+    "zero_sum",
+    "named_dims",
+    "nested_names",
+    "dependent_bounds",
+    "flat_priors",
+    "transforms_by_user",
+    "idle_parameter",
+    "eight_schools_centred",
+    "random_walk",
+    "scan_moving_average",
+    "normal_mixture",
+    "correlated_effects",
+)
 # Compiled natively within seconds, and as different from one another as can be had.
 KERNELS = (
     "gaussian_unknown_sigma",
@@ -96,6 +121,37 @@ def test_minus2ll_is_minus_twice_and_delta_starts_at_zero(name, landscape_of):
     assert result.attrs["n_evaluated"] == result["minus2ll"].size
 
 
+@pytest.mark.parametrize("name", list(ZOO))
+def test_the_point_at_which_the_others_are_held_is_told(
+    name, specimen_of, oracle_of, objective_of, landscape_of
+):
+    here, result = specimen_of(name), landscape_of(name)
+    held = {**oracle_of(name).initial, **here.at}
+    if len(here.axes) == len(objective_of(name).labels):
+        assert "at" not in result.coords  # nothing is held
+        return
+    wanted = np.concatenate([np.ravel(held[v.name]) for v in here.model.free_RVs])
+    assert_close(result["at"], wanted, 1e-6 if "float32" in TRAITS[name] else 1e-12)
+    assert result["at"].dims == ("parameter",)
+    np.testing.assert_array_equal(
+        result["parameter"].str.split("dummy", "[").isel(dummy=0),
+        np.concatenate([[v.name] * np.size(held[v.name]) for v in here.model.free_RVs]),
+    )
+
+
+def test_one_weight_of_a_simplex_is_an_axis_and_the_others_share_the_rest(specimen_of, oracle_of):
+    oracle, weights = oracle_of("categorical"), np.array([0.3, 0.5, 0.2])
+    shares = np.array([0.1, 0.5, 0.9])
+    grid = pml.regular_grid({"p[1]": shares})
+    model = specimen_of("categorical").model
+    result = pml.evaluate_landscape(model, grid, at={"p": weights}, progressbar=False)
+    for i, share in enumerate(shares):
+        rest = (1 - share) / 0.5
+        terms, prior = oracle({"p": np.array([0.3 * rest, share, 0.2 * rest])})
+        assert_close(result["log_likelihood"][i], terms["seen"].sum())
+        assert_close(result["log_prior"][i], prior)
+
+
 @pytest.mark.parametrize("name", names(having=("edge",)))
 def test_points_outside_the_support_are_infinite(name, specimen_of, landscape_of):
     result = landscape_of(name)
@@ -154,7 +210,7 @@ def test_a_session_of_single_precision(specimen_of):
 
 
 @pytest.mark.parametrize("backend", [None, "numba"])
-def test_new_data_are_seen_without_a_new_objective(backend, oracle_of, specimen_of):
+def test_new_data_are_seen_without_a_new_objective(backend, specimen_of):
     here = specimen_of("mutable_data")
     before = {k: here.model[k].get_value() for k in ("x", "y_data")}
     objective = pml.Objective(here.model, backend=backend)
@@ -163,7 +219,7 @@ def test_new_data_are_seen_without_a_new_objective(backend, oracle_of, specimen_
     with here.model:
         pm.set_data({"x": before["x"][:9] * 2, "y_data": before["y_data"][:9] - 1})
     try:
-        terms, prior = truth(oracle_of("mutable_data"), here.axes, here.at)
+        terms, prior = truth(Oracle(here.model), here.axes, here.at)
         after = pml.evaluate_landscape(objective, grid, progressbar=False)
     finally:
         with here.model:
@@ -221,7 +277,7 @@ def test_gradient_is_the_slope_of_minus2ll(name, specimen_of, objective_of, rng)
     np.testing.assert_allclose(gradient, slope, rtol=1e-6, atol=1e-6 * max(1, np.abs(slope).max()))
 
 
-@pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.parametrize("name", TWICE_SMOOTH)
 def test_hessian_is_the_slope_of_the_gradient(name, specimen_of, objective_of, rng):
     objective = objective_of(name)
     theta = start(objective, specimen_of(name), rng)
@@ -245,6 +301,15 @@ def test_a_black_box_has_no_gradient_and_says_so(name, objective_of, specimen_of
     objective = objective_of(name)
     with pytest.raises((TypeError, ValueError), match="gradient"):
         objective.gradient(start(objective, specimen_of(name), rng))
+
+
+@pytest.mark.parametrize("name", names(having=("once",)))
+def test_a_density_without_second_derivative_says_so(name, objective_of, specimen_of, rng):
+    objective = objective_of(name)
+    theta = start(objective, specimen_of(name), rng)
+    assert np.isfinite(objective.gradient(theta)).all()
+    with pytest.raises((TypeError, ValueError), match=r"[Hh]essian|second derivative|gradient"):
+        objective.hessian(theta)
 
 
 def test_model_is_left_as_it_was(specimen_of, landscape_of):

@@ -1,8 +1,8 @@
 """About forty small models of every kind PyMC users write: name -> builder in ``ZOO``.
 
-Traits that tests ask for: ``discrete`` (a free integer), ``blackbox`` (no gradient), ``random``
-(the log-likelihood differs from call to call), ``float32``, ``slow`` (numba compiles it for long),
-``inner`` (only the value scale has a free axis), ``latent`` (a centred random effect).
+Traits that tests ask for: ``discrete`` (a free integer), ``blackbox`` (no gradient), ``once`` (no
+second derivative), ``random`` (the log-likelihood differs from call to call), ``float32``, ``slow``
+(numba compiles it for long), ``edge`` (part of the grid is outside the support).
 """
 
 import zoo_awkward  # noqa: F401

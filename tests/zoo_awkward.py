@@ -15,7 +15,7 @@ Y = 0.4 + 1.1 * X + np.sin(7 * X) / 3
 WAITS = np.array([0.4, 1.9, 3.0, 0.8, 3.0, 2.2, 1.1, 3.0])
 
 
-@specimen("data")
+@specimen()
 def mutable_data() -> Specimen:
     with pm.Model() as model:
         x, y = pm.Data("x", X), pm.Data("y_data", Y)

@@ -133,7 +133,7 @@ def beta_binomial() -> Specimen:
     return Specimen(model, axes, by_hand=by_hand)
 
 
-@specimen("inner")
+@specimen()
 def categorical() -> Specimen:
     seen = np.array([0, 2, 1, 1, 2, 2, 0, 1])
     with pm.Model() as model:
@@ -148,7 +148,7 @@ def categorical() -> Specimen:
     return Specimen(model, axes, {"p": np.array([0.3, 0.5, 0.2])}, by_hand)
 
 
-@specimen("inner")
+@specimen()
 def ordered_logistic() -> Specimen:
     grade = np.digitize(Y, [0.5, 1.2])
     with pm.Model() as model:
@@ -173,7 +173,7 @@ def ordered_logistic() -> Specimen:
     return Specimen(model, axes, by_hand=by_hand)
 
 
-@specimen()
+@specimen("once")
 def von_mises() -> Specimen:
     angles = np.array([0.3, -0.2, 1.0, 0.5, 2.9, -0.7])
     with pm.Model() as model:

@@ -65,7 +65,7 @@ def truncated_normal() -> Specimen:
     return Specimen(model, axes, by_hand=by_hand)
 
 
-@specimen("inner")
+@specimen()
 def dirichlet_multinomial() -> Specimen:
     table = np.array([[3, 5, 2], [1, 8, 1], [4, 4, 2]])
     with pm.Model() as model:
@@ -122,7 +122,7 @@ def two_observed() -> Specimen:
     return Specimen(model, axes, by_hand=by_hand)
 
 
-@specimen("potential")
+@specimen()
 def potential_only() -> Specimen:
     with pm.Model() as model:
         mu = pm.Normal("mu", 0, 3)
@@ -194,7 +194,7 @@ def custom_density() -> Specimen:
     return Specimen(model, axes, by_hand=by_hand)
 
 
-@specimen("inner")
+@specimen()
 def zero_sum() -> Specimen:
     with pm.Model(coords={"group": list("abc")}) as model:
         effect = pm.ZeroSumNormal("effect", 1.5, dims="group")

@@ -24,7 +24,7 @@ TIMES = np.linspace(0, 3, 12)
 SERIES = np.array([0.3, 0.8, 0.2, -0.4, 0.1, 0.9, 1.3, 0.7, 0.6, -0.2, -0.5, 0.4])
 
 
-@specimen("latent")
+@specimen()
 def eight_schools_centred() -> Specimen:
     with pm.Model(coords={"school": SCHOOLS}) as model:
         mu = pm.Normal("mu", 0, 10)
@@ -60,7 +60,7 @@ def eight_schools_non_centred() -> Specimen:
     return Specimen(model, axes, {"z": np.linspace(1, -1, 8)}, by_hand)
 
 
-@specimen("latent")
+@specimen()
 def radon_like() -> Specimen:
     rng = np.random.default_rng(85)
     county, floor = rng.integers(0, 6, 50), rng.integers(0, 2, 50)
@@ -196,7 +196,7 @@ def scan_moving_average() -> Specimen:
     return Specimen(model, axes, by_hand=by_hand)
 
 
-@specimen("slow")
+@specimen()
 def scan_generative() -> Specimen:
     """A series written as a generative scan, whose density PyMC derives."""
 

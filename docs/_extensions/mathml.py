@@ -1,29 +1,36 @@
 """Formulas as MathML, which browsers draw by themselves: no script, no font, no network."""
 
+import html
 from typing import Any
 
 from docutils import nodes
+from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
+from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
-# MathML has no equation numbers, and its own words for alignment: both are settled around it.
-ALIGNED = ("\\\\", "&")
+logger = logging.getLogger(__name__)
+
+
+def mathml(node: nodes.math | nodes.math_block, as_block: bool) -> str:
+    """Translate a formula; one that cannot be is shown as it was written, with a warning."""
+    try:
+        return tex2mathml(node.astext(), as_block=as_block)
+    except MathError as error:
+        logger.warning("formula cannot become MathML: %s", error, location=node)
+        return f"<code>{html.escape(node.astext())}</code>"
 
 
 def visit_inline(writer: HTML5Translator, node: nodes.math) -> None:
     """Write a formula that stands in a line of text."""
-    writer.body.append(tex2mathml(node.astext()))
+    writer.body.append(mathml(node, as_block=False))
     raise nodes.SkipNode
 
 
 def visit_display(writer: HTML5Translator, node: nodes.math_block) -> None:
-    """Write a formula that stands on its own; several lines are aligned at their ``&``."""
-    source = node.astext()
-    if any(mark in source for mark in ALIGNED) and "\\begin" not in source:
-        source = f"\\begin{{aligned}}{source}\\end{{aligned}}"
-    body = tex2mathml(source, as_block=True)
-    writer.body.append(f'<div class="math">{body}</div>\n')
+    """Write a formula that stands on its own."""
+    writer.body.append(f'<div class="formula">{mathml(node, as_block=True)}</div>\n')
     raise nodes.SkipNode
 
 

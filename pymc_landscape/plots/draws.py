@@ -15,6 +15,33 @@ from pymc_landscape.plots.relief import Relief
 JITTER_SEED = 0  # the same picture every time
 
 
+def find_draws(
+    of: Relief,
+    ds: xr.Dataset | xr.DataTree,
+    dt: xr.DataTree | xr.Dataset | None,
+    group: str,
+    sample_dims: str | Sequence[str] | None,
+    num_samples: int,
+) -> xr.DataArray | None:
+    """Draws of ``dt``, which must fit; or those of the landscape's own tree, where they fit."""
+    if dt is not None:
+        points = place_draws(of, dt, group, sample_dims, num_samples)
+        if points is None:
+            warnings.warn(
+                f"The landscape has no directions of {list(of.axes)} on the scale of the draws, "
+                "so no draws are shown.",
+                UserWarning,
+                stacklevel=3,
+            )
+        return points
+    if not isinstance(ds, xr.DataTree) or group not in ds.children:
+        return None
+    try:
+        return place_draws(of, ds, group, sample_dims, num_samples)
+    except ValueError:
+        return None
+
+
 def place_draws(
     of: Relief,
     data: xr.Dataset | xr.DataTree,
@@ -108,12 +135,6 @@ def _project(
     """
     plane = _plane(of, posterior, dims)
     if plane is None:
-        warnings.warn(
-            f"The plane of {list(of.axes)} has no directions on the scale of the draws, "
-            "so no draws are shown.",
-            UserWarning,
-            stacklevel=5,
-        )
         return None
     offset, direction = plane
     metric = np.linalg.pinv(np.atleast_2d(np.cov(offset, rowvar=False)))
@@ -127,13 +148,13 @@ def _plane(
     """Draws less the plane's centre, and its directions, over the parameters that take part."""
     if not {"center", "direction"} <= set(of.source.variables):
         return None
-    used = of.source["direction"].sel(axis=list(of.axes)).transpose("axis", "parameter")
-    used = used.isel(parameter=np.flatnonzero(np.any(used.values != 0, axis=0)))
-    found = [element(posterior, str(label), dims) for label in used["parameter"].values]
+    used = of.source["direction"].sel(axis=list(of.axes)).transpose("axis", "plane_parameter")
+    used = used.isel(plane_parameter=np.flatnonzero(np.any(used.values != 0, axis=0)))
+    found = [element(posterior, str(label), dims) for label in used["plane_parameter"].values]
     columns = [v for v in found if v is not None]
-    if not columns or len(columns) < used.sizes["parameter"]:
+    if not columns or len(columns) < used.sizes["plane_parameter"]:
         return None
-    center = of.source["center"].sel(parameter=used["parameter"])
+    center = of.source["center"].sel(plane_parameter=used["plane_parameter"])
     return np.column_stack(columns) - center.values, used.values
 
 

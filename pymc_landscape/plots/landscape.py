@@ -10,7 +10,7 @@ from arviz_plots.visuals import labelled_title, labelled_x, labelled_y
 from pymc_landscape.plots.canvas import Canvas, PanelLabeller, checked, new_collection
 from pymc_landscape.plots.contours import draw_contours
 from pymc_landscape.plots.curve import draw_curve
-from pymc_landscape.plots.draws import place_draws
+from pymc_landscape.plots.draws import find_draws
 from pymc_landscape.plots.levels import CONTOUR_LEVELS, CURVE_LEVELS, cutoffs
 from pymc_landscape.plots.relief import Relief, relief
 
@@ -147,7 +147,7 @@ def landscape(
         (CURVE_LEVELS if one_axis else CONTOUR_LEVELS) if levels is None else levels,
         of.df if df is None else df,
     )
-    draws = _draws(of, ds, dt, group, sample_dims, num_samples)
+    draws = find_draws(of, ds, dt, group, sample_dims, num_samples)
     if plot_collection is None:
         size = MANY_PANELS if of.panels else ONE_CURVE if one_axis else ONE_PANEL
         plot_collection = new_collection(of, backend, size, pc_kwargs)
@@ -155,25 +155,6 @@ def landscape(
     (draw_curve if one_axis else draw_contours)(canvas, of, cuts, draws)
     _name_axes(canvas, of, labeller)
     return plot_collection
-
-
-def _draws(
-    of: Relief,
-    ds: xr.Dataset | xr.DataTree,
-    dt: xr.DataTree | xr.Dataset | None,
-    group: str,
-    sample_dims: str | Sequence[str] | None,
-    num_samples: int,
-) -> xr.DataArray | None:
-    """Draws of ``dt``, which must fit; or those of the landscape's own tree, where they fit."""
-    if dt is not None:
-        return place_draws(of, dt, group, sample_dims, num_samples)
-    if not isinstance(ds, xr.DataTree) or group not in ds.children:
-        return None
-    try:
-        return place_draws(of, ds, group, sample_dims, num_samples)
-    except ValueError:
-        return None
 
 
 def _name_axes(canvas: Canvas, of: Relief, labeller: Any) -> None:

@@ -14,7 +14,7 @@ from matplotlib.colors import to_hex
 
 from pymc_landscape.plots.canvas import Canvas, checked, new_collection
 from pymc_landscape.plots.contours import level_lines
-from pymc_landscape.plots.draws import limits, place_draws
+from pymc_landscape.plots.draws import find_draws, limits
 from pymc_landscape.plots.levels import CONTOUR_LEVELS, cutoffs, edge_labels
 from pymc_landscape.plots.relief import Relief, as_cells, lowest, relief
 from pymc_landscape.plots.scene import Array, Ground, Scene, shades, stand
@@ -76,11 +76,19 @@ def surface(
     df : int, optional
         Degrees of freedom of the cut-offs. Defaults to 2.
     dt : DataTree or Dataset, optional
-        Draws, shown on the floor. None are shown by default.
-    group, landscape_group, sample_dims, num_samples, labeller
-        As in :func:`landscape`.
+        Draws, shown on the floor. Defaults to ``ds`` itself when it is a tree with draws of these.
+    group : str, default "posterior"
+        Group of ``dt`` with the draws.
+    landscape_group : str, default "landscape"
+        Group of ``ds`` with the landscape, when ``ds`` is a DataTree.
+    sample_dims : str or sequence of str, optional
+        Dims of the draws. Defaults to ``rcParams["data.sample_dims"]``.
+    num_samples : int, default 500
+        Most draws to show, thinned evenly.
     backend : {"matplotlib", "plotly"}, optional
         Defaults to ``rcParams["plot.backend"]``.
+    labeller : labeller, optional
+        Writes the names of the axes.
     visuals : mapping of {str : mapping or bool}, optional
         Keyword arguments of a visual, or False to leave it out. Valid keys are:
 
@@ -122,7 +130,7 @@ def surface(
     height = _cap(of, cap, of.df if df is None else df)
     ground = _ground(of, height)
     scene = _scene(of, ground, cuts, height, asked)
-    draws = None if dt is None else place_draws(of, dt, group, sample_dims, num_samples)
+    draws = find_draws(of, ds, dt, group, sample_dims, num_samples)
     figure = {"figure_kwargs": {**solid.FIGURE, **(figure_kwargs or {})}}
     canvas = Canvas(new_collection(of, _name(backend), SIZE, figure), asked, {})
     _draw_surface(canvas, of, ground, scene, solid)
