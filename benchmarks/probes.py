@@ -46,11 +46,11 @@ def first_landscape(name: str) -> Answer:
     return {"import": imported, "model": built, "landscape": evaluated, "finite": finite}
 
 
-def throughput(rows: str, num: str, repeats: str) -> Answer:
+def throughput(rows: str, num: str, repeats: str, *names: str) -> Answer:
     """Time `num` × `num` points after compiling, every contender in turn; µs a point."""
     from benchmarks.contest import contenders, microseconds
 
-    return microseconds(contenders(int(rows), int(num)), int(num) ** 2, int(repeats))
+    return microseconds(contenders(int(rows), int(num), names), int(num) ** 2, int(repeats))
 
 
 def memory(rows: str, num: str) -> Answer:

@@ -108,9 +108,9 @@ def draw_figure(known: xr.Dataset, path: Path) -> Path:
     heights = [0.0, *pml.wilks.cutoff(np.array([0.5, 0.95, 0.99]), df=2), 20, 50, 100, 200]
     best = known["sse"].argmin(["Vm", "K"])
     figure, panels = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True, layout="constrained")
-    for panel, surface, unit, title in (
-        (panels[0], known["delta_minus2ll"], 1.0, "rise of −2 log L"),
-        (panels[1], rise(known["sse"]), S**2, "rise of the sum of squared errors"),
+    for panel, surface, unit, digits, title in (
+        (panels[0], known["delta_minus2ll"], 1.0, 2, "rise of −2 log L"),
+        (panels[1], rise(known["sse"]), S**2, 0, "rise of the sum of squared errors"),
     ):
         levels = unit * np.array(heights)
         x, y, z = known["Vm"], known["K"], surface.transpose("K", "Vm")
@@ -118,7 +118,8 @@ def draw_figure(known: xr.Dataset, path: Path) -> Path:
         filled = panel.contourf(x, y, z, levels, colors=colors, extend="max")
         panel.contour(x, y, z, levels[2:3], colors="white")
         panel.plot(x[best["Vm"]], y[best["K"]], "*", color="#ff4b4b", mec="white", ms=13)
-        figure.colorbar(filled, ax=panel, ticks=levels, format="%.4g")
+        bar = figure.colorbar(filled, ax=panel, ticks=levels)
+        bar.set_ticklabels([f"{level:,.{digits}f}" for level in levels])
         panel.set(title=title, xlabel="Vm")
     panels[0].set_ylabel("K")
     figure.savefig(path, dpi=110)

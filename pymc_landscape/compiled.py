@@ -14,11 +14,11 @@ import pytensor.tensor as pt
 from numpy.typing import ArrayLike
 from pymc.pytensorf import rewrite_pregrad
 from pytensor.gradient import NullTypeGradError
-from pytensor.graph.basic import Variable
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.utils import MethodNotDefined
 
 from pymc_landscape import roles
+from pymc_landscape.aliases import Array, Graph
 from pymc_landscape.density import (
     Density,
     Parts,
@@ -27,10 +27,10 @@ from pymc_landscape.density import (
     unconstrained_graph,
 )
 from pymc_landscape.engine import Engine
-from pymc_landscape.layout import Array, Element, FreeVariable, Layout, closest, find_elements
+from pymc_landscape.layout import Element, FreeVariable, Layout, closest, find_elements
 
 Kind = Literal["density", "pointwise", "gradient", "hessian_product", "natural", "unconstrained"]
-Graphs = tuple[Variable, dict[str, Variable]]
+Graphs = tuple[Graph, dict[str, Graph]]
 
 LOG_PRIOR = "log_prior"
 
@@ -76,7 +76,8 @@ class Compiled:
         key = ("variables", self._fingerprint())
         if key not in self._store:
             self._store[key] = roles.free_variables(self.model)
-        return self._store[key]
+        variables: tuple[FreeVariable, ...] = self._store[key]
+        return variables
 
     @property
     def elements(self) -> dict[str, Element]:
@@ -84,7 +85,8 @@ class Compiled:
         key = ("elements", self._fingerprint())
         if key not in self._store:
             self._store[key] = find_elements(self.variables)
-        return self._store[key]
+        elements: dict[str, Element] = self._store[key]
+        return elements
 
     @property
     def names(self) -> frozenset[str]:
@@ -101,7 +103,9 @@ class Compiled:
     def term_dims(self, term: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
         """Return dims, coords and shape of a term's pointwise log-likelihood, of which there are `size` numbers."""
         variable = self.model[term]
-        shape = tuple(pt.as_tensor(self.model.rvs_to_values.get(variable, variable), allow_xtensor_conversion=True).shape.eval())
+        shape = tuple(
+            pt.as_tensor(self.model.rvs_to_values.get(variable, variable), allow_xtensor_conversion=True).shape.eval()
+        )
         names = self.model.named_vars_to_dims.get(term) or (None,) * len(shape)
         dims = [name or f"{term}_dim_{i}" for i, name in enumerate(names)]
         while shape and int(np.prod(shape)) != size:  # a multivariate term is summed over its last dims
@@ -175,7 +179,7 @@ class Compiled:
         terms = density.terms if kind == "pointwise" else _summed(density)
         return density.vector, {**terms, LOG_PRIOR: density.prior}
 
-    def _gradient(self, density: Density) -> Variable:
+    def _gradient(self, density: Density) -> Graph:
         self._refuse_discrete()
         log_likelihood = sum(_summed(density).values())
         value = -2.0 * log_likelihood
@@ -217,7 +221,7 @@ class Compiled:
             twin._data[name] = np.asarray(new, dtype=self._swap(name).type.dtype)
         return twin
 
-    def _variable(self, name: str) -> Variable:
+    def _variable(self, name: str) -> Graph:
         """Return the variable in the model's graphs that holds the data `name`."""
         observed = {rv.name: self.model.rvs_to_values[rv] for rv in self.model.observed_RVs}
         known = {**{d.name: d for d in _shared_data(self.model)}, **observed}
@@ -225,7 +229,7 @@ class Compiled:
             raise ValueError(f"Expected data of the model, got {name!r}: it has {closest(name, known)}.")
         return known[name]
 
-    def _swap(self, name: str) -> Variable:
+    def _swap(self, name: str) -> Graph:
         """Return the shared variable that stands for the data `name` in graphs with other data."""
         old = self._variable(name)
         key = ("swap", old)
@@ -235,21 +239,21 @@ class Compiled:
         return self._store[key]
 
 
-def _slope(value: Variable, vector: Variable) -> Variable:
+def _slope(value: Graph, vector: Graph) -> Graph:
     try:
         return pt.grad(value, vector, disconnected_inputs="ignore")
     except (NullTypeGradError, NotImplementedError, MethodNotDefined) as error:
         raise ValueError(
-            f"Expected a model whose Ops have derivatives, got one that has none ({error}): "
+            f"Expected a model with derivatives, got an Op without a gradient ({error}): "
             "evaluate its landscape, or fit it by a method without derivatives."
         ) from error
 
 
-def _summed(density: Density) -> dict[str, Variable]:
+def _summed(density: Density) -> dict[str, Graph]:
     return {name: term.sum() for name, term in density.terms.items()}
 
 
-def _shared_data(model: pm.Model) -> list[Variable]:
+def _shared_data(model: pm.Model) -> list[Graph]:
     return [d for d in model.data_vars if hasattr(d, "get_value")]
 
 

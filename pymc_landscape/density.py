@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pymc as pm
@@ -25,9 +26,9 @@ from pymc.logprob.transforms import (
     Transform,
 )
 from pymc.logprob.utils import replace_rvs_by_values
-from pytensor.graph.basic import Variable
 from pytensor.graph.replace import graph_replace
 
+from pymc_landscape.aliases import Graph
 from pymc_landscape.layout import Layout
 
 
@@ -35,9 +36,9 @@ from pymc_landscape.layout import Layout
 class Density:
     """Graphs over the flat input `vector`; each term is elementwise, `prior` and `support` are scalars."""
 
-    vector: Variable
-    terms: dict[str, Variable]
-    prior: Variable
+    vector: Graph
+    terms: dict[str, Graph]
+    prior: Graph
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Parts:
 class Values:
     """The values at which a model's variables are written, as graphs of one flat vector."""
 
-    def __init__(self, model: pm.Model, layout: Layout, swaps: Mapping[Variable, Variable] = {}):
+    def __init__(self, model: pm.Model, layout: Layout, swaps: Mapping[Graph, Graph] = {}):
         self.model, self.layout = model, layout
         self.vector = pt.vector("vector", dtype="float64", shape=(layout.size,))
         self.swaps = dict(swaps)
@@ -63,21 +64,18 @@ class Values:
                 self.rvs_to_values[rv] = rv.type(rv.name)
                 self.rvs_to_transforms[rv] = None
 
-    def write(self, graphs: Sequence[Variable]) -> list[Variable]:
+    def write(self, graphs: Sequence[Graph]) -> list[Graph]:
         """Replace every value by its place in the flat vector, and swapped data by their new values."""
-        places = {
-            self.rvs_to_values[self.model[v.name]]: self._place(v.name) for v in self.layout.variables
-        }
+        places = {self.rvs_to_values[self.model[v.name]]: self._place(v.name) for v in self.layout.variables}
         tensors = [pt.as_tensor(g, allow_xtensor_conversion=True) for g in graphs]
-        return list(graph_replace(tensors, {**places, **self.swaps}, strict=False))
+        written: list[Graph] = graph_replace(tensors, {**places, **self.swaps}, strict=False)
+        return written
 
-    def of_random_variables(self, graphs: Sequence[Variable]) -> list[Variable]:
+    def of_random_variables(self, graphs: Sequence[Graph]) -> list[Graph]:
         """Replace random variables in `graphs` by their values."""
-        return replace_rvs_by_values(
-            graphs, rvs_to_values=self.rvs_to_values, rvs_to_transforms=self.rvs_to_transforms
-        )
+        return replace_rvs_by_values(graphs, rvs_to_values=self.rvs_to_values, rvs_to_transforms=self.rvs_to_transforms)
 
-    def _place(self, name: str) -> Variable:
+    def _place(self, name: str) -> Graph:
         value, where = self.rvs_to_values[self.model[name]], self.layout.slices[name]
         shape = self.layout.shape(self.layout[name])
         # an index is cheaper than a slice of one, in a loop over a million points
@@ -85,9 +83,7 @@ class Values:
         return value.type.filter_variable(part.astype(value.type.dtype))
 
 
-def model_density(
-    model: pm.Model, layout: Layout, parts: Parts, swaps: Mapping[Variable, Variable] = {}
-) -> Density:
+def model_density(model: pm.Model, layout: Layout, parts: Parts, swaps: Mapping[Graph, Graph] = {}) -> Density:
     """Write the log-likelihood terms and the log prior of `model` over one flat vector.
 
     Parameters
@@ -98,7 +94,7 @@ def model_density(
         Order and scale of the free variables in the vector.
     parts : Parts
         What each potential counts as.
-    swaps : mapping of Variable to Variable, optional
+    swaps : mapping of Graph to Graph, optional
         Data of the model to be replaced by other variables.
 
     Returns
@@ -117,9 +113,7 @@ def model_density(
     potentials = dict.fromkeys((*parts.likelihood, *parts.prior))
     written = values.of_random_variables([model[name] for name in potentials]) if potentials else []
     potentials.update(zip(potentials, written, strict=True))
-    inside = [
-        _inside(values, rv, logp) for rv, logp in zip(free, logps, strict=False)
-    ]
+    inside = [_inside(values, rv, logp) for rv, logp in zip(free, logps, strict=False)]
     prior = [*logps[: len(free)], *(potentials[name] for name in parts.prior)]
     terms = dict(zip([rv.name for rv in observed], logps[len(free) :], strict=True))
     terms.update({name: potentials[name] for name in parts.likelihood})
@@ -136,7 +130,7 @@ def model_density(
     )
 
 
-def _inside(values: Values, rv: Variable, logp: Variable) -> Variable:
+def _inside(values: Values, rv: Graph, logp: Graph) -> Graph:
     """Whether the value of `rv` lies in the closed support of its prior.
 
     The edge itself belongs to it: a likelihood can have its maximum there, even where the prior density is 0.
@@ -157,7 +151,7 @@ def _inside(values: Values, rv: Variable, logp: Variable) -> Variable:
     return legal & pt.all(pt.neq(pt.as_tensor(logp, allow_xtensor_conversion=True), -np.inf))
 
 
-def bounds(transform: Transform | None, inputs: Iterable[Variable]) -> tuple[object, object] | None:
+def bounds(transform: Transform | None, inputs: Iterable[Graph]) -> tuple[Any, Any] | None:
     """Return the limits of an elementwise transform's domain; None where it is not an interval."""
     if isinstance(transform, LogTransform | LogExpM1):
         return 0.0, np.inf
@@ -176,18 +170,18 @@ def is_simplex(transform: Transform | None) -> bool:
     return isinstance(transform, SimplexTransform)
 
 
-def natural_graph(model: pm.Model, layout: Layout) -> tuple[Variable, list[Variable]]:
+def natural_graph(model: pm.Model, layout: Layout) -> tuple[Graph, list[Graph]]:
     """Return a flat unconstrained vector and the natural value of each free variable as graphs of it."""
     values = Values(model, layout)
     return values.vector, values.write(values.of_random_variables(list(model.free_RVs)))
 
 
-def unconstrained_graph(model: pm.Model, layout: Layout) -> tuple[Variable, list[Variable]]:
+def unconstrained_graph(model: pm.Model, layout: Layout) -> tuple[Graph, list[Graph]]:
     """Return a flat natural vector and the unconstrained value of each free variable as graphs of it."""
     values = Values(model, layout)
     moved = [_forward(model.rvs_to_transforms[rv], rv) for rv in model.free_RVs]
     return values.vector, values.write(values.of_random_variables(moved))
 
 
-def _forward(transform: Transform | None, rv: Variable) -> Variable:
+def _forward(transform: Transform | None, rv: Graph) -> Graph:
     return rv if transform is None else transform.forward(rv, *rv.owner.inputs)

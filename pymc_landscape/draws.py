@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pymc_landscape.layout import Array, closest, element_labels
+from pymc_landscape.aliases import Array
+from pymc_landscape.layout import closest, element_labels
 
 if TYPE_CHECKING:
     from pymc_landscape.objective import Objective
@@ -67,9 +68,7 @@ class Draws:
                     f"Expected draws of this model, got none of its parameter {lacking[0]}: "
                     f"they hold {closest(lacking[0], self.labels)}; is this the posterior of another model?"
                 )
-        return {
-            v.name: self.columns(v.labels).matrix.reshape((-1, *v.shape)) for v in objective.variables
-        }
+        return {v.name: self.columns(v.labels).matrix.reshape((-1, *v.shape)) for v in objective.variables}
 
 
 def open_group(dt: Any, group: str) -> xr.Dataset:
@@ -77,9 +76,7 @@ def open_group(dt: Any, group: str) -> xr.Dataset:
     from arviz_base import convert_to_dataset
 
     if isinstance(dt, xr.DataTree) and dt.children and group not in dt.children:
-        raise ValueError(
-            f"Expected a tree with the group {group!r}, got {closest(group, dt.children)}."
-        )
+        raise ValueError(f"Expected a tree with the group {group!r}, got {closest(group, dt.children)}.")
     dataset = convert_to_dataset(dt, group=group)
     lacking = [dim for dim in SAMPLE_DIMS if dim not in dataset.dims]
     if lacking:
@@ -95,9 +92,7 @@ def read_draws(dataset: xr.Dataset, names: Collection[str] | None = None) -> Dra
     chosen = [
         array
         for name, array in dataset.data_vars.items()
-        if set(SAMPLE_DIMS) <= set(array.dims)
-        and array.dtype.kind in "iufb"
-        and (names is None or name in names)
+        if set(SAMPLE_DIMS) <= set(array.dims) and array.dtype.kind in "iufb" and (names is None or name in names)
     ]
     if not chosen:
         raise ValueError("Expected draws of at least one numeric variable, got none.")
@@ -132,7 +127,8 @@ def select_labels(
         known = closest(unknown[0], [*map(str, dataset.data_vars), *draws.labels])
         raise ValueError(f"Expected variables of the posterior, got {unknown[0]!r}: it has {known}.")
     whole = [n for n in asked if n.lstrip("~") in dataset.data_vars]
-    part = extract(dataset, var_names=whole or None, combined=False, keep_dataset=True)
+    tree = cast(xr.DataTree, dataset)  # what ArviZ's annotation says; a Dataset does
+    part = cast(xr.Dataset, extract(tree, var_names=whole or None, combined=False, keep_dataset=True))
     part = part.sel({k: v for k, v in (coords or {}).items() if k in part.dims})
     of_variable = {str(n): element_labels(str(n), _coords(a)) for n, a in part.data_vars.items()}
     if all(name in of_variable or name in draws.labels for name in asked):

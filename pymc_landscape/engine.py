@@ -21,15 +21,13 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
-from numpy.typing import NDArray
 from pymc.pytensorf import resolve_backend_compile_kwargs
-from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import ancestors
 from threadpoolctl import ThreadpoolController
 
+from pymc_landscape.aliases import Array, Graph
 from pymc_landscape.interpreter import interpreted, settle
 
-Array = NDArray[np.float64]
 Rows = Callable[[int, int], Array]
 Run = Callable[[Array], list[Array]]
 Progress = Callable[[int], None]
@@ -76,9 +74,9 @@ class Engine:
 
     Parameters
     ----------
-    vector : Variable
+    vector : Graph
         Flat input of length k.
-    graphs : mapping of str to Variable
+    graphs : mapping of str to Graph
         Graphs of one point; arrays come back raveled to vectors.
     check_bounds : bool
         As in ``pm.Model``.
@@ -90,8 +88,8 @@ class Engine:
 
     def __init__(
         self,
-        vector: Variable,
-        graphs: Mapping[str, Variable],
+        vector: Graph,
+        graphs: Mapping[str, Graph],
         *,
         check_bounds: bool = True,
         backend: str | None = None,
@@ -165,7 +163,8 @@ class Engine:
         """Keep BLAS from starting threads inside ours; looking for its libraries takes milliseconds, so do it once."""
         if not self._linear_algebra:
             return nullcontext()
-        return _blas().limit(limits=1, user_api="blas")
+        limit: AbstractContextManager[Any] = _blas().limit(limits=1, user_api="blas")
+        return limit
 
     def _run(self, work: _Work) -> None:
         patient = self._spent <= self._patience
@@ -331,16 +330,14 @@ class _Work:
             self.result.values[name][start : start + len(value)] = value
 
 
-def _flat(graph: Variable) -> Variable:
+def _flat(graph: Graph) -> Graph:
     graph = graph.astype("float64")
     return graph.ravel() if graph.type.ndim > 1 else graph
 
 
-def _linear_algebra(graphs: list[Variable]) -> bool:
+def _linear_algebra(graphs: list[Graph]) -> bool:
     """Whether numba will have a factorisation or a solve to compile."""
-    modules = {
-        type(getattr(v.owner.op, "core_op", v.owner.op)).__module__ for v in ancestors(graphs) if v.owner
-    }
+    modules = {type(getattr(v.owner.op, "core_op", v.owner.op)).__module__ for v in ancestors(graphs) if v.owner}
     return any("linalg" in module for module in modules)
 
 

@@ -10,8 +10,8 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from pymc_landscape.aliases import Array
 from pymc_landscape.draws import Draws, open_group, read_draws, select_labels
-from pymc_landscape.layout import Array
 from pymc_landscape.objective import Objective, objective_of
 from pymc_landscape.plane import plane_dataset, principal_axes
 from pymc_landscape.provenance import provenance
@@ -96,9 +96,10 @@ def posterior_grid(
     Returns
     -------
     xr.Dataset
-        ``"parameters"``: one dim an axis, named by its label, natural scale. ``"principal"``: dims `u`, `v`, and the
-        variables `center` (plane_parameter) and `direction` (axis, plane_parameter). Either with `best_draw` (draw_parameter),
-        the draw of highest likelihood, or with all `draws` (sample, draw_parameter) if the likelihood is not known yet.
+        ``"parameters"``: one dim an axis, named by its label, natural scale. ``"principal"``: dims `u` and `v`, and the
+        variables `center` (plane_parameter) and `direction` (axis, plane_parameter). Either with `best_draw`
+        (draw_parameter), the draw of highest likelihood, or, if the likelihood is not known yet, with all `draws`
+        (sample, draw_parameter).
 
     Raises
     ------
@@ -172,9 +173,9 @@ def _region(minus2ll: Array, k: int) -> Array:
 
 def _spread(column: Array, near: Array, num: int, ci_prob: float, discrete: bool) -> Array:
     """Values from the lowest to the highest of what an axis must contain."""
-    from arviz_stats.base import array_stats
+    from arviz_stats.base import array_stats  # type: ignore[attr-defined]
 
-    low, high = array_stats.hdi(column, ci_prob)
+    low, high = array_stats.hdi(column, ci_prob)  # type: ignore[no-untyped-call]
     low, high = min(low, near.min()), max(high, near.max())
     if discrete:
         return np.unique(np.linspace(low, high, num).round().astype(np.int64))

@@ -13,15 +13,14 @@ and this module holds one rule for each:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor
-from numpy.typing import NDArray
 from pymc.logprob.utils import local_check_parameter_to_ninf_switch, local_remove_check_parameter
 from pytensor import scalar as ps
 from pytensor.compile.mode import Mode, get_mode, optdb
-from pytensor.graph.basic import Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import vectorize_graph
 from pytensor.graph.rewriting.basic import in2out, node_rewriter
@@ -32,7 +31,8 @@ from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.linalg.solvers.triangular import SolveTriangular
 from pytensor.xtensor.type import XTensorType
 
-Array = NDArray[np.float64]
+from pymc_landscape.aliases import Array, Graph
+
 Block = Callable[[Array], list[Array]]
 
 # 2**17 doubles are a MiB: what is in flight stays near the second-level cache, and calls are few.
@@ -95,23 +95,25 @@ _ARRAY_FUNCTIONS = {
 
 
 @node_rewriter([Elemwise])
-def _give_array_function(fgraph: FunctionGraph, node: pytensor.graph.basic.Apply) -> list[Variable] | None:
+def _give_array_function(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
     found = _ARRAY_FUNCTIONS.get(type(node.op.scalar_op))
     if found is None or node.op.nfunc_spec is not None:
         return None
     spec = (f"{__name__}.{found[0]}", found[1], 1)
-    return Elemwise(node.op.scalar_op, nfunc_spec=spec).make_node(*node.inputs).outputs
+    outputs: list[Graph] = Elemwise(node.op.scalar_op, nfunc_spec=spec).make_node(*node.inputs).outputs
+    return outputs
 
 
 @node_rewriter([Blockwise])
-def _give_stacked_solve(fgraph: FunctionGraph, node: pytensor.graph.basic.Apply) -> list[Variable] | None:
+def _give_stacked_solve(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
     core = node.op.core_op
     plain = isinstance(core, SolveTriangular) and core.b_ndim == 1 and not core.unit_diagonal
     if not plain or node.op.gufunc_spec is not None:
         return None
     name = "solve_lower" if core.lower else "solve_upper"
     op = Blockwise(core, signature=node.op.signature, gufunc_spec=(f"{__name__}.{name}", 2, 1))
-    return op.make_node(*node.inputs).outputs
+    outputs: list[Graph] = op.make_node(*node.inputs).outputs
+    return outputs
 
 
 _CHECKS_TO_NINF = in2out(local_check_parameter_to_ninf_switch, name="checks_to_ninf")
@@ -125,7 +127,7 @@ optdb.register(
 )
 
 
-def settle(graphs: Sequence[Variable], check_bounds: bool) -> list[Variable]:
+def settle(graphs: Sequence[Graph], check_bounds: bool) -> list[Graph]:
     """Write graphs without named dims, and without parameter checks.
 
     A failed check becomes -inf; where the model does not want checks, they are taken out.
@@ -140,20 +142,21 @@ def settle(graphs: Sequence[Variable], check_bounds: bool) -> list[Variable]:
 def interpreter_mode() -> Mode:
     """Return the mode that runs a graph Op by Op on NumPy arrays, stabilised and unfused."""
     query: RewriteDatabaseQuery = get_mode("FAST_RUN").provided_optimizer
-    query = query.excluding("fusion", "inplace", "BlasOpt", "cxx_only", "scan_make_inplace",
-                            "introduce_explicit_core_shape_blockwise")
+    query = query.excluding(
+        "fusion", "inplace", "BlasOpt", "cxx_only", "scan_make_inplace", "introduce_explicit_core_shape_blockwise"
+    )
     query = query.including(_ARRAY_FUNCTIONS_TAG)
     return Mode(linker=VMLinker(use_cloop=False, c_thunks=False), optimizer=query)
 
 
-def interpreted(vector: Variable, graphs: Sequence[Variable]) -> tuple[Block, int]:
+def interpreted(vector: Graph, graphs: Sequence[Graph]) -> tuple[Block, int]:
     """Return a function of a block of points, (G, k) -> one (G, ...) array an output, and the best G.
 
     Parameters
     ----------
-    vector : Variable
+    vector : Graph
         The flat input of `graphs`, k long.
-    graphs : sequence of Variable
+    graphs : sequence of Graph
         Graphs of one point each, their parameter checks settled.
 
     Returns

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pymc as pm
-from numpy.typing import NDArray
-from pytensor.graph.basic import Variable
 
-Array = NDArray[np.float64]
+from pymc_landscape.aliases import Array, Graph
 
 # Points that run through the processor side by side inside JAX's own loop.
 SIDE_BY_SIDE = 256
 
 
-def jax_batch(vector: Variable, graphs: Sequence[Variable]) -> Callable[[Array], list[Array]]:
+def jax_batch(vector: Graph, graphs: Sequence[Graph]) -> Callable[[Array], list[Array]]:
     """Return a function of a block of points (G, k) that gives one (G, ...) array an output.
 
     Parameters
     ----------
-    vector : Variable
+    vector : Graph
         The flat input.
-    graphs : sequence of Variable
+    graphs : sequence of Graph
         One graph an output, a scalar or vector of one point.
 
     Raises
@@ -36,13 +35,11 @@ def jax_batch(vector: Variable, graphs: Sequence[Variable]) -> Callable[[Array],
         raise ImportError(
             "backend='jax' needs JAX, which is not installed: pip install 'pymc-landscape[jax]'."
         ) from error
-    function = pm.pytensorf.compile(
-        [vector], graphs, mode="JAX", on_unused_input="ignore", trust_input=True
-    )
+    function = pm.pytensorf.compile([vector], graphs, mode="JAX", on_unused_input="ignore", trust_input=True)
     shared = [container.storage for container in function.input_storage[1:]]
     one = function.vm.jit_fn
 
-    def many(points: Array, *data: Array) -> list[Array]:
+    def many(points: Array, *data: Array) -> Any:
         return jax.lax.map(lambda point: one(point, *data), points, batch_size=SIDE_BY_SIDE)
 
     compiled = jax.jit(many)

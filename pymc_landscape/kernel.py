@@ -8,7 +8,7 @@ Ready once it is on disk, this is the fast way. Four ideas make it so:
   ``pm.sample`` left on disk is used again.
 * The loop is written as source and registered in PyTensor's disk cache. It is serial and releases the GIL: chunks run
   on a thread pool. Numba's ``prange`` would lose exceptions and leave garbage behind.
-* A matrix times a vector gets a small Op of its own: numba needs half a minute to compile PyTensor's general product.
+* A matrix times a vector gets an Op of its own, for the compiler's sake.
 """
 
 from __future__ import annotations
@@ -19,23 +19,13 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
-import pytensor.tensor as pt
-from numpy.typing import NDArray
-from pytensor.compile.executor import Function
-from pytensor.compile.mode import get_mode, optdb
-from pytensor.graph.basic import Apply, Constant, Variable
+from pytensor.compile.mode import get_mode
 from pytensor.graph.fg import FunctionGraph
-from pytensor.graph.op import Op
-from pytensor.graph.rewriting.basic import in2out, node_rewriter
 from pytensor.link.numba.cache import compile_numba_function_src
-from pytensor.link.numba.dispatch.basic import (
-    numba_funcify_ensure_cache,
-    numba_njit,
-    register_funcify_default_op_cache_key,
-)
-from pytensor.tensor.math import Dot
+from pytensor.link.numba.dispatch.basic import numba_funcify_ensure_cache, numba_njit
 
-Array = NDArray[np.float64]
+from pymc_landscape.aliases import Array, Graph
+from pymc_landscape.matvec import MATVEC
 
 # Part of the disk-cache key: raise it whenever the generated source changes.
 SOURCE_VERSION = 1
@@ -43,67 +33,14 @@ SOURCE_VERSION = 1
 LIFTED_FROM = 9
 
 
-class MatVec(Op):
-    """Product of a matrix and a vector."""
-
-    __props__ = ()
-
-    def make_node(self, matrix: Variable, vector: Variable) -> Apply:
-        """Return the node that multiplies `matrix` (m, n) by `vector` (n,)."""
-        out = pt.TensorType("float64", shape=(matrix.type.shape[0],))()
-        return Apply(self, [matrix, vector], [out])
-
-    def perform(self, node: Apply, inputs: Sequence[Array], output_storage: list[list[Any]]) -> None:
-        """Multiply with NumPy."""
-        output_storage[0][0] = inputs[0] @ inputs[1]
-
-
-@register_funcify_default_op_cache_key(MatVec)
-def _compile_matvec(op: MatVec, node: Apply, **kwargs: Any) -> tuple[Callable[..., Any], int]:
-    @numba_njit
-    def matvec(a: Array, x: Array) -> Array:
-        m, n = a.shape
-        out = np.zeros(m)
-        if abs(a.strides[0]) >= abs(a.strides[1]):  # rows lie together: one dot product a row
-            for i in range(m):
-                total = 0.0
-                for j in range(n):
-                    total += a[i, j] * x[j]
-                out[i] = total
-        else:  # columns lie together: add up columns
-            for j in range(n):
-                for i in range(m):
-                    out[i] += a[i, j] * x[j]
-        return out
-
-    return matvec, 1
-
-
-@node_rewriter([Dot])
-def _dot_to_matvec(fgraph: FunctionGraph, node: Apply) -> list[Variable] | None:
-    left, right = node.inputs
-    if any(v.type.ndim != 2 or v.type.dtype != "float64" for v in (left, right)):
-        return None
-    if right.type.shape[1] == 1:
-        return [MatVec()(left, right[:, 0])[:, None]]
-    if left.type.shape[0] == 1:
-        return [MatVec()(right.T, left[0])[None, :]]
-    return None
-
-
-optdb.register(
-    "landscape_matvec", in2out(_dot_to_matvec, name="landscape_matvec"), position=1.9
-)
-
-
 class Kernel:
     """A compiled function of many points, and the data that it needs.
 
     Parameters
     ----------
-    vector : Variable
+    vector : Graph
         The flat input.
-    graphs : sequence of Variable
+    graphs : sequence of Graph
         One graph an output, a float64 scalar or vector of one point.
     lengths : sequence of int or None
         The length of each output that is a vector, None for a scalar.
@@ -114,7 +51,7 @@ class Kernel:
         Whether an Op had to stay in Python, so that threads cannot help.
     """
 
-    def __init__(self, vector: Variable, graphs: Sequence[Variable], lengths: Sequence[int | None]):
+    def __init__(self, vector: Graph, graphs: Sequence[Graph], lengths: Sequence[int | None]):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             function = _rewrite(vector, graphs)
@@ -134,23 +71,21 @@ class Kernel:
         return outs
 
 
-def _rewrite(vector: Variable, graphs: Sequence[Variable]) -> Function:
+def _rewrite(vector: Graph, graphs: Sequence[Graph]) -> Any:
     """Let PyTensor prepare the graphs for numba; nothing is compiled until the function is called."""
-    mode = get_mode("NUMBA").including("landscape_matvec")
-    return pm.pytensorf.compile(
-        [vector], graphs, mode=mode, on_unused_input="ignore", trust_input=True
-    )
+    mode = get_mode("NUMBA").including(MATVEC)
+    return pm.pytensorf.compile([vector], graphs, mode=mode, on_unused_input="ignore", trust_input=True)
 
 
 def _lift_constants(fgraph: FunctionGraph) -> tuple[FunctionGraph, list[Array]]:
     """Turn the array constants of a rewritten graph into trailing inputs."""
     fgraph = fgraph.clone(check_integrity=False)
-    found: dict[Constant, Variable] = {}
+    found: dict[Graph, Graph] = {}
     for node in fgraph.toposort():
         for constant in node.inputs:
-            if isinstance(constant, Constant) and np.size(constant.data) >= LIFTED_FROM:
-                if isinstance(constant.data, np.ndarray):
-                    found.setdefault(constant, constant.type())
+            data = getattr(constant, "data", None)
+            if isinstance(data, np.ndarray) and data.size >= LIFTED_FROM:
+                found.setdefault(constant, constant.type())
     for constant, variable in found.items():
         fgraph.add_input(variable)
         fgraph.replace(constant, variable, import_missing=True, reason="lift_constants")
@@ -163,9 +98,7 @@ def _read_only(data: Array) -> Array:
     return copy
 
 
-def _compile_loop(
-    fgraph: FunctionGraph, n_data: int, ndims: Sequence[int]
-) -> Callable[..., None]:
+def _compile_loop(fgraph: FunctionGraph, n_data: int, ndims: Sequence[int]) -> Callable[..., None]:
     """Write the loop over points, and let numba compile it or find it on disk."""
     row, key = numba_funcify_ensure_cache(fgraph)
     cache_key = key and f"pymc_landscape_{SOURCE_VERSION}_{key}_{n_data}_{''.join(map(str, ndims))}"

@@ -10,10 +10,10 @@ import numpy as np
 import pymc as pm
 import xarray as xr
 
+from pymc_landscape.aliases import Array
 from pymc_landscape.compiled import LOG_PRIOR
 from pymc_landscape.engine import Evaluation
 from pymc_landscape.grid import regular_grid
-from pymc_landscape.layout import Array
 from pymc_landscape.objective import Objective, objective_of
 from pymc_landscape.points import GridPoints
 from pymc_landscape.progress import Patient
@@ -136,9 +136,7 @@ def _check_options(grid: Any, others: str, chunks: int | None) -> None:
         raise ValueError(f"Expected chunks of at least one point, got {chunks}.")
 
 
-def _surface(
-    objective: Objective, points: GridPoints, result: Evaluation, pointwise: bool
-) -> xr.Dataset:
+def _surface(objective: Objective, points: GridPoints, result: Evaluation, pointwise: bool) -> xr.Dataset:
     """Name and shape what the engine gave."""
     dims, shape = points.dims, points.shape
     terms = {n: result.values[n] for n in objective.terms}
@@ -168,7 +166,7 @@ def _surface(
 
 
 def _floor(minus2ll: Array) -> float:
-    """The lowest finite −2LL; NaN where there is none."""
+    """Return the lowest finite −2LL; NaN where there is none."""
     finite = minus2ll[np.isfinite(minus2ll)]
     return float(finite.min()) if finite.size else np.nan
 
@@ -178,9 +176,7 @@ def _pointwise(objective: Objective, points: GridPoints, terms: Mapping[str, Arr
     arrays = {}
     for name, values in terms.items():
         dims, coords, shape = objective.compiled.term_dims(name, int(np.prod(values.shape[1:])))
-        arrays[name] = xr.DataArray(
-            values.reshape(*points.shape, *shape), dims=(*points.dims, *dims), coords=coords
-        )
+        arrays[name] = xr.DataArray(values.reshape(*points.shape, *shape), dims=(*points.dims, *dims), coords=coords)
     return xr.Dataset(arrays)
 
 
@@ -206,7 +202,9 @@ def _warn(surface: xr.Dataset, points: GridPoints, result: Evaluation) -> None:
         index = np.unravel_index(bad[0], points.shape)
         first = ", ".join(f"{d}={v[i]:g}" for d, v, i in zip(points.dims, points.values, index, strict=True))
         why = f" ({type(result.errors[0][1]).__name__}: {result.errors[0][1]})" if result.errors else ""
-        warnings.warn(f"The likelihood is NaN at {bad.size} of {values.size} points, first at {first}{why}.", stacklevel=3)
+        warnings.warn(
+            f"The likelihood is NaN at {bad.size} of {values.size} points, first at {first}{why}.", stacklevel=3
+        )
     elif not np.isfinite(values).any():
         warnings.warn(
             "The likelihood is zero at every point of the grid: look at the ranges, and at where the others are held.",

@@ -16,7 +16,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float64]
+from pymc_landscape.aliases import Array
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,7 @@ class Layout:
         ends = np.cumsum([0, *(int(np.prod(self.shape(v))) for v in self.variables)])
         self.size = int(ends[-1])
         self.slices = {
-            v.name: slice(int(a), int(b))
-            for v, a, b in zip(self.variables, ends[:-1], ends[1:], strict=True)
+            v.name: slice(int(a), int(b)) for v, a, b in zip(self.variables, ends[:-1], ends[1:], strict=True)
         }
 
     def __getitem__(self, name: str) -> FreeVariable:
@@ -127,9 +126,7 @@ class Layout:
     def labels(self) -> tuple[str, ...]:
         """One label an element of the vector."""
         return tuple(
-            label
-            for v in self.variables
-            for label in (v.value_labels if v.name in self.unconstrained else v.labels)
+            label for v in self.variables for label in (v.value_labels if v.name in self.unconstrained else v.labels)
         )
 
     def join(self, values: Mapping[str, ArrayLike]) -> Array:
@@ -144,8 +141,7 @@ class Layout:
         """Cut vectors of shape (..., size) into named arrays of shape (..., *shape)."""
         flat = np.asarray(vectors, dtype=float)
         return {
-            v.name: flat[..., self.slices[v.name]].reshape((*flat.shape[:-1], *self.shape(v)))
-            for v in self.variables
+            v.name: flat[..., self.slices[v.name]].reshape((*flat.shape[:-1], *self.shape(v))) for v in self.variables
         }
 
     def _size(self, variable: FreeVariable) -> int:
@@ -186,9 +182,7 @@ def _positions(variable: FreeVariable) -> tuple[str, ...]:
     return element_labels(variable.name, [np.arange(n) for n in variable.shape])
 
 
-def _elements(
-    variable: FreeVariable, labels: Iterable[str], unconstrained: bool
-) -> dict[str, Element]:
+def _elements(variable: FreeVariable, labels: Iterable[str], unconstrained: bool) -> dict[str, Element]:
     return {label: Element(variable, i, unconstrained) for i, label in enumerate(labels)}
 
 

@@ -11,10 +11,9 @@ import pymc as pm
 from numpy.typing import ArrayLike, NDArray
 
 from pymc_landscape import roles
+from pymc_landscape.aliases import Array, Point
 from pymc_landscape.compiled import Compiled, Kind
-from pymc_landscape.layout import Array, Element, FreeVariable, closest
-
-Point = Mapping[str, ArrayLike]
+from pymc_landscape.layout import Element, FreeVariable, closest
 
 
 class Objective:
@@ -100,11 +99,7 @@ class Objective:
     @property
     def labels(self) -> tuple[str, ...]:
         """One label an element of `theta`: natural where a transform is elementwise, else the value variable's."""
-        return tuple(
-            label
-            for v in self.variables
-            for label in (v.labels if v.elementwise else v.value_labels)
-        )
+        return tuple(label for v in self.variables for label in (v.labels if v.elementwise else v.value_labels))
 
     @property
     def coords(self) -> dict[str, NDArray[np.generic]]:
@@ -139,9 +134,7 @@ class Objective:
             )
         derived = [d.name for d in self.model.deterministics if label.split("[")[0] == d.name]
         why = f"{derived[0]} is a Deterministic, computed from the parameters" if derived else "no such parameter"
-        raise ValueError(
-            f"Expected a parameter of the model, got {label!r} ({why}): use {closest(label, elements)}."
-        )
+        raise ValueError(f"Expected a parameter of the model, got {label!r} ({why}): use {closest(label, elements)}.")
 
     # --- between points and theta ------------------------------------------------------------------------------------
 
@@ -308,9 +301,7 @@ def objective_of(model: pm.Model | Objective | None) -> Objective:
     if isinstance(model, Objective):
         return model
     if model is not None and not isinstance(model, pm.Model):
-        raise TypeError(
-            f"Expected a pm.Model or an Objective, got {type(model).__name__}: pass the model first."
-        )
+        raise TypeError(f"Expected a pm.Model or an Objective, got {type(model).__name__}: pass the model first.")
     return Objective(model)
 
 

@@ -11,8 +11,9 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from pymc.util import get_random_generator
 
+from pymc_landscape.aliases import Array
 from pymc_landscape.draws import SAMPLE_DIMS, Draws, open_group, read_draws
-from pymc_landscape.layout import Array, element_labels
+from pymc_landscape.layout import element_labels
 from pymc_landscape.objective import Objective, objective_of
 from pymc_landscape.provenance import provenance
 
@@ -63,8 +64,8 @@ def plane_grid(
     Returns
     -------
     xr.Dataset
-        Dims `u` and `v`; variables `center` (plane_parameter) and `direction` (axis, plane_parameter), the labels of whose
-        parameters say on which scale they are; ``attrs["kind"]`` is ``"plane"``.
+        Dims `u` and `v`; variables `center` (plane_parameter) and `direction` (axis, plane_parameter),
+        the labels of whose parameters say on which scale they are; ``attrs["kind"]`` is ``"plane"``.
 
     Raises
     ------
@@ -87,13 +88,13 @@ def plane_grid(
     if isinstance(directions, Sequence):
         if len(directions) != 2:
             raise ValueError(f"Expected two further points, got {len(directions)}: a plane goes through three.")
-        found = np.stack([space.vector(p) - space.center for p in directions])
+        found = np.stack([space.vector(point) - space.center for point in cast(Sequence[Place], directions)])
         values = 0.5 + np.linspace(-extent / 2, extent / 2, num)
         return plane_dataset(space.center, found, [values, values], space.labels, kind="plane")
     path = space.matrix(directions) - space.center
     found, scores = principal_axes(path)
-    values = [_reach(s, num) for s in scores.T]
-    return plane_dataset(space.center, found, values, space.labels, kind="plane")
+    reaches = [_reach(s, num) for s in scores.T]
+    return plane_dataset(space.center, found, reaches, space.labels, kind="plane")
 
 
 def plane_dataset(
@@ -103,9 +104,7 @@ def plane_dataset(
     if not np.isfinite(center).all() or not np.isfinite(directions).all():
         raise ValueError("Expected a finite centre and finite directions, got NaN or infinity.")
     if np.linalg.matrix_rank(directions) < len(directions):
-        raise ValueError(
-            "Expected two different directions, got points on one line: choose points that span a plane."
-        )
+        raise ValueError("Expected two different directions, got points on one line: choose points that span a plane.")
     axes = AXES[: len(directions)]
     return xr.Dataset(
         {"center": ("plane_parameter", center), "direction": (("axis", "plane_parameter"), directions)},
@@ -233,7 +232,7 @@ def _values(place: Any) -> dict[str, Array]:
 
 def _elements(place: Any) -> dict[str, float]:
     """Return each element of a point by its label."""
-    labelled = {}
+    labelled: dict[str, float] = {}
     for name, array in _arrays(place).items():
         axes = [array[dim].to_numpy() for dim in array.dims]
         labelled.update(zip(element_labels(name, axes), array.to_numpy().ravel().tolist(), strict=True))

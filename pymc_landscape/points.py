@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from pymc_landscape.layout import Array, Element, FreeVariable, Layout
+from pymc_landscape.aliases import Array
+from pymc_landscape.layout import Element, FreeVariable, Layout
 from pymc_landscape.objective import Objective
 
 
@@ -50,9 +51,7 @@ class GridPoints:
             raise ValueError("Expected a grid with at least one axis, got none: make one with regular_grid.")
         self.values = [_finite(grid, dim) for dim in self.dims]
         self.shape = tuple(len(v) for v in self.values)
-        self.labels = (
-            tuple(map(str, grid["plane_parameter"].to_numpy())) if self.is_plane else self.dims
-        )
+        self.labels = tuple(map(str, grid["plane_parameter"].to_numpy())) if self.is_plane else self.dims
         self.elements = [objective.find(label) for label in self.labels]
         self.unconstrained = frozenset(e.variable.name for e in self.elements if e.unconstrained)
         _refuse_two_scales(self.elements, self.unconstrained)
@@ -100,7 +99,7 @@ class GridPoints:
 
 
 def _axes(grid: xr.Dataset) -> list[str]:
-    """The dims that are axes: those of a grid's own record of draws are not."""
+    """Return the dims that are axes: those of a grid's own record of draws are not."""
     return [str(d) for d in grid.dims if d not in ("draw_parameter", "sample")]
 
 
@@ -122,9 +121,7 @@ def _refuse_two_scales(elements: Sequence[Element], unconstrained: frozenset[str
             )
 
 
-def _simplex_shares(
-    elements: Sequence[Element], layout: Layout, is_plane: bool
-) -> list[tuple[list[int], list[int]]]:
+def _simplex_shares(elements: Sequence[Element], layout: Layout, is_plane: bool) -> list[tuple[list[int], list[int]]]:
     """Columns on an axis, and columns that share the rest, of each simplex; refuse what cannot move by itself."""
     shares = []
     for v in {e.variable.name: e.variable for e in elements if not e.unconstrained}.values():

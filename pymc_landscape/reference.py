@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from pymc_landscape.aliases import Array
 from pymc_landscape.draws import SAMPLE_DIMS, Draws
-from pymc_landscape.layout import Array, Layout
+from pymc_landscape.layout import Layout
 from pymc_landscape.objective import Objective
 
 
@@ -33,9 +34,7 @@ class Reference:
         return layout.join(values)
 
 
-def reference_point(
-    objective: Objective, grid: xr.Dataset, at: Any, held: Sequence[str]
-) -> Reference:
+def reference_point(objective: Objective, grid: xr.Dataset, at: Any, held: Sequence[str]) -> Reference:
     """Decide where the variables `held` stand: where `at` says, else at the likeliest draw, else where PyMC starts."""
     if not held:
         return Reference(None, "nothing is held: every parameter is on an axis")
@@ -80,7 +79,9 @@ def _labels(grid: xr.Dataset) -> tuple[str, ...]:
 def _named_values(at: Any) -> dict[str, Array]:
     place = getattr(at, "point", at)
     if isinstance(place, xr.Dataset | xr.DataTree) and set(SAMPLE_DIMS) <= set(place.dims):
-        raise ValueError("Expected one point for at, got draws: take one, for example dt.posterior.mean(('chain', 'draw')).")
+        raise ValueError(
+            "Expected one point for at, got draws: take one, for example dt.posterior.mean(('chain', 'draw'))."
+        )
     if not isinstance(place, Mapping):
         raise TypeError(f"Expected a point for at (a mapping or a Dataset), got {type(at).__name__}.")
     items = place.data_vars.items() if isinstance(place, xr.Dataset) else place.items()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
@@ -21,8 +21,9 @@ from pymc.model.transform.basic import remove_minibatched_nodes
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import ancestors
 
+from pymc_landscape.aliases import Array, Graph
 from pymc_landscape.density import Parts, bounds
-from pymc_landscape.layout import Array, FreeVariable
+from pymc_landscape.layout import FreeVariable
 
 _log = logging.getLogger("pymc_landscape")
 
@@ -111,7 +112,7 @@ def resolve_latent(model: pm.Model, latent: Literal["auto"] | Sequence[str]) -> 
     return tuple(found)
 
 
-def is_discrete(rv: Variable) -> bool:
+def is_discrete(rv: Graph) -> bool:
     """Whether a variable holds integers or truth values."""
     return np.dtype(rv.type.dtype).kind in "iub"
 
@@ -122,9 +123,7 @@ def free_variables(model: pm.Model) -> tuple[FreeVariable, ...]:
     return tuple(_free_variable(model, rv, *shapes[rv.name]) for rv in model.free_RVs)
 
 
-def _free_variable(
-    model: pm.Model, rv: Variable, shape: tuple[int, ...], value_shape: tuple[int, ...]
-) -> FreeVariable:
+def _free_variable(model: pm.Model, rv: Graph, shape: tuple[int, ...], value_shape: tuple[int, ...]) -> FreeVariable:
     transform = model.rvs_to_transforms[rv]
     dims = model.named_vars_to_dims.get(rv.name) or (None,) * len(shape)
     names = tuple(d or f"{rv.name}_dim_{i}" for i, d in enumerate(dims))
@@ -163,14 +162,14 @@ def _shapes(model: pm.Model) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]
     return dict(zip(pairs, zip(shapes[::2], shapes[1::2], strict=True), strict=True))
 
 
-def _constant_bounds(rv: Variable, transform: object) -> tuple[float, float]:
+def _constant_bounds(rv: Graph, transform: Any) -> tuple[float, float]:
     """Limits of the support where they are plain numbers."""
     limits = bounds(transform, rv.owner.inputs) if transform is not None else None
     low, high = limits or (-np.inf, np.inf)
     return _number(low, -np.inf), _number(high, np.inf)
 
 
-def _number(limit: object, otherwise: float) -> float:
+def _number(limit: Any, otherwise: float) -> float:
     data = limit.data if isinstance(limit, Constant) else limit
     if isinstance(data, Variable) or np.size(data) != 1:
         return otherwise

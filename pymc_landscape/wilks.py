@@ -46,7 +46,7 @@ def cutoff(level: ArrayLike, df: int = 1) -> float | NDArray[np.float64]:
     """
     levels = np.asarray(level, dtype=float)
     if not ((levels > 0) & (levels < 1)).all():
-        raise ValueError(f"A level lies strictly between 0 and 1, got {level}: for 95 % write 0.95.")
+        raise ValueError(f"A level lies strictly between 0 and 1, got {level!r}: for 95 % write 0.95.")
     if df < 1:
         raise ValueError(f"Degrees of freedom must be at least 1, got {df}.")
     from scipy.special import gammaincinv  # two thirds of a second, so only when asked
