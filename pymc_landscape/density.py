@@ -73,7 +73,8 @@ class Values:
 
     def of_random_variables(self, graphs: Sequence[Graph]) -> list[Graph]:
         """Replace random variables in `graphs` by their values."""
-        return replace_rvs_by_values(graphs, rvs_to_values=self.rvs_to_values, rvs_to_transforms=self.rvs_to_transforms)
+        transforms = self.rvs_to_transforms
+        return list(replace_rvs_by_values(graphs, rvs_to_values=self.rvs_to_values, rvs_to_transforms=transforms))
 
     def _place(self, name: str) -> Graph:
         value, where = self.rvs_to_values[self.model[name]], self.layout.slices[name]

@@ -245,12 +245,12 @@ class Engine:
 
 @dataclass
 class _Way:
-    """A way to evaluate a block of points: the size of block that it likes, or how fast it was (None: not known)."""
+    """A way to evaluate a block of points: the size of block that it likes (None: any), and how fast it was at best."""
 
     run: Run
     block: int | None = None
     parallel: bool = False
-    seconds_a_point: float | None = None
+    seconds_a_point: float = np.inf
 
 
 class _Work:
@@ -267,8 +267,11 @@ class _Work:
     def block(self, way: _Way, start: int, stop: int) -> None:
         """Evaluate points start to stop, in pieces no larger than a chunk."""
         for a in range(start, stop, self.chunk):
-            b = min(a + self.chunk, stop)
+            b, began = min(a + self.chunk, stop), time.perf_counter()
             self._store(a, self._careful(way.run, self.rows(a, b), a))
+            # the fastest seen: a busy machine makes points slow, never fast
+            rate = max(time.perf_counter() - began, 1e-7) / (b - a)
+            way.seconds_a_point = min(way.seconds_a_point, rate)
             with self._lock:
                 self.result.n_evaluated += b - a
                 self.progress(b - a)
@@ -295,11 +298,10 @@ class _Work:
 
     def _timed_size(self, way: _Way, workers: int) -> int:
         """Return how many points fill a chunk's time, and no more than leave work for every thread."""
-        if way.seconds_a_point is None:
-            start, first = time.perf_counter(), min(16, self.total - self.position)
+        if way.seconds_a_point == np.inf:
+            first = min(16, self.total - self.position)
             self.block(way, self.position, self.position + first)
             self.position += first
-            way.seconds_a_point = max(time.perf_counter() - start, 1e-7) / max(first, 1)
         left = self.total - self.position
         full = int(CHUNK_SECONDS / way.seconds_a_point)
         even = -(-left // workers) if left * way.seconds_a_point > WORTH_A_THREAD else left

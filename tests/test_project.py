@@ -20,9 +20,9 @@ PACKAGE = ROOT / "pymc_landscape"
 # A room may import rooms of lower levels, and of its own level where that makes no circle.
 # A new room gets its place here, and a line in docs/architecture.md.
 LEVELS = {
-    0: ["wilks", "information", "layout", "progress", "provenance"],
+    0: ["wilks", "information", "aliases", "layout", "progress", "provenance"],
     1: [
-        *("density", "roles", "interpreter", "kernel", "jax_batch", "engine", "compiled"),
+        *("density", "roles", "interpreter", "matvec", "kernel", "jax_batch", "engine", "compiled"),
         *("objective", "laplace", "draws", "reference", "points", "plane", "grid"),
     ],
     2: ["landscape", "descent", "fit"],
@@ -34,7 +34,7 @@ LEVEL_OF = {room: level for level, rooms in LEVELS.items() for room in rooms}
 
 # Everyone else works on arrays and on Datasets.
 READS_GRAPHS = {
-    *("density", "roles", "interpreter", "kernel", "jax_batch", "engine", "compiled"),
+    *("density", "roles", "interpreter", "matvec", "kernel", "jax_batch", "engine", "compiled"),
     *("objective", "laplace"),
 }
 
@@ -149,9 +149,7 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules} - befor
 
 
 def test_import_leaves_plotting_and_accelerators_for_later():
-    probe = subprocess.run(
-        [sys.executable, "-c", IMPORT_PROBE], capture_output=True, text=True, check=True
-    )
+    probe = subprocess.run([sys.executable, "-c", IMPORT_PROBE], capture_output=True, text=True, check=True)
     new = set(json.loads(probe.stdout))
     late = {"arviz", "arviz_plots", "bokeh", "dask", "jax", "matplotlib", "plotly"}
     assert not new & late
