@@ -174,14 +174,16 @@ class Engine:
             work.finish(self._way(self.backend or "numba"))
 
     def _interpret(self, work: _Work) -> None:
-        """Interpret block after block while the whole of it is expected to stay within the patience."""
-        way = self._way("interpreter")
-        blocks = 0
+        """Interpret block after block while the whole of it is expected to stay within the patience.
+
+        Patience counts processor time, so that a busy machine does not change the choice.
+        """
+        way, blocks = self._way("interpreter"), 0
         while work.position < work.total:
-            start, first = time.perf_counter(), work.position
+            start, first = time.thread_time(), work.position
             work.position = min(first + (way.block or 1), work.total)
             work.block(way, first, work.position)
-            seconds = time.perf_counter() - start
+            seconds = time.thread_time() - start
             self._spent += seconds
             blocks += 1
             left = seconds * (work.total - work.position) / (work.position - first)
