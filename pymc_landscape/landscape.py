@@ -47,7 +47,7 @@ def evaluate_landscape(
     grid : xr.Dataset or mapping
         From `regular_grid`, `posterior_grid` or `plane_grid`; a mapping is passed to `regular_grid`. One element of a
         simplex may be an axis: the others then share the rest in the proportion that they have at `at`.
-    at : mapping, xr.Dataset or object with a `point`, optional
+    at : mapping, xr.Dataset, the `at` of another landscape, or an object with a `point`, optional
         Where the elements on no axis are held, natural scale; what it leaves out is taken from the default, the draw
         of highest likelihood if posterior draws made the grid, else the model's initial point.
     others : {"fix"}

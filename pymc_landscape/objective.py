@@ -178,7 +178,7 @@ class Objective:
         Returns
         -------
         dict of str to array
-            One array (..., *shape) a free variable.
+            One array a free variable, the variable's own shape after the leading dims of `theta`.
         """
         return self._at(theta, "natural")
 
@@ -216,7 +216,7 @@ class Objective:
         return self._at(theta, "density")["log_prior"]
 
     def natural_log_likelihood(self, points: Point) -> Array:
-        """Return log L for points (S, *shape) on the natural scale; shape (S,)."""
+        """Return log L for S points on the natural scale (arrays with a leading dim S); shape (S,)."""
         vectors = self.compiled.layout().join(points)
         values = self.compiled.engine("density").at(vectors)
         return np.asarray(sum(values[name] for name in self.terms))

@@ -40,7 +40,7 @@ def reference_point(objective: Objective, grid: xr.Dataset, at: Any, held: Seque
         return Reference(None, "nothing is held: every parameter is on an axis")
     if at is None:
         return _default(objective, grid)
-    given = _named_values(at)
+    given = _named_values(at, objective)
     names = {n for v in objective.variables for n in (v.name, v.value_name)}
     _refuse_unknown(given, names, objective)
     if all(v.name in given or v.value_name in given for v in objective.variables):
@@ -52,13 +52,18 @@ def reference_point(objective: Objective, grid: xr.Dataset, at: Any, held: Seque
 
 def _default(objective: Objective, grid: xr.Dataset) -> Reference:
     if "best_draw" in grid:
-        drawn = grid["best_draw"].to_numpy()[None]
-        draws = Draws(drawn, _labels(grid), np.zeros(drawn.shape[1], bool), np.zeros(1), np.zeros(1))
-        point = {n: v[0] for n, v in draws.points(objective).items()}
-        return Reference(point, f"draw of highest likelihood ({grid.attrs['best_draw']})")
+        return Reference(_one_point(grid["best_draw"], objective), f"draw of highest likelihood ({grid.attrs['best_draw']})")
     if "draws" in grid:
         return _likeliest(objective, grid)
     return Reference(objective.initial_point(), "the model's initial point")
+
+
+def _one_point(labelled: xr.DataArray, objective: Objective) -> dict[str, Array]:
+    """Return values labelled by element as named arrays."""
+    [labels] = labelled.indexes.values()
+    zero, whole = np.zeros(1), np.zeros(len(labels), bool)
+    draws = Draws(labelled.to_numpy()[None], tuple(map(str, labels)), whole, zero, zero)
+    return {name: value[0] for name, value in draws.points(objective).items()}
 
 
 def _likeliest(objective: Objective, grid: xr.Dataset) -> Reference:
@@ -76,8 +81,10 @@ def _labels(grid: xr.Dataset) -> tuple[str, ...]:
     return tuple(map(str, grid["draw_parameter"].to_numpy()))
 
 
-def _named_values(at: Any) -> dict[str, Array]:
+def _named_values(at: Any, objective: Objective) -> dict[str, Array]:
     place = getattr(at, "point", at)
+    if isinstance(place, xr.DataArray) and place.dims == ("parameter",):  # a landscape's own `at`
+        return _one_point(place, objective)
     if isinstance(place, xr.Dataset | xr.DataTree) and set(SAMPLE_DIMS) <= set(place.dims):
         raise ValueError(
             "Expected one point for at, got draws: take one, for example dt.posterior.mean(('chain', 'draw'))."

@@ -329,3 +329,105 @@ def test_a_principal_grid_is_evaluated_where_it_says(line):
             beta = grid["center"].to_numpy() + np.array([u, v]) @ grid["direction"].to_numpy()
             by_hand = stats.norm(beta[0] + beta[1] * X, sigma).logpdf(Y).sum()
             np.testing.assert_allclose(result["log_likelihood"][i, j], by_hand, rtol=1e-10)
+
+
+# --- draws kept for later, draws of another model, and questions that make no grid ---------------------------------------
+
+
+def test_draws_are_kept_until_a_model_can_choose_and_thinned_to_a_bound(line, monkeypatch):
+    draws = pulled()
+    monkeypatch.setattr(grid_room, "KEPT_NUMBERS", 90)
+    grid = pml.posterior_grid(tree(draws), "sigma", num=3)
+    assert grid["draws"].size <= 90
+    assert grid.sizes["sample"] > 20
+    matrix = np.stack(list(columns(draws).values()), axis=1)
+    rows = grid["sample_chain"].to_numpy() * 150 + grid["sample_draw"].to_numpy()
+    np.testing.assert_array_equal(grid["draws"], matrix[rows])
+    result = pml.evaluate_landscape(line, grid, progressbar=False)
+    best = rows[pointwise(draws).sum(-1).ravel()[rows].argmax()]
+    np.testing.assert_array_equal(result["at"], matrix[best])
+
+
+def test_all_draws_are_kept_where_they_fit():
+    grid = pml.posterior_grid(tree(pulled()), num=3)
+    assert grid["draws"].shape == (300, 3)
+    assert list(grid["draw_parameter"]) == list(columns(pulled()))
+
+
+@pytest.mark.parametrize(
+    "posterior",
+    [
+        {"sigma": pulled()["sigma"]},
+        {"sigma": pulled()["sigma"], "beta": pulled()["beta"][..., :1]},
+        {"sigma": pulled()["sigma"], "theta": pulled()["beta"]},
+        {"sigma": pulled()["sigma"][..., None], "beta": pulled()["beta"]},
+    ],
+    ids=["missing", "shape", "name", "rank"],
+)
+def test_the_posterior_of_another_model_is_refused(posterior, line):
+    dt = az.from_dict({"posterior": posterior})
+    with pytest.raises(ValueError, match=r"draws of this model.*another model"):
+        pml.posterior_grid(dt, num=3, model=line)
+    grid = pml.posterior_grid(dt, "sigma", num=3)
+    with pytest.raises(ValueError, match="this model|parameter of the model"):
+        pml.evaluate_landscape(line, grid, progressbar=False)
+
+
+def test_a_draw_of_unknown_likelihood_is_not_the_likeliest():
+    draws, likelihood = pulled(), pointwise(pulled())
+    likelihood[1, 7, 3:] = np.nan
+    grid = pml.posterior_grid(tree(draws, log_likelihood={"y": likelihood}), num=3)
+    best = np.nanargmax(likelihood.sum(-1).ravel())
+    assert grid.attrs["best_draw"] == f"chain {best // 150}, draw {best % 150}"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"ci_prob": 0}, "ci_prob strictly between 0 and 1, got 0"),
+        ({"ci_prob": 1.0}, "ci_prob strictly between 0 and 1"),
+        ({"ci_prob": 94}, r"got 94: for 99 % write 0\.99"),
+        ({"axes": "diagonal"}, "'parameters' or 'principal', got 'diagonal'"),
+        ({"var_names": "sgma"}, r"got 'sgma': it has sigma"),
+        ({"var_names": "beta[slop]"}, r"got 'beta\[slop\]': it has beta\[slope\]"),
+        ({"var_names": "there"}, "there"),
+        ({"var_names": ["~beta", "~sigma"]}, "(?i)expected"),
+        ({"coords": {"term": ["nope"]}}, "(?i)expected.*nope"),
+        ({"coords": {"row": ["base"]}}, "(?i)expected.*row"),
+        ({"num": 0}, "num"),
+        ({"num": -3}, "num"),
+        ({"group": "prior"}, "group 'prior', got .*posterior"),
+    ],
+)
+def test_a_wrong_question_gets_a_sentence(options, sentence, line):
+    draws = pulled()
+    dt = tree({**draws, "there": draws["beta"].sum(-1)})
+    with pytest.raises(ValueError, match=sentence):
+        pml.posterior_grid(dt, **{"num": 3, "model": line, **options})
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_draws_that_are_not_finite_are_refused_by_name(bad):
+    draws = pulled()
+    draws["beta"][0, 3, 1] = bad
+    with pytest.raises(ValueError, match=r"finite draws.*beta\[slope\]"):
+        pml.posterior_grid(tree(draws))
+    assert pml.posterior_grid(tree(draws), "sigma", num=3)["sigma"].size == 3
+
+
+def test_draws_that_do_not_vary_make_no_range():
+    dt = az.from_dict({"posterior": {"sigma": np.full((2, 9), 0.7)}})
+    with pytest.raises(ValueError, match=r"vary, got the same value 0\.7"):
+        pml.posterior_grid(dt)
+
+
+def test_principal_axes_need_continuous_parameters():
+    draws = {"when": np.tile([3, 4, 5], (2, 20)), "rate": pulled(2, 60)["sigma"]}
+    with pytest.raises(ValueError, match="integer when"):
+        pml.posterior_grid(az.from_dict({"posterior": draws}), axes="principal")
+
+
+def test_the_likelihood_of_other_draws_is_refused():
+    dt = tree(pulled(), log_likelihood={"y": pointwise(pulled(draws=40))})
+    with pytest.raises(ValueError, match="(?i)draws"):
+        pml.posterior_grid(dt)
