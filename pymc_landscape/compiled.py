@@ -176,12 +176,12 @@ class Compiled:
             return density.vector, {"gradient": self._gradient(density)}
         if kind == "hessian_product":
             return self._hessian_product(density)
-        terms = density.terms if kind == "pointwise" else _summed(density)
+        terms = density.rows if kind == "pointwise" else density.terms
         return density.vector, {**terms, LOG_PRIOR: density.prior}
 
     def _gradient(self, density: Density) -> Graph:
         self._refuse_discrete()
-        log_likelihood = sum(_summed(density).values())
+        log_likelihood = sum(density.terms.values())
         value = -2.0 * log_likelihood
         if self.prior_weight:
             value = value - 2.0 * self.prior_weight * density.prior
@@ -247,10 +247,6 @@ def _slope(value: Graph, vector: Graph) -> Graph:
             f"Expected a model with derivatives, got an Op without a gradient ({error}): "
             "evaluate its landscape, or fit it by a method without derivatives."
         ) from error
-
-
-def _summed(density: Density) -> dict[str, Graph]:
-    return {name: term.sum() for name, term in density.terms.items()}
 
 
 def _shared_data(model: pm.Model) -> list[Graph]:

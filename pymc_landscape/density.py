@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -34,9 +35,10 @@ from pymc_landscape.layout import Layout
 
 @dataclass(frozen=True)
 class Density:
-    """Graphs over the flat input `vector`; each term is elementwise, `prior` and `support` are scalars."""
+    """Graphs over the flat input `vector`: each term by row and as a sum, and the log prior."""
 
     vector: Graph
+    rows: dict[str, Graph]
     terms: dict[str, Graph]
     prior: Graph
 
@@ -119,14 +121,14 @@ def model_density(model: pm.Model, layout: Layout, parts: Parts, swaps: Mapping[
     terms = dict(zip([rv.name for rv in observed], logps[len(free) :], strict=True))
     terms.update({name: potentials[name] for name in parts.likelihood})
     graphs = values.write([*inside, *prior, *terms.values()])
-    support = pt.all(pt.stack(graphs[: len(inside)]))
+    support = reduce(pt.and_, graphs[: len(inside)])
     total = sum((g.sum() for g in graphs[len(inside) : len(inside) + len(prior)]), pt.constant(0.0))
+    rows = [g.astype("float64") for g in graphs[len(inside) + len(prior) :]]
     return Density(
         vector=values.vector,
-        terms={
-            name: pt.switch(support, g.astype("float64"), -np.inf)
-            for name, g in zip(terms, graphs[len(inside) + len(prior) :], strict=True)
-        },
+        rows={name: pt.switch(support, row, -np.inf) for name, row in zip(terms, rows, strict=True)},
+        # masked after the sum: once for each point, not once for each row
+        terms={name: pt.switch(support, row.sum(), -np.inf) for name, row in zip(terms, rows, strict=True)},
         prior=pt.switch(support, total.astype("float64"), -np.inf),
     )
 
