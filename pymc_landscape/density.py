@@ -121,7 +121,7 @@ def model_density(model: pm.Model, layout: Layout, parts: Parts, swaps: Mapping[
     terms = dict(zip([rv.name for rv in observed], logps[len(free) :], strict=True))
     terms.update({name: potentials[name] for name in parts.likelihood})
     graphs = values.write([*inside, *prior, *terms.values()])
-    support = reduce(pt.and_, graphs[: len(inside)])
+    support = reduce(pt.and_, [g.astype("bool") for g in graphs[: len(inside)]])
     total = sum((g.sum() for g in graphs[len(inside) : len(inside) + len(prior)]), pt.constant(0.0))
     rows = [g.astype("float64") for g in graphs[len(inside) + len(prior) :]]
     return Density(

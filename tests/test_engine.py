@@ -1,0 +1,562 @@
+"""Whichever way the engine runs, the numbers are the same; and what happens when a point, or the user, says no."""
+
+import gc
+import signal
+import threading
+import tracemalloc
+import warnings
+import weakref
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+import pytest
+import xarray as xr
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+from scipy import stats
+
+import pymc_landscape as pml
+from pymc_landscape import compiled, engine, points, progress
+
+X = np.linspace(-1.0, 2.0, 12)
+Y = 1.0 + 0.7 * X + 0.6 * np.sin(9 * X)
+AXES = {"slope": np.linspace(-0.5, 1.5, 7), "sigma": np.array([-0.2, 0.3, 0.6, 1.2])}
+BACKENDS = ["interpreter", "numba", "c", "jax", "mode"]
+
+
+def straight_line() -> pm.Model:
+    with pm.Model() as model:
+        slope = pm.Normal("slope", 0, np.float64(2.5))
+        sigma = pm.HalfNormal("sigma", np.float64(1.3))
+        pm.Normal("y", 1.0 + slope * X, sigma, observed=Y)
+    return model
+
+
+@pytest.fixture(scope="module")
+def line() -> pm.Model:
+    return straight_line()
+
+
+def log_likelihood(slope, sigma) -> float:
+    if sigma < 0:
+        return -np.inf
+    return float(stats.norm(1.0 + slope * X, sigma).logpdf(Y).sum())
+
+
+def surface(function, axes) -> np.ndarray:
+    return np.array([[function(a, b) for b in list(axes.values())[1]] for a in next(iter(axes.values()))])
+
+
+def objective_on(model: pm.Model, backend: str) -> pml.Objective:
+    if backend == "jax":
+        pytest.importorskip("jax")
+    if backend == "c" and not pytensor.config.cxx:
+        pytest.skip("no C compiler")
+    if backend == "mode":
+        return pml.Objective(model, compile_kwargs={"mode": "FAST_COMPILE"})
+    return pml.Objective(model, backend=backend)
+
+
+def landscape(model, axes, **options) -> xr.Dataset:
+    return pml.evaluate_landscape(model, pml.regular_grid(axes), progressbar=False, **options)
+
+
+# --- every way gives the same numbers --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_backend_is_the_likelihood_by_hand(backend, line):
+    result = landscape(objective_on(line, backend), AXES)
+    wanted = surface(log_likelihood, AXES)
+    np.testing.assert_allclose(result["log_likelihood"], wanted, rtol=1e-10)
+    prior = stats.norm(0, 2.5).logpdf(AXES["slope"])[:, None] + stats.halfnorm(scale=1.3).logpdf(AXES["sigma"])
+    np.testing.assert_allclose(result["log_prior"], prior, rtol=1e-6)
+
+
+@pytest.mark.parametrize("backend", ["numba", "jax"])
+def test_every_backend_has_the_same_slope_and_curvature(backend, line):
+    plain, other = pml.Objective(line), objective_on(line, backend)
+    theta = np.array([[0.4, -0.6], [0.9, 0.1]])
+    np.testing.assert_allclose(other.gradient(theta), plain.gradient(theta), rtol=1e-9)
+    np.testing.assert_allclose(other.hessian(theta), plain.hessian(theta), rtol=1e-9)
+
+
+def test_unsummed_terms_come_from_the_kernel_too(line):
+    objective = pml.Objective(line, backend="numba")
+    result = landscape(objective, {"slope": [0.2, 0.7]}, at={"sigma": 0.5}, pointwise=True)
+    wanted = stats.norm(1.0 + np.outer([0.2, 0.7], X), 0.5).logpdf(Y)
+    np.testing.assert_allclose(result["y"], wanted, rtol=1e-10)
+
+
+def test_an_unknown_backend_is_refused(line):
+    with pytest.raises(ValueError, match="abacus"):
+        landscape(pml.Objective(line, backend="abacus"), AXES)
+
+
+@pytest.mark.parametrize("chunks", [1, 3, 5, 28, 10_000])
+def test_chunks_change_nothing(chunks, line):
+    whole = landscape(line, AXES)
+    xr.testing.assert_allclose(landscape(line, AXES, chunks=chunks), whole, rtol=1e-12)
+
+
+def test_chunks_change_nothing_on_the_kernel(line):
+    objective = pml.Objective(line, backend="numba")
+    whole = landscape(objective, AXES)
+    for chunks in (1, 5):
+        xr.testing.assert_equal(landscape(objective, AXES, chunks=chunks), whole)
+
+
+@pytest.fixture(scope="module")
+def fine() -> dict[str, np.ndarray]:
+    """A grid large enough for the kernel to use threads."""
+    return {"slope": np.linspace(-0.5, 1.5, 301), "sigma": np.linspace(0.2, 2, 200)}
+
+
+def test_threads_give_the_same_bits_every_time(fine, line):
+    objective = pml.Objective(line, backend="numba")
+    first, second = (landscape(objective, fine) for _ in range(2))
+    xr.testing.assert_equal(first, second)
+    some = first.isel({"slope": [0, 150, 300], "sigma": [0, 99, 199]})
+    wanted = surface(log_likelihood, {d: some[d].to_numpy() for d in fine})
+    np.testing.assert_allclose(some["log_likelihood"], wanted, rtol=1e-10)
+
+
+@pytest.fixture
+def ways_taken(monkeypatch) -> list[str]:
+    """Names of the ways that engines made ready, in order."""
+    taken: list[str] = []
+    make = engine.Engine._way
+
+    def watched(self, name):
+        if name not in self._ways:
+            taken.append(name)
+        return make(self, name)
+
+    monkeypatch.setattr(engine.Engine, "_way", watched)
+    return taken
+
+
+def test_without_patience_the_kernel_takes_over(ways_taken, monkeypatch, fine):
+    monkeypatch.setattr(engine, "PATIENCE", 0.0)
+    result = landscape(straight_line(), fine)
+    assert ways_taken[:2] == ["interpreter", "numba"]
+    assert result.attrs["n_evaluated"] == 301 * 200
+    some = result.isel({"slope": [0, 7, 300], "sigma": [0, 1, 199]})
+    wanted = surface(log_likelihood, {d: some[d].to_numpy() for d in fine})
+    np.testing.assert_allclose(some["log_likelihood"], wanted, rtol=1e-10)
+    assert np.isfinite(result["log_likelihood"]).all()
+
+
+def test_with_patience_nothing_is_compiled(ways_taken, fine):
+    landscape(straight_line(), fine)
+    assert ways_taken == ["interpreter"]
+
+
+def test_many_small_requests_end_at_the_kernel(ways_taken, monkeypatch):
+    monkeypatch.setattr(engine, "PATIENCE", 0.02)
+    objective = pml.Objective(straight_line())
+    for slope in np.linspace(0, 1, 200):
+        value = float(objective.log_likelihood([slope, np.log(0.5)]))
+        assert value == pytest.approx(log_likelihood(slope, 0.5), rel=1e-10)
+    assert ways_taken == ["interpreter", "numba"]
+
+
+# --- points that raise -----------------------------------------------------------------------------------------------
+
+
+class Simulator(Op):
+    """Doubles its input; some inputs it does not like."""
+
+    __props__ = ()
+    refuses = staticmethod(lambda x: None)
+
+    def make_node(self, x):
+        return Apply(self, [pt.as_tensor(x, dtype="float64")], [pt.dscalar()])
+
+    def perform(self, node, inputs, outputs):
+        Simulator.refuses(float(inputs[0]))
+        outputs[0][0] = np.asarray(2 * inputs[0])
+
+
+@pytest.fixture
+def refuses(monkeypatch):
+    """Set what the simulator does before it answers."""
+    return lambda function: monkeypatch.setattr(Simulator, "refuses", staticmethod(function))
+
+
+@pytest.fixture(scope="module")
+def simulated() -> pm.Model:
+    with pm.Model() as model:
+        drive = pm.Normal("drive", 0, np.float64(2.5))
+        sigma = pm.HalfNormal("sigma", 1)
+        pm.Normal("y", Simulator()(drive), sigma, observed=Y)
+    return model
+
+
+def simulated_by_hand(drive, sigma) -> float:
+    return float(stats.norm(2 * drive, sigma).logpdf(Y).sum())
+
+
+SIMULATED = {"drive": np.linspace(0, 1.4, 8), "sigma": np.array([0.4, 0.9])}
+
+
+def above(limit: float):
+    def refuse(x):
+        if x > limit:
+            raise ArithmeticError(f"no answer at {x:.1f}")
+
+    return refuse
+
+
+@pytest.mark.parametrize("backend", [None, "numba", "mode"])
+def test_points_at_which_the_model_raises_are_nan_and_one_warning_names_the_first(backend, refuses, simulated):
+    refuses(above(0.9))
+    objective = pml.Objective(simulated) if backend is None else objective_on(simulated, backend)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = landscape(objective, SIMULATED)
+    said = [str(w.message) for w in caught if "NaN" in str(w.message)]
+    assert len(said) == 1
+    assert "NaN at 6 of 16 points, first at drive=1, sigma=0.4" in said[0]
+    assert "ArithmeticError: no answer at 1.0" in said[0]
+    np.testing.assert_allclose(
+        result["log_likelihood"][:5], surface(simulated_by_hand, SIMULATED)[:5], rtol=1e-10
+    )
+    assert np.isnan(result["log_likelihood"][5:]).all()
+    assert np.isnan(result["delta_minus2ll"][5:]).all()
+    assert float(result["delta_minus2ll"].min()) == 0
+    assert result.attrs["status"] == "complete"
+    assert result.attrs["n_evaluated"] == 16
+
+
+def test_the_first_point_that_raises_is_named_on_any_grid(refuses, simulated):
+    def odd(x):
+        if round(x * 10) in (4, 8):
+            raise ArithmeticError("odd one out")
+
+    refuses(odd)
+    with pytest.warns(UserWarning, match=r"NaN at 4 of 16 points, first at drive=0\.4, sigma=0\.4"):
+        result = landscape(simulated, SIMULATED)
+    finite = np.isfinite(result["log_likelihood"].to_numpy()).all(1)
+    np.testing.assert_array_equal(finite, [True, True, False, True, False, True, True, True])
+
+
+@pytest.mark.parametrize("chunks", [None, 1])
+def test_a_model_that_raises_everywhere_raises(chunks, refuses, simulated):
+    refuses(above(-1))
+    with pytest.raises(ArithmeticError, match=r"no answer at 0\.0"):
+        landscape(simulated, SIMULATED, chunks=chunks)
+
+
+def test_one_theta_at_which_the_model_raises_raises(refuses, simulated):
+    refuses(above(0.9))
+    with pytest.raises(ArithmeticError, match="no answer"):
+        pml.Objective(simulated).minus2ll([1.0, 0.0])
+
+
+def test_a_nan_of_the_model_stays_nan_and_is_told():
+    with pm.Model() as model:
+        a = pm.Normal("a")
+        pm.Potential("fit", pt.log(a))
+    with pytest.warns(UserWarning, match=r"NaN at 2 of 5 points, first at a=-2"):
+        result = landscape(model, {"a": [-2.0, -1.0, 0.0, 1.0, 2.0]})
+    np.testing.assert_allclose(result["log_likelihood"], [np.nan, np.nan, -np.inf, 0, np.log(2)])
+
+
+def test_a_grid_without_any_likelihood_is_told(line):
+    with pytest.warns(UserWarning, match="zero at every point"):
+        result = landscape(line, {"slope": [0.0, 1.0]}, at={"sigma": 1e-200})
+    assert np.isneginf(result["log_likelihood"]).all()
+
+
+# --- Ctrl-C ----------------------------------------------------------------------------------------------------------
+
+
+def interrupt_at(limit: float):
+    def refuse(x):
+        if x >= limit:
+            raise KeyboardInterrupt
+
+    return refuse
+
+
+@pytest.mark.parametrize("backend", [None, "mode"])
+def test_ctrl_c_in_the_model_leaves_the_finished_part(backend, refuses, simulated, tmp_path):
+    refuses(interrupt_at(0.99))
+    objective = pml.Objective(simulated) if backend is None else objective_on(simulated, backend)
+    with pytest.warns(UserWarning, match=r"Interrupted: 10 of 16 points were evaluated, the others are NaN"):
+        result = landscape(objective, SIMULATED, chunks=2)
+    assert result.attrs["status"] == "interrupted"
+    assert result.attrs["n_evaluated"] == 10
+    np.testing.assert_allclose(
+        result["log_likelihood"][:5], surface(simulated_by_hand, SIMULATED)[:5], rtol=1e-10
+    )
+    assert np.isnan(result["minus2ll"][5:]).all()
+    assert float(result["delta_minus2ll"].min()) == 0
+    result.to_netcdf(tmp_path / "part.nc")
+    with xr.open_dataset(tmp_path / "part.nc") as again:
+        xr.testing.assert_identical(again.load(), result)
+
+
+def test_ctrl_c_before_anything_is_finished_is_ctrl_c(refuses, simulated):
+    refuses(interrupt_at(-1))
+    with pytest.raises(KeyboardInterrupt):
+        landscape(simulated, SIMULATED)
+    with pytest.raises(KeyboardInterrupt):
+        pml.Objective(simulated).minus2ll([1.0, 0.0])
+
+
+@pytest.mark.parametrize("how", ["raised in a thread", "signalled to the main thread"])
+def test_ctrl_c_while_threads_work_leaves_the_finished_part(how, monkeypatch, fine, line):
+    advance, calls = progress.Patient.advance, []
+
+    def interrupting(self, amount):
+        advance(self, amount)
+        calls.append(amount)
+        if len(calls) == 5 and how == "raised in a thread":
+            raise KeyboardInterrupt
+        if len(calls) == 5:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    objective = pml.Objective(line, backend="numba")
+    landscape(objective, {"slope": [0.0, 1.0]})
+    monkeypatch.setattr(engine, "CHUNK_SECONDS", 1e-4)
+    monkeypatch.setattr(progress.Patient, "advance", interrupting)
+    with pytest.warns(UserWarning, match="Interrupted"):
+        result = landscape(objective, fine, chunks=64)
+    done = ~np.isnan(result["log_likelihood"].to_numpy())
+    assert result.attrs["status"] == "interrupted"
+    assert result.attrs["n_evaluated"] == done.sum()
+    assert 0 < done.sum() < done.size
+    monkeypatch.setattr(progress.Patient, "advance", advance)
+    whole = landscape(objective, fine)
+    np.testing.assert_array_equal(result["log_likelihood"].to_numpy()[done], whole["log_likelihood"].to_numpy()[done])
+
+
+# --- memory ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(monkeypatch) -> list[int]:
+    """How many rows of points were asked for at a time."""
+    sizes: list[int] = []
+    rows = points.GridPoints.rows
+
+    def watched(self, base, start, stop):
+        sizes.append(stop - start)
+        return rows(self, base, start, stop)
+
+    monkeypatch.setattr(points.GridPoints, "rows", watched)
+    return sizes
+
+
+@pytest.mark.parametrize("backend", [None, "numba"])
+def test_rows_are_never_built_for_the_whole_grid(backend, asked, monkeypatch, fine, line):
+    monkeypatch.setattr(engine, "CHUNK_BYTES", 8 * 2 * 1000)  # a thousand points of two parameters
+    landscape(pml.Objective(line, backend=backend), fine)
+    assert sum(asked) == 301 * 200
+    assert max(asked) <= 1000
+
+
+@pytest.mark.parametrize("backend", [None, "numba"])
+def test_chunks_bound_what_is_evaluated_in_one_go(backend, asked, fine, line):
+    landscape(pml.Objective(line, backend=backend), fine, chunks=777)
+    assert sum(asked) == 301 * 200
+    assert max(asked) == 777
+
+
+def test_many_parameters_do_not_multiply_the_grid():
+    n = 2000
+    with pm.Model() as model:
+        a = pm.Normal("a", 0, np.float64(2.5), shape=n)
+        pm.Normal("y", a.sum(), np.float64(0.7), observed=1.0)
+    grid = pml.regular_grid({"a[3]": (-1, 1, 41), "a[1999]": (-1, 1, 41)})
+    landscape(model, {"a[3]": [0.0, 1.0]})
+    tracemalloc.start()
+    try:
+        result = pml.evaluate_landscape(model, grid, progressbar=False)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * n * 41**2 / 2  # the whole table would be 27 MB, and what is made from it several times that
+    total = np.add.outer(grid["a[3]"].to_numpy(), grid["a[1999]"].to_numpy())
+    np.testing.assert_allclose(result["log_likelihood"], stats.norm(total, 0.7).logpdf(1.0), rtol=1e-9)
+
+
+def test_a_model_no_longer_used_takes_its_engines_along():
+    model = straight_line()
+    landscape(model, {"slope": [0.0, 1.0]})
+    gone = weakref.ref(model)
+    assert model in compiled._SHARED
+    del model
+    gc.collect()
+    assert gone() is None
+
+
+# --- data ------------------------------------------------------------------------------------------------------------
+
+
+def with_containers(x=X, y=Y) -> pm.Model:
+    with pm.Model() as model:
+        x = pm.Data("x", x)
+        slope = pm.Normal("slope", 0, np.float64(2.5))
+        sigma = pm.HalfNormal("sigma", 1)
+        pm.Normal("y", 1.0 + slope * x, sigma, observed=pm.Data("y_data", y), shape=x.shape)
+    return model
+
+
+@pytest.mark.parametrize("backend", [None, "numba", "jax"])
+def test_set_data_is_seen_also_with_another_length(backend):
+    model = with_containers()
+    objective = pml.Objective(model) if backend is None else objective_on(model, backend)
+    landscape(objective, AXES)
+    for x, y in ((X * 2, Y + 1), (X[:7], Y[:7]), (np.tile(X, 3), np.tile(Y, 3) - 0.5)):
+        with model:
+            pm.set_data({"x": x, "y_data": y})
+        result = landscape(objective, AXES)
+        for i, j in np.ndindex(7, 3):
+            wanted = stats.norm(1.0 + AXES["slope"][i] * x, AXES["sigma"][j + 1]).logpdf(y).sum()
+            np.testing.assert_allclose(result["log_likelihood"][i, j + 1], wanted, rtol=1e-10)
+
+
+@pytest.fixture(scope="module")
+def contained() -> pm.Model:
+    return with_containers()
+
+
+@pytest.mark.parametrize(
+    ("backend", "names"),
+    [(None, ("x",)), (None, ("y",)), (None, ("y_data",)), ("numba", ("x", "y")), ("jax", ("x", "y"))],
+)
+def test_other_data_are_a_rebuilt_model_and_the_model_is_left_alone(backend, names, contained):
+    model = contained
+    objective = pml.Objective(model) if backend is None else objective_on(model, backend)
+    before = landscape(objective, AXES)
+    new = {"x": X[::-1] * 1.5, "y": Y**2}
+    twin = objective.with_data(**{n: new[n.removesuffix("_data")] for n in names})
+    moved = {n.removesuffix("_data"): new[n.removesuffix("_data")] for n in names}
+    rebuilt = with_containers(**moved)
+    for _ in range(2):  # in turns: neither disturbs the other
+        xr.testing.assert_allclose(landscape(twin, AXES), landscape(rebuilt, AXES), rtol=1e-10)
+        xr.testing.assert_allclose(landscape(objective, AXES), before, rtol=1e-12)
+    np.testing.assert_array_equal(model["x"].get_value(), X)
+    np.testing.assert_array_equal(model["y_data"].get_value(), Y)
+
+
+def test_two_twins_and_their_slopes_do_not_mix(line):
+    objective = pml.Objective(line)
+    one, two = objective.with_data(y=Y + 1), objective.with_data(y=Y - 1)
+    theta = np.array([0.4, -0.3])
+    for twin, y in ((one, Y + 1), (two, Y - 1), (one, Y + 1), (objective, Y)):
+        error = y - 1.0 - 0.4 * X
+        sigma = np.exp(-0.3)
+        np.testing.assert_allclose(
+            twin.gradient(theta),
+            [-2 * (error @ X) / sigma**2, 2 * (len(X) - error @ error / sigma**2)],
+            rtol=1e-9,
+        )
+
+
+def test_data_set_in_the_model_reach_a_twin_with_other_data():
+    model = with_containers()
+    twin = pml.Objective(model).with_data(y=Y + 1)
+    with model:
+        pm.set_data({"x": X + 2})
+    found = twin.log_likelihood([0.4, np.log(0.5)])
+    wanted = stats.norm(1.0 + 0.4 * (X + 2), 0.5).logpdf(Y + 1).sum()
+    np.testing.assert_allclose(found, wanted, rtol=1e-10)
+
+
+def test_other_data_compile_nothing(ways_taken, line):
+    objective = pml.Objective(line, backend="numba")
+    objective.with_data(y=Y + 1).minus2ll([0.4, 0.0])
+    ways_taken.clear()
+    for shift in (1, 2, 3):
+        objective.with_data(y=Y + shift).minus2ll([0.4, 0.0])
+    assert ways_taken == []
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        ({"z": Y}, "data of the model, got 'z': it has .*y"),
+        ({"y": Y[:5]}, r"y of shape \(12,\), got \(5,\)"),
+        ({"slope": 1.0}, "data of the model, got 'slope'"),
+    ],
+)
+def test_data_that_are_not_the_models_are_refused(data, sentence, line):
+    with pytest.raises(ValueError, match=sentence):
+        pml.Objective(line).with_data(**data)
+
+
+def test_counts_are_not_cut_to_whole_numbers():
+    with pm.Model() as model:
+        rate = pm.HalfNormal("rate", 5)
+        pm.Poisson("n", rate, observed=[3, 4])
+    with pytest.raises((ValueError, TypeError), match="n"):
+        pml.Objective(model).with_data(n=[3.5, 4.9])
+
+
+# --- the value that is descended -------------------------------------------------------------------------------------
+
+
+def test_the_weight_of_the_prior_is_in_value_gradient_and_curvature(line):
+    weight, objective = 0.3, pml.Objective(line, prior_weight=0.3)
+    theta = np.array([0.4, -0.6])
+    sigma = np.exp(-0.6)
+    prior = stats.norm(0, 2.5).logpdf(0.4) + stats.halfnorm(scale=1.3).logpdf(sigma)
+    wanted = -2 * (log_likelihood(0.4, sigma) + weight * prior)
+    np.testing.assert_allclose(objective.value(theta), wanted, rtol=1e-6)
+    np.testing.assert_allclose(objective.minus2ll(theta), -2 * log_likelihood(0.4, sigma), rtol=1e-10)
+    error = Y - 1.0 - 0.4 * X
+    squares = error @ error / sigma**2
+    slope = [-2 * error @ X / sigma**2 + 2 * weight * 0.4 / 2.5**2]
+    slope += [2 * (len(X) - squares) + 2 * weight * sigma**2 / 1.3**2]
+    np.testing.assert_allclose(objective.gradient(theta), slope, rtol=1e-6)
+    curve = np.array(
+        [
+            [2 * X @ X / sigma**2 + 2 * weight / 2.5**2, 4 * error @ X / sigma**2],
+            [4 * error @ X / sigma**2, 4 * squares + 4 * weight * sigma**2 / 1.3**2],
+        ]
+    )
+    np.testing.assert_allclose(objective.hessian(theta), curve, rtol=1e-6)
+
+
+def test_the_weight_does_not_touch_the_landscape(line):
+    weighted = landscape(pml.Objective(line, prior_weight=1.0), AXES)
+    xr.testing.assert_equal(weighted, landscape(line, AXES))
+
+
+def test_single_precision_as_a_setting_of_pytensor():
+    with pytensor.config.change_flags(floatX="float32"):
+        model = straight_line()
+        result = landscape(model, AXES)
+    np.testing.assert_allclose(result["log_likelihood"], surface(log_likelihood, AXES), rtol=1e-4)
+
+
+@pytest.mark.parametrize("chunks", [0, -1])
+def test_chunks_of_nothing_are_refused(chunks, line):
+    with pytest.raises(ValueError, match=rf"chunks of at least one point, got {chunks}"):
+        landscape(line, AXES, chunks=chunks)
+
+
+def test_the_bar_is_told_of_every_point(monkeypatch, line):
+    told = []
+    monkeypatch.setattr(progress.Patient, "advance", lambda self, amount: told.append(amount))
+    landscape(line, AXES, chunks=5)
+    assert sum(told) == 28
+
+
+def test_a_bar_is_shown_only_when_asked_for_and_worth_it(monkeypatch, capsys, line):
+    shown = []
+    monkeypatch.setattr(progress, "SHOWN_AFTER", -1.0)
+    original = progress.create_simple_progress
+    monkeypatch.setattr(
+        progress, "create_simple_progress", lambda **options: shown.append(1) or original(**options)
+    )
+    pml.evaluate_landscape(line, AXES, progressbar=False)
+    assert not shown
+    pml.evaluate_landscape(line, AXES, progressbar=True)
+    assert shown == [1]
