@@ -1,4 +1,4 @@
-"""Evaluate the graphs of one point at many points: which way, in which chunks, on how many threads.
+"""Evaluate the graphs of one point at many points, in the way that suits the size of the work.
 
 There are three ways to run a graph, and with ``backend=None`` the size of the work chooses. The *interpreter*
 evaluates whole blocks with NumPy and is ready at once; the *kernel* is machine code, which takes seconds to compile
@@ -9,14 +9,11 @@ small requests end at the kernel too.
 
 from __future__ import annotations
 
-import os
+import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from functools import cache
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -26,47 +23,18 @@ from pytensor.graph.traversal import ancestors
 from threadpoolctl import ThreadpoolController
 
 from pymc_landscape.aliases import Array, Graph
-from pymc_landscape.interpreter import interpreted, settle
+from pymc_landscape.interpreter import interpreted, interpreter_mode, settle
+from pymc_landscape.work import Evaluation, Progress, Rows, Run, Way, Work
 
-Rows = Callable[[int, int], Array]
-Run = Callable[[Array], list[Array]]
-Progress = Callable[[int], None]
+_log = logging.getLogger("pymc_landscape")
 
 # Seconds of interpreting for which no kernel is compiled: about what compiling takes, so that either choice
 # costs at most twice the better one. Linear algebra takes numba several times longer.
 PATIENCE = 3.0
 PATIENCE_LINEAR_ALGEBRA = 12.0
-# Long enough that the 40 µs a pool spends on a chunk vanish, short enough for Ctrl-C and the progress bar.
-CHUNK_SECONDS = 0.05
-# Less work than this is done before a thread has started.
-WORTH_A_THREAD = 5e-4
-# Rows of points are built chunk by chunk, and never take more than this.
-CHUNK_BYTES = 2**25
 # The first block also pays for first calls of everything: it says nothing about the others.
 WARM_UP_BLOCKS = 1
 JAX_BLOCK = 4096
-
-
-@dataclass
-class Evaluation:
-    """What came of evaluating many points.
-
-    Parameters
-    ----------
-    values : dict of str to array
-        One (G, ...) array an output; NaN where a point was not reached or the model raised.
-    n_evaluated : int
-        How many points were reached.
-    interrupted : bool
-        Whether Ctrl-C ended it early.
-    errors : list
-        (index of the point, exception) for each point at which the model itself raised.
-    """
-
-    values: dict[str, Array]
-    n_evaluated: int = 0
-    interrupted: bool = False
-    errors: list[tuple[int, Exception]] = field(default_factory=list)
 
 
 class Engine:
@@ -101,7 +69,7 @@ class Engine:
         self.backend = "mode" if "mode" in self.compile_kwargs and backend is None else backend
         if self.backend not in (None, "interpreter"):
             resolve_backend_compile_kwargs(backend, self.compile_kwargs)
-        self._ways: dict[str, _Way] = {}
+        self._ways: dict[str, Way] = {}
         self._spent = 0.0
         self._linear_algebra = _linear_algebra(self.graphs)
         self._patience = PATIENCE_LINEAR_ALGEBRA if self._linear_algebra else PATIENCE
@@ -132,7 +100,7 @@ class Engine:
         Evaluation
             Raises the model's own exception only if *every* point raised one.
         """
-        work = _Work(self, rows, total, chunk or total, progress)
+        work = Work(self.names, self.size, rows, total, chunk or total, progress)
         try:
             with self._one_blas_thread():
                 self._run(work)
@@ -166,14 +134,14 @@ class Engine:
         limit: AbstractContextManager[Any] = _blas().limit(limits=1, user_api="blas")
         return limit
 
-    def _run(self, work: _Work) -> None:
+    def _run(self, work: Work) -> None:
         patient = self._spent <= self._patience
         if self.backend is None and "numba" not in self._ways and patient:
             self._interpret(work)
         if work.position < work.total:
             work.finish(self._way(self.backend or "numba"))
 
-    def _interpret(self, work: _Work) -> None:
+    def _interpret(self, work: Work) -> None:
         """Interpret block after block while the whole of it is expected to stay within the patience.
 
         Patience counts processor time, so that a busy machine does not change the choice.
@@ -190,7 +158,7 @@ class Engine:
             if blocks > WARM_UP_BLOCKS and self._spent + left > self._patience:
                 return
 
-    def _way(self, name: str) -> _Way:
+    def _way(self, name: str) -> Way:
         if name not in self._ways:
             makers = {
                 "interpreter": self._interpreter,
@@ -200,11 +168,15 @@ class Engine:
             self._ways[name] = makers.get(name, self._loop)()
         return self._ways[name]
 
-    def _interpreter(self) -> _Way:
-        run, block = interpreted(self.vector, self.graphs)
-        return _Way(run, block=block)
+    def _interpreter(self) -> Way:
+        """Interpret blocks of points; a graph that PyTensor cannot vectorise, point by point."""
+        try:
+            run, block = interpreted(self.vector, self.graphs)
+        except NotImplementedError:
+            return Way(self._one_by_one(mode=interpreter_mode()), block=1)
+        return Way(run, block=block)
 
-    def _kernel_or_interpreter(self) -> _Way:
+    def _kernel_or_interpreter(self) -> Way:
         """Compile the kernel; what numba cannot compile stays with the interpreter, which is right and slower."""
         from numba.core.errors import NumbaError
 
@@ -215,26 +187,30 @@ class Engine:
         except (NumbaError, NotImplementedError):
             if self.backend == "numba":
                 raise
+            _log.info("Numba cannot compile this model: going on with NumPy.")
             return self._way("interpreter")
         if kernel.object_mode and self.backend is None:
-            return self._way("interpreter")  # an Op in Python gains nothing from a loop in machine code
-        return _Way(kernel, parallel=not kernel.object_mode)
+            _log.info("An Op of the model is Python code, which numba cannot compile: going on with NumPy.")
+            return self._way("interpreter")
+        return Way(kernel, parallel=not kernel.object_mode)
 
-    def _jax(self) -> _Way:
+    def _jax(self) -> Way:
         from pymc_landscape.jax_batch import jax_batch
 
-        return _Way(jax_batch(self.vector, self.graphs), block=JAX_BLOCK)
+        return Way(jax_batch(self.vector, self.graphs), block=JAX_BLOCK)
 
-    def _loop(self) -> _Way:
+    def _loop(self) -> Way:
         """Loop in Python over a function of one point, compiled as the user asked."""
         name = None if self.backend == "mode" else self.backend
-        kwargs = resolve_backend_compile_kwargs(name, self.compile_kwargs)
-        one = pm.pytensorf.compile([self.vector], self.graphs, on_unused_input="ignore", **kwargs)
+        return Way(self._one_by_one(**resolve_backend_compile_kwargs(name, self.compile_kwargs)))
+
+    def _one_by_one(self, **compile_kwargs: Any) -> Run:
+        one = pm.pytensorf.compile([self.vector], self.graphs, on_unused_input="ignore", **compile_kwargs)
 
         def run(points: Array) -> list[Array]:
             return [np.stack(column) for column in zip(*(one(p) for p in points), strict=True)]
 
-        return _Way(run)
+        return run
 
     def _lengths(self) -> list[int | None]:
         """Length of each vector output: from its static shape, else from one evaluation."""
@@ -243,95 +219,6 @@ class Engine:
             example = self._way("interpreter").run(np.ones((1, self.size)))
             shapes = [value.shape[1:] for value in example]
         return [shape[0] if shape else None for shape in shapes]
-
-
-@dataclass
-class _Way:
-    """A way to evaluate a block of points: the size of block that it likes (None: any), and how fast it was at best."""
-
-    run: Run
-    block: int | None = None
-    parallel: bool = False
-    seconds_a_point: float = np.inf
-
-
-class _Work:
-    """Points to be evaluated, and the results so far."""
-
-    def __init__(self, engine: Engine, rows: Rows, total: int, chunk: int, progress: Progress):
-        self.names, self.rows, self.total, self.progress = engine.names, rows, total, progress
-        width = max(engine.size, 1)
-        self.chunk = max(1, min(chunk, CHUNK_BYTES // (8 * width)))
-        self.position = 0
-        self.result = Evaluation({})
-        self._lock = Lock()
-
-    def block(self, way: _Way, start: int, stop: int) -> None:
-        """Evaluate points start to stop, in pieces no larger than a chunk."""
-        for a in range(start, stop, self.chunk):
-            b, began = min(a + self.chunk, stop), time.perf_counter()
-            self._store(a, self._careful(way.run, self.rows(a, b), a))
-            # the fastest seen: a busy machine makes points slow, never fast
-            rate = max(time.perf_counter() - began, 1e-7) / (b - a)
-            way.seconds_a_point = min(way.seconds_a_point, rate)
-            with self._lock:
-                self.result.n_evaluated += b - a
-                self.progress(b - a)
-
-    def finish(self, way: _Way) -> None:
-        """Evaluate all that is left, on threads where they help."""
-        workers = _workers() if way.parallel else 1
-        size = way.block or self._timed_size(way, workers)
-        starts = range(self.position, self.total, size)
-        pieces = ((a, min(a + size, self.total)) for a in starts)
-        if workers == 1 or len(starts) < 2:
-            for a, b in pieces:
-                self.block(way, a, b)
-        else:
-            self._on_threads(way, pieces, workers)
-
-    def _on_threads(self, way: _Way, pieces: Iterator[tuple[int, int]], workers: int) -> None:
-        pool = ThreadPoolExecutor(workers)
-        try:
-            for _ in pool.map(lambda piece: self.block(way, *piece), pieces):
-                pass
-        finally:  # Ctrl-C: drop what has not started; the rest ends within a chunk
-            pool.shutdown(wait=True, cancel_futures=True)
-
-    def _timed_size(self, way: _Way, workers: int) -> int:
-        """Return how many points fill a chunk's time, and no more than leave work for every thread."""
-        if way.seconds_a_point == np.inf:
-            first = min(16, self.total - self.position)
-            self.block(way, self.position, self.position + first)
-            self.position += first
-        left = self.total - self.position
-        full = int(CHUNK_SECONDS / way.seconds_a_point)
-        even = -(-left // workers) if left * way.seconds_a_point > WORTH_A_THREAD else left
-        return max(1, min(full, even, self.chunk))
-
-    def _careful(self, run: Run, points: Array, start: int) -> list[Array] | None:
-        """Evaluate; where the model raises, halve the block until only the points that raise are left out."""
-        try:
-            with np.errstate(all="ignore"):
-                return run(points)
-        except Exception as error:
-            if len(points) == 1:
-                self.result.errors.append((start, error))
-                return None
-        half = len(points) // 2
-        for a, b in ((0, half), (half, len(points))):
-            self._store(start + a, self._careful(run, points[a:b], start + a))
-        return None
-
-    def _store(self, start: int, values: list[Array] | None) -> None:
-        if values is None:
-            return
-        with self._lock:
-            for name, value in zip(self.names, values, strict=True):
-                if name not in self.result.values:
-                    self.result.values[name] = np.full((self.total, *value.shape[1:]), np.nan)
-        for name, value in zip(self.names, values, strict=True):
-            self.result.values[name][start : start + len(value)] = value
 
 
 def _flat(graph: Graph) -> Graph:
@@ -343,12 +230,6 @@ def _linear_algebra(graphs: list[Graph]) -> bool:
     """Whether numba will have a factorisation or a solve to compile."""
     modules = {type(getattr(v.owner.op, "core_op", v.owner.op)).__module__ for v in ancestors(graphs) if v.owner}
     return any("linalg" in module for module in modules)
-
-
-@cache
-def _workers() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache

@@ -12,13 +12,13 @@ import xarray as xr
 
 from pymc_landscape.aliases import Array
 from pymc_landscape.compiled import LOG_PRIOR
-from pymc_landscape.engine import Evaluation
 from pymc_landscape.grid import regular_grid
 from pymc_landscape.objective import Objective, objective_of
 from pymc_landscape.points import GridPoints
 from pymc_landscape.progress import Patient
 from pymc_landscape.provenance import provenance
 from pymc_landscape.reference import Reference, reference_point
+from pymc_landscape.work import Evaluation
 
 # More points than this are a mistake: at a nanosecond each they would take a minute and half a terabyte.
 MOST_POINTS = 2**36

@@ -52,7 +52,9 @@ def reference_point(objective: Objective, grid: xr.Dataset, at: Any, held: Seque
 
 def _default(objective: Objective, grid: xr.Dataset) -> Reference:
     if "best_draw" in grid:
-        return Reference(_one_point(grid["best_draw"], objective), f"draw of highest likelihood ({grid.attrs['best_draw']})")
+        return Reference(
+            _one_point(grid["best_draw"], objective), f"draw of highest likelihood ({grid.attrs['best_draw']})"
+        )
     if "draws" in grid:
         return _likeliest(objective, grid)
     return Reference(objective.initial_point(), "the model's initial point")

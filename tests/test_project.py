@@ -20,7 +20,7 @@ PACKAGE = ROOT / "pymc_landscape"
 # A room may import rooms of lower levels, and of its own level where that makes no circle.
 # A new room gets its place here, and a line in docs/architecture.md.
 LEVELS = {
-    0: ["wilks", "information", "aliases", "layout", "progress", "provenance"],
+    0: ["wilks", "information", "aliases", "layout", "progress", "work", "provenance"],
     1: [
         *("density", "roles", "interpreter", "matvec", "kernel", "jax_batch", "engine", "compiled"),
         *("objective", "laplace", "draws", "reference", "points", "plane", "grid"),

@@ -95,9 +95,7 @@ def checked(asked: Mapping[Any, Any] | None, known: Sequence[str]) -> dict[str, 
     return dict(validate_dict_argument(dict(asked or {}), valid_keys=known))
 
 
-def new_collection(
-    of: Relief, backend: str | None, panel_size: tuple[float, float], pc_kwargs: dict[str, Any]
-) -> Any:
+def new_collection(of: Relief, backend: str | None, panel_size: tuple[float, float], pc_kwargs: dict[str, Any]) -> Any:
     """Make a PlotCollection with one panel, or one for each value of the further dims."""
     name = rcParams["plot.backend"] if backend is None else backend
     try:
@@ -122,9 +120,7 @@ def _even_columns(count: int) -> int:
     return -(-count // -(-count // COLUMNS))
 
 
-def _figure_options(
-    count: int, backend: str, panel_size: tuple[float, float], wrap: int | None
-) -> dict[str, Any]:
+def _figure_options(count: int, backend: str, panel_size: tuple[float, float], wrap: int | None) -> dict[str, Any]:
     columns = min(count, wrap or int(np.ceil(np.sqrt(count))))
     width, height = panel_size[0] * columns, panel_size[1] * -(-count // columns)
     if backend == "matplotlib":

@@ -34,9 +34,7 @@ PEN = {
 DOT = {"matplotlib": 3.5, "plotly": 9, "bokeh": 2}
 
 
-def draw_contours(
-    canvas: Canvas, of: Relief, cuts: xr.DataArray, draws: xr.DataArray | None
-) -> None:
+def draw_contours(canvas: Canvas, of: Relief, cuts: xr.DataArray, draws: xr.DataArray | None) -> None:
     """Bands, draws, lines with their level, lowest point, limits, colour bar."""
     height, backend = as_cells(of), canvas.backend
     edges = band_edges(cuts.values, of.top)
@@ -59,9 +57,7 @@ def _cmap(canvas: Canvas) -> dict[str, str]:
     return {} if "color" in canvas.options("contourf") else {"cmap": CMAP}
 
 
-def _draw_colorbar(
-    canvas: Canvas, of: Relief, edges: NDArray[np.float64], cuts: xr.DataArray
-) -> None:
+def _draw_colorbar(canvas: Canvas, of: Relief, edges: NDArray[np.float64], cuts: xr.DataArray) -> None:
     asked = canvas.options("contourf", _cmap(canvas))
     if canvas.wants("colorbar") and canvas.wants("contourf") and "cmap" in asked:
         title = canvas.options("colorbar", {"title": of.label})["title"]

@@ -84,10 +84,5 @@ def _cutoff_text(da: xr.DataArray, target: Any, cuts: xr.DataArray, x: float, **
     text = backend_from_object(target).text
     asked = {"horizontal_align": "right", "vertical_align": "bottom", **kwargs}
     return artists(
-        [
-            text(
-                x, float(cut), f"{percent(float(cut['level']))} ({float(cut):.2f})", target, **asked
-            )
-            for cut in cuts
-        ]
+        [text(x, float(cut), f"{percent(float(cut['level']))} ({float(cut):.2f})", target, **asked) for cut in cuts]
     )

@@ -28,8 +28,7 @@ def find_draws(
         points = place_draws(of, dt, group, sample_dims, num_samples)
         if points is None:
             warnings.warn(
-                f"The landscape has no directions of {list(of.axes)} on the scale of the draws, "
-                "so no draws are shown.",
+                f"The landscape has no directions of {list(of.axes)} on the scale of the draws, so no draws are shown.",
                 UserWarning,
                 stacklevel=3,
             )
@@ -124,9 +123,7 @@ def _coordinates(
     )
 
 
-def _project(
-    of: Relief, posterior: xr.Dataset, dims: Sequence[str]
-) -> list[NDArray[np.float64]] | None:
+def _project(of: Relief, posterior: xr.Dataset, dims: Sequence[str]) -> list[NDArray[np.float64]] | None:
     """Coordinates t of the plane's point nearest to each draw, in the draws' own metric Σ⁻¹.
 
     Minimising (θ − c − tD)Σ⁻¹(θ − c − tD)ᵀ gives t = (θ − c)Σ⁻¹Dᵀ(DΣ⁻¹Dᵀ)⁻¹ (generalised least

@@ -91,7 +91,4 @@ def _round_numbers(low: float, top: float, steps: tuple[int, ...]) -> NDArray[np
 def edge_labels(edges: NDArray[np.float64], heights: xr.DataArray) -> list[str]:
     """Text beside each band edge: its height, and its level where it is a cut-off."""
     levels = {float(height): float(height["level"]) for height in heights}
-    return [
-        f"{edge:.2f} ({percent(levels[edge])})" if edge in levels else f"{edge:g}"
-        for edge in map(float, edges)
-    ]
+    return [f"{edge:.2f} ({percent(levels[edge])})" if edge in levels else f"{edge:g}" for edge in map(float, edges)]

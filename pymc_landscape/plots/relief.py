@@ -55,9 +55,7 @@ class Relief:
         return bool(self.source[axis].dtype.kind in "iub")
 
 
-def relief(
-    data: xr.Dataset | xr.DataTree, var_name: str, landscape_group: str = "landscape"
-) -> Relief:
+def relief(data: xr.Dataset | xr.DataTree, var_name: str, landscape_group: str = "landscape") -> Relief:
     """Take one surface out of a landscape, measured from its best point.
 
     Raises
@@ -129,10 +127,7 @@ def _rise(values: xr.DataArray, grid: list[Hashable]) -> xr.DataArray:
 
 def _check_values(height: xr.DataArray, varying: list[str], var_name: str) -> None:
     if not varying:
-        raise ValueError(
-            f"Expected an axis with two or more points, got sizes {dict(height.sizes)}; "
-            "widen the grid."
-        )
+        raise ValueError(f"Expected an axis with two or more points, got sizes {dict(height.sizes)}; widen the grid.")
     if not bool(height.notnull().any()):
         raise ValueError(
             f"Expected {var_name!r} to be finite somewhere, got no finite point; "

@@ -174,9 +174,7 @@ def _cap(of: Relief, asked: float | None, df: int) -> float:
     return float(asked)
 
 
-def _scene(
-    of: Relief, ground: Ground, cuts: xr.DataArray, cap: float, visuals: dict[str, Any]
-) -> Scene:
+def _scene(of: Relief, ground: Ground, cuts: xr.DataArray, cap: float, visuals: dict[str, Any]) -> Scene:
     ticks = np.concatenate([[0.0], cuts.values[cuts.values < cap], [cap]])
     names = edge_labels(ticks, cuts)
     names[-1] = f"{cap:.3g}"
@@ -217,9 +215,7 @@ def _ground(of: Relief, cap: float) -> Ground:
     return x, y, np.where(np.isnan(root.values), np.nan, np.minimum(root.values**2, cap))
 
 
-def _draw_surface(
-    canvas: Canvas, of: Relief, ground: Ground, scene: Scene, solid: ModuleType
-) -> None:
+def _draw_surface(canvas: Canvas, of: Relief, ground: Ground, scene: Scene, solid: ModuleType) -> None:
     def draw(da: xr.DataArray, target: Any, cmap: str = CMAP, **kwargs: Any) -> Any:
         return solid.surface(target, *ground, scene, **kwargs)
 
@@ -261,9 +257,7 @@ def _joined(lines: list[Array]) -> tuple[Array, Array]:
     return joined[:, 0], joined[:, 1]
 
 
-def _draw_points(
-    canvas: Canvas, of: Relief, draws: xr.DataArray | None, scene: Scene, solid: ModuleType
-) -> None:
+def _draw_points(canvas: Canvas, of: Relief, draws: xr.DataArray | None, scene: Scene, solid: ModuleType) -> None:
     def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         x, y = (np.atleast_1d(da.sel(plot_axis=side).values) for side in ("x", "y"))
         return solid.points(target, x, y, np.full(x.size, scene.floor), **kwargs)
