@@ -46,13 +46,17 @@ def microseconds(ways: Contenders, points: int, repeats: int) -> dict[str, float
 
 
 def _turn(way: Callable[[], np.ndarray]) -> float:
-    """Median seconds of the calls that fit in a turn: a call of 2 ms alone is mostly luck."""
+    """Best seconds of the calls that fit in a turn, what it takes while the neighbours are quiet.
+
+    A median would not be fair: numba's parallel loop waits ten times its own 1 ms for a core that
+    another process holds.
+    """
     calls, end = [], time.perf_counter() + TURN_SECONDS
     while not calls or time.perf_counter() < end:
         start = time.perf_counter()
         way()
         calls.append(time.perf_counter() - start)
-    return statistics.median(calls)
+    return min(calls)
 
 
 def _points(num: int) -> np.ndarray:

@@ -28,7 +28,7 @@ def header(command: str, repeats: int) -> str:
 `{command}` on {date.today():%d %B %Y}: medians of {repeats} new processes that took turns.
 {_machine()}; Python {platform.python_version()}, {versions}.
 "Warm" has PyTensor's compile cache filled by an earlier process, "cold" an empty one; Python's own
-bytecode is cached in both.
+bytecode is cached in both. A throughput is that of the best call in each turn.
 """
 
 

@@ -218,7 +218,7 @@ class Compiled:
             old = np.shape(self._swap(name).get_value(borrow=True))
             if np.shape(new) != old:
                 raise ValueError(f"Expected {name} of shape {old}, got {np.shape(new)}.")
-            twin._data[name] = np.asarray(new, dtype=self._swap(name).type.dtype)
+            twin._data[name] = _without_loss(name, np.asarray(new), self._swap(name).type.dtype)
         return twin
 
     def _variable(self, name: str) -> Graph:
@@ -247,6 +247,13 @@ def _slope(value: Graph, vector: Graph) -> Graph:
             f"Expected a model with derivatives, got an Op without a gradient ({error}): "
             "evaluate its landscape, or fit it by a method without derivatives."
         ) from error
+
+
+def _without_loss(name: str, new: Array, dtype: str) -> Array:
+    cast = new.astype(dtype)
+    if np.dtype(dtype).kind in "iub" and (cast != new).any():
+        raise ValueError(f"Expected whole numbers for {name}, got {new[cast != new].flat[0]}.")
+    return cast
 
 
 def _shared_data(model: pm.Model) -> list[Graph]:

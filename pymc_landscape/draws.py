@@ -122,10 +122,11 @@ def select_labels(
     from arviz_base import extract
 
     asked = [var_names] if isinstance(var_names, str) else list(var_names or [])
+    _refuse_unknown_coords(dataset, coords or {})
     unknown = [n for n in asked if n.lstrip("~") not in dataset.data_vars and n not in draws.labels]
     if unknown:
-        known = closest(unknown[0], [*map(str, dataset.data_vars), *draws.labels])
-        raise ValueError(f"Expected variables of the posterior, got {unknown[0]!r}: it has {known}.")
+        names = closest(unknown[0], [*map(str, dataset.data_vars), *draws.labels])
+        raise ValueError(f"Expected variables of the posterior, got {unknown[0]!r}: it has {names}.")
     whole = [n for n in asked if n.lstrip("~") in dataset.data_vars]
     tree = cast(xr.DataTree, dataset)  # what ArviZ's annotation says; a Dataset does
     part = cast(xr.Dataset, extract(tree, var_names=whole or None, combined=False, keep_dataset=True))
@@ -135,7 +136,27 @@ def select_labels(
         wanted = [label for name in asked or of_variable for label in of_variable.get(name, (name,))]
     else:  # "~name" leaves some out: what is left, in the posterior's order
         wanted = [label for labels in of_variable.values() for label in labels]
-    return [label for label in dict.fromkeys(wanted) if label in set(draws.labels)]
+    known = set(draws.labels)
+    labels = [label for label in dict.fromkeys(wanted) if label in known]
+    if not labels:
+        raise ValueError(
+            f"Expected at least one parameter among var_names={var_names!r}, got none: "
+            f"choose among {closest(asked[0] if asked else '', draws.labels)}; what a model computes is no parameter."
+        )
+    return labels
+
+
+def _refuse_unknown_coords(dataset: xr.Dataset, coords: Mapping[str, Any]) -> None:
+    for dim, wanted in coords.items():
+        if dim not in dataset.dims:
+            dims = closest(dim, map(str, dataset.dims))
+            raise ValueError(f"Expected coords of the posterior's dims, got {dim!r}: it has {dims}.")
+        labels = _labels_along(dataset, dim)
+        asked = () if isinstance(wanted, slice) else np.atleast_1d(wanted)
+        unknown = [str(label) for label in asked if label not in labels]
+        if unknown:
+            known = closest(unknown[0], map(str, labels))
+            raise ValueError(f"Expected labels of the dim {dim}, got {unknown[0]!r}: it has {known}.")
 
 
 def _coords(array: xr.DataArray) -> list[NDArray[np.generic]]:

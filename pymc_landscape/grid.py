@@ -108,6 +108,8 @@ def posterior_grid(
     """
     if not 0 < ci_prob < 1:
         raise ValueError(f"Expected ci_prob strictly between 0 and 1, got {ci_prob}: for 99 % write 0.99.")
+    if num < 1:
+        raise ValueError(f"Expected num of at least 1 point an axis, got {num}.")
     if axes not in ("parameters", "principal"):
         raise ValueError(f"Expected axes='parameters' or 'principal', got {axes!r}.")
     objective = _objective_if_any(model)
@@ -162,7 +164,12 @@ def _minus2ll_of_draws(dt: Any, draws: Draws, objective: Objective | None) -> Ar
     if not isinstance(dt, xr.DataTree) or "log_likelihood" not in dt.children:
         return None
     terms = open_group(dt, "log_likelihood").data_vars.values()
-    sums = [t.sum([d for d in t.dims if d not in ("chain", "draw")]) for t in terms]
+    sums = [t.sum([d for d in t.dims if d not in ("chain", "draw")], skipna=False) for t in terms]
+    if any(s.size != len(draws.matrix) for s in sums):
+        raise ValueError(
+            f"Expected a log-likelihood of each of the {len(draws.matrix)} draws, got {sums[0].size}: the group "
+            "log_likelihood is that of other draws; compute it anew, or pass model=."
+        )
     return np.asarray(-2.0 * sum(s.to_numpy().ravel() for s in sums))
 
 

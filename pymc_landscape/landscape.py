@@ -82,7 +82,7 @@ def evaluate_landscape(
     ...     p = pm.Beta("p", 1, 1)
     ...     y = pm.Binomial("y", n=10, p=p, observed=7)
     >>> surface = pml.evaluate_landscape(model, pml.regular_grid({"p": (0, 1, 101)}))
-    >>> float(surface["minus2ll"].idxmin("p"))
+    >>> round(float(surface["minus2ll"].idxmin("p")), 2)
     0.7
     """
     _check_options(grid, others, chunks)
@@ -156,7 +156,7 @@ def _surface(objective: Objective, points: GridPoints, result: Evaluation, point
     }
     surface = xr.Dataset(
         {name: (dims, values.reshape(shape)) for name, values in variables.items()},
-        coords=dict(zip(dims, points.values, strict=True)),
+        coords=points.coords,
     )
     if len(sums) > 1:
         stacked = np.stack(list(sums.values()), axis=-1).reshape(*shape, len(sums))

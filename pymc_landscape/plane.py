@@ -75,8 +75,8 @@ def plane_grid(
     Examples
     --------
     >>> grid = plane_grid({"a": 1.0, "b": [2.0, 3.0]}, random_seed=1, num=11)
-    >>> dict(grid.sizes)
-    {'u': 11, 'v': 11, 'plane_parameter': 3, 'axis': 2}
+    >>> grid.sizes["u"], grid["plane_parameter"].values.tolist()
+    (11, ['a', 'b[0]', 'b[1]'])
     """
     if num < 2 or not extent > 0:
         raise ValueError(f"Expected num of at least 2 and a positive extent, got {num} and {extent}.")
@@ -151,7 +151,7 @@ class _Space:
     def vector(self, point: Place) -> Array:
         """Return one point as a flat vector."""
         if self.objective is not None:
-            return self.objective.pack(_values(point))[self._kept]
+            return self.objective.pack(_arrays(point))[self._kept]
         named = _elements(point)
         lacking = [label for label in self.labels if label not in named]
         if lacking:
@@ -224,10 +224,6 @@ def _arrays(place: Any) -> dict[str, xr.DataArray]:
     if not isinstance(place, Mapping):
         raise TypeError(f"Expected a point (a mapping or a Dataset) or draws, got {type(place).__name__}.")
     return {str(name): xr.DataArray(np.asarray(value, dtype=float)) for name, value in place.items()}
-
-
-def _values(place: Any) -> dict[str, Array]:
-    return {name: array.to_numpy() for name, array in _arrays(place).items()}
 
 
 def _elements(place: Any) -> dict[str, float]:

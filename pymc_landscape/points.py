@@ -32,6 +32,8 @@ class GridPoints:
         The dims of the landscape.
     shape : tuple of int
         Points along each.
+    coords : xr.Coordinates
+        The grid's own, whole numbers still whole.
     unconstrained : frozenset of str
         Variables that stand in the vectors on their unconstrained scale.
     held : tuple of str
@@ -51,6 +53,7 @@ class GridPoints:
             raise ValueError("Expected a grid with at least one axis, got none: make one with regular_grid.")
         self.values = [_finite(grid, dim) for dim in self.dims]
         self.shape = tuple(len(v) for v in self.values)
+        self.coords = grid[list(self.dims)].coords
         self.labels = tuple(map(str, grid["plane_parameter"].to_numpy())) if self.is_plane else self.dims
         self.elements = [objective.find(label) for label in self.labels]
         self.unconstrained = frozenset(e.variable.name for e in self.elements if e.unconstrained)

@@ -46,7 +46,9 @@ def reference_point(objective: Objective, grid: xr.Dataset, at: Any, held: Seque
     if all(v.name in given or v.value_name in given for v in objective.variables):
         return Reference(objective.complete(_only(given, names)), "given")
     rest = _default(objective, grid)
-    point = objective.complete({**(rest.point or {}), **_only(given, names)})
+    on_values = {v.name for v in objective.variables if v.value_name in given and v.name not in given}
+    kept = {name: value for name, value in (rest.point or {}).items() if name not in on_values}
+    point = objective.complete({**kept, **_only(given, names)})
     return Reference(point, f"given for {', '.join(given)}; the others: {rest.words}")
 
 
@@ -83,7 +85,7 @@ def _labels(grid: xr.Dataset) -> tuple[str, ...]:
     return tuple(map(str, grid["draw_parameter"].to_numpy()))
 
 
-def _named_values(at: Any, objective: Objective) -> dict[str, Array]:
+def _named_values(at: Any, objective: Objective) -> dict[str, Any]:
     place = getattr(at, "point", at)
     if isinstance(place, xr.DataArray) and place.dims == ("parameter",):  # a landscape's own `at`
         return _one_point(place, objective)
@@ -94,14 +96,14 @@ def _named_values(at: Any, objective: Objective) -> dict[str, Array]:
     if not isinstance(place, Mapping):
         raise TypeError(f"Expected a point for at (a mapping or a Dataset), got {type(at).__name__}.")
     items = place.data_vars.items() if isinstance(place, xr.Dataset) else place.items()
-    return {str(name): np.asarray(value, dtype=float) for name, value in items}
+    return {str(name): value for name, value in items}
 
 
-def _only(given: Mapping[str, Array], names: set[str]) -> dict[str, Array]:
+def _only(given: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
     return {n: v for n, v in given.items() if n in names}
 
 
-def _refuse_unknown(given: Mapping[str, Array], names: set[str], objective: Objective) -> None:
+def _refuse_unknown(given: Mapping[str, Any], names: set[str], objective: Objective) -> None:
     computed = {d.name for d in objective.model.deterministics}
     for name in given:
         if name not in names and name not in computed:
