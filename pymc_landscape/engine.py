@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from pymc.pytensorf import resolve_backend_compile_kwargs
 from pytensor.graph.traversal import ancestors
 from threadpoolctl import ThreadpoolController
 
+from pymc_landscape import ledger
 from pymc_landscape.aliases import Array, Graph
 from pymc_landscape.interpreter import interpreted, interpreter_mode, settle
 from pymc_landscape.work import Evaluation, Progress, Rows, Run, Way, Work
@@ -29,9 +30,12 @@ from pymc_landscape.work import Evaluation, Progress, Rows, Run, Way, Work
 _log = logging.getLogger("pymc_landscape")
 
 # Seconds of interpreting for which no kernel is compiled: about what compiling takes, so that either choice
-# costs at most twice the better one. Linear algebra takes numba several times longer.
+# costs at most twice the better one. Linear algebra takes numba several times longer; a kernel on disk loads in one.
 PATIENCE = 3.0
+PATIENCE_ON_DISK = 1.0
 PATIENCE_LINEAR_ALGEBRA = 12.0
+# From so many points on, linear algebra is left to a kernel that only has to be loaded.
+MANY_POINTS = 2_000
 # The first block also pays for first calls of everything: it says nothing about the others.
 WARM_UP_BLOCKS = 1
 JAX_BLOCK = 4096
@@ -72,7 +76,6 @@ class Engine:
         self._ways: dict[str, Way] = {}
         self._spent = 0.0
         self._linear_algebra = _linear_algebra(self.graphs)
-        self._patience = PATIENCE_LINEAR_ALGEBRA if self._linear_algebra else PATIENCE
 
     def __call__(
         self,
@@ -135,18 +138,33 @@ class Engine:
         return limit
 
     def _run(self, work: Work) -> None:
-        patient = self._spent <= self._patience
-        if self.backend is None and "numba" not in self._ways and patient:
+        if self.backend is None and "numba" not in self._ways and not self._kernel_is_better(work.total):
             self._interpret(work)
         if work.position < work.total:
             work.finish(self._way(self.backend or "numba"))
+
+    @cached_property
+    def _kernel_name(self) -> str:
+        return ledger.kernel_name(self.graphs)
+
+    def _kernel_is_better(self, total: int) -> bool:
+        """Whether it is known before the first block that a kernel will be done sooner."""
+        at_hand = self._linear_algebra and total >= MANY_POINTS and ledger.is_noted(self._kernel_name)
+        return at_hand or self._spent > self._patience
+
+    @property
+    def _patience(self) -> float:
+        """Seconds of interpreting that a kernel would have to beat."""
+        if ledger.is_noted(self._kernel_name):
+            return PATIENCE_ON_DISK
+        return PATIENCE_LINEAR_ALGEBRA if self._linear_algebra else PATIENCE
 
     def _interpret(self, work: Work) -> None:
         """Interpret block after block while the whole of it is expected to stay within the patience.
 
         Patience counts processor time, so that a busy machine does not change the choice.
         """
-        way, blocks = self._way("interpreter"), 0
+        way, blocks, patience = self._way("interpreter"), 0, self._patience
         while work.position < work.total:
             start, first = time.thread_time(), work.position
             work.position = min(first + (way.block or 1), work.total)
@@ -155,7 +173,7 @@ class Engine:
             self._spent += seconds
             blocks += 1
             left = seconds * (work.total - work.position) / (work.position - first)
-            if blocks > WARM_UP_BLOCKS and self._spent + left > self._patience:
+            if blocks > WARM_UP_BLOCKS and self._spent + left > patience:
                 return
 
     def _way(self, name: str) -> Way:
@@ -192,6 +210,7 @@ class Engine:
         if kernel.object_mode and self.backend is None:
             _log.info("An Op of the model is Python code, which numba cannot compile: going on with NumPy.")
             return self._way("interpreter")
+        ledger.note(self._kernel_name)
         return Way(kernel, parallel=not kernel.object_mode)
 
     def _jax(self) -> Way:

@@ -25,12 +25,11 @@ from pytensor.link.numba.cache import compile_numba_function_src
 from pytensor.link.numba.dispatch.basic import numba_funcify_ensure_cache, numba_njit
 
 from pymc_landscape.aliases import Array, Graph
+from pymc_landscape.ledger import LIFTED_FROM
 from pymc_landscape.matvec import MATVEC
 
 # Part of the disk-cache key: raise it whenever the generated source changes.
 SOURCE_VERSION = 1
-# Smaller constants (shapes, indices, coefficients) stay in the graph, where they can be folded.
-LIFTED_FROM = 9
 
 
 class Kernel:

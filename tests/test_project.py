@@ -22,7 +22,7 @@ PACKAGE = ROOT / "pymc_landscape"
 LEVELS = {
     0: ["wilks", "information", "aliases", "layout", "progress", "work", "provenance"],
     1: [
-        *("density", "roles", "interpreter", "matvec", "kernel", "jax_batch", "engine", "compiled"),
+        *("density", "roles", "interpreter", "matvec", "kernel", "ledger", "jax_batch", "engine", "compiled"),
         *("objective", "laplace", "draws", "reference", "points", "plane", "grid"),
     ],
     2: ["landscape", "descent", "fit"],
@@ -34,7 +34,7 @@ LEVEL_OF = {room: level for level, rooms in LEVELS.items() for room in rooms}
 
 # Everyone else works on arrays and on Datasets.
 READS_GRAPHS = {
-    *("density", "roles", "interpreter", "matvec", "kernel", "jax_batch", "engine", "compiled"),
+    *("density", "roles", "interpreter", "matvec", "ledger", "kernel", "jax_batch", "engine", "compiled"),
     *("objective", "laplace"),
 }
 
