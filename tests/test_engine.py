@@ -15,6 +15,7 @@ import pytest
 import xarray as xr
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
+from pytensor.tensor.elemwise import Elemwise
 from scipy import stats
 
 import pymc_landscape as pml
@@ -152,6 +153,20 @@ def test_without_patience_the_kernel_takes_over(ways_taken, monkeypatch, fine):
 def test_with_patience_nothing_is_compiled(ways_taken, fine):
     landscape(straight_line(), fine)
     assert ways_taken == ["interpreter"]
+
+
+@pytest.mark.parametrize("n_parameters", [1, 40])
+def test_the_interpreter_never_walks_through_elements_in_python(n_parameters):
+    """An elementwise Op without a NumPy function, or a fused one, takes microseconds an element."""
+    with pm.Model() as model:
+        a = pm.Normal("a", 0, 1, shape=n_parameters)
+        sigma = pm.HalfNormal("sigma", 1)
+        pm.Normal("y", a.sum() + X, sigma, observed=Y)
+    objective = pml.Objective(model, backend="interpreter")
+    landscape(objective, {"sigma": [0.5, 1.0]})
+    nodes = objective.compiled.engine("density")._way("interpreter").run.maker.fgraph.apply_nodes
+    assert not [n.op for n in nodes if "Fused" in type(n.op).__name__]
+    assert not [n.op for n in nodes if isinstance(n.op, Elemwise) and n.op.nfunc_spec is None]
 
 
 def test_many_small_requests_end_at_the_kernel(ways_taken, monkeypatch):
