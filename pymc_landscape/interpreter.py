@@ -142,9 +142,7 @@ def settle(graphs: Sequence[Graph], check_bounds: bool) -> list[Graph]:
 def interpreter_mode() -> Mode:
     """Return the mode that runs a graph Op by Op on NumPy arrays, stabilised and unfused."""
     query: RewriteDatabaseQuery = get_mode("FAST_RUN").provided_optimizer
-    query = query.excluding(
-        "fusion", "inplace", "BlasOpt", "cxx_only", "scan_make_inplace", "introduce_explicit_core_shape_blockwise"
-    )
+    query = query.excluding("numba", "fusion", "inplace", "BlasOpt", "cxx_only", "scan_make_inplace")
     query = query.including(_ARRAY_FUNCTIONS_TAG)
     return Mode(linker=VMLinker(use_cloop=False, c_thunks=False), optimizer=query)
 

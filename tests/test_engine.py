@@ -19,7 +19,7 @@ from pytensor.tensor.elemwise import Elemwise
 from scipy import stats
 
 import pymc_landscape as pml
-from pymc_landscape import compiled, engine, points, progress, work
+from pymc_landscape import compiled, engine, ledger, points, progress, work
 
 X = np.linspace(-1.0, 2.0, 12)
 Y = 1.0 + 0.7 * X + 0.6 * np.sin(9 * X)
@@ -136,6 +136,7 @@ def ways_taken(monkeypatch) -> list[str]:
         return make(self, name)
 
     monkeypatch.setattr(engine.Engine, "_way", watched)
+    monkeypatch.setattr(ledger, "is_noted", lambda name: False)  # whatever earlier runs have left on disk
     return taken
 
 
@@ -153,6 +154,26 @@ def test_without_patience_the_kernel_takes_over(ways_taken, monkeypatch, fine):
 def test_with_patience_nothing_is_compiled(ways_taken, fine):
     landscape(straight_line(), fine)
     assert ways_taken == ["interpreter"]
+
+
+def test_a_kernel_on_disk_is_taken_sooner(ways_taken, monkeypatch, fine):
+    monkeypatch.setattr(ledger, "is_noted", lambda name: True)
+    monkeypatch.setattr(engine, "PATIENCE_ON_DISK", 0.0)
+    landscape(straight_line(), fine)
+    assert ways_taken == ["interpreter", "numba"]
+
+
+def test_a_kernel_is_noted_under_its_graph_and_not_its_data(line, monkeypatch, tmp_path):
+    """Other numbers of the same length share a kernel; another graph does not."""
+    monkeypatch.setattr(ledger, "_path", lambda name: tmp_path / name)
+    names = []
+    monkeypatch.setattr(ledger, "note", lambda name: names.append(name))
+    for y, mean in ((Y, 1.0), (Y + 1, 1.0), (Y, 2.5)):
+        with pm.Model() as model:
+            slope = pm.Normal("slope", 0, 2)
+            pm.Normal("y", mean + slope * X, 1, observed=y)
+        pml.Objective(model, backend="numba").minus2ll([0.5])
+    assert names[0] == names[1] != names[2]
 
 
 @pytest.mark.parametrize("n_parameters", [1, 40])
