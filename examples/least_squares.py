@@ -52,9 +52,7 @@ def build_model(treated: pd.DataFrame, sigma: float | None = None) -> pm.Model:
 
 def sum_of_squares(treated: pd.DataFrame, grid: xr.Dataset) -> xr.DataArray:
     """Lay the SSE over the (Vm, K) of a grid, with NumPy alone."""
-    conc, rate = (
-        xr.DataArray(treated[name].to_numpy(float), dims="row") for name in ("conc", "rate")
-    )
+    conc, rate = (xr.DataArray(treated[name].to_numpy(float), dims="row") for name in ("conc", "rate"))
     curve = grid["Vm"] * conc / (grid["K"] + conc)
     return ((rate - curve) ** 2).sum("row").transpose("Vm", "K")
 

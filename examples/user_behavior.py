@@ -34,9 +34,7 @@ PUBLISHED_NBD = -2 * -9763.660222  # NBD: nobody ever leaves
 NOBODY_LEAVES = {"a": 1e-100, "b": 1.0}  # leaving has no chance: BG/NBD becomes NBD
 
 
-def log_likelihood(
-    history: Any, r: Any, alpha: Any, a: Any, b: Any, age: Any, number: Any = 1
-) -> Any:
+def log_likelihood(history: Any, r: Any, alpha: Any, a: Any, b: Any, age: Any, number: Any = 1) -> Any:
     """Log-likelihood of each history under BG/NBD, times the number of customers who have it.
 
     The published L = A1 (A2 + [x > 0] A3), taken apart into what a customer did. Everything stays
@@ -155,9 +153,7 @@ def draw_figures(tree: xr.DataTree, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     pictures = {
         "user_behavior_buying": pml.plots.landscape(tree, backend="matplotlib"),
-        "user_behavior_leaving": pml.plots.landscape(
-            tree, landscape_group="landscape_2", backend="matplotlib"
-        ),
+        "user_behavior_leaving": pml.plots.landscape(tree, landscape_group="landscape_2", backend="matplotlib"),
         "user_behavior_surface": pml.plots.surface(tree, dt=tree, backend="matplotlib"),
     }
     paths = [folder / f"{name}.png" for name in pictures]

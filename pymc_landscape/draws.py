@@ -130,7 +130,9 @@ def select_labels(
     whole = [n for n in asked if n.lstrip("~") in dataset.data_vars]
     tree = cast(xr.DataTree, dataset)  # what ArviZ's annotation says; a Dataset does
     part = cast(xr.Dataset, extract(tree, var_names=whole or None, combined=False, keep_dataset=True))
-    part = part.sel({k: v for k, v in (coords or {}).items() if k in part.dims})
+    # a list keeps the dim, and with it the label, of a single element
+    chosen = {k: v if isinstance(v, slice) else np.atleast_1d(v) for k, v in (coords or {}).items()}
+    part = part.sel({k: v for k, v in chosen.items() if k in part.dims})
     of_variable = {str(n): element_labels(str(n), _coords(a)) for n, a in part.data_vars.items()}
     if all(name in of_variable or name in draws.labels for name in asked):
         wanted = [label for name in asked or of_variable for label in of_variable.get(name, (name,))]

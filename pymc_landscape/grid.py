@@ -138,6 +138,8 @@ def _axis(label: str, spec: tuple[float, float, int] | ArrayLike) -> Array:
             raise ValueError(
                 f"Expected (low, high, number of points) for {label!r}, got {spec}: a list gives the values themselves."
             )
+        if not np.isfinite(spec).all():
+            raise ValueError(f"Expected finite ends for {label!r}, got {spec}: give numbers.")
         values = np.linspace(spec[0], spec[1], int(spec[2]))
     else:
         values = np.asarray(spec)

@@ -257,9 +257,7 @@ def test_points_at_which_the_model_raises_are_nan_and_one_warning_names_the_firs
     assert len(said) == 1
     assert "NaN at 6 of 16 points, first at drive=1, sigma=0.4" in said[0]
     assert "ArithmeticError: no answer at 1.0" in said[0]
-    np.testing.assert_allclose(
-        result["log_likelihood"][:5], surface(simulated_by_hand, SIMULATED)[:5], rtol=1e-10
-    )
+    np.testing.assert_allclose(result["log_likelihood"][:5], surface(simulated_by_hand, SIMULATED)[:5], rtol=1e-10)
     assert np.isnan(result["log_likelihood"][5:]).all()
     assert np.isnan(result["delta_minus2ll"][5:]).all()
     assert float(result["delta_minus2ll"].min()) == 0
@@ -326,9 +324,7 @@ def test_ctrl_c_in_the_model_leaves_the_finished_part(backend, refuses, simulate
         result = landscape(objective, SIMULATED, chunks=2)
     assert result.attrs["status"] == "interrupted"
     assert result.attrs["n_evaluated"] == 10
-    np.testing.assert_allclose(
-        result["log_likelihood"][:5], surface(simulated_by_hand, SIMULATED)[:5], rtol=1e-10
-    )
+    np.testing.assert_allclose(result["log_likelihood"][:5], surface(simulated_by_hand, SIMULATED)[:5], rtol=1e-10)
     assert np.isnan(result["minus2ll"][5:]).all()
     assert float(result["delta_minus2ll"].min()) == 0
     result.to_netcdf(tmp_path / "part.nc")
@@ -595,9 +591,7 @@ def test_a_bar_is_shown_only_when_asked_for_and_worth_it(monkeypatch, capsys, li
     shown = []
     monkeypatch.setattr(progress, "SHOWN_AFTER", -1.0)
     original = progress.create_simple_progress
-    monkeypatch.setattr(
-        progress, "create_simple_progress", lambda **options: shown.append(1) or original(**options)
-    )
+    monkeypatch.setattr(progress, "create_simple_progress", lambda **options: shown.append(1) or original(**options))
     pml.evaluate_landscape(line, AXES, progressbar=False)
     assert not shown
     pml.evaluate_landscape(line, AXES, progressbar=True)

@@ -64,9 +64,7 @@ def published_formula(x, last, age, r, alpha, a, b):
     return ln_a1 + np.where(x > 0, np.logaddexp(ln_a2, ln_a3), ln_a2)
 
 
-@pytest.mark.parametrize(
-    "at", [BGNBD, {"r": 2.5, "alpha": 0.3, "a": 5.0, "b": 0.2}, {**BGNBD, "b": 1.0}]
-)
+@pytest.mark.parametrize("at", [BGNBD, {"r": 2.5, "alpha": 0.3, "a": 5.0, "b": 0.2}, {**BGNBD, "b": 1.0}])
 def test_bgnbd_is_the_published_formula_customer_by_customer(users, log_likelihood, at):
     customers = users.load_customers()
     columns = (customers[c].to_numpy(float) for c in ("frequency", "recency_weeks", "age_weeks"))

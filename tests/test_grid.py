@@ -35,9 +35,7 @@ def pulled(chains: int = 2, draws: int = 150) -> dict[str, np.ndarray]:
 
 
 def tree(posterior: dict[str, np.ndarray], **groups) -> xr.DataTree:
-    return az.from_dict(
-        {"posterior": posterior, **groups}, coords={"term": ["base", "slope"]}, dims={"beta": ["term"]}
-    )
+    return az.from_dict({"posterior": posterior, **groups}, coords={"term": ["base", "slope"]}, dims={"beta": ["term"]})
 
 
 def pointwise(posterior) -> np.ndarray:

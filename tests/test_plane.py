@@ -39,9 +39,7 @@ def draws(n: int = 100) -> dict[str, np.ndarray]:
 
 def tree(posterior=None) -> xr.DataTree:
     posterior = posterior or draws()
-    return az.from_dict(
-        {"posterior": posterior}, coords={"term": ["base", "slope"]}, dims={"beta": ["term"]}
-    )
+    return az.from_dict({"posterior": posterior}, coords={"term": ["base", "slope"]}, dims={"beta": ["term"]})
 
 
 def matrix() -> np.ndarray:
@@ -54,9 +52,7 @@ def direction(grid: xr.Dataset) -> np.ndarray:
 
 def named(point=CENTER) -> xr.Dataset:
     """A point as a Dataset with the model's coords."""
-    return xr.Dataset(
-        {"beta": ("term", point["beta"]), "sigma": point["sigma"]}, coords={"term": ["base", "slope"]}
-    )
+    return xr.Dataset({"beta": ("term", point["beta"]), "sigma": point["sigma"]}, coords={"term": ["base", "slope"]})
 
 
 def landscape(model, grid, **options) -> xr.Dataset:
@@ -218,9 +214,7 @@ def test_with_a_model_the_plane_lies_on_its_value_scale(line):
     for i, j in np.ndindex(5, 5):
         at = np.array([grid["u"][i], grid["v"][j]])
         base, slope, log_sigma = grid["center"].to_numpy() + at @ direction(grid)
-        np.testing.assert_allclose(
-            result["log_likelihood"][i, j], by_hand(base, slope, np.exp(log_sigma)), rtol=1e-9
-        )
+        np.testing.assert_allclose(result["log_likelihood"][i, j], by_hand(base, slope, np.exp(log_sigma)), rtol=1e-9)
 
 
 def test_a_landscape_of_a_plane_knows_the_plane(line):

@@ -129,9 +129,7 @@ def posterior(draws=400, **more):
         "beta": (("chain", "draw", "k"), np.stack([z[..., 1], 0 * z[..., 1]], axis=-1)),
         "tau": (("chain", "draw"), rng.normal(size=(2, draws))),
     } | {name: (("chain", "draw"), values) for name, values in more.items()}
-    ds = xr.Dataset(
-        variables, coords={"chain": [0, 1], "draw": np.arange(draws), "k": ["x1", "x2"]}
-    )
+    ds = xr.Dataset(variables, coords={"chain": [0, 1], "draw": np.arange(draws), "k": ["x1", "x2"]})
     return xr.DataTree.from_dict({"posterior": ds})
 
 
@@ -277,11 +275,7 @@ def test_outside_the_support_is_blank():
     paths = artists_of(pc, "contourf").item().get_paths()
     reach = max(path.vertices[:, 0].max() for path in paths if len(path.vertices))
     assert reach == pytest.approx(2.0)
-    (band,) = [
-        a
-        for a in target_of(plots.landscape(half_space(), backend="none"))
-        if a["function"] == "contourf"
-    ]
+    (band,) = [a for a in target_of(plots.landscape(half_space(), backend="none")) if a["function"] == "contourf"]
     np.testing.assert_array_equal(np.isnan(band["density"]).all(axis=1), band["x"] > 2)
 
 
@@ -348,9 +342,7 @@ def test_log_posterior_is_drawn_on_its_own_scale():
 
 def test_unsorted_axis_is_put_in_order():
     shuffled = bowl().isel({X: np.random.default_rng(0).permutation(61)})
-    xr.testing.assert_equal(
-        relief(shuffled, "delta_minus2ll").height, relief(bowl(), "delta_minus2ll").height
-    )
+    xr.testing.assert_equal(relief(shuffled, "delta_minus2ll").height, relief(bowl(), "delta_minus2ll").height)
 
 
 # --- planes -------------------------------------------------------------------------------------
@@ -421,9 +413,7 @@ def test_each_draw_is_in_the_panel_nearest_to_it():
     shown = points.notnull().all("plot_axis")
     assert (shown.sum("tau") == 1).all()
     tau = dt["posterior"]["tau"].values.ravel()
-    assert int(shown.sel(tau=0.0).sum()) == pytest.approx(
-        np.sum(np.abs(tau) < 0.5), abs=len(tau) * 0.02
-    )
+    assert int(shown.sel(tau=0.0).sum()) == pytest.approx(np.sum(np.abs(tau) < 0.5), abs=len(tau) * 0.02)
 
 
 def test_terms_become_panels_each_with_its_own_floor():
@@ -451,11 +441,7 @@ def test_every_landscape_on_every_backend(case, backend):
     ds = CASES[case]()
     pc = plots.landscape(ds, backend=backend)
     assert pc.backend == backend
-    wanted = (
-        {"curve", "cutoff", "cutoff_text"}
-        if case == "curve"
-        else {"contourf", "contour", "colorbar"}
-    )
+    wanted = {"curve", "cutoff", "cutoff_text"} if case == "curve" else {"contourf", "contour", "colorbar"}
     assert wanted | {"minimum", "xlabel", "ylabel"} <= set(pc.viz)
     if backend == "matplotlib":
         pc.viz["figure"].item().canvas.draw()
@@ -480,9 +466,7 @@ def test_plotly_bands_lines_and_blank():
 def test_plotly_shows_the_cutoffs_of_a_curve():
     pytest.importorskip("plotly")
     figure = plots.landscape(curve(), backend="plotly").viz["figure"].item()
-    np.testing.assert_allclose(
-        [s.y0 for s in figure.layout.shapes], chi2.ppf([0.68, 0.95, 0.99], 1)
-    )
+    np.testing.assert_allclose([s.y0 for s in figure.layout.shapes], chi2.ppf([0.68, 0.95, 0.99], 1))
 
 
 def test_bokeh_colour_bar_stands_beside_the_panels():
@@ -507,9 +491,7 @@ def test_draws_appear_on_every_backend(backend):
 # --- what a user asks for -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "visual", ["contourf", "contour", "contour_text", "draws", "minimum", "colorbar", "xlabel"]
-)
+@pytest.mark.parametrize("visual", ["contourf", "contour", "contour_text", "draws", "minimum", "colorbar", "xlabel"])
 def test_a_visual_can_be_left_out(visual):
     pc = plots.landscape(bowl(), dt=posterior(), backend="matplotlib", visuals={visual: False})
     assert visual not in pc.viz
@@ -532,9 +514,7 @@ def test_one_colour_for_all_bands_needs_no_colour_bar():
 
 def test_draws_on_a_given_collection():
     first = plots.landscape(bowl(), backend="matplotlib", visuals={"contour": False})
-    second = plots.landscape(
-        bowl(), plot_collection=first, visuals={"contourf": False, "colorbar": False}
-    )
+    second = plots.landscape(bowl(), plot_collection=first, visuals={"contourf": False, "colorbar": False})
     assert second is first
     assert {"contourf", "contour"} <= set(first.viz)
 
@@ -560,14 +540,10 @@ def test_aesthetics_reach_the_visual_they_are_mapped_to():
 
 
 def test_tree_brings_its_own_draws():
-    tree = xr.DataTree.from_dict(
-        {"landscape": bowl(), "posterior": posterior()["posterior"].to_dataset()}
-    )
+    tree = xr.DataTree.from_dict({"landscape": bowl(), "posterior": posterior()["posterior"].to_dataset()})
     assert "draws" in plots.landscape(tree, backend="none").viz
     assert "draws" in plots.landscape(tree, backend="none", landscape_group="landscape").viz
-    others = xr.DataTree.from_dict(
-        {"landscape": banana(), "posterior": posterior()["posterior"].to_dataset()}
-    )
+    others = xr.DataTree.from_dict({"landscape": banana(), "posterior": posterior()["posterior"].to_dataset()})
     assert "draws" not in plots.landscape(others, backend="none").viz
     assert "draws" not in plots.landscape(tree["landscape"], backend="none").viz
 
@@ -701,9 +677,7 @@ def test_plotly_surface_has_every_part():
     pytest.importorskip("plotly")
     pc = plots.surface(bowl(), dt=posterior(), backend="plotly")
     figure = pc.viz["figure"].item()
-    kinds = [
-        (trace.type, trace.mode if trace.type == "scatter3d" else None) for trace in figure.data
-    ]
+    kinds = [(trace.type, trace.mode if trace.type == "scatter3d" else None) for trace in figure.data]
     assert kinds.count(("surface", None)) == 1
     assert kinds.count(("scatter3d", "lines")) == 8
     assert kinds.count(("scatter3d", "markers")) == 2

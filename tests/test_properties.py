@@ -18,7 +18,9 @@ from pymc_landscape.layout import element_labels
 
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 VERY_FEW = settings(FEW, max_examples=6)
-WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C"], exclude_characters=",[]"), min_size=1, max_size=6)
+WORDS = st.text(
+    st.characters(codec="utf-8", exclude_categories=["C"], exclude_characters=",[]"), min_size=1, max_size=6
+)
 NAMES = st.from_regex(r"[a-zA-Zα-ω][a-zA-Z0-9_ ]{0,7}", fullmatch=True)
 NUMBERS = st.floats(-20, 20, allow_subnormal=False)
 

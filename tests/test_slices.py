@@ -46,9 +46,7 @@ def draws() -> dict[str, np.ndarray]:
 
 
 def tree() -> xr.DataTree:
-    return az.from_dict(
-        {"posterior": draws()}, coords={"term": ["base", "slope"]}, dims={"beta": ["term"]}
-    )
+    return az.from_dict({"posterior": draws()}, coords={"term": ["base", "slope"]}, dims={"beta": ["term"]})
 
 
 def likeliest() -> tuple[int, int]:
@@ -134,9 +132,7 @@ def test_the_point_may_be_given_on_the_value_scale(plain):
 
 
 def test_a_point_in_another_order_of_coords_is_read_by_label(plain):
-    at = xr.Dataset(
-        {"beta": ("term", [0.8, 0.9]), "sigma": 0.5}, coords={"term": ["slope", "base"]}
-    )
+    at = xr.Dataset({"beta": ("term", [0.8, 0.9]), "sigma": 0.5}, coords={"term": ["slope", "base"]})
     result = evaluate(plain, {"sigma": [0.3, 0.6]}, at=at)
     wanted = [by_hand(0.9, 0.8, sigma) for sigma in (0.3, 0.6)]
     np.testing.assert_allclose(result["log_likelihood"], wanted, rtol=1e-10)
@@ -152,9 +148,7 @@ def test_nothing_is_held_where_every_element_is_on_an_axis(plain):
 def test_a_model_of_a_name_keeps_it_in_labels_and_attributes(line):
     result = evaluate(line, {"growth::beta[slope]": [0.5, 1.0]}, at={"growth::sigma": 0.5})
     assert result.attrs["model_name"] == "growth"
-    np.testing.assert_allclose(
-        result["log_likelihood"], [by_hand(0.0, slope, 0.5) for slope in (0.5, 1.0)], rtol=1e-10
-    )
+    np.testing.assert_allclose(result["log_likelihood"], [by_hand(0.0, slope, 0.5) for slope in (0.5, 1.0)], rtol=1e-10)
 
 
 def test_a_position_names_an_element_too(plain):

@@ -65,9 +65,7 @@ def precision(name: str) -> float:
 
 def assert_close(actual, wanted, tolerance: float = EXACT) -> None:
     """Equal to a relative `tolerance`; infinities must be the same ones."""
-    np.testing.assert_allclose(
-        np.asarray(actual), np.asarray(wanted), rtol=tolerance, atol=tolerance
-    )
+    np.testing.assert_allclose(np.asarray(actual), np.asarray(wanted), rtol=tolerance, atol=tolerance)
 
 
 def truth(oracle, axes, at) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -122,9 +120,7 @@ def test_minus2ll_is_minus_twice_and_delta_starts_at_zero(name, landscape_of):
 
 
 @pytest.mark.parametrize("name", list(ZOO))
-def test_the_point_at_which_the_others_are_held_is_told(
-    name, specimen_of, oracle_of, objective_of, landscape_of
-):
+def test_the_point_at_which_the_others_are_held_is_told(name, specimen_of, oracle_of, objective_of, landscape_of):
     here, result = specimen_of(name), landscape_of(name)
     held = {**oracle_of(name).initial, **here.at}
     if len(here.axes) == len(objective_of(name).labels):
@@ -167,12 +163,8 @@ def test_points_outside_the_support_are_infinite(name, specimen_of, landscape_of
 def test_pointwise_terms_sum_to_the_term(name, specimen_of, objective_of, oracle_of, landscape_of):
     here, oracle = specimen_of(name), oracle_of(name)
     grid = pml.regular_grid(here.axes)
-    result = pml.evaluate_landscape(
-        objective_of(name), grid, at=here.at, pointwise=True, progressbar=False
-    )
-    total = sum(
-        result[t].sum([d for d in result[t].dims if d not in here.axes]) for t in oracle.terms
-    )
+    result = pml.evaluate_landscape(objective_of(name), grid, at=here.at, pointwise=True, progressbar=False)
+    total = sum(result[t].sum([d for d in result[t].dims if d not in here.axes]) for t in oracle.terms)
     assert_close(total, landscape_of(name)["log_likelihood"], precision(name))
     for index, point in grid_points(oracle, here.axes, here.at):
         terms, prior = oracle(point)
@@ -245,9 +237,7 @@ def test_theta_and_point_are_the_same_place(name, specimen_of, objective_of, ora
         objective.pack(point), theta, rtol=1e-6 if "float32" in TRAITS[name] else 1e-12, atol=1e-12
     )
     terms, prior = oracle(point)
-    assert_close(
-        objective.log_likelihood(theta), sum(d.sum() for d in terms.values()), precision(name)
-    )
+    assert_close(objective.log_likelihood(theta), sum(d.sum() for d in terms.values()), precision(name))
     assert_close(objective.log_prior(theta), prior, precision(name))
     assert_close(objective.minus2ll(theta), -2 * objective.log_likelihood(theta), precision(name))
 

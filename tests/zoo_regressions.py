@@ -95,9 +95,7 @@ def poisson_offset() -> Specimen:
         prior = stats.norm(0, 2).logpdf(p["a"]) + stats.laplace(0, 1).logpdf(p["b"])
         return {"cases": stats.poisson(rate).logpmf(COUNTS)}, prior
 
-    return Specimen(
-        model, {"a": np.linspace(-1.5, 0.5, 3), "b": np.linspace(-0.4, 1, 3)}, by_hand=by_hand
-    )
+    return Specimen(model, {"a": np.linspace(-1.5, 0.5, 3), "b": np.linspace(-0.4, 1, 3)}, by_hand=by_hand)
 
 
 @specimen()
@@ -209,9 +207,7 @@ def multi_dimensional_coords() -> Specimen:
     with pm.Model(coords=coords) as model:
         beta = pm.Normal("beta", 0, 2, dims=("site", "year"))
         sigma = pm.Exponential("sigma", 1, dims="site")
-        pm.Normal(
-            "y", beta[:, :, None], sigma[:, None, None], observed=seen, dims=("site", "year", "rep")
-        )
+        pm.Normal("y", beta[:, :, None], sigma[:, None, None], observed=seen, dims=("site", "year", "rep"))
 
     def by_hand(p):
         prior = stats.norm(0, 2).logpdf(p["beta"]).sum() + stats.expon().logpdf(p["sigma"]).sum()

@@ -78,9 +78,7 @@ def radon_like() -> Specimen:
         prior = stats.norm(0, 5).logpdf(p["mu_a"]) + stats.norm(0, 5).logpdf(p["b"])
         prior += stats.expon().logpdf(p["sigma_a"]) + stats.expon().logpdf(p["sigma"])
         prior += stats.norm(p["mu_a"], p["sigma_a"]).logpdf(p["a"]).sum()
-        return {
-            "radon": stats.norm(p["a"][county] + p["b"] * floor, p["sigma"]).logpdf(radon)
-        }, prior
+        return {"radon": stats.norm(p["a"][county] + p["b"] * floor, p["sigma"]).logpdf(radon)}, prior
 
     axes = {"b": np.linspace(-1.5, 0.5, 3), "a[county C]": np.linspace(0, 2.5, 3)}
     return Specimen(model, axes, {"a": np.linspace(1, 1.6, 6), "sigma_a": 0.4}, by_hand)
