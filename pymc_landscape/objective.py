@@ -73,6 +73,7 @@ class Objective:
         backend: str | None = None,
         compile_kwargs: Mapping[str, Any] | None = None,
     ):
+        _refuse_no_model(model)
         self.model: pm.Model = roles.on_all_data(pm.modelcontext(model))
         roles.check_model(self.model)
         parts = roles.potential_parts(self.model, potentials)
@@ -130,8 +131,9 @@ class Objective:
             return elements[label]
         whole = next((v for v in self.variables if label in (v.name, v.value_name)), None)
         if whole is not None:
+            labels = whole.labels if label == whole.name else whole.value_labels
             raise ValueError(
-                f"Expected one element of the array {label!r}, got its name: write {closest(label, whole.labels)}."
+                f"Expected one element of the array {label!r}, got its name: write {closest(label, labels)}."
             )
         derived = [d.name for d in self.model.deterministics if label.split("[")[0] == d.name]
         why = f"{derived[0]} is a Deterministic, computed from the parameters" if derived else "no such parameter"
@@ -162,7 +164,9 @@ class Objective:
         ValueError
             If a variable is missing or has another shape.
         """
-        vectors = self.compiled.layout().join(self.complete(point))
+        natural = self.complete(point)
+        _refuse_uneven_batches(natural, self.variables)
+        vectors = self.compiled.layout().join(natural)
         flat = vectors.reshape(-1, vectors.shape[-1])
         moved = self.compiled.engine("unconstrained").at(flat)
         parts = [moved[v.name].reshape(len(flat), -1) for v in self.variables]
@@ -301,9 +305,23 @@ def objective_of(model: pm.Model | Objective | None) -> Objective:
     """Return `model` as an objective; None stands for the model of the surrounding ``with`` block."""
     if isinstance(model, Objective):
         return model
+    return Objective(model)
+
+
+def _refuse_no_model(model: Any) -> None:
     if model is not None and not isinstance(model, pm.Model):
         raise TypeError(f"Expected a pm.Model or an Objective, got {type(model).__name__}: pass the model first.")
-    return Objective(model)
+
+
+def _refuse_uneven_batches(natural: Mapping[str, Array], variables: Sequence[FreeVariable]) -> None:
+    batches = {v.name: natural[v.name].shape[: natural[v.name].ndim - len(v.shape)] for v in variables}
+    first = variables[0].name
+    for name, batch in batches.items():
+        if batch != batches[first]:
+            raise ValueError(
+                f"Expected the same leading dims for every variable of a batch of points, got {batches[first]} for "
+                f"{first} and {batch} for {name}."
+            )
 
 
 def _checked(variable: FreeVariable, value: ArrayLike) -> Array:

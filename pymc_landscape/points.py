@@ -58,6 +58,7 @@ class GridPoints:
         self.elements = [objective.find(label) for label in self.labels]
         self.unconstrained = frozenset(e.variable.name for e in self.elements if e.unconstrained)
         _refuse_two_scales(self.elements, self.unconstrained)
+        _refuse_doubles(self.labels, self.elements)
         self.layout: Layout = objective.compiled.layout(self.unconstrained)
         self._columns = [self.layout.slices[e.variable.name].start + e.index for e in self.elements]
         if self.is_plane:
@@ -122,6 +123,14 @@ def _refuse_two_scales(elements: Sequence[Element], unconstrained: frozenset[str
             raise ValueError(
                 f"Expected axes of {v.name} on one scale, got {v.labels[0]} and {v.value_labels[0]}: choose one."
             )
+
+
+def _refuse_doubles(labels: Sequence[str], elements: Sequence[Element]) -> None:
+    seen: dict[tuple[str, int], str] = {}
+    for label, e in zip(labels, elements, strict=True):
+        first = seen.setdefault((e.variable.name, e.index), label)
+        if first != label:
+            raise ValueError(f"Expected each element on one axis, got {first!r} and {label!r}, which are the same.")
 
 
 def _simplex_shares(elements: Sequence[Element], layout: Layout, is_plane: bool) -> list[tuple[list[int], list[int]]]:

@@ -43,6 +43,7 @@ def reference_point(objective: Objective, grid: xr.Dataset, at: Any, held: Seque
     given = _named_values(at, objective)
     names = {n for v in objective.variables for n in (v.name, v.value_name)}
     _refuse_unknown(given, names, objective)
+    _refuse_batch(given, objective)
     if all(v.name in given or v.value_name in given for v in objective.variables):
         return Reference(objective.complete(_only(given, names)), "given")
     rest = _default(objective, grid)
@@ -97,6 +98,13 @@ def _named_values(at: Any, objective: Objective) -> dict[str, Any]:
         raise TypeError(f"Expected a point for at (a mapping or a Dataset), got {type(at).__name__}.")
     items = place.data_vars.items() if isinstance(place, xr.Dataset) else place.items()
     return {str(name): value for name, value in items}
+
+
+def _refuse_batch(given: Mapping[str, Any], objective: Objective) -> None:
+    for v in objective.variables:
+        shape = np.shape(given.get(v.name, np.zeros(v.shape)))
+        if len(shape) > len(v.shape):
+            raise ValueError(f"Expected {v.name} of shape {v.shape}, got {shape}: at is one point.")
 
 
 def _only(given: Mapping[str, Any], names: set[str]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import ancestors
 
 from pymc_landscape.aliases import Array, Graph
-from pymc_landscape.density import Parts, bounds
+from pymc_landscape.density import Parts, bounds, is_simplex
 from pymc_landscape.layout import FreeVariable
 
 _log = logging.getLogger("pymc_landscape")
@@ -165,6 +165,7 @@ def _shapes(model: pm.Model) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]
 def _constant_bounds(rv: Graph, transform: Any) -> tuple[float, float]:
     """Limits of the support where they are plain numbers."""
     limits = bounds(transform, rv.owner.inputs) if transform is not None else None
+    limits = (0.0, 1.0) if is_simplex(transform) else limits
     low, high = limits or (-np.inf, np.inf)
     return _number(low, -np.inf), _number(high, np.inf)
 

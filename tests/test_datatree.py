@@ -121,7 +121,7 @@ def test_what_is_no_result_is_refused(surfaces, dt):
         pml.to_datatree(3)
     with pytest.raises(TypeError, match=r"without attrs\['group'\]"):
         pml.to_datatree(pml.regular_grid({"a": (0, 1, 2)}))
-    with pytest.raises(TypeError, match="Expected dt to be a DataTree, got Dataset: pass what pm.sample returned"):
+    with pytest.raises(TypeError, match=r"Expected dt to be a DataTree, got Dataset: pass what pm.sample returned"):
         pml.to_datatree(surfaces["regular"], dt=dt["posterior"].to_dataset())
 
 

@@ -34,7 +34,7 @@ def landscape(model, axes, **options):
 
 
 def test_an_empty_model_is_refused():
-    with pytest.raises(ValueError, match="free variables, got one with none: .*needs a parameter to vary"):
+    with pytest.raises(ValueError, match=r"free variables, got one with none: .*needs a parameter to vary"):
         pml.Objective(pm.Model())
     with pm.Model() as fixed:
         pm.Normal("y", 0, 1, observed=Y)
@@ -50,14 +50,14 @@ def test_a_model_without_data_is_refused():
 
 
 def test_what_is_no_model_is_refused():
-    with pytest.raises(TypeError, match="Expected a pm.Model or an Objective, got DataTree"):
+    with pytest.raises(TypeError, match=r"Expected a pm.Model or an Objective, got DataTree"):
         pml.Objective(xr.DataTree())
-    with pytest.raises(TypeError, match="Expected a pm.Model or an Objective, got Dataset: pass the model first"):
+    with pytest.raises(TypeError, match=r"Expected a pm.Model or an Objective, got Dataset: pass the model first"):
         landscape(xr.Dataset(), {"mu": (0, 1, 3)})
 
 
 def test_no_model_at_all_is_refused():
-    with pytest.raises(TypeError, match="[Mm]odel"):
+    with pytest.raises(TypeError, match=r"[Mm]odel"):
         landscape(None, {"mu": (0, 1, 3)})
 
 
@@ -209,7 +209,7 @@ def test_one_element_twice_is_refused(model):
 
 
 def test_a_grid_larger_than_life_is_refused_before_it_is_begun(model):
-    axes = {label: (0.1, 0.9, 1000) for label in ("beta[age]", "beta[height]", "sigma", "share")}
+    axes = dict.fromkeys(("beta[age]", "beta[height]", "sigma", "share"), (0.1, 0.9, 1000))
     with pytest.raises(ValueError, match=r"got 1\.0e\+12 points over 4 axes: choose fewer var_names, or plane_grid"):
         landscape(model, axes)
 
@@ -248,7 +248,7 @@ def test_draws_are_no_point(model):
     draws = xr.Dataset({"sigma": (("chain", "draw"), np.ones((2, 3)))})
     with pytest.raises(ValueError, match="one point for at, got draws: take one"):
         landscape(model, {"share": [0.2, 0.4]}, at=draws)
-    with pytest.raises(TypeError, match="Expected a point for at .*, got float"):
+    with pytest.raises(TypeError, match=r"Expected a point for at .*, got float"):
         landscape(model, {"share": [0.2, 0.4]}, at=1.0)
 
 
@@ -284,5 +284,5 @@ def test_the_edge_of_a_support_packs_to_infinity_and_beyond_to_nan(small):
 
 def test_integers_are_not_descended(model):
     objective = pml.Objective(model)
-    with pytest.raises(ValueError, match="discrete when.*grid axes but.*pymc_extras.marginalize"):
+    with pytest.raises(ValueError, match=r"discrete when.*grid axes but.*pymc_extras.marginalize"):
         objective.gradient(np.zeros(objective.size))

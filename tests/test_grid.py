@@ -329,7 +329,7 @@ def test_a_principal_grid_is_evaluated_where_it_says(line):
             np.testing.assert_allclose(result["log_likelihood"][i, j], by_hand, rtol=1e-10)
 
 
-# --- draws kept for later, draws of another model, and questions that make no grid ---------------------------------------
+# --- draws kept for later, draws of another model, and questions that make no grid ------------------------------------
 
 
 def test_draws_are_kept_until_a_model_can_choose_and_thinned_to_a_bound(line, monkeypatch):
@@ -367,7 +367,7 @@ def test_the_posterior_of_another_model_is_refused(posterior, line):
     with pytest.raises(ValueError, match=r"draws of this model.*another model"):
         pml.posterior_grid(dt, num=3, model=line)
     grid = pml.posterior_grid(dt, "sigma", num=3)
-    with pytest.raises(ValueError, match="this model|parameter of the model"):
+    with pytest.raises(ValueError, match=r"this model|parameter of the model"):
         pml.evaluate_landscape(line, grid, progressbar=False)
 
 
@@ -427,5 +427,5 @@ def test_principal_axes_need_continuous_parameters():
 
 def test_the_likelihood_of_other_draws_is_refused():
     dt = tree(pulled(), log_likelihood={"y": pointwise(pulled(draws=40))})
-    with pytest.raises(ValueError, match="(?i)draws"):
+    with pytest.raises(ValueError, match=r"(?i)draws"):
         pml.posterior_grid(dt)

@@ -328,5 +328,5 @@ def test_elements_bound_by_a_zero_sum_move_on_their_value_scale():
     for value, found in zip([-0.5, 0.5], result["log_likelihood"], strict=True):
         a = objective.unpack(np.array([value, theta[1]]))["a"]
         assert a.sum() == pytest.approx(0, abs=1e-12)
-        terms, prior = Oracle(model)({"a": a})
+        terms, _ = Oracle(model)({"a": a})
         np.testing.assert_allclose(found, terms["y"].sum(), rtol=1e-10)
