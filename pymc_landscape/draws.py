@@ -96,6 +96,7 @@ def read_draws(dataset: xr.Dataset, names: Collection[str] | None = None) -> Dra
     ]
     if not chosen:
         raise ValueError("Expected draws of at least one numeric variable, got none.")
+    _refuse_equal_labels([label for a in chosen for label in element_labels(str(a.name), _coords(a))])
     n = dataset.sizes["chain"] * dataset.sizes["draw"]
     labels = [element_labels(str(a.name), _coords(a)) for a in chosen]
     kinds = [np.full(len(names), a.dtype.kind != "f") for a, names in zip(chosen, labels, strict=True)]
@@ -107,6 +108,12 @@ def read_draws(dataset: xr.Dataset, names: Collection[str] | None = None) -> Dra
         np.repeat(chain, len(draw)),
         np.tile(draw, len(chain)),
     )
+
+
+def _refuse_equal_labels(labels: list[str]) -> None:
+    if len(set(labels)) < len(labels):
+        double = next(label for i, label in enumerate(labels) if label in labels[:i])
+        raise ValueError(f"Expected labels that tell elements apart, got {double!r} twice: make the coords unique.")
 
 
 def select_labels(

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from pymc_landscape.aliases import Array
 from pymc_landscape.draws import Draws, open_group, read_draws, select_labels
+from pymc_landscape.layout import refuse_reserved
 from pymc_landscape.objective import Objective, objective_of
 from pymc_landscape.plane import plane_dataset, principal_axes
 from pymc_landscape.provenance import provenance
@@ -50,6 +51,7 @@ def regular_grid(axes: Mapping[str, tuple[float, float, int] | ArrayLike]) -> xr
     """
     if not axes:
         raise ValueError("Expected at least one axis, got none: for example {'mu': (-1, 1, 101)}.")
+    refuse_reserved(axes)
     values = {label: _axis(label, spec) for label, spec in axes.items()}
     return xr.Dataset(coords=values, attrs=provenance(kind="regular"))
 
@@ -117,6 +119,7 @@ def posterior_grid(
     names = None if objective is None else {v.name for v in objective.variables}
     draws = read_draws(dataset, names)
     labels = select_labels(dataset, draws, var_names, coords)
+    refuse_reserved(labels)
     minus2ll = _minus2ll_of_draws(dt, draws, objective)
     chosen = draws.columns(labels)
     _refuse_not_finite(chosen)

@@ -89,8 +89,13 @@ def element_labels(name: str, coords: Iterable[NDArray[np.generic]]) -> tuple[st
     >>> element_labels("sigma", [])
     ('sigma',)
     """
-    axes = [[str(label) for label in axis] for axis in coords]
+    axes = [[str(label) for label in _one_unit(axis)] for axis in coords]
     return tuple(f"{name}[{', '.join(at)}]" if at else name for at in product(*axes))
+
+
+def _one_unit(axis: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Write dates and durations in nanoseconds: the unit in which they are kept changes on the way through a file."""
+    return axis.astype(f"{axis.dtype.kind}8[ns]") if axis.dtype.kind in "mM" else axis
 
 
 class Layout:
@@ -184,6 +189,42 @@ def _positions(variable: FreeVariable) -> tuple[str, ...]:
 
 def _elements(variable: FreeVariable, labels: Iterable[str], unconstrained: bool) -> dict[str, Element]:
     return {label: Element(variable, i, unconstrained) for i, label in enumerate(labels)}
+
+
+# What a grid or a landscape holds beside its axes.
+RESERVED_NAMES = frozenset(
+    [
+        "term",
+        "parameter",
+        "at",
+        "plane_parameter",
+        "axis",
+        "center",
+        "direction",
+        "sample",
+        "draw_parameter",
+        "sample_chain",
+        "sample_draw",
+        "draws",
+        "best_draw",
+        "log_likelihood",
+        "log_prior",
+        "log_posterior",
+        "minus2ll",
+        "delta_minus2ll",
+        "term_log_likelihood",
+    ]
+)
+
+
+def refuse_reserved(labels: Iterable[str]) -> None:
+    """Refuse an axis that has the name of something else in the result."""
+    for label in labels:
+        if label in RESERVED_NAMES:
+            raise ValueError(
+                f"Expected an axis whose name is free, got {label!r}, which names a part of the result: "
+                "give the parameter another name."
+            )
 
 
 def closest(word: str, known: Iterable[str], limit: int = 8) -> str:

@@ -330,6 +330,8 @@ def _checked(variable: FreeVariable, value: ArrayLike) -> Array:
         labels = dict(zip(variable.dims, variable.coords, strict=True))
         value = value.reindex(labels).transpose(*variable.dims).to_numpy()
     array = np.asarray(value, dtype=float)
+    if variable.discrete and (fractions := array[array % 1 != 0]).size:
+        raise ValueError(f"Expected whole numbers for the integer {variable.name}, got {fractions.flat[0]:g}.")
     n = len(variable.shape)
     if array.ndim < n or array.shape[array.ndim - n :] != variable.shape:
         raise ValueError(

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_landscape.aliases import Array
-from pymc_landscape.layout import Element, FreeVariable, Layout
+from pymc_landscape.layout import Element, FreeVariable, Layout, refuse_reserved
 from pymc_landscape.objective import Objective
 
 
@@ -55,6 +55,7 @@ class GridPoints:
         self.shape = tuple(len(v) for v in self.values)
         self.coords = grid[list(self.dims)].coords
         self.labels = tuple(map(str, grid["plane_parameter"].to_numpy())) if self.is_plane else self.dims
+        refuse_reserved(self.dims)
         self.elements = [objective.find(label) for label in self.labels]
         self.unconstrained = frozenset(e.variable.name for e in self.elements if e.unconstrained)
         _refuse_two_scales(self.elements, self.unconstrained)
@@ -62,6 +63,7 @@ class GridPoints:
         self.layout: Layout = objective.compiled.layout(self.unconstrained)
         self._columns = [self.layout.slices[e.variable.name].start + e.index for e in self.elements]
         if self.is_plane:
+            _refuse_integers(self.labels, self.elements)
             self._center = grid["center"].to_numpy()
             self._direction = grid["direction"].to_numpy()
         else:
@@ -122,6 +124,15 @@ def _refuse_two_scales(elements: Sequence[Element], unconstrained: frozenset[str
         if v.name in unconstrained and not e.unconstrained:
             raise ValueError(
                 f"Expected axes of {v.name} on one scale, got {v.labels[0]} and {v.value_labels[0]}: choose one."
+            )
+
+
+def _refuse_integers(labels: Sequence[str], elements: Sequence[Element]) -> None:
+    for label, e in zip(labels, elements, strict=True):
+        if e.variable.discrete:
+            raise ValueError(
+                f"Expected a plane of continuous parameters, got the integer {label!r}: leave it out of the centre, or "
+                "pass model= to plane_grid, which holds integers."
             )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
+import pandas as pd
 import pymc as pm
 import pytensor
 import pytensor.tensor as pt
@@ -128,7 +129,7 @@ def _free_variable(model: pm.Model, rv: Graph, shape: tuple[int, ...], value_sha
     dims = model.named_vars_to_dims.get(rv.name) or (None,) * len(shape)
     names = tuple(d or f"{rv.name}_dim_{i}" for i, d in enumerate(dims))
     coords = tuple(
-        np.arange(n) if (labels := model.coords.get(d)) is None else np.asarray(labels)
+        np.arange(n) if (labels := model.coords.get(d)) is None else _axis_labels(labels)
         for d, n in zip(dims, shape, strict=True)
     )
     return FreeVariable(
@@ -143,6 +144,12 @@ def _free_variable(model: pm.Model, rv: Graph, shape: tuple[int, ...], value_sha
         elementwise=transform is None or transform.ndim_supp == 0,
         bounds=_constant_bounds(rv, transform),
     )
+
+
+def _axis_labels(labels: Any) -> Any:
+    """Return the labels along a dim as an array; dates and durations as NumPy's own, as they are in draws."""
+    index = pd.Index(labels)
+    return index.to_numpy() if index.dtype.kind in "mM" else np.asarray(labels)
 
 
 def _shapes(model: pm.Model) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:

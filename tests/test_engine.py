@@ -176,6 +176,23 @@ def test_a_kernel_is_noted_under_its_graph_and_not_its_data(line, monkeypatch, t
     assert names[0] == names[1] != names[2]
 
 
+def test_a_density_that_pytensor_cannot_vectorise_is_evaluated_all_the_same():
+    neighbours = np.array([[0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0]])
+    with pm.Model() as model:
+        pull = pm.Beta("pull", 2, 2)
+        field = pm.CAR("field", mu=np.zeros(4), W=neighbours, alpha=pull, tau=np.float64(1.3))
+        pm.Poisson("n", pm.math.exp(field), observed=[1, 2, 3, 0])
+    at, pulls = np.array([0.1, 0.5, 0.8, -0.4]), np.array([0.2, 0.6, 0.9])
+    result = landscape(pml.Objective(model, latent=()), {"pull": pulls}, at={"field": at})
+    likelihood = stats.poisson(np.exp(at)).logpmf([1, 2, 3, 0]).sum()
+    np.testing.assert_allclose(result["log_likelihood"], np.full(3, likelihood), rtol=1e-7)
+    for value, found in zip(pulls, result["log_prior"].to_numpy(), strict=True):
+        covariance = np.linalg.inv(1.3 * (2 * np.eye(4) - value * neighbours))
+        wanted = stats.multivariate_normal(np.zeros(4), covariance).logpdf(at) + stats.beta(2, 2).logpdf(value)
+        left_out = 2 * np.log(2 * np.pi) - 0.5 * np.log(2**4)  # PyMC's CAR is without these constants
+        assert found == pytest.approx(wanted + left_out, rel=1e-6)
+
+
 @pytest.mark.parametrize("n_parameters", [1, 40])
 def test_the_interpreter_never_walks_through_elements_in_python(n_parameters):
     """An elementwise Op without a NumPy function, or a fused one, takes microseconds an element."""

@@ -227,6 +227,21 @@ def test_others_can_only_be_fixed(others, model):
         landscape(model, {"sigma": [0.5, 1.0]}, others=others)
 
 
+RESERVED = ["term", "parameter", "minus2ll", "log_likelihood", "draws", "sample", "draw_parameter", "best_draw"]
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_an_axis_named_like_a_part_of_the_result_is_refused(name):
+    """Else the result's own coordinate would silently take the place of the axis."""
+    with pm.Model() as model:
+        a = pm.Normal(name)
+        b = pm.Normal("b")
+        pm.Normal("y", a + b, np.float64(0.7), observed=Y)
+        pm.Normal("z", a, np.float64(0.7), observed=Y)
+    with pytest.raises(ValueError, match=f"Expected.*{name}"):
+        landscape(model, {name: [0.1, 0.4]}, at={"b": 0.0})
+
+
 # --- points ----------------------------------------------------------------------------------------------------------
 
 
@@ -242,6 +257,20 @@ def test_others_can_only_be_fixed(others, model):
 def test_a_point_that_is_not_the_models_is_refused(at, sentence, model):
     with pytest.raises(ValueError, match=sentence):
         landscape(model, {"share": [0.2, 0.4]}, at=at)
+
+
+def test_an_integer_is_held_at_a_whole_number_or_not_at_all(model):
+    with pytest.raises(ValueError, match=r"whole number.*when.*5\.7"):
+        landscape(model, {"share": [0.2, 0.4]}, at={"when": 5.7})
+    objective = pml.Objective(model)
+    with pytest.raises(ValueError, match=r"whole number.*when.*5\.7"):
+        objective.pack({**objective.initial_point(), "when": 5.7})
+
+
+def test_an_integer_cannot_be_moved_on_a_plane(model):
+    grid = pml.plane_grid({"when": 5.0, "sigma": 1.0, "share": 0.4}, random_seed=1, num=3)
+    with pytest.raises(ValueError, match="when"):
+        landscape(model, grid)
 
 
 def test_draws_are_no_point(model):

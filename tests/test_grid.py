@@ -2,6 +2,7 @@
 
 import arviz as az
 import numpy as np
+import pandas as pd
 import pymc as pm
 import pytest
 import xarray as xr
@@ -198,6 +199,30 @@ def test_deterministics_are_left_out_where_the_model_is_known(line):
     dt = tree({**draws, "there": draws["beta"].sum(-1)})
     grid = pml.posterior_grid(dt, num=3, model=line)
     assert [d for d in grid.dims if d != "draw_parameter"] == list(columns(draws))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [pd.date_range("2024-02-28", periods=3), pd.timedelta_range("1D", periods=3), [0.1, 0.2, 1 / 3], [True, False, 7]],
+    ids=["dates", "durations", "fractions", "mixed"],
+)
+def test_labels_of_any_type_are_the_same_in_model_and_draws(labels, tmp_path):
+    """As they come from PyMC, and as they come back from a file."""
+    with pm.Model(coords={"when": labels}) as model:
+        level = pm.Normal("level", 0, 1, dims="when")
+        pm.Normal("y", level, np.float64(0.7), observed=[0.1, 0.4, -0.2])
+        prior = pm.sample_prior_predictive(20, random_seed=1)["prior"].to_dataset()
+    grids = [pml.posterior_grid(prior, num=3, model=model)]
+    if labels[0] is not True:  # netCDF has no type for such a mixture
+        prior.to_netcdf(tmp_path / "draws.nc")
+        with xr.open_dataset(tmp_path / "draws.nc", decode_timedelta=True) as again:
+            grids.append(pml.posterior_grid(again.load(), num=3, model=model))
+    draws = prior["level"].to_numpy().reshape(-1, 3)
+    best = draws[stats.norm(draws, 0.7).logpdf([0.1, 0.4, -0.2]).sum(1).argmax()]
+    for grid in grids:
+        first = next(d for d in grid.dims if d != "draw_parameter")
+        result = pml.evaluate_landscape(model, grid[[first, "best_draw"]], progressbar=False)
+        np.testing.assert_array_equal(result["at"], best)
 
 
 def test_another_group_of_draws_can_be_used():
@@ -411,6 +436,16 @@ def test_draws_that_are_not_finite_are_refused_by_name(bad):
     with pytest.raises(ValueError, match=r"finite draws.*beta\[slope\]"):
         pml.posterior_grid(tree(draws))
     assert pml.posterior_grid(tree(draws), "sigma", num=3)["sigma"].size == 3
+
+
+def test_labels_that_occur_twice_are_refused():
+    with pm.Model(coords={"site": ["a", "a", "b"]}) as model:
+        level = pm.Normal("level", 0, 1, dims="site")
+        pm.Normal("y", level, np.float64(0.7), observed=[0.1, 0.4, -0.2])
+    draws = np.random.default_rng(1).normal(size=(2, 20, 3))
+    dt = az.from_dict({"posterior": {"level": draws}}, coords={"site": ["a", "a", "b"]}, dims={"level": ["site"]})
+    with pytest.raises(ValueError, match=r"level\[a\]"):
+        pml.posterior_grid(dt, "level[b]", num=3, model=model)
 
 
 def test_draws_that_do_not_vary_make_no_range():
