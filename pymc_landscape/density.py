@@ -26,8 +26,9 @@ from pymc.logprob.transforms import (
     SimplexTransform,
     Transform,
 )
-from pymc.logprob.utils import replace_rvs_by_values
+from pymc.logprob.utils import CheckParameterValue, replace_rvs_by_values
 from pytensor.graph.replace import graph_replace
+from pytensor.tensor.basic import Alloc
 
 from pymc_landscape.aliases import Graph
 from pymc_landscape.layout import Layout
@@ -128,9 +129,23 @@ def model_density(model: pm.Model, layout: Layout, parts: Parts, swaps: Mapping[
         vector=values.vector,
         rows={name: pt.switch(support, row, -np.inf) for name, row in zip(terms, rows, strict=True)},
         # masked after the sum: once for each point, not once for each row
-        terms={name: pt.switch(support, row.sum(), -np.inf) for name, row in zip(terms, rows, strict=True)},
+        terms={name: pt.switch(support, _summed(row), -np.inf) for name, row in zip(terms, rows, strict=True)},
         prior=pt.switch(support, total.astype("float64"), -np.inf),
     )
+
+
+def _summed(row: Graph) -> Graph:
+    """Sum a term over its rows, and check its parameters once for the sum instead of once a row."""
+    node = row.owner
+    if node and isinstance(node.op, Alloc) and None not in row.type.shape:
+        same = node.inputs[0].type.shape == row.type.shape  # then nothing is repeated, and the Alloc is a copy
+        node = node.inputs[0].owner if same else node
+    if not node or not isinstance(node.op, CheckParameterValue):
+        return row.sum()
+    density, *conditions = node.inputs
+    if any(condition.type.ndim for condition in conditions):
+        return row.sum()
+    return node.op(density.sum(), *conditions)
 
 
 def _inside(values: Values, rv: Graph, logp: Graph) -> Graph:
