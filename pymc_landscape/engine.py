@@ -107,7 +107,9 @@ class Engine:
         try:
             with self._one_blas_thread():
                 self._run(work)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, RuntimeError) as error:
+            if not _is_ctrl_c(error):
+                raise
             work.result.interrupted = True
         errors = work.result.errors
         if errors and len(errors) == work.result.n_evaluated:
@@ -238,6 +240,13 @@ class Engine:
             example = self._way("interpreter").run(np.ones((1, self.size)))
             shapes = [value.shape[1:] for value in example]
         return [shape[0] if shape else None for shape in shapes]
+
+
+def _is_ctrl_c(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: inside a lock of the thread pool it can surface as a RuntimeError."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 def _flat(graph: Graph) -> Graph:
