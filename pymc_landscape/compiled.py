@@ -12,27 +12,35 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 from numpy.typing import ArrayLike
-from pymc.pytensorf import rewrite_pregrad
-from pytensor.gradient import NullTypeGradError
-from pytensor.graph.replace import graph_replace
-from pytensor.graph.utils import MethodNotDefined
 
 from pymc_landscape import roles
 from pymc_landscape.aliases import Array, Graph
 from pymc_landscape.density import (
     Density,
     Parts,
+    derived_graph,
     model_density,
     natural_graph,
     unconstrained_graph,
 )
+from pymc_landscape.derivatives import hessian_graph, hessian_product_graph, jacobian_graph, slope_graph
 from pymc_landscape.engine import Engine
 from pymc_landscape.layout import Element, FreeVariable, Layout, closest, find_elements
 
-Kind = Literal["density", "pointwise", "gradient", "hessian_product", "natural", "unconstrained"]
+Kind = Literal[
+    *("density", "pointwise", "slope", "hessian", "hessian_product", "scores"),
+    *("natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian"),
+]
 Graphs = tuple[Graph, dict[str, Graph]]
 
 LOG_PRIOR = "log_prior"
+
+# Kinds that come for few points: not worth a compiler.
+FOR_FEW_POINTS = frozenset(
+    ["natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian", "hessian", "scores"]
+)
+# Kinds whose graphs depend on the weight of the prior.
+WEIGHTED = frozenset(["slope", "hessian", "hessian_product"])
 
 # An engine knows graphs and not the model, so that a model no longer used takes its engines along.
 _SHARED: WeakKeyDictionary[pm.Model, dict[Hashable, Any]] = WeakKeyDictionary()
@@ -136,27 +144,33 @@ class Compiled:
         ----------
         kind : str
             ``"density"``: one output a term of the log-likelihood, and ``log_prior``. ``"pointwise"``: the same with
-            the terms unsummed. ``"gradient"`` and ``"hessian_product"`` (its vector holds the point, then the
-            direction): of −2 (log L + w log prior). ``"natural"`` and ``"unconstrained"``: one output a free variable,
-            on that scale, from a vector on the other.
+            the terms unsummed. ``"slope"`` (value and gradient), ``"hessian"``, and ``"hessian_product"`` (its vector
+            holds the point, then the direction): of −2 (log L + w log prior). ``"scores"``: the gradient of each row
+            of the log-likelihood. ``"natural"`` and ``"unconstrained"``: one output a free variable, on that scale,
+            from a vector on the other; ``"derived"``: the same for each Deterministic. ``"natural_jacobian"`` and
+            ``"derived_jacobian"``: their derivatives, (k, n).
         unconstrained : frozenset of str
             Names of the free variables that stand in the vector on their unconstrained scale.
         """
         swapped = frozenset(self._data)
-        weight = self.prior_weight if kind in ("gradient", "hessian_product") else 0.0
+        weight = self.prior_weight if kind in WEIGHTED else 0.0
         options = (self.parts, weight, self.backend, _hashable(self.compile_kwargs))
         key = (kind, unconstrained, self._fingerprint(), swapped, options)
         if key not in self._store:
             self._store[key] = self._build(kind, unconstrained)
-        for name, value in self._data.items():
-            self._swap(name).set_value(value, borrow=True)
+        self.use_data()
         engine: Engine = self._store[key]
         return engine
 
+    def use_data(self) -> None:
+        """Leave the engines with this model's data: they are shared by twins with other data."""
+        for name, value in self._data.items():
+            self._swap(name).set_value(value, borrow=True)
+
     def _build(self, kind: Kind, unconstrained: frozenset[str]) -> Engine:
         vector, graphs = self._graphs(kind, self.layout(unconstrained))
-        if kind in ("natural", "unconstrained"):  # small graphs for few points: not worth a compiler
-            return Engine(vector, graphs, backend="interpreter")
+        if kind in FOR_FEW_POINTS:
+            return Engine(vector, graphs, check_bounds=self.model.check_bounds, backend="interpreter")
         return Engine(
             vector,
             graphs,
@@ -166,39 +180,41 @@ class Compiled:
         )
 
     def _graphs(self, kind: Kind, layout: Layout) -> Graphs:
-        if kind in ("natural", "unconstrained"):
-            write = natural_graph if kind == "natural" else unconstrained_graph
-            vector, moved = write(self.model, layout)
-            return vector, dict(zip([rv.name for rv in self.model.free_RVs], moved, strict=True))
+        if kind in ("natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian"):
+            return self._moved(kind, layout)
         swaps = {self._variable(name): self._swap(name) for name in self._data}
         density = model_density(self.model, layout, self.parts, swaps)
-        if kind == "gradient":
-            return density.vector, {"gradient": self._gradient(density)}
-        if kind == "hessian_product":
-            return self._hessian_product(density)
+        if kind == "scores":
+            self._refuse_discrete()
+            return density.vector, {"scores": jacobian_graph(list(density.rows.values()), density.vector).T}
+        if kind in WEIGHTED:
+            return self._weighted(kind, density)
         terms = density.rows if kind == "pointwise" else density.terms
         return density.vector, {**terms, LOG_PRIOR: density.prior}
 
-    def _gradient(self, density: Density) -> Graph:
+    def _moved(self, kind: Kind, layout: Layout) -> Graphs:
+        """Write free variables on the other scale, or Deterministics, or the derivatives of either."""
+        derived = kind.startswith("derived")
+        write = derived_graph if derived else unconstrained_graph if kind == "unconstrained" else natural_graph
+        vector, moved = write(self.model, layout)
+        if kind.endswith("jacobian"):
+            return vector, {"jacobian": jacobian_graph(moved, vector)}
+        names = [v.name for v in (self.model.deterministics if derived else self.model.free_RVs)]
+        return vector, dict(zip(names, moved, strict=True))
+
+    def _weighted(self, kind: Kind, density: Density) -> Graphs:
+        """Write derivatives of −2 (log L + w log prior)."""
         self._refuse_discrete()
-        log_likelihood = sum(density.terms.values())
-        value = -2.0 * log_likelihood
+        value = -2.0 * sum(density.terms.values())
         if self.prior_weight:
             value = value - 2.0 * self.prior_weight * density.prior
-        return _slope(rewrite_pregrad(value), density.vector)
-
-    def _hessian_product(self, density: Density) -> Graphs:
-        """Write H v as the gradient of gradient · v, over one vector that holds the point and v."""
-        both = pt.vector("point_and_direction", dtype="float64", shape=(2 * self._size,))
-        direction = both[self._size :]
-        slope = (self._gradient(density) * direction).sum()
-        product = _slope(slope, density.vector)
-        point = density.vector.type.filter_variable(both[: self._size])
-        return both, {"product": graph_replace(product, {density.vector: point})}
-
-    @property
-    def _size(self) -> int:
-        return self.layout(self.names).size
+        slope = slope_graph(value, density.vector)
+        if kind == "hessian":
+            return density.vector, {"hessian": hessian_graph(slope, density.vector)}
+        if kind == "hessian_product":
+            both, product = hessian_product_graph(slope, density.vector)
+            return both, {"product": product}
+        return density.vector, {"value": value, "gradient": slope}
 
     def _refuse_discrete(self) -> None:
         discrete = [v.name for v in self.variables if v.discrete]
@@ -207,6 +223,12 @@ class Compiled:
                 f"Expected continuous parameters, got the discrete {', '.join(discrete)}: they can be grid axes but "
                 "not descended; pymc_extras.marginalize sums them out of the model."
             )
+
+    def with_prior_weight(self, prior_weight: float) -> Compiled:
+        """Return the same engines, with derivatives for another weight of the prior."""
+        twin = copy(self)
+        twin.prior_weight = float(prior_weight)
+        return twin
 
     # --- other data --------------------------------------------------------------------------------------------------
 
@@ -237,16 +259,6 @@ class Compiled:
             now = pt.as_tensor(old, allow_xtensor_conversion=True).eval()
             self._store[key] = pytensor.shared(now, name=f"{name}_swap", shape=old.type.shape)
         return self._store[key]
-
-
-def _slope(value: Graph, vector: Graph) -> Graph:
-    try:
-        return pt.grad(value, vector, disconnected_inputs="ignore")
-    except (NullTypeGradError, NotImplementedError, MethodNotDefined) as error:
-        raise ValueError(
-            f"Expected a model with derivatives, got an Op without a gradient ({error}): "
-            "evaluate its landscape, or fit it by a method without derivatives."
-        ) from error
 
 
 def _without_loss(name: str, new: Array, dtype: str) -> Array:

@@ -194,6 +194,12 @@ def natural_graph(model: pm.Model, layout: Layout) -> tuple[Graph, list[Graph]]:
     return values.vector, values.write(values.of_random_variables(list(model.free_RVs)))
 
 
+def derived_graph(model: pm.Model, layout: Layout) -> tuple[Graph, list[Graph]]:
+    """Return a flat vector and each Deterministic of the model as graphs of it."""
+    values = Values(model, layout)
+    return values.vector, values.write(values.of_random_variables(list(model.deterministics)))
+
+
 def unconstrained_graph(model: pm.Model, layout: Layout) -> tuple[Graph, list[Graph]]:
     """Return a flat natural vector and the unconstrained value of each free variable as graphs of it."""
     values = Values(model, layout)

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 import pymc as pm
+import pytensor
 from pymc.pytensorf import resolve_backend_compile_kwargs
 from pytensor.graph.traversal import ancestors
 from threadpoolctl import ThreadpoolController
@@ -123,10 +124,35 @@ class Engine:
 
     def at(self, points: Array) -> dict[str, Array]:
         """Evaluate points (G, k) that are at hand; Ctrl-C raises."""
+        if len(points) == 1 and self.backend in (None, "interpreter") and "numba" not in self._ways:
+            return {name: value[None] for name, value in zip(self.names, self.one(points[0]), strict=True)}
         result = self(lambda a, b: points[a:b], len(points))
         if result.interrupted:
             raise KeyboardInterrupt
         return result.values
+
+    def one(self, point: Array) -> list[Array]:
+        """Evaluate one point, for work in which each point depends on the last.
+
+        The same choice as for blocks: interpreted, until a kernel would have been compiled in that time.
+        """
+        if self.backend not in (None, "interpreter") or "numba" in self._ways or self._spent > self._patience:
+            return [value[0] for value in self._way(self.backend or "numba").run(point[None])]
+        start = time.thread_time()
+        with np.errstate(all="ignore"):
+            values: list[Array] = self._single(point)
+        self._spent += time.thread_time() - start
+        return values
+
+    @cached_property
+    def _single(self) -> Callable[[Array], list[Array]]:
+        """The graphs as they are, interpreted: vectorising a large graph takes longer than many points."""
+        compile_ = pm.pytensorf.compile
+        with pytensor.config.change_flags(cxx=""):
+            function: Callable[[Array], list[Array]] = compile_(
+                [self.vector], self.graphs, mode=interpreter_mode(), on_unused_input="ignore", trust_input=True
+            )
+        return function
 
     def compile(self) -> None:
         """Compile the kernel now, for work that comes in many small requests."""
@@ -157,6 +183,8 @@ class Engine:
     @property
     def _patience(self) -> float:
         """Seconds of interpreting that a kernel would have to beat."""
+        if self.backend == "interpreter":
+            return np.inf
         if ledger.is_noted(self._kernel_name):
             return PATIENCE_ON_DISK
         return PATIENCE_LINEAR_ALGEBRA if self._linear_algebra else PATIENCE

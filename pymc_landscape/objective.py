@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Any, Literal
 
@@ -15,6 +15,9 @@ from pymc_landscape import roles
 from pymc_landscape.aliases import Array, Point
 from pymc_landscape.compiled import Compiled, Kind
 from pymc_landscape.layout import Element, FreeVariable, closest
+
+# Up to so many parameters the Hessian is one vectorised graph; beyond, a product a column takes less memory.
+DENSE = 300
 
 
 class Objective:
@@ -244,7 +247,12 @@ class Objective:
         ValueError
             If a free variable is discrete, or an Op of the model has no gradient.
         """
-        return self._at(theta, "gradient")["gradient"]
+        return self.value_and_gradient(theta)[1]
+
+    def value_and_gradient(self, theta: ArrayLike) -> tuple[Array, Array]:
+        """Return `value` (...) and its gradient (..., k) for `theta` (..., k), in one pass."""
+        both = self._at(theta, "slope")
+        return both["value"], both["gradient"]
 
     def hessian_product(self, theta: ArrayLike, direction: ArrayLike) -> Array:
         """Return the Hessian of `value` at `theta` (..., k) times `direction` (..., k); shape (..., k)."""
@@ -252,13 +260,45 @@ class Objective:
         return self._at(np.concatenate([theta, direction], axis=-1), "hessian_product")["product"]
 
     def hessian(self, theta: ArrayLike) -> Array:
-        """Return the exact Hessian of `value` for `theta` (..., k); shape (..., k, k).
+        """Return the exact Hessian of `value` for `theta` (..., k); shape (..., k, k)."""
+        theta = np.asarray(theta, dtype=float)
+        if self.size > DENSE:
+            columns = self.hessian_product(theta[..., None, :], np.eye(self.size))
+        else:
+            columns = self._at(theta, "hessian", shape=(self.size, self.size))["hessian"]
+        return (columns + np.swapaxes(columns, -1, -2)) / 2.0
 
-        One Hessian-vector product a column: a compiled second derivative of the whole costs far more to build.
+    def scores(self, theta: ArrayLike) -> Array:
+        """Return the gradient of each observation's log-likelihood at one `theta` (k,); shape (n, k).
+
+        Observations are the elements of the observed terms, one term after the other.
         """
         theta = np.asarray(theta, dtype=float)
-        columns = self.hessian_product(theta[..., None, :], np.eye(self.size))
-        return (columns + np.swapaxes(columns, -1, -2)) / 2.0
+        return self._at(theta, "scores", shape=(-1, self.size))["scores"]
+
+    def derived(self, theta: ArrayLike) -> dict[str, Array]:
+        """Return each ``pm.Deterministic`` of the model at one `theta` (k,), raveled."""
+        return self._at(theta, "derived") if self.model.deterministics else {}
+
+    def jacobian(self, theta: ArrayLike, *, derived: bool = False) -> Array:
+        """Return how natural values move with `theta` (k,): (k, n), the free variables' elements or Deterministics'."""
+        theta = np.asarray(theta, dtype=float)
+        kind: Kind = "derived_jacobian" if derived else "natural_jacobian"
+        return self._at(theta, kind, shape=(self.size, -1))["jacobian"]
+
+    def slope(self) -> Callable[[Array], tuple[float, Array]]:
+        """Return a function of one `theta` (k,) that gives `value` and its gradient, with as little overhead as can be.
+
+        Where the model itself raises, it gives (inf, NaN): what an optimiser makes of that is to step back.
+        """
+        return self._one_by_one(frozenset(v.name for v in self.variables))
+
+    def with_prior_weight(self, prior_weight: float) -> Objective:
+        """Return the same objective with another weight of the log prior in `value`."""
+        twin = copy(self)
+        twin.prior_weight = float(prior_weight)
+        twin.compiled = self.compiled.with_prior_weight(prior_weight)
+        return twin
 
     def with_data(self, **data: ArrayLike) -> Objective:
         """Return the same objective with other data, with no new compile after the first time.
@@ -284,8 +324,22 @@ class Objective:
         twin.compiled = self.compiled.with_data(data)
         return twin
 
-    def _at(self, theta: ArrayLike, kind: Kind) -> dict[str, Array]:
-        """Evaluate the outputs of one kind of engine for `theta` with any leading dims."""
+    def _one_by_one(self, unconstrained: frozenset[str]) -> Callable[[Array], tuple[float, Array]]:
+        compiled = self.compiled
+        engine = compiled.engine("slope", unconstrained)
+
+        def slope(vector: Array) -> tuple[float, Array]:
+            compiled.use_data()  # another objective of the model may have worked meanwhile
+            try:
+                value, gradient = engine.one(vector)
+            except (ArithmeticError, AssertionError, IndexError, ValueError):
+                return np.inf, np.full(len(vector), np.nan)
+            return float(value), gradient
+
+        return slope
+
+    def _at(self, theta: ArrayLike, kind: Kind, shape: tuple[int, ...] | None = None) -> dict[str, Array]:
+        """Evaluate the outputs of one kind of engine for `theta` with any leading dims; `shape` is one point's."""
         vectors = np.asarray(theta, dtype=float)
         engine = self.compiled.engine(kind, self.compiled.names)
         if vectors.shape[-1:] != (engine.size,):
@@ -296,7 +350,7 @@ class Objective:
         values = engine.at(vectors.reshape(-1, engine.size))
         shapes = {v.name: v.shape for v in self.variables} if kind == "natural" else {}
         return {
-            name: value.reshape((*vectors.shape[:-1], *shapes.get(name, value.shape[1:])))
+            name: value.reshape((*vectors.shape[:-1], *(shape or shapes.get(name, value.shape[1:]))))
             for name, value in values.items()
         }
 

@@ -23,7 +23,7 @@ LEVELS = {
     0: ["wilks", "information", "aliases", "layout", "progress", "work", "provenance"],
     1: [
         *("density", "roles", "interpreter", "matvec", "kernel", "ledger", "jax_batch", "engine", "compiled"),
-        *("objective", "laplace", "draws", "reference", "points", "plane", "grid"),
+        *("objective", "laplace", "draws", "reference", "points", "plane", "grid", "derivatives", "starts"),
     ],
     2: ["landscape", "descent", "fit"],
     3: ["profile", "contour", "geometry", "bootstrap", "compare", "posterior", "loss"],
@@ -35,7 +35,7 @@ LEVEL_OF = {room: level for level, rooms in LEVELS.items() for room in rooms}
 # Everyone else works on arrays and on Datasets.
 READS_GRAPHS = {
     *("density", "roles", "interpreter", "matvec", "ledger", "kernel", "jax_batch", "engine", "compiled"),
-    *("objective", "laplace"),
+    *("objective", "laplace", "derivatives"),
 }
 
 VAGUE_NAMES = {"utils", "util", "core", "base", "helpers", "helper", "common", "misc"}

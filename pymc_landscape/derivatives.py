@@ -1,0 +1,71 @@
+"""Graphs of derivatives with respect to one flat vector: slope, Hessian, its products, Jacobians.
+
+A Hessian is one Hessian–vector product, written once and vectorised over the unit vectors. A compiled second
+derivative (a Scan over rows) costs ten times more to build; products one after the other cost k passes through the
+data where the vectorised graph shares everything that does not depend on the direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytensor.tensor as pt
+from pymc.pytensorf import rewrite_pregrad
+from pytensor.gradient import NullTypeGradError, pushforward
+from pytensor.graph.replace import graph_replace, vectorize_graph
+from pytensor.graph.utils import MethodNotDefined
+
+from pymc_landscape.aliases import Graph
+
+
+def slope_graph(value: Graph, vector: Graph) -> Graph:
+    """Return the gradient of the scalar `value`; zero where `vector` does not enter.
+
+    Raises
+    ------
+    ValueError
+        If an Op has no gradient.
+    """
+    return _gradient(rewrite_pregrad(value), vector)
+
+
+def _gradient(value: Graph, vector: Graph) -> Graph:
+    try:
+        return pt.grad(value, vector, disconnected_inputs="ignore")
+    except (NullTypeGradError, NotImplementedError, MethodNotDefined) as error:
+        raise ValueError(
+            f"Expected a model with derivatives, got an Op without a gradient ({error}): "
+            "evaluate its landscape, or fit it by a method without derivatives."
+        ) from error
+
+
+def hessian_product_graph(slope: Graph, vector: Graph) -> tuple[Graph, Graph]:
+    """Return a vector that holds the point and then a direction v, and the Hessian times v as a graph of it."""
+    size = vector.type.shape[0]
+    both = pt.vector("point_and_direction", dtype="float64", shape=(2 * size,))
+    product = _product(slope, vector, both[size:])
+    point = vector.type.filter_variable(both[:size])
+    return both, graph_replace(product, {vector: point})
+
+
+def hessian_graph(slope: Graph, vector: Graph) -> Graph:
+    """Return the Hessian (k, k) as a graph: the product, vectorised over the unit vectors."""
+    size = vector.type.shape[0]
+    direction = pt.vector("direction", dtype="float64", shape=(size,))
+    product = pt.as_tensor(_product(slope, vector, direction))
+    return vectorize_graph(product, {direction: pt.constant(np.eye(size), dtype="float64")})
+
+
+def jacobian_graph(outputs: Sequence[Graph], vector: Graph) -> Graph:
+    """Return the Jacobian (k, n) of the raveled and joined `outputs`: a row an element of `vector`."""
+    size = vector.type.shape[0]
+    joined = pt.concatenate([pt.as_tensor(o).ravel().astype("float64") for o in outputs])
+    direction = pt.vector("direction", dtype="float64", shape=(size,))
+    pushed = pushforward(rewrite_pregrad(joined), vector, direction, disconnected_outputs="ignore")
+    return vectorize_graph(pushed, {direction: pt.constant(np.eye(size), dtype="float64")})
+
+
+def _product(slope: Graph, vector: Graph, direction: Graph) -> Graph:
+    """Write H v as the gradient of slope · v."""
+    return _gradient((slope * direction).sum(), vector)
