@@ -5,6 +5,7 @@ A ``pm.Model`` holds a prior, a likelihood and a posterior. The verbs here show 
 * ``Objective``: a model's −2LL, gradient and Hessian, compiled once
 * ``regular_grid``, ``posterior_grid``, ``plane_grid``: where to look
 * ``evaluate_landscape``: log-likelihood, prior, posterior and −2LL over a grid
+* ``fit_mle``, ``fit_map``: the lowest point, with standard errors, as a ``Fit``
 * ``to_datatree``: results beside the posterior, saved with it
 * ``plots``: curves, contours and surfaces
 * ``wilks``: χ² cut-offs on the scale of Δ(−2LL)
@@ -16,6 +17,8 @@ from types import ModuleType
 
 from pymc_landscape import wilks
 from pymc_landscape.datatree import to_datatree
+from pymc_landscape.estimate import Fit
+from pymc_landscape.fit import fit_map, fit_mle
 from pymc_landscape.grid import posterior_grid, regular_grid
 from pymc_landscape.landscape import evaluate_landscape
 from pymc_landscape.objective import Objective
@@ -24,8 +27,11 @@ from pymc_landscape.plane import plane_grid
 __version__ = version("pymc-landscape")
 
 __all__ = [
+    "Fit",
     "Objective",
     "evaluate_landscape",
+    "fit_map",
+    "fit_mle",
     "plane_grid",
     "plots",
     "posterior_grid",

@@ -124,6 +124,27 @@ class Compiled:
         coords = {d: np.asarray(c) for d, c in labels.items() if c is not None}
         return dims, coords, tuple(int(n) for n in shape)
 
+    def derived_dims(self, name: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
+        """Return dims, coords and shape of a Deterministic, of which there are `size` numbers."""
+        static = pt.as_tensor(self.model[name], allow_xtensor_conversion=True).type.shape
+        names = self.model.named_vars_to_dims.get(name) or (None,) * len(static)
+        dims = [d or f"{name}_dim_{i}" for i, d in enumerate(names)]
+        labels = {d: self.model.coords.get(d) for d in dims}
+        coords = {d: np.asarray(c) for d, c in labels.items() if c is not None}
+        shape = tuple(n or len(coords.get(d, ())) for n, d in zip(static, dims, strict=True))
+        if len(dims) > 1 and int(np.prod(shape)) != size:
+            return [f"{name}_dim_0"], {}, (size,)
+        return dims, coords, shape if len(dims) != 1 else (size,)
+
+    @property
+    def n_observations(self) -> int:
+        """Number of rows of the observed terms: elements, or vectors where a term is multivariate."""
+        key = ("n_observations", self._fingerprint())
+        if key not in self._store:
+            self._store[key] = sum(roles.n_rows(self.model, rv) for rv in self.model.observed_RVs)
+        n: int = self._store[key]
+        return n
+
     def layout(self, unconstrained: frozenset[str] = frozenset()) -> Layout:
         """Return the order of elements in a vector that holds `unconstrained` variables on that scale."""
         return Layout(self.variables, unconstrained)

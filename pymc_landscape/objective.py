@@ -268,30 +268,44 @@ class Objective:
             columns = self._at(theta, "hessian", shape=(self.size, self.size))["hessian"]
         return (columns + np.swapaxes(columns, -1, -2)) / 2.0
 
-    def scores(self, theta: ArrayLike) -> Array:
+    def scores(self, vector: ArrayLike, unconstrained: frozenset[str] | None = None) -> Array:
         """Return the gradient of each observation's log-likelihood at one `theta` (k,); shape (n, k).
 
-        Observations are the elements of the observed terms, one term after the other.
+        Observations are the elements of the observed terms, one term after the other. `unconstrained` names the
+        variables that stand in the vector on that scale; left out, all.
         """
+        names = self.compiled.names if unconstrained is None else unconstrained
+        scores = self.compiled.engine("scores", names).one(np.asarray(vector, dtype=float))[0]
+        return scores.reshape(-1, self.compiled.layout(names).size)
+
+    def jacobian(self, theta: ArrayLike) -> Array:
+        """Return how the natural values of the free variables move with `theta` (k,): (k, n)."""
         theta = np.asarray(theta, dtype=float)
-        return self._at(theta, "scores", shape=(-1, self.size))["scores"]
+        return self._at(theta, "natural_jacobian", shape=(self.size, -1))["jacobian"]
 
-    def derived(self, theta: ArrayLike) -> dict[str, Array]:
-        """Return each ``pm.Deterministic`` of the model at one `theta` (k,), raveled."""
-        return self._at(theta, "derived") if self.model.deterministics else {}
+    @property
+    def n_observations(self) -> int:
+        """Number of observed elements; of a multivariate term, of its vectors. Potentials do not count."""
+        return self.compiled.n_observations
 
-    def jacobian(self, theta: ArrayLike, *, derived: bool = False) -> Array:
-        """Return how natural values move with `theta` (k,): (k, n), the free variables' elements or Deterministics'."""
-        theta = np.asarray(theta, dtype=float)
-        kind: Kind = "derived_jacobian" if derived else "natural_jacobian"
-        return self._at(theta, kind, shape=(self.size, -1))["jacobian"]
+    def slope(self, natural: frozenset[str] = frozenset()) -> Callable[[Array], tuple[float, Array]]:
+        """Return a function of one vector (k,) that gives `value` and its gradient, with little overhead.
 
-    def slope(self) -> Callable[[Array], tuple[float, Array]]:
-        """Return a function of one `theta` (k,) that gives `value` and its gradient, with as little overhead as can be.
-
-        Where the model itself raises, it gives (inf, NaN): what an optimiser makes of that is to step back.
+        The vector is `theta`, but for the variables named `natural`, which stand in it on their natural scale. Where
+        the model itself raises, the function gives (inf, NaN): what an optimiser makes of that is to step back.
         """
-        return self._one_by_one(frozenset(v.name for v in self.variables))
+        compiled = self.compiled
+        engine = compiled.engine("slope", compiled.names - natural)
+
+        def slope(vector: Array) -> tuple[float, Array]:
+            compiled.use_data()  # another objective of the model may have worked meanwhile
+            try:
+                value, gradient = engine.one(vector)
+            except (ArithmeticError, AssertionError, IndexError, ValueError):
+                return np.inf, np.full(len(vector), np.nan)
+            return float(value), gradient
+
+        return slope
 
     def with_prior_weight(self, prior_weight: float) -> Objective:
         """Return the same objective with another weight of the log prior in `value`."""
@@ -323,20 +337,6 @@ class Objective:
         twin = copy(self)
         twin.compiled = self.compiled.with_data(data)
         return twin
-
-    def _one_by_one(self, unconstrained: frozenset[str]) -> Callable[[Array], tuple[float, Array]]:
-        compiled = self.compiled
-        engine = compiled.engine("slope", unconstrained)
-
-        def slope(vector: Array) -> tuple[float, Array]:
-            compiled.use_data()  # another objective of the model may have worked meanwhile
-            try:
-                value, gradient = engine.one(vector)
-            except (ArithmeticError, AssertionError, IndexError, ValueError):
-                return np.inf, np.full(len(vector), np.nan)
-            return float(value), gradient
-
-        return slope
 
     def _at(self, theta: ArrayLike, kind: Kind, shape: tuple[int, ...] | None = None) -> dict[str, Array]:
         """Evaluate the outputs of one kind of engine for `theta` with any leading dims; `shape` is one point's."""

@@ -146,6 +146,14 @@ def _free_variable(model: pm.Model, rv: Graph, shape: tuple[int, ...], value_sha
     )
 
 
+def n_rows(model: pm.Model, rv: Graph) -> int:
+    """Return how many observations an observed variable holds: its elements, or its vectors where it is multivariate."""
+    value = pt.as_tensor(model.rvs_to_values[rv], allow_xtensor_conversion=True)
+    shape = [int(n) for n in value.shape.eval(mode="FAST_COMPILE")]
+    ndim_supp = getattr(rv.owner.op, "ndim_supp", 0) or 0
+    return int(np.prod(shape[: len(shape) - ndim_supp]))
+
+
 def _axis_labels(labels: Any) -> Any:
     """Return the labels along a dim as an array; dates and durations as NumPy's own, as they are in draws."""
     index = pd.Index(labels)

@@ -1,0 +1,113 @@
+"""Optima on the edge of a support, found on the natural scale.
+
+A transform moves the edge to infinity, where every slope is 0: a search ends somewhere on the way, wherever its
+tolerance lets it. Here such an end is compared with the edge itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from pymc_landscape.aliases import Array
+from pymc_landscape.frame import Frame
+from pymc_landscape.information import covariance
+from pymc_landscape.layout import Element
+from pymc_landscape.search import Found, search
+from pymc_landscape.trust_region import noise
+
+# On an unconstrained scale: a parameter as far out as this, or known as badly, may be on its way to the edge.
+FAR, VAGUE = 7.0, 2.0
+# Steps inside, in units of the initial point's distance, at which something lower than the edge would show.
+INSIDE = np.array([1e-6, 1e-4, 1e-3, 1e-2, 0.1, 0.3, 1.0])
+
+
+def settle_on_edge(found: Found, rng: np.random.Generator) -> Found:
+    """Return the optimum on the edge, where there is one and it is no worse than what was found inside.
+
+    Parameters
+    ----------
+    found : Found
+        The end of a search on the unconstrained scale.
+    rng : Generator
+        For the search among the other parameters.
+
+    Returns
+    -------
+    Found
+        Its frame holds the elements that are on the edge; or `found` itself.
+    """
+    candidates = _candidates(found)
+    if candidates:
+        on_all = _on_edge(found, candidates, rng)
+        if on_all is not None:
+            return on_all
+        if len(candidates) > 1:
+            singles = [_on_edge(found, {i: edge}, rng) for i, edge in candidates.items()]
+            settled = [single for single in singles if single is not None]
+            if settled:
+                return min(settled, key=lambda single: single.value)
+    return found
+
+
+def _candidates(found: Found) -> dict[Element, float]:
+    """Elements that may be on their way to an edge, with where that is."""
+    frame = found.frame
+    if frame.natural or len(found.x) != frame.layout.size:
+        return {}
+    vague = np.zeros(len(found.x), bool)
+    if found.hessian is not None:
+        with np.errstate(invalid="ignore"):
+            errors = np.sqrt(np.diagonal(covariance(found.hessian)))
+        vague = ~(errors <= VAGUE)
+    places: dict[Element, float] = {}
+    for v in frame.objective.variables:
+        if v.transform is None or not v.elementwise:
+            continue
+        where = frame.layout.slices[v.name]
+        for i, value in enumerate(found.x[where]):
+            edge = v.bounds[0] if value < 0 else v.bounds[1]
+            if np.isfinite(edge) and (abs(value) > FAR or vague[where.start + i]):
+                places[Element(v, i, False)] = edge
+    return places
+
+
+def _on_edge(found: Found, edges: Mapping[Element, float], rng: np.random.Generator) -> Found | None:
+    """Hold elements at the edge and let the others move; None where the inside is better."""
+    objective = found.frame.objective
+    natural = frozenset(e.variable.name for e in edges)
+    layout = objective.compiled.layout(objective.compiled.names - natural)
+    held = {layout.slices[e.variable.name].start + e.index: edge for e, edge in edges.items()}
+    frame = Frame(objective, natural, held)
+    begin = _vector(found, frame)[frame.free]
+    if not np.isfinite(frame.value(begin)):
+        return None
+    there = search(frame, begin, rng)
+    there.n_iterations += found.n_iterations
+    lower = there.value <= found.value + noise(found.value) + 1e-9
+    if not (there.is_minimum and lower) or _something_lower_inside(there, edges):
+        return None
+    return there
+
+
+def _vector(found: Found, frame: Frame) -> Array:
+    """Return where `found` is, in the layout of another frame."""
+    point = found.frame.natural_point(found.x)
+    theta = frame.objective.compiled.layout(frame.objective.compiled.names).split(found.x)
+    return frame.layout.join({n: point[n] if n in frame.natural else theta[n] for n in point})
+
+
+def _something_lower_inside(there: Found, edges: Mapping[Element, float]) -> bool:
+    """Look inside, one element at a time: on a scale that is symmetric about 0 the edge is stationary in any case."""
+    frame = there.frame
+    initial = frame.objective.initial_point()
+    whole = frame.full(there.x)
+    inside = Frame(frame.objective, frame.natural)
+    for element, edge in edges.items():
+        typical = float(np.ravel(initial[element.variable.name])[element.index]) - edge
+        probes = np.repeat(whole[None], len(INSIDE), axis=0)
+        probes[:, frame.layout.slices[element.variable.name].start + element.index] = edge + INSIDE * typical
+        if (inside.values(probes) < there.value - noise(there.value) - 1e-9).any():
+            return True
+    return False

@@ -1,0 +1,122 @@
+"""A model's −2LL as an optimiser sees it: a function of one free vector, with the rest held.
+
+Most searches run on the unconstrained scale, where there are no walls. At the edge of a support that scale ends at
+infinity and every slope there is 0: such variables are put on their natural scale, and their elements held at the edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+
+import numpy as np
+
+from pymc_landscape.aliases import Array
+from pymc_landscape.compiled import Kind
+from pymc_landscape.engine import Engine
+from pymc_landscape.objective import Objective
+
+MODEL_ERRORS = (ArithmeticError, AssertionError, IndexError, ValueError)
+
+
+class Frame:
+    """Value, slope and Hessian of an objective over the elements that are free.
+
+    Parameters
+    ----------
+    objective : Objective
+        Whose `value` is looked at.
+    natural : frozenset of str
+        Variables on their natural scale; the others are unconstrained.
+    held : mapping of int to float
+        Elements of the vector that do not move, with their values.
+
+    Attributes
+    ----------
+    n_evaluations : int
+        How often value and slope were asked for.
+    bottomless : bool
+        Whether a likelihood of +∞ was met.
+    """
+
+    def __init__(
+        self, objective: Objective, natural: frozenset[str] = frozenset(), held: Mapping[int, float] | None = None
+    ):
+        self.objective, self.natural, self.held = objective, natural, dict(held or {})
+        self.unconstrained = objective.compiled.names - natural
+        self.layout = objective.compiled.layout(self.unconstrained)
+        self.free = np.array([i for i in range(self.layout.size) if i not in self.held], dtype=int)
+        self._base = np.zeros(self.layout.size)
+        self._base[list(self.held)] = list(self.held.values())
+        self.n_evaluations = 0
+        self.bottomless = False
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels of the free elements, on the scale that each is on."""
+        return [self.layout.labels[i] for i in self.free]
+
+    def full(self, x: Array) -> Array:
+        """Return the whole vector for free elements x (..., m)."""
+        whole = np.broadcast_to(self._base, (*x.shape[:-1], self.layout.size)).copy()
+        whole[..., self.free] = x
+        return whole
+
+    def value(self, x: Array) -> float:
+        """Return the value alone; +inf where there is none."""
+        return float(self.values(x[None])[0])
+
+    def values(self, x: Array) -> Array:
+        """Return the values of many points (n, m); +inf where there is none."""
+        self.n_evaluations += len(x)
+        objective = self.objective
+        out = objective.compiled.engine("density", self.unconstrained).at(self.full(x))
+        total = -2.0 * sum(out[name] for name in objective.terms)
+        if objective.prior_weight:
+            total = total - 2.0 * objective.prior_weight * out["log_prior"]
+        self.bottomless = self.bottomless or bool(np.isneginf(total).any())
+        return np.where(np.isfinite(total), total, np.inf)
+
+    def slope(self, x: Array) -> tuple[float, Array]:
+        """Return value and gradient; +inf where there is no value."""
+        self.n_evaluations += 1
+        value, gradient = self._slope(self.full(x))
+        self.bottomless = self.bottomless or value == -np.inf
+        return (value if np.isfinite(value) else np.inf), gradient[self.free]
+
+    def hessian(self, x: Array) -> Array:
+        """Return the Hessian; NaN where the model raises."""
+        try:
+            full = self._hessian(self.full(x))
+        except MODEL_ERRORS:
+            full = np.full((self.layout.size, self.layout.size), np.nan)
+        return full[np.ix_(self.free, self.free)]
+
+    def natural_point(self, x: Array) -> dict[str, Array]:
+        """Return the natural value of every variable."""
+        return {name: value[0] for name, value in self.natural_points(x[None]).items()}
+
+    def natural_points(self, x: Array) -> dict[str, Array]:
+        """Return the natural values of every variable for many points (n, m), each with a leading dim n."""
+        values = self._engine("natural").at(self.full(x))
+        return {v.name: values[v.name].reshape((len(x), *v.shape)) for v in self.objective.variables}
+
+    @cached_property
+    def _slope(self) -> Callable[[Array], tuple[float, Array]]:
+        return self.objective.slope(self.natural)
+
+    @cached_property
+    def _hessian(self) -> Callable[[Array], Array]:
+        if not self.natural:
+            return self.objective.hessian
+        engine, size = self._engine("hessian"), self.layout.size
+
+        def hessian(vector: Array) -> Array:
+            self.objective.compiled.use_data()
+            columns = engine.one(vector)[0].reshape(size, size)
+            return (columns + columns.T) / 2.0
+
+        return hessian
+
+    def _engine(self, kind: Kind) -> Engine:
+        return self.objective.compiled.engine(kind, self.unconstrained)

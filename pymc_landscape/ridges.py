@@ -1,0 +1,1 @@
+def name_direction(v, labels): return str(labels)

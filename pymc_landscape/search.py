@@ -1,0 +1,221 @@
+"""One start to one end: Newton in a trust region, then L-BFGS, then a method that needs no slope."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import optimize
+
+from pymc_landscape.aliases import Array
+from pymc_landscape.differences import hessian_of_slopes, hessian_of_values
+from pymc_landscape.frame import Frame
+from pymc_landscape.objective import DENSE
+from pymc_landscape.trust_region import Place, descend_newton, noise, place, polish
+
+NEWTON, LBFGS, SIMPLEX = "trust-region Newton", "L-BFGS-B", "Nelder-Mead"
+ITERATIONS = 300
+# Half the Newton decrement: an end that has less than this to gain, in units of −2 log L, is an optimum.
+CONVERGED = 1e-6
+# A method without slopes sees its optimum only to about the root of the rounding.
+CONVERGED_BY_VALUES = 1e-3
+# Tries to begin beside a start that has no slope, further away each time.
+NUDGES = 20
+
+
+@dataclass
+class Found:
+    """Where a search ended.
+
+    Parameters
+    ----------
+    x : array (m,)
+        The end, over the free elements of `frame`.
+    value : float
+        −2 (log L + w log prior) there.
+    gradient, hessian : array or None
+        Its derivatives; None where there are too many parameters for a Hessian.
+    left : float
+        What Newton's next step would still gain; infinite where the end is no minimum.
+    optimizer : str
+        The method that ended there.
+    exact : bool
+        Whether the derivatives are exact.
+    reason : str
+        Why it stopped, if it is no optimum.
+    """
+
+    frame: Frame
+    x: Array
+    value: float
+    gradient: Array | None
+    hessian: Array | None
+    left: float
+    optimizer: str
+    exact: bool = True
+    reason: str = ""
+    n_iterations: int = 0
+    n_evaluations: int = 0
+    seconds: float = 0.0
+
+    @property
+    def is_minimum(self) -> bool:
+        """Whether nothing is left to gain nearby."""
+        return self.left <= (CONVERGED if self.exact else CONVERGED_BY_VALUES)
+
+
+def search(frame: Frame, x: Array, rng: np.random.Generator, iterations: int = ITERATIONS) -> Found:
+    """Go down from `x` as far as it goes.
+
+    Parameters
+    ----------
+    frame : Frame
+        What is minimised.
+    x : array (m,)
+        Where to begin.
+    rng : Generator
+        For steps beside a start that has no value or no slope.
+    iterations : int
+        Largest number of Newton steps.
+
+    Returns
+    -------
+    Found
+        Also where the end is no optimum: `reason` says why.
+    """
+    began, evaluated = time.perf_counter(), frame.n_evaluations
+    found = _search(frame, np.asarray(x, dtype=float), rng, iterations)
+    found.seconds = time.perf_counter() - began
+    found.n_evaluations = frame.n_evaluations - evaluated
+    return found
+
+
+def _search(frame: Frame, x: Array, rng: np.random.Generator, iterations: int) -> Found:
+    if not len(x):
+        return Found(frame, x, frame.value(x), np.zeros(0), np.zeros((0, 0)), 0.0, "none: nothing is free")
+    try:
+        start = _with_slope(frame, x, rng)
+    except ValueError:  # an Op without a gradient
+        return _without_slope(frame, x, "the model has no gradient")
+    if start is None:
+        return _without_slope(frame, x, "the gradient is not finite at the start, nor nearby")
+    if len(x) > DENSE:
+        return _quasi_newton(frame, start)
+    try:
+        found = _newton(frame, start, iterations)
+    except (NotImplementedError, ValueError):  # a gradient, but no second derivative
+        return _quasi_newton(frame, start)
+    if found.is_minimum or frame.bottomless:
+        return found
+    second = _quasi_newton(frame, found.x)
+    better = second.value < found.value - noise(found.value)
+    if not (better or second.is_minimum):
+        return found
+    third = _newton(frame, second.x, iterations)
+    return third if third.value <= second.value + noise(second.value) else second
+
+
+def _with_slope(frame: Frame, x: Array, rng: np.random.Generator) -> Array | None:
+    """Return x, or a point beside it, where value and slope are finite."""
+    for i in range(NUDGES + 1):
+        there = x if i == 0 else x + 0.1 * i * rng.uniform(-1.0, 1.0, size=len(x))
+        value, gradient = frame.slope(there)
+        if np.isfinite(value) and np.isfinite(gradient).all():
+            return there
+    return None
+
+
+def _newton(frame: Frame, x: Array, iterations: int) -> Found:
+    here = place(frame, x)
+    if not np.isfinite(here.hessian).all():
+        raise ValueError("no finite second derivative at the start")
+    here, n = descend_newton(frame, here, iterations)
+    here = polish(frame, here)
+    found = _found(frame, here, NEWTON)
+    found.n_iterations = n
+    if not found.is_minimum:
+        found.reason = "no more progress" if n < iterations else f"{iterations} Newton steps were used up"
+    return found
+
+
+def _found(frame: Frame, here: Place, optimizer: str) -> Found:
+    return Found(frame, here.x, here.value, here.gradient, here.hessian, 0.5 * here.decrement, optimizer)
+
+
+def _quasi_newton(frame: Frame, x: Array) -> Found:
+    """Run L-BFGS on axes of equal curvature at its start."""
+    scale = _scale(frame, x)
+
+    def scaled(y: Array) -> tuple[float, Array]:
+        value, gradient = frame.slope(y / scale)
+        finite = np.isfinite(gradient).all()
+        return (value, gradient / scale) if np.isfinite(value) and finite else (1e300, np.zeros_like(y))
+
+    options: dict[str, Any] = {"maxiter": 5_000, "maxfun": 20_000, "ftol": 1e-15, "gtol": 1e-8, "maxcor": 20}
+    result = optimize.minimize(scaled, x * scale, jac=True, method="L-BFGS-B", options=options)
+    end = np.asarray(result.x) / scale
+    value, gradient = frame.slope(end)
+    found = Found(frame, end, value, gradient, None, np.inf, LBFGS, reason=str(result.message))
+    found.n_iterations = int(result.nit)
+    return _looked_at(found) if len(x) <= DENSE else _by_slope_alone(found, gradient / scale)
+
+
+def _scale(frame: Frame, x: Array) -> Array:
+    if len(x) > DENSE:
+        return np.ones_like(x)
+    try:
+        curvature = np.abs(np.diagonal(frame.hessian(x)))
+    except (NotImplementedError, ValueError):
+        return np.ones_like(x)
+    usable = np.isfinite(curvature) & (curvature > 0)
+    return np.sqrt(np.where(usable, curvature, 1.0))
+
+
+def _by_slope_alone(found: Found, gradient: Array) -> Found:
+    """Judge an end that has no Hessian by its slope: small against the value's own rounding."""
+    found.left = float(gradient @ gradient)
+    return found
+
+
+def _looked_at(found: Found) -> Found:
+    """Add the Hessian, by differences of slopes where the model has none."""
+    frame = found.frame
+    try:
+        hessian = frame.hessian(found.x)
+    except (NotImplementedError, ValueError):
+        hessian = hessian_of_slopes(lambda x: frame.slope(x)[1], found.x)
+        found.exact = False
+    if not np.isfinite(hessian).all():
+        return found
+    gradient = found.gradient if found.gradient is not None else np.zeros_like(found.x)
+    found.hessian, found.left = hessian, 0.5 * Place(found.x, found.value, gradient, hessian).decrement
+    return found
+
+
+def _without_slope(frame: Frame, x: Array, why: str) -> Found:
+    """Minimise by values alone: simplex after simplex, until a new one gains nothing."""
+    from better_optimize import minimize
+
+    def value(y: Array) -> float:
+        return min(frame.value(y), 1e300)
+
+    n, last, end = 0, np.inf, x
+    for _ in range(5):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = minimize(
+                value, end, method="nelder-mead", progressbar=False,
+                options={"xatol": 1e-9, "fatol": 1e-11, "maxiter": 1_000 * len(x), "adaptive": len(x) > 5},
+            )
+        n, end = n + int(result.nit), np.asarray(result.x)
+        if last - float(result.fun) < 1e-9:
+            break
+        last = float(result.fun)
+    found = Found(frame, end, frame.value(end), None, None, np.inf, SIMPLEX, exact=False, reason=why, n_iterations=n)
+    if np.isfinite(found.value) and len(x) <= DENSE:
+        found.gradient, found.hessian = hessian_of_values(frame.values, end)
+        found.left = 0.5 * Place(end, found.value, found.gradient, found.hessian).decrement
+    return found
