@@ -6,16 +6,16 @@ tolerance lets it. Here such an end is compared with the edge itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from pymc_landscape.aliases import Array
 from pymc_landscape.frame import Frame
 from pymc_landscape.information import covariance
-from pymc_landscape.layout import Element
 from pymc_landscape.search import Found, search
 from pymc_landscape.trust_region import noise
+
+# Elements on an edge: by name of the variable and index in it, where the edge is.
+Edges = dict[tuple[str, int], float]
 
 # On an unconstrained scale: a parameter as far out as this, or known as badly, may be on its way to the edge.
 FAR, VAGUE = 7.0, 2.0
@@ -44,15 +44,15 @@ def settle_on_edge(found: Found, rng: np.random.Generator) -> Found:
         if on_all is not None:
             return on_all
         if len(candidates) > 1:
-            singles = [_on_edge(found, {i: edge}, rng) for i, edge in candidates.items()]
+            singles = [_on_edge(found, {which: edge}, rng) for which, edge in candidates.items()]
             settled = [single for single in singles if single is not None]
             if settled:
                 return min(settled, key=lambda single: single.value)
     return found
 
 
-def _candidates(found: Found) -> dict[Element, float]:
-    """Elements that may be on their way to an edge, with where that is."""
+def _candidates(found: Found) -> Edges:
+    """Return the elements that may be on their way to an edge, by variable and index, with where that is."""
     frame = found.frame
     if frame.natural or len(found.x) != frame.layout.size:
         return {}
@@ -61,7 +61,7 @@ def _candidates(found: Found) -> dict[Element, float]:
         with np.errstate(invalid="ignore"):
             errors = np.sqrt(np.diagonal(covariance(found.hessian)))
         vague = ~(errors <= VAGUE)
-    places: dict[Element, float] = {}
+    places: Edges = {}
     for v in frame.objective.variables:
         if v.transform is None or not v.elementwise:
             continue
@@ -69,22 +69,21 @@ def _candidates(found: Found) -> dict[Element, float]:
         for i, value in enumerate(found.x[where]):
             edge = v.bounds[0] if value < 0 else v.bounds[1]
             if np.isfinite(edge) and (abs(value) > FAR or vague[where.start + i]):
-                places[Element(v, i, False)] = edge
+                places[v.name, i] = edge
     return places
 
 
-def _on_edge(found: Found, edges: Mapping[Element, float], rng: np.random.Generator) -> Found | None:
+def _on_edge(found: Found, edges: Edges, rng: np.random.Generator) -> Found | None:
     """Hold elements at the edge and let the others move; None where the inside is better."""
     objective = found.frame.objective
-    natural = frozenset(e.variable.name for e in edges)
+    natural = frozenset(name for name, _ in edges)
     layout = objective.compiled.layout(objective.compiled.names - natural)
-    held = {layout.slices[e.variable.name].start + e.index: edge for e, edge in edges.items()}
+    held = {layout.slices[name].start + i: edge for (name, i), edge in edges.items()}
     frame = Frame(objective, natural, held)
     begin = _vector(found, frame)[frame.free]
     if not np.isfinite(frame.value(begin)):
         return None
-    there = search(frame, begin, rng)
-    there.n_iterations += found.n_iterations
+    there = search(frame, begin, rng).add_cost(found)
     lower = there.value <= found.value + noise(found.value) + 1e-9
     if not (there.is_minimum and lower) or _something_lower_inside(there, edges):
         return None
@@ -98,16 +97,16 @@ def _vector(found: Found, frame: Frame) -> Array:
     return frame.layout.join({n: point[n] if n in frame.natural else theta[n] for n in point})
 
 
-def _something_lower_inside(there: Found, edges: Mapping[Element, float]) -> bool:
+def _something_lower_inside(there: Found, edges: Edges) -> bool:
     """Look inside, one element at a time: on a scale that is symmetric about 0 the edge is stationary in any case."""
     frame = there.frame
     initial = frame.objective.initial_point()
     whole = frame.full(there.x)
     inside = Frame(frame.objective, frame.natural)
-    for element, edge in edges.items():
-        typical = float(np.ravel(initial[element.variable.name])[element.index]) - edge
+    for (name, i), edge in edges.items():
+        typical = float(np.ravel(initial[name])[i]) - edge
         probes = np.repeat(whole[None], len(INSIDE), axis=0)
-        probes[:, frame.layout.slices[element.variable.name].start + element.index] = edge + INSIDE * typical
+        probes[:, frame.layout.slices[name].start + i] = edge + INSIDE * typical
         if (inside.values(probes) < there.value - noise(there.value) - 1e-9).any():
             return True
     return False

@@ -354,7 +354,7 @@ class _Writer:
         return errors, *self._derived()
 
     def _errors(self, jacobian: Array) -> Array:
-        if not np.isfinite(self.cov).all():
+        if not np.isfinite(self.cov).all() or (self.verdict.status is Status.UNBOUNDED and self.found.frame.bottomless):
             return np.full(jacobian.shape[1], np.nan)
         return standard_errors(self.cov, self.flat, jacobian)
 

@@ -155,8 +155,5 @@ def fit_from(objective: Objective, theta: Array, origin: str, rng: np.random.Gen
 
 
 def _continued(found: Found, x: Array, rng: np.random.Generator) -> Found:
-    there = search(found.frame, x, rng)
-    there.n_iterations += found.n_iterations
-    there.n_evaluations += found.n_evaluations
-    there.seconds += found.seconds
+    there = search(found.frame, x, rng).add_cost(found)
     return there if there.value < found.value + noise(found.value) else found

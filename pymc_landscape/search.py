@@ -61,6 +61,13 @@ class Found:
     n_evaluations: int = 0
     seconds: float = 0.0
 
+    def add_cost(self, earlier: Found) -> Found:
+        """Count what an earlier search cost as well."""
+        self.n_iterations += earlier.n_iterations
+        self.n_evaluations += earlier.n_evaluations
+        self.seconds += earlier.seconds
+        return self
+
     @property
     def is_minimum(self) -> bool:
         """Whether nothing is left to gain nearby."""
@@ -110,11 +117,18 @@ def _search(frame: Frame, x: Array, rng: np.random.Generator, iterations: int) -
         return _quasi_newton(frame, start)
     if found.is_minimum or frame.bottomless:
         return found
-    second = _quasi_newton(frame, found.x)
+    return _second_opinion(found, iterations)
+
+
+def _second_opinion(found: Found, iterations: int) -> Found:
+    """Where Newton's method does not arrive, let L-BFGS go on, and Newton's method finish."""
+    second = _quasi_newton(found.frame, found.x)
+    second.n_iterations += found.n_iterations
     better = second.value < found.value - noise(found.value)
     if not (better or second.is_minimum):
         return found
-    third = _newton(frame, second.x, iterations)
+    third = _newton(found.frame, second.x, iterations)
+    third.n_iterations += second.n_iterations
     return third if third.value <= second.value + noise(second.value) else second
 
 

@@ -152,7 +152,7 @@ def _step_on_axes(values: Array, slope: Array, radius: float, tolerance: float) 
     first = step(least)
     if np.linalg.norm(first) <= radius:
         return first if lowest >= -tolerance else _along_the_lowest(first, slope, radius)
-    most = least + float(np.linalg.norm(slope)) / radius
+    most = least + 1.01 * float(np.linalg.norm(slope)) / radius + tiny  # there ‖p‖ < r
     # 1/‖p‖ is nearly straight in λ
     shift = optimize.brentq(lambda s: 1.0 / radius - 1.0 / np.linalg.norm(step(s)), least, most, rtol=1e-6)
     return step(shift)

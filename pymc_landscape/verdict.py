@@ -61,6 +61,8 @@ class Verdict:
 VAGUE, LEVEL = 30.0, 1e-7
 # In standard errors: where the surface is asked.
 STEPS = np.array([0.5, 3.0, 10.0])
+# For an estimate that has run away: on from it, and back towards the middle.
+ON_THE_WAY = np.array([1.5, 0.5, 0.25, 0.1, 0.0])
 # A rise of less than this counts as none, where t² was expected.
 NO_RISE = 1e-5
 # An unconstrained value beyond this has run away.
@@ -96,7 +98,7 @@ def _ask(found: Found) -> tuple[Array, Array, Array | None]:
         return none, none, None
     curvature = spectrum(found.hessian)
     tolerance = noise(found.value)
-    level, receding = [], []
+    level, receding = [], _gone(found)
     for i in range(k):
         step = curvature.direction(i)
         is_zero = abs(curvature.values[i]) <= curvature.tolerance
@@ -113,7 +115,30 @@ def _ask(found: Found) -> tuple[Array, Array, Array | None]:
             level.append(step)
         elif flat_sides.any():
             receding.append(step if flat_sides[0] else -step)
-    return np.array(level).reshape(-1, k), np.array(receding).reshape(-1, k), None
+    return _sparse(np.array(level).reshape(-1, k)), np.array(receding).reshape(-1, k), None
+
+
+def _sparse(directions: Array) -> Array:
+    """Return a basis of the same space in which each direction concerns few parameters (row echelon form)."""
+    rows = directions.copy()
+    for i in range(len(rows)):
+        j = int(np.argmax(np.abs(rows[i])))
+        rows[i] /= rows[i, j]
+        others = np.arange(len(rows)) != i
+        rows[others] -= np.outer(rows[others, j], rows[i])
+    return np.where(np.abs(rows) < 1e-8, 0.0, rows)
+
+
+def _gone(found: Found) -> list[Array]:
+    """Return axes along which an estimate is so far out that the surface is level there, and was not on the way."""
+    gone = []
+    for j in _runaways(found):
+        moved = np.repeat(found.x[None], len(ON_THE_WAY), axis=0)
+        moved[:, j] *= ON_THE_WAY
+        rises = found.frame.values(moved) - found.value
+        if rises[0] < NO_RISE and (rises[1:] > NO_RISE).any():
+            gone.append(np.sign(found.x[j]) * (np.arange(len(found.x)) == j))
+    return gone
 
 
 def _looks_flat(step: Array, x: Array, relative: float) -> bool:
@@ -153,7 +178,7 @@ def _bottomless(found: Found) -> Verdict:
     goes = ", ".join(_goes(found, j) for j in away)
     return Verdict(
         Status.UNBOUNDED,
-        f"The likelihood has no maximum: it rises for ever while {goes}, as where a mixture component collapses on "
+        f"{_density(found)} has no maximum: it rises for ever while {goes}, as where a mixture component collapses on "
         "one observation or random effects fit their data exactly; bound the scale away from the edge, tie scales "
         "together, or start elsewhere for a local maximum.",
         flat=direction[None],
@@ -169,6 +194,10 @@ def _goes(found: Found, j: int) -> str:
             edge = v.bounds[0] if found.x[j] < 0 else v.bounds[1]
             return f"{v.labels[i - where.start]} goes to {_number(edge)}"
     return f"{frame.layout.labels[i]} goes to {_number(np.sign(found.x[j]) * np.inf)}"
+
+
+def _density(found: Found) -> str:
+    return "The posterior density" if found.frame.objective.prior_weight else "The likelihood"
 
 
 def _number(value: float) -> str:
@@ -196,7 +225,7 @@ def _endless(found: Found, direction: Array) -> str:
     main = np.flatnonzero(np.abs(direction) > 0.5 * np.abs(direction).max())
     goes = " and ".join(f"{labels[j]} goes to {_number(np.sign(direction[j]) * np.inf)}" for j in main[:4])
     return (
-        f"The likelihood has no maximum: −2LL falls towards {found.value:.6g} and does not reach it while {goes}, as "
+        f"{_density(found)} has no maximum: −2LL falls towards {found.value:.6g} and does not reach it while {goes}, as "
         "where predictors tell the outcomes apart (separation) or a distribution nears a simpler one; leave the "
         "parameter out, or use a prior (fit_map)."
     )
@@ -204,7 +233,17 @@ def _endless(found: Found, direction: Array) -> str:
 
 def _not_determined(found: Found, level: Array) -> str:
     names = ", ".join(name_direction(d, found.frame.labels) for d in level[:5])
+    idle = found.hessian is not None and all(not found.hessian[d != 0].any() for d in level)
+    if idle:
+        return f"The likelihood does not depend on {names}{_random_effects(found)}"
     return (
         f"The likelihood does not determine {names}: −2LL is level along that direction; fix or leave out a "
         "parameter, or use a prior (fit_map)."
     )
+
+
+def _random_effects(found: Found) -> str:
+    latent = found.frame.objective.latent
+    if not latent:
+        return ": leave the parameter out, or use a prior (fit_map)."
+    return f", for it is conditional on the random effects {', '.join(latent)}: they would have to be integrated out."
