@@ -25,11 +25,22 @@ from pymc_landscape.density import (
 )
 from pymc_landscape.derivatives import hessian_graph, hessian_product_graph, jacobian_graph, slope_graph
 from pymc_landscape.engine import Engine
+from pymc_landscape.fisher import fisher_graph
 from pymc_landscape.layout import Element, FreeVariable, Layout, closest, find_elements
 
 Kind = Literal[
-    *("density", "pointwise", "slope", "hessian", "hessian_product", "scores"),
-    *("natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian"),
+    "density",
+    "pointwise",
+    "slope",
+    "hessian",
+    "hessian_product",
+    "scores",
+    "fisher",
+    "natural",
+    "unconstrained",
+    "derived",
+    "natural_jacobian",
+    "derived_jacobian",
 ]
 Graphs = tuple[Graph, dict[str, Graph]]
 
@@ -37,7 +48,7 @@ LOG_PRIOR = "log_prior"
 
 # Kinds that come for few points: not worth a compiler.
 FOR_FEW_POINTS = frozenset(
-    ["natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian", "hessian", "scores"]
+    ["natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian", "hessian", "scores", "fisher"]
 )
 # Kinds whose graphs depend on the weight of the prior.
 WEIGHTED = frozenset(["slope", "hessian", "hessian_product"])
@@ -167,9 +178,9 @@ class Compiled:
             ``"density"``: one output a term of the log-likelihood, and ``log_prior``. ``"pointwise"``: the same with
             the terms unsummed. ``"slope"`` (value and gradient), ``"hessian"``, and ``"hessian_product"`` (its vector
             holds the point, then the direction): of −2 (log L + w log prior). ``"scores"``: the gradient of each row
-            of the log-likelihood. ``"natural"`` and ``"unconstrained"``: one output a free variable, on that scale,
-            from a vector on the other; ``"derived"``: the same for each Deterministic. ``"natural_jacobian"`` and
-            ``"derived_jacobian"``: their derivatives, (k, n).
+            of the log-likelihood; ``"fisher"``: its expected information. ``"natural"`` and ``"unconstrained"``: one
+            output a free variable, on that scale, from a vector on the other; ``"derived"``: the same for each
+            Deterministic. ``"natural_jacobian"`` and ``"derived_jacobian"``: their derivatives, (k, n).
         unconstrained : frozenset of str
             Names of the free variables that stand in the vector on their unconstrained scale.
         """
@@ -203,6 +214,9 @@ class Compiled:
     def _graphs(self, kind: Kind, layout: Layout) -> Graphs:
         if kind in ("natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian"):
             return self._moved(kind, layout)
+        if kind == "fisher":
+            vector, information = fisher_graph(self.model, layout, self.parts.likelihood)
+            return vector, {"fisher": information}
         swaps = {self._variable(name): self._swap(name) for name in self._data}
         density = model_density(self.model, layout, self.parts, swaps)
         if kind == "scores":

@@ -62,7 +62,7 @@ def jacobian_graph(outputs: Sequence[Graph], vector: Graph) -> Graph:
     size = vector.type.shape[0]
     joined = pt.concatenate([pt.as_tensor(o).ravel().astype("float64") for o in outputs])
     direction = pt.vector("direction", dtype="float64", shape=(size,))
-    pushed = pushforward(rewrite_pregrad(joined), vector, direction, disconnected_outputs="ignore")
+    pushed: Graph = pushforward(rewrite_pregrad(joined), vector, direction, disconnected_outputs="ignore")
     return vectorize_graph(pushed, {direction: pt.constant(np.eye(size), dtype="float64")})
 
 

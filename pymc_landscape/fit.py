@@ -2,27 +2,199 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import pymc as pm
+import xarray as xr
 from pymc.util import get_random_generator
 
+from pymc_landscape import fit_table
 from pymc_landscape.aliases import Array
-from pymc_landscape.edge import settle_on_edge
-from pymc_landscape.estimate import Estimate, Fit, Information, estimate_at
+from pymc_landscape.ends import End, best_end, find_ends, overall, starts_dataset
 from pymc_landscape.frame import Frame
+from pymc_landscape.natural_scale import NaturalScale, as_draws, root
 from pymc_landscape.objective import Objective, objective_of
-from pymc_landscape.progress import Patient
-from pymc_landscape.search import Found, search
-from pymc_landscape.starts import Starts, find_starts
-from pymc_landscape.trust_region import noise
-from pymc_landscape.verdict import Status, Verdict, judge
+from pymc_landscape.provenance import provenance
+from pymc_landscape.verdict import Status
 
-# If no start arrives anywhere, so many others are tried.
-RESCUES = 4
-# A search is begun anew below a lower point that was met, so many times.
-RESTARTS = 3
+Information = Literal["observed", "expected"]
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A fitted model.
+
+    Attributes
+    ----------
+    objective : Objective
+        What was fitted.
+    theta : array (k,)
+        The estimate, unconstrained; ±inf at an edge of the support.
+    point, standard_error : Dataset
+        Estimate and standard error on the natural scale, one variable a parameter, with the model's dims. Standard
+        errors are infinite along directions that are not determined, and NaN on an edge.
+    derived, derived_standard_error : Dataset
+        The same for each ``pm.Deterministic``.
+    covariance : DataArray (parameter, parameter_bis)
+        Covariance of all natural elements, by the delta method.
+    theta_covariance : array (k, k)
+        Covariance on the unconstrained scale; NaN for elements on an edge.
+    minus2ll, log_likelihood, log_prior : float
+        At the estimate; the prior on the natural scale.
+    n_parameters : int
+        Number k of free elements.
+    n_observations : int
+        Number n of observed elements, as AICc and BIC count them; 0 where only potentials hold data.
+    status : Status
+        ``converged``, ``at_bound``, ``not_identified``, ``unbounded`` or ``failed``; the first two claim an optimum.
+    message : str
+        Explains the status.
+    optimizer : str
+        The method that arrived.
+    starts : Dataset
+        Every start: where it began and ended, its status, its cost. Dims ``start``, ``theta``.
+    """
+
+    objective: Objective
+    theta: Array
+    point: xr.Dataset
+    standard_error: xr.Dataset
+    derived: xr.Dataset
+    derived_standard_error: xr.Dataset
+    covariance: xr.DataArray
+    theta_covariance: Array
+    minus2ll: float
+    log_prior: float
+    n_observations: int
+    status: Status
+    message: str
+    optimizer: str
+    starts: xr.Dataset
+    information: str
+    notes: dict[str, str]
+    _frame: Frame = field(repr=False)
+    _x: Array = field(repr=False)
+    _frame_covariance: Array = field(repr=False)
+
+    # --- numbers -----------------------------------------------------------------------------------------------------
+
+    @property
+    def log_likelihood(self) -> float:
+        """Log L at the estimate."""
+        return -0.5 * self.minus2ll
+
+    @property
+    def n_parameters(self) -> int:
+        """Number k of free elements of `theta`."""
+        return len(self.theta)
+
+    @property
+    def is_map(self) -> bool:
+        """Whether the prior took part."""
+        return self.objective.prior_weight != 0
+
+    @property
+    def aic(self) -> float:
+        """−2LL + 2k (Akaike 1974); NaN for a posterior mode, which has no maximum of the likelihood to correct."""
+        return np.nan if self.is_map else self.minus2ll + 2.0 * self.n_parameters
+
+    @property
+    def aicc(self) -> float:
+        """AIC + 2k(k+1)/(n−k−1) (Hurvich & Tsai 1989); NaN where n is too small or not known."""
+        k, room = self.n_parameters, self.n_observations - self.n_parameters - 1
+        return self.aic + 2.0 * k * (k + 1) / room if room > 0 else np.nan
+
+    @property
+    def bic(self) -> float:
+        """−2LL + k ln n (Schwarz 1978); NaN where n is not known."""
+        n = self.n_observations
+        return np.nan if self.is_map or n < 1 else self.minus2ll + self.n_parameters * float(np.log(n))
+
+    # --- tables and draws --------------------------------------------------------------------------------------------
+
+    def summary(self, level: float = 0.95, var_names: str | Sequence[str] | None = None) -> pd.DataFrame:
+        """Return a table shaped like that of ``az.summary``: a row an element, natural scale.
+
+        Parameters
+        ----------
+        level : float
+            Confidence level of the Wald limits, estimate ± z · se.
+        var_names : str or sequence of str, optional
+            Parameters and Deterministics to show; left out, all.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``estimate``, ``se``, ``wald95_lb``, ``wald95_ub`` (named for the level), and ``note``: why a
+            number is missing or not to be trusted.
+        """
+        return fit_table.summary(self, level, var_names)
+
+    def draws(self, n: int = 1000, *, random_seed: Any = None) -> xr.Dataset:
+        """Draw from N(θ̂, Î⁻¹) and push the draws to the natural scale: a stand-in for a posterior of the likelihood.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        random_seed : int or Generator, optional
+            As in PyMC.
+
+        Returns
+        -------
+        Dataset
+            One variable a parameter, dims ``chain`` (of length 1), ``draw``, and its own: what ArviZ takes for a
+            posterior. An element on an edge stays there.
+
+        Raises
+        ------
+        ValueError
+            If the fit has no covariance to draw from.
+        """
+        cov = self._frame_covariance
+        if not self.status.is_optimum or not np.isfinite(cov).all():
+            raise ValueError(
+                f"Expected a fit with an optimum and a covariance, got one that is {self.status.value}: {self.message}"
+            )
+        rng = get_random_generator(random_seed, copy=True)
+        x = self._x + rng.standard_normal((n, len(self._x))) @ root(cov)
+        return as_draws(self._frame, x, self._attrs("draws"))
+
+    def to_dataset(self) -> xr.Dataset:
+        """Return estimate and standard errors as one Dataset (``name``, ``name_se``), for `to_datatree`."""
+        errors = self.standard_error.rename({name: f"{name}_se" for name in self.standard_error.data_vars})
+        both = xr.merge([self.point, errors, self.covariance.rename("covariance")])
+        numbers = {
+            "minus2ll": self.minus2ll,
+            "log_prior": self.log_prior,
+            "n_parameters": self.n_parameters,
+            "n_observations": self.n_observations,
+            "aic": self.aic,
+            "bic": self.bic,
+        }
+        return both.assign_attrs(self._attrs("fit"), **numbers)
+
+    def __repr__(self) -> str:
+        """Show the table under a headline."""
+        return fit_table.text(self)
+
+    def _repr_html_(self) -> str:
+        return fit_table.html(self)
+
+    def _attrs(self, group: str) -> dict[str, Any]:
+        return provenance(
+            self.objective.model.name,
+            group=group,
+            status=self.status.value,
+            message=self.message,
+            optimizer=self.optimizer,
+            kind="map" if self.is_map else "mle",
+            information=self.information,
+        )
 
 
 def fit_mle(
@@ -117,43 +289,39 @@ def _fit(
 ) -> Fit:
     if information not in ("observed", "expected"):
         raise ValueError(f"Expected information='observed' or 'expected', got {information!r}.")
+    if sandwich and information == "expected":
+        raise ValueError("Expected one kind of covariance, got sandwich=True and information='expected'.")
     rng = get_random_generator(random_seed, copy=True)
-    begin = find_starts(objective, starts, rng)
-    ends: list[Estimate] = []
-    with Patient("Fitting", len(begin), progressbar) as patient:
-        for theta, origin in zip(begin.theta, begin.origin, strict=True):
-            ends.append(fit_from(objective, theta, origin, rng))
-            patient.advance(1)
-    if isinstance(starts, int | np.integer) and all(end.verdict.status is Status.FAILED for end in ends):
-        ends += _rescue(objective, begin, rng)
-    return estimate_at(objective, ends, information=information, sandwich=sandwich)
+    ends = find_ends(objective, starts, rng, progressbar)
+    return _written(ends, "sandwich" if sandwich else information)
 
 
-def _rescue(objective: Objective, begin: Starts, rng: np.random.Generator) -> list[Estimate]:
-    """Try a few other starts where none arrived."""
-    more = find_starts(objective, len(begin) + RESCUES, rng)
-    pairs = list(zip(more.theta, more.origin, strict=True))[len(begin) :]
-    ends = []
-    for theta, origin in pairs:
-        ends.append(fit_from(objective, theta, origin, rng))
-        if ends[-1].verdict.status is not Status.FAILED:
-            break
-    return ends
-
-
-def fit_from(objective: Objective, theta: Array, origin: str, rng: np.random.Generator) -> Estimate:
-    """Search from one start, and again from any lower point that the verdict meets."""
-    found = search(Frame(objective), theta, rng)
-    verdict = Verdict(Status.FAILED)
-    for _ in range(RESTARTS):
-        found = settle_on_edge(found, rng)
-        verdict = judge(found)
-        if verdict.lower is None:
-            break
-        found = _continued(found, verdict.lower, rng)
-    return Estimate(theta, origin, found, verdict)
-
-
-def _continued(found: Found, x: Array, rng: np.random.Generator) -> Found:
-    there = search(found.frame, x, rng).add_cost(found)
-    return there if there.value < found.value + noise(found.value) else found
+def _written(ends: Sequence[End], information: str) -> Fit:
+    """Make a Fit of the best end, with a verdict that takes the others into account."""
+    best = best_end(ends)
+    verdict = overall(best, ends)
+    natural = NaturalScale(best.found, verdict, information)
+    log_likelihood, log_prior = natural.values()
+    derived, derived_errors = natural.derived()
+    return Fit(
+        objective=natural.objective,
+        theta=natural.theta,
+        point=natural.dataset(natural.point),
+        standard_error=natural.dataset(natural.errors),
+        derived=derived,
+        derived_standard_error=derived_errors,
+        covariance=natural.covariance(),
+        theta_covariance=natural.theta_covariance(),
+        minus2ll=-2.0 * log_likelihood,
+        log_prior=log_prior,
+        n_observations=natural.objective.n_observations,
+        status=verdict.status,
+        message=verdict.message,
+        optimizer=best.found.optimizer,
+        starts=starts_dataset(natural.objective, ends),
+        information=information,
+        notes=natural.notes(),
+        _frame=natural.frame,
+        _x=natural.x,
+        _frame_covariance=natural.cov,
+    )

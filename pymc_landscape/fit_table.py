@@ -14,7 +14,7 @@ from scipy import stats
 from pymc_landscape.layout import closest, element_labels
 
 if TYPE_CHECKING:
-    from pymc_landscape.estimate import Fit
+    from pymc_landscape.fit import Fit
 
 # A table of more rows is not read.
 SHOWN = 25
@@ -41,12 +41,13 @@ def _names(fit: Fit, var_names: str | Sequence[str] | None) -> list[str]:
     asked = known if var_names is None else [var_names] if isinstance(var_names, str) else list(var_names)
     for name in asked:
         if name not in known:
-            raise ValueError(f"Expected parameters or Deterministics of the model, got {name!r}: use "
-                             f"{closest(name, known)}.")
+            raise ValueError(
+                f"Expected parameters or Deterministics of the model, got {name!r}: use {closest(name, known)}."
+            )
     return asked
 
 
-def _rows(name: str, estimate: xr.DataArray, error: xr.DataArray, notes: dict[str, str]) -> list[tuple]:
+def _rows(name: str, estimate: xr.DataArray, error: xr.DataArray, notes: dict[str, str]) -> list[tuple[str, float, float, str]]:
     coords = [estimate[dim].to_numpy() if dim in estimate.coords else np.arange(n) for dim, n in estimate.sizes.items()]
     labels = element_labels(name, coords)
     values = zip(labels, np.ravel(estimate), np.ravel(error), strict=True)
@@ -59,7 +60,9 @@ def headline(fit: Fit) -> str:
     value = f"−2LL {fit.minus2ll:.6f}" if abs(fit.minus2ll) < 1e9 else f"−2LL {fit.minus2ll:.6g}"
     criteria = "" if fit.is_map else f", AIC {fit.aic:.3f}, BIC {fit.bic:.3f}"
     counts = f"k = {fit.n_parameters}, n = {fit.n_observations}"
-    return f"{kind} fit: {fit.status.value}. {value}{criteria} ({counts}; {fit.optimizer}, {fit.information} information)"
+    return (
+        f"{kind} fit: {fit.status.value}. {value}{criteria} ({counts}; {fit.optimizer}, {fit.information} information)"
+    )
 
 
 def _table(fit: Fit) -> pd.DataFrame:

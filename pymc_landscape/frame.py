@@ -53,8 +53,10 @@ class Frame:
 
     @property
     def labels(self) -> list[str]:
-        """Labels of the free elements, on the scale that each is on."""
-        return [self.layout.labels[i] for i in self.free]
+        """Labels of the free elements: natural ones where each element is transformed by itself."""
+        plain = self.objective.compiled.layout(frozenset(v.name for v in self.objective.variables if not v.elementwise))
+        labels = plain.labels if plain.size == self.layout.size else self.layout.labels
+        return [labels[i] for i in self.free]
 
     def full(self, x: Array) -> Array:
         """Return the whole vector for free elements x (..., m)."""

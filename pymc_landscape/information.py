@@ -110,7 +110,7 @@ def delta_method(cov: Array, jacobian: Array) -> Array:
 
 
 def standard_errors(cov: Array, flat: Array, jacobian: Array | None = None) -> Array:
-    """Return the square roots of the diagonal; infinite where a quantity moves along a direction that is not determined.
+    """Return the square roots of the diagonal; infinite where a quantity is not determined.
 
     Parameters
     ----------

@@ -12,12 +12,12 @@ from pymc_landscape.aliases import Array
 # A loading of less than this, relative to the largest, is left out of the name.
 SMALL = 0.1
 # Loadings whose ratios are this close to whole numbers, none above `MOST`, are written with them.
-CLOSE, MOST = 0.02, 4
+CLOSE, MOST = 0.05, 4
 # More terms than this are counted, not written.
 TERMS = 6
 
 
-def name_direction(vector: ArrayLike, labels: Sequence[str]) -> str:
+def name_direction(vector: ArrayLike, labels: Sequence[str], scale: ArrayLike = 1.0) -> str:
     """Say which combination of parameters changes along a direction.
 
     Along v the combination Σ vᵢ θᵢ moves and everything orthogonal to it stays. If the surface is level along v, that
@@ -29,6 +29,8 @@ def name_direction(vector: ArrayLike, labels: Sequence[str]) -> str:
         The direction, on the axes of the parameters; any length.
     labels : sequence of str (k,)
         Names of the parameters.
+    scale : array_like (k,), optional
+        How much a step of 1 along each axis counts when small loadings are left out; 1/se makes units indifferent.
 
     Returns
     -------
@@ -49,14 +51,42 @@ def name_direction(vector: ArrayLike, labels: Sequence[str]) -> str:
     '0.8·a − 0.6·b'
     """
     loadings = _checked(vector, labels)
-    kept = np.flatnonzero(np.abs(loadings) >= SMALL * np.abs(loadings).max())
+    weight = np.abs(loadings * np.asarray(scale, dtype=float))
+    kept = np.flatnonzero(weight >= SMALL * weight.max())
     factors = _factors(loadings[kept])
-    largest = np.argsort(-np.abs(factors), kind="stable")[:TERMS]
+    largest = np.argsort(-weight[kept], kind="stable")[:TERMS]
     shown = [int(i) for i in np.sort(largest)]
     turn = float(np.sign(factors[shown[0]]))
     terms = [_term(turn * float(factors[i]), labels[int(kept[i])]) for i in shown]
     rest = len(kept) - len(shown)
     return _joined(terms) + (f" and {rest} more" if rest else "")
+
+
+def simple_basis(directions: ArrayLike) -> Array:
+    """Return directions (m, k) that span the same space and are easier to name.
+
+    Eigenvectors that share an eigenvalue are mixed at will: where both "a − b" and "c" are level, they come as sums of
+    the two. Elimination takes them apart: each direction gets an element that the others lack.
+
+    Examples
+    --------
+    >>> mixed = [[1, -1, 1], [1, -1, -1]]
+    >>> [name_direction(v, ["a", "b", "c"]) for v in simple_basis(mixed)]
+    ['a − b', 'c']
+    """
+    rows = np.array(directions, dtype=float)
+    pivots: list[int] = []
+    for i in range(len(rows)):
+        sizes = np.abs(rows[i:])
+        sizes[:, pivots] = 0.0
+        j, pivot = (int(n) for n in np.unravel_index(np.argmax(sizes.round(12)), sizes.shape))
+        rows[[i, i + j]] = rows[[i + j, i]]
+        rows[i] /= rows[i, pivot]
+        others = np.arange(len(rows)) != i
+        rows[others] -= np.outer(rows[others, pivot], rows[i])
+        pivots.append(pivot)
+    unit: Array = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return unit
 
 
 def _checked(vector: ArrayLike, labels: Sequence[str]) -> Array:

@@ -147,7 +147,7 @@ def _free_variable(model: pm.Model, rv: Graph, shape: tuple[int, ...], value_sha
 
 
 def n_rows(model: pm.Model, rv: Graph) -> int:
-    """Return how many observations an observed variable holds: its elements, or its vectors where it is multivariate."""
+    """Return how many observations an observed variable holds: elements, or vectors where it is multivariate."""
     value = pt.as_tensor(model.rvs_to_values[rv], allow_xtensor_conversion=True)
     shape = [int(n) for n in value.shape.eval(mode="FAST_COMPILE")]
     ndim_supp = getattr(rv.owner.op, "ndim_supp", 0) or 0

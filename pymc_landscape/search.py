@@ -221,7 +221,10 @@ def _without_slope(frame: Frame, x: Array, why: str) -> Found:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             result = minimize(
-                value, end, method="nelder-mead", progressbar=False,
+                value,
+                end,
+                method="nelder-mead",
+                progressbar=False,
                 options={"xatol": 1e-9, "fatol": 1e-11, "maxiter": 1_000 * len(x), "adaptive": len(x) > 5},
             )
         n, end = n + int(result.nit), np.asarray(result.x)

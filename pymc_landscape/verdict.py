@@ -106,8 +106,9 @@ def _ask(found: Found) -> tuple[Array, Array, Array | None]:
             continue
         rises = _rises(found, step, is_zero)
         if rises.min() < -1e3 * tolerance - NO_RISE and not is_zero:
-            side, t = np.unravel_index(np.argmin(rises), rises.shape)
-            lower = found.x + (1, -1)[side] * STEPS[t] * step
+            best = int(np.argmin(rises))
+            side, t = divmod(best, len(STEPS))
+            lower = found.x + (1.0, -1.0)[side] * float(STEPS[t]) * step
             if _is_isolated(rises[side]):
                 return none, none, lower
         flat_sides = (np.abs(rises) < NO_RISE + 10 * tolerance).all(axis=1) | (rises < NO_RISE).all(axis=1)
@@ -225,8 +226,8 @@ def _endless(found: Found, direction: Array) -> str:
     main = np.flatnonzero(np.abs(direction) > 0.5 * np.abs(direction).max())
     goes = " and ".join(f"{labels[j]} goes to {_number(np.sign(direction[j]) * np.inf)}" for j in main[:4])
     return (
-        f"{_density(found)} has no maximum: −2LL falls towards {found.value:.6g} and does not reach it while {goes}, as "
-        "where predictors tell the outcomes apart (separation) or a distribution nears a simpler one; leave the "
+        f"{_density(found)} has no maximum: −2LL falls towards {found.value:.6g} and does not reach it while {goes}, "
+        "as where predictors tell the outcomes apart (separation) or a distribution nears a simpler one; leave the "
         "parameter out, or use a prior (fit_map)."
     )
 

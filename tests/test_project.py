@@ -20,12 +20,16 @@ PACKAGE = ROOT / "pymc_landscape"
 # A room may import rooms of lower levels, and of its own level where that makes no circle.
 # A new room gets its place here, and a line in docs/architecture.md.
 LEVELS = {
-    0: ["wilks", "information", "aliases", "layout", "progress", "work", "provenance"],
+    0: [
+        *("wilks", "information", "trust_region", "differences", "ridges"),
+        *("aliases", "layout", "progress", "work", "provenance"),
+    ],
     1: [
         *("density", "roles", "interpreter", "matvec", "kernel", "ledger", "jax_batch", "engine", "compiled"),
-        *("objective", "laplace", "draws", "reference", "points", "plane", "grid", "derivatives", "starts"),
+        *("derivatives", "fisher", "parameters", "objective", "laplace"),
+        *("draws", "reference", "points", "plane", "grid", "starts"),
     ],
-    2: ["landscape", "descent", "fit"],
+    2: ["landscape", "descent", "frame", "search", "edge", "verdict", "ends", "natural_scale", "fit_table", "fit"],
     3: ["profile", "contour", "geometry", "bootstrap", "compare", "posterior", "loss"],
     4: ["datatree"],
     5: ["plots"],
@@ -35,7 +39,7 @@ LEVEL_OF = {room: level for level, rooms in LEVELS.items() for room in rooms}
 # Everyone else works on arrays and on Datasets.
 READS_GRAPHS = {
     *("density", "roles", "interpreter", "matvec", "ledger", "kernel", "jax_batch", "engine", "compiled"),
-    *("objective", "laplace", "derivatives"),
+    *("derivatives", "fisher", "parameters", "objective", "laplace"),
 }
 
 VAGUE_NAMES = {"utils", "util", "core", "base", "helpers", "helper", "common", "misc"}
