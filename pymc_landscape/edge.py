@@ -23,15 +23,13 @@ FAR, VAGUE = 7.0, 2.0
 INSIDE = np.array([1e-6, 1e-4, 1e-3, 1e-2, 0.1, 0.3, 1.0])
 
 
-def settle_on_edge(found: Found, rng: np.random.Generator) -> Found:
+def settle_on_edge(found: Found) -> Found:
     """Return the optimum on the edge, where there is one and it is no worse than what was found inside.
 
     Parameters
     ----------
     found : Found
         The end of a search on the unconstrained scale.
-    rng : Generator
-        For the search among the other parameters.
 
     Returns
     -------
@@ -40,11 +38,11 @@ def settle_on_edge(found: Found, rng: np.random.Generator) -> Found:
     """
     candidates = _candidates(found)
     if candidates:
-        on_all = _on_edge(found, candidates, rng)
+        on_all = _on_edge(found, candidates)
         if on_all is not None:
             return on_all
         if len(candidates) > 1:
-            singles = [_on_edge(found, {which: edge}, rng) for which, edge in candidates.items()]
+            singles = [_on_edge(found, {which: edge}) for which, edge in candidates.items()]
             settled = [single for single in singles if single is not None]
             if settled:
                 return min(settled, key=lambda single: single.value)
@@ -73,7 +71,7 @@ def _candidates(found: Found) -> Edges:
     return places
 
 
-def _on_edge(found: Found, edges: Edges, rng: np.random.Generator) -> Found | None:
+def _on_edge(found: Found, edges: Edges) -> Found | None:
     """Hold elements at the edge and let the others move; None where the inside is better."""
     objective = found.frame.objective
     natural = frozenset(name for name, _ in edges)
@@ -83,7 +81,7 @@ def _on_edge(found: Found, edges: Edges, rng: np.random.Generator) -> Found | No
     begin = _vector(found, frame)[frame.free]
     if not np.isfinite(frame.value(begin)):
         return None
-    there = search(frame, begin, rng).add_cost(found)
+    there = search(frame, begin).add_cost(found)
     lower = there.value <= found.value + noise(found.value) + 1e-9
     if not (there.is_minimum and lower) or _something_lower_inside(there, edges):
         return None

@@ -11,11 +11,12 @@ import xarray as xr
 
 from pymc_landscape.aliases import Array
 from pymc_landscape.edge import settle_on_edge
+from pymc_landscape.engine import one_blas_thread
 from pymc_landscape.frame import Frame
 from pymc_landscape.objective import Objective
 from pymc_landscape.progress import Patient
 from pymc_landscape.provenance import provenance
-from pymc_landscape.search import Found, search
+from pymc_landscape.search import Found, search, search_otherwise
 from pymc_landscape.starts import Starts, find_starts
 from pymc_landscape.trust_region import noise
 from pymc_landscape.verdict import Status, Verdict, judge
@@ -24,6 +25,8 @@ from pymc_landscape.verdict import Status, Verdict, judge
 RESCUES = 4
 # A search is begun anew below a lower point that was met, so many times.
 RESTARTS = 3
+# A lower end by less than this is the same end.
+WORTH_IT = 1e-6
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,9 @@ def find_ends(objective: Objective, starts: Any, rng: np.random.Generator, progr
     begin = find_starts(objective, starts, rng)
     ends: list[End] = []
     try:
-        with Patient("Fitting", len(begin), progressbar) as patient:
+        with one_blas_thread(), Patient("Fitting", len(begin), progressbar) as patient:
             for theta, origin in zip(begin.theta, begin.origin, strict=True):
-                ends.append(_end(objective, theta, origin, rng))
+                ends.append(_end(objective, theta, origin))
                 patient.advance(1)
     except KeyboardInterrupt:
         if not ends:
@@ -66,27 +69,36 @@ def _rescue(objective: Objective, begin: Starts, rng: np.random.Generator) -> li
     pairs = list(zip(more.theta, more.origin, strict=True))[len(begin) :]
     ends = []
     for theta, origin in pairs:
-        ends.append(_end(objective, theta, origin, rng))
+        ends.append(_end(objective, theta, origin))
         if ends[-1].verdict.status is not Status.FAILED:
             break
     return ends
 
 
-def _end(objective: Objective, theta: Array, origin: str, rng: np.random.Generator) -> End:
-    """Search from one start, and again from any lower point that the verdict meets."""
-    found = search(Frame(objective), theta, rng)
-    verdict = Verdict(Status.FAILED)
-    for _ in range(RESTARTS):
-        found = settle_on_edge(found, rng)
-        verdict = judge(found)
-        if verdict.lower is None:
-            break
-        found = _continued(found, verdict.lower, rng)
+def _end(objective: Objective, theta: Array, origin: str) -> End:
+    """Search from one start; where that claims no optimum, by another way too."""
+    found, verdict = _settled(search(Frame(objective), theta))
+    if not (verdict.status.is_optimum or found.frame.bottomless):
+        other = search_otherwise(found, theta)
+        if other.value < found.value - WORTH_IT:
+            found, verdict = _settled(other)
     return End(theta, origin, found, verdict)
 
 
-def _continued(found: Found, x: Array, rng: np.random.Generator) -> Found:
-    there = search(found.frame, x, rng).add_cost(found)
+def _settled(found: Found) -> tuple[Found, Verdict]:
+    """Look at edges, judge, and search again from any lower point that the verdict meets."""
+    verdict = Verdict(Status.FAILED)
+    for _ in range(RESTARTS):
+        found = settle_on_edge(found)
+        verdict = judge(found)
+        if verdict.lower is None:
+            break
+        found = _continued(found, verdict.lower)
+    return found, verdict
+
+
+def _continued(found: Found, x: Array) -> Found:
+    there = search(found.frame, x).add_cost(found)
     return there if there.value < found.value + noise(found.value) else found
 
 
@@ -124,9 +136,10 @@ def starts_dataset(objective: Objective, ends: Sequence[End]) -> xr.Dataset:
     found = [end.found for end in ends]
     theta = np.stack([end.theta for end in ends])
     begin = np.stack([end.start for end in ends])
+    weightless = objective.prior_weight == 0
     columns: dict[str, Any] = {
-        "start_minus2ll": objective.minus2ll(begin),
-        "minus2ll": objective.minus2ll(theta),
+        "start_minus2ll": [f.begin_value for f in found] if weightless else objective.minus2ll(begin),
+        "minus2ll": [f.value for f in found] if weightless else objective.minus2ll(theta),
         "objective": [f.value for f in found],
         "status": [end.verdict.status.value for end in ends],
         "origin": [end.origin for end in ends],

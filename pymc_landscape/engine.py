@@ -106,7 +106,7 @@ class Engine:
         """
         work = Work(self.names, self.size, rows, total, chunk or total, progress)
         try:
-            with self._one_blas_thread():
+            with one_blas_thread() if self._linear_algebra else nullcontext():
                 self._run(work)
         except (KeyboardInterrupt, RuntimeError) as error:
             if not _is_ctrl_c(error):
@@ -157,13 +157,6 @@ class Engine:
     def compile(self) -> None:
         """Compile the kernel now, for work that comes in many small requests."""
         self._way(self.backend or "numba")
-
-    def _one_blas_thread(self) -> AbstractContextManager[Any]:
-        """Keep BLAS from starting threads inside ours; looking for its libraries takes milliseconds, so do it once."""
-        if not self._linear_algebra:
-            return nullcontext()
-        limit: AbstractContextManager[Any] = _blas().limit(limits=1, user_api="blas")
-        return limit
 
     def _run(self, work: Work) -> None:
         if self.backend is None and "numba" not in self._ways and not self._kernel_is_better(work.total):
@@ -288,6 +281,12 @@ def _linear_algebra(graphs: list[Graph]) -> bool:
     return any("linalg" in module for module in modules)
 
 
-@cache
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Keep BLAS from starting threads: inside ours, or for matrices so small that they wait longer than they work."""
+    limit: AbstractContextManager[Any] = _blas().limit(limits=1, user_api="blas")
+    return limit
+
+
+@cache  # looking for its libraries takes milliseconds
 def _blas() -> ThreadpoolController:
     return ThreadpoolController()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -13,14 +13,31 @@ from scipy import stats
 
 from pymc_landscape.layout import closest, element_labels
 
-if TYPE_CHECKING:
-    from pymc_landscape.fit import Fit
-
 # A table of more rows is not read.
 SHOWN = 25
 
 
-def summary(fit: Fit, level: float = 0.95, var_names: str | Sequence[str] | None = None) -> pd.DataFrame:
+class Fitted(Protocol):
+    """What a table needs of a fit: its attributes of the same names."""
+
+    point: Any
+    standard_error: Any
+    derived: Any
+    derived_standard_error: Any
+    notes: Any
+    status: Any
+    message: Any
+    optimizer: Any
+    information: Any
+    minus2ll: Any
+    n_observations: Any
+    is_map: Any
+    n_parameters: Any
+    aic: Any
+    bic: Any
+
+
+def summary(fit: Fitted, level: float = 0.95, var_names: str | Sequence[str] | None = None) -> pd.DataFrame:
     """Return estimate, standard error, Wald limits and notes, a row an element."""
     if not 0 < level < 1:
         raise ValueError(f"Expected a level between 0 and 1, got {level!r}: 0.95 is usual.")
@@ -36,7 +53,7 @@ def summary(fit: Fit, level: float = 0.95, var_names: str | Sequence[str] | None
     return table
 
 
-def _names(fit: Fit, var_names: str | Sequence[str] | None) -> list[str]:
+def _names(fit: Fitted, var_names: str | Sequence[str] | None) -> list[str]:
     known = [*map(str, fit.point.data_vars), *map(str, fit.derived.data_vars)]
     asked = known if var_names is None else [var_names] if isinstance(var_names, str) else list(var_names)
     for name in asked:
@@ -47,14 +64,16 @@ def _names(fit: Fit, var_names: str | Sequence[str] | None) -> list[str]:
     return asked
 
 
-def _rows(name: str, estimate: xr.DataArray, error: xr.DataArray, notes: dict[str, str]) -> list[tuple[str, float, float, str]]:
+def _rows(
+    name: str, estimate: xr.DataArray, error: xr.DataArray, notes: dict[str, str]
+) -> list[tuple[str, float, float, str]]:
     coords = [estimate[dim].to_numpy() if dim in estimate.coords else np.arange(n) for dim, n in estimate.sizes.items()]
     labels = element_labels(name, coords)
     values = zip(labels, np.ravel(estimate), np.ravel(error), strict=True)
     return [(label, float(value), float(se), notes.get(label, "")) for label, value, se in values]
 
 
-def headline(fit: Fit) -> str:
+def headline(fit: Fitted) -> str:
     """Say in one line what the fit is."""
     kind = "Posterior mode" if fit.is_map else "Maximum likelihood"
     value = f"−2LL {fit.minus2ll:.6f}" if abs(fit.minus2ll) < 1e9 else f"−2LL {fit.minus2ll:.6g}"
@@ -65,12 +84,12 @@ def headline(fit: Fit) -> str:
     )
 
 
-def _table(fit: Fit) -> pd.DataFrame:
+def _table(fit: Fitted) -> pd.DataFrame:
     table = summary(fit)
     return table if table["note"].any() else table.drop(columns="note")
 
 
-def text(fit: Fit) -> str:
+def text(fit: Fitted) -> str:
     """Return the table under a headline."""
     table = _table(fit)
     more = f"\n... and {len(table) - SHOWN} more rows: fit.summary()" if len(table) > SHOWN else ""
@@ -79,7 +98,7 @@ def text(fit: Fit) -> str:
     return f"{headline(fit)}{explained}\n{body}{more}"
 
 
-def html(fit: Fit) -> str:
+def html(fit: Fitted) -> str:
     """Return the same for a notebook."""
     table = _table(fit)
     more = f"<p>... and {len(table) - SHOWN} more rows: fit.summary()</p>" if len(table) > SHOWN else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +18,14 @@ from pymc_landscape.objective import DENSE
 from pymc_landscape.trust_region import Place, descend_newton, noise, place, polish
 
 NEWTON, LBFGS, SIMPLEX = "trust-region Newton", "L-BFGS-B", "Nelder-Mead"
-ITERATIONS = 300
+ITERATIONS = 1000
 # Half the Newton decrement: an end that has less than this to gain, in units of −2 log L, is an optimum.
 CONVERGED = 1e-6
+# An end that has more to gain than this is none, however rough the surface is.
+ROUGH = 1.0
 # A method without slopes sees its optimum only to about the root of the rounding.
 CONVERGED_BY_VALUES = 1e-3
-# Tries to begin beside a start that has no slope, further away each time.
+# So many points are tried beside a start that has no slope, further away each time.
 NUDGES = 20
 
 
@@ -46,6 +49,12 @@ class Found:
         Whether the derivatives are exact.
     reason : str
         Why it stopped, if it is no optimum.
+    rounding : float
+        Changes of the value that are rounding alone, where they hide the optimum.
+    begin_value : float
+        The value at the start.
+    n_iterations, n_evaluations, seconds : int, int, float
+        What it cost.
     """
 
     frame: Frame
@@ -57,12 +66,15 @@ class Found:
     optimizer: str
     exact: bool = True
     reason: str = ""
+    rounding: float = 0.0
+    begin_value: float = np.nan
     n_iterations: int = 0
     n_evaluations: int = 0
     seconds: float = 0.0
 
     def add_cost(self, earlier: Found) -> Found:
         """Count what an earlier search cost as well."""
+        self.begin_value = earlier.begin_value
         self.n_iterations += earlier.n_iterations
         self.n_evaluations += earlier.n_evaluations
         self.seconds += earlier.seconds
@@ -71,10 +83,10 @@ class Found:
     @property
     def is_minimum(self) -> bool:
         """Whether nothing is left to gain nearby."""
-        return self.left <= (CONVERGED if self.exact else CONVERGED_BY_VALUES)
+        return self.left <= max(CONVERGED if self.exact else CONVERGED_BY_VALUES, 2 * self.rounding)
 
 
-def search(frame: Frame, x: Array, rng: np.random.Generator, iterations: int = ITERATIONS) -> Found:
+def search(frame: Frame, x: Array, iterations: int = ITERATIONS) -> Found:
     """Go down from `x` as far as it goes.
 
     Parameters
@@ -83,8 +95,6 @@ def search(frame: Frame, x: Array, rng: np.random.Generator, iterations: int = I
         What is minimised.
     x : array (m,)
         Where to begin.
-    rng : Generator
-        For steps beside a start that has no value or no slope.
     iterations : int
         Largest number of Newton steps.
 
@@ -93,18 +103,33 @@ def search(frame: Frame, x: Array, rng: np.random.Generator, iterations: int = I
     Found
         Also where the end is no optimum: `reason` says why.
     """
+    x = np.asarray(x, dtype=float)
+    begin_value = frame.value(x)
+    found = _timed(frame, lambda: _search(frame, x, iterations))
+    found.begin_value = begin_value
+    return found
+
+
+def search_otherwise(found: Found, x: Array) -> Found:
+    """Search again from the start `x` by another way, and return the lower end."""
+    if found.optimizer != NEWTON or not len(x):
+        return found
+    return _lower(found, _timed(found.frame, lambda: _quasi_newton_first(found.frame, x)).add_cost(found))
+
+
+def _timed(frame: Frame, go: Callable[[], Found]) -> Found:
     began, evaluated = time.perf_counter(), frame.n_evaluations
-    found = _search(frame, np.asarray(x, dtype=float), rng, iterations)
+    found = go()
     found.seconds = time.perf_counter() - began
     found.n_evaluations = frame.n_evaluations - evaluated
     return found
 
 
-def _search(frame: Frame, x: Array, rng: np.random.Generator, iterations: int) -> Found:
+def _search(frame: Frame, x: Array, iterations: int) -> Found:
     if not len(x):
         return Found(frame, x, frame.value(x), np.zeros(0), np.zeros((0, 0)), 0.0, "none: nothing is free")
     try:
-        start = _with_slope(frame, x, rng)
+        start = _with_slope(frame, x)
     except ValueError:  # an Op without a gradient
         return _without_slope(frame, x, "the model has no gradient")
     if start is None:
@@ -117,29 +142,32 @@ def _search(frame: Frame, x: Array, rng: np.random.Generator, iterations: int) -
         return _quasi_newton(frame, start)
     if found.is_minimum or frame.bottomless:
         return found
-    return _second_opinion(found, iterations)
+    return _lower(found, _quasi_newton_first(frame, found.x).add_cost(found))
 
 
-def _second_opinion(found: Found, iterations: int) -> Found:
-    """Where Newton's method does not arrive, let L-BFGS go on, and Newton's method finish."""
-    second = _quasi_newton(found.frame, found.x)
-    second.n_iterations += found.n_iterations
-    better = second.value < found.value - noise(found.value)
-    if not (better or second.is_minimum):
-        return found
-    third = _newton(found.frame, second.x, iterations)
+def _quasi_newton_first(frame: Frame, x: Array) -> Found:
+    """Let L-BFGS go first, and Newton's method finish."""
+    second = _quasi_newton(frame, x)
+    third = _newton(frame, second.x, ITERATIONS)
     third.n_iterations += second.n_iterations
-    return third if third.value <= second.value + noise(second.value) else second
+    return _lower(second, third)
 
 
-def _with_slope(frame: Frame, x: Array, rng: np.random.Generator) -> Array | None:
-    """Return x, or a point beside it, where value and slope are finite."""
-    for i in range(NUDGES + 1):
-        there = x if i == 0 else x + 0.1 * i * rng.uniform(-1.0, 1.0, size=len(x))
-        value, gradient = frame.slope(there)
-        if np.isfinite(value) and np.isfinite(gradient).all():
-            return there
-    return None
+def _lower(one: Found, other: Found) -> Found:
+    """Return the lower end; of two that are equal, the later."""
+    return one if one.value < other.value - noise(other.value) else other
+
+
+def _with_slope(frame: Frame, x: Array) -> Array | None:
+    """Return x, or the lowest of some points beside it, where value and slope are finite."""
+    value, gradient = frame.slope(x)
+    if np.isfinite(value) and np.isfinite(gradient).all():
+        return x
+    rng = np.random.default_rng(NUDGES)  # the same points each time: a fit without random starts is not random
+    beside = x + rng.uniform(-1.0, 1.0, size=(NUDGES, len(x))) * np.linspace(0.1, 2.0, NUDGES)[:, None]
+    slopes = [(frame.slope(there), i) for i, there in enumerate(beside)]
+    usable = [(value, i) for (value, gradient), i in slopes if np.isfinite(value) and np.isfinite(gradient).all()]
+    return beside[min(usable)[1]] if usable else None
 
 
 def _newton(frame: Frame, x: Array, iterations: int) -> Found:
@@ -151,8 +179,22 @@ def _newton(frame: Frame, x: Array, iterations: int) -> Found:
     found = _found(frame, here, NEWTON)
     found.n_iterations = n
     if not found.is_minimum:
+        found.rounding = _rounding(frame, here)
+    if not found.is_minimum:
         found.reason = "no more progress" if n < iterations else f"{iterations} Newton steps were used up"
     return found
+
+
+def _rounding(frame: Frame, here: Place) -> float:
+    """Return how much the value changes where x changes in its last digits only.
+
+    Where residuals are as small as the rounding of what they are the difference of, nothing can be found more exactly.
+    """
+    if not 0.5 * here.decrement < ROUGH:
+        return 0.0
+    last = np.spacing(np.abs(here.x)) * np.arange(-4, 5)[:, None]
+    values = frame.values(here.x + last)
+    return float(np.ptp(values)) if np.isfinite(values).all() else 0.0
 
 
 def _found(frame: Frame, here: Place, optimizer: str) -> Found:

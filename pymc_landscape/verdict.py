@@ -143,8 +143,8 @@ def _gone(found: Found) -> list[Array]:
 
 
 def _looks_flat(step: Array, x: Array, relative: float) -> bool:
-    length = np.linalg.norm(step)
-    along = abs(x @ step) / length
+    length = float(np.linalg.norm(step))
+    along = abs(float(x @ step)) / length
     return bool(relative < LEVEL or length > VAGUE * max(along, 1e-300))
 
 
