@@ -21,7 +21,7 @@ FLOW_STEPS, FOLLOW_STEPS, LEAST_SLOPE_STEPS = 500, 150, 200
 # The flow is asked after so many steps whether Newton's own could take over.
 FLOW_CHECK = 8
 # In standard errors: first and largest step of eigenvector following.
-FIRST_STEP, LARGEST_STEP = 0.3, 10.0
+FIRST_STEP, LARGEST_STEP = 0.3, 100.0
 # Stands for a slope that does not exist.
 STEEP = 1e50
 
@@ -45,7 +45,7 @@ def flow(frame: Frame, x: Array) -> Array:
     return end if np.isfinite(frame.value(end)) else x
 
 
-def follow(frame: Frame, x: Array, scale: Array, climbs: int) -> Array:
+def follow(frame: Frame, x: Array, scale: Array, climbs: int, reach: float) -> Array:
     """Go up along the `climbs` softest directions and down along the others; return the end.
 
     Parameters
@@ -58,17 +58,19 @@ def follow(frame: Frame, x: Array, scale: Array, climbs: int) -> Array:
         Lengths are those of ``scale * x``: 1 / standard errors, of a valley nearby if there is one.
     climbs : int
         The index of the stationary point that is looked for.
+    reach : float
+        Further than this from `x` is given up.
     """
     here, radius = look(frame, x), FIRST_STEP
     signs = np.where(np.arange(len(x)) < climbs, -1.0, 1.0)
     for _ in range(FOLLOW_STEPS):
-        if here is None:
+        if here is None or np.linalg.norm(scale * (here.x - x)) > reach:
             break
         values, vectors = np.linalg.eigh(here.hessian / np.outer(scale, scale))
         slope = vectors.T @ (here.gradient / scale)
         step = -signs * slope / np.maximum(np.abs(values), 1e-12)
         length = float(np.linalg.norm(step))
-        if length < 1e-8 and (signs * values >= 0).all():
+        if (signs * values > 0).all() and 0.5 * float(np.abs(slope) @ np.abs(step)) < NEAR:
             break
         move = vectors @ (step * min(1.0, radius / max(length, 1e-300))) / scale
         there = look(frame, here.x + move)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from copy import copy
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -43,6 +43,7 @@ Kind = Literal[
     "derived_jacobian",
 ]
 Graphs = tuple[Graph, dict[str, Graph]]
+Made = TypeVar("Made")
 
 LOG_PRIOR = "log_prior"
 
@@ -184,15 +185,24 @@ class Compiled:
         unconstrained : frozenset of str
             Names of the free variables that stand in the vector on their unconstrained scale.
         """
-        swapped = frozenset(self._data)
         weight = self.prior_weight if kind in WEIGHTED else 0.0
-        options = (self.parts, weight, self.backend, _hashable(self.compile_kwargs))
-        key = (kind, unconstrained, self._fingerprint(), swapped, options)
-        if key not in self._store:
-            self._store[key] = self._build(kind, unconstrained)
+        engine = self.kept((kind, unconstrained, weight), lambda: self._build(kind, unconstrained))
         self.use_data()
-        engine: Engine = self._store[key]
         return engine
+
+    def kept(self, key: Hashable, build: Callable[[], Made]) -> Made:
+        """Return what `build` makes of the model, made once for each `key` until the model changes."""
+        options = (self.parts, self.backend, _hashable(self.compile_kwargs))
+        whole = (key, self._fingerprint(), frozenset(self._data), options)
+        if whole not in self._store:
+            self._store[whole] = build()
+        made: Made = self._store[whole]
+        return made
+
+    def density(self, unconstrained: frozenset[str]) -> Density:
+        """Return the graphs of the density, on this model's data."""
+        swaps = {self._variable(name): self._swap(name) for name in self._data}
+        return model_density(self.model, self.layout(unconstrained), self.parts, swaps)
 
     def use_data(self) -> None:
         """Leave the engines with this model's data: they are shared by twins with other data."""
@@ -217,10 +227,9 @@ class Compiled:
         if kind == "fisher":
             vector, information = fisher_graph(self.model, layout, self.parts.likelihood)
             return vector, {"fisher": information}
-        swaps = {self._variable(name): self._swap(name) for name in self._data}
-        density = model_density(self.model, layout, self.parts, swaps)
+        density = self.density(layout.unconstrained)
         if kind == "scores":
-            self._refuse_discrete()
+            self.refuse_discrete()
             return density.vector, {"scores": jacobian_graph(list(density.rows.values()), density.vector).T}
         if kind in WEIGHTED:
             return self._weighted(kind, density)
@@ -239,7 +248,7 @@ class Compiled:
 
     def _weighted(self, kind: Kind, density: Density) -> Graphs:
         """Write derivatives of −2 (log L + w log prior)."""
-        self._refuse_discrete()
+        self.refuse_discrete()
         value = -2.0 * sum(density.terms.values())
         if self.prior_weight:
             value = value - 2.0 * self.prior_weight * density.prior
@@ -251,7 +260,8 @@ class Compiled:
             return both, {"product": product}
         return density.vector, {"value": value, "gradient": slope}
 
-    def _refuse_discrete(self) -> None:
+    def refuse_discrete(self) -> None:
+        """Refuse a model with free variables that hold integers."""
         discrete = [v.name for v in self.variables if v.discrete]
         if discrete:
             raise ValueError(

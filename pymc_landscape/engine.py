@@ -26,6 +26,7 @@ from threadpoolctl import ThreadpoolController
 from pymc_landscape import ledger
 from pymc_landscape.aliases import Array, Graph
 from pymc_landscape.interpreter import interpreted, interpreter_mode, settle
+from pymc_landscape.straight_line import straight_line
 from pymc_landscape.work import Evaluation, Progress, Rows, Run, Way, Work
 
 _log = logging.getLogger("pymc_landscape")
@@ -149,10 +150,10 @@ class Engine:
         """The graphs as they are, interpreted: vectorising a large graph takes longer than many points."""
         compile_ = pm.pytensorf.compile
         with pytensor.config.change_flags(cxx=""):
-            function: Callable[[Array], list[Array]] = compile_(
+            function = compile_(
                 [self.vector], self.graphs, mode=interpreter_mode(), on_unused_input="ignore", trust_input=True
             )
-        return function
+        return straight_line(function)
 
     def compile(self) -> None:
         """Compile the kernel now, for work that comes in many small requests."""

@@ -27,7 +27,10 @@ ALONG = np.linspace(0.0, 1.0, 23)[1:-1]
 WAYS_OUT, OUT = 3, 0.5
 # How far beside a saddle a descent begins, in standard errors.
 BESIDE = 0.1
+# A climb is given up so many times further out than anything known.
+FAR = 10.0
 NONE = -1
+REACHED = {"valley": "reached a valley", "flat": "reached a flat place"}
 
 
 class Expedition:
@@ -117,7 +120,7 @@ class Expedition:
         end_at = self._note(found)
         if isinstance(found, Away):
             return NONE, found.value
-        return (NONE, Away.LOST.value) if found.index else (end_at, f"reached a {found.kind}")
+        return (NONE, Away.LOST.value) if found.index else (end_at, REACHED[found.kind])
 
     # --- up ----------------------------------------------------------------------------------------------------------
 
@@ -128,7 +131,7 @@ class Expedition:
             scale = self._scale(x)
             yield least_slope(self.frame, x, scale)
             for climbs in indices:
-                yield follow(self.frame, x, scale, climbs)
+                yield self._follow(x, scale, climbs)
 
     def _around_valleys(self, seen: set[tuple[int, ...]]) -> Iterator[Array]:
         """Look along the ways out of each new valley, and between each new pair."""
@@ -159,7 +162,7 @@ class Expedition:
         for i in range(min(WAYS_OUT, len(scale))):
             step = OUT * valley.here.spectrum.direction(i)
             for side in (1.0, -1.0):
-                yield follow(self.frame, valley.here.x + side * step, scale, 1)
+                yield self._follow(valley.here.x + side * step, scale, 1)
 
     def _between(self, one: Stationary, other: Stationary) -> Iterator[Array]:
         a, b = one.here.x, other.here.x
@@ -169,7 +172,13 @@ class Expedition:
         scale = np.sqrt((one.here.spectrum.scale**2 + other.here.spectrum.scale**2) / 4.0)
         for x in (highest, 0.5 * (a + b)):
             yield least_slope(self.frame, x, scale)
-            yield follow(self.frame, x, scale, 1)
+            yield self._follow(x, scale, 1)
+
+    def _follow(self, x: Array, scale: Array, climbs: int) -> Array:
+        """Look no further out than many times the extent of what is known."""
+        known = np.array([*self.starts, *(p.here.x for p in self.points)])
+        extent = float(np.linalg.norm(scale * (known - x), axis=1).max())
+        return follow(self.frame, x, scale, climbs, reach=FAR * max(extent, 1.0))
 
     def _scale(self, x: Array) -> Array:
         """Return 1 / standard errors: of the lowest valley, or where there is none the curvatures at x."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,27 +17,7 @@ from pymc_landscape.layout import closest, element_labels
 SHOWN = 25
 
 
-class Fitted(Protocol):
-    """What a table needs of a fit: its attributes of the same names."""
-
-    point: Any
-    standard_error: Any
-    derived: Any
-    derived_standard_error: Any
-    notes: Any
-    status: Any
-    message: Any
-    optimizer: Any
-    information: Any
-    minus2ll: Any
-    n_observations: Any
-    is_map: Any
-    n_parameters: Any
-    aic: Any
-    bic: Any
-
-
-def summary(fit: Fitted, level: float = 0.95, var_names: str | Sequence[str] | None = None) -> pd.DataFrame:
+def summary(fit: Any, level: float = 0.95, var_names: str | Sequence[str] | None = None) -> pd.DataFrame:
     """Return estimate, standard error, Wald limits and notes, a row an element."""
     if not 0 < level < 1:
         raise ValueError(f"Expected a level between 0 and 1, got {level!r}: 0.95 is usual.")
@@ -53,7 +33,7 @@ def summary(fit: Fitted, level: float = 0.95, var_names: str | Sequence[str] | N
     return table
 
 
-def _names(fit: Fitted, var_names: str | Sequence[str] | None) -> list[str]:
+def _names(fit: Any, var_names: str | Sequence[str] | None) -> list[str]:
     known = [*map(str, fit.point.data_vars), *map(str, fit.derived.data_vars)]
     asked = known if var_names is None else [var_names] if isinstance(var_names, str) else list(var_names)
     for name in asked:
@@ -73,7 +53,7 @@ def _rows(
     return [(label, float(value), float(se), notes.get(label, "")) for label, value, se in values]
 
 
-def headline(fit: Fitted) -> str:
+def headline(fit: Any) -> str:
     """Say in one line what the fit is."""
     kind = "Posterior mode" if fit.is_map else "Maximum likelihood"
     value = f"−2LL {fit.minus2ll:.6f}" if abs(fit.minus2ll) < 1e9 else f"−2LL {fit.minus2ll:.6g}"
@@ -84,12 +64,12 @@ def headline(fit: Fitted) -> str:
     )
 
 
-def _table(fit: Fitted) -> pd.DataFrame:
+def _table(fit: Any) -> pd.DataFrame:
     table = summary(fit)
     return table if table["note"].any() else table.drop(columns="note")
 
 
-def text(fit: Fitted) -> str:
+def text(fit: Any) -> str:
     """Return the table under a headline."""
     table = _table(fit)
     more = f"\n... and {len(table) - SHOWN} more rows: fit.summary()" if len(table) > SHOWN else ""
@@ -98,7 +78,7 @@ def text(fit: Fitted) -> str:
     return f"{headline(fit)}{explained}\n{body}{more}"
 
 
-def html(fit: Fitted) -> str:
+def html(fit: Any) -> str:
     """Return the same for a notebook."""
     table = _table(fit)
     more = f"<p>... and {len(table) - SHOWN} more rows: fit.summary()</p>" if len(table) > SHOWN else ""

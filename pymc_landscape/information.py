@@ -23,7 +23,7 @@ class Spectrum:
     Parameters
     ----------
     values : array (k,)
-        Eigenvalues of D⁻¹ H D⁻¹, D² = |diag H|, ascending.
+        Eigenvalues of D⁻¹ H D⁻¹, ascending; D² = |diag H| for a positive matrix.
     vectors : array (k, k)
         Eigenvectors, a column each, on the scaled axes.
     scale : array (k,)
@@ -70,10 +70,25 @@ def spectrum(hessian: Array) -> Spectrum:
     >>> spectrum(np.diag([1e-8, 4e6])).is_positive
     True
     """
-    diagonal = np.sqrt(np.abs(np.diagonal(hessian)))
-    scale = np.where(diagonal > 0, diagonal, 1.0)
+    scale = _scale(hessian)
     values, vectors = linalg.eigh(hessian / np.outer(scale, scale))
     return Spectrum(values, vectors, scale)
+
+
+def _scale(hessian: Array) -> Array:
+    """Return D with D² = |diag H|; where H is indefinite, larger, so that no element of D⁻¹ H D⁻¹ exceeds 1.
+
+    At a saddle such as that of x·y the diagonal is 0 and says nothing of lengths (Ruiz 2001, equilibration).
+    """
+    sizes = np.abs(hessian)
+    largest = sizes.max(axis=1, initial=0.0)
+    scale = np.sqrt(np.where(np.diagonal(sizes) > 1e-200, np.diagonal(sizes), np.where(largest > 0, largest, 1.0)))
+    for _ in range(20):
+        excess = (sizes / np.outer(scale, scale)).max(axis=1, initial=0.0)
+        if not (excess > 1.0 + 1e-9).any():
+            break
+        scale = scale * np.sqrt(np.maximum(excess, 1.0))
+    return scale
 
 
 def covariance(hessian: Array) -> Array:

@@ -37,6 +37,7 @@ Block = Callable[[Array], list[Array]]
 
 # 2**17 doubles are a MiB: what is in flight stays near the second-level cache, and calls are few.
 BLOCK_ELEMENTS = 2**17
+UNKNOWN_LENGTH = 1000
 
 
 def softplus(x: Array) -> Array:
@@ -116,13 +117,30 @@ def _give_stacked_solve(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
     return outputs
 
 
+@node_rewriter([Elemwise])
+def _small_ones_first(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
+    """Add or multiply the small arrays of several first: NumPy makes an array of the full size for each step."""
+    sizes = [_known_size(variable) for variable in node.inputs]
+    if not isinstance(node.op.scalar_op, ps.Add | ps.Mul) or len(sizes) < 3 or min(sizes) == max(sizes):
+        return None
+    first, *others = (node.inputs[i] for i in np.argsort(sizes, kind="stable"))
+    for variable in others:
+        first = Elemwise(node.op.scalar_op)(first, variable)
+    return [first]
+
+
+def _known_size(variable: Graph) -> int:
+    """Return how many elements an array has; an axis of unknown length, that of the points, counts as long."""
+    return int(np.prod([UNKNOWN_LENGTH if n is None else n for n in variable.type.shape]))
+
+
 _CHECKS_TO_NINF = in2out(local_check_parameter_to_ninf_switch, name="checks_to_ninf")
 _CHECKS_REMOVED = in2out(local_remove_check_parameter, name="checks_removed")
 # Last of all rewrites, under a tag of its own: no other mode asks for it.
 _ARRAY_FUNCTIONS_TAG = "landscape_array_functions"
 optdb.register(
     _ARRAY_FUNCTIONS_TAG,
-    in2out(_give_array_function, _give_stacked_solve, name=_ARRAY_FUNCTIONS_TAG),
+    in2out(_small_ones_first, _give_array_function, _give_stacked_solve, name=_ARRAY_FUNCTIONS_TAG),
     position=100,
 )
 

@@ -1,11 +1,11 @@
 """Newton's method inside a trust region: from one start to a minimum, with exact slope and Hessian.
 
 Each step minimises the model q(p) = gᵀp + ½ pᵀ|H|p inside ‖D p‖ ≤ r (Nocedal & Wright 2006, *Numerical Optimization*,
-chapter 4), solved exactly on the eigenvectors of D⁻¹HD⁻¹. Two things differ from the library routines. With D² = |diag H|
-lengths are counted in standard errors, so that units of parameters do not matter. And eigenvalues enter by their size
-(Dauphin et al. 2014, *Advances in Neural Information Processing Systems* 27): the model with the signs chases negative
-curvature to the rim of the region, where two exponentials merge or a parameter runs away. On the 27 certified
-regressions of NIST, far start, that is the difference between 19 and 26 solved.
+chapter 4), solved exactly on the eigenvectors of D⁻¹HD⁻¹. Two things differ from the library routines. With
+D² = |diag H| lengths are counted in standard errors, so that units of parameters do not matter. And eigenvalues enter
+by their size (Dauphin et al. 2014, *Advances in Neural Information Processing Systems* 27): the model with the signs
+chases negative curvature to the rim of the region, where two exponentials merge or a parameter runs away. On the 27
+certified regressions of NIST, far start, that is the difference between 19 and 26 solved.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pymc_landscape.information import Spectrum, spectrum
 
 # A step that gains at least so much of what the model promises is taken, and one that gains so much more widens.
 TAKEN, WIDENED = 1e-4, 0.75
-SMALLEST_RADIUS = 1e-12
+FIRST_RADIUS, SMALLEST_RADIUS = 10.0, 1e-12
 # After so many steps that together gained nothing, only rounding is left.
 STAGNANT = 60
 # Half the Newton decrement, in units of −2 log L: what is still to be gained. From here Newton's own steps finish; in
@@ -132,7 +132,10 @@ def _share_gained(gained: float, promised: float, value: float) -> float:
 
 
 def _first_radius(here: Place) -> float:
-    return max(1.0, float(np.linalg.norm(here.spectrum.scale * here.x)))
+    """Begin with ten standard errors, or with Newton's own step where the surface is a bowl."""
+    if not here.spectrum.is_positive:
+        return FIRST_RADIUS
+    return max(FIRST_RADIUS, float(np.linalg.norm(here.slope / here.spectrum.values)))
 
 
 def constrained_step(here: Place, radius: float) -> tuple[Array, float, float]:

@@ -61,12 +61,15 @@ class Verdict:
 VAGUE, LEVEL = 30.0, 1e-7
 # In standard errors: where the surface is asked.
 STEPS = np.array([0.5, 3.0, 10.0])
-# For an estimate that has run away: on from it, and back towards the middle.
-ON_THE_WAY = np.array([1.5, 0.5, 0.25, 0.1, 0.0])
+# For an estimate that is far out: on from it, and back towards the middle; and what counts as level and as a rise there,
+# where densities lose digits.
+ON_FROM_IT, ON_THE_WAY = np.array([1.1, 1.3, 1.5]), np.array([0.5, 0.25, 0.1, 0.0])
+LEVEL_THERE, RISE_THERE = 1e-2, 0.05
 # A rise of less than this counts as none, where t² was expected.
 NO_RISE = 1e-5
-# An unconstrained value beyond this has run away.
-RUNAWAY = 30.0
+# An unconstrained value beyond the first is asked whether it has run away; one beyond the second, short of an
+# optimum, has.
+FAR, RUNAWAY = 12.0, 30.0
 
 
 def judge(found: Found) -> Verdict:
@@ -133,11 +136,13 @@ def _sparse(directions: Array) -> Array:
 def _gone(found: Found) -> list[Array]:
     """Return axes along which an estimate is so far out that the surface is level there, and was not on the way."""
     gone = []
-    for j in _runaways(found):
-        moved = np.repeat(found.x[None], len(ON_THE_WAY), axis=0)
-        moved[:, j] *= ON_THE_WAY
+    for j in _beyond(found, FAR):
+        factors = np.concatenate([ON_FROM_IT, ON_THE_WAY])
+        moved = np.repeat(found.x[None], len(factors), axis=0)
+        moved[:, j] *= factors
         rises = found.frame.values(moved) - found.value
-        if rises[0] < NO_RISE and (rises[1:] > NO_RISE).any():
+        on, back = rises[: len(ON_FROM_IT)], rises[len(ON_FROM_IT) :]
+        if (on < LEVEL_THERE).all() and (back > RISE_THERE).any():
             gone.append(np.sign(found.x[j]) * (np.arange(len(found.x)) == j))
     return gone
 
@@ -161,20 +166,20 @@ def _is_isolated(rises: Array) -> bool:
 
 
 def _has_run_away(found: Found) -> bool:
-    return bool(len(_runaways(found)) and (found.gradient is None or np.linalg.norm(found.gradient) > 1e-3))
+    return bool(len(_beyond(found, RUNAWAY)) and (found.gradient is None or np.linalg.norm(found.gradient) > 1e-3))
 
 
-def _runaways(found: Found) -> list[int]:
-    """Free elements of transformed variables that are further out than any scale of data."""
+def _beyond(found: Found, limit: float) -> list[int]:
+    """Return the free elements of transformed variables that are further out than `limit`."""
     transformed = [v for v in found.frame.objective.variables if v.transform and v.name not in found.frame.natural]
     slices = [found.frame.layout.slices[v.name] for v in transformed]
     inside = {i for where in slices for i in range(where.start, where.stop)}
-    return [j for j, i in enumerate(found.frame.free) if i in inside and abs(found.x[j]) > RUNAWAY]
+    return [j for j, i in enumerate(found.frame.free) if i in inside and abs(found.x[j]) > limit]
 
 
 def _bottomless(found: Found) -> Verdict:
     direction = np.zeros(len(found.x))
-    away = _runaways(found) or list(np.argsort(-np.abs(found.x))[:1])
+    away = _beyond(found, RUNAWAY) or list(np.argsort(-np.abs(found.x))[:1])
     direction[away] = np.sign(found.x[away])
     goes = ", ".join(_goes(found, j) for j in away)
     return Verdict(
@@ -207,6 +212,9 @@ def _number(value: float) -> str:
 
 def _unfinished(found: Found) -> Verdict:
     """Distinguish a slope that goes on for ever from a search that just did not arrive."""
+    gone = _gone(found)
+    if gone:
+        return Verdict(Status.UNBOUNDED, _endless(found, gone[0]), flat=np.array(gone))
     if found.gradient is not None and np.isfinite(found.gradient).all() and found.gradient.any():
         scale = spectrum(found.hessian).scale if found.hessian is not None else np.ones_like(found.x)
         direction = -found.gradient / scale**2
