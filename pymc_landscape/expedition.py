@@ -27,6 +27,8 @@ ALONG = np.linspace(0.0, 1.0, 23)[1:-1]
 WAYS_OUT, OUT = 3, 0.5
 # How far beside a saddle a descent begins, in standard errors.
 BESIDE = 0.1
+# From so many starts saddles and peaks are climbed to.
+CLIMBERS = 8
 # A climb is given up so many times further out than anything known.
 FAR = 10.0
 NONE = -1
@@ -54,7 +56,7 @@ class Expedition:
     fates : list of str
         The same in words.
     joins : dict
-        For each saddle of index 1, the positions of the valleys on its sides.
+        For each point of index 1, the positions of the valleys on its sides.
     away : Counter
         How many searches ended nowhere, by the way they did.
     """
@@ -127,10 +129,10 @@ class Expedition:
     def _from_starts(self) -> Iterator[Array]:
         k = self.starts.shape[1]
         indices = sorted({1, min(2, k), k})
-        for x in self.starts:
+        for i, x in enumerate(self.starts):
             scale = self._scale(x)
             yield least_slope(self.frame, x, scale)
-            for climbs in indices:
+            for climbs in indices if i < CLIMBERS else ():
                 yield self._follow(x, scale, climbs)
 
     def _around_valleys(self, seen: set[tuple[int, ...]]) -> Iterator[Array]:
@@ -190,7 +192,7 @@ class Expedition:
         """Descend on both sides of each new pass; return whether that led to a new valley."""
         before = len(self._valleys())
         for i, pass_ in enumerate(self.points):
-            if pass_.index == 1 and len(pass_.bends) > 1 and i not in self.joins:
+            if pass_.index == 1 and i not in self.joins:
                 step = BESIDE * pass_.down
                 sides = [self._bottom(pass_.here.x + side * step)[0] for side in (1.0, -1.0)]
                 self.joins[i] = (sides[0], sides[1])

@@ -57,7 +57,7 @@ def critical_points(
         `delta_minus2ll` (less the lowest), `kind` (``valley``, ``peak``, ``saddle``, or ``flat`` where an eigenvalue
         is zero: a ridge, or a degenerate point), `index` (number of directions that lead down), `grad_norm`,
         `point_theta` (theta), `eigenvalue` (direction, largest first) and `eigenvector` (direction, theta) of the
-        Hessian on the unconstrained scale, and `joins` (side): the valleys on both sides of a saddle of index 1, else
+        Hessian on the unconstrained scale, and `joins` (side): the valleys on both sides of a point of index 1, else
         −1. Over `start`: `start_theta` (theta), `basin`, the position of the valley that steepest descent reaches from
         there (−1: none), `fate`, the same in words, and one variable ``<parameter>_at_start`` a parameter.
         The dim `theta` is called `theta_label` where a parameter has that name.

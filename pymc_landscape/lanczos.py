@@ -95,6 +95,6 @@ def trace(product: Product, known: Array, rng: np.random.Generator) -> tuple[flo
 
 
 def _sample(product: Product, known: Array, rng: np.random.Generator) -> float:
-    signs = rng.choice([-1.0, 1.0], size=known.shape[1])
+    signs = 2.0 * rng.integers(0, 2, size=known.shape[1]) - 1.0
     rest = signs - known.T @ (known @ signs)
     return float(rest @ product(rest))

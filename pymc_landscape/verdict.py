@@ -61,7 +61,7 @@ class Verdict:
 VAGUE, LEVEL = 30.0, 1e-7
 # In standard errors: where the surface is asked.
 STEPS = np.array([0.5, 3.0, 10.0])
-# For an estimate that is far out: on from it, and back towards the middle; and what counts as level and as a rise there,
+# For an estimate that is far out: on from it, and back towards the middle; and what counts as level and as a rise,
 # where densities lose digits.
 ON_FROM_IT, ON_THE_WAY = np.array([1.1, 1.3, 1.5]), np.array([0.5, 0.25, 0.1, 0.0])
 LEVEL_THERE, RISE_THERE = 1e-2, 0.05

@@ -9,7 +9,7 @@ import xarray as xr
 
 from pymc_landscape.plots.canvas import Canvas
 
-MOST_COLUMNS = 4
+MOST_COLUMNS = 5
 
 
 def add_legend(canvas: Canvas, colours: Mapping[str, str], title: str | None = None) -> None:
@@ -34,22 +34,29 @@ def _plotly(pc: Any, colours: dict[str, str], title: str | None, asked: dict[str
     figure = pc.viz["figure"].item()
     # traces without a place of their own carry the legend: those of the paths have gaps and shades
     kind = "scatter3d" if any(trace.type == "surface" for trace in figure.data) else "scatter"
-    place = {"x": [None], "y": [None]} | ({"z": [None]} if kind == "scatter3d" else {})
+    nowhere = {"x": [None], "y": [None]} | ({"z": [None]} if kind == "scatter3d" else {})
     for name, colour in colours.items():
-        figure.add_trace({"type": kind, "mode": "lines", "name": name, "line": {"color": colour, "width": 4}, **place})
+        figure.add_trace(
+            {"type": kind, "mode": "lines", "name": name, "line": {"color": colour, "width": 4}, **nowhere}
+        )
         figure.data[-1].showlegend = True
-    above = {"orientation": "h", "x": 0.5, "xanchor": "center", "y": 1.02, "yanchor": "bottom"}
+    flat = kind == "scatter"  # above the panels, with room for a title between; in the corner of a scene
+    place = {"y": 1.07, "yanchor": "bottom"} if flat else {"y": 1.0, "yanchor": "top"}
+    above = {"orientation": "h", "x": 0.0, "xanchor": "left", **place}
+    if flat:
+        figure.update_layout(margin={"t": 90})
     figure.update_layout(legend={**above, "title": {"text": title}, **asked})
     return figure.layout.legend
 
 
 def _bokeh(pc: Any, colours: dict[str, str], title: str | None, asked: dict[str, Any]) -> Any:
-    from bokeh.models.annotations import Legend
+    from bokeh.models.annotations.legends import Legend
 
     target = np.ravel(pc.viz["plot"].values)[0]
-    lines = [(name, [target.line([], [], color=colour, line_width=3)]) for name, colour in colours.items()]
+    lines = [(name, [target.line([np.nan], [np.nan], color=colour, line_width=3)]) for name, colour in colours.items()]
     options = {"orientation": "horizontal", "border_line_alpha": 0.0, "location": "center"}
-    made = Legend(items=lines, title=title, **{**options, **asked})
+    made = Legend(title=title, **{**options, **asked})
+    made.items = lines
     target.add_layout(made, "above")
     return made
 
@@ -62,5 +69,5 @@ def _none(pc: Any, colours: dict[str, str], title: str | None, asked: dict[str, 
 
 
 def backend_of(canvas: Canvas) -> Any:
-    """The functions that draw on this canvas."""
+    """Return the functions that draw on this canvas."""
     return import_module(f"arviz_plots.backend.{canvas.backend}")

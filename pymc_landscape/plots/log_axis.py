@@ -33,7 +33,7 @@ def _bokeh(target: Any, axis: str, limits: tuple[float, float]) -> None:
     from bokeh.models.tickers import LogTicker
 
     setattr(target, f"{axis}_scale", LogScale())
-    setattr(target, f"{axis}_range", Range1d(*limits))
+    setattr(target, f"{axis}_range", Range1d(start=limits[0], end=limits[1]))
     getattr(target, f"{axis}axis").ticker = LogTicker()
     getattr(target, f"{axis}axis").formatter = LogTickFormatter()
 

@@ -43,7 +43,7 @@ def segments(xy: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
 
 
 def join(start: Array, end: Array) -> Array:
-    """Steps as one polyline, with a gap where one does not begin where the last one ended."""
+    """Join steps to one polyline, with a gap where one does not begin where the last one ended."""
     if not len(start):
         return np.empty((0, 2))
     rows = []

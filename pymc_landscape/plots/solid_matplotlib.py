@@ -67,6 +67,25 @@ def points(target: Any, x: Array, y: Array, z: Array, **kwargs: Any) -> Any:
     return target.scatter(x, y, z, **options)
 
 
+def spots(
+    target: Any,
+    x: Array,
+    y: Array,
+    z: Array,
+    scene: Scene,
+    ground: Ground,
+    *,
+    ink: str,
+    filled: bool,
+    **kwargs: Any,
+) -> Any:
+    """Draw discs with a light rim, or rings, where the eye can see them."""
+    look = {"c": ink if filled else "#ffffff", "edgecolors": "#ffffff" if filled else ink}
+    options = {"zorder": ON_TOP + 1, "depthshade": False, "linewidths": 1.2 if filled else 1.8, **look, **kwargs}
+    seen = in_sight(x, y, z, ground, scene)
+    return target.scatter(x[seen], y[seen], z[seen], **options)
+
+
 def colorbar(target: Any, scene: Scene, title: str) -> Any:
     """Put a colour bar beside the surface, with the named heights."""
     colours = colormaps[scene.cmap].with_extremes(over=PLATEAU)

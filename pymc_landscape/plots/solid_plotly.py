@@ -60,6 +60,25 @@ def points(target: Any, x: Array, y: Array, z: Array, **kwargs: Any) -> Any:
     return _add(target, {"mode": "markers", "marker": marker, **_xyz(x, y, z), **kwargs})
 
 
+def spots(
+    target: Any,
+    x: Array,
+    y: Array,
+    z: Array,
+    scene: Scene,
+    ground: Ground,
+    *,
+    ink: str,
+    filled: bool,
+    **kwargs: Any,
+) -> Any:
+    """Draw discs with a light rim, or rings; ``s`` is an area as in matplotlib."""
+    rim = {"color": "#ffffff" if filled else ink, "width": 2}
+    size = kwargs.pop("s", 9.0) ** 0.5
+    marker = {"color": ink if filled else "#ffffff", "size": size, "symbol": "circle", "line": rim}
+    return _add(target, {"mode": "markers", "marker": marker, **_xyz(x, y, z), **kwargs})
+
+
 def _xyz(x: Array, y: Array, z: Array) -> dict[str, Any]:
     place = {"x": x, "y": y, "z": z}
     return {"type": "scatter3d", "showlegend": False, "hoverinfo": "skip", **place}

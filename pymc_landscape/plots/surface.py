@@ -18,6 +18,8 @@ from pymc_landscape.plots.draws import find_draws, limits
 from pymc_landscape.plots.levels import CONTOUR_LEVELS, cutoffs, edge_labels
 from pymc_landscape.plots.relief import Relief, as_cells, lowest, relief
 from pymc_landscape.plots.scene import Array, Ground, Scene, shades, stand
+from pymc_landscape.plots.surface_paths import draw_surface_paths, place_heights
+from pymc_landscape.plots.track import two_axes
 
 Visual = Literal[
     "surface",
@@ -25,6 +27,11 @@ Visual = Literal[
     "floor",
     "draws",
     "minimum",
+    "path",
+    "path_floor",
+    "start",
+    "end",
+    "legend",
     "colorbar",
     "xlabel",
     "ylabel",
@@ -47,6 +54,7 @@ def surface(
     levels: float | Sequence[float] | None = None,
     df: int | None = None,
     dt: xr.DataTree | xr.Dataset | None = None,
+    paths: Any = None,
     group: str = "posterior",
     landscape_group: str = "landscape",
     sample_dims: str | Sequence[str] | None = None,
@@ -77,6 +85,10 @@ def surface(
         Degrees of freedom of the cut-offs. Defaults to 2.
     dt : DataTree or Dataset, optional
         Draws, shown on the floor. Defaults to ``ds`` itself when it is a tree with draws of these.
+    paths : Dataset, mapping, or sequence of them, optional
+        What ``descend`` returns, of one or several optimisers. Each iterate stands at its own −2LL,
+        so that a path through further parameters leaves the surface; what is above the cap lies on
+        the plateau, as the surface does.
     group : str, default "posterior"
         Group of ``dt`` with the draws.
     landscape_group : str, default "landscape"
@@ -97,6 +109,9 @@ def surface(
         * contour, floor -> lines at the cut-offs, on the surface and on the floor: ``color``,
           ``linewidth``
         * draws, minimum -> points on the floor: ``color``, ``s``, ``alpha``, ``marker``
+        * path, path_floor -> lines of the paths, and their shadows on the floor
+        * start, end -> their ends: ``s``
+        * legend -> passed to the backend's legend
         * colorbar -> ``title``
         * xlabel, ylabel, zlabel -> text properties of the backend
         * view -> ``elev`` and ``azim`` in degrees; by default where most of the valley is in sight
@@ -125,7 +140,8 @@ def surface(
     """
     asked = checked(visuals, get_args(Visual))
     solid = _solid(backend)
-    of = _two_axes(relief(ds, var_name, landscape_group))
+    of = two_axes(relief(ds, var_name, landscape_group))
+    walked = place_heights(of, paths)
     cuts = cutoffs(CONTOUR_LEVELS if levels is None else levels, of.df if df is None else df)
     height = _cap(of, cap, of.df if df is None else df)
     ground = _ground(of, height)
@@ -136,6 +152,8 @@ def surface(
     _draw_surface(canvas, of, ground, scene, solid)
     _draw_lines(canvas, of, cuts, ground, scene, solid)
     _draw_points(canvas, of, draws, scene, solid)
+    if walked:
+        draw_surface_paths(canvas, of, walked, ground, scene, solid)
     _finish(canvas, of, scene, solid, labeller)
     return canvas.pc
 
@@ -153,16 +171,6 @@ def _solid(backend: str | None) -> ModuleType:
         f"Expected backend to be 'matplotlib' or 'plotly' for three dimensions, got {name!r}; "
         "choose one, or draw contours with plots.landscape."
     )
-
-
-def _two_axes(of: Relief) -> Relief:
-    further = [dim for dim in of.panels if of.height.sizes[dim] > 1]
-    if len(of.axes) == 2 and not further:
-        panels = dict.fromkeys(of.panels, 0)
-        return Relief(of.height.isel(panels, drop=True), of.axes, (), of.df, of.label, of.source)
-    middle = {dim: of.height[dim].values[of.height.sizes[dim] // 2].item() for dim in further}
-    todo = f"choose a slice, for example ds.sel({middle})" if further else "use plots.landscape"
-    raise ValueError(f"Expected two axes, got {[*of.axes, *further]}; {todo}.")
 
 
 def _cap(of: Relief, asked: float | None, df: int) -> float:

@@ -92,7 +92,7 @@ def place_paths(of: Relief, descent: xr.Dataset, metric: xr.DataArray | None = N
 
 
 def zero_of(of: Relief) -> float:
-    """The −2LL at which the drawn heights begin; NaN where the heights are not of the likelihood."""
+    """Return the −2LL at which the drawn heights begin; NaN where the heights are not of the likelihood."""
     if of.label != "Δ(−2LL)" or not {"minus2ll", "log_likelihood"} & set(of.source):
         return np.nan
     if of.height.name == "term_log_likelihood":
@@ -112,8 +112,25 @@ def values_of(descent: xr.Dataset, label: str, dims: tuple[str, ...]) -> Array |
     along = [dim for dim in theta.dims if dim not in dims]
     if len(along) != 1 or along[0] not in theta.coords:
         return None
-    where = np.flatnonzero(theta[along[0]].values.astype(str) == label)
-    return theta.transpose(*dims, along[0]).values[..., where[0]].ravel().astype(float) if where.size else None
+    where = _column(theta[along[0]].values.astype(str).tolist(), label)
+    return None if where is None else theta.transpose(*dims, along[0]).values[..., where].ravel().astype(float)
+
+
+def _column(labels: list[str], label: str) -> int | None:
+    """Find the column of θ of this label, or of the parameter whose unconstrained value it names.
+
+    θ may call the element ``sigma`` what a grid calls ``sigma_log__``: both are its unconstrained value.
+    """
+    if label in labels:
+        return labels.index(label)
+    name, bracket, element_ = label.partition("[")
+    owners = [own for own in labels if own[len(_name(own)) :] == bracket + element_ and _owns(_name(own), name)]
+    return labels.index(max(owners, key=len)) if owners else None
+
+
+def _owns(name: str, value_name: str) -> bool:
+    """Whether ``sigma`` may have the value variable ``sigma_log__``: its name, a transform's, and ``__``."""
+    return value_name.startswith(f"{name}_") and value_name.endswith("__") and len(value_name) > len(name) + 3
 
 
 def _is_plane(of: Relief) -> bool:
@@ -197,7 +214,7 @@ def _off_slice(of: Relief, descent: xr.Dataset, dims: tuple[str, ...]) -> Array:
 
 def _held(at: dict[str, float], axes: tuple[str, ...]) -> list[str]:
     """Elements on no axis; an axis ``sigma_log__`` moves ``sigma``, one of a simplex all its weights."""
-    moved = {name for name in map(_name, at) for axis in map(_name, axes) if axis.startswith(f"{name}_")}
+    moved = {name for name in map(_name, at) for axis in map(_name, axes) if _owns(name, axis)}
     for name in {_name(axis) for axis in axes}:
         weights = [value for label, value in at.items() if _name(label) == name]
         if len(weights) > 1 and min(weights) >= 0 and np.isclose(sum(weights), 1.0, rtol=1e-9):
