@@ -78,7 +78,7 @@ def _rescue(objective: Objective, begin: Starts, rng: np.random.Generator) -> li
 def _end(objective: Objective, theta: Array, origin: str) -> End:
     """Search from one start; where that claims no optimum, by another way too."""
     found, verdict = _settled(search(Frame(objective), theta))
-    if not (verdict.status.is_optimum or found.frame.bottomless):
+    if verdict.status in (Status.FAILED, Status.NOT_IDENTIFIED):
         other = search_otherwise(found, theta)
         if other.value < found.value - WORTH_IT:
             found, verdict = _settled(other)

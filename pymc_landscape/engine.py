@@ -169,9 +169,14 @@ class Engine:
     def _kernel_name(self) -> str:
         return ledger.kernel_name(self.graphs)
 
+    @cached_property
+    def _on_disk(self) -> bool:
+        """Whether the kernel has been compiled on this machine before."""
+        return ledger.is_noted(self._kernel_name)
+
     def _kernel_is_better(self, total: int) -> bool:
         """Whether it is known before the first block that a kernel will be done sooner."""
-        at_hand = self._linear_algebra and total >= MANY_POINTS and ledger.is_noted(self._kernel_name)
+        at_hand = self._linear_algebra and total >= MANY_POINTS and self._on_disk
         return at_hand or self._spent > self._patience
 
     @property
@@ -179,7 +184,7 @@ class Engine:
         """Seconds of interpreting that a kernel would have to beat."""
         if self.backend == "interpreter":
             return np.inf
-        if ledger.is_noted(self._kernel_name):
+        if self._on_disk:
             return PATIENCE_ON_DISK
         return PATIENCE_LINEAR_ALGEBRA if self._linear_algebra else PATIENCE
 

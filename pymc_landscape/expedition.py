@@ -20,11 +20,11 @@ from pymc_landscape.stationary import Away, Stationary, examine, look
 # A new valley behind a saddle makes new pairs: so many rounds.
 ROUNDS = 3
 # Of more pairs of valleys than this, the nearest are looked between.
-PAIRS = 60
+PAIRS = 30
 # Points along the segment between two valleys.
 ALONG = np.linspace(0.0, 1.0, 23)[1:-1]
 # Softest directions of each valley along which a way out is looked for, and how far it begins, in standard errors.
-WAYS_OUT, OUT = 3, 0.5
+WAYS_OUT, OUT = 2, 0.5
 # How far beside a saddle a descent begins, in standard errors.
 BESIDE = 0.1
 # From so many starts saddles and peaks are climbed to.
@@ -172,9 +172,8 @@ class Expedition:
         values = self.frame.values(segment)
         highest = segment[int(np.argmax(np.where(np.isfinite(values), values, -np.inf)))]
         scale = np.sqrt((one.here.spectrum.scale**2 + other.here.spectrum.scale**2) / 4.0)
-        for x in (highest, 0.5 * (a + b)):
-            yield least_slope(self.frame, x, scale)
-            yield self._follow(x, scale, 1)
+        yield self._follow(highest, scale, 1)
+        yield least_slope(self.frame, 0.5 * (a + b), scale)
 
     def _follow(self, x: Array, scale: Array, climbs: int) -> Array:
         """Look no further out than many times the extent of what is known."""

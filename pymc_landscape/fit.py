@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +16,6 @@ from pymc.util import get_random_generator
 from pymc_landscape import fit_table
 from pymc_landscape.aliases import Array
 from pymc_landscape.ends import End, best_end, find_ends, overall, starts_dataset
-from pymc_landscape.frame import Frame
 from pymc_landscape.natural_scale import NaturalScale, as_draws, root
 from pymc_landscape.objective import Objective, objective_of
 from pymc_landscape.provenance import provenance
@@ -59,33 +59,90 @@ class Fit:
         Every start: where it began and ended, its status, its cost. Dims ``start``, ``theta``.
     """
 
-    objective: Objective
-    theta: Array
-    point: xr.Dataset
-    standard_error: xr.Dataset
-    derived: xr.Dataset
-    derived_standard_error: xr.Dataset
-    covariance: xr.DataArray
-    theta_covariance: Array
-    minus2ll: float
-    log_prior: float
-    n_observations: int
     status: Status
     message: str
-    optimizer: str
-    starts: xr.Dataset
     information: str
-    notes: dict[str, str]
-    _frame: Frame = field(repr=False)
-    _x: Array = field(repr=False)
-    _frame_covariance: Array = field(repr=False)
+    _natural: NaturalScale = field(repr=False)
+    _ends: Sequence[End] = field(repr=False)
+
+    # --- labelled when first asked for ------------------------------------------------------------------------------
+
+    @property
+    def objective(self) -> Objective:
+        """What was fitted."""
+        return self._natural.objective
+
+    @cached_property
+    def theta(self) -> Array:
+        """The estimate, unconstrained; ±inf at an edge of the support."""
+        return self._natural.theta
+
+    @cached_property
+    def point(self) -> xr.Dataset:
+        """The estimate on the natural scale, one variable a parameter."""
+        return self._natural.dataset(self._natural.point)
+
+    @cached_property
+    def standard_error(self) -> xr.Dataset:
+        """Standard errors on the natural scale."""
+        return self._natural.dataset(self._natural.errors)
+
+    @property
+    def derived(self) -> xr.Dataset:
+        """Each ``pm.Deterministic`` at the estimate."""
+        return self._natural.derived[0]
+
+    @property
+    def derived_standard_error(self) -> xr.Dataset:
+        """Standard errors of the Deterministics."""
+        return self._natural.derived[1]
+
+    @cached_property
+    def covariance(self) -> xr.DataArray:
+        """Covariance of all natural elements."""
+        return self._natural.covariance()
+
+    @cached_property
+    def theta_covariance(self) -> Array:
+        """Covariance on the unconstrained scale."""
+        return self._natural.theta_covariance()
+
+    @cached_property
+    def notes(self) -> dict[str, str]:
+        """Why a standard error is missing, by element."""
+        return self._natural.notes()
+
+    @cached_property
+    def starts(self) -> xr.Dataset:
+        """Every start: the waterfall."""
+        return starts_dataset(self.objective, self._ends)
+
+    @property
+    def optimizer(self) -> str:
+        """The method that arrived."""
+        return self._natural.found.optimizer
 
     # --- numbers -----------------------------------------------------------------------------------------------------
 
     @property
     def log_likelihood(self) -> float:
         """Log L at the estimate."""
-        return -0.5 * self.minus2ll
+        return self._natural.values[0]
+
+    @property
+    def minus2ll(self) -> float:
+        """−2 log L at the estimate."""
+        return -2.0 * self.log_likelihood
+
+    @property
+    def log_prior(self) -> float:
+        """Log prior density at the estimate, on the natural scale."""
+        return self._natural.values[1]
+
+    @property
+    def n_observations(self) -> int:
+        """Number n of observed elements; 0 where only potentials hold data."""
+        return self._natural.n_observations
 
     @property
     def n_parameters(self) -> int:
@@ -155,14 +212,14 @@ class Fit:
         ValueError
             If the fit has no covariance to draw from.
         """
-        cov = self._frame_covariance
+        frame, center, cov = self._natural.frame, self._natural.x, self._natural.cov
         if not self.status.is_optimum or not np.isfinite(cov).all():
             raise ValueError(
                 f"Expected a fit with an optimum and a covariance, got one that is {self.status.value}: {self.message}"
             )
         rng = get_random_generator(random_seed, copy=True)
-        x = self._x + rng.standard_normal((n, len(self._x))) @ root(cov)
-        return as_draws(self._frame, x, self._attrs("draws"))
+        x = center + rng.standard_normal((n, len(center))) @ root(cov)
+        return as_draws(frame, x, self._attrs("draws"))
 
     def to_dataset(self) -> xr.Dataset:
         """Return estimate and standard errors as one Dataset (``name``, ``name_se``), for `to_datatree`."""
@@ -300,28 +357,8 @@ def _written(ends: Sequence[End], information: str) -> Fit:
     """Make a Fit of the best end, with a verdict that takes the others into account."""
     best = best_end(ends)
     verdict = overall(best, ends)
-    natural = NaturalScale(best.found, verdict, information)
-    log_likelihood, log_prior = natural.values()
-    derived, derived_errors = natural.derived()
-    return Fit(
-        objective=natural.objective,
-        theta=natural.theta,
-        point=natural.dataset(natural.point),
-        standard_error=natural.dataset(natural.errors),
-        derived=derived,
-        derived_standard_error=derived_errors,
-        covariance=natural.covariance(),
-        theta_covariance=natural.theta_covariance(),
-        minus2ll=-2.0 * log_likelihood,
-        log_prior=log_prior,
-        n_observations=natural.objective.n_observations,
-        status=verdict.status,
-        message=verdict.message,
-        optimizer=best.found.optimizer,
-        starts=starts_dataset(natural.objective, ends),
-        information=information,
-        notes=natural.notes(),
-        _frame=natural.frame,
-        _x=natural.x,
-        _frame_covariance=natural.cov,
-    )
+    natural = NaturalScale(best.found, verdict, information).settle()
+    fit = Fit(verdict.status, verdict.message, information, natural, tuple(ends))
+    if fit.is_map:  # the likelihood of each end is evaluated, and the data may change later
+        _ = fit.starts
+    return fit

@@ -3,24 +3,27 @@
 PyTensor does not push an index down through a sum: ``rows[index].sum()`` evaluates all rows and drops most. So the
 graph is written again with the index at its leaves, on every array that has one entry a row. Which arrays have is a
 guess by their length. It is checked once, on two batches, against the plain way; where they differ, the plain way is
-taken. The row numbers stand behind `theta` in the engine's flat vector, so that the engine needs to know nothing of them.
+taken. The row numbers stand behind `theta` in the engine's flat vector, so the engine needs to know nothing of them.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from numpy.typing import NDArray
 from pytensor.compile.builders import OpFromGraph
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors, toposort
 from pytensor.tensor.basic import Alloc
-from pytensor.tensor.shape import Reshape, SpecifyShape
+from pytensor.tensor.shape import Reshape, Shape, Shape_i, SpecifyShape
 from pytensor.tensor.subtensor import Subtensor
 
 from pymc_landscape.aliases import Array, Graph
@@ -32,8 +35,20 @@ from pymc_landscape.objective import Objective
 
 _log = logging.getLogger("pymc_landscape")
 
-# The check's two values are sums of the same numbers in another order.
-SAME = 1e-9
+# The check's two values are sums of the same numbers in another order, some in single precision.
+SAME = 1e-6
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What else goes by rows: parameters with one element a row; or nothing that was a number of rows."""
+
+    parameters: bool = False
+    shapes_stay: bool = False
+
+
+# A model with `total_size` divides by the number of rows of its data, which is to stay that of all.
+GUESSES = (Guess(), Guess(parameters=True), Guess(shapes_stay=True))
 
 
 class BatchSlope:
@@ -68,7 +83,7 @@ class BatchSlope:
         key = ("minibatch_slope", self.size, objective.prior_weight)
         self.engine = self.compiled.kept(key, self._build)
 
-    def __call__(self, theta: Array, rows: Array) -> tuple[float, Array]:
+    def __call__(self, theta: Array, rows: NDArray[np.int64]) -> tuple[float, Array]:
         """Return −2 (N/B Σ log L over `rows` + w log prior) and its gradient at `theta` (k,)."""
         self.compiled.use_data()
         try:
@@ -77,7 +92,7 @@ class BatchSlope:
             return np.inf, np.full(len(theta), np.nan)
         return float(value), gradient
 
-    def batches(self, rng: np.random.Generator) -> Iterator[Array]:
+    def batches(self, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
         """Give rows without end: all of them in random order, then all in another; no row is left out of an epoch."""
         left = rng.permutation(self.n_rows)
         while True:
@@ -93,9 +108,9 @@ class BatchSlope:
     def _build(self) -> Engine:
         """Return the first engine that agrees with the plain way."""
         density = self._density()
-        for parameters in (False, True):
+        for guess in GUESSES:
             try:
-                engine = self._engine(density, parameters)
+                engine = self._engine(density, guess)
                 if self._agrees(engine):
                     return engine
             except Exception as error:  # whatever an Op makes of arguments of another length
@@ -103,19 +118,19 @@ class BatchSlope:
         _log.info("The rows of this model cannot be evaluated apart: a batch costs as much as all data.")
         return self._engine(density, None)
 
-    def _engine(self, density: Density, parameters: bool | None) -> Engine:
-        """Write the graphs; None for `parameters` indexes the evaluated rows, the plain way."""
-        rows = pt.vector("rows", dtype="int64", shape=(self.size,))
-        terms = settle([*density.rows.values(), density.prior], self.compiled.model.check_bounds)
-        *terms, prior = terms
-        if parameters is None:
+    def _engine(self, density: Density, guess: Guess | None) -> Engine:
+        """Write the graphs; without a guess, index the evaluated rows, the plain way."""
+        vector, rows = density.vector, pt.vector("rows", dtype="int64", shape=(self.size,))
+        *terms, prior = settle([*density.rows.values(), density.prior], self.compiled.model.check_bounds)
+        if guess is None:
             chosen = [term[rows] for term in terms]
         else:
-            chosen = _on_rows(terms, _leaves(terms, density.vector, rows, self.n_rows, parameters), self)
+            leaves = _leaves(terms, vector, rows, self.n_rows, guess)
+            chosen = _Rewriting(self.n_rows, self.size, guess)(terms, leaves)
         value = -2.0 * self.n_rows / self.size * sum(term.sum() for term in chosen)
         if self.objective.prior_weight:
             value = value - 2.0 * self.objective.prior_weight * prior
-        return self._over_one_vector(density.vector, rows, {"value": value, "gradient": slope_graph(value, density.vector)})
+        return self._over_one_vector(vector, rows, {"value": value, "gradient": slope_graph(value, vector)})
 
     def _over_one_vector(self, vector: Graph, rows: Graph, graphs: Mapping[str, Graph]) -> Engine:
         k = vector.type.shape[0]
@@ -137,7 +152,8 @@ class BatchSlope:
         beside = theta + rng.uniform(-0.1, 0.1, size=theta.shape)
         theta = beside if np.isfinite(self.objective.value(beside)) else theta
         plain = _plain_rows(self.objective, theta, self.n_rows)
-        prior = self.objective.prior_weight * float(self.objective.log_prior(theta)) if self.objective.prior_weight else 0.0
+        weight = self.objective.prior_weight
+        prior = weight * float(self.objective.log_prior(theta)) if weight else 0.0
         for _ in range(2):
             rows = rng.choice(self.n_rows, size=self.size, replace=False)
             expected = -2.0 * (self.n_rows / self.size * plain[rows].sum() + prior)
@@ -165,8 +181,8 @@ def _count_rows(density: Density) -> int:
     whole = [name for name, row in density.rows.items() if row.type.ndim == 0]
     if whole:
         raise ValueError(
-            f"Expected terms that are sums over rows, got {whole[0]}, whose log-likelihood is one number for all of its "
-            "data: leave batch_size out."
+            f"Expected terms that are sums over rows, got {whole[0]}, whose log-likelihood is one number for all of "
+            "its data: leave batch_size out."
         )
     lengths = dict(zip(density.rows, _lengths(density), strict=True))
     if len(set(lengths.values())) > 1:
@@ -185,17 +201,17 @@ def _lengths(density: Density) -> list[int]:
     return [int(n) for n in count(np.zeros(density.vector.type.shape))]
 
 
-def _leaves(terms: Sequence[Graph], vector: Graph, rows: Graph, n_rows: int, parameters: bool) -> dict[Graph, Graph]:
-    """Index what has one entry a row: data, and if `parameters` parameters too."""
+def _leaves(terms: Sequence[Graph], vector: Graph, rows: Graph, n_rows: int, guess: Guess) -> dict[Graph, Graph]:
+    """Index what has one entry a row."""
     found = {}
     for variable in ancestors(terms):
         if isinstance(variable, Constant | SharedVariable):
             data = variable.data if isinstance(variable, Constant) else variable.get_value(borrow=True)
             aligned = np.shape(data)[:1] == (n_rows,)
         else:
-            aligned = parameters and _is_place(variable, vector) and variable.type.shape[:1] == (n_rows,)
+            aligned = guess.parameters and _is_place(variable, vector) and variable.type.shape[:1] == (n_rows,)
         if aligned:
-            found[variable] = variable[rows]
+            found[variable] = pt.as_tensor(variable)[rows]
     return found
 
 
@@ -205,40 +221,48 @@ def _is_place(variable: Graph, vector: Graph) -> bool:
     if node is None or not isinstance(node.op, Subtensor | Reshape):
         return False
     inner = node.inputs[0]
-    return inner is vector and vector.type.shape != variable.type.shape or _is_cut(inner, vector)
+    return (inner is vector and vector.type.shape != variable.type.shape) or _is_cut(inner, vector)
 
 
 def _is_cut(variable: Graph, vector: Graph) -> bool:
-    return variable.owner is not None and isinstance(variable.owner.op, Subtensor) and variable.owner.inputs[0] is vector
+    return (
+        variable.owner is not None and isinstance(variable.owner.op, Subtensor) and variable.owner.inputs[0] is vector
+    )
 
 
-def _on_rows(outputs: Sequence[Graph], leaves: Mapping[Graph, Graph], batch: BatchSlope) -> list[Graph]:
-    """Write `outputs` again over other leaves, which have `batch.size` rows where there were `batch.n_rows`."""
-    written = dict(leaves)
-    for node in toposort(outputs, blockers=list(leaves)):
-        if any(output in written for output in node.outputs):
-            continue
-        inputs = [written.get(v, v) for v in node.inputs]
-        if inputs != list(node.inputs) or _fills_rows(node, batch.n_rows):
-            written.update(zip(node.outputs, _again(node, inputs, batch), strict=True))
-    return [written.get(output, output) for output in outputs]
+@dataclass(frozen=True)
+class _Rewriting:
+    """Writes graphs again over leaves that have `size` rows where there were `n_rows`."""
 
+    n_rows: int
+    size: int
+    guess: Guess
 
-def _fills_rows(node: Apply, n_rows: int) -> bool:
-    return isinstance(node.op, Alloc) and node.outputs[0].type.shape[:1] == (n_rows,)
+    def __call__(self, outputs: Sequence[Graph], leaves: Mapping[Graph, Graph]) -> list[Graph]:
+        """Return `outputs` over other `leaves`."""
+        written = dict(leaves)
+        for node in toposort(outputs, blockers=list(leaves)):
+            inputs = [written.get(v, v) for v in node.inputs]
+            if inputs != list(node.inputs) or self._fills_rows(node):
+                written.update(zip(node.outputs, self._again(node, inputs), strict=True))
+        return [written.get(output, output) for output in outputs]
 
+    def _fills_rows(self, node: Apply[Any]) -> bool:
+        return isinstance(node.op, Alloc) and node.outputs[0].type.shape[:1] == (self.n_rows,)
 
-def _again(node: Apply, inputs: list[Graph], batch: BatchSlope) -> list[Graph]:
-    """Apply one Op to fewer rows; the number of rows is written into some."""
-    op, shape = node.op, node.outputs[0].type.shape
-    if _fills_rows(node, batch.n_rows):
-        return [pt.alloc(inputs[0], batch.size, *inputs[2:])]
-    if isinstance(op, SpecifyShape):
-        return [inputs[0]]
-    if isinstance(op, Reshape) and shape[:1] == (batch.n_rows,) and None not in shape:
-        return [inputs[0].reshape((batch.size, *shape[1:]))]
-    if isinstance(op, OpFromGraph):
-        inner = op.fgraph.unfreeze()
-        return _on_rows(inner.outputs, dict(zip(inner.inputs, inputs, strict=True)), batch)
-    outputs: list[Graph] = op.make_node(*inputs).outputs
-    return outputs
+    def _again(self, node: Apply[Any], inputs: list[Graph]) -> list[Graph]:
+        """Apply one Op to fewer rows; in some, the number of rows is written down."""
+        op, shape = node.op, node.outputs[0].type.shape
+        if self._fills_rows(node):
+            return [pt.alloc(inputs[0], self.size, *inputs[2:])]
+        if isinstance(op, SpecifyShape):
+            return [inputs[0]]
+        if isinstance(op, Shape | Shape_i) and self.guess.shapes_stay:
+            return list(node.outputs)
+        if isinstance(op, Reshape) and shape[:1] == (self.n_rows,) and None not in shape:
+            return [inputs[0].reshape((self.size, *shape[1:]))]
+        if isinstance(op, OpFromGraph):
+            inner = op.fgraph.unfreeze()
+            return self(inner.outputs, dict(zip(inner.inputs, inputs, strict=True)))
+        outputs: list[Graph] = op.make_node(*inputs).outputs
+        return outputs

@@ -122,20 +122,36 @@ class NaturalScale:
             return np.full(jacobian.shape[1], np.nan)
         return standard_errors(self.cov, self.flat, jacobian)
 
+    def settle(self) -> NaturalScale:
+        """Compute now whatever depends on the data, which the user may change later."""
+        for name in ("cov", "values", "errors", "n_observations", "_derived_arrays"):
+            getattr(self, name)
+        return self
+
+    @cached_property
+    def n_observations(self) -> int:
+        """Number of observed elements."""
+        return self.objective.n_observations
+
+    @cached_property
     def derived(self) -> tuple[xr.Dataset, xr.Dataset]:
-        """Return values and standard errors of the Deterministics."""
+        """Values and standard errors of the Deterministics."""
+        values, errors = self._derived_arrays
+        return self._derived_dataset(values), self._derived_dataset(errors)
+
+    @cached_property
+    def _derived_arrays(self) -> tuple[dict[str, Array], dict[str, Array]]:
         if not self.objective.model.deterministics:
-            return xr.Dataset(), xr.Dataset()
+            return {}, {}
         full = self.frame.full(self.x)
         engine = self.objective.compiled.engine("derived", self.frame.unconstrained)
-        values = dict(zip(engine.names, engine.one(full), strict=True))
+        values = dict(zip(engine.names, map(np.asarray, engine.one(full)), strict=True))
         try:
             errors = self._errors(self._jacobian("derived_jacobian"))
         except (ValueError, NotImplementedError):  # a Deterministic without derivatives
             errors = np.full(sum(v.size for v in values.values()), np.nan)
         ends = np.cumsum([v.size for v in values.values()])[:-1]
-        split = dict(zip(values, np.split(errors, ends), strict=True))
-        return self._derived_dataset(values), self._derived_dataset(split)
+        return values, dict(zip(values, np.split(errors, ends), strict=True))
 
     def _derived_dataset(self, values: dict[str, Array]) -> xr.Dataset:
         arrays = {}
@@ -144,8 +160,9 @@ class NaturalScale:
             arrays[name] = xr.DataArray(np.reshape(value, shape), coords, dims)
         return xr.Dataset(arrays)
 
+    @cached_property
     def values(self) -> tuple[float, float]:
-        """Return log-likelihood and log prior."""
+        """Log-likelihood and log prior."""
         engine = self.objective.compiled.engine("density", self.frame.unconstrained)
         out = dict(zip(engine.names, engine.one(self.frame.full(self.x)), strict=True))
         return float(sum(out[term] for term in self.objective.terms)), float(out["log_prior"])

@@ -148,6 +148,8 @@ def _search(frame: Frame, x: Array, iterations: int) -> Found:
 def _quasi_newton_first(frame: Frame, x: Array) -> Found:
     """Let L-BFGS go first, and Newton's method finish."""
     second = _quasi_newton(frame, x)
+    if second.hessian is None or frame.bottomless:
+        return second
     third = _newton(frame, second.x, ITERATIONS)
     third.n_iterations += second.n_iterations
     return _lower(second, third)
@@ -210,7 +212,7 @@ def _quasi_newton(frame: Frame, x: Array) -> Found:
         finite = np.isfinite(gradient).all()
         return (value, gradient / scale) if np.isfinite(value) and finite else (1e300, np.zeros_like(y))
 
-    options: dict[str, Any] = {"maxiter": 5_000, "maxfun": 20_000, "ftol": 1e-15, "gtol": 1e-8, "maxcor": 20}
+    options: dict[str, Any] = {"maxiter": 2_000, "maxfun": 3_000, "ftol": 1e-15, "gtol": 1e-8, "maxcor": 20}
     result = optimize.minimize(scaled, x * scale, jac=True, method="L-BFGS-B", options=options)
     end = np.asarray(result.x) / scale
     value, gradient = frame.slope(end)

@@ -29,6 +29,8 @@ STAGNANT = 60
 # Half the Newton decrement, in units of −2 log L: what is still to be gained. From here Newton's own steps finish; in
 # a curved valley they would not from much further away.
 NEAR = 1e-10
+# With less than this to gain, Newton's own steps are done too: 1e-8 of a standard error.
+EXACT = 1e-16
 # A slope of less than this for each step of one standard error's size is none.
 FLAT_SLOPE = 1e-8
 
@@ -176,7 +178,7 @@ def polish(surface: Surface, here: Place, steps: int = 8) -> Place:
     """Take Newton's own steps while what is left to gain falls and the value does not rise beyond rounding."""
     left = here.decrement
     for _ in range(steps):
-        if not 0 < left < np.inf:
+        if not EXACT < left < np.inf:
             break
         there = place(surface, here.x + here.newton_step())
         if not (np.isfinite(there.hessian).all() and there.value <= here.value + noise(here.value)):
