@@ -6,6 +6,7 @@ A ``pm.Model`` holds a prior, a likelihood and a posterior. The verbs here show 
 * ``regular_grid``, ``posterior_grid``, ``plane_grid``: where to look
 * ``evaluate_landscape``: log-likelihood, prior, posterior and −2LL over a grid
 * ``fit_mle``, ``fit_map``: the lowest point, with standard errors, as a ``Fit``
+* ``descend``, ``descent_race``: the ways of optimisers down the surface
 * ``critical_points``: valleys, peaks, and the saddles between
 * ``hessian_spectrum``: curvatures there, and ridges in words
 * ``to_datatree``: results beside the posterior, saved with it
@@ -19,12 +20,14 @@ from types import ModuleType
 
 from pymc_landscape import wilks
 from pymc_landscape.datatree import to_datatree
+from pymc_landscape.descent import descend
 from pymc_landscape.fit import Fit, fit_map, fit_mle
 from pymc_landscape.geometry import critical_points
 from pymc_landscape.grid import posterior_grid, regular_grid
 from pymc_landscape.landscape import evaluate_landscape
 from pymc_landscape.objective import Objective
 from pymc_landscape.plane import plane_grid
+from pymc_landscape.race import descent_race
 from pymc_landscape.spectrum import hessian_spectrum
 
 __version__ = version("pymc-landscape")
@@ -33,6 +36,8 @@ __all__ = [
     "Fit",
     "Objective",
     "critical_points",
+    "descend",
+    "descent_race",
     "evaluate_landscape",
     "fit_map",
     "fit_mle",

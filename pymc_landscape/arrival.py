@@ -1,8 +1,8 @@
-"""Whether a path has arrived: is there anything left to gain where it is?
+"""Whether a path has arrived, that is whether nothing is left to gain where it is.
 
 The measure is half the Newton decrement, ½ gᵀH⁻¹g, in units of −2LL: how much lower Newton's next step would lead. It
-does not depend on the scales of parameters, as the length of a gradient does. Since it takes a Hessian, it is asked for
-only where the slope has become small, and then ever less often.
+does not depend on the scales of parameters, as the length of a gradient does. Since it takes a Hessian, it is asked
+for only where the slope has become small, and then ever less often.
 """
 
 from __future__ import annotations

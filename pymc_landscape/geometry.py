@@ -120,11 +120,11 @@ def _check(objective: Objective) -> None:
 
 
 def _dataset(objective: Objective, expedition: Expedition, begin: Starts) -> xr.Dataset:
-    order = np.argsort([p.here.value for p in expedition.points], kind="stable")
+    order = _order(expedition.points)
     points = [expedition.points[i] for i in order]
-    position = {int(old): new for new, old in enumerate(order)} | {-1: -1}
+    position = {old: new for new, old in enumerate(order)} | {-1: -1}
     theta = np.array([p.here.x for p in points]).reshape(-1, objective.size)
-    joins = [[position[side] for side in expedition.joins.get(int(i), (-1, -1))] for i in order]
+    joins = [[position[side] for side in expedition.joins.get(i, (-1, -1))] for i in order]
     labels = "theta_label" if "theta" in {v.name for v in objective.variables} else "theta"
     data = {
         **_named(objective, theta, "critical_point", "{}"),
@@ -147,6 +147,12 @@ def _dataset(objective: Objective, expedition: Expedition, begin: Starts) -> xr.
         "origin": ("start", np.array(begin.origin)),
     }
     return xr.Dataset(data, coords)
+
+
+def _order(points: list[Stationary]) -> list[int]:
+    """Return the lowest first; of equal height, as mirror images are, the one of smaller coordinates."""
+    keys = [(float(f"{p.here.value:.9g}") if abs(p.here.value) > 1e-9 else 0.0, *p.here.x.round(6)) for p in points]
+    return sorted(range(len(points)), key=keys.__getitem__)
 
 
 def _named(objective: Objective, theta: Array, dim: str, pattern: str) -> dict[str, Any]:

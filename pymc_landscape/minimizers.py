@@ -14,6 +14,7 @@ from pymc_landscape.aliases import Array
 from pymc_landscape.arrival import Arrival
 from pymc_landscape.layout import closest
 from pymc_landscape.objective import DENSE, Objective
+from pymc_landscape.trust_region import noise
 from pymc_landscape.walk import Stop, Walk
 
 # A method's own rules give way to ours, but where it is so precise that it cannot go on. Options by their names in
@@ -68,7 +69,13 @@ def minimize(walk: Walk, objective: Objective, method: str, options: Mapping[str
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # what a method has to say, its message says
         result = better_optimize.minimize(
-            seen.nll, walk.theta, method, callback=seen.report, progressbar=False, **derivative, **(ours | dict(options))
+            seen.nll,
+            walk.theta,
+            method,
+            callback=seen.report,
+            progressbar=False,
+            **derivative,
+            **(ours | dict(options)),
         )
     if walk.ended:
         raise Stop(walk.reason)
@@ -116,9 +123,13 @@ class _Seen:
         return (height, 0.5 * gradient if usable else np.zeros_like(theta)) if self.fused else height
 
     def report(self, result: Any) -> None:
-        """Make an iteration of the method one of the walk."""
+        """Make an iteration of the method one of the walk; a place higher than the last is only a trial (SLSQP's)."""
         theta = np.array(result.x, dtype=float)
-        self.walk.arrive(theta, *self.look(theta))
+        value, gradient = self.look(theta)
+        lower = value <= self.walk.value + noise(value) and (np.isfinite(gradient).all() or not self.fused)
+        if not lower:
+            theta, value, gradient = self.walk.theta, self.walk.value, self.walk.gradient
+        self.walk.arrive(theta, value, gradient)
 
     def derivative(self, config: Any) -> dict[str, Any]:
         """Return the second derivatives that a method uses: the Hessian, or its products where that is large."""

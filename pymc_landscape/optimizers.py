@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
@@ -10,7 +10,6 @@ from typing import Any, Literal
 import numpy as np
 
 from pymc_landscape import downhill, minimizers
-from pymc_landscape.aliases import Array
 from pymc_landscape.arrival import Arrival
 from pymc_landscape.first_order import follow
 from pymc_landscape.layout import closest
@@ -183,7 +182,9 @@ def _by_name(label: str, name: str, rate: Any, options: Mapping[str, Any]) -> Pl
     known |= dict.fromkeys(minimizers.methods(), "minimizer")
     plain = {_plain(method): method for method in known} | ALIASES
     if _plain(name) not in plain:
-        raise ValueError(f"Expected an optimizer, got {name!r}: there is {closest(name, [*known, 'l-bfgs'], limit=40)}.")
+        raise ValueError(
+            f"Expected an optimizer, got {name!r}: there is {closest(name, [*known, 'l-bfgs'], limit=40)}."
+        )
     method = plain[_plain(name)]
     if known[method] == "minimizer":
         minimizers.check_options(method, options)

@@ -13,7 +13,7 @@ import numpy as np
 
 from pymc_landscape.aliases import Array
 from pymc_landscape.frame import Frame
-from pymc_landscape.trust_region import NEAR, Place, noise, place
+from pymc_landscape.trust_region import Place, noise, place
 
 NEWTON_STEPS = 60
 # What Newton's next step may still move at a stationary point, relative to 1 + |x|.
@@ -24,6 +24,8 @@ ARRIVED = 1e-6
 SHRINKS = 0.9
 # An unconstrained value of a transformed variable, and of any, beyond which there is only infinity.
 RUNAWAY, BEYOND = 30.0, 1e8
+# With less to gain than this, Newton's steps that go on are those of a surface that levels off.
+NEARLY_LEVEL = 0.1
 # A change of less than this far along a direction counts as none.
 LEVEL = 1e-5
 # In standard errors: where the surface is asked whether it bends as its Hessian says, to so much of what is expected.
@@ -109,7 +111,7 @@ def examine(frame: Frame, x: Array) -> Stationary | Away:
     if _is_far(frame, here.x):
         return Away.INFINITY
     if not (_left(here) < ARRIVED and _moves(here) < STILL):
-        return Away.INFINITY if _left(here) < NEAR else Away.LOST
+        return Away.INFINITY if _recedes(frame, here) else Away.LOST
     bends = _bends(frame, here)
     if bends.all():
         return Stationary(here, bends)
@@ -146,6 +148,16 @@ def _is_far(frame: Frame, x: Array) -> bool:
     layout = frame.layout
     at_edge = [np.abs(x[layout.slices[v.name]]).max() > RUNAWAY for v in frame.objective.variables if v.transform]
     return any(at_edge) or bool(np.abs(x).max() > BEYOND)
+
+
+def _recedes(frame: Frame, here: Place) -> bool:
+    """Whether Newton's steps go on and on the same way while there is ever less to gain."""
+    there = look(frame, here.x + here.newton_step())
+    if there is None or not _left(there) < min(_left(here), NEARLY_LEVEL):
+        return False
+    one, two = here.newton_step(), there.newton_step()
+    lengths = float(np.linalg.norm(one)), float(np.linalg.norm(two))
+    return bool(one @ two > 0.9 * lengths[0] * lengths[1] and lengths[1] > 0.5 * lengths[0])
 
 
 def _bends(frame: Frame, here: Place) -> Array:

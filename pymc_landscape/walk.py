@@ -132,6 +132,18 @@ class Walk:
             self._keep()
         raise Stop(reason)
 
+    def interrupt(self) -> None:
+        """End the path where it is; one that had ended before keeps its reason."""
+        if self.ended:
+            return
+        self.status, self.ended = "interrupted", True
+        self.reason = f"interrupted after {self.iteration} of {self.steps} steps"
+        if not self.records:
+            self.theta, self.value, self.gradient = self.start, np.nan, np.full(len(self.start), np.nan)
+            self._step_size, self._began = 0.0, time.perf_counter()
+        if not self.records or self.records[-1].iteration != self.iteration:
+            self._keep()
+
     def _arrived(self) -> bool:
         """Ask whether this is the end; the asking is not on the clock, as it is not the method's own."""
         asked = time.perf_counter()

@@ -57,6 +57,10 @@ class Regression:
     def residuals(self, b: np.ndarray) -> np.ndarray:
         return self.y - self.curve(np, self.x, *b)
 
+    def canonical(self, b: np.ndarray) -> np.ndarray:
+        """Name the certified one among points of the same curve: terms swapped, a width negative."""
+        return _TWINS.get(self.curve, lambda b: b)(b)
+
     def start(self, number: Literal[1, 2]) -> dict[str, float]:
         return dict(zip(self.names, self.starts[number - 1].tolist(), strict=True))
 
@@ -64,7 +68,7 @@ class Regression:
 # y = b1 + b2 cos(2πx/12) + …: the sum of a constant and three cycles.
 def _cycles(m, x, b1, b2, b3, b4, b5, b6, b7, b8, b9):
     turns = 2 * np.pi * x
-    year = b2 * m.cos(turns / 12) + b3 * m.sin(turns / 12)
+    year = b2 * np.cos(turns / 12) + b3 * np.sin(turns / 12)
     return b1 + year + b5 * m.cos(turns / b4) + b6 * m.sin(turns / b4) + b8 * m.cos(turns / b7) + b9 * m.sin(turns / b7)
 
 
@@ -118,6 +122,24 @@ CURVES: Mapping[str, Curve] = {
     "Thurber": _cubic_by_cubic,
 }
 
+
+def _sorted_decays(b: np.ndarray) -> np.ndarray:
+    terms = b.reshape(3, 2)
+    return terms[np.argsort(terms[:, 1])].ravel()
+
+
+def _sorted_peaks(b: np.ndarray) -> np.ndarray:
+    peaks = b[2:].reshape(2, 3).copy()
+    peaks[:, 2] = np.abs(peaks[:, 2])
+    return np.concatenate([b[:2], peaks[np.argsort(peaks[:, 1])].ravel()])
+
+
+_TWINS: Mapping[Curve, Callable[[np.ndarray], np.ndarray]] = {
+    _three_decays: _sorted_decays,
+    _two_peaks: _sorted_peaks,
+    CURVES["Eckerle4"]: lambda b: b * [np.sign(b[1]), np.sign(b[1]), 1],
+    CURVES["MGH17"]: lambda b: b if b[3] < b[4] else b[[0, 2, 1, 4, 3]],
+}
 _PARAMETER = re.compile(r"^\s*b\d+ =\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)\s*$", re.MULTILINE)
 
 

@@ -1,0 +1,402 @@
+"""Where fits go wrong elsewhere: edges, ridges, slopes without end. Never silently."""
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+import references as ref
+import test_published as published
+import xarray as xr
+from scipy import optimize, stats
+from zoo import ZOO
+
+import pymc_landscape as pml
+
+SCHOOLS = published.SCHOOLS
+EFFECT, ERROR = (SCHOOLS[c].to_numpy(float) for c in ("effect", "standard_error"))
+
+
+def fit(model: pm.Model | pml.Objective, **options):
+    return pml.fit_mle(model, progressbar=False, **options)
+
+
+def value(dataset: xr.Dataset, name: str) -> np.ndarray:
+    return dataset[name].to_numpy()
+
+
+# --- the edge of a support -------------------------------------------------------------------------------------------
+
+
+PRIORS: dict[str, Callable[[], object]] = {
+    "log": lambda: pm.HalfNormal("sigma_b", 100),
+    "interval": lambda: pm.Uniform("sigma_b", 0, 200),
+    "untransformed": lambda: pm.HalfNormal("sigma_b", 100, default_transform=None),
+    "whole line": lambda: pm.Normal("sigma_b", 0, 100, initval=0.0),
+}
+
+
+@cache
+def one_way(which: str, prior: str) -> tuple[pm.Model, np.ndarray]:
+    """A balanced one-way layout with the batches integrated out by hand, from its two sums of squares.
+
+    −2 log L = a(n−1) log σ² + a log λ + SSW/σ² + (SSB + an(ȳ−µ)²)/λ + an log 2π, λ = σ² + nσ_b².
+    """
+    rows = published.read("dyestuff").query("set == @which")
+    table = np.stack([g.to_numpy(float) for _, g in rows.groupby("batch")["yield"]])
+    (a, n), mean = table.shape, table.mean()
+    ssb, ssw = n * ((table.mean(1) - mean) ** 2).sum(), ((table - table.mean(1, keepdims=True)) ** 2).sum()
+    with pm.Model() as model:
+        mu, sigma_b = pm.Normal("mu", 0, 5000), PRIORS[prior]()
+        sigma = pm.HalfNormal("sigma", 100)
+        whole = sigma**2 + n * sigma_b**2
+        minus2ll = a * (n - 1) * pt.log(sigma**2) + a * pt.log(whole) + a * n * np.log(2 * np.pi)
+        minus2ll += ssw / sigma**2 + (ssb + a * n * (mean - mu) ** 2) / whole
+        pm.Potential("yield", -minus2ll / 2)
+    return model, np.array([a, n, mean, ssb, ssw])
+
+
+@pytest.mark.parametrize("prior", ["log", "interval", "untransformed"])
+def test_dyestuff2_has_no_batches_at_all(prior):
+    model, (a, n, mean, ssb, ssw) = one_way("Dyestuff2", prior)
+    here = fit(model)
+    sigma = np.sqrt((ssb + ssw) / (a * n))
+    assert here.status.value == "at_bound"
+    assert value(here.point, "sigma_b") == 0.0
+    assert here.minus2ll == pytest.approx(162.87303665, abs=1e-7)
+    assert value(here.point, "mu") == pytest.approx(mean, rel=1e-9)
+    assert value(here.point, "sigma") == pytest.approx(sigma, rel=1e-8)
+    assert value(here.standard_error, "sigma") == pytest.approx(sigma / np.sqrt(2 * a * n), rel=1e-6)
+    assert value(here.standard_error, "mu") == pytest.approx(sigma / np.sqrt(a * n), rel=1e-6)
+    assert "edge" in here.summary().loc["sigma_b", "note"]
+    assert "sigma_b" in here.message
+
+
+def test_dyestuff_has_batches():
+    """In (σ², λ) the information is diagonal: var σ̂² = 2σ⁴/(a(n−1)), var λ̂ = 2λ²/a."""
+    model, (a, n, mean, ssb, ssw) = one_way("Dyestuff", "log")
+    here = fit(model)
+    s2, whole = ssw / (a * (n - 1)), ssb / a
+    b = np.sqrt((whole - s2) / n)
+    var_s2, var_whole = 2 * s2**2 / (a * (n - 1)), 2 * whole**2 / a
+    estimates = {"mu": mean, "sigma_b": b, "sigma": np.sqrt(s2)}
+    errors = {
+        "mu": np.sqrt(whole / (a * n)),
+        "sigma_b": np.sqrt(var_s2 + var_whole) / n / (2 * b),
+        "sigma": np.sqrt(var_s2) / (2 * np.sqrt(s2)),
+    }
+    assert here.status.value == "converged"
+    assert here.minus2ll == pytest.approx(327.327059881, abs=1e-8)
+    assert b == pytest.approx(37.260346, abs=1e-6)
+    for name, wanted in estimates.items():
+        assert value(here.point, name) == pytest.approx(wanted, rel=1e-7)
+        assert value(here.standard_error, name) == pytest.approx(errors[name], rel=1e-6)
+
+
+def eight_schools(tau: Callable[[], object]) -> pm.Model:
+    with pm.Model() as model:
+        mu, tau = pm.Normal("mu", 0, 20), tau()
+        pm.Normal("effect", mu, pt.sqrt(tau**2 + ERROR**2), observed=EFFECT)
+    return model
+
+
+def test_eight_schools_do_not_differ():
+    here = fit(eight_schools(lambda: pm.HalfCauchy("tau", 5)))
+    assert here.status.value == "at_bound"
+    assert value(here.point, "tau") == 0.0
+    assert value(here.point, "mu") == pytest.approx(7.68561672, abs=1e-8)
+    assert here.log_likelihood == pytest.approx(-29.67424369, abs=1e-8)
+    assert value(here.standard_error, "mu") == pytest.approx((ERROR**-2).sum() ** -0.5, rel=1e-7)
+    assert not np.isfinite(value(here.standard_error, "tau"))
+
+
+@pytest.mark.parametrize(("dead", "p"), [(0, 0.0), (10, 1.0)])
+def test_none_of_ten_and_all_of_ten(dead, p):
+    with pm.Model() as model:
+        chance = pm.Beta("p", 2, 2)
+        pm.Binomial("dead", n=10, p=chance, observed=dead)
+    here = fit(model)
+    assert here.status.value == "at_bound"
+    assert (value(here.point, "p"), here.minus2ll) == (p, 0.0)
+
+
+def test_elements_of_one_array_each_on_its_own_edge():
+    with pm.Model(coords={"group": ["none", "some", "all"]}) as model:
+        p = pm.Beta("p", 1, 1, dims="group")
+        pm.Binomial("dead", n=10, p=p, observed=[0, 3, 10])
+    here = fit(model)
+    assert here.status.value == "at_bound"
+    np.testing.assert_allclose(value(here.point, "p"), [0, 0.3, 1], rtol=1e-8)
+    assert value(here.point, "p")[0] == 0
+    errors = value(here.standard_error, "p")
+    assert errors[1] == pytest.approx(np.sqrt(0.3 * 0.7 / 10), rel=1e-7)
+    assert not np.isfinite(errors[[0, 2]]).any()
+    assert list(here.summary()["note"].str.contains("edge")) == [True, False, True]
+
+
+def test_no_more_zeros_than_poisson_has():
+    """psi ends on 1, where PyMC's density has a value and a slope but no second derivative."""
+    y = np.array([6, 1, 1, 3, 1, 1, 1, 0, 2, 3, 3, 4, 0, 2, 1])
+    with pm.Model() as model:
+        psi, mu = pm.Beta("psi", 1, 1), pm.Gamma("mu", 2, 1)
+        pm.ZeroInflatedPoisson("y", psi, mu, observed=y)
+    here = fit(model)
+    assert here.status.value == "at_bound"
+    assert value(here.point, "psi") == 1.0
+    assert value(here.point, "mu") == pytest.approx(y.mean(), rel=1e-6)
+    assert value(here.standard_error, "mu") == pytest.approx(np.sqrt(y.mean() / len(y)), rel=1e-5)
+    assert here.minus2ll == pytest.approx(-2 * stats.poisson(y.mean()).logpmf(y).sum(), abs=1e-9)
+
+
+def test_an_edge_with_a_slope_at_it():
+    """The prior allows no p below 0.2; the data would like 0."""
+    with pm.Model() as model:
+        p = pm.Uniform("p", 0.2, 1)
+        pm.Binomial("dead", n=10, p=p, observed=0)
+    here = fit(model)
+    assert here.status.value == "at_bound"
+    assert value(here.point, "p") == 0.2
+    assert here.minus2ll == pytest.approx(-20 * np.log(0.8), rel=1e-12)
+
+
+# --- ridges ----------------------------------------------------------------------------------------------------------
+
+Y = np.array([1.3, 0.2, 2.1, 0.9, 1.8, 1.1])
+
+
+def test_only_a_sum_is_known():
+    with pm.Model() as model:
+        beta = pm.Normal("beta", 0, 1, shape=2)
+        pm.Deterministic("total", beta.sum())
+        pm.Normal("y", beta.sum(), 1.0, observed=Y)
+    here = fit(model)
+    assert here.status.value == "not_identified"
+    assert "beta[0] − beta[1]" in here.message
+    assert np.isinf(value(here.standard_error, "beta")).all()
+    assert (here.summary().loc[["beta[0]", "beta[1]"], "note"] != "").all()
+    assert value(here.derived, "total") == pytest.approx(Y.mean(), rel=1e-9)
+    assert value(here.derived_standard_error, "total") == pytest.approx(len(Y) ** -0.5, rel=1e-7)
+    assert here.minus2ll == pytest.approx(-2 * stats.norm(Y.mean()).logpdf(Y).sum(), abs=1e-9)
+
+
+def test_a_parameter_that_no_data_speak_of():
+    here = fit(ZOO["idle_parameter"]().model)
+    assert here.status.value == "not_identified"
+    assert "idle" in here.message
+    assert "mu" not in here.message.split(":")[0]
+    assert np.isinf(value(here.standard_error, "idle"))
+    assert np.isfinite(value(here.standard_error, "mu"))
+
+
+def test_a_ridge_that_is_curved():
+    """Only the product is known: no straight direction is level, and yet nothing is determined but a b."""
+    with pm.Model() as model:
+        a, b = pm.HalfNormal("a", 2), pm.HalfNormal("b", 2)
+        pm.Normal("y", a * b, 1.0, observed=Y)
+    here = fit(model)
+    assert here.status.value == "not_identified"
+    assert np.isinf(value(here.standard_error, "a"))
+    assert value(here.point, "a") * value(here.point, "b") == pytest.approx(Y.mean(), rel=1e-6)
+
+
+def test_a_prior_settles_what_the_likelihood_leaves_open():
+    """Normal(0, 1) priors on two parameters whose sum is known: both are half of the shrunken sum."""
+    with pm.Model() as model:
+        beta = pm.Normal("beta", 0, 1, shape=2)
+        pm.Normal("y", beta.sum(), 1.0, observed=Y)
+    here = pml.fit_map(model, progressbar=False)
+    assert here.status.value == "converged"
+    total = 2 * Y.sum() / (1 + 2 * len(Y))
+    np.testing.assert_allclose(value(here.point, "beta"), total / 2, rtol=1e-8)
+    precision = np.eye(2) + len(Y)
+    np.testing.assert_allclose(here.covariance, np.linalg.inv(precision), rtol=1e-8)
+
+
+# --- slopes without end ----------------------------------------------------------------------------------------------
+
+
+def logistic(x, y) -> pm.Model:
+    with pm.Model() as model:
+        b = pm.Normal("b", 0, 5, shape=2)
+        pm.Bernoulli("y", logit_p=b[0] + b[1] * np.asarray(x, float), observed=np.asarray(y))
+    return model
+
+
+def test_complete_separation():
+    here = fit(logistic([-2, -1, 1, 2, 4], [0, 0, 1, 1, 1]))
+    assert here.status.value == "unbounded"
+    assert "separat" in here.message
+    assert "b[1]" in here.message
+    assert not np.isfinite(value(here.standard_error, "b")[1])
+    assert here.minus2ll == pytest.approx(0, abs=1e-4)
+
+
+def test_separation_names_the_predictor_also_where_it_is_far_from_zero():
+    """What separates is x; the intercept only follows it, on a larger scale."""
+    here = fit(logistic(np.arange(101.0, 107.0), [0, 0, 0, 1, 1, 1]))
+    assert here.status.value == "unbounded"
+    assert "b[1]" in here.message
+    assert not np.isfinite(value(here.standard_error, "b")).any()
+
+
+def test_quasi_complete_separation():
+    """At x = 0 both outcomes happen, elsewhere x tells: −2LL falls towards that of two fair coins."""
+    here = fit(logistic([-2, -1, 0, 0, 1, 2], [0, 0, 0, 1, 1, 1]))
+    assert here.status.value == "unbounded"
+    assert "separat" in here.message
+    assert "b[1]" in here.message
+    assert here.minus2ll == pytest.approx(4 * np.log(2), abs=1e-4)
+    assert not np.isfinite(value(here.standard_error, "b")[1])
+
+
+def separated(x: np.ndarray, y: np.ndarray) -> bool:
+    """Whether some b has s x b ≥ 0 in every row, s = ±1 the outcome, and not 0 in all (Albert & Anderson 1984)."""
+    rows = x * (2 * y - 1)[:, None]
+    found = optimize.linprog(-rows.sum(0), A_ub=-rows, b_ub=np.zeros(len(y)), bounds=[(-1, 1)] * x.shape[1])
+    return -found.fun > 1e-9
+
+
+def test_separation_is_told_from_steep_curves(rng):
+    """Linear programming says which of thirty random sets are separated, whatever the units of the predictor."""
+    n = 14
+    with pm.Model() as model:
+        x = pm.Data("x", np.zeros((n, 3)))
+        pm.Bernoulli("y", logit_p=x @ pm.Normal("b", 0, 5, shape=3), observed=np.zeros(n))
+    objective, wrong = pml.Objective(model), []
+    for i in range(30):
+        first, second = rng.normal(size=n), rng.integers(0, 2, size=n)
+        y = (first + rng.logistic(size=n) * (0.1, 0.5, 1.0)[i % 3] > 0).astype(float)
+        design = np.column_stack([np.ones(n), first, second])
+        units = np.array([1.0, 10.0 ** (i % 5 - 2), 1.0])
+        status = fit(objective.with_data(x=design * units, y=y)).status.value
+        if (status == "unbounded") != separated(design, y) or status not in ("unbounded", "converged"):
+            wrong.append((i, status))
+    assert not wrong
+
+
+def test_one_group_without_any_case():
+    """The group's effect runs away; the slope that others inform stays known, as R's glm without that group."""
+    with pm.Model() as model:
+        b = pm.Normal("b", 0, 5, shape=3)
+        rare = np.r_[np.zeros(len(ref.AGE)), 1.0]
+        age, n, cases = np.r_[ref.AGE, 13.0], np.r_[ref.TOTAL, 50.0], np.r_[ref.MENARCHE, 0.0]
+        pm.Binomial("n", n=n.astype(int), logit_p=b[0] + b[1] * age + b[2] * rare, observed=cases)
+    here = fit(model)
+    assert here.status.value == "unbounded"
+    assert "b[2]" in here.message
+    np.testing.assert_allclose(value(here.point, "b")[:2], ref.MENARCHE_LOGIT.estimate["b"], rtol=1e-5)
+    np.testing.assert_allclose(value(here.standard_error, "b")[:2], ref.MENARCHE_LOGIT.standard_error["b"], rtol=1e-5)
+    assert not np.isfinite(value(here.standard_error, "b")[2])
+
+
+@cache
+def mixture() -> pm.Model:
+    with pm.Model() as model:
+        w = pm.Beta("w", 2, 2)
+        mu = pm.Normal("mu", 70, 20, shape=2)
+        sigma = pm.HalfNormal("sigma", 10, shape=2)
+        pm.NormalMixture("waiting", pt.stack([w, 1 - w]), mu, sigma, observed=ref.WAITING)
+    return model
+
+
+COLLAPSING = {"w": 0.01, "mu": [ref.WAITING[0], 72.0], "sigma": [1e-3, 13.0]}
+GOOD = {"w": 0.4, "mu": [55.0, 80.0], "sigma": [6.0, 6.0]}
+
+
+def test_a_component_that_collapses_on_one_observation():
+    here = fit(mixture(), starts=[COLLAPSING])
+    assert here.status.value == "unbounded"
+    assert "collapse" in here.message
+    assert not np.isfinite(value(here.standard_error, "sigma")[0])
+
+
+def test_a_local_maximum_beside_a_collapse_is_kept_and_the_collapse_is_told():
+    here = fit(mixture(), starts=[GOOD, COLLAPSING])
+    assert list(value(here.starts, "status")) == ["converged", "unbounded"]
+    assert value(here.starts, "minus2ll")[0] == pytest.approx(-2 * ref.FAITHFUL.log_likelihood, abs=1e-7)
+    assert "collapse" in here.message
+    np.testing.assert_allclose(value(here.point, "mu"), ref.FAITHFUL.estimate["mu"], rtol=1e-6)
+
+
+def test_counts_with_too_little_spread_for_a_negative_binomial():
+    """Less spread than Poisson: alpha runs to infinity, where the model is Poisson's."""
+    y = np.array([3, 4, 3, 4, 3, 4, 4, 3, 5, 2])
+    with pm.Model() as model:
+        mu, size = pm.Gamma("mu", 2, 0.5), pm.Exponential("alpha", 0.1)
+        pm.NegativeBinomial("y", mu=mu, alpha=size, observed=y)
+    here = fit(model)
+    assert here.status.value == "unbounded"
+    assert "alpha" in here.message
+    assert value(here.point, "mu") == pytest.approx(y.mean(), rel=1e-3)
+    assert value(here.standard_error, "mu") == pytest.approx(np.sqrt(y.mean() / len(y)), rel=1e-2)
+    assert not np.isfinite(value(here.standard_error, "alpha"))
+    assert here.minus2ll == pytest.approx(-2 * stats.poisson(y.mean()).logpmf(y).sum(), abs=1e-3)
+
+
+def beta_binomial(y: list[int]) -> pm.Model:
+    with pm.Model() as model:
+        p, kappa = pm.Beta("p", 2, 2), pm.HalfCauchy("kappa", 10)
+        pm.BetaBinomial("y", p * kappa, (1 - p) * kappa, 12, observed=y)
+    return model
+
+
+def test_counts_with_too_little_spread_for_a_beta_binomial():
+    """Less spread than binomial (Tarone 1979): kappa runs to infinity."""
+    y = np.array([4, 5, 7, 1, 6, 4, 8, 4, 4, 7, 3, 6, 6, 7, 4, 4, 5, 5, 5, 3])
+    here = fit(beta_binomial(y))
+    assert here.status.value == "unbounded"
+    assert "kappa" in here.message
+    assert not np.isfinite(value(here.standard_error, "kappa"))
+    assert here.minus2ll == pytest.approx(-2 * stats.binom(12, y.mean() / 12).logpmf(y).sum(), abs=1e-3)
+
+
+def test_a_density_that_overflows_on_the_way_is_no_slope_without_end():
+    """At kappa = 1e-100 PyMC's log density is +inf, by rounding; the maximum lies inside, as SciPy finds it."""
+    y = [0, 5, 10, 10, 1, 1, 0, 3, 11, 12, 9, 12, 12, 12, 2, 0, 1, 8, 5, 5]
+
+    def minus2ll(x: np.ndarray) -> float:
+        p, kappa = 1 / (1 + np.exp(-x[0])), np.exp(x[1])
+        return -2 * stats.betabinom(12, p * kappa, (1 - p) * kappa).logpmf(y).sum()
+
+    found = optimize.minimize(minus2ll, [0.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-12})
+    here = fit(beta_binomial(y))
+    assert here.status.value == "converged"
+    assert here.minus2ll == pytest.approx(found.fun, abs=1e-8)
+    assert value(here.point, "kappa") == pytest.approx(np.exp(found.x[1]), rel=1e-5)
+
+
+def test_data_without_any_spread():
+    with pm.Model() as model:
+        mu, sigma = pm.Normal("mu", 0, 10), pm.HalfNormal("sigma", 5)
+        pm.Normal("y", mu, sigma, observed=[2.5, 2.5, 2.5, 2.5])
+    here = fit(model)
+    assert here.status.value == "unbounded"
+    assert "sigma" in here.message
+    assert not np.isfinite(value(here.standard_error, "sigma"))
+
+
+def centred_schools() -> pml.Objective:
+    with pm.Model() as model:
+        mu, tau = pm.Normal("mu", 0, 5), pm.HalfCauchy("tau", 5)
+        theta = pm.Normal("theta", mu, tau, shape=8)
+        pm.Normal("effect", theta, ERROR, observed=EFFECT)
+    return pml.Objective(model, latent=())
+
+
+def test_the_joint_mode_of_random_effects_has_no_end():
+    here = pml.fit_map(centred_schools(), progressbar=False)
+    assert here.status.value == "unbounded"
+    assert "tau" in here.message
+    assert "random effects" in here.message
+
+
+def test_the_joint_likelihood_of_random_effects_knows_nothing_of_their_law():
+    here = fit(centred_schools())
+    assert here.status.value == "not_identified"
+    assert "mu" in here.message
+    assert "tau" in here.message
+    np.testing.assert_allclose(value(here.point, "theta"), EFFECT, rtol=1e-7)
+    np.testing.assert_allclose(value(here.standard_error, "theta"), ERROR, rtol=1e-7)
+    assert np.isinf(value(here.standard_error, "tau"))
