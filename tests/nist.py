@@ -57,9 +57,18 @@ class Regression:
     def residuals(self, b: np.ndarray) -> np.ndarray:
         return self.y - self.curve(np, self.x, *b)
 
+    def order(self, b: np.ndarray) -> np.ndarray:
+        """Return how to sort parameters so that interchangeable terms stand as in the certified solution."""
+        return _ORDERS.get(self.curve, lambda b: np.arange(len(b)))(b)
+
     def canonical(self, b: np.ndarray) -> np.ndarray:
         """Name the certified one among points of the same curve: terms swapped, a width negative."""
-        return _TWINS.get(self.curve, lambda b: b)(b)
+        signs = np.ones(len(b))
+        if self.curve is _two_peaks:
+            signs[[4, 7]] = np.sign(b[[4, 7]])
+        elif self.curve is _peak:
+            signs[:2] = np.sign(b[1])
+        return (signs * b)[self.order(b)]
 
     def start(self, number: Literal[1, 2]) -> dict[str, float]:
         return dict(zip(self.names, self.starts[number - 1].tolist(), strict=True))
@@ -74,6 +83,14 @@ def _cycles(m, x, b1, b2, b3, b4, b5, b6, b7, b8, b9):
 
 def _two_peaks(m, x, b1, b2, b3, b4, b5, b6, b7, b8):
     return b1 * m.exp(-b2 * x) + b3 * m.exp(-((x - b4) ** 2) / b5**2) + b6 * m.exp(-((x - b7) ** 2) / b8**2)
+
+
+def _peak(m, x, b1, b2, b3):
+    return (b1 / b2) * m.exp(-(((x - b3) / b2) ** 2) / 2)
+
+
+def _two_decays(m, x, b1, b2, b3, b4, b5):
+    return b1 + b2 * m.exp(-x * b4) + b3 * m.exp(-x * b5)
 
 
 def _three_decays(m, x, b1, b2, b3, b4, b5, b6):
@@ -99,7 +116,7 @@ CURVES: Mapping[str, Curve] = {
     "Chwirut2": _decay_over_line,
     "DanWood": lambda m, x, b1, b2: b1 * x**b2,
     "ENSO": _cycles,
-    "Eckerle4": lambda m, x, b1, b2, b3: (b1 / b2) * m.exp(-(((x - b3) / b2) ** 2) / 2),
+    "Eckerle4": _peak,
     "Gauss1": _two_peaks,
     "Gauss2": _two_peaks,
     "Gauss3": _two_peaks,
@@ -110,7 +127,7 @@ CURVES: Mapping[str, Curve] = {
     "Lanczos3": _three_decays,
     "MGH09": lambda m, x, b1, b2, b3, b4: b1 * (x**2 + x * b2) / (x**2 + x * b3 + b4),
     "MGH10": lambda m, x, b1, b2, b3: b1 * m.exp(b2 / (x + b3)),
-    "MGH17": lambda m, x, b1, b2, b3, b4, b5: b1 + b2 * m.exp(-x * b4) + b3 * m.exp(-x * b5),
+    "MGH17": _two_decays,
     "Misra1a": _growth_to_limit,
     "Misra1b": lambda m, x, b1, b2: b1 * (1 - (1 + b2 * x / 2) ** -2),
     "Misra1c": lambda m, x, b1, b2: b1 * (1 - 1 / m.sqrt(1 + 2 * b2 * x)),
@@ -122,23 +139,10 @@ CURVES: Mapping[str, Curve] = {
     "Thurber": _cubic_by_cubic,
 }
 
-
-def _sorted_decays(b: np.ndarray) -> np.ndarray:
-    terms = b.reshape(3, 2)
-    return terms[np.argsort(terms[:, 1])].ravel()
-
-
-def _sorted_peaks(b: np.ndarray) -> np.ndarray:
-    peaks = b[2:].reshape(2, 3).copy()
-    peaks[:, 2] = np.abs(peaks[:, 2])
-    return np.concatenate([b[:2], peaks[np.argsort(peaks[:, 1])].ravel()])
-
-
-_TWINS: Mapping[Curve, Callable[[np.ndarray], np.ndarray]] = {
-    _three_decays: _sorted_decays,
-    _two_peaks: _sorted_peaks,
-    CURVES["Eckerle4"]: lambda b: b * [np.sign(b[1]), np.sign(b[1]), 1],
-    CURVES["MGH17"]: lambda b: b if b[3] < b[4] else b[[0, 2, 1, 4, 3]],
+_ORDERS: Mapping[Curve, Callable[[np.ndarray], np.ndarray]] = {
+    _three_decays: lambda b: np.arange(6).reshape(3, 2)[np.argsort(b[1::2])].ravel(),
+    _two_peaks: lambda b: np.r_[:2, np.arange(2, 8).reshape(2, 3)[np.argsort(b[[3, 6]])].ravel()],
+    _two_decays: lambda b: np.arange(5) if b[3] < b[4] else np.array([0, 2, 1, 4, 3]),
 }
 _PARAMETER = re.compile(r"^\s*b\d+ =\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)\s*$", re.MULTILINE)
 

@@ -37,6 +37,19 @@ def test_half_a_line_without_a_slope():
     assert here.minus2ll == pytest.approx(-2 * stats.norm(Y.mean()).logpdf(Y).sum(), abs=1e-6)
 
 
+def test_a_kink_at_the_optimum():
+    """Least absolute deviations: the median, where −2LL has a corner and no curvature to make an error of."""
+    y = np.array([0.3, -1.2, 2.5, 0.7, 5.0])
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 1)
+        pm.Laplace("y", mu, 1.0, observed=y)
+    here = fit(model)
+    assert value(here.point, "mu") == pytest.approx(0.7, abs=1e-6)
+    assert here.minus2ll == pytest.approx(-2 * stats.laplace(0.7).logpdf(y).sum(), abs=1e-6)
+    assert here.status.value in ("converged", "failed")
+    assert not np.isfinite(value(here.standard_error, "mu"))
+
+
 def test_a_model_without_gradients():
     """A simulator in Python; the information of its curve is diagonal: 2σ²/SSE'' and σ²/2n."""
     times, observed = np.arange(1.0, 9.0), zoo_awkward.WAITS / 4

@@ -150,10 +150,11 @@ def test_no_more_zeros_than_poisson_has():
     assert here.minus2ll == pytest.approx(-2 * stats.poisson(y.mean()).logpmf(y).sum(), abs=1e-9)
 
 
-def test_an_edge_with_a_slope_at_it():
+@pytest.mark.parametrize("options", [{}, {"default_transform": None}], ids=["transformed", "untransformed"])
+def test_an_edge_with_a_slope_at_it(options):
     """The prior allows no p below 0.2; the data would like 0."""
     with pm.Model() as model:
-        p = pm.Uniform("p", 0.2, 1)
+        p = pm.Uniform("p", 0.2, 1, **options)
         pm.Binomial("dead", n=10, p=p, observed=0)
     here = fit(model)
     assert here.status.value == "at_bound"

@@ -48,7 +48,7 @@ def random_positive(rng, k):
     return root @ root.T + 0.1 * np.eye(k)
 
 
-# --- covariance ----------------------------------------------------------------------------------------------------------
+# --- covariance
 
 
 @given(st.integers(1, 8), st.integers(0, 10**6), st.floats(-8, 8))
@@ -95,7 +95,7 @@ def test_sandwich_of_a_mean_is_its_empirical_variance(rng):
     assert sandwich_covariance(hessian, scores)[0, 0] == pytest.approx(y.var() / len(y))
 
 
-# --- differences ---------------------------------------------------------------------------------------------------------
+# --- differences
 
 
 def test_differences_of_slopes_and_of_values(rng):
@@ -107,7 +107,7 @@ def test_differences_of_slopes_and_of_values(rng):
     np.testing.assert_allclose(hessian, exact, rtol=1e-5, atol=1e-4)
 
 
-# --- trust region --------------------------------------------------------------------------------------------------------
+# --- trust region
 
 
 def test_a_step_minimises_the_model_inside_the_region(rng):

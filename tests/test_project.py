@@ -21,16 +21,24 @@ PACKAGE = ROOT / "pymc_landscape"
 # A new room gets its place here, and a line in docs/architecture.md.
 LEVELS = {
     0: [
-        *("wilks", "information", "trust_region", "differences", "ridges"),
+        *("wilks", "information", "trust_region", "line_search", "differences", "lanczos", "ridges"),
         *("aliases", "layout", "progress", "work", "provenance"),
     ],
     1: [
         *("density", "roles", "interpreter", "matvec", "kernel", "ledger", "jax_batch", "engine", "compiled"),
-        *("derivatives", "fisher", "parameters", "objective", "laplace"),
+        *("straight_line", "derivatives", "fisher", "parameters", "objective", "minibatch", "update_rule", "laplace"),
         *("draws", "reference", "points", "plane", "grid", "starts"),
     ],
-    2: ["landscape", "descent", "frame", "search", "edge", "verdict", "ends", "natural_scale", "fit_table", "fit"],
-    3: ["profile", "contour", "geometry", "bootstrap", "compare", "posterior", "loss"],
+    2: [
+        "landscape",
+        *("frame", "search", "edge", "verdict", "ends", "natural_scale", "fit_table", "fit"),
+        *("walk", "arrival", "learning_rate", "first_order", "downhill", "minimizers", "optimizers"),
+        *("path_dataset", "descent"),
+    ],
+    3: [
+        *("race", "stationary", "climbing", "expedition", "geometry", "spectrum"),
+        *("profile", "contour", "bootstrap", "compare", "posterior", "loss"),
+    ],
     4: ["datatree"],
     5: ["plots"],
 }
@@ -39,7 +47,7 @@ LEVEL_OF = {room: level for level, rooms in LEVELS.items() for room in rooms}
 # Everyone else works on arrays and on Datasets.
 READS_GRAPHS = {
     *("density", "roles", "interpreter", "matvec", "ledger", "kernel", "jax_batch", "engine", "compiled"),
-    *("derivatives", "fisher", "parameters", "objective", "laplace"),
+    *("straight_line", "derivatives", "fisher", "parameters", "objective", "minibatch", "update_rule", "laplace"),
 }
 
 VAGUE_NAMES = {"utils", "util", "core", "base", "helpers", "helper", "common", "misc"}
