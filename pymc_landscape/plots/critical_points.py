@@ -26,6 +26,7 @@ COLOURS = {"valley": "#ff4b4b", "saddle": "#ffffff", "peak": "#000000", "flat": 
 # Okabe & Ito: one colour a basin, and grey for starts that lead nowhere
 BASINS = ("#e69f00", "#56b4e9", "#cc79a7", "#f0e442", "#0072b2", "#d55e00")
 NOWHERE = "#bbbbbb"
+SIGNS = {"valley": "★", "saddle": "✖", "peak": "▲", "flat": "◆"}
 MARKERS = {
     "matplotlib": {"valley": "*", "saddle": "X", "peak": "^", "flat": "D"},
     "plotly": {"valley": "star", "saddle": "x", "peak": "triangle-up", "flat": "diamond"},
@@ -33,7 +34,11 @@ MARKERS = {
 }
 SIZE = {"matplotlib": 150, "plotly": 170, "bokeh": 14}
 DOT = {"matplotlib": 34, "plotly": 60, "bokeh": 7}
-DASHED = {"matplotlib": {"linestyles": "--", "linewidths": 1.2}, "plotly": {"line_dash": "dash"}, "bokeh": {}}
+DASHED: dict[str, dict[str, Any]] = {
+    "matplotlib": {"linestyles": "--", "linewidths": 1.2},
+    "plotly": {"line_dash": "dash"},
+    "bokeh": {},
+}
 MOST_BANDS, CMAP = 10, "viridis"
 PANEL = (6.4, 4.8)
 
@@ -158,7 +163,7 @@ def _draw_ground(canvas: Canvas, of: Relief, heights: Array) -> None:
 
     def bands(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         kwargs.pop("cmap", None)
-        own = {"color": colours} if canvas.backend == "matplotlib" else {"cmap": cmap}
+        own: dict[str, Any] = {"color": colours} if canvas.backend == "matplotlib" else {"cmap": cmap}
         if canvas.backend == "plotly":
             own["contours"] = {"coloring": "heatmap", "showlines": False}
         x, y = (da[axis].values.astype(float) for axis in of.axes)
@@ -182,7 +187,7 @@ def _draw_passes(canvas: Canvas, of: Relief, heights: Array) -> None:
         return artists([draw(x, y, da.values, target, levels=[height], **kwargs) for height in shown])
 
     if shown:
-        pen = {"color": COLOURS["saddle"], **DASHED.get(canvas.backend, {})}
+        pen: dict[str, Any] = {"color": COLOURS["saddle"], **DASHED.get(canvas.backend, {})}
         canvas.draw(lines, "pass_line", of.height, pen, artist_dims={"pass": len(shown)})
 
 
@@ -209,8 +214,7 @@ def _draw_starts(canvas: Canvas, of: Relief, found: xr.Dataset) -> None:
     def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         drawn = []
         for b in basins:
-            colour = NOWHERE if b < 0 else BASINS[b % len(BASINS)]
-            look = {"facecolor": colour, "edgecolor": "#000000", **kwargs}
+            look = {"facecolor": _colour(b), "edgecolor": "#000000", **kwargs}
             drawn.append(_dots(canvas, places[basin == b], target, **look))
         return artists(drawn)
 
@@ -230,17 +234,20 @@ def _finish(canvas: Canvas, of: Relief, found: xr.Dataset) -> None:
     names = [BaseLabeller().make_label_vert(axis, {}, {}) for axis in of.axes]
     canvas.decorate(labelled_x, "xlabel", {"text": names[0]})
     canvas.decorate(labelled_y, "ylabel", {"text": names[1]})
-    add_legend(canvas, _legend(found))
+    add_legend(canvas, _basins(found), _signs(found))
 
 
-def _legend(found: xr.Dataset) -> dict[str, str]:
-    kinds = found["kind"].to_numpy()
-    shown = {f"{kind}": COLOURS[kind] for kind in KINDS if (kinds == kind).any()}
-    shown = {name: "#888888" if colour == "#ffffff" else colour for name, colour in shown.items()}
-    if "basin" not in found:
-        return shown
-    basins = [int(b) for b in np.unique(found["basin"].to_numpy())]
-    return shown | {
-        (f"start, to {b}" if b >= 0 else "start, to nowhere"): (BASINS[b % len(BASINS)] if b >= 0 else NOWHERE)
-        for b in basins
-    }
+def _signs(found: xr.Dataset) -> str:
+    """Say which sign stands for which kind, of those that are there."""
+    there = set(found["kind"].to_numpy().tolist())
+    signs = [f"{SIGNS[kind]} {kind}" for kind in KINDS if kind in there]
+    return "   ".join([*signs, *(["● start, by the point that it leads to:"] if "basin" in found else [])])
+
+
+def _basins(found: xr.Dataset) -> dict[str, str]:
+    basins = np.unique(found["basin"].to_numpy()).tolist() if "basin" in found else []
+    return {("nowhere" if b < 0 else f"{b}"): _colour(b) for b in basins}
+
+
+def _colour(basin: int) -> str:
+    return NOWHERE if basin < 0 else BASINS[basin % len(BASINS)]
