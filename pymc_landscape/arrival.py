@@ -7,16 +7,22 @@ for only where the slope has become small, and then ever less often.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from pymc_landscape.aliases import Array
+from pymc_landscape.hessian import hessian_function
 from pymc_landscape.objective import DENSE, Objective
 from pymc_landscape.trust_region import Place
 
 # The slope has become small where it is so much of the largest on the path, or so small in itself.
 SMALL = 1e-3
-# Where there is no Hessian, a slope of this share of the largest on the path, to the power of the tolerance, is none.
+# Where the Hessian would be too large: a slope is none that is less than the tolerance to this power of the largest.
 WITHOUT_HESSIAN = 0.75
+# Curvatures on scaled axes count as no less than this share of the largest: along a ridge, a slope that is rounding is
+# to be worth nothing.
+RIDGE = 1e-9
 
 
 class Arrival:
@@ -33,7 +39,7 @@ class Arrival:
     def __init__(self, objective: Objective, tolerance: float):
         self.objective, self.tolerance = objective, tolerance
         self._largest, self._asked_at = 0.0, np.inf
-        self._has_hessian = objective.size <= DENSE
+        self._hessian: Callable[[Array], Array] | None = None
 
     def __call__(self, theta: Array, value: float, gradient: Array) -> bool:
         """Whether less than the tolerance is left to gain at `theta`."""
@@ -47,12 +53,20 @@ class Arrival:
 
     def left(self, theta: Array, value: float, gradient: Array) -> float:
         """Return what is left to gain; infinite at what is no minimum."""
-        if self._has_hessian:
-            try:
-                place = Place(theta, value, gradient, self.objective.hessian(theta))
-            except (NotImplementedError, ValueError):  # a gradient, but no second derivative
-                self._has_hessian = False
-            else:
-                return 0.5 * place.decrement if np.isfinite(place.hessian).all() else np.inf
-        flat = float(np.linalg.norm(gradient)) <= self.tolerance**WITHOUT_HESSIAN * self._largest
-        return 0.0 if flat else np.inf
+        if self.objective.size > DENSE:
+            flat = float(np.linalg.norm(gradient)) <= self.tolerance**WITHOUT_HESSIAN * self._largest
+            return 0.0 if flat else np.inf
+        if self._hessian is None:
+            self._hessian = hessian_function(self.objective, theta)
+        return left_to_gain(Place(theta, value, gradient, self._hessian(theta)))
+
+
+def left_to_gain(here: Place) -> float:
+    """Return half the Newton decrement; infinite at what is no minimum, nor the floor of a ridge."""
+    if not np.isfinite(here.hessian).all():
+        return np.inf
+    least = RIDGE * float(np.abs(here.spectrum.values).max(initial=0.0))
+    if (here.spectrum.values < -least).any() or not least:
+        return np.inf
+    slope = here.spectrum.vectors.T @ (here.gradient / here.spectrum.scale)
+    return float(0.5 * (slope**2 / np.maximum(here.spectrum.values, least)).sum())

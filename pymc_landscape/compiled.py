@@ -150,7 +150,7 @@ class Compiled:
 
     @property
     def n_observations(self) -> int:
-        """Number of rows of the observed terms: elements, or vectors where a term is multivariate."""
+        """Number of observations: elements of the observed terms, compositions and count vectors as one each."""
         key = ("n_observations", self._fingerprint())
         if key not in self._store:
             self._store[key] = sum(roles.n_rows(self.model, rv) for rv in self.model.observed_RVs)
@@ -261,6 +261,7 @@ class Compiled:
         return density.vector, {"value": value, "gradient": slope}
 
     def refuse_discrete(self) -> None:
+        """Refuse to differentiate with respect to integers."""
         """Refuse a model with free variables that hold integers."""
         discrete = [v.name for v in self.variables if v.discrete]
         if discrete:

@@ -154,7 +154,7 @@ def _inside(values: Values, rv: Graph, logp: Graph) -> Graph:
     The edge itself belongs to it: a likelihood can have its maximum there, even where the prior density is 0.
     """
     transform = values.model.rvs_to_transforms[rv]
-    if rv.name in values.layout.unconstrained:
+    if rv.name in values.layout.unconstrained and transform is not None:
         return pt.constant(True)
     value = pt.as_tensor(values.rvs_to_values[rv], allow_xtensor_conversion=True)
     if transform is None:

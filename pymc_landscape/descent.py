@@ -60,7 +60,8 @@ def descend(
         By name, in any case: ``sgd``, ``momentum``, ``nesterov``, ``adagrad``, ``adadelta``, ``rmsprop``, ``adam``,
         ``adamax``, which are PyMC's own; ``gradient_descent`` (with a line search); ``newton`` (exact Hessian, its
         eigenvalues made positive, line search); ``natural_gradient`` (line search along −F⁻¹∇, F the expected Fisher
-        information where it is known in closed form, else the empirical one of the observations' scores, damped);
+        information where it is known in closed form, else
+        the empirical one of the observations' scores, damped, which wants more observations than parameters);
         ``l-bfgs`` and every other method of ``better_optimize.minimize``. A callable is of the form of PyMC's, such
         as ``pm.adam(learning_rate=0.1)``, or a function ``(loss_or_grads, params) -> updates``, which is given a list
         with the gradient. Several begin at the same starts, and see the same batches.
@@ -75,7 +76,7 @@ def descend(
         A number; a function of the iteration (1, 2, ...), as a schedule; or one of these by optimizer. To a line
         search it is the first length that is tried. Left out: for ``sgd``, ``momentum`` and ``nesterov`` 1 over the
         largest curvature of nll at the start and on a few Newton steps from there; 0.1 for ``adam`` and ``adamax``,
-        0.05 for ``rmsprop``, 1 for ``adagrad`` and ``adadelta``, which suit parameters of order one. With batches,
+        0.02 for ``rmsprop``, 1 for ``adagrad`` and ``adadelta``, which suit parameters of order one. With batches,
         defaults are smaller where curvature is known, and fall linearly to 0.
     tolerance : float
         A path on all data has converged when Newton's next step would lower −2LL by less; 0 for never.

@@ -23,7 +23,8 @@ def hessian_of_slopes(slope: Callable[[Array], Array], x: Array) -> Array:
         move[i] = h
         return (slope(x + move) - slope(x - move)) / (2 * h)
 
-    columns = np.stack([(4 * column(i, h / 2) - column(i, h)) / 3 for i, h in enumerate(step)])
+    with np.errstate(all="ignore"):  # NaN where there is no slope beside x
+        columns = np.stack([(4 * column(i, h / 2) - column(i, h)) / 3 for i, h in enumerate(step)])
     return (columns + columns.T) / 2
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from pymc_landscape.aliases import Array
+from pymc_landscape.arrival import left_to_gain
+from pymc_landscape.hessian import hessian_function
 from pymc_landscape.information import spectrum
 from pymc_landscape.line_search import backtrack
 from pymc_landscape.objective import Objective
@@ -22,7 +24,7 @@ LEAST_CURVATURE = 1e-12
 
 def gradient_descent(walk: Walk, objective: Objective, rate: float | None) -> None:
     """Go along −∇nll, each first trial twice as long as the last step that was taken."""
-    length = rate or min(1.0, 2.0 / float(np.linalg.norm(walk.gradient)))
+    length = rate or 1.0 / max(1.0, 0.5 * float(np.linalg.norm(walk.gradient)))
     walk.reset_clock()
     while True:
         length = 2.0 * search_along(walk, -0.5 * walk.gradient, length)
@@ -30,19 +32,18 @@ def gradient_descent(walk: Walk, objective: Objective, rate: float | None) -> No
 
 def newton(walk: Walk, objective: Objective, rate: float | None, tolerance: float) -> None:
     """Go along −|H|⁻¹∇ with the exact Hessian, its eigenvalues taken by their size."""
-    hessian = objective.hessian(walk.theta)
+    hessian = hessian_function(objective, walk.theta)
     walk.reset_clock()
     while True:
         walk.n_evaluations += 1
-        here = Place(walk.theta, walk.value, walk.gradient, hessian)
-        if not np.isfinite(hessian).all():
+        here = Place(walk.theta, walk.value, walk.gradient, hessian(walk.theta))
+        if not np.isfinite(here.hessian).all():
             walk.stop("stalled", "the Hessian is not finite")
-        if 0.5 * here.decrement <= tolerance:
+        if left_to_gain(here) <= tolerance:
             walk.stop("converged", "less than the tolerance is left to gain")
         if not here.slope.any():
             walk.stop("stalled", "the slope is zero at a point that is no minimum: begin beside it")
         search_along(walk, _newton_direction(here), rate or 1.0)
-        hessian = objective.hessian(walk.theta)
 
 
 def _newton_direction(here: Place) -> Array:

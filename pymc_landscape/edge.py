@@ -19,6 +19,8 @@ Edges = dict[tuple[str, int], float]
 
 # On an unconstrained scale: a parameter as far out as this, or known as badly, may be on its way to the edge.
 FAR, VAGUE = 7.0, 2.0
+# Without a transform: as near to the edge as this, in units of the initial point's distance.
+WALL = 1e-2
 # Steps inside, in units of the initial point's distance, at which something lower than the edge would show.
 INSIDE = np.array([1e-6, 1e-4, 1e-3, 1e-2, 0.1, 0.3, 1.0])
 
@@ -54,21 +56,42 @@ def _candidates(found: Found) -> Edges:
     frame = found.frame
     if frame.natural or len(found.x) != frame.layout.size:
         return {}
-    vague = np.zeros(len(found.x), bool)
-    if found.hessian is not None:
-        with np.errstate(invalid="ignore"):
-            errors = np.sqrt(np.diagonal(covariance(found.hessian)))
-        vague = ~(errors <= VAGUE)
+    errors = _errors(found)
+    initial = frame.objective.initial_point()
     places: Edges = {}
     for v in frame.objective.variables:
-        if v.transform is None or not v.elementwise:
+        if not v.elementwise or v.discrete:
             continue
         where = frame.layout.slices[v.name]
+        near = _near_unconstrained if v.transform else _near_natural
+        typical = np.ravel(initial[v.name])
         for i, value in enumerate(found.x[where]):
-            edge = v.bounds[0] if value < 0 else v.bounds[1]
-            if np.isfinite(edge) and (abs(value) > FAR or vague[where.start + i]):
+            edge = near(float(value), float(errors[where.start + i]), v.bounds, float(typical[i]))
+            if edge is not None:
                 places[v.name, i] = edge
     return places
+
+
+def _errors(found: Found) -> Array:
+    if found.hessian is None:
+        return np.zeros(len(found.x))
+    with np.errstate(invalid="ignore"):
+        errors: Array = np.sqrt(np.diagonal(covariance(found.hessian)))
+    return np.where(np.isnan(errors), np.inf, errors)
+
+
+def _near_unconstrained(value: float, error: float, bounds: tuple[float, float], _typical: float) -> float | None:
+    edge = bounds[0] if value < 0 else bounds[1]
+    return edge if np.isfinite(edge) and (abs(value) > FAR or not error <= VAGUE) else None
+
+
+def _near_natural(value: float, error: float, bounds: tuple[float, float], typical: float) -> float | None:
+    """Without a transform the search runs into the edge as into a wall."""
+    for edge in bounds:
+        distance = abs(value - edge)
+        if np.isfinite(edge) and (distance <= WALL * abs(typical - edge) or distance <= VAGUE * error < np.inf):
+            return edge
+    return None
 
 
 def _on_edge(found: Found, edges: Edges) -> Found | None:

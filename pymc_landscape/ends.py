@@ -47,6 +47,7 @@ class End:
 
 def find_ends(objective: Objective, starts: Any, rng: np.random.Generator, progressbar: bool) -> list[End]:
     """Search from every start; Ctrl-C keeps the ends that there are, if any."""
+    objective.compiled.refuse_discrete()
     begin = find_starts(objective, starts, rng)
     ends: list[End] = []
     try:

@@ -30,4 +30,4 @@ def follow(walk: Walk, rule: UpdateRule, schedule: Schedule) -> None:
             theta = step(0.5 * walk.gradient, rate)
         walk.move(theta)
         if walk.price == 1.0 and rate and not (theta != before).any():
-            walk.stop("stalled", "the rule no longer moves: the gradient is zero, but this is no minimum")
+            walk.stop("stalled", "the rule no longer moves: its step is zero")

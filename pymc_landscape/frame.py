@@ -13,10 +13,12 @@ import numpy as np
 
 from pymc_landscape.aliases import Array
 from pymc_landscape.compiled import Kind
+from pymc_landscape.differences import hessian_of_slopes
 from pymc_landscape.engine import Engine
 from pymc_landscape.objective import Objective
 
-MODEL_ERRORS = (ArithmeticError, AssertionError, IndexError, ValueError)
+# What a model's linear algebra raises at a bad point; a ValueError says that there are no derivatives at all.
+ARITHMETIC_ERRORS = (ArithmeticError, AssertionError, IndexError, np.linalg.LinAlgError)
 
 
 class Frame:
@@ -87,12 +89,14 @@ class Frame:
         return (value if np.isfinite(value) else np.inf), gradient[self.free]
 
     def hessian(self, x: Array) -> Array:
-        """Return the Hessian; NaN where the model raises."""
+        """Return the Hessian; by differences of slopes where it is not finite."""
         try:
-            full = self._hessian(self.full(x))
-        except MODEL_ERRORS:
-            full = np.full((self.layout.size, self.layout.size), np.nan)
-        return full[np.ix_(self.free, self.free)]
+            hessian = self._hessian(self.full(x))[np.ix_(self.free, self.free)]
+        except ARITHMETIC_ERRORS:
+            hessian = np.full((len(x), len(x)), np.nan)
+        if np.isfinite(hessian).all():
+            return hessian
+        return hessian_of_slopes(lambda there: self.slope(there)[1], x)  # 0 · ∞ on an edge, where slopes are finite
 
     def natural_point(self, x: Array) -> dict[str, Array]:
         """Return the natural value of every variable."""

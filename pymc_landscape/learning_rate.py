@@ -15,8 +15,8 @@ import numpy as np
 from scipy import optimize
 
 from pymc_landscape.aliases import Array
-from pymc_landscape.differences import hessian_of_slopes
 from pymc_landscape.frame import Frame
+from pymc_landscape.hessian import hessian_function
 from pymc_landscape.lanczos import leading_eigenpairs, trace
 from pymc_landscape.minibatch import BatchSlope
 from pymc_landscape.objective import DENSE, Objective
@@ -25,7 +25,7 @@ from pymc_landscape.trust_region import Place, descend_newton, place
 Schedule = Callable[[int], float]
 
 # Their steps are about as long as the rate, whatever the slope: for parameters of order one.
-PLAIN = {"adam": 0.1, "adamax": 0.1, "rmsprop": 0.05, "adagrad": 1.0, "adadelta": 1.0}
+PLAIN = {"adam": 0.1, "adamax": 0.1, "rmsprop": 0.02, "adagrad": 1.0, "adadelta": 1.0}
 BY_CURVATURE = ("sgd", "momentum", "nesterov")
 # So many steps down are looked at for the curvature.
 AHEAD = 10
@@ -53,7 +53,8 @@ def by_curvature(objective: Objective, start: Array, batch: BatchSlope | None = 
     batch : BatchSlope, optional
         Where the slope comes from batches.
     """
-    curvatures = [_size_and_sum(objective, theta) for theta in _on_the_way(objective, start)]
+    measure = _by_products if objective.size > DENSE else _by_eigenvalues(objective, start)
+    curvatures = [measure(objective, theta) for theta in _on_the_way(objective, start)]
     known = [pair for pair in curvatures if np.isfinite(pair).all() and pair[0] > 0]
     if not known:
         return LAST_RESORT
@@ -84,27 +85,26 @@ def _quasi_newton_points(frame: Frame, start: Array) -> list[Array]:
     return [start, np.asarray(found.x)]
 
 
-def _size_and_sum(objective: Objective, theta: Array) -> tuple[float, float]:
-    """Return the largest size of an eigenvalue of the Hessian of nll, and the sum of all sizes."""
-    if objective.size > DENSE:
-        rng = np.random.default_rng(0)  # the same vectors each time: a rate is not to be random
-        values, vectors = leading_eigenpairs(lambda v: _product(objective, theta, v), objective.size, 1, rng)
-        return abs(float(values[0])), abs(trace(lambda v: _product(objective, theta, v), vectors, rng)[0])
-    hessian = 0.5 * _hessian(objective, theta)
-    if not np.isfinite(hessian).all():
-        return np.nan, np.nan
-    sizes = np.abs(np.linalg.eigvalsh(hessian))
-    return float(sizes.max()), float(sizes.sum())
+def _by_products(objective: Objective, theta: Array) -> tuple[float, float]:
+    """Return the largest size of an eigenvalue of the Hessian of nll, and its trace, from products alone."""
+
+    def product(vector: Array) -> Array:
+        return 0.5 * objective.hessian_product(theta, vector)
+
+    rng = np.random.default_rng(0)  # the same vectors each time: a rate is not to be random
+    values, vectors = leading_eigenpairs(product, objective.size, 1, rng)
+    return abs(float(values[0])), abs(trace(product, vectors, rng)[0])
 
 
-def _product(objective: Objective, theta: Array, vector: Array) -> Array:
-    return 0.5 * objective.hessian_product(theta, vector)
+def _by_eigenvalues(objective: Objective, start: Array) -> Callable[[Objective, Array], tuple[float, float]]:
+    """Return the same with all eigenvalues at hand: the largest size, and the sum of sizes."""
+    hessian = hessian_function(objective, start)
 
+    def measure(objective: Objective, theta: Array) -> tuple[float, float]:
+        matrix = 0.5 * hessian(theta)
+        if not np.isfinite(matrix).all():
+            return np.nan, np.nan
+        sizes = np.abs(np.linalg.eigvalsh(matrix))
+        return float(sizes.max()), float(sizes.sum())
 
-def _hessian(objective: Objective, theta: Array) -> Array:
-    """Return the Hessian; from differences of slopes where the model has no second derivative."""
-    try:
-        return objective.hessian(theta)
-    except (NotImplementedError, ValueError):
-        slope = objective.slope()
-        return hessian_of_slopes(lambda x: slope(x)[1], theta)
+    return measure

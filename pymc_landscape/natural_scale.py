@@ -56,9 +56,8 @@ class NaturalScale:
     @property
     def flat(self) -> Array:
         """Directions that are not determined, over the free elements."""
-        undetermined = self.verdict.status in (Status.NOT_IDENTIFIED, Status.UNBOUNDED)
         fits = self.verdict.flat.shape[1:] == self.x.shape
-        return self.verdict.flat if undetermined and fits else np.zeros((0, len(self.x)))
+        return self.verdict.flat if fits else np.zeros((0, len(self.x)))
 
     def _jacobian(self, kind: Kind) -> Array:
         """Return derivatives (m, n) by the free elements of the frame."""
@@ -118,9 +117,12 @@ class NaturalScale:
         return errors
 
     def _errors(self, jacobian: Array) -> Array:
-        if not np.isfinite(self.cov).all() or (self.verdict.status is Status.UNBOUNDED and self.found.frame.bottomless):
+        status = self.verdict.status
+        runs_away = status is Status.UNBOUNDED and self.found.frame.bottomless
+        if not np.isfinite(self.cov).all() or runs_away or status is Status.FAILED:
             return np.full(jacobian.shape[1], np.nan)
-        return standard_errors(self.cov, self.flat, jacobian)
+        errors = standard_errors(self.cov, self.flat, jacobian)
+        return np.where(np.isinf(errors), np.nan, errors) if status.is_optimum else errors
 
     def settle(self) -> NaturalScale:
         """Compute now whatever depends on the data, which the user may change later."""
@@ -172,6 +174,11 @@ class NaturalScale:
         data = {v.name: (v.dims, np.asarray(values[v.name])) for v in self.objective.variables}
         return xr.Dataset(data, self.objective.coords)
 
+    def _without_error(self) -> str:
+        if self.verdict.status.is_optimum:
+            return "no standard error: no curvature"
+        return "no standard error: not an optimum"
+
     def notes(self) -> dict[str, str]:
         """Return why a standard error is missing, by element."""
         notes = {self.frame.layout.labels[i]: "on the edge of the support" for i in self.frame.held}
@@ -180,7 +187,7 @@ class NaturalScale:
                 if label not in notes and np.isinf(error):
                     notes[label] = "not determined"
                 elif label not in notes and np.isnan(error):
-                    notes[label] = "no standard error: the curvature is not that of a minimum"
+                    notes[label] = self._without_error()
         return notes
 
 

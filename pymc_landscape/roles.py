@@ -17,6 +17,7 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 from pymc.data import MinibatchOp
+from pymc.distributions.transforms import _default_transform
 from pymc.initial_point import make_initial_point_fn
 from pymc.model.transform.basic import remove_minibatched_nodes
 from pytensor.graph.basic import Constant, Variable
@@ -147,11 +148,16 @@ def _free_variable(model: pm.Model, rv: Graph, shape: tuple[int, ...], value_sha
 
 
 def n_rows(model: pm.Model, rv: Graph) -> int:
-    """Return how many observations an observed variable holds: elements, or vectors where it is multivariate."""
+    """Return how many observations an observed variable holds, as AICc and BIC count them.
+
+    Its elements, also where they depend on each other, as in a time series; but a composition or a vector of counts
+    (Dirichlet, multinomial) is one observation.
+    """
     value = pt.as_tensor(model.rvs_to_values[rv], allow_xtensor_conversion=True)
     shape = [int(n) for n in value.shape.eval(mode="FAST_COMPILE")]
-    ndim_supp = getattr(rv.owner.op, "ndim_supp", 0) or 0
-    return int(np.prod(shape[: len(shape) - ndim_supp]))
+    name = type(rv.owner.op).__name__
+    whole = "Multinomial" in name or "Dirichlet" in name
+    return int(np.prod(shape[:-1] if whole else shape))
 
 
 def _axis_labels(labels: Any) -> Any:
@@ -178,7 +184,8 @@ def _shapes(model: pm.Model) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]
 
 
 def _constant_bounds(rv: Graph, transform: Any) -> tuple[float, float]:
-    """Limits of the support where they are plain numbers."""
+    """Limits of the support where they are plain numbers; without a transform, those of the one PyMC would choose."""
+    transform = transform or _default_transform(rv.owner.op, rv)
     limits = bounds(transform, rv.owner.inputs) if transform is not None else None
     limits = (0.0, 1.0) if is_simplex(transform) else limits
     low, high = limits or (-np.inf, np.inf)

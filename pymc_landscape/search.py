@@ -114,7 +114,8 @@ def search_otherwise(found: Found, x: Array) -> Found:
     """Search again from the start `x` by another way, and return the lower end."""
     if found.optimizer != NEWTON or not len(x):
         return found
-    return _lower(found, _timed(found.frame, lambda: _quasi_newton_first(found.frame, x)).add_cost(found))
+    frame = Frame(found.frame.objective)  # an end on an edge has a frame with fewer elements than a start
+    return _lower(found, _timed(frame, lambda: _quasi_newton_first(frame, x)).add_cost(found))
 
 
 def _timed(frame: Frame, go: Callable[[], Found]) -> Found:

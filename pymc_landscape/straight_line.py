@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from pytensor.compile.builders import OpFromGraph
 from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.op import Op
 from pytensor.link.c.op import COp
@@ -19,8 +20,8 @@ from pytensor.tensor.type import TensorType
 
 from pymc_landscape.aliases import Graph
 
-# What is called as it is: other Ops (loops, branches, graphs of their own) do more than take values to values.
-PLAIN = (Op.make_thunk, COp.make_thunk)
+# What can be called as it is: loops and branches do more than take values to values.
+PLAIN = (Op.make_thunk, COp.make_thunk, OpFromGraph.make_thunk)
 
 
 def straight_line(function: Any) -> Callable[..., Any]:

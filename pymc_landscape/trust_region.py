@@ -23,6 +23,7 @@ from pymc_landscape.information import Spectrum, spectrum
 
 # A step that gains at least so much of what the model promises is taken, and one that gains so much more widens.
 TAKEN, WIDENED = 1e-4, 0.75
+INCREDIBLE = 100.0
 FIRST_RADIUS, SMALLEST_RADIUS = 10.0, 1e-12
 # After so many steps that together gained nothing, only rounding is left.
 STAGNANT = 60
@@ -31,6 +32,8 @@ STAGNANT = 60
 NEAR = 1e-10
 # With less than this to gain, Newton's own steps are done too: 1e-8 of a standard error.
 EXACT = 1e-16
+# With less than this to gain and a direction of negative curvature, a saddle is near.
+SADDLE = 1e-3
 # A slope of less than this for each step of one standard error's size is none.
 FLAT_SLOPE = 1e-8
 
@@ -127,10 +130,13 @@ def descend_newton(
 
 
 def _share_gained(gained: float, promised: float, value: float) -> float:
-    """Return which share of its promise a step has kept; rounding is on its side."""
+    """Return which share of its promise a step has kept; rounding is on its side, and a miracle is none.
+
+    Densities overflow: far out, a function of large numbers can fall to a value that it does not have.
+    """
     rounding = noise(value)
     share = (gained + rounding) / (promised + rounding)
-    return share if np.isfinite(share) else -np.inf
+    return share if np.isfinite(share) and share < INCREDIBLE else -np.inf
 
 
 def _first_radius(here: Place) -> float:
@@ -154,10 +160,11 @@ def constrained_step(here: Place, radius: float) -> tuple[Array, float, float]:
     """
     curvature = np.maximum(np.abs(here.spectrum.values), max(here.spectrum.tolerance, 1e-300))
     inner = _step_on_axes(curvature, here.slope, radius)
-    if not inner.any():  # a saddle: the slope does not say which way is down
-        inner[0] = min(radius, 1.0)
-    signed = here.spectrum.values if not here.slope.any() else curvature
-    promised = float(-(here.slope @ inner) - 0.5 * signed @ inner**2)
+    promised = float(-(here.slope @ inner) - 0.5 * curvature @ inner**2)
+    if promised < SADDLE and here.spectrum.values[0] < -here.spectrum.tolerance:
+        # beside a saddle the slope says too little about which way is down
+        inner[0] = np.copysign(min(radius, 1.0), -here.slope[0])
+        promised += 0.5 * float(-here.spectrum.values[0]) * inner[0] ** 2
     return here.spectrum.vectors @ inner / here.spectrum.scale, promised, float(np.linalg.norm(inner))
 
 

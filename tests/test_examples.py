@@ -1,4 +1,4 @@
-"""Both examples at small size, against published numbers and formulas written out with SciPy."""
+"""The examples at small size, against published numbers and formulas written out with SciPy."""
 
 import importlib.util
 from functools import partial
@@ -10,6 +10,7 @@ import pymc as pm
 import pytest
 import xarray as xr
 from scipy.special import betaln, gammaln, hyp2f1
+from scipy.stats import norm
 
 import pymc_landscape as pml
 
@@ -177,3 +178,45 @@ def test_least_squares_floor_is_the_published_fit(squares):
 @pytest.mark.usefixtures("least_squares")
 def test_least_squares_saves_its_figure(folder):
     assert (folder / "least_squares.png").stat().st_size > 10_000
+
+
+@pytest.fixture(scope="module")
+def valleys():
+    return load("valleys_and_saddles")
+
+
+@pytest.fixture(scope="module")
+def geyser(valleys, folder):
+    return valleys.main(num=25, starts=6, figures=folder)
+
+
+def test_the_deep_valley_of_the_geyser_is_the_published_fit(valleys, geyser):
+    points = geyser["critical_points"].to_dataset()
+    # the spread is rounded to 5.87, which moves the means by less than 0.002
+    np.testing.assert_allclose(points["mu"][0], valleys.MEANS, atol=2e-3)
+    waits = valleys.load_waits()
+    at_published = np.log(np.dot(norm.pdf(waits[:, None], valleys.MEANS, (5.871241, 5.867718)), valleys.SHARE)).sum()
+    assert float(points["minus2ll"][0]) == pytest.approx(-2 * at_published, abs=1e-3)
+
+
+def test_with_the_labels_exchanged_the_geyser_has_a_second_valley(valleys, geyser):
+    points = geyser["critical_points"].to_dataset()
+    waits, (a, b) = valleys.load_waits(), points["mu"].to_numpy()[1]
+    assert points["kind"].to_numpy().tolist() == ["valley", "valley", "saddle"]
+    assert a > b
+    # a fixed point of the EM algorithm
+    weight = valleys.SHARE * norm.pdf(waits[:, None], (a, b), valleys.SPREAD)
+    weight /= weight.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose((weight * waits[:, None]).sum(0) / weight.sum(0), (a, b), rtol=1e-9)
+
+
+def test_the_pass_between_is_the_mean_of_all_waits(valleys, geyser):
+    saddle = geyser["critical_points"].to_dataset().isel(critical_point=-1)
+    np.testing.assert_allclose(saddle["mu"], valleys.load_waits().mean(), rtol=1e-9)
+    assert sorted(saddle["joins"].to_numpy().tolist()) == [0, 1]
+    assert geyser["spectrum"]["note"].to_numpy()[-1].startswith("−2LL falls both ways along")
+
+
+@pytest.mark.usefixtures("geyser")
+def test_valleys_and_saddles_saves_its_figure(folder):
+    assert (folder / "valleys_and_saddles.png").stat().st_size > 10_000

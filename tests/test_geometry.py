@@ -3,6 +3,7 @@
 import re
 import tracemalloc
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
@@ -527,3 +528,50 @@ def test_a_saddle_without_diagonal_has_a_spectrum():
 def test_a_positive_matrix_is_scaled_by_its_diagonal():
     found = spectrum(np.array([[1e12, 3.0], [3.0, 1e-8]]))
     np.testing.assert_allclose(found.scale, [1e6, 1e-4], rtol=1e-12)
+
+
+# --- the picture -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def ground():
+    x = np.linspace(-5.5, 5.5, 23)
+    height = himmelblau(x[:, None], x)
+    data = {"minus2ll": (("x", "y"), height), "delta_minus2ll": (("x", "y"), height - height.min())}
+    return xr.Dataset(data, coords={"x": x, "y": x}, attrs={"kind": "regular"})
+
+
+def test_every_point_is_drawn_where_it_is(hills, ground):
+    viz = pml.plots.critical_points(ground, hills, backend="none").viz
+    for kind, places in HIMMELBLAU.items():
+        drawn = viz[kind]["delta_minus2ll"].item()
+        order = np.argsort(drawn["x"])
+        np.testing.assert_allclose(np.stack([drawn["x"], drawn["y"]], axis=1)[order], places, atol=2e-6)
+
+
+def test_a_line_is_drawn_at_the_height_of_each_pass(hills, ground):
+    lines = pml.plots.critical_points(ground, hills, backend="none").viz["pass_line"]["delta_minus2ll"]
+    passes = sorted(himmelblau(*np.array(HIMMELBLAU["saddle"]).T) - float(ground["minus2ll"].min()))
+    np.testing.assert_allclose([line["levels"][0] for line in lines.values], passes, atol=1e-6)
+
+
+def test_starts_are_drawn_by_basin(hills, ground):
+    starts = pml.plots.critical_points(ground, hills, backend="none").viz["start"]["delta_minus2ll"].values
+    basins, counts = np.unique(hills["basin"], return_counts=True)
+    assert [len(drawn["x"]) for drawn in starts] == counts.tolist()
+    assert len({drawn["facecolor"] for drawn in starts}) == len(basins)
+
+
+@pytest.mark.parametrize("backend", ["matplotlib", "plotly", "bokeh"])
+def test_the_picture_is_drawn_by_each_backend(hills, ground, backend):
+    pytest.importorskip(backend)
+    tree = pml.to_datatree(ground.assign_attrs(group="landscape"), hills)
+    pc = pml.plots.critical_points(tree, tree, backend=backend, visuals={"start": False})
+    assert {"valley", "saddle", "peak", "pass_line"} <= set(pc.viz)
+    assert "start" not in pc.viz
+    plt.close("all")
+
+
+def test_points_of_another_model_are_refused(hills, ground):
+    with pytest.raises(ValueError, match="values of \\['z'\\]"):
+        pml.plots.critical_points(ground.rename(y="z"), hills, backend="none")

@@ -31,8 +31,8 @@ LEVELS = {
     ],
     2: [
         "landscape",
-        *("frame", "search", "edge", "verdict", "ends", "natural_scale", "fit_table", "fit"),
-        *("walk", "arrival", "learning_rate", "first_order", "downhill", "minimizers", "optimizers"),
+        *("frame", "search", "edge", "directions", "verdict", "ends", "natural_scale", "fit_table", "fit"),
+        *("hessian", "walk", "arrival", "learning_rate", "first_order", "downhill", "minimizers", "optimizers"),
         *("path_dataset", "descent"),
     ],
     3: [

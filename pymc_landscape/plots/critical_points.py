@@ -30,7 +30,7 @@ SIGNS = {"valley": "★", "saddle": "✖", "peak": "▲", "flat": "◆"}
 MARKERS = {
     "matplotlib": {"valley": "*", "saddle": "X", "peak": "^", "flat": "D"},
     "plotly": {"valley": "star", "saddle": "x", "peak": "triangle-up", "flat": "diamond"},
-    "bokeh": {"valley": "star", "saddle": "x", "peak": "triangle", "flat": "diamond"},
+    "bokeh": {"valley": "star", "saddle": "circle_x", "peak": "triangle", "flat": "diamond"},
 }
 SIZE = {"matplotlib": 150, "plotly": 170, "bokeh": 14}
 DOT = {"matplotlib": 34, "plotly": 60, "bokeh": 7}

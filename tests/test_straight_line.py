@@ -1,0 +1,66 @@
+"""A function written out as straight Python must give what PyTensor's own interpreter gives."""
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from zoo import TRAITS, ZOO, names
+
+from pymc_landscape.interpreter import interpreter_mode
+from pymc_landscape.straight_line import straight_line
+
+
+def interpreted(inputs, outputs):
+    return pm.pytensorf.compile(inputs, outputs, mode=interpreter_mode(), trust_input=True)
+
+
+@pytest.mark.parametrize("name", ["gaussian_unknown_sigma", "logit_20_predictors", "normal_mixture", "named_dims"])
+def test_slopes_of_models_are_the_same_numbers(name, objective_of, rng):
+    objective = objective_of(name)
+    engine = objective.compiled.engine("slope", objective.compiled.names)
+    function = interpreted([engine.vector], engine.graphs)
+    straight = straight_line(function)
+    assert straight is not function
+    for theta in rng.normal(size=(5, objective.size)):
+        for expected, got in zip(function(theta), straight(theta), strict=True):
+            np.testing.assert_array_equal(got, expected)
+
+
+def test_whole_numbers_are_divided_as_pytensor_divides():
+    x = pt.vector("x", dtype="int8")
+    function = interpreted([x], [x / np.int8(3), x // np.int8(2), x > 1])
+    quotient, floor, above = straight_line(function)(np.array([1, 2, 3], dtype="int8"))
+    assert quotient.dtype == np.dtype(function.maker.fgraph.outputs[0].type.dtype)
+    np.testing.assert_array_equal(quotient, function(np.array([1, 2, 3], dtype="int8"))[0])
+    assert floor.tolist() == [0, 1, 1]
+    assert above.tolist() == [False, True, True]
+
+
+def test_shared_data_are_read_at_each_call():
+    x, data = pt.vector("x"), pytensor.shared(np.array([1.0, 2.0]))
+    straight = straight_line(interpreted([x], [(x * data).sum()]))
+    assert straight(np.ones(2))[0] == 3.0
+    data.set_value(np.array([10.0, 20.0]))
+    assert straight(np.ones(2))[0] == 30.0
+
+
+def test_an_output_can_be_changed_without_harm():
+    x = pt.vector("x")
+    straight = straight_line(interpreted([x], [pt.constant(np.arange(3.0)), x]))
+    given = np.zeros(3)
+    constant, same = straight(given)
+    constant += 1.0
+    same += 1.0
+    assert straight(given)[0].tolist() == [0.0, 1.0, 2.0]
+    assert given.tolist() == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("name", [n for n in names() if n.startswith("scan")])
+def test_a_loop_stays_with_pytensor(name, objective_of):
+    assert name in ZOO
+    assert TRAITS[name] is not None
+    objective = objective_of(name)
+    engine = objective.compiled.engine("slope", objective.compiled.names)
+    function = interpreted([engine.vector], engine.graphs)
+    assert straight_line(function) is function
