@@ -116,13 +116,12 @@ To come within 0.01, and within 1e-6 of it, from the worse of {len(STARTS)} star
 
 NUTS took {gradients:,} slopes for {draws:,} draws, tuning not counted.
 
-Those who know the curvature do not see that the valley is narrow: Newton and L-BFGS turn along it
-at once and double the correct digits with each step at the end. Momentum swings from wall to wall,
-and Adam, who gives each parameter a step length of its own, overshoots the bottom and comes back.
-SGD is cheap: each of its steps looks at a tenth of the data, and it crosses the valley as fast as
-anyone. Along the floor the slope is less than the noise of a batch, and there it creeps. The draws
-of NUTS are no slower way to the same point: they fill the floor as far as the data allow, within
-the lines of 95 and 99 %.
+Who knows the curvature is not held up by a narrow valley: Newton computes it and arrives in a dozen
+evaluations, L-BFGS learns it from the slopes and needs hardly more. Momentum swings from wall to
+wall before it runs along the floor. Adam gives each parameter a step length of its own, overshoots
+the floor and curls back. SGD pays a quarter for a step, but a rate that the walls allow is far too
+small for the floor, and there the slope is less than the noise of a batch. The draws of NUTS are no
+slower way to the same point: they fill the floor as far as the data allow.
 """
 
 

@@ -34,6 +34,10 @@ _TOLD: WeakSet[pm.Model] = WeakSet()
 # Minibatched models, with their twins on all of the data.
 _WHOLE: WeakKeyDictionary[pm.Model, pm.Model] = WeakKeyDictionary()
 
+# Words in the names of PyMC's Ops: each element of a series is an observation, each whole composition is one.
+SERIES = ("AutoRegressive", "RandomWalk", "GARCH", "EulerMaruyama")
+COMPOSITIONS = ("Multinomial", "Dirichlet")
+
 PotentialRole = Literal["likelihood", "prior"]
 
 
@@ -150,14 +154,17 @@ def _free_variable(model: pm.Model, rv: Graph, shape: tuple[int, ...], value_sha
 def n_rows(model: pm.Model, rv: Graph) -> int:
     """Return how many observations an observed variable holds, as AICc and BIC count them.
 
-    Its elements, also where they depend on each other, as in a time series; but a composition or a vector of counts
-    (Dirichlet, multinomial) is one observation.
+    Its elements; of several vectors, the vectors. A single vector is many observations that depend on each other (a
+    time series, a multivariate normal), unless it is a composition or a vector of counts, which are one.
     """
     value = pt.as_tensor(model.rvs_to_values[rv], allow_xtensor_conversion=True)
     shape = [int(n) for n in value.shape.eval(mode="FAST_COMPILE")]
-    name = type(rv.owner.op).__name__
-    whole = "Multinomial" in name or "Dirichlet" in name
-    return int(np.prod(shape[:-1] if whole else shape))
+    name, ndim_supp = type(rv.owner.op).__name__, getattr(rv.owner.op, "ndim_supp", 0) or 0
+    batches = shape[: len(shape) - ndim_supp]
+    if any(word in name for word in SERIES):
+        return int(np.prod(shape))
+    single = not batches and not any(word in name for word in COMPOSITIONS)
+    return int(np.prod(shape if single else batches))
 
 
 def _axis_labels(labels: Any) -> Any:

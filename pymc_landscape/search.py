@@ -120,7 +120,8 @@ def search_otherwise(found: Found, x: Array) -> Found:
 
 def _timed(frame: Frame, go: Callable[[], Found]) -> Found:
     began, evaluated = time.perf_counter(), frame.n_evaluations
-    found = go()
+    with np.errstate(all="ignore"):  # far out, anything overflows
+        found = go()
     found.seconds = time.perf_counter() - began
     found.n_evaluations = frame.n_evaluations - evaluated
     return found

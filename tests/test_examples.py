@@ -9,7 +9,7 @@ import numpy as np
 import pymc as pm
 import pytest
 import xarray as xr
-from scipy.special import betaln, gammaln, hyp2f1
+from scipy.special import betaln, expit, gammaln, hyp2f1
 from scipy.stats import norm
 
 import pymc_landscape as pml
@@ -220,3 +220,60 @@ def test_the_pass_between_is_the_mean_of_all_waits(valleys, geyser):
 @pytest.mark.usefixtures("geyser")
 def test_valleys_and_saddles_saves_its_figure(folder):
     assert (folder / "valleys_and_saddles.png").stat().st_size > 10_000
+
+
+@pytest.fixture(scope="module")
+def race():
+    return load("descent_race")
+
+
+@pytest.fixture(scope="module")
+def race_tree(race, folder):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pm, "sample", quietly(pm.sample))
+        return race.main(steps=120, draws=60, tune=100, chains=2, cores=1, num=15, figures=folder)
+
+
+def test_descent_race_writes_every_moth_out(race):
+    moths = race.load_moths()
+    groups = moths.groupby("dose")["killed"].agg(["size", "sum"])
+    assert groups["size"].tolist() == [40] * 6  # twenty of each sex
+    assert groups["sum"].tolist() == [1, 6, 15, 23, 30, 36]  # counted off the file by hand
+
+
+def test_descent_race_newton_and_lbfgs_solve_the_score_equations(race, race_tree):
+    """At the maximum of a logistic likelihood, fitted and seen kills agree, alone and weighed by dose."""
+    moths = race.load_moths()
+    dose, killed = moths["dose"].to_numpy(), moths["killed"].to_numpy()
+    ends = race_tree["descent_2"].to_dataset().isel(draw=-1)
+    for optimizer in ("Newton", "L-BFGS"):
+        assert (ends["status"].sel(optimizer=optimizer) == "converged").all()
+        for chain in ends["chain"]:
+            end = ends.sel(optimizer=optimizer, chain=chain)
+            fitted = expit(float(end["a"]) + float(end["b"]) * dose)
+            assert fitted.sum() == pytest.approx(killed.sum(), abs=0.01)
+            assert fitted @ dose == pytest.approx(killed @ dose, abs=0.1)
+
+
+def test_descent_race_begins_at_the_same_starts_for_all(race, race_tree):
+    sgd, rest = (race_tree[group].to_dataset().isel(draw=0) for group in ("descent", "descent_2"))
+    for descent in (sgd, rest):
+        for name in ("a", "b"):
+            wanted = [[start[name]] * descent.sizes["optimizer"] for start in race.STARTS]
+            np.testing.assert_allclose(descent[name], wanted, rtol=1e-12)
+
+
+def test_descent_race_table_puts_newton_before_momentum(race, race_tree):
+    table = race.results(race_tree["descent"].to_dataset(), race_tree["descent_2"].to_dataset())
+    assert list(table.index) == ["SGD", "momentum", "Adam", "L-BFGS", "Newton"]
+    assert table.loc["Newton", "evaluations_to_0.01"] < 30
+    assert not table.loc["momentum", "evaluations_to_0.01"] < 30
+    assert np.isnan(table.loc["SGD", "evaluations_to_1e-6"])
+
+
+@pytest.mark.usefixtures("race_tree")
+def test_descent_race_saves_two_figures(folder):
+    assert sorted(path.name for path in folder.glob("descent_race*")) == [
+        "descent_race_cost.png",
+        "descent_race_paths.png",
+    ]
