@@ -15,6 +15,7 @@ from pymc_landscape.aliases import Array
 from pymc_landscape.hessian import hessian_function
 from pymc_landscape.objective import DENSE, Objective
 from pymc_landscape.trust_region import Place
+from pymc_landscape.walk import length
 
 # The slope has become small where it is so much of the largest on the path, or so small in itself.
 SMALL = 1e-3
@@ -43,7 +44,7 @@ class Arrival:
 
     def __call__(self, theta: Array, value: float, gradient: Array) -> bool:
         """Whether less than the tolerance is left to gain at `theta`."""
-        size = float(np.linalg.norm(gradient))
+        size = length(gradient)
         self._largest = max(self._largest, size)
         if not self.tolerance or size > max(SMALL * self._largest, SMALL) or size > self._asked_at:
             return False
@@ -54,7 +55,7 @@ class Arrival:
     def left(self, theta: Array, value: float, gradient: Array) -> float:
         """Return what is left to gain; infinite at what is no minimum."""
         if self.objective.size > DENSE:
-            flat = float(np.linalg.norm(gradient)) <= self.tolerance**WITHOUT_HESSIAN * self._largest
+            flat = length(gradient) <= self.tolerance**WITHOUT_HESSIAN * self._largest
             return 0.0 if flat else np.inf
         if self._hessian is None:
             self._hessian = hessian_function(self.objective, theta)

@@ -49,7 +49,10 @@ LOG_PRIOR = "log_prior"
 
 # Kinds that come for few points: not worth a compiler.
 FOR_FEW_POINTS = frozenset(
-    ["natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian", "hessian", "scores", "fisher"]
+    [
+        *("natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian"),
+        *("hessian", "hessian_product", "scores", "fisher"),
+    ]
 )
 # Kinds whose graphs depend on the weight of the prior.
 WEIGHTED = frozenset(["slope", "hessian", "hessian_product"])

@@ -28,7 +28,7 @@ TOLERANCE = 1e-8
 # A step by batches costs about as much as so many rows of plain arithmetic, beside its own.
 ROWS_OF_A_STEP = 1000
 # So many points of a path by batches are kept at least.
-FEWEST_RECORDS = 10
+FEWEST_RECORDS = 5
 
 
 def descend(
@@ -189,7 +189,7 @@ def _batch(objective: Objective, plans: Sequence[Plan], batch_size: int | None) 
 
 
 def _default_every(batch: BatchSlope | None, steps: int) -> int:
-    """Keep as many iterations as cost about what the steps do, and ten at least."""
+    """Keep as many iterations as cost about what the steps do, and some in any case."""
     if batch is None:
         return 1
     records = max(FEWEST_RECORDS, steps * (batch.size + ROWS_OF_A_STEP) // batch.n_rows)

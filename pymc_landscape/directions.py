@@ -13,6 +13,7 @@ import numpy as np
 
 from pymc_landscape.aliases import Array
 from pymc_landscape.information import Spectrum, spectrum
+from pymc_landscape.ridges import simple_basis
 from pymc_landscape.search import Found
 from pymc_landscape.trust_region import place
 
@@ -75,7 +76,7 @@ def ask(found: Found) -> Directions:
             if lower is not None:
                 return Directions(*(np.zeros((0, k)),) * 3, lower)
     rows = [np.array(several).reshape(-1, k) for several in (level, receding, kinked)]
-    return Directions(_sparse(rows[0]), rows[1], rows[2])
+    return Directions(simple_basis(rows[0]), rows[1], rows[2])
 
 
 def _sort(
@@ -109,7 +110,7 @@ def _sign_of_retreat(found: Found, unit: Array) -> float:
     factors = np.concatenate([ON_FROM_IT, ON_THE_WAY]) - 1.0
     rises = found.frame.values(found.x + factors[:, None] * along * unit) - found.value
     on, back = rises[: len(ON_FROM_IT)], rises[len(ON_FROM_IT) :]
-    return float(np.sign(along)) if (on < LEVEL_THERE).all() and (back > RISE_THERE).any() else 0.0
+    return float(np.sign(along)) if (on < LEVEL_THERE).any() and (back > RISE_THERE).any() else 0.0
 
 
 def far_out(found: Found) -> list[Array]:
@@ -162,14 +163,3 @@ def _is_suspicious(curvature: Spectrum, i: int, x: Array) -> bool:
 def _rises(found: Found, moves: Array) -> Array:
     """Return by how much the value rises along ±moves: (2, number of moves)."""
     return (found.frame.values(found.x + np.concatenate([moves, -moves])) - found.value).reshape(2, -1)
-
-
-def _sparse(directions: Array) -> Array:
-    """Return a basis of the same space in which each direction concerns few parameters (row echelon form)."""
-    rows = directions.copy()
-    for i in range(len(rows)):
-        j = int(np.argmax(np.abs(rows[i])))
-        rows[i] /= rows[i, j]
-        others = np.arange(len(rows)) != i
-        rows[others] -= np.outer(rows[others, j], rows[i])
-    return np.where(np.abs(rows) < 1e-8, 0.0, rows)

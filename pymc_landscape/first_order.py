@@ -23,11 +23,9 @@ def follow(walk: Walk, rule: UpdateRule, schedule: Schedule) -> None:
     """
     step = rule.begin(walk.theta)
     walk.reset_clock()
-    while True:
-        rate = schedule(walk.iteration + 1)
-        before = walk.theta
-        with np.errstate(all="ignore"):
-            theta = step(0.5 * walk.gradient, rate)
-        walk.move(theta)
-        if walk.price == 1.0 and rate and not (theta != before).any():
-            walk.stop("stalled", "the rule no longer moves: its step is zero")
+    with np.errstate(all="ignore"):
+        while True:
+            rate = schedule(walk.iteration + 1)
+            walk.move(step(0.5 * walk.gradient, rate))
+            if not walk.step_size and walk.price == 1.0 and rate:
+                walk.stop("stalled", "the rule no longer moves: its step is zero")

@@ -201,9 +201,9 @@ def _constant_bounds(rv: Graph, transform: Any) -> tuple[float, float]:
 
 def _number(limit: Any, otherwise: float) -> float:
     data = limit.data if isinstance(limit, Constant) else limit
-    if isinstance(data, Variable) or np.size(data) != 1:
+    if isinstance(data, Variable) or np.size(np.unique(data)) != 1:
         return otherwise
-    return float(np.asarray(data).item())
+    return float(np.ravel(data)[0])
 
 
 def initial_point(model: pm.Model) -> dict[str, Array]:

@@ -8,6 +8,7 @@ out, a step of Adam takes 25 µs instead of 400, with nothing compiled to machin
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,10 @@ from pytensor.compile.builders import OpFromGraph
 from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.op import Op
 from pytensor.link.c.op import COp
-from pytensor.tensor.elemwise import DimShuffle, Elemwise
+from pytensor.scalar.basic import Cast
+from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
+from pytensor.tensor.math import Dot
+from pytensor.tensor.subtensor import AdvancedSubtensor, Subtensor
 from pytensor.tensor.type import TensorType
 
 from pymc_landscape.aliases import Graph
@@ -69,12 +73,8 @@ class _Writer:
     def _line(self, node: Apply[Any]) -> str:
         inputs = [self._name(v) for v in node.inputs]
         outputs = [self.names.setdefault(v, f"v{len(self.names)}") for v in node.outputs]
-        op = node.op
-        if isinstance(op, DimShuffle) and op.is_expand_dims and op.augment:
-            at = ", ".join("None" if o == "x" else ":" for o in op.new_order)
-            return f"{outputs[0]} = asarray({inputs[0]})[{at}]"
-        call = self._keep(_array_function(node) or _performed(node))
-        return f"{', '.join(outputs)} = {call}({', '.join(inputs)})"
+        expression = _expression(node, inputs, self._keep) or f"{self._keep(_performed(node))}({', '.join(inputs)})"
+        return f"{', '.join(outputs)} = {expression}"
 
     def _forget(self, node: Apply[Any], last: dict[Graph, Apply[Any]]) -> list[str]:
         """Give memory back as soon as it is not needed: new pages for each node would take longer than the work."""
@@ -93,15 +93,79 @@ class _Writer:
         return name
 
 
-def _array_function(node: Apply[Any]) -> Callable[..., Any] | None:
-    """Return NumPy's own function for an elementwise Op, where it gives the type that the Op promises."""
-    op = node.op
-    if not isinstance(op, Elemwise) or op.nfunc is None or op.nfunc_spec[1:] != (len(node.inputs), 1):
+def _expression(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str | None:
+    """Write the NumPy expression of a frequent Op; None for the others."""
+    for kind, write in _WRITERS.items():
+        if isinstance(node.op, kind):
+            return write(node, inputs, keep)
+    return None
+
+
+def _elemwise(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str | None:
+    """Use NumPy's own function, where it gives the type that the Op promises."""
+    op, promised = node.op, node.outputs[0].type.dtype
+    if isinstance(op.scalar_op, Cast):
+        return f"asarray({inputs[0]}).astype('{promised}')"
+    given = str(np.result_type(*(v.type.dtype for v in node.inputs)))
+    if op.nfunc is None or len(node.outputs) > 1 or promised not in ("bool", given):
         return None
-    promised = node.outputs[0].type.dtype
-    given = np.result_type(*(v.type.dtype for v in node.inputs))
-    function: Callable[..., Any] = op.nfunc
-    return function if promised in ("bool", str(given)) else None
+    name = keep(op.nfunc)
+    if op.nfunc_spec[1] == len(inputs):
+        return f"{name}({', '.join(inputs)})"
+    # sums and products of several
+    nested: str = reduce(lambda left, right: f"{name}({left}, {right})", inputs)
+    return nested if op.nfunc_spec[1] == 2 else None
+
+
+def _dims(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str:
+    """Drop, permute and add dims, each only where it is asked for."""
+    op, text = node.op, f"asarray({inputs[0]})"
+    if op.drop:
+        text += f".squeeze({tuple(op.drop)})"
+    order = [sorted(op.shuffle).index(axis) for axis in op.shuffle]
+    if order != sorted(order):
+        text += f".transpose({order})"
+    if op.augment:
+        text += "[" + ", ".join("None" if o == "x" else ":" for o in op.new_order) + "]"
+    return text
+
+
+def _basic_index(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str:
+    entries = [_entry(entry, inputs[1:]) for entry in node.op.idx_list]
+    return f"asarray(asarray({inputs[0]})[{', '.join(entries)},])"
+
+
+def _entry(entry: Any, names: list[str]) -> str:
+    """Write an index: numbers in it stand for inputs."""
+    if not isinstance(entry, slice):
+        return names[entry]
+    parts = ["None" if part is None else names[part] for part in (entry.start, entry.stop, entry.step)]
+    return f"slice({', '.join(parts)})"
+
+
+def _rows(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str | None:
+    """Index by one number, or an array of them, along the first dim."""
+    if len(inputs) != 2 or isinstance(node.op.idx_list[0], slice):
+        return None
+    chosen = f"{inputs[0]}[{inputs[1]}]"
+    return chosen if node.inputs[1].type.ndim else f"asarray({chosen}).copy()"
+
+
+def _reduction(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str | None:
+    op, promised = node.op, node.outputs[0].type.dtype
+    if (op.acc_dtype or promised) != promised or getattr(op, "ufunc", None) is None:
+        return None
+    return f"{keep(op.ufunc.reduce)}({inputs[0]}, {op.axis}, '{promised}')"
+
+
+_WRITERS: dict[type, Callable[[Apply[Any], list[str], Callable[[Any], str]], str | None]] = {
+    Elemwise: _elemwise,
+    DimShuffle: _dims,
+    Subtensor: _basic_index,
+    AdvancedSubtensor: _rows,
+    CAReduce: _reduction,
+    Dot: lambda node, inputs, keep: f"{keep(np.dot)}({', '.join(inputs)})",
+}
 
 
 def _performed(node: Apply[Any]) -> Callable[..., Any]:
