@@ -84,7 +84,35 @@ def _resident() -> int:
     return pages * resource.getpagesize()
 
 
-PROBES = {f.__name__: f for f in (importing, first_landscape, throughput, memory)}
+def fit(name: str, repeats: str) -> Answer:
+    """Time the first fit of a process, and further ones in turns with a rival's; seconds."""
+    from benchmarks.fitting import fits
+
+    return fits(name, int(repeats))
+
+
+def spectrum(groups: str) -> Answer:
+    """Time the leading eigenvalues of the Hessian of a large model; seconds."""
+    from benchmarks.fitting import spectrum as measure
+
+    return measure(int(groups))
+
+
+def adam(repeats: str) -> Answer:
+    """Time recorded steps of Adam, and their gradients alone; µs a step."""
+    from benchmarks.fitting import adam as measure
+
+    return measure(int(repeats))
+
+
+def minibatch(rows: str, repeats: str) -> Answer:
+    """Time a step on 64 rows, and on all; µs a step."""
+    from benchmarks.fitting import minibatch as measure
+
+    return measure(int(rows), int(repeats))
+
+
+PROBES = {f.__name__: f for f in (importing, first_landscape, throughput, memory, fit, spectrum, adam, minibatch)}
 
 if __name__ == "__main__":
     print(json.dumps(PROBES[sys.argv[1]](*sys.argv[2:])))

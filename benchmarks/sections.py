@@ -15,6 +15,13 @@ RIVALS = {
     "compute_log_likelihood": ("`pm.compute_log_likelihood`", None),
 }
 
+# What is fitted; who else does so; within how many times their time ours is to be.
+FITS: dict[str, tuple[str, str | None, float]] = {
+    "logistic": ("`fit_mle`, logistic, 20 predictors, 5,000 rows", "`Logit.fit` of statsmodels", 3),
+    "customers": ("`fit_mle`, BG/NBD, 2,357 customers", "`BetaGeoFitter` of lifetimes", 1),
+    "budworm": ("`fit_mle`, budworm, 3 parameters, 12 rows", None, 1),
+}
+
 
 @dataclass(frozen=True)
 class Row:
@@ -106,9 +113,52 @@ def memory(caches: Caches, repeats: int) -> list[Row]:
     ]
 
 
+def fit(caches: Caches, repeats: int) -> list[Row]:
+    """Fits after a first one, against what people use; the spectrum of a large model."""
+    tasks = [("fit", name, "5") for name in FITS] + [("spectrum", "9998")]
+    for task in tasks:
+        caches.warm(task)
+    *fits, large = in_turns([partial(caches.warm, task) for task in tasks], repeats)
+    rows = [row for name, answers in zip(FITS, fits, strict=True) for row in _fit_rows(name, answers)]
+    again, first = median(large, "again"), median(large, "first")
+    work = f"ten leading eigenvalues of {large[0]['size']:,} parameters, by products"
+    return [*rows, Row(work, f"{again:.2f} s (the first time in a process {first:.1f} s)")]
+
+
+def _fit_rows(name: str, answers: list[dict[str, Any]]) -> list[Row]:
+    work, rival, bar = FITS[name]
+    ours, first = 1e3 * median(answers, "ours"), median(answers, "first")
+    figure = f"{ours:.1f} ms (the first in a process {first:.1f} s)"
+    if rival is None:
+        return [Row(work, figure)]
+    if "theirs" not in answers[0]:
+        return [Row(work, figure), Row(f"{rival}, the same", "not installed here", f"≤ {bar:g} ×")]
+    theirs = 1e3 * median(answers, "theirs")
+    against = f"{theirs:.1f} ms; `fit_mle` {ours / theirs:.2f} × that"
+    return [Row(work, figure), Row(f"{rival}, the same", against, f"≤ {bar:g} ×", ours <= bar * theirs)]
+
+
+def descent(caches: Caches, repeats: int) -> list[Row]:
+    """What a recorded step costs beside its gradient, and a step by a batch beside one by all data."""
+    tasks = [("adam", "5"), ("minibatch", "100000", "3")]
+    for task in tasks:
+        caches.warm(task)
+    adam, batch = in_turns([partial(caches.warm, task) for task in tasks], repeats)
+    step, gradient = median(adam, "descend"), median(adam, "gradient")
+    few, every = median(batch, "batch"), median(batch, "all")
+    beside = f"{step - gradient:.0f} µs a step beside a gradient of {gradient:.0f} µs"
+    shares = f"{few:.0f} µs a step against {every:,.0f} µs, {every / few:.0f} × less"
+    return [
+        Row("1,000 steps of Adam, each recorded, 1,000 rows", beside, "≤ 60 µs", step - gradient <= 60),
+        Row("SGD, 64 of 100,000 rows, logistic, 20 predictors", shares, "≥ 50 ×", every / few >= 50),
+    ]
+
+
 SECTIONS: dict[str, tuple[str, Callable[[Caches, int], list[Row]]]] = {
     "imports": ("Import", imports),
     "first": ("First landscape of a new process, 101 × 101, beyond `import pymc`", first),
     "throughput": ("10⁴ points × 1,000 rows, compiled", throughput),
     "memory": ("Large grids, 500 rows", memory),
+    "fit": ("Maximum likelihood with standard errors, one core for all", fit),
+    "descent": ("Descents, one core", descent),
 }

@@ -52,12 +52,29 @@ def gaussian_process(rows: int) -> pm.Model:
 
 def logistic(rows: int) -> pm.Model:
     """Build a logistic regression on twenty predictors."""
-    rng = np.random.default_rng(14)
-    design = rng.normal(size=(rows, 20))
-    y = rng.binomial(1, 1 / (1 + np.exp(-design @ rng.normal(0, 0.5, size=20))))
+    design, y = logistic_data(rows)
     with pm.Model() as model:
         beta = pm.Normal("beta", 0, 1, shape=20)
         pm.Bernoulli("y", logit_p=pm.math.dot(design, beta), observed=y)
+    return model
+
+
+def logistic_data(rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Make the data of :func:`logistic`."""
+    rng = np.random.default_rng(14)
+    design = rng.normal(size=(rows, 20))
+    return design, rng.binomial(1, 1 / (1 + np.exp(-design @ rng.normal(0, 0.5, size=20))))
+
+
+def many_groups(groups: int) -> pm.Model:
+    """Build groups of three observations, each group with a mean of its own."""
+    y = np.random.default_rng(15).normal(size=(groups, 3)).ravel()
+    of = np.repeat(np.arange(groups), 3)
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 5)
+        each = pm.Normal("each", 0, 1, shape=groups)
+        sigma = pm.HalfNormal("sigma", 1)
+        pm.Normal("y", mu + each[of], sigma, observed=y)
     return model
 
 

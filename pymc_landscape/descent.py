@@ -25,8 +25,9 @@ from pymc_landscape.walk import Slope, Stop, Walk
 
 # What is left to gain, in units of −2LL, at which a path has arrived: a millionth of what any test looks at.
 TOLERANCE = 1e-8
-# A step by batches costs about as much as so many rows of plain arithmetic, beside its own.
-ROWS_OF_A_STEP = 1000
+# A step by batches costs as much as evaluating twice so many rows of a regression, beside its own: all that is kept
+# costs half of what the steps do.
+ROWS_OF_A_STEP = 500
 # So many points of a path by batches are kept at least.
 FEWEST_RECORDS = 5
 
@@ -81,8 +82,8 @@ def descend(
     tolerance : float
         A path on all data has converged when Newton's next step would lower −2LL by less; 0 for never.
     record_every : int, optional
-        Keep every so many iterations. Left out: all, or with batches so many that their true −2LL costs no more than
-        the steps do.
+        Keep every so many iterations. Left out: all, or with batches so many that their true −2LL costs less than the
+        steps do.
     minimum : float or Fit, optional
         The lowest −2LL, if it is known; kept in the attributes for `descent_race` and plots.
     random_seed : int or Generator, optional

@@ -26,10 +26,12 @@ from pytensor.graph.replace import vectorize_graph
 from pytensor.graph.rewriting.basic import in2out, node_rewriter
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.link.vm import VMLinker
+from pytensor.scalar.math import TriGamma
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.linalg.solvers.triangular import SolveTriangular
 from pytensor.xtensor.type import XTensorType
+from scipy import special
 
 from pymc_landscape.aliases import Array, Graph
 
@@ -65,6 +67,11 @@ def identity(x: Array) -> Array:
     return np.array(x)
 
 
+def trigamma(x: Array) -> Array:
+    """Return the second derivative of log Γ(x): Hurwitz's ζ(2, x)."""
+    return np.asarray(special.zeta(2.0, x))
+
+
 def solve_lower(matrix: Array, column: Array) -> Array:
     """Solve L x = b for stacks of lower triangles and of vectors."""
     return _solve(np.tril(matrix), column)
@@ -92,6 +99,7 @@ _ARRAY_FUNCTIONS = {
     ps.Clip: ("clip", 3),
     ps.Second: ("second", 2),
     ps.Identity: ("identity", 1),
+    TriGamma: ("trigamma", 1),
 }
 
 

@@ -97,7 +97,8 @@ def _expression(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str])
     """Write the NumPy expression of a frequent Op; None for the others."""
     for kind, write in _WRITERS.items():
         if isinstance(node.op, kind):
-            return write(node, inputs, keep)
+            written: str | None = write(node, inputs, keep)
+            return written
     return None
 
 

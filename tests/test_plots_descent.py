@@ -83,7 +83,6 @@ def race(optimizers=("sgd", "newton"), steps=20):
             "n_iterations": (("chain", "optimizer"), ends),
             "status": (("chain", "optimizer"), np.broadcast_to(status, ends.shape)),
             "n_evaluations": (dims, 3 * count),
-            "n_evaluations": (dims, 3 * count),
             "seconds": (dims, 0.5 * count),
         },
         attrs={"group": "descent"},
