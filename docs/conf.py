@@ -50,8 +50,9 @@ numpydoc_validation_checks = {
     *("GL01", "GL03", "GL05", "GL06", "GL07", "GL08", "SS01", "SS02", "SS03", "SS06"),
     *("PR01", "PR02", "PR03", "PR04", "PR07", "PR10", "RT01", "RT03", "YD01"),
 }
-# Methods of an Objective are one line each: their `theta` is told once, with the class.
-numpydoc_validation_exclude = {r"\.__", r"\bObjective\.\w+$"}
+# Methods of an Objective are one line each: their `theta` is told once, with the class. A Fit is made by verbs: its
+# attributes are told, and not the arguments it is made of.
+numpydoc_validation_exclude = {r"\.__", r"\bObjective\.\w+$", r"\bFit$"}
 
 if os.environ.get("DOCS_INTERSPHINX") == "1":
     extensions.append("sphinx.ext.intersphinx")
@@ -66,7 +67,7 @@ html_title = f"pymc_landscape {release}"
 html_static_path = ["_static"]
 html_css_files = ["landscape.css"]
 # Only the reference has enough pages below it to fill a menu at the left.
-without_menu = ["index", "install", "quickstart", "architecture", "concepts/**"]
+without_menu = ["index", "install", "quickstart", "fit", "descent", "geometry", "architecture", "concepts/**"]
 html_sidebars = {page: [] for page in without_menu}
 html_theme_options = {
     "show_toc_level": 2,

@@ -222,7 +222,13 @@ class Fit:
         return as_draws(frame, x, self._attrs("draws"))
 
     def to_dataset(self) -> xr.Dataset:
-        """Return estimate and standard errors as one Dataset (``name``, ``name_se``), for `to_datatree`."""
+        """Return estimate, standard errors and covariance as one Dataset, for `to_datatree`.
+
+        Returns
+        -------
+        Dataset
+            Variables ``name`` and ``name_se`` for each parameter, and ``covariance``; numbers and words as attributes.
+        """
         errors = self.standard_error.rename({name: f"{name}_se" for name in self.standard_error.data_vars})
         both = xr.merge([self.point, errors, self.covariance.rename("covariance")])
         numbers = {
@@ -329,8 +335,16 @@ def fit_map(
 
     Parameters
     ----------
-    model, starts, sandwich, random_seed, progressbar
+    model : pm.Model or Objective, optional
+        Left out, the model of the surrounding ``with`` block.
+    starts : int, points, or a posterior
         As in `fit_mle`.
+    sandwich : bool
+        As in `fit_mle`; the scores are those of the observations, the curvature has the prior's added.
+    random_seed : int or Generator, optional
+        For prior draws.
+    progressbar : bool
+        Whether to show progress, once there is something to wait for.
 
     Returns
     -------

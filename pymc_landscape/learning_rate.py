@@ -27,6 +27,8 @@ Schedule = Callable[[int], float]
 # Their steps are about as long as the rate, whatever the slope: for parameters of order one.
 PLAIN = {"adam": 0.1, "adamax": 0.1, "rmsprop": 0.02, "adagrad": 1.0, "adadelta": 1.0}
 BY_CURVATURE = ("sgd", "momentum", "nesterov")
+# With momentum m a rule moves 1 / (1 − m) times as far, and so does the noise of batches; this is PyMC's m.
+MOMENTUM = 0.9
 # So many steps down are looked at for the curvature.
 AHEAD = 10
 # Where no curvature can be had.
@@ -38,6 +40,7 @@ def default_schedule(name: str, objective: Objective, start: Array, steps: int, 
     rate = by_curvature(objective, start, batch) if name in BY_CURVATURE else PLAIN[name]
     if batch is None:
         return lambda iteration: rate
+    rate *= 1.0 - MOMENTUM if name in ("momentum", "nesterov") else 1.0
     return lambda iteration: rate * (1.0 - (iteration - 1) / steps)
 
 

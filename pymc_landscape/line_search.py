@@ -38,7 +38,7 @@ def backtrack(
     ----------
     evaluate : callable
         Value and gradient at one vector; a value that is not finite counts as too high.
-    theta, value, gradient
+    theta, value, gradient : array (k,), float, array (k,)
         The point to begin at.
     direction : array (k,)
         Where the slope falls.

@@ -19,6 +19,8 @@ from pymc_landscape.trust_region import Place, descend_newton, noise, place, pol
 
 NEWTON, LBFGS, SIMPLEX = "trust-region Newton", "L-BFGS-B", "Nelder-Mead"
 ITERATIONS = 1000
+# First radius of a second search, in standard errors: a long first step may have left the valley.
+CAREFUL = 1.0
 # Half the Newton decrement: an end that has less than this to gain, in units of −2 log L, is an optimum.
 CONVERGED = 1e-6
 # An end that has more to gain than this is none, however rough the surface is.
@@ -111,11 +113,17 @@ def search(frame: Frame, x: Array, iterations: int = ITERATIONS) -> Found:
 
 
 def search_otherwise(found: Found, x: Array) -> Found:
-    """Search again from the start `x` by another way, and return the lower end."""
+    """Search again from the start `x`, first with small steps, then with L-BFGS in front; return the lower end."""
     if found.optimizer != NEWTON or not len(x):
         return found
-    frame = Frame(found.frame.objective)  # an end on an edge has a frame with fewer elements than a start
-    return _lower(found, _timed(frame, lambda: _quasi_newton_first(frame, x)).add_cost(found))
+    frame = found.frame
+    try:
+        careful = _timed(frame, lambda: _newton(frame, x, ITERATIONS, CAREFUL)).add_cost(found)
+    except (NotImplementedError, ValueError):
+        return found
+    if careful.is_minimum and careful.value < found.value - noise(found.value):
+        return careful
+    return _lower(found, _timed(frame, lambda: _quasi_newton_first(frame, x)).add_cost(careful))
 
 
 def _timed(frame: Frame, go: Callable[[], Found]) -> Found:
@@ -174,11 +182,11 @@ def _with_slope(frame: Frame, x: Array) -> Array | None:
     return beside[min(usable)[1]] if usable else None
 
 
-def _newton(frame: Frame, x: Array, iterations: int) -> Found:
+def _newton(frame: Frame, x: Array, iterations: int, radius: float | None = None) -> Found:
     here = place(frame, x)
     if not np.isfinite(here.hessian).all():
         raise ValueError("no finite second derivative at the start")
-    here, n = descend_newton(frame, here, iterations)
+    here, n = descend_newton(frame, here, iterations, radius)
     here = polish(frame, here)
     found = _found(frame, here, NEWTON)
     found.n_iterations = n

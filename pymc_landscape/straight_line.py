@@ -139,7 +139,7 @@ def _basic_index(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]
 def _entry(entry: Any, names: list[str]) -> str:
     """Write an index: numbers in it stand for inputs."""
     if not isinstance(entry, slice):
-        return names[entry]
+        return str(names[entry])
     parts = ["None" if part is None else names[part] for part in (entry.start, entry.stop, entry.step)]
     return f"slice({', '.join(parts)})"
 

@@ -95,7 +95,11 @@ def noise(value: float) -> float:
 
 
 def descend_newton(
-    surface: Surface, here: Place, iterations: int, tell: Callable[[Place], None] = lambda here: None
+    surface: Surface,
+    here: Place,
+    iterations: int,
+    radius: float | None = None,
+    tell: Callable[[Place], None] = lambda here: None,
 ) -> tuple[Place, int]:
     """Go down until nothing is left to gain, the region has shrunk away, or `iterations` are used up.
 
@@ -106,7 +110,7 @@ def descend_newton(
     n : int
         How many steps were tried.
     """
-    radius, n, before = _first_radius(here), 0, np.inf
+    radius, n, before = radius or _first_radius(here), 0, np.inf
     while n < iterations and radius > SMALLEST_RADIUS and 0.5 * here.decrement > NEAR:
         if n % STAGNANT == 0:
             if before - here.value < noise(here.value):

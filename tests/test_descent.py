@@ -594,3 +594,18 @@ def test_what_is_no_race_is_refused(quadratic):
         pml.descent_race(xr.Dataset())
     with pytest.raises(ValueError, match="Expected minimum"):
         run(quadratic, "adam", steps=1, minimum=np.nan)
+
+
+# --- many parameters ------------------------------------------------------------------------------------------------
+
+
+def test_more_parameters_than_a_dense_hessian_is_for():
+    """Curvatures 1 to 2: the rate, the stop and trust-krylov come from products alone."""
+    sigma = np.linspace(0.5, 1.0, 400) ** 0.5
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 10, shape=400, initval=np.ones(400))
+        pm.Normal("y", mu, sigma, observed=np.zeros(400))
+    path = descend(model, ["sgd", "trust-krylov", "adam"], progressbar=False)
+    assert path["status"].values.tolist() == [["converged"] * 3]
+    np.testing.assert_allclose(path["mu"][0, -1], 0.0, atol=1e-3)
+    np.testing.assert_allclose(path["mu"][0, 1, 0], 1.0 - 1.0 / (2.0 * sigma**2), atol=1e-6)

@@ -64,3 +64,32 @@ def test_a_loop_stays_with_pytensor(name, objective_of):
     engine = objective.compiled.engine("slope", objective.compiled.names)
     function = interpreted([engine.vector], engine.graphs)
     assert straight_line(function) is function
+
+
+def graphs_of_frequent_ops(matrix, vector, index):
+    """One graph for each kind of expression that is written out."""
+    return [
+        (matrix.T @ matrix)[1:, ::2],
+        matrix.dimshuffle(1, "x", 0).sum(axis=(0, 2)),
+        matrix[:, :1].squeeze(1) + vector[-1],
+        vector[index] * vector[index[0]],
+        pt.all(matrix > 0, axis=0),
+        matrix.max(axis=1) - vector.min(),
+        (vector > 0).sum().astype("float64"),
+        vector.astype("int64"),
+        vector + 2.0 * vector**2 + pt.exp(vector),
+        pt.switch(vector > 0, vector, -1.0),
+    ]
+
+
+def test_frequent_ops_are_written_as_pytensor_evaluates_them(rng):
+    inputs = [pt.dmatrix("matrix"), pt.dvector("vector"), pt.lvector("index")]
+    function = interpreted(inputs, graphs_of_frequent_ops(*inputs))
+    straight = straight_line(function)
+    assert straight is not function
+    for _ in range(3):
+        values = [rng.normal(size=(3, 4)), rng.normal(size=5), rng.integers(5, size=4)]
+        for expected, got in zip(function(*values), straight(*values), strict=True):
+            np.testing.assert_allclose(got, expected, rtol=1e-15)
+            assert np.shape(got) == expected.shape
+            assert np.asarray(got).dtype == expected.dtype

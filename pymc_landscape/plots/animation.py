@@ -56,8 +56,26 @@ def animation(
         happens, get more of the pictures.
     interval : float, default 60
         Milliseconds a picture.
-    draws, var_name, levels, df, group, landscape_group, sample_dims, num_samples, labeller, visuals
-        As in :func:`paths`; the keys path and end of ``visuals`` take what matplotlib's ``plot`` does.
+    draws : DataTree or Dataset, optional
+        Posterior draws of the same model, shown below the paths.
+    var_name : str, default "delta_minus2ll"
+        The surface, as in :func:`landscape`.
+    levels : float or sequence of float, optional
+        Confidence levels of the cut-offs, as in :func:`landscape`.
+    df : int, optional
+        Degrees of freedom of the cut-offs, as in :func:`landscape`.
+    group : str, default "posterior"
+        Group of ``draws`` with the draws, when it is a DataTree.
+    landscape_group : str, default "landscape"
+        Group of ``landscape`` with the landscape, when it is a DataTree.
+    sample_dims : str or sequence of str, optional
+        Dims of the draws. Defaults to ``rcParams["data.sample_dims"]``.
+    num_samples : int, default 1000
+        Most draws to show, thinned evenly.
+    labeller : labeller, optional
+        Writes the names of axes.
+    visuals : mapping of {str : mapping or bool}, optional
+        As in :func:`paths`; the keys path and end take what matplotlib's ``plot`` does.
     **pc_kwargs
         Passed to :meth:`arviz_plots.PlotCollection.wrap`.
 

@@ -52,10 +52,24 @@ def paths(
         What ``descend`` returns, of one or several optimisers; a mapping gives names of your own.
     draws : DataTree or Dataset, optional
         Posterior draws of the same model, shown below the paths.
-    var_name, levels, df, group, landscape_group, sample_dims, num_samples, labeller
-        As in :func:`landscape`.
+    var_name : str, default "delta_minus2ll"
+        The surface, as in :func:`landscape`.
+    levels : float or sequence of float, optional
+        Confidence levels of the cut-offs, as in :func:`landscape`.
+    df : int, optional
+        Degrees of freedom of the cut-offs, as in :func:`landscape`.
+    group : str, default "posterior"
+        Group of ``draws`` with the draws, when it is a DataTree.
+    landscape_group : str, default "landscape"
+        Group of ``landscape`` with the landscape, when it is a DataTree.
+    sample_dims : str or sequence of str, optional
+        Dims of the draws. Defaults to ``rcParams["data.sample_dims"]``.
+    num_samples : int, default 1000
+        Most draws to show, thinned evenly.
     backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
         Defaults to ``rcParams["plot.backend"]``.
+    labeller : labeller, optional
+        Writes the names of axes.
     visuals : mapping of {str : mapping or bool}, optional
         Keyword arguments of a visual, or False to leave it out. Valid keys are those of
         :func:`landscape` and:
