@@ -3,7 +3,7 @@
 One core for all sides, so that no one's library gains by threads that the other does not start.
 statsmodels and lifetimes are wanted here alone and are no part of the project's environment: where
 one is not installed, its row says so. lifetimes is no longer maintained and asks for an old pandas;
-``uv pip install --no-deps lifetimes autograd dill`` gives one that runs beside the new.
+``uv pip install --no-deps lifetimes autograd dill`` gives one that runs beside the new pandas.
 """
 
 import importlib.util

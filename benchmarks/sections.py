@@ -139,7 +139,7 @@ def _fit_rows(name: str, answers: list[dict[str, Any]]) -> list[Row]:
 
 
 def descent(caches: Caches, repeats: int) -> list[Row]:
-    """Recorded steps beside their gradients alone, and steps by a batch beside those by all data."""
+    """Compare recorded steps with their gradients alone, and steps by a batch with those by all data."""
     tasks = [("adam", "5"), ("minibatch", "100000", "3")]
     for task in tasks:
         caches.warm(task)

@@ -116,7 +116,7 @@ def search_otherwise(found: Found, x: Array) -> Found:
     """Search again from the start `x`, first with small steps, then with L-BFGS in front; return the lower end."""
     if found.optimizer != NEWTON or not len(x):
         return found
-    frame = found.frame
+    frame = Frame(found.frame.objective)  # an end on an edge has a frame with fewer elements than a start
     try:
         careful = _timed(frame, lambda: _newton(frame, x, ITERATIONS, CAREFUL)).add_cost(found)
     except (NotImplementedError, ValueError):

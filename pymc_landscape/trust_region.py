@@ -24,7 +24,7 @@ from pymc_landscape.information import Spectrum, spectrum
 # A step that gains at least so much of what the model promises is taken, and one that gains so much more widens.
 TAKEN, WIDENED = 1e-4, 0.75
 INCREDIBLE = 100.0
-FIRST_RADIUS, SMALLEST_RADIUS = 10.0, 1e-12
+FIRST_RADIUS, SMALLEST_RADIUS = 30.0, 1e-12
 # After so many steps that together gained nothing, only rounding is left.
 STAGNANT = 60
 # Half the Newton decrement, in units of −2 log L: what is still to be gained. From here Newton's own steps finish; in
@@ -144,7 +144,7 @@ def _share_gained(gained: float, promised: float, value: float) -> float:
 
 
 def _first_radius(here: Place) -> float:
-    """Begin with ten standard errors, or with Newton's own step where the surface is a bowl."""
+    """Begin with so many standard errors, or with Newton's own step where the surface is a bowl."""
     if not here.spectrum.is_positive:
         return FIRST_RADIUS
     return max(FIRST_RADIUS, float(np.linalg.norm(here.slope / here.spectrum.values)))

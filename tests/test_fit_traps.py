@@ -402,3 +402,21 @@ def test_the_joint_likelihood_of_random_effects_knows_nothing_of_their_law():
     np.testing.assert_allclose(value(here.point, "theta"), EFFECT, rtol=1e-7)
     np.testing.assert_allclose(value(here.standard_error, "theta"), ERROR, rtol=1e-7)
     assert np.isinf(value(here.standard_error, "tau"))
+
+
+def test_an_end_on_an_edge_is_searched_again_from_its_own_start():
+    """The second search has all elements again, not only those that were free on the edge."""
+    rng = np.random.default_rng(8)
+    y = np.r_[rng.normal(54, 6, 60), rng.normal(80, 6, 110)]
+    with pm.Model() as model:
+        p = pm.Uniform("p", 0.0, 1.0)
+        mu = pm.Normal("mu", 70, 15, shape=2)
+        sigma = pm.HalfNormal("sigma", 10, shape=2)
+        parts = [pm.Normal.dist(mu[0], sigma[0]), pm.Normal.dist(mu[1], sigma[1])]
+        pm.Mixture("y", pm.math.stack([p, 1 - p]), parts, observed=y)
+    here = pml.fit_mle(model, progressbar=False)
+    assert here.status.value == "converged"
+    # below one normal for all, by as much as two humps so far apart must give
+    one = -2 * stats.norm(y.mean(), y.std()).logpdf(y).sum()
+    assert here.minus2ll < one - 50
+    np.testing.assert_allclose(np.sort(here.point["mu"]), [54, 80], atol=2.5)
