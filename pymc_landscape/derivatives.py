@@ -17,6 +17,7 @@ from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.graph.utils import MethodNotDefined
 
 from pymc_landscape.aliases import Graph
+from pymc_landscape.interpreter import without_named_dims
 
 
 def slope_graph(value: Graph, vector: Graph) -> Graph:
@@ -60,7 +61,7 @@ def hessian_graph(slope: Graph, vector: Graph) -> Graph:
 def jacobian_graph(outputs: Sequence[Graph], vector: Graph) -> Graph:
     """Return the Jacobian (k, n) of the raveled and joined `outputs`: a row an element of `vector`."""
     size = vector.type.shape[0]
-    joined = pt.concatenate([pt.as_tensor(o).ravel().astype("float64") for o in outputs])
+    joined = pt.concatenate([o.ravel().astype("float64") for o in without_named_dims(outputs)])
     direction = pt.vector("direction", dtype="float64", shape=(size,))
     pushed: Graph = pushforward(rewrite_pregrad(joined), vector, direction, disconnected_outputs="ignore")
     return vectorize_graph(pushed, {direction: pt.constant(np.eye(size), dtype="float64")})

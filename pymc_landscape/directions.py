@@ -153,11 +153,13 @@ def _is_zero(curvature: Spectrum, i: int) -> bool:
 
 
 def _is_suspicious(curvature: Spectrum, i: int, x: Array) -> bool:
+    if _is_zero(curvature, i):
+        return True
     step = curvature.direction(i)
     length = float(np.linalg.norm(step))
     along = abs(float(x @ step)) / length
     relative = curvature.values[i] / curvature.values[-1]
-    return _is_zero(curvature, i) or bool(relative < LEVEL or length > VAGUE * max(along, 1e-300))
+    return bool(relative < LEVEL or length > VAGUE * max(along, 1e-300))
 
 
 def _rises(found: Found, moves: Array) -> Array:

@@ -20,11 +20,13 @@ import pymc as pm
 import pytensor
 from pymc.logprob.utils import local_check_parameter_to_ninf_switch, local_remove_check_parameter
 from pytensor import scalar as ps
+from pytensor import tensor as pt
 from pytensor.compile.mode import Mode, get_mode, optdb
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import vectorize_graph
 from pytensor.graph.rewriting.basic import in2out, node_rewriter
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
+from pytensor.graph.traversal import ancestors
 from pytensor.link.vm import VMLinker
 from pytensor.scalar.math import TriGamma
 from pytensor.tensor.blockwise import Blockwise
@@ -154,15 +156,27 @@ optdb.register(
 
 
 def settle(graphs: Sequence[Graph], check_bounds: bool) -> list[Graph]:
-    """Write graphs without named dims, and without parameter checks.
+    """Write graphs with plain Ops, and without parameter checks.
 
     A failed check becomes -inf; where the model does not want checks, they are taken out.
     """
-    fgraph = FunctionGraph(outputs=list(graphs), clone=True, copy_inputs=False, copy_orphans=False)
-    if any(isinstance(variable.type, XTensorType) for variable in fgraph.variables):
-        optdb.query("+lower_xtensor").rewrite(fgraph)
+    fgraph = _copied(without_named_dims(graphs))
     (_CHECKS_TO_NINF if check_bounds else _CHECKS_REMOVED).rewrite(fgraph)
     return list(fgraph.outputs)
+
+
+def without_named_dims(graphs: Sequence[Graph]) -> list[Graph]:
+    """Write graphs with plain Ops: those on named dims do not all have derivatives."""
+    plain = [pt.as_tensor(graph, allow_xtensor_conversion=True) for graph in graphs]
+    if not any(isinstance(variable.type, XTensorType) for variable in ancestors(plain)):
+        return plain
+    fgraph = _copied(plain)
+    optdb.query("+lower_xtensor").rewrite(fgraph)
+    return list(fgraph.outputs)
+
+
+def _copied(graphs: Sequence[Graph]) -> FunctionGraph:
+    return FunctionGraph(outputs=list(graphs), clone=True, copy_inputs=False, copy_orphans=False)
 
 
 def interpreter_mode() -> Mode:

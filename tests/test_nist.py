@@ -54,6 +54,13 @@ def errors(information: np.ndarray) -> np.ndarray:
     return np.sqrt(np.diagonal(np.linalg.inv(information / np.outer(scale, scale)))) / scale
 
 
+def rounding(this: Regression) -> float:
+    """What double precision leaves open in a standard error: 7e-7 for Bennett5, 1e-9 for the median of the sets."""
+    _, fisher, _ = derivatives(this, this.estimate)
+    scale = np.sqrt(np.diagonal(fisher))
+    return float(np.finfo(float).eps * np.linalg.cond(fisher / np.outer(scale, scale)))
+
+
 def derivatives(this: Regression, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """J r, J Jᵀ and Σ r ∇²μ."""
     curve = this.curve(jets, this.x, *jets.variables(b))
@@ -155,4 +162,4 @@ def test_expected_standard_errors_are_the_certified_deviations(name, sigma):
     n, p = len(this.y), len(this.estimate)
     shrunk = np.sqrt((n - p) / n) if sigma == "free" else 1.0
     found = numbers(this, fit.standard_error)[this.order(numbers(this, fit.point))]
-    np.testing.assert_allclose(found, this.deviation * shrunk, rtol=1e-6)
+    np.testing.assert_allclose(found, this.deviation * shrunk, rtol=1e-6 + rounding(this))
