@@ -21,7 +21,8 @@ from types import ModuleType
 from pymc_landscape import wilks
 from pymc_landscape.datatree import to_datatree
 from pymc_landscape.descent import descend
-from pymc_landscape.fit import Fit, fit_map, fit_mle
+from pymc_landscape.fit import fit_map, fit_mle
+from pymc_landscape.fitted import Fit
 from pymc_landscape.geometry import critical_points
 from pymc_landscape.grid import posterior_grid, regular_grid
 from pymc_landscape.landscape import evaluate_landscape

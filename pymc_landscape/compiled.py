@@ -117,10 +117,11 @@ class Compiled:
         return frozenset(rv.name for rv in self.model.free_RVs)
 
     def initial_point(self) -> dict[str, Array]:
-        """Return the model's initial point on the natural scale."""
+        """Return the model's initial point on the natural scale, brought inside where PyMC's own is outside."""
         key = ("initial point", self._fingerprint(), tuple(map(str, self.model.rvs_to_initial_values.values())))
         if key not in self._store:
-            self._store[key] = roles.initial_point(self.model)
+            point = roles.initial_point(self.model)
+            self._store[key] = {v.name: v.inside(point[v.name]) for v in self.variables}
         return dict(self._store[key])
 
     def term_dims(self, term: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:

@@ -57,7 +57,8 @@ def headline(fit: Any) -> str:
     """Say in one line what the fit is."""
     kind = "Posterior mode" if fit.is_map else "Maximum likelihood"
     value = f"−2LL {fit.minus2ll:.6f}" if abs(fit.minus2ll) < 1e9 else f"−2LL {fit.minus2ll:.6g}"
-    criteria = "" if fit.is_map else f", AIC {fit.aic:.3f}, BIC {fit.bic:.3f}"
+    numbers = {"AIC": fit.aic, "BIC": fit.bic}
+    criteria = "".join(f", {name} {number:.3f}" for name, number in numbers.items() if not np.isnan(number))
     counts = f"k = {fit.n_parameters}, n = {fit.n_observations}"
     return (
         f"{kind} fit: {fit.status.value}. {value}{criteria} ({counts}; {fit.optimizer}, {fit.information} information)"

@@ -54,6 +54,15 @@ class FreeVariable:
     elementwise: bool
     bounds: tuple[float, float] = (-np.inf, np.inf)
 
+    def inside(self, value: Array) -> Array:
+        """Return `value` with elements outside the support put inside it.
+
+        PyMC keeps small whole numbers in a byte: the middle of ``pm.Uniform(35, 105)`` is -58 there.
+        """
+        low, high = self.bounds
+        spare = (low + high) / 2 if np.isfinite(low + high) else low + 1 if low > -np.inf else min(high - 1, 0.0)
+        return np.where((value >= low) & (value <= high), value, spare)
+
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """Element labels on the natural scale, as ArviZ writes them: ``beta[x1]``."""

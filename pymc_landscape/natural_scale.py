@@ -209,8 +209,20 @@ def _clipped(frame: Frame, x: Array) -> Array:
 
 def as_draws(frame: Frame, x: Array, attrs: dict[str, Any]) -> xr.Dataset:
     """Return vectors (n, m) of free elements as draws of one chain, on the natural scale."""
-    natural = frame.natural_points(_clipped(frame, x))
+    inside = _clipped(frame, x)
+    natural = frame.natural_points(inside)
     variables = frame.objective.variables
     data = {v.name: (("chain", "draw", *v.dims), natural[v.name][None]) for v in variables}
     coords = {"chain": [0], "draw": np.arange(len(x)), **frame.objective.coords}
-    return xr.Dataset(data, coords, attrs)
+    parameters = xr.Dataset(data, coords, attrs)
+    return parameters.assign(_derived_draws(frame, inside)) if frame.objective.model.deterministics else parameters
+
+
+def _derived_draws(frame: Frame, x: Array) -> dict[str, xr.DataArray]:
+    """Return every Deterministic of many points (n, m)."""
+    compiled = frame.objective.compiled
+    drawn = {}
+    for name, values in compiled.engine("derived", frame.unconstrained).at(frame.full(x)).items():
+        dims, coords, shape = compiled.derived_dims(name, values[0].size)
+        drawn[name] = xr.DataArray(values.reshape(1, len(x), *shape), coords, ["chain", "draw", *dims])
+    return drawn

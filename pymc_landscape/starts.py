@@ -95,6 +95,8 @@ def _mapping(point: Any) -> dict[str, Any]:
 
 
 def _given(objective: Objective, point: Mapping[str, Any]) -> Array:
+    derived = {d.name for d in objective.model.deterministics}
+    point = {name: value for name, value in point.items() if name not in derived}  # the mean of a posterior has them
     names = {n for v in objective.variables for n in (v.name, v.value_name)}
     unknown = [name for name in point if name not in names]
     if unknown:

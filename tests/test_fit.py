@@ -119,7 +119,8 @@ def test_draws_have_the_moments_of_the_fit(fit):
     np.testing.assert_allclose(draws["line::beta"].std(("chain", "draw")), fit.standard_error["line::beta"], rtol=0.03)
     assert (draws["line::sigma"] > 0).all()
     xr.testing.assert_identical(draws.drop_attrs(), fit.draws(20_000, random_seed=1).drop_attrs())
-    assert len(az.summary(draws)) == 3
+    np.testing.assert_allclose(draws["line::ratio"], draws["line::beta"][..., 0] / draws["line::beta"][..., 1])
+    assert len(az.summary(draws)) == 4
 
 
 def test_a_fit_goes_into_a_tree_and_through_a_file(fit, tmp_path):
@@ -130,6 +131,7 @@ def test_a_fit_goes_into_a_tree_and_through_a_file(fit, tmp_path):
     with xr.open_dataset(tmp_path / "fit.nc") as again:
         xr.testing.assert_identical(again.load(), saved)
     assert saved.attrs["status"] == "converged"
+    assert float(saved["line::ratio_se"]) == float(fit.derived_standard_error["line::ratio"])
 
 
 def test_a_fit_keeps_its_numbers_when_the_data_change():

@@ -107,6 +107,13 @@ def test_a_start_outside_the_support_is_refused():
         fit(eight_schools(lambda: pm.HalfNormal("tau", 5)), starts={"mu": 0.0, "tau": -1.0})
 
 
+def test_limits_in_small_whole_numbers_have_a_middle():
+    """In a byte, 35 + 105 is -116, and PyMC's own initial point lies outside the support."""
+    with pm.Model() as model:
+        pm.Normal("y", pm.Uniform("mu", 35, 105), 10.0, observed=np.array([60.0, 70.0]))
+    assert value(fit(model).point, "mu") == pytest.approx(65.0)
+
+
 def test_a_start_on_the_edge_is_not_trapped_there():
     model, _ = one_way("Dyestuff", "log")
     here = fit(model, starts={"mu": 1500.0, "sigma_b": 0.0, "sigma": 60.0})
@@ -207,6 +214,15 @@ def test_a_posterior_begins_at_its_likeliest_draw(tree):
     assert "chain 1, draw 2" in here.starts["origin"].values[0]
     assert here.starts.sizes["start"] > 1
     assert here.minus2ll == pytest.approx(cauchy_minimum(-5.0)[1], rel=1e-9)
+
+
+def test_the_mean_of_a_posterior_may_hold_deterministics():
+    with pm.Model() as model:
+        m = pm.Normal("m", 0, 3)
+        pm.Deterministic("twice", 2 * m)
+        pm.Normal("y", m, 1.0, observed=Y)
+    mean = xr.Dataset({"m": 0.5, "twice": 1.0})
+    assert value(fit(model, starts=mean).point, "m") == pytest.approx(Y.mean())
 
 
 def test_a_posterior_of_another_model_is_refused():

@@ -228,6 +228,8 @@ def logistic(x, y) -> pm.Model:
 def test_complete_separation():
     here = fit(logistic([-2, -1, 1, 2, 4], [0, 0, 1, 1, 1]))
     assert here.status.value == "unbounded"
+    assert np.isnan([here.aic, here.aicc, here.bic]).all()
+    assert "AIC" not in repr(here)
     assert "separat" in here.message
     assert "b[1]" in here.message
     assert not np.isfinite(value(here.standard_error, "b")[1])

@@ -31,7 +31,7 @@ LEVELS = {
     ],
     2: [
         "landscape",
-        *("frame", "search", "edge", "directions", "verdict", "ends", "natural_scale", "fit_table", "fit"),
+        *("frame", "search", "edge", "directions", "verdict", "ends", "natural_scale", "fit_table", "fitted", "fit"),
         *("hessian", "walk", "arrival", "learning_rate", "first_order", "downhill", "minimizers", "optimizers"),
         *("path_dataset", "descent"),
     ],

@@ -40,6 +40,8 @@ TWICE_SMOOTH = (
     "normal_mixture",
     "correlated_effects",
 )
+# A search through the curvature of a Gaussian process takes ten seconds.
+FITTED = [name for name in SMOOTH if not name.startswith("gp_")]
 # Compiled natively within seconds, and as different from one another as can be had.
 KERNELS = (
     "gaussian_unknown_sigma",
@@ -314,3 +316,19 @@ def test_landscape_is_saved_and_reopened_unchanged(landscape_of, tmp_path):
     result.to_netcdf(tmp_path / "landscape.nc")
     with xr.open_dataset(tmp_path / "landscape.nc") as again:
         xr.testing.assert_identical(again.load(), result)
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_a_claimed_optimum_has_nothing_lower_near_it(name, objective_of, rng):
+    fit = pml.fit_mle(objective_of(name), progressbar=False)
+    assert len(fit.summary())
+    if not fit.status.is_optimum:
+        assert fit.message
+        return
+    inside = np.isfinite(fit.theta)
+    here = np.where(inside, fit.theta, np.sign(fit.theta) * 30)  # as good as the edge
+    around = here + 0.01 * rng.normal(size=(200, len(here))) * inside
+    point = {v.name: fit.point[v.name].to_numpy() for v in fit.objective.variables}
+    at_estimate = float(fit.objective.value(fit.objective.pack(point)))
+    assert fit.minus2ll == pytest.approx(at_estimate, abs=1e-8)
+    assert fit.objective.value(around).min() >= fit.minus2ll - 1e-8
