@@ -6,9 +6,12 @@ A ``pm.Model`` holds a prior, a likelihood and a posterior. The verbs here show 
 * ``regular_grid``, ``posterior_grid``, ``plane_grid``: where to look
 * ``evaluate_landscape``: log-likelihood, prior, posterior and −2LL over a grid
 * ``fit_mle``, ``fit_map``: the lowest point, with standard errors, as a ``Fit``
+* ``likelihood_ratio_test``: does a larger model improve by more than chance, as a ``LikelihoodRatioTest``
+* ``parametric_bootstrap``: estimates from data that the fit itself simulates
 * ``descend``, ``descent_race``: the ways of optimisers down the surface
 * ``critical_points``: valleys, peaks, and the saddles between
 * ``hessian_spectrum``: curvatures there, and ridges in words
+* ``confidence_intervals``, ``profile_likelihood``, ``confidence_contour``: what the likelihood leaves possible
 * ``to_datatree``: results beside the posterior, saved with it
 * ``plots``: curves, contours and surfaces
 * ``wilks``: χ² cut-offs on the scale of Δ(−2LL)
@@ -19,15 +22,20 @@ from importlib.metadata import version
 from types import ModuleType
 
 from pymc_landscape import wilks
+from pymc_landscape.bootstrap import parametric_bootstrap
+from pymc_landscape.contour import confidence_contour
 from pymc_landscape.datatree import to_datatree
 from pymc_landscape.descent import descend
 from pymc_landscape.fit import fit_map, fit_mle
 from pymc_landscape.fitted import Fit
 from pymc_landscape.geometry import critical_points
 from pymc_landscape.grid import posterior_grid, regular_grid
+from pymc_landscape.intervals import confidence_intervals
 from pymc_landscape.landscape import evaluate_landscape
+from pymc_landscape.likelihood_ratio import LikelihoodRatioTest, likelihood_ratio_test
 from pymc_landscape.objective import Objective
 from pymc_landscape.plane import plane_grid
+from pymc_landscape.profile import profile_likelihood
 from pymc_landscape.race import descent_race
 from pymc_landscape.spectrum import hessian_spectrum
 
@@ -35,7 +43,10 @@ __version__ = version("pymc-landscape")
 
 __all__ = [
     "Fit",
+    "LikelihoodRatioTest",
     "Objective",
+    "confidence_contour",
+    "confidence_intervals",
     "critical_points",
     "descend",
     "descent_race",
@@ -43,9 +54,12 @@ __all__ = [
     "fit_map",
     "fit_mle",
     "hessian_spectrum",
+    "likelihood_ratio_test",
+    "parametric_bootstrap",
     "plane_grid",
     "plots",
     "posterior_grid",
+    "profile_likelihood",
     "regular_grid",
     "to_datatree",
     "wilks",

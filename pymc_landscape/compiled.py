@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from pymc_landscape import roles
 from pymc_landscape.aliases import Array, Graph
+from pymc_landscape.combination import combination_graph
 from pymc_landscape.density import (
     Density,
     Parts,
@@ -26,7 +27,7 @@ from pymc_landscape.density import (
 from pymc_landscape.derivatives import hessian_graph, hessian_product_graph, jacobian_graph, slope_graph
 from pymc_landscape.engine import Engine
 from pymc_landscape.fisher import fisher_graph
-from pymc_landscape.layout import Element, FreeVariable, Layout, closest, find_elements
+from pymc_landscape.layout import Element, FreeVariable, Layout, closest, element_labels, find_elements
 
 Kind = Literal[
     "density",
@@ -41,6 +42,7 @@ Kind = Literal[
     "derived",
     "natural_jacobian",
     "derived_jacobian",
+    "combination",
 ]
 Graphs = tuple[Graph, dict[str, Graph]]
 Made = TypeVar("Made")
@@ -51,7 +53,7 @@ LOG_PRIOR = "log_prior"
 FOR_FEW_POINTS = frozenset(
     [
         *("natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian"),
-        *("hessian", "hessian_product", "scores", "fisher"),
+        *("hessian", "hessian_product", "scores", "fisher", "combination"),
     ]
 )
 # Kinds whose graphs depend on the weight of the prior.
@@ -110,6 +112,27 @@ class Compiled:
             self._store[key] = find_elements(self.variables)
         elements: dict[str, Element] = self._store[key]
         return elements
+
+    @property
+    def quantity_labels(self) -> tuple[str, ...]:
+        """Labels of all that has a value at a point: elements of the free variables, natural, and of Deterministics."""
+        key = ("quantities", self._fingerprint())
+        if key not in self._store:
+            natural = [label for v in self.variables for label in v.labels]
+            self._store[key] = (*natural, *self._derived_labels())
+        labels: tuple[str, ...] = self._store[key]
+        return labels
+
+    def _derived_labels(self) -> list[str]:
+        if not self.model.deterministics:
+            return []
+        engine = self.engine("derived", self.names)
+        labels: list[str] = []
+        for name, value in zip(engine.names, engine.one(np.zeros(engine.size)), strict=True):
+            dims, coords, shape = self.derived_dims(name, np.size(value))
+            places = [coords.get(dim, np.arange(n)) for dim, n in zip(dims, shape, strict=True)]
+            labels += element_labels(name, places)
+        return labels
 
     @property
     def names(self) -> frozenset[str]:
@@ -186,6 +209,7 @@ class Compiled:
             of the log-likelihood; ``"fisher"``: its expected information. ``"natural"`` and ``"unconstrained"``: one
             output a free variable, on that scale, from a vector on the other; ``"derived"``: the same for each
             Deterministic. ``"natural_jacobian"`` and ``"derived_jacobian"``: their derivatives, (k, n).
+            ``"combination"``: a weighted sum of all of these, with gradient and Hessian; weights after the point.
         unconstrained : frozenset of str
             Names of the free variables that stand in the vector on their unconstrained scale.
         """
@@ -205,8 +229,12 @@ class Compiled:
 
     def density(self, unconstrained: frozenset[str]) -> Density:
         """Return the graphs of the density, on this model's data."""
-        swaps = {self._variable(name): self._swap(name) for name in self._data}
-        return model_density(self.model, self.layout(unconstrained), self.parts, swaps)
+        return model_density(self.model, self.layout(unconstrained), self.parts, self.swaps)
+
+    @property
+    def swaps(self) -> dict[Graph, Graph]:
+        """Data of the model that are replaced, with what stands for them in its graphs."""
+        return {self._variable(name): self._swap(name) for name in self._data}
 
     def use_data(self) -> None:
         """Leave the engines with this model's data: they are shared by twins with other data."""
@@ -231,6 +259,8 @@ class Compiled:
         if kind == "fisher":
             vector, information = fisher_graph(self.model, layout, self.parts.likelihood)
             return vector, {"fisher": information}
+        if kind == "combination":
+            return combination_graph(self.model, layout, len(self.quantity_labels))
         density = self.density(layout.unconstrained)
         if kind == "scores":
             self.refuse_discrete()

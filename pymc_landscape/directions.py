@@ -134,7 +134,7 @@ def _going_on(found: Found) -> list[Array]:
     here = place(found.frame, found.x)
     before = here.newton_step()
     with np.errstate(all="ignore"):
-        if not np.nanmax(np.abs(before / here.x)) > LONG:
+        if not (np.abs(before / here.x) > LONG).any():
             return []
         for _ in range(STEPS_IN_A_ROW):
             here = place(found.frame, here.x + before)

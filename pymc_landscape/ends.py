@@ -53,7 +53,7 @@ def find_ends(objective: Objective, starts: Any, rng: np.random.Generator, progr
     try:
         with one_blas_thread(), Patient("Fitting", len(begin), progressbar) as patient:
             for theta, origin in zip(begin.theta, begin.origin, strict=True):
-                ends.append(_end(objective, theta, origin))
+                ends.append(follow(objective, theta, origin))
                 patient.advance(1)
     except KeyboardInterrupt:
         if not ends:
@@ -70,13 +70,13 @@ def _rescue(objective: Objective, begin: Starts, rng: np.random.Generator) -> li
     pairs = list(zip(more.theta, more.origin, strict=True))[len(begin) :]
     ends = []
     for theta, origin in pairs:
-        ends.append(_end(objective, theta, origin))
+        ends.append(follow(objective, theta, origin))
         if ends[-1].verdict.status is not Status.FAILED:
             break
     return ends
 
 
-def _end(objective: Objective, theta: Array, origin: str) -> End:
+def follow(objective: Objective, theta: Array, origin: str) -> End:
     """Search from one start; where that claims no optimum, by another way too."""
     found, verdict = _settled(search(Frame(objective), theta))
     if verdict.status in (Status.FAILED, Status.NOT_IDENTIFIED):

@@ -18,6 +18,7 @@ from pymc_landscape.ends import End, starts_dataset
 from pymc_landscape.natural_scale import NaturalScale, as_draws, root
 from pymc_landscape.objective import Objective
 from pymc_landscape.provenance import provenance
+from pymc_landscape.search import Found
 from pymc_landscape.verdict import Status
 
 
@@ -113,6 +114,21 @@ class Fit:
     def starts(self) -> xr.Dataset:
         """Every start: the waterfall."""
         return starts_dataset(self.objective, self._ends)
+
+    @property
+    def found(self) -> Found:
+        """The end of the search that arrived: its frame, and the vector of its free elements."""
+        return self._natural.found
+
+    @property
+    def found_covariance(self) -> Array:
+        """Covariance over the free elements of the frame of `found`."""
+        return self._natural.cov
+
+    @property
+    def flat(self) -> Array:
+        """Directions (m, k) over the same elements that the likelihood does not determine."""
+        return self._natural.flat
 
     @property
     def optimizer(self) -> str:

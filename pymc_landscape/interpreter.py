@@ -206,11 +206,17 @@ def interpreted(vector: Graph, graphs: Sequence[Graph]) -> tuple[Block, int]:
     """
     points = vector.type.clone(shape=(None, *vector.type.shape))("points")
     with pytensor.config.change_flags(cxx=""):  # constants are folded by NumPy too, not by gcc
-        batch = vectorize_graph(list(graphs), {vector: points})
+        vectorized = vectorize_graph(list(graphs), {vector: points})
+        batch = [_repeated(one, many, points) for one, many in zip(graphs, vectorized, strict=True)]
         function = pm.pytensorf.compile(
             [points], batch, mode=interpreter_mode(), on_unused_input="ignore", trust_input=True
         )
     return function, _block_size(function.maker.fgraph)
+
+
+def _repeated(one: Graph, many: Graph, points: Graph) -> Graph:
+    """Return one value a point, also of a graph that does not depend on it."""
+    return many if many.type.ndim > one.type.ndim else pt.alloc(many, points.shape[0], *many.shape)
 
 
 def _block_size(fgraph: FunctionGraph) -> int:

@@ -125,7 +125,7 @@ def _unfinished(found: Found) -> Verdict:
         direction = -found.gradient / scale**2
         away = direction / np.abs(direction).max() * max(1.0, float(np.abs(found.x).max()))
         rises = found.frame.values(found.x + ONWARD[:, None] * away) - found.value
-        if (np.diff(rises, prepend=0.0) < 0).all() and np.isfinite(rises).all():
+        if np.isfinite(rises).all() and (np.diff(rises, prepend=0.0) < 0).all():
             return Verdict(Status.UNBOUNDED, _endless(found, away), flat=away[None])
     return Verdict(
         Status.FAILED,

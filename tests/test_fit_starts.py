@@ -107,6 +107,14 @@ def test_a_start_outside_the_support_is_refused():
         fit(eight_schools(lambda: pm.HalfNormal("tau", 5)), starts={"mu": 0.0, "tau": -1.0})
 
 
+def test_an_estimate_of_exactly_zero():
+    with pm.Model() as model:
+        pm.Normal("y", pm.Normal("mu", 0, 1), 1.0, observed=np.array([-1.0, 1.0]))
+    here = fit(model)
+    assert here.status.value == "converged"
+    assert value(here.point, "mu") == 0
+
+
 def test_limits_in_small_whole_numbers_have_a_middle():
     """In a byte, 35 + 105 is -116, and PyMC's own initial point lies outside the support."""
     with pm.Model() as model:

@@ -21,13 +21,23 @@ PACKAGE = ROOT / "pymc_landscape"
 # A new room gets its place here, and a line in docs/architecture.md.
 LEVELS = {
     0: [
-        *("wilks", "information", "trust_region", "line_search", "differences", "lanczos", "ridges"),
+        *("wilks", "information", "trust_region", "line_search", "differences", "lanczos", "ridges", "chibar"),
         *("aliases", "layout", "progress", "work", "provenance"),
     ],
     1: [
         *("density", "roles", "interpreter", "matvec", "kernel", "ledger", "jax_batch", "engine", "compiled"),
-        *("straight_line", "derivatives", "fisher", "parameters", "objective", "minibatch", "update_rule", "laplace"),
-        *("draws", "reference", "points", "plane", "grid", "starts"),
+        *(
+            "straight_line",
+            "derivatives",
+            "fisher",
+            "combination",
+            "parameters",
+            "objective",
+            "minibatch",
+            "update_rule",
+            "laplace",
+        ),
+        *("draws", "reference", "points", "plane", "grid", "starts", "simulate"),
     ],
     2: [
         "landscape",
@@ -37,7 +47,21 @@ LEVELS = {
     ],
     3: [
         *("race", "stationary", "climbing", "expedition", "geometry", "spectrum"),
-        *("profile", "contour", "bootstrap", "compare", "posterior", "loss"),
+        *("quantity", "spot", "level_set", "stance", "interval_end", "trace", "crossing", "current", "intervals"),
+        *(
+            "profile",
+            "vertex",
+            "ray",
+            "contour",
+            "bootstrap",
+            "nesting",
+            "edge_weights",
+            "simulated_ratio",
+            "likelihood_ratio",
+            "compare",
+            "posterior",
+            "loss",
+        ),
     ],
     4: ["datatree"],
     5: ["plots"],
@@ -46,8 +70,19 @@ LEVEL_OF = {room: level for level, rooms in LEVELS.items() for room in rooms}
 
 # Everyone else works on arrays and on Datasets.
 READS_GRAPHS = {
+    "simulate",
     *("density", "roles", "interpreter", "matvec", "ledger", "kernel", "jax_batch", "engine", "compiled"),
-    *("straight_line", "derivatives", "fisher", "parameters", "objective", "minibatch", "update_rule", "laplace"),
+    *(
+        "straight_line",
+        "derivatives",
+        "fisher",
+        "combination",
+        "parameters",
+        "objective",
+        "minibatch",
+        "update_rule",
+        "laplace",
+    ),
 }
 
 VAGUE_NAMES = {"utils", "util", "core", "base", "helpers", "helper", "common", "misc"}

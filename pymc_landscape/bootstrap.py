@@ -1,0 +1,196 @@
+"""Parametric bootstrap: data drawn from the fitted model, and the model fitted again to each of them.
+
+What an estimate would have been had the world been asked again, if the model and its estimate were true (Efron &
+Tibshirani 1993, *An Introduction to the Bootstrap*, chapter 6). The model is compiled once; each refit is a search from
+the estimate, judged as any fit is.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from pymc.util import get_random_generator
+
+from pymc_landscape.aliases import Array
+from pymc_landscape.ends import End, follow
+from pymc_landscape.engine import one_blas_thread
+from pymc_landscape.fitted import Fit
+from pymc_landscape.frame import Frame
+from pymc_landscape.natural_scale import as_draws
+from pymc_landscape.objective import Objective
+from pymc_landscape.progress import Patient
+from pymc_landscape.provenance import provenance
+from pymc_landscape.simulate import Simulator
+from pymc_landscape.verdict import Status
+
+# A refit may end above the estimate it began at by rounding; by more than this it has failed.
+ABOVE = 1e-6
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """One refit: natural vector of the parameters, −2LL there, and how much lower that is than at the estimate."""
+
+    vector: Array
+    minus2ll: float
+    delta: float
+    status: str
+
+
+def parametric_bootstrap(
+    fit: Fit, *, draws: int = 999, random_seed: Any = None, progressbar: bool = True
+) -> xr.Dataset:
+    """Simulate data from a fit and fit the model again, many times: the sampling distribution of the estimates.
+
+    Use it where Wald's curvature is not to be trusted, and to see Wilks: `delta_minus2ll` is χ²_k in a regular model
+    with enough data. It believes the model; it says nothing about data that the model could not have made.
+
+    Parameters
+    ----------
+    fit : Fit
+        A maximum likelihood fit that claims an optimum.
+    draws : int
+        How many data sets.
+    random_seed : int or Generator, optional
+        As in PyMC. Replicate i of a seed is the same whatever `draws` is.
+    progressbar : bool
+        Whether to show progress, once there is something to wait for.
+
+    Returns
+    -------
+    xr.Dataset
+        Dims ``chain`` (of length 1) and ``draw``, so that ArviZ reads it, and each parameter's own. One variable a
+        parameter and a Deterministic (the refit's estimate, natural scale); `minus2ll` of the refit;
+        `delta_minus2ll`: −2LL of the original estimate on the simulated data less the refit's minimum. The coordinate
+        ``status`` (chain, draw) is that of each refit as `Fit` has it; where it is ``"failed"`` the rest is NaN.
+        Attributes: ``k``, ``n_failed``, and ``status``, which is ``"interrupted"`` where Ctrl-C kept only the
+        replicates that were finished.
+
+    Raises
+    ------
+    ValueError
+        If the fit claims no optimum, is a posterior mode, or the model's data cannot be simulated.
+
+    Examples
+    --------
+    >>> import pymc as pm, pymc_landscape as pml
+    >>> with pm.Model() as model:
+    ...     p = pm.Beta("p", 1, 1)
+    ...     y = pm.Binomial("y", n=10, p=p, observed=7)
+    >>> again = pml.parametric_bootstrap(pml.fit_mle(model), draws=50, random_seed=1)
+    >>> dict(again.sizes), bool(abs(again["p"].mean() - 0.7) < 3 * (0.21 / 10 / 50) ** 0.5)
+    ({'chain': 1, 'draw': 50}, True)
+    """
+    _check(fit, draws)
+    simulator, point, theta = Simulator(fit.objective), natural_point(fit), inside(fit)
+
+    def replicate(seed: int) -> Replicate:
+        twin = fit.objective.with_data(**simulator(point, seed))
+        return _replicate(fit, follow(twin, theta, "estimate"))
+
+    replicates, interrupted = repeat(replicate, seeds(random_seed, draws), "Bootstrapping", progressbar)
+    return _dataset(fit, replicates, interrupted)
+
+
+# --- shared with the likelihood ratio test ---------------------------------------------------------------------------
+
+
+def seeds(random_seed: Any, draws: int) -> list[int]:
+    """Return one seed a replicate."""
+    rng = get_random_generator(random_seed, copy=True)
+    return [int(seed) for seed in rng.integers(2**63 - 1, size=draws)]
+
+
+def repeat[Made](
+    once: Callable[[int], Made], seeds: Sequence[int], description: str, progressbar: bool
+) -> tuple[list[Made], bool]:
+    """Call `once` with each seed; Ctrl-C keeps what is finished, and says so by the second value."""
+    made: list[Made] = []
+    try:
+        # far out, anything overflows
+        with np.errstate(all="ignore"), one_blas_thread(), Patient(description, len(seeds), progressbar) as patient:
+            for seed in seeds:
+                made.append(once(seed))
+                patient.advance(1)
+    except KeyboardInterrupt:
+        if not made:
+            raise
+        warnings.warn(f"Interrupted: {len(made)} of {len(seeds)} replicates were finished.", stacklevel=4)
+        return made, True
+    return made, False
+
+
+def natural_point(fit: Fit) -> dict[str, Array]:
+    """Return the estimate on the natural scale as arrays by name."""
+    return {str(name): value.to_numpy() for name, value in fit.point.data_vars.items()}
+
+
+def inside(fit: Fit) -> Array:
+    """Return the estimate as a place to begin at: what is on an edge, where every slope is 0, begins inside."""
+    if np.isfinite(fit.theta).all():
+        return fit.theta
+    return np.where(np.isfinite(fit.theta), fit.theta, fit.objective.pack(fit.objective.initial_point()))
+
+
+def value_at(found_frame: Frame, x: Array, objective: Objective) -> float:
+    """Return −2LL of another objective at a point of a frame."""
+    return Frame(objective, found_frame.natural, found_frame.held).value(x)
+
+
+# --- one replicate ---------------------------------------------------------------------------------------------------
+
+
+def _check(fit: Fit, draws: int) -> None:
+    if not isinstance(fit, Fit):
+        raise TypeError(f"Expected a Fit, got {type(fit).__name__}: pass what fit_mle returned.")
+    if fit.is_map:
+        raise ValueError("Expected a maximum likelihood fit, got a posterior mode: use fit_mle.")
+    if not fit.status.is_optimum:
+        raise ValueError(f"Expected a fit that claims an optimum, got one that is {fit.status.value}: {fit.message}")
+    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
+        raise ValueError(f"Expected draws to be a whole number, at least 1, got {draws!r}.")
+
+
+def _replicate(fit: Fit, end: End) -> Replicate:
+    found, frame = end.found, end.found.frame
+    on_edge = bool(fit.found.frame.natural)
+    before = value_at(fit.found.frame, fit.found.x, frame.objective) if on_edge else found.begin_value
+    if end.verdict.status is Status.FAILED or before - found.value < -ABOVE:
+        return Replicate(np.full(fit.objective.compiled.layout().size, np.nan), np.nan, np.nan, Status.FAILED.value)
+    vector = fit.objective.compiled.layout().join(frame.natural_point(found.x))
+    return Replicate(vector, found.value, max(before - found.value, 0.0), end.verdict.status.value)
+
+
+def _dataset(fit: Fit, replicates: Sequence[Replicate], interrupted: bool) -> xr.Dataset:
+    objective, status = fit.objective, [r.status for r in replicates]
+    failed = status.count(Status.FAILED.value)
+    attrs = provenance(
+        objective.model.name,
+        group="bootstrap",
+        k=fit.n_parameters,
+        n_failed=failed,
+        status="interrupted" if interrupted else "complete",
+    )
+    _warn(status)
+    drawn = as_draws(Frame(objective, objective.compiled.names), np.stack([r.vector for r in replicates]), attrs)
+    dims = ("chain", "draw")
+    drawn["minus2ll"] = (dims, np.array([[r.minus2ll for r in replicates]]))
+    drawn["delta_minus2ll"] = (dims, np.array([[r.delta for r in replicates]]))
+    return drawn.assign_coords(status=(dims, np.array([status])))
+
+
+def _warn(status: Sequence[str]) -> None:
+    """One warning for all refits that claim no optimum."""
+    counted = Counter(word for word in status if not Status(word).is_optimum)
+    if counted:
+        words = ", ".join(f"{n} {word}" for word, n in counted.items())
+        warnings.warn(
+            f"Of {len(status)} refits some claim no optimum ({words}): see the coordinate status; failed ones are NaN.",
+            stacklevel=4,
+        )

@@ -1,0 +1,55 @@
+"""A linear combination of a model's natural elements and Deterministics, with its first two derivatives, as graphs.
+
+The weights are an input, so that one compiled function serves every combination, and every single element too: of a
+simplex, of a covariance matrix, of a curve.
+"""
+
+from __future__ import annotations
+
+import pymc as pm
+import pytensor.tensor as pt
+from pytensor.graph.replace import graph_replace
+
+from pymc_landscape.aliases import Graph
+from pymc_landscape.density import Values
+from pymc_landscape.derivatives import hessian_graph, slope_graph
+from pymc_landscape.interpreter import without_named_dims
+from pymc_landscape.layout import Layout
+
+
+def combination_graph(model: pm.Model, layout: Layout, n: int) -> tuple[Graph, dict[str, Graph]]:
+    """Write Σ wᵢ eᵢ over all elements e of the free variables, natural, and then of the Deterministics.
+
+    Parameters
+    ----------
+    model : pm.Model
+        The model.
+    layout : Layout
+        Order and scale of the free variables in the vector.
+    n : int
+        Number of elements e.
+
+    Returns
+    -------
+    both : Graph
+        A vector that holds the point and then the weights.
+    graphs : dict of str to Graph
+        The value, its gradient (k,) and its Hessian (k, k) by the point.
+    """
+    values = Values(model, layout)
+    written = values.write(values.of_random_variables([*model.free_RVs, *model.deterministics]))
+    elements = pt.concatenate([o.ravel().astype("float64") for o in without_named_dims(written)])
+    weights = pt.vector("weights", dtype="float64", shape=(n,))
+    value = (elements * weights).sum()
+    gradient = slope_graph(value, values.vector)
+    graphs = {"value": value, "gradient": gradient, "hessian": _whole(hessian_graph(gradient, values.vector), layout)}
+    both = pt.vector("point_and_weights", dtype="float64", shape=(layout.size + n,))
+    point = values.vector.type.filter_variable(both[: layout.size])
+    places: dict[Graph, Graph] = {values.vector: point, weights: weights.type.filter_variable(both[layout.size :])}
+    written = graph_replace(list(graphs.values()), places, strict=False)
+    return both, dict(zip(graphs, written, strict=True))
+
+
+def _whole(hessian: Graph, layout: Layout) -> Graph:
+    """Return all of a Hessian that is 0 as a single column: that of a straight line."""
+    return pt.broadcast_to(hessian, (layout.size, layout.size))

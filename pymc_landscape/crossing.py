@@ -1,0 +1,201 @@
+"""Any end of an interval: by Newton's steps from afar, and where these do not arrive, along the profile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize
+
+from pymc_landscape.aliases import Array
+from pymc_landscape.frame import Frame
+from pymc_landscape.interval_end import Task, refine_end, solve_end
+from pymc_landscape.level_set import descend_across
+from pymc_landscape.search import search
+from pymc_landscape.spot import Spot, look
+from pymc_landscape.stance import held_places, settle, with_places
+from pymc_landscape.trace import LOWER, Trace
+
+# Points of the walk to a cut-off, at the least.
+WALK = 4
+# Where on the line from the estimate to the end, and beyond, the surface is looked at.
+SCREEN = np.linspace(0.0, 3.0, 25)[1:]
+NEW_OPTIMUM = "a lower optimum than the estimate was met"
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """One end.
+
+    Parameters
+    ----------
+    value : float
+        ψ there; the edge of the support for ``at_bound``, ±inf for ``open``, NaN for ``failed``.
+    status : str
+        ``finite``, ``at_bound``, ``open``, ``new_optimum`` or ``failed``.
+    rise : float
+        Δ(−2LL) there; for an open end, where the search ended.
+    message : str
+        Says more.
+    spot : Spot or None
+        The point.
+    """
+
+    value: float
+    status: str
+    rise: float
+    message: str = ""
+    spot: Spot | None = None
+
+
+def cross(estimate: Spot, side: float, rise: float) -> Crossing:
+    """Find the end of an interval on one side of the estimate.
+
+    Parameters
+    ----------
+    estimate : Spot
+        The minimum, in a frame in which the quantity moves.
+    side : float
+        -1 for the lower end, 1 for the upper.
+    rise : float
+        The cut-off of Δ(−2LL).
+
+    Returns
+    -------
+    Crossing
+        ``new_optimum`` where the walk met a surface lower than the estimate: `spot` is there.
+    """
+    task = Task(estimate, side, rise)
+    edge = estimate.quantity.bounds[int(side > 0)]
+    if estimate.natural == edge:
+        return Crossing(edge, "at_bound", 0.0, "the estimate is on the edge of the support", estimate)
+    spot = solve_end(task)
+    if spot is not None and _stands(spot):
+        return _lower_on_the_way(task, spot) or _finite(task, spot)
+    return _at_edge(task) or _along(task)
+
+
+def _finite(task: Task, spot: Spot) -> Crossing:
+    return Crossing(spot.natural, "finite", spot.value - task.estimate.value, "", spot)
+
+
+def _lower_on_the_way(task: Task, spot: Spot) -> Crossing | None:
+    """Look along the straight line to the end and beyond it: nothing there is lower than the estimate.
+
+    Where the line bends down before the end, there may be another valley beside it, and the profile is walked instead.
+    """
+    begin = task.estimate
+    if begin.frame.held.keys() != spot.frame.held.keys():
+        return None
+    screen = Frame(spot.frame.objective, spot.frame.natural, spot.frame.held)
+    points = begin.x + SCREEN[:, None] * (spot.x - begin.x)
+    values = screen.values(points)
+    gains = np.diff(values[SCREEN <= 1.0], prepend=begin.value)
+    if (gains < 0.5 * np.maximum.accumulate(gains)).any():
+        return _along(task)
+    lowest = int(np.argmin(values))
+    if not values[lowest] < begin.value - LOWER - begin.rounding():
+        return None
+    there = look(spot.frame, spot.quantity, points[lowest])
+    return Crossing(there.natural, "new_optimum", there.value - begin.value, NEW_OPTIMUM, there)
+
+
+def _stands(spot: Spot) -> bool:
+    """Whether no element wants to leave an edge, or to go to one."""
+    return settle(spot, spot.coordinate) is spot
+
+
+def _at_edge(task: Task) -> Crossing | None:
+    """Return the edge of the support itself where the surface there is not above the cut-off."""
+    quantity, estimate = task.estimate.quantity, task.estimate
+    edge = quantity.bounds[int(task.side > 0)]
+    if quantity.element is None or not np.isfinite(edge):
+        return None
+    variable, i = quantity.element
+    frame, x = with_places(estimate.frame, estimate.x, {**held_places(estimate.frame), (variable.name, i): edge})
+    found = _lowest_at_edge(frame, x)
+    if found is None or not found < task.target:
+        return None
+    rise = found - estimate.value
+    return Crossing(edge, "at_bound", rise, "-2LL stays below the cut-off up to the edge of the support")
+
+
+def _lowest_at_edge(frame: Frame, x: Array) -> float | None:
+    if not np.isfinite(frame.value(x)):
+        return None
+    found = search(frame, x)
+    return found.value if found.is_minimum else None
+
+
+def _along(task: Task) -> Crossing:
+    """Walk out until the cut-off is passed, then close in on it."""
+    before = task.estimate
+    trace = Trace(task.estimate, task.direction, np.sqrt(task.rise) / WALK)
+    step = None
+    for step in trace.steps(task.rise):
+        if step.state in ("converged", "kink") and step.spot.value >= task.target:
+            return _close_in(task, before, step.spot)
+        if step.state in ("converged", "kink"):
+            before = step.spot
+    if step is None:
+        return Crossing(np.nan, "failed", np.nan, "no step could be made from the estimate")
+    return _never(task, step.state, step.spot)
+
+
+def _never(task: Task, state: str, spot: Spot) -> Crossing:
+    rise = spot.value - task.estimate.value
+    edge = task.estimate.quantity.bounds[int(task.side > 0)]
+    if state == "new_optimum":
+        return Crossing(spot.natural, "new_optimum", rise, NEW_OPTIMUM, spot)
+    if state == "open" and np.isfinite(edge):
+        return Crossing(edge, "at_bound", rise, f"-2LL rises by {rise:.4g} only on the way to the edge", spot)
+    if state == "open":
+        return Crossing(task.side * np.inf, "open", rise, f"-2LL rises by {rise:.4g} only, however far one goes", spot)
+    if state == "at_bound":
+        return Crossing(edge, "at_bound", rise, "the profile reaches the edge of the support", spot)
+    return Crossing(np.nan, "failed", rise, f"the profile could not be followed beyond {spot.natural:.6g}", spot)
+
+
+def _close_in(task: Task, low: Spot, high: Spot) -> Crossing:
+    """Find the crossing between two points of the profile: Newton's steps, else a bracket of refits."""
+    for near in (high, low):
+        spot = refine_end(task, near)
+        inside = spot is not None and _between(low, high, spot)
+        if spot is not None and inside and _stands(spot):
+            return _finite(task, spot)
+    return _bracketed(task, low, high)
+
+
+def _between(low: Spot, high: Spot, spot: Spot) -> bool:
+    return (spot.coordinate - low.coordinate) * (spot.coordinate - high.coordinate) <= 0
+
+
+def _bracketed(task: Task, low: Spot, high: Spot) -> Crossing:
+    """Close in by ``scipy.optimize.toms748`` over refits, each from the nearest point so far."""
+    if (low.quantity.element is not None) and low.frame.natural != high.frame.natural:
+        low = _same_frame(low, high)
+    known: list[Spot] = [low, high]
+
+    def height(level: float) -> float:
+        nearest = min(known, key=lambda s: abs(s.coordinate - level))
+        begin = look(nearest.frame, nearest.quantity, nearest.x + (level - nearest.coordinate) * nearest.tangent())
+        found = descend_across(begin if begin.is_finite else nearest, level)
+        if found is None:
+            raise ArithmeticError("no minimum across")
+        known.append(settle(found, level))
+        return known[-1].value - task.target
+
+    try:
+        optimize.toms748(height, low.coordinate, high.coordinate, xtol=1e-14, rtol=1e-13, maxiter=200)
+    except (ArithmeticError, ValueError):
+        rise = high.value - task.estimate.value
+        return Crossing(np.nan, "failed", rise, f"refits between {low.natural:.6g} and {high.natural:.6g} failed", high)
+    best = min(known, key=lambda s: abs(s.value - task.target))
+    if abs(best.value - task.target) > 1e-6:
+        return Crossing(best.natural, "finite", best.value - task.estimate.value, "the profile jumps here", best)
+    return _finite(task, best)
+
+
+def _same_frame(spot: Spot, other: Spot) -> Spot:
+    frame, x = with_places(spot.frame, spot.x, held_places(other.frame))
+    return look(frame, spot.quantity, x)

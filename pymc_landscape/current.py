@@ -1,0 +1,64 @@
+"""The fit that profiles and intervals start from, and what takes its place where a lower optimum is met."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pymc_landscape.fit import fit_map, fit_mle
+from pymc_landscape.fitted import Fit
+from pymc_landscape.information import standard_errors
+from pymc_landscape.quantity import Quantity
+from pymc_landscape.spot import Spot, look
+from pymc_landscape.stance import freed
+from pymc_landscape.verdict import Status
+
+
+class Current:
+    """A fit that gives way to a better one.
+
+    Parameters
+    ----------
+    fit : Fit
+        What the user had.
+
+    Attributes
+    ----------
+    message : str
+        Tells of a lower optimum, if one was met.
+    """
+
+    def __init__(self, fit: Fit):
+        self.fit = fit
+        self.message = ""
+
+    def spot(self, quantity: Quantity) -> Spot:
+        """Return the estimate as seen from `quantity`, which moves also where it is on an edge."""
+        found = self.fit.found
+        frame, x = freed(found.frame, found.x, quantity)
+        return look(frame, quantity, x)
+
+    def standard_error(self, spot: Spot) -> float:
+        """Return the standard error of a quantity; infinite where it is not determined, NaN where there is none."""
+        found, quantity = self.fit.found, spot.quantity
+        gradient = quantity.rate(found.frame, found.x) * quantity.read(found.frame, found.x).gradient
+        if not gradient.any() or (not self.fit.status.is_optimum and not len(self.fit.flat)):
+            return np.nan
+        return float(standard_errors(self.fit.found_covariance, self.fit.flat, gradient[:, None])[0])
+
+    def take(self, spot: Spot) -> None:
+        """Fit again from a point that is lower than the estimate."""
+        again = fit_map if self.fit.is_map else fit_mle
+        point = spot.frame.natural_point(spot.x)
+        self.fit = again(self.fit.objective, starts=[point], progressbar=False)
+        self.message = (
+            f"A lower optimum was met, and took the estimate's place: -2LL {self.fit.minus2ll:.6f}; "
+            "give the fit more starts."
+        )
+
+
+def refuse_no_optimum(fit: Fit) -> None:
+    """Refuse a fit from which nothing can be measured."""
+    if fit.status not in (Status.CONVERGED, Status.AT_BOUND, Status.NOT_IDENTIFIED):
+        raise ValueError(
+            f"Expected a fit with an optimum, got one that is {fit.status.value}: {fit.message or 'use other starts.'}"
+        )

@@ -1,0 +1,256 @@
+"""Confidence intervals: by curvature at the estimate, by the profile, or by simulation."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+from scipy import stats
+
+from pymc_landscape.aliases import Array
+from pymc_landscape.bootstrap import parametric_bootstrap
+from pymc_landscape.crossing import Crossing, cross
+from pymc_landscape.current import Current, refuse_no_optimum
+from pymc_landscape.engine import one_blas_thread
+from pymc_landscape.fitted import Fit
+from pymc_landscape.progress import Patient
+from pymc_landscape.provenance import provenance
+from pymc_landscape.quantity import Quantity, find_quantities
+from pymc_landscape.spot import Spot
+from pymc_landscape.wilks import cutoff
+
+Method = Literal["wald", "profile", "bootstrap"]
+METHODS = ("wald", "profile", "bootstrap")
+BOUNDS = ("lower", "upper")
+# How often a lower optimum that a search met takes the place of the estimate.
+RESTARTS = 3
+
+
+def confidence_intervals(
+    fit: Fit,
+    var_names: Any = None,
+    *,
+    level: float | Sequence[float] = 0.95,
+    method: Method | Sequence[Method] = "profile",
+    draws: int = 999,
+    random_seed: Any = None,
+    progressbar: bool = True,
+) -> xr.Dataset:
+    """Return confidence intervals of parameters, Deterministics and linear combinations.
+
+    Parameters
+    ----------
+    fit : Fit
+        What `fit_mle` returned; of `fit_map`, the intervals are those of the posterior's profile.
+    var_names : str, sequence of str, or mapping, optional
+        Variables, elements (``beta[x1]``) and Deterministics; left out, every element of every free variable. A
+        mapping names linear combinations: ``{"difference": {"beta[a]": 1, "beta[b]": -1}}``.
+    level : float or sequence of float
+        Confidence level, or several.
+    method : {"profile", "wald", "bootstrap"}, or several
+        ``"profile"``: the values whose Δ(−2LL), minimised over all else, stays below the χ²₁ quantile; the same on
+        every scale. ``"wald"``: estimate ± z standard errors. ``"bootstrap"``: percentiles of refits to data simulated
+        from the fit.
+    draws : int
+        Refits of the bootstrap.
+    random_seed : int or Generator, optional
+        For the bootstrap.
+    progressbar : bool
+        Whether to show progress, once there is something to wait for.
+
+    Returns
+    -------
+    Dataset
+        Dims ``parameter``, ``bound`` (lower, upper), ``method``, and ``level`` in front where several are asked for:
+        ``interval`` (natural scale), ``status``, ``delta_minus2ll`` at the end (NaN for the bootstrap), ``message``;
+        ``estimate`` by ``parameter``. A status is ``finite``, ``at_bound`` (the edge of the support belongs to it),
+        ``open`` (±∞: −2LL stays below the cut-off however far one goes), ``new_optimum`` (a lower one was met on the
+        way to this end; it took the estimate's place, and the end is its) or ``failed``.
+
+    Raises
+    ------
+    ValueError
+        If the fit has no optimum, a name is not known, or a level is not between 0 and 1.
+
+    Notes
+    -----
+    An end solves f(θ) = f̂ + q with all else stationary (Venzon & Moolgavkar 1988, *Applied Statistics* 37, 87-94), q
+    the χ²₁ quantile (Wilks 1938, *Annals of Mathematical Statistics* 9, 60-62).
+
+    Examples
+    --------
+    >>> import pymc as pm, pymc_landscape as pml
+    >>> with pm.Model() as model:
+    ...     p = pm.Beta("p", 1, 1)
+    ...     y = pm.Binomial("y", n=10, p=p, observed=7)
+    >>> intervals = pml.confidence_intervals(pml.fit_mle(model), "p")
+    >>> intervals["interval"].values.ravel().round(6).tolist()
+    [0.393461, 0.915441]
+    """
+    levels = np.atleast_1d(np.asarray(level, dtype=float))
+    rises = np.atleast_1d(cutoff(levels))
+    methods: list[str] = [method] if isinstance(method, str) else list(method)
+    _refuse(fit, methods)
+    request = _Request(Current(fit), find_quantities(fit, var_names), levels, rises, progressbar)
+    tables = {name: _table(name, request, draws, random_seed) for name in methods}
+    return _dataset(request, tables, np.ndim(level) == 0)
+
+
+@dataclass
+class _Request:
+    """What is asked of which fit."""
+
+    current: Current
+    quantities: list[Quantity]
+    levels: Array
+    rises: Array
+    progressbar: bool
+    n_evaluations: int = 0
+
+
+# By level, quantity and side.
+Table = dict[tuple[int, int, int], Crossing]
+
+
+def _refuse(fit: Fit, methods: Sequence[str]) -> None:
+    for name in methods:
+        if name not in METHODS:
+            raise ValueError(f"Expected method 'wald', 'profile' or 'bootstrap', got {name!r}.")
+    if not methods:
+        raise ValueError("Expected at least one method, got none.")
+    refuse_no_optimum(fit)
+
+
+def _table(method: str, request: _Request, draws: int, random_seed: Any) -> Table:
+    if method == "profile":
+        return _profile(request)
+    if method == "wald":
+        return _wald(request)
+    return _bootstrap(request, draws, random_seed)
+
+
+# --- by the profile --------------------------------------------------------------------------------------------------
+
+
+def _profile(request: _Request) -> Table:
+    """Find all ends; where a lower optimum is met, refit there and begin again."""
+    met: set[tuple[int, int]] = set()
+    for _ in range(RESTARTS + 1):
+        table, lower = _ends(request)
+        if lower is None:
+            break
+        met.add(lower[0])
+        request.current.take(lower[1])
+    for key, end in table.items():
+        if key[1:] in met and end.status == "finite":
+            table[key] = Crossing(end.value, "new_optimum", end.rise, "of the lower optimum that was met", end.spot)
+    if met:
+        warnings.warn(request.current.message, stacklevel=4)
+    return table
+
+
+def _ends(request: _Request) -> tuple[Table, tuple[tuple[int, int], Spot] | None]:
+    table: Table = {}
+    total = 2 * len(request.quantities) * len(request.rises)
+    with one_blas_thread(), Patient("Searching ends", total, request.progressbar) as patient:
+        for j, quantity in enumerate(request.quantities):
+            estimate = request.current.spot(quantity)
+            before = estimate.frame.n_evaluations - 1
+            for i, rise in enumerate(request.rises):
+                for k, side in enumerate((-1.0, 1.0)):
+                    end = _end(request, quantity, estimate, side, float(rise))
+                    patient.advance(1)
+                    if end.status == "new_optimum" and end.spot is not None:
+                        return table | {(i, j, k): end}, ((j, k), end.spot)
+                    table[i, j, k] = end
+            request.n_evaluations += estimate.frame.n_evaluations - before
+    return table, None
+
+
+def _end(request: _Request, quantity: Quantity, estimate: Spot, side: float, rise: float) -> Crossing:
+    if np.isinf(request.current.standard_error(estimate)):
+        return Crossing(side * np.inf, "open", 0.0, "not determined by the likelihood")
+    with np.errstate(all="ignore"):  # far out, anything overflows
+        return cross(estimate, side, rise)
+
+
+# --- by curvature ----------------------------------------------------------------------------------------------------
+
+
+def _wald(request: _Request) -> Table:
+    table: Table = {}
+    for j, quantity in enumerate(request.quantities):
+        spot = request.current.spot(quantity)
+        error = request.current.standard_error(spot)
+        for i, level in enumerate(request.levels):
+            reach = float(stats.norm.ppf(0.5 + level / 2)) * error
+            for k, side in enumerate((-1.0, 1.0)):
+                status = "finite" if np.isfinite(error) else "open" if np.isinf(error) else "failed"
+                why = "" if np.isfinite(error) else "no standard error"
+                table[i, j, k] = Crossing(spot.natural + side * reach, status, np.nan, why)
+    return table
+
+
+# --- by simulation ---------------------------------------------------------------------------------------------------
+
+
+def _bootstrap(request: _Request, draws: int, random_seed: Any) -> Table:
+    replicates = parametric_bootstrap(
+        request.current.fit, draws=draws, random_seed=random_seed, progressbar=request.progressbar
+    )
+    values = _by_label(request.current.fit, replicates)
+    table: Table = {}
+    for j, quantity in enumerate(request.quantities):
+        drawn = values @ quantity.weights
+        drawn = drawn[np.isfinite(drawn)]
+        for i, level in enumerate(request.levels):
+            for k, tail in enumerate((0.5 - level / 2, 0.5 + level / 2)):
+                end = float(np.quantile(drawn, tail)) if len(drawn) else np.nan
+                table[i, j, k] = Crossing(end, "finite" if len(drawn) else "failed", np.nan)
+    return table
+
+
+def _by_label(fit: Fit, replicates: xr.Dataset) -> Array:
+    """Return replicates (draws, n) in the order of a quantity's weights."""
+    model = fit.objective.model
+    names = [*(v.name for v in fit.objective.variables), *(d.name for d in model.deterministics)]
+    columns = [replicates[name].stack(at=("chain", "draw")).transpose("at", ...).to_numpy() for name in names]
+    return np.concatenate([column.reshape(len(column), -1) for column in columns], axis=1)
+
+
+# --- as a Dataset ----------------------------------------------------------------------------------------------------
+
+
+def _dataset(request: _Request, tables: dict[str, Table], single: bool) -> xr.Dataset:
+    labels = [quantity.label for quantity in request.quantities]
+    dims = ["level", "parameter", "bound", "method"]
+    shape = (len(request.levels), len(labels), 2, len(tables))
+    columns: dict[str, Any] = {
+        "interval": np.full(shape, np.nan),
+        "status": np.full(shape, "", dtype=object),
+        "delta_minus2ll": np.full(shape, np.nan),
+        "message": np.full(shape, "", dtype=object),
+    }
+    for m, table in enumerate(tables.values()):
+        for key, end in table.items():
+            for name, number in zip(columns, (end.value, end.status, end.rise, end.message), strict=True):
+                columns[name][(*key, m)] = number
+    data = {name: (dims, values.astype(str) if values.dtype == object else values) for name, values in columns.items()}
+    coords = {"level": request.levels, "parameter": labels, "bound": list(BOUNDS), "method": list(tables)}
+    dataset = xr.Dataset(data, coords, _attrs(request))
+    estimates = [request.current.spot(quantity).natural for quantity in request.quantities]
+    dataset["estimate"] = ("parameter", np.array(estimates))
+    return dataset.isel(level=0) if single else dataset
+
+
+def _attrs(request: _Request) -> dict[str, Any]:
+    fit = request.current.fit
+    numbers = {"minus2ll": fit.minus2ll, "n_evaluations": request.n_evaluations}
+    kind = "map" if fit.is_map else "mle"
+    return provenance(
+        fit.objective.model.name, group="intervals", kind=kind, message=request.current.message, **numbers
+    )

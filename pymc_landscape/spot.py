@@ -1,0 +1,161 @@
+"""A point of a surface seen from one quantity ψ: how −2LL changes where ψ does, and what the others do meanwhile.
+
+With f the surface, c the coordinate of ψ, and λ such that ∇f + λ∇c is smallest, W = ∇²f + λ∇²c is the curvature that
+f has where c is held. On the profile ∇f = −λ∇c, the profile's slope by c is −λ (the envelope theorem), and the others
+move by
+
+    [W  ∇c] [dx/dc]   [0]
+    [∇cᵀ 0] [  ·  ] = [1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import linalg
+
+from pymc_landscape.aliases import Array
+from pymc_landscape.frame import Frame
+from pymc_landscape.information import spectrum
+from pymc_landscape.quantity import Quantity, Reading
+from pymc_landscape.trust_region import noise
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Value and derivatives of the surface and of the coordinate at one point.
+
+    Parameters
+    ----------
+    frame : Frame
+        The surface, with its free elements.
+    quantity : Quantity
+        What is looked at.
+    x : array (m,)
+        The point.
+    value, gradient, hessian : float, array (m,), array (m, m)
+        Of the surface.
+    reading : Reading
+        Of the coordinate.
+    """
+
+    frame: Frame
+    quantity: Quantity
+    x: Array
+    value: float
+    gradient: Array
+    hessian: Array
+    reading: Reading
+
+    @property
+    def coordinate(self) -> float:
+        """The coordinate of ψ."""
+        return self.reading.value
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether there is a value with derivatives here."""
+        numbers = (self.gradient, self.hessian, self.reading.gradient, self.reading.hessian)
+        return bool(np.isfinite(self.value) and all(np.isfinite(n).all() for n in numbers))
+
+    @cached_property
+    def natural(self) -> float:
+        """ψ itself."""
+        return self.quantity.natural(self.frame, self.x)
+
+    @cached_property
+    def sign(self) -> float:
+        """1 where ψ rises with the coordinate, -1 where it falls."""
+        return self.quantity.sign(self.frame, self.x)
+
+    @cached_property
+    def natural_slope(self) -> float:
+        """Slope of the profile by ψ."""
+        rate = self.quantity.rate(self.frame, self.x)
+        return self.slope / rate if rate else np.nan
+
+    @cached_property
+    def scale(self) -> Array:
+        """Lengths on which the elements have curvatures of one size."""
+        return spectrum(self.hessian).scale
+
+    @cached_property
+    def multiplier(self) -> float:
+        """λ, by least squares on scaled axes."""
+        normal, slope = self.reading.gradient / self.scale, self.gradient / self.scale
+        return float(-(slope @ normal) / (normal @ normal))
+
+    @property
+    def slope(self) -> float:
+        """Slope of the profile by the coordinate, where this is a point of it."""
+        return -self.multiplier
+
+    @cached_property
+    def curvature(self) -> Array:
+        """W, the curvature of the surface where the coordinate is held."""
+        return self.hessian + self.multiplier * self.reading.hessian
+
+    @cached_property
+    def across(self) -> Array:
+        """Orthonormal directions (m, m − 1), on scaled axes, along which the coordinate does not change."""
+        normal = (self.reading.gradient / self.scale)[:, None]
+        return np.asarray(linalg.qr(normal)[0][:, 1:])
+
+    @cached_property
+    def _reduced(self) -> tuple[Array, Array]:
+        """Gradient and curvature along `across`."""
+        scaled = self.curvature / np.outer(self.scale, self.scale)
+        return self.across.T @ (self.gradient / self.scale), self.across.T @ scaled @ self.across
+
+    @cached_property
+    def _reduced_spectrum(self) -> tuple[Array, Array, float]:
+        values, vectors = linalg.eigh(self._reduced[1]) if len(self.x) > 1 else (np.zeros(0), np.zeros((0, 0)))
+        return values, vectors, 1e-13 * len(self.x) * float(np.abs(values).max(initial=1.0))
+
+    @property
+    def is_valley(self) -> bool:
+        """Whether the surface rises across, wherever it bends at all."""
+        values, _, tolerance = self._reduced_spectrum
+        return bool((values >= -tolerance).all())
+
+    @cached_property
+    def decrement(self) -> float:
+        """What minimising across would still gain, twice; infinite where it would gain more than can be told."""
+        values, vectors, tolerance = self._reduced_spectrum
+        slope, flat = vectors.T @ self._reduced[0], np.abs(values) <= tolerance
+        if (values < -tolerance).any() or (np.abs(slope[flat]) > 1e-8).any():
+            return np.inf
+        return float((slope[~flat] ** 2 / values[~flat]).sum())
+
+    def step(self, rise: float) -> Array:
+        """Return Newton's step to a stationary point across at which the surface is higher by `rise`."""
+        return self._solve(-self.gradient, rise, self.gradient)
+
+    def tangent(self) -> Array:
+        """Return dx/dc along the profile."""
+        return self._solve(np.zeros_like(self.x), 1.0, self.reading.gradient)
+
+    def _solve(self, above: Array, below: float, row: Array) -> Array:
+        """Solve [[W, ∇c], [row, 0]] (d, ·) = (above, below), on scaled axes."""
+        m, scale = len(self.x), self.scale
+        size = float(np.linalg.norm(row / scale)) or 1.0
+        matrix = np.zeros((m + 1, m + 1))
+        matrix[:m, :m] = self.curvature / np.outer(scale, scale)
+        matrix[:m, m] = self.reading.gradient / scale / (float(np.linalg.norm(self.reading.gradient / scale)) or 1.0)
+        matrix[m, :m] = row / scale / size
+        right = np.append(above / scale, below / size)
+        solution = np.linalg.lstsq(matrix, right, rcond=1e-14)[0]
+        return np.asarray(solution[:m] / scale)
+
+    def rounding(self) -> float:
+        """Return a difference of values that may be rounding alone."""
+        return noise(self.value)
+
+
+def look(frame: Frame, quantity: Quantity, x: Array) -> Spot:
+    """Look at a point: one value, gradient and Hessian."""
+    value, gradient = frame.slope(x)
+    hessian = frame.hessian(x) if np.isfinite(gradient).all() else np.full((len(x), len(x)), np.nan)
+    return Spot(frame, quantity, x, value, gradient, hessian, quantity.read(frame, x))

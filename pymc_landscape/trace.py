@@ -1,0 +1,172 @@
+"""A profile traced outward from the estimate, in equal steps of ζ = ±√Δ(−2LL).
+
+Each step is predicted along the tangent and corrected by a minimisation that begins there, so a trace follows its
+valley and costs a few points a step. The slope comes free. Equal steps of ζ are those of Bates, Mächler, Bolker and
+Walker (2015, *Journal of Statistical Software* 67(1), section 5.1), here from the exact slope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from pymc_landscape.frame import Frame
+from pymc_landscape.information import covariance
+from pymc_landscape.level_set import descend_across
+from pymc_landscape.quantity import Quantity
+from pymc_landscape.spot import Spot, look
+from pymc_landscape.stance import settle
+
+State = Literal["estimate", "converged", "at_bound", "kink", "new_optimum", "open", "failed"]
+
+# A step grows by no more than this, and after a failure shrinks to this until it is too small to be one.
+GROWTH, SHRUNK, SMALLEST = 2.0, 0.25, 1e-6
+# A surface this much lower than the estimate is another optimum.
+LOWER = 1e-6
+# Gains of so many steps that are rounding; and so little that their sum, were they a geometric series, has a limit.
+NOTHING, LITTLE = 1e-7, 1e-3
+# So many doubled steps, each of which gains less than this share of the last: the profile has a limit.
+FADING, SHARE = 3, 0.7
+LONGEST = 400
+# Where a step is looked at between its ends.
+BETWEEN = np.linspace(0.0, 1.0, 9)[1:-1]
+# First step from an estimate on an edge, in units of the initial point's distance.
+FROM_EDGE = 1e-3
+
+
+@dataclass(frozen=True)
+class Step:
+    """A point of a profile and what it is."""
+
+    spot: Spot
+    state: State
+
+
+class Trace:
+    """The profile of one quantity on one side of the estimate.
+
+    Parameters
+    ----------
+    estimate : Spot
+        The minimum, in a frame in which the quantity moves.
+    side : float
+        -1 or 1, of the coordinate.
+    zeta_step : float
+        How far apart points are, in ζ.
+    """
+
+    def __init__(self, estimate: Spot, side: float, zeta_step: float):
+        self.estimate, self.side, self.zeta_step = estimate, side, zeta_step
+        self.quantity: Quantity = estimate.quantity
+        self.rises: list[float] = []
+
+    def rise(self, spot: Spot) -> float:
+        """Δ(−2LL) at a point."""
+        return spot.value - self.estimate.value
+
+    def steps(self, enough: float) -> Iterator[Step]:
+        """Walk until Δ exceeds `enough`, the edge is reached, or the profile ends for another reason, told last."""
+        here, length = self.estimate, self._first_length()
+        while len(self.rises) < LONGEST and self.rise(here) < enough:
+            found = self._next(here, length)
+            if found is None:
+                yield self._end_of_the_road(here)
+                return
+            there, length = found
+            between = self._lower_between(here, there)
+            if between is not None:
+                yield Step(between, "new_optimum")
+                return
+            if self.rise(there) < -LOWER - there.rounding():
+                yield Step(there, "new_optimum")
+                return
+            self.rises.append(self.rise(there))
+            yield Step(there, "kink" if self._turns(here, there) else "converged")
+            if self._fades(enough):
+                yield Step(there, "open")
+                return
+            length, here = self._length(there, length), there
+        if self.rise(here) < enough:
+            yield Step(here, "failed")
+
+    def _first_length(self) -> float:
+        """Return the step of the coordinate that a parabola would need."""
+        spot = self.estimate
+        variance = float(spot.reading.gradient @ covariance(spot.hessian) @ spot.reading.gradient)
+        if spot.slope * self.side <= 1e-6 * np.sqrt(max(variance, 0.0)) and 0 < variance < np.inf:
+            return self.zeta_step * float(np.sqrt(variance))
+        return FROM_EDGE * self._typical()
+
+    def _typical(self) -> float:
+        """Return how far the model's initial point is from the estimate, natural: a length where there is no other."""
+        if self.quantity.element is None:
+            return max(abs(self.estimate.coordinate), 1.0)
+        variable, i = self.quantity.element
+        initial = float(np.ravel(self.estimate.frame.objective.initial_point()[variable.name])[i])
+        return abs(initial - self.estimate.natural) or 1.0
+
+    def _length(self, spot: Spot, last: float) -> float:
+        """Return the step that moves ζ by `zeta_step`, if the profile goes on as it goes now."""
+        zeta, slope = np.sqrt(max(self.rise(spot), 0.0)), self.side * spot.slope
+        wanted = self.zeta_step * 2.0 * zeta / slope if slope > 0 else np.inf
+        return float(min(max(wanted, 0.1 * last), GROWTH * last))
+
+    def _next(self, here: Spot, length: float) -> tuple[Spot, float] | None:
+        """Step on, with shorter steps where the longer one does not arrive."""
+        smallest = max(SMALLEST * length, 1e-12 * max(abs(here.coordinate), 1e-6))
+        while length > smallest:
+            there = self._corrected(here, length)
+            if there is not None:
+                return there, length
+            length *= SHRUNK
+        return None
+
+    def _corrected(self, here: Spot, length: float) -> Spot | None:
+        level = here.coordinate + self.side * length
+        along = here.tangent() if here.is_finite else here.reading.gradient
+        predicted = look(here.frame, here.quantity, here.x + self.side * length * along)
+        if not predicted.is_finite:
+            return None
+        there = descend_across(predicted, level)
+        return None if there is None else settle(there, level)
+
+    def _lower_between(self, here: Spot, there: Spot) -> Spot | None:
+        """Return a point lower than the estimate that the step has jumped over."""
+        if here.frame.held.keys() != there.frame.held.keys() or here.frame.natural != there.frame.natural:
+            return None
+        points = here.x + BETWEEN[:, None] * (there.x - here.x)
+        screen = Frame(there.frame.objective, there.frame.natural, there.frame.held)  # these are not counted
+        values = screen.values(points)
+        lowest = int(np.argmin(values))
+        if not values[lowest] < self.estimate.value - LOWER - there.rounding():
+            return None
+        return look(there.frame, self.quantity, points[lowest])
+
+    def _turns(self, here: Spot, there: Spot) -> bool:
+        """Whether the slope jumps: another valley of the others has become the lower one, or an edge is met."""
+        dc = there.coordinate - here.coordinate
+        if not dc or there.frame.held.keys() != here.frame.held.keys():
+            return False
+        gained = there.value - here.value
+        low, high = sorted((here.slope * dc, there.slope * dc))
+        slack = 0.5 * (high - low) + 0.1 * max(abs(low), abs(high)) + 1e-6
+        return not low - slack <= gained <= high + slack
+
+    def _fades(self, enough: float) -> bool:
+        """Whether steps that double gain less and less, and all that they could gain is not enough."""
+        last = np.array(self.rises[-FADING - 1 :])
+        if len(last) <= FADING:
+            return False
+        gains = np.abs(np.diff(last))
+        if gains.max() < NOTHING:
+            return True
+        share = float((gains[1:] / np.maximum(gains[:-1], 1e-300)).max())
+        return share < SHARE and gains[-1] < LITTLE and last[-1] + 10.0 * gains[-1] / (1.0 - share) < enough
+
+    def _end_of_the_road(self, here: Spot) -> Step:
+        edge = self.quantity.bounds[int(self.side * self.estimate.sign > 0)]
+        near = np.isfinite(edge) and abs(here.natural - edge) < 1e-6 * max(abs(self.estimate.natural - edge), 1e-12)
+        return Step(here, "at_bound" if near else "failed")
