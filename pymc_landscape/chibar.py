@@ -74,6 +74,7 @@ def tail(statistic: ArrayLike, weights: ArrayLike) -> Array:
     Returns
     -------
     array (...)
+        The probabilities.
 
     Examples
     --------

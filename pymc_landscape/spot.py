@@ -62,7 +62,7 @@ class Spot:
 
     @cached_property
     def natural(self) -> float:
-        """ψ itself."""
+        """The quantity ψ itself."""
         return self.quantity.natural(self.frame, self.x)
 
     @cached_property
@@ -83,7 +83,7 @@ class Spot:
 
     @cached_property
     def multiplier(self) -> float:
-        """λ, by least squares on scaled axes."""
+        """The multiplier λ, by least squares on scaled axes."""
         normal, slope = self.reading.gradient / self.scale, self.gradient / self.scale
         return float(-(slope @ normal) / (normal @ normal))
 

@@ -74,7 +74,7 @@ class Joint:
 
     @cached_property
     def multipliers(self) -> Array:
-        """λ, by least squares on scaled axes."""
+        """The multipliers λ, by least squares on scaled axes."""
         found = np.linalg.lstsq(self.normals / self.scale[:, None], -self.gradient / self.scale, rcond=None)[0]
         return np.asarray(found)
 
