@@ -91,12 +91,14 @@ def _lower_on_the_way(task: Task, spot: Spot) -> Crossing | None:
     points = begin.x + SCREEN[:, None] * (spot.x - begin.x)
     values = screen.values(points)
     gains = np.diff(values[SCREEN <= 1.0], prepend=begin.value)
-    if (gains < 0.5 * np.maximum.accumulate(gains)).any():
+    if (gains < 0.5 * np.maximum.accumulate(gains)).any() or spot.is_rough:
         return _along(task)
     lowest = int(np.argmin(values))
     if not values[lowest] < begin.value - LOWER - begin.rounding():
         return None
     there = look(spot.frame, spot.quantity, points[lowest])
+    if there.is_rough:
+        return None
     return Crossing(there.natural, "new_optimum", there.value - begin.value, NEW_OPTIMUM, there)
 
 

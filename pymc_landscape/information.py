@@ -70,12 +70,12 @@ def spectrum(hessian: Array) -> Spectrum:
     >>> spectrum(np.diag([1e-8, 4e6])).is_positive
     True
     """
-    scale = _scale(hessian)
+    scale = lengths(hessian)
     values, vectors = linalg.eigh(hessian / np.outer(scale, scale))
     return Spectrum(values, vectors, scale)
 
 
-def _scale(hessian: Array) -> Array:
+def lengths(hessian: Array) -> Array:
     """Return D with D² = |diag H|; where H is indefinite, larger, so that no element of D⁻¹ H D⁻¹ exceeds 1.
 
     At a saddle such as that of x·y the diagonal is 0 and says nothing of lengths (Ruiz 2001, equilibration).

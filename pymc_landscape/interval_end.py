@@ -54,8 +54,8 @@ class Task:
         """Whether `spot` is such an end, as exactly as floating point allows."""
         close = max(CLOSE, 10 * spot.rounding())
         level = abs(spot.value - self.target) <= close and spot.decrement <= max(LEFT, 10 * spot.rounding())
-        beyond = self.side * (spot.natural - self.estimate.natural) > 0
-        return bool(level and spot.is_valley and self.side * spot.sign * spot.slope > 0 and beyond)
+        outward = level and spot.is_valley and self.side * spot.sign * spot.slope > 0
+        return bool(outward and self.side * (spot.natural - self.estimate.natural) > 0)
 
 
 def solve_end(task: Task) -> Spot | None:

@@ -60,6 +60,8 @@ class Quantity:
 
     def natural(self, frame: Frame, x: Array) -> float:
         """Return ψ at x, natural."""
+        if self.element is not None and self.element[0].transform is None:
+            return float(frame.full(x)[self.place(frame)])
         if self.element is not None:
             variable, i = self.element
             return float(np.ravel(frame.natural_point(x)[variable.name])[i])
@@ -77,7 +79,7 @@ class Quantity:
 
     def rate(self, frame: Frame, x: Array) -> float:
         """Return the change of ψ for a change of the coordinate."""
-        if self.element is None or self.element[0].name in frame.natural:
+        if self.element is None or self.element[0].transform is None or self.element[0].name in frame.natural:
             return 1.0
         full = frame.full(x)
         jacobian = frame.objective.compiled.engine("natural_jacobian", frame.unconstrained).one(full)[0]

@@ -18,9 +18,12 @@ from scipy import linalg
 
 from pymc_landscape.aliases import Array
 from pymc_landscape.frame import Frame
-from pymc_landscape.information import spectrum
+from pymc_landscape.information import lengths
 from pymc_landscape.quantity import Quantity, Reading
 from pymc_landscape.trust_region import noise
+
+# Changes of -2 log L that are no longer rounding alone, unless the density is badly computed.
+ROUGH = 1e-6
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Spot:
     @cached_property
     def scale(self) -> Array:
         """Lengths on which the elements have curvatures of one size."""
-        return spectrum(self.hessian).scale
+        return lengths(self.hessian)
 
     @cached_property
     def multiplier(self) -> float:
@@ -146,12 +149,32 @@ class Spot:
         matrix[:m, m] = self.reading.gradient / scale / (float(np.linalg.norm(self.reading.gradient / scale)) or 1.0)
         matrix[m, :m] = row / scale / size
         right = np.append(above / scale, below / size)
-        solution = np.linalg.lstsq(matrix, right, rcond=1e-14)[0]
-        return np.asarray(solution[:m] / scale)
+        return solve(matrix, right)[:m] / scale
+
+    @cached_property
+    def is_rough(self) -> bool:
+        """Whether the value changes by more than a hair where x changes in its last digits only.
+
+        Far out, a density can be the difference of large numbers: what is lowest there is rounding.
+        """
+        last = np.spacing(np.abs(self.x)) * np.arange(-4, 5)[:, None]
+        screen = Frame(self.frame.objective, self.frame.natural, self.frame.held)  # these are not counted
+        return bool(np.ptp(screen.values(self.x + last)) > max(ROUGH, 100 * noise(self.value)))
 
     def rounding(self) -> float:
         """Return a difference of values that may be rounding alone."""
         return noise(self.value)
+
+
+def solve(matrix: Array, right: Array) -> Array:
+    """Solve a linear system; where it is singular, by the shortest solution."""
+    try:
+        solution = np.linalg.solve(matrix, right)
+    except np.linalg.LinAlgError:
+        solution = np.full(len(right), np.nan)
+    if not np.isfinite(solution).all() or np.abs(solution).max(initial=0.0) > 1e8:
+        solution = np.linalg.lstsq(matrix, right, rcond=1e-14)[0]
+    return np.asarray(solution)
 
 
 def look(frame: Frame, quantity: Quantity, x: Array) -> Spot:

@@ -131,7 +131,9 @@ class Trace:
         if not predicted.is_finite:
             return None
         there = descend_across(predicted, level)
-        return None if there is None else settle(there, level)
+        if there is None or there.is_rough:
+            return None
+        return settle(there, level)
 
     def _lower_between(self, here: Spot, there: Spot) -> Spot | None:
         """Return a point lower than the estimate that the step has jumped over."""
@@ -143,7 +145,8 @@ class Trace:
         lowest = int(np.argmin(values))
         if not values[lowest] < self.estimate.value - LOWER - there.rounding():
             return None
-        return look(there.frame, self.quantity, points[lowest])
+        found = look(there.frame, self.quantity, points[lowest])
+        return None if found.is_rough else found
 
     def _turns(self, here: Spot, there: Spot) -> bool:
         """Whether the slope jumps: another valley of the others has become the lower one, or an edge is met."""

@@ -15,7 +15,7 @@ from scipy import linalg
 
 from pymc_landscape.aliases import Array
 from pymc_landscape.frame import Frame
-from pymc_landscape.information import covariance, spectrum
+from pymc_landscape.information import covariance, lengths
 from pymc_landscape.quantity import Quantity
 from pymc_landscape.trust_region import noise
 
@@ -70,7 +70,7 @@ class Joint:
     @cached_property
     def scale(self) -> Array:
         """Lengths on which the elements have curvatures of one size."""
-        return spectrum(self.hessian).scale
+        return lengths(self.hessian)
 
     @cached_property
     def multipliers(self) -> Array:
