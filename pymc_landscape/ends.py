@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,6 +59,7 @@ def find_ends(objective: Objective, starts: Any, rng: np.random.Generator, progr
     except KeyboardInterrupt:
         if not ends:
             raise
+        warnings.warn(f"Interrupted: {len(ends)} of {len(begin)} starts were searched.", stacklevel=4)
         return ends
     if isinstance(starts, int | np.integer) and all(end.verdict.status is Status.FAILED for end in ends):
         ends += _rescue(objective, begin, rng)

@@ -12,6 +12,8 @@ from scipy import optimize, stats
 from test_fit_traps import Y, eight_schools, fit, one_way, value
 from zoo import ZOO
 
+from pymc_landscape import ends
+
 # --- starts without a slope, without a value, or with a slope of zero ------------------------------------------------
 
 
@@ -200,6 +202,26 @@ def test_every_start_is_kept_and_the_lowest_end_is_the_estimate():
     assert list(value(here.starts, "status")) == ["converged", "converged"]
     assert list(value(here.starts, "origin")) == ["given", "given"]
     assert (value(here.starts, "n_evaluations") > 0).all()
+
+
+def test_ctrl_c_keeps_the_starts_that_were_searched(monkeypatch):
+    follow, calls = ends.follow, []
+
+    def interrupted(objective, theta, origin):
+        calls.append(origin)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return follow(objective, theta, origin)
+
+    monkeypatch.setattr(ends, "follow", interrupted)
+    with pm.Model() as model:
+        pm.Normal("y", pm.Normal("mu", 0, 1), 1.0, observed=Y)
+    with pytest.warns(UserWarning, match="2 of 4 starts"):
+        here = fit(model, starts=4, random_seed=1)
+    assert here.starts.sizes["start"] == 2
+    calls[:] = ["", ""]
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, starts=4, random_seed=1)
 
 
 def test_starts_from_the_prior_are_reproducible():
