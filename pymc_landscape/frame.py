@@ -15,7 +15,7 @@ from pymc_landscape.aliases import Array
 from pymc_landscape.compiled import Kind
 from pymc_landscape.differences import hessian_of_slopes
 from pymc_landscape.engine import Engine
-from pymc_landscape.objective import Objective
+from pymc_landscape.objective import DENSE, Objective
 
 # What a model's linear algebra raises at a bad point; a ValueError says that there are no derivatives at all.
 ARITHMETIC_ERRORS = (ArithmeticError, AssertionError, IndexError, np.linalg.LinAlgError)
@@ -113,7 +113,7 @@ class Frame:
 
     @cached_property
     def _hessian(self) -> Callable[[Array], Array]:
-        if not self.natural:
+        if not self.natural and self.layout.size > DENSE:
             return self.objective.hessian
         engine, size = self._engine("hessian"), self.layout.size
 

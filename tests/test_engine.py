@@ -376,10 +376,12 @@ def test_ctrl_c_while_threads_work_leaves_the_finished_part(how, monkeypatch, fi
     monkeypatch.setattr(work, "CHUNK_SECONDS", 1e-4)
     monkeypatch.setattr(progress.Patient, "advance", interrupting)
     gc.disable()  # Python drops a Ctrl-C that comes in the middle of a garbage collection
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     try:
         with pytest.warns(UserWarning, match="Interrupted"):
             result = landscape(objective, fine, chunks=64)
     finally:
+        signal.signal(signal.SIGINT, before)
         gc.enable()
     done = ~np.isnan(result["log_likelihood"].to_numpy())
     assert result.attrs["status"] == "interrupted"
