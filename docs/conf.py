@@ -50,8 +50,8 @@ numpydoc_validation_checks = {
     *("GL01", "GL03", "GL05", "GL06", "GL07", "GL08", "SS01", "SS02", "SS03", "SS06"),
     *("PR01", "PR02", "PR03", "PR04", "PR07", "PR10", "RT01", "RT03", "YD01"),
 }
-# Methods of an Objective are one line each: their `theta` is told once, with the class. Results are made by verbs: their
-# attributes are told, and not the arguments they are made of.
+# Methods of an Objective are one line each: their `theta` is told once, with the class. Results are made by verbs:
+# their attributes are told, and not the arguments they are made of.
 numpydoc_validation_exclude = {r"\.__", r"\bObjective\.\w+$", r"\bFit$", r"\bLikelihoodRatioTest$"}
 
 if os.environ.get("DOCS_INTERSPHINX") == "1":

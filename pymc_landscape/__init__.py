@@ -11,6 +11,7 @@ A ``pm.Model`` holds a prior, a likelihood and a posterior. The verbs here show 
 * ``descend``, ``descent_race``: the ways of optimisers down the surface
 * ``critical_points``: valleys, peaks, and the saddles between
 * ``hessian_spectrum``: curvatures there, and ridges in words
+* ``coverage_study``: how often intervals hold what they claim to
 * ``confidence_intervals``, ``profile_likelihood``, ``confidence_contour``: what the likelihood leaves possible
 * ``to_datatree``: results beside the posterior, saved with it
 * ``plots``: curves, contours and surfaces
@@ -24,6 +25,7 @@ from types import ModuleType
 from pymc_landscape import wilks
 from pymc_landscape.bootstrap import parametric_bootstrap
 from pymc_landscape.contour import confidence_contour
+from pymc_landscape.coverage import coverage_study
 from pymc_landscape.datatree import to_datatree
 from pymc_landscape.descent import descend
 from pymc_landscape.fit import fit_map, fit_mle
@@ -47,6 +49,7 @@ __all__ = [
     "Objective",
     "confidence_contour",
     "confidence_intervals",
+    "coverage_study",
     "critical_points",
     "descend",
     "descent_race",

@@ -53,6 +53,7 @@ LEVELS = {
             "vertex",
             "ray",
             "contour",
+            "coverage",
             "bootstrap",
             "nesting",
             "edge_weights",
