@@ -89,15 +89,16 @@ def _lower_on_the_way(task: Task, spot: Spot) -> Crossing | None:
         return None
     screen = Frame(spot.frame.objective, spot.frame.natural, spot.frame.held)
     points = begin.x + SCREEN[:, None] * (spot.x - begin.x)
-    values = screen.values(points)
+    both = screen.values(np.concatenate([points, spot.last_digits()]))
+    values, last = both[: len(points)], both[len(points) :]
     gains = np.diff(values[SCREEN <= 1.0], prepend=begin.value)
-    if (gains < 0.5 * np.maximum.accumulate(gains)).any() or spot.is_rough:
+    if (gains < 0.5 * np.maximum.accumulate(gains)).any() or spot.is_rough(last):
         return _along(task)
     lowest = int(np.argmin(values))
     if not values[lowest] < begin.value - LOWER - begin.rounding():
         return None
     there = look(spot.frame, spot.quantity, points[lowest])
-    if there.is_rough:
+    if there.is_rough():
         return None
     return Crossing(there.natural, "new_optimum", there.value - begin.value, NEW_OPTIMUM, there)
 

@@ -35,7 +35,9 @@ class Current:
         """Return the estimate as seen from `quantity`, which moves also where it is on an edge."""
         found = self.fit.found
         frame, x = freed(found.frame, found.x, quantity)
-        return look(frame, quantity, x)
+        if frame is not found.frame or found.gradient is None or found.hessian is None or not found.exact:
+            return look(frame, quantity, x)
+        return Spot(frame, quantity, x, found.value, found.gradient, found.hessian, quantity.read(frame, x))
 
     def standard_error(self, spot: Spot) -> float:
         """Return the standard error of a quantity; infinite where it is not determined, NaN where there is none."""

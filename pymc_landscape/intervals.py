@@ -159,7 +159,7 @@ def _ends(request: _Request) -> tuple[Table, tuple[tuple[int, int], Spot] | None
     with one_blas_thread(), Patient("Searching ends", total, request.progressbar) as patient:
         for j, quantity in enumerate(request.quantities):
             estimate = request.current.spot(quantity)
-            before = estimate.frame.n_evaluations - 1
+            before = estimate.frame.n_evaluations
             for i, rise in enumerate(request.rises):
                 for k, side in enumerate((-1.0, 1.0)):
                     end = _end(request, quantity, estimate, side, float(rise))

@@ -151,15 +151,20 @@ class Spot:
         right = np.append(above / scale, below / size)
         return solve(matrix, right)[:m] / scale
 
-    @cached_property
-    def is_rough(self) -> bool:
-        """Whether the value changes by more than a hair where x changes in its last digits only.
+    def last_digits(self) -> Array:
+        """Return points that differ from x in its last digits only."""
+        last: Array = self.x + np.spacing(np.abs(self.x)) * np.arange(-4, 5)[:, None]
+        return last
+
+    def is_rough(self, values: Array | None = None) -> bool:
+        """Return whether the value changes by more than a hair at `last_digits`.
 
         Far out, a density can be the difference of large numbers: what is lowest there is rounding.
         """
-        last = np.spacing(np.abs(self.x)) * np.arange(-4, 5)[:, None]
-        screen = Frame(self.frame.objective, self.frame.natural, self.frame.held)  # these are not counted
-        return bool(np.ptp(screen.values(self.x + last)) > max(ROUGH, 100 * noise(self.value)))
+        if values is None:
+            screen = Frame(self.frame.objective, self.frame.natural, self.frame.held)  # these are not counted
+            values = screen.values(self.last_digits())
+        return bool(np.ptp(values) > max(ROUGH, 100 * noise(self.value)))
 
     def rounding(self) -> float:
         """Return a difference of values that may be rounding alone."""

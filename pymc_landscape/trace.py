@@ -131,7 +131,7 @@ class Trace:
         if not predicted.is_finite:
             return None
         there = descend_across(predicted, level)
-        if there is None or there.is_rough:
+        if there is None or there.is_rough():
             return None
         return settle(there, level)
 
@@ -146,7 +146,7 @@ class Trace:
         if not values[lowest] < self.estimate.value - LOWER - there.rounding():
             return None
         found = look(there.frame, self.quantity, points[lowest])
-        return None if found.is_rough else found
+        return None if found.is_rough() else found
 
     def _turns(self, here: Spot, there: Spot) -> bool:
         """Whether the slope jumps: another valley of the others has become the lower one, or an edge is met."""
