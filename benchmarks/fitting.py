@@ -43,7 +43,7 @@ def fits(name: str, repeats: int) -> dict[str, Any]:
         if (rival := RIVALS[name]()) is not None:
             ways["theirs"] = rival
         _check({way: run() for way, run in ways.items()})
-        return answer | _in_turns(ways, repeats)
+        return answer | in_turns(ways, repeats)
 
 
 def spectrum(groups: int) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def adam(repeats: int) -> dict[str, Any]:
             "descend": lambda: float(walk()["minus2ll"][0, -1]),
             "gradient": partial(_each, slope, thetas),
         }
-        return {way: 1e6 * seconds / STEPS for way, seconds in _in_turns(ways, repeats).items()}
+        return {way: 1e6 * seconds / STEPS for way, seconds in in_turns(ways, repeats).items()}
 
 
 def minibatch(rows: int, repeats: int) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def _each(slope: Any, thetas: np.ndarray) -> float:
     return value
 
 
-def _in_turns(ways: dict[str, Way], repeats: int) -> dict[str, float]:
+def in_turns(ways: dict[str, Way], repeats: int) -> dict[str, float]:
     """Return the median over turns of the best call in each; a turn is the calls of 0.3 s."""
     turns: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(repeats):

@@ -112,7 +112,22 @@ def minibatch(rows: str, repeats: str) -> Answer:
     return measure(int(rows), int(repeats))
 
 
-PROBES = {f.__name__: f for f in (importing, first_landscape, throughput, memory, fit, spectrum, adam, minibatch)}
+def intervals(repeats: str) -> Answer:
+    """Time six interval ends, in turns with iminuit's; seconds."""
+    from benchmarks.uncertainty import intervals as measure
+
+    return measure(int(repeats))
+
+
+def contour(repeats: str) -> Answer:
+    """Time a contour of 40 vertices, in turns with iminuit's; seconds."""
+    from benchmarks.uncertainty import contour as measure
+
+    return measure(int(repeats))
+
+
+ALL = (importing, first_landscape, throughput, memory, fit, spectrum, adam, minibatch, intervals, contour)
+PROBES = {f.__name__: f for f in ALL}
 
 if __name__ == "__main__":
     print(json.dumps(PROBES[sys.argv[1]](*sys.argv[2:])))

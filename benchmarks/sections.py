@@ -154,11 +154,39 @@ def descent(caches: Caches, repeats: int) -> list[Row]:
     ]
 
 
+def uncertainty(caches: Caches, repeats: int) -> list[Row]:
+    """Interval ends and a contour after a fit, against iminuit on the same compiled function."""
+    tasks = [("intervals", "5"), ("contour", "5")]
+    for task in tasks:
+        caches.warm(task)
+    ends, ring = in_turns([partial(caches.warm, task) for task in tasks], repeats)
+    six, edge = 1e3 * median(ends, "ours"), 1e3 * median(ring, "ours")
+    many, most = ends[0]["evaluations"], ring[0]["evaluations"]
+    curves = "evaluations of value, gradient and Hessian"
+    return [
+        Row("`confidence_intervals`, budworm, six 95 % ends", f"{six:.1f} ms, {many} {curves}", "≤ 40", many <= 40),
+        _iminuit("`Minuit.minos`, without gradient", ends, "minos", six, 3),
+        _iminuit("`Minuit.minos`, with gradient", ends, "minos_gradient", six, None),
+        Row("`confidence_contour`, 40 vertices", f"{edge:.1f} ms, {most} {curves}", "≤ 400", most <= 400),
+        _iminuit("`Minuit.mncontour`, with gradient", ring, "mncontour", edge, None),
+    ]
+
+
+def _iminuit(work: str, answers: list[dict[str, Any]], name: str, ours: float, bar: int | None) -> Row:
+    bound = f"≥ {bar} ×" if bar else ""
+    if name not in answers[0]:
+        return Row(work, "not installed here", bound)
+    theirs, calls = 1e3 * median(answers, name), answers[0][f"{name}_calls"]
+    figure = f"{theirs:.1f} ms, {theirs / ours:.1f} × ours; {calls} calls"
+    return Row(work, figure, bound, theirs >= bar * ours if bar else None)
+
+
 SECTIONS: dict[str, tuple[str, Callable[[Caches, int], list[Row]]]] = {
     "imports": ("Import", imports),
     "first": ("First landscape of a new process, 101 × 101, beyond `import pymc`", first),
     "throughput": ("10⁴ points × 1,000 rows, compiled", throughput),
     "memory": ("Large grids, 500 rows", memory),
     "fit": ("Maximum likelihood with standard errors, one core for all", fit),
+    "uncertainty": ("Intervals and contours, one core", uncertainty),
     "descent": ("Descents, one core", descent),
 }

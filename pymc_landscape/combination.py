@@ -6,7 +6,6 @@ simplex, of a covariance matrix, of a curve.
 
 from __future__ import annotations
 
-import pymc as pm
 import pytensor.tensor as pt
 from pytensor.graph.replace import graph_replace
 
@@ -17,15 +16,13 @@ from pymc_landscape.interpreter import without_named_dims
 from pymc_landscape.layout import Layout
 
 
-def combination_graph(model: pm.Model, layout: Layout, n: int) -> tuple[Graph, dict[str, Graph]]:
+def combination_graph(values: Values, n: int) -> tuple[Graph, dict[str, Graph]]:
     """Write Σ wᵢ eᵢ over all elements e of the free variables, natural, and then of the Deterministics.
 
     Parameters
     ----------
-    model : pm.Model
-        The model.
-    layout : Layout
-        Order and scale of the free variables in the vector.
+    values : Values
+        The model, over one flat vector.
     n : int
         Number of elements e.
 
@@ -36,7 +33,7 @@ def combination_graph(model: pm.Model, layout: Layout, n: int) -> tuple[Graph, d
     graphs : dict of str to Graph
         The value, its gradient (k,) and its Hessian (k, k) by the point.
     """
-    values = Values(model, layout)
+    model, layout = values.model, values.layout
     written = values.write(values.of_random_variables([*model.free_RVs, *model.deterministics]))
     elements = pt.concatenate([o.ravel().astype("float64") for o in without_named_dims(written)])
     weights = pt.vector("weights", dtype="float64", shape=(n,))

@@ -19,10 +19,11 @@ from pymc_landscape.combination import combination_graph
 from pymc_landscape.density import (
     Density,
     Parts,
-    derived_graph,
+    Values,
+    derived_graphs,
     model_density,
-    natural_graph,
-    unconstrained_graph,
+    natural_graphs,
+    unconstrained_graphs,
 )
 from pymc_landscape.derivatives import hessian_graph, hessian_product_graph, jacobian_graph, slope_graph
 from pymc_landscape.engine import Engine
@@ -204,11 +205,12 @@ class Compiled:
         ----------
         kind : str
             ``"density"``: one output a term of the log-likelihood, and ``log_prior``. ``"pointwise"``: the same with
-            the terms unsummed. ``"slope"`` (value and gradient), ``"hessian"``, and ``"hessian_product"`` (its vector
-            holds the point, then the direction): of −2 (log L + w log prior). ``"scores"``: the gradient of each row
-            of the log-likelihood; ``"fisher"``: its expected information. ``"natural"`` and ``"unconstrained"``: one
-            output a free variable, on that scale, from a vector on the other; ``"derived"``: the same for each
-            Deterministic. ``"natural_jacobian"`` and ``"derived_jacobian"``: their derivatives, (k, n).
+            the terms unsummed. ``"slope"`` (value and gradient), ``"hessian"`` (the same with the Hessian), and
+            ``"hessian_product"`` (its vector holds the point, then the direction): of −2 (log L + w log prior).
+            ``"scores"``: the gradient of each row of the log-likelihood; ``"fisher"``: its expected information.
+            ``"natural"`` and ``"unconstrained"``: one output a free variable, on that scale, from a vector on the
+            other; ``"derived"``: the same for each Deterministic. ``"natural_jacobian"`` and
+            ``"derived_jacobian"``: their derivatives, (k, n).
             ``"combination"``: a weighted sum of all of these, with gradient and Hessian; weights after the point.
         unconstrained : frozenset of str
             Names of the free variables that stand in the vector on their unconstrained scale.
@@ -257,10 +259,10 @@ class Compiled:
         if kind in ("natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian"):
             return self._moved(kind, layout)
         if kind == "fisher":
-            vector, information = fisher_graph(self.model, layout, self.parts.likelihood)
-            return vector, {"fisher": information}
+            values = self._values(layout)
+            return values.vector, {"fisher": fisher_graph(values, self.parts.likelihood)}
         if kind == "combination":
-            return combination_graph(self.model, layout, len(self.quantity_labels))
+            return combination_graph(self._values(layout), len(self.quantity_labels))
         density = self.density(layout.unconstrained)
         if kind == "scores":
             self.refuse_discrete()
@@ -273,12 +275,16 @@ class Compiled:
     def _moved(self, kind: Kind, layout: Layout) -> Graphs:
         """Write free variables on the other scale, or Deterministics, or the derivatives of either."""
         derived = kind.startswith("derived")
-        write = derived_graph if derived else unconstrained_graph if kind == "unconstrained" else natural_graph
-        vector, moved = write(self.model, layout)
+        write = derived_graphs if derived else unconstrained_graphs if kind == "unconstrained" else natural_graphs
+        values = self._values(layout)
+        moved, vector = write(values), values.vector
         if kind.endswith("jacobian"):
             return vector, {"jacobian": jacobian_graph(moved, vector)}
         names = [v.name for v in (self.model.deterministics if derived else self.model.free_RVs)]
         return vector, dict(zip(names, moved, strict=True))
+
+    def _values(self, layout: Layout) -> Values:
+        return Values(self.model, layout, self.swaps)
 
     def _weighted(self, kind: Kind, density: Density) -> Graphs:
         """Write derivatives of −2 (log L + w log prior)."""
@@ -288,7 +294,7 @@ class Compiled:
             value = value - 2.0 * self.prior_weight * density.prior
         slope = slope_graph(value, density.vector)
         if kind == "hessian":
-            return density.vector, {"hessian": hessian_graph(slope, density.vector)}
+            return density.vector, {"value": value, "gradient": slope, "hessian": hessian_graph(slope, density.vector)}
         if kind == "hessian_product":
             both, product = hessian_product_graph(slope, density.vector)
             return both, {"product": product}
@@ -296,7 +302,6 @@ class Compiled:
 
     def refuse_discrete(self) -> None:
         """Refuse to differentiate with respect to integers."""
-        """Refuse a model with free variables that hold integers."""
         discrete = [v.name for v in self.variables if v.discrete]
         if discrete:
             raise ValueError(

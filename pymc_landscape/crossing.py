@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,8 @@ from pymc_landscape.trace import LOWER, Trace
 WALK = 4
 # Where on the line from the estimate to the end, and beyond, the surface is looked at.
 SCREEN = np.linspace(0.0, 3.0, 25)[1:]
+# Points on the way to an end, the values there, and values in the last digits of the end.
+Screen = tuple[Array, Array, Array]
 NEW_OPTIMUM = "a lower optimum than the estimate was met"
 
 
@@ -49,29 +52,42 @@ class Crossing:
 
 
 def cross(estimate: Spot, side: float, rise: float) -> Crossing:
-    """Find the end of an interval on one side of the estimate.
+    """Find one end: that on one side, where the surface is `rise` higher; see `crossings`."""
+    return crossings(estimate, [(side, rise)])[0]
+
+
+def crossings(estimate: Spot, ends: Sequence[tuple[float, float]]) -> list[Crossing]:
+    """Find ends of intervals of one quantity.
 
     Parameters
     ----------
     estimate : Spot
         The minimum, in a frame in which the quantity moves.
-    side : float
-        -1 for the lower end, 1 for the upper.
-    rise : float
-        The cut-off of Δ(−2LL).
+    ends : sequence of (float, float)
+        Of each end its side, -1 for the lower and 1 for the upper one, and the cut-off of Δ(−2LL).
 
     Returns
     -------
-    Crossing
-        ``new_optimum`` where the walk met a surface lower than the estimate: `spot` is there.
+    list of Crossing
+        One an end; ``new_optimum`` where the walk met a surface lower than the estimate: `spot` is there.
     """
-    task = Task(estimate, side, rise)
-    edge = estimate.quantity.bounds[int(side > 0)]
-    if estimate.natural == edge:
-        return Crossing(edge, "at_bound", 0.0, "the estimate is on the edge of the support", estimate)
-    spot = solve_end(task)
-    if spot is not None and _stands(spot):
-        return _lower_on_the_way(task, spot) or _finite(task, spot)
+    tasks = [Task(estimate, side, rise) for side, rise in ends]
+    spots = [None if _begins_at_edge(task) else solve_end(task) for task in tasks]
+    spots = [spot if spot is not None and _stands(spot) else None for spot in spots]
+    screens = _screens(estimate, spots)
+    return [_end(task, spot, screen) for task, spot, screen in zip(tasks, spots, screens, strict=True)]
+
+
+def _begins_at_edge(task: Task) -> bool:
+    return task.estimate.natural == task.estimate.quantity.bounds[int(task.side > 0)]
+
+
+def _end(task: Task, spot: Spot | None, screen: Screen) -> Crossing:
+    if _begins_at_edge(task):
+        why = "the estimate is on the edge of the support"
+        return Crossing(task.estimate.natural, "at_bound", 0.0, why, task.estimate)
+    if spot is not None:
+        return _lower_on_the_way(task, spot, screen) or _finite(task, spot)
     return _at_edge(task) or _along(task)
 
 
@@ -79,18 +95,24 @@ def _finite(task: Task, spot: Spot) -> Crossing:
     return Crossing(spot.natural, "finite", spot.value - task.estimate.value, "", spot)
 
 
-def _lower_on_the_way(task: Task, spot: Spot) -> Crossing | None:
+def _screens(estimate: Spot, spots: Sequence[Spot | None]) -> list[Screen]:
+    """Return values on the straight line to each end and beyond it, and in the last digits of the end."""
+    moves = [estimate.x if spot is None else spot.x for spot in spots]
+    lines = [estimate.x + SCREEN[:, None] * (x - estimate.x) for x in moves]
+    near = [estimate.x[None] if spot is None else spot.last_digits() for spot in spots]
+    screen = Frame(estimate.frame.objective, estimate.frame.natural, estimate.frame.held)
+    values = screen.values(np.concatenate([points for pair in zip(lines, near, strict=True) for points in pair]))
+    cuts = np.cumsum([len(points) for pair in zip(lines, near, strict=True) for points in pair])[:-1]
+    pieces = np.split(values, cuts)
+    return list(zip(lines, pieces[::2], pieces[1::2], strict=True))
+
+
+def _lower_on_the_way(task: Task, spot: Spot, screen: Screen) -> Crossing | None:
     """Look along the straight line to the end and beyond it: nothing there is lower than the estimate.
 
     Where the line bends down before the end, there may be another valley beside it, and the profile is walked instead.
     """
-    begin = task.estimate
-    if begin.frame.held.keys() != spot.frame.held.keys():
-        return None
-    screen = Frame(spot.frame.objective, spot.frame.natural, spot.frame.held)
-    points = begin.x + SCREEN[:, None] * (spot.x - begin.x)
-    both = screen.values(np.concatenate([points, spot.last_digits()]))
-    values, last = both[: len(points)], both[len(points) :]
+    begin, (points, values, last) = task.estimate, screen
     gains = np.diff(values[SCREEN <= 1.0], prepend=begin.value)
     if (gains < 0.5 * np.maximum.accumulate(gains)).any() or spot.is_rough(last):
         return _along(task)

@@ -188,23 +188,21 @@ def is_simplex(transform: Transform | None) -> bool:
     return isinstance(transform, SimplexTransform)
 
 
-def natural_graph(model: pm.Model, layout: Layout) -> tuple[Graph, list[Graph]]:
-    """Return a flat unconstrained vector and the natural value of each free variable as graphs of it."""
-    values = Values(model, layout)
-    return values.vector, values.write(values.of_random_variables(list(model.free_RVs)))
+def natural_graphs(values: Values) -> list[Graph]:
+    """Return the natural value of each free variable."""
+    return values.write(values.of_random_variables(list(values.model.free_RVs)))
 
 
-def derived_graph(model: pm.Model, layout: Layout) -> tuple[Graph, list[Graph]]:
-    """Return a flat vector and each Deterministic of the model as graphs of it."""
-    values = Values(model, layout)
-    return values.vector, values.write(values.of_random_variables(list(model.deterministics)))
+def derived_graphs(values: Values) -> list[Graph]:
+    """Return each Deterministic of the model."""
+    return values.write(values.of_random_variables(list(values.model.deterministics)))
 
 
-def unconstrained_graph(model: pm.Model, layout: Layout) -> tuple[Graph, list[Graph]]:
-    """Return a flat natural vector and the unconstrained value of each free variable as graphs of it."""
-    values = Values(model, layout)
-    moved = [_forward(model.rvs_to_transforms[rv], rv) for rv in model.free_RVs]
-    return values.vector, values.write(values.of_random_variables(moved))
+def unconstrained_graphs(values: Values) -> list[Graph]:
+    """Return the unconstrained value of each free variable."""
+    transforms = values.model.rvs_to_transforms
+    moved = [_forward(transforms[rv], rv) for rv in values.model.free_RVs]
+    return values.write(values.of_random_variables(moved))
 
 
 def _forward(transform: Transform | None, rv: Graph) -> Graph:

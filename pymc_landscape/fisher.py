@@ -11,14 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import pymc as pm
 import pytensor.tensor as pt
 from pytensor.graph.traversal import ancestors
 
 from pymc_landscape.aliases import Graph
 from pymc_landscape.density import Values
 from pymc_landscape.derivatives import jacobian_graph
-from pymc_landscape.layout import Layout
 
 # Entries of F by the positions of two parameters in the family's own order; the others are 0.
 Information = dict[tuple[int, int], Graph]
@@ -65,19 +63,18 @@ FAMILIES: dict[str, Callable[..., Information]] = {
 KNOWN = {"BinomialRV": [0], "StudentTRV": [0]}
 
 
-def fisher_graph(model: pm.Model, layout: Layout, potentials: Sequence[str]) -> tuple[Graph, Graph]:
-    """Return a flat vector and the expected information (k, k) of the observed terms as a graph of it.
+def fisher_graph(values: Values, potentials: Sequence[str]) -> Graph:
+    """Return the expected information (k, k) of the observed terms.
 
     Raises
     ------
     ValueError
         If a term is of no family above.
     """
-    values = Values(model, layout)
     if potentials:
         raise ValueError(_refusal(potentials[0], "a pm.Potential, which has no distribution"))
-    parts = [part for rv in model.observed_RVs for part in _term(values, rv)]
-    return values.vector, sum(parts[1:], parts[0])
+    parts = [part for rv in values.model.observed_RVs for part in _term(values, rv)]
+    return sum(parts[1:], parts[0])
 
 
 def _term(values: Values, rv: Graph) -> list[Graph]:

@@ -6,6 +6,7 @@ infinity and every slope there is 0: such variables are put on their natural sca
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import cached_property
 
@@ -62,6 +63,8 @@ class Frame:
 
     def full(self, x: Array) -> Array:
         """Return the whole vector for free elements x (..., m)."""
+        if not self.held:
+            return x
         whole = np.broadcast_to(self._base, (*x.shape[:-1], self.layout.size)).copy()
         whole[..., self.free] = x
         return whole
@@ -86,16 +89,37 @@ class Frame:
         self.n_evaluations += 1
         value, gradient = self._slope(self.full(x))
         self.bottomless = self.bottomless or value == -np.inf
-        return (value if np.isfinite(value) else np.inf), gradient[self.free]
+        return (value if math.isfinite(value) else np.inf), gradient[self.free] if self.held else gradient
 
     def hessian(self, x: Array) -> Array:
         """Return the Hessian; by differences of slopes where it is not finite."""
         try:
-            hessian = self._hessian(self.full(x))[np.ix_(self.free, self.free)]
+            hessian = self._at_once(self.full(x))[2]
         except ARITHMETIC_ERRORS:
-            hessian = np.full((len(x), len(x)), np.nan)
-        if np.isfinite(hessian).all():
-            return hessian
+            hessian = None
+        return self._believed(x, hessian)
+
+    def curve(self, x: Array) -> tuple[float, Array, Array]:
+        """Return value, gradient and Hessian; NaN for the Hessian where there is no slope."""
+        try:
+            value, gradient, hessian = self._at_once(self.full(x))
+            self.n_evaluations += 1
+        except ARITHMETIC_ERRORS:
+            (value, gradient), hessian = self.slope(x), None
+        else:
+            self.bottomless = self.bottomless or value == -np.inf
+            gradient = gradient[self.free] if self.held else gradient
+        value = value if math.isfinite(value) else np.inf
+        if not np.isfinite(gradient).all():
+            return value, gradient, np.full((len(x), len(x)), np.nan)
+        return value, gradient, self._believed(x, hessian)
+
+    def _believed(self, x: Array, whole: Array | None) -> Array:
+        """Return the free part of a Hessian; by differences of slopes where it is not finite."""
+        if whole is not None and self.held:
+            whole = whole[self.free[:, None], self.free]
+        if whole is not None and np.isfinite(whole).all():
+            return whole
         return hessian_of_slopes(lambda there: self.slope(there)[1], x)  # 0 · ∞ on an edge, where slopes are finite
 
     def natural_point(self, x: Array) -> dict[str, Array]:
@@ -112,17 +136,19 @@ class Frame:
         return self.objective.slope(self.natural)
 
     @cached_property
-    def _hessian(self) -> Callable[[Array], Array]:
+    def _at_once(self) -> Callable[[Array], tuple[float, Array, Array]]:
+        """Value, gradient and Hessian over the whole vector."""
         if not self.natural and self.layout.size > DENSE:
-            return self.objective.hessian
+            return lambda vector: (*self._slope(vector), self.objective.hessian(vector))
         engine, size = self._engine("hessian"), self.layout.size
 
-        def hessian(vector: Array) -> Array:
+        def at_once(vector: Array) -> tuple[float, Array, Array]:
             self.objective.compiled.use_data()
-            columns = engine.one(vector)[0].reshape(size, size)
-            return (columns + columns.T) / 2.0
+            value, gradient, hessian = engine.one(vector)
+            columns = hessian.reshape(size, size)
+            return float(value), gradient, 0.5 * (columns + columns.T)
 
-        return hessian
+        return at_once
 
     def _engine(self, kind: Kind) -> Engine:
         return self.objective.compiled.engine(kind, self.unconstrained)

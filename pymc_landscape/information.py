@@ -81,10 +81,11 @@ def lengths(hessian: Array) -> Array:
     At a saddle such as that of x·y the diagonal is 0 and says nothing of lengths (Ruiz 2001, equilibration).
     """
     sizes = np.abs(hessian)
+    diagonal = sizes.diagonal()
     largest = sizes.max(axis=1, initial=0.0)
-    scale = np.sqrt(np.where(np.diagonal(sizes) > 1e-200, np.diagonal(sizes), np.where(largest > 0, largest, 1.0)))
+    scale = np.sqrt(np.where(diagonal > 1e-200, diagonal, np.where(largest > 0, largest, 1.0)))
     for _ in range(20):
-        excess = (sizes / np.outer(scale, scale)).max(axis=1, initial=0.0)
+        excess = (sizes / (scale[:, None] * scale)).max(axis=1, initial=0.0)
         if not (excess > 1.0 + 1e-9).any():
             break
         scale = scale * np.sqrt(np.maximum(excess, 1.0))

@@ -36,6 +36,7 @@ from pytensor.xtensor.type import XTensorType
 from scipy import special
 
 from pymc_landscape.aliases import Array, Graph
+from pymc_landscape.straight_line import straight_line
 
 Block = Callable[[Array], list[Array]]
 
@@ -211,7 +212,7 @@ def interpreted(vector: Graph, graphs: Sequence[Graph]) -> tuple[Block, int]:
         function = pm.pytensorf.compile(
             [points], batch, mode=interpreter_mode(), on_unused_input="ignore", trust_input=True
         )
-    return function, _block_size(function.maker.fgraph)
+    return straight_line(function), _block_size(function.maker.fgraph)
 
 
 def _repeated(one: Graph, many: Graph, points: Graph) -> Graph:

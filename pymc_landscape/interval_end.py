@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from pymc_landscape.aliases import Array
-from pymc_landscape.information import covariance
 from pymc_landscape.spot import Spot, look
 
 STEPS = 15
@@ -87,7 +86,7 @@ def refine_end(task: Task, spot: Spot) -> Spot | None:
 def _shifted(task: Task) -> Array | None:
     """Where the end would be on a quadratic surface: x̂ ± √q C∇c / √(∇cᵀC∇c)."""
     spot = task.estimate
-    along = covariance(spot.hessian) @ spot.reading.gradient
+    along = spot.covariance @ spot.reading.gradient
     variance = float(along @ spot.reading.gradient)
     if not 0 < variance < np.inf:
         return None

@@ -13,7 +13,7 @@ from scipy import stats
 
 from pymc_landscape.aliases import Array
 from pymc_landscape.bootstrap import parametric_bootstrap
-from pymc_landscape.crossing import Crossing, cross
+from pymc_landscape.crossing import Crossing, crossings
 from pymc_landscape.current import Current, refuse_no_optimum
 from pymc_landscape.engine import one_blas_thread
 from pymc_landscape.fitted import Fit
@@ -160,22 +160,24 @@ def _ends(request: _Request) -> tuple[Table, tuple[tuple[int, int], Spot] | None
         for j, quantity in enumerate(request.quantities):
             estimate = request.current.spot(quantity)
             before = estimate.frame.n_evaluations
-            for i, rise in enumerate(request.rises):
-                for k, side in enumerate((-1.0, 1.0)):
-                    end = _end(request, quantity, estimate, side, float(rise))
-                    patient.advance(1)
-                    if end.status == "new_optimum" and end.spot is not None:
-                        return table | {(i, j, k): end}, ((j, k), end.spot)
-                    table[i, j, k] = end
+            for (i, k), end in _ends_of(request, estimate).items():
+                patient.advance(1)
+                if end.status == "new_optimum" and end.spot is not None:
+                    return table | {(i, j, k): end}, ((j, k), end.spot)
+                table[i, j, k] = end
             request.n_evaluations += estimate.frame.n_evaluations - before
     return table, None
 
 
-def _end(request: _Request, quantity: Quantity, estimate: Spot, side: float, rise: float) -> Crossing:
+def _ends_of(request: _Request, estimate: Spot) -> dict[tuple[int, int], Crossing]:
+    """Return the ends of one quantity, by level and side."""
+    sides = (-1.0, 1.0)
+    keys = [(i, k) for i in range(len(request.rises)) for k in (0, 1)]
     if np.isinf(request.current.standard_error(estimate)):
-        return Crossing(side * np.inf, "open", 0.0, "not determined by the likelihood")
+        why = "not determined by the likelihood"
+        return {(i, k): Crossing(sides[k] * np.inf, "open", 0.0, why) for i, k in keys}
     with np.errstate(all="ignore"):  # far out, anything overflows
-        return cross(estimate, side, rise)
+        return dict(zip(keys, crossings(estimate, [(sides[k], float(request.rises[i])) for i, k in keys]), strict=True))
 
 
 # --- by curvature ----------------------------------------------------------------------------------------------------
@@ -240,11 +242,15 @@ def _dataset(request: _Request, tables: dict[str, Table], single: bool) -> xr.Da
             for name, number in zip(columns, (end.value, end.status, end.rise, end.message), strict=True):
                 columns[name][(*key, m)] = number
     data = {name: (dims, values.astype(str) if values.dtype == object else values) for name, values in columns.items()}
+    estimates = np.array([request.current.spot(quantity).natural for quantity in request.quantities])
+    data["estimate"] = (["parameter"], estimates)
     coords = {"level": request.levels, "parameter": labels, "bound": list(BOUNDS), "method": list(tables)}
-    dataset = xr.Dataset(data, coords, _attrs(request))
-    estimates = [request.current.spot(quantity).natural for quantity in request.quantities]
-    dataset["estimate"] = ("parameter", np.array(estimates))
-    return dataset.isel(level=0) if single else dataset
+    if single:
+        data = {
+            name: (names[1:], values[0]) if names is dims else (names, values) for name, (names, values) in data.items()
+        }
+        coords["level"] = float(request.levels[0])
+    return xr.Dataset(data, coords, _attrs(request))
 
 
 def _attrs(request: _Request) -> dict[str, Any]:

@@ -145,7 +145,7 @@ class Objective(Parameters):
         if self.size > DENSE:
             columns = self.hessian_product(theta[..., None, :], np.eye(self.size))
         else:
-            columns = self._at(theta, "hessian", shape=(self.size, self.size))["hessian"]
+            columns = self._at(theta, "hessian", hessian=(self.size, self.size))["hessian"]
         return (columns + np.swapaxes(columns, -1, -2)) / 2.0
 
     def scores(self, vector: ArrayLike, unconstrained: frozenset[str] | None = None) -> Array:
@@ -173,7 +173,7 @@ class Objective(Parameters):
     def jacobian(self, theta: ArrayLike) -> Array:
         """Return how the natural values of the free variables move with `theta` (k,): (k, n)."""
         theta = np.asarray(theta, dtype=float)
-        return self._at(theta, "natural_jacobian", shape=(self.size, -1))["jacobian"]
+        return self._at(theta, "natural_jacobian", jacobian=(self.size, -1))["jacobian"]
 
     @property
     def n_observations(self) -> int:

@@ -145,8 +145,8 @@ class Parameters:
             theta[..., where] = np.ravel(np.asarray(point[v.value_name]))
         return {**self.unpack(theta), **found}
 
-    def _at(self, theta: ArrayLike, kind: Kind, shape: tuple[int, ...] | None = None) -> dict[str, Array]:
-        """Evaluate the outputs of one kind of engine for `theta` with any leading dims; `shape` is one point's."""
+    def _at(self, theta: ArrayLike, kind: Kind, **shapes: tuple[int, ...]) -> dict[str, Array]:
+        """Evaluate the outputs of one kind of engine for `theta` with any leading dims; `shapes` are one point's."""
         vectors = np.asarray(theta, dtype=float)
         engine = self.compiled.engine(kind, self.compiled.names)
         if vectors.shape[-1:] != (engine.size,):
@@ -155,9 +155,10 @@ class Parameters:
                 f"{np.shape(theta)}: objective.pack makes one from a point."
             )
         values = engine.at(vectors.reshape(-1, engine.size))
-        shapes = {v.name: v.shape for v in self.variables} if kind == "natural" else {}
+        if kind == "natural":
+            shapes = {v.name: v.shape for v in self.variables}
         return {
-            name: value.reshape((*vectors.shape[:-1], *(shape or shapes.get(name, value.shape[1:]))))
+            name: value.reshape((*vectors.shape[:-1], *shapes.get(name, value.shape[1:])))
             for name, value in values.items()
         }
 

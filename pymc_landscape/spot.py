@@ -10,15 +10,16 @@ move by
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import linalg
+from scipy.linalg import lapack
 
 from pymc_landscape.aliases import Array
 from pymc_landscape.frame import Frame
-from pymc_landscape.information import lengths
+from pymc_landscape.information import covariance, lengths
 from pymc_landscape.quantity import Quantity, Reading
 from pymc_landscape.trust_region import noise
 
@@ -60,8 +61,13 @@ class Spot:
     @property
     def is_finite(self) -> bool:
         """Whether there is a value with derivatives here."""
-        numbers = (self.gradient, self.hessian, self.reading.gradient, self.reading.hessian)
-        return bool(np.isfinite(self.value) and all(np.isfinite(n).all() for n in numbers))
+        bends = (self.reading.gradient, self.reading.hessian) if self.is_bent else ()
+        return math.isfinite(self.value) and all(np.isfinite(n).all() for n in (self.gradient, self.hessian, *bends))
+
+    @property
+    def is_bent(self) -> bool:
+        """Whether the coordinate is anything else than one element of x."""
+        return self.quantity.element is None
 
     @cached_property
     def natural(self) -> float:
@@ -87,8 +93,13 @@ class Spot:
     @cached_property
     def multiplier(self) -> float:
         """The multiplier λ, by least squares on scaled axes."""
-        normal, slope = self.reading.gradient / self.scale, self.gradient / self.scale
+        normal, slope = self.normal, self.gradient / self.scale
         return float(-(slope @ normal) / (normal @ normal))
+
+    @cached_property
+    def normal(self) -> Array:
+        """Gradient of the coordinate on scaled axes."""
+        return self.reading.gradient / self.scale
 
     @property
     def slope(self) -> float:
@@ -98,23 +109,36 @@ class Spot:
     @cached_property
     def curvature(self) -> Array:
         """W, the curvature of the surface where the coordinate is held."""
-        return self.hessian + self.multiplier * self.reading.hessian
+        return self.hessian + self.multiplier * self.reading.hessian if self.is_bent else self.hessian
+
+    @cached_property
+    def covariance(self) -> Array:
+        """Covariance of estimates, were this one."""
+        return covariance(self.hessian)
+
+    @cached_property
+    def scaled(self) -> Array:
+        """The curvature on scaled axes."""
+        scaled: Array = self.curvature / (self.scale[:, None] * self.scale)
+        return scaled
 
     @cached_property
     def across(self) -> Array:
         """Orthonormal directions (m, m − 1), on scaled axes, along which the coordinate does not change."""
-        normal = (self.reading.gradient / self.scale)[:, None]
-        return np.asarray(linalg.qr(normal)[0][:, 1:])
+        # Householder's reflection that takes the normal to the first axis; its other columns are across
+        mirror = self.normal / math.sqrt(float(self.normal @ self.normal))
+        mirror[0] += math.copysign(1.0, mirror[0])
+        reflected = np.eye(len(mirror)) - mirror[:, None] * (mirror * (2.0 / float(mirror @ mirror)))
+        return reflected[:, 1:]
 
     @cached_property
     def _reduced(self) -> tuple[Array, Array]:
         """Gradient and curvature along `across`."""
-        scaled = self.curvature / np.outer(self.scale, self.scale)
-        return self.across.T @ (self.gradient / self.scale), self.across.T @ scaled @ self.across
+        return self.across.T @ (self.gradient / self.scale), self.across.T @ self.scaled @ self.across
 
     @cached_property
     def _reduced_spectrum(self) -> tuple[Array, Array, float]:
-        values, vectors = linalg.eigh(self._reduced[1]) if len(self.x) > 1 else (np.zeros(0), np.zeros((0, 0)))
+        values, vectors = np.linalg.eigh(self._reduced[1])
         return values, vectors, 1e-13 * len(self.x) * float(np.abs(values).max(initial=1.0))
 
     @property
@@ -143,12 +167,13 @@ class Spot:
     def _solve(self, above: Array, below: float, row: Array) -> Array:
         """Solve [[W, ∇c], [row, 0]] (d, ·) = (above, below), on scaled axes."""
         m, scale = len(self.x), self.scale
-        size = float(np.linalg.norm(row / scale)) or 1.0
-        matrix = np.zeros((m + 1, m + 1))
-        matrix[:m, :m] = self.curvature / np.outer(scale, scale)
-        matrix[:m, m] = self.reading.gradient / scale / (float(np.linalg.norm(self.reading.gradient / scale)) or 1.0)
-        matrix[m, :m] = row / scale / size
-        right = np.append(above / scale, below / size)
+        row = row / scale
+        size = math.sqrt(float(row @ row)) or 1.0
+        matrix, right = np.zeros((m + 1, m + 1)), np.empty(m + 1)
+        matrix[:m, :m] = self.scaled
+        matrix[:m, m] = self.normal / (math.sqrt(float(self.normal @ self.normal)) or 1.0)
+        matrix[m, :m] = row / size
+        right[:m], right[m] = above / scale, below / size
         return solve(matrix, right)[:m] / scale
 
     def last_digits(self) -> Array:
@@ -173,17 +198,12 @@ class Spot:
 
 def solve(matrix: Array, right: Array) -> Array:
     """Solve a linear system; where it is singular, by the shortest solution."""
-    try:
-        solution = np.linalg.solve(matrix, right)
-    except np.linalg.LinAlgError:
-        solution = np.full(len(right), np.nan)
-    if not np.isfinite(solution).all() or np.abs(solution).max(initial=0.0) > 1e8:
+    solution, singular = lapack.dgesv(matrix, right)[2:]
+    if singular or not np.abs(solution).max(initial=0.0) <= 1e8:
         solution = np.linalg.lstsq(matrix, right, rcond=1e-14)[0]
     return np.asarray(solution)
 
 
 def look(frame: Frame, quantity: Quantity, x: Array) -> Spot:
     """Look at a point: one value, gradient and Hessian."""
-    value, gradient = frame.slope(x)
-    hessian = frame.hessian(x) if np.isfinite(gradient).all() else np.full((len(x), len(x)), np.nan)
-    return Spot(frame, quantity, x, value, gradient, hessian, quantity.read(frame, x))
+    return Spot(frame, quantity, x, *frame.curve(x), quantity.read(frame, x))

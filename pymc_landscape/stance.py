@@ -6,6 +6,7 @@ estimate of their mean and not further out. On an edge a search sees no slope, s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -13,7 +14,6 @@ import numpy as np
 from pymc_landscape.aliases import Array
 from pymc_landscape.edge import FAR, INSIDE, VAGUE
 from pymc_landscape.frame import Frame
-from pymc_landscape.information import covariance
 from pymc_landscape.layout import FreeVariable
 from pymc_landscape.level_set import descend_across
 from pymc_landscape.quantity import Quantity
@@ -98,6 +98,8 @@ def _off_an_edge(spot: Spot, level: float) -> Spot | None:
 
 def lower_inside(frame: Frame, x: Array, value: float) -> Iterator[tuple[Frame, Array]]:
     """Look inside the support, from one held element at a time, and yield what is lower than on the edge."""
+    if not frame.held:
+        return
     whole, initial = frame.full(x), frame.objective.initial_point()
     open_frame = Frame(frame.objective, frame.natural)
     for (name, i), edge in held_places(frame).items():
@@ -128,17 +130,7 @@ def _lowest(values: Callable[[Array], Array], depths: Array) -> tuple[float, flo
 def _onto_an_edge(spot: Spot, level: float) -> Spot | None:
     """Hold one element at the edge that it is running to, where that is no worse."""
     frame = spot.frame
-    errors = np.sqrt(np.abs(np.diagonal(covariance(spot.hessian))))
-    at = dict(zip(frame.free.tolist(), zip(spot.x, errors, strict=True), strict=True))
-    bounds = {v.name: _edges(v) for v in frame.objective.variables}
-    own = (spot.quantity.element[0].name, spot.quantity.element[1]) if spot.quantity.element else None
-    for (name, i), position in _positions(frame).items():
-        if position not in at or name in frame.natural or (name, i) == own:
-            continue
-        value, error = at[position]
-        edge = bounds[name][int(value > 0)]
-        if not np.isfinite(edge) or (abs(value) <= FAR and error <= VAGUE):
-            continue
+    for (name, i), edge in _in_sight(spot).items():
         found = _across(*with_places(frame, spot.x, {**held_places(frame), (name, i): edge}), spot, level)
         inside = _off_an_edge(found, found.coordinate) if found is not None else None
         best = inside or found
@@ -146,6 +138,26 @@ def _onto_an_edge(spot: Spot, level: float) -> Spot | None:
         if best is not None and best.value < spot.value - lower:
             return best
     return None
+
+
+def _in_sight(spot: Spot) -> dict[Place, float]:
+    """Return the elements that are far out, or vague, towards an edge of their support, with the edge."""
+    frame = spot.frame
+    bounds = {v.name: _edges(v) for v in frame.objective.variables if v.name not in frame.natural}
+    if not np.isfinite(list(bounds.values())).any():
+        return {}
+    errors = np.sqrt(np.abs(spot.covariance.diagonal()))
+    at = dict(zip(frame.free.tolist(), zip(spot.x.tolist(), errors.tolist(), strict=True), strict=True))
+    own = (spot.quantity.element[0].name, spot.quantity.element[1]) if spot.quantity.element else None
+    seen = {}
+    for (name, i), position in _positions(frame).items():
+        if position not in at or name not in bounds or (name, i) == own:
+            continue
+        value, error = at[position]
+        edge = bounds[name][int(value > 0)]
+        if math.isfinite(edge) and (abs(value) > FAR or error > VAGUE):
+            seen[name, i] = edge
+    return seen
 
 
 def _edges(variable: FreeVariable) -> tuple[float, float]:

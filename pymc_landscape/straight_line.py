@@ -17,9 +17,11 @@ from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.op import Op
 from pytensor.link.c.op import COp
 from pytensor.scalar.basic import Cast
+from pytensor.tensor.basic import Alloc, MakeVector
 from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
 from pytensor.tensor.math import Dot
-from pytensor.tensor.subtensor import AdvancedSubtensor, Subtensor
+from pytensor.tensor.shape import Reshape
+from pytensor.tensor.subtensor import AdvancedSubtensor, IncSubtensor, Subtensor
 from pytensor.tensor.type import TensorType
 
 from pymc_landscape.aliases import Graph
@@ -159,12 +161,50 @@ def _reduction(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) 
     return f"{keep(op.ufunc.reduce)}({inputs[0]}, {op.axis}, '{promised}')"
 
 
+def _changed(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str:
+    """Set or add to some elements of a copy."""
+    entries = "".join(f"{_entry(entry, inputs[2:])}, " for entry in node.op.idx_list)
+    change = _with_set if node.op.set_instead_of_inc else _with_added
+    return f"{keep(change)}({inputs[0]}, {inputs[1]}, ({entries}))"
+
+
+def _with_set(whole: Any, part: Any, where: Any) -> Any:
+    whole = whole.copy()
+    whole[where] = part
+    return whole
+
+
+def _with_added(whole: Any, part: Any, where: Any) -> Any:
+    whole = whole.copy()
+    whole[where] += part
+    return whole
+
+
+def _alloc(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str | None:
+    """Fill an array with one number."""
+    if node.inputs[0].type.ndim or len(inputs) < 2:
+        return None
+    return f"{keep(np.full)}(({', '.join(inputs[1:])},), {inputs[0]}, '{node.outputs[0].type.dtype}')"
+
+
+def _reshaped(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str:
+    return f"asarray({inputs[0]}).reshape({inputs[1]})"
+
+
+def _vector(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str:
+    return f"asarray([{', '.join(inputs)}], '{node.outputs[0].type.dtype}')"
+
+
 _WRITERS: dict[type, Callable[[Apply[Any], list[str], Callable[[Any], str]], str | None]] = {
     Elemwise: _elemwise,
     DimShuffle: _dims,
     Subtensor: _basic_index,
     AdvancedSubtensor: _rows,
     CAReduce: _reduction,
+    IncSubtensor: _changed,
+    Alloc: _alloc,
+    Reshape: _reshaped,
+    MakeVector: _vector,
     Dot: lambda node, inputs, keep: f"{keep(np.dot)}({', '.join(inputs)})",
 }
 

@@ -5,7 +5,8 @@ Closed forms are written as formulas. All other digits come from the density wri
 once with mpmath at 50 digits (Newton's method for all parameters together: −2LL at the minimum plus q, its gradient a
 multiple of that of the parameter), or as roots of one equation where no other parameter is left. The two agree to
 2e-12 relative or better; the digits of the second stand here. Where R or a publication has a figure, it
-stands in the comment; R interpolates its profiles by splines, so its figures are good to about 1e-3. R 4.2.2,
+stands in the comment; R interpolates its profiles by splines, so most of its figures are good to about 1e-3, and
+some of bbmle's are off by several percent. R 4.2.2,
 MASS 7.3-58.2, bbmle 1.0.25.
 """
 

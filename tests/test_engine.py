@@ -20,7 +20,7 @@ from pytensor.tensor.elemwise import Elemwise
 from scipy import stats
 
 import pymc_landscape as pml
-from pymc_landscape import compiled, engine, ledger, points, progress, work
+from pymc_landscape import compiled, engine, interpreter, ledger, points, progress, work
 
 X = np.linspace(-1.0, 2.0, 12)
 Y = 1.0 + 0.7 * X + 0.6 * np.sin(9 * X)
@@ -195,12 +195,13 @@ def test_a_density_that_pytensor_cannot_vectorise_is_evaluated_all_the_same():
 
 
 @pytest.mark.parametrize("n_parameters", [1, 40])
-def test_the_interpreter_never_walks_through_elements_in_python(n_parameters):
+def test_the_interpreter_never_walks_through_elements_in_python(n_parameters, monkeypatch):
     """An elementwise Op without a NumPy function, or a fused one, takes microseconds an element."""
     with pm.Model() as model:
         a = pm.Normal("a", 0, 1, shape=n_parameters)
         sigma = pm.HalfNormal("sigma", 1)
         pm.Normal("y", a.sum() + X, sigma, observed=Y)
+    monkeypatch.setattr(interpreter, "straight_line", lambda function: function)
     objective = pml.Objective(model, backend="interpreter")
     landscape(objective, {"sigma": [0.5, 1.0]})
     nodes = objective.compiled.engine("density")._way("interpreter").run.maker.fgraph.apply_nodes
@@ -516,6 +517,21 @@ def test_two_twins_and_their_slopes_do_not_mix(line):
             [-2 * (error @ X) / sigma**2, 2 * (len(X) - error @ error / sigma**2)],
             rtol=1e-9,
         )
+
+
+def test_other_data_reach_deterministics_too():
+    with pm.Model() as model:
+        x = pm.Data("x", X)
+        slope = pm.Normal("slope")
+        pm.Deterministic("top", (slope * x).max())
+        pm.Normal("y", slope * x, 1.0, observed=Y)
+    objective = pml.Objective(model)
+    for by in (0.0, 1.0, 0.0):
+        fit = pml.fit_mle(objective.with_data(x=X + by), progressbar=False)
+        wanted = float(fit.point["slope"]) * (X + by).max()
+        assert float(fit.derived["top"]) == pytest.approx(wanted, rel=1e-12)
+        read = pml.confidence_intervals(fit, "top", method="wald", progressbar=False)
+        assert float(read["estimate"][0]) == pytest.approx(wanted, rel=1e-12)
 
 
 def test_data_set_in_the_model_reach_a_twin_with_other_data():

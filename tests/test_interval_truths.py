@@ -152,7 +152,8 @@ def test_ends_plugged_back_raise_minus2ll_to_the_cutoff(name):
     interval, status, _ = known_ends(name)
     for value, what in zip(interval, status, strict=True):
         if what == "finite":
-            assert refit(fit, case, value) - fit.minus2ll == pytest.approx(stats.chi2.ppf(case.level, 1), abs=1e-6)
+            over = refit(fit, case, value) - fit.minus2ll - stats.chi2.ppf(case.level, 1)
+            assert -1e-6 < over < (1e-6 if case.psi is None else 1e-5)  # a search along an equation stops above
 
 
 @pytest.mark.parametrize(("name", "start"), HIGHER, ids=[f"{name} from above" for name, _ in HIGHER])

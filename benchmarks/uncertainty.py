@@ -1,0 +1,80 @@
+"""Interval ends and contours, by us and by iminuit on the same compiled function, in turns and on one core.
+
+iminuit is wanted here alone and is no part of the project's environment: where it is not installed, its rows say so.
+"""
+
+import importlib.util
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+import pymc_landscape as pml
+from benchmarks.fitting import MODELS, Way, in_turns
+
+VERTICES = 40
+CUTOFF = pml.wilks.cutoff(0.95)
+
+
+def intervals(repeats: int) -> dict[str, Any]:
+    """Time all six 95 % ends of the budworm model after a fit; seconds, calls of each, and largest error of Δ."""
+    with threadpool_limits(1):
+        fit = pml.fit_mle(MODELS["budworm"](), progressbar=False)
+        ours = partial(pml.confidence_intervals, fit, progressbar=False)
+        answer = {"evaluations": ours().attrs["n_evaluations"]}
+        ways: dict[str, Way] = {"ours": lambda: float(ours()["interval"][0, 0, 0])}
+        for name, gradient in (("minos", False), ("minos_gradient", True)):
+            if importlib.util.find_spec("iminuit") is not None:
+                ways[name], answer[f"{name}_calls"] = _minos(fit, gradient)
+        return answer | in_turns(ways, repeats)
+
+
+def contour(repeats: int) -> dict[str, Any]:
+    """Time 40 vertices of a joint 95 % contour of two of them; seconds, calls, and largest error of Δ."""
+    with threadpool_limits(1):
+        fit = pml.fit_mle(MODELS["budworm"](), progressbar=False)
+        ours = partial(pml.confidence_contour, fit, ["b[0]", "b[2]"], level=0.95, num=VERTICES, progressbar=False)
+        edge = ours()
+        rise = pml.wilks.cutoff(0.95, df=2)
+        answer = {
+            "evaluations": edge.attrs["n_evaluations"],
+            "error": float(np.abs(edge["delta_minus2ll"] - rise).max()),
+        }
+        ways: dict[str, Way] = {"ours": lambda: float(ours()["b[0]"][0, 0])}
+        if importlib.util.find_spec("iminuit") is not None:
+            ways["mncontour"], answer["mncontour_calls"] = _mncontour(fit)
+        return answer | in_turns(ways, repeats)
+
+
+def _minuit(fit: pml.Fit, gradient: bool) -> Any:
+    """Return iminuit at the same minimum, of −2LL: a rise of 1 is one standard error."""
+    from iminuit import Minuit
+
+    slope = fit.objective.slope()
+    options: dict[str, Any] = {"grad": lambda x: slope(np.asarray(x))[1]} if gradient else {}
+    minuit = Minuit(lambda x: slope(np.asarray(x))[0], fit.theta, **options)
+    minuit.errordef = Minuit.LEAST_SQUARES
+    minuit.migrad()
+    return minuit
+
+
+def _minos(fit: pml.Fit, gradient: bool) -> tuple[Way, int]:
+    return _timed(_minuit(fit, gradient), lambda minuit: minuit.minos(cl=0.95))
+
+
+def _mncontour(fit: pml.Fit) -> tuple[Way, int]:
+    return _timed(_minuit(fit, True), lambda minuit: minuit.mncontour("x0", "x2", cl=0.95, size=VERTICES))
+
+
+def _timed(minuit: Any, work: Callable[[Any], Any]) -> tuple[Way, int]:
+    """Return the work as something to be timed, and how many calls of value and gradient it takes."""
+    before = minuit.nfcn + minuit.ngrad
+    work(minuit)
+
+    def way() -> float:
+        work(minuit)
+        return float(minuit.values[0])
+
+    return way, minuit.nfcn + minuit.ngrad - before
