@@ -13,6 +13,7 @@ A ``pm.Model`` holds a prior, a likelihood and a posterior. The verbs here show 
 * ``hessian_spectrum``: curvatures there, and ridges in words
 * ``coverage_study``: how often intervals hold what they claim to
 * ``confidence_intervals``, ``profile_likelihood``, ``confidence_contour``: what the likelihood leaves possible
+* ``read_intervals``: interval ends of any level, off a profile
 * ``to_datatree``: results beside the posterior, saved with it
 * ``plots``: curves, contours and surfaces
 * ``wilks``: χ² cut-offs on the scale of Δ(−2LL)
@@ -39,6 +40,7 @@ from pymc_landscape.objective import Objective
 from pymc_landscape.plane import plane_grid
 from pymc_landscape.profile import profile_likelihood
 from pymc_landscape.race import descent_race
+from pymc_landscape.reading import read_intervals
 from pymc_landscape.spectrum import hessian_spectrum
 
 __version__ = version("pymc-landscape")
@@ -63,6 +65,7 @@ __all__ = [
     "plots",
     "posterior_grid",
     "profile_likelihood",
+    "read_intervals",
     "regular_grid",
     "to_datatree",
     "wilks",

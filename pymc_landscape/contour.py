@@ -1,34 +1,34 @@
-"""Joint confidence regions of two quantities: the ellipse, and the exact edge of the profile."""
+"""Joint confidence regions of two quantities: the ellipse, a sketch from two profiles, and the exact edge."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 
 from pymc_landscape.aliases import Array
-from pymc_landscape.crossing import cross
-from pymc_landscape.current import refuse_no_optimum
+from pymc_landscape.current import Current, refuse_no_optimum
 from pymc_landscape.engine import one_blas_thread
 from pymc_landscape.fitted import Fit
+from pymc_landscape.frame import Frame
+from pymc_landscape.joint import Pair
+from pymc_landscape.preview import sketch, trace_course
 from pymc_landscape.progress import Patient
 from pymc_landscape.provenance import provenance
-from pymc_landscape.quantity import find_quantities
-from pymc_landscape.ray import follow, held
-from pymc_landscape.spot import look
-from pymc_landscape.stance import freed, lower_inside
-from pymc_landscape.vertex import Joint, Pair, Rays, look_jointly
+from pymc_landscape.quantity import Quantity, find_quantities
+from pymc_landscape.regions import Region, find_region
+from pymc_landscape.ring import Vertex, nothing
+from pymc_landscape.spot import Spot
 from pymc_landscape.wilks import cutoff
 
-Method = Literal["exact", "wald"]
-METHODS = ("exact", "wald")
-# A turn is halved at most so often before the ray is walked along instead.
-HALVINGS = 3
-
-Vertex = tuple[Array, float, str]
-NOTHING: Vertex = (np.full(2, np.nan), np.nan, "open")
+Method = Literal["exact", "traces", "wald"]
+METHODS = ("exact", "traces", "wald")
+# How often a lower optimum that was met takes the place of the estimate.
+RESTARTS = 3
 
 
 def confidence_contour(
@@ -42,6 +42,9 @@ def confidence_contour(
 ) -> xr.Dataset:
     """Return the edge of the joint confidence region of two quantities.
 
+    For all pairs of several: ``[confidence_contour(fit, pair) for pair in itertools.combinations(names, 2)]``, which
+    `plots.regions` draws as a matrix.
+
     Parameters
     ----------
     fit : Fit
@@ -51,177 +54,235 @@ def confidence_contour(
     level : float or sequence of float
         Joint confidence levels: cut-offs are those of χ²₂.
     num : int
-        Vertices a level.
-    method : {"exact", "wald"}
-        ``"exact"``: each vertex solved until Δ(−2LL), minimised over all else, meets the cut-off. ``"wald"``: the
-        ellipse of the curvature at the estimate, at no cost.
+        Vertices a level, and where a region has several parts, of each of them.
+    method : {"exact", "traces", "wald"}
+        ``"exact"``: each vertex solved until Δ(−2LL), minimised over all else, meets the cut-off. ``"traces"``: a
+        sketch of all levels from the profiles of the two, one at a time. ``"wald"``: the ellipse of the curvature at
+        the estimate, at no cost.
     progressbar : bool
         Whether to show progress, once there is something to wait for.
 
     Returns
     -------
     Dataset
-        Dims ``level``, ``vertex``: one variable an axis, named by its label (natural scale), ``delta_minus2ll`` and
-        ``status``: ``finite``, ``at_bound`` (on the edge of a support), ``open`` (the region has no end on this side:
-        no vertex) or ``failed``. The estimate is in ``estimate``, by ``parameter``.
+        Dims ``level``, ``vertex``: one variable an axis, named by its label (natural scale), ``delta_minus2ll`` (NaN
+        unless exact), ``status`` and, as a coordinate, ``piece``: which part of the region a vertex belongs to, 0 for
+        the estimate's own, in order along its edge. A status is ``finite``, ``at_bound`` (on the edge of a support,
+        which belongs to the region), ``open`` (the region has no end on this side: no vertex), ``failed``, or empty
+        with piece -1 where a level has fewer parts than another. The estimate is in ``estimate``, by ``parameter``;
+        `attrs["message"]` tells of parts, open sides and lower optima.
 
     Raises
     ------
     ValueError
-        If there are not two quantities, one of them is on an edge of its support, or the fit has no optimum.
+        If there are not two quantities, they are not two different ones, or the fit has no optimum.
+
+    Warns
+    -----
+    UserWarning
+        Where a lower optimum was met; it takes the estimate's place, and the region is its.
 
     Notes
     -----
-    Vertices stand on rays that are equally spaced where Wald's region is a circle. A region in several parts, or one
-    that bends away from a ray, is seen only as far as rays from the estimate reach.
+    Exact vertices stand on rays that are equally spaced where Wald's region is a circle; from an estimate on the edge
+    of its support, on rays from further inside. Where the region is no star as seen from there, its edge is followed
+    along itself, and vertices stand at equal distances. Other parts are looked for around optima that other starts of
+    the fit ended at, and beyond each vertex; what neither meets is not seen.
     """
     refuse_no_optimum(fit)
     if method not in METHODS:
-        raise ValueError(f"Expected method 'exact' or 'wald', got {method!r}.")
+        raise ValueError(f"Expected method 'exact', 'traces' or 'wald', got {method!r}.")
     if num < 3:
         raise ValueError(f"Expected at least 3 vertices, got num={num}.")
-    estimate = _estimate(fit, var_names)
+    request = _Request(Current(fit), _pair(fit, var_names), _levels(level), num, progressbar)
+    answer = {"exact": _exact, "traces": _traces, "wald": _wald}[method]
+    for _ in range(RESTARTS + 1):
+        edges, lower = answer(request)
+        if lower is None:
+            break
+        request.current.take(lower)
+    if request.current.message:
+        warnings.warn(request.current.message, stacklevel=2)
+    return _dataset(request, edges, method)
+
+
+@dataclass
+class _Request:
+    """What is asked of which fit."""
+
+    current: Current
+    pair: Pair
+    levels: Array
+    num: int
+    progressbar: bool
+    frames: dict[int, Frame] = field(default_factory=dict)
+    before: int = 0
+
+    def __post_init__(self) -> None:
+        """Count from here on: the fit had points of its own."""
+        frame = self.current.fit.found.frame
+        self.before = frame.n_evaluations
+        self.count([frame])
+
+    @property
+    def n_evaluations(self) -> int:
+        return sum(frame.n_evaluations for frame in self.frames.values()) - self.before
+
+    @property
+    def rises(self) -> Array:
+        return np.atleast_1d(cutoff(self.levels, df=2))
+
+    def count(self, frames: Sequence[Frame]) -> None:
+        """Note where points are evaluated."""
+        self.frames |= {id(frame): frame for frame in frames}
+
+    def patient(self, total: int) -> Patient:
+        return Patient("Turning rays", total, self.progressbar)
+
+
+@dataclass(frozen=True)
+class _Edge:
+    """The parts of one level's region, and a word on them."""
+
+    pieces: list[list[Vertex]]
+    message: str = ""
+
+
+Answer = tuple[list[_Edge], Spot | None]
+
+
+def _levels(level: float | Sequence[float]) -> Array:
     levels = np.atleast_1d(np.asarray(level, dtype=float))
-    rises = np.atleast_1d(cutoff(levels, df=2))
-    angles = 2 * np.pi * np.arange(num) / num
-    before = estimate.frame.n_evaluations - 1
-    rings: list[list[Vertex]] = []
-    with one_blas_thread(), Patient("Turning rays", num * len(rises), progressbar) as patient:
-        for rise in rises:
-            rays = Rays(estimate, float(rise))
-            ring = _wald(rays, angles) if method == "wald" else _exact(rays, angles, patient)
-            rings.append(ring)
-    evaluated = estimate.frame.n_evaluations - before
-    return _dataset(fit, estimate, levels, rings, method, evaluated)
+    cutoff(levels, df=2)  # refuses what is no level
+    return levels
 
 
-def _estimate(fit: Fit, var_names: Any) -> Joint:
+def _pair(fit: Fit, var_names: Any) -> Pair:
     quantities = find_quantities(fit, var_names)
     if len(quantities) != 2:
         labels = ", ".join(q.label for q in quantities)
         raise ValueError(f"Expected two quantities, got {len(quantities)} ({labels}): name two elements.")
-    pair: Pair = (quantities[0], quantities[1])
-    found = fit.found
-    for quantity in pair:
-        if freed(found.frame, found.x, quantity)[0] is not found.frame:
-            raise ValueError(
-                f"Expected quantities inside their support, got {quantity.label} on its edge: profile it alone."
-            )
-    joint = look_jointly(found.frame, pair, found.x)
-    if not fit.status.is_optimum or np.linalg.matrix_rank(joint.normals / joint.scale[:, None]) < 2:
-        raise ValueError(
-            f"Expected two quantities that the likelihood determines apart, got {pair[0].label} and {pair[1].label}."
-        )
-    return joint
+    pair = (quantities[0], quantities[1])
+    current = Current(fit)
+    normals = [_whole_normal(current, quantity) for quantity in pair]
+    if np.linalg.matrix_rank([n / (np.linalg.norm(n) or 1.0) for n in normals], tol=1e-9) < 2:
+        raise ValueError(f"Expected two quantities that vary apart, got {pair[0].label} and {pair[1].label}.")
+    return pair
 
 
-def _wald(rays: Rays, angles: Array) -> list[Vertex]:
-    """Return the ellipse on the natural scale, by the delta method."""
-    estimate = rays.estimate
-    rates = np.array([q.rate(estimate.frame, estimate.x) for q in estimate.pair])
-    center, reach = estimate.natural, np.sqrt(rays.rise)
-    return [(center + rates * reach * rays.direction(angle), np.nan, "finite") for angle in angles]
+def _whole_normal(current: Current, quantity: Quantity) -> Array:
+    """Return the quantity's gradient by all elements of the fit's vector, also those on an edge."""
+    spot = current.spot(quantity)
+    scaled = np.zeros(spot.frame.layout.size)
+    scaled[spot.frame.free] = spot.reading.gradient / spot.scale
+    return scaled
 
 
-def _exact(rays: Rays, angles: Array, patient: Patient) -> list[Vertex]:
-    ring: list[Vertex] = []
-    last: tuple[Joint, float] | None = None
-    with np.errstate(all="ignore"):  # far out, anything overflows
-        for angle in angles:
-            vertex, status = _vertex(rays, float(angle), last)
+# --- one method each -------------------------------------------------------------------------------------------------
+
+
+def _exact(request: _Request) -> Answer:
+    edges: list[_Edge] = []
+    fit, total = request.current.fit, request.num * len(request.rises)
+    with one_blas_thread(), np.errstate(all="ignore"), request.patient(total) as patient:  # far out, anything overflows
+        for level, rise in zip(request.levels, request.rises, strict=True):
+            region = find_region(fit, request.pair, float(rise), request.num, _ticks(patient))
+            request.count(region.frames)
+            if region.lower is not None:
+                return edges, region.lower
+            edges.append(_Edge([piece.ring for piece in region.pieces], _told(region, request.pair, float(level))))
+    return edges, None
+
+
+def _ticks(patient: Patient) -> Callable[[], None]:
+    return lambda: patient.advance(1)
+
+
+def _told(region: Region, pair: Pair, level: float) -> str:
+    """Say in words what a region is like, where it is not just one closed curve."""
+    said = []
+    if len(region.pieces) > 1:
+        how = "lie over one another: the region is all that either covers" if region.overlap else "are apart"
+        said.append(f"{len(region.pieces)} parts, which {how}")
+    for piece in region.pieces:
+        ways = [f"{pair[i].label} {('falls', 'grows')[k]}" for i, k in piece.basin.endless]
+        if ways:
+            said.append(f"no end while {' or '.join(ways)}")
+    if any(vertex.status == "at_bound" for piece in region.pieces for vertex in piece.ring):
+        said.append("an edge along that of a support")
+    if any(vertex.status == "failed" for piece in region.pieces for vertex in piece.ring):
+        said.append("vertices that could not be found")
+    if any(piece.state == "partial" for piece in region.pieces):
+        said.append("more of an edge than these vertices show: it could not be followed")
+    return f"At level {level:g} the region has {'; '.join(said)}." if said else ""
+
+
+def _traces(request: _Request) -> Answer:
+    enough, current = float(request.rises.max()), request.current
+    courses = []
+    with one_blas_thread(), np.errstate(all="ignore"), request.patient(2) as patient:
+        for quantity, other in (request.pair, request.pair[::-1]):
+            spot = current.spot(quantity)
+            request.count([spot.frame])
+            course, lower = trace_course(spot, other, enough)
+            if lower is not None:
+                return [], lower
+            courses.append(course)
             patient.advance(1)
-            last = (vertex, float(angle)) if vertex is not None and status == "finite" else None
-            ring.append(_written(rays, vertex, status))
-    return _opened(ring, _endless(rays))
+    both = (courses[0], courses[1])
+    return [_Edge([sketch(both, float(rise), request.num)]) for rise in request.rises], None
 
 
-def _written(rays: Rays, vertex: Joint | None, status: str) -> Vertex:
-    """Return a vertex on the natural scale; a walk that came to the edge of a support is put on it."""
-    if vertex is None:
-        return (*NOTHING[:2], status)
-    place, rise = vertex.natural, vertex.value - rays.estimate.value
-    if status == "finite":
-        return place, rise, status
-    for i, quantity in enumerate(vertex.pair):
-        away = np.abs(np.array(quantity.bounds) - rays.estimate.natural[i])
-        near = np.abs(np.array(quantity.bounds) - place[i]) < 1e-6 * away
-        if near.any():
-            place[i] = quantity.bounds[int(np.argmax(near))]
-            return place, rise, "at_bound"
-    return NOTHING
+def _wald(request: _Request) -> Answer:
+    """Return the ellipse on the natural scale, by the delta method."""
+    fit, pair = request.current.fit, request.pair
+    found = fit.found
+    rates = [quantity.rate(found.frame, found.x) for quantity in pair]
+    normals = [quantity.read(found.frame, found.x).gradient for quantity in pair]
+    both = np.stack([rate * normal for rate, normal in zip(rates, normals, strict=True)], axis=1)
+    spread = both.T @ fit.found_covariance @ both
+    moved = np.abs(fit.flat @ both).max(initial=0.0) if len(fit.flat) else 0.0
+    if moved > 1e-9 or not np.isfinite(spread).all() or np.linalg.eigvalsh(spread)[0] <= 0:
+        why = "There is no ellipse: one of the two has no standard error."
+        return [_Edge([[nothing("failed")] * request.num], why) for _ in request.rises], None
+    angles = 2 * np.pi * np.arange(request.num) / request.num
+    circle = np.linalg.cholesky(spread) @ np.array([np.cos(angles), np.sin(angles)])
+    center = np.array([quantity.natural(found.frame, found.x) for quantity in pair])
+    rings = [[Vertex(center + np.sqrt(rise) * at, np.nan, "finite") for at in circle.T] for rise in request.rises]
+    return [_Edge([ring]) for ring in rings], None
 
 
-def _endless(rays: Rays) -> list[tuple[int, float]]:
-    """Return the axes and sides on which the region has no end: there the profile of one alone has none."""
-    estimate = rays.estimate
-    spots = [look(estimate.frame, quantity, estimate.x) for quantity in estimate.pair]
-    return [
-        (i, side)
-        for i, spot in enumerate(spots)
-        for side in (-1.0, 1.0)
-        if cross(spot, side, rays.rise).status == "open"
-    ]
+# --- as a Dataset ----------------------------------------------------------------------------------------------------
 
 
-def _opened(ring: list[Vertex], endless: list[tuple[int, float]]) -> list[Vertex]:
-    """Take away the vertex that is furthest out on each side without an end: the region goes on beyond it."""
-    for i, side in endless:
-        reach = [side * place[i] if np.isfinite(place[i]) else -np.inf for place, _, _ in ring]
-        ring = [NOTHING if reach[v] == max(reach) else vertex for v, vertex in enumerate(ring)]
-    return ring
-
-
-def _vertex(rays: Rays, angle: float, last: tuple[Joint, float] | None) -> tuple[Joint | None, str]:
-    """Turn on from the last vertex, else begin from the ellipse, else walk out along the ray."""
-    found = _turned(rays, angle, *last) if last is not None else None
-    if found is None:
-        found = rays.solve(rays.estimate.frame, rays.wald(angle), angle)
-    if found is None:
-        return follow(rays, angle)
-    return _released(rays, found, angle), "finite"
-
-
-def _turned(rays: Rays, angle: float, here: Joint, at: float, halvings: int = HALVINGS) -> Joint | None:
-    found = rays.solve(here.frame, rays.turned(here, at, angle - at), angle)
-    if found is not None or not halvings:
-        return found
-    middle = 0.5 * (at + angle)
-    halfway = _turned(rays, middle, here, at, halvings - 1)
-    return None if halfway is None else _turned(rays, angle, halfway, middle, halvings - 1)
-
-
-def _released(rays: Rays, vertex: Joint, angle: float) -> Joint:
-    """Let others leave the edges of their supports where that is lower; the vertex is further out then."""
-    for frame, x in lower_inside(vertex.frame, vertex.x, vertex.value):
-        lower = held(rays, look_jointly(frame, vertex.pair, x), angle, rays.radius(vertex, angle))
-        found = rays.solve(frame, x if lower is None else lower.x, angle)
-        if found is not None and rays.radius(found, angle) > rays.radius(vertex, angle):
-            return found
-    return vertex
-
-
-def _dataset(
-    fit: Fit,
-    estimate: Joint,
-    levels: Array,
-    rings: list[list[Vertex]],
-    method: str,
-    evaluated: int,
-) -> xr.Dataset:
-    labels = [quantity.label for quantity in estimate.pair]
-    places = np.array([[vertex[0] for vertex in ring] for ring in rings])
+def _dataset(request: _Request, edges: Sequence[_Edge], method: str) -> xr.Dataset:
+    fit, labels = request.current.fit, [quantity.label for quantity in request.pair]
+    most = max(len(edge.pieces) for edge in edges)
+    shape = (len(edges), most * request.num)
+    places, rises = np.full((*shape, 2), np.nan), np.full(shape, np.nan)
+    status, piece = np.full(shape, "", dtype="U8"), np.full(shape, -1)
+    for i, edge in enumerate(edges):
+        for j, vertex in enumerate(vertex for ring in edge.pieces for vertex in ring):
+            places[i, j], rises[i, j], status[i, j] = vertex.place, vertex.rise, vertex.status
+            piece[i, j] = j // request.num
     dims = ("level", "vertex")
     data: dict[str, Any] = {label: (dims, places[..., i]) for i, label in enumerate(labels)}
-    data["delta_minus2ll"] = (dims, np.array([[vertex[1] for vertex in ring] for ring in rings]))
-    data["status"] = (dims, np.array([[vertex[2] for vertex in ring] for ring in rings]))
-    data["estimate"] = ("parameter", estimate.natural)
-    coords = {"level": levels, "vertex": np.arange(places.shape[1]), "parameter": labels}
+    data |= {"delta_minus2ll": (dims, rises), "status": (dims, status)}
+    data["estimate"] = ("parameter", [request.current.spot(quantity).natural for quantity in request.pair])
+    coords = {
+        "level": request.levels,
+        "vertex": np.arange(shape[1]),
+        "parameter": labels,
+        "piece": (dims, piece),
+    }
+    said = [request.current.message, *(edge.message for edge in edges)]
     attrs = provenance(
         fit.objective.model.name,
         group="contour",
         method=method,
         kind="map" if fit.is_map else "mle",
         minus2ll=fit.minus2ll,
-        n_evaluations=evaluated,
+        message=" ".join(text for text in said if text),
+        n_evaluations=request.n_evaluations,
     )
     return xr.Dataset(data, coords, attrs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,19 +11,26 @@ import numpy as np
 import xarray as xr
 
 from pymc_landscape.aliases import Array
+from pymc_landscape.branches import LowerOptimum
+from pymc_landscape.carried_on import Earlier, as_json, combinations_of
 from pymc_landscape.current import Current, refuse_no_optimum
 from pymc_landscape.engine import one_blas_thread
 from pymc_landscape.fitted import Fit
+from pymc_landscape.frame import Frame
+from pymc_landscape.milestone import Milestone, milestone, natural_vector
+from pymc_landscape.outward import Outward
 from pymc_landscape.progress import Patient
 from pymc_landscape.provenance import provenance
 from pymc_landscape.quantity import Quantity, find_quantities
 from pymc_landscape.spot import Spot
-from pymc_landscape.trace import Step, Trace
+from pymc_landscape.trace import Step
 from pymc_landscape.wilks import cutoff
 
 # Points between the estimate and the cut-off, as lme4 has them.
 POINTS = 8
 RESTARTS = 3
+# Ends of other starts that are looked at for lower valleys: so many, the lowest first.
+OTHERS = 4
 
 
 def profile_likelihood(
@@ -31,20 +38,25 @@ def profile_likelihood(
     var_names: Any = None,
     *,
     level: float = 0.99,
+    start: xr.Dataset | None = None,
     progressbar: bool = True,
 ) -> xr.Dataset:
     """Trace the profile of parameters, Deterministics and linear combinations, out to a confidence level.
 
-    Interval ends of one level alone come exactly, and sooner, from `confidence_intervals`.
+    `read_intervals` reads the interval ends of any level off it. Those of one level alone come exactly, and sooner,
+    from `confidence_intervals`.
 
     Parameters
     ----------
     fit : Fit
         What `fit_mle` returned; of `fit_map`, the profile is the posterior's.
     var_names : str, sequence of str, or mapping, optional
-        As in `confidence_intervals`; left out, every element of every free variable.
+        As in `confidence_intervals`; left out, what `start` has, or every element of every free variable.
     level : float
         How far to go: until Δ(−2LL) exceeds the χ²₁ quantile of this level, on either side.
+    start : Dataset, optional
+        A profile of the same fit, to be carried on: to a higher level, with more parameters, or after an interruption.
+        Its steps are kept as they are, at the distance in ζ that they have.
     progressbar : bool
         Whether to show progress, once there is something to wait for.
 
@@ -55,22 +67,36 @@ def profile_likelihood(
         ``zeta`` (its signed root), ``slope`` (of Δ by the value, exact), ``status`` (``estimate``, ``converged``,
         ``kink``, ``at_bound``, ``open``, ``failed``; empty where a side has fewer steps), and ``path`` (also by
         ``parameter_bis``): the natural value of every free element on the way. ``estimate`` and ``standard_error`` by
-        ``parameter``.
+        ``parameter``; ``support`` by ``parameter`` and ``bound``. Attributes: ``n_evaluations`` of this call, and
+        ``status``, which is ``"interrupted"`` where Ctrl-C kept the steps there were; those of the other parameters
+        are NaN, and `start` carries them on.
 
     Raises
     ------
     ValueError
-        If the fit has no optimum, a name is not known, or the level is not between 0 and 1.
+        If the fit has no optimum, a name is not known, the level is not between 0 and 1, or `start` is the profile of
+        another model or of other data.
 
     Warns
     -----
     UserWarning
-        Where a lower optimum was met; it takes the estimate's place, and all profiles are its.
+        Where a lower optimum was met; it takes the estimate's place, and all profiles are its. After Ctrl-C.
 
     Notes
     -----
     Steps are equal in ζ. Each is predicted by dν/dψ = −H_νν⁻¹ H_νψ and corrected by a minimisation from there; the
     slope is that of −2LL at the constrained minimum (the envelope theorem).
+
+    A profile may fall again beyond the cut-off. It is looked for in four strides, with the others at their best at
+    each, as far as three times the way from the estimate to the cut-off (on the scale on which the model moves the
+    parameter: the logarithm of a positive one), and to the ends of the fit's other starts, where they lie below it. If
+    −2LL falls, the profile is walked on to there; `message` and `read_intervals` tell where the set has other pieces.
+    What lies further out is not looked for.
+
+    The others may have several valleys. Where a step lands in another one, or where at a side's last step another is
+    found to be lower (from the model's initial point, the other side, the ends of the fit's other starts), the lower
+    one is followed back: a profile is the lower envelope. Two steps of one value then stand at the corner, the second
+    marked ``kink``.
 
     Examples
     --------
@@ -78,109 +104,181 @@ def profile_likelihood(
     >>> with pm.Model() as model:
     ...     p = pm.Beta("p", 1, 1)
     ...     y = pm.Binomial("y", n=10, p=p, observed=7)
-    >>> profile = pml.profile_likelihood(pml.fit_mle(model), "p")
+    >>> fit = pml.fit_mle(model)
+    >>> profile = pml.profile_likelihood(fit, "p")
     >>> float(profile["delta_minus2ll"].sel(parameter="p", step=0))
     0.0
+    >>> further = pml.profile_likelihood(fit, level=0.9999, start=profile)
+    >>> bool((further["value"].sel(step=profile["step"]) == profile["value"]).all())
+    True
     """
     enough = cutoff(level)
     refuse_no_optimum(fit)
-    current = Current(fit)
-    quantities = find_quantities(fit, var_names)
+    current, earlier = Current(fit), Earlier(start, fit) if start is not None else None
+    quantities = (
+        find_quantities(fit, var_names) if var_names is not None or earlier is None else earlier.quantities(fit)
+    )
+    zeta_step = earlier.zeta_step if earlier is not None else float(np.sqrt(enough)) / POINTS
+    trip = _Trip(current, quantities, enough, zeta_step, earlier)
     for _ in range(RESTARTS + 1):
-        rows, lower = _rows(current, quantities, enough, progressbar)
+        lower = trip.trace(progressbar)
         if lower is None:
             break
         current.take(lower)
-    if current.message:
-        warnings.warn(current.message, stacklevel=2)
-    return _dataset(current, rows, level)
+        trip.earlier = None
+    _warn(trip)
+    highest = max(level, trip.earlier.level) if trip.earlier is not None else level
+    combinations = as_json(combinations_of(var_names, earlier))
+    return _dataset(trip, level=highest, zeta_step=zeta_step, combinations=combinations)
 
 
 @dataclass(frozen=True)
 class _Row:
-    """One profile: the estimate, and the steps to either side of it, from it outward."""
+    """One profile: the estimate, and its two sides as far as they were walked."""
 
     quantity: Quantity
     estimate: Spot
     error: float
-    sides: tuple[list[Step], list[Step]]
+    sides: tuple[list[Milestone], list[Milestone]]
 
 
-def _rows(
-    current: Current, quantities: Sequence[Quantity], enough: float, progressbar: bool
-) -> tuple[list[_Row], Spot | None]:
-    rows: list[_Row] = []
-    with one_blas_thread(), Patient("Tracing profiles", 2 * len(quantities), progressbar) as patient:
-        for quantity in quantities:
-            estimate = current.spot(quantity)
-            error = current.standard_error(estimate)
-            sides: tuple[list[Step], list[Step]] = ([], [])
-            for side, steps in zip((-1.0, 1.0), sides, strict=True):
-                steps += _side(estimate, side, error, enough)
-                patient.advance(1)
-                if steps and steps[-1].state == "new_optimum":
-                    return rows, steps[-1].spot
-            rows.append(_Row(quantity, estimate, error, sides))
-    return rows, None
+class _Trip:
+    """All profiles that were asked for."""
+
+    def __init__(
+        self, current: Current, quantities: Sequence[Quantity], enough: float, zeta_step: float, earlier: Earlier | None
+    ):
+        self.current, self.quantities, self.enough, self.zeta_step = current, quantities, enough, zeta_step
+        self.earlier = earlier
+        self.rows: list[_Row] = []
+        self.n_evaluations = 0
+        self.interrupted = False
+
+    def trace(self, progressbar: bool) -> Spot | None:
+        """Trace all; return a point lower than the estimate, if one is met."""
+        self.rows = []
+        others = _other_valleys(self.current.fit)
+        try:
+            with one_blas_thread(), Patient("Tracing profiles", 2 * len(self.quantities), progressbar) as patient:
+                for quantity in self.quantities:
+                    self._row(quantity, others, patient.advance)
+        except LowerOptimum as met:
+            return met.spot
+        except KeyboardInterrupt:
+            if not any(row.sides[0] or row.sides[1] for row in self.rows):
+                raise
+            self.interrupted = True
+        return None
+
+    def _row(self, quantity: Quantity, others: Sequence[Mapping[str, Array]], advance: Callable[[int], None]) -> None:
+        found = self.current.fit.found.frame
+        before = found.n_evaluations
+        estimate = self.current.spot(quantity)
+        error = self.current.standard_error(estimate)
+        low, high = self.earlier.sides(quantity) if self.earlier is not None else ([], [])
+        self.rows.append(_Row(quantity, estimate, error, (low, high)))
+        frames: dict[int, Frame] = {}
+        try:
+            for side, marks in ((-1.0, low), (1.0, high)):
+                if estimate.natural != quantity.bounds[int(side > 0)] and not np.isinf(error):
+                    outward = Outward(estimate, side, self.zeta_step, marks)
+                    frames |= {id(frame): frame for frame in outward.frames}
+                    with np.errstate(all="ignore"):  # far out, anything overflows
+                        outward.walk(self.enough, [*others, *(outward.across(low) if side > 0 else [])])
+                    frames |= {id(frame): frame for frame in outward.frames}
+                advance(1)
+        finally:
+            frames |= {id(estimate.frame): estimate.frame}
+            begun = before if id(found) in frames else 0
+            self.n_evaluations += sum(frame.n_evaluations for frame in frames.values()) - begun
 
 
-def _side(estimate: Spot, side: float, error: float, enough: float) -> list[Step]:
-    """Walk one way; the last step tells why the walk ended, where it did so before the cut-off."""
-    edge = estimate.quantity.bounds[int(side > 0)]
-    if estimate.natural == edge or np.isinf(error):
-        return []
-    steps: list[Step] = []
-    with np.errstate(all="ignore"):  # far out, anything overflows
-        for step in Trace(estimate, side * estimate.sign, float(np.sqrt(enough)) / POINTS).steps(enough):
-            if steps and step.spot is steps[-1].spot:
-                steps.pop()
-            towards_edge = step.state == "open" and np.isfinite(edge)
-            steps.append(Step(step.spot, "at_bound") if towards_edge else step)
-    return steps
+def _other_valleys(fit: Fit) -> list[dict[str, Array]]:
+    """Return points where the others may be lower: the model's initial point, the ends of other starts."""
+    points = [fit.objective.initial_point()]
+    starts = fit.starts
+    for i in np.argsort(starts["objective"].to_numpy())[1 : OTHERS + 1]:
+        theta = starts["end_theta"].to_numpy()[i]
+        if np.isfinite(theta).all():
+            points.append(fit.objective.unpack(theta))
+    return points
 
 
-def _dataset(current: Current, rows: Sequence[_Row], level: float) -> xr.Dataset:
+def _warn(trip: _Trip) -> None:
+    if trip.current.message:
+        warnings.warn(trip.current.message, stacklevel=3)
+    if trip.interrupted:
+        done = f"{len(trip.rows)} of {len(trip.quantities)} profiles were begun"
+        warnings.warn(f"Interrupted: {done}; carry on with start=.", stacklevel=3)
+
+
+# --- as a Dataset ----------------------------------------------------------------------------------------------------
+
+
+def _dataset(trip: _Trip, level: float, zeta_step: float, combinations: str) -> xr.Dataset:
+    rows, fit = trip.rows, trip.current.fit
     below, above = (max((len(row.sides[k]) for row in rows), default=0) for k in (0, 1))
     steps = np.arange(-below, above + 1)
-    labels = [label for v in current.fit.objective.variables for label in v.labels]
-    shape = (len(rows), len(steps))
+    labels = [label for v in fit.objective.variables for label in v.labels]
+    shape = (len(trip.quantities), len(steps))
     numbers = {name: np.full(shape, np.nan) for name in ("value", "delta_minus2ll", "zeta", "slope")}
     status, path = np.full(shape, "", dtype="U16"), np.full((*shape, len(labels)), np.nan)
     for i, row in enumerate(rows):
-        for n, step in _numbered(row):
+        for n, mark in _numbered(row):
             j = n + below
-            status[i, j], path[i, j] = step.state, _elements(step.spot)
-            for name, number in _numbers(row, step, n).items():
-                numbers[name][i, j] = number
+            status[i, j], path[i, j] = mark.state, mark.path
+            of_step = (mark.value, mark.rise, np.sign(n) * np.sqrt(mark.rise), mark.slope)
+            for column, number in zip(numbers.values(), of_step, strict=True):
+                column[i, j] = number
     data: dict[str, Any] = {name: (("parameter", "step"), values) for name, values in numbers.items()}
     data |= {"status": (("parameter", "step"), status), "path": (("parameter", "step", "parameter_bis"), path)}
-    data |= {"estimate": ("parameter", [row.estimate.natural for row in rows])}
-    data |= {"standard_error": ("parameter", [row.error for row in rows])}
-    coords = {"parameter": [row.quantity.label for row in rows], "step": steps, "parameter_bis": labels}
-    fit = current.fit
+    data |= _by_parameter(trip)
+    coords = {"parameter": [quantity.label for quantity in trip.quantities], "step": steps, "parameter_bis": labels}
     attrs = provenance(
         fit.objective.model.name,
         group="profile",
         kind="map" if fit.is_map else "mle",
+        information=fit.information,
         level=level,
+        zeta_step=zeta_step,
+        combinations=combinations,
         minus2ll=fit.minus2ll,
-        message=current.message,
+        n_evaluations=trip.n_evaluations,
+        status="interrupted" if trip.interrupted else "complete",
+        message=" ".join(filter(None, [trip.current.message, *(_pieces(row, trip.enough) for row in rows)])),
     )
-    return xr.Dataset(data, coords, attrs)
+    return xr.Dataset(data, {**coords, "bound": ["lower", "upper"]}, attrs)
 
 
-def _numbered(row: _Row) -> list[tuple[int, Step]]:
-    lower = [(-n - 1, step) for n, step in enumerate(row.sides[0])]
-    upper = [(n + 1, step) for n, step in enumerate(row.sides[1])]
-    return [*lower, (0, Step(row.estimate, "estimate")), *upper]
+def _by_parameter(trip: _Trip) -> dict[str, Any]:
+    n = len(trip.quantities)
+    estimate, error = np.full(n, np.nan), np.full(n, np.nan)
+    for i, row in enumerate(trip.rows):
+        estimate[i], error[i] = row.estimate.natural, row.error
+    support = np.array([quantity.bounds for quantity in trip.quantities], dtype=float).reshape(n, 2)
+    return {
+        "estimate": ("parameter", estimate),
+        "standard_error": ("parameter", error),
+        "support": (("parameter", "bound"), support),
+    }
 
 
-def _numbers(row: _Row, step: Step, n: int) -> dict[str, float]:
-    rise = max(step.spot.value - row.estimate.value, 0.0) if n else 0.0
-    slope = step.spot.natural_slope if n else 0.0
-    return {"value": step.spot.natural, "delta_minus2ll": rise, "zeta": np.sign(n) * np.sqrt(rise), "slope": slope}
+def _numbered(row: _Row) -> list[tuple[int, Milestone]]:
+    lower = [(-n - 1, mark) for n, mark in enumerate(row.sides[0])]
+    upper = [(n + 1, mark) for n, mark in enumerate(row.sides[1])]
+    estimate = milestone(Step(row.estimate, "estimate"), row.estimate)
+    return [*lower, (0, Milestone(estimate.value, 0.0, 0.0, "estimate", natural_vector(row.estimate))), *upper]
 
 
-def _elements(spot: Spot) -> Array:
-    point = spot.frame.natural_point(spot.x)
-    return np.concatenate([np.ravel(point[v.name]) for v in spot.frame.objective.variables])
+def _pieces(row: _Row, enough: float) -> str:
+    """Say where Δ falls below the cut-off again."""
+    for side in row.sides:
+        outside = np.array([mark.rise >= enough for mark in side])
+        first = int(np.argmax(outside)) if outside.any() else len(side)
+        again = [mark.value for mark in side[first:] if mark.rise < enough]
+        if again:
+            return (
+                f"The confidence set of {row.quantity.label} has several pieces: -2LL falls below the cut-off again "
+                f"at {again[0]:.6g}."
+            )
+    return ""

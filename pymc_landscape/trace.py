@@ -1,13 +1,14 @@
 """A profile traced outward from the estimate, in equal steps of ζ = ±√Δ(−2LL).
 
 Each step is predicted along the tangent and corrected by a minimisation that begins there, so a trace follows its
-valley and costs a few points a step. The slope comes free. Equal steps of ζ are those of Bates, Mächler, Bolker and
-Walker (2015, *Journal of Statistical Software* 67(1), section 5.1), here from the exact slope.
+valley and costs a few points a step. The slope comes free. Beyond a cut-off the surface may fall again: that is
+looked for in strides, as far as `BEYOND` times the way to the cut-off. Equal steps of ζ are those of Bates, Mächler,
+Bolker and Walker (2015, *Journal of Statistical Software* 67(1), section 5.1), here from the exact slope.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,6 +34,10 @@ FADING, SHARE = 3, 0.7
 LONGEST = 400
 # Where a step is looked at between its ends.
 BETWEEN = np.linspace(0.0, 1.0, 9)[1:-1]
+# Beyond a cut-off a profile is looked at in strides, out to so many times the way from the estimate to it.
+BEYOND, STRIDES = 3.0, 4
+# There, steps are at least this share of the way to the cut-off.
+COARSE = 0.05
 # First step from an estimate on an edge, in units of the initial point's distance.
 FROM_EDGE = 1e-3
 
@@ -43,6 +48,18 @@ class Step:
 
     spot: Spot
     state: State
+
+
+def follow(here: Spot, level: float) -> Spot | None:
+    """Go along the profile from one of its points to another coordinate: predict along the tangent, then minimise."""
+    along = here.tangent() if here.is_finite else here.reading.gradient
+    predicted = look(here.frame, here.quantity, here.x + (level - here.coordinate) * along)
+    if not predicted.is_finite:
+        return None
+    there = descend_across(predicted, level)
+    if there is None or there.is_rough():
+        return None
+    return settle(there, level)
 
 
 class Trace:
@@ -62,38 +79,78 @@ class Trace:
         self.estimate, self.side, self.zeta_step = estimate, side, zeta_step
         self.quantity: Quantity = estimate.quantity
         self.rises: list[float] = []
+        self.here, self.length = estimate, np.nan
+
+    def resume(self, here: Spot, last: float, rises: Sequence[float]) -> None:
+        """Go on from a point of the profile that was reached before by a step of length `last`."""
+        self.rises = list(rises)
+        self.here, self.length = here, self._length(here, last)
+
+    def way(self, spot: Spot) -> float:
+        """How far a point is from the estimate, by the coordinate; infinitely far where its scale changed."""
+        if self.quantity.element is not None and spot.frame.natural != self.estimate.frame.natural:
+            name = self.quantity.element[0].name
+            if (name in spot.frame.natural) != (name in self.estimate.frame.natural):
+                return np.inf
+        return self.side * (spot.coordinate - self.estimate.coordinate)
 
     def rise(self, spot: Spot) -> float:
         """Δ(−2LL) at a point."""
         return spot.value - self.estimate.value
 
-    def steps(self, enough: float) -> Iterator[Step]:
-        """Walk until Δ exceeds `enough`, the edge is reached, or the profile ends for another reason, told last."""
-        here, length = self.estimate, self._first_length()
-        while len(self.rises) < LONGEST and self.rise(here) < enough:
-            found = self._next(here, length)
+    def steps(self, enough: float, until: float = 0.0) -> Iterator[Step]:
+        """Walk until Δ exceeds `enough`, the edge is reached, or the profile ends for another reason, told last.
+
+        With `until`, so far at the least: Δ may fall again.
+        """
+        if np.isnan(self.length):
+            self.length = self.first_length()
+        while len(self.rises) < LONGEST and (self.rise(self.here) < enough or self.way(self.here) < until):
+            here = self.here
+            coarse = COARSE * until if self.rise(here) > 2.0 * enough else 0.0
+            found = self._next(here, max(self.length, coarse))
             if found is None:
                 yield self._end_of_the_road(here)
                 return
             there, length = found
-            between = self._lower_between(here, there)
+            between = self._lower_between(here, there, self.estimate.value)
             if between is not None:
                 yield Step(between, "new_optimum")
                 return
-            if self.rise(there) < -LOWER - there.rounding():
+            if self.is_lower(there):
                 yield Step(there, "new_optimum")
                 return
             self.rises.append(self.rise(there))
+            self.length, self.here = self._length(there, length), there
             yield Step(there, "kink" if self._turns(here, there) else "converged")
             if self._fades(enough):
                 yield Step(there, "open")
                 return
-            length, here = self._length(there, length), there
-        if self.rise(here) < enough:
-            yield Step(here, "failed")
+        if self.rise(self.here) < enough:
+            yield Step(self.here, "failed")
 
-    def _first_length(self) -> float:
-        """Return the step of the coordinate that a parabola would need."""
+    def is_lower(self, spot: Spot) -> bool:
+        """Whether a point is lower than the estimate, by more than rounding."""
+        return self.rise(spot) < -LOWER - spot.rounding()
+
+    def falls_beyond(self, first: Spot) -> bool:
+        """Stride on from the first point above a cut-off, to see whether the profile falls again.
+
+        At each stride the others are at their best; in between, the surface is looked at on the straight line.
+        """
+        here, stride = first, (BEYOND - 1.0) / STRIDES * self.way(first)
+        for _ in range(STRIDES):
+            there = self._corrected(here, stride)
+            if there is None:
+                return False
+            falls = there.value < here.value or self.side * there.slope < 0
+            if falls or self._lower_between(here, there, here.value) is not None:
+                return True
+            here = there
+        return False
+
+    def first_length(self) -> float:
+        """Return the first step of the coordinate: what a parabola would need."""
         spot = self.estimate
         variance = float(spot.reading.gradient @ covariance(spot.hessian) @ spot.reading.gradient)
         if spot.slope * self.side <= 1e-6 * np.sqrt(max(variance, 0.0)) and 0 < variance < np.inf:
@@ -110,7 +167,7 @@ class Trace:
 
     def _length(self, spot: Spot, last: float) -> float:
         """Return the step that moves ζ by `zeta_step`, if the profile goes on as it goes now."""
-        zeta, slope = np.sqrt(max(self.rise(spot), 0.0)), self.side * spot.slope
+        zeta, slope = np.sqrt(max(self.rise(spot), 0.0)), abs(spot.slope)
         wanted = self.zeta_step * 2.0 * zeta / slope if slope > 0 else np.inf
         return float(min(max(wanted, 0.1 * last), GROWTH * last))
 
@@ -125,25 +182,17 @@ class Trace:
         return None
 
     def _corrected(self, here: Spot, length: float) -> Spot | None:
-        level = here.coordinate + self.side * length
-        along = here.tangent() if here.is_finite else here.reading.gradient
-        predicted = look(here.frame, here.quantity, here.x + self.side * length * along)
-        if not predicted.is_finite:
-            return None
-        there = descend_across(predicted, level)
-        if there is None or there.is_rough():
-            return None
-        return settle(there, level)
+        return follow(here, here.coordinate + self.side * length)
 
-    def _lower_between(self, here: Spot, there: Spot) -> Spot | None:
-        """Return a point lower than the estimate that the step has jumped over."""
+    def _lower_between(self, here: Spot, there: Spot, height: float) -> Spot | None:
+        """Return a point lower than some height that the step has jumped over."""
         if here.frame.held.keys() != there.frame.held.keys() or here.frame.natural != there.frame.natural:
             return None
         points = here.x + BETWEEN[:, None] * (there.x - here.x)
         screen = Frame(there.frame.objective, there.frame.natural, there.frame.held)  # these are not counted
         values = screen.values(points)
         lowest = int(np.argmin(values))
-        if not values[lowest] < self.estimate.value - LOWER - there.rounding():
+        if not values[lowest] < height - LOWER - there.rounding():
             return None
         found = look(there.frame, self.quantity, points[lowest])
         return None if found.is_rough() else found

@@ -1,193 +1,138 @@
-"""A point on the edge of a confidence region of two quantities: one system of equations a vertex.
+"""A point on the edge of a joint confidence region: one system of equations a vertex.
 
-With c = (c₁, c₂) the two coordinates, L Lᵀ their Wald covariance and a ray at the angle φ, u = L (cos φ, sin φ), the
-vertex has f(θ) = f̂ + q, stands on the ray, p·(c − ĉ) = 0 with p = L⁻ᵀ(−sin φ, cos φ), and is stationary across,
-∇f + λ₁∇c₁ + λ₂∇c₂ = 0. Newton's steps use the exact Hessian; the same matrix tells how the vertex moves with φ.
+A vertex has f(θ) = f̂ + q, stands on a given straight line in the plane of the two coordinates, p·(c − a) = 0, and is
+stationary across, ∇f + λ₁∇c₁ + λ₂∇c₂ = 0. Newton's steps use the exact Hessian; the same matrix tells how the vertex
+moves with the line. On a ray at the angle φ from a centre, c moves along L (cos φ, sin φ), with L Lᵀ the two
+coordinates' Wald covariance or another metric, and p = L⁻ᵀ(−sin φ, cos φ).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-from scipy import linalg
 
 from pymc_landscape.aliases import Array
 from pymc_landscape.frame import Frame
-from pymc_landscape.information import covariance, lengths
-from pymc_landscape.quantity import Quantity
+from pymc_landscape.information import covariance
+from pymc_landscape.joint import Joint, look_jointly
 from pymc_landscape.trust_region import noise
 
 STEPS = 12
 CLOSE, LEFT = 1e-9, 1e-9
-Pair = tuple[Quantity, Quantity]
+# A step towards a wall goes so much of the way, unless it ends there.
+SHORT_OF_IT = 0.9
 
 
 @dataclass(frozen=True)
-class Joint:
-    """Value and derivatives of the surface and of two coordinates at one point.
+class Line:
+    """All pairs c of coordinates with p·(c − a) = 0.
 
     Parameters
     ----------
-    frame : Frame
-        The surface.
-    pair : tuple of two Quantity
-        What the region is about.
-    x : array (m,)
-        The point.
-    value, gradient, hessian : float, array (m,), array (m, m)
-        Of the surface.
-    coordinates : array (2,)
-        Of the pair.
-    normals : array (m, 2)
-        Their gradients.
-    bends : array (2, m, m)
-        Their Hessians.
+    anchor, normal : array (2,)
+        The point a and the vector p.
     """
 
-    frame: Frame
-    pair: Pair
-    x: Array
-    value: float
-    gradient: Array
-    hessian: Array
-    coordinates: Array
-    normals: Array
-    bends: Array
-
-    @property
-    def is_finite(self) -> bool:
-        """Whether there is a value with derivatives here."""
-        numbers = (self.gradient, self.hessian, self.coordinates, self.normals, self.bends)
-        return bool(np.isfinite(self.value) and all(np.isfinite(n).all() for n in numbers))
-
-    @property
-    def natural(self) -> Array:
-        """The two quantities themselves."""
-        return np.array([quantity.natural(self.frame, self.x) for quantity in self.pair])
-
-    @cached_property
-    def scale(self) -> Array:
-        """Lengths on which the elements have curvatures of one size."""
-        return lengths(self.hessian)
-
-    @cached_property
-    def multipliers(self) -> Array:
-        """The multipliers λ, by least squares on scaled axes."""
-        found = np.linalg.lstsq(self.normals / self.scale[:, None], -self.gradient / self.scale, rcond=None)[0]
-        return np.asarray(found)
-
-    @cached_property
-    def curvature(self) -> Array:
-        """Curvature of the surface where both coordinates are held."""
-        bent: Array = self.hessian + np.tensordot(self.multipliers, self.bends, axes=1)
-        return bent
-
-    @cached_property
-    def left(self) -> float:
-        """What minimising across would still gain, twice; infinite at a point that is no valley across."""
-        if len(self.x) <= 2:
-            return 0.0
-        across = linalg.qr(self.normals / self.scale[:, None])[0][:, 2:]
-        values, vectors = linalg.eigh(across.T @ (self.curvature / np.outer(self.scale, self.scale)) @ across)
-        slope = vectors.T @ across.T @ (self.gradient / self.scale)
-        return float((slope**2 / values).sum()) if values[0] > 1e-13 * values[-1] else np.inf
-
-    def solve(self, rows: Array, right: Array, above: Array) -> Array:
-        """Solve [[W, N], [rows, 0]] (d, ·) = (above, right), on scaled axes."""
-        m, r, scale = len(self.x), len(rows), self.scale
-        sizes = np.linalg.norm(rows / scale, axis=1)
-        sizes = np.where(sizes > 0, sizes, 1.0)
-        matrix = np.zeros((m + r, m + 2))
-        matrix[:m, :m] = self.curvature / np.outer(scale, scale)
-        matrix[:m, m:] = self.normals / scale[:, None] / np.linalg.norm(self.normals / scale[:, None], axis=0)
-        matrix[m:, :m] = rows / scale / sizes[:, None]
-        solution = np.linalg.lstsq(matrix, np.append(above / scale, right / sizes), rcond=1e-14)[0]
-        return np.asarray(solution[:m] / scale)
-
-
-def look_jointly(frame: Frame, pair: Pair, x: Array) -> Joint:
-    """Look at a point: one value, gradient and Hessian."""
-    value, gradient = frame.slope(x)
-    hessian = frame.hessian(x) if np.isfinite(gradient).all() else np.full((len(x), len(x)), np.nan)
-    readings = [quantity.read(frame, x) for quantity in pair]
-    return Joint(
-        frame,
-        pair,
-        x,
-        value,
-        gradient,
-        hessian,
-        np.array([r.value for r in readings]),
-        np.stack([r.gradient for r in readings], axis=1),
-        np.stack([r.hessian for r in readings]),
-    )
+    anchor: Array
+    normal: Array
 
 
 class Rays:
-    """Rays from an estimate, on axes on which Wald's region is a circle.
+    """Rays from a point inside a region, on axes on which the region is about as wide as high.
 
     Parameters
     ----------
-    estimate : Joint
-        The minimum.
-    rise : float
-        The cut-off of Δ(−2LL).
+    center : Joint
+        Where rays begin.
+    root : array (2, 2)
+        L; where the centre is a minimum, Wald's region is a circle on these axes.
+    target : float
+        Value of the surface at the edge of the region.
+    walls : array (2, 2), optional
+        For each coordinate the lower and upper edge of its support, where that can be reached; else infinite.
+    is_wald : bool
+        Whether the centre is a minimum and L Lᵀ Wald's covariance.
     """
 
-    def __init__(self, estimate: Joint, rise: float):
-        self.estimate, self.rise = estimate, rise
-        self.cov = covariance(estimate.hessian)
-        self.root = np.linalg.cholesky(estimate.normals.T @ self.cov @ estimate.normals)
+    def __init__(self, center: Joint, root: Array, target: float, walls: Array | None = None, is_wald: bool = True):
+        self.center, self.root, self.target, self.is_wald = center, root, target, is_wald
+        self.walls = np.array([[-np.inf, np.inf]] * 2) if walls is None else walls
 
     @property
-    def target(self) -> float:
-        """Value of the surface at a vertex."""
-        return self.estimate.value + self.rise
+    def reach(self) -> float:
+        """How far the edge would be on a quadratic surface."""
+        return float(np.sqrt(max(self.target - self.center.value, 1e-300)))
+
+    def unit(self, angle: float) -> Array:
+        """Return the direction of a ray on the axes of the circle."""
+        return np.array([np.cos(angle), np.sin(angle)])
 
     def direction(self, angle: float) -> Array:
-        """Return u, by which both coordinates change along the ray."""
-        along: Array = self.root @ np.array([np.cos(angle), np.sin(angle)])
+        """Return L (cos φ, sin φ), by which both coordinates change along the ray."""
+        along: Array = self.root @ self.unit(angle)
         return along
 
-    def across(self, angle: float) -> Array:
-        """Return p, which is level along the ray."""
-        return np.linalg.solve(self.root.T, np.array([-np.sin(angle), np.cos(angle)]))
+    def line(self, angle: float) -> Line:
+        """Return the ray, as a straight line."""
+        return Line(self.center.coordinates, np.linalg.solve(self.root.T, self.unit(angle + np.pi / 2)))
 
-    def wald(self, angle: float) -> Array:
-        """Return where the vertex would be on a quadratic surface."""
-        whitened = np.array([np.cos(angle), np.sin(angle)])
-        lift = self.cov @ self.estimate.normals @ np.linalg.solve(self.root.T, whitened)
-        return np.asarray(self.estimate.x + np.sqrt(self.rise) * lift)
+    def whitened(self, coordinates: Array) -> Array:
+        """Return coordinates (..., 2) on the axes of the circle."""
+        return np.asarray(np.linalg.solve(self.root, (coordinates - self.center.coordinates).T).T)
 
     def radius(self, joint: Joint, angle: float) -> float:
-        """Return how far along the ray a point is, in Wald's standard errors."""
-        moved = np.linalg.solve(self.root, joint.coordinates - self.estimate.coordinates)
-        return float(moved @ np.array([np.cos(angle), np.sin(angle)]))
+        """Return how far along the ray a point is."""
+        return float(self.whitened(joint.coordinates) @ self.unit(angle))
 
-    def solve(self, frame: Frame, x: Array, angle: float) -> Joint | None:
-        """Take Newton's steps to the vertex on a ray; None where they do not lead to it."""
+    def outward(self, joint: Joint) -> Array:
+        """Return the unit normal (2,) of the edge at a point of it, away from the region, on the axes of the circle."""
+        normal = self.root.T @ joint.slope
+        return np.asarray(normal / np.linalg.norm(normal))
+
+    def wald(self, angle: float) -> Array | None:
+        """Return where the vertex would be on a quadratic surface; None unless rays begin in a valley."""
+        center = self.center
+        if not self.is_wald:
+            return None
+        lift = covariance(center.hessian) @ center.normals @ np.linalg.solve(self.root.T, self.unit(angle))
+        return np.asarray(center.x + self.reach * lift)
+
+    def wall(self, angle: float) -> tuple[float, int, float]:
+        """Return how far along a ray the first wall is, which axis it bounds, and where it is."""
+        direction = self.direction(angle)
+        nearest = (np.inf, 0, np.nan)
+        for i in (0, 1):
+            edge = self.walls[i, int(direction[i] > 0)]
+            if direction[i] and np.isfinite(edge):
+                nearest = min(nearest, (float((edge - self.center.coordinates[i]) / direction[i]), i, float(edge)))
+        return nearest
+
+    def is_inside(self, coordinates: Array) -> bool:
+        """Whether both coordinates are on this side of the walls, or on them."""
+        return bool((coordinates >= self.walls[:, 0]).all() and (coordinates <= self.walls[:, 1]).all())
+
+    def solve(self, frame: Frame, x: Array, line: Line) -> Joint | None:
+        """Take Newton's steps to the vertex on a line; None where they do not lead to it."""
         for _ in range(STEPS):
-            here = look_jointly(frame, self.estimate.pair, x)
+            here = look_jointly(frame, self.center.pair, x)
             if not here.is_finite:
                 return None
-            p = self.across(angle)
-            off = float(p @ (here.coordinates - self.estimate.coordinates))
-            if self._is_met(here, off) and self.radius(here, angle) > 0:
+            off = float(line.normal @ (here.coordinates - line.anchor))
+            if self._is_met(here, off):
                 return here
-            rows = np.stack([here.gradient, here.normals @ p])
+            rows = np.stack([here.gradient, here.normals @ line.normal])
             step = here.solve(rows, np.array([self.target - here.value, -off]), -here.gradient)
-            x = here.x + self._shortened(here, step)
+            x = self._stepped(here, self._shortened(here, step))
         return None
 
     def turned(self, here: Joint, angle: float, by: float) -> Array:
         """Return where a vertex goes when its ray turns, to first order."""
-        moved = here.coordinates - self.estimate.coordinates
-        turning = np.linalg.solve(self.root.T, np.array([-np.cos(angle), -np.sin(angle)]))
-        rows = np.stack([here.gradient, here.normals @ self.across(angle)])
+        moved = here.coordinates - self.center.coordinates
+        turning = np.linalg.solve(self.root.T, -self.unit(angle))
+        rows = np.stack([here.gradient, here.normals @ self.line(angle).normal])
         rate = here.solve(rows, np.array([0.0, -float(turning @ moved)]), np.zeros_like(here.x))
-        return np.asarray(here.x + self._shortened(here, by * rate))
+        return self._stepped(here, self._shortened(here, by * rate))
 
     def _is_met(self, here: Joint, off: float) -> bool:
         rounding = 10 * noise(here.value)
@@ -195,7 +140,20 @@ class Rays:
         return close and here.left <= max(LEFT, rounding)
 
     def _shortened(self, here: Joint, step: Array) -> Array:
-        metric = self.estimate.hessian if here.frame is self.estimate.frame else here.hessian
+        """Keep a step to the size of the region."""
+        metric = self.center.hessian if here.frame is self.center.frame else here.hessian
         length = float(np.sqrt(max(0.5 * float(step @ metric @ step), 0.0)))
-        longest = max(1.0, float(np.sqrt(self.rise)))
+        longest = max(1.0, self.reach)
         return step if length <= longest else step * (longest / length)
+
+    def _stepped(self, here: Joint, step: Array) -> Array:
+        """Step on this side of the walls; coordinates that have some are elements, and move in straight lines."""
+        moved = here.normals.T @ step
+        room = np.where(moved > 0, self.walls[:, 1], self.walls[:, 0]) - here.coordinates
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = float(np.nanmin(np.where(moved != 0, room / moved, np.inf)))
+        x = here.x + step * (1.0 if share > 1 - 1e-9 else SHORT_OF_IT * max(share, 0.0))
+        for quantity, (low, high) in zip(self.center.pair, self.walls, strict=True):
+            if np.isfinite(low) or np.isfinite(high):
+                x = np.where(here.frame.free == quantity.place(here.frame), np.clip(x, low, high), x)
+        return x

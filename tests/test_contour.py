@@ -87,15 +87,12 @@ def test_a_region_without_an_end_says_so():
 def test_bad_requests_are_refused(budworm):  # noqa: F811
     with pytest.raises(ValueError, match="Expected two quantities, got 3"):
         pml.confidence_contour(budworm, "b")
-    with pytest.raises(ValueError, match="determines apart"):
+    with pytest.raises(ValueError, match="vary apart"):
         pml.confidence_contour(budworm, {"one": {"b[dose]": 1.0}, "same": {"b[dose]": 2.0}})
     with pytest.raises(ValueError, match="at least 3 vertices"):
         pml.confidence_contour(budworm, ["b[male]", "b[dose]"], num=2)
-    with pytest.raises(ValueError, match="'exact' or 'wald'"):
+    with pytest.raises(ValueError, match="'exact', 'traces' or 'wald'"):
         pml.confidence_contour(budworm, ["b[male]", "b[dose]"], method="minos")
-    model, _ = one_way("Dyestuff2", "log")
-    with pytest.raises(ValueError, match="on its edge"):
-        pml.confidence_contour(fit(model), ["sigma_b", "sigma"])
 
 
 def test_it_survives_a_file(budworm, tmp_path):  # noqa: F811

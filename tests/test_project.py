@@ -21,7 +21,17 @@ PACKAGE = ROOT / "pymc_landscape"
 # A new room gets its place here, and a line in docs/architecture.md.
 LEVELS = {
     0: [
-        *("wilks", "information", "trust_region", "line_search", "differences", "lanczos", "ridges", "chibar"),
+        *(
+            "wilks",
+            "information",
+            "trust_region",
+            "line_search",
+            "differences",
+            "lanczos",
+            "ridges",
+            "chibar",
+            "hermite",
+        ),
         *("aliases", "layout", "progress", "work", "provenance"),
     ],
     1: [
@@ -37,7 +47,7 @@ LEVELS = {
             "update_rule",
             "laplace",
         ),
-        *("draws", "reference", "points", "plane", "grid", "starts", "simulate"),
+        *("reading", "draws", "reference", "points", "plane", "grid", "starts", "simulate"),
     ],
     2: [
         "landscape",
@@ -46,13 +56,12 @@ LEVELS = {
         *("path_dataset", "descent"),
     ],
     3: [
+        *("milestone", "branches", "outward", "carried_on"),
         *("race", "stationary", "climbing", "expedition", "geometry", "spectrum"),
         *("quantity", "spot", "level_set", "stance", "interval_end", "trace", "crossing", "current", "intervals"),
         *(
             "profile",
-            "vertex",
-            "ray",
-            "contour",
+            *("joint", "joint_level", "vertex", "ray", "ring", "rim", "basin", "regions", "preview", "contour"),
             "coverage",
             "bootstrap",
             "nesting",

@@ -7,13 +7,22 @@ dimensions, with matplotlib or plotly. Nothing here evaluates a model.
 ``paths`` draws optimisers on a landscape, ``animation`` lets them walk, ``descent`` draws how deep they
 are after so many steps, ``waterfall`` where the starts of a fit ended, ``spectrum`` how the surface bends,
 ``critical_points`` valleys, peaks and the passes between.
+
+``regions`` draws joint confidence regions, a panel a pair.
+
+``profile`` draws what a profile says beside Wald's parabola, ``nuisance_paths`` what the others do meanwhile,
+``intervals`` the intervals of all methods row by row.
 """
 
 from pymc_landscape.plots.animation import animation
 from pymc_landscape.plots.critical_points import critical_points
 from pymc_landscape.plots.descent import descent
+from pymc_landscape.plots.intervals import intervals
 from pymc_landscape.plots.landscape import landscape
+from pymc_landscape.plots.nuisance_paths import nuisance_paths
 from pymc_landscape.plots.paths import paths
+from pymc_landscape.plots.profile import profile
+from pymc_landscape.plots.regions import regions
 from pymc_landscape.plots.spectrum import spectrum
 from pymc_landscape.plots.surface import surface
 from pymc_landscape.plots.track import project_paths
@@ -23,9 +32,13 @@ __all__ = [
     "animation",
     "critical_points",
     "descent",
+    "intervals",
     "landscape",
+    "nuisance_paths",
     "paths",
+    "profile",
     "project_paths",
+    "regions",
     "spectrum",
     "surface",
     "waterfall",

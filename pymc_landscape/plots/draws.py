@@ -64,7 +64,7 @@ def place_draws(
     ValueError
         When ``data`` has no such group, or the group no such parameter.
     """
-    posterior = _posterior(data, group)
+    posterior = posterior_of(data, group)
     dims = validate_sample_dims(sample_dims, data=posterior)
     values = _coordinates(of, posterior, dims, group)
     if values is None:
@@ -80,7 +80,8 @@ def place_draws(
     return _into_panels(of, points, posterior, dims, kept)
 
 
-def _posterior(data: xr.Dataset | xr.DataTree, group: str) -> xr.Dataset:
+def posterior_of(data: xr.Dataset | xr.DataTree, group: str) -> xr.Dataset:
+    """Return the draws, given alone or as a group of a tree."""
     if isinstance(data, xr.Dataset):
         return data
     if not isinstance(data, xr.DataTree):

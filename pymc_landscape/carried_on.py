@@ -1,0 +1,100 @@
+"""A profile that was traced before, maybe in a file, taken apart so that it can be carried on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+import xarray as xr
+
+from pymc_landscape.fitted import Fit
+from pymc_landscape.milestone import Milestone
+from pymc_landscape.quantity import Quantity, find_quantities
+from pymc_landscape.trace import State
+from pymc_landscape.trust_region import noise
+
+# Of −2LL at the minimum: two fits of the same model and data end closer than this.
+SAME = 1e-6
+NEEDED = ("value", "delta_minus2ll", "slope", "status", "path", "estimate")
+
+
+class Earlier:
+    """The steps of an earlier profile.
+
+    Parameters
+    ----------
+    profile : Dataset
+        What ``profile_likelihood`` returned.
+    fit : Fit
+        What it is to be carried on from.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no profile, or that of another model or other data.
+    """
+
+    def __init__(self, profile: xr.Dataset, fit: Fit):
+        _refuse_another(profile, fit)
+        self.profile = profile if "parameter" in profile.dims else profile.expand_dims("parameter")
+        self.labels = [str(label) for label in self.profile["parameter"].values]
+        self.combinations: dict[str, dict[str, float]] = json.loads(profile.attrs.get("combinations", "{}"))
+        self.level = float(profile.attrs["level"])
+        self.zeta_step = float(profile.attrs["zeta_step"])
+
+    def quantities(self, fit: Fit) -> list[Quantity]:
+        """Return what was profiled."""
+        asked: list[Any] = [
+            {label: self.combinations[label]} if label in self.combinations else label for label in self.labels
+        ]
+        return [quantity for one in asked for quantity in find_quantities(fit, one)]
+
+    def sides(self, quantity: Quantity) -> tuple[list[Milestone], list[Milestone]]:
+        """Return the steps of both sides, from the estimate outward; none of a quantity that was not traced."""
+        if quantity.label not in self.labels:
+            return [], []
+        row = self.profile.isel(parameter=self.labels.index(quantity.label)).sortby("step")
+        step = row["step"].to_numpy()
+        return self._steps(row, step[step < 0][::-1]), self._steps(row, step[step > 0])
+
+    def _steps(self, row: xr.Dataset, steps: Any) -> list[Milestone]:
+        side = row.sel(step=steps)
+        numbers = [side[name].to_numpy().astype(float).tolist() for name in ("value", "delta_minus2ll", "slope")]
+        status, path = side["status"].to_numpy().astype(str).tolist(), side["path"].transpose("step", ...).to_numpy()
+        made = zip(*numbers, status, path, strict=True)
+        return [Milestone(v, rise, slope, cast(State, word), at) for v, rise, slope, word, at in made if word]
+
+
+def as_json(var_names: Any) -> str:
+    """Return linear combinations as the attribute in which a profile keeps them."""
+    kept = {str(k): {str(n): float(w) for n, w in v.items()} for k, v in var_names.items()} if var_names else {}
+    return json.dumps(kept)
+
+
+def combinations_of(var_names: Any, earlier: Earlier | None) -> dict[str, Mapping[str, float]]:
+    """Return the linear combinations that were asked for, or were profiled earlier."""
+    if isinstance(var_names, Mapping):
+        return dict(var_names)
+    return dict(earlier.combinations) if earlier is not None else {}
+
+
+def _refuse_another(profile: Any, fit: Fit) -> None:
+    if not isinstance(profile, xr.Dataset):
+        raise TypeError(f"Expected the Dataset of profile_likelihood as start, got {type(profile).__name__}.")
+    if any(name not in profile for name in NEEDED) or "zeta_step" not in profile.attrs:
+        raise ValueError(f"Expected the Dataset of profile_likelihood as start, got {list(profile)}.")
+    labels = [label for v in fit.objective.variables for label in v.labels]
+    theirs = [str(label) for label in profile["parameter_bis"].values]
+    if theirs != labels:
+        raise ValueError(f"Expected a profile of a model with the parameters {labels}, got one with {theirs}.")
+    kind = "map" if fit.is_map else "mle"
+    if profile.attrs["kind"] != kind:
+        raise ValueError(f"Expected a profile of the same surface ({kind}), got {profile.attrs['kind']!r}.")
+    theirs_lowest = float(profile.attrs["minus2ll"])
+    if not np.isclose(theirs_lowest, fit.minus2ll, rtol=0.0, atol=SAME + noise(fit.minus2ll)):
+        raise ValueError(
+            f"Expected a profile of this model and data, with a minimum of -2LL of {fit.minus2ll:.6f}, got one with "
+            f"{theirs_lowest:.6f}: pass the fit that it was traced from, or trace it anew without start."
+        )

@@ -1,0 +1,260 @@
+"""All parts of a joint region: around the estimate, and around any other optimum below the cut-off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pymc_landscape.aliases import Array
+from pymc_landscape.basin import Basin, look_around
+from pymc_landscape.fitted import Fit
+from pymc_landscape.frame import Frame
+from pymc_landscape.joint import Joint, Pair, look_jointly
+from pymc_landscape.rim import go_round, vertices
+from pymc_landscape.ring import Vertex, is_whole, turn
+from pymc_landscape.search import search
+from pymc_landscape.spot import Spot, look
+from pymc_landscape.stance import with_places
+from pymc_landscape.trace import LOWER
+from pymc_landscape.trust_region import noise
+
+# Where beyond each vertex, in radii, the surface is looked at for another part of the region.
+BEYOND = np.geomspace(1.2, 12.0, 16)
+# Where a region has no end along an axis, an edge that goes so many times further than it would on a quadratic
+# surface has none.
+FAR = 6.0
+# More parts than this are not looked for.
+MOST = 8
+# Two minima are one if they are so near on the axes of the rays, in units of the region, and so alike in value.
+SAME, ALIKE = 1e-4, 1e-6
+# A vertex is on an edge if it is nearer to one of its sides than this share of the side's length.
+BESIDE = 0.25
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One part of a region: the minimum in it, its edge, and how that ends.
+
+    The state is ``closed``, ``at_bound``, ``open``, or ``partial`` where rays do not show the whole edge and it could
+    not be followed.
+    """
+
+    basin: Basin
+    ring: list[Vertex]
+    state: str
+
+
+@dataclass
+class Region:
+    """What is known of a region at one level.
+
+    Parameters
+    ----------
+    pieces : list of Piece
+        The first is the estimate's own.
+    lower : Spot or None
+        A point lower than the estimate that was met on the way.
+    frames : list of Frame
+        Where points were evaluated.
+    """
+
+    pieces: list[Piece] = field(default_factory=list)
+    lower: Spot | None = None
+    frames: list[Frame] = field(default_factory=list)
+
+    @property
+    def overlap(self) -> bool:
+        """Whether parts lie over one another: at different values of the others."""
+        return any(_covers(a, b) for a in self.pieces for b in self.pieces if a is not b)
+
+
+def find_region(fit: Fit, pair: Pair, rise: float, num: int, tick: Callable[[], None]) -> Region:
+    """Find all parts of the region in which Δ stays below `rise`."""
+    found = fit.found
+    floor = found.value
+    region = Region(frames=[found.frame])
+    _add(region, look_around(found.frame, pair, found.x, floor + rise), floor, num, tick)
+    if region.lower is not None:
+        return region
+    for frame, x in _other_optima(fit, floor + rise):
+        _add_other(region, pair, frame, x, floor, rise, num)
+    while len(region.pieces) < MOST and region.lower is None:
+        beyond = _lower_beyond(region, pair, floor, rise)
+        if beyond is None or not _add_other(region, pair, *beyond, floor, rise, num):
+            break
+    return region
+
+
+def _add(region: Region, basin: Basin, floor: float, num: int, tick: Callable[[], None]) -> None:
+    """Add the part around a minimum: ray by ray, or along its edge where rays do not show it all."""
+    region.frames += [basin.minimum.frame, *(end.spot.frame for end in basin.ends.values() if end.spot is not None)]
+    met = [end.spot for end in basin.ends.values() if end.status == "new_optimum" and end.spot is not None]
+    lower = [spot for spot in met if spot.value < floor - LOWER - spot.rounding()]
+    if lower:
+        region.lower = min(lower, key=lambda spot: spot.value)
+        return
+    ring = turn(basin, floor, num, tick)
+    piece = Piece(basin, ring, "open" if basin.endless else "closed")
+    if not is_whole(basin.rays, ring, basin.ends):
+        piece = _followed(basin, ring, floor, num) or Piece(basin, ring, "partial")
+    region.frames += [v.joint.frame for v in piece.ring if v.joint is not None]
+    region.pieces.append(piece)
+
+
+def _followed(basin: Basin, ring: Sequence[Vertex], floor: float, num: int) -> Piece | None:
+    """Follow the edge itself, from the vertex that its ray meets most squarely."""
+    rays = basin.rays
+    known = [vertex.joint for vertex in ring if vertex.joint is not None and vertex.status == "finite"]
+    if not known:
+        return None
+
+    def square(joint: Joint) -> float:
+        at = rays.whitened(joint.coordinates)
+        return float(rays.outward(joint) @ at / np.linalg.norm(at))
+
+    walks, state = go_round(rays, max(known, key=square), FAR if basin.endless else np.inf)
+    if state == "failed":
+        return None
+    return Piece(basin, vertices(rays, walks, state, num, floor), state)
+
+
+# --- other parts -----------------------------------------------------------------------------------------------------
+
+
+def _other_optima(fit: Fit, target: float) -> Iterator[tuple[Frame, Array]]:
+    """Yield the optima below the cut-off that other starts of the fit ended at, each once."""
+    starts, seen = fit.starts, [fit.found.value]
+    for value, theta, status in zip(
+        starts["objective"].values, starts["end_theta"].values, starts["status"].values, strict=True
+    ):
+        new = all(abs(value - other) > ALIKE for other in seen) or not _is_near(fit, theta)
+        if status in ("converged", "at_bound") and value < target - noise(target) and new:
+            seen.append(float(value))
+            yield _placed(fit, theta)
+
+
+def _is_near(fit: Fit, theta: Array) -> bool:
+    finite = np.isfinite(theta) & np.isfinite(fit.theta)
+    return bool(np.allclose(theta[finite], fit.theta[finite], rtol=1e-3, atol=1e-3))
+
+
+def _placed(fit: Fit, theta: Array) -> tuple[Frame, Array]:
+    """Return a frame that holds what is on an edge, and the vector of all else."""
+    objective = fit.objective
+    frame = Frame(objective)
+    held = {}
+    for v in objective.variables:
+        for i, value in enumerate(theta[frame.layout.slices[v.name]]):
+            edge = v.bounds[int(value > 0)] if np.isinf(value) else value
+            if v.elementwise and (np.isinf(value) or (not v.transform and value in v.bounds)):
+                held[v.name, i] = float(edge)
+    finite = np.where(np.isfinite(theta), theta, 0.0)
+    return with_places(frame, finite, held)
+
+
+def _add_other(region: Region, pair: Pair, frame: Frame, x: Array, floor: float, rise: float, num: int) -> bool:
+    """Add the part around another minimum, unless it is one that is known; return whether it is new."""
+    there = look_jointly(frame, pair, x)
+    if not there.is_finite or any(_is_same(piece, there) for piece in region.pieces):
+        return False
+    before = len(region.pieces)
+    _add(region, look_around(frame, pair, x, floor + rise), floor, num, lambda: None)
+    if len(region.pieces) == before:
+        return False
+    new = region.pieces[-1]
+    for old in region.pieces[:-1]:
+        if _lies_in(new, old):
+            region.pieces.pop()
+            return False
+    region.pieces[1:] = [p for p in region.pieces[1:] if p is new or not _lies_in(p, new)]
+    if _lies_in(region.pieces[0], new):
+        region.pieces[:] = [new, *(p for p in region.pieces[1:] if p is not new)]
+    return True
+
+
+def _is_same(piece: Piece, there: Joint) -> bool:
+    minimum, rays = piece.basin.minimum, piece.basin.rays
+    apart = np.linalg.norm(np.linalg.solve(rays.root, _natural_gap(rays.root, minimum, there)))
+    return bool(apart < SAME * rays.reach and abs(minimum.value - there.value) < ALIKE)
+
+
+def _natural_gap(root: Array, one: Joint, other: Joint) -> Array:
+    """Return the difference of two points as coordinates; of different scales, by natural values."""
+    if one.frame.natural == other.frame.natural:
+        return other.coordinates - one.coordinates
+    size = np.maximum(np.abs(one.natural), 1e-12)
+    return (other.natural - one.natural) / size * np.diag(root)
+
+
+def _lower_beyond(region: Region, pair: Pair, floor: float, rise: float) -> tuple[Frame, Array] | None:
+    """Look along the straight lines from a minimum through its vertices for a minimum that is not known."""
+    for piece in region.pieces:
+        center = piece.basin.minimum
+        ends = [v.joint.x for v in piece.ring if v.joint is not None and v.joint.frame is center.frame]
+        if not ends:
+            continue
+        lines = center.x + BEYOND[:, None, None] * (np.array(ends) - center.x)
+        screen = Frame(center.frame.objective, center.frame.natural, center.frame.held)  # these are not counted
+        with np.errstate(all="ignore"):
+            values = screen.values(lines.reshape(-1, len(center.x))).reshape(lines.shape[:2])
+        for line in _valleys(values, floor + rise):
+            found = search(center.frame, lines[line])
+            if found.value < floor - LOWER - noise(floor):
+                region.lower = look(center.frame, pair[0], found.x)
+                return None
+            there = look_jointly(center.frame, pair, found.x)
+            if found.is_minimum and found.value < floor + rise and not any(_is_same(p, there) for p in region.pieces):
+                return center.frame, found.x
+    return None
+
+
+def _valleys(values: Array, target: float) -> Iterator[tuple[int, int]]:
+    """Yield places, the lowest first, that are below the cut-off beyond a rise above it: a few, on different lines."""
+    above = np.maximum.accumulate(values, axis=0) > target
+    below = above & (values < target)
+    lowest = np.where(below, values, np.inf)
+    best = lowest.argmin(axis=0)
+    order = np.argsort(lowest.min(axis=0))
+    for line in order[:3]:
+        if np.isfinite(lowest[best[line], line]):
+            yield int(best[line]), int(line)
+
+
+# --- one over another ------------------------------------------------------------------------------------------------
+
+
+def _polygon(piece: Piece) -> Array:
+    return np.array([vertex.place for vertex in piece.ring if np.isfinite(vertex.place).all()])
+
+
+def _lies_in(piece: Piece, other: Piece) -> bool:
+    """Whether all of a part is inside another, or on its edge: between vertices that is not straight."""
+    inner, outer = _polygon(piece), _polygon(other)
+    if len(inner) < 3 or len(outer) < 3:
+        return False
+    outside = inner[~_inside(inner, outer)]
+    size = np.ptp(outer, axis=0)
+    a = outer / size
+    sides = np.roll(a, -1, axis=0) - a
+    gap = outside[:, None] / size - a
+    share = np.clip((gap * sides).sum(-1) / np.maximum((sides**2).sum(-1), 1e-300), 0.0, 1.0)
+    beside = np.linalg.norm(gap - share[..., None] * sides, axis=-1)
+    return bool((beside < BESIDE * np.linalg.norm(sides, axis=-1) + 1e-9).any(axis=1).all())
+
+
+def _covers(piece: Piece, other: Piece) -> bool:
+    inner, outer = _polygon(other), _polygon(piece)
+    return bool(len(inner) > 2 and len(outer) > 2 and _inside(inner, outer).any())
+
+
+def _inside(points: Array, polygon: Array) -> NDArray[np.bool_]:
+    """Whether points (n, 2) are in a polygon (m, 2): a ray to the right crosses its sides an odd number of times."""
+    a, b = polygon, np.roll(polygon, -1, axis=0)
+    x, y = points[:, None, 0], points[:, None, 1]
+    crosses = (a[:, 1] > y) != (b[:, 1] > y)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        at = a[:, 0] + (y - a[:, 1]) / (b[:, 1] - a[:, 1]) * (b[:, 0] - a[:, 0])
+    return np.asarray((crosses & (x < at)).sum(axis=1) % 2 == 1)

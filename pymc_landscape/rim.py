@@ -1,0 +1,223 @@
+"""The edge of a joint region, followed along itself: it may bend and turn back as it likes.
+
+On the axes of the rays the edge's tangent is across the profile's slope Lᵀ(−λ). A step goes along it, the others by
+the joint profile, and Newton's method returns to the edge on the straight line across the step (pseudo-arclength
+continuation: Keller 1977, in *Applications of Bifurcation Theory*, 359-384). Steps are as long as the edge is straight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pymc_landscape.aliases import Array
+from pymc_landscape.joint import Joint
+from pymc_landscape.ring import Vertex, at_wall, finite_vertex, nothing
+from pymc_landscape.vertex import Line, Rays
+
+# The edge turns by about so much a step; by more than the second, and the step is taken again, shorter.
+TURN, MOST = np.deg2rad(15.0), np.deg2rad(40.0)
+# In units of the distance that the edge would have on a quadratic surface: first, longest and shortest step.
+FIRST, LONGEST, SHORTEST = 0.2, 0.6, 1e-9
+STEPS = 600
+# So many steps in a row that are shorter than this, and the walk is stuck: the others run away.
+CRAWL, SHORT = 80, 1e-3
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Points of the edge in order, and why the walk ended.
+
+    Parameters
+    ----------
+    joints : list of Joint
+        The first is where it began.
+    state : str
+        ``closed``, ``open``, ``at_bound`` or ``failed``.
+    """
+
+    joints: list[Joint]
+    state: str
+
+
+def tangent(rays: Rays, joint: Joint, way: int = 1) -> Array:
+    """Return the unit tangent (2,) of the edge on the axes of the rays; way 1 keeps the region on the left."""
+    normal = rays.outward(joint)
+    return way * np.array([-normal[1], normal[0]])
+
+
+def follow_edge(rays: Rays, begin: Joint, way: int, far: float) -> Walk:
+    """Follow the edge until it comes back to where it began, meets a wall, or is `far` away."""
+    joints, length, crawled = [begin], FIRST * rays.reach, 0
+    for _ in range(STEPS):
+        here = joints[-1]
+        stepped = _step(rays, here, way, length)
+        crawled = crawled + 1 if length < SHORT * rays.reach else 0
+        if stepped is None or crawled > CRAWL:
+            return Walk(joints, "failed")
+        there, length, taken = stepped
+        if len(joints) > 2 and _comes_back(rays, here, there, begin, way):
+            return Walk([*joints, begin], "closed")
+        joints.append(there)
+        if _on_which_wall(rays, there) is not None:
+            return Walk(joints, "at_bound")
+        if np.linalg.norm(rays.whitened(there.coordinates)) > far:
+            return Walk(joints, "open")
+        length = min(max(length, 0.2 * taken), LONGEST * max(rays.reach, 0.2 * _distance(rays, there)))
+    return Walk(joints, "failed")
+
+
+def _distance(rays: Rays, joint: Joint) -> float:
+    return float(np.linalg.norm(rays.whitened(joint.coordinates)))
+
+
+def _step(rays: Rays, here: Joint, way: int, length: float) -> tuple[Joint, float, float] | None:
+    """Return the next point, the length of the step after it, and that of this one."""
+    along = tangent(rays, here, way)
+    while length > SHORTEST * rays.reach:
+        there = _onto_wall(rays, here, along, length) or _across(rays, here, along, length)
+        if there is not None:
+            cosine = float(along @ tangent(rays, there, way))
+            turned = float(np.arccos(np.clip(cosine, -1.0, 1.0)))
+            moved = rays.whitened(there.coordinates) - rays.whitened(here.coordinates)
+            straight = float(moved @ along) > 0.7 * float(np.linalg.norm(moved))
+            if turned < MOST and straight and np.linalg.norm(moved) < 2.0 * length:
+                return there, length * min(2.0, max(0.5, TURN / max(turned, 1e-3))), length
+        length *= 0.4
+    return None
+
+
+def _across(rays: Rays, here: Joint, along: Array, length: float) -> Joint | None:
+    """Return to the edge on the line across the step."""
+    moved = length * (rays.root @ along)
+    line = Line(here.coordinates + moved, np.linalg.solve(rays.root.T, along))
+    there = rays.solve(here.frame, here.x + here.along(moved), line)
+    return there if there is not None and rays.is_inside(there.coordinates) else None
+
+
+def _onto_wall(rays: Rays, here: Joint, along: Array, length: float) -> Joint | None:
+    """Return where the edge meets a wall that the step would go through."""
+    moved = length * (rays.root @ along)
+    for i in (0, 1):
+        edge = rays.walls[i, int(moved[i] > 0)]
+        if not np.isfinite(edge) or abs(moved[i]) < abs(edge - here.coordinates[i]) or edge == here.coordinates[i]:
+            continue
+        share = (edge - here.coordinates[i]) / moved[i]
+        corner = here.coordinates + share * moved
+        corner[i] = edge
+        x = here.x + here.along(share * moved)
+        x = np.where(here.frame.free == here.pair[i].place(here.frame), edge, x)
+        there = rays.solve(here.frame, x, Line(corner, np.eye(2)[i]))
+        if there is not None and rays.is_inside(there.coordinates):
+            return there
+    return None
+
+
+def _on_which_wall(rays: Rays, joint: Joint) -> int | None:
+    for i in (0, 1):
+        width = abs(joint.coordinates[i] - rays.center.coordinates[i])
+        if (np.abs(rays.walls[i] - joint.coordinates[i]) <= 1e-9 * width).any():
+            return i
+    return None
+
+
+def _comes_back(rays: Rays, here: Joint, there: Joint, begin: Joint, way: int) -> bool:
+    """Whether the step passes the point where the walk began."""
+    a, b, start = (rays.whitened(joint.coordinates) for joint in (here, there, begin))
+    step = b - a
+    share = float((start - a) @ step / (step @ step))
+    beside = float(np.linalg.norm(a + share * step - start))
+    same_way = float(tangent(rays, begin, way) @ tangent(rays, there, way)) > 0.5
+    return bool(0 < share <= 1 and beside < 0.35 * np.linalg.norm(step) and same_way)
+
+
+def go_round(rays: Rays, begin: Joint, far: float) -> tuple[list[Walk], str]:
+    """Follow the edge from a point of it, both ways where it does not come back.
+
+    Parameters
+    ----------
+    rays : Rays
+        The axes.
+    begin : Joint
+        A point of the edge.
+    far : float
+        The edge is followed so far from the centre, in the distance that it would have on a quadratic surface.
+
+    Returns
+    -------
+    walks : list of Walk
+        One that is closed; or two, the first against the clock, the second with it.
+    state : str
+        ``closed``, ``open``, ``at_bound`` or ``failed``.
+    """
+    ahead = follow_edge(rays, begin, 1, far * rays.reach)
+    if ahead.state in ("closed", "failed"):
+        return [ahead], ahead.state
+    back = follow_edge(rays, begin, -1, far * rays.reach)
+    states = {ahead.state, back.state}
+    worst = next(state for state in ("failed", "open", "at_bound", "closed") if state in states)
+    return [ahead, back], worst
+
+
+# --- vertices --------------------------------------------------------------------------------------------------------
+
+
+def vertices(rays: Rays, walks: Sequence[Walk], state: str, num: int, floor: float) -> list[Vertex]:
+    """Return `num` vertices at equal distances along the edge, and along the wall where that closes it."""
+    joints = walks[0].joints if len(walks) == 1 else [*walks[1].joints[:0:-1], *walks[0].joints]
+    at = np.array([rays.whitened(joint.coordinates) for joint in joints])
+    run = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(at, axis=0), axis=1))])
+    if state == "closed":
+        return [_between(rays, joints, run, s, floor) for s in np.linspace(0.0, run[-1], num, endpoint=False)]
+    if state == "at_bound":
+        return _with_wall(rays, joints, run, num, floor)
+    ring = [_between(rays, joints, run, s, floor) for s in np.linspace(0.0, run[-1], num)]
+    return [nothing(state), *ring[1:-1], nothing(state)]
+
+
+def _between(rays: Rays, joints: Sequence[Joint], run: Array, s: float, floor: float) -> Vertex:
+    """Return the vertex at a distance along the edge, begun from a cubic between the points beside it."""
+    k = int(np.clip(np.searchsorted(run, s, side="right") - 1, 0, len(joints) - 2))
+    a, b, size = joints[k], joints[k + 1], run[k + 1] - run[k]
+    t = (s - run[k]) / size
+    if t < 1e-9 or t > 1 - 1e-9 or a.frame is not b.frame:
+        return finite_vertex(a if t < 0.5 else b, floor)
+    rates = [j.along(size * (rays.root @ tangent(rays, j))) for j in (a, b)]
+    x = _cubic(t, a.x, b.x, *rates)
+    ca, cb = a.coordinates, b.coordinates
+    anchor = _cubic(t, ca, cb, *(size * (rays.root @ tangent(rays, j)) for j in (a, b)))
+    chord = rays.whitened(cb) - rays.whitened(ca)
+    found = rays.solve(a.frame, x, Line(anchor, np.linalg.solve(rays.root.T, chord / np.linalg.norm(chord))))
+    near = found is not None and np.linalg.norm(rays.whitened(found.coordinates) - rays.whitened(anchor)) < 0.3 * size
+    return finite_vertex(found if found is not None and near else a if t < 0.5 else b, floor)
+
+
+def _cubic(t: float, a: Array, b: Array, da: Array, db: Array) -> Array:
+    cubic: Array = (1 + 2 * t) * (1 - t) ** 2 * a + t * t * (3 - 2 * t) * b
+    return cubic + t * (1 - t) ** 2 * da - t * t * (1 - t) * db
+
+
+def _with_wall(rays: Rays, joints: Sequence[Joint], run: Array, num: int, floor: float) -> list[Vertex]:
+    """Share the vertices between the edge and the wall that closes it."""
+    first, last = joints[0], joints[-1]
+    gap = float(np.linalg.norm(rays.whitened(first.coordinates) - rays.whitened(last.coordinates)))
+    n_wall = max(round(num * gap / (run[-1] + gap)) - 1, 0)
+    ring = [_between(rays, joints, run, s, floor) for s in np.linspace(0.0, run[-1], num - n_wall)]
+    ends = [Vertex(v.place, v.rise, "at_bound", v.joint) for v in (ring[0], ring[-1])]
+    return [ends[0], *ring[1:-1], ends[1], *_along_wall(rays, last, first, n_wall, floor)]
+
+
+def _along_wall(rays: Rays, begin: Joint, end: Joint, num: int, floor: float) -> Iterator[Vertex]:
+    wall = _on_which_wall(rays, begin)
+    for share in np.arange(1, num + 1) / (num + 1):
+        place = begin.coordinates + share * (end.coordinates - begin.coordinates)
+        near = begin if share < 0.5 else end
+        spot = at_wall(near, wall, float(near.coordinates[wall]), float(place[1 - wall])) if wall is not None else None
+        if spot is None or wall is None:
+            yield nothing("at_bound")
+            continue
+        natural = np.empty(2)
+        natural[wall], natural[1 - wall] = near.coordinates[wall], spot.natural
+        yield Vertex(natural, spot.value - floor, "at_bound")
