@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,14 @@ class Values:
 
     def write(self, graphs: Sequence[Graph]) -> list[Graph]:
         """Replace every value by its place in the flat vector, and swapped data by their new values."""
-        places = {self.rvs_to_values[self.model[v.name]]: self._place(v.name) for v in self.layout.variables}
+        return self._written(graphs, self.places)
+
+    @cached_property
+    def places(self) -> dict[Graph, Graph]:
+        """What stands for each value: its place in the flat vector."""
+        return {self.rvs_to_values[self.model[v.name]]: self._place(v.name) for v in self.layout.variables}
+
+    def _written(self, graphs: Sequence[Graph], places: Mapping[Graph, Graph]) -> list[Graph]:
         tensors = [pt.as_tensor(g, allow_xtensor_conversion=True) for g in graphs]
         written: list[Graph] = graph_replace(tensors, {**places, **self.swaps}, strict=False)
         return written
@@ -117,7 +124,7 @@ def model_density(model: pm.Model, layout: Layout, parts: Parts, swaps: Mapping[
     potentials = dict.fromkeys((*parts.likelihood, *parts.prior))
     written = values.of_random_variables([model[name] for name in potentials]) if potentials else []
     potentials.update(zip(potentials, written, strict=True))
-    inside = [_inside(values, rv, logp) for rv, logp in zip(free, logps, strict=False)]
+    inside = [inside(values, rv, logp) for rv, logp in zip(free, logps, strict=False)]
     prior = [*logps[: len(free)], *(potentials[name] for name in parts.prior)]
     terms = dict(zip([rv.name for rv in observed], logps[len(free) :], strict=True))
     terms.update({name: potentials[name] for name in parts.likelihood})
@@ -148,7 +155,7 @@ def _summed(row: Graph) -> Graph:
     return node.op(density.sum(), *conditions)
 
 
-def _inside(values: Values, rv: Graph, logp: Graph) -> Graph:
+def inside(values: Values, rv: Graph, logp: Graph) -> Graph:
     """Whether the value of `rv` lies in the closed support of its prior.
 
     The edge itself belongs to it: a likelihood can have its maximum there, even where the prior density is 0.

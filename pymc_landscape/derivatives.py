@@ -45,7 +45,7 @@ def hessian_product_graph(slope: Graph, vector: Graph) -> tuple[Graph, Graph]:
     """Return a vector that holds the point and then a direction v, and the Hessian times v as a graph of it."""
     size = vector.type.shape[0]
     both = pt.vector("point_and_direction", dtype="float64", shape=(2 * size,))
-    product = _product(slope, vector, both[size:])
+    product = product_graph(slope, vector, both[size:])
     point = vector.type.filter_variable(both[:size])
     return both, graph_replace(product, {vector: point})
 
@@ -54,7 +54,7 @@ def hessian_graph(slope: Graph, vector: Graph) -> Graph:
     """Return the Hessian (k, k) as a graph: the product, vectorised over the unit vectors."""
     size = vector.type.shape[0]
     direction = pt.vector("direction", dtype="float64", shape=(size,))
-    product = pt.as_tensor(_product(slope, vector, direction))
+    product = pt.as_tensor(product_graph(slope, vector, direction))
     return vectorize_graph(product, {direction: pt.constant(np.eye(size), dtype="float64")})
 
 
@@ -67,6 +67,6 @@ def jacobian_graph(outputs: Sequence[Graph], vector: Graph) -> Graph:
     return vectorize_graph(pushed, {direction: pt.constant(np.eye(size), dtype="float64")})
 
 
-def _product(slope: Graph, vector: Graph, direction: Graph) -> Graph:
-    """Write H v as the gradient of slope · v."""
+def product_graph(slope: Graph, vector: Graph, direction: Graph) -> Graph:
+    """Return H v as the gradient of slope · v."""
     return _gradient((slope * direction).sum(), vector)
