@@ -11,10 +11,12 @@ are after so many steps, ``waterfall`` where the starts of a fit ended, ``spectr
 ``regions`` draws joint confidence regions, a panel a pair.
 
 ``profile`` draws what a profile says beside Wald's parabola, ``nuisance_paths`` what the others do meanwhile,
-``intervals`` the intervals of all methods row by row.
+``intervals`` the intervals of all methods row by row, ``band`` those of a curve along it, and ``wilks_qq`` whether
+simulated drops of −2LL follow their law.
 """
 
 from pymc_landscape.plots.animation import animation
+from pymc_landscape.plots.band import band
 from pymc_landscape.plots.critical_points import critical_points
 from pymc_landscape.plots.descent import descent
 from pymc_landscape.plots.intervals import intervals
@@ -27,9 +29,11 @@ from pymc_landscape.plots.spectrum import spectrum
 from pymc_landscape.plots.surface import surface
 from pymc_landscape.plots.track import project_paths
 from pymc_landscape.plots.waterfall import waterfall
+from pymc_landscape.plots.wilks_qq import wilks_qq
 
 __all__ = [
     "animation",
+    "band",
     "critical_points",
     "descent",
     "intervals",
@@ -42,4 +46,5 @@ __all__ = [
     "spectrum",
     "surface",
     "waterfall",
+    "wilks_qq",
 ]
