@@ -92,6 +92,7 @@ class Compiled:
         self.model, self.parts, self.prior_weight = model, parts, prior_weight
         self.backend, self.compile_kwargs = backend, dict(compile_kwargs or {})
         self._data: dict[str, Array] = {}
+        self._integers_held = False
         self._store = _SHARED.setdefault(model, {})
 
     # --- what the model looks like now -------------------------------------------------------------------------------
@@ -216,7 +217,7 @@ class Compiled:
             Names of the free variables that stand in the vector on their unconstrained scale.
         """
         weight = self.prior_weight if kind in WEIGHTED else 0.0
-        engine = self.kept((kind, unconstrained, weight), lambda: self._build(kind, unconstrained))
+        engine = self.kept((kind, unconstrained, weight, self._integers_held), lambda: self._build(kind, unconstrained))
         self.use_data()
         return engine
 
@@ -303,7 +304,7 @@ class Compiled:
     def refuse_discrete(self) -> None:
         """Refuse to differentiate with respect to integers."""
         discrete = [v.name for v in self.variables if v.discrete]
-        if discrete:
+        if discrete and not self._integers_held:
             raise ValueError(
                 f"Expected continuous parameters, got the discrete {', '.join(discrete)}: they can be grid axes but "
                 "not descended; pymc_extras.marginalize sums them out of the model."
@@ -313,6 +314,12 @@ class Compiled:
         """Return the same engines, with derivatives for another weight of the prior."""
         twin = copy(self)
         twin.prior_weight = float(prior_weight)
+        return twin
+
+    def with_integers_held(self) -> Compiled:
+        """Return the same engines for work that moves no integer: their derivatives are 0."""
+        twin = copy(self)
+        twin._integers_held = any(v.discrete for v in self.variables)
         return twin
 
     # --- other data --------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import numpy as np
 from pymc_landscape.aliases import Array
 from pymc_landscape.frame import Frame
 from pymc_landscape.information import covariance
+from pymc_landscape.layout import FreeVariable
 from pymc_landscape.search import Found, search
 from pymc_landscape.trust_region import noise
 
@@ -63,10 +64,9 @@ def _candidates(found: Found) -> Edges:
         if not v.elementwise or v.discrete:
             continue
         where = frame.layout.slices[v.name]
-        near = _near_unconstrained if v.transform else _near_natural
         typical = np.ravel(initial[v.name])
         for i, value in enumerate(found.x[where]):
-            edge = near(float(value), float(errors[where.start + i]), v.bounds, float(typical[i]))
+            edge = edge_ahead(v, float(value), float(errors[where.start + i]), float(typical[i]))
             if edge is not None:
                 places[v.name, i] = edge
     return places
@@ -80,8 +80,25 @@ def _errors(found: Found) -> Array:
     return np.where(np.isnan(errors), np.inf, errors)
 
 
+def edge_ahead(variable: FreeVariable, value: float, error: float, typical: float) -> float | None:
+    """Return the edge of the support towards which an element may be on its way, if any.
+
+    Parameters
+    ----------
+    variable : FreeVariable
+        Of which it is an element.
+    value, error : float
+        Where it is, unconstrained, and its standard error there.
+    typical : float
+        Its natural value at the model's initial point.
+    """
+    near = _near_unconstrained if variable.transform else _near_natural
+    return near(value, error, variable.bounds, typical)
+
+
 def _near_unconstrained(value: float, error: float, bounds: tuple[float, float], _typical: float) -> float | None:
-    edge = bounds[0] if value < 0 else bounds[1]
+    low, high = bounds if bounds[0] > -np.inf else bounds[::-1]  # below an upper limit alone, x = high − exp(value)
+    edge = low if value < 0 else high
     return edge if np.isfinite(edge) and (abs(value) > FAR or not error <= VAGUE) else None
 
 

@@ -63,6 +63,11 @@ class FreeVariable:
         spare = (low + high) / 2 if np.isfinite(low + high) else low + 1 if low > -np.inf else min(high - 1, 0.0)
         return np.where((value >= low) & (value <= high), value, spare)
 
+    @property
+    def moves_alone(self) -> bool:
+        """Whether each element depends on its own value alone, not on others through the limits of the support."""
+        return self.elementwise and (self.transform is None or bool(np.isfinite(self.bounds).any()))
+
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """Element labels on the natural scale, as ArviZ writes them: ``beta[x1]``."""
