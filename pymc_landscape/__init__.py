@@ -7,6 +7,7 @@ A ``pm.Model`` holds a prior, a likelihood and a posterior. The verbs here show 
 * ``evaluate_landscape``: log-likelihood, prior, posterior and −2LL over a grid
 * ``fit_mle``, ``fit_map``: the lowest point, with standard errors, as a ``Fit``
 * ``likelihood_ratio_test``: does a larger model improve by more than chance, as a ``LikelihoodRatioTest``
+* ``pointwise_log_likelihood``: the groups that ``az.loo`` and ``az.psense_summary`` read
 * ``parametric_bootstrap``: estimates from data that the fit itself simulates
 * ``descend``, ``descent_race``: the ways of optimisers down the surface
 * ``critical_points``: valleys, peaks, and the saddles between
@@ -38,6 +39,7 @@ from pymc_landscape.landscape import evaluate_landscape
 from pymc_landscape.likelihood_ratio import LikelihoodRatioTest, likelihood_ratio_test
 from pymc_landscape.objective import Objective
 from pymc_landscape.plane import plane_grid
+from pymc_landscape.pointwise import pointwise_log_likelihood
 from pymc_landscape.profile import profile_likelihood
 from pymc_landscape.race import descent_race
 from pymc_landscape.reading import read_intervals
@@ -63,6 +65,7 @@ __all__ = [
     "parametric_bootstrap",
     "plane_grid",
     "plots",
+    "pointwise_log_likelihood",
     "posterior_grid",
     "profile_likelihood",
     "read_intervals",

@@ -33,6 +33,7 @@ from pymc_landscape.layout import Element, FreeVariable, Layout, closest, elemen
 Kind = Literal[
     "density",
     "pointwise",
+    "unsummed",
     "slope",
     "hessian",
     "hessian_product",
@@ -49,6 +50,7 @@ Graphs = tuple[Graph, dict[str, Graph]]
 Made = TypeVar("Made")
 
 LOG_PRIOR = "log_prior"
+TOTAL = "sum of all terms"
 
 # Kinds that come for few points: not worth a compiler.
 FOR_FEW_POINTS = frozenset(
@@ -165,6 +167,18 @@ class Compiled:
         coords = {d: np.asarray(c) for d, c in labels.items() if c is not None}
         return dims, coords, tuple(int(n) for n in shape)
 
+    def own_dims(self, name: str, length: int | None) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
+        """Return dims, coords and shape of the log density of a variable: of `length` numbers, None for a scalar."""
+        if length is None:
+            return [], {}, ()
+        free = next((v for v in self.variables if v.name == name), None)
+        if free is None:
+            return self.term_dims(name, length)
+        dims, shape = list(free.dims), free.shape
+        while shape and int(np.prod(shape)) != length:  # a multivariate prior is summed over its last dims
+            dims, shape = dims[:-1], shape[:-1]
+        return dims, dict(zip(free.dims, free.coords, strict=True)), shape
+
     def derived_dims(self, name: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
         """Return dims, coords and shape of a Deterministic, of which there are `size` numbers."""
         static = pt.as_tensor(self.model[name], allow_xtensor_conversion=True).type.shape
@@ -206,7 +220,9 @@ class Compiled:
         ----------
         kind : str
             ``"density"``: one output a term of the log-likelihood, and ``log_prior``. ``"pointwise"``: the same with
-            the terms unsummed. ``"slope"`` (value and gradient), ``"hessian"`` (the same with the Hessian), and
+            the terms unsummed. ``"unsummed"``: the terms and the log prior of each variable, all unsummed, and
+            `TOTAL`, the sum of the terms.
+            ``"slope"`` (value and gradient), ``"hessian"`` (the same with the Hessian), and
             ``"hessian_product"`` (its vector holds the point, then the direction): of −2 (log L + w log prior).
             ``"scores"``: the gradient of each row of the log-likelihood; ``"fisher"``: its expected information.
             ``"natural"`` and ``"unconstrained"``: one output a free variable, on that scale, from a vector on the
@@ -216,7 +232,7 @@ class Compiled:
         unconstrained : frozenset of str
             Names of the free variables that stand in the vector on their unconstrained scale.
         """
-        weight = self.prior_weight if kind in WEIGHTED else 0.0
+        weight = self._weight if kind in WEIGHTED else 0.0
         engine = self.kept((kind, unconstrained, weight, self._integers_held), lambda: self._build(kind, unconstrained))
         self.use_data()
         return engine
@@ -235,6 +251,15 @@ class Compiled:
         return model_density(self.model, self.layout(unconstrained), self.parts, self.swaps)
 
     @property
+    def _weight(self) -> float | Graph:
+        """Weight of the log prior in graphs: 0, 1, or for all others one variable, so that none needs a compile."""
+        if self.prior_weight in (0.0, 1.0):
+            return self.prior_weight
+        if "prior weight" not in self._store:
+            self._store["prior weight"] = pytensor.shared(self.prior_weight, name="prior_weight")
+        return self._store["prior weight"]
+
+    @property
     def swaps(self) -> dict[Graph, Graph]:
         """Data of the model that are replaced, with what stands for them in its graphs."""
         return {self._variable(name): self._swap(name) for name in self._data}
@@ -243,6 +268,8 @@ class Compiled:
         """Leave the engines with this model's data: they are shared by twins with other data."""
         for name, value in self._data.items():
             self._swap(name).set_value(value, borrow=True)
+        if self.prior_weight not in (0.0, 1.0):
+            self._weight.set_value(self.prior_weight)
 
     def _build(self, kind: Kind, unconstrained: frozenset[str]) -> Engine:
         vector, graphs = self._graphs(kind, self.layout(unconstrained))
@@ -270,6 +297,9 @@ class Compiled:
             return density.vector, {"scores": jacobian_graph(list(density.rows.values()), density.vector).T}
         if kind in WEIGHTED:
             return self._weighted(kind, density)
+        if kind == "unsummed":
+            total = sum(row.sum() for row in density.rows.values())
+            return density.vector, {**density.rows, **density.priors, TOTAL: total}
         terms = density.rows if kind == "pointwise" else density.terms
         return density.vector, {**terms, LOG_PRIOR: density.prior}
 
@@ -292,7 +322,7 @@ class Compiled:
         self.refuse_discrete()
         value = -2.0 * sum(density.terms.values())
         if self.prior_weight:
-            value = value - 2.0 * self.prior_weight * density.prior
+            value = value - 2.0 * self._weight * density.prior
         slope = slope_graph(value, density.vector)
         if kind == "hessian":
             return density.vector, {"value": value, "gradient": slope, "hessian": hessian_graph(slope, density.vector)}

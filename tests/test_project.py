@@ -32,7 +32,7 @@ LEVELS = {
             "chibar",
             "hermite",
         ),
-        *("aliases", "layout", "progress", "work", "provenance"),
+        *("aliases", "layout", "progress", "work", "provenance", "store"),
     ],
     1: [
         *("density", "roles", "interpreter", "matvec", "kernel", "ledger", "jax_batch", "engine", "compiled"),
@@ -47,10 +47,10 @@ LEVELS = {
             "update_rule",
             "laplace",
         ),
-        *("reading", "draws", "reference", "points", "plane", "grid", "starts", "simulate"),
+        *("reading", "draws", "reference", "points", "plane", "grid", "starts", "simulate", "draw_vectors"),
     ],
     2: [
-        "landscape",
+        *("landscape", "pointwise"),
         *("frame", "search", "edge", "directions", "verdict", "ends", "natural_scale", "fit_table", "fitted", "fit"),
         *("hessian", "walk", "arrival", "learning_rate", "first_order", "downhill", "minimizers", "optimizers"),
         *("path_dataset", "descent"),
