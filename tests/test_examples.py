@@ -277,3 +277,100 @@ def test_descent_race_saves_two_figures(folder):
         "descent_race_cost.png",
         "descent_race_paths.png",
     ]
+
+
+@pytest.fixture(scope="module")
+def versus():
+    return load("versus_loss")
+
+
+@pytest.fixture(scope="module")
+def versus_tree(versus, folder):
+    return versus.main(num=15, num_free=25, figures=folder)
+
+
+def test_versus_loss_surfaces_are_their_losses_stretched_and_lifted(versus, versus_tree):
+    waits = versus.load_waits()
+    groups = [f"landscape{suffix}" for suffix in ("", "_2", "_3", "_4", "_5")]
+    found = dict(zip(versus.TITLES, (versus_tree[g].to_dataset() for g in groups), strict=True))
+    table = versus.identities(waits, found)
+    assert table["loss"].tolist() == [
+        "squared error",
+        "absolute error",
+        "robust (Student t)",
+        "pinball (quantile loss)",
+        "cross-entropy (log loss)",
+    ]
+    assert table["gap"].max() < 1e-9
+
+
+def test_versus_loss_least_squares_is_the_published_line(versus):
+    waits, published = versus.load_waits(), versus.PUBLISHED
+    line = published["intercept"] + published["slope"] * waits["eruptions"].to_numpy()
+    assert versus.views(waits)["normal"].loss(line) == pytest.approx(published["sse"], rel=2e-4)
+
+
+def test_versus_loss_interval_of_the_slope_is_the_closed_form(versus):
+    waits = versus.load_waits()
+    x, y = (waits[name].to_numpy() - waits[name].mean() for name in ("eruptions", "waiting"))
+    slope, n = x @ y / (x @ x), len(x)
+    sse = ((y - slope * x) ** 2).sum()
+    profile = versus.profiles(waits, 25)["normal"]
+    assert float(profile.min()) == pytest.approx(n * np.log(2 * np.pi * np.e * sse / n), abs=0.1)
+    half = np.sqrt((np.exp(pml.wilks.cutoff(0.95) / n) - 1) * sse / (x @ x))
+    np.testing.assert_allclose(versus.interval(profile), (slope - half, slope + half), atol=0.03)
+
+
+@pytest.mark.usefixtures("versus_tree")
+def test_versus_loss_saves_two_figures(folder):
+    assert sorted(path.name for path in folder.glob("versus_loss*")) == [
+        "versus_loss_lines.png",
+        "versus_loss_surfaces.png",
+    ]
+
+
+# --- errors in both variables ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def line():
+    return load("measurement_error")
+
+
+@pytest.fixture(scope="module")
+def line_tree(line, folder):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pm, "sample", quietly(pm.sample))
+        return line.main(draws=300, tune=500, chains=2, figures=folder)
+
+
+def test_measurement_error_finds_yorks_line(line, line_tree):
+    """York (1966) has -0.4805 and 5.4799; his sum minimised by SciPy gives the other digits."""
+    fit, points = line_tree["fit"].to_dataset(), line.load_points()
+    assert float(fit["slope"]) == pytest.approx(-0.48053341, abs=1e-8)
+    assert float(fit["intercept"]) == pytest.approx(5.47991022, abs=1e-7)
+    assert fit.attrs["minus2ll"] - line.constant(points) == pytest.approx(11.86635319, abs=1e-8)
+    assert line.least_squares(points) == pytest.approx(-0.61081296, abs=1e-8)
+
+
+def test_measurement_error_profile_is_yorks_sum(line, line_tree):
+    profile, points = line_tree["profile"].to_dataset().isel(parameter=0), line.load_points()
+    rise = line.york_sum(points, profile["value"].to_numpy()) - 11.866353194
+    np.testing.assert_allclose(profile["delta_minus2ll"], rise, atol=1e-7)
+    ends = line_tree["intervals"]["interval"].to_numpy().ravel()
+    np.testing.assert_allclose(ends, [-0.60144133, -0.37630220], atol=2e-8)
+
+
+def test_measurement_error_posterior_is_the_sum_and_the_volume(line, line_tree):
+    slopes, points = np.linspace(-0.9, -0.1, 4001), line.load_points()
+    density = np.exp(-0.5 * (line.york_sum(points, slopes) - 11.866353194) + line.log_volume(points, slopes))
+    mean = (density * slopes).sum() / density.sum()
+    drawn = line_tree["posterior"]["slope"]
+    error = float(drawn.std()) / np.sqrt(60)  # 600 draws are worth at least so many
+    assert float(drawn.mean()) == pytest.approx(mean, abs=4 * error)
+    assert mean > -0.48053341 + 0.009
+
+
+@pytest.mark.usefixtures("line_tree")
+def test_measurement_error_saves_its_figure(folder):
+    assert (folder / "measurement_error.png").stat().st_size > 10_000

@@ -31,7 +31,9 @@ LEVELS = {
             "ridges",
             "chibar",
             "hermite",
+            "posterior_summary",
         ),
+        *("affine", "losses", "loss_families"),
         *("aliases", "layout", "progress", "work", "provenance", "store"),
     ],
     1: [
@@ -48,6 +50,8 @@ LEVELS = {
             "laplace",
         ),
         *("reading", "draws", "reference", "points", "plane", "grid", "starts", "simulate", "draw_vectors"),
+        *("posterior_draws", "prior_spread"),
+        *("distributions", "families", "observed_terms"),
     ],
     2: [
         *("landscape", "pointwise"),
@@ -68,8 +72,9 @@ LEVELS = {
             "edge_weights",
             "simulated_ratio",
             "likelihood_ratio",
-            "compare",
-            "posterior",
+            *("compare_loo", "compare"),
+            *("likelihood_side", "posterior_mode", "information_share", "identification"),
+            *("posterior_deviance", "compare_with_posterior", "sensitivity", "prior_path", "four_curves"),
             "loss",
         ),
     ],
@@ -81,6 +86,7 @@ LEVEL_OF = {room: level for level, rooms in LEVELS.items() for room in rooms}
 # Everyone else works on arrays and on Datasets.
 READS_GRAPHS = {
     "simulate",
+    *("distributions", "families", "observed_terms"),
     *("density", "roles", "interpreter", "matvec", "ledger", "kernel", "jax_batch", "engine", "compiled"),
     *(
         "straight_line",
