@@ -8,6 +8,9 @@ import numpy as np
 
 from pymc_landscape.aliases import Array
 
+# Scales that differ by no more than this share are one, computed a row at a time.
+SAME = 1e-12
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -75,7 +78,7 @@ def add_up(
         loss, constant = (np.where(replaced, 0.0, part) for part in (loss, constant))
     if extra is not None:
         loss = loss + extra / scale
-    weighted = len(np.unique(scale)) > 1
+    weighted = bool(scale.size) and bool(np.ptp(scale) > SAME * np.abs(scale).max())
     if weighted:
         loss, scale = scale * loss, np.ones_like(scale)
     a, b = float(times) * scale.ravel()[:1].sum(), float(times) * (constant.sum() + float(apart))

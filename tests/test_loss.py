@@ -516,6 +516,17 @@ def test_a_formula_that_is_wrong_is_not_believed(monkeypatch):
     assert row["minus2ll"] == pytest.approx(truth, rel=1e-12) == row["a"] * row["value"] + row["b"]
 
 
+def test_one_scale_computed_a_row_at_a_time_is_no_weight():
+    with pm.Model() as model:
+        mu = pm.math.exp(pm.Normal("x") * np.array([0.3, 1.1, -0.7, 2.3, 0.1]))
+        pm.Gamma("y", mu=mu, sigma=0.3 * mu, observed=Y)  # a is µ²/σ², in every row with other last digits
+    row = pml.loss_table(model, at={"x": X}).loc["y"]
+    mean = np.exp(X * np.array([0.3, 1.1, -0.7, 2.3, 0.1]))
+    assert row["loss"] == "gamma deviance"
+    assert row["a"] == pytest.approx(1 / 0.3**2, rel=1e-12)
+    assert row["value"] == pytest.approx(tweedie_deviance(Y, mean, 2), rel=1e-12)
+
+
 def test_digits_are_kept_where_probabilities_saturate():
     with pm.Model() as model:
         x = pm.Normal("x")
