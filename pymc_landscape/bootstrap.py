@@ -87,7 +87,7 @@ def parametric_bootstrap(
     >>> dict(again.sizes), bool(abs(again["p"].mean() - 0.7) < 3 * (0.21 / 10 / 50) ** 0.5)
     ({'chain': 1, 'draw': 50}, True)
     """
-    _check(fit, draws)
+    refuse_unfit(fit, draws)
     simulator, point, theta = Simulator(fit.objective), natural_point(fit), inside(fit)
 
     def replicate(seed: int) -> Replicate:
@@ -98,7 +98,19 @@ def parametric_bootstrap(
     return _dataset(fit, replicates, interrupted)
 
 
-# --- shared with the likelihood ratio test ---------------------------------------------------------------------------
+# --- shared with the likelihood ratio test and the study of coverage ---------------------------------------------
+
+
+def refuse_unfit(fit: Fit, draws: int) -> None:
+    """Refuse a fit from which nothing is to be simulated, and a number of draws that is none."""
+    if not isinstance(fit, Fit):
+        raise TypeError(f"Expected a Fit, got {type(fit).__name__}: pass what fit_mle returned.")
+    if fit.is_map:
+        raise ValueError("Expected a maximum likelihood fit, got a posterior mode: use fit_mle.")
+    if not fit.status.is_optimum:
+        raise ValueError(f"Expected a fit that claims an optimum, got one that is {fit.status.value}: {fit.message}")
+    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
+        raise ValueError(f"Expected draws to be a whole number, at least 1, got {draws!r}.")
 
 
 def seeds(random_seed: Any, draws: int) -> list[int]:
@@ -144,17 +156,6 @@ def value_at(found_frame: Frame, x: Array, objective: Objective) -> float:
 
 
 # --- one replicate ---------------------------------------------------------------------------------------------------
-
-
-def _check(fit: Fit, draws: int) -> None:
-    if not isinstance(fit, Fit):
-        raise TypeError(f"Expected a Fit, got {type(fit).__name__}: pass what fit_mle returned.")
-    if fit.is_map:
-        raise ValueError("Expected a maximum likelihood fit, got a posterior mode: use fit_mle.")
-    if not fit.status.is_optimum:
-        raise ValueError(f"Expected a fit that claims an optimum, got one that is {fit.status.value}: {fit.message}")
-    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
-        raise ValueError(f"Expected draws to be a whole number, at least 1, got {draws!r}.")
 
 
 def _replicate(fit: Fit, end: End) -> Replicate:

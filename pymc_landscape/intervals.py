@@ -91,13 +91,23 @@ def confidence_intervals(
     >>> intervals["interval"].values.ravel().round(6).tolist()
     [0.393461, 0.915441]
     """
-    levels = np.atleast_1d(np.asarray(level, dtype=float))
-    rises = np.atleast_1d(cutoff(levels))
     methods: list[str] = [method] if isinstance(method, str) else list(method)
     _refuse(fit, methods)
-    request = _Request(Current(fit), find_quantities(fit, var_names), levels, rises, progressbar)
+    request = _request(fit, find_quantities(fit, var_names), level, progressbar)
     tables = {name: _table(name, request, draws, random_seed) for name in methods}
     return _dataset(request, tables, np.ndim(level) == 0)
+
+
+def find_ends(
+    fit: Fit, quantities: Sequence[Quantity], level: float, methods: Sequence[str], draws: int, random_seed: Any
+) -> Array:
+    """Return the ends alone, (method, parameter, bound), for work that wants them many times."""
+    request = _request(fit, quantities, level, progressbar=False)
+    ends = np.full((len(methods), len(quantities), 2), np.nan)
+    for m, name in enumerate(methods):
+        for (_, j, k), end in _table(name, request, draws, random_seed).items():
+            ends[m, j, k] = end.value
+    return ends
 
 
 @dataclass
@@ -114,6 +124,11 @@ class _Request:
 
 # By level, quantity and side.
 Table = dict[tuple[int, int, int], Crossing]
+
+
+def _request(fit: Fit, quantities: Sequence[Quantity], level: Any, progressbar: bool) -> _Request:
+    levels = np.atleast_1d(np.asarray(level, dtype=float))
+    return _Request(Current(fit), list(quantities), levels, np.atleast_1d(cutoff(levels)), progressbar)
 
 
 def _refuse(fit: Fit, methods: Sequence[str]) -> None:
@@ -204,7 +219,7 @@ def _bootstrap(request: _Request, draws: int, random_seed: Any) -> Table:
     replicates = parametric_bootstrap(
         request.current.fit, draws=draws, random_seed=random_seed, progressbar=request.progressbar
     )
-    values = _by_label(request.current.fit, replicates)
+    values = by_label(request.current.fit, replicates)
     table: Table = {}
     for j, quantity in enumerate(request.quantities):
         drawn = values @ quantity.weights
@@ -216,11 +231,11 @@ def _bootstrap(request: _Request, draws: int, random_seed: Any) -> Table:
     return table
 
 
-def _by_label(fit: Fit, replicates: xr.Dataset) -> Array:
-    """Return replicates (draws, n) in the order of a quantity's weights."""
+def by_label(fit: Fit, drawn: xr.Dataset) -> Array:
+    """Return replicates or draws (draws, n) in the order of a quantity's weights."""
     model = fit.objective.model
     names = [*(v.name for v in fit.objective.variables), *(d.name for d in model.deterministics)]
-    columns = [replicates[name].stack(at=("chain", "draw")).transpose("at", ...).to_numpy() for name in names]
+    columns = [drawn[name].stack(at=("chain", "draw")).transpose("at", ...).to_numpy() for name in names]
     return np.concatenate([column.reshape(len(column), -1) for column in columns], axis=1)
 
 

@@ -49,7 +49,7 @@ LEVELS = {
             "update_rule",
             "laplace",
         ),
-        *("reading", "draws", "reference", "points", "plane", "grid", "starts", "simulate", "draw_vectors"),
+        *("reading", "draws", "reference", "points", "plane", "grid", "starts", "simulate", "sampling", "draw_vectors"),
         *("posterior_draws", "prior_spread"),
         *("distributions", "families", "observed_terms"),
     ],
