@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pymc_landscape.fit import fit_map, fit_mle
+from pymc_landscape.fit import fit_weighted
 from pymc_landscape.fitted import Fit
 from pymc_landscape.information import standard_errors
 from pymc_landscape.quantity import Quantity
@@ -49,9 +49,8 @@ class Current:
 
     def take(self, spot: Spot) -> None:
         """Fit again from a point that is lower than the estimate."""
-        again = fit_map if self.fit.is_map else fit_mle
         point = spot.frame.natural_point(spot.x)
-        self.fit = again(self.fit.objective, starts=[point], progressbar=False)
+        self.fit = fit_weighted(self.fit.objective, starts=[point], progressbar=False)
         self.message = (
             f"A lower optimum was met, and took the estimate's place: -2LL {self.fit.minus2ll:.6f}; "
             "give the fit more starts."
