@@ -153,19 +153,30 @@ class Compiled:
 
     def term_dims(self, term: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
         """Return dims, coords and shape of a term's pointwise log-likelihood, of which there are `size` numbers."""
-        variable = self.model[term]
-        shape = tuple(
-            pt.as_tensor(self.model.rvs_to_values.get(variable, variable), allow_xtensor_conversion=True).shape.eval()
-        )
+        shape = self.kept(("shape", term), lambda: self._shape(term))
         names = self.model.named_vars_to_dims.get(term) or (None,) * len(shape)
         dims = [name or f"{term}_dim_{i}" for i, name in enumerate(names)]
-        while shape and int(np.prod(shape)) != size:  # a multivariate term is summed over its last dims
-            shape, dims = shape[:-1], dims[:-1]
+        own = self._own(term, shape, size)
+        shape, dims = shape[:own], dims[:own]
         if int(np.prod(shape)) != size:
             shape, dims = (size,), [f"{term}_dim_0"]
         labels = {d: self.model.coords.get(d) for d in dims}
         coords = {d: np.asarray(c) for d, c in labels.items() if c is not None}
         return dims, coords, tuple(int(n) for n in shape)
+
+    def _own(self, name: str, shape: tuple[int, ...], size: int) -> int:
+        """Return how many dims of a variable its log density has: a multivariate one is summed over the last."""
+        node = self.model[name].owner
+        own = len(shape) - (getattr(node.op, "ndim_supp", None) or 0 if node else 0)
+        while own > 0 and int(np.prod(shape[:own])) != size:
+            own -= 1
+        return own
+
+    def _shape(self, term: str) -> tuple[int, ...]:
+        variable = self.model[term]
+        tensor = pt.as_tensor(self.model.rvs_to_values.get(variable, variable), allow_xtensor_conversion=True)
+        known = tensor.type.shape
+        return known if None not in known else tuple(int(n) for n in tensor.shape.eval(mode="FAST_COMPILE"))
 
     def own_dims(self, name: str, length: int | None) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
         """Return dims, coords and shape of the log density of a variable: of `length` numbers, None for a scalar."""
@@ -174,10 +185,8 @@ class Compiled:
         free = next((v for v in self.variables if v.name == name), None)
         if free is None:
             return self.term_dims(name, length)
-        dims, shape = list(free.dims), free.shape
-        while shape and int(np.prod(shape)) != length:  # a multivariate prior is summed over its last dims
-            dims, shape = dims[:-1], shape[:-1]
-        return dims, dict(zip(free.dims, free.coords, strict=True)), shape
+        own = self._own(name, free.shape, length)
+        return list(free.dims[:own]), dict(zip(free.dims, free.coords, strict=True)), free.shape[:own]
 
     def derived_dims(self, name: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
         """Return dims, coords and shape of a Deterministic, of which there are `size` numbers."""

@@ -16,6 +16,9 @@ from pymc_landscape.layout import FreeVariable, closest
 if TYPE_CHECKING:
     from pymc_landscape.objective import Objective
 
+# A variable's draws up to this size are read in one go.
+AT_HAND = 2**26
+
 
 class DrawVectors:
     """The draws of a model's free variables, natural scale, in the order of its layout.
@@ -60,6 +63,7 @@ class DrawVectors:
         _refuse_other_dims(dataset, self.dims, group)
         self._layout = objective.compiled.layout()
         self._arrays = {v.name: _of_variable(dataset, v, self.dims) for v in objective.variables}
+        self._flat = {name: _at_hand(array, len(self.dims)) for name, array in self._arrays.items()}
         first = dataset[next(iter(self._arrays))]
         self.shape = tuple(first.sizes[dim] for dim in self.dims)
         self.coords = first.drop_vars([c for c in first.coords if not set(first[c].dims) <= set(self.dims)]).coords
@@ -71,8 +75,7 @@ class DrawVectors:
 
     def rows(self, start: int, stop: int) -> Array:
         """Return draws `start` to `stop`, the last sample dim fastest, as vectors (stop - start, k)."""
-        values = {name: self._between(array, start, stop) for name, array in self._arrays.items()}
-        return self._layout.join(values)
+        return self._layout.join({name: self._between(name, start, stop) for name in self._arrays})
 
     def block(self, first: int, start: int, stop: int) -> Array:
         """Return draws `start` to `stop`, counted from the draw `first` on."""
@@ -86,9 +89,11 @@ class DrawVectors:
             for dim, i in zip(self.dims, index, strict=True)
         )
 
-    def _between(self, array: xr.DataArray, start: int, stop: int) -> Array:
+    def _between(self, name: str, start: int, stop: int) -> Array:
         """Read the slabs of the first sample dims in which the draws lie, and cut them to size."""
-        inner = self.shape[-1]
+        flat, array, inner = self._flat[name], self._arrays[name], self.shape[-1]
+        if flat is not None:
+            return flat[start:stop]
         slabs = [
             (lead, max(start - lead * inner, 0), min(stop - lead * inner, inner)) for lead in self._leads(start, stop)
         ]
@@ -101,6 +106,11 @@ class DrawVectors:
     def _slab(self, array: xr.DataArray, lead: int) -> xr.DataArray:
         index = np.unravel_index(lead, self.shape[:-1]) if len(self.shape) > 1 else ()
         return array.isel(dict(zip(self.dims[:-1], map(int, index), strict=True)))
+
+
+def _at_hand(array: xr.DataArray, lead: int) -> Array | None:
+    """Return draws as one row a draw; None where they are many, and perhaps on disk: those are read in parts."""
+    return array.to_numpy().reshape(-1, *array.shape[lead:]) if array.nbytes <= AT_HAND else None
 
 
 def _group(draws: Any, group: str) -> xr.Dataset:
