@@ -34,7 +34,7 @@ LEVELS = {
             "posterior_summary",
         ),
         *("affine", "losses", "loss_families"),
-        *("aliases", "layout", "progress", "work", "provenance", "store"),
+        *("aliases", "layout", "progress", "work", "provenance", "store", "checkpoint"),
     ],
     1: [
         *("density", "roles", "interpreter", "matvec", "kernel", "ledger", "jax_batch", "engine", "compiled"),
