@@ -11,7 +11,9 @@ A ``pm.Model`` holds a prior, a likelihood and a posterior. The verbs here show 
 * ``pointwise_log_likelihood``: the groups that ``az.loo`` and ``az.psense_summary`` read
 * ``compare_with_posterior``: likelihood beside posterior, and why they differ
 * ``posterior_deviance``: how far above the maximum posterior draws lie, against χ²
+* ``four_curves``: prior, likelihood profile, posterior profile and marginal posterior of a parameter
 * ``prior_path``: the mode under a prior that grows from nothing
+* ``influence``: what estimates and intervals would be without each observation
 * ``parametric_bootstrap``: estimates from data that the fit itself simulates
 * ``descend``, ``descent_race``: the ways of optimisers down the surface
 * ``critical_points``: valleys, peaks, and the saddles between
@@ -39,8 +41,10 @@ from pymc_landscape.datatree import to_datatree
 from pymc_landscape.descent import descend
 from pymc_landscape.fit import fit_map, fit_mle
 from pymc_landscape.fitted import Fit
+from pymc_landscape.four_curves import four_curves
 from pymc_landscape.geometry import critical_points
 from pymc_landscape.grid import posterior_grid, regular_grid
+from pymc_landscape.influence import influence
 from pymc_landscape.intervals import confidence_intervals
 from pymc_landscape.landscape import evaluate_landscape
 from pymc_landscape.likelihood_ratio import LikelihoodRatioTest, likelihood_ratio_test
@@ -72,7 +76,9 @@ __all__ = [
     "evaluate_landscape",
     "fit_map",
     "fit_mle",
+    "four_curves",
     "hessian_spectrum",
+    "influence",
     "likelihood_ratio_test",
     "loss_table",
     "parametric_bootstrap",

@@ -25,6 +25,7 @@ LEVELS = {
             "wilks",
             "information",
             "trust_region",
+            "abreast",
             "line_search",
             "differences",
             "lanczos",
@@ -55,6 +56,7 @@ LEVELS = {
     ],
     2: [
         *("landscape", "pointwise"),
+        *("held", "footing", "others", "alone", "spread", "valleys", "profiled"),
         *("frame", "search", "edge", "directions", "verdict", "ends", "natural_scale", "fit_table", "fitted", "fit"),
         *("hessian", "walk", "arrival", "learning_rate", "first_order", "downhill", "minimizers", "optimizers"),
         *("path_dataset", "descent"),
@@ -62,7 +64,8 @@ LEVELS = {
     3: [
         *("milestone", "branches", "outward", "carried_on"),
         *("race", "stationary", "climbing", "expedition", "geometry", "spectrum"),
-        *("quantity", "spot", "level_set", "stance", "interval_end", "trace", "crossing", "current", "intervals"),
+        *("quantity", "spot", "level_set", "own_limit", "stance", "interval_end", "trace", "crossing", "current", "intervals"),
+        *("cases", "left_out", "influence"),
         *(
             "profile",
             *("joint", "joint_level", "vertex", "ray", "ring", "rim", "basin", "regions", "preview", "contour"),
@@ -74,7 +77,8 @@ LEVELS = {
             "likelihood_ratio",
             *("compare_loo", "compare"),
             *("likelihood_side", "posterior_mode", "information_share", "identification"),
-            *("posterior_deviance", "compare_with_posterior", "sensitivity", "prior_path", "four_curves"),
+            *("posterior_deviance", "compare_with_posterior", "sensitivity", "prior_path"),
+            *("profile_curve", "marginal_density", "four_curves"),
             "loss",
         ),
     ],
