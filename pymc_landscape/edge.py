@@ -6,6 +6,8 @@ tolerance lets it. Here such an end is compared with the edge itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from pymc_landscape.aliases import Array
@@ -24,6 +26,8 @@ FAR, VAGUE = 7.0, 2.0
 WALL = 1e-2
 # Steps inside, in units of the initial point's distance, at which something lower than the edge would show.
 INSIDE = np.array([1e-6, 1e-4, 1e-3, 1e-2, 0.1, 0.3, 1.0])
+# Depths looked at between two others.
+FINER = 25
 
 
 def settle_on_edge(found: Found) -> Found:
@@ -148,3 +152,17 @@ def _something_lower_inside(there: Found, edges: Edges) -> bool:
         if (inside.values(probes) < there.value - noise(there.value) - 1e-9).any():
             return True
     return False
+
+
+def lowest_depth(values: Callable[[Array], Array], depths: Array) -> tuple[float, float]:
+    """Return the best of some depths inside an edge, and of finer ones about it, with the value there.
+
+    Newton's steps need to begin near the valley.
+    """
+    found = values(depths)
+    i = int(np.argmin(found))
+    low, high = depths[max(i - 1, 0)], depths[min(i + 1, len(depths) - 1)]
+    finer = np.geomspace(low, high, FINER)
+    found = values(finer)
+    j = int(np.argmin(found))
+    return float(finer[j]), float(found[j])

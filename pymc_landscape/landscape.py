@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 import pymc as pm
@@ -15,6 +15,7 @@ from pymc_landscape.compiled import LOG_PRIOR
 from pymc_landscape.grid import regular_grid
 from pymc_landscape.objective import Objective, objective_of
 from pymc_landscape.points import GridPoints
+from pymc_landscape.profiled import profile_points
 from pymc_landscape.progress import Patient
 from pymc_landscape.provenance import provenance
 from pymc_landscape.reference import Reference, reference_point
@@ -29,16 +30,17 @@ def evaluate_landscape(
     grid: xr.Dataset | Mapping[str, Any] | None = None,
     *,
     at: Any = None,
-    others: Literal["fix"] = "fix",
+    others: Literal["fix", "profile"] = "fix",
     pointwise: bool = False,
     chunks: int | None = None,
     progressbar: bool = True,
 ) -> xr.Dataset:
     r"""Evaluate log-likelihood, prior, posterior and −2LL of a model over a grid.
 
-    The landscape is a *slice*: elements that are on no axis are held at one point. Use it to see valleys, ridges and
-    second optima, and to check the likelihood of a model by eye. It is no confidence region unless every parameter is
-    on an axis, for the others are held and not fitted.
+    By default the landscape is a *slice*: elements that are on no axis are held at one point. Use it to see valleys,
+    ridges and second optima, and to check the likelihood of a model by eye. It is no confidence region unless every
+    parameter is on an axis, for the others are held and not fitted. With ``others="profile"`` they are fitted, anew at
+    each point of the grid: the χ² lines of that *profile* are confidence regions.
 
     Parameters
     ----------
@@ -49,13 +51,16 @@ def evaluate_landscape(
         simplex may be an axis: the others then share the rest in the proportion that they have at `at`.
     at : mapping, xr.Dataset, the `at` of another landscape, or an object with a `point`, optional
         Where the elements on no axis are held, natural scale; what it leaves out is taken from the default, the draw
-        of highest likelihood if posterior draws made the grid, else the model's initial point.
-    others : {"fix"}
-        What happens to the elements on no axis.
+        of highest likelihood if posterior draws made the grid, else the model's initial point. For a profile, where
+        the search begins: best a `Fit`; left out, a search with the axes free goes first.
+    others : {"fix", "profile"}
+        What happens to the elements on no axis: held, or at each point where −2LL is lowest (for an `Objective` with
+        ``prior_weight`` w, −2 (log L + w log prior)).
     pointwise : bool
         Whether to return each observation's log-likelihood too. Its size is the grid's times the data's.
     chunks : int, optional
-        Largest number of points evaluated in one go; by default so many that memory stays bounded.
+        Largest number of points evaluated in one go; by default so many that memory stays bounded. Of a profile, it
+        is the density at the solved points that goes by chunks.
     progressbar : bool
         Whether to show a progress bar once the work has taken half a second.
 
@@ -69,11 +74,24 @@ def evaluate_landscape(
         ``attrs["at"]`` why there. Outside the support the log-likelihood is −∞. After Ctrl-C the points not reached
         are NaN, and ``attrs["status"]`` is ``"interrupted"``.
 
+        A profile has instead of `at` the variables `path` (by ``parameter`` too): natural values of all elements at
+        each point, and `status`: ``converged``; ``at_bound``, where some of the others are on an edge of their
+        support; ``outside``, where no values of the others have a likelihood; ``failed``, where a search did not
+        arrive, so that the surface may be lower; ``unbounded``, where −2LL falls for ever, and is NaN; empty where not
+        reached. ``attrs["n_evaluations"]`` counts evaluations of value, slope and Hessian.
+
     Raises
     ------
     ValueError
         If an axis is not the model's or lies outside the support, the grid holds NaN, or the draws behind it are
-        those of another model.
+        those of another model. For a profile, if a parameter on no axis is discrete, or bound to one that is on an
+        axis (one weight of three or more of a simplex).
+
+    Notes
+    -----
+    A profile spreads from solved points to their neighbours along the tangent dν/dψ = −H_νν⁻¹ H_νψ, and Newton's
+    method finishes. Then each point is solved again wherever a neighbour's solution, or that of a few searches begun
+    elsewhere, leads lower. Valleys of the others to which none of these leads are not found.
 
     Examples
     --------
@@ -95,6 +113,45 @@ def evaluate_landscape(
             "choose fewer var_names, or plane_grid for a plane through many parameters."
         )
     reference = reference_point(objective, grid, at, points.held)
+    options: _Options = {"pointwise": pointwise, "chunks": chunks, "progressbar": progressbar}
+    message, particulars = "", dict[str, str | int](at=reference.words)
+    if others == "profile":
+        profiled = profile_points(objective, points, reference, at, **options)
+        result, message, particulars = profiled.result, profiled.message(points), profiled.particulars
+        surface = profiled.beside(_surface(objective, points, result, pointwise), points, objective)
+    else:
+        result = _slice(objective, points, reference, **options)
+        surface = _with_reference(_surface(objective, points, result, pointwise), objective, reference)
+    if points.is_plane:  # a reader must know which plane it is
+        surface = surface.assign_coords(grid[["center", "direction"]].variables)
+    surface.attrs = provenance(
+        objective.model.name,
+        kind=str(grid.attrs.get("kind", "regular")),
+        group="landscape",
+        status="interrupted" if result.interrupted else "complete",
+        n_evaluated=result.n_evaluated,
+        **particulars,
+    )
+    _warn(surface, points, result, message)
+    return surface
+
+
+class _Options(TypedDict):
+    pointwise: bool
+    chunks: int | None
+    progressbar: bool
+
+
+def _slice(
+    objective: Objective,
+    points: GridPoints,
+    reference: Reference,
+    *,
+    pointwise: bool,
+    chunks: int | None,
+    progressbar: bool,
+) -> Evaluation:
+    """Evaluate the density at all points, with the others held."""
     base = reference.vector(objective, points.layout)
     engine = objective.compiled.engine("pointwise" if pointwise else "density", points.unconstrained)
     with Patient("Evaluating landscape", points.total, progressbar) as progress:
@@ -106,20 +163,7 @@ def evaluate_landscape(
         )
     if not result.values:
         raise KeyboardInterrupt  # nothing was finished, so nothing is lost
-    surface = _surface(objective, points, result, pointwise)
-    surface = _with_reference(surface, objective, reference)
-    if points.is_plane:  # a reader must know which plane it is
-        surface = surface.assign_coords(grid[["center", "direction"]].variables)
-    surface.attrs = provenance(
-        objective.model.name,
-        kind=str(grid.attrs.get("kind", "regular")),
-        group="landscape",
-        at=reference.words,
-        status="interrupted" if result.interrupted else "complete",
-        n_evaluated=result.n_evaluated,
-    )
-    _warn(surface, points, result)
-    return surface
+    return result
 
 
 def _check_options(grid: Any, others: str, chunks: int | None) -> None:
@@ -130,8 +174,8 @@ def _check_options(grid: Any, others: str, chunks: int | None) -> None:
             f"Expected a grid (an xr.Dataset or a mapping of axes), got {type(grid).__name__}: make one with "
             "regular_grid, posterior_grid or plane_grid."
         )
-    if others != "fix":
-        raise ValueError(f"Expected others='fix', got {others!r}.")
+    if others not in ("fix", "profile"):
+        raise ValueError(f"Expected others='fix' or 'profile', got {others!r}.")
     if chunks is not None and chunks < 1:
         raise ValueError(f"Expected chunks of at least one point, got {chunks}.")
 
@@ -188,13 +232,16 @@ def _with_reference(surface: xr.Dataset, objective: Objective, reference: Refere
     return surface.assign_coords(parameter=labels, at=("parameter", values))
 
 
-def _warn(surface: xr.Dataset, points: GridPoints, result: Evaluation) -> None:
+def _warn(surface: xr.Dataset, points: GridPoints, result: Evaluation, message: str) -> None:
     """One warning for each thing that a reader of the picture must know."""
     if result.interrupted:
         warnings.warn(
             f"Interrupted: {result.n_evaluated} of {points.total} points were evaluated, the others are NaN.",
             stacklevel=3,
         )
+        return
+    if message:
+        warnings.warn(message, stacklevel=3)
         return
     values = surface["minus2ll"].to_numpy().ravel()
     bad = np.flatnonzero(np.isnan(values))
