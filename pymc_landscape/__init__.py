@@ -33,6 +33,7 @@ from types import ModuleType
 
 from pymc_landscape import wilks
 from pymc_landscape.bootstrap import parametric_bootstrap
+from pymc_landscape.case_influence import influence
 from pymc_landscape.compare import compare_models
 from pymc_landscape.compare_with_posterior import compare_with_posterior
 from pymc_landscape.contour import confidence_contour
@@ -44,7 +45,6 @@ from pymc_landscape.fitted import Fit
 from pymc_landscape.four_curves import four_curves
 from pymc_landscape.geometry import critical_points
 from pymc_landscape.grid import posterior_grid, regular_grid
-from pymc_landscape.influence import influence
 from pymc_landscape.intervals import confidence_intervals
 from pymc_landscape.landscape import evaluate_landscape
 from pymc_landscape.likelihood_ratio import LikelihoodRatioTest, likelihood_ratio_test

@@ -65,7 +65,7 @@ LEVELS = {
         *("milestone", "branches", "outward", "carried_on"),
         *("race", "stationary", "climbing", "expedition", "geometry", "spectrum"),
         *("quantity", "spot", "level_set", "own_limit", "stance", "interval_end", "trace", "crossing", "current", "intervals"),
-        *("cases", "left_out", "influence"),
+        *("cases", "left_out", "case_influence"),
         *(
             "profile",
             *("joint", "joint_level", "vertex", "ray", "ring", "rim", "basin", "regions", "preview", "contour"),
