@@ -390,4 +390,15 @@ def test_pictures_take_the_axes_for_degrees_of_freedom(two_terms):
     drawn = pml.plots.landscape(surface, backend="none")
     lines = drawn.viz["contour"]["delta_minus2ll"].values
     assert len(lines) == 4
+    heights = [float(cut) for cut in pml.plots.levels.cutoffs((0.5, 0.9, 0.95, 0.99), df=2)]
+    assert heights == pytest.approx([-2 * np.log(1 - level) for level in (0.5, 0.9, 0.95, 0.99)])
     pml.plots.surface(surface)
+
+
+def test_a_picture_says_that_it_is_a_profile(normal):
+    axes = {"mu": np.linspace(-1, 4, 9)}
+    labels = []
+    for surface in (profiled(normal, axes), sliced(normal, axes)):
+        drawn = pml.plots.landscape(surface, backend="matplotlib")
+        labels.append(drawn.viz["plot"]["delta_minus2ll"].item().get_ylabel())
+    assert labels == ["profile Δ(−2LL)", "Δ(−2LL)"]
