@@ -109,7 +109,7 @@ def profile_points(
         Where a slice would hold the others; the search begins there.
     at : object
         What the user gave for it; None leads to a search with the axes free first.
-    pointwise, chunks, progressbar
+    pointwise, chunks, progressbar : bool, int or None, bool
         As in `evaluate_landscape`.
 
     Returns
