@@ -70,7 +70,8 @@ def loss_table(model: pm.Model | Objective | Fit | None = None, *, at: Any = Non
     >>> with pm.Model() as model:
     ...     mu = pm.Normal("mu", 0, 10)
     ...     y = pm.Normal("y", mu, 0.5, observed=[1.0, 2.0, 4.0])
-    >>> pml.loss_table(model, at={"mu": 2.0})[["loss", "value", "a", "b", "minus2ll"]].round(4)
+    >>> table = pml.loss_table(model, at={"mu": 2.0})
+    >>> table[["loss", "value", "a", "b", "minus2ll"]].round(4)
                 loss  value    a       b  minus2ll
     y  squared error    5.0  4.0  1.3547   21.3547
     """
