@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from os import PathLike
 from typing import Any, Literal, TypedDict
 
 import numpy as np
@@ -13,6 +14,7 @@ import xarray as xr
 from pymc_landscape.aliases import Array
 from pymc_landscape.compiled import LOG_PRIOR
 from pymc_landscape.grid import regular_grid
+from pymc_landscape.landscape_store import Stretch, Tally, evaluate_into
 from pymc_landscape.objective import Objective, objective_of
 from pymc_landscape.points import GridPoints
 from pymc_landscape.profiled import profile_points
@@ -33,6 +35,7 @@ def evaluate_landscape(
     others: Literal["fix", "profile"] = "fix",
     pointwise: bool = False,
     chunks: int | None = None,
+    store: str | PathLike[str] | None = None,
     progressbar: bool = True,
 ) -> xr.Dataset:
     r"""Evaluate log-likelihood, prior, posterior and −2LL of a model over a grid.
@@ -61,6 +64,10 @@ def evaluate_landscape(
     chunks : int, optional
         Largest number of points evaluated in one go; by default so many that memory stays bounded. Of a profile, it
         is the density at the solved points that goes by chunks.
+    store : path, optional
+        For a slice: a zarr store on disk, to which points are written as they come. The grid may then be larger than
+        memory, and what comes back is read from disk where it is looked at. Where the store is there already, it is
+        carried on: after Ctrl-C or a crash. Needs the package zarr.
     progressbar : bool
         Whether to show a progress bar once the work has taken half a second.
 
@@ -84,8 +91,8 @@ def evaluate_landscape(
     ------
     ValueError
         If an axis is not the model's or lies outside the support, the grid holds NaN, or the draws behind it are
-        those of another model. For a profile, if a parameter on no axis is discrete, or bound to one that is on an
-        axis (one weight of three or more of a simplex).
+        those of another model; if the store is that of another grid or model, or of other data. For a profile, if a
+        parameter on no axis is discrete, or bound to one that is on an axis (one weight of three or more of a simplex).
 
     Notes
     -----
@@ -103,7 +110,7 @@ def evaluate_landscape(
     >>> round(float(surface["minus2ll"].idxmin("p")), 2)
     0.7
     """
-    _check_options(grid, others, chunks)
+    _check_options(grid, others, chunks, store)
     objective = objective_of(model)
     grid = grid if isinstance(grid, xr.Dataset) else regular_grid(grid or {})
     points = GridPoints(objective, grid)
@@ -114,6 +121,10 @@ def evaluate_landscape(
         )
     reference = reference_point(objective, grid, at, points.held)
     options: _Options = {"pointwise": pointwise, "chunks": chunks, "progressbar": progressbar}
+    if store is not None:
+        surface, result, tally = _on_disk(store, objective, points, reference, grid, **options)
+        _warn(points, result, "", tally)
+        return surface
     message, particulars = "", dict[str, str | int](at=reference.words)
     if others == "profile":
         profiled = profile_points(objective, points, reference, at, **options)
@@ -122,8 +133,7 @@ def evaluate_landscape(
     else:
         result = _slice(objective, points, reference, **options)
         surface = _with_reference(_surface(objective, points, result, pointwise), objective, reference)
-    if points.is_plane:  # a reader must know which plane it is
-        surface = surface.assign_coords(grid[["center", "direction"]].variables)
+    surface = _with_plane(surface, points, grid)
     surface.attrs = provenance(
         objective.model.name,
         kind=str(grid.attrs.get("kind", "regular")),
@@ -132,7 +142,7 @@ def evaluate_landscape(
         n_evaluated=result.n_evaluated,
         **particulars,
     )
-    _warn(surface, points, result, message)
+    _warn(points, result, message, Tally().add(surface["minus2ll"].to_numpy().ravel()))
     return surface
 
 
@@ -166,7 +176,34 @@ def _slice(
     return result
 
 
-def _check_options(grid: Any, others: str, chunks: int | None) -> None:
+def _on_disk(
+    store: str | PathLike[str],
+    objective: Objective,
+    points: GridPoints,
+    reference: Reference,
+    grid: xr.Dataset,
+    *,
+    pointwise: bool,
+    chunks: int | None,
+    progressbar: bool,
+) -> tuple[xr.Dataset, Evaluation, Tally]:
+    """Evaluate what a store does not have yet of the same."""
+    base = reference.vector(objective, points.layout)
+    engine = objective.compiled.engine("pointwise" if pointwise else "density", points.unconstrained)
+
+    def evaluate(start: int, stop: int) -> Evaluation:
+        return engine(lambda a, b: points.rows(base, start + a, start + b), stop - start, chunk=chunks)
+
+    def describe(stretch: Stretch, result: Evaluation) -> xr.Dataset:
+        return _surface(objective, stretch, result, pointwise)
+
+    around = _with_plane(_with_reference(xr.Dataset(), objective, reference), points, grid)
+    kind = str(grid.attrs.get("kind", "regular"))
+    attrs = provenance(objective.model.name, kind=kind, group="landscape", at=reference.words)
+    return evaluate_into(store, points, around, evaluate, describe, attrs, progressbar)
+
+
+def _check_options(grid: Any, others: str, chunks: int | None, store: Any) -> None:
     if grid is None:
         raise TypeError("Expected a grid, got none: evaluate_landscape(model, regular_grid({...})).")
     if not isinstance(grid, Mapping):
@@ -176,11 +213,13 @@ def _check_options(grid: Any, others: str, chunks: int | None) -> None:
         )
     if others not in ("fix", "profile"):
         raise ValueError(f"Expected others='fix' or 'profile', got {others!r}.")
+    if others == "profile" and store is not None:
+        raise ValueError("Expected others='fix' with a store, got others='profile': leave store out.")
     if chunks is not None and chunks < 1:
         raise ValueError(f"Expected chunks of at least one point, got {chunks}.")
 
 
-def _surface(objective: Objective, points: GridPoints, result: Evaluation, pointwise: bool) -> xr.Dataset:
+def _surface(objective: Objective, points: GridPoints | Stretch, result: Evaluation, pointwise: bool) -> xr.Dataset:
     """Name and shape what the engine gave."""
     dims, shape = points.dims, points.shape
     terms = {n: result.values[n] for n in objective.terms}
@@ -215,7 +254,7 @@ def _floor(minus2ll: Array) -> float:
     return float(finite.min()) if finite.size else np.nan
 
 
-def _pointwise(objective: Objective, points: GridPoints, terms: Mapping[str, Array]) -> xr.Dataset:
+def _pointwise(objective: Objective, points: GridPoints | Stretch, terms: Mapping[str, Array]) -> xr.Dataset:
     """Give each term's values their own dims: those of the observed variable, less the ones summed inside it."""
     arrays = {}
     for name, values in terms.items():
@@ -232,7 +271,12 @@ def _with_reference(surface: xr.Dataset, objective: Objective, reference: Refere
     return surface.assign_coords(parameter=labels, at=("parameter", values))
 
 
-def _warn(surface: xr.Dataset, points: GridPoints, result: Evaluation, message: str) -> None:
+def _with_plane(surface: xr.Dataset, points: GridPoints, grid: xr.Dataset) -> xr.Dataset:
+    """Add which plane it is."""
+    return surface.assign_coords(grid[["center", "direction"]].variables) if points.is_plane else surface
+
+
+def _warn(points: GridPoints, result: Evaluation, message: str, tally: Tally) -> None:
     """One warning for each thing that a reader of the picture must know."""
     if result.interrupted:
         warnings.warn(
@@ -243,16 +287,14 @@ def _warn(surface: xr.Dataset, points: GridPoints, result: Evaluation, message: 
     if message:
         warnings.warn(message, stacklevel=3)
         return
-    values = surface["minus2ll"].to_numpy().ravel()
-    bad = np.flatnonzero(np.isnan(values))
-    if bad.size:
-        index = np.unravel_index(bad[0], points.shape)
+    if tally.n_nan:
+        index = np.unravel_index(tally.first_nan, points.shape)
         first = ", ".join(f"{d}={v[i]:g}" for d, v, i in zip(points.dims, points.values, index, strict=True))
         why = f" ({type(result.errors[0][1]).__name__}: {result.errors[0][1]})" if result.errors else ""
         warnings.warn(
-            f"The likelihood is NaN at {bad.size} of {values.size} points, first at {first}{why}.", stacklevel=3
+            f"The likelihood is NaN at {tally.n_nan} of {points.total} points, first at {first}{why}.", stacklevel=3
         )
-    elif not np.isfinite(values).any():
+    elif not tally.any_finite:
         warnings.warn(
             "The likelihood is zero at every point of the grid: look at the ranges, and at where the others are held.",
             stacklevel=3,

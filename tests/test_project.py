@@ -55,7 +55,7 @@ LEVELS = {
         *("distributions", "families", "observed_terms"),
     ],
     2: [
-        *("landscape", "pointwise"),
+        *("landscape_store", "landscape", "pointwise"),
         *("held", "footing", "others", "alone", "spread", "valleys", "profiled"),
         *("frame", "search", "edge", "directions", "verdict", "ends", "natural_scale", "fit_table", "fitted", "fit"),
         *("hessian", "walk", "arrival", "learning_rate", "first_order", "downhill", "minimizers", "optimizers"),

@@ -1,10 +1,13 @@
 """Work that was stopped goes on from its store: bootstraps and profiles, against the same work without a stop."""
 
+import tracemalloc
+
 import numpy as np
 import pymc as pm
 import pytest
 import test_published as published
 import xarray as xr
+from pytensor.raise_op import Assert
 from test_bootstrap import again, interrupted_after, mean_of
 from test_fit_traps import fit
 
@@ -239,3 +242,196 @@ def test_a_process_that_ends_while_a_store_is_replaced_leaves_one(here, tmp_path
         store.rename(tmp_path / "boot.zarr.old")
     assert again(here, 4, store=store).sizes["draw"] == 4
     assert [path.name for path in tmp_path.iterdir()] == ["boot.zarr"]
+
+
+# --- landscapes ------------------------------------------------------------------------------------------------------
+
+GRID = pml.regular_grid({"mu": (-1.0, 5.0, 21), "sigma": (-0.5, 4.0, 19)})
+
+
+def spread() -> pml.Objective:
+    """Two terms, a mean, a standard deviation, and an offset that is held; interpreted, so that digits are the same."""
+    with pm.Model(coords={"row": list("abcd")}) as model:
+        mu, sigma = pm.Normal("mu", 0, 10), pm.HalfNormal("sigma", 5)
+        offset = pm.Normal("offset", 0, 1, initval=0.25)
+        pm.Normal("y", mu + offset, sigma, observed=Y, dims="row")
+        pm.Normal("z", mu, 1.0, observed=[0.5, 1.5])
+    return pml.Objective(model, backend="interpreter")
+
+
+@pytest.fixture(scope="module")
+def objective():
+    return spread()
+
+
+def surface(objective, grid=GRID, **options) -> xr.Dataset:
+    return pml.evaluate_landscape(objective, grid, progressbar=False, **options)
+
+
+def points_evaluated(monkeypatch) -> list[tuple[int, int]]:
+    """Note which points of the grid are made."""
+    from pymc_landscape.points import GridPoints
+
+    made, rows = [], GridPoints.rows
+    monkeypatch.setattr(GridPoints, "rows", lambda self, base, a, b: made.append((a, b)) or rows(self, base, a, b))
+    return made
+
+
+def stopped_at(point: int, monkeypatch, error: type[BaseException] = KeyboardInterrupt) -> None:
+    from pymc_landscape.points import GridPoints
+
+    rows = GridPoints.rows
+
+    def stops(self, base, a, b):
+        if b > point:
+            raise error("stopped")
+        return rows(self, base, a, b)
+
+    monkeypatch.setattr(GridPoints, "rows", stops)
+
+
+@pytest.mark.parametrize("pointwise", [False, True])
+def test_a_landscape_in_a_store_is_the_one_in_memory(objective, tmp_path, pointwise):
+    kept = surface(objective, store=tmp_path / "surface.zarr", pointwise=pointwise)
+    plain = surface(objective, pointwise=pointwise)
+    xr.testing.assert_identical(kept.load().drop_attrs(), plain.drop_attrs())
+    assert {k: v for k, v in kept.attrs.items() if k != "created_at"} == {
+        k: v for k, v in plain.attrs.items() if k != "created_at"
+    }
+
+
+@pytest.mark.parametrize("chunks", [7, None])
+def test_a_landscape_goes_on_where_it_stopped(objective, tmp_path, monkeypatch, chunks):
+    store, total = tmp_path / "surface.zarr", 21 * 19
+    with monkeypatch.context() as stopped:
+        stopped_at(200, stopped)
+        with pytest.warns(UserWarning, match=r"Interrupted: (\d+) of 399 points were evaluated"):
+            part = surface(objective, store=store, chunks=chunks).load()
+    n = part.attrs["n_evaluated"]
+    assert 8 <= n <= 200
+    plain = surface(objective)
+    flat = part["minus2ll"].values.ravel()
+    np.testing.assert_array_equal(flat[:n], plain["minus2ll"].values.ravel()[:n])
+    assert np.isnan(flat[n:]).all()
+    assert float(part["delta_minus2ll"].where(np.isfinite(part["minus2ll"])).min()) == 0.0
+    made = points_evaluated(monkeypatch)
+    whole = surface(objective, store=store)
+    asked_again = sorted({0, n // 3, 2 * n // 3, n - 1})
+    assert [a for a, b in made[: len(asked_again)]] == asked_again
+    assert sum(b - a for a, b in made) == len(asked_again) + total - n
+    xr.testing.assert_identical(whole.load().drop_attrs(), plain.drop_attrs())
+    assert (whole.attrs["status"], whole.attrs["n_evaluated"]) == ("complete", total)
+    made.clear()
+    xr.testing.assert_identical(surface(objective, store=store).load().drop_attrs(), plain.drop_attrs())
+    assert sum(b - a for a, b in made) == 4
+
+
+def test_ctrl_c_before_a_point_is_finished_is_passed_on(objective, tmp_path, monkeypatch):
+    stopped_at(0, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        surface(objective, store=tmp_path / "surface.zarr")
+    assert not (tmp_path / "surface.zarr").exists()
+
+
+def test_ctrl_c_while_points_are_written_loses_them_alone(objective, tmp_path, monkeypatch):
+    from pymc_landscape.landscape_store import _LandscapeStore
+
+    put, done = _LandscapeStore._put, []
+
+    def stops(self, name, start, values):
+        done.append(1)
+        if len(done) == 15:
+            raise KeyboardInterrupt
+        put(self, name, start, values)
+
+    store = tmp_path / "surface.zarr"
+    with monkeypatch.context() as stopped:
+        stopped.setattr(_LandscapeStore, "_put", stops)
+        with pytest.warns(UserWarning, match="Interrupted"):
+            surface(objective, store=store)
+    xr.testing.assert_identical(surface(objective, store=store).load().drop_attrs(), surface(objective).drop_attrs())
+
+
+def test_the_store_of_another_landscape_is_refused(objective, tmp_path):
+    store = tmp_path / "surface.zarr"
+    surface(objective, store=store)
+    other_grid = pml.regular_grid({"mu": (-1.0, 5.0, 21), "sigma": (-0.5, 4.5, 19)})
+    for options in (
+        {"grid": other_grid},
+        {"grid": other_grid.rename(sigma="offset")},
+        {"at": {"offset": 0.5}},
+        {"pointwise": True},
+    ):
+        with pytest.raises(ValueError, match="Expected a store of this grid, of this model and its data"):
+            surface(objective, **{"grid": GRID, **options}, store=store)
+    with pytest.raises(ValueError, match="of this model and its data"):
+        surface(objective.with_data(y=Y[::-1] + 1), store=store)
+    here = fit(mean_of(Y))
+    again(here, 2, store=tmp_path / "boot.zarr")
+    with pytest.raises(ValueError, match="of this model and its data"):
+        surface(objective, store=tmp_path / "boot.zarr")
+
+
+def test_data_that_are_a_mirror_image_are_other_data(tmp_path):
+    """Three of ten and seven of ten: the same likelihood at 0, a half and 1."""
+    with pm.Model() as model:
+        pm.Binomial("y", 10, pm.Beta("p", 1, 1), observed=3)
+    seven, grid = pml.Objective(model).with_data(y=7), pml.regular_grid({"p": (0, 1, 101)})
+    surface(model, grid, store=tmp_path / "surface.zarr")
+    with pytest.raises(ValueError, match="of this model and its data"):
+        surface(seven, grid, store=tmp_path / "surface.zarr")
+
+
+def test_a_plane_and_a_single_axis_can_be_stored(objective, tmp_path):
+    plane = pml.plane_grid(fit(objective), num=6, random_seed=1)
+    for name, grid in (("plane", plane), ("line", pml.regular_grid({"mu": [1.0, 2.0]}))):
+        kept = surface(objective, grid, store=tmp_path / name).load()
+        xr.testing.assert_identical(kept.drop_attrs(), surface(objective, grid).drop_attrs())
+        xr.testing.assert_identical(surface(objective, grid, store=tmp_path / name).load(), kept)
+
+
+def test_points_at_which_the_model_raises_are_nan_in_a_store_too(tmp_path):
+    with pm.Model() as model:
+        size = pm.Uniform("size", -3, 3)
+        pm.Normal("y", Assert("too small")(size, size > -2.5), 1.0, observed=1.0)
+    grid = pml.regular_grid({"size": np.linspace(-3, 3, 61)})
+    objective = pml.Objective(model, backend="interpreter")
+    with pytest.warns(UserWarning, match=r"NaN at 6 of 61 points, first at size=-3 \(AssertionError: too small"):
+        kept = surface(objective, grid, store=tmp_path / "surface.zarr")
+    with pytest.warns(UserWarning, match=r"NaN at 6 of 61 points, first at size=-3 \(AssertionError: too small"):
+        plain = surface(objective, grid)
+    xr.testing.assert_identical(kept.load().drop_attrs(), plain.drop_attrs())
+    assert surface(objective, grid, store=tmp_path / "surface.zarr").attrs["status"] == "complete"
+
+
+def test_a_model_that_raises_everywhere_raises(tmp_path):
+    with pm.Model() as model:
+        size = pm.Uniform("size", -3, 3)
+        pm.Normal("y", Assert("too small")(size, size > 5), 1.0, observed=1.0)
+    with pytest.raises(AssertionError, match="too small"):
+        surface(pml.Objective(model, backend="interpreter"), {"size": (-1, 1, 20)}, store=tmp_path / "surface.zarr")
+    assert not (tmp_path / "surface.zarr").exists()
+
+
+def test_memory_stays_bounded_where_the_grid_does_not_fit(tmp_path, monkeypatch):
+    """No array of the whole grid is made: the longest one is a stretch."""
+    from pymc_landscape import landscape_store
+
+    monkeypatch.setattr(landscape_store, "BYTES", 2**18)
+    monkeypatch.setattr(landscape_store, "CHUNK", 2**12)
+    model = spread()
+    grid = pml.regular_grid({"mu": (-1.0, 5.0, 300), "sigma": (0.5, 4.0, 300)})
+    surface(model, GRID, at={"offset": 0.25})  # engines are made
+    made = points_evaluated(monkeypatch)
+    tracemalloc.start()
+    kept = surface(model, grid, store=tmp_path / "surface.zarr")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert max(b - a for a, b in made) <= 2**18 // (8 * 7)
+    assert peak < 0.5 * kept.nbytes
+    assert int(kept["minus2ll"].isnull().sum()) == 0
+
+
+def test_a_profile_over_a_grid_has_no_store(objective, tmp_path):
+    with pytest.raises(ValueError, match="Expected others='fix' with a store"):
+        surface(objective, others="profile", store=tmp_path / "surface.zarr")
