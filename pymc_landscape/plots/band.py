@@ -1,6 +1,6 @@
 """``band``: how well a curve is known, from end to end of its intervals, by the likelihood and by the posterior."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -18,8 +18,7 @@ from pymc_landscape.plots.strips import Curve, Strip, curve_of
 
 Visual = Literal["band", "edge", "center", "data", "legend", "xlabel", "ylabel"]
 SIZE = (6.4, 4.4)
-# Lines of what is usually drawn on something else: Wald's and the bootstrap's edges lie on the profile's.
-UNFILLED = {"Wald": DASH, "bootstrap": DOTTED}
+DASHES = {"Wald": DASH, "bootstrap": DOTTED}
 
 
 def band(
@@ -87,8 +86,8 @@ def band(
 
     Notes
     -----
-    An open end reaches the panel's edge; an end that was not found leaves a gap. The band of Wald, and that of the
-    bootstrap, is drawn by its edges alone.
+    An open end reaches the panel's edge; an end that was not found leaves a gap. Bands by the profile are filled, or
+    where there are none those of the first method; others are drawn by their edges alone.
 
     Examples
     --------
@@ -116,7 +115,7 @@ def band(
     _draw(canvas, sheet, curve, strips, window, colours(rows))
     _draw_data(canvas, sheet, points)
     _finish(canvas, curve, points, window)
-    add_legend(canvas, colours(rows), level_title(rows))
+    add_legend(canvas, colours(rows), level_title(rows), dashes=_dashes(rows))
     return canvas.pc
 
 
@@ -132,9 +131,14 @@ def _checked(data: Any) -> Array | None:
     return np.column_stack([x, y])
 
 
-def _dashes(name: str) -> Mapping[str, str] | None:
-    """Return how the edges of a method without a fill are dashed."""
-    return next((dashes for method, dashes in UNFILLED.items() if method in name.split()), None)
+def _dashes(names: Iterable[str]) -> dict[str, Mapping[str, str]]:
+    """Return how the edges of methods are dashed."""
+    return {name: dashes for name in names for method, dashes in DASHES.items() if method in name.split()}
+
+
+def _filled(names: Sequence[str]) -> list[str]:
+    """Return which bands are filled: more than one kind would be mud."""
+    return [name for name in names if "profile" in name.split()] or [names[0]]
 
 
 def _draw(
@@ -149,10 +153,12 @@ def _draw(
     levels = max(len(several) for several in strips.values())
     runs = max(len(strip.runs()) for several in strips.values() for strip in several)
 
+    filled, dashes = _filled(list(strips)), _dashes(strips)
+
     def bands(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         drawn = np.empty((len(strips), levels, max(runs, 1)), dtype=object)
         for i, (name, several) in enumerate(strips.items()):
-            for j, strip in enumerate([] if _dashes(name) else several):
+            for j, strip in enumerate(several if name in filled else []):
                 for k, at in enumerate(strip.runs()):
                     low, high = np.clip(strip.lower[at], *window), np.clip(strip.upper[at], *window)
                     own = {"color": ink[name], **kwargs}
@@ -162,8 +168,7 @@ def _draw(
     def edges(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         drawn = np.empty((len(strips), levels), dtype=object)
         for i, (name, several) in enumerate(strips.items()):
-            dashes = _dashes(name)
-            style = {"linestyle": dashes[canvas.backend]} if dashes else {}
+            style = {"linestyle": dashes[name][canvas.backend]} if name in dashes else {}
             for j, strip in enumerate(several):
                 both = [np.column_stack([curve.x, np.where(np.isfinite(e), e, np.nan)]) for e in strip.ends]
                 drawn[i, j] = _line(joined(both), target, {"color": ink[name], **style, **kwargs})
@@ -173,19 +178,23 @@ def _draw(
         return backend.line(xy[:, 0], xy[:, 1], target, **kwargs)
 
     def centers(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
-        drawn: list[Any] = []
-        for name, several in strips.items():
-            seen = any(np.array_equal(several[0].center, other) for other in kept)
-            kept.append(several[0].center)
-            own = {"color": ink[name], **kwargs}
-            drawn.append(None if seen else _line(np.column_stack([curve.x, several[0].center]), target, own))
+        drawn: list[Any] = [None] * len(strips)
+        for i in _distinct([several[0].center for several in strips.values()], [name in filled for name in strips]):
+            name = list(strips)[i]
+            xy = np.column_stack([curve.x, strips[name][0].center])
+            drawn[i] = _line(xy, target, {"color": ink[name], **kwargs})
         return artists(drawn)
 
-    kept: list[Array] = []
     many, both = {"method": len(strips)}, {"method": len(strips), "level": levels}
     canvas.draw(bands, "band", sheet, {"alpha": 0.2}, artist_dims={**both, "run": max(runs, 1)})
-    canvas.draw(edges, "edge", sheet, {"width": 1.2}, artist_dims=both)
+    canvas.draw(edges, "edge", sheet, {"width": 1.1}, artist_dims=both)
     canvas.draw(centers, "center", sheet, {"width": 2.2}, artist_dims=many)
+
+
+def _distinct(centers: Sequence[Array], first: Sequence[bool]) -> list[int]:
+    """Return which curves to draw: of methods that share an estimate one, that with a filled band."""
+    order = sorted(range(len(centers)), key=lambda i: not first[i])
+    return [i for n, i in enumerate(order) if not any(np.array_equal(centers[i], centers[j]) for j in order[:n])]
 
 
 def _draw_data(canvas: Canvas, sheet: xr.DataArray, points: Array | None) -> None:

@@ -7,11 +7,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 import xarray as xr
 from arviz_base import rcParams
-from arviz_base.validate import validate_sample_dims
 
-from pymc_landscape.plots.draws import element, posterior_of
 from pymc_landscape.plots.given import given
 from pymc_landscape.plots.levels import percent
+from pymc_landscape.plots.marginal import draws_of
 from pymc_landscape.plots.marks import BLUE, GREEN, ORANGE, PURPLE
 
 CredibleKind = Literal["hdi", "eti"]
@@ -120,23 +119,12 @@ def posterior_rows(
         raise ValueError(f"Expected ci_kind to be 'hdi' or 'eti', got {ci_kind!r}.")
     interval = getattr(array_stats, ci_kind)
 
-    posterior = posterior_of(dt, group)
-    dims = validate_sample_dims(sample_dims, data=posterior)
-    labels = parameters(rows)
     bars: dict[str, list[Bar]] = {}
-    for label in labels:
-        drawn = element(posterior, label, dims)
-        if drawn is None:
-            continue
+    for label, drawn in draws_of(parameters(rows), dt, group, sample_dims).items():
         center = float(np.median(drawn) if rcParams["stats.point_estimate"] == "median" else drawn.mean())
         for level in sorted(levels) or [float(rcParams["stats.ci_prob"])]:
             low, high = interval(drawn, level)
             bars.setdefault(label, []).append(Bar((float(low), float(high)), ("finite", "finite"), center, level))
-    if not bars:
-        raise ValueError(
-            f"Expected draws of {labels} in group {group!r}, got draws of {list(posterior)}; "
-            "pass the draws of the same model, or leave dt out."
-        )
     return bars
 
 

@@ -92,12 +92,12 @@ class Traced:
         """ζ of the parabola of curvature: a straight line."""
         return np.asarray((x - self.estimate) / self.error)
 
-    def window(self, rises: Array) -> tuple[float, float]:
+    def window(self, rises: Array, *, beside_wald: bool = True) -> tuple[float, float]:
         """Return limits that show the profile, and Wald's, up to the last height, and enough of an open side."""
         rise = float(rises[-1])
         sides = [self._reach(side, rise) for side in (-1, 1)]
         known = [reach for reach in sides if np.isfinite(reach)]
-        wald = self.error * np.sqrt(rise) if np.isfinite(self.error) else 0.0
+        wald = self.error * np.sqrt(rise) if beside_wald and np.isfinite(self.error) else 0.0
         half = max([*known, min(wald, 2 * max(known, default=wald))], default=0.0) or self._fallback()
         low, high = (self._shown(side, rises, half) for side in (-1, 1))
         low, high = (max(reach, min(wald, 1.5 * half)) for reach in (low, high))

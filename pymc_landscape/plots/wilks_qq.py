@@ -234,15 +234,20 @@ def _finish(canvas: Canvas, series: Sequence[Simulated], top: tuple[float, float
 
 def title(series: Sequence[Simulated], level: float) -> str:
     """Write p-values of what was observed; without that, how often a test of a level rejects."""
-    parts = [f"{one.name}: {_said(one, level)}" if one.name else _said(one, level) for one in series]
-    return "; ".join(parts)
+    if any(np.isfinite(one.statistic) for one in series):
+        return "; ".join(f"{one.name}: {_p_value(one)}" if one.name else _p_value(one) for one in series)
+    said = [f"{percent(round(one.beyond(level), 3))}{_zeros(one)}" for one in series]
+    names = [one.name.replace(" ", "\N{NO-BREAK SPACE}") for one in series]  # a name stays on one line
+    named = [f"{text} ({name})" if name else text for text, name in zip(said, names, strict=True)]
+    return f"beyond the {percent(level)} cut-off: {', '.join(named)}"
 
 
-def _said(one: Simulated, level: float) -> str:
+def _p_value(one: Simulated) -> str:
     if np.isnan(one.statistic):
-        said = f"{percent(round(one.beyond(level), 3))} beyond the {percent(level)} cut-off"
-    else:
-        said = f"p = {one.p_value:.3g} simulated, {one.p_by_law:.3g} by {one.law}"
-    if one.weights[0] > 0:
-        said += f", {percent(round(one.at_zero, 3))} at 0"
-    return said
+        return f"nothing observed{_zeros(one)}"
+    return f"p = {one.p_value:.3g} simulated, {one.p_by_law:.3g} by {one.law}{_zeros(one)}"
+
+
+def _zeros(one: Simulated) -> str:
+    """How many are 0, where the law says that some are."""
+    return f", {percent(round(one.at_zero, 3))} at 0" if one.weights[0] > 0 else ""
