@@ -126,7 +126,34 @@ def contour(repeats: str) -> Answer:
     return measure(int(repeats))
 
 
-ALL = (importing, first_landscape, throughput, memory, fit, spectrum, adam, minibatch, intervals, contour)
+def pointwise(rows: str, draws: str, repeats: str) -> Answer:
+    """Time the pointwise log-likelihood, in turns with PyMC's; seconds."""
+    from benchmarks.pointwise import speed
+
+    return speed(int(rows), int(draws), int(repeats))
+
+
+def pointwise_memory(rows: str, draws: str, where: str) -> Answer:
+    """Evaluate the pointwise log-likelihood once; seconds, bytes of the result, and peak bytes."""
+    from benchmarks.pointwise import memory as measure
+
+    return measure(int(rows), int(draws), where)
+
+
+ALL = (
+    importing,
+    first_landscape,
+    throughput,
+    memory,
+    fit,
+    spectrum,
+    adam,
+    minibatch,
+    intervals,
+    contour,
+    pointwise,
+    pointwise_memory,
+)
 PROBES = {f.__name__: f for f in ALL}
 
 if __name__ == "__main__":

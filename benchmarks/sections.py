@@ -181,6 +181,36 @@ def _iminuit(work: str, answers: list[dict[str, Any]], name: str, ours: float, b
     return Row(work, figure, bound, theirs >= bar * ours if bar else None)
 
 
+def pointwise(caches: Caches, repeats: int) -> list[Row]:
+    """Log-likelihood of every observation at every draw, against PyMC's own; and its memory."""
+    large, many = ("pointwise", "100000", "1000", "3"), ("pointwise", "1000", "4000", "3")
+    held = [("pointwise_memory", "100000", "1000", where) for where in ("memory", "disk")]
+    tasks = [large, many, *held]
+    for task in tasks:
+        caches.warm(task)
+    wide, tall, memory, disk = in_turns([partial(caches.warm, task) for task in tasks], repeats)
+    return [
+        _against("10⁵ observations × 1,000 draws", wide, 20),
+        _against("10³ observations × 4,000 draws", tall, None),
+        _peak_of("10⁵ × 1,000 in memory: peak, result and all", memory),
+        _peak_of('10⁵ × 1,000 with `store="x.zarr"`: peak', disk),
+    ]
+
+
+def _against(work: str, answers: list[dict[str, Any]], bar: int | None) -> Row:
+    if max(answer["difference"] for answer in answers) > 1e-9:
+        raise AssertionError(f"{work}: PyMC computes something else")
+    ours, theirs = median(answers, "ours"), median(answers, "pymc")
+    figure = f"{ours:.3f} s; `pm.compute_log_likelihood` {theirs:.2f} s, {theirs / ours:.0f} × ours"
+    return Row(work, figure, *((f"≥ {bar} ×", theirs / ours >= bar) if bar else ()))
+
+
+def _peak_of(work: str, answers: list[dict[str, Any]]) -> Row:
+    peak, result = median(answers, "peak") / MIB, median(answers, "result") / MIB
+    figure = f"{peak:.0f} MiB in {median(answers, 'seconds'):.1f} s (the result is {result:.0f} MiB)"
+    return Row(work, figure, "≤ 1024 MiB", peak <= 1024)
+
+
 SECTIONS: dict[str, tuple[str, Callable[[Caches, int], list[Row]]]] = {
     "imports": ("Import", imports),
     "first": ("First landscape of a new process, 101 × 101, beyond `import pymc`", first),
@@ -189,4 +219,5 @@ SECTIONS: dict[str, tuple[str, Callable[[Caches, int], list[Row]]]] = {
     "fit": ("Maximum likelihood with standard errors, one core for all", fit),
     "uncertainty": ("Intervals and contours, one core", uncertainty),
     "descent": ("Descents, one core", descent),
+    "pointwise": ("Pointwise log-likelihood of posterior draws, all cores", pointwise),
 }

@@ -69,8 +69,9 @@ def influence(
         `one_step`, the same with the observation's own curvature taken off too. By observation, parameter and
         ``bound``: `end_change`, of the ends of the profile interval, to first order; 0 at an edge of the support, NaN
         where an end is open. `score` by observation and ``theta``. With `exact`: `exact_change` and
-        `exact_displacement`; with `dt`: `pareto_k` and `elpd_loo`. By parameter: `estimate`, `standard_error`, and
-        `end`. Natural scale, but for the scores.
+        `exact_displacement`; with `dt`: `pareto_k` and `elpd_loo`, and what k should stay below as
+        ``attrs["good_k"]``. By parameter: `estimate`, `standard_error`, `end` and `end_status`. Natural scale, but for
+        the scores.
 
     Raises
     ------
@@ -108,7 +109,8 @@ def influence(
     with one_blas_thread():
         data = {**_of_observations(cases), **_of_estimates(cases, quantities), **_of_ends(cases, quantities, rise)}
         data.update(_of_refits(cases, quantities, progressbar) if exact else {})
-    data.update(_of_posterior(cases, dt) if dt is not None else {})
+    loos = _cross_validated(cases, dt) if dt is not None else []
+    data.update(_of_posterior(loos) if loos else {})
     coords = {
         "observation": cases.labels,
         "parameter": [quantity.label for quantity in quantities],
@@ -117,7 +119,8 @@ def influence(
         "term": ("observation", np.repeat(list(cases.sizes), list(cases.sizes.values()))),
     }
     kind = "map" if fit.is_map else "mle"
-    attrs = provenance(fit.objective.model.name, group="influence", level=level, kind=kind)
+    good = {"good_k": float(loos[0].good_k)} if loos else {}
+    attrs = provenance(fit.objective.model.name, group="influence", level=level, kind=kind, **good)
     return xr.Dataset(data, coords, attrs)
 
 
@@ -235,15 +238,19 @@ def _heights(cases: Cases, points: Array) -> Array:
 # --- the posterior ---------------------------------------------------------------------------------------------------
 
 
-def _of_posterior(cases: Cases, dt: Any) -> Variables:
+def _cross_validated(cases: Cases, dt: Any) -> list[Any]:
+    """Return what ``az.loo`` says of each term."""
     from arviz import loo
 
     tree = pointwise_log_likelihood(cases.fit.objective, dt, progressbar=False)
     tree["posterior"] = xr.DataTree(open_group(dt, "posterior"))  # how many draws are worth
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning)  # of high k: they are what is asked for
-        found = [loo(tree, var_name=name, pointwise=True) for name in cases.sizes]
+        return [loo(tree, var_name=name, pointwise=True) for name in cases.sizes]
+
+
+def _of_posterior(loos: Sequence[Any]) -> Variables:
     return {
-        "pareto_k": (["observation"], np.concatenate([np.ravel(term.pareto_k) for term in found])),
-        "elpd_loo": (["observation"], np.concatenate([np.ravel(term.elpd_i) for term in found])),
+        "pareto_k": (["observation"], np.concatenate([np.ravel(term.pareto_k) for term in loos])),
+        "elpd_loo": (["observation"], np.concatenate([np.ravel(term.elpd_i) for term in loos])),
     }

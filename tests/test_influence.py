@@ -1,9 +1,11 @@
 """Estimates and intervals without an observation: closed forms, refits without it, small changes of weight."""
 
 import warnings
+from importlib import import_module
 from pathlib import Path
 
 import arviz as az
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pymc as pm
@@ -12,7 +14,9 @@ import xarray as xr
 from scipy import stats
 
 import pymc_landscape as pml
+from pymc_landscape import plots
 
+plot_room = import_module("pymc_landscape.plots.influence")
 DATA = Path(__file__).parents[1] / "examples" / "data"
 Q = stats.chi2(1).ppf(0.95)
 
@@ -292,6 +296,7 @@ def test_paretos_k_is_that_of_loo(line, rng):
     np.testing.assert_allclose(found["elpd_loo"], loo.elpd_i, rtol=1e-6)
     assert np.argmax(found["pareto_k"].values) == np.argmax(found["leverage"].values)  # the point far to the right
     assert list(dt.children) == ["posterior"]
+    assert found.attrs["good_k"] == pytest.approx(min(1 - 1 / np.log10(2000), 0.7))
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
@@ -324,3 +329,46 @@ def test_many_observations_are_answered_to_first_order(line, monkeypatch):
     assert np.isnan(found["leverage"]).all()
     assert np.isfinite(found["change"]).all()
     assert np.isfinite(found["end_change"]).all()
+
+
+# --- the picture -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["matplotlib", "plotly", "bokeh", "none"])
+def test_the_picture_shows_changes_in_standard_errors(backend, of_moths):
+    if backend not in ("none", "matplotlib"):
+        pytest.importorskip(backend)
+    pc = plots.influence(of_moths, backend=backend)
+    assert pc.viz["points"]["sheet"].sizes["panel"] == 4
+    if backend == "none":
+        drawn = pc.viz["points"]["sheet"].sel(panel=3).item()
+        np.testing.assert_allclose(drawn["x"], of_moths["leverage"])
+        wanted = (of_moths["exact_change"] / of_moths["standard_error"]).sel(parameter="ld50")
+        np.testing.assert_allclose(drawn["y"], wanted)
+    plt.close("all")
+
+
+def test_high_paretos_k_is_marked(of_moths):
+    k = np.linspace(0.1, 0.9, 12)
+    found = of_moths.assign(pareto_k=("observation", k)).assign_attrs(good_k=0.7).sel(parameter=["ld50"])
+    pc = plots.influence(found, backend="none")
+    usual, high = pc.viz["points"]["sheet"].values
+    np.testing.assert_allclose(usual["x"], k)
+    np.testing.assert_allclose(high["x"], k[k > 0.7])
+    assert list(pc.viz["limit"]["sheet"].item()["x"]) == [0.7, 0.7]
+
+
+def test_names_that_would_overlap_are_left_out():
+    x, y = np.array([0.0, 0.01, 1.0, np.nan]), np.array([1.0, 0.99, -0.5, 5.0])
+    assert plot_room.named(x, y, 4, ((0.0, 1.0), (-1.0, 1.0))) == [0, 2]
+    assert plot_room.named(x, y, 2, ((0.0, 1.0), (-1.0, 1.0))) == [0]
+
+
+def test_what_is_no_influence_is_not_drawn(of_moths):
+    with pytest.raises(TypeError, match="Expected the Dataset from influence, got int"):
+        plots.influence(3)
+    with pytest.raises(ValueError, match="Expected changes of estimates by observation"):
+        plots.influence(of_moths[["score"]])
+    many = of_moths.isel(parameter=[0, 1, 2, 3, 0, 1, 2, 3])
+    with pytest.raises(ValueError, match="Expected at most 6 parameters, got 8"):
+        plots.influence(many)

@@ -13,12 +13,15 @@ are after so many steps, ``waterfall`` where the starts of a fit ended, ``spectr
 ``profile`` draws what a profile says beside Wald's parabola, ``nuisance_paths`` what the others do meanwhile,
 ``intervals`` the intervals of all methods row by row, ``band`` those of a curve along it, and ``wilks_qq`` whether
 simulated drops of −2LL follow their law.
+
+``influence`` draws which observations an estimate hangs on.
 """
 
 from pymc_landscape.plots.animation import animation
 from pymc_landscape.plots.band import band
 from pymc_landscape.plots.critical_points import critical_points
 from pymc_landscape.plots.descent import descent
+from pymc_landscape.plots.influence import influence
 from pymc_landscape.plots.intervals import intervals
 from pymc_landscape.plots.landscape import landscape
 from pymc_landscape.plots.nuisance_paths import nuisance_paths
@@ -36,6 +39,7 @@ __all__ = [
     "band",
     "critical_points",
     "descent",
+    "influence",
     "intervals",
     "landscape",
     "nuisance_paths",
