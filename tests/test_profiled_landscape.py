@@ -177,7 +177,7 @@ def test_batches_come_and_go_over_the_grid(prior):
     """Dyestuff2: λ̂ = max(σ², SSB(µ)/a), and σ_b = 0 where σ² is the larger."""
     model, (a, n, mean, ssb, ssw) = one_way("Dyestuff2", prior)
     mu, sigma = mean + np.linspace(-6, 6, 9), np.linspace(2, 6, 8)
-    surface = profiled(model, {"mu": mu, "sigma": sigma})
+    surface = profiled(model, {"mu": mu, "sigma": sigma}, at={"mu": mean, "sigma_b": 5.0, "sigma": 4.0})
     between = (ssb + a * n * (mean - mu[:, None]) ** 2) / a
     whole = np.maximum(sigma**2, between)
     minus2ll = a * (n - 1) * np.log(sigma**2) + a * np.log(whole) + a * n * np.log(2 * np.pi)
@@ -193,7 +193,7 @@ def test_an_axis_along_the_edge():
     """σ_b = 0 is a value like others of an axis: σ̂² = SS(µ) / an there."""
     model, (a, n, mean, ssb, ssw) = one_way("Dyestuff2", "log")
     mu = mean + np.linspace(-4, 4, 5)
-    surface = profiled(model, {"mu": mu, "sigma_b": [0.0, 1.0, 3.0]})
+    surface = profiled(model, {"mu": mu, "sigma_b": [0.0, 1.0, 3.0]}, at={"sigma": 4.0})
     edge = surface.sel(sigma_b=0.0)
     var = (ssb + ssw + a * n * (mean - mu) ** 2) / (a * n)
     np.testing.assert_allclose(path(edge, "sigma"), np.sqrt(var), rtol=1e-7)
@@ -400,5 +400,5 @@ def test_a_picture_says_that_it_is_a_profile(normal):
     labels = []
     for surface in (profiled(normal, axes), sliced(normal, axes)):
         drawn = pml.plots.landscape(surface, backend="matplotlib")
-        labels.append(drawn.viz["plot"]["delta_minus2ll"].item().get_ylabel())
+        labels.append(drawn.viz["figure"].item().axes[0].get_ylabel())
     assert labels == ["profile Δ(−2LL)", "Δ(−2LL)"]
