@@ -71,8 +71,8 @@ def four_curves(
     -------
     Dataset
         Dims ``parameter``, ``point``, ``curve`` (prior, likelihood profile, posterior profile, posterior marginal):
-        `value` (parameter, point), natural scale, and `height` (parameter, curve, point), each curve's highest point
-        being 1; NaN where there is no such curve. By ``parameter``: `mle`, `map` and `mean`.
+        `value` (parameter, point), natural scale, and `height` (parameter, curve, point), the highest of each curve's
+        points being 1; NaN where there is no such curve. By ``parameter``: `mle`, `map` and `mean`.
 
     Raises
     ------

@@ -374,3 +374,43 @@ def test_measurement_error_posterior_is_the_sum_and_the_volume(line, line_tree):
 @pytest.mark.usefixtures("line_tree")
 def test_measurement_error_saves_its_figure(folder):
     assert (folder / "measurement_error.png").stat().st_size > 10_000
+
+
+def test_the_split_says_how_far_a_prior_pulled(tmp_path):
+    """The mode of a penalised logistic regression, by Newton's method written out."""
+    pull = load("prior_pull")
+    moths = pull.load_moths()
+    analysis = pull.analyse(moths, pull.NARROW, draws=150)
+    male = (moths["sex"] == "M").to_numpy(float)
+    x = np.column_stack([np.ones(len(moths)), male, moths["ldose"]])
+    b = np.zeros(3)
+    for _ in range(50):
+        p = expit(x @ b)
+        weight = (x.T * (moths["n"].to_numpy() * p * (1 - p))) @ x
+        score = x.T @ (moths["dead"].to_numpy() - moths["n"].to_numpy() * p) - b / pull.NARROW**2
+        b = b + np.linalg.solve(weight + np.eye(3) / pull.NARROW**2, score)
+    np.testing.assert_allclose(analysis.table["map"], b, rtol=1e-7)
+    np.testing.assert_allclose(analysis.table["mle"], list(pull.PUBLISHED.values()), atol=5e-9)
+    total = np.linalg.inv(weight + np.eye(3) / pull.NARROW**2)
+    share = 1 - np.diag(total) / np.diag(np.linalg.inv(weight))
+    np.testing.assert_allclose(analysis.table["prior_share"], share, atol=1e-7)
+    np.testing.assert_allclose(analysis.path["mode"].sel(weight=1.0), b, rtol=1e-6)
+    assert (analysis.table["prior_shift"] * np.array([1, -1, -1]) > 1).all()
+    assert "the prior pulls it to" in pull.report("narrow", analysis)
+    assert all(path.stat().st_size > 10_000 for path in pull.draw_figures(analysis, tmp_path))
+
+
+def test_as_data_grow_the_curves_become_one(tmp_path):
+    growth = load("bernstein_von_mises")
+    table = growth.main(sizes=(5, 320), draws=500, figures=tmp_path)
+    assert (tmp_path / "bernstein_von_mises.png").stat().st_size > 10_000
+    share = (growth.SHAPE - 1) / (growth.SHAPE - 1 + table.index.to_numpy(float))
+    np.testing.assert_allclose(table["prior_share"], share, atol=1e-8)
+    times = growth.simulate(320)
+    for n in table.index:
+        mle, mode = n / times[:n].sum(), (growth.SHAPE - 1 + n) / (growth.RATE + times[:n].sum())
+        assert table.loc[n, "prior_shift"] == pytest.approx((mode - mle) / (mle / np.sqrt(n)), abs=1e-6)
+        mean = (growth.SHAPE + n) / (growth.RATE + times[:n].sum())
+        assert table.loc[n, "volume_shift"] == pytest.approx((mean - mode) / (mle / np.sqrt(n)), abs=0.05)
+    assert table.loc[320, "profile to parabola"] < 0.2 * table.loc[5, "profile to parabola"]
+    assert table.loc[320, "KS to chi2"] < table.loc[5, "KS to chi2"]
