@@ -16,13 +16,12 @@ from pymc_landscape.current import Current, refuse_no_optimum
 from pymc_landscape.draws import open_group
 from pymc_landscape.engine import one_blas_thread
 from pymc_landscape.fitted import Fit
-from pymc_landscape.intervals import BOUNDS, by_label
 from pymc_landscape.left_out import LeftOut
-from pymc_landscape.natural_scale import as_draws
 from pymc_landscape.pointwise import pointwise_log_likelihood
 from pymc_landscape.progress import Patient
 from pymc_landscape.provenance import provenance
 from pymc_landscape.quantity import Quantity, find_quantities
+from pymc_landscape.reading import BOUNDS
 from pymc_landscape.wilks import cutoff
 
 # So many fits are made one after the other, and no more.
@@ -171,9 +170,19 @@ def _values(cases: Cases, quantities: Sequence[Quantity], points: Array) -> Arra
     values = np.full((len(points), len(quantities)), np.nan)
     usable = np.isfinite(points).all(axis=1)
     if usable.any():
-        natural = by_label(cases.fit, as_draws(cases.frame, points[usable], {}))
-        values[usable] = natural @ np.transpose([quantity.weights for quantity in quantities])
+        weights = np.transpose([quantity.weights for quantity in quantities])
+        values[usable] = _elements(cases, points[usable]) @ weights
     return values
+
+
+def _elements(cases: Cases, points: Array) -> Array:
+    """Return all elements of free variables and Deterministics at many points, in the order of a quantity's weights."""
+    frame, objective = cases.frame, cases.fit.objective
+    natural = frame.natural_points(points)
+    found = [natural[v.name] for v in objective.variables]
+    if objective.model.deterministics:
+        found += objective.compiled.engine("derived", frame.unconstrained).at(frame.full(points)).values()
+    return np.concatenate([np.reshape(value, (len(points), -1)) for value in found], axis=1)
 
 
 # --- ends of intervals -----------------------------------------------------------------------------------------------
