@@ -26,9 +26,9 @@ def smooth(xy: Array, sharp: NDArray[np.bool_]) -> Array:
 
     Examples
     --------
-    >>> turn = np.linspace(0, 2 * np.pi, 13)
+    >>> turn = np.pi / 6 * (np.arange(13) % 12)
     >>> ring = smooth(np.stack([np.cos(turn), np.sin(turn)], axis=1), np.zeros(13, dtype=bool))
-    >>> bool(abs(np.linalg.norm(ring, axis=1) - 1).max() < 0.004)
+    >>> bool(abs(np.linalg.norm(ring, axis=1) - 1).max() < 0.004)  # straight lines are 0.034 off
     True
     """
     if len(xy) < 3:
