@@ -14,8 +14,9 @@ from pymc_landscape.bootstrap import inside, natural_point, refuse_unfit, repeat
 from pymc_landscape.current import Current
 from pymc_landscape.fit import fit_mle
 from pymc_landscape.fitted import Fit
-from pymc_landscape.intervals import by_label, find_ends
+from pymc_landscape.intervals import find_ends
 from pymc_landscape.objective import Objective
+from pymc_landscape.percentiles import by_label
 from pymc_landscape.provenance import provenance
 from pymc_landscape.quantity import find_quantities
 from pymc_landscape.sampling import Sampler

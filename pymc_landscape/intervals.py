@@ -17,6 +17,7 @@ from pymc_landscape.crossing import Crossing, crossings
 from pymc_landscape.current import Current, refuse_no_optimum
 from pymc_landscape.engine import one_blas_thread
 from pymc_landscape.fitted import Fit
+from pymc_landscape.percentiles import Percentiles
 from pymc_landscape.progress import Patient
 from pymc_landscape.provenance import provenance
 from pymc_landscape.quantity import Quantity, find_quantities
@@ -54,7 +55,7 @@ def confidence_intervals(
     method : {"profile", "wald", "bootstrap"}, or several
         ``"profile"``: the values whose Δ(−2LL), minimised over all else, stays below the χ²₁ quantile; the same on
         every scale. ``"wald"``: estimate ± z standard errors. ``"bootstrap"``: percentiles of refits to data simulated
-        from the fit.
+        from the fit; an end is open where more refits ran away than the tail is to hold, failed where so many failed.
     draws : int
         Refits of the bootstrap.
     random_seed : int or Generator, optional
@@ -219,24 +220,13 @@ def _bootstrap(request: _Request, draws: int, random_seed: Any) -> Table:
     replicates = parametric_bootstrap(
         request.current.fit, draws=draws, random_seed=random_seed, progressbar=request.progressbar
     )
-    values = by_label(request.current.fit, replicates)
-    table: Table = {}
-    for j, quantity in enumerate(request.quantities):
-        drawn = values @ quantity.weights
-        drawn = drawn[np.isfinite(drawn)]
-        for i, level in enumerate(request.levels):
-            for k, tail in enumerate((0.5 - level / 2, 0.5 + level / 2)):
-                end = float(np.quantile(drawn, tail)) if len(drawn) else np.nan
-                table[i, j, k] = Crossing(end, "finite" if len(drawn) else "failed", np.nan)
-    return table
-
-
-def by_label(fit: Fit, drawn: xr.Dataset) -> Array:
-    """Return replicates or draws (draws, n) in the order of a quantity's weights."""
-    model = fit.objective.model
-    names = [*(v.name for v in fit.objective.variables), *(d.name for d in model.deterministics)]
-    columns = [drawn[name].stack(at=("chain", "draw")).transpose("at", ...).to_numpy() for name in names]
-    return np.concatenate([column.reshape(len(column), -1) for column in columns], axis=1)
+    percentiles = Percentiles(request.current.fit, replicates)
+    return {
+        (i, j, k): percentiles.end(quantity, float(level), k)
+        for j, quantity in enumerate(request.quantities)
+        for i, level in enumerate(request.levels)
+        for k in (0, 1)
+    }
 
 
 # --- as a Dataset ----------------------------------------------------------------------------------------------------

@@ -65,6 +65,7 @@ LEVELS = {
         *("milestone", "branches", "outward", "carried_on"),
         *("race", "stationary", "climbing", "expedition", "geometry", "spectrum"),
         *("quantity", "spot", "level_set", "own_limit", "stance", "interval_end", "trace", "crossing", "current", "intervals"),
+        "percentiles",
         *("cases", "left_out", "case_influence"),
         *(
             "profile",
