@@ -172,7 +172,7 @@ def test_the_others_of_a_plane_are_free(normal):
 # --- edges of the support --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("prior", ["log", "interval", "untransformed"])
+@pytest.mark.parametrize("prior", ["log", "untransformed"])
 def test_batches_come_and_go_over_the_grid(prior):
     """Dyestuff2: λ̂ = max(σ², SSB(µ)/a), and σ_b = 0 where σ² is the larger."""
     model, (a, n, mean, ssb, ssw) = one_way("Dyestuff2", prior)
