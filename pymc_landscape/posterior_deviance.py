@@ -24,6 +24,8 @@ from pymc_landscape.verdict import Status
 LOWER = 1e-6
 # A distance between distribution functions that nobody would see, however many draws prove that it is there.
 UNSEEN = 0.03
+# Draws that rise above their own mean by less than this share of k are held together by the prior.
+NARROW = 0.8
 # Below this p-value the draws do not follow χ².
 DOUBTFUL = 0.01
 
@@ -96,7 +98,7 @@ def posterior_deviance(
     draws = read_posterior(fit.objective, dt, group)
     warn_if_lower(fit, draws)
     rise = draws.minus2ll - fit.minus2ll
-    found = _Rise(rise.reshape(draws.shape), *_degrees(fit))
+    found = _Rise(rise.reshape(draws.shape), _above_the_mean(draws), *_degrees(fit))
     attrs = provenance(
         fit.objective.model.name,
         group="posterior_deviance",
@@ -104,7 +106,6 @@ def posterior_deviance(
         status=fit.status.value,
         best_draw=draws.name(int(np.argmin(rise))),
         minimum=float(rise.min()),
-        p_d_dic=_above_the_mean(draws),
         **found.numbers(),
         message=found.message(),
     )
@@ -201,6 +202,7 @@ class _Rise:
     """Δ(−2LL) of draws (chain, draw), and the χ² that it is compared with."""
 
     rise: Array
+    p_d_dic: float
     k: int
     doubt: str = ""
 
@@ -211,6 +213,7 @@ class _Rise:
         return {
             "k": self.k,
             "p_d": float(self.rise.mean()),
+            "p_d_dic": self.p_d_dic,
             "p_d_mcse": float(array_stats.mcse(self.rise)),  # type: ignore[no-untyped-call]
             "ks_statistic": self.distance(),
             "ks_p_value": self.p_value(),
@@ -237,7 +240,12 @@ class _Rise:
         """Say whether the draws agree with χ²_k."""
         where = f"Δ(−2LL) of the draws, on average {self.rise.mean():.3g}"
         agrees = self.distance() < UNSEEN or not self.p_value() < DOUBTFUL
-        if agrees:
+        if agrees and self.p_d_dic < NARROW * self.k:
+            said = (
+                f"{where}, follows χ²_{self.k} by two effects that cancel: the prior holds the draws together (above "
+                f"their own mean they rise by {self.p_d_dic:.3g} only) and pulls them away from the estimate"
+            )
+        elif agrees:
             said = f"{where}, follows χ²_{self.k}: the posterior is as wide as the likelihood's own regions"
         elif self.rise.mean() > self.k:
             said = (

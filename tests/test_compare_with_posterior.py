@@ -9,7 +9,6 @@ import xarray as xr
 from posteriors import (
     KNOWN,
     NOISE,
-    PRIOR_MEAN,
     PRIOR_SD,
     SAMPLE,
     jeffreys,
@@ -83,7 +82,7 @@ def test_a_deterministic_is_computed_from_draws_that_do_not_have_it(conjugate):
 
 
 def test_the_sentence_says_it(conjugate):
-    mean, sd, share = normal_mean_posterior()
+    mean, _, share = normal_mean_posterior()
     said = row(conjugate, "mu")["sentence"].split("; ")
     assert said[0] == f"The data say mu is {KNOWN.mean():.3g} ± {NOISE / np.sqrt(len(KNOWN)):.3g}"
     assert said[1].startswith(f"the prior pulls it to {mean:.3g} (−")
@@ -167,6 +166,19 @@ def test_the_marginal_posterior_of_a_normal_mean_is_its_profile_likelihood():
     likelihood = np.exp(-0.5 * profile["delta_minus2ll"].values)
     np.testing.assert_allclose(likelihood, (1 + t**2 / (n - 1)) ** (-n / 2), atol=1e-8)
     np.testing.assert_allclose(marginal / marginal[profile["step"].values == 0], likelihood, atol=1e-6)
+
+
+def test_so_it_is_for_the_draws_of_nuts():
+    """A density that is the profile likelihood, normalised, is t with n − 1 degrees."""
+    with jeffreys():
+        dt = pm.sample(500, tune=500, chains=2, cores=1, random_seed=5, progressbar=False, quiet=True)
+    n, mu = len(SAMPLE), dt["posterior"]["mu"]
+    law = stats.t(n - 1, SAMPLE.mean(), SAMPLE.std(ddof=1) / np.sqrt(n))
+    distance = stats.kstest(mu.values.ravel(), law.cdf).statistic
+    assert stats.kstwo.sf(distance, int(az.ess(dt, var_names="mu")["mu"])) > 1e-3
+    found = row(compare(fit(pml.Objective(jeffreys(), potentials="prior")), dt, var_names="mu"), "mu")
+    assert found["total_shift"] == pytest.approx(0.0, abs=5 * found["shift_mcse"])
+    assert found["mean"] == float(mu.mean())
 
 
 def test_flat_priors_make_the_posterior_surface_the_likelihood():
@@ -293,6 +305,32 @@ def test_a_draw_below_the_fit_is_told():
     assert "A draw is lower than the fit" in found.attrs["message"]
 
 
+# --- one model on two scales -----------------------------------------------------------------------------------------
+
+
+def test_limits_of_the_profile_do_not_depend_on_the_scale_and_hdi_and_mode_do():
+    """7 of 10: p uniform, or its logit logistic, which is the same. Modes 7/10, and with the Jacobian 8/12."""
+    p = np.random.default_rng(14).beta(8, 4, (4, 2000))
+    with pm.Model() as plain:
+        pm.Binomial("y", n=10, p=pm.Beta("p", 1, 1), observed=7)
+    with pm.Model() as on_logits:
+        t = pm.Logistic("t", 0, 1)
+        pm.Deterministic("p", pm.math.invlogit(t))
+        pm.Binomial("y", n=10, logit_p=t, observed=7)
+    one = row(compare(fit(plain), tree(p=p)), "p")
+    table = compare(fit(on_logits), tree(t=special.logit(p)), var_names=["t", "p"])
+    other, same = row(table, "t"), row(table, "p")
+    for name in ("mle", "profile", "eti"):
+        # ETI: between two draws its ends are interpolated on either scale
+        np.testing.assert_allclose(special.expit(other[name]), one[name], rtol=1e-8 if name != "eti" else 1e-4)
+        np.testing.assert_allclose(same[name], one[name], rtol=1e-8)
+    assert one["map"] == pytest.approx(7 / 10, abs=1e-7)
+    assert special.expit(other["map"]) == pytest.approx(8 / 12, abs=1e-7)
+    assert np.abs(special.expit(other["hdi"]) - one["hdi"]).max() > 0.005
+    np.testing.assert_allclose(same["hdi"], one["hdi"], rtol=1e-9)
+    assert np.abs(special.expit(other["wald"]) - one["wald"]).max() > 0.02
+
+
 # --- what comes in, what goes out ------------------------------------------------------------------------------------
 
 
@@ -348,8 +386,3 @@ def test_wrong_questions_get_a_sentence(mean_fit):
         compare(mean_fit, draws, var_names=["nu"])
     with pytest.raises(ValueError, match="got a posterior mode: use fit_mle"):
         compare(pml.fit_map(normal_mean(), progressbar=False), draws)
-
-
-def test_a_pull_in_the_other_direction(mean_fit):
-    assert PRIOR_MEAN < KNOWN.mean()
-    assert float(compare(mean_fit, normal_mean_draws())["prior_shift"].item()) < 0
