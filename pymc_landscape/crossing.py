@@ -23,6 +23,8 @@ WALK = 4
 SCREEN = np.linspace(0.0, 3.0, 25)[1:]
 # Points on the way to an end, the values there, and values in the last digits of the end.
 Screen = tuple[Array, Array, Array]
+# A last value that is less than this share of the estimate is 0.
+NOTHING = 1e-7
 NEW_OPTIMUM = "a lower optimum than the estimate was met"
 
 
@@ -176,9 +178,17 @@ def _never(task: Task, state: str, spot: Spot) -> Crossing:
         return Crossing(edge, "at_bound", rise, f"-2LL rises by {rise:.4g} only on the way to the edge", spot)
     if state == "open":
         return Crossing(task.side * np.inf, "open", rise, f"-2LL rises by {rise:.4g} only, however far one goes", spot)
-    if state == "at_bound":
+    if state == "at_bound" and np.isfinite(edge):
         return Crossing(edge, "at_bound", rise, "the profile reaches the edge of the support", spot)
+    if state == "at_bound":
+        value = _last_value(task, spot)
+        return Crossing(value, "at_bound", rise, f"the quantity itself goes no further than {value:.6g}", spot)
     return Crossing(np.nan, "failed", rise, f"the profile could not be followed beyond {spot.natural:.6g}", spot)
+
+
+def _last_value(task: Task, spot: Spot) -> float:
+    """Return the value at which a quantity ends; what is 0 in units of the way there is 0."""
+    return spot.natural if abs(spot.natural) > NOTHING * abs(task.estimate.natural) else 0.0
 
 
 def _close_in(task: Task, low: Spot, high: Spot) -> Crossing:
