@@ -238,6 +238,21 @@ def test_a_limit_that_moves_with_another_parameter():
     wanted = 2 * np.log(2 * np.pi) + (grid - 1) ** 2 + np.maximum(grid - 2, 0) ** 2
     np.testing.assert_allclose(surface["minus2ll"][1:], wanted[1:], atol=1e-8)
     assert surface["status"].values[0] == "outside"
+    fit = pml.fit_mle(pml.Objective(model, latent=()), progressbar=False)
+    traced = pml.profile_likelihood(fit, "b", progressbar=False).sel(parameter="b")
+    value = traced["value"].to_numpy()
+    np.testing.assert_allclose(traced["delta_minus2ll"], (value - 1) ** 2 + np.maximum(value - 2, 0) ** 2, atol=1e-8)
+
+
+def test_an_upper_limit_alone_is_an_edge():
+    """Of x ≤ 2 with y ~ N(x + a, 1): x stands on 2 until a has reached y − 2."""
+    with pm.Model() as model:
+        x, a = pm.TruncatedNormal("x", 0, 1, upper=2.0), pm.Normal("a")
+        pm.Normal("y", x + a, 1, observed=5.0)
+    surface = profiled(model, {"a": [0.0, 2.0, 4.0, 5.0]})
+    np.testing.assert_allclose(path(surface, "x"), [2.0, 2.0, 1.0, 0.0], atol=1e-7)
+    assert surface["status"].values.tolist() == ["at_bound", "at_bound", "converged", "converged"]
+    np.testing.assert_allclose(surface["minus2ll"], np.log(2 * np.pi) + np.array([9.0, 1.0, 0.0, 0.0]), atol=1e-9)
 
 
 # --- several valleys, and none ---------------------------------------------------------------------------------------
