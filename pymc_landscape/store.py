@@ -63,7 +63,9 @@ class ZarrStore:
     ----------
     path : path
         A directory that does not exist yet.
-    groups, lead
+    groups : mapping of str to Dataset
+        As for `Memory`.
+    lead : int
         As for `Memory`.
     most : int, optional
         Largest length of a block.
