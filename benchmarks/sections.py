@@ -156,10 +156,10 @@ def descent(caches: Caches, repeats: int) -> list[Row]:
 
 def uncertainty(caches: Caches, repeats: int) -> list[Row]:
     """Interval ends and a contour after a fit, against iminuit on the same compiled function."""
-    tasks = [("intervals", "5"), ("contour", "5")]
+    tasks = [("intervals", "5"), ("contour", "5"), ("profiles", "3")]
     for task in tasks:
         caches.warm(task)
-    ends, ring = in_turns([partial(caches.warm, task) for task in tasks], repeats)
+    ends, ring, traced = in_turns([partial(caches.warm, task) for task in tasks], repeats)
     six, edge = 1e3 * median(ends, "ours"), 1e3 * median(ring, "ours")
     many, most = ends[0]["evaluations"], ring[0]["evaluations"]
     curves = "evaluations of value, gradient and Hessian"
@@ -169,6 +169,21 @@ def uncertainty(caches: Caches, repeats: int) -> list[Row]:
         _iminuit("`Minuit.minos`, with gradient", ends, "minos_gradient", six, None),
         Row("`confidence_contour`, 40 vertices", f"{edge:.1f} ms, {most} {curves}", "≤ 400", most <= 400),
         _iminuit("`Minuit.mncontour`, with gradient", ring, "mncontour", edge, None),
+        *_profile_rows(traced),
+    ]
+
+
+def _profile_rows(answers: list[dict[str, Any]]) -> list[Row]:
+    trace, read, heat = (1e3 * median(answers, name) for name in ("trace", "read", "heat"))
+    off, solved = max(answer["error"] for answer in answers), min(answer["solved"] for answer in answers)
+    curves = f"{answers[0]['evaluations']} evaluations of value, gradient and Hessian"
+    return [
+        Row("`profile_likelihood`, three profiles to 99 %", f"{trace:.1f} ms, {curves}"),
+        Row("`read_intervals`, sixty ends off them", f"{read:.1f} ms; off by {off:.0e} of the ends themselves at most"),
+        Row(
+            '`evaluate_landscape(others="profile")`, 41 × 41',
+            f"{heat:.0f} ms; {solved:.0%} of the points solved",
+        ),
     ]
 
 
@@ -179,6 +194,34 @@ def _iminuit(work: str, answers: list[dict[str, Any]], name: str, ours: float, b
     theirs, calls = 1e3 * median(answers, name), answers[0][f"{name}_calls"]
     figure = f"{theirs:.1f} ms, {theirs / ours:.1f} × ours; {calls} calls"
     return Row(work, figure, bound, theirs >= bar * ours if bar else None)
+
+
+def simulation(caches: Caches, repeats: int) -> list[Row]:
+    """Refits to simulated data, and coverage against what is exact."""
+    tasks = [("bootstrap", "nbd", "999"), ("bootstrap", "budworm", "1000")]
+    tasks += [("coverage", "binomial", "2000"), ("coverage", "normal", "2000"), ("hdi", "20")]
+    for task in tasks:
+        caches.warm((*task[:-1], "3"))
+    nbd, budworm, binomial, normal, posterior = in_turns([partial(caches.warm, task) for task in tasks], repeats)
+    each, first = median(posterior, "each"), median(posterior, "first")
+    return [
+        _refits("`parametric_bootstrap`, NBD, 2,357 customers, 999 refits", nbd, 60),
+        _refits("`parametric_bootstrap`, budworm, 1,000 refits", budworm, 10),
+        _covers("`coverage_study`, Wald and profile, 2,000 binomial data sets", binomial),
+        _covers("`coverage_study`, Wald and profile, 2,000 normal data sets of unknown σ", normal),
+        Row("the same with HDIs, 1,000 draws of `pm.sample` each", f"{each:.2f} s a data set; the first {first:.1f} s"),
+    ]
+
+
+def _refits(work: str, answers: list[dict[str, Any]], bar: float) -> Row:
+    seconds, arrived = median(answers, "seconds"), answers[0]["arrived"]
+    return Row(work, f"{seconds:.1f} s; {arrived} arrived", f"≤ {bar:g} s", seconds <= bar)
+
+
+def _covers(work: str, answers: list[dict[str, Any]]) -> Row:
+    seconds, off = median(answers, "seconds"), max(answer["off"] for answer in answers)
+    figure = f"{seconds:.1f} s; at most {off:.1f} standard errors off the exact shares"
+    return Row(work, figure, "≤ 4 standard errors", off <= 4)
 
 
 def pointwise(caches: Caches, repeats: int) -> list[Row]:
@@ -218,6 +261,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Caches, int], list[Row]]]] = {
     "memory": ("Large grids, 500 rows", memory),
     "fit": ("Maximum likelihood with standard errors, one core for all", fit),
     "uncertainty": ("Intervals and contours, one core", uncertainty),
+    "simulation": ("Refits to simulated data", simulation),
     "descent": ("Descents, one core", descent),
     "pointwise": ("Pointwise log-likelihood of posterior draws, all cores", pointwise),
 }
