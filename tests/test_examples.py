@@ -2,6 +2,7 @@
 
 import importlib.util
 from functools import partial
+from math import comb
 from pathlib import Path
 from types import ModuleType
 
@@ -414,3 +415,51 @@ def test_as_data_grow_the_curves_become_one(tmp_path):
         assert table.loc[n, "volume_shift"] == pytest.approx((mean - mode) / (mle / np.sqrt(n)), abs=0.05)
     assert table.loc[320, "profile to parabola"] < 0.2 * table.loc[5, "profile to parabola"]
     assert table.loc[320, "KS to chi2"] < table.loc[5, "KS to chi2"]
+
+
+# --- the profile against Wald ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def against():
+    return load("profile_vs_wald")
+
+
+@pytest.fixture(scope="module")
+def against_tree(against, folder):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pm, "sample", quietly(pm.sample))
+        return against.main(draws=100, tune=200, chains=1, replicates=60, num=5, figures=folder)
+
+
+@pytest.mark.parametrize(
+    ("group", "ends", "status"),
+    [
+        # Puromycin, published; seeds and batches by plain root finding; none of ten 1 - exp(-q/20)
+        ("intervals", (0.048896360, 0.083013541), ["finite", "finite"]),
+        ("intervals_2", (18.01538102, np.inf), ["finite", "open"]),
+        ("intervals_3", (0.0, 2.084048), ["at_bound", "finite"]),
+        ("intervals_4", (0.0, 0.17475333), ["at_bound", "finite"]),
+    ],
+)
+def test_profile_vs_wald_has_the_known_ends(against_tree, group, ends, status):
+    table = against_tree[group].to_dataset().isel(parameter=0).sel({"method": "profile"})
+    np.testing.assert_allclose(table["interval"], ends, rtol=3e-7)
+    assert table["status"].to_numpy().tolist() == status
+
+
+def test_profile_vs_wald_counts_coverage_as_it_is(against, against_tree):
+    """Eleven outcomes: Wald's holds 0.7 for 4 to 8 of ten, the profile for 4 to 9."""
+    exact = against.exact_coverage()
+    mass = [comb(10, k) * 0.7**k * 0.3 ** (10 - k) for k in range(11)]
+    assert exact["wald"] == pytest.approx(sum(mass[4:9]), abs=1e-12)
+    assert exact["profile"] == pytest.approx(sum(mass[4:10]), abs=1e-12)
+    found = against_tree["coverage"].to_dataset().isel(parameter=0)
+    for method, share in exact.items():
+        error = np.sqrt(share * (1 - share) / 60)
+        assert float(found["coverage"].sel({"method": method})) == pytest.approx(share, abs=4 * error)
+
+
+@pytest.mark.usefixtures("against_tree")
+def test_profile_vs_wald_saves_four_figures(folder):
+    assert len(list(folder.glob("profile_vs_wald_*.png"))) == 4
