@@ -22,9 +22,10 @@ from pymc_landscape.natural_scale import NaturalScale
 from pymc_landscape.nesting import Nesting, nest
 from pymc_landscape.objective import Objective, objective_of
 from pymc_landscape.provenance import provenance
+from pymc_landscape.runaway import has_infimum
 from pymc_landscape.search import search
 from pymc_landscape.simulate import Simulator, known_value, observed_values
-from pymc_landscape.simulated_ratio import Refits, has_infimum
+from pymc_landscape.simulated_ratio import Refits
 from pymc_landscape.verdict import Status, Verdict
 
 Reference = Literal["auto", "chi2", "chibar2", "bootstrap"]

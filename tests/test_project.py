@@ -64,7 +64,8 @@ LEVELS = {
     3: [
         *("milestone", "branches", "outward", "carried_on"),
         *("race", "stationary", "climbing", "expedition", "geometry", "spectrum"),
-        *("quantity", "spot", "level_set", "own_limit", "stance", "interval_end", "trace", "crossing", "current", "intervals"),
+        *("quantity", "spot", "level_set", "own_limit", "stance", "interval_end", "trace", "crossing", "current"),
+        "intervals",
         "percentiles",
         *("cases", "left_out", "case_influence"),
         *(
@@ -74,7 +75,7 @@ LEVELS = {
             "bootstrap",
             "nesting",
             "edge_weights",
-            "simulated_ratio",
+            *("runaway", "simulated_ratio"),
             "likelihood_ratio",
             *("compare_loo", "compare"),
             *("likelihood_side", "posterior_mode", "information_share", "identification"),
