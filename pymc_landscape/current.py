@@ -41,11 +41,7 @@ class Current:
 
     def standard_error(self, spot: Spot) -> float:
         """Return the standard error of a quantity; infinite where it is not determined, NaN where there is none."""
-        found, quantity = self.fit.found, spot.quantity
-        gradient = quantity.rate(found.frame, found.x) * quantity.read(found.frame, found.x).gradient
-        if not gradient.any() or (not self.fit.status.is_optimum and not len(self.fit.flat)):
-            return np.nan
-        return float(standard_errors(self.fit.found_covariance, self.fit.flat, gradient[:, None])[0])
+        return standard_error(self.fit, spot.quantity)
 
     def take(self, spot: Spot) -> None:
         """Fit again from a point that is lower than the estimate."""
@@ -55,6 +51,15 @@ class Current:
             f"A lower optimum was met, and took the estimate's place: -2LL {self.fit.minus2ll:.6f}; "
             "give the fit more starts."
         )
+
+
+def standard_error(fit: Fit, quantity: Quantity) -> float:
+    """Return the standard error of a quantity at a fit; ∞ where it is not determined, NaN where there is none."""
+    found = fit.found
+    gradient = quantity.rate(found.frame, found.x) * quantity.read(found.frame, found.x).gradient
+    if not gradient.any() or (not fit.status.is_optimum and not len(fit.flat)):
+        return np.nan
+    return float(standard_errors(fit.found_covariance, fit.flat, gradient[:, None])[0])
 
 
 def refuse_no_optimum(fit: Fit) -> None:

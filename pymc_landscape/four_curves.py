@@ -13,7 +13,7 @@ from scipy import stats
 
 from pymc_landscape.aliases import Array
 from pymc_landscape.fitted import Fit
-from pymc_landscape.likelihood_side import estimate
+from pymc_landscape.likelihood_side import estimate, has_profile
 from pymc_landscape.marginal_density import marginal_density, prior_density
 from pymc_landscape.objective import Objective
 from pymc_landscape.posterior_deviance import fit_beside, warn_if_lower
@@ -24,7 +24,6 @@ from pymc_landscape.profile import profile_likelihood
 from pymc_landscape.profile_curve import relative_height
 from pymc_landscape.provenance import provenance
 from pymc_landscape.quantity import Quantity, find_quantities
-from pymc_landscape.verdict import Status
 
 CURVES = ("prior", "likelihood profile", "posterior profile", "posterior marginal")
 # Profiles are traced until Δ(−2LL) is 20, where 5·10⁻⁵ of the height is left.
@@ -140,7 +139,7 @@ class _Sides:
 
 def _profile(fit: Fit, var_names: Any, progressbar: bool) -> xr.Dataset | None:
     """Trace the profiles of a fit; None where there is no optimum to trace from."""
-    if fit.status not in (Status.CONVERGED, Status.AT_BOUND, Status.NOT_IDENTIFIED):
+    if not has_profile(fit):
         return None
     return profile_likelihood(fit, var_names, level=TRACED, progressbar=progressbar)
 

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from pymc_landscape.aliases import Array
-from pymc_landscape.current import Current
+from pymc_landscape.current import standard_error
 from pymc_landscape.fitted import Fit
 from pymc_landscape.intervals import confidence_intervals
 from pymc_landscape.quantity import Quantity
+from pymc_landscape.search import SIMPLEX
 from pymc_landscape.verdict import Status
+
+# From these a profile can be walked.
+WITH_PROFILE = (Status.CONVERGED, Status.AT_BOUND, Status.NOT_IDENTIFIED)
 
 
 @dataclass(frozen=True)
@@ -59,25 +64,26 @@ def likelihood_sides(
         Whether to show progress.
     """
     ends, status = limits(fit, var_names, len(quantities), level, progressbar)
-    return [
-        LikelihoodSide(
-            *estimate(fit, quantity), ends[0, i], ends[1, i], (status[i, 0], status[i, 1]), _held(fit, quantity)
-        )
-        for i, quantity in enumerate(quantities)
-    ]
+    return [_side(fit, quantity, ends[i], status[i], level) for i, quantity in enumerate(quantities)]
+
+
+def _side(fit: Fit, quantity: Quantity, profile: Array, status: Any, level: float) -> LikelihoodSide:
+    mle, se = estimate(fit, quantity)
+    reach = float(stats.norm.ppf(0.5 + level / 2)) * se
+    wald = np.array([-np.inf, np.inf]) if np.isinf(se) else mle + np.array([-reach, reach])
+    return LikelihoodSide(mle, se, wald, profile, (str(status[0]), str(status[1])), _held(fit, quantity))
 
 
 def estimate(fit: Fit, quantity: Quantity) -> tuple[float, float]:
     """Return a quantity at a fit, NaN where that is arbitrary, and its standard error."""
     if fit.status is Status.FAILED or (fit.status is Status.UNBOUNDED and fit.found.frame.bottomless):
         return np.nan, np.nan
-    current = Current(fit)
-    spot = current.spot(quantity)
+    natural = quantity.natural(fit.found.frame, fit.found.x)
     if _held(fit, quantity):
-        return spot.natural, np.nan
-    error = current.standard_error(spot)
+        return natural, np.nan
+    error = standard_error(fit, quantity)
     determined = np.isfinite(error) or fit.status.is_optimum
-    return (spot.natural if determined else np.nan), (np.nan if fit.status.is_optimum and np.isinf(error) else error)
+    return (natural if determined else np.nan), (np.nan if fit.status.is_optimum and np.isinf(error) else error)
 
 
 def _held(fit: Fit, quantity: Quantity) -> bool:
@@ -85,11 +91,15 @@ def _held(fit: Fit, quantity: Quantity) -> bool:
     return quantity.element is not None and quantity.place(frame) in frame.held
 
 
+def has_profile(fit: Fit) -> bool:
+    """Whether profiles can be walked: from an optimum, or along a ridge, of a model that has slopes."""
+    return fit.status in WITH_PROFILE and fit.optimizer != SIMPLEX
+
+
 def limits(fit: Fit, var_names: Any, n: int, level: float, progressbar: bool) -> tuple[Array, Any]:
-    """Return Wald and profile limits (2, n, 2) of a fit's quantities, and the status (n, 2) of the latter."""
-    if fit.status not in (Status.CONVERGED, Status.AT_BOUND, Status.NOT_IDENTIFIED):
-        return np.full((2, n, 2), np.nan), np.full((n, 2), "failed")
-    methods = ["wald", "profile"]
-    table = confidence_intervals(fit, var_names, level=level, method=methods, progressbar=progressbar)  # type: ignore[arg-type]
-    ends = table["interval"].transpose("method", "parameter", "bound").to_numpy()
-    return ends, table["status"].sel({"method": "profile"}).transpose("parameter", "bound").to_numpy().astype(str)
+    """Return the profile limits (n, 2) of a fit's quantities, and their status (n, 2)."""
+    if not has_profile(fit):
+        return np.full((n, 2), np.nan), np.full((n, 2), "failed")
+    table = confidence_intervals(fit, var_names, level=level, progressbar=progressbar).sel({"method": "profile"})
+    ends, status = (table[name].transpose("parameter", "bound").to_numpy() for name in ("interval", "status"))
+    return ends, status.astype(str)

@@ -208,7 +208,7 @@ def _intervals(
     found = [limits(fit, var_names, len(quantities), level, progressbar) for fit in fits]
     dims = ("weight", "parameter", "bound")
     data = {
-        "interval": (dims, np.array([ends[1] for ends, _ in found])),
+        "interval": (dims, np.array([ends for ends, _ in found])),
         "interval_status": (dims, np.array([status for _, status in found])),
     }
     return xr.Dataset(data, {"bound": list(BOUNDS)})

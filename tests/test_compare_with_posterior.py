@@ -3,6 +3,8 @@
 import arviz as az
 import numpy as np
 import pymc as pm
+import pytensor
+import pytensor.tensor as pt
 import pytest
 import test_published as published
 import xarray as xr
@@ -276,6 +278,34 @@ def test_a_likelihood_without_a_maximum_has_a_table():
     assert b["map"] == pytest.approx(grid[height.argmax()], abs=0.01)
     assert b["mean"] == pytest.approx(grid @ height / height.sum(), abs=5 * b["mcse"])
     assert "do not determine b" in b["sentence"]
+
+
+def test_a_model_without_slopes_has_a_table_without_profiles():
+    """y ~ Normal(a², 1), a² by an Op that is Python: −2LL has curvature 8nâ², its second derivative by â."""
+
+    @pytensor.wrap_py(itypes=[pt.dscalar], otypes=[pt.dscalar])
+    def square(x):
+        return np.asarray(float(x) ** 2)
+
+    with pm.Model() as model:
+        pm.Normal("y", square(pm.Normal("a", 1.0, 1.0)), np.float64(1.0), observed=np.array([2.0, 2.5]))
+    a = row(compare(fit(model), tree(a=np.random.default_rng(15).normal(1.4, 0.2, (2, 200)))), "a")
+    assert a["mle"] == pytest.approx(1.5, abs=1e-4)
+    assert a["se"] == pytest.approx(1 / np.sqrt(4 * 2 * 2.25), rel=1e-3)
+    np.testing.assert_allclose(a["wald"], 1.5 + np.array([-Z, Z]) * a["se"], atol=2e-4)
+    assert a["profile_status"].tolist() == ["failed", "failed"]
+    assert np.isnan(a["prior_share"])
+    assert a["verdict"] == "likelihood-identified"
+
+
+def test_a_simplex_counts_its_prior_in_observations():
+    """Dirichlet(2, 2, 2) is worth three counts beside twenty."""
+    with pm.Model() as model:
+        pm.Multinomial("y", n=20, p=pm.Dirichlet("w", np.full(3, 2.0)), observed=np.array([12, 5, 3]))
+    table = compare(fit(model), tree(w=np.random.default_rng(16).dirichlet([14, 7, 5], (2, 500))))
+    np.testing.assert_allclose(table["mle"], np.array([12, 5, 3]) / 20, atol=1e-7)
+    np.testing.assert_allclose(table["map"], np.array([13, 6, 4]) / 23, atol=1e-7)
+    assert table["parameter"].values.tolist() == ["w[0]", "w[1]", "w[2]"]
 
 
 def test_two_modes_are_told(mean_fit):
