@@ -19,6 +19,8 @@ from pymc_landscape.simulate import Simulator
 
 # An alternative that ends above the null by less than this has arrived at the null.
 SAME_AS_NULL = 1e-3
+# A statistic that is nearer to 0 than this is 0, where a mixture has its χ²₀.
+ZERO = 1e-8
 # How far to either side of its estimate a parameter begins that vanishes under the null, on the unconstrained scale.
 VANISHED = 3.0
 
@@ -40,7 +42,7 @@ class Refits:
         for starts in (self._usual(where), (self._beside(where, 0.05), self._beside(where, 1.0))):
             statistic = lowest - self._lowest(twin, starts)
             if statistic >= -SAME_AS_NULL:
-                return max(statistic, 0.0)
+                return statistic if statistic > ZERO else 0.0
         return np.nan
 
     def _usual(self, where: Mapping[str, Array]) -> list[Array]:

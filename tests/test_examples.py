@@ -8,10 +8,13 @@ from types import ModuleType
 
 import numpy as np
 import pymc as pm
+import pytensor
+import pytensor.tensor as pt
 import pytest
 import xarray as xr
 from scipy.special import betaln, expit, gammaln, hyp2f1
-from scipy.stats import norm
+from scipy.stats import kstest, norm
+from scipy.stats import t as student
 
 import pymc_landscape as pml
 
@@ -463,3 +466,74 @@ def test_profile_vs_wald_counts_coverage_as_it_is(against, against_tree):
 @pytest.mark.usefixtures("against_tree")
 def test_profile_vs_wald_saves_four_figures(folder):
     assert len(list(folder.glob("profile_vs_wald_*.png"))) == 4
+
+
+# --- Wilks, where it holds and where it does not ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def wilks():
+    return load("wilks")
+
+
+@pytest.fixture(scope="module")
+def wilks_tests(wilks, folder):
+    return wilks.main(draws=4, draws_mean=60, figures=folder)
+
+
+@pytest.fixture(scope="module")
+def leaving(wilks, users):
+    """Customers, and the log-likelihood of each at named values of the parameters."""
+    customers = users.load_customers()
+    x, last, age = (customers[c].to_numpy(float) for c in ("frequency", "recency_weeks", "age_weeks"))
+    inputs = {name: pt.dscalar(name) for name in ("r", "alpha", "leaving", "spread")}
+    graph = wilks.log_likelihood(pt.as_tensor(np.stack([x, last], axis=-1)), *inputs.values(), age)
+    compiled = pytensor.function(list(inputs.values()), graph, mode="FAST_COMPILE")
+    return (x, last, age), lambda **at: compiled(*(np.float64(at[name]) for name in inputs))
+
+
+def test_wilks_customers_are_the_published_formula_in_other_parameters(leaving):
+    columns, at = leaving
+    for a, b in ((BGNBD["a"], BGNBD["b"]), (5.0, 0.2), (0.01, 40.0)):
+        found = at(r=0.3, alpha=5.0, leaving=a / (a + b), spread=1 / (1 + a + b))
+        np.testing.assert_allclose(found, published_formula(*columns, 0.3, 5.0, a, b), rtol=1e-11)
+
+
+def test_wilks_edges_are_models_of_their_own(leaving):
+    """Nobody leaves: NBD. All alike: one chance p. As unlike as can be: p leave after the first, others never."""
+    (x, last, age), at = leaving
+    found = at(r=NBD["r"], alpha=NBD["alpha"], leaving=0.0, spread=0.3)
+    assert found.sum() == pytest.approx(NBD_LOG_LIKELIHOOD, abs=1e-6)
+    r, alpha, p = 0.3, 5.0, 0.2
+    constant = gammaln(r + x) - gammaln(r) + r * np.log(alpha)
+    here, gone = (alpha + age) ** -(r + x), (alpha + last) ** -(r + x)
+    alike = (1 - p) ** x * here + (x > 0) * p * (1 - p) ** (x - 1) * gone
+    np.testing.assert_allclose(at(r=r, alpha=alpha, leaving=p, spread=0.0), constant + np.log(alike), rtol=1e-11)
+    unlike = np.where(x > 0, 1 - p, 1.0) * here + (x == 1) * p * gone
+    np.testing.assert_allclose(at(r=r, alpha=alpha, leaving=p, spread=1.0), constant + np.log(unlike), rtol=1e-11)
+
+
+def test_wilks_published_drops(wilks, wilks_tests):
+    sex, customers = wilks_tests["sex"], wilks_tests["leaving"]
+    assert sex.statistic == pytest.approx(10.22696843, abs=1e-8)
+    assert sex.p_value == pytest.approx(0.00138402, abs=5e-9)
+    assert customers.statistic == pytest.approx(362.469323, abs=1e-6)
+    assert (customers.df, customers.reference, len(customers.draws)) == (2, "bootstrap", 4)
+    assert "spread makes no difference" in customers.message
+    assert customers.draws.max() < 25  # beyond which χ²₂ has 4 in a million
+    assert customers.p_value == 1 / 5
+
+
+def test_wilks_law_of_a_mean_is_students(wilks, wilks_tests):
+    """LR = n log(1 + t² / (n − 1)), simulated and exact."""
+    for n in (3, 6, 20):
+        t = np.sqrt((n - 1) * np.expm1(wilks_tests[f"mean of {n}"].draws / n))
+        assert kstest(t, lambda v, n=n: 2 * student(n - 1).cdf(v) - 1).pvalue > 1e-3
+        assert wilks.exact_beyond(wilks.exact_quantile(0.95, n), n) == pytest.approx(0.05, abs=1e-12)
+    assert wilks.exact_quantile(0.95, 10**6) == pytest.approx(3.841458820694124, abs=1e-4)
+
+
+@pytest.mark.usefixtures("wilks_tests")
+def test_wilks_saves_three_figures(folder):
+    saved = sorted(path.name for path in folder.glob("wilks_*"))
+    assert saved == [f"wilks_{name}.png" for name in ("leaving_chi2", "leaving_mixture", "sample_size")]
