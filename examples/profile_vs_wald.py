@@ -9,7 +9,7 @@ The profile asks how far -2LL really rises, and needs no shape. Four questions o
   that theta has no upper end. Wald writes one down all the same.
 - Dyestuff2 (Box & Tiao 1973): batches that do not differ at all. The estimate of their spread is on the
   edge, 0, where there is no standard error.
-- None of ten: the estimate is 0, and Wald's interval is a single point.
+- None of ten: the estimate is 0, on the edge too.
 
 How often does either hold what it claims? For 10 trials that can be counted out exactly, and
 ``coverage_study`` simulates it. Last, a band for the curve itself, from the profile and from the
