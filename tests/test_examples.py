@@ -478,7 +478,7 @@ def wilks():
 
 @pytest.fixture(scope="module")
 def wilks_tests(wilks, folder):
-    return wilks.main(draws=4, draws_mean=60, figures=folder)
+    return wilks.main(draws=3, draws_mean=30, figures=folder)
 
 
 @pytest.fixture(scope="module")
@@ -518,10 +518,10 @@ def test_wilks_published_drops(wilks, wilks_tests):
     assert sex.statistic == pytest.approx(10.22696843, abs=1e-8)
     assert sex.p_value == pytest.approx(0.00138402, abs=5e-9)
     assert customers.statistic == pytest.approx(362.469323, abs=1e-6)
-    assert (customers.df, customers.reference, len(customers.draws)) == (2, "bootstrap", 4)
+    assert (customers.df, customers.reference, len(customers.draws)) == (2, "bootstrap", 3)
     assert "spread makes no difference" in customers.message
     assert customers.draws.max() < 25  # beyond which χ²₂ has 4 in a million
-    assert customers.p_value == 1 / 5
+    assert customers.p_value == 1 / 4
 
 
 def test_wilks_law_of_a_mean_is_students(wilks, wilks_tests):
