@@ -277,8 +277,9 @@ class Compiled:
         """Leave the engines with this model's data: they are shared by twins with other data."""
         for name, value in self._data.items():
             self._swap(name).set_value(value, borrow=True)
-        if self.prior_weight not in (0.0, 1.0):
-            self._weight.set_value(self.prior_weight)
+        weight = self._weight
+        if not isinstance(weight, float):
+            weight.set_value(self.prior_weight)
 
     def _build(self, kind: Kind, unconstrained: frozenset[str]) -> Engine:
         vector, graphs = self._graphs(kind, self.layout(unconstrained))
