@@ -83,8 +83,8 @@ def compare_models(
     >>> table = pml.compare_models(fits)
     >>> table[["k", "minus2ll", "delta_aic", "lr_p"]].round(4)
           k  minus2ll  delta_aic    lr_p
-    free  2    5.5296     0.0000  0.0054
-    zero  1   13.2702     5.7406     NaN
+    free  2    5.6596     0.0000  0.0054
+    zero  1   13.4003     5.7406     NaN
     """
     entries = [_entry(name, model) for name, model in _checked(models).items()]
     _refuse_other_data(entries)
