@@ -73,7 +73,7 @@ def spectrum(hessian: Array) -> Spectrum:
     scale = lengths(hessian)
     scaled = np.asarray_chkfinite(hessian / (scale[:, None] * scale))
     # LAPACK by name: SciPy's own function takes ten times as long for a few parameters
-    values, vectors, failed = lapack.dsyevd(scaled, lower=1) if len(scaled) else (scale, scaled, 0)
+    values, vectors, *_, failed = lapack.dsyevr(scaled, lower=1) if len(scaled) else (scale, scaled, 0)
     if failed:
         raise np.linalg.LinAlgError("eigenvalues did not converge")
     return Spectrum(values, vectors, scale)
