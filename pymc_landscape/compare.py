@@ -210,7 +210,7 @@ def _row(entry: _Entry, test: _Test, loo: LooRow | None) -> dict[str, Any]:
 
 
 def _weights(delta: Array) -> Array:
-    """exp(−Δ/2), in shares; NaN stays out."""
+    """Return exp(−Δ/2) in shares; NaN stays out."""
     relative = np.exp(-0.5 * delta)
     return np.asarray(relative / np.nansum(relative)) if np.isfinite(delta).any() else np.full(len(delta), np.nan)
 

@@ -60,7 +60,7 @@ class Panel:
         return (-np.sqrt(top), np.sqrt(top)) if self.scale == "zeta" else (-BELOW * top, top)
 
     def height(self, zeta: Array) -> Array:
-        """ζ as it is drawn; NaN where that is out of sight."""
+        """Return ζ as it is drawn; NaN where that is out of sight."""
         height = zeta if self.scale == "zeta" else zeta**2
         return np.where(np.abs(zeta) <= np.sqrt(ROOM * float(self.cuts.max())) * 1.001, height, np.nan)
 
