@@ -71,7 +71,7 @@ class _Pieces:
         return np.where(last, self._from_edge(piece, 1.0 - share, -width), found)
 
     def _cubic(self, piece: NDArray[np.intp], t: Array, width: Array) -> Array:
-        """Return ζ as a cubic of the value, with dζ/dv at both ends; where that is not known, that of the straight line."""
+        """Return ζ as a cubic of the value, with dζ/dv at both ends; where that is unknown, the straight line's."""
         with np.errstate(divide="ignore", invalid="ignore"):
             exact = np.where(self.zeta == 0, 1.0 / self.error, self.slope / (2.0 * self.zeta))
             straight = np.diff(self.zeta) / np.diff(self.at)
