@@ -215,12 +215,16 @@ def simulation(caches: Caches, repeats: int) -> list[Row]:
 
 def _refits(work: str, answers: list[dict[str, Any]], bar: float) -> Row:
     seconds, arrived = median(answers, "seconds"), answers[0]["arrived"]
-    return Row(work, f"{seconds:.1f} s; {arrived} arrived", f"≤ {bar:g} s", seconds <= bar)
+    return Row(work, f"{_clock(answers)}; {arrived} arrived", f"≤ {bar:g} s", seconds <= bar)
+
+
+def _clock(answers: list[dict[str, Any]]) -> str:
+    return f"{median(answers, 'seconds'):.1f} s ({median(answers, 'processor'):.1f} s of a processor)"
 
 
 def _covers(work: str, answers: list[dict[str, Any]]) -> Row:
-    seconds, off = median(answers, "seconds"), max(answer["off"] for answer in answers)
-    figure = f"{seconds:.1f} s; at most {off:.1f} standard errors off the exact shares"
+    off = max(answer["off"] for answer in answers)
+    figure = f"{_clock(answers)}; at most {off:.1f} standard errors off the exact shares"
     return Row(work, figure, "≤ 4 standard errors", off <= 4)
 
 

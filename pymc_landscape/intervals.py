@@ -17,6 +17,7 @@ from pymc_landscape.crossing import Crossing, crossings
 from pymc_landscape.current import Current, refuse_no_optimum
 from pymc_landscape.engine import one_blas_thread
 from pymc_landscape.fitted import Fit
+from pymc_landscape.other_valleys import other_optima
 from pymc_landscape.percentiles import Percentiles
 from pymc_landscape.progress import Patient
 from pymc_landscape.provenance import provenance
@@ -192,8 +193,9 @@ def _ends_of(request: _Request, estimate: Spot) -> dict[tuple[int, int], Crossin
     if np.isinf(request.current.standard_error(estimate)):
         why = "not determined by the likelihood"
         return {(i, k): Crossing(sides[k] * np.inf, "open", 0.0, why) for i, k in keys}
+    asked = [(sides[k], float(request.rises[i])) for i, k in keys]
     with np.errstate(all="ignore"):  # far out, anything overflows
-        return dict(zip(keys, crossings(estimate, [(sides[k], float(request.rises[i])) for i, k in keys]), strict=True))
+        return dict(zip(keys, crossings(estimate, asked, other_optima(request.current.fit)), strict=True))
 
 
 # --- by curvature ----------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from pymc_landscape.engine import one_blas_thread
 from pymc_landscape.fitted import Fit
 from pymc_landscape.frame import Frame
 from pymc_landscape.milestone import Milestone, milestone, natural_vector
+from pymc_landscape.other_valleys import other_optima
 from pymc_landscape.outward import Outward
 from pymc_landscape.progress import Patient
 from pymc_landscape.provenance import provenance
@@ -31,8 +32,6 @@ from pymc_landscape.wilks import cutoff
 # Points between the estimate and the cut-off, as lme4 has them.
 POINTS = 8
 RESTARTS = 3
-# Ends of other starts that are looked at for lower valleys: so many, the lowest first.
-OTHERS = 4
 
 
 def profile_likelihood(
@@ -100,9 +99,9 @@ def profile_likelihood(
     What lies further out is not looked for.
 
     The others may have several valleys. Where a step lands in another one, or where at a side's last step another is
-    found to be lower (from the model's initial point, the other side, the ends of the fit's other starts), the lower
-    one is followed back: a profile is the lower envelope. Two steps of one value then stand at the corner, the second
-    marked ``kink``.
+    found to be lower (from the model's initial point, the other side, the ends of the fit's other starts, and where
+    the surface falls again beside the step), the lower one is followed back: a profile is the lower envelope. Two steps
+    of one value then stand at the corner, the second marked ``kink``.
 
     Examples
     --------
@@ -190,7 +189,7 @@ class _Trip:
     def trace(self, progressbar: bool, after_each: Callable[[], None]) -> Spot | None:
         """Trace all; return a point lower than the estimate, if one is met."""
         self.rows = []
-        others = _other_valleys(self.current.fit)
+        others = [self.current.fit.objective.initial_point(), *other_optima(self.current.fit)]
         try:
             with one_blas_thread(), Patient("Tracing profiles", 2 * len(self.quantities), progressbar) as patient:
                 for quantity in self.quantities:
@@ -234,17 +233,6 @@ class _Trip:
             frames |= {id(estimate.frame): estimate.frame}
             begun = before if id(found) in frames else 0
             self.n_evaluations += sum(frame.n_evaluations for frame in frames.values()) - begun
-
-
-def _other_valleys(fit: Fit) -> list[dict[str, Array]]:
-    """Return points where the others may be lower: the model's initial point, the ends of other starts."""
-    points = [fit.objective.initial_point()]
-    starts = fit.starts
-    for i in np.argsort(starts["objective"].to_numpy())[1 : OTHERS + 1]:
-        theta = starts["end_theta"].to_numpy()[i]
-        if np.isfinite(theta).all():
-            points.append(fit.objective.unpack(theta))
-    return points
 
 
 def _warn(trip: _Trip) -> None:

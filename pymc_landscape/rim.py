@@ -196,7 +196,10 @@ def vertices(rays: Rays, walks: Sequence[Walk], state: str, num: int, floor: flo
     if state == "at_bound":
         return _with_wall(rays, joints, run, num, floor)
     ring = [_between(rays, joints, run, s, floor) for s in np.linspace(0.0, run[-1], num)]
-    return [nothing(state), *ring[1:-1], nothing(state)]
+    ends = {0: (walks[-1], joints[0]), len(ring) - 1: (walks[0], joints[-1])}
+    for i, (walk, joint) in ends.items():
+        ring[i] = _put_on(rays, ring[i], joint) if walk.state == "at_bound" else nothing(state)
+    return ring
 
 
 def _between(rays: Rays, joints: Sequence[Joint], run: Array, s: float, floor: float) -> Vertex:
