@@ -75,7 +75,7 @@ def test_profiles_go_over_to_the_lower_valley_at_a_corner(expected):
     np.testing.assert_allclose(at, 5 / 6, atol=1e-6)
     beside = row["slope"].where(abs(row["value"] - at) < 1e-6, drop=True)
     assert beside.sizes["step"] == 2
-    assert np.ptp(beside) > 1
+    assert np.ptp(beside.values) > 1
     read = pml.read_intervals(profile, level=LEVELS).squeeze()
     np.testing.assert_allclose(read["interval"], expected[1], atol=1e-4)
 
