@@ -126,7 +126,66 @@ def contour(repeats: str) -> Answer:
     return measure(int(repeats))
 
 
-ALL = (importing, first_landscape, throughput, memory, fit, spectrum, adam, minibatch, intervals, contour)
+def profiles(repeats: str) -> Answer:
+    """Time profiles, ends read off them, and a heat map of profiles; seconds."""
+    from benchmarks.uncertainty import profiles as measure
+
+    return measure(int(repeats))
+
+
+def bootstrap(name: str, draws: str) -> Answer:
+    """Time a bootstrap; seconds."""
+    from benchmarks.simulation import bootstrap as measure
+
+    return measure(name, int(draws))
+
+
+def coverage(name: str, draws: str) -> Answer:
+    """Time a study of coverage; seconds, and how far it is from what is exact."""
+    from benchmarks.simulation import coverage as measure
+
+    return measure(name, int(draws))
+
+
+def hdi(draws: str) -> Answer:
+    """Time a study of coverage with sampled posteriors; seconds a data set."""
+    from benchmarks.simulation import hdi as measure
+
+    return measure(int(draws))
+
+
+def pointwise(rows: str, draws: str, repeats: str) -> Answer:
+    """Time the pointwise log-likelihood, in turns with PyMC's; seconds."""
+    from benchmarks.pointwise import speed
+
+    return speed(int(rows), int(draws), int(repeats))
+
+
+def pointwise_memory(rows: str, draws: str, where: str) -> Answer:
+    """Evaluate the pointwise log-likelihood once; seconds, bytes of the result, and peak bytes."""
+    from benchmarks.pointwise import memory as measure
+
+    return measure(int(rows), int(draws), where)
+
+
+ALL = (
+    importing,
+    first_landscape,
+    throughput,
+    memory,
+    fit,
+    spectrum,
+    adam,
+    minibatch,
+    intervals,
+    contour,
+    profiles,
+    bootstrap,
+    coverage,
+    hdi,
+    pointwise,
+    pointwise_memory,
+)
 PROBES = {f.__name__: f for f in ALL}
 
 if __name__ == "__main__":

@@ -156,10 +156,10 @@ def descent(caches: Caches, repeats: int) -> list[Row]:
 
 def uncertainty(caches: Caches, repeats: int) -> list[Row]:
     """Interval ends and a contour after a fit, against iminuit on the same compiled function."""
-    tasks = [("intervals", "5"), ("contour", "5")]
+    tasks = [("intervals", "5"), ("contour", "5"), ("profiles", "3")]
     for task in tasks:
         caches.warm(task)
-    ends, ring = in_turns([partial(caches.warm, task) for task in tasks], repeats)
+    ends, ring, traced = in_turns([partial(caches.warm, task) for task in tasks], repeats)
     six, edge = 1e3 * median(ends, "ours"), 1e3 * median(ring, "ours")
     many, most = ends[0]["evaluations"], ring[0]["evaluations"]
     curves = "evaluations of value, gradient and Hessian"
@@ -169,6 +169,21 @@ def uncertainty(caches: Caches, repeats: int) -> list[Row]:
         _iminuit("`Minuit.minos`, with gradient", ends, "minos_gradient", six, None),
         Row("`confidence_contour`, 40 vertices", f"{edge:.1f} ms, {most} {curves}", "≤ 400", most <= 400),
         _iminuit("`Minuit.mncontour`, with gradient", ring, "mncontour", edge, None),
+        *_profile_rows(traced),
+    ]
+
+
+def _profile_rows(answers: list[dict[str, Any]]) -> list[Row]:
+    trace, read, heat = (1e3 * median(answers, name) for name in ("trace", "read", "heat"))
+    off, solved = max(answer["error"] for answer in answers), min(answer["solved"] for answer in answers)
+    curves = f"{answers[0]['evaluations']} evaluations of value, gradient and Hessian"
+    return [
+        Row("`profile_likelihood`, three profiles to 99 %", f"{trace:.1f} ms, {curves}"),
+        Row("`read_intervals`, sixty ends off them", f"{read:.1f} ms; off by {off:.0e} of the ends themselves at most"),
+        Row(
+            '`evaluate_landscape(others="profile")`, 41 × 41',
+            f"{heat:.0f} ms; {solved:.0%} of the points solved",
+        ),
     ]
 
 
@@ -181,6 +196,68 @@ def _iminuit(work: str, answers: list[dict[str, Any]], name: str, ours: float, b
     return Row(work, figure, bound, theirs >= bar * ours if bar else None)
 
 
+def simulation(caches: Caches, repeats: int) -> list[Row]:
+    """Refits to simulated data, and coverage against what is exact."""
+    tasks = [("bootstrap", "nbd", "999"), ("bootstrap", "budworm", "1000")]
+    tasks += [("coverage", "binomial", "2000"), ("coverage", "normal", "2000"), ("hdi", "20")]
+    for task in tasks:
+        caches.warm((*task[:-1], "3"))
+    nbd, budworm, binomial, normal, posterior = in_turns([partial(caches.warm, task) for task in tasks], repeats)
+    each, first = median(posterior, "each"), median(posterior, "first")
+    return [
+        _refits("`parametric_bootstrap`, NBD, 2,357 customers, 999 refits", nbd, 60),
+        _refits("`parametric_bootstrap`, budworm, 1,000 refits", budworm, 10),
+        _covers("`coverage_study`, Wald and profile, 2,000 binomial data sets", binomial),
+        _covers("`coverage_study`, Wald and profile, 2,000 normal data sets of unknown σ", normal),
+        Row("the same with HDIs, 1,000 draws of `pm.sample` each", f"{each:.2f} s a data set; the first {first:.1f} s"),
+    ]
+
+
+def _refits(work: str, answers: list[dict[str, Any]], bar: float) -> Row:
+    seconds, arrived = median(answers, "seconds"), answers[0]["arrived"]
+    return Row(work, f"{_clock(answers)}; {arrived} arrived", f"≤ {bar:g} s", seconds <= bar)
+
+
+def _clock(answers: list[dict[str, Any]]) -> str:
+    return f"{median(answers, 'seconds'):.1f} s ({median(answers, 'processor'):.1f} s of a processor)"
+
+
+def _covers(work: str, answers: list[dict[str, Any]]) -> Row:
+    off = max(answer["off"] for answer in answers)
+    figure = f"{_clock(answers)}; at most {off:.1f} standard errors off the exact shares"
+    return Row(work, figure, "≤ 4 standard errors", off <= 4)
+
+
+def pointwise(caches: Caches, repeats: int) -> list[Row]:
+    """Log-likelihood of every observation at every draw, against PyMC's own; and its memory."""
+    large, many = ("pointwise", "100000", "1000", "3"), ("pointwise", "1000", "4000", "3")
+    held = [("pointwise_memory", "100000", "1000", where) for where in ("memory", "disk")]
+    tasks = [large, many, *held]
+    for task in tasks:
+        caches.warm(task)
+    wide, tall, memory, disk = in_turns([partial(caches.warm, task) for task in tasks], repeats)
+    return [
+        _against("10⁵ observations × 1,000 draws", wide, 20),
+        _against("10³ observations × 4,000 draws", tall, None),
+        _peak_of("10⁵ × 1,000 in memory: peak, result and all", memory),
+        _peak_of('10⁵ × 1,000 with `store="x.zarr"`: peak', disk),
+    ]
+
+
+def _against(work: str, answers: list[dict[str, Any]], bar: int | None) -> Row:
+    if max(answer["difference"] for answer in answers) > 1e-9:
+        raise AssertionError(f"{work}: PyMC computes something else")
+    ours, theirs = median(answers, "ours"), median(answers, "pymc")
+    figure = f"{ours:.3f} s; `pm.compute_log_likelihood` {theirs:.2f} s, {theirs / ours:.0f} × ours"
+    return Row(work, figure, *((f"≥ {bar} ×", theirs / ours >= bar) if bar else ()))
+
+
+def _peak_of(work: str, answers: list[dict[str, Any]]) -> Row:
+    peak, result = median(answers, "peak") / MIB, median(answers, "result") / MIB
+    figure = f"{peak:.0f} MiB in {median(answers, 'seconds'):.1f} s (the result is {result:.0f} MiB)"
+    return Row(work, figure, "≤ 1024 MiB", peak <= 1024)
+
+
 SECTIONS: dict[str, tuple[str, Callable[[Caches, int], list[Row]]]] = {
     "imports": ("Import", imports),
     "first": ("First landscape of a new process, 101 × 101, beyond `import pymc`", first),
@@ -188,5 +265,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Caches, int], list[Row]]]] = {
     "memory": ("Large grids, 500 rows", memory),
     "fit": ("Maximum likelihood with standard errors, one core for all", fit),
     "uncertainty": ("Intervals and contours, one core", uncertainty),
+    "simulation": ("Refits to simulated data", simulation),
     "descent": ("Descents, one core", descent),
+    "pointwise": ("Pointwise log-likelihood of posterior draws, all cores", pointwise),
 }

@@ -15,6 +15,7 @@ import pymc_landscape as pml
 from benchmarks.fitting import MODELS, Way, in_turns
 
 VERTICES = 40
+HEAT = 41  # points an axis of a heat map
 CUTOFF = pml.wilks.cutoff(0.95)
 
 
@@ -46,6 +47,35 @@ def contour(repeats: int) -> dict[str, Any]:
         if importlib.util.find_spec("iminuit") is not None:
             ways["mncontour"], answer["mncontour_calls"] = _mncontour(fit)
         return answer | in_turns(ways, repeats)
+
+
+def profiles(repeats: int) -> dict[str, Any]:
+    """Time three profiles, the ends of ten levels read off them, and a heat map of profiles; seconds, and errors."""
+    with threadpool_limits(1):
+        fit = pml.fit_mle(MODELS["budworm"](), progressbar=False)
+        trace = partial(pml.profile_likelihood, fit, progressbar=False)
+        traced, levels = trace(), np.linspace(0.5, 0.985, 10)
+        exact = pml.confidence_intervals(fit, level=levels, progressbar=False)
+        read, wanted = pml.read_intervals(traced, level=levels)["interval"], exact["interval"]
+        heat = partial(pml.evaluate_landscape, fit.objective, _around(fit), at=fit, others="profile", progressbar=False)
+        answer = {
+            "evaluations": traced.attrs["n_evaluations"],
+            "error": float(np.abs(read.transpose(*wanted.dims).to_numpy() / wanted.to_numpy() - 1).max()),
+            "solved": float((heat()["status"] == "converged").mean()),
+        }
+        ways: dict[str, Way] = {
+            "trace": lambda: float(trace()["value"][0, 0]),
+            "read": lambda: float(pml.read_intervals(traced, level=levels)["interval"].sum()),
+            "heat": lambda: float(heat()["minus2ll"].min()),
+        }
+        return answer | in_turns(ways, repeats)
+
+
+def _around(fit: pml.Fit) -> Any:
+    """Return a grid of three standard errors around the estimate."""
+    point, error = fit.point["b"].values, fit.standard_error["b"].values
+    ends = {i: (point[i] - 3 * error[i], point[i] + 3 * error[i], HEAT) for i in (0, 2)}
+    return pml.regular_grid({f"b[{i}]": spec for i, spec in ends.items()})
 
 
 def _minuit(fit: pml.Fit, gradient: bool) -> Any:

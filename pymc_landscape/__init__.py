@@ -7,6 +7,13 @@ A ``pm.Model`` holds a prior, a likelihood and a posterior. The verbs here show 
 * ``evaluate_landscape``: log-likelihood, prior, posterior and −2LL over a grid
 * ``fit_mle``, ``fit_map``: the lowest point, with standard errors, as a ``Fit``
 * ``likelihood_ratio_test``: does a larger model improve by more than chance, as a ``LikelihoodRatioTest``
+* ``compare_models``: criteria, likelihood ratios and LOO in one table
+* ``pointwise_log_likelihood``: the groups that ``az.loo`` and ``az.psense_summary`` read
+* ``compare_with_posterior``: likelihood beside posterior, and why they differ
+* ``posterior_deviance``: how far above the maximum posterior draws lie, against χ²
+* ``four_curves``: prior, likelihood profile, posterior profile and marginal posterior of a parameter
+* ``prior_path``: the mode under a prior that grows from nothing
+* ``influence``: what estimates and intervals would be without each observation
 * ``parametric_bootstrap``: estimates from data that the fit itself simulates
 * ``descend``, ``descent_race``: the ways of optimisers down the surface
 * ``critical_points``: valleys, peaks, and the saddles between
@@ -16,6 +23,7 @@ A ``pm.Model`` holds a prior, a likelihood and a posterior. The verbs here show 
 * ``read_intervals``: interval ends of any level, off a profile
 * ``to_datatree``: results beside the posterior, saved with it
 * ``plots``: curves, contours and surfaces
+* ``loss_table``: which loss each observed term is, with −2LL = a · loss + b as checked numbers
 * ``wilks``: χ² cut-offs on the scale of Δ(−2LL)
 """
 
@@ -25,19 +33,27 @@ from types import ModuleType
 
 from pymc_landscape import wilks
 from pymc_landscape.bootstrap import parametric_bootstrap
+from pymc_landscape.case_influence import influence
+from pymc_landscape.compare import compare_models
+from pymc_landscape.compare_with_posterior import compare_with_posterior
 from pymc_landscape.contour import confidence_contour
 from pymc_landscape.coverage import coverage_study
 from pymc_landscape.datatree import to_datatree
 from pymc_landscape.descent import descend
 from pymc_landscape.fit import fit_map, fit_mle
 from pymc_landscape.fitted import Fit
+from pymc_landscape.four_curves import four_curves
 from pymc_landscape.geometry import critical_points
 from pymc_landscape.grid import posterior_grid, regular_grid
 from pymc_landscape.intervals import confidence_intervals
 from pymc_landscape.landscape import evaluate_landscape
 from pymc_landscape.likelihood_ratio import LikelihoodRatioTest, likelihood_ratio_test
+from pymc_landscape.loss import loss_table
 from pymc_landscape.objective import Objective
 from pymc_landscape.plane import plane_grid
+from pymc_landscape.pointwise import pointwise_log_likelihood
+from pymc_landscape.posterior_deviance import posterior_deviance
+from pymc_landscape.prior_path import prior_path
 from pymc_landscape.profile import profile_likelihood
 from pymc_landscape.race import descent_race
 from pymc_landscape.reading import read_intervals
@@ -49,6 +65,8 @@ __all__ = [
     "Fit",
     "LikelihoodRatioTest",
     "Objective",
+    "compare_models",
+    "compare_with_posterior",
     "confidence_contour",
     "confidence_intervals",
     "coverage_study",
@@ -58,12 +76,18 @@ __all__ = [
     "evaluate_landscape",
     "fit_map",
     "fit_mle",
+    "four_curves",
     "hessian_spectrum",
+    "influence",
     "likelihood_ratio_test",
+    "loss_table",
     "parametric_bootstrap",
     "plane_grid",
     "plots",
+    "pointwise_log_likelihood",
+    "posterior_deviance",
     "posterior_grid",
+    "prior_path",
     "profile_likelihood",
     "read_intervals",
     "regular_grid",

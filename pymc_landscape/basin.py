@@ -61,10 +61,12 @@ def look_around(frame: Frame, pair: Pair, x: Array, target: float) -> Basin:
 
     Parameters
     ----------
-    frame, x : Frame and array (m,)
-        The minimum.
+    frame : Frame
+        The surface.
     pair : tuple of two Quantity
         What the region is about.
+    x : array (m,)
+        The minimum.
     target : float
         Value of the surface at its edge.
     """

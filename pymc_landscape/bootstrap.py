@@ -7,10 +7,12 @@ the estimate, judged as any fit is.
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ import xarray as xr
 from pymc.util import get_random_generator
 
 from pymc_landscape.aliases import Array
+from pymc_landscape.checkpoint import Checkpoint
 from pymc_landscape.ends import End, follow
 from pymc_landscape.engine import one_blas_thread
 from pymc_landscape.fitted import Fit
@@ -26,7 +29,7 @@ from pymc_landscape.natural_scale import as_draws
 from pymc_landscape.objective import Objective
 from pymc_landscape.progress import Patient
 from pymc_landscape.provenance import provenance
-from pymc_landscape.simulate import Simulator
+from pymc_landscape.simulate import Simulator, digest
 from pymc_landscape.verdict import Status
 
 # A refit may end above the estimate it began at by rounding; by more than this it has failed.
@@ -44,7 +47,12 @@ class Replicate:
 
 
 def parametric_bootstrap(
-    fit: Fit, *, draws: int = 999, random_seed: Any = None, progressbar: bool = True
+    fit: Fit,
+    *,
+    draws: int = 999,
+    store: str | PathLike[str] | None = None,
+    random_seed: Any = None,
+    progressbar: bool = True,
 ) -> xr.Dataset:
     """Simulate data from a fit and fit the model again, many times: the sampling distribution of the estimates.
 
@@ -57,8 +65,11 @@ def parametric_bootstrap(
         A maximum likelihood fit that claims an optimum.
     draws : int
         How many data sets.
+    store : path, optional
+        A zarr store on disk in which the replicates are kept as they come. Where it is there already, they are carried
+        on: after Ctrl-C or a crash, or to more `draws`. Needs the package zarr.
     random_seed : int or Generator, optional
-        As in PyMC. Replicate i of a seed is the same whatever `draws` is.
+        As in PyMC. Replicate i of a seed is the same whatever `draws` is, and whether it was carried on.
     progressbar : bool
         Whether to show progress, once there is something to wait for.
 
@@ -75,7 +86,8 @@ def parametric_bootstrap(
     Raises
     ------
     ValueError
-        If the fit claims no optimum, is a posterior mode, or the model's data cannot be simulated.
+        If the fit claims no optimum, is a posterior mode, or the model's data cannot be simulated; if the store is that
+        of another fit, or was begun with another seed.
 
     Examples
     --------
@@ -87,18 +99,41 @@ def parametric_bootstrap(
     >>> dict(again.sizes), bool(abs(again["p"].mean() - 0.7) < 3 * (0.21 / 10 / 50) ** 0.5)
     ({'chain': 1, 'draw': 50}, True)
     """
-    _check(fit, draws)
-    simulator, point, theta = Simulator(fit.objective), natural_point(fit), inside(fit)
+    refuse_unfit(fit, draws)
+    checkpoint, drawn = Checkpoint(store, "bootstrap"), seeds(random_seed, draws)
+    kept = checkpoint.load()
+    if kept is not None:
+        _refuse_another(fit, kept, drawn[0] if random_seed is not None else None)
+    first = drawn[0] if kept is None else int(kept.attrs["first_seed"])
+    earlier = [] if kept is None else _replicates(fit, kept)
 
-    def replicate(seed: int) -> Replicate:
-        twin = fit.objective.with_data(**simulator(point, seed))
-        return _replicate(fit, follow(twin, theta, "estimate"))
+    def keep(made: list[Replicate]) -> None:
+        if checkpoint.is_due:
+            checkpoint.save(_dataset(fit, made, first, "interrupted"))
 
-    replicates, interrupted = repeat(replicate, seeds(random_seed, draws), "Bootstrapping", progressbar)
-    return _dataset(fit, replicates, interrupted)
+    made, interrupted = repeat(
+        _refits(fit), drawn, "Bootstrapping", progressbar, earlier=earlier[:draws], after_each=keep
+    )
+    _warn([replicate.status for replicate in made])
+    result = _dataset(fit, made, first, "interrupted" if interrupted else "complete")
+    if len(made) >= len(earlier):  # fewer may have been asked for
+        checkpoint.save(result)
+    return result
 
 
-# --- shared with the likelihood ratio test ---------------------------------------------------------------------------
+# --- shared with the likelihood ratio test and the study of coverage ---------------------------------------------
+
+
+def refuse_unfit(fit: Fit, draws: int) -> None:
+    """Refuse a fit from which nothing is to be simulated, and a number of draws that is none."""
+    if not isinstance(fit, Fit):
+        raise TypeError(f"Expected a Fit, got {type(fit).__name__}: pass what fit_mle returned.")
+    if fit.is_map:
+        raise ValueError("Expected a maximum likelihood fit, got a posterior mode: use fit_mle.")
+    if not fit.status.is_optimum:
+        raise ValueError(f"Expected a fit that claims an optimum, got one that is {fit.status.value}: {fit.message}")
+    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
+        raise ValueError(f"Expected draws to be a whole number, at least 1, got {draws!r}.")
 
 
 def seeds(random_seed: Any, draws: int) -> list[int]:
@@ -108,16 +143,24 @@ def seeds(random_seed: Any, draws: int) -> list[int]:
 
 
 def repeat[Made](
-    once: Callable[[int], Made], seeds: Sequence[int], description: str, progressbar: bool
+    once: Callable[[int], Made],
+    seeds: Sequence[int],
+    description: str,
+    progressbar: bool,
+    *,
+    earlier: Sequence[Made] = (),
+    after_each: Callable[[list[Made]], None] = lambda made: None,
 ) -> tuple[list[Made], bool]:
-    """Call `once` with each seed; Ctrl-C keeps what is finished, and says so by the second value."""
-    made: list[Made] = []
+    """Call `once` with each seed, less those of what was made `earlier`; Ctrl-C keeps what is finished, and says so."""
+    made = list(earlier)
     try:
         # far out, anything overflows
         with np.errstate(all="ignore"), one_blas_thread(), Patient(description, len(seeds), progressbar) as patient:
-            for seed in seeds:
+            patient.advance(len(made))
+            for seed in seeds[len(made) :]:
                 made.append(once(seed))
                 patient.advance(1)
+                after_each(made)
     except KeyboardInterrupt:
         if not made:
             raise
@@ -146,15 +189,20 @@ def value_at(found_frame: Frame, x: Array, objective: Objective) -> float:
 # --- one replicate ---------------------------------------------------------------------------------------------------
 
 
-def _check(fit: Fit, draws: int) -> None:
-    if not isinstance(fit, Fit):
-        raise TypeError(f"Expected a Fit, got {type(fit).__name__}: pass what fit_mle returned.")
-    if fit.is_map:
-        raise ValueError("Expected a maximum likelihood fit, got a posterior mode: use fit_mle.")
-    if not fit.status.is_optimum:
-        raise ValueError(f"Expected a fit that claims an optimum, got one that is {fit.status.value}: {fit.message}")
-    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
-        raise ValueError(f"Expected draws to be a whole number, at least 1, got {draws!r}.")
+def _refits(fit: Fit) -> Callable[[int], Replicate]:
+    """Return a function that makes a replicate of a seed; data that come again are not fitted again."""
+    simulator, point, theta = Simulator(fit.objective), natural_point(fit), inside(fit)
+    known: dict[bytes, Replicate] = {}
+
+    def refit(seed: int) -> Replicate:
+        data = simulator(point, seed)
+        key = digest(data)
+        if key is not None and key in known:
+            return known[key]
+        made = _replicate(fit, follow(fit.objective.with_data(**data), theta, "estimate"))
+        return made if key is None else known.setdefault(key, made)
+
+    return refit
 
 
 def _replicate(fit: Fit, end: End) -> Replicate:
@@ -167,17 +215,17 @@ def _replicate(fit: Fit, end: End) -> Replicate:
     return Replicate(vector, found.value, max(before - found.value, 0.0), end.verdict.status.value)
 
 
-def _dataset(fit: Fit, replicates: Sequence[Replicate], interrupted: bool) -> xr.Dataset:
+def _dataset(fit: Fit, replicates: Sequence[Replicate], first_seed: int, state: str) -> xr.Dataset:
     objective, status = fit.objective, [r.status for r in replicates]
-    failed = status.count(Status.FAILED.value)
     attrs = provenance(
         objective.model.name,
         group="bootstrap",
         k=fit.n_parameters,
-        n_failed=failed,
-        status="interrupted" if interrupted else "complete",
+        n_failed=status.count(Status.FAILED.value),
+        status=state,
+        first_seed=first_seed,
+        **_origin(fit),
     )
-    _warn(status)
     drawn = as_draws(Frame(objective, objective.compiled.names), np.stack([r.vector for r in replicates]), attrs)
     dims = ("chain", "draw")
     drawn["minus2ll"] = (dims, np.array([[r.minus2ll for r in replicates]]))
@@ -192,5 +240,39 @@ def _warn(status: Sequence[str]) -> None:
         words = ", ".join(f"{n} {word}" for word, n in counted.items())
         warnings.warn(
             f"Of {len(status)} refits some claim no optimum ({words}): see the coordinate status; failed ones are NaN.",
-            stacklevel=4,
+            stacklevel=3,
         )
+
+
+# --- carried on from a store -----------------------------------------------------------------------------------------
+
+
+def _origin(fit: Fit) -> dict[str, Any]:
+    """Return what tells one fit from another: its minimum, and where it is."""
+    estimate = fit.objective.compiled.layout().join(natural_point(fit))
+    return {"fit_minus2ll": fit.minus2ll, "fit_estimate": json.dumps(estimate.tolist())}
+
+
+def _refuse_another(fit: Fit, kept: xr.Dataset, first_seed: int | None) -> None:
+    ours, names = _origin(fit), {v.name for v in fit.objective.variables}
+    where, there = (np.asarray(json.loads(str(a["fit_estimate"])), float) for a in (ours, kept.attrs))
+    same = names <= set(kept.data_vars) and where.shape == there.shape
+    same = same and bool(np.isclose(fit.minus2ll, float(kept.attrs["fit_minus2ll"]), rtol=1e-9, atol=1e-6))
+    if not same or not np.allclose(where, there, rtol=1e-4, atol=1e-8):
+        raise ValueError(
+            "Expected a store of this fit's replicates, got one of another model or of other data: name another store, "
+            "or delete it."
+        )
+    if first_seed is not None and first_seed != int(kept.attrs["first_seed"]):
+        raise ValueError(
+            "Expected the random_seed with which the store was begun, got another: leave it out to carry on with new "
+            "draws, or name another store."
+        )
+
+
+def _replicates(fit: Fit, kept: xr.Dataset) -> list[Replicate]:
+    flat = kept.isel(chain=0)
+    points = {v.name: flat[v.name].transpose("draw", ...).to_numpy() for v in fit.objective.variables}
+    columns = [flat[name].to_numpy() for name in ("minus2ll", "delta_minus2ll", "status")]
+    vectors = fit.objective.compiled.layout().join(points)
+    return [Replicate(v, float(a), float(b), str(c)) for v, a, b, c in zip(vectors, *columns, strict=True)]

@@ -7,16 +7,13 @@ equally low the profile has a corner, and two steps stand there, one with the sl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from pymc_landscape.aliases import Array
-from pymc_landscape.level_set import descend_across
-from pymc_landscape.milestone import Milestone, coordinate, milestone, place, spot_at
-from pymc_landscape.spot import Spot, look
-from pymc_landscape.stance import settle
+from pymc_landscape.milestone import Milestone, coordinate, milestone, spot_at
+from pymc_landscape.spot import Spot
 from pymc_landscape.trace import LOWER, State, Step, follow
 
 # A valley that is lower by less than this is the same one.
@@ -54,11 +51,11 @@ def go_back(estimate: Spot, marks: Sequence[Milestone]) -> list[Milestone]:
         If the valley leads below the estimate.
     """
     new = spot_at(marks[-1], estimate)
-    better = [marks[-1]]
+    better = _first_is([marks[-1]], "converged")
     for i in range(len(marks) - 2, -2, -1):
         there = follow(new, _level(estimate, marks, i, new))
         if there is None:
-            return [*marks[: i + 1], *better]
+            return [*marks[: i + 1], *_first_is(better, "kink")]
         if there.value < estimate.value - LOWER - there.rounding():
             raise LowerOptimum(there)
         lower_by = estimate.value + (marks[i].rise if i >= 0 else 0.0) - there.value
@@ -121,16 +118,3 @@ def _crossing(old: Spot, new: Spot) -> float:
         return np.nan
     gap = old.value - new.value - old.slope * old.coordinate + new.slope * new.coordinate
     return float(-gap / (old.slope - new.slope))
-
-
-def lower_valley(here: Spot, points: Sequence[Mapping[str, Array]]) -> Spot | None:
-    """Minimise at the same value of the quantity from other points; return what is lower than `here`, if any."""
-    best = here
-    for point in points if len(here.x) > 1 else ():
-        begin = look(here.frame, here.quantity, place(here.frame, point))
-        found = descend_across(begin, here.coordinate) if begin.is_finite else None
-        if found is None or found.is_rough():
-            continue
-        found = settle(found, here.coordinate)
-        best = found if found.value < best.value - WORTH_IT - found.rounding() else best
-    return None if best is here else best

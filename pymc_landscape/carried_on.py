@@ -75,9 +75,8 @@ def as_json(var_names: Any) -> str:
 
 def combinations_of(var_names: Any, earlier: Earlier | None) -> dict[str, Mapping[str, float]]:
     """Return the linear combinations that were asked for, or were profiled earlier."""
-    if isinstance(var_names, Mapping):
-        return dict(var_names)
-    return dict(earlier.combinations) if earlier is not None else {}
+    before = earlier.combinations if earlier is not None else {}
+    return {**before, **(var_names if isinstance(var_names, Mapping) else {})}
 
 
 def _refuse_another(profile: Any, fit: Fit) -> None:

@@ -33,6 +33,7 @@ from pymc_landscape.layout import Element, FreeVariable, Layout, closest, elemen
 Kind = Literal[
     "density",
     "pointwise",
+    "unsummed",
     "slope",
     "hessian",
     "hessian_product",
@@ -49,6 +50,7 @@ Graphs = tuple[Graph, dict[str, Graph]]
 Made = TypeVar("Made")
 
 LOG_PRIOR = "log_prior"
+TOTAL = "sum of all terms"
 
 # Kinds that come for few points: not worth a compiler.
 FOR_FEW_POINTS = frozenset(
@@ -92,6 +94,7 @@ class Compiled:
         self.model, self.parts, self.prior_weight = model, parts, prior_weight
         self.backend, self.compile_kwargs = backend, dict(compile_kwargs or {})
         self._data: dict[str, Array] = {}
+        self._integers_held = False
         self._store = _SHARED.setdefault(model, {})
 
     # --- what the model looks like now -------------------------------------------------------------------------------
@@ -150,19 +153,40 @@ class Compiled:
 
     def term_dims(self, term: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
         """Return dims, coords and shape of a term's pointwise log-likelihood, of which there are `size` numbers."""
-        variable = self.model[term]
-        shape = tuple(
-            pt.as_tensor(self.model.rvs_to_values.get(variable, variable), allow_xtensor_conversion=True).shape.eval()
-        )
+        shape = self.kept(("shape", term), lambda: self._shape(term))
         names = self.model.named_vars_to_dims.get(term) or (None,) * len(shape)
         dims = [name or f"{term}_dim_{i}" for i, name in enumerate(names)]
-        while shape and int(np.prod(shape)) != size:  # a multivariate term is summed over its last dims
-            shape, dims = shape[:-1], dims[:-1]
+        own = self._own(term, shape, size)
+        shape, dims = shape[:own], dims[:own]
         if int(np.prod(shape)) != size:
             shape, dims = (size,), [f"{term}_dim_0"]
         labels = {d: self.model.coords.get(d) for d in dims}
         coords = {d: np.asarray(c) for d, c in labels.items() if c is not None}
         return dims, coords, tuple(int(n) for n in shape)
+
+    def _own(self, name: str, shape: tuple[int, ...], size: int) -> int:
+        """Return how many dims of a variable its log density has: a multivariate one is summed over the last."""
+        node = self.model[name].owner
+        own = len(shape) - (getattr(node.op, "ndim_supp", None) or 0 if node else 0)
+        while own > 0 and int(np.prod(shape[:own])) != size:
+            own -= 1
+        return own
+
+    def _shape(self, term: str) -> tuple[int, ...]:
+        variable = self.model[term]
+        tensor = pt.as_tensor(self.model.rvs_to_values.get(variable, variable), allow_xtensor_conversion=True)
+        known = tensor.type.shape
+        return known if None not in known else tuple(int(n) for n in tensor.shape.eval(mode="FAST_COMPILE"))
+
+    def own_dims(self, name: str, length: int | None) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
+        """Return dims, coords and shape of the log density of a variable: of `length` numbers, None for a scalar."""
+        if length is None:
+            return [], {}, ()
+        free = next((v for v in self.variables if v.name == name), None)
+        if free is None:
+            return self.term_dims(name, length)
+        own = self._own(name, free.shape, length)
+        return list(free.dims[:own]), dict(zip(free.dims, free.coords, strict=True)), free.shape[:own]
 
     def derived_dims(self, name: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
         """Return dims, coords and shape of a Deterministic, of which there are `size` numbers."""
@@ -205,7 +229,9 @@ class Compiled:
         ----------
         kind : str
             ``"density"``: one output a term of the log-likelihood, and ``log_prior``. ``"pointwise"``: the same with
-            the terms unsummed. ``"slope"`` (value and gradient), ``"hessian"`` (the same with the Hessian), and
+            the terms unsummed. ``"unsummed"``: the terms and the log prior of each variable, all unsummed, and
+            `TOTAL`, the sum of the terms.
+            ``"slope"`` (value and gradient), ``"hessian"`` (the same with the Hessian), and
             ``"hessian_product"`` (its vector holds the point, then the direction): of −2 (log L + w log prior).
             ``"scores"``: the gradient of each row of the log-likelihood; ``"fisher"``: its expected information.
             ``"natural"`` and ``"unconstrained"``: one output a free variable, on that scale, from a vector on the
@@ -215,8 +241,8 @@ class Compiled:
         unconstrained : frozenset of str
             Names of the free variables that stand in the vector on their unconstrained scale.
         """
-        weight = self.prior_weight if kind in WEIGHTED else 0.0
-        engine = self.kept((kind, unconstrained, weight), lambda: self._build(kind, unconstrained))
+        weight = self._weight if kind in WEIGHTED else 0.0
+        engine = self.kept((kind, unconstrained, weight, self._integers_held), lambda: self._build(kind, unconstrained))
         self.use_data()
         return engine
 
@@ -234,6 +260,15 @@ class Compiled:
         return model_density(self.model, self.layout(unconstrained), self.parts, self.swaps)
 
     @property
+    def _weight(self) -> float | Graph:
+        """Weight of the log prior in graphs: 0, 1, or for all others one variable, so that none needs a compile."""
+        if self.prior_weight in (0.0, 1.0):
+            return self.prior_weight
+        if "prior weight" not in self._store:
+            self._store["prior weight"] = pytensor.shared(self.prior_weight, name="prior_weight")
+        return self._store["prior weight"]
+
+    @property
     def swaps(self) -> dict[Graph, Graph]:
         """Data of the model that are replaced, with what stands for them in its graphs."""
         return {self._variable(name): self._swap(name) for name in self._data}
@@ -242,6 +277,9 @@ class Compiled:
         """Leave the engines with this model's data: they are shared by twins with other data."""
         for name, value in self._data.items():
             self._swap(name).set_value(value, borrow=True)
+        weight = self._weight
+        if not isinstance(weight, float):
+            weight.set_value(self.prior_weight)
 
     def _build(self, kind: Kind, unconstrained: frozenset[str]) -> Engine:
         vector, graphs = self._graphs(kind, self.layout(unconstrained))
@@ -269,6 +307,9 @@ class Compiled:
             return density.vector, {"scores": jacobian_graph(list(density.rows.values()), density.vector).T}
         if kind in WEIGHTED:
             return self._weighted(kind, density)
+        if kind == "unsummed":
+            total = sum(row.sum() for row in density.rows.values())
+            return density.vector, {**density.rows, **density.priors, TOTAL: total}
         terms = density.rows if kind == "pointwise" else density.terms
         return density.vector, {**terms, LOG_PRIOR: density.prior}
 
@@ -291,7 +332,7 @@ class Compiled:
         self.refuse_discrete()
         value = -2.0 * sum(density.terms.values())
         if self.prior_weight:
-            value = value - 2.0 * self.prior_weight * density.prior
+            value = value - 2.0 * self._weight * density.prior
         slope = slope_graph(value, density.vector)
         if kind == "hessian":
             return density.vector, {"value": value, "gradient": slope, "hessian": hessian_graph(slope, density.vector)}
@@ -303,7 +344,7 @@ class Compiled:
     def refuse_discrete(self) -> None:
         """Refuse to differentiate with respect to integers."""
         discrete = [v.name for v in self.variables if v.discrete]
-        if discrete:
+        if discrete and not self._integers_held:
             raise ValueError(
                 f"Expected continuous parameters, got the discrete {', '.join(discrete)}: they can be grid axes but "
                 "not descended; pymc_extras.marginalize sums them out of the model."
@@ -313,6 +354,12 @@ class Compiled:
         """Return the same engines, with derivatives for another weight of the prior."""
         twin = copy(self)
         twin.prior_weight = float(prior_weight)
+        return twin
+
+    def with_integers_held(self) -> Compiled:
+        """Return the same engines for work that moves no integer: their derivatives are 0."""
+        twin = copy(self)
+        twin._integers_held = any(v.discrete for v in self.variables)
         return twin
 
     # --- other data --------------------------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ def confidence_contour(
     level : float or sequence of float
         Joint confidence levels: cut-offs are those of χ²₂.
     num : int
-        Vertices a level, and where a region has several parts, of each of them.
+        Vertices a level, and where the region's edge is several curves, on each of them.
     method : {"exact", "traces", "wald"}
         ``"exact"``: each vertex solved until Δ(−2LL), minimised over all else, meets the cut-off. ``"traces"``: a
         sketch of all levels from the profiles of the two, one at a time. ``"wald"``: the ellipse of the curvature at
@@ -66,10 +66,11 @@ def confidence_contour(
     -------
     Dataset
         Dims ``level``, ``vertex``: one variable an axis, named by its label (natural scale), ``delta_minus2ll`` (NaN
-        unless exact), ``status`` and, as a coordinate, ``piece``: which part of the region a vertex belongs to, 0 for
-        the estimate's own, in order along its edge. A status is ``finite``, ``at_bound`` (on the edge of a support,
+        unless exact), ``status`` and, as a coordinate, ``piece``: which curve a vertex is on, in order along it. The
+        first, 0, is around the estimate; others are around other parts of the region or holes in it, or the other side
+        of a strip, as `attrs["message"]` says. A status is ``finite``, ``at_bound`` (on the edge of a support,
         which belongs to the region), ``open`` (the region has no end on this side: no vertex), ``failed``, or empty
-        with piece -1 where a level has fewer parts than another. The estimate is in ``estimate``, by ``parameter``;
+        with piece -1 where a level has fewer curves than another. The estimate is in ``estimate``, by ``parameter``;
         `attrs["message"]` tells of parts, open sides and lower optima.
 
     Raises
@@ -142,7 +143,7 @@ class _Request:
 
 @dataclass(frozen=True)
 class _Edge:
-    """The parts of one level's region, and a word on them."""
+    """The curves of one level's edge, and a word on them."""
 
     pieces: list[list[Vertex]]
     message: str = ""
@@ -190,7 +191,8 @@ def _exact(request: _Request) -> Answer:
             request.count(region.frames)
             if region.lower is not None:
                 return edges, region.lower
-            edges.append(_Edge([piece.ring for piece in region.pieces], _told(region, request.pair, float(level))))
+            curves = [curve for piece in region.pieces for curve in piece.curves]
+            edges.append(_Edge(curves, _told(region, request.pair, float(level))))
     return edges, None
 
 
@@ -204,17 +206,26 @@ def _told(region: Region, pair: Pair, level: float) -> str:
     if len(region.pieces) > 1:
         how = "lie over one another: the region is all that either covers" if region.overlap else "are apart"
         said.append(f"{len(region.pieces)} parts, which {how}")
+    holes = sum(len(piece.holes) for piece in region.pieces)
+    if holes:
+        said.append("a hole" if holes == 1 else f"{holes} holes")
+    if any(piece.state == "open" and piece.more for piece in region.pieces):
+        said.append("an edge of several lines")
     for piece in region.pieces:
         ways = [f"{pair[i].label} {('falls', 'grows')[k]}" for i, k in piece.basin.endless]
         if ways:
             said.append(f"no end while {' or '.join(ways)}")
-    if any(vertex.status == "at_bound" for piece in region.pieces for vertex in piece.ring):
+    if any(vertex.status == "at_bound" for vertex in _vertices(region)):
         said.append("an edge along that of a support")
-    if any(vertex.status == "failed" for piece in region.pieces for vertex in piece.ring):
+    if any(vertex.status == "failed" for vertex in _vertices(region)):
         said.append("vertices that could not be found")
     if any(piece.state == "partial" for piece in region.pieces):
         said.append("more of an edge than these vertices show: it could not be followed")
     return f"At level {level:g} the region has {'; '.join(said)}." if said else ""
+
+
+def _vertices(region: Region) -> list[Vertex]:
+    return [vertex for piece in region.pieces for curve in piece.curves for vertex in curve]
 
 
 def _traces(request: _Request) -> Answer:

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 
 from pymc_landscape.aliases import Array
-from pymc_landscape.bootstrap import inside, natural_point, repeat, seeds
+from pymc_landscape.bootstrap import inside, natural_point, refuse_unfit, repeat, seeds
+from pymc_landscape.current import Current
 from pymc_landscape.fit import fit_mle
 from pymc_landscape.fitted import Fit
-from pymc_landscape.intervals import Method, confidence_intervals
+from pymc_landscape.intervals import find_ends
+from pymc_landscape.objective import Objective
+from pymc_landscape.percentiles import by_label
 from pymc_landscape.provenance import provenance
-from pymc_landscape.simulate import Simulator
+from pymc_landscape.quantity import find_quantities
+from pymc_landscape.sampling import Sampler
+from pymc_landscape.simulate import Data, Simulator, digest
 from pymc_landscape.verdict import Status
 
-# Lower and upper end by method, parameter and bound; NaN where there is none.
+Covering = Literal["wald", "profile", "bootstrap", "hdi"]
+METHODS = ("wald", "profile", "bootstrap", "hdi")
+# Lower and upper end by method, quantity and bound; NaN where there is none.
 Ends = Array
+# Fits that still have intervals: the others count as failed.
+WITH_INTERVALS = (Status.CONVERGED, Status.AT_BOUND, Status.NOT_IDENTIFIED)
 
 
 def coverage_study(
@@ -28,7 +37,9 @@ def coverage_study(
     *,
     draws: int = 200,
     level: float = 0.95,
-    methods: Sequence[Method] = ("wald", "profile"),
+    methods: Sequence[Covering] = ("wald", "profile"),
+    bootstrap_draws: int = 999,
+    sampler: Mapping[str, Any] | None = None,
     random_seed: Any = None,
     progressbar: bool = True,
 ) -> xr.Dataset:
@@ -46,9 +57,15 @@ def coverage_study(
     draws : int
         How many data sets.
     level : float
-        Confidence level.
-    methods : sequence of str
-        As in `confidence_intervals`; ``"bootstrap"`` simulates a thousand data sets for each of the `draws`.
+        Confidence level, and probability of the HDI.
+    methods : sequence of {"wald", "profile", "bootstrap", "hdi"}
+        The first three as in `confidence_intervals`. ``"hdi"`` is the highest-density interval of the posterior, which
+        is sampled for each data set; its prior may pull it off the value that was simulated.
+    bootstrap_draws : int
+        Refits of the bootstrap, to each of the `draws`.
+    sampler : mapping, optional
+        Arguments of ``pm.sample`` for ``"hdi"``, such as ``{"draws": 500, "tune": 500, "chains": 1}``. The model is
+        compiled once. An HDI of few draws is a little too narrow, and covers less.
     random_seed : int or Generator, optional
         As in PyMC.
     progressbar : bool
@@ -65,43 +82,94 @@ def coverage_study(
     Raises
     ------
     ValueError
-        If the fit claims no optimum or its data cannot be simulated.
+        If the fit claims no optimum or its data cannot be simulated, or ``"hdi"`` comes without a `sampler`.
+
+    Examples
+    --------
+    >>> import pymc as pm, pymc_landscape as pml
+    >>> with pm.Model() as model:
+    ...     p = pm.Beta("p", 1, 1)
+    ...     y = pm.Binomial("y", n=10, p=p, observed=7)
+    >>> study = pml.coverage_study(pml.fit_mle(model), draws=500, random_seed=1)
+    >>> bool(study["coverage"][1] > study["coverage"][0])
+    True
     """
-    if fit.is_map or not fit.status.is_optimum:
+    refuse_unfit(fit, draws)
+    _refuse(methods, sampler)
+    study = _Study(fit, var_names, level, list(methods), bootstrap_draws, sampler)
+    made, interrupted = repeat(study, seeds(random_seed, draws), "Simulating coverage", progressbar)
+    return _dataset(study, np.stack(made), interrupted)
+
+
+def _refuse(methods: Sequence[str], sampler: Mapping[str, Any] | None) -> None:
+    if isinstance(methods, str) or not methods or not set(methods) <= set(METHODS):
+        raise ValueError(f"Expected a list of methods among {', '.join(METHODS)}, got {methods!r}.")
+    if ("hdi" in methods) != (sampler is not None):
         raise ValueError(
-            f"Expected a maximum likelihood fit with an optimum, got one that is {fit.status.value}"
-            f"{' of a posterior mode' if fit.is_map else ''}: use fit_mle and other starts."
+            "Expected the method 'hdi' together with arguments of pm.sample, got one without the other: "
+            "methods=['profile', 'hdi'], sampler={'draws': 500, 'tune': 500, 'chains': 1}."
         )
-    if draws < 1:
-        raise ValueError(f"Expected at least one data set, got draws={draws}.")
-    truth = confidence_intervals(fit, var_names, level=level, method="wald")["estimate"]
-    simulator, point, begin = Simulator(fit.objective), natural_point(fit), inside(fit)
-
-    def once(seed: int) -> Ends:
-        again = fit_mle(fit.objective.with_data(**simulator(point, seed)), starts=begin[None], progressbar=False)
-        return _ends(again, var_names, level, methods, seed, truth)
-
-    made, interrupted = repeat(once, seeds(random_seed, draws), "Simulating coverage", progressbar)
-    return _dataset(fit, np.stack(made), truth, methods, level, interrupted)
 
 
-def _ends(again: Fit, var_names: Any, level: float, methods: Sequence[Method], seed: int, truth: xr.DataArray) -> Ends:
-    """Return the ends from one data set: (method, parameter, bound)."""
-    if again.status not in (Status.CONVERGED, Status.AT_BOUND, Status.NOT_IDENTIFIED):
-        return np.full((len(methods), truth.size, 2), np.nan)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a lower optimum: taken, as a user would
-        found = confidence_intervals(
-            again, var_names, level=level, method=list(methods), random_seed=seed, progressbar=False
-        )
-    return found["interval"].transpose("method", "parameter", "bound").to_numpy()
+class _Study:
+    """Makes intervals from one simulated data set a call."""
+
+    def __init__(
+        self,
+        fit: Fit,
+        var_names: Any,
+        level: float,
+        methods: list[str],
+        bootstrap_draws: int,
+        sampler: Mapping[str, Any] | None,
+    ):
+        self.fit, self.level, self.methods, self.bootstrap_draws = fit, level, methods, bootstrap_draws
+        self.quantities = find_quantities(fit, var_names)
+        self.truth = np.array([Current(fit).spot(quantity).natural for quantity in self.quantities])
+        self.of_refits = [method for method in methods if method != "hdi"]
+        self.simulator, self.point, self.begin = Simulator(fit.objective), natural_point(fit), inside(fit)
+        self.sample = Sampler(fit.objective, sampler) if sampler is not None else None
+        self._known: dict[bytes, Ends] = {}
+
+    def __call__(self, seed: int) -> Ends:
+        """Return the ends (method, quantity, bound)."""
+        data = self.simulator(self.point, seed)
+        twin = self.fit.objective.with_data(**data)
+        ends = dict(zip(self.of_refits, self._of_refits(twin, data, seed), strict=True))
+        if self.sample is not None:
+            ends["hdi"] = self._hdi(self.sample(twin, seed))
+        return np.stack([ends[method] for method in self.methods])
+
+    def _of_refits(self, twin: Objective, data: Data, seed: int) -> Ends:
+        """Return the ends that need a fit; of the same data they are the same, but for the bootstrap's."""
+        key = digest(data) if "bootstrap" not in self.of_refits else None
+        if key is None:
+            return self._of_refit(twin, seed)
+        if key not in self._known:
+            self._known[key] = self._of_refit(twin, seed)
+        return self._known[key]
+
+    def _of_refit(self, twin: Objective, seed: int) -> Ends:
+        if not self.of_refits:
+            return np.empty((0, len(self.quantities), 2))
+        again = fit_mle(twin, starts=self.begin[None], progressbar=False)
+        if again.status not in WITH_INTERVALS:
+            return np.full((len(self.of_refits), len(self.quantities), 2), np.nan)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a lower optimum: taken, as a user would
+            return find_ends(again, self.quantities, self.level, self.of_refits, self.bootstrap_draws, seed)
+
+    def _hdi(self, posterior: xr.Dataset) -> Ends:
+        from arviz_stats.base import array_stats  # type: ignore[attr-defined]
+
+        drawn = by_label(self.fit, posterior)
+        weights = [quantity.weights for quantity in self.quantities]
+        return np.stack([array_stats.hdi(drawn @ w, self.level) for w in weights])  # type: ignore[no-untyped-call]
 
 
-def _dataset(
-    fit: Fit, ends: Array, truth: xr.DataArray, methods: Sequence[str], level: float, interrupted: bool
-) -> xr.Dataset:
+def _dataset(study: _Study, ends: Ends, interrupted: bool) -> xr.Dataset:
     low, high = ends[..., 0], ends[..., 1]
-    known, value = ~np.isnan(ends).any(axis=-1), truth.to_numpy()
+    known, value = ~np.isnan(ends).any(axis=-1), study.truth
     slack = 1e-9 * np.maximum(np.abs(value), 1e-300)  # an end on the edge of a support is met to rounding
     holds = known & (low <= value + slack) & (high >= value - slack)
     finite, n = np.isfinite(ends).all(axis=-1), known.sum(axis=0)
@@ -116,11 +184,11 @@ def _dataset(
         "n_open": (known & ~finite).sum(axis=0),
         "n_failed": (~known).sum(axis=0),
     }
-    coords = {"method": list(methods), "parameter": truth["parameter"].to_numpy()}
+    coords = {"method": study.methods, "parameter": [quantity.label for quantity in study.quantities]}
     attrs = provenance(
-        fit.objective.model.name,
+        study.fit.objective.model.name,
         group="coverage",
-        level=level,
+        level=study.level,
         draws=len(ends),
         status="interrupted" if interrupted else "complete",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from pymc_landscape.aliases import Array
 from pymc_landscape.frame import Frame
 from pymc_landscape.interval_end import Task, refine_end, solve_end
 from pymc_landscape.level_set import descend_across
+from pymc_landscape.other_valleys import lowest_valley
 from pymc_landscape.search import search
 from pymc_landscape.spot import Spot, look
 from pymc_landscape.stance import held_places, settle, with_places
@@ -23,6 +24,10 @@ WALK = 4
 SCREEN = np.linspace(0.0, 3.0, 25)[1:]
 # Points on the way to an end, the values there, and values in the last digits of the end.
 Screen = tuple[Array, Array, Array]
+# A last value that is less than this share of the estimate is 0.
+NOTHING = 1e-7
+# So often another valley is changed to.
+VALLEYS = 3
 NEW_OPTIMUM = "a lower optimum than the estimate was met"
 
 
@@ -56,7 +61,9 @@ def cross(estimate: Spot, side: float, rise: float) -> Crossing:
     return crossings(estimate, [(side, rise)])[0]
 
 
-def crossings(estimate: Spot, ends: Sequence[tuple[float, float]]) -> list[Crossing]:
+def crossings(
+    estimate: Spot, ends: Sequence[tuple[float, float]], others: Sequence[Mapping[str, Array]] = ()
+) -> list[Crossing]:
     """Find ends of intervals of one quantity.
 
     Parameters
@@ -65,6 +72,8 @@ def crossings(estimate: Spot, ends: Sequence[tuple[float, float]]) -> list[Cross
         The minimum, in a frame in which the quantity moves.
     ends : sequence of (float, float)
         Of each end its side, -1 for the lower and 1 for the upper one, and the cut-off of Δ(−2LL).
+    others : sequence of points, optional
+        Natural points that may lie in other valleys.
 
     Returns
     -------
@@ -75,7 +84,20 @@ def crossings(estimate: Spot, ends: Sequence[tuple[float, float]]) -> list[Cross
     spots = [None if _begins_at_edge(task) else solve_end(task) for task in tasks]
     spots = [spot if spot is not None and _stands(spot) else None for spot in spots]
     screens = _screens(estimate, spots)
-    return [_end(task, spot, screen) for task, spot, screen in zip(tasks, spots, screens, strict=True)]
+    found = [_end(task, spot, screen) for task, spot, screen in zip(tasks, spots, screens, strict=True)]
+    return [_in_the_lowest(task, end, others) for task, end in zip(tasks, found, strict=True)]
+
+
+def _in_the_lowest(task: Task, end: Crossing, others: Sequence[Mapping[str, Array]]) -> Crossing:
+    """Look for a lower valley of the others at an end; where there is one, the end is further out along it."""
+    for _ in range(VALLEYS):
+        lower = lowest_valley(end.spot, others) if end.status == "finite" and end.spot is not None else None
+        if lower is None:
+            return end
+        if lower.value < task.estimate.value - LOWER - lower.rounding():
+            return Crossing(lower.natural, "new_optimum", lower.value - task.estimate.value, NEW_OPTIMUM, lower)
+        end = _along(task, lower)
+    return end
 
 
 def _begins_at_edge(task: Task) -> bool:
@@ -152,10 +174,12 @@ def _lowest_at_edge(frame: Frame, x: Array) -> float | None:
     return found.value if found.is_minimum else None
 
 
-def _along(task: Task) -> Crossing:
-    """Walk out until the cut-off is passed, then close in on it."""
-    before = task.estimate
+def _along(task: Task, begin: Spot | None = None) -> Crossing:
+    """Walk out, from the estimate or a point of the profile, until the cut-off is passed; then close in on it."""
+    before = begin or task.estimate
     trace = Trace(task.estimate, task.direction, np.sqrt(task.rise) / WALK)
+    if begin is not None:
+        trace.resume(begin, trace.first_length(), [begin.value - task.estimate.value])
     step = None
     for step in trace.steps(task.rise):
         if step.state in ("converged", "kink") and step.spot.value >= task.target:
@@ -176,9 +200,17 @@ def _never(task: Task, state: str, spot: Spot) -> Crossing:
         return Crossing(edge, "at_bound", rise, f"-2LL rises by {rise:.4g} only on the way to the edge", spot)
     if state == "open":
         return Crossing(task.side * np.inf, "open", rise, f"-2LL rises by {rise:.4g} only, however far one goes", spot)
-    if state == "at_bound":
+    if state == "at_bound" and np.isfinite(edge):
         return Crossing(edge, "at_bound", rise, "the profile reaches the edge of the support", spot)
+    if state == "at_bound":
+        value = _last_value(task, spot)
+        return Crossing(value, "at_bound", rise, f"the quantity itself goes no further than {value:.6g}", spot)
     return Crossing(np.nan, "failed", rise, f"the profile could not be followed beyond {spot.natural:.6g}", spot)
+
+
+def _last_value(task: Task, spot: Spot) -> float:
+    """Return the value at which a quantity ends; what is 0 in units of the way there is 0."""
+    return spot.natural if abs(spot.natural) > NOTHING * abs(task.estimate.natural) else 0.0
 
 
 def _close_in(task: Task, low: Spot, high: Spot) -> Crossing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pymc_landscape.fit import fit_map, fit_mle
+from pymc_landscape.fit import fit_weighted
 from pymc_landscape.fitted import Fit
 from pymc_landscape.information import standard_errors
 from pymc_landscape.quantity import Quantity
@@ -41,21 +41,25 @@ class Current:
 
     def standard_error(self, spot: Spot) -> float:
         """Return the standard error of a quantity; infinite where it is not determined, NaN where there is none."""
-        found, quantity = self.fit.found, spot.quantity
-        gradient = quantity.rate(found.frame, found.x) * quantity.read(found.frame, found.x).gradient
-        if not gradient.any() or (not self.fit.status.is_optimum and not len(self.fit.flat)):
-            return np.nan
-        return float(standard_errors(self.fit.found_covariance, self.fit.flat, gradient[:, None])[0])
+        return standard_error(self.fit, spot.quantity)
 
     def take(self, spot: Spot) -> None:
         """Fit again from a point that is lower than the estimate."""
-        again = fit_map if self.fit.is_map else fit_mle
         point = spot.frame.natural_point(spot.x)
-        self.fit = again(self.fit.objective, starts=[point], progressbar=False)
+        self.fit = fit_weighted(self.fit.objective, starts=[point], progressbar=False)
         self.message = (
             f"A lower optimum was met, and took the estimate's place: -2LL {self.fit.minus2ll:.6f}; "
             "give the fit more starts."
         )
+
+
+def standard_error(fit: Fit, quantity: Quantity) -> float:
+    """Return the standard error of a quantity at a fit; ∞ where it is not determined, NaN where there is none."""
+    found = fit.found
+    gradient = quantity.rate(found.frame, found.x) * quantity.read(found.frame, found.x).gradient
+    if not gradient.any() or (not fit.status.is_optimum and not len(fit.flat)):
+        return np.nan
+    return float(standard_errors(fit.found_covariance, fit.flat, gradient[:, None])[0])
 
 
 def refuse_no_optimum(fit: Fit) -> None:

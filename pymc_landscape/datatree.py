@@ -12,8 +12,9 @@ def to_datatree(*results: Any, dt: xr.DataTree | None = None) -> xr.DataTree:
 
     Parameters
     ----------
-    *results : xr.Dataset, or an object with `to_dataset()`
-        Results of this package; each knows the name of its group. A second of the same kind gets the suffix ``_2``.
+    *results : xr.Dataset, xr.DataTree, or an object with `to_dataset()`
+        Results of this package; each, or each group of a tree, knows the name of its group. A second of the same kind
+        gets the suffix ``_2``.
     dt : xr.DataTree, optional
         A tree whose groups come first, for example what ``pm.sample`` returned. It is left as it is.
 
@@ -38,10 +39,16 @@ def to_datatree(*results: Any, dt: xr.DataTree | None = None) -> xr.DataTree:
         raise TypeError(f"Expected dt to be a DataTree, got {type(dt).__name__}: pass what pm.sample returned.")
     tree = xr.DataTree() if dt is None else dt.copy()
     for result in results:
-        dataset = result if isinstance(result, xr.Dataset) else _dataset(result)
-        name = _free_name(str(dataset.attrs.get("group", "")), tree, result)
-        tree[name] = xr.DataTree(dataset)
+        for dataset in _datasets(result):
+            name = _free_name(str(dataset.attrs.get("group", "")), tree, result)
+            tree[name] = xr.DataTree(dataset)
     return tree
+
+
+def _datasets(result: Any) -> list[xr.Dataset]:
+    if isinstance(result, xr.DataTree):
+        return [child.to_dataset() for child in result.children.values()]
+    return [result if isinstance(result, xr.Dataset) else _dataset(result)]
 
 
 def _dataset(result: Any) -> xr.Dataset:

@@ -36,11 +36,12 @@ from pymc_landscape.layout import Layout
 
 @dataclass(frozen=True)
 class Density:
-    """Graphs over the flat input `vector`: each term by row and as a sum, and the log prior."""
+    """Graphs over the flat input `vector`: each term by row and as a sum, and the log prior, by variable and in all."""
 
     vector: Graph
     rows: dict[str, Graph]
     terms: dict[str, Graph]
+    priors: dict[str, Graph]
     prior: Graph
 
 
@@ -130,13 +131,15 @@ def model_density(model: pm.Model, layout: Layout, parts: Parts, swaps: Mapping[
     terms.update({name: potentials[name] for name in parts.likelihood})
     graphs = values.write([*inside, *prior, *terms.values()])
     support = reduce(pt.and_, [g.astype("bool") for g in graphs[: len(inside)]])
-    total = sum((g.sum() for g in graphs[len(inside) : len(inside) + len(prior)]), pt.constant(0.0))
+    priors = graphs[len(inside) : len(inside) + len(prior)]
+    total = sum((g.sum() for g in priors), pt.constant(0.0))
     rows = [g.astype("float64") for g in graphs[len(inside) + len(prior) :]]
     return Density(
         vector=values.vector,
         rows={name: pt.switch(support, row, -np.inf) for name, row in zip(terms, rows, strict=True)},
         # masked after the sum: once for each point, not once for each row
         terms={name: pt.switch(support, _summed(row), -np.inf) for name, row in zip(terms, rows, strict=True)},
+        priors=dict(zip([*(rv.name for rv in free), *parts.prior], priors, strict=True)),
         prior=pt.switch(support, total.astype("float64"), -np.inf),
     )
 

@@ -15,13 +15,20 @@ EPS = float(np.finfo(float).eps)
 
 
 def hessian_of_slopes(slope: Callable[[Array], Array], x: Array) -> Array:
-    """Return the Hessian (k, k) at `x` from differences of slopes; accurate to about 1e-9 of its size."""
+    """Return the Hessian (k, k) at `x` from differences of slopes; accurate to about 1e-9 of its size.
+
+    On an edge, beyond which there is no slope, differences are taken inward.
+    """
     step = EPS ** (1 / 5) * np.maximum(np.abs(x), 0.1)
 
     def column(i: int, h: float) -> Array:
         move = np.zeros_like(x)
         move[i] = h
-        return (slope(x + move) - slope(x - move)) / (2 * h)
+        ahead, back = slope(x + move), slope(x - move)
+        if np.isfinite(ahead).all() == np.isfinite(back).all():
+            return (ahead - back) / (2 * h)
+        sign, one = (1.0, ahead) if np.isfinite(ahead).all() else (-1.0, back)
+        return sign * (4 * one - 3 * slope(x) - slope(x + 2 * sign * move)) / (2 * h)
 
     with np.errstate(all="ignore"):  # NaN where there is no slope beside x
         columns = np.stack([(4 * column(i, h / 2) - column(i, h)) / 3 for i, h in enumerate(step)])

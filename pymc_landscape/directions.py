@@ -15,7 +15,7 @@ from pymc_landscape.aliases import Array
 from pymc_landscape.information import Spectrum, spectrum
 from pymc_landscape.ridges import simple_basis
 from pymc_landscape.search import Found
-from pymc_landscape.trust_region import place
+from pymc_landscape.trust_region import Place, place
 
 # A direction is asked about if its standard error is so many times the estimate along it, or if its curvature, on
 # scales that make the diagonal 1, is as small as this.
@@ -131,7 +131,7 @@ def _going_on(found: Found) -> list[Array]:
     """Take more of Newton's steps: at an optimum they shrink at once, towards infinity they keep their length."""
     if found.gradient is None or found.hessian is None or not found.exact:
         return []
-    here = place(found.frame, found.x)
+    here = Place(found.x, found.value, found.gradient, found.hessian)
     before = here.newton_step()
     with np.errstate(all="ignore"):
         if not (np.abs(before / here.x) > LONG).any():

@@ -6,11 +6,14 @@ tolerance lets it. Here such an end is compared with the edge itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from pymc_landscape.aliases import Array
 from pymc_landscape.frame import Frame
 from pymc_landscape.information import covariance
+from pymc_landscape.layout import FreeVariable
 from pymc_landscape.search import Found, search
 from pymc_landscape.trust_region import noise
 
@@ -23,6 +26,8 @@ FAR, VAGUE = 7.0, 2.0
 WALL = 1e-2
 # Steps inside, in units of the initial point's distance, at which something lower than the edge would show.
 INSIDE = np.array([1e-6, 1e-4, 1e-3, 1e-2, 0.1, 0.3, 1.0])
+# Depths looked at between two others.
+FINER = 25
 
 
 def settle_on_edge(found: Found) -> Found:
@@ -63,10 +68,9 @@ def _candidates(found: Found) -> Edges:
         if not v.elementwise or v.discrete:
             continue
         where = frame.layout.slices[v.name]
-        near = _near_unconstrained if v.transform else _near_natural
         typical = np.ravel(initial[v.name])
         for i, value in enumerate(found.x[where]):
-            edge = near(float(value), float(errors[where.start + i]), v.bounds, float(typical[i]))
+            edge = edge_ahead(v, float(value), float(errors[where.start + i]), float(typical[i]))
             if edge is not None:
                 places[v.name, i] = edge
     return places
@@ -80,8 +84,25 @@ def _errors(found: Found) -> Array:
     return np.where(np.isnan(errors), np.inf, errors)
 
 
+def edge_ahead(variable: FreeVariable, value: float, error: float, typical: float) -> float | None:
+    """Return the edge of the support towards which an element may be on its way, if any.
+
+    Parameters
+    ----------
+    variable : FreeVariable
+        Of which it is an element.
+    value, error : float
+        Where it is, unconstrained, and its standard error there.
+    typical : float
+        Its natural value at the model's initial point.
+    """
+    near = _near_unconstrained if variable.transform else _near_natural
+    return near(value, error, variable.bounds, typical)
+
+
 def _near_unconstrained(value: float, error: float, bounds: tuple[float, float], _typical: float) -> float | None:
-    edge = bounds[0] if value < 0 else bounds[1]
+    low, high = bounds if bounds[0] > -np.inf else bounds[::-1]  # below an upper limit alone, x = high − exp(value)
+    edge = low if value < 0 else high
     return edge if np.isfinite(edge) and (abs(value) > FAR or not error <= VAGUE) else None
 
 
@@ -131,3 +152,17 @@ def _something_lower_inside(there: Found, edges: Edges) -> bool:
         if (inside.values(probes) < there.value - noise(there.value) - 1e-9).any():
             return True
     return False
+
+
+def lowest_depth(values: Callable[[Array], Array], depths: Array) -> tuple[float, float]:
+    """Return the best of some depths inside an edge, and of finer ones about it, with the value there.
+
+    Newton's steps need to begin near the valley.
+    """
+    found = values(depths)
+    i = int(np.argmin(found))
+    low, high = depths[max(i - 1, 0)], depths[min(i + 1, len(depths) - 1)]
+    finer = np.geomspace(low, high, FINER)
+    found = values(finer)
+    j = int(np.argmin(found))
+    return float(finer[j]), float(found[j])

@@ -86,6 +86,7 @@ class Engine:
         *,
         chunk: int | None = None,
         progress: Progress = lambda done: None,
+        into: Mapping[str, Array] | None = None,
     ) -> Evaluation:
         """Evaluate points.
 
@@ -99,13 +100,15 @@ class Engine:
             Largest number of points evaluated in one go.
         progress : callable
             Told after each chunk how many points it had.
+        into : mapping of str to array, optional
+            Arrays (total, ...) for the outputs, to be filled in place; left out, new ones.
 
         Returns
         -------
         Evaluation
             Raises the model's own exception only if *every* point raised one.
         """
-        work = Work(self.names, self.size, rows, total, chunk or total, progress)
+        work = Work(self.names, self.size, rows, total, chunk or total, progress, into)
         try:
             with one_blas_thread() if self._linear_algebra else nullcontext():
                 self._run(work)
@@ -113,6 +116,7 @@ class Engine:
             if not _is_ctrl_c(error):
                 raise
             work.result.interrupted = True
+            work.blank()
         errors = work.result.errors
         if errors and len(errors) == work.result.n_evaluated:
             raise errors[0][1]
@@ -230,7 +234,7 @@ class Engine:
         from pymc_landscape.kernel import Kernel
 
         try:
-            kernel = Kernel(self.vector, self.graphs, self._lengths())
+            kernel = Kernel(self.vector, self.graphs, self.lengths)
         except (NumbaError, NotImplementedError):
             if self.backend == "numba":
                 raise
@@ -240,7 +244,7 @@ class Engine:
             _log.info("An Op of the model is Python code, which numba cannot compile: going on with NumPy.")
             return self._way("interpreter")
         ledger.note(self._kernel_name)
-        return Way(kernel, parallel=not kernel.object_mode)
+        return Way(kernel, parallel=not kernel.object_mode, fill=kernel.fill)
 
     def _jax(self) -> Way:
         from pymc_landscape.jax_batch import jax_batch
@@ -260,7 +264,8 @@ class Engine:
 
         return run
 
-    def _lengths(self) -> list[int | None]:
+    @cached_property
+    def lengths(self) -> list[int | None]:
         """Length of each vector output: from its static shape, else from one evaluation."""
         shapes = [graph.type.shape for graph in self.graphs]
         if any(None in shape for shape in shapes):

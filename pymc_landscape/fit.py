@@ -111,6 +111,11 @@ def fit_map(
     return _fit(objective, starts, "observed", sandwich, random_seed, progressbar)
 
 
+def fit_weighted(objective: Objective, *, starts: Any = 1, random_seed: Any = None, progressbar: bool = True) -> Fit:
+    """Fit the highest point of likelihood × prior^w, w the objective's own `prior_weight`; as `fit_map` for w = 1."""
+    return _fit(objective, starts, "observed", False, random_seed, progressbar)
+
+
 def _fit(
     objective: Objective, starts: Any, information: Information, sandwich: bool, random_seed: Any, progressbar: bool
 ) -> Fit:

@@ -108,7 +108,7 @@ class Side:
         return float(np.exp(a + (b - a) * share))
 
     def _rate(self, i: int) -> float:
-        """dv/dζ, outward."""
+        """Return dv/dζ, outward."""
         return self.error if i == 0 else float(2.0 * np.sqrt(self.rise[i]) / self._outward(i))
 
     def _from_estimate(self, zeta: float) -> float:

@@ -69,7 +69,7 @@ def solve_end(task: Task) -> Spot | None:
 def refine_end(task: Task, spot: Spot) -> Spot | None:
     """Take Newton's steps from a point near the end."""
     same = spot.frame.held.keys() == task.estimate.frame.held.keys()
-    metric = task.estimate.hessian if same else spot.hessian
+    metric = task.estimate.hessian if same and task.estimate.is_finite else spot.hessian
     for _ in range(STEPS):
         if task.is_met(spot):
             return spot
@@ -86,6 +86,8 @@ def refine_end(task: Task, spot: Spot) -> Spot | None:
 def _shifted(task: Task) -> Array | None:
     """Where the end would be on a quadratic surface: x̂ ± √q C∇c / √(∇cᵀC∇c)."""
     spot = task.estimate
+    if not spot.is_finite or spot.is_stationary:
+        return None
     along = spot.covariance @ spot.reading.gradient
     variance = float(along @ spot.reading.gradient)
     if not 0 < variance < np.inf:

@@ -17,6 +17,8 @@ from pymc_landscape.crossing import Crossing, crossings
 from pymc_landscape.current import Current, refuse_no_optimum
 from pymc_landscape.engine import one_blas_thread
 from pymc_landscape.fitted import Fit
+from pymc_landscape.other_valleys import other_optima
+from pymc_landscape.percentiles import Percentiles
 from pymc_landscape.progress import Patient
 from pymc_landscape.provenance import provenance
 from pymc_landscape.quantity import Quantity, find_quantities
@@ -54,7 +56,7 @@ def confidence_intervals(
     method : {"profile", "wald", "bootstrap"}, or several
         ``"profile"``: the values whose Δ(−2LL), minimised over all else, stays below the χ²₁ quantile; the same on
         every scale. ``"wald"``: estimate ± z standard errors. ``"bootstrap"``: percentiles of refits to data simulated
-        from the fit.
+        from the fit; an end is open where more refits ran away than the tail is to hold, failed where so many failed.
     draws : int
         Refits of the bootstrap.
     random_seed : int or Generator, optional
@@ -91,13 +93,23 @@ def confidence_intervals(
     >>> intervals["interval"].values.ravel().round(6).tolist()
     [0.393461, 0.915441]
     """
-    levels = np.atleast_1d(np.asarray(level, dtype=float))
-    rises = np.atleast_1d(cutoff(levels))
     methods: list[str] = [method] if isinstance(method, str) else list(method)
     _refuse(fit, methods)
-    request = _Request(Current(fit), find_quantities(fit, var_names), levels, rises, progressbar)
+    request = _request(fit, find_quantities(fit, var_names), level, progressbar)
     tables = {name: _table(name, request, draws, random_seed) for name in methods}
     return _dataset(request, tables, np.ndim(level) == 0)
+
+
+def find_ends(
+    fit: Fit, quantities: Sequence[Quantity], level: float, methods: Sequence[str], draws: int, random_seed: Any
+) -> Array:
+    """Return the ends alone, (method, parameter, bound), for work that wants them many times."""
+    request = _request(fit, quantities, level, progressbar=False)
+    ends = np.full((len(methods), len(quantities), 2), np.nan)
+    for m, name in enumerate(methods):
+        for (_, j, k), end in _table(name, request, draws, random_seed).items():
+            ends[m, j, k] = end.value
+    return ends
 
 
 @dataclass
@@ -114,6 +126,11 @@ class _Request:
 
 # By level, quantity and side.
 Table = dict[tuple[int, int, int], Crossing]
+
+
+def _request(fit: Fit, quantities: Sequence[Quantity], level: Any, progressbar: bool) -> _Request:
+    levels = np.atleast_1d(np.asarray(level, dtype=float))
+    return _Request(Current(fit), list(quantities), levels, np.atleast_1d(cutoff(levels)), progressbar)
 
 
 def _refuse(fit: Fit, methods: Sequence[str]) -> None:
@@ -176,8 +193,9 @@ def _ends_of(request: _Request, estimate: Spot) -> dict[tuple[int, int], Crossin
     if np.isinf(request.current.standard_error(estimate)):
         why = "not determined by the likelihood"
         return {(i, k): Crossing(sides[k] * np.inf, "open", 0.0, why) for i, k in keys}
+    asked = [(sides[k], float(request.rises[i])) for i, k in keys]
     with np.errstate(all="ignore"):  # far out, anything overflows
-        return dict(zip(keys, crossings(estimate, [(sides[k], float(request.rises[i])) for i, k in keys]), strict=True))
+        return dict(zip(keys, crossings(estimate, asked, other_optima(request.current.fit)), strict=True))
 
 
 # --- by curvature ----------------------------------------------------------------------------------------------------
@@ -204,24 +222,13 @@ def _bootstrap(request: _Request, draws: int, random_seed: Any) -> Table:
     replicates = parametric_bootstrap(
         request.current.fit, draws=draws, random_seed=random_seed, progressbar=request.progressbar
     )
-    values = _by_label(request.current.fit, replicates)
-    table: Table = {}
-    for j, quantity in enumerate(request.quantities):
-        drawn = values @ quantity.weights
-        drawn = drawn[np.isfinite(drawn)]
-        for i, level in enumerate(request.levels):
-            for k, tail in enumerate((0.5 - level / 2, 0.5 + level / 2)):
-                end = float(np.quantile(drawn, tail)) if len(drawn) else np.nan
-                table[i, j, k] = Crossing(end, "finite" if len(drawn) else "failed", np.nan)
-    return table
-
-
-def _by_label(fit: Fit, replicates: xr.Dataset) -> Array:
-    """Return replicates (draws, n) in the order of a quantity's weights."""
-    model = fit.objective.model
-    names = [*(v.name for v in fit.objective.variables), *(d.name for d in model.deterministics)]
-    columns = [replicates[name].stack(at=("chain", "draw")).transpose("at", ...).to_numpy() for name in names]
-    return np.concatenate([column.reshape(len(column), -1) for column in columns], axis=1)
+    percentiles = Percentiles(request.current.fit, replicates)
+    return {
+        (i, j, k): percentiles.end(quantity, float(level), k)
+        for j, quantity in enumerate(request.quantities)
+        for i, level in enumerate(request.levels)
+        for k in (0, 1)
+    }
 
 
 # --- as a Dataset ----------------------------------------------------------------------------------------------------

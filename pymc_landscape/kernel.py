@@ -65,9 +65,13 @@ class Kernel:
     def __call__(self, points: Array) -> list[Array]:
         """Return one (G, ...) array an output for points (G, k)."""
         outs = [np.empty((len(points), *([n] if n is not None else []))) for n in self._lengths]
+        self.fill(points, outs)
+        return outs
+
+    def fill(self, points: Array, outs: Sequence[Array]) -> None:
+        """Write the outputs for points (G, k) into arrays (G, ...), without a copy in between."""
         data = [storage[0] for storage in self._shared] + self._constants
         self._loop(np.ascontiguousarray(points), *outs, *data)
-        return outs
 
 
 def _rewrite(vector: Graph, graphs: Sequence[Graph]) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any, Literal
+from os import PathLike
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 import pymc as pm
@@ -13,8 +14,10 @@ import xarray as xr
 from pymc_landscape.aliases import Array
 from pymc_landscape.compiled import LOG_PRIOR
 from pymc_landscape.grid import regular_grid
+from pymc_landscape.landscape_store import Stretch, Tally, evaluate_into
 from pymc_landscape.objective import Objective, objective_of
 from pymc_landscape.points import GridPoints
+from pymc_landscape.profiled import profile_points
 from pymc_landscape.progress import Patient
 from pymc_landscape.provenance import provenance
 from pymc_landscape.reference import Reference, reference_point
@@ -29,16 +32,18 @@ def evaluate_landscape(
     grid: xr.Dataset | Mapping[str, Any] | None = None,
     *,
     at: Any = None,
-    others: Literal["fix"] = "fix",
+    others: Literal["fix", "profile"] = "fix",
     pointwise: bool = False,
     chunks: int | None = None,
+    store: str | PathLike[str] | None = None,
     progressbar: bool = True,
 ) -> xr.Dataset:
     r"""Evaluate log-likelihood, prior, posterior and −2LL of a model over a grid.
 
-    The landscape is a *slice*: elements that are on no axis are held at one point. Use it to see valleys, ridges and
-    second optima, and to check the likelihood of a model by eye. It is no confidence region unless every parameter is
-    on an axis, for the others are held and not fitted.
+    By default the landscape is a *slice*: elements that are on no axis are held at one point. Use it to see valleys,
+    ridges and second optima, and to check the likelihood of a model by eye. It is no confidence region unless every
+    parameter is on an axis, for the others are held and not fitted. With ``others="profile"`` they are fitted, anew at
+    each point of the grid: the χ² lines of that *profile* are confidence regions.
 
     Parameters
     ----------
@@ -49,13 +54,20 @@ def evaluate_landscape(
         simplex may be an axis: the others then share the rest in the proportion that they have at `at`.
     at : mapping, xr.Dataset, the `at` of another landscape, or an object with a `point`, optional
         Where the elements on no axis are held, natural scale; what it leaves out is taken from the default, the draw
-        of highest likelihood if posterior draws made the grid, else the model's initial point.
-    others : {"fix"}
-        What happens to the elements on no axis.
+        of highest likelihood if posterior draws made the grid, else the model's initial point. For a profile, where
+        the search begins: best a `Fit`; left out, a search with the axes free goes first.
+    others : {"fix", "profile"}
+        What happens to the elements on no axis: held, or at each point where −2LL is lowest (for an `Objective` with
+        ``prior_weight`` w, −2 (log L + w log prior)).
     pointwise : bool
         Whether to return each observation's log-likelihood too. Its size is the grid's times the data's.
     chunks : int, optional
-        Largest number of points evaluated in one go; by default so many that memory stays bounded.
+        Largest number of points evaluated in one go; by default so many that memory stays bounded. Of a profile, it
+        is the density at the solved points that goes by chunks.
+    store : path, optional
+        For a slice: a zarr store on disk, to which points are written as they come. The grid may then be larger than
+        memory, and what comes back is read from disk where it is looked at. Where the store is there already, it is
+        carried on: after Ctrl-C or a crash. Needs the package zarr.
     progressbar : bool
         Whether to show a progress bar once the work has taken half a second.
 
@@ -69,11 +81,24 @@ def evaluate_landscape(
         ``attrs["at"]`` why there. Outside the support the log-likelihood is −∞. After Ctrl-C the points not reached
         are NaN, and ``attrs["status"]`` is ``"interrupted"``.
 
+        A profile has instead of `at` the variables `path` (by ``parameter`` too): natural values of all elements at
+        each point, and `status`: ``converged``; ``at_bound``, where some of the others are on an edge of their
+        support; ``outside``, where no values of the others have a likelihood; ``failed``, where a search did not
+        arrive, so that the surface may be lower; ``unbounded``, where −2LL falls for ever, and is NaN; empty where not
+        reached. ``attrs["n_evaluations"]`` counts evaluations of value, slope and Hessian.
+
     Raises
     ------
     ValueError
         If an axis is not the model's or lies outside the support, the grid holds NaN, or the draws behind it are
-        those of another model.
+        those of another model; if the store is that of another grid or model, or of other data. For a profile, if a
+        parameter on no axis is discrete, or bound to one that is on an axis (one weight of three or more of a simplex).
+
+    Notes
+    -----
+    A profile spreads from solved points to their neighbours along the tangent dν/dψ = −H_νν⁻¹ H_νψ, and Newton's
+    method finishes. Then each point is solved again wherever a neighbour's solution, or that of a few searches begun
+    elsewhere, leads lower. Valleys of the others to which none of these leads are not found.
 
     Examples
     --------
@@ -85,7 +110,7 @@ def evaluate_landscape(
     >>> round(float(surface["minus2ll"].idxmin("p")), 2)
     0.7
     """
-    _check_options(grid, others, chunks)
+    _check_options(grid, others, chunks, store)
     objective = objective_of(model)
     grid = grid if isinstance(grid, xr.Dataset) else regular_grid(grid or {})
     points = GridPoints(objective, grid)
@@ -95,6 +120,48 @@ def evaluate_landscape(
             "choose fewer var_names, or plane_grid for a plane through many parameters."
         )
     reference = reference_point(objective, grid, at, points.held)
+    options: _Options = {"pointwise": pointwise, "chunks": chunks, "progressbar": progressbar}
+    if store is not None:
+        surface, result, tally = _on_disk(store, objective, points, reference, grid, **options)
+        _warn(points, result, "", tally)
+        return surface
+    message, particulars = "", dict[str, str | int](at=reference.words)
+    if others == "profile":
+        profiled = profile_points(objective, points, reference, at, **options)
+        result, message, particulars = profiled.result, profiled.message(points), profiled.particulars
+        surface = profiled.beside(_surface(objective, points, result, pointwise), points, objective)
+    else:
+        result = _slice(objective, points, reference, **options)
+        surface = _with_reference(_surface(objective, points, result, pointwise), objective, reference)
+    surface = _with_plane(surface, points, grid)
+    surface.attrs = provenance(
+        objective.model.name,
+        kind=str(grid.attrs.get("kind", "regular")),
+        group="landscape",
+        status="interrupted" if result.interrupted else "complete",
+        n_evaluated=result.n_evaluated,
+        **particulars,
+    )
+    _warn(points, result, message, Tally().add(surface["minus2ll"].to_numpy().ravel()))
+    return surface
+
+
+class _Options(TypedDict):
+    pointwise: bool
+    chunks: int | None
+    progressbar: bool
+
+
+def _slice(
+    objective: Objective,
+    points: GridPoints,
+    reference: Reference,
+    *,
+    pointwise: bool,
+    chunks: int | None,
+    progressbar: bool,
+) -> Evaluation:
+    """Evaluate the density at all points, with the others held."""
     base = reference.vector(objective, points.layout)
     engine = objective.compiled.engine("pointwise" if pointwise else "density", points.unconstrained)
     with Patient("Evaluating landscape", points.total, progressbar) as progress:
@@ -106,23 +173,37 @@ def evaluate_landscape(
         )
     if not result.values:
         raise KeyboardInterrupt  # nothing was finished, so nothing is lost
-    surface = _surface(objective, points, result, pointwise)
-    surface = _with_reference(surface, objective, reference)
-    if points.is_plane:  # a reader must know which plane it is
-        surface = surface.assign_coords(grid[["center", "direction"]].variables)
-    surface.attrs = provenance(
-        objective.model.name,
-        kind=str(grid.attrs.get("kind", "regular")),
-        group="landscape",
-        at=reference.words,
-        status="interrupted" if result.interrupted else "complete",
-        n_evaluated=result.n_evaluated,
-    )
-    _warn(surface, points, result)
-    return surface
+    return result
 
 
-def _check_options(grid: Any, others: str, chunks: int | None) -> None:
+def _on_disk(
+    store: str | PathLike[str],
+    objective: Objective,
+    points: GridPoints,
+    reference: Reference,
+    grid: xr.Dataset,
+    *,
+    pointwise: bool,
+    chunks: int | None,
+    progressbar: bool,
+) -> tuple[xr.Dataset, Evaluation, Tally]:
+    """Evaluate what a store does not have yet of the same."""
+    base = reference.vector(objective, points.layout)
+    engine = objective.compiled.engine("pointwise" if pointwise else "density", points.unconstrained)
+
+    def evaluate(start: int, stop: int) -> Evaluation:
+        return engine(lambda a, b: points.rows(base, start + a, start + b), stop - start, chunk=chunks)
+
+    def describe(stretch: Stretch, result: Evaluation) -> xr.Dataset:
+        return _surface(objective, stretch, result, pointwise)
+
+    around = _with_plane(_with_reference(xr.Dataset(), objective, reference), points, grid)
+    kind = str(grid.attrs.get("kind", "regular"))
+    attrs = provenance(objective.model.name, kind=kind, group="landscape", at=reference.words)
+    return evaluate_into(store, points, around, evaluate, describe, attrs, progressbar)
+
+
+def _check_options(grid: Any, others: str, chunks: int | None, store: Any) -> None:
     if grid is None:
         raise TypeError("Expected a grid, got none: evaluate_landscape(model, regular_grid({...})).")
     if not isinstance(grid, Mapping):
@@ -130,13 +211,15 @@ def _check_options(grid: Any, others: str, chunks: int | None) -> None:
             f"Expected a grid (an xr.Dataset or a mapping of axes), got {type(grid).__name__}: make one with "
             "regular_grid, posterior_grid or plane_grid."
         )
-    if others != "fix":
-        raise ValueError(f"Expected others='fix', got {others!r}.")
+    if others not in ("fix", "profile"):
+        raise ValueError(f"Expected others='fix' or 'profile', got {others!r}.")
+    if others == "profile" and store is not None:
+        raise ValueError("Expected others='fix' with a store, got others='profile': leave store out.")
     if chunks is not None and chunks < 1:
         raise ValueError(f"Expected chunks of at least one point, got {chunks}.")
 
 
-def _surface(objective: Objective, points: GridPoints, result: Evaluation, pointwise: bool) -> xr.Dataset:
+def _surface(objective: Objective, points: GridPoints | Stretch, result: Evaluation, pointwise: bool) -> xr.Dataset:
     """Name and shape what the engine gave."""
     dims, shape = points.dims, points.shape
     terms = {n: result.values[n] for n in objective.terms}
@@ -171,7 +254,7 @@ def _floor(minus2ll: Array) -> float:
     return float(finite.min()) if finite.size else np.nan
 
 
-def _pointwise(objective: Objective, points: GridPoints, terms: Mapping[str, Array]) -> xr.Dataset:
+def _pointwise(objective: Objective, points: GridPoints | Stretch, terms: Mapping[str, Array]) -> xr.Dataset:
     """Give each term's values their own dims: those of the observed variable, less the ones summed inside it."""
     arrays = {}
     for name, values in terms.items():
@@ -188,7 +271,12 @@ def _with_reference(surface: xr.Dataset, objective: Objective, reference: Refere
     return surface.assign_coords(parameter=labels, at=("parameter", values))
 
 
-def _warn(surface: xr.Dataset, points: GridPoints, result: Evaluation) -> None:
+def _with_plane(surface: xr.Dataset, points: GridPoints, grid: xr.Dataset) -> xr.Dataset:
+    """Add which plane it is."""
+    return surface.assign_coords(grid[["center", "direction"]].variables) if points.is_plane else surface
+
+
+def _warn(points: GridPoints, result: Evaluation, message: str, tally: Tally) -> None:
     """One warning for each thing that a reader of the picture must know."""
     if result.interrupted:
         warnings.warn(
@@ -196,16 +284,17 @@ def _warn(surface: xr.Dataset, points: GridPoints, result: Evaluation) -> None:
             stacklevel=3,
         )
         return
-    values = surface["minus2ll"].to_numpy().ravel()
-    bad = np.flatnonzero(np.isnan(values))
-    if bad.size:
-        index = np.unravel_index(bad[0], points.shape)
+    if message:
+        warnings.warn(message, stacklevel=3)
+        return
+    if tally.n_nan:
+        index = np.unravel_index(tally.first_nan, points.shape)
         first = ", ".join(f"{d}={v[i]:g}" for d, v, i in zip(points.dims, points.values, index, strict=True))
         why = f" ({type(result.errors[0][1]).__name__}: {result.errors[0][1]})" if result.errors else ""
         warnings.warn(
-            f"The likelihood is NaN at {bad.size} of {values.size} points, first at {first}{why}.", stacklevel=3
+            f"The likelihood is NaN at {tally.n_nan} of {points.total} points, first at {first}{why}.", stacklevel=3
         )
-    elif not np.isfinite(values).any():
+    elif not tally.any_finite:
         warnings.warn(
             "The likelihood is zero at every point of the grid: look at the ranges, and at where the others are held.",
             stacklevel=3,

@@ -41,6 +41,8 @@ class FreeVariable:
         Whether each element is transformed by itself (a simplex is not).
     bounds : tuple of float
         Limits of the support where they are the same numbers for all points, else infinite.
+    leans : bool
+        Whether a limit of the support depends on other free variables.
     """
 
     name: str
@@ -53,6 +55,7 @@ class FreeVariable:
     transform: str | None
     elementwise: bool
     bounds: tuple[float, float] = (-np.inf, np.inf)
+    leans: bool = False
 
     def inside(self, value: Array) -> Array:
         """Return `value` with elements outside the support put inside it.
@@ -62,6 +65,12 @@ class FreeVariable:
         low, high = self.bounds
         spare = (low + high) / 2 if np.isfinite(low + high) else low + 1 if low > -np.inf else min(high - 1, 0.0)
         return np.where((value >= low) & (value <= high), value, spare)
+
+    @property
+    def moves_alone(self) -> bool:
+        """Whether each element depends on its own value alone, not on others through the limits of the support."""
+        fixed = bool(np.isfinite(self.bounds).any()) and not self.leans
+        return self.elementwise and (self.transform is None or fixed)
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

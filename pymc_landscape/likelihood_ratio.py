@@ -22,15 +22,16 @@ from pymc_landscape.natural_scale import NaturalScale
 from pymc_landscape.nesting import Nesting, nest
 from pymc_landscape.objective import Objective, objective_of
 from pymc_landscape.provenance import provenance
+from pymc_landscape.runaway import has_infimum
 from pymc_landscape.search import search
 from pymc_landscape.simulate import Simulator, known_value, observed_values
-from pymc_landscape.simulated_ratio import Refits, has_infimum
+from pymc_landscape.simulated_ratio import ZERO, Refits
 from pymc_landscape.verdict import Status, Verdict
 
 Reference = Literal["auto", "chi2", "chibar2", "bootstrap"]
 
-# A statistic below 0 by less than this is rounding; and so near to 0 it is 0, where a mixture has its χ²₀.
-BELOW_ZERO, ZERO = 1e-6, 1e-8
+# A statistic below 0 by less than this is rounding.
+BELOW_ZERO = 1e-6
 
 
 @dataclass(frozen=True, eq=False)

@@ -83,28 +83,27 @@ def nest(null: Fit, alternative: Fit) -> Nesting:
 # --- the same data, and parameters a subset --------------------------------------------------------------------------
 
 
-def refuse_other_data(null: Fit, alternative: Fit) -> None:
+def refuse_other_data(one: Fit, other: Fit, names: tuple[str, str] = ("the null", "the alternative")) -> None:
     """Refuse two fits that are not of the same observed terms and data, or whose data have changed since."""
-    for fit, which in ((null, "null"), (alternative, "alternative")):
+    for fit, which in zip((one, other), names, strict=True):
         now = fit.found.frame.value(fit.found.x)
         if not _same(now, fit.found.value):
             raise ValueError(
-                f"Expected data that stay as they were fitted, got −2LL {fit.found.value:.6f} when the {which} was "
+                f"Expected data that stay as they were fitted, got −2LL {fit.found.value:.6f} when {which} was "
                 f"fitted and {now:.6f} at the same point now: its data were changed; fit it again."
             )
-    terms = [set(fit.objective.terms) for fit in (null, alternative)]
+    terms = [", ".join(sorted(fit.objective.terms)) for fit in (one, other)]
     if terms[0] != terms[1]:
         raise ValueError(
-            f"Expected two models of the same observed variables, got {', '.join(sorted(terms[0]))} in the null and "
-            f"{', '.join(sorted(terms[1]))} in the alternative: likelihoods of different data do not compare."
+            f"Expected two models of the same observed variables, got {terms[0]} in {names[0]} and {terms[1]} in "
+            f"{names[1]}: likelihoods of different data do not compare."
         )
-    data = [observed_data(fit.objective) for fit in (null, alternative)]
+    data = [observed_data(fit.objective) for fit in (one, other)]
     for name, value in data[0].items():
-        other = data[1].get(name)
-        if other is None or value.shape != other.shape or not np.array_equal(value, other, equal_nan=True):
+        if name not in data[1] or not np.array_equal(value, data[1][name], equal_nan=True):
             raise ValueError(
-                f"Expected two models of the same data, got different values of {name!r} in the null and in the "
-                "alternative: likelihoods of different data do not compare."
+                f"Expected two models of the same data, got different values of {name!r} in {names[0]} and in "
+                f"{names[1]}: likelihoods of different data do not compare."
             )
 
 

@@ -206,6 +206,12 @@ class Objective(Parameters):
         twin.compiled = self.compiled.with_prior_weight(prior_weight)
         return twin
 
+    def with_integers_held(self) -> Objective:
+        """Return the same objective with derivatives also where parameters are discrete: 0 along them."""
+        twin = copy(self)
+        twin.compiled = self.compiled.with_integers_held()
+        return twin
+
     def with_data(self, **data: ArrayLike) -> Objective:
         """Return the same objective with other data, with no new compile after the first time.
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pymc_landscape.aliases import Array
-from pymc_landscape.branches import LowerOptimum, go_back, lower_valley
+from pymc_landscape.branches import LowerOptimum, go_back
 from pymc_landscape.frame import Frame
 from pymc_landscape.hermite import cubic
 from pymc_landscape.milestone import Milestone, coordinate, milestone, place, point_of, spot_at
+from pymc_landscape.other_valleys import lowest_valley
 from pymc_landscape.spot import Spot
 from pymc_landscape.trace import BEYOND, Step, Trace, follow
 
@@ -168,7 +169,7 @@ class Outward:
         last = self.marks[-1] if self.marks else None
         if last is None or last.spot is None or last.state == "at_bound":
             return False
-        found = lower_valley(last.spot, others)
+        found = lowest_valley(last.spot, others)
         if found is None:
             return False
         if self.trace.is_lower(found):

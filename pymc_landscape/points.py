@@ -38,6 +38,9 @@ class GridPoints:
         Variables that stand in the vectors on their unconstrained scale.
     held : tuple of str
         Variables of which at least one element is on no axis.
+    moved : tuple of (str, int)
+        The elements that the grid gives, by variable and place in it: those on axes, and the rest of a simplex where
+        that is a single one.
 
     Raises
     ------
@@ -70,6 +73,7 @@ class GridPoints:
             self._refuse_outside()
         self._shares = _simplex_shares(self.elements, self.layout, self.is_plane)
         moved = {(e.variable.name, e.index) for e in self.elements}
+        self.moved = (*((e.variable.name, e.index) for e in self.elements), *_single_rests(self.elements))
         self.held = tuple(
             v.name
             for v in objective.variables
@@ -161,6 +165,17 @@ def _simplex_shares(elements: Sequence[Element], layout: Layout, is_plane: bool)
         rest = [i for i in range(size) if i not in moved]
         shares.append(([start + i for i in moved], [start + i for i in rest]))
     return shares
+
+
+def _single_rests(elements: Sequence[Element]) -> list[tuple[str, int]]:
+    """Return the last element of each simplex of which all others are on axes."""
+    rests = []
+    for v in {e.variable.name: e.variable for e in elements if not e.unconstrained}.values():
+        moved = {e.index for e in elements if e.variable is v}
+        rest = [i for i in range(int(np.prod(v.shape))) if i not in moved]
+        if v.transform == "simplex" and len(rest) == 1:
+            rests.append((v.name, rest[0]))
+    return rests
 
 
 def _bound_together(v: FreeVariable) -> str:

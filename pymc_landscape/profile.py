@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,13 @@ import xarray as xr
 from pymc_landscape.aliases import Array
 from pymc_landscape.branches import LowerOptimum
 from pymc_landscape.carried_on import Earlier, as_json, combinations_of
+from pymc_landscape.checkpoint import Checkpoint
 from pymc_landscape.current import Current, refuse_no_optimum
 from pymc_landscape.engine import one_blas_thread
 from pymc_landscape.fitted import Fit
 from pymc_landscape.frame import Frame
 from pymc_landscape.milestone import Milestone, milestone, natural_vector
+from pymc_landscape.other_valleys import other_optima
 from pymc_landscape.outward import Outward
 from pymc_landscape.progress import Patient
 from pymc_landscape.provenance import provenance
@@ -29,8 +32,6 @@ from pymc_landscape.wilks import cutoff
 # Points between the estimate and the cut-off, as lme4 has them.
 POINTS = 8
 RESTARTS = 3
-# Ends of other starts that are looked at for lower valleys: so many, the lowest first.
-OTHERS = 4
 
 
 def profile_likelihood(
@@ -39,6 +40,7 @@ def profile_likelihood(
     *,
     level: float = 0.99,
     start: xr.Dataset | None = None,
+    store: str | PathLike[str] | None = None,
     progressbar: bool = True,
 ) -> xr.Dataset:
     """Trace the profile of parameters, Deterministics and linear combinations, out to a confidence level.
@@ -57,6 +59,9 @@ def profile_likelihood(
     start : Dataset, optional
         A profile of the same fit, to be carried on: to a higher level, with more parameters, or after an interruption.
         Its steps are kept as they are, at the distance in ζ that they have.
+    store : path, optional
+        A zarr store on disk in which the profiles are kept as they come, one parameter after the other. Where it is
+        there already, it is carried on as `start` is. Needs the package zarr.
     progressbar : bool
         Whether to show progress, once there is something to wait for.
 
@@ -75,7 +80,7 @@ def profile_likelihood(
     ------
     ValueError
         If the fit has no optimum, a name is not known, the level is not between 0 and 1, or `start` is the profile of
-        another model or of other data.
+        another model or of other data; if a store that is there comes with a `start`.
 
     Warns
     -----
@@ -94,9 +99,9 @@ def profile_likelihood(
     What lies further out is not looked for.
 
     The others may have several valleys. Where a step lands in another one, or where at a side's last step another is
-    found to be lower (from the model's initial point, the other side, the ends of the fit's other starts), the lower
-    one is followed back: a profile is the lower envelope. Two steps of one value then stand at the corner, the second
-    marked ``kink``.
+    found to be lower (from the model's initial point, the other side, the ends of the fit's other starts, and where
+    the surface falls again beside the step), the lower one is followed back: a profile is the lower envelope. Two steps
+    of one value then stand at the corner, the second marked ``kink``.
 
     Examples
     --------
@@ -114,22 +119,49 @@ def profile_likelihood(
     """
     enough = cutoff(level)
     refuse_no_optimum(fit)
+    checkpoint = Checkpoint(store, "profile")
+    start = _kept(checkpoint, start)
     current, earlier = Current(fit), Earlier(start, fit) if start is not None else None
-    quantities = (
-        find_quantities(fit, var_names) if var_names is not None or earlier is None else earlier.quantities(fit)
-    )
+    quantities = _quantities(fit, var_names, earlier, all_kept=store is not None)
     zeta_step = earlier.zeta_step if earlier is not None else float(np.sqrt(enough)) / POINTS
     trip = _Trip(current, quantities, enough, zeta_step, earlier)
+    combinations = as_json(combinations_of(var_names, earlier))
+
+    def result(state: str) -> xr.Dataset:
+        highest = max(level, trip.earlier.level) if trip.earlier is not None else level
+        return _dataset(trip, state, level=highest, zeta_step=zeta_step, combinations=combinations)
+
+    def keep() -> None:
+        if checkpoint.is_due:
+            checkpoint.save(result("interrupted"))
+
     for _ in range(RESTARTS + 1):
-        lower = trip.trace(progressbar)
+        lower = trip.trace(progressbar, keep)
         if lower is None:
             break
         current.take(lower)
         trip.earlier = None
     _warn(trip)
-    highest = max(level, trip.earlier.level) if trip.earlier is not None else level
-    combinations = as_json(combinations_of(var_names, earlier))
-    return _dataset(trip, level=highest, zeta_step=zeta_step, combinations=combinations)
+    traced = result("interrupted" if trip.interrupted else "complete")
+    checkpoint.save(traced)
+    return traced
+
+
+def _kept(checkpoint: Checkpoint, start: xr.Dataset | None) -> xr.Dataset | None:
+    """Return the profile to be carried on, from the store if there is one."""
+    kept = checkpoint.load()
+    if kept is not None and start is not None:
+        raise ValueError("Expected a start or a store to carry on, got both: leave start out, or name a new store.")
+    return start if kept is None else kept
+
+
+def _quantities(fit: Fit, var_names: Any, earlier: Earlier | None, all_kept: bool) -> list[Quantity]:
+    """Return what is to be profiled: of what was profiled before, that which is asked for, or all."""
+    if earlier is None:
+        return find_quantities(fit, var_names)
+    before = earlier.quantities(fit) if var_names is None or all_kept else []
+    asked = find_quantities(fit, var_names) if var_names is not None else []
+    return list({quantity.label: quantity for quantity in [*before, *asked]}.values())
 
 
 @dataclass(frozen=True)
@@ -154,29 +186,39 @@ class _Trip:
         self.n_evaluations = 0
         self.interrupted = False
 
-    def trace(self, progressbar: bool) -> Spot | None:
+    def trace(self, progressbar: bool, after_each: Callable[[], None]) -> Spot | None:
         """Trace all; return a point lower than the estimate, if one is met."""
         self.rows = []
-        others = _other_valleys(self.current.fit)
+        others = [self.current.fit.objective.initial_point(), *other_optima(self.current.fit)]
         try:
             with one_blas_thread(), Patient("Tracing profiles", 2 * len(self.quantities), progressbar) as patient:
                 for quantity in self.quantities:
                     self._row(quantity, others, patient.advance)
+                    after_each()
         except LowerOptimum as met:
             return met.spot
         except KeyboardInterrupt:
-            if not any(row.sides[0] or row.sides[1] for row in self.rows):
+            if not any(row.sides[0] or row.sides[1] for row in self.all_rows()):
                 raise
             self.interrupted = True
         return None
 
+    def all_rows(self) -> list[_Row]:
+        """Return the profiles so far; those that this trip has not come to, as they were earlier."""
+        left = self.quantities[len(self.rows) :] if self.earlier is not None else []
+        return [*self.rows, *(self._begun(quantity) for quantity in left)]
+
+    def _begun(self, quantity: Quantity) -> _Row:
+        estimate = self.current.spot(quantity)
+        sides = self.earlier.sides(quantity) if self.earlier is not None else ([], [])
+        return _Row(quantity, estimate, self.current.standard_error(estimate), sides)
+
     def _row(self, quantity: Quantity, others: Sequence[Mapping[str, Array]], advance: Callable[[int], None]) -> None:
         found = self.current.fit.found.frame
         before = found.n_evaluations
-        estimate = self.current.spot(quantity)
-        error = self.current.standard_error(estimate)
-        low, high = self.earlier.sides(quantity) if self.earlier is not None else ([], [])
-        self.rows.append(_Row(quantity, estimate, error, (low, high)))
+        row = self._begun(quantity)
+        self.rows.append(row)
+        estimate, error, (low, high) = row.estimate, row.error, row.sides
         frames: dict[int, Frame] = {}
         try:
             for side, marks in ((-1.0, low), (1.0, high)):
@@ -193,17 +235,6 @@ class _Trip:
             self.n_evaluations += sum(frame.n_evaluations for frame in frames.values()) - begun
 
 
-def _other_valleys(fit: Fit) -> list[dict[str, Array]]:
-    """Return points where the others may be lower: the model's initial point, the ends of other starts."""
-    points = [fit.objective.initial_point()]
-    starts = fit.starts
-    for i in np.argsort(starts["objective"].to_numpy())[1 : OTHERS + 1]:
-        theta = starts["end_theta"].to_numpy()[i]
-        if np.isfinite(theta).all():
-            points.append(fit.objective.unpack(theta))
-    return points
-
-
 def _warn(trip: _Trip) -> None:
     if trip.current.message:
         warnings.warn(trip.current.message, stacklevel=3)
@@ -215,8 +246,8 @@ def _warn(trip: _Trip) -> None:
 # --- as a Dataset ----------------------------------------------------------------------------------------------------
 
 
-def _dataset(trip: _Trip, level: float, zeta_step: float, combinations: str) -> xr.Dataset:
-    rows, fit = trip.rows, trip.current.fit
+def _dataset(trip: _Trip, state: str, level: float, zeta_step: float, combinations: str) -> xr.Dataset:
+    rows, fit = trip.all_rows(), trip.current.fit
     below, above = (max((len(row.sides[k]) for row in rows), default=0) for k in (0, 1))
     steps = np.arange(-below, above + 1)
     labels = [label for v in fit.objective.variables for label in v.labels]
@@ -232,7 +263,7 @@ def _dataset(trip: _Trip, level: float, zeta_step: float, combinations: str) -> 
                 column[i, j] = number
     data: dict[str, Any] = {name: (("parameter", "step"), values) for name, values in numbers.items()}
     data |= {"status": (("parameter", "step"), status), "path": (("parameter", "step", "parameter_bis"), path)}
-    data |= _by_parameter(trip)
+    data |= _by_parameter(trip, rows)
     coords = {"parameter": [quantity.label for quantity in trip.quantities], "step": steps, "parameter_bis": labels}
     attrs = provenance(
         fit.objective.model.name,
@@ -244,16 +275,16 @@ def _dataset(trip: _Trip, level: float, zeta_step: float, combinations: str) -> 
         combinations=combinations,
         minus2ll=fit.minus2ll,
         n_evaluations=trip.n_evaluations,
-        status="interrupted" if trip.interrupted else "complete",
+        status=state,
         message=" ".join(filter(None, [trip.current.message, *(_pieces(row, trip.enough) for row in rows)])),
     )
     return xr.Dataset(data, {**coords, "bound": ["lower", "upper"]}, attrs)
 
 
-def _by_parameter(trip: _Trip) -> dict[str, Any]:
+def _by_parameter(trip: _Trip, rows: Sequence[_Row]) -> dict[str, Any]:
     n = len(trip.quantities)
     estimate, error = np.full(n, np.nan), np.full(n, np.nan)
-    for i, row in enumerate(trip.rows):
+    for i, row in enumerate(rows):
         estimate[i], error[i] = row.estimate.natural, row.error
     support = np.array([quantity.bounds for quantity in trip.quantities], dtype=float).reshape(n, 2)
     return {

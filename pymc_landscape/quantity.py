@@ -159,10 +159,4 @@ def _combination(labels: Sequence[str], name: str, parts: Mapping[str, float]) -
 
 def _elements(objective: Objective) -> dict[str, tuple[FreeVariable, int] | None]:
     """Return every element of a free variable by label, with its place where it is transformed by itself."""
-    return {label: (v, i) if _moves_alone(v) else None for v in objective.variables for i, label in enumerate(v.labels)}
-
-
-def _moves_alone(variable: FreeVariable) -> bool:
-    """Whether each element depends on its own value alone, and not on others through the limits of the support."""
-    fixed = variable.transform is None or bool(np.isfinite(variable.bounds).any())
-    return variable.elementwise and fixed
+    return {label: (v, i) if v.moves_alone else None for v in objective.variables for i, label in enumerate(v.labels)}

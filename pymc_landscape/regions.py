@@ -13,21 +13,22 @@ from pymc_landscape.basin import Basin, look_around
 from pymc_landscape.fitted import Fit
 from pymc_landscape.frame import Frame
 from pymc_landscape.joint import Joint, Pair, look_jointly
-from pymc_landscape.rim import go_round, vertices
+from pymc_landscape.rim import go_round, runs_through, vertices
 from pymc_landscape.ring import Vertex, is_whole, turn
 from pymc_landscape.search import search
 from pymc_landscape.spot import Spot, look
 from pymc_landscape.stance import with_places
 from pymc_landscape.trace import LOWER
 from pymc_landscape.trust_region import noise
+from pymc_landscape.vertex import Rays
 
 # Where beyond each vertex, in radii, the surface is looked at for another part of the region.
 BEYOND = np.geomspace(1.2, 12.0, 16)
 # Where a region has no end along an axis, an edge that goes so many times further than it would on a quadratic
 # surface has none.
 FAR = 6.0
-# More parts than this are not looked for.
-MOST = 8
+# More parts than this are not looked for, nor more curves of the edge of one.
+MOST, CURVES = 8, 6
 # Two minima are one if they are so near on the axes of the rays, in units of the region, and so alike in value.
 SAME, ALIKE = 1e-4, 1e-6
 # A vertex is on an edge if it is nearer to one of its sides than this share of the side's length.
@@ -39,12 +40,23 @@ class Piece:
     """One part of a region: the minimum in it, its edge, and how that ends.
 
     The state is ``closed``, ``at_bound``, ``open``, or ``partial`` where rays do not show the whole edge and it could
-    not be followed.
+    not be followed. An edge may be several curves: around holes, or on both sides of a strip.
     """
 
     basin: Basin
     ring: list[Vertex]
     state: str
+    more: list[list[Vertex]] = field(default_factory=list)
+
+    @property
+    def curves(self) -> list[list[Vertex]]:
+        """All curves of the edge."""
+        return [self.ring, *self.more]
+
+    @property
+    def holes(self) -> list[list[Vertex]]:
+        """Those around holes."""
+        return self.more if self.state != "open" else []
 
 
 @dataclass
@@ -100,7 +112,7 @@ def _add(region: Region, basin: Basin, floor: float, num: int, tick: Callable[[]
     piece = Piece(basin, ring, "open" if basin.endless else "closed")
     if not is_whole(basin.rays, ring, basin.ends):
         piece = _followed(basin, ring, floor, num) or Piece(basin, ring, "partial")
-    region.frames += [v.joint.frame for v in piece.ring if v.joint is not None]
+    region.frames += [v.joint.frame for curve in piece.curves for v in curve if v.joint is not None]
     region.pieces.append(piece)
 
 
@@ -115,10 +127,32 @@ def _followed(basin: Basin, ring: Sequence[Vertex], floor: float, num: int) -> P
         at = rays.whitened(joint.coordinates)
         return float(rays.outward(joint) @ at / np.linalg.norm(at))
 
-    walks, state = go_round(rays, max(known, key=square), FAR if basin.endless else np.inf)
-    if state == "failed":
+    curves: list[list[Vertex]] = []
+    far, states = FAR if basin.endless else np.inf, list[str]()
+    while known and len(curves) < CURVES:
+        walks, state = go_round(rays, max(known, key=square), far)
+        states.append(state)
+        if state == "failed":
+            break
+        curves.append(vertices(rays, walks, state, num, floor))
+        known = [joint for joint in known if _is_left(rays, joint, far) and not runs_through(rays, walks, joint)]
+    if not curves:
         return None
-    return Piece(basin, vertices(rays, walks, state, num, floor), state)
+    first = max(range(len(curves)), key=lambda i: _area(curves[i])) if set(states) == {"closed"} else 0
+    worst = next(state for state in ("failed", "open", "at_bound", "closed") if state in states)
+    ring = curves.pop(first)
+    return Piece(basin, ring, "partial" if worst == "failed" else worst, curves)
+
+
+def _is_left(rays: Rays, joint: Joint, far: float) -> bool:
+    """Whether a point is so near that the edge through it would be followed."""
+    return bool(np.linalg.norm(rays.whitened(joint.coordinates)) < far * rays.reach)
+
+
+def _area(ring: Sequence[Vertex]) -> float:
+    """Return the area inside a curve."""
+    x, y = np.array([vertex.place for vertex in ring if np.isfinite(vertex.place).all()]).reshape(-1, 2).T
+    return abs(float((x * np.roll(y, -1) - y * np.roll(x, -1)).sum())) / 2
 
 
 # --- other parts -----------------------------------------------------------------------------------------------------
@@ -226,16 +260,24 @@ def _valleys(values: Array, target: float) -> Iterator[tuple[int, int]]:
 # --- one over another ------------------------------------------------------------------------------------------------
 
 
-def _polygon(piece: Piece) -> Array:
-    return np.array([vertex.place for vertex in piece.ring if np.isfinite(vertex.place).all()])
+def _polygon(ring: Sequence[Vertex]) -> Array:
+    return np.array([vertex.place for vertex in ring if np.isfinite(vertex.place).all()])
+
+
+def _is_in(points: Array, piece: Piece) -> NDArray[np.bool_]:
+    """Whether points (n, 2) are in a part, and not in one of its holes."""
+    inside = _inside(points, _polygon(piece.ring))
+    for hole in piece.holes:
+        inside &= ~_inside(points, _polygon(hole))
+    return inside
 
 
 def _lies_in(piece: Piece, other: Piece) -> bool:
     """Whether all of a part is inside another, or on its edge: between vertices that is not straight."""
-    inner, outer = _polygon(piece), _polygon(other)
+    inner, outer = _polygon(piece.ring), _polygon(other.ring)
     if len(inner) < 3 or len(outer) < 3:
         return False
-    outside = inner[~_inside(inner, outer)]
+    outside = inner[~_is_in(inner, other)]
     size = np.ptp(outer, axis=0)
     a = outer / size
     sides = np.roll(a, -1, axis=0) - a
@@ -246,8 +288,8 @@ def _lies_in(piece: Piece, other: Piece) -> bool:
 
 
 def _covers(piece: Piece, other: Piece) -> bool:
-    inner, outer = _polygon(other), _polygon(piece)
-    return bool(len(inner) > 2 and len(outer) > 2 and _inside(inner, outer).any())
+    inner = _polygon(other.ring)
+    return bool(len(inner) > 2 and len(_polygon(piece.ring)) > 2 and _is_in(inner, piece).any())
 
 
 def _inside(points: Array, polygon: Array) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ continuation: Keller 1977, in *Applications of Bifurcation Theory*, 359-384). St
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +17,14 @@ from pymc_landscape.joint import Joint
 from pymc_landscape.ring import Vertex, at_wall, finite_vertex, nothing
 from pymc_landscape.vertex import Line, Rays
 
-# The edge turns by about so much a step; by more than the second, and the step is taken again, shorter.
-TURN, MOST = np.deg2rad(15.0), np.deg2rad(40.0)
+# The edge turns by about so much a step; by more than the second, and the step is taken again, shorter. It turns into
+# the step about as much as out of it: where the two differ by more than the third, another part of the edge was met.
+TURN, MOST, UNEVEN = np.deg2rad(15.0), np.deg2rad(40.0), np.deg2rad(20.0)
 # In units of the distance that the edge would have on a quadratic surface: first, longest and shortest step.
 FIRST, LONGEST, SHORTEST = 0.2, 0.6, 1e-9
 STEPS = 600
+# A point is on an edge that was followed if it is off a step by less than this share of its length.
+BESIDE = 0.15
 # So many steps in a row that are shorter than this, and the walk is stuck: the others run away.
 CRAWL, SHORT = 80, 1e-3
 
@@ -79,14 +82,18 @@ def _step(rays: Rays, here: Joint, way: int, length: float) -> tuple[Joint, floa
     while length > SHORTEST * rays.reach:
         there = _onto_wall(rays, here, along, length) or _across(rays, here, along, length)
         if there is not None:
-            cosine = float(along @ tangent(rays, there, way))
-            turned = float(np.arccos(np.clip(cosine, -1.0, 1.0)))
             moved = rays.whitened(there.coordinates) - rays.whitened(here.coordinates)
-            straight = float(moved @ along) > 0.7 * float(np.linalg.norm(moved))
-            if turned < MOST and straight and np.linalg.norm(moved) < 2.0 * length:
+            into, out = _angle(along, moved), _angle(moved, tangent(rays, there, way))
+            turned = abs(into + out)
+            if turned < MOST and abs(into - out) < UNEVEN and np.linalg.norm(moved) < 2.0 * length:
                 return there, length * min(2.0, max(0.5, TURN / max(turned, 1e-3))), length
         length *= 0.4
     return None
+
+
+def _angle(a: Array, b: Array) -> float:
+    """Return by how much b is turned against a, anticlockwise."""
+    return float(np.arctan2(a[0] * b[1] - a[1] * b[0], a @ b))
 
 
 def _across(rays: Rays, here: Joint, along: Array, length: float) -> Joint | None:
@@ -161,6 +168,21 @@ def go_round(rays: Rays, begin: Joint, far: float) -> tuple[list[Walk], str]:
     return [ahead, back], worst
 
 
+def runs_through(rays: Rays, walks: Sequence[Walk], joint: Joint) -> bool:
+    """Whether an edge that was followed passes a point of the edge, with the region on the same side."""
+    at, normal = rays.whitened(joint.coordinates), rays.outward(joint)
+    for walk in walks:
+        places = np.array([rays.whitened(j.coordinates) for j in walk.joints])
+        a, sides = places[:-1], np.diff(places, axis=0)
+        sizes = np.maximum((sides**2).sum(axis=1), 1e-300)
+        share = np.clip(((at - a) * sides).sum(axis=1) / sizes, 0.0, 1.0)
+        off = np.linalg.norm(at - a - share[:, None] * sides, axis=1)
+        for k in np.flatnonzero(off <= BESIDE * np.sqrt(sizes) + 1e-6 * rays.reach):
+            if float(normal @ rays.outward(walk.joints[k + round(float(share[k]))])) > 0.5:
+                return True
+    return False
+
+
 # --- vertices --------------------------------------------------------------------------------------------------------
 
 
@@ -174,7 +196,10 @@ def vertices(rays: Rays, walks: Sequence[Walk], state: str, num: int, floor: flo
     if state == "at_bound":
         return _with_wall(rays, joints, run, num, floor)
     ring = [_between(rays, joints, run, s, floor) for s in np.linspace(0.0, run[-1], num)]
-    return [nothing(state), *ring[1:-1], nothing(state)]
+    ends = {0: (walks[-1], joints[0]), len(ring) - 1: (walks[0], joints[-1])}
+    for i, (walk, joint) in ends.items():
+        ring[i] = _put_on(rays, ring[i], joint) if walk.state == "at_bound" else nothing(state)
+    return ring
 
 
 def _between(rays: Rays, joints: Sequence[Joint], run: Array, s: float, floor: float) -> Vertex:
@@ -200,24 +225,52 @@ def _cubic(t: float, a: Array, b: Array, da: Array, db: Array) -> Array:
 
 
 def _with_wall(rays: Rays, joints: Sequence[Joint], run: Array, num: int, floor: float) -> list[Vertex]:
-    """Share the vertices between the edge and the wall that closes it."""
-    first, last = joints[0], joints[-1]
-    gap = float(np.linalg.norm(rays.whitened(first.coordinates) - rays.whitened(last.coordinates)))
-    n_wall = max(round(num * gap / (run[-1] + gap)) - 1, 0)
+    """Share the vertices between the edge and the walls that close it."""
+    turns = _along_walls(rays, joints[-1], joints[0])
+    sizes = np.linalg.norm(np.diff([rays.whitened(at) for at in turns], axis=0), axis=1)
+    n_wall = max(round(num * float(sizes.sum()) / (run[-1] + float(sizes.sum()))) - 1, 0)
     ring = [_between(rays, joints, run, s, floor) for s in np.linspace(0.0, run[-1], num - n_wall)]
-    ends = [Vertex(v.place, v.rise, "at_bound", v.joint) for v in (ring[0], ring[-1])]
-    return [ends[0], *ring[1:-1], ends[1], *_along_wall(rays, last, first, n_wall, floor)]
+    ends = [_put_on(rays, ring[i], joint) for i, joint in ((0, joints[0]), (-1, joints[-1]))]
+    walked = np.concatenate([[0.0], np.cumsum(sizes)])
+    shares = np.arange(1, n_wall + 1) / (n_wall + 1) * walked[-1]
+    places = np.stack([np.interp(shares, walked, [at[i] for at in turns]) for i in (0, 1)], axis=1)
+    return [ends[0], *ring[1:-1], ends[1], *(_on_wall(rays, joints, place, floor) for place in places)]
 
 
-def _along_wall(rays: Rays, begin: Joint, end: Joint, num: int, floor: float) -> Iterator[Vertex]:
-    wall = _on_which_wall(rays, begin)
-    for share in np.arange(1, num + 1) / (num + 1):
-        place = begin.coordinates + share * (end.coordinates - begin.coordinates)
-        near = begin if share < 0.5 else end
-        spot = at_wall(near, wall, float(near.coordinates[wall]), float(place[1 - wall])) if wall is not None else None
-        if spot is None or wall is None:
-            yield nothing("at_bound")
-            continue
-        natural = np.empty(2)
-        natural[wall], natural[1 - wall] = near.coordinates[wall], spot.natural
-        yield Vertex(natural, spot.value - floor, "at_bound")
+def _along_walls(rays: Rays, begin: Joint, end: Joint) -> list[Array]:
+    """Return where the way along walls turns: from one end of the edge, round a corner if need be, to the other."""
+    ends = [_snapped(rays, joint) for joint in (begin, end)]
+    walls = [_on_which_wall(rays, joint) for joint in (begin, end)]
+    if walls[0] is None or walls[1] is None or walls[0] == walls[1]:
+        return ends
+    corner = ends[1].copy()
+    corner[walls[0]] = ends[0][walls[0]]
+    return [ends[0], corner, ends[1]]
+
+
+def _snapped(rays: Rays, joint: Joint) -> Array:
+    """Return the coordinates of a point on a wall, exactly there."""
+    at, wall = joint.coordinates.copy(), _on_which_wall(rays, joint)
+    if wall is not None:
+        at[wall] = rays.walls[wall, int(np.argmin(np.abs(rays.walls[wall] - at[wall])))]
+    return at
+
+
+def _put_on(rays: Rays, vertex: Vertex, joint: Joint) -> Vertex:
+    """Write an end of the edge as the point of a wall that it is."""
+    place, wall = vertex.place.copy(), _on_which_wall(rays, joint)
+    if wall is not None:
+        place[wall] = _snapped(rays, joint)[wall]
+    return Vertex(place, vertex.rise, "at_bound", vertex.joint)
+
+
+def _on_wall(rays: Rays, joints: Sequence[Joint], place: Array, floor: float) -> Vertex:
+    """Return the vertex of a wall at a place of it."""
+    wall = next((i for i in (0, 1) if (rays.walls[i] == place[i]).any()), None)
+    near = min((joints[0], joints[-1]), key=lambda joint: float(np.linalg.norm(joint.coordinates - place)))
+    spot = at_wall(near, wall, float(place[wall]), float(place[1 - wall])) if wall is not None else None
+    if spot is None or wall is None:
+        return nothing("at_bound")
+    natural = np.empty(2)
+    natural[wall], natural[1 - wall] = place[wall], spot.natural
+    return Vertex(natural, spot.value - floor, "at_bound")

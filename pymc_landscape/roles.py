@@ -148,6 +148,7 @@ def _free_variable(model: pm.Model, rv: Graph, shape: tuple[int, ...], value_sha
         transform=None if transform is None else transform.name,
         elementwise=transform is None or transform.ndim_supp == 0,
         bounds=_constant_bounds(rv, transform),
+        leans=_has_moving_limits(model, rv, transform),
     )
 
 
@@ -197,6 +198,13 @@ def _constant_bounds(rv: Graph, transform: Any) -> tuple[float, float]:
     limits = (0.0, 1.0) if is_simplex(transform) else limits
     low, high = limits or (-np.inf, np.inf)
     return _number(low, -np.inf), _number(high, np.inf)
+
+
+def _has_moving_limits(model: pm.Model, rv: Graph, transform: Any) -> bool:
+    """Whether a limit of the support depends on other free variables: of ``pm.Uniform("b", 0, a)``, one does."""
+    limits = bounds(transform, rv.owner.inputs) if transform is not None else None
+    graphs = [limit for limit in limits or () if isinstance(limit, Variable)]
+    return not set(model.free_RVs).isdisjoint(ancestors(graphs))
 
 
 def _number(limit: Any, otherwise: float) -> float:

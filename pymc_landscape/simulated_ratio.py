@@ -9,25 +9,20 @@ import numpy as np
 
 from pymc_landscape.aliases import Array
 from pymc_landscape.bootstrap import inside, natural_point
-from pymc_landscape.ends import End, follow
+from pymc_landscape.ends import follow
 from pymc_landscape.fitted import Fit
 from pymc_landscape.frame import Frame
 from pymc_landscape.nesting import ALMOST_INFINITE, Nesting
 from pymc_landscape.objective import Objective
-from pymc_landscape.search import Found
+from pymc_landscape.runaway import infimum
 from pymc_landscape.simulate import Simulator
-from pymc_landscape.verdict import Status
 
-# Where −2LL falls for ever and more and more slowly, an end with less than this to gain counts as the lowest.
-NEAR_ENOUGH = 1e-4
-# In simulated data: a search that runs away, and comes as near as this to the null's −2LL, runs to the null.
+# An alternative that ends above the null by less than this has arrived at the null.
 SAME_AS_NULL = 1e-3
-
-
-def has_infimum(status: Status, found: Found) -> bool:
-    """Whether a search ended at the lowest value that there is, or that is approached and never reached."""
-    arrived = found.is_minimum or found.left <= NEAR_ENOUGH
-    return status is not Status.FAILED and arrived and not found.frame.bottomless
+# A statistic that is nearer to 0 than this is 0, where a mixture has its χ²₀.
+ZERO = 1e-8
+# How far to either side of its estimate a parameter begins that vanishes under the null, on the unconstrained scale.
+VANISHED = 3.0
 
 
 class Refits:
@@ -44,17 +39,22 @@ class Refits:
         data = self.simulator(self.point, seed)
         lowest, where = self._refit_null(data)
         twin = self.alternative.objective.with_data(**data)
-        usual = (self.begin, self._beside(where, 0.5))
-        for starts in (usual, (self._beside(where, 0.05), self._beside(where, 1.0))):
-            statistic = lowest - self._lowest(twin, starts, lowest)
-            if statistic >= -NEAR_ENOUGH:
-                return max(statistic, 0.0)
+        for starts in (self._usual(where), (self._beside(where, 0.05), self._beside(where, 1.0))):
+            statistic = lowest - self._lowest(twin, starts)
+            if statistic >= -SAME_AS_NULL:
+                return statistic if statistic > ZERO else 0.0
         return np.nan
 
-    def _lowest(self, twin: Objective, starts: Sequence[Array], null: float) -> float:
+    def _usual(self, where: Mapping[str, Array]) -> list[Array]:
+        """Return where to begin; what makes no difference under the null may have an optimum on either side."""
+        half = self._beside(where, 0.5)
+        shift = VANISHED * np.isin(self.alternative.objective.labels, list(self.nesting.vanished))
+        return [self.begin, *([half - shift, half + shift] if shift.any() else [half])]
+
+    def _lowest(self, twin: Objective, starts: Sequence[Array]) -> float:
         """Return the lowest −2LL at which a search from one of the starts arrived; NaN where none did."""
-        ends = [follow(twin, theta, "") for theta in starts]
-        return min((end.found.value for end in ends if _arrived(end) or _runs_to(end, null)), default=np.nan)
+        found = [infimum(follow(twin, theta, ""), self.begin) for theta in starts]
+        return min((value for value in found if not np.isnan(value)), default=np.nan)
 
     def _refit_null(self, data: Mapping[str, Any]) -> tuple[float, Mapping[str, Array]]:
         twin = self.null.objective.with_data(**data)
@@ -62,8 +62,7 @@ class Refits:
             frame = self.null.found.frame
             return Frame(twin, frame.natural, frame.held).value(np.zeros(0)), self.point
         end = follow(twin, self.begin_null, "")
-        value = end.found.value if _arrived(end) else np.nan
-        return value, end.found.frame.natural_point(end.found.x)
+        return infimum(end, self.begin_null), end.found.frame.natural_point(end.found.x)
 
     def _beside(self, null_point: Mapping[str, Array], share: float) -> Array:
         """Return the null's refit as a place of the alternative, with what the null fixes moved off by a share."""
@@ -72,15 +71,6 @@ class Refits:
         shared = {n: x for n, x in null_point.items() if shapes.get(n) == x.shape and self.null.n_parameters}
         theta = objective.pack({**_away(self.alternative, self.nesting, share), **shared})
         return np.where(np.isfinite(theta), theta, self.begin)
-
-
-def _arrived(end: End) -> bool:
-    return has_infimum(end.verdict.status, end.found)
-
-
-def _runs_to(end: End, null: float) -> bool:
-    """Whether a search ran away towards the null itself, where densities may lose digits."""
-    return end.verdict.status is Status.UNBOUNDED and abs(end.found.value - null) <= SAME_AS_NULL
 
 
 def _away(alternative: Fit, nesting: Nesting, share: float) -> dict[str, Array]:

@@ -25,6 +25,8 @@ from pymc_landscape.trust_region import noise
 
 # Changes of -2 log L that are no longer rounding alone, unless the density is badly computed.
 ROUGH = 1e-6
+# A slope of the quantity, against its bend, that is none: estimates are known to 1e-8 of a standard error.
+STATIONARY = 1e-6
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,14 @@ class Spot:
         return self.quantity.element is None
 
     @cached_property
+    def is_stationary(self) -> bool:
+        """Whether the quantity has no slope here: it is the lowest or highest nearby, or nothing moves it."""
+        if not self.is_bent or not self.is_finite:
+            return False
+        bend = np.abs(self.reading.hessian / (self.scale[:, None] * self.scale)).max(initial=0.0)
+        return bool(np.abs(self.normal).max(initial=0.0) <= max(STATIONARY * bend, 1e-14 * abs(self.coordinate)))
+
+    @cached_property
     def natural(self) -> float:
         """The quantity ψ itself."""
         return self.quantity.natural(self.frame, self.x)
@@ -92,9 +102,10 @@ class Spot:
 
     @cached_property
     def multiplier(self) -> float:
-        """The multiplier λ, by least squares on scaled axes."""
+        """The multiplier λ, by least squares on scaled axes; 0 where nothing moves the quantity."""
         normal, slope = self.normal, self.gradient / self.scale
-        return float(-(slope @ normal) / (normal @ normal))
+        size = float(normal @ normal)
+        return float(-(slope @ normal) / size) if size else 0.0
 
     @cached_property
     def normal(self) -> Array:

@@ -7,12 +7,12 @@ estimate of their mean and not further out. On an edge a search sees no slope, s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
 from pymc_landscape.aliases import Array
-from pymc_landscape.edge import FAR, INSIDE, VAGUE
+from pymc_landscape.edge import FAR, INSIDE, VAGUE, lowest_depth
 from pymc_landscape.frame import Frame
 from pymc_landscape.layout import FreeVariable
 from pymc_landscape.level_set import descend_across
@@ -25,8 +25,6 @@ Place = tuple[str, int]
 WORTH_IT = 1e-9
 # Elements leave an edge and return to it; a search that does so more often than this goes round in circles.
 CHANGES = 6
-# Depths looked at between two others.
-FINER = 25
 
 
 def settle(spot: Spot, level: float) -> Spot:
@@ -110,21 +108,10 @@ def lower_inside(frame: Frame, x: Array, value: float) -> Iterator[tuple[Frame, 
             rows[:, position] = at + depths
             return rows
 
-        depth, lowest = _lowest(lambda depths: open_frame.values(probes(depths)), INSIDE * typical)
+        depth, lowest = lowest_depth(lambda depths: open_frame.values(probes(depths)), INSIDE * typical)
         if lowest < value - WORTH_IT - noise(value):
             rest = {place: at for place, at in held_places(frame).items() if place != (name, i)}
             yield with_places(open_frame, probes(np.array([depth]))[0], rest)
-
-
-def _lowest(values: Callable[[Array], Array], depths: Array) -> tuple[float, float]:
-    """Return the best of some depths, and of finer ones about it: Newton's steps need to begin near the valley."""
-    found = values(depths)
-    i = int(np.argmin(found))
-    low, high = depths[max(i - 1, 0)], depths[min(i + 1, len(depths) - 1)]
-    finer = np.geomspace(low, high, FINER)
-    found = values(finer)
-    j = int(np.argmin(found))
-    return float(finer[j]), float(found[j])
 
 
 def _onto_an_edge(spot: Spot, level: float) -> Spot | None:

@@ -14,9 +14,11 @@ from typing import Literal
 
 import numpy as np
 
+from pymc_landscape.aliases import Array
 from pymc_landscape.frame import Frame
-from pymc_landscape.information import covariance
+from pymc_landscape.information import covariance, spectrum
 from pymc_landscape.level_set import descend_across
+from pymc_landscape.own_limit import own_limit
 from pymc_landscape.quantity import Quantity
 from pymc_landscape.spot import Spot, look
 from pymc_landscape.stance import settle
@@ -29,9 +31,14 @@ GROWTH, SHRUNK, SMALLEST = 2.0, 0.25, 1e-6
 LOWER = 1e-6
 # Gains of so many steps that are rounding; and so little that their sum, were they a geometric series, has a limit.
 NOTHING, LITTLE = 1e-7, 1e-3
-# So many doubled steps, each of which gains less than this share of the last: the profile has a limit.
-FADING, SHARE = 3, 0.7
+# So many steps, each of at least this share of the way and gaining less than this share of what the last one gained
+# for its length, counted in ways: the profile has a limit.
+FADING, STRIDE, SHARE = 3, 0.05, 0.7
 LONGEST = 400
+# So many steps in a row, each of less than this share of the way, are the last.
+CRAWLING, CRAWL = 4, 1e-3
+# So much of the way to where the quantity itself ends is one step.
+NEARER = 0.75
 # Where a step is looked at between its ends.
 BETWEEN = np.linspace(0.0, 1.0, 9)[1:-1]
 # Beyond a cut-off a profile is looked at in strides, out to so many times the way from the estimate to it.
@@ -52,8 +59,29 @@ class Step:
 
 def follow(here: Spot, level: float) -> Spot | None:
     """Go along the profile from one of its points to another coordinate: predict along the tangent, then minimise."""
+    if here.is_stationary:
+        ways = [_minimised(here, x, level) for x in leaving(here, level)]
+        return min((spot for spot in ways if spot is not None), key=lambda spot: spot.value, default=None)
     along = here.tangent() if here.is_finite else here.reading.gradient
-    predicted = look(here.frame, here.quantity, here.x + (level - here.coordinate) * along)
+    return _minimised(here, here.x + (level - here.coordinate) * along, level)
+
+
+def leaving(here: Spot, level: float) -> list[Array]:
+    """Return where a quantity without a slope has some value, nearest in standard errors: on either side, if at all."""
+    bent = spectrum(here.hessian)
+    root = bent.vectors[:, bent.values > bent.tolerance] / bent.scale[:, None]
+    root = root / np.sqrt(bent.values[bent.values > bent.tolerance])
+    sizes, ways = np.linalg.eigh(root.T @ here.reading.hessian @ root)
+    missing = level - here.coordinate
+    best = int(np.argmax(sizes * np.sign(missing))) if len(sizes) else 0
+    if not len(sizes) or not sizes[best] * missing > 0:
+        return []
+    step = np.sqrt(2.0 * missing / sizes[best]) * (root @ ways[:, best])
+    return [here.x + step, here.x - step]
+
+
+def _minimised(here: Spot, x: Array, level: float) -> Spot | None:
+    predicted = look(here.frame, here.quantity, x)
     if not predicted.is_finite:
         return None
     there = descend_across(predicted, level)
@@ -79,11 +107,12 @@ class Trace:
         self.estimate, self.side, self.zeta_step = estimate, side, zeta_step
         self.quantity: Quantity = estimate.quantity
         self.rises: list[float] = []
+        self.ways: list[float] = []
         self.here, self.length = estimate, np.nan
 
     def resume(self, here: Spot, last: float, rises: Sequence[float]) -> None:
         """Go on from a point of the profile that was reached before by a step of length `last`."""
-        self.rises = list(rises)
+        self.rises, self.ways = list(rises), [np.nan] * len(rises)
         self.here, self.length = here, self._length(here, last)
 
     def way(self, spot: Spot) -> float:
@@ -108,9 +137,10 @@ class Trace:
         while len(self.rises) < LONGEST and (self.rise(self.here) < enough or self.way(self.here) < until):
             here = self.here
             coarse = COARSE * until if self.rise(here) > 2.0 * enough else 0.0
-            found = self._next(here, max(self.length, coarse))
-            if found is None:
-                yield self._end_of_the_road(here)
+            found = self._next(here, max(self.length, coarse), enough)
+            if isinstance(found, Step):
+                yield from self._on_the_way(here, found)
+                yield found
                 return
             there, length = found
             between = self._lower_between(here, there, self.estimate.value)
@@ -121,10 +151,14 @@ class Trace:
                 yield Step(there, "new_optimum")
                 return
             self.rises.append(self.rise(there))
+            self.ways.append(self.way(there))
             self.length, self.here = self._length(there, length), there
             yield Step(there, "kink" if self._turns(here, there) else "converged")
             if self._fades(enough):
                 yield Step(there, "open")
+                return
+            if self._crawls():
+                yield self._end_of_the_road(there)
                 return
         if self.rise(self.here) < enough:
             yield Step(self.here, "failed")
@@ -152,9 +186,12 @@ class Trace:
     def first_length(self) -> float:
         """Return the first step of the coordinate: what a parabola would need."""
         spot = self.estimate
+        if not spot.is_finite:
+            return FROM_EDGE * self._typical()
         variance = float(spot.reading.gradient @ covariance(spot.hessian) @ spot.reading.gradient)
-        if spot.slope * self.side <= 1e-6 * np.sqrt(max(variance, 0.0)) and 0 < variance < np.inf:
-            return self.zeta_step * float(np.sqrt(variance))
+        if 0 < variance < np.inf:  # Δ = a d + d² / v; at an estimate on an edge a is not 0
+            slope = max(spot.slope * self.side, 0.0)
+            return 2.0 * self.zeta_step**2 / float(slope + np.sqrt(slope**2 + 4.0 * self.zeta_step**2 / variance))
         return FROM_EDGE * self._typical()
 
     def _typical(self) -> float:
@@ -171,15 +208,30 @@ class Trace:
         wanted = self.zeta_step * 2.0 * zeta / slope if slope > 0 else np.inf
         return float(min(max(wanted, 0.1 * last), GROWTH * last))
 
-    def _next(self, here: Spot, length: float) -> tuple[Spot, float] | None:
-        """Step on, with shorter steps where the longer one does not arrive."""
-        smallest = max(SMALLEST * length, 1e-12 * max(abs(here.coordinate), 1e-6))
+    def _next(self, here: Spot, length: float, enough: float) -> tuple[Spot, float] | Step:
+        """Step on, with shorter steps where the longer one does not arrive; or tell why there is no step."""
+        smallest, whole = max(SMALLEST * length, 1e-12 * max(abs(here.coordinate), 1e-6)), length
         while length > smallest:
             there = self._corrected(here, length)
             if there is not None:
                 return there, length
+            limit = own_limit(here, self.estimate, self.side, self.estimate.value + enough) if length == whole else None
+            if limit is not None:
+                return Step(limit, "at_bound")
             length *= SHRUNK
-        return None
+        return self._end_of_the_road(here)
+
+    def _on_the_way(self, here: Spot, last: Step) -> Iterator[Step]:
+        """Step nearer and nearer to where the quantity itself ends: Δ rises steeply there."""
+        while last.state == "at_bound" and self._zeta(last.spot) - self._zeta(here) > 0.5 * self.zeta_step:
+            there = self._corrected(here, NEARER * (self.way(last.spot) - self.way(here)))
+            if there is None or self.rise(there) <= self.rise(here):
+                return
+            here = there
+            yield Step(here, "converged")
+
+    def _zeta(self, spot: Spot) -> float:
+        return float(np.sqrt(max(self.rise(spot), 0.0)))
 
     def _corrected(self, here: Spot, length: float) -> Spot | None:
         return follow(here, here.coordinate + self.side * length)
@@ -208,15 +260,22 @@ class Trace:
         return not low - slack <= gained <= high + slack
 
     def _fades(self, enough: float) -> bool:
-        """Whether steps that double gain less and less, and all that they could gain is not enough."""
-        last = np.array(self.rises[-FADING - 1 :])
-        if len(last) <= FADING:
+        """Whether long steps gain less and less, and all that they could gain is not enough."""
+        last, ways = np.array(self.rises[-FADING - 1 :]), np.array(self.ways[-FADING - 1 :])
+        strides = np.diff(ways) / ways[1:]
+        if len(last) <= FADING or not (np.isfinite(strides) & (strides >= STRIDE)).all():
             return False
         gains = np.abs(np.diff(last))
         if gains.max() < NOTHING:
             return True
-        share = float((gains[1:] / np.maximum(gains[:-1], 1e-300)).max())
-        return share < SHARE and gains[-1] < LITTLE and last[-1] + 10.0 * gains[-1] / (1.0 - share) < enough
+        whole = gains / strides
+        share = float((whole[1:] / np.maximum(whole[:-1], 1e-300)).max())
+        return share < SHARE and gains[-1] < LITTLE and last[-1] + 10.0 * whole[-1] / (1.0 - share) < enough
+
+    def _crawls(self) -> bool:
+        """Whether steps have become too short to lead anywhere: there is a corner that cannot be passed."""
+        ways = np.array(self.ways[-CRAWLING - 1 :])
+        return len(ways) > CRAWLING and bool((np.diff(ways) < CRAWL * ways[1:]).all())
 
     def _end_of_the_road(self, here: Spot) -> Step:
         edge = self.quantity.bounds[int(self.side * self.estimate.sign > 0)]

@@ -180,7 +180,8 @@ def _step_on_axes(curvature: Array, slope: Array, radius: float) -> Array:
 
     if np.linalg.norm(step(0.0)) <= radius:
         return step(0.0)
-    most = 1.01 * float(np.linalg.norm(slope)) / radius  # there ‖p‖ < r
+    largest = np.abs(slope).max()  # whose square may overflow
+    most = 1.01 * float(largest * np.linalg.norm(slope / largest)) / radius  # there ‖p‖ < r
     # 1/‖p‖ is nearly straight in λ
     return step(optimize.brentq(lambda s: 1.0 / radius - 1.0 / np.linalg.norm(step(s)), 0.0, most, rtol=1e-6))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,6 +16,7 @@ from pymc_landscape.aliases import Array
 
 Rows = Callable[[int, int], Array]
 Run = Callable[[Array], list[Array]]
+Fill = Callable[[Array, list[Array]], None]
 Progress = Callable[[int], None]
 
 # Long enough that the 40 µs a pool spends on a chunk vanish, short enough for Ctrl-C and the progress bar.
@@ -57,30 +58,41 @@ class Way:
     parallel: bool = False
     seconds_a_point: float = np.inf  # at best
     width: int = 1  # how many numbers it gives for a point
+    fill: Fill | None = None  # the same as `run`, into arrays at hand
 
 
 class Work:
-    """Points to be evaluated, and the results so far."""
+    """Points to be evaluated, and the results so far: in arrays of their own, or in those given as `into`."""
 
-    def __init__(self, names: Sequence[str], size: int, rows: Rows, total: int, chunk: int, progress: Progress):
+    def __init__(
+        self,
+        names: Sequence[str],
+        size: int,
+        rows: Rows,
+        total: int,
+        chunk: int,
+        progress: Progress,
+        into: Mapping[str, Array] | None = None,
+    ):
         self.names, self.rows, self.total, self.progress = names, rows, total, progress
         width = max(size, 1)
         self.chunk = max(1, min(chunk, CHUNK_BYTES // (8 * width)))
         self.position = 0
-        self.result = Evaluation({})
+        self.result = Evaluation(dict(into or {}))
+        self._reached: list[tuple[int, int]] = []
         self._lock = Lock()
 
     def block(self, way: Way, start: int, stop: int) -> None:
         """Evaluate points start to stop, in pieces no larger than a chunk."""
         for a in range(start, stop, self.chunk):
             b, began = min(a + self.chunk, stop), time.perf_counter()
-            values = self._careful(way.run, self.rows(a, b), a)
-            self._store(a, values)
-            way.width = sum(int(np.prod(v.shape[1:])) for v in values) if values else way.width
+            self._evaluate(way, self.rows(a, b), a)
+            way.width = sum(int(np.prod(v.shape[1:])) for v in self.result.values.values()) or way.width
             # the fastest seen: a busy machine makes points slow, never fast
             rate = max(time.perf_counter() - began, 1e-7) / (b - a)
             way.seconds_a_point = min(way.seconds_a_point, rate)
             with self._lock:
+                self._reached.append((a, b))
                 self.result.n_evaluated += b - a
                 self.progress(b - a)
 
@@ -115,6 +127,26 @@ class Work:
         even = -(-left // workers) if left * way.seconds_a_point > WORTH_A_THREAD else left
         return max(1, min(full, even, self.chunk))
 
+    def blank(self) -> None:
+        """Make the points that were not reached NaN."""
+        position = 0
+        for a, b in [*sorted(self._reached), (self.total, self.total)]:
+            for value in self.result.values.values():
+                value[position:a] = np.nan
+            position = b
+
+    def _evaluate(self, way: Way, points: Array, start: int) -> None:
+        """Evaluate straight into the results where that can be done: they may be as large as memory."""
+        if way.fill is not None and self.result.values:
+            outs = [self.result.values[name][start : start + len(points)] for name in self.names]
+            try:
+                way.fill(points, outs)
+            except Exception:  # a point raises: find out which
+                pass
+            else:
+                return
+        self._store(start, self._careful(way.run, points, start))
+
     def _careful(self, run: Run, points: Array, start: int) -> list[Array] | None:
         """Evaluate; where the model raises, halve the block until only the points that raise are left out."""
         try:
@@ -122,7 +154,10 @@ class Work:
                 return run(points)
         except Exception as error:
             if len(points) == 1:
-                self.result.errors.append((start, error))
+                with self._lock:
+                    self.result.errors.append((start, error))
+                    for value in self.result.values.values():
+                        value[start] = np.nan
                 return None
         half = len(points) // 2
         for a, b in ((0, half), (half, len(points))):
@@ -135,7 +170,10 @@ class Work:
         with self._lock:
             for name, value in zip(self.names, values, strict=True):
                 if name not in self.result.values:
-                    self.result.values[name] = np.full((self.total, *value.shape[1:]), np.nan)
+                    made = np.empty((self.total, *value.shape[1:]))
+                    for index, _ in self.result.errors:
+                        made[index] = np.nan
+                    self.result.values[name] = made
         for name, value in zip(self.names, values, strict=True):
             self.result.values[name][start : start + len(value)] = value
 

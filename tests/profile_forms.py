@@ -200,7 +200,12 @@ def contour_of(labels=("mu", "sigma"), level=(0.68, 0.95), num=48, center=(3.0, 
             "status": (dims, np.full((levels.size, num), "finite", dtype="U16")),
             "estimate": ("parameter", list(center)),
         },
-        coords={"level": levels, "vertex": np.arange(num), "parameter": list(labels)},
+        coords={
+            "level": levels,
+            "vertex": np.arange(num),
+            "parameter": list(labels),
+            "piece": (dims, np.zeros((levels.size, num), dtype=int)),
+        },
         attrs={"group": "contour", "method": "exact"},
     )
 

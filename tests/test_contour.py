@@ -78,10 +78,20 @@ def test_a_region_without_an_end_says_so():
     with pm.Model() as model:
         top, half = pm.HalfNormal("top", 500), pm.HalfNormal("half", 1)
         pm.Normal("v", top * c / (half + c), 30.0, observed=v)
-    ring = pml.confidence_contour(fit(model), ["top", "half"], level=[0.5, 0.999], num=48, progressbar=False)
-    assert (ring["status"].sel(level=0.5) == "finite").all()
-    assert (ring["status"].sel(level=0.999) == "open").any()
-    assert ring["top"].sel(level=0.999).where(ring["status"].sel(level=0.999) == "open").isnull().all()
+    here = fit(model)
+    ring = pml.confidence_contour(here, ["top", "half"], level=[0.5, 0.999], num=48, progressbar=False)
+    narrow, wide = (
+        ring.sel(level=level).where(ring["piece"].sel(level=level) >= 0, drop=True) for level in (0.5, 0.999)
+    )
+    assert (narrow["status"] == "finite").all()
+    assert set(wide["status"].values) == {"finite", "open", "at_bound"}
+    assert wide["top"].where(wide["status"] == "open").isnull().all()
+    on_edge = wide.where(wide["status"] == "at_bound", drop=True)
+    np.testing.assert_allclose(on_edge["half"], 0.0)
+    # at half = 0 the curve is constant: (v − top)² summed
+    rise = ((v[:, None] - on_edge["top"].values) ** 2).sum(axis=0) / 30.0**2
+    least = ((v - here.point["top"].item() * c / (here.point["half"].item() + c)) ** 2).sum() / 30.0**2
+    np.testing.assert_allclose(rise - least, pml.wilks.cutoff(0.999, df=2), atol=1e-6)
 
 
 def test_bad_requests_are_refused(budworm):  # noqa: F811

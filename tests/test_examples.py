@@ -2,15 +2,19 @@
 
 import importlib.util
 from functools import partial
+from math import comb
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pymc as pm
+import pytensor
+import pytensor.tensor as pt
 import pytest
 import xarray as xr
 from scipy.special import betaln, expit, gammaln, hyp2f1
-from scipy.stats import norm
+from scipy.stats import kstest, norm
+from scipy.stats import t as student
 
 import pymc_landscape as pml
 
@@ -277,3 +281,259 @@ def test_descent_race_saves_two_figures(folder):
         "descent_race_cost.png",
         "descent_race_paths.png",
     ]
+
+
+@pytest.fixture(scope="module")
+def versus():
+    return load("versus_loss")
+
+
+@pytest.fixture(scope="module")
+def versus_tree(versus, folder):
+    return versus.main(num=15, num_free=25, figures=folder)
+
+
+def test_versus_loss_surfaces_are_their_losses_stretched_and_lifted(versus, versus_tree):
+    waits = versus.load_waits()
+    groups = [f"landscape{suffix}" for suffix in ("", "_2", "_3", "_4", "_5")]
+    found = dict(zip(versus.TITLES, (versus_tree[g].to_dataset() for g in groups), strict=True))
+    table = versus.identities(waits, found)
+    assert table["loss"].tolist() == [
+        "squared error",
+        "absolute error",
+        "robust (Student t)",
+        "pinball (quantile loss)",
+        "cross-entropy (log loss)",
+    ]
+    assert table["gap"].max() < 1e-9
+
+
+def test_versus_loss_least_squares_is_the_published_line(versus):
+    waits, published = versus.load_waits(), versus.PUBLISHED
+    line = published["intercept"] + published["slope"] * waits["eruptions"].to_numpy()
+    assert versus.views(waits)["normal"].loss(line) == pytest.approx(published["sse"], rel=2e-4)
+
+
+def test_versus_loss_interval_of_the_slope_is_the_closed_form(versus):
+    waits = versus.load_waits()
+    x, y = (waits[name].to_numpy() - waits[name].mean() for name in ("eruptions", "waiting"))
+    slope, n = x @ y / (x @ x), len(x)
+    sse = ((y - slope * x) ** 2).sum()
+    profile = versus.profiles(waits, 25)["normal"]
+    assert float(profile.min()) == pytest.approx(n * np.log(2 * np.pi * np.e * sse / n), abs=0.1)
+    half = np.sqrt((np.exp(pml.wilks.cutoff(0.95) / n) - 1) * sse / (x @ x))
+    np.testing.assert_allclose(versus.interval(profile), (slope - half, slope + half), atol=0.03)
+
+
+@pytest.mark.usefixtures("versus_tree")
+def test_versus_loss_saves_two_figures(folder):
+    assert sorted(path.name for path in folder.glob("versus_loss*")) == [
+        "versus_loss_lines.png",
+        "versus_loss_surfaces.png",
+    ]
+
+
+# --- errors in both variables ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def line():
+    return load("measurement_error")
+
+
+@pytest.fixture(scope="module")
+def line_tree(line, folder):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pm, "sample", quietly(pm.sample))
+        return line.main(draws=300, tune=500, chains=2, figures=folder)
+
+
+def test_measurement_error_finds_yorks_line(line, line_tree):
+    """York (1966) has -0.4805 and 5.4799; his sum minimised by SciPy gives the other digits."""
+    fit, points = line_tree["fit"].to_dataset(), line.load_points()
+    assert float(fit["slope"]) == pytest.approx(-0.48053341, abs=1e-8)
+    assert float(fit["intercept"]) == pytest.approx(5.47991022, abs=1e-7)
+    assert fit.attrs["minus2ll"] - line.constant(points) == pytest.approx(11.86635319, abs=1e-8)
+    assert line.least_squares(points) == pytest.approx(-0.61081296, abs=1e-8)
+
+
+def test_measurement_error_profile_is_yorks_sum(line, line_tree):
+    profile, points = line_tree["profile"].to_dataset().isel(parameter=0), line.load_points()
+    rise = line.york_sum(points, profile["value"].to_numpy()) - 11.866353194
+    np.testing.assert_allclose(profile["delta_minus2ll"], rise, atol=1e-7)
+    ends = line_tree["intervals"]["interval"].to_numpy().ravel()
+    np.testing.assert_allclose(ends, [-0.60144133, -0.37630220], atol=2e-8)
+
+
+def test_measurement_error_posterior_is_the_sum_and_the_volume(line, line_tree):
+    slopes, points = np.linspace(-0.9, -0.1, 4001), line.load_points()
+    density = np.exp(-0.5 * (line.york_sum(points, slopes) - 11.866353194) + line.log_volume(points, slopes))
+    mean = (density * slopes).sum() / density.sum()
+    drawn = line_tree["posterior"]["slope"]
+    error = float(drawn.std()) / np.sqrt(60)  # 600 draws are worth at least so many
+    assert float(drawn.mean()) == pytest.approx(mean, abs=4 * error)
+    assert mean > -0.48053341 + 0.009
+
+
+@pytest.mark.usefixtures("line_tree")
+def test_measurement_error_saves_its_figure(folder):
+    assert (folder / "measurement_error.png").stat().st_size > 10_000
+
+
+def test_the_split_says_how_far_a_prior_pulled(tmp_path):
+    """The mode of a penalised logistic regression, by Newton's method written out."""
+    pull = load("prior_pull")
+    moths = pull.load_moths()
+    analysis = pull.analyse(moths, pull.NARROW, draws=150)
+    male = (moths["sex"] == "M").to_numpy(float)
+    x = np.column_stack([np.ones(len(moths)), male, moths["ldose"]])
+    b = np.zeros(3)
+    for _ in range(50):
+        p = expit(x @ b)
+        weight = (x.T * (moths["n"].to_numpy() * p * (1 - p))) @ x
+        score = x.T @ (moths["dead"].to_numpy() - moths["n"].to_numpy() * p) - b / pull.NARROW**2
+        b = b + np.linalg.solve(weight + np.eye(3) / pull.NARROW**2, score)
+    np.testing.assert_allclose(analysis.table["map"], b, rtol=1e-7)
+    np.testing.assert_allclose(analysis.table["mle"], list(pull.PUBLISHED.values()), atol=5e-9)
+    total = np.linalg.inv(weight + np.eye(3) / pull.NARROW**2)
+    share = 1 - np.diag(total) / np.diag(np.linalg.inv(weight))
+    np.testing.assert_allclose(analysis.table["prior_share"], share, atol=1e-7)
+    np.testing.assert_allclose(analysis.path["mode"].sel(weight=1.0), b, rtol=1e-6)
+    assert (analysis.table["prior_shift"] * np.array([1, -1, -1]) > 1).all()
+    assert "the prior pulls it to" in pull.report("narrow", analysis)
+    assert all(path.stat().st_size > 10_000 for path in pull.draw_figures(analysis, tmp_path))
+
+
+def test_as_data_grow_the_curves_become_one(tmp_path):
+    growth = load("bernstein_von_mises")
+    table = growth.main(sizes=(5, 320), draws=500, figures=tmp_path)
+    assert (tmp_path / "bernstein_von_mises.png").stat().st_size > 10_000
+    share = (growth.SHAPE - 1) / (growth.SHAPE - 1 + table.index.to_numpy(float))
+    np.testing.assert_allclose(table["prior_share"], share, atol=1e-8)
+    times = growth.simulate(320)
+    for n in table.index:
+        mle, mode = n / times[:n].sum(), (growth.SHAPE - 1 + n) / (growth.RATE + times[:n].sum())
+        assert table.loc[n, "prior_shift"] == pytest.approx((mode - mle) / (mle / np.sqrt(n)), abs=1e-6)
+        mean = (growth.SHAPE + n) / (growth.RATE + times[:n].sum())
+        assert table.loc[n, "volume_shift"] == pytest.approx((mean - mode) / (mle / np.sqrt(n)), abs=0.05)
+    assert table.loc[320, "profile to parabola"] < 0.2 * table.loc[5, "profile to parabola"]
+    assert table.loc[320, "KS to chi2"] < table.loc[5, "KS to chi2"]
+
+
+# --- the profile against Wald ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def against():
+    return load("profile_vs_wald")
+
+
+@pytest.fixture(scope="module")
+def against_tree(against, folder):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pm, "sample", quietly(pm.sample))
+        return against.main(draws=100, tune=200, chains=1, replicates=60, num=5, figures=folder)
+
+
+@pytest.mark.parametrize(
+    ("group", "ends", "status"),
+    [
+        # Puromycin, published; seeds and batches by plain root finding; none of ten 1 - exp(-q/20)
+        ("intervals", (0.048896360, 0.083013541), ["finite", "finite"]),
+        ("intervals_2", (18.01538102, np.inf), ["finite", "open"]),
+        ("intervals_3", (0.0, 2.084048), ["at_bound", "finite"]),
+        ("intervals_4", (0.0, 0.17475333), ["at_bound", "finite"]),
+    ],
+)
+def test_profile_vs_wald_has_the_known_ends(against_tree, group, ends, status):
+    table = against_tree[group].to_dataset().isel(parameter=0).sel({"method": "profile"})
+    np.testing.assert_allclose(table["interval"], ends, rtol=3e-7)
+    assert table["status"].to_numpy().tolist() == status
+
+
+def test_profile_vs_wald_counts_coverage_as_it_is(against, against_tree):
+    """Eleven outcomes: Wald's holds 0.7 for 4 to 8 of ten, the profile for 4 to 9."""
+    exact = against.exact_coverage()
+    mass = [comb(10, k) * 0.7**k * 0.3 ** (10 - k) for k in range(11)]
+    assert exact["wald"] == pytest.approx(sum(mass[4:9]), abs=1e-12)
+    assert exact["profile"] == pytest.approx(sum(mass[4:10]), abs=1e-12)
+    found = against_tree["coverage"].to_dataset().isel(parameter=0)
+    for method, share in exact.items():
+        error = np.sqrt(share * (1 - share) / 60)
+        assert float(found["coverage"].sel({"method": method})) == pytest.approx(share, abs=4 * error)
+
+
+@pytest.mark.usefixtures("against_tree")
+def test_profile_vs_wald_saves_four_figures(folder):
+    assert len(list(folder.glob("profile_vs_wald_*.png"))) == 4
+
+
+# --- Wilks, where it holds and where it does not ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def wilks():
+    return load("wilks")
+
+
+@pytest.fixture(scope="module")
+def wilks_tests(wilks, folder):
+    return wilks.main(draws=3, draws_mean=30, figures=folder)
+
+
+@pytest.fixture(scope="module")
+def leaving(wilks, users):
+    """Customers, and the log-likelihood of each at named values of the parameters."""
+    customers = users.load_customers()
+    x, last, age = (customers[c].to_numpy(float) for c in ("frequency", "recency_weeks", "age_weeks"))
+    inputs = {name: pt.dscalar(name) for name in ("r", "alpha", "leaving", "spread")}
+    graph = wilks.log_likelihood(pt.as_tensor(np.stack([x, last], axis=-1)), *inputs.values(), age)
+    compiled = pytensor.function(list(inputs.values()), graph, mode="FAST_COMPILE")
+    return (x, last, age), lambda **at: compiled(*(np.float64(at[name]) for name in inputs))
+
+
+def test_wilks_customers_are_the_published_formula_in_other_parameters(leaving):
+    columns, at = leaving
+    for a, b in ((BGNBD["a"], BGNBD["b"]), (5.0, 0.2), (0.01, 40.0)):
+        found = at(r=0.3, alpha=5.0, leaving=a / (a + b), spread=1 / (1 + a + b))
+        np.testing.assert_allclose(found, published_formula(*columns, 0.3, 5.0, a, b), rtol=1e-11)
+
+
+def test_wilks_edges_are_models_of_their_own(leaving):
+    """Nobody leaves: NBD. All alike: one chance p. As unlike as can be: p leave after the first, others never."""
+    (x, last, age), at = leaving
+    found = at(r=NBD["r"], alpha=NBD["alpha"], leaving=0.0, spread=0.3)
+    assert found.sum() == pytest.approx(NBD_LOG_LIKELIHOOD, abs=1e-6)
+    r, alpha, p = 0.3, 5.0, 0.2
+    constant = gammaln(r + x) - gammaln(r) + r * np.log(alpha)
+    here, gone = (alpha + age) ** -(r + x), (alpha + last) ** -(r + x)
+    alike = (1 - p) ** x * here + (x > 0) * p * (1 - p) ** (x - 1) * gone
+    np.testing.assert_allclose(at(r=r, alpha=alpha, leaving=p, spread=0.0), constant + np.log(alike), rtol=1e-11)
+    unlike = np.where(x > 0, 1 - p, 1.0) * here + (x == 1) * p * gone
+    np.testing.assert_allclose(at(r=r, alpha=alpha, leaving=p, spread=1.0), constant + np.log(unlike), rtol=1e-11)
+
+
+def test_wilks_published_drops(wilks, wilks_tests):
+    sex, customers = wilks_tests["sex"], wilks_tests["leaving"]
+    assert sex.statistic == pytest.approx(10.22696843, abs=1e-8)
+    assert sex.p_value == pytest.approx(0.00138402, abs=5e-9)
+    assert customers.statistic == pytest.approx(362.469323, abs=1e-6)
+    assert (customers.df, customers.reference, len(customers.draws)) == (2, "bootstrap", 3)
+    assert "spread makes no difference" in customers.message
+    assert customers.draws.max() < 25  # beyond which χ²₂ has 4 in a million
+    assert customers.p_value == 1 / 4
+
+
+def test_wilks_law_of_a_mean_is_students(wilks, wilks_tests):
+    """LR = n log(1 + t² / (n − 1)), simulated and exact."""
+    for n in (3, 6, 20):
+        t = np.sqrt((n - 1) * np.expm1(wilks_tests[f"mean of {n}"].draws / n))
+        assert kstest(t, lambda v, n=n: 2 * student(n - 1).cdf(v) - 1).pvalue > 1e-3
+        assert wilks.exact_beyond(wilks.exact_quantile(0.95, n), n) == pytest.approx(0.05, abs=1e-12)
+    assert wilks.exact_quantile(0.95, 10**6) == pytest.approx(3.841458820694124, abs=1e-4)
+
+
+@pytest.mark.usefixtures("wilks_tests")
+def test_wilks_saves_three_figures(folder):
+    saved = sorted(path.name for path in folder.glob("wilks_*"))
+    assert saved == [f"wilks_{name}.png" for name in ("leaving_chi2", "leaving_mixture", "sample_size")]

@@ -126,6 +126,15 @@ def test_a_step_minimises_the_model_inside_the_region(rng):
     np.testing.assert_allclose(step @ here.gradient + 0.5 * step @ hessian @ step, -promised)
 
 
+def test_a_slope_whose_square_overflows_still_gives_a_step_of_the_regions_length():
+    curvature = np.diag([0.2, 1.0, 1.8])
+    here = Place(np.zeros(3), 0.0, np.array([1e160, -9e213, 7e30]), curvature)
+    with np.errstate(over="ignore"):
+        step, _, length = constrained_step(here, 120.0)
+    assert length == pytest.approx(120.0, rel=1e-4)
+    assert step[1] == pytest.approx(120.0, rel=1e-4)  # all but straight down
+
+
 def test_a_bowl_takes_one_step(rng):
     hessian, center = random_positive(rng, 5), rng.normal(size=5) * 100
     bowl = Surface(

@@ -14,6 +14,8 @@ from test_fit_traps import one_way
 
 import pymc_landscape as pml
 from pymc_landscape import likelihood_ratio
+from pymc_landscape.ends import follow
+from pymc_landscape.runaway import infimum
 
 
 def lr(null, alternative, **options) -> pml.LikelihoodRatioTest:
@@ -314,6 +316,40 @@ def test_cdnow_customers_leave():
     assert "b makes no difference" in test.message
     assert test.draws.max() < 30
     assert test.p_value == 1 / (1 + len(test.draws))
+
+
+EVEN = np.array([2.0, 3, 2, 3, 2, 4, 2, 3] * 40)
+
+
+@cache
+def far_out() -> pm.Model:
+    """Counts that vary less than Poisson's, as a negative binomial: best at b = ∞, where gammaln(b) has no digits."""
+
+    def logp(y, mu, b):
+        grown = pt.gammaln(b + y) - pt.gammaln(b)
+        return grown - y * pt.log(b + mu) - b * pt.log1p(mu / b) + y * pt.log(mu) - pt.gammaln(y + 1)
+
+    with pm.Model() as model:
+        mu, b = pm.Exponential("mu", 1), pm.LogNormal("b", 0, 1)
+        pm.CustomDist("y", mu, b, logp=logp, observed=EVEN)
+    return model
+
+
+@pytest.mark.parametrize("start", [0.0, 4.0])
+def test_the_infimum_of_what_runs_away_is_read_where_there_are_digits(start):
+    """Underdispersed counts under a negative binomial: −2LL falls towards Poisson's and never reaches it."""
+    usual = np.array([1.0, start])
+    poisson = -2 * stats.poisson(EVEN.mean()).logpmf(EVEN).sum()
+    assert infimum(follow(pml.Objective(far_out()), usual, ""), usual) == pytest.approx(poisson, abs=2e-3)
+
+
+def test_what_falls_for_ever_has_no_infimum():
+    """One observation, σ → 0."""
+    with pm.Model() as model:
+        pm.Normal("y", pm.Normal("mu", 0, 1), pm.HalfNormal("sigma", 1), observed=[0.3])
+    usual = np.array([0.0, 0.0])
+    with np.errstate(all="ignore"):
+        assert np.isnan(infimum(follow(pml.Objective(model), usual, ""), usual))
 
 
 # --- refused ---------------------------------------------------------------------------------------------------------

@@ -70,6 +70,38 @@ def test_walds_curve_is_the_parabola(normal):
     np.testing.assert_allclose(y[seen], ((x[seen] - forms.MEAN) / se) ** 2, rtol=1e-9, atol=1e-9)
 
 
+def test_a_normal_posterior_lies_on_walds_line(normal, rng):
+    """−2 log p/max p of a normal density with the estimate's mean and standard error is Wald's parabola."""
+    se = forms.SD / np.sqrt(forms.N)
+    draws = xr.Dataset({"mu": (("chain", "draw"), rng.normal(forms.MEAN, se, (4, 5000)))})
+    pc = pml.plots.profile(normal, dt=draws, scale="zeta", backend="none")
+    line = drawn(pc, "posterior", 0)
+    x, y = np.asarray(line["x"]), np.asarray(line["y"])
+    seen = np.abs(y) < 2
+    assert seen.sum() > 50
+    np.testing.assert_allclose(y[seen], (x[seen] - forms.MEAN) / se, atol=0.25)
+    assert drawn(pc, "posterior", 1) is None
+    with pytest.raises(ValueError, match="Expected draws of"):
+        pml.plots.profile(normal, dt=draws.rename(mu="nu"))
+
+
+def test_a_level_is_named_beside_the_curve(awkward):
+    """No text covers a curve: 8 % of the height above a cut-off are free over the width of a text."""
+    for ds in (awkward, forms.profile_of(forms.gamma_rate())):
+        pc = pml.plots.profile(ds, backend="none")
+        plots = np.ravel(pc.viz["plot"].values) if pc.viz["plot"].ndim else [pc.viz["plot"].item()]
+        for panel, calls in enumerate(plots):
+            where = panel if len(plots) > 1 else None
+            low, high = next(call["lims"] for call in calls if call.get("function") == "xlim")
+            curve = drawn(pc, "curve", where)
+            for text in drawn(pc, "cutoff_text", where):
+                shift = {"left": 0.08, "center": 0.0, "right": -0.08}[text["horizontal_align"]]
+                near = np.abs((np.asarray(curve["x"]) - text["x"]) / (high - low) - shift) < 0.05
+                top = next(call["lims"] for call in calls if call.get("function") == "ylim")[1]
+                above = (np.asarray(curve["y"]) - text["y"])[near] / top
+                assert not ((above > 0.01) & (above < 0.06)).any()
+
+
 def test_titles_tell_open_and_bound_ends(awkward):
     pc = pml.plots.profile(awkward, backend="none")
     titles = [next(c["string"] for c in panel if c.get("function") == "title") for panel in pc.viz["plot"].values]
@@ -122,6 +154,14 @@ def test_the_blue_part_of_a_path_is_the_interval(normal):
     inside, whole = np.asarray(drawn(pc, "path")["x"]), np.asarray(drawn(pc, "beyond")["x"])
     np.testing.assert_array_equal(inside, whole[(whole >= low) & (whole <= high)])
     assert inside.size < whole.size
+
+
+def test_what_hardly_moves_is_drawn_level(normal):
+    """The mean stands still along the profile of σ, and the panel is half a standard error high."""
+    pc = pml.plots.nuisance_paths(normal, backend="none")
+    low, high = next(call["lims"] for call in pc.viz["plot"].values[1] if call.get("function") == "ylim")
+    assert (low + high) / 2 == pytest.approx(forms.MEAN)
+    assert high - low == pytest.approx(0.5 * forms.SD / np.sqrt(forms.N))
 
 
 def test_others_are_chosen_by_name(normal):
@@ -180,6 +220,8 @@ def test_the_posterior_stands_beside_with_its_hdi(rng):
     *_, posterior = drawn(pc, "line")
     wanted = az.hdi(draws, prob=0.95)["mu"].values
     np.testing.assert_allclose(segments(posterior)[0], wanted, rtol=1e-12)
+    *_, posterior = drawn(pml.plots.intervals(ds, dt=draws, ci_kind="eti", backend="none"), "line")
+    np.testing.assert_allclose(segments(posterior)[0], draws["mu"].quantile([0.025, 0.975]), rtol=1e-3)
 
 
 def test_levels_lie_on_each_other():

@@ -10,13 +10,23 @@ are after so many steps, ``waterfall`` where the starts of a fit ended, ``spectr
 
 ``regions`` draws joint confidence regions, a panel a pair.
 
+``comparison`` draws the way from the likelihood's answer to the posterior's, ``four_curves`` what prior, likelihood
+and posterior say of a parameter.
+
 ``profile`` draws what a profile says beside Wald's parabola, ``nuisance_paths`` what the others do meanwhile,
-``intervals`` the intervals of all methods row by row.
+``intervals`` the intervals of all methods row by row, ``band`` those of a curve along it, and ``wilks_qq`` whether
+simulated drops of −2LL follow their law.
+
+``influence`` draws which observations an estimate hangs on.
 """
 
 from pymc_landscape.plots.animation import animation
+from pymc_landscape.plots.band import band
+from pymc_landscape.plots.comparison import comparison
 from pymc_landscape.plots.critical_points import critical_points
 from pymc_landscape.plots.descent import descent
+from pymc_landscape.plots.four_curves import four_curves
+from pymc_landscape.plots.influence import influence
 from pymc_landscape.plots.intervals import intervals
 from pymc_landscape.plots.landscape import landscape
 from pymc_landscape.plots.nuisance_paths import nuisance_paths
@@ -27,11 +37,16 @@ from pymc_landscape.plots.spectrum import spectrum
 from pymc_landscape.plots.surface import surface
 from pymc_landscape.plots.track import project_paths
 from pymc_landscape.plots.waterfall import waterfall
+from pymc_landscape.plots.wilks_qq import wilks_qq
 
 __all__ = [
     "animation",
+    "band",
+    "comparison",
     "critical_points",
     "descent",
+    "four_curves",
+    "influence",
     "intervals",
     "landscape",
     "nuisance_paths",
@@ -42,4 +57,5 @@ __all__ = [
     "spectrum",
     "surface",
     "waterfall",
+    "wilks_qq",
 ]

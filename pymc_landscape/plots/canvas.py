@@ -106,7 +106,7 @@ def new_collection(of: Relief, backend: str | None, panel_size: tuple[float, flo
             f"{name!r} ({error}); install it or choose another."
         ) from error
     count = int(np.prod([of.height.sizes[dim] for dim in of.panels]))
-    options = {"cols": list(of.panels), "col_wrap": _even_columns(count), **pc_kwargs}
+    options = {"cols": list(of.panels), "col_wrap": even_columns(count), **pc_kwargs}
     figure = _figure_options(count, name, panel_size, options["col_wrap"])
     options["figure_kwargs"] = {**figure, **(pc_kwargs.get("figure_kwargs") or {})}
     pc = PlotCollection.wrap(of.height.to_dataset(), backend=name, **options)
@@ -115,7 +115,7 @@ def new_collection(of: Relief, backend: str | None, panel_size: tuple[float, flo
     return pc
 
 
-def _even_columns(count: int) -> int:
+def even_columns(count: int) -> int:
     """Fewest columns that need no more rows than the widest layout: 5 panels stand 3 + 2."""
     return -(-count // -(-count // COLUMNS))
 

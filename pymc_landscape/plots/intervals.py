@@ -1,7 +1,6 @@
 """``intervals``: what Wald, the profile, the bootstrap and the posterior say of each parameter, row by row."""
 
 from collections.abc import Mapping, Sequence
-from textwrap import fill
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -10,10 +9,21 @@ import xarray as xr
 from pymc_landscape.plots.canvas import Canvas, checked
 from pymc_landscape.plots.curve import artists
 from pymc_landscape.plots.given import refuse_many
+from pymc_landscape.plots.labels import wrapped
 from pymc_landscape.plots.legend import add_legend, backend_of
 from pymc_landscape.plots.marks import LARGE, arrow_head, cap, joined, shape
 from pymc_landscape.plots.polyline import Array
-from pymc_landscape.plots.rows import Bar, Rows, colours, gather, level_title, levels_of, parameters, posterior_rows
+from pymc_landscape.plots.rows import (
+    Bar,
+    CredibleKind,
+    Rows,
+    colours,
+    gather,
+    level_title,
+    levels_of,
+    parameters,
+    posterior_rows,
+)
 from pymc_landscape.plots.sheet import new_sheet, panel_of
 
 Visual = Literal["line", "end", "bound", "lost", "estimate", "legend", "xlabel", "yticks"]
@@ -23,6 +33,7 @@ SPREAD = 0.55  # share of a row that its bars take
 ALIKE = 12.0  # parameters whose widths differ by more have axes of their own
 FAR = 25.0  # so do those that lie this many widths apart
 LINE = 30  # letters of a name's line
+BREAK = {"plotly": "<br>"}
 OPEN_WIDTH = 0.5  # beyond the outermost number, in widths of all numbers: room for an open end
 
 
@@ -30,6 +41,7 @@ def intervals(
     intervals: xr.Dataset | xr.DataTree | Mapping[str, xr.Dataset],
     *others: Any,
     dt: xr.DataTree | xr.Dataset | None = None,
+    ci_kind: CredibleKind = "hdi",
     group: str = "posterior",
     sample_dims: str | Sequence[str] | None = None,
     shared: bool | None = None,
@@ -50,7 +62,9 @@ def intervals(
     *others : Dataset, DataTree, or mapping
         More of them.
     dt : DataTree or Dataset, optional
-        Draws of the posterior, of which highest-density intervals of the same levels are added.
+        Draws of the posterior, of which credible intervals of the same levels are added.
+    ci_kind : {"hdi", "eti"}, default "hdi"
+        Whether those are of highest density or have equal tails.
     group : str, default "posterior"
         Group of ``dt`` with the draws.
     sample_dims : str or sequence of str, optional
@@ -92,7 +106,8 @@ def intervals(
     asked = checked(visuals, get_args(Visual))
     rows = gather([intervals, *others])
     if dt is not None:
-        rows["posterior HDI"] = posterior_rows(rows, levels_of([intervals]), dt, group, sample_dims)
+        name = f"posterior {ci_kind.upper()}"
+        rows[name] = posterior_rows(rows, levels_of([intervals]), dt, group, sample_dims, ci_kind)
     labels = parameters(rows)
     together = _alike(rows, labels) if shared is None else bool(shared)
     refuse_many(len(labels), MOST_ROWS if together else MOST_PANELS, "parameters", "intervals.sel(parameter=[...])")
@@ -236,7 +251,7 @@ def _finish(canvas: Canvas, panels: Sequence[Sequence[str]], windows: Sequence[t
         backend.xlim(window, target)
         backend.ylim((-0.55, len(labels) - 0.45), target)
         if canvas.wants("yticks"):
-            names = [fill(label, LINE) for label in reversed(labels)]
+            names = [wrapped(label, LINE).replace("\n", BREAK.get(canvas.backend, "\n")) for label in reversed(labels)]
             backend.yticks(list(range(len(labels))), names, target, **canvas.options("yticks"))
     last = np.ravel(canvas.pc.viz["plot"].values)[-1]
     if canvas.wants("xlabel"):

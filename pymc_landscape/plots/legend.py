@@ -1,6 +1,7 @@
 """One legend of coloured lines, where it hides nothing: above the picture, on each backend."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -8,61 +9,120 @@ import numpy as np
 import xarray as xr
 
 from pymc_landscape.plots.canvas import Canvas
+from pymc_landscape.plots.marks import shape
 
 MOST_COLUMNS = 5
+ROOM = 42  # dots of plotly, for a title of two lines
 
 
-def add_legend(canvas: Canvas, colours: Mapping[str, str], title: str | None = None) -> None:
-    """Name each colour; a title stands before the names."""
+@dataclass(frozen=True)
+class Sign:
+    """An entry of a legend: a line, dashed where it has a dash, or a mark where it has a shape."""
+
+    name: str
+    colour: str
+    dash: str | None
+    shape: str | None
+
+
+def add_legend(
+    canvas: Canvas,
+    colours: Mapping[str, str],
+    title: str | None = None,
+    *,
+    dashes: Mapping[str, Mapping[str, str]] | None = None,
+    shapes: Mapping[str, str] | None = None,
+) -> None:
+    """Name each colour; a title stands before the names.
+
+    Parameters
+    ----------
+    canvas : Canvas
+        Where.
+    colours : mapping of str to str
+        Of each name.
+    title : str, optional
+        Before the names.
+    dashes : mapping of str to mapping, optional
+        How the lines of some names are dashed, by backend.
+    shapes : mapping of str to str, optional
+        Names that stand for marks, not for lines, with the mark's shape.
+    """
     if not canvas.wants("legend"):
         return
+    shapes, dashes = shapes or {}, dashes or {}
+    signs = [
+        Sign(name, colour, dashes.get(name, {}).get(canvas.backend), _form(canvas.backend, shapes.get(name)))
+        for name, colour in colours.items()
+    ]
     maker = {"matplotlib": _matplotlib, "plotly": _plotly, "bokeh": _bokeh, "none": _none}[canvas.backend]
-    drawn = maker(canvas.pc, dict(colours), title, canvas.options("legend"))
+    drawn = maker(canvas.pc, signs, title, canvas.options("legend"))
     canvas.pc.viz["legend"] = xr.DataArray(np.array(drawn, dtype=object))
 
 
-def _matplotlib(pc: Any, colours: dict[str, str], title: str | None, asked: dict[str, Any]) -> Any:
+def _form(backend: str, name: str | None) -> str | None:
+    return None if name is None else shape(backend, name)
+
+
+def _matplotlib(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, Any]) -> Any:
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], color=colour, linewidth=2.5) for colour in colours.values()]
-    options = {"loc": "outside upper center", "ncols": min(len(colours), MOST_COLUMNS), "frameon": False}
+    handles = [
+        Line2D([], [], color=sign.colour, linewidth=2.5 if sign.dash is None else 1.8, ls=sign.dash or "-")
+        if sign.shape is None
+        else Line2D([], [], color=sign.colour, linestyle="", marker=sign.shape, markersize=6.5)
+        for sign in signs
+    ]
+    options = {"loc": "outside upper center", "ncols": min(len(signs), MOST_COLUMNS), "frameon": False}
     small = {"title_fontsize": "small", "handlelength": 1.6, "columnspacing": 1.4}
-    return pc.viz["figure"].item().legend(handles, list(colours), title=title, **{**options, **small, **asked})
+    names = [sign.name for sign in signs]
+    return pc.viz["figure"].item().legend(handles, names, title=title, **{**options, **small, **asked})
 
 
-def _plotly(pc: Any, colours: dict[str, str], title: str | None, asked: dict[str, Any]) -> Any:
+def _plotly(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, Any]) -> Any:
     figure = pc.viz["figure"].item()
     # traces without a place of their own carry the legend: those of the paths have gaps and shades
     kind = "scatter3d" if any(trace.type == "surface" for trace in figure.data) else "scatter"
     nowhere = {"x": [None], "y": [None]} | ({"z": [None]} if kind == "scatter3d" else {})
-    for name, colour in colours.items():
-        figure.add_trace(
-            {"type": kind, "mode": "lines", "name": name, "line": {"color": colour, "width": 4}, **nowhere}
-        )
+    for sign in signs:
+        dash = {"width": 4} if sign.dash is None else {"width": 2.5, "dash": sign.dash}
+        line = {"mode": "lines", "line": {"color": sign.colour, **dash}}
+        mark = {"mode": "markers", "marker": {"color": sign.colour, "symbol": sign.shape, "size": 10}}
+        figure.add_trace({"type": kind, "name": sign.name, **(mark if sign.shape else line), **nowhere})
         figure.data[-1].showlegend = True
     flat = kind == "scatter"  # above the panels, with room for a title between; in the corner of a scene
-    place = {"y": 1.07, "yanchor": "bottom"} if flat else {"y": 1.0, "yanchor": "top"}
-    above = {"orientation": "h", "x": 0.0, "xanchor": "left", **place}
     if flat:
-        figure.update_layout(margin={"t": 90})
+        figure.update_layout(margin={"t": 100})
+    panels = max((figure.layout.height or 450) - 160, 100)  # in dots, less the margins
+    place = {"y": 1 + ROOM / panels, "yanchor": "bottom"} if flat else {"y": 1.0, "yanchor": "top"}
+    above = {"orientation": "h", "traceorder": "normal", "x": 0.0, "xanchor": "left", **place}
     figure.update_layout(legend={**above, "title": {"text": title}, **asked})
     return figure.layout.legend
 
 
-def _bokeh(pc: Any, colours: dict[str, str], title: str | None, asked: dict[str, Any]) -> Any:
+def _bokeh(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, Any]) -> Any:
     from bokeh.models.annotations.legends import Legend
 
     target = np.ravel(pc.viz["plot"].values)[0]
-    lines = [(name, [target.line([np.nan], [np.nan], color=colour, line_width=3)]) for name, colour in colours.items()]
     options = {"orientation": "horizontal", "border_line_alpha": 0.0, "location": "center"}
     made = Legend(title=title, **{**options, **asked})
-    made.items = lines
+    made.items = [(sign.name, [_glyph(target, sign)]) for sign in signs]
+    if target.title.text and np.size(pc.viz["plot"].values) > 1:  # a panel's own title stays with it
+        own, target.title = target.title, None
+        target.add_layout(own, "above")
     target.add_layout(made, "above")
     return made
 
 
-def _none(pc: Any, colours: dict[str, str], title: str | None, asked: dict[str, Any]) -> Any:
-    made = {"function": "legend", "labels": list(colours), "colors": list(colours.values()), "title": title, **asked}
+def _glyph(target: Any, sign: Sign) -> Any:
+    if sign.shape is not None:
+        return target.scatter([np.nan], [np.nan], color=sign.colour, marker=sign.shape, size=9)
+    return target.line([np.nan], [np.nan], color=sign.colour, line_width=3, line_dash=sign.dash or "solid")
+
+
+def _none(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, Any]) -> Any:
+    names, colours = [sign.name for sign in signs], [sign.colour for sign in signs]
+    made = {"function": "legend", "labels": names, "colors": colours, "title": title, **asked}
     first = pc.viz["plot"].values
     (first.item() if first.ndim == 0 else first.flat[0]).append(made)
     return made

@@ -1,14 +1,18 @@
 """Which region stands where in a matrix of all pairs, and between which limits."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import xarray as xr
 
+from pymc_landscape.plots.cloud import Cloud, clouds
 from pymc_landscape.plots.levels import cutoffs
+from pymc_landscape.plots.marginal import marginal_of
 from pymc_landscape.plots.marks import BLUE, GREEN, ORANGE
-from pymc_landscape.plots.outlines import Outline, Window, outlines, window
+from pymc_landscape.plots.outlines import Outline, Window, outlines
+from pymc_landscape.plots.polyline import Array
 from pymc_landscape.plots.profile_panel import Panel, Scale
 from pymc_landscape.plots.traced import traced
 
@@ -18,6 +22,9 @@ METHODS = {
     "traces": ("sketch", GREEN, "traces"),
     "exact": ("region", BLUE, "exact"),
 }
+MARGIN = 0.06
+REACH = 3.0  # where a region has no end, so far is shown, in lengths of what ends
+BESIDE = 0.3  # room for what is not the exact edge, in widths of that, at most
 Cell = tuple[int, int]
 
 
@@ -33,11 +40,14 @@ class Matrix:
         For the diagonal.
     scale : str
         Of the diagonal.
+    draws : dict of str to array
+        Of the posterior, by parameter.
     """
 
     sheets: list[xr.Dataset]
     profile: xr.Dataset | None
     scale: Scale
+    draws: dict[str, Array] = field(default_factory=dict)
 
     @cached_property
     def labels(self) -> list[str]:
@@ -91,29 +101,71 @@ class Matrix:
             for label, value in zip(ds["parameter"].values, ds["estimate"].values, strict=True)
         }
 
-    def window(self, i: int) -> Window:
-        """Return limits of a parameter, the same in all panels: those of the exact edge where there is one."""
-        known = {"exact"} & self.methods or self.methods
-        points = [
-            outline.points[:, int(y == i)]
-            for (x, y, method), lines in self._lines.items()
-            for outline in lines
-            if method in known and i in (x, y)
-        ]
-        return window(np.concatenate([*points, [self.estimates[self.labels[i]]]]))
+    @cached_property
+    def windows(self) -> list[Window]:
+        """Limits of each parameter, the same in all panels: those of the exact edge where there is one."""
+        return [self._window(i) for i in range(len(self.labels))]
+
+    def _window(self, i: int) -> Window:
+        center = self.estimates[self.labels[i]]
+        exact = {"exact"} & self.methods or self.methods
+        low, high = self._reaches(i, center, exact)
+        size = low + high or abs(center) or 1.0
+        beside = [self._reaches(i, center, self.methods - exact), self._drawn(i, center)]
+        low, high = (
+            max(own, min(max(others), own + BESIDE * size))
+            for own, others in zip((low, high), zip(*beside, strict=True), strict=True)
+        )
+        margin = MARGIN * (low + high or size)
+        return center - low - margin, center + high + margin
+
+    def _reaches(self, i: int, center: float, methods: set[str]) -> tuple[float, float]:
+        """How far to show on either side; of what has no end, some lengths of what ends."""
+        found = [[one.reach(axis, side, center) for one, axis in self._with(i, methods)] for side in (-1.0, 1.0)]
+        ends = [max((reach for reach, is_open in several if not is_open), default=0.0) for several in found]
+        endless = [max((reach for reach, is_open in several if is_open), default=0.0) for several in found]
+        most = REACH * max(ends) or min((reach for several in found for reach, _ in several), default=0.0)
+        low, high = (max(end, min(beyond, most)) for end, beyond in zip(ends, endless, strict=True))
+        return low, high
+
+    def _with(self, i: int, methods: set[str]) -> Iterator[tuple[Outline, int]]:
+        """Yield the lines that have a parameter as an axis, and which one it is."""
+        for (x, y, method), lines in self._lines.items():
+            if method in methods and i in (x, y):
+                yield from ((one, int(y == i)) for one in lines)
+
+    def _drawn(self, i: int, center: float) -> tuple[float, float]:
+        """How far the draws go, but for the outermost."""
+        drawn = self.draws.get(self.labels[i])
+        if drawn is None:
+            return 0.0, 0.0
+        low, high = np.nanquantile(drawn, (0.5 - self.levels[-1] / 2, 0.5 + self.levels[-1] / 2)) - center
+        return float(max(-low, 0.0)), float(max(high, 0.0))
 
     @cached_property
     def panels(self) -> dict[int, Panel]:
         """Profiles on the diagonal."""
         if self.profile is None:
             return {}
-        known, cuts = set(map(str, self.profile["parameter"].values)), cutoffs(self.levels, 1)
+        known = set(map(str, self.profile["parameter"].values))
         return {
-            i * (self.width + 1): Panel(traced(self.profile, label), self.scale, cuts)
-            for i, label in enumerate(self.labels)
-            if label in known
+            i * (self.width + 1): self._panel(self.profile, i) for i, label in enumerate(self.labels) if label in known
         }
+
+    def _panel(self, profile: xr.Dataset, i: int) -> Panel:
+        label = self.labels[i]
+        marginal = marginal_of(self.draws[label]) if label in self.draws else None
+        return Panel(traced(profile, label), self.scale, cutoffs(self.levels, 1), marginal, self.windows[i])
+
+    @cached_property
+    def _clouds(self) -> dict[Cell, Cloud]:
+        return clouds(self.draws, self.labels)
+
+    def cloud(self, panel: int) -> Cloud | None:
+        """Return the draws of a panel's pair, below the diagonal, if there are any."""
+        return self._clouds.get(self.pair(panel))
 
     def is_empty(self, panel: int) -> bool:
         """Whether a panel has nothing to show."""
-        return panel not in self.panels and not any(self.outlines(panel, method) for method in METHODS)
+        lines = any(self.outlines(panel, method) for method in METHODS)
+        return panel not in self.panels and not lines and self.cloud(panel) is None

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from textwrap import fill
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -10,20 +9,22 @@ import xarray as xr
 
 from pymc_landscape.plots.canvas import Canvas, checked
 from pymc_landscape.plots.given import given, refuse_many
-from pymc_landscape.plots.legend import backend_of
-from pymc_landscape.plots.levels import cutoffs
+from pymc_landscape.plots.labels import wrapped
+from pymc_landscape.plots.legend import add_legend, backend_of
+from pymc_landscape.plots.levels import cutoffs, percent
 from pymc_landscape.plots.marks import BLUE, GREY, LARGE, ORANGE, SMALL
 from pymc_landscape.plots.polyline import Array
 from pymc_landscape.plots.profile_panel import ROOM
 from pymc_landscape.plots.sheet import new_sheet, panel_of
 from pymc_landscape.plots.traced import traced
 
-Visual = Literal["path", "points", "beyond", "estimate", "xlabel", "ylabel"]
+Visual = Literal["path", "points", "beyond", "estimate", "legend", "xlabel", "ylabel"]
 NEEDED = ("value", "delta_minus2ll", "zeta", "slope", "status", "path", "estimate", "standard_error", "parameter_bis")
 MOST = 36
 SIZE = (3.2, 2.8)
 LINE = 30  # letters of a name's line
 STILL = 1e-9  # a path that moves by less, of its own size, stands still
+LEAST = 0.25  # half a panel's height, in standard errors of what moves: less is no movement
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Path:
     rise: Array
     estimate: int
     window: tuple[float, float]
+    error: float
 
     def limits(self) -> tuple[float, float]:
         """Limits of the height: what stands between the limits of the value, and no rounding of what stands still."""
@@ -45,7 +47,9 @@ class Path:
         seen = np.interp(grid, x[order], y[order])
         low, high = float(seen.min()), float(seen.max())
         middle = 0.5 * (low + high)
-        half = 0.55 * (high - low) if high - low > STILL * abs(middle) else 0.5 * (abs(middle) or 1.0)
+        half = 0.55 * (high - low) if high - low > STILL * abs(middle) else 0.0
+        least = LEAST * self.error if np.isfinite(self.error) else 0.0
+        half = max(half, least) or 0.5 * (abs(middle) or 1.0)
         return middle - half, middle + half
 
 
@@ -75,7 +79,7 @@ def nuisance_paths(
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
         Keyword arguments of a visual, or False to leave it out: path, points (the traced ones), beyond (outside the
-        interval), estimate, xlabel, ylabel.
+        interval), estimate, legend, xlabel, ylabel.
     **pc_kwargs
         Passed to :meth:`arviz_plots.PlotCollection.wrap`.
 
@@ -106,13 +110,15 @@ def nuisance_paths(
     """
     asked = checked(visuals, get_args(Visual))
     ds = given(profile, "profile", NEEDED, "profile_likelihood")
-    cuts = cutoffs(level, 1).values
-    paths = _paths(ds, others, cuts)
+    cuts = cutoffs(level, 1)
+    paths = _paths(ds, others, cuts.values)
     refuse_many(len(paths), MOST, "pairs of parameters", "profile.sel(parameter=[...]) or others")
     columns = {} if others is not None or "col_wrap" in pc_kwargs else _matrix(ds, paths)
     canvas, sheet = new_sheet(len(paths), backend, SIZE, asked, {**columns, **pc_kwargs})
-    _draw(canvas, sheet, paths, float(cuts[-1]))
+    _draw(canvas, sheet, paths, float(cuts.values[-1]))
     _finish(canvas, paths)
+    inside = f"inside the {percent(float(cuts['level'][-1]))} interval"
+    add_legend(canvas, {inside: BLUE, "beyond": GREY})
     return canvas.pc
 
 
@@ -123,7 +129,7 @@ def _paths(ds: xr.Dataset, others: str | Sequence[str] | None, cuts: Array) -> l
     if unknown:
         raise ValueError(f"Expected others among {known}, got {unknown}; write elements as ArviZ does.")
     profiled = ds["parameter"].values.astype(str)
-    windows = {p: traced(ds, p).window(ROOM * cuts) for p in profiled}
+    windows = {p: traced(ds, p).window(ROOM * cuts, beside_wald=False) for p in profiled}
     return [_path(ds, p, other, windows[p]) for p in profiled for other in wanted if other != p]
 
 
@@ -133,7 +139,8 @@ def _path(ds: xr.Dataset, parameter: str, other: str, window: tuple[float, float
     shown = np.isfinite(points).all(axis=1)
     steps = one["step"].values[shown]
     center = int(np.abs(steps).argmin()) if steps.size else 0
-    return Path(parameter, other, points[shown], one["delta_minus2ll"].values[shown], center, window)
+    error = float(ds["standard_error"].sel(parameter=other)) if other in ds["parameter"].values else np.nan
+    return Path(parameter, other, points[shown], one["delta_minus2ll"].values[shown], center, window, error)
 
 
 def _matrix(ds: xr.Dataset, paths: Sequence[Path]) -> dict[str, int]:
@@ -182,6 +189,6 @@ def _finish(canvas: Canvas, paths: Sequence[Path]) -> None:
     for target, path in zip(np.ravel(canvas.pc.viz["plot"].values), paths, strict=True):
         for visual, text in (("xlabel", path.profiled), ("ylabel", path.other)):
             if canvas.wants(visual):
-                getattr(backend, visual)(**{"string": fill(text, LINE), "target": target, **canvas.options(visual)})
+                getattr(backend, visual)(**{"string": wrapped(text, LINE), "target": target, **canvas.options(visual)})
         backend.xlim(path.window, target)
         backend.ylim(path.limits(), target)

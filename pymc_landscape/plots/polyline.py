@@ -32,7 +32,7 @@ def segments(xy: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
     """
     far = np.clip(xy, -FAR, FAR)
     start, step = far[:-1], np.diff(far, axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         one, two = (0.0 - start) / step, (1.0 - start) / step
     level = step == 0
     beside = level & ((start < 0) | (start > 1))

@@ -1,7 +1,6 @@
 """``profile``: how far −2LL rises for each value of a parameter, with all else at its best."""
 
 from collections.abc import Mapping, Sequence
-from textwrap import fill
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -9,15 +8,18 @@ import xarray as xr
 
 from pymc_landscape.plots.canvas import Canvas, checked
 from pymc_landscape.plots.given import given, refuse_many
-from pymc_landscape.plots.legend import add_legend, backend_of
+from pymc_landscape.plots.labels import wrapped
+from pymc_landscape.plots.legend import backend_of
 from pymc_landscape.plots.levels import cutoffs, percent
-from pymc_landscape.plots.profile_panel import Panel, Scale, draw_panel, names
+from pymc_landscape.plots.marginal import marginals_of
+from pymc_landscape.plots.profile_panel import Panel, Scale, add_names, draw_panel
 from pymc_landscape.plots.sheet import TEXT, new_sheet, panel_of
 from pymc_landscape.plots.traced import End, traced
 
 Visual = Literal[
     "curve",
     "wald",
+    "posterior",
     "cutoff",
     "cutoff_text",
     "end",
@@ -41,6 +43,9 @@ def profile(
     *,
     scale: Scale = "delta",
     level: float | Sequence[float] = (0.68, 0.95),
+    dt: xr.DataTree | xr.Dataset | None = None,
+    group: str = "posterior",
+    sample_dims: str | Sequence[str] | None = None,
     backend: str | None = None,
     visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
     **pc_kwargs: Any,
@@ -58,12 +63,18 @@ def profile(
         Δ(−2LL), whose cut-offs are χ²₁ quantiles q, or its signed root ζ, with cut-offs at ±√q.
     level : float or sequence of float, default (0.68, 0.95)
         Confidence levels of the cut-offs. The highest one's interval is the panel's title.
+    dt : DataTree or Dataset, optional
+        Draws of the posterior, whose marginal densities p are drawn on the same scale, as −2 log p/max p.
+    group : str, default "posterior"
+        Group of ``dt`` with the draws.
+    sample_dims : str or sequence of str, optional
+        Dims of the draws. Defaults to ``rcParams["data.sample_dims"]``.
     backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
-        Keyword arguments of a visual, or False to leave it out: curve, wald, cutoff, cutoff_text, end (from the curve
-        down to the interval's end), points (the traced ones), estimate, mark (kinks, bounds, where a trace failed),
-        legend, xlabel, ylabel, title.
+        Keyword arguments of a visual, or False to leave it out: curve, wald, posterior, cutoff, cutoff_text, end
+        (from the curve down to the interval's end), points (the traced ones), estimate, mark (kinks, bounds, where a
+        trace failed), legend, xlabel, ylabel, title.
     **pc_kwargs
         Passed to :meth:`arviz_plots.PlotCollection.wrap`.
 
@@ -77,15 +88,16 @@ def profile(
     TypeError
         When ``profile`` is of another type.
     ValueError
-        When it is no profile, has no finite estimate or more than 24 parameters, the scale is not known, or a level is
-        not between 0 and 1.
+        When it is no profile, has no finite estimate or more than 24 parameters, the scale is not known, a level is
+        not between 0 and 1, or there are no draws of any parameter.
 
     Notes
     -----
     Between the traced points, ζ is a cubic Hermite polynomial with the exact slopes
     :math:`d\zeta/d\psi = (d\Delta/d\psi)/2\zeta`. At a kink two tangents meet, and from an estimate at a bound Δ is a
-    parabola. In a title, a bracket says that the bound belongs to the interval, ∞ that −2LL stays below the cut-off,
-    and a question mark that the trace ends before it.
+    parabola. A posterior density is estimated from its draws by ArviZ's kernels, which widen it a little. In a title,
+    a bracket says that the bound belongs to the interval, ∞ that −2LL stays below the cut-off, and a question mark
+    that the trace ends before it.
 
     Examples
     --------
@@ -105,11 +117,13 @@ def profile(
         raise ValueError(f"Expected scale to be one of {list(get_args(Scale))}, got {scale!r}.")
     cuts = cutoffs(level, 1)
     refuse_many(ds.sizes["parameter"], MOST, "parameters", "profile.sel(parameter=[...])")
-    panels = [Panel(traced(ds, label), scale, cuts) for label in ds["parameter"].values]
+    labels = ds["parameter"].values.astype(str)
+    marginals = {} if dt is None else marginals_of(labels.tolist(), dt, group, sample_dims)
+    panels = [Panel(traced(ds, label), scale, cuts, marginals.get(label)) for label in labels]
     canvas, sheet = new_sheet(len(panels), backend, ONE if len(panels) == 1 else MANY, asked, pc_kwargs)
     draw_panel(canvas, sheet, lambda da: panels[panel_of(da)], cuts.size)
     _finish(canvas, panels)
-    add_legend(canvas, names(panels))
+    add_names(canvas, panels)
     return canvas.pc
 
 
@@ -119,7 +133,7 @@ def _finish(canvas: Canvas, panels: list[Panel]) -> None:
         backend.xlim(panel.window, target)
         backend.ylim(panel.limits, target)
         small = {"size": TEXT.get(canvas.backend, 11) + 1}
-        said = {"xlabel": fill(panel.one.label, LINE), "ylabel": LABELS[panel.scale], "title": interval_text(panel)}
+        said = {"xlabel": wrapped(panel.one.label, LINE), "ylabel": LABELS[panel.scale], "title": interval_text(panel)}
         for visual, text in said.items():
             if canvas.wants(visual):
                 plain = small if visual == "title" else {}

@@ -10,21 +10,24 @@ import xarray as xr
 
 from pymc_landscape.plots.canvas import Canvas
 from pymc_landscape.plots.curve import artists
-from pymc_landscape.plots.legend import backend_of
+from pymc_landscape.plots.legend import add_legend, backend_of
 from pymc_landscape.plots.levels import percent
-from pymc_landscape.plots.marks import BLUE, DASH, GREY, INK, LARGE, ORANGE, SMALL, shape
+from pymc_landscape.plots.marginal import Marginal
+from pymc_landscape.plots.marks import BLUE, DASH, GREY, INK, LARGE, ORANGE, PURPLE, SMALL, shape
 from pymc_landscape.plots.sheet import TEXT
 from pymc_landscape.plots.traced import Array, End, Traced
 
 Scale = Literal["delta", "zeta"]
 ROOM = 1.45  # height of the picture in highest cut-offs
 BELOW = 0.05  # share of the height under 0
-# What a traced point was, where that is worth a mark: shape, colour, sign in the legend.
+MARK = LARGE | {"bokeh": 13}  # its diamonds are slim
+BETWEEN = tuple(np.linspace(0.1, 0.9, 17))  # where else a level may be named, in widths
+# What a traced point was, where that is worth a mark: shape, colour, name in the legend.
 MARKS = {
-    "kink": ("diamond", "#cc79a7", "◆ kink"),
-    "at_bound": ("square", INK, "■ at a bound"),
-    "new_optimum": ("cross", "#e69f00", "✖ lower optimum"),
-    "failed": ("cross", INK, "✖ trace ended"),
+    "kink": ("diamond", "#cc79a7", "kink"),
+    "at_bound": ("square", INK, "at a bound"),
+    "new_optimum": ("cross", "#e69f00", "lower optimum"),
+    "failed": ("cross", INK, "trace ended"),
 }
 
 
@@ -35,11 +38,20 @@ class Panel:
     one: Traced
     scale: Scale
     cuts: xr.DataArray
+    marginal: Marginal | None = None
+    limited: tuple[float, float] | None = None
 
     @cached_property
     def window(self) -> tuple[float, float]:
-        """Limits of the values."""
-        return self.one.window(ROOM * self.cuts.values)
+        """Limits of the values: those that are given, or what shows all curves."""
+        if self.limited is not None:
+            return self.limited
+        low, high = self.one.window(ROOM * self.cuts.values)
+        if self.marginal is None:
+            return low, high
+        left, right = self.marginal.within(float(self.cuts.max()))
+        size = high - low
+        return min(low, max(left, low - size)), max(high, min(right, high + size))
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -48,7 +60,7 @@ class Panel:
         return (-np.sqrt(top), np.sqrt(top)) if self.scale == "zeta" else (-BELOW * top, top)
 
     def height(self, zeta: Array) -> Array:
-        """ζ as it is drawn; NaN where that is out of sight."""
+        """Return ζ as it is drawn; NaN where that is out of sight."""
         height = zeta if self.scale == "zeta" else zeta**2
         return np.where(np.abs(zeta) <= np.sqrt(ROOM * float(self.cuts.max())) * 1.001, height, np.nan)
 
@@ -72,24 +84,29 @@ def draw_panel(canvas: Canvas, sheet: xr.DataArray, find: Find, number: int, *, 
     # the curve first: plotly leaves lines out of an empty panel
     _draw(canvas, sheet, find, "curve", _curve, {"color": BLUE, "width": 2.2})
     _draw(canvas, sheet, find, "wald", _wald, {"color": ORANGE, "width": 1.3, "linestyle": DASH[backend]})
+    _draw(canvas, sheet, find, "posterior", _posterior, {"color": PURPLE, "width": 1.6})
     thin = {"color": GREY, "width": 0.8}
     _draw(canvas, sheet, find, "cutoff", _cutoffs, thin, {"line": 2 * number})
     _draw(canvas, sheet, find, "end", _ends, {"color": BLUE, "width": 0.9}, {"end": 2 * number})
     _draw(canvas, sheet, find, "points", _points, {"color": BLUE, "size": SMALL.get(backend, 25)})
     _draw(canvas, sheet, find, "estimate", _estimate, {"color": ORANGE, "size": LARGE.get(backend, 80)})
-    _draw(canvas, sheet, find, "mark", _marks, {"size": LARGE.get(backend, 80)}, {"status": len(MARKS)})
+    _draw(canvas, sheet, find, "mark", _marks, {"size": MARK.get(backend, 80)}, {"status": len(MARKS)})
     if text:
         words = {"color": GREY, "size": TEXT.get(backend, 11)}
         _draw(canvas, sheet, find, "cutoff_text", _texts, words, {"level": number})
 
 
-def names(panels: list[Panel]) -> dict[str, str]:
-    """Return what the legend says: the curves, and the marks that are there."""
+def add_names(canvas: Canvas, panels: list[Panel]) -> None:
+    """Name the curves, and the marks that are there."""
     status = np.concatenate([panel.one.status for panel in panels])
     ink = {"profile": BLUE}
     if any(np.isfinite(panel.one.error) for panel in panels):
         ink |= {"Wald": ORANGE}
-    return ink | {sign: colour for word, (_, colour, sign) in MARKS.items() if word in status}
+    if any(panel.marginal for panel in panels):
+        ink |= {"posterior": PURPLE}
+    here = [mark for word, mark in MARKS.items() if word in status]
+    ink |= {name: colour for _, colour, name in here}
+    add_legend(canvas, ink, dashes={"Wald": DASH}, shapes={name: form for form, _, name in here})
 
 
 def _draw(
@@ -120,6 +137,12 @@ def _wald(panel: Panel, backend: Any, target: Any, **kwargs: Any) -> Any:
         return None
     x = np.linspace(*panel.window, 201)
     return backend.line(x, panel.height(panel.one.wald(x)), target, **kwargs)
+
+
+def _posterior(panel: Panel, backend: Any, target: Any, **kwargs: Any) -> Any:
+    if panel.marginal is None:
+        return None
+    return backend.line(panel.marginal.x, panel.height(panel.marginal.zeta), target, **kwargs)
 
 
 def _cutoffs(panel: Panel, backend: Any, target: Any, **kwargs: Any) -> Any:
@@ -176,16 +199,22 @@ def _texts(panel: Panel, backend: Any, target: Any, **kwargs: Any) -> Any:
 
 
 def _free_place(panel: Panel, height: float) -> tuple[float, str]:
-    """Return the place on a cut-off that is least in the way: in the valley, or at either edge."""
+    """Return the place on a cut-off that is least in the way: in the valley, at either edge, or between."""
     low, high = panel.window
     foot, top = panel.limits
     x = np.linspace(low, high, 401)
     curves = [panel.height(panel.one.at(x)), panel.height(panel.one.wald(x))]
+    if panel.marginal is not None:
+        curves.append(panel.height(np.interp(x, panel.marginal.x, panel.marginal.zeta, np.nan, np.nan)))
     beside = np.any([(y > height) & (y < height + 0.08 * (top - foot)) for y in curves], axis=0)
+    for end, root in panel.ends():
+        if panel.height(np.array([root]))[0] > height:
+            beside |= np.abs(x - end.value) <= 0.005 * (high - low)
     share = (x - low) / (high - low)
     middle = float(np.clip((panel.one.estimate - low) / (high - low), 0.0, 1.0))
-    places = [(middle, "center"), (0.02, "left"), (0.98, "right")]
-    spans = [(middle - 0.09, middle + 0.09), (0.0, 0.18), (0.82, 1.0)]
-    hidden = [int((beside & (share > a) & (share < b)).sum()) + 401 * (a < 0 or b > 1) for a, b in spans]
+    places = [(middle, "center"), (0.02, "left"), (0.98, "right"), *((at, "center") for at in BETWEEN)]
+    reach = {"center": (-0.09, 0.09), "left": (-0.02, 0.16), "right": (-0.16, 0.02)}
+    spans = [(at + reach[align][0], at + reach[align][1]) for at, align in places]
+    hidden = [int((beside & (share > a) & (share < b)).sum()) + 401 * (a < 0 or b > 1.001) for a, b in spans]
     at, align = places[int(np.argmin(hidden))]
     return low + at * (high - low), align

@@ -1,7 +1,7 @@
 """``regions``: joint confidence regions of pairs, alone or as a matrix, with profiles on its diagonal."""
 
 from collections.abc import Mapping, Sequence
-from textwrap import fill
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -10,11 +10,14 @@ import xarray as xr
 from pymc_landscape.plots.canvas import Canvas, checked
 from pymc_landscape.plots.curve import artists
 from pymc_landscape.plots.given import given, refuse_many
+from pymc_landscape.plots.labels import wrapped
 from pymc_landscape.plots.legend import add_legend, backend_of
 from pymc_landscape.plots.levels import percent
-from pymc_landscape.plots.marks import DASH, DOTTED, GREY, LARGE, ORANGE, joined
+from pymc_landscape.plots.marginal import draws_of
+from pymc_landscape.plots.marks import DASH, DOTTED, GREY, LARGE, ORANGE, PURPLE, joined
 from pymc_landscape.plots.matrix import METHODS, Matrix
-from pymc_landscape.plots.polyline import Array
+from pymc_landscape.plots.outlines import Window
+from pymc_landscape.plots.polyline import Array, join, segments
 from pymc_landscape.plots.profile_panel import Scale, draw_panel
 from pymc_landscape.plots.sheet import TEXT, new_sheet, panel_of
 
@@ -23,10 +26,13 @@ Visual = Literal[
     "sketch",
     "ellipse",
     "arrow",
+    "draws",
+    "hdi",
     "center",
     "level_text",
     "curve",
     "wald",
+    "posterior",
     "cutoff",
     "end",
     "points",
@@ -41,6 +47,7 @@ OF_PROFILE = ("value", "zeta", "slope", "status", "estimate", "standard_error", 
 MOST = 8
 LINE = 24  # letters of a name's line
 ONE, MANY = (6.0, 4.8), (3.0, 2.6)
+TINY = {"matplotlib": 5, "plotly": 9, "bokeh": 3}
 SCALES = {"zeta": "ζ", "delta": "Δ(−2LL)"}
 
 
@@ -49,6 +56,10 @@ def regions(
     *,
     profile: xr.Dataset | xr.DataTree | None = None,
     scale: Scale = "zeta",
+    dt: xr.DataTree | xr.Dataset | None = None,
+    group: str = "posterior",
+    sample_dims: str | Sequence[str] | None = None,
+    num_samples: int = 300,
     backend: str | None = None,
     visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
     **pc_kwargs: Any,
@@ -61,17 +72,28 @@ def regions(
     Parameters
     ----------
     contours : Dataset, DataTree, or sequence of them
-        What ``confidence_contour`` returns, for one pair or several, by one method or several.
+        What ``confidence_contour`` returns, for one pair or several, by one method or several; or a tree with the
+        groups ``contour``, ``contour_2``, ....
     profile : Dataset or DataTree, optional
         What ``profile_likelihood`` returns: profiles on the diagonal, for those parameters that it has.
     scale : {"zeta", "delta"}, default "zeta"
         Of the profiles: straight lines where a likelihood is normal, or parabolas.
+    dt : DataTree or Dataset, optional
+        Draws of the posterior: some of them as dots, and regions of highest density that hold as much of them as the
+        levels say.
+    group : str, default "posterior"
+        Group of ``dt`` with the draws.
+    sample_dims : str or sequence of str, optional
+        Dims of the draws. Defaults to ``rcParams["data.sample_dims"]``.
+    num_samples : int, default 300
+        How many dots in a panel, at most.
     backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
         Keyword arguments of a visual, or False to leave it out: region (the exact edge), sketch (from the traces),
-        ellipse (Wald's), arrow (where an edge goes on for ever), center (the estimate), level_text (one panel only,
-        unless asked for), legend, xlabel, ylabel; on the diagonal curve, wald, cutoff, end, points, estimate, mark.
+        ellipse (Wald's), arrow (where an edge goes on for ever), draws, hdi (the posterior's regions), center (the
+        estimate), level_text (one panel only, unless asked for), legend, xlabel, ylabel; on the diagonal curve, wald,
+        posterior, cutoff, end, points, estimate, mark.
     **pc_kwargs
         Passed to :meth:`arviz_plots.PlotCollection.wrap`.
 
@@ -85,13 +107,14 @@ def regions(
     TypeError
         When something given is of another type.
     ValueError
-        When something given is no contour or no profile, or there are more than 8 parameters.
+        When something given is no contour or no profile, there are more than 8 parameters, or no draws of any.
 
     Notes
     -----
-    Lines go from vertex to vertex. An edge along that of a support is part of the line; an open side stays open, with
-    an arrow head at each end of the line; a vertex that could not be found leaves a gap. The diagonal's cut-offs are
-    those of one parameter, :math:`\chi^2_1`, of the same levels.
+    Lines go through all vertices, and between them smoothly. An edge along that of a support is part of the line, as
+    far as where the last two vertices beside it lead; an open side stays open, with an arrow head where the line ends
+    or leaves the picture; a vertex that could not be found leaves a gap. The diagonal's cut-offs are those of one
+    parameter, :math:`\chi^2_1`, of the same levels.
 
     Examples
     --------
@@ -105,21 +128,59 @@ def regions(
     >>> pc = regions(ds, backend="none")
     >>> line = pc.viz["region"]["sheet"].item()
     >>> len(line["x"]), bool(line["x"][0] == line["x"][-1])
-    (25, True)
+    (145, True)
     """
     asked = checked(visuals, get_args(Visual))
-    several = [contours] if isinstance(contours, xr.Dataset | xr.DataTree) else list(contours)
-    sheets = [given(one, "contour", NEEDED, "confidence_contour") for one in several]
+    sheets = [given(one, "contour", NEEDED, "confidence_contour") for one in _several(contours)]
     of_one = None if profile is None else given(profile, "profile", OF_PROFILE, "profile_likelihood")
     matrix = Matrix(sheets, of_one, scale)
+    if dt is not None:
+        matrix = replace(matrix, draws=draws_of(matrix.labels, dt, group, sample_dims))
     refuse_many(len(matrix.labels), MOST, "parameters", "fewer contours")
     size = ONE if matrix.is_one else MANY
     options = {"col_wrap": matrix.width, **pc_kwargs}
     canvas, sheet = new_sheet(matrix.width**2, backend, size, asked, options)
+    _draw_posterior(canvas, sheet, matrix, num_samples)
     _draw(canvas, sheet, matrix)
     _finish(canvas, matrix)
-    add_legend(canvas, {name: colour for method, (_, colour, name) in METHODS.items() if method in matrix.methods})
+    _name(canvas, matrix)
     return canvas.pc
+
+
+def _several(contours: Any) -> list[Any]:
+    """Return what was given one by one; of a tree, its groups of contours."""
+    if isinstance(contours, xr.DataTree):
+        groups = [name for name in contours.children if str(name).split("_")[0] == "contour"]
+        return [contours.children[name].to_dataset() for name in groups] or [contours]
+    return [contours] if isinstance(contours, xr.Dataset) else list(contours)
+
+
+def _name(canvas: Canvas, matrix: Matrix) -> None:
+    ink = {name: colour for method, (_, colour, name) in METHODS.items() if method in matrix.methods}
+    if matrix.draws:
+        ink["posterior"] = PURPLE
+    add_legend(canvas, ink, dashes={METHODS["wald"][2]: DASH, METHODS["traces"][2]: DOTTED})
+
+
+def _draw_posterior(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix, number: int) -> None:
+    backend = backend_of(canvas)
+
+    def dots(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        cloud = matrix.cloud(panel_of(da))
+        if cloud is None:
+            return None
+        xy = cloud.thinned(number)
+        return backend.scatter(xy[:, 0], xy[:, 1], target, **kwargs)
+
+    def edges(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        cloud = matrix.cloud(panel_of(da))
+        xy = np.empty((0, 2)) if cloud is None else cloud.regions(matrix.levels)
+        return backend.line(xy[:, 0], xy[:, 1], target, **kwargs) if len(xy) else None
+
+    if matrix.draws:
+        dot = {"color": PURPLE, "alpha": 0.3, "size": TINY.get(canvas.backend, 9), "width": 0}
+        canvas.draw(dots, "draws", sheet, dot)
+        canvas.draw(edges, "hdi", sheet, {"color": PURPLE, "width": 1.2})
 
 
 def _draw(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix) -> None:
@@ -127,15 +188,15 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix) -> None:
 
     def lines(method: str) -> Any:
         def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
-            return _line(
-                joined([run for one in matrix.outlines(panel_of(da), method) for run in one.runs]), target, kwargs
-            )
+            windows = [matrix.windows[i] for i in matrix.pair(panel_of(da))]
+            runs = [run for one in matrix.outlines(panel_of(da), method) for run in one.runs]
+            return _line(joined([part for run in runs if len(part := _clipped(run, windows))]), target, kwargs)
 
         return draw
 
     def heads(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         panel, drawn = panel_of(da), []
-        windows = (matrix.window(matrix.pair(panel)[0]), matrix.window(matrix.pair(panel)[1]))
+        windows = (matrix.windows[matrix.pair(panel)[0]], matrix.windows[matrix.pair(panel)[1]])
         for method, (_, colour, _) in METHODS.items():
             found = [head for one in matrix.outlines(panel, method) for head in one.heads(windows)]
             drawn.append(_line(joined(found), target, {"color": colour, **kwargs}))
@@ -146,7 +207,7 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix) -> None:
 
     def center(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         panel = panel_of(da)
-        if not any(matrix.outlines(panel, method) for method in METHODS):
+        if panel in matrix.panels or matrix.is_empty(panel):
             return None
         x, y = (matrix.estimates[matrix.labels[i]] for i in matrix.pair(panel))
         return backend.scatter(np.array([x]), np.array([y]), target, **kwargs)
@@ -171,8 +232,9 @@ def _level_texts(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix) -> None:
         found = [matrix.outlines(panel_of(da), method) for method in reversed(METHODS)]
         drawn: list[Any] = [None] * many
         for one in next(filter(None, found), []):
-            if len(one.points):
-                x, y = one.points[int(np.argmax(one.points[:, 1]))]
+            seen = _inside(one.points, *(matrix.windows[i] for i in matrix.pair(panel_of(da))))
+            if len(seen):
+                x, y = seen[int(np.argmax(seen[:, 1]))]
                 drawn[matrix.levels.index(one.level)] = backend.text(x, y, percent(one.level), target, **kwargs)
         return artists(drawn)
 
@@ -185,6 +247,25 @@ def _level_texts(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix) -> None:
     canvas.draw(draw, "level_text", sheet, words, artist_dims={"level": many})
 
 
+def _clipped(run: Array, windows: Sequence[Window]) -> Array:
+    """Return a line as far as it can be seen: plotly draws one that goes on far outside with few of its points."""
+    low, high = np.array(windows).T
+    unit = (run - low) / (high - low)
+    if ((unit >= 0) & (unit <= 1)).all():
+        return run
+    start, end, seen = segments(unit)
+    seen_part: Array = low + (high - low) * join(start[seen], end[seen])
+    return seen_part
+
+
+def _inside(xy: Array, x: Window, y: Window) -> Array:
+    """Points that are not beyond the picture, nor right below its upper edge."""
+    low, high = np.array([x, y]).T
+    high = high - np.array([0.0, 0.05]) * (high - low)
+    seen: Array = xy[((xy >= low) & (xy <= high)).all(axis=1)]
+    return seen
+
+
 def _finish(canvas: Canvas, matrix: Matrix) -> None:
     backend = backend_of(canvas)
     for panel, target in enumerate(np.ravel(canvas.pc.viz["plot"].values)):
@@ -193,8 +274,8 @@ def _finish(canvas: Canvas, matrix: Matrix) -> None:
             continue
         x, y = matrix.pair(panel)
         on_diagonal = matrix.panels.get(panel)
-        backend.xlim(matrix.window(x), target)
-        backend.ylim(on_diagonal.limits if on_diagonal else matrix.window(y), target)
+        backend.xlim(matrix.windows[x], target)
+        backend.ylim(on_diagonal.limits if on_diagonal else matrix.windows[y], target)
         names = {}
         if panel // matrix.width == matrix.width - 1:
             names["xlabel"] = matrix.labels[x]
@@ -202,7 +283,7 @@ def _finish(canvas: Canvas, matrix: Matrix) -> None:
             names["ylabel"] = SCALES[matrix.scale] if on_diagonal else matrix.labels[y]
         for visual, text in names.items():
             if canvas.wants(visual):
-                options = {"string": fill(text, LINE), "target": target, **canvas.options(visual)}
+                options = {"string": wrapped(text, LINE), "target": target, **canvas.options(visual)}
                 getattr(backend, visual)(**options)
 
 
@@ -214,5 +295,6 @@ def _clear(backend: str, target: Any) -> None:
         target.update_xaxes(visible=False)
         target.update_yaxes(visible=False)
     elif backend == "bokeh":
+        target.line([np.nan], [np.nan])  # bokeh warns of a panel with nothing in it
         target.axis.visible = target.grid.visible = False
         target.outline_line_color = target.background_fill_color = target.border_fill_color = None

@@ -75,7 +75,13 @@ def relief(data: xr.Dataset | xr.DataTree, var_name: str, landscape_group: str =
     panels = tuple(str(d) for d in height.dims if d not in axes)
     _check_panels(height, panels, varying)
     height = height.sortby(list(axes)).transpose(*axes, *panels)
-    return Relief(height, axes, panels, len(varying), LABELS[var_name], source)
+    return Relief(height, axes, panels, len(varying), _label(source, var_name), source)
+
+
+def _label(source: xr.Dataset, var_name: str) -> str:
+    """Name the height; a profile, which is wider than a slice, says that it is one."""
+    is_profile = source.attrs.get("others") == "profile" and LABELS[var_name] == LABELS["minus2ll"]
+    return f"profile {LABELS[var_name]}" if is_profile else LABELS[var_name]
 
 
 def _dataset(data: xr.Dataset | xr.DataTree, group: str) -> xr.Dataset:

@@ -2,23 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
 from arviz_base import rcParams
-from arviz_base.validate import validate_sample_dims
 
-from pymc_landscape.plots.draws import element, posterior_of
 from pymc_landscape.plots.given import given
 from pymc_landscape.plots.levels import percent
+from pymc_landscape.plots.marginal import draws_of
 from pymc_landscape.plots.marks import BLUE, GREEN, ORANGE, PURPLE
 
+CredibleKind = Literal["hdi", "eti"]
 NEEDED = ("interval", "status", "estimate", "parameter", "bound", "method")
-COLOURS = {"wald": ORANGE, "profile": BLUE, "bootstrap": GREEN, "hdi": PURPLE}
+COLOURS = {"wald": ORANGE, "profile": BLUE, "bootstrap": GREEN, "hdi": PURPLE, "eti": PURPLE}
 # Okabe & Ito, for what has a name of its own
 OTHERS = ("#e69f00", "#56b4e9", "#cc79a7", "#000000", "#a6761d")
-NAMES = {"wald": "Wald", "hdi": "posterior HDI"}
+NAMES = {"wald": "Wald", "hdi": "posterior HDI", "eti": "posterior ETI"}
 
 
 @dataclass(frozen=True)
@@ -99,34 +99,32 @@ def _bar(ds: xr.Dataset, level: float) -> Bar:
 
 
 def posterior_rows(
-    rows: Rows, levels: Sequence[float], dt: Any, group: str, sample_dims: str | Sequence[str] | None
+    rows: Rows,
+    levels: Sequence[float],
+    dt: Any,
+    group: str,
+    sample_dims: str | Sequence[str] | None,
+    ci_kind: CredibleKind = "hdi",
 ) -> dict[str, list[Bar]]:
-    """Return highest-density intervals of the draws of each parameter that has any.
+    """Return credible intervals of the draws of each parameter that has any.
 
     Raises
     ------
     ValueError
-        When no parameter has draws.
+        When no parameter has draws, or the kind of interval is not known.
     """
     from arviz_stats.base import array_stats  # type: ignore[attr-defined]
 
-    posterior = posterior_of(dt, group)
-    dims = validate_sample_dims(sample_dims, data=posterior)
-    labels = parameters(rows)
+    if ci_kind not in get_args(CredibleKind):
+        raise ValueError(f"Expected ci_kind to be 'hdi' or 'eti', got {ci_kind!r}.")
+    interval = getattr(array_stats, ci_kind)
+
     bars: dict[str, list[Bar]] = {}
-    for label in labels:
-        drawn = element(posterior, label, dims)
-        if drawn is None:
-            continue
+    for label, drawn in draws_of(parameters(rows), dt, group, sample_dims).items():
         center = float(np.median(drawn) if rcParams["stats.point_estimate"] == "median" else drawn.mean())
         for level in sorted(levels) or [float(rcParams["stats.ci_prob"])]:
-            low, high = array_stats.hdi(drawn, level)  # type: ignore[no-untyped-call]
+            low, high = interval(drawn, level)
             bars.setdefault(label, []).append(Bar((float(low), float(high)), ("finite", "finite"), center, level))
-    if not bars:
-        raise ValueError(
-            f"Expected draws of {labels} in group {group!r}, got draws of {list(posterior)}; "
-            "pass the draws of the same model, or leave dt out."
-        )
     return bars
 
 

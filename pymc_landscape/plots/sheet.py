@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from arviz_base import rcParams
 
-from pymc_landscape.plots.canvas import Canvas, new_collection
+from pymc_landscape.plots.canvas import Canvas, even_columns, new_collection
 from pymc_landscape.plots.relief import Relief
 
 NAME = "sheet"
@@ -23,7 +23,9 @@ def new_sheet(
     data = data if panels > 1 else data[0].drop_vars("panel")
     own: dict[str, Any] = {"sharex": False, "sharey": False} if panels > 1 else {}
     if panels > 1 and (backend or rcParams["plot.backend"]) == "plotly":
-        own["plot_hspace"] = 0.36 / panels  # names at an axis would reach into the next panel
+        # names at an axis would reach into the next panel
+        columns = min(panels, pc_kwargs.get("col_wrap") or even_columns(panels))
+        own["plot_hspace"] = (0.36 if columns == panels else 0.25) / columns
     figure = {"figure_kwargs": {**own, **(pc_kwargs.get("figure_kwargs") or {})}}
     relief = Relief(data, (), tuple(map(str, data.dims)), 1, "", data.to_dataset())
     return Canvas(new_collection(relief, backend, size, {**pc_kwargs, **figure}), visuals, {}), data

@@ -60,7 +60,7 @@ class Traced:
     error: float
 
     def at(self, x: Array) -> Array:
-        """ζ at values; NaN outside what was traced."""
+        """Return ζ at values; NaN outside what was traced."""
         found = np.full(np.shape(x), np.nan)
         for i in range(self.value.size - 1):
             low, high = sorted(self.value[i : i + 2])
@@ -89,15 +89,15 @@ class Traced:
         return self._last(side)
 
     def wald(self, x: Array) -> Array:
-        """ζ of the parabola of curvature: a straight line."""
+        """Return ζ of the parabola of curvature: a straight line."""
         return np.asarray((x - self.estimate) / self.error)
 
-    def window(self, rises: Array) -> tuple[float, float]:
+    def window(self, rises: Array, *, beside_wald: bool = True) -> tuple[float, float]:
         """Return limits that show the profile, and Wald's, up to the last height, and enough of an open side."""
         rise = float(rises[-1])
         sides = [self._reach(side, rise) for side in (-1, 1)]
         known = [reach for reach in sides if np.isfinite(reach)]
-        wald = self.error * np.sqrt(rise) if np.isfinite(self.error) else 0.0
+        wald = self.error * np.sqrt(rise) if beside_wald and np.isfinite(self.error) else 0.0
         half = max([*known, min(wald, 2 * max(known, default=wald))], default=0.0) or self._fallback()
         low, high = (self._shown(side, rises, half) for side in (-1, 1))
         low, high = (max(reach, min(wald, 1.5 * half)) for reach in (low, high))
@@ -146,7 +146,7 @@ class Traced:
         return End(np.nan, "unknown")
 
     def _piece(self, i: int, x: Array) -> Array:
-        """ζ between points i and i + 1."""
+        """Return ζ between points i and i + 1."""
         a, b = self.value[i], self.value[i + 1]
         if b == a:
             return np.full(x.shape, self.zeta[i])
@@ -208,7 +208,7 @@ def traced(profile: xr.Dataset, parameter: str) -> Traced:
 
 
 def _rates(zeta: Array, slope: Array, step: NDArray[np.int64], error: float) -> Array:
-    """dζ/dv = (dΔ/dv) / 2ζ; at an estimate with a curvature, 1/se."""
+    """Return dζ/dv = (dΔ/dv) / 2ζ; at an estimate with a curvature, 1/se."""
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = np.where(np.abs(zeta) > FLAT, slope / (2 * zeta), np.nan)
         rate[step == 0] = 1 / error if 0 < error < np.inf else np.nan

@@ -1,0 +1,82 @@
+"""Where else the others may be lower: optima that other starts of a fit ended at, and dips beside a point.
+
+With one quantity held, the surface may have several valleys, and Newton's steps find that of the estimate. Each of the
+others is looked at along straight lines, by values alone: where −2LL has risen and falls again there is a valley.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from pymc_landscape.aliases import Array
+from pymc_landscape.branches import WORTH_IT
+from pymc_landscape.fitted import Fit
+from pymc_landscape.frame import Frame
+from pymc_landscape.level_set import descend_across
+from pymc_landscape.milestone import place
+from pymc_landscape.spot import Spot, look
+from pymc_landscape.stance import settle
+
+# So many optima of other starts are looked at, the lowest first, and so many dips.
+MOST, DIPS = 4, 2
+# Two optima are one if their values, and all their elements, are as near as this.
+SAME, NEAR = 1e-6, 1e-3
+# How far to look, in units in which a parabola would rise by the square of half; a fall of less is none.
+REACH = np.geomspace(1.0, 60.0, 32)
+FALL = 0.5
+# More points than this are not looked at.
+POINTS = 4096
+
+
+def other_optima(fit: Fit) -> list[dict[str, Array]]:
+    """Return the optima, as natural points, that other starts of a fit ended at, each once and not the estimate."""
+    starts = fit.starts
+    values, ends = starts["objective"].to_numpy(), starts["end_theta"].to_numpy()
+    known = [(fit.found.value, fit.theta)]
+    for i in np.argsort(values):
+        new = all(abs(values[i] - value) > SAME or not _is_near(ends[i], theta) for value, theta in known)
+        if new and np.isfinite(ends[i]).all() and str(starts["status"].to_numpy()[i]) in ("converged", "at_bound"):
+            known.append((float(values[i]), ends[i]))
+    return [fit.objective.unpack(theta) for _, theta in known[1 : MOST + 1]]
+
+
+def _is_near(one: Array, other: Array) -> bool:
+    return bool(np.allclose(one, other, rtol=NEAR, atol=NEAR))
+
+
+def lowest_valley(here: Spot, others: Sequence[Mapping[str, Array]]) -> Spot | None:
+    """Return the minimum across in another valley, at the same value of the quantity, if one is lower than `here`.
+
+    Parameters
+    ----------
+    here : Spot
+        A minimum across.
+    others : sequence of points
+        Natural points that may lie in other valleys.
+    """
+    if len(here.x) < 2:
+        return None
+    best = here
+    for x in [*(place(here.frame, point) for point in others), *dips(here)]:
+        begin = look(here.frame, here.quantity, x)
+        found = descend_across(begin, here.coordinate) if begin.is_finite else None
+        if found is not None and found.value < best.value - WORTH_IT - found.rounding() and not found.is_rough():
+            best = settle(found, found.coordinate)
+    return None if best is here else best
+
+
+def dips(here: Spot) -> list[Array]:
+    """Return points beside `here` at which the surface has fallen after it had risen, the lowest first."""
+    ways = (here.across / here.scale[:, None]).T
+    ways = np.concatenate([ways, -ways])
+    if len(ways) * len(REACH) > POINTS:
+        return []
+    lines = here.x + REACH[:, None] * ways[:, None]
+    screen = Frame(here.frame.objective, here.frame.natural, here.frame.held)  # these are not counted
+    values = screen.values(lines.reshape(-1, len(here.x))).reshape(lines.shape[:2])
+    highest = np.maximum.accumulate(np.maximum(np.where(np.isfinite(values), values, -np.inf), here.value), axis=1)
+    low = np.where(values < highest - FALL, values, np.inf)
+    order = np.argsort(low.min(axis=1))[:DIPS]
+    return [lines[i, np.argmin(low[i])] for i in order if np.isfinite(low[i]).any()]
