@@ -6,6 +6,8 @@ simplex, of a covariance matrix, of a curve.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytensor.tensor as pt
 from pytensor.graph.replace import graph_replace
 
@@ -16,13 +18,15 @@ from pymc_landscape.interpreter import without_named_dims
 from pymc_landscape.layout import Layout
 
 
-def combination_graph(values: Values, n: int) -> tuple[Graph, dict[str, Graph]]:
+def combination_graph(values: Values, derived: Sequence[str], n: int) -> tuple[Graph, dict[str, Graph]]:
     """Write Σ wᵢ eᵢ over all elements e of the free variables, natural, and then of the Deterministics.
 
     Parameters
     ----------
     values : Values
         The model, over one flat vector.
+    derived : sequence of str
+        Names of the Deterministics.
     n : int
         Number of elements e.
 
@@ -34,7 +38,8 @@ def combination_graph(values: Values, n: int) -> tuple[Graph, dict[str, Graph]]:
         The value, its gradient (k,) and its Hessian (k, k) by the point.
     """
     model, layout = values.model, values.layout
-    written = values.write(values.of_random_variables([*model.free_RVs, *model.deterministics]))
+    names = [*(v.name for v in layout.variables), *derived]
+    written = values.write(values.of_random_variables([model[name] for name in names]))
     elements = pt.concatenate([o.ravel().astype("float64") for o in without_named_dims(written)])
     weights = pt.vector("weights", dtype="float64", shape=(n,))
     value = (elements * weights).sum()

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
-from typing import Any, Literal, TypeVar
-from weakref import WeakKeyDictionary
+from functools import partial
+from typing import Any, Literal, cast
 
 import numpy as np
 import pymc as pm
 import pytensor
 import pytensor.tensor as pt
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from pymc_landscape import roles
 from pymc_landscape.aliases import Array, Graph
 from pymc_landscape.combination import combination_graph
 from pymc_landscape.density import (
@@ -28,7 +27,12 @@ from pymc_landscape.density import (
 from pymc_landscape.derivatives import hessian_graph, hessian_product_graph, jacobian_graph, slope_graph
 from pymc_landscape.engine import Engine
 from pymc_landscape.fisher import fisher_graph
-from pymc_landscape.layout import Element, FreeVariable, Layout, closest, element_labels, find_elements
+from pymc_landscape.laplace import Laplace
+from pymc_landscape.latent_density import joint_density
+from pymc_landscape.layout import FreeVariable, Layout, closest, element_labels
+from pymc_landscape.marginal_engine import MarginalEngine, MarginalKind
+from pymc_landscape.model_view import Made, ModelView, shared_data
+from pymc_landscape.quadrature import Quadrature
 
 Kind = Literal[
     "density",
@@ -47,7 +51,6 @@ Kind = Literal[
     "combination",
 ]
 Graphs = tuple[Graph, dict[str, Graph]]
-Made = TypeVar("Made")
 
 LOG_PRIOR = "log_prior"
 TOTAL = "sum of all terms"
@@ -62,11 +65,13 @@ FOR_FEW_POINTS = frozenset(
 # Kinds whose graphs depend on the weight of the prior.
 WEIGHTED = frozenset(["slope", "hessian", "hessian_product"])
 
-# An engine knows graphs and not the model, so that a model no longer used takes its engines along.
-_SHARED: WeakKeyDictionary[pm.Model, dict[Hashable, Any]] = WeakKeyDictionary()
+# Numba needs long for third derivatives: seconds of interpreting before it is asked.
+PATIENCE = 60.0
+# Between the names of terms that are one integral.
+MARGINAL = " + "
 
 
-class Compiled:
+class Compiled(ModelView):
     """Engines of `model`, by kind and by scale of the flat vector.
 
     Parameters
@@ -81,6 +86,10 @@ class Compiled:
         As in :class:`~pymc_landscape.engine.Engine`.
     compile_kwargs : mapping or None
         As in PyMC.
+    latent : tuple of str
+        Names of the random effects that are integrated out.
+    quadrature : int
+        Nodes for each of them; 1 is Laplace's approximation.
     """
 
     def __init__(
@@ -90,45 +99,24 @@ class Compiled:
         prior_weight: float,
         backend: str | None,
         compile_kwargs: Mapping[str, Any] | None,
+        *,
+        latent: tuple[str, ...] = (),
+        quadrature: int = 1,
     ):
-        self.model, self.parts, self.prior_weight = model, parts, prior_weight
+        super().__init__(model, latent)
+        self.parts, self.prior_weight, self.quadrature = parts, prior_weight, quadrature
         self.backend, self.compile_kwargs = backend, dict(compile_kwargs or {})
         self._data: dict[str, Array] = {}
         self._integers_held = False
-        self._store = _SHARED.setdefault(model, {})
-
-    # --- what the model looks like now -------------------------------------------------------------------------------
-
-    @property
-    def variables(self) -> tuple[FreeVariable, ...]:
-        """The free variables, read again if the model or the shape of its data has changed."""
-        key = ("variables", self._fingerprint())
-        if key not in self._store:
-            self._store[key] = roles.free_variables(self.model)
-        variables: tuple[FreeVariable, ...] = self._store[key]
-        return variables
-
-    @property
-    def elements(self) -> dict[str, Element]:
-        """Every label that the model knows, with the element it names."""
-        key = ("elements", self._fingerprint())
-        if key not in self._store:
-            self._store[key] = find_elements(self.variables)
-        elements: dict[str, Element] = self._store[key]
-        return elements
 
     @property
     def quantity_labels(self) -> tuple[str, ...]:
         """Labels of all that has a value at a point: elements of the free variables, natural, and of Deterministics."""
-        key = ("quantities", self._fingerprint())
-        if key not in self._store:
-            natural = [label for v in self.variables for label in v.labels]
-            self._store[key] = (*natural, *self._derived_labels())
-        labels: tuple[str, ...] = self._store[key]
-        return labels
+        natural = [label for v in self.variables for label in v.labels]
+        return self._read(("quantities", self.latent), lambda: (*natural, *self._derived_labels()))
 
     def _derived_labels(self) -> list[str]:
-        if not self.model.deterministics:
+        if not self.deterministics:
             return []
         engine = self.engine("derived", self.names)
         labels: list[str] = []
@@ -137,88 +125,6 @@ class Compiled:
             places = [coords.get(dim, np.arange(n)) for dim, n in zip(dims, shape, strict=True)]
             labels += element_labels(name, places)
         return labels
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Names of the free variables."""
-        return frozenset(rv.name for rv in self.model.free_RVs)
-
-    def initial_point(self) -> dict[str, Array]:
-        """Return the model's initial point on the natural scale, brought inside where PyMC's own is outside."""
-        key = ("initial point", self._fingerprint(), tuple(map(str, self.model.rvs_to_initial_values.values())))
-        if key not in self._store:
-            point = roles.initial_point(self.model)
-            self._store[key] = {v.name: v.inside(point[v.name]) for v in self.variables}
-        return dict(self._store[key])
-
-    def term_dims(self, term: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
-        """Return dims, coords and shape of a term's pointwise log-likelihood, of which there are `size` numbers."""
-        shape = self.kept(("shape", term), lambda: self._shape(term))
-        names = self.model.named_vars_to_dims.get(term) or (None,) * len(shape)
-        dims = [name or f"{term}_dim_{i}" for i, name in enumerate(names)]
-        own = self._own(term, shape, size)
-        shape, dims = shape[:own], dims[:own]
-        if int(np.prod(shape)) != size:
-            shape, dims = (size,), [f"{term}_dim_0"]
-        labels = {d: self.model.coords.get(d) for d in dims}
-        coords = {d: np.asarray(c) for d, c in labels.items() if c is not None}
-        return dims, coords, tuple(int(n) for n in shape)
-
-    def _own(self, name: str, shape: tuple[int, ...], size: int) -> int:
-        """Return how many dims of a variable its log density has: a multivariate one is summed over the last."""
-        node = self.model[name].owner
-        own = len(shape) - (getattr(node.op, "ndim_supp", None) or 0 if node else 0)
-        while own > 0 and int(np.prod(shape[:own])) != size:
-            own -= 1
-        return own
-
-    def _shape(self, term: str) -> tuple[int, ...]:
-        variable = self.model[term]
-        tensor = pt.as_tensor(self.model.rvs_to_values.get(variable, variable), allow_xtensor_conversion=True)
-        known = tensor.type.shape
-        return known if None not in known else tuple(int(n) for n in tensor.shape.eval(mode="FAST_COMPILE"))
-
-    def own_dims(self, name: str, length: int | None) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
-        """Return dims, coords and shape of the log density of a variable: of `length` numbers, None for a scalar."""
-        if length is None:
-            return [], {}, ()
-        free = next((v for v in self.variables if v.name == name), None)
-        if free is None:
-            return self.term_dims(name, length)
-        own = self._own(name, free.shape, length)
-        return list(free.dims[:own]), dict(zip(free.dims, free.coords, strict=True)), free.shape[:own]
-
-    def derived_dims(self, name: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
-        """Return dims, coords and shape of a Deterministic, of which there are `size` numbers."""
-        static = pt.as_tensor(self.model[name], allow_xtensor_conversion=True).type.shape
-        names = self.model.named_vars_to_dims.get(name) or (None,) * len(static)
-        dims = [d or f"{name}_dim_{i}" for i, d in enumerate(names)]
-        labels = {d: self.model.coords.get(d) for d in dims}
-        coords = {d: np.asarray(c) for d, c in labels.items() if c is not None}
-        shape = tuple(n or len(coords.get(d, ())) for n, d in zip(static, dims, strict=True))
-        if len(dims) > 1 and int(np.prod(shape)) != size:
-            return [f"{name}_dim_0"], {}, (size,)
-        return dims, coords, shape if len(dims) != 1 else (size,)
-
-    @property
-    def n_observations(self) -> int:
-        """Number of observations: elements of the observed terms, compositions and count vectors as one each."""
-        key = ("n_observations", self._fingerprint())
-        if key not in self._store:
-            self._store[key] = sum(roles.n_rows(self.model, rv) for rv in self.model.observed_RVs)
-        n: int = self._store[key]
-        return n
-
-    def layout(self, unconstrained: frozenset[str] = frozenset()) -> Layout:
-        """Return the order of elements in a vector that holds `unconstrained` variables on that scale."""
-        return Layout(self.variables, unconstrained)
-
-    def _fingerprint(self) -> Hashable:
-        model = self.model
-        variables = (*model.free_RVs, *model.observed_RVs, *model.potentials)
-        transforms = tuple(model.rvs_to_transforms[rv] for rv in model.free_RVs)
-        shapes = tuple((d.name, d.get_value(borrow=True).shape) for d in _shared_data(model))
-        return variables, transforms, shapes, model.check_bounds, pytensor.config.floatX
 
     # --- engines -----------------------------------------------------------------------------------------------------
 
@@ -248,7 +154,7 @@ class Compiled:
 
     def kept(self, key: Hashable, build: Callable[[], Made]) -> Made:
         """Return what `build` makes of the model, made once for each `key` until the model changes."""
-        options = (self.parts, self.backend, _hashable(self.compile_kwargs))
+        options = (self.parts, self.latent, self.quadrature, self.backend, _hashable(self.compile_kwargs))
         whole = (key, self._fingerprint(), frozenset(self._data), options)
         if whole not in self._store:
             self._store[whole] = build()
@@ -257,6 +163,7 @@ class Compiled:
 
     def density(self, unconstrained: frozenset[str]) -> Density:
         """Return the graphs of the density, on this model's data."""
+        self.refuse_latent()
         return model_density(self.model, self.layout(unconstrained), self.parts, self.swaps)
 
     @property
@@ -282,25 +189,73 @@ class Compiled:
             weight.set_value(self.prior_weight)
 
     def _build(self, kind: Kind, unconstrained: frozenset[str]) -> Engine:
+        if self.latent and kind in ("density", *WEIGHTED):
+            return self._marginal(cast(MarginalKind, kind), unconstrained)
         vector, graphs = self._graphs(kind, self.layout(unconstrained))
         if kind in FOR_FEW_POINTS:
             return Engine(vector, graphs, check_bounds=self.model.check_bounds, backend="interpreter")
+        return self._engine_of(vector, graphs)
+
+    def _engine_of(self, vector: Graph, graphs: dict[str, Graph], patience: float | None = None) -> Engine:
         return Engine(
             vector,
             graphs,
             check_bounds=self.model.check_bounds,
             backend=self.backend,
             compile_kwargs=self.compile_kwargs,
+            patience=patience,
         )
+
+    # --- random effects ----------------------------------------------------------------------------------------------
+
+    @property
+    def laplace(self) -> Laplace:
+        """The integral over the random effects, shared by all kinds and scales."""
+        return self.kept("laplace", self._laplace)
+
+    def _laplace(self) -> Laplace:
+        density = joint_density(self.model, self.variables, self.effects, self.parts, self.swaps)
+        reference, groups = self.layout().join(self.initial_point()), groups_of(self.effects)
+        build = partial(self._engine_of, patience=PATIENCE)
+        if self.quadrature == 1:
+            return Laplace(density, reference, groups, build)
+        return Quadrature(density, reference, groups, build, self.quadrature)
+
+    def _marginal(self, kind: MarginalKind, unconstrained: frozenset[str]) -> Engine:
+        if kind in WEIGHTED:
+            self.refuse_discrete()
+        natural = self.engine("natural", unconstrained) if unconstrained else None
+        jacobian = self.engine("natural_jacobian", unconstrained) if unconstrained and kind in WEIGHTED else None
+        weight, size = self._weight, self.layout(unconstrained).size
+        weigh = (lambda: weight) if isinstance(weight, float) else (lambda: float(weight.get_value()))
+        return MarginalEngine(kind, MARGINAL.join(self._term_names), self.laplace, size, natural, jacobian, weigh)
+
+    @property
+    def _term_names(self) -> list[str]:
+        return [*(rv.name for rv in self.model.observed_RVs), *self.parts.likelihood]
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Names of the terms of the log-likelihood; an integral is one term."""
+        return (MARGINAL.join(self._term_names),) if self.latent else tuple(self._term_names)
+
+    def refuse_latent(self) -> None:
+        """Refuse what single observations are needed for, where random effects tie them together."""
+        if self.latent:
+            raise ValueError(
+                f"Expected a likelihood of single observations, got one in which {', '.join(self.latent)} "
+                "is integrated out, which ties observations together: use Objective(model, latent=()), conditional on it."
+            )
 
     def _graphs(self, kind: Kind, layout: Layout) -> Graphs:
         if kind in ("natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian"):
             return self._moved(kind, layout)
         if kind == "fisher":
+            self.refuse_latent()
             values = self._values(layout)
             return values.vector, {"fisher": fisher_graph(values, self.parts.likelihood)}
         if kind == "combination":
-            return combination_graph(self._values(layout), len(self.quantity_labels))
+            return combination_graph(self._values(layout), self.deterministics, len(self.quantity_labels))
         density = self.density(layout.unconstrained)
         if kind == "scores":
             self.refuse_discrete()
@@ -315,13 +270,12 @@ class Compiled:
 
     def _moved(self, kind: Kind, layout: Layout) -> Graphs:
         """Write free variables on the other scale, or Deterministics, or the derivatives of either."""
-        derived = kind.startswith("derived")
-        write = derived_graphs if derived else unconstrained_graphs if kind == "unconstrained" else natural_graphs
-        values = self._values(layout)
-        moved, vector = write(values), values.vector
+        derived, values = kind.startswith("derived"), self._values(layout)
+        write = unconstrained_graphs if kind == "unconstrained" else natural_graphs
+        moved, vector = derived_graphs(values, self.deterministics) if derived else write(values), values.vector
         if kind.endswith("jacobian"):
             return vector, {"jacobian": jacobian_graph(moved, vector)}
-        names = [v.name for v in (self.model.deterministics if derived else self.model.free_RVs)]
+        names = self.deterministics if derived else [v.name for v in self.variables]
         return vector, dict(zip(names, moved, strict=True))
 
     def _values(self, layout: Layout) -> Values:
@@ -378,7 +332,7 @@ class Compiled:
     def _variable(self, name: str) -> Graph:
         """Return the variable in the model's graphs that holds the data `name`."""
         observed = {rv.name: self.model.rvs_to_values[rv] for rv in self.model.observed_RVs}
-        known = {**{d.name: d for d in _shared_data(self.model)}, **observed}
+        known = {**{d.name: d for d in shared_data(self.model)}, **observed}
         if name not in known:
             raise ValueError(f"Expected data of the model, got {name!r}: it has {closest(name, known)}.")
         return known[name]
@@ -400,8 +354,12 @@ def _without_loss(name: str, new: Array, dtype: str) -> Array:
     return cast
 
 
-def _shared_data(model: pm.Model) -> list[Graph]:
-    return [d for d in model.data_vars if hasattr(d, "get_value")]
+def groups_of(effects: Sequence[FreeVariable]) -> NDArray[np.intp]:
+    """Guess which elements of the effects belong together: those at one place along their first axes."""
+    sizes = [(v.value_shape[0] if v.value_shape else 1, int(np.prod(v.value_shape))) for v in effects]
+    alike = len({n for n, _ in sizes}) == 1
+    firsts = [0] * len(sizes) if alike else np.cumsum([0, *(n for n, _ in sizes)]).tolist()
+    return np.concatenate([f + np.repeat(np.arange(n), size // max(n, 1)) for f, (n, size) in zip(firsts, sizes, strict=False)])
 
 
 def _hashable(compile_kwargs: Mapping[str, Any]) -> Hashable:

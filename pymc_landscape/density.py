@@ -70,14 +70,15 @@ class Values:
 
     def write(self, graphs: Sequence[Graph]) -> list[Graph]:
         """Replace every value by its place in the flat vector, and swapped data by their new values."""
-        return self._written(graphs, self.places)
+        return self.written(graphs, self.places)
 
     @cached_property
     def places(self) -> dict[Graph, Graph]:
         """What stands for each value: its place in the flat vector."""
         return {self.rvs_to_values[self.model[v.name]]: self._place(v.name) for v in self.layout.variables}
 
-    def _written(self, graphs: Sequence[Graph], places: Mapping[Graph, Graph]) -> list[Graph]:
+    def written(self, graphs: Sequence[Graph], places: Mapping[Graph, Graph]) -> list[Graph]:
+        """Replace values by what stands in `places` for them, and swapped data by their new values."""
         tensors = [pt.as_tensor(g, allow_xtensor_conversion=True) for g in graphs]
         written: list[Graph] = graph_replace(tensors, {**places, **self.swaps}, strict=False)
         return written
@@ -125,7 +126,7 @@ def model_density(model: pm.Model, layout: Layout, parts: Parts, swaps: Mapping[
     potentials = dict.fromkeys((*parts.likelihood, *parts.prior))
     written = values.of_random_variables([model[name] for name in potentials]) if potentials else []
     potentials.update(zip(potentials, written, strict=True))
-    inside = [inside(values, rv, logp) for rv, logp in zip(free, logps, strict=False)]
+    inside = [is_inside(values, rv, logp) for rv, logp in zip(free, logps, strict=False)]
     prior = [*logps[: len(free)], *(potentials[name] for name in parts.prior)]
     terms = dict(zip([rv.name for rv in observed], logps[len(free) :], strict=True))
     terms.update({name: potentials[name] for name in parts.likelihood})
@@ -158,7 +159,7 @@ def _summed(row: Graph) -> Graph:
     return node.op(density.sum(), *conditions)
 
 
-def inside(values: Values, rv: Graph, logp: Graph) -> Graph:
+def is_inside(values: Values, rv: Graph, logp: Graph) -> Graph:
     """Whether the value of `rv` lies in the closed support of its prior.
 
     The edge itself belongs to it: a likelihood can have its maximum there, even where the prior density is 0.
@@ -200,18 +201,19 @@ def is_simplex(transform: Transform | None) -> bool:
 
 def natural_graphs(values: Values) -> list[Graph]:
     """Return the natural value of each free variable."""
-    return values.write(values.of_random_variables(list(values.model.free_RVs)))
+    return values.write(values.of_random_variables([values.model[v.name] for v in values.layout.variables]))
 
 
-def derived_graphs(values: Values) -> list[Graph]:
-    """Return each Deterministic of the model."""
-    return values.write(values.of_random_variables(list(values.model.deterministics)))
+def derived_graphs(values: Values, names: Sequence[str]) -> list[Graph]:
+    """Return Deterministics of the model."""
+    return values.write(values.of_random_variables([values.model[name] for name in names]))
 
 
 def unconstrained_graphs(values: Values) -> list[Graph]:
     """Return the unconstrained value of each free variable."""
     transforms = values.model.rvs_to_transforms
-    moved = [_forward(transforms[rv], rv) for rv in values.model.free_RVs]
+    free = [values.model[v.name] for v in values.layout.variables]
+    moved = [_forward(transforms[rv], rv) for rv in free]
     return values.write(values.of_random_variables(moved))
 
 

@@ -58,6 +58,9 @@ class Engine:
         ``"numba"``, ``"jax"``, ``"c"``, or ``"interpreter"``; None chooses by the size of the work.
     compile_kwargs : dict, optional
         As in PyMC; a ``mode`` in it is used as it is, in a loop over points.
+    patience : float, optional
+        Seconds of interpreting for which no kernel is compiled that is not on disk; left out, about what compiling
+        takes for most graphs.
     """
 
     def __init__(
@@ -68,7 +71,9 @@ class Engine:
         check_bounds: bool = True,
         backend: str | None = None,
         compile_kwargs: Mapping[str, Any] | None = None,
+        patience: float | None = None,
     ):
+        self.patience = patience
         self.vector, self.names = vector, tuple(graphs)
         self.graphs = settle([_flat(graph) for graph in graphs.values()], check_bounds)
         self.compile_kwargs = dict(compile_kwargs or {})
@@ -190,7 +195,8 @@ class Engine:
             return np.inf
         if self._on_disk:
             return PATIENCE_ON_DISK
-        return PATIENCE_LINEAR_ALGEBRA if self._linear_algebra else PATIENCE
+        usual = PATIENCE_LINEAR_ALGEBRA if self._linear_algebra else PATIENCE
+        return usual if self.patience is None else self.patience
 
     def _interpret(self, work: Work) -> None:
         """Interpret block after block while the whole of it is expected to stay within the patience.

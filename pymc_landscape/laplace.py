@@ -1,4 +1,4 @@
-"""Random effects integrated out by Laplace's approximation: the marginal likelihood, its gradient and its Hessian.
+"""Random effects integrated out by Laplace's approximation: the marginal likelihood and its gradient.
 
 With f(u, θ) = log p(y, u ∣ θ), û its maximum over u, and H = −∂²f/∂u² there,
 
@@ -21,56 +21,90 @@ from functools import cached_property
 
 import numpy as np
 import pytensor.tensor as pt
+from numpy.typing import NDArray
 from pytensor.graph.replace import graph_replace, vectorize_graph
 
 from pymc_landscape.aliases import Array, Graph
-from pymc_landscape.block_curvature import Curvature, NotPositive, Pattern, find_pattern
+from pymc_landscape.curvature import Factor, NotPositive, factorised
 from pymc_landscape.derivatives import hessian_product_graph, product_graph, slope_graph
 from pymc_landscape.engine import Engine
 from pymc_landscape.latent_density import LOG_2PI, JointDensity
+from pymc_landscape.pattern import Pattern, find_pattern
+
+Build = Callable[[Graph, dict[str, Graph]], Engine]
 
 # Newton's steps up to û, and what they must leave to gain: half of it is the error of log L.
 STEPS, ARRIVED, ALMOST = 200, 1e-18, 1e-9
-# A step is halved at most so often; a curvature that is not positive gets so much of its diagonal, and tenfold again.
-HALVINGS, RIDGE, RIDGES = 40, 1e-3, 12
+# A step is halved at most so often, and must gain this share of what a straight line says; a curvature that is not
+# positive gets so much of its diagonal, and tenfold again.
+HALVINGS, ENOUGH, RIDGE, RIDGES = 40, 1e-4, 1e-3, 12
+# Up to so many products are written one by one, which a compiler finds easier than a stack; and so many points are looked
+# at one by one.
+COLOURS, FEW = 8, 300
+# How far from the reference, in units of its size, a point is taken at which nothing is zero by chance.
+BESIDE = (0.3, 0.03, 0.003)
 
 
 @dataclass(frozen=True)
-class Mode:
-    """The likeliest effects at a θ: f there, its gradient over (θ, u), its products, its curvature over u."""
+class Look:
+    """f at one (θ, u), its gradient over both, and the elements of its curvature over u."""
 
     vector: Array
     joint: float
     gradient: Array
-    curvature: Curvature
+    entries: Array
+
+
+@dataclass(frozen=True)
+class Mode(Look):
+    """The likeliest effects at a θ, with the curvature factorised."""
+
+    curvature: Factor
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """log L with its derivatives by (θ, u) and by the elements of the curvature, as if these were independent."""
+
+    value: float
+    vector: Array
+    entries: Array
 
 
 class Laplace:
-    """The marginal likelihood of a model over one layout of its parameters.
+    """The marginal likelihood of a model over its parameters on their natural scale.
 
     Parameters
     ----------
     density : JointDensity
         Graphs over (θ, u).
-    n_effects : int
-        Length q of u.
+    reference : array (k,)
+        A place inside the support.
     groups : array (q,)
         A guess at which elements of u belong together.
     build : callable
         Makes an Engine of a vector and graphs.
     """
 
-    def __init__(self, density: JointDensity, n_effects: int, groups: Array, reference: Array, build: Build):
-        self.density, self.n_effects, self.groups, self.build = density, n_effects, groups, build
-        self.reference = reference
-        self.n_parameters = int(density.vector.type.shape[0]) - n_effects
-        self._last = np.zeros(n_effects)
+    def __init__(self, density: JointDensity, reference: Array, groups: NDArray[np.intp], build: Build):
+        self.density, self.reference, self.groups, self.build = density, reference, groups, build
+        self.n_parameters, self.n_effects = len(reference), len(groups)
+        self._last = np.zeros(self.n_effects)
 
     # --- graphs ------------------------------------------------------------------------------------------------------
 
     @cached_property
     def _slope(self) -> Graph:
         return slope_graph(self.density.joint, self.density.vector)
+
+    @cached_property
+    def _values(self) -> Engine:
+        graphs = {"joint": self.density.joint, "inside": self.density.inside, "log_prior": self.density.prior}
+        return self.build(self.density.vector, graphs)
+
+    @cached_property
+    def _prior_slope(self) -> Engine:
+        return self.build(self.density.vector, {"gradient": slope_graph(self.density.prior, self.density.vector)})
 
     @cached_property
     def _product(self) -> Engine:
@@ -81,13 +115,15 @@ class Laplace:
     @cached_property
     def pattern(self) -> Pattern:
         """Which effects meet."""
-        point = self._anywhere()
+        k, point = self.n_parameters, self._anywhere()
 
         def product(directions: Array) -> Array:
             rows = np.zeros((len(directions), 2 * len(point)))
             rows[:, : len(point)] = point
-            rows[:, len(point) + self.n_parameters :] = directions
-            return -self._product.at(rows)["product"][:, self.n_parameters :]
+            rows[:, len(point) + k :] = directions
+            # a graph for blocks of points takes longer to write than so few take one by one
+            found = [self._product.one(row)[0] for row in rows] if len(rows) <= FEW else self._product.at(rows)["product"]
+            return -np.asarray(found)[:, k:]
 
         return find_pattern(product, self.n_effects, lambda: self.groups)
 
@@ -95,39 +131,28 @@ class Laplace:
         """Return a point at which nothing is zero by chance."""
         rng = np.random.default_rng(self.n_effects)
         start = np.concatenate([self.reference, np.zeros(self.n_effects)])
-        for spread in (0.3, 0.03, 0.003, 0.0):
-            point = start + spread * rng.uniform(-1.0, 1.0, len(start))
-            if np.isfinite(self._look_engine_free(point)):
+        size = np.concatenate([np.maximum(np.abs(self.reference), 0.1), np.ones(self.n_effects)])
+        for spread in BESIDE:
+            point = start + spread * size * rng.uniform(-1.0, 1.0, len(start))
+            if np.isfinite(self._values.one(point)[0]):
                 return point
         return start
 
-    def _look_engine_free(self, point: Array) -> float:
-        return float(self._joint.one(point)[0])
-
-    @cached_property
-    def _joint(self) -> Engine:
-        return self.build(self.density.vector, {"joint": self.density.joint, "log_prior": self.density.prior})
-
     @cached_property
     def _products(self) -> Graph:
-        """The Hessian of f times the seeds (colours, k + q)."""
-        size = self.n_parameters + self.n_effects
-        seeds = np.hstack([np.zeros((self.pattern.n_colours, self.n_parameters)), self.pattern.seeds])
-        direction = pt.vector("direction", dtype="float64", shape=(size,))
+        """The Hessian of f times the seeds, over u: (colours, q)."""
+        k, q = self.n_parameters, self.n_effects
+        seeds = np.hstack([np.zeros((self.pattern.n_colours, k)), self.pattern.seeds])
+        direction = pt.vector("direction", dtype="float64", shape=(k + q,))
         product = product_graph(self._slope, self.density.vector, direction)
-        if len(seeds) == 1:
-            return graph_replace(product, {direction: pt.constant(seeds[0])})[None, :]
-        return vectorize_graph(product, {direction: pt.constant(seeds)})
+        if len(seeds) > COLOURS:
+            return vectorize_graph(product, {direction: pt.constant(seeds)})[:, k:]
+        return pt.stack([graph_replace(product, {direction: pt.constant(seed)})[k:] for seed in seeds])
 
     @cached_property
     def _look(self) -> Engine:
         """f, its gradient, and its products over u."""
-        graphs = {
-            "joint": self.density.joint,
-            "gradient": self._slope,
-            "products": self._products[:, self.n_parameters :],
-            "log_prior": self.density.prior,
-        }
+        graphs = {"joint": self.density.joint, "gradient": self._slope, "products": self._products}
         return self.build(self.density.vector, graphs)
 
     @cached_property
@@ -136,97 +161,103 @@ class Laplace:
         size, shape = self.n_parameters + self.n_effects, (self.pattern.n_colours, self.n_effects)
         both = pt.vector("point_and_weights", dtype="float64", shape=(size + int(np.prod(shape)),))
         weights = pt.matrix("weights", dtype="float64", shape=shape)
-        total = (weights * self._products[:, self.n_parameters :]).sum()
-        third = slope_graph(total, self.density.vector)
+        third = slope_graph((weights * self._products).sum(), self.density.vector)
         point = self.density.vector.type.filter_variable(both[:size])
         placed = weights.type.filter_variable(both[size:].reshape(shape))
-        return self.build(both, {"third": graph_replace(third, {self.density.vector: point, weights: placed}, strict=False)})
+        written = graph_replace([third], {self.density.vector: point, weights: placed}, strict=False)
+        return self.build(both, {"third": written[0]})
 
     # --- at one θ ----------------------------------------------------------------------------------------------------
 
     def value(self, theta: Array) -> tuple[float, float]:
-        """Return log L and the log prior; −∞ and −∞ outside the support, NaN where no û is found."""
-        prior = float(self._joint.one(np.concatenate([theta, self._last]))[1])
-        if not prior > -np.inf:
-            return -np.inf if prior == -np.inf else np.nan, prior
+        """Return log L and the log prior; −∞ and −∞ outside the support, NaN for log L where no û is found."""
+        _, inside, prior = self._values.one(np.concatenate([theta, self._last]))
+        if not inside:
+            return -np.inf, -np.inf
         mode = self.mode(theta)
-        return (np.nan if mode is None else self._marginal(mode)), prior
+        return (np.nan if mode is None else self.integral(mode)), float(prior)
+
+    def is_inside(self, theta: Array) -> bool:
+        """Whether θ lies in its support."""
+        return bool(self._values.one(np.concatenate([theta, self._last]))[1])
 
     def slope(self, theta: Array) -> tuple[float, Array]:
-        """Return log L and its exact gradient (k,); NaN where no û is found."""
+        """Return log L and its exact gradient (k,), also beyond an edge of the support; NaN where no û is found."""
         mode = self.mode(theta)
         if mode is None:
             return np.nan, np.full(self.n_parameters, np.nan)
-        k, pattern = self.n_parameters, self.pattern
-        weights = pattern.weights(mode.curvature.inverse_entries())
-        third = self._third.one(np.concatenate([mode.vector, weights.ravel()]))[0]
-        whole = mode.gradient + 0.5 * third
+        k, adjoint = self.n_parameters, self.adjoint(mode)
+        weights = -self.pattern.weights(adjoint.entries)
+        whole = adjoint.vector + self._third.one(np.concatenate([mode.vector, weights.ravel()]))[0]
         turned = np.concatenate([np.zeros(k), mode.curvature.solve(whole[k:])])
         moved = self._product.one(np.concatenate([mode.vector, turned]))[0]
-        return self._marginal(mode), whole[:k] + moved[:k]
+        return adjoint.value, whole[:k] + moved[:k]
 
-    def _marginal(self, mode: Mode) -> float:
+    def prior_slope(self, theta: Array) -> tuple[float, Array]:
+        """Return the log prior and its gradient (k,)."""
+        vector = np.concatenate([theta, self._last])
+        return float(self._values.one(vector)[2]), self._prior_slope.one(vector)[0][: self.n_parameters]
+
+    def integral(self, mode: Mode) -> float:
+        """Return log L, from what is known at û."""
         return mode.joint + 0.5 * (self.n_effects * LOG_2PI - mode.curvature.log_determinant)
+
+    def adjoint(self, mode: Mode) -> Adjoint:
+        """Return the same with its derivatives."""
+        return Adjoint(self.integral(mode), mode.gradient, -0.5 * mode.curvature.inverse_entries())
 
     # --- û -----------------------------------------------------------------------------------------------------------
 
     def mode(self, theta: Array) -> Mode | None:
         """Return the likeliest effects: from those that were found last, or from 0; None where there are none."""
         for start in (self._last, np.zeros(self.n_effects)):
-            mode = self._climb(theta, start)
+            mode = self._climb(np.concatenate([theta, start]))
             if mode is not None:
                 self._last = mode.vector[self.n_parameters :]
                 return mode
         return None
 
-    def _climb(self, theta: Array, start: Array) -> Mode | None:
+    def _climb(self, vector: Array) -> Mode | None:
         """Newton's method, damped."""
-        here = self._seen(np.concatenate([theta, start]))
+        here = self._seen(vector)
         for _ in range(STEPS):
             if here is None:
                 return None
-            vector, joint, gradient, entries = here
-            uphill = gradient[self.n_parameters :]
-            curvature, is_exact = self._positive(entries)
+            curvature, is_exact = self._positive(here.entries)
+            uphill = here.gradient[self.n_parameters :]
             step = curvature.solve(uphill)
-            gain = float(uphill @ step)
-            if is_exact and gain <= ARRIVED * max(1.0, abs(joint)):
-                return Mode(vector, joint, gradient, curvature)
-            here = self._stepped(here, step, gain, is_exact)
+            gain, size = float(uphill @ step), max(1.0, abs(here.joint))
+            if is_exact and gain <= ARRIVED * size:
+                return Mode(here.vector, here.joint, here.gradient, here.entries, curvature)
+            whole = np.concatenate([np.zeros(self.n_parameters), step])
+            # the last steps gain less than rounding
+            here = self._seen(here.vector + whole) if is_exact and gain <= ALMOST * size else self._up(here, whole, gain)
         return None
 
-    def _stepped(self, here: Seen, step: Array, gain: float, is_exact: bool) -> Seen | None:
-        """Go as far along a step as f rises; the last steps gain less than rounding and are taken whole."""
-        vector, joint = here[:2]
-        whole = np.concatenate([np.zeros(self.n_parameters), step])
-        if is_exact and gain <= ALMOST * max(1.0, abs(joint)):
-            return self._seen(vector + whole)
+    def _up(self, here: Look, step: Array, gain: float) -> Look | None:
+        """Go as far along a step as f rises."""
         share = 1.0
         for _ in range(HALVINGS):
-            there = self._seen(vector + share * whole)
-            if there is not None and there[1] >= joint + 1e-4 * share * gain:
+            there = self._seen(here.vector + share * step)
+            if there is not None and there.joint >= here.joint + ENOUGH * share * gain:
                 return there
             share *= 0.5
         return None
 
-    def _seen(self, vector: Array) -> Seen | None:
-        joint, gradient, products, _ = self._look.one(vector)
+    def _seen(self, vector: Array) -> Look | None:
+        joint, gradient, products = self._look.one(vector)
         entries = -self.pattern.entries(np.reshape(products, (self.pattern.n_colours, self.n_effects)))
         finite = np.isfinite(joint) and np.isfinite(gradient).all() and np.isfinite(entries).all()
-        return (vector, float(joint), gradient, entries) if finite else None
+        return Look(vector, float(joint), gradient, entries) if finite else None
 
-    def _positive(self, entries: Array) -> tuple[Curvature, bool]:
+    def _positive(self, entries: Array) -> tuple[Factor, bool]:
         """Factorise; where the curvature is not positive, with enough on its diagonal that it is."""
         diagonal = self.pattern.rows == self.pattern.columns
         size = float(np.abs(entries[diagonal]).mean()) or 1.0
         for i in range(RIDGES):
             ridge = 0.0 if i == 0 else RIDGE * size * 10.0 ** (i - 1)
             try:
-                return Curvature(self.pattern, entries + ridge * diagonal), i == 0
+                return factorised(self.pattern, entries + ridge * diagonal if i else entries), i == 0
             except NotPositive:
                 continue
         raise ArithmeticError("The curvature in the random effects is not positive.")
-
-
-Seen = tuple[Array, float, Array, Array]
-Build = Callable[[Graph, dict[str, Graph]], Engine]

@@ -8,7 +8,7 @@ unconstrained scale, with the Jacobian, since that is the scale on which it is i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 
@@ -19,7 +19,7 @@ from pymc.logprob.basic import transformed_conditional_logp
 from pytensor.tensor.random.basic import MvNormalRV, NormalRV
 
 from pymc_landscape.aliases import Graph
-from pymc_landscape.density import Parts, Values, inside
+from pymc_landscape.density import Parts, Values, is_inside
 from pymc_landscape.layout import FreeVariable, Layout
 
 LOG_2PI = float(np.log(2 * np.pi))
@@ -27,14 +27,16 @@ LOG_2PI = float(np.log(2 * np.pi))
 
 @dataclass(frozen=True)
 class JointDensity:
-    """Graphs over the flat input `vector`, which holds parameters, then effects.
+    """Graphs over the flat input `vector`, which holds parameters on their natural scale, then effects.
 
     Parameters
     ----------
     vector : Graph
         Vector (k + q).
-    joint : Graph
-        log p(y, u ∣ θ); −∞ where θ is outside its support.
+    rows : dict of str to Graph
+        log p(y, u ∣ θ) in pieces: one an observed term, an effect, a potential; not summed.
+    inside : Graph
+        Whether θ is in its support. The other graphs do not ask.
     prior : Graph
         log p(θ).
     effects : dict of str to Graph
@@ -42,9 +44,15 @@ class JointDensity:
     """
 
     vector: Graph
-    joint: Graph
+    rows: dict[str, Graph]
+    inside: Graph
     prior: Graph
     effects: dict[str, Graph]
+
+    @property
+    def joint(self) -> Graph:
+        """log p(y, u ∣ θ)."""
+        return sum((row.sum() for row in self.rows.values()), pt.constant(0.0)).astype("float64")
 
 
 class LatentValues(Values):
@@ -54,8 +62,8 @@ class LatentValues(Values):
     ----------
     model : pm.Model
         The model.
-    layout : Layout
-        Of the parameters.
+    variables : sequence of FreeVariable
+        The parameters.
     effects : sequence of FreeVariable
         The effects, in the model's order.
     swaps : mapping of Graph to Graph
@@ -63,27 +71,29 @@ class LatentValues(Values):
     """
 
     def __init__(
-        self, model: pm.Model, layout: Layout, effects: Sequence[FreeVariable], swaps: Mapping[Graph, Graph] = {}
+        self,
+        model: pm.Model,
+        variables: Sequence[FreeVariable],
+        effects: Sequence[FreeVariable],
+        swaps: Mapping[Graph, Graph],
     ):
-        names = [v.name for v in effects]
-        super().__init__(model, Layout((*layout.variables, *effects), layout.unconstrained.union(names)), swaps)
-        self.effects = names
+        self.effects = [v.name for v in effects]
+        super().__init__(model, Layout((*variables, *effects), self.effects), swaps)
         self.standard: dict[str, Graph] = {}
 
     @cached_property
     def places(self) -> dict[Graph, Graph]:
         """What stands for each value; an effect may depend on the effects before it."""
-        effects = {self.rvs_to_values[self.model[name]]: name for name in self.effects}
-        places = {self.rvs_to_values[self.model[v.name]]: self._place(v.name) for v in self.layout.variables}
-        for value, name in effects.items():
-            affine = self._affine(name)
+        places = super().places
+        for name in self.effects:
+            affine, value = self._affine(name), self.rvs_to_values[self.model[name]]
             if affine is not None:
                 self.standard[name] = places[value]
-                placed = self._written(self.of_random_variables([affine(places[value])]), places)[0]
-                places[value] = value.type.filter_variable(placed)
+                placed = self.written(self.of_random_variables([affine(places[value])]), places)[0]
+                places[value] = value.type.filter_variable(placed.astype(value.type.dtype))
         return places
 
-    def _affine(self, name: str):
+    def _affine(self, name: str) -> Callable[[Graph], Graph] | None:
         """Return how an effect is made of standard normal numbers; None where it is not."""
         rv = self.model[name]
         if self.model.rvs_to_transforms[rv] is not None or rv.owner is None:
@@ -111,45 +121,52 @@ def _root(cov: Graph) -> Graph:
 
 def joint_density(
     model: pm.Model,
-    layout: Layout,
+    variables: Sequence[FreeVariable],
     effects: Sequence[FreeVariable],
     parts: Parts,
     swaps: Mapping[Graph, Graph] = {},
 ) -> JointDensity:
     """Write log p(y, u ∣ θ) and log p(θ) of `model` over one flat vector."""
-    values = LatentValues(model, layout, effects, swaps)
+    values = LatentValues(model, variables, effects, swaps)
     _ = values.places
-    free = [model[v.name] for v in layout.variables]
-    others = [model[name] for name in values.effects if name not in values.standard]
-    observed = list(model.observed_RVs)
-    rvs = [*free, *others, *observed]
-    affine = [model[name] for name in values.standard]
+    free = [model[v.name] for v in variables]
+    others = [name for name in values.effects if name not in values.standard]
+    logps = _log_densities(values, [*free, *(model[name] for name in others), *model.observed_RVs])
+    potentials = dict.fromkeys((*parts.likelihood, *parts.prior))
+    written = values.of_random_variables([model[name] for name in potentials]) if potentials else []
+    potentials.update(zip(potentials, written, strict=True))
+    rows = {name: logps[name] for name in [*others, *(rv.name for rv in model.observed_RVs)]}
+    rows |= {f"{name} jacobian": j for name in others if (j := _log_jacobian(values, model[name])) is not None}
+    rows |= {name: potentials[name] for name in parts.likelihood}
+    rows = dict(zip(rows, values.write(list(rows.values())), strict=True))
+    rows |= {name: -0.5 * v**2 - 0.5 * LOG_2PI for name, v in values.standard.items()}
+    supports = [g.astype("bool") for g in values.write([is_inside(values, rv, logps[rv.name]) for rv in free])]
+    priors = values.write([*(logps[rv.name] for rv in free), *(potentials[name] for name in parts.prior)])
+    natural = values.write(values.of_random_variables([model[name] for name in values.effects]))
+    return JointDensity(
+        vector=values.vector,
+        rows={name: row.astype("float64") for name, row in rows.items()},
+        inside=reduce(pt.and_, supports),
+        prior=sum((g.sum() for g in priors), pt.constant(0.0)).astype("float64"),
+        effects=dict(zip(values.effects, natural, strict=True)),
+    )
+
+
+def _log_densities(values: LatentValues, rvs: list[Graph]) -> dict[str, Graph]:
+    """Return the log density of each variable; those with standard normal numbers take part as values only."""
+    affine = [values.model[name] for name in values.standard]
     logps = transformed_conditional_logp(
         [*rvs, *affine],
         rvs_to_values=values.rvs_to_values,
         rvs_to_transforms=values.rvs_to_transforms,
         jacobian=False,
     )
-    by_rv = dict(zip([*rvs, *affine], logps, strict=True))
-    jacobians = [_log_jacobian(values, rv) for rv in others]
-    potentials = values.of_random_variables([model[name] for name in (*parts.likelihood, *parts.prior)])
-    n = len(parts.likelihood)
-    support = values.write([inside(values, rv, by_rv[rv]) for rv in free])
-    joint = values.write([*(by_rv[rv] for rv in (*others, *observed)), *jacobians, *potentials[:n]])
-    prior = values.write([*(by_rv[rv] for rv in free), *potentials[n:]])
-    standard = [-0.5 * (v**2).sum() - 0.5 * LOG_2PI * v.size for v in values.standard.values()]
-    is_inside = reduce(pt.and_, [g.astype("bool") for g in support])
-    return JointDensity(
-        values.vector,
-        pt.switch(is_inside, sum([*(g.sum() for g in joint), *standard], pt.constant(0.0)).astype("float64"), -np.inf),
-        pt.switch(is_inside, sum([g.sum() for g in prior], pt.constant(0.0)).astype("float64"), -np.inf),
-        dict(zip(values.effects, values.write(values.of_random_variables([model[e] for e in values.effects])), strict=True)),
-    )
+    return {rv.name: logp for rv, logp in zip(rvs, logps, strict=False)}
 
 
-def _log_jacobian(values: Values, rv: Graph) -> Graph:
+def _log_jacobian(values: Values, rv: Graph) -> Graph | None:
     transform = values.rvs_to_transforms[rv]
     if transform is None:
-        return pt.constant(0.0)
+        return None
     jacobian = transform.log_jac_det(values.rvs_to_values[rv], *rv.owner.inputs)
     return values.of_random_variables([jacobian])[0]

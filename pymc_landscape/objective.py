@@ -29,9 +29,13 @@ class Objective(Parameters):
     ----------
     model : pm.Model, optional
         The model; left out, that of the surrounding ``with`` block.
-    latent : "auto" or ()
-        Random effects (free variables whose prior depends on others). This version evaluates the likelihood
-        conditional on them; ``"auto"`` says so once, ``()`` says that it is meant.
+    latent : "auto", str, or sequence of str
+        Free variables to integrate out of the likelihood: random effects. ``"auto"`` takes every continuous one whose
+        prior depends on another (a centred effect) and says so once; non-centred ones are named here. With ``()``
+        the likelihood is conditional on them, and they are parameters like any other.
+    quadrature : int
+        Nodes for each element in adaptive Gauss–Hermite quadrature, for effects in small independent blocks. 1 is
+        Laplace's approximation, which is exact where effects and errors are normal.
     potentials : {"likelihood", "prior"}, optional
         What ``pm.Potential`` terms count as. Needed where a model has observed variables too.
     prior_weight : float
@@ -46,12 +50,15 @@ class Objective(Parameters):
     terms : tuple of str
         Names of the terms of the log-likelihood.
     latent : tuple of str
-        Names of the random effects that were found.
+        Names of the random effects that are integrated out.
+    conditional : tuple of str
+        Names of those whose prior depends on other free variables and that are not: parameters of a joint fit.
 
     Raises
     ------
     ValueError
-        If the model has no free variable, no data, or potentials whose part was not said.
+        If the model has no free variable, no data, or potentials whose part was not said; if `latent` names no
+            continuous free variable.
 
     Examples
     --------
@@ -69,7 +76,8 @@ class Objective(Parameters):
         self,
         model: pm.Model | None = None,
         *,
-        latent: Literal["auto"] | Sequence[str] = "auto",
+        latent: Literal["auto"] | str | Sequence[str] = "auto",
+        quadrature: int = 1,
         potentials: roles.PotentialRole | None = None,
         prior_weight: float = 0.0,
         backend: str | None = None,
@@ -80,9 +88,18 @@ class Objective(Parameters):
         roles.check_model(self.model)
         parts = roles.potential_parts(self.model, potentials)
         self.latent = roles.resolve_latent(self.model, latent)
-        self.prior_weight = float(prior_weight)
-        self.terms = (*(rv.name for rv in self.model.observed_RVs), *parts.likelihood)
-        self.compiled = Compiled(self.model, parts, self.prior_weight, backend, compile_kwargs)
+        self.conditional = tuple(name for name in roles.find_latent(self.model) if name not in self.latent)
+        self.prior_weight, self.quadrature = float(prior_weight), _nodes(quadrature)
+        self.compiled = Compiled(
+            self.model,
+            parts,
+            self.prior_weight,
+            backend,
+            compile_kwargs,
+            latent=self.latent,
+            quadrature=self.quadrature,
+        )
+        self.terms = self.compiled.terms
 
     def __repr__(self) -> str:
         """Name the terms and the parameters."""
@@ -242,6 +259,12 @@ def objective_of(model: pm.Model | Objective | None) -> Objective:
     if isinstance(model, Objective):
         return model
     return Objective(model)
+
+
+def _nodes(quadrature: int) -> int:
+    if isinstance(quadrature, bool) or int(quadrature) != quadrature or quadrature < 1:
+        raise ValueError(f"Expected a number of nodes as quadrature, 1 or more, got {quadrature!r}.")
+    return int(quadrature)
 
 
 def _refuse_no_model(model: Any) -> None:

@@ -7,7 +7,7 @@ a *random effect* (latent). A ``pm.Potential`` is neither likelihood nor prior u
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -25,7 +25,7 @@ from pytensor.graph.traversal import ancestors
 
 from pymc_landscape.aliases import Array, Graph
 from pymc_landscape.density import Parts, bounds, is_simplex
-from pymc_landscape.layout import FreeVariable
+from pymc_landscape.layout import FreeVariable, closest
 
 _log = logging.getLogger("pymc_landscape")
 
@@ -98,24 +98,40 @@ def find_latent(model: pm.Model) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def resolve_latent(model: pm.Model, latent: Literal["auto"] | Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the random effects on which the likelihood is conditional, and say so once."""
-    found = find_latent(model)
-    if latent != "auto" and len(latent):
-        raise NotImplementedError(
-            f"Expected latent='auto' or (), got {latent!r}: integrating latent variables out is not part of this "
-            "version; with latent=() the log-likelihood is conditional on them."
-        )
-    if latent == "auto" and found and model not in _TOLD:
-        _TOLD.add(model)
-        for name, parents in found.items():
-            _log.warning(
-                "%s is a random effect: its prior depends on %s. The log-likelihood is conditional on it and does "
-                "not integrate it out; Objective(model, latent=()) says that this is meant.",
-                name,
-                ", ".join(parents),
+def resolve_latent(model: pm.Model, latent: Literal["auto"] | str | Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the free variables to integrate out, in the model's order; say so once if we chose them."""
+    if latent == "auto":
+        found = find_latent(model)
+        _tell(model, found)
+        return tuple(found)
+    names = [latent] if isinstance(latent, str) else list(latent)
+    free = {rv.name: rv for rv in model.free_RVs}
+    for name in names:
+        if name not in free:
+            raise ValueError(f"Expected free variables of the model as latent, got {name!r}: {closest(name, free)}.")
+        if is_discrete(free[name]):
+            raise ValueError(
+                f"Expected continuous random effects, got the discrete {name!r}: sum it out first, "
+                f"pymc_extras.marginalize(model, [{name!r}]), and pass the model that comes back."
             )
-    return tuple(found)
+    if set(names) == set(free):
+        raise ValueError(
+            f"Expected a parameter that is not integrated out, got latent={tuple(names)}, all of the free variables."
+        )
+    return tuple(name for name in free if name in names)
+
+
+def _tell(model: pm.Model, found: Mapping[str, tuple[str, ...]]) -> None:
+    if not found or model in _TOLD:
+        return
+    _TOLD.add(model)
+    for name, parents in found.items():
+        _log.warning(
+            "%s is a random effect, for its prior depends on %s: it is integrated out of the likelihood "
+            "(Laplace's approximation); Objective(model, latent=()) makes the likelihood conditional on it.",
+            name,
+            ", ".join(parents),
+        )
 
 
 def is_discrete(rv: Graph) -> bool:

@@ -1,0 +1,171 @@
+"""Positive definite matrices that are factorised as their pattern allows: by blocks, full, or sparse.
+
+Each gives the logarithm of the determinant, solutions of linear equations, square roots to draw with, and those
+elements of the inverse that stand where the matrix itself is not zero. Arrays only.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg, sparse
+
+from pymc_landscape.aliases import Array
+from pymc_landscape.pattern import Pattern
+from pymc_landscape.selected_inverse import selected_inverse
+
+# Components no larger than this are factorised side by side.
+SMALL = 64
+# Up to so many effects a matrix that is neither is treated as full.
+FULL = 300
+
+
+class NotPositive(ArithmeticError):
+    """The matrix is not positive definite."""
+
+
+class Factor:
+    """A factorised matrix H = R Rᵀ.
+
+    Attributes
+    ----------
+    log_determinant : float
+        log det H.
+    """
+
+    log_determinant: float
+
+    def solve(self, right: Array) -> Array:
+        """Return H⁻¹ times a vector (q,) or the columns of a matrix (q, m)."""
+        raise NotImplementedError
+
+    def root_solve(self, right: Array) -> Array:
+        """Return R⁻ᵀ times a vector (q,) or the columns of a matrix: of standard normal numbers, draws from N(0, H⁻¹)."""
+        raise NotImplementedError
+
+    def inverse_entries(self) -> Array:
+        """Return the elements of H⁻¹ at the pattern's places."""
+        raise NotImplementedError
+
+
+def factorised(pattern: Pattern, entries: Array) -> Factor:
+    """Factorise the matrix with these elements at the pattern's places.
+
+    Raises
+    ------
+    NotPositive
+        If it is not positive definite.
+    """
+    if pattern.largest <= SMALL:
+        return Blocks(pattern, entries)
+    return Full(pattern, entries) if pattern.size <= FULL else Sparse(pattern, entries)
+
+
+class Blocks(Factor):
+    """Small components: stacks of blocks, each by Cholesky.
+
+    Attributes
+    ----------
+    roots : list of array (n, d, d)
+        Lower triangles, one stack a size of block.
+    """
+
+    def __init__(self, pattern: Pattern, entries: Array):
+        self.stacks, self.size, self.nnz = pattern.stacks, pattern.size, len(entries)
+        self.roots = [_roots(stack.blocks(entries)) for stack in self.stacks]
+        diagonals = [np.diagonal(root, axis1=1, axis2=2) for root in self.roots]
+        self.log_determinant = sum(2.0 * float(np.log(d).sum()) for d in diagonals)
+
+    @cached_property
+    def inverse_roots(self) -> list[Array]:
+        """L⁻¹ of each block."""
+        return [1.0 / root if root.shape[1] == 1 else np.linalg.inv(root) for root in self.roots]
+
+    def solve(self, right: Array) -> Array:
+        return self._applied([np.swapaxes(m, -1, -2) @ m for m in self.inverse_roots], right)
+
+    def root_solve(self, right: Array) -> Array:
+        return self._applied([np.swapaxes(m, -1, -2) for m in self.inverse_roots], right)
+
+    def _applied(self, matrices: list[Array], right: Array) -> Array:
+        out = np.empty(right.shape)
+        columns, wide = right.reshape(self.size, -1), out.reshape(self.size, -1)
+        for stack, matrix in zip(self.stacks, matrices, strict=True):
+            wide[stack.elements] = matrix @ columns[stack.elements]
+        return out
+
+    def inverse_entries(self) -> Array:
+        out = np.empty(self.nnz)
+        for stack, root in zip(self.stacks, self.inverse_roots, strict=True):
+            stack.write(np.swapaxes(root, -1, -2) @ root, out)
+        return out
+
+
+def _roots(blocks: Array) -> Array:
+    try:
+        with np.errstate(invalid="ignore"):
+            roots = np.sqrt(blocks) if blocks.shape[1] == 1 else np.linalg.cholesky(blocks)
+    except np.linalg.LinAlgError as error:
+        raise NotPositive from error
+    if not (np.diagonal(roots, axis1=1, axis2=2) > 0).all():
+        raise NotPositive
+    return roots
+
+
+class Full(Factor):
+    """A full matrix, by Cholesky."""
+
+    def __init__(self, pattern: Pattern, entries: Array):
+        self.pattern = pattern
+        matrix = np.zeros((pattern.size, pattern.size))
+        matrix[pattern.rows, pattern.columns] = entries
+        try:
+            self.root = linalg.cholesky(matrix, lower=True)
+        except (linalg.LinAlgError, ValueError) as error:
+            raise NotPositive from error
+        self.log_determinant = 2.0 * float(np.log(np.diagonal(self.root)).sum())
+
+    def solve(self, right: Array) -> Array:
+        return np.asarray(linalg.cho_solve((self.root, True), right))
+
+    def root_solve(self, right: Array) -> Array:
+        return np.asarray(linalg.solve_triangular(self.root, right, lower=True, trans="T"))
+
+    def inverse_entries(self) -> Array:
+        inverse = self.solve(np.eye(self.pattern.size))
+        return np.asarray(inverse[self.pattern.rows, self.pattern.columns])
+
+
+class Sparse(Factor):
+    """A sparse matrix, by SuperLU, with an order of elimination that fills little."""
+
+    def __init__(self, pattern: Pattern, entries: Array):
+        self.pattern = pattern
+        order = pattern.elimination
+        turned = sparse.coo_array((entries, (order[pattern.rows], order[pattern.columns])), shape=(pattern.size,) * 2)
+        self.factor = sparse.linalg.splu(
+            turned.tocsc(), permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
+        )
+        self.pivots: NDArray[np.float64] = self.factor.U.diagonal()
+        exchanged = (self.factor.perm_r != np.arange(pattern.size)).any()
+        if exchanged or not (self.pivots > 0).all():
+            raise NotPositive
+        self.log_determinant = float(np.log(self.pivots).sum())
+
+    def solve(self, right: Array) -> Array:
+        order = self.pattern.elimination
+        turned = np.empty_like(right)
+        turned[order] = right
+        return np.asarray(self.factor.solve(turned)[order])
+
+    def root_solve(self, right: Array) -> Array:
+        upper = sparse.csr_array(self.factor.U)
+        scaled = np.sqrt(self.pivots)[:, None] * right.reshape(len(right), -1)
+        found = sparse.linalg.spsolve_triangular(upper, scaled, lower=False)
+        return np.asarray(found[self.pattern.elimination].reshape(right.shape))
+
+    def inverse_entries(self) -> Array:
+        order = self.pattern.elimination
+        return selected_inverse(self.factor.L, self.pivots, order[self.pattern.rows], order[self.pattern.columns])
