@@ -218,7 +218,7 @@ def _replicate(fit: Fit, end: End) -> Replicate:
 def _dataset(fit: Fit, replicates: Sequence[Replicate], first_seed: int, state: str) -> xr.Dataset:
     objective, status = fit.objective, [r.status for r in replicates]
     attrs = provenance(
-        objective.model.name,
+        objective.origin,
         group="bootstrap",
         k=fit.n_parameters,
         n_failed=status.count(Status.FAILED.value),

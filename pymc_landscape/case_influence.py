@@ -119,7 +119,7 @@ def influence(
     }
     kind = "map" if fit.is_map else "mle"
     good = {"good_k": float(loos[0].good_k)} if loos else {}
-    attrs = provenance(fit.objective.model.name, group="influence", level=level, kind=kind, **good)
+    attrs = provenance(fit.objective.origin, group="influence", level=level, kind=kind, **good)
     return xr.Dataset(data, coords, attrs)
 
 
@@ -180,7 +180,7 @@ def _elements(cases: Cases, points: Array) -> Array:
     frame, objective = cases.frame, cases.fit.objective
     natural = frame.natural_points(points)
     found = [natural[v.name] for v in objective.variables]
-    if objective.model.deterministics:
+    if objective.compiled.deterministics:
         found += objective.compiled.engine("derived", frame.unconstrained).at(frame.full(points)).values()
     return np.concatenate([np.reshape(value, (len(points), -1)) for value in found], axis=1)
 

@@ -131,10 +131,11 @@ def _entry(name: str, model: Any) -> _Entry:
         raise TypeError(f"Expected a Fit or (Fit, DataTree) as {name!r}, got {type(fit).__name__}: use fit_mle.")
     if fit.is_map:
         raise ValueError(f"Expected maximum likelihood fits, got a posterior mode as {name!r}: use fit_mle.")
-    if fit.objective.latent:
+    if fit.objective.conditional:
         raise ValueError(
-            f"Expected models without random effects, got {name!r} with {', '.join(fit.objective.latent)}: a joint "
-            "maximum over them is no marginal likelihood, and no criterion applies to it."
+            f"Expected models whose random effects are integrated out, got {name!r} with "
+            f"{', '.join(fit.objective.conditional)} as parameters: a joint maximum over them is no marginal "
+            "likelihood, and no criterion applies to it; use Objective(model, latent='auto')."
         )
     return _Entry(str(name), fit, dt)
 

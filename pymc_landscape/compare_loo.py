@@ -12,6 +12,7 @@ import xarray as xr
 
 from pymc_landscape.draws import SAMPLE_DIMS, open_group
 from pymc_landscape.fitted import Fit
+from pymc_landscape.objective import Objective
 from pymc_landscape.pointwise import pointwise_log_likelihood
 
 # The one variable that several observed terms become: LOO is of all of them together.
@@ -71,9 +72,15 @@ def _note(loo: Any) -> str:
     return f"LOO: {high} Pareto k above {loo.good_k:.2f}" if high else ""
 
 
+def _by_observation(fit: Fit) -> Objective:
+    """Return an objective that knows single observations: given random effects, which draws have."""
+    objective = fit.objective
+    return Objective(objective.model, latent=(), potentials=objective.potentials) if objective.latent else objective
+
+
 def _one_term(fit: Fit, dt: Any) -> xr.DataTree:
     """Return a tree with the log-likelihood of each observation under one name."""
-    densities = dt if _has_group(dt) else pointwise_log_likelihood(fit.objective, dt, progressbar=False)
+    densities = dt if _has_group(dt) else pointwise_log_likelihood(_by_observation(fit), dt, progressbar=False)
     densities = densities["log_likelihood"].to_dataset()
     if len(densities.data_vars) > 1:
         densities = _joined(densities)

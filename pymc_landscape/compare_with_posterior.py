@@ -226,7 +226,7 @@ def _attrs(fit: Fit, mode: Fit, draws: PosteriorDraws, lower: bool, ci_prob: flo
     if lower:
         said.append("A draw is lower than the fit: fit again from the draws, fit_mle(model, starts=dt).")
     return provenance(
-        fit.objective.model.name,
+        fit.objective.origin,
         group="comparison",
         ci_prob=ci_prob,
         level=level,

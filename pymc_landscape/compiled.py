@@ -228,23 +228,24 @@ class Compiled(ModelView):
         jacobian = self.engine("natural_jacobian", unconstrained) if unconstrained and kind in WEIGHTED else None
         weight, size = self._weight, self.layout(unconstrained).size
         weigh = (lambda: weight) if isinstance(weight, float) else (lambda: float(weight.get_value()))
-        return MarginalEngine(kind, MARGINAL.join(self._term_names), self.laplace, size, natural, jacobian, weigh)
+        return MarginalEngine(kind, MARGINAL.join(self.term_names), self.laplace, size, natural, jacobian, weigh)
 
     @property
-    def _term_names(self) -> list[str]:
+    def term_names(self) -> list[str]:
+        """Names of the observed variables, and of the potentials that count as likelihood."""
         return [*(rv.name for rv in self.model.observed_RVs), *self.parts.likelihood]
 
     @property
     def terms(self) -> tuple[str, ...]:
         """Names of the terms of the log-likelihood; an integral is one term."""
-        return (MARGINAL.join(self._term_names),) if self.latent else tuple(self._term_names)
+        return (MARGINAL.join(self.term_names),) if self.latent else tuple(self.term_names)
 
     def refuse_latent(self) -> None:
         """Refuse what single observations are needed for, where random effects tie them together."""
         if self.latent:
             raise ValueError(
                 f"Expected a likelihood of single observations, got one in which {', '.join(self.latent)} "
-                "is integrated out, which ties observations together: use Objective(model, latent=()), conditional on it."
+                "is integrated out, which ties observations together: use Objective(model, latent=()), given it."
             )
 
     def _graphs(self, kind: Kind, layout: Layout) -> Graphs:
@@ -359,7 +360,9 @@ def groups_of(effects: Sequence[FreeVariable]) -> NDArray[np.intp]:
     sizes = [(v.value_shape[0] if v.value_shape else 1, int(np.prod(v.value_shape))) for v in effects]
     alike = len({n for n, _ in sizes}) == 1
     firsts = [0] * len(sizes) if alike else np.cumsum([0, *(n for n, _ in sizes)]).tolist()
-    return np.concatenate([f + np.repeat(np.arange(n), size // max(n, 1)) for f, (n, size) in zip(firsts, sizes, strict=False)])
+    return np.concatenate(
+        [f + np.repeat(np.arange(n), size // max(n, 1)) for f, (n, size) in zip(firsts, sizes, strict=False)]
+    )
 
 
 def _hashable(compile_kwargs: Mapping[str, Any]) -> Hashable:

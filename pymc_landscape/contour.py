@@ -288,7 +288,7 @@ def _dataset(request: _Request, edges: Sequence[_Edge], method: str) -> xr.Datas
     }
     said = [request.current.message, *(edge.message for edge in edges)]
     attrs = provenance(
-        fit.objective.model.name,
+        fit.objective.origin,
         group="contour",
         method=method,
         kind="map" if fit.is_map else "mle",

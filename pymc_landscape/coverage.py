@@ -186,7 +186,7 @@ def _dataset(study: _Study, ends: Ends, interrupted: bool) -> xr.Dataset:
     }
     coords = {"method": study.methods, "parameter": [quantity.label for quantity in study.quantities]}
     attrs = provenance(
-        study.fit.objective.model.name,
+        study.fit.objective.origin,
         group="coverage",
         level=study.level,
         draws=len(ends),

@@ -7,6 +7,7 @@ elements of the inverse that stand where the matrix itself is not zero. Arrays o
 from __future__ import annotations
 
 from functools import cached_property
+from typing import override
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ class Factor:
         raise NotImplementedError
 
     def root_solve(self, right: Array) -> Array:
-        """Return R⁻ᵀ times a vector (q,) or the columns of a matrix: of standard normal numbers, draws from N(0, H⁻¹)."""
+        """Return R⁻ᵀ times a vector (q,) or the columns of a matrix: it makes normal numbers draws from N(0, H⁻¹)."""
         raise NotImplementedError
 
     def inverse_entries(self) -> Array:
@@ -83,9 +84,11 @@ class Blocks(Factor):
         """L⁻¹ of each block."""
         return [1.0 / root if root.shape[1] == 1 else np.linalg.inv(root) for root in self.roots]
 
+    @override
     def solve(self, right: Array) -> Array:
         return self._applied([np.swapaxes(m, -1, -2) @ m for m in self.inverse_roots], right)
 
+    @override
     def root_solve(self, right: Array) -> Array:
         return self._applied([np.swapaxes(m, -1, -2) for m in self.inverse_roots], right)
 
@@ -96,6 +99,7 @@ class Blocks(Factor):
             wide[stack.elements] = matrix @ columns[stack.elements]
         return out
 
+    @override
     def inverse_entries(self) -> Array:
         out = np.empty(self.nnz)
         for stack, root in zip(self.stacks, self.inverse_roots, strict=True):
@@ -127,12 +131,15 @@ class Full(Factor):
             raise NotPositive from error
         self.log_determinant = 2.0 * float(np.log(np.diagonal(self.root)).sum())
 
+    @override
     def solve(self, right: Array) -> Array:
         return np.asarray(linalg.cho_solve((self.root, True), right))
 
+    @override
     def root_solve(self, right: Array) -> Array:
         return np.asarray(linalg.solve_triangular(self.root, right, lower=True, trans="T"))
 
+    @override
     def inverse_entries(self) -> Array:
         inverse = self.solve(np.eye(self.pattern.size))
         return np.asarray(inverse[self.pattern.rows, self.pattern.columns])
@@ -154,18 +161,21 @@ class Sparse(Factor):
             raise NotPositive
         self.log_determinant = float(np.log(self.pivots).sum())
 
+    @override
     def solve(self, right: Array) -> Array:
         order = self.pattern.elimination
         turned = np.empty_like(right)
         turned[order] = right
         return np.asarray(self.factor.solve(turned)[order])
 
+    @override
     def root_solve(self, right: Array) -> Array:
         upper = sparse.csr_array(self.factor.U)
         scaled = np.sqrt(self.pivots)[:, None] * right.reshape(len(right), -1)
         found = sparse.linalg.spsolve_triangular(upper, scaled, lower=False)
         return np.asarray(found[self.pattern.elimination].reshape(right.shape))
 
+    @override
     def inverse_entries(self) -> Array:
         order = self.pattern.elimination
         return selected_inverse(self.factor.L, self.pivots, order[self.pattern.rows], order[self.pattern.columns])

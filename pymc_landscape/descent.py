@@ -143,7 +143,7 @@ def descend(
     )
     return result.assign_attrs(
         provenance(
-            objective.model.name,
+            objective.origin,
             group="descent",
             optimizer=", ".join(plan.label for plan in plans),
             steps=int(steps),

@@ -154,4 +154,4 @@ def starts_dataset(objective: Objective, ends: Sequence[End]) -> xr.Dataset:
     data: dict[str, Any] = {name: ("start", np.asarray(value)) for name, value in columns.items()}
     data |= {"start_theta": (("start", "theta"), begin), "end_theta": (("start", "theta"), theta)}
     coords = {"start": np.arange(len(ends)), "theta": list(objective.labels)}
-    return xr.Dataset(data, coords, provenance(objective.model.name, group="starts"))
+    return xr.Dataset(data, coords, provenance(objective.origin, group="starts"))

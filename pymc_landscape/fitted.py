@@ -15,6 +15,7 @@ from pymc.util import get_random_generator
 from pymc_landscape import fit_table
 from pymc_landscape.aliases import Array
 from pymc_landscape.ends import End, starts_dataset
+from pymc_landscape.latent_modes import conditional_modes
 from pymc_landscape.natural_scale import NaturalScale, as_draws, root
 from pymc_landscape.objective import Objective
 from pymc_landscape.provenance import provenance
@@ -114,6 +115,15 @@ class Fit:
     def starts(self) -> xr.Dataset:
         """Every start: the waterfall."""
         return starts_dataset(self.objective, self._ends)
+
+    @cached_property
+    def latent(self) -> xr.Dataset:
+        """The likeliest random effects given the estimate: ``name``, and ``name_se``, its standard error given that.
+
+        The modes are lme4's ``ranef``, the standard errors those of its ``condVar``: the uncertainty of the estimate
+        is no part of them. Empty where nothing was integrated out.
+        """
+        return conditional_modes(self.objective, self._natural.point, self._attrs("latent"))
 
     @property
     def found(self) -> Found:
@@ -270,7 +280,7 @@ class Fit:
 
     def _attrs(self, group: str) -> dict[str, Any]:
         return provenance(
-            self.objective.model.name,
+            self.objective.origin,
             group=group,
             status=self.status.value,
             message=self.message,

@@ -179,6 +179,6 @@ def _dataset(
     }
     coords = {"parameter": [quantity.label for quantity in quantities], "curve": list(CURVES)}
     attrs = provenance(
-        fit.objective.model.name, group="curves", status=fit.status.value, map_status=sides.mode.status.value
+        fit.objective.origin, group="curves", status=fit.status.value, map_status=sides.mode.status.value
     )
     return xr.Dataset(data, coords, attrs)

@@ -186,7 +186,7 @@ def _attributes(objective: Objective, expedition: Expedition, status: str) -> di
     away = expedition.away
     counts = [f"{n} of {expedition.n_searches} searches {words}" for words, n in away.items() if n]
     return provenance(
-        objective.model.name,
+        objective.origin,
         group="critical_points",
         status=status,
         note="; ".join(counts),

@@ -264,6 +264,4 @@ def _attrs(request: _Request) -> dict[str, Any]:
     fit = request.current.fit
     numbers = {"minus2ll": fit.minus2ll, "n_evaluations": request.n_evaluations}
     kind = "map" if fit.is_map else "mle"
-    return provenance(
-        fit.objective.model.name, group="intervals", kind=kind, message=request.current.message, **numbers
-    )
+    return provenance(fit.objective.origin, group="intervals", kind=kind, message=request.current.message, **numbers)

@@ -135,7 +135,7 @@ def evaluate_landscape(
         surface = _with_reference(_surface(objective, points, result, pointwise), objective, reference)
     surface = _with_plane(surface, points, grid)
     surface.attrs = provenance(
-        objective.model.name,
+        objective.origin,
         kind=str(grid.attrs.get("kind", "regular")),
         group="landscape",
         status="interrupted" if result.interrupted else "complete",
@@ -199,7 +199,7 @@ def _on_disk(
 
     around = _with_plane(_with_reference(xr.Dataset(), objective, reference), points, grid)
     kind = str(grid.attrs.get("kind", "regular"))
-    attrs = provenance(objective.model.name, kind=kind, group="landscape", at=reference.words)
+    attrs = provenance(objective.origin, kind=kind, group="landscape", at=reference.words)
     return evaluate_into(store, points, around, evaluate, describe, attrs, progressbar)
 
 

@@ -38,8 +38,8 @@ STEPS, ARRIVED, ALMOST = 200, 1e-18, 1e-9
 # A step is halved at most so often, and must gain this share of what a straight line says; a curvature that is not
 # positive gets so much of its diagonal, and tenfold again.
 HALVINGS, ENOUGH, RIDGE, RIDGES = 40, 1e-4, 1e-3, 12
-# Up to so many products are written one by one, which a compiler finds easier than a stack; and so many points are looked
-# at one by one.
+# Up to so many products are written one by one, which a compiler finds easier than a stack; and so many points are
+# looked at one by one.
 COLOURS, FEW = 8, 300
 # How far from the reference, in units of its size, a point is taken at which nothing is zero by chance.
 BESIDE = (0.3, 0.03, 0.003)
@@ -122,7 +122,9 @@ class Laplace:
             rows[:, : len(point)] = point
             rows[:, len(point) + k :] = directions
             # a graph for blocks of points takes longer to write than so few take one by one
-            found = [self._product.one(row)[0] for row in rows] if len(rows) <= FEW else self._product.at(rows)["product"]
+            found = (
+                [self._product.one(row)[0] for row in rows] if len(rows) <= FEW else self._product.at(rows)["product"]
+            )
             return -np.asarray(found)[:, k:]
 
         return find_pattern(product, self.n_effects, lambda: self.groups)
@@ -143,11 +145,13 @@ class Laplace:
         """The Hessian of f times the seeds, over u: (colours, q)."""
         k, q = self.n_parameters, self.n_effects
         seeds = np.hstack([np.zeros((self.pattern.n_colours, k)), self.pattern.seeds])
-        direction = pt.vector("direction", dtype="float64", shape=(k + q,))
-        product = product_graph(self._slope, self.density.vector, direction)
+        direction: Graph = pt.vector("direction", dtype="float64", shape=(k + q,))
+        product: Graph = product_graph(self._slope, self.density.vector, direction)
         if len(seeds) > COLOURS:
-            return vectorize_graph(product, {direction: pt.constant(seeds)})[:, k:]
-        return pt.stack([graph_replace(product, {direction: pt.constant(seed)})[k:] for seed in seeds])
+            stacked: Graph = vectorize_graph(product, {direction: pt.constant(seeds)})
+            return stacked[:, k:]
+        one_by_one: list[Graph] = [graph_replace(product, {direction: pt.constant(seed)}) for seed in seeds]
+        return pt.stack([graph[k:] for graph in one_by_one])
 
     @cached_property
     def _look(self) -> Engine:
@@ -231,7 +235,9 @@ class Laplace:
                 return Mode(here.vector, here.joint, here.gradient, here.entries, curvature)
             whole = np.concatenate([np.zeros(self.n_parameters), step])
             # the last steps gain less than rounding
-            here = self._seen(here.vector + whole) if is_exact and gain <= ALMOST * size else self._up(here, whole, gain)
+            here = (
+                self._seen(here.vector + whole) if is_exact and gain <= ALMOST * size else self._up(here, whole, gain)
+            )
         return None
 
     def _up(self, here: Look, step: Array, gain: float) -> Look | None:

@@ -51,7 +51,7 @@ class JointDensity:
 
     @property
     def joint(self) -> Graph:
-        """log p(y, u ∣ θ)."""
+        """Log p(y, u ∣ θ)."""
         return sum((row.sum() for row in self.rows.values()), pt.constant(0.0)).astype("float64")
 
 

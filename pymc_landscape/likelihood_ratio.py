@@ -90,8 +90,8 @@ class LikelihoodRatioTest:
             data["weights"], coords["chi2_df"] = ("chi2_df", self.weights), np.arange(len(self.weights))
         if len(self.draws):
             data["draws"], coords["draw"] = ("draw", self.draws), np.arange(len(self.draws))
-        name = self.alternative.objective.model.name
-        attrs = provenance(name, group="comparison", reference=self.reference, message=self.message)
+        origin = self.alternative.objective.origin
+        attrs = provenance(origin, group="comparison", reference=self.reference, message=self.message)
         return xr.Dataset(data, coords, attrs)
 
     def __repr__(self) -> str:

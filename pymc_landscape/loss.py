@@ -14,7 +14,7 @@ from pymc_landscape.affine import Affine, add_up
 from pymc_landscape.fitted import Fit
 from pymc_landscape.loss_families import FAMILIES, Family
 from pymc_landscape.losses import quantile_of
-from pymc_landscape.objective import Objective, objective_of
+from pymc_landscape.objective import Objective
 from pymc_landscape.observed_terms import Term, observed_terms
 from pymc_landscape.reference import reference_point
 
@@ -75,7 +75,8 @@ def loss_table(model: pm.Model | Objective | Fit | None = None, *, at: Any = Non
                 loss  value    a       b  minus2ll
     y  squared error    5.0  4.0  1.3547   21.3547
     """
-    objective = model.objective if isinstance(model, Fit) else objective_of(model)
+    objective = _given(model)
+    objective.compiled.refuse_latent()
     where = model if at is None and isinstance(model, Fit) else at
     reference = reference_point(objective, xr.Dataset(), where, [v.name for v in objective.variables])
     point = reference.point or {}
@@ -85,6 +86,12 @@ def loss_table(model: pm.Model | Objective | Fit | None = None, *, at: Any = Non
     table = pd.DataFrame(rows, index=[term.name for term in terms], columns=list(COLUMNS))
     table.attrs["at"] = "the fit" if isinstance(where, Fit) else reference.words
     return table
+
+
+def _given(model: pm.Model | Objective | Fit | None) -> Objective:
+    if isinstance(model, Fit):
+        return model.objective
+    return model if isinstance(model, Objective) else Objective(model, latent=())
 
 
 def _row(term: Term, minus2ll: float) -> dict[str, Any]:

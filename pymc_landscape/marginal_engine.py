@@ -7,7 +7,8 @@ natural values and the chain rule lead there. Gradients are exact; Hessians are 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from functools import cached_property
+from typing import Literal, override
 
 import numpy as np
 
@@ -61,21 +62,27 @@ class MarginalEngine(Engine):
         self._ways, self._spent = {}, 0.0
 
     @property
+    @override
     def size(self) -> int:
         return 2 * self._k if self.kind == "hessian_product" else self._k
 
-    @property
-    def lengths(self) -> list[int | None]:  # type: ignore[override]
+    @cached_property
+    @override
+    def lengths(self) -> list[int | None]:
         k = self._k
-        return {"slope": [None, k], "hessian": [None, k, k * k], "hessian_product": [k]}.get(self.kind, [None, None])
+        known: dict[str, list[int | None]] = {"slope": [None, k], "hessian": [None, k, k * k], "hessian_product": [k]}
+        return known.get(self.kind, [None, None])
 
+    @override
     def one(self, point: Array) -> list[Array]:
         with np.errstate(all="ignore"):
             return [np.asarray(value) for value in self._answer(point)]
 
+    @override
     def compile(self) -> None:
         """Nothing to do: the engines inside choose for themselves."""
 
+    @override
     def _run(self, work: Work) -> None:
         work.finish(Way(lambda points: [np.stack(column) for column in zip(*map(self.one, points), strict=True)]))
 

@@ -129,9 +129,7 @@ class ModelView:
     @property
     def n_observations(self) -> int:
         """Number of observations: elements of the observed terms, compositions and count vectors as one each."""
-        return self._read(
-            "n_observations", lambda: sum(roles.n_rows(self.model, rv) for rv in self.model.observed_RVs)
-        )
+        return self._read("n_observations", lambda: sum(roles.n_rows(self.model, rv) for rv in self.model.observed_RVs))
 
     def layout(self, unconstrained: frozenset[str] = frozenset()) -> Layout:
         """Return the order of elements in a vector that holds `unconstrained` variables on that scale."""

@@ -143,7 +143,7 @@ class NaturalScale:
 
     @cached_property
     def _derived_arrays(self) -> tuple[dict[str, Array], dict[str, Array]]:
-        if not self.objective.model.deterministics:
+        if not self.objective.compiled.deterministics:
             return {}, {}
         full = self.frame.full(self.x)
         engine = self.objective.compiled.engine("derived", self.frame.unconstrained)
@@ -215,7 +215,7 @@ def as_draws(frame: Frame, x: Array, attrs: dict[str, Any]) -> xr.Dataset:
     data = {v.name: (("chain", "draw", *v.dims), natural[v.name][None]) for v in variables}
     coords = {"chain": [0], "draw": np.arange(len(x)), **frame.objective.coords}
     parameters = xr.Dataset(data, coords, attrs)
-    return parameters.assign(_derived_draws(frame, inside)) if frame.objective.model.deterministics else parameters
+    return parameters.assign(_derived_draws(frame, inside)) if frame.objective.compiled.deterministics else parameters
 
 
 def _derived_draws(frame: Frame, x: Array) -> dict[str, xr.DataArray]:

@@ -92,7 +92,7 @@ def refuse_other_data(one: Fit, other: Fit, names: tuple[str, str] = ("the null"
                 f"Expected data that stay as they were fitted, got −2LL {fit.found.value:.6f} when {which} was "
                 f"fitted and {now:.6f} at the same point now: its data were changed; fit it again."
             )
-    terms = [", ".join(sorted(fit.objective.terms)) for fit in (one, other)]
+    terms = [", ".join(sorted(fit.objective.compiled.term_names)) for fit in (one, other)]
     if terms[0] != terms[1]:
         raise ValueError(
             f"Expected two models of the same observed variables, got {terms[0]} in {names[0]} and {terms[1]} in "

@@ -87,6 +87,7 @@ class Objective(Parameters):
         self.model: pm.Model = roles.on_all_data(pm.modelcontext(model))
         roles.check_model(self.model)
         parts = roles.potential_parts(self.model, potentials)
+        self.potentials: roles.PotentialRole | None = potentials
         self.latent = roles.resolve_latent(self.model, latent)
         self.conditional = tuple(name for name in roles.find_latent(self.model) if name not in self.latent)
         self.prior_weight, self.quadrature = float(prior_weight), _nodes(quadrature)
@@ -104,6 +105,12 @@ class Objective(Parameters):
     def __repr__(self) -> str:
         """Name the terms and the parameters."""
         return f"Objective({', '.join(self.terms)} | {', '.join(v.name for v in self.variables)})"
+
+    @property
+    def origin(self) -> dict[str, str | int | float]:
+        """What every result says of the model: its name, and what was integrated out and how."""
+        name: dict[str, str | int | float] = {"model_name": self.model.name}
+        return name | {"latent": ", ".join(self.latent), "quadrature": self.quadrature} if self.latent else name
 
     # --- values ------------------------------------------------------------------------------------------------------
 

@@ -130,7 +130,7 @@ def find_pattern(product: Callable[[Array], Array], size: int, groups: Callable[
             pattern = _of_groups(guess)
             if pattern is not None and _agrees(pattern, product):
                 return pattern
-    nonzero: list[tuple[Array, Array]] = []
+    nonzero: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
     block = max(1, 2**22 // max(size, 1))
     for first in range(0, size, block):
         units = np.eye(min(block, size - first), size, first)

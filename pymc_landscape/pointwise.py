@@ -118,7 +118,7 @@ def pointwise_log_likelihood(
     if not done:
         raise KeyboardInterrupt  # nothing was finished, so nothing is lost
     status = "interrupted" if interrupted else "complete"
-    tree = place.close(provenance(objective.model.name, status=status, n_evaluated=done))
+    tree = place.close(provenance(objective.origin, status=status, n_evaluated=done))
     _warn(total, draws, status, done)
     return tree
 

@@ -100,7 +100,7 @@ def posterior_deviance(
     rise = draws.minus2ll - fit.minus2ll
     found = _Rise(rise.reshape(draws.shape), _above_the_mean(draws), *_degrees(fit))
     attrs = provenance(
-        fit.objective.model.name,
+        fit.objective.origin,
         group="posterior_deviance",
         minus2ll=fit.minus2ll,
         status=fit.status.value,
@@ -164,11 +164,11 @@ def warn_if_lower(fit: Fit, draws: PosteriorDraws) -> bool:
 
 def refuse_random_effects(objective: Objective) -> None:
     """Refuse a model whose likelihood is conditional on random effects."""
-    if objective.latent:
+    if objective.conditional:
         raise ValueError(
-            f"Expected a model without random effects, got {', '.join(objective.latent)}, whose prior depends on other "
-            "parameters: the likelihood of those alone is an integral over the random effects, which this version does "
-            "not compute, and a joint fit is no answer."
+            f"Expected a model whose random effects are integrated out, got {', '.join(objective.conditional)}, whose "
+            "prior depends on other parameters, as parameters: the likelihood of those alone is an integral, and a "
+            "joint fit is no answer; use Objective(model, latent='auto')."
         )
 
 

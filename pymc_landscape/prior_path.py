@@ -172,9 +172,9 @@ def _dataset(fits: Sequence[Fit], weights: Sequence[float], quantities: Sequence
         "status": ("weight", np.array([fit.status.value for fit in fits])),
     }
     coords = {"weight": list(weights), "parameter": [quantity.label for quantity in quantities]}
-    name = fits[0].objective.model.name
+    origin = fits[0].objective.origin
     message = " ".join(filter(None, [_jumps(weights, numbers), *_reasons(fits, weights)]))
-    return xr.Dataset(data, coords, provenance(name, group="prior_path", message=message))
+    return xr.Dataset(data, coords, provenance(origin, group="prior_path", message=message))
 
 
 def _reasons(fits: Sequence[Fit], weights: Sequence[float]) -> list[str]:

@@ -266,7 +266,7 @@ def _dataset(trip: _Trip, state: str, level: float, zeta_step: float, combinatio
     data |= _by_parameter(trip, rows)
     coords = {"parameter": [quantity.label for quantity in trip.quantities], "step": steps, "parameter_bis": labels}
     attrs = provenance(
-        fit.objective.model.name,
+        fit.objective.origin,
         group="profile",
         kind="map" if fit.is_map else "mle",
         information=fit.information,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
@@ -13,13 +14,18 @@ def _version(distribution: str) -> str:
     return metadata.version(distribution)
 
 
-def provenance(model_name: str = "", **particulars: str | int | float) -> dict[str, str | int | float]:
+Attributes = Mapping[str, str | int | float]
+
+
+def provenance(
+    origin: str | Mapping[str, str | int | float] = "", **particulars: str | int | float
+) -> dict[str, str | int | float]:
     """Return the attributes of a result.
 
     Parameters
     ----------
-    model_name : str
-        Name of the model; empty where it has none.
+    origin : str or mapping
+        Name of the model, empty where it has none; or attributes that say more of it, its name as ``model_name``.
     **particulars : str, int or float
         What is particular to the result. Plain values only, so that netCDF and zarr keep them.
 
@@ -40,6 +46,6 @@ def provenance(model_name: str = "", **particulars: str | int | float) -> dict[s
         "creation_library_version": _version("pymc-landscape"),
         "inference_library": "pymc",
         "inference_library_version": _version("pymc"),
-        "model_name": model_name,
+        **({"model_name": origin} if isinstance(origin, str) else origin),
         **particulars,
     }

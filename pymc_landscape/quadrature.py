@@ -6,13 +6,15 @@ With L Lᵀ the curvature of one block at û, u = û + L⁻ᵀ z turns its integ
 
 with the nodes z_j and weights w_j of ∫ exp(−z'z / 2) g(z) dz (Liu & Pierce 1994, *Biometrika* 81, 624-629). One node is
 Laplace's approximation; n nodes are exact for a polynomial of degree 2n − 1 times a normal density. Nodes move with û
-and L: the gradient takes that into account, through the derivative of the Cholesky factor (Murray 2016, arXiv 1602.07527).
+and L: the gradient takes that into account, through the derivative of the Cholesky factor (Murray 2016, arXiv
+1602.07527).
 """
 
 from __future__ import annotations
 
 from functools import cached_property
 from itertools import product
+from typing import override
 
 import numpy as np
 import pytensor.tensor as pt
@@ -61,7 +63,7 @@ class Quadrature(Laplace):
 
     @cached_property
     def _rows(self) -> Engine:
-        """f in pieces."""
+        """F in pieces."""
         return self.build(self.density.vector, {"rows": self._row_graph})
 
     @cached_property
@@ -116,10 +118,13 @@ class Quadrature(Laplace):
         """Each stack of blocks, the pieces of its blocks, the nodes (j, d), and the logarithms of their weights."""
         if self.pattern.largest > 64:
             raise ValueError(_tied("all are in one block"))
-        return [(stack, self._members(stack), *_laid(self.nodes, stack.elements.shape[1])) for stack in self.pattern.stacks]
+        return [
+            (stack, self._members(stack), *_laid(self.nodes, stack.elements.shape[1])) for stack in self.pattern.stacks
+        ]
 
     # --- at one û ----------------------------------------------------------------------------------------------------
 
+    @override
     def integral(self, mode: Mode) -> float:
         total, blocks = self._constant(mode), _blocks(mode)
         for (stack, members, nodes, weights), root, inverse in zip(
@@ -129,6 +134,7 @@ class Quadrature(Laplace):
             total += float(logsumexp(heights, axis=1).sum() - _log_diagonal(root))
         return total
 
+    @override
     def adjoint(self, mode: Mode) -> Adjoint:
         total, blocks = self._constant(mode), _blocks(mode)
         free = (self._owners < 0).astype(float)
@@ -158,8 +164,7 @@ class Quadrature(Laplace):
         return vectors
 
     def _gradient(self, places: Array, weights: Array) -> Array:
-        found = self._weighted.at(np.hstack([places, weights]))["gradient"]
-        return found
+        return self._weighted.at(np.hstack([places, weights]))["gradient"]
 
 
 def _laid(n: int, d: int) -> tuple[Array, Array]:

@@ -112,7 +112,7 @@ def _only(given: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
 
 
 def _refuse_unknown(given: Mapping[str, Any], names: set[str], objective: Objective) -> None:
-    computed = {d.name for d in objective.model.deterministics}
+    computed = {d.name for d in objective.model.deterministics}.union(objective.latent)
     for name in given:
         if name not in names and name not in computed:
             objective.find(name)  # says what the model has

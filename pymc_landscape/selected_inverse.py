@@ -39,7 +39,7 @@ def selected_inverse(lower: object, pivots: Array, rows: Indices, columns: Indic
     return np.asarray(_read(starts, below, inverse, high.astype(np.int64), low.astype(np.int64)))
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _place(starts, below, row, column):  # type: ignore[no-untyped-def] # pragma: no cover
     """Find where (row, column) of the lower triangle is kept; -1 where it is not."""
     a, b = starts[column], starts[column + 1]
@@ -47,7 +47,7 @@ def _place(starts, below, row, column):  # type: ignore[no-untyped-def] # pragma
     return at if at < b and below[at] == row else -1
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _inverse(starts, below, values, pivots):  # type: ignore[no-untyped-def] # pragma: no cover
     out = np.zeros(len(values))
     for column in range(len(starts) - 2, -1, -1):
@@ -67,7 +67,7 @@ def _inverse(starts, below, values, pivots):  # type: ignore[no-untyped-def] # p
     return out
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _read(starts, below, inverse, high, low):  # type: ignore[no-untyped-def] # pragma: no cover
     out = np.empty(len(high))
     for i in range(len(high)):

@@ -1,4 +1,4 @@
-"""New data from a model at a point: what is observed is drawn again, what is free is held.
+"""New data from a model at a point: what is observed is drawn again, and so are random effects; parameters are held.
 
 The graph of the observed variables is compiled once. Parameters come as one flat vector on the natural scale, where the
 edge of a support is a number like any other.
@@ -118,7 +118,8 @@ def _compile(objective: Objective) -> tuple[Any, list[Any]]:
     compiled, model = objective.compiled, objective.model
     layout = compiled.layout()
     vector = pt.vector("vector", dtype="float64", shape=(layout.size,))
-    values = {rv: rv.type(rv.name) for rv in model.free_RVs}
+    # random effects that are integrated out have no value, and are drawn anew
+    values = {rv: rv.type(rv.name) for rv in (model[v.name] for v in objective.variables)}
     graphs = replace_rvs_by_values(
         list(model.observed_RVs), rvs_to_values=values, rvs_to_transforms=dict.fromkeys(values)
     )

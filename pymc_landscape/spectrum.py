@@ -225,7 +225,7 @@ def _dataset(objective: Objective, theta: Array, found: Directions, method: str)
         "at": ("parameter", theta),
     }
     attrs = provenance(
-        objective.model.name,
+        objective.origin,
         group="spectrum",
         method=method,
         trace=found.trace,

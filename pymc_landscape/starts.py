@@ -95,8 +95,9 @@ def _mapping(point: Any) -> dict[str, Any]:
 
 
 def _given(objective: Objective, point: Mapping[str, Any]) -> Array:
-    derived = {d.name for d in objective.model.deterministics}
-    point = {name: value for name, value in point.items() if name not in derived}  # the mean of a posterior has them
+    # the mean of a posterior has more than parameters
+    others = {d.name for d in objective.model.deterministics}.union(objective.latent)
+    point = {name: value for name, value in point.items() if name not in others}
     names = {n for v in objective.variables for n in (v.name, v.value_name)}
     unknown = [name for name in point if name not in names]
     if unknown:
@@ -144,7 +145,7 @@ def _numbered(objective: Objective, n: int, rng: np.random.Generator) -> Starts:
 
 def _scattered(objective: Objective, first: Array, n: int, rng: np.random.Generator) -> tuple[Array, str]:
     """Draw from the prior, those with a likelihood first; where it cannot be drawn from, jitter as ``pm.sample``."""
-    variables = objective.model.free_RVs
+    variables = [objective.model[v.name] for v in objective.variables]
     try:
         drawn = pm.draw(variables, draws=CANDIDATES * n, random_seed=rng, mode="FAST_COMPILE")
     except NotImplementedError:

@@ -164,7 +164,7 @@ def _not_determined(found: Found, level: Array) -> str:
 
 
 def _random_effects(found: Found) -> str:
-    latent = found.frame.objective.latent
-    if not latent:
+    effects = found.frame.objective.conditional
+    if not effects:
         return ": leave the parameter out, or use a prior (fit_map)."
-    return f", for it is conditional on the random effects {', '.join(latent)}: they would have to be integrated out."
+    return f", for it is conditional on the random effects {', '.join(effects)}: use Objective(model, latent='auto')."
