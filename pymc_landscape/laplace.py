@@ -33,8 +33,9 @@ from pymc_landscape.pattern import Pattern, find_pattern
 
 Build = Callable[[Graph, dict[str, Graph]], Engine]
 
-# Newton's steps up to û, and what they must leave to gain: half of it is the error of log L.
-STEPS, ARRIVED, ALMOST = 200, 1e-18, 1e-9
+# Newton's steps up to û, and what they must leave to gain, or what they gain once rounding stops them: the error of û,
+# and through the curvature that of log L, is as its root.
+STEPS, ARRIVED, ALMOST, STUCK = 200, 1e-26, 1e-9, 0.1
 # A step is halved at most so often, and must gain this share of what a straight line says; a curvature that is not
 # positive gets so much of its diagonal, and tenfold again.
 HALVINGS, ENOUGH, RIDGE, RIDGES = 40, 1e-4, 1e-3, 12
@@ -223,7 +224,7 @@ class Laplace:
 
     def _climb(self, vector: Array) -> Mode | None:
         """Newton's method, damped."""
-        here = self._seen(vector)
+        here, before = self._seen(vector), np.inf
         for _ in range(STEPS):
             if here is None:
                 return None
@@ -231,13 +232,11 @@ class Laplace:
             uphill = here.gradient[self.n_parameters :]
             step = curvature.solve(uphill)
             gain, size = float(uphill @ step), max(1.0, abs(here.joint))
-            if is_exact and gain <= ARRIVED * size:
+            is_last = is_exact and gain <= ALMOST * size  # what such a step gains is lost in rounding
+            if is_last and (gain <= ARRIVED * size or gain > STUCK * before):
                 return Mode(here.vector, here.joint, here.gradient, here.entries, curvature)
-            whole = np.concatenate([np.zeros(self.n_parameters), step])
-            # the last steps gain less than rounding
-            here = (
-                self._seen(here.vector + whole) if is_exact and gain <= ALMOST * size else self._up(here, whole, gain)
-            )
+            whole, before = np.concatenate([np.zeros(self.n_parameters), step]), gain
+            here = self._seen(here.vector + whole) if is_last else self._up(here, whole, gain)
         return None
 
     def _up(self, here: Look, step: Array, gain: float) -> Look | None:

@@ -171,7 +171,8 @@ def _laid(n: int, d: int) -> tuple[Array, Array]:
     """Return nodes (n^d, d) and the logarithms of weight · exp(z'z / 2)."""
     if n**d > MOST:
         raise ValueError(
-            f"Expected at most {MOST} nodes a block, got {n} for each of {d} elements: use fewer, or quadrature=1."
+            f"Expected random effects in small independent blocks for quadrature, got a block of {d} elements, which has "
+            f"{n}^{d} nodes: use fewer, or quadrature=1, Laplace's approximation."
         )
     z, w = hermegauss(n)
     nodes = np.array(list(product(z, repeat=d)))

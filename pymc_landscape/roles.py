@@ -22,6 +22,7 @@ from pymc.initial_point import make_initial_point_fn
 from pymc.model.transform.basic import remove_minibatched_nodes
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import ancestors
+from pytensor.tensor.random.basic import UniformRV
 
 from pymc_landscape.aliases import Array, Graph
 from pymc_landscape.density import Parts, bounds, is_simplex
@@ -88,12 +89,15 @@ def potential_parts(model: pm.Model, role: PotentialRole | None) -> Parts:
 
 
 def find_latent(model: pm.Model) -> dict[str, tuple[str, ...]]:
-    """Return each continuous free variable whose prior depends on others, with the names of those."""
+    """Return each continuous free variable whose prior depends on others, with the names of those.
+
+    A uniform one whose limits depend on others is a parameter with a moving support, no random effect.
+    """
     free = set(model.free_RVs)
     found = {}
     for rv in model.free_RVs:
         parents = free.intersection(ancestors(rv.owner.inputs)) - {rv}
-        if parents and not is_discrete(rv):
+        if parents and not is_discrete(rv) and not isinstance(rv.owner.op, UniformRV):
             found[rv.name] = tuple(v.name for v in model.free_RVs if v in parents)
     return found
 

@@ -43,8 +43,8 @@ def oracle_of(specimen_of) -> Callable[[str], Oracle]:
 
 @pytest.fixture(scope="session")
 def objective_of(specimen_of) -> Callable[[str], pml.Objective]:
-    """A specimen's Objective by name, whatever has been compiled for it so far."""
-    return cache(lambda name: pml.Objective(specimen_of(name).model))
+    """A specimen's Objective by name, given its random effects, whatever has been compiled for it so far."""
+    return cache(lambda name: pml.Objective(specimen_of(name).model, latent=()))
 
 
 @pytest.fixture(scope="session")

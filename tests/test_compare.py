@@ -229,8 +229,9 @@ def test_random_effects_are_refused():
         tau = pm.HalfNormal("tau", 10)
         theta = pm.Normal("theta", pm.Normal("mu", 0, 10), tau, shape=4)
         pm.Normal("y", theta, np.float64(2.0), observed=np.array([1.0, 3.0, -2.0, 4.0]))
-    with pytest.raises(ValueError, match="without random effects, got 'schools' with theta"):
-        pml.compare_models({"schools": fit(hierarchical)})
+    with pytest.raises(ValueError, match="random effects are integrated out, got 'schools' with theta as parameters"):
+        pml.compare_models({"schools": fit(pml.Objective(hierarchical, latent=()))})
+    assert pml.compare_models({"schools": fit(pml.Objective(hierarchical, latent="theta"))}).loc["schools", "k"] == 2
     marginal = fit(eight_schools(lambda: pm.HalfNormal("tau", 20)))
     assert pml.compare_models({"marginal": marginal}).loc["marginal", "aic"] == pytest.approx(2 * 29.67424369 + 4)
 

@@ -120,7 +120,7 @@ def test_random_effects_are_said_once(caplog):
         landscape(model, {"spread": [0.5, 1.0]})
     assert len(caplog.records) == 1
     said = caplog.records[0].getMessage()
-    assert "effect is a random effect: its prior depends on spread" in said
+    assert "effect is a random effect, for its prior depends on spread: it is integrated out" in said
     assert "latent=()" in said
 
 
@@ -130,9 +130,29 @@ def test_random_effects_that_are_meant_need_no_word(caplog):
     assert not caplog.records
 
 
-def test_integrating_out_is_not_part_of_this_version():
-    with pytest.raises(NotImplementedError, match=r"latent='auto' or \(\), got \['effect'\]"):
-        pml.Objective(hierarchy(), latent=["effect"])
+def test_what_cannot_be_integrated_out_is_refused():
+    with pytest.raises(ValueError, match=r"free variables of the model as latent, got 'efect': effect, spread"):
+        pml.Objective(hierarchy(), latent=["efect"])
+    with pytest.raises(ValueError, match=r"a parameter that is not integrated out, got latent=\('spread', 'effect'\)"):
+        pml.Objective(hierarchy(), latent=("spread", "effect"))
+    with pm.Model() as model:
+        kind, level = pm.Bernoulli("kind", 0.3, shape=4), pm.Normal("level", 0, 1)
+        pm.Normal("y", level * kind, 1, observed=Y)
+    with pytest.raises(ValueError, match=r"got the discrete 'kind': sum it out first, pymc_extras.marginalize"):
+        pml.Objective(model, latent="kind")
+    for nodes in (0, 2.5, True):
+        with pytest.raises(ValueError, match="a number of nodes as quadrature"):
+            pml.Objective(hierarchy(), latent="effect", quadrature=nodes)
+
+
+def test_single_observations_are_refused_where_effects_tie_them_together():
+    objective = pml.Objective(hierarchy(), latent="effect")
+    with pytest.raises(ValueError, match=r"effect is integrated out, which ties observations together"):
+        pml.evaluate_landscape(objective, pml.regular_grid({"spread": [0.5]}), pointwise=True, progressbar=False)
+    with pytest.raises(ValueError, match="ties observations together"):
+        pml.loss_table(objective)
+    with pytest.raises(ValueError, match="ties observations together"):
+        pml.descend(objective, batch_size=2, steps=2, progressbar=False)
 
 
 # --- axes ------------------------------------------------------------------------------------------------------------

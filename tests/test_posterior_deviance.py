@@ -184,5 +184,5 @@ def test_random_effects_are_not_answered_by_a_joint_fit(verb):
         theta = pm.Normal("theta", pm.Normal("mu", 0, 5), pm.HalfNormal("tau", 5), shape=4)
         pm.Normal("y", theta, np.float64(10.0), observed=np.array([28.0, 8.0, -3.0, 7.0]))
     draws = tree(theta=np.zeros((1, 5, 4)), mu=np.zeros((1, 5)), tau=np.ones((1, 5)))
-    with pytest.raises(ValueError, match=r"without random effects, got theta, .* a joint fit is no answer"):
-        verb(schools, draws)
+    with pytest.raises(ValueError, match=r"effects are integrated out, got theta, .* a joint fit is no answer"):
+        verb(pml.Objective(schools, latent=()), draws)

@@ -1,0 +1,330 @@
+"""Random effects integrated out, against integrals in closed form and by other quadrature."""
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+from scipy import integrate, special, stats
+
+import pymc_landscape as pml
+from pymc_landscape.simulate import Simulator
+
+RNG = np.random.default_rng(11)
+GROUP = np.repeat(np.arange(5), [3, 4, 2, 5, 4])
+X = RNG.normal(size=len(GROUP))
+Y = 2.0 + 0.5 * X + RNG.normal(0, 1.2, 5)[GROUP] + RNG.normal(0, 0.7, len(GROUP))
+COUNTS = RNG.poisson(np.exp(0.3 + RNG.normal(0, 0.8, 5)[GROUP]))
+
+
+def intercepts(centred: bool = True) -> pm.Model:
+    with pm.Model(coords={"group": list("abcde")}) as model:
+        b, spread = pm.Normal("b", 0, 10, shape=2), pm.HalfNormal("spread", 3)
+        sigma = pm.HalfNormal("sigma", 3)
+        u = pm.Normal("u", 0, spread, dims="group") if centred else spread * pm.Normal("z", 0, 1, dims="group")
+        pm.Deterministic("ratio", spread / sigma)
+        pm.Deterministic("level", b[0] + u, dims="group")
+        pm.Normal("y", b[0] + b[1] * X + u[GROUP], sigma, observed=Y)
+    return model
+
+
+def closed(b0: float, b1: float, spread: float, sigma: float) -> float:
+    """The marginal density of all observations is normal."""
+    cov = sigma**2 * np.eye(len(Y)) + spread**2 * (GROUP[:, None] == GROUP)
+    return -2.0 * float(stats.multivariate_normal(b0 + b1 * X, cov).logpdf(Y))
+
+
+def slopes(function, x: np.ndarray) -> np.ndarray:
+    """Central differences, with the leading error removed."""
+    out = []
+    for i, value in enumerate(x):
+        h = 1e-3 * max(abs(value), 0.1)
+        step = np.eye(len(x))[i] * h
+        one, half = ((function(x + s * step) - function(x - s * step)) / (2 * s * h) for s in (1.0, 0.5))
+        out.append((4 * half - one) / 3)
+    return np.array(out)
+
+
+@pytest.fixture(scope="module")
+def marginal() -> pml.Objective:
+    return pml.Objective(intercepts(), latent=["u"])
+
+
+@pytest.fixture(scope="module")
+def fitted(marginal) -> pml.Fit:
+    return pml.fit_mle(marginal, progressbar=False)
+
+
+POINTS = [(2.0, 0.5, 1.2, 0.7), (1.0, -0.3, 0.2, 2.0), (3.0, 1.0, 5.0, 0.3)]
+
+
+def point(b0: float, b1: float, spread: float, sigma: float) -> dict:
+    return {"b": [b0, b1], "spread": spread, "sigma": sigma}
+
+
+def test_parameters_are_what_is_not_integrated_out(marginal):
+    assert marginal.latent == ("u",)
+    assert marginal.labels == ("b[0]", "b[1]", "spread", "sigma")
+    assert marginal.conditional == ()
+    assert pml.Objective(intercepts(), latent=()).conditional == ("u",)
+    assert pml.Objective(intercepts()).latent == ("u",)
+    assert pml.Objective(intercepts(centred=False)).latent == ()
+
+
+@pytest.mark.parametrize("at", POINTS)
+def test_minus2ll_of_normal_effects_is_that_of_a_normal_vector(marginal, at):
+    theta = marginal.pack(point(*at))
+    assert float(marginal.minus2ll(theta)) == pytest.approx(closed(*at), rel=1e-10)
+    natural = lambda t: closed(t[0], t[1], np.exp(t[2]), np.exp(t[3]))  # noqa: E731
+    value, gradient = marginal.value_and_gradient(theta)
+    assert float(value) == pytest.approx(closed(*at), rel=1e-10)
+    np.testing.assert_allclose(gradient, slopes(natural, theta), rtol=1e-6, atol=1e-6)
+    hessian = np.array([slopes(lambda t, i=i: slopes(natural, t)[i], theta) for i in range(4)])
+    np.testing.assert_allclose(marginal.hessian(theta), hessian, rtol=1e-4, atol=1e-3)
+    direction = np.array([0.3, -1.0, 0.5, 2.0])
+    np.testing.assert_allclose(
+        marginal.hessian_product(theta, direction), marginal.hessian(theta) @ direction, rtol=1e-6, atol=1e-5
+    )
+
+
+def test_a_grid_goes_down_to_a_variance_of_zero(marginal):
+    spreads = np.array([0.0, 1e-6, 0.3, 1.2])
+    grid = pml.regular_grid({"spread": spreads, "sigma": [0.7, 1.5]})
+    surface = pml.evaluate_landscape(marginal, grid, at={"b": [2.0, 0.5]}, progressbar=False)
+    wanted = [[closed(2.0, 0.5, a, s) for s in (0.7, 1.5)] for a in spreads]
+    np.testing.assert_allclose(surface["minus2ll"].transpose("spread", "sigma"), wanted, rtol=1e-10)
+    assert surface.attrs["latent"] == "u"
+    outside = pml.regular_grid({"spread": [-0.1, 0.1]})
+    heights = pml.evaluate_landscape(marginal, outside, at={"b": [2.0, 0.5], "sigma": 1.0}, progressbar=False)
+    assert float(heights["log_likelihood"][0]) == -np.inf
+    assert np.isfinite(heights["log_likelihood"][1])
+
+
+@pytest.mark.parametrize("how", ["non-centred", "by quadrature"])
+def test_other_routes_give_the_same_integral(marginal, how):
+    other = (
+        pml.Objective(intercepts(centred=False), latent="z")
+        if how == "non-centred"
+        else pml.Objective(intercepts(), latent="u", quadrature=3)
+    )
+    theta = np.array([marginal.pack(point(*at)) for at in POINTS])
+    np.testing.assert_allclose(other.minus2ll(theta), marginal.minus2ll(theta), rtol=1e-10)
+    np.testing.assert_allclose(other.gradient(theta), marginal.gradient(theta), rtol=1e-7, atol=1e-8)
+
+
+def test_a_fit_knows_its_random_effects(fitted):
+    """Best linear unbiased predictors and their conditional variances (Henderson 1975)."""
+    b0, b1 = fitted.point["b"].values
+    spread, sigma = float(fitted.point["spread"]), float(fitted.point["sigma"])
+    counts = np.bincount(GROUP)
+    precision = counts / sigma**2 + 1 / spread**2
+    wanted = np.bincount(GROUP, Y - b0 - b1 * X) / sigma**2 / precision
+    np.testing.assert_allclose(fitted.latent["u"], wanted, atol=1e-8)
+    np.testing.assert_allclose(fitted.latent["u_se"], precision**-0.5, atol=1e-8)
+    assert fitted.latent["u"].dims == ("group",)
+    assert fitted.latent.attrs["latent"] == "u"
+    assert fitted.status.is_optimum
+    best = fitted.minus2ll
+    around = [closed(b0, b1, spread * f, sigma * g) for f, g in ((1.01, 1), (0.99, 1), (1, 1.01), (1, 0.99))]
+    assert best == pytest.approx(closed(b0, b1, spread, sigma), abs=1e-8)
+    assert min(around) > best
+
+
+def test_deterministics_of_effects_are_left_out(fitted):
+    assert list(fitted.derived) == ["ratio"]
+    assert float(fitted.derived["ratio"]) == pytest.approx(float(fitted.point["spread"] / fitted.point["sigma"]))
+
+
+def test_new_data_have_new_random_effects(marginal):
+    draw = Simulator(marginal)
+    sets = np.array([draw(point(2.0, 0.5, 1.5, 0.5), seed)["y"] for seed in range(4000)]) - 2.0 - 0.5 * X
+    cov = sets.T @ sets / len(sets)
+    wanted = 0.25 * np.eye(len(Y)) + 2.25 * (GROUP[:, None] == GROUP)
+    error = np.sqrt((wanted**2 + np.outer(np.diag(wanted), np.diag(wanted))) / len(sets))
+    assert (np.abs(cov - wanted) < 5 * error).all()
+
+
+def test_other_data_need_no_new_objective(marginal):
+    theta = marginal.pack(point(*POINTS[0]))
+    moved = marginal.with_data(y=Y + 1.0)
+    assert float(moved.minus2ll(theta)) == pytest.approx(closed(1.0, *POINTS[0][1:]), rel=1e-10)
+    assert float(marginal.minus2ll(theta)) == pytest.approx(closed(*POINTS[0]), rel=1e-10)
+
+
+def test_the_mode_of_the_marginal_posterior(marginal):
+    mode = pml.fit_map(marginal, progressbar=False)
+    b, spread, sigma = mode.point["b"].values, float(mode.point["spread"]), float(mode.point["sigma"])
+
+    def height(v: np.ndarray) -> float:
+        prior = stats.norm(0, 10).logpdf(v[:2]).sum() + stats.halfnorm(scale=3).logpdf(v[2:]).sum()
+        return closed(*v) - 2.0 * float(prior)
+
+    here = np.array([*b, spread, sigma])
+    np.testing.assert_allclose(slopes(height, here), 0.0, atol=1e-5)
+
+
+# --- effects that are not normal, or data that are not -------------------------------------------------------------
+
+
+def counts(effect) -> pm.Model:
+    with pm.Model() as model:
+        a, spread = pm.Normal("a", 0, 5), pm.HalfNormal("spread", 3)
+        pm.Poisson("n", pt.exp(a + effect(spread)[GROUP]), observed=COUNTS)
+    return model
+
+
+def by_hand(a: float, spread: float, log_prior) -> float:
+    """One integral a group, over a fine grid: the trapezoidal rule is exact to rounding for what decays so fast."""
+    total = 0.0
+    u = np.linspace(-12, 12, 6001)
+    for g in range(5):
+        n = COUNTS[g == GROUP]
+        f = n.sum() * (a + u) - len(n) * np.exp(a + u) - special.gammaln(n + 1).sum() + log_prior(u, spread)
+        total += np.log(integrate.trapezoid(np.exp(f - f.max()), u)) + f.max()
+    return -2.0 * float(total)
+
+
+EFFECTS = {
+    "normal": (lambda s: pm.Normal("u", 0, s, shape=5), lambda u, s: stats.norm(0, s).logpdf(u)),
+    # its density on the scale on which it is integrated
+    "log of a gamma": (
+        lambda s: pt.log(pm.Gamma("u", 2.0, s, shape=5)),
+        lambda u, s: stats.gamma(2.0, scale=1 / s).logpdf(np.exp(u)) + u,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+def test_quadrature_is_the_integral(name):
+    effect, log_prior = EFFECTS[name]
+    exact = pml.Objective(counts(effect), latent="u", quadrature=41)
+    rough = pml.Objective(counts(effect), latent="u")
+    for a, spread in ((0.3, 0.8), (-0.5, 1.5)):
+        theta, wanted = exact.pack({"a": a, "spread": spread}), by_hand(a, spread, log_prior)
+        assert float(exact.minus2ll(theta)) == pytest.approx(wanted, abs=1e-6)
+        assert 1e-4 < abs(float(rough.minus2ll(theta)) - wanted) < 1.0
+        hand = slopes(lambda t: by_hand(t[0], np.exp(t[1]), log_prior), theta)
+        np.testing.assert_allclose(exact.gradient(theta), hand, atol=2e-5)
+        own = slopes(lambda t: float(rough.minus2ll(t)), theta)
+        np.testing.assert_allclose(rough.gradient(theta), own, rtol=1e-6, atol=1e-6)
+
+
+def test_blocks_of_two_effects_by_quadrature():
+    """Intercept and slope of a logistic regression by group, against a fixed grid for each group."""
+    died = RNG.binomial(6, special.expit(0.2 + 0.8 * X))
+    with pm.Model() as model:
+        a, spread, rho = pm.Normal("a", 0, 5), pm.HalfNormal("spread", 2, shape=2), pm.Uniform("rho", -1.0, 1.0)
+        root = pt.stack([pt.stack([spread[0], 0.0]), pt.stack([rho * spread[1], spread[1] * pt.sqrt(1 - rho**2)])])
+        u = pm.MvNormal("u", np.zeros(2), chol=root, shape=(5, 2))
+        pm.Binomial("y", 6, logit_p=a + u[GROUP, 0] + u[GROUP, 1] * X, observed=died)
+    objective = pml.Objective(model, latent="u", quadrature=15)
+    at = {"a": 0.2, "spread": [0.7, 0.5], "rho": 0.3}
+    theta = objective.pack(at)
+    z = np.linspace(-7, 7, 141)
+    grid = np.stack(np.meshgrid(z, z, indexing="ij"), axis=-1).reshape(-1, 2)
+    lower = np.array([[0.7, 0.0], [0.3 * 0.5, 0.5 * np.sqrt(1 - 0.09)]])
+    effects, total = grid @ lower.T, 0.0
+    for g in range(5):
+        own = g == GROUP
+        eta = 0.2 + effects[:, :1] + effects[:, 1:] * X[own]
+        f = stats.binom.logpmf(died[own], 6, special.expit(eta)).sum(axis=1) + stats.norm.logpdf(grid).sum(axis=1)
+        total += special.logsumexp(f) + 2 * np.log(z[1] - z[0])
+    assert float(objective.minus2ll(theta)) == pytest.approx(-2 * total, abs=1e-6)
+    own = slopes(lambda t: float(objective.minus2ll(t)), theta)
+    np.testing.assert_allclose(objective.gradient(theta), own, rtol=1e-6, atol=1e-6)
+
+
+# --- effects that are tied together --------------------------------------------------------------------------------
+
+
+def test_a_random_walk():
+    steps = 400
+    path = np.cumsum(RNG.normal(0, 0.5, steps))
+    seen = path + RNG.normal(0, 1.0, steps)
+    with pm.Model() as model:
+        step, sigma = pm.HalfNormal("step", 1), pm.HalfNormal("sigma", 1)
+        level = pm.GaussianRandomWalk("level", sigma=step, init_dist=pm.Normal.dist(0, 2.0), steps=steps - 1)
+        pm.Normal("y", level, sigma, observed=seen)
+    objective = pml.Objective(model)
+    assert objective.latent == ("level",)
+
+    def wanted(t: np.ndarray) -> float:
+        s, e = np.exp(t)
+        later = np.minimum.outer(np.arange(steps), np.arange(steps))
+        return -2.0 * float(stats.multivariate_normal(cov=4.0 + s**2 * later + e**2 * np.eye(steps)).logpdf(seen))
+
+    theta = objective.pack({"step": 0.6, "sigma": 0.9})
+    assert float(objective.minus2ll(theta)) == pytest.approx(wanted(theta), rel=1e-9)
+    np.testing.assert_allclose(objective.gradient(theta), slopes(wanted, theta), rtol=1e-5, atol=1e-4)
+    assert objective.compiled.laplace.pattern.n_colours == 3
+
+
+@pytest.mark.parametrize("sizes", [(12, 4), (330, 5)], ids=["few", "many"])
+def test_crossed_effects(sizes):
+    n = 60 if sizes[0] < 100 else 450
+    one, other = RNG.integers(0, sizes[0], n), RNG.integers(0, sizes[1], n)
+    y = RNG.normal(0, 1, sizes[0])[one] + RNG.normal(0, 0.5, sizes[1])[other] + RNG.normal(0, 0.8, n)
+    with pm.Model() as model:
+        mu, spread, sigma = pm.Normal("mu", 0, 5), pm.HalfNormal("spread", 2, shape=2), pm.HalfNormal("sigma", 2)
+        u, v = pm.Normal("u", 0, spread[0], shape=sizes[0]), pm.Normal("v", 0, spread[1], shape=sizes[1])
+        pm.Normal("y", mu + u[one] + v[other], sigma, observed=y)
+    objective = pml.Objective(model)
+    assert objective.latent == ("u", "v")
+
+    def wanted(t: np.ndarray) -> float:
+        s = np.exp(t[1:])
+        cov = s[0] ** 2 * (one[:, None] == one) + s[1] ** 2 * (other[:, None] == other) + s[2] ** 2 * np.eye(n)
+        return -2.0 * float(stats.multivariate_normal(np.full(n, t[0]), cov).logpdf(y))
+
+    theta = objective.pack({"mu": 0.1, "spread": [1.2, 0.4], "sigma": 0.9})
+    assert float(objective.minus2ll(theta)) == pytest.approx(wanted(theta), rel=1e-10)
+    np.testing.assert_allclose(objective.gradient(theta), slopes(wanted, theta), rtol=1e-5, atol=1e-5)
+    if sizes[0] == 12:
+        with pytest.raises(ValueError, match="small independent blocks for quadrature, got"):
+            pml.Objective(model, latent=["u", "v"], quadrature=5).minus2ll(theta)
+
+
+def test_effects_within_effects():
+    batch = np.array([0, 0, 1, 1, 2, 2])
+    cask = np.repeat(np.arange(6), 3)
+    y = RNG.normal(0, 1.0, 3)[batch[cask]] + RNG.normal(0, 0.6, 6)[cask] + RNG.normal(0, 0.5, 18)
+    with pm.Model() as model:
+        spread, sigma = pm.HalfNormal("spread", 2, shape=2), pm.HalfNormal("sigma", 2)
+        top = pm.Normal("top", 0, spread[0], shape=3)
+        low = pm.Normal("low", top[batch], spread[1], shape=6)
+        pm.Normal("y", low[cask], sigma, observed=y)
+    objective = pml.Objective(model)
+
+    def wanted(s0: float, s1: float, e: float) -> float:
+        whole = batch[cask]
+        cov = s0**2 * (whole[:, None] == whole) + s1**2 * (cask[:, None] == cask) + e**2 * np.eye(18)
+        return -2.0 * float(stats.multivariate_normal(cov=cov).logpdf(y))
+
+    for at in ((1.1, 0.7, 0.6), (0.0, 0.7, 0.6), (0.0, 0.0, 0.6), (1.0, 0.0, 0.6)):
+        values = objective.natural_log_likelihood({"spread": [[at[0], at[1]]], "sigma": [at[2]]})
+        assert -2.0 * float(values[0]) == pytest.approx(wanted(*at), rel=1e-10)
+
+
+def test_missing_observations_are_integrated_out():
+    y = np.where(np.arange(len(Y)) % 4 == 0, np.nan, Y)
+    with pm.Model() as model:
+        mu, sigma = pm.Normal("mu", 0, 10), pm.HalfNormal("sigma", 3)
+        with pytest.warns(UserWarning, match="imput"):  # PyMC's word
+            pm.Normal("y", mu, sigma, observed=np.ma.masked_invalid(y))
+    objective = pml.Objective(model)
+    assert objective.latent == ("y_unobserved",)
+    wanted = stats.norm(1.5, 0.8).logpdf(y[np.isfinite(y)]).sum()
+    found = objective.natural_log_likelihood({"mu": [1.5], "sigma": [0.8]})
+    assert float(found[0]) == pytest.approx(wanted, rel=1e-10)
+
+
+def test_several_terms_are_one_integral():
+    with pm.Model() as model:
+        spread = pm.HalfNormal("spread", 2)
+        u = pm.Normal("u", 0, spread)
+        pm.Normal("one", u, np.float64(1.0), observed=[0.3, 1.2])
+        pm.Normal("other", u, np.float64(2.0), observed=-0.4)
+    objective = pml.Objective(model)
+    assert objective.terms == ("one + other",)
+    cov = 1.3**2 + np.diag([1.0, 1.0, 4.0])
+    wanted = stats.multivariate_normal(cov=cov).logpdf([0.3, 1.2, -0.4])
+    assert float(objective.natural_log_likelihood({"spread": [1.3]})[0]) == pytest.approx(wanted, rel=1e-12)
