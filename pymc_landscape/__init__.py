@@ -23,6 +23,7 @@ A ``pm.Model`` holds a prior, a likelihood and a posterior. The verbs here show 
 * ``read_intervals``: interval ends of any level, off a profile
 * ``to_datatree``: results beside the posterior, saved with it
 * ``plots``: curves, contours and surfaces
+* ``laplace_check``, ``importance_sampling``: whether an integral over random effects can be trusted
 * ``loss_table``: which loss each observed term is, with −2LL = a · loss + b as checked numbers
 * ``wilks``: χ² cut-offs on the scale of Δ(−2LL)
 """
@@ -45,8 +46,10 @@ from pymc_landscape.fitted import Fit
 from pymc_landscape.four_curves import four_curves
 from pymc_landscape.geometry import critical_points
 from pymc_landscape.grid import posterior_grid, regular_grid
+from pymc_landscape.importance_sampling import importance_sampling
 from pymc_landscape.intervals import confidence_intervals
 from pymc_landscape.landscape import evaluate_landscape
+from pymc_landscape.laplace_check import laplace_check
 from pymc_landscape.likelihood_ratio import LikelihoodRatioTest, likelihood_ratio_test
 from pymc_landscape.loss import loss_table
 from pymc_landscape.objective import Objective
@@ -78,7 +81,9 @@ __all__ = [
     "fit_mle",
     "four_curves",
     "hessian_spectrum",
+    "importance_sampling",
     "influence",
+    "laplace_check",
     "likelihood_ratio_test",
     "loss_table",
     "parametric_bootstrap",

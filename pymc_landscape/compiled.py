@@ -211,15 +211,16 @@ class Compiled(ModelView):
     @property
     def laplace(self) -> Laplace:
         """The integral over the random effects, shared by all kinds and scales."""
-        return self.kept("laplace", self._laplace)
+        return self.kept("laplace", lambda: self.integral(self.quadrature))
 
-    def _laplace(self) -> Laplace:
+    def integral(self, nodes: int) -> Laplace:
+        """Return a new integral over the random effects: Laplace's, or by quadrature for more than one node."""
         density = joint_density(self.model, self.variables, self.effects, self.parts, self.swaps)
         reference, groups = self.layout().join(self.initial_point()), groups_of(self.effects)
         build = partial(self._engine_of, patience=PATIENCE)
-        if self.quadrature == 1:
+        if nodes == 1:
             return Laplace(density, reference, groups, build)
-        return Quadrature(density, reference, groups, build, self.quadrature)
+        return Quadrature(density, reference, groups, build, nodes)
 
     def _marginal(self, kind: MarginalKind, unconstrained: frozenset[str]) -> Engine:
         if kind in WEIGHTED:

@@ -62,7 +62,7 @@ class Quadrature(Laplace):
         return pt.concatenate([row.ravel() for row in self.density.rows.values()])
 
     @cached_property
-    def _rows(self) -> Engine:
+    def rows(self) -> Engine:
         """F in pieces."""
         return self.build(self.density.vector, {"rows": self._row_graph})
 
@@ -87,7 +87,7 @@ class Quadrature(Laplace):
         in both depends on several.
         """
         components, base = self.pattern.components, self._anywhere()
-        rows = self._rows.one(base)[0]
+        rows = self.rows.one(base)[0]
         owners, moved = np.zeros(len(rows), dtype=np.intp), np.zeros(len(rows), dtype=bool)
         jump = np.random.default_rng(0).uniform(0.1, 0.4, self.n_effects)
         for digit in range(max(1, int(components.max()).bit_length())):
@@ -101,10 +101,10 @@ class Quadrature(Laplace):
 
     def _changes(self, base: Array, jump: Array, rows: Array) -> NDArray[np.bool_]:
         there = base + np.concatenate([np.zeros(self.n_parameters), jump])
-        changed: NDArray[np.bool_] = np.abs(self._rows.one(there)[0] - rows) > SAME * np.maximum(1.0, np.abs(rows))
+        changed: NDArray[np.bool_] = np.abs(self.rows.one(there)[0] - rows) > SAME * np.maximum(1.0, np.abs(rows))
         return changed
 
-    def _members(self, stack: Stack) -> sparse.csr_array:
+    def members(self, stack: Stack) -> sparse.csr_array:
         """Return the matrix (blocks, pieces) that sums the pieces of each block of a stack."""
         number = np.full(int(self.pattern.components.max()) + 1, -1)
         number[self.pattern.components[stack.elements[:, 0]]] = np.arange(len(stack.elements))
@@ -119,31 +119,31 @@ class Quadrature(Laplace):
         if self.pattern.largest > 64:
             raise ValueError(_tied("all are in one block"))
         return [
-            (stack, self._members(stack), *_laid(self.nodes, stack.elements.shape[1])) for stack in self.pattern.stacks
+            (stack, self.members(stack), *_laid(self.nodes, stack.elements.shape[1])) for stack in self.pattern.stacks
         ]
 
     # --- at one û ----------------------------------------------------------------------------------------------------
 
     @override
     def integral(self, mode: Mode) -> float:
-        total, blocks = self._constant(mode), _blocks(mode)
+        total, blocks = self.constant(mode), _blocks(mode)
         for (stack, members, nodes, weights), root, inverse in zip(
             self._parts, blocks.roots, blocks.inverse_roots, strict=True
         ):
-            heights = members @ self._rows.at(self._vectors(mode, stack, inverse, nodes))["rows"].T + weights
+            heights = members @ self.rows.at(self._vectors(mode, stack, inverse, nodes))["rows"].T + weights
             total += float(logsumexp(heights, axis=1).sum() - _log_diagonal(root))
         return total
 
     @override
     def adjoint(self, mode: Mode) -> Adjoint:
-        total, blocks = self._constant(mode), _blocks(mode)
+        total, blocks = self.constant(mode), _blocks(mode)
         free = (self._owners < 0).astype(float)
         vector, entries = self._gradient(mode.vector[None], free[None])[0], np.zeros(len(self.pattern.rows))
         for (stack, members, nodes, weights), root, inverse in zip(
             self._parts, blocks.roots, blocks.inverse_roots, strict=True
         ):
             places = self._vectors(mode, stack, inverse, nodes)
-            heights = members @ self._rows.at(places)["rows"].T + weights
+            heights = members @ self.rows.at(places)["rows"].T + weights
             sums = logsumexp(heights, axis=1)
             total += float(sums.sum() - _log_diagonal(root))
             shares = np.exp(heights - sums[:, None])
@@ -153,9 +153,9 @@ class Quadrature(Laplace):
             stack.write(_through_root(np.einsum("jbd,je->bde", across, nodes), root, inverse), entries)
         return Adjoint(total, vector, entries)
 
-    def _constant(self, mode: Mode) -> float:
+    def constant(self, mode: Mode) -> float:
         """Return the sum of the pieces that depend on no effect."""
-        return float(self._rows.one(mode.vector)[0][self._owners < 0].sum())
+        return float(self.rows.one(mode.vector)[0][self._owners < 0].sum())
 
     def _vectors(self, mode: Mode, stack: Stack, inverse: Array, nodes: Array) -> Array:
         """Return the points (j, k + q) at which every block of a stack stands on its j-th node."""
@@ -171,7 +171,7 @@ def _laid(n: int, d: int) -> tuple[Array, Array]:
     """Return nodes (n^d, d) and the logarithms of weight · exp(z'z / 2)."""
     if n**d > MOST:
         raise ValueError(
-            f"Expected random effects in small independent blocks for quadrature, got a block of {d} elements, which has "
+            f"Expected random effects in small independent blocks for quadrature, got a block of {d} elements with "
             f"{n}^{d} nodes: use fewer, or quadrature=1, Laplace's approximation."
         )
     z, w = hermegauss(n)

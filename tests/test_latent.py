@@ -328,3 +328,64 @@ def test_several_terms_are_one_integral():
     cov = 1.3**2 + np.diag([1.0, 1.0, 4.0])
     wanted = stats.multivariate_normal(cov=cov).logpdf([0.3, 1.2, -0.4])
     assert float(objective.natural_log_likelihood({"spread": [1.3]})[0]) == pytest.approx(wanted, rel=1e-12)
+
+
+# --- is the approximation good? ------------------------------------------------------------------------------------
+
+
+def test_importance_sampling_is_unbiased():
+    exact = pml.Objective(counts(EFFECTS["normal"][0]), latent="u", quadrature=41)
+    rough = pml.Objective(counts(EFFECTS["normal"][0]), latent="u")
+    at = {"a": 0.3, "spread": 0.8}
+    wanted, off = float(exact.minus2ll(exact.pack(at))), float(rough.minus2ll(rough.pack(at)))
+    found = [pml.importance_sampling(rough, at=at, draws=2000, random_seed=seed) for seed in range(20)]
+    z = np.array([(f.minus2ll - wanted) / f.standard_error for f in found])
+    assert stats.kstest(z, "norm").pvalue > 1e-3
+    assert found[0].approximation == pytest.approx(off, abs=1e-9)
+    assert np.mean([f.minus2ll for f in found]) == pytest.approx(wanted, abs=4 * found[0].standard_error / 20**0.5)
+    assert 1000 < found[0].effective_draws <= 2000
+    assert "importance sampling" in repr(found[0])
+    assert float(found[0].to_dataset()["minus2ll"]) == found[0].minus2ll
+
+
+def test_importance_sampling_has_no_error_where_laplace_is_exact(fitted):
+    found = pml.importance_sampling(fitted, draws=5, random_seed=1)
+    assert found.standard_error < 1e-6
+    assert found.minus2ll == pytest.approx(fitted.minus2ll, abs=1e-8)
+
+
+def test_an_exact_integral_passes_the_check(fitted):
+    check = pml.laplace_check(fitted, draws=100, random_seed=4, progressbar=False)
+    assert check.p_value > 0.001
+    assert check.df == 4
+    assert check.labels == ("b[0]", "b[1]", "spread", "sigma")
+    assert "no sign of a bias" in repr(check)
+    assert check.to_dataset()["bias"].dims == ("parameter",)
+
+
+def test_a_rough_integral_does_not():
+    """Yes or no, twice a group, and large effects: Laplace's approximation is known to be off (Breslow & Lin 1995)."""
+    group = np.repeat(np.arange(60), 2)
+    rng = np.random.default_rng(5)
+    died = rng.binomial(1, special.expit(0.5 + rng.normal(0, 3.0, 60)[group]))
+    with pm.Model() as model:
+        a, spread = pm.Normal("a", 0, 10), pm.HalfNormal("spread", 10)
+        u = pm.Normal("u", 0, spread, shape=60)
+        pm.Bernoulli("y", logit_p=a + u[group], observed=died)
+    fit = pml.fit_mle(pml.Objective(model, latent="u"), starts={"spread": 2.0}, progressbar=False)
+    check = pml.laplace_check(fit, draws=300, random_seed=4, progressbar=False)
+    assert check.p_value < 1e-4
+    assert "the mean score is not 0" in repr(check)
+    with pytest.raises(ValueError, match="more than 3 data sets"):
+        pml.laplace_check(fit, draws=3, progressbar=False)
+
+
+def test_checks_need_random_effects():
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 5)
+        pm.Normal("y", mu, 1, observed=[1.0, 2.0])
+    fit = pml.fit_mle(model, progressbar=False)
+    with pytest.raises(ValueError, match="with random effects that were integrated out, got one without"):
+        pml.laplace_check(fit)
+    with pytest.raises(ValueError, match="with random effects that are integrated out, got none"):
+        pml.importance_sampling(fit)

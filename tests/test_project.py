@@ -35,6 +35,7 @@ LEVELS = {
             "posterior_summary",
         ),
         *("affine", "losses", "loss_families"),
+        *("pattern", "selected_inverse", "curvature"),
         *("aliases", "layout", "progress", "work", "provenance", "store", "checkpoint"),
     ],
     1: [
@@ -48,7 +49,7 @@ LEVELS = {
             "objective",
             "minibatch",
             "update_rule",
-            "laplace",
+            *("model_view", "latent_density", "laplace", "quadrature", "marginal_engine", "effect_scale"),
         ),
         *("reading", "draws", "reference", "points", "plane", "grid", "starts", "simulate", "sampling", "draw_vectors"),
         *("posterior_draws", "prior_spread"),
@@ -57,7 +58,19 @@ LEVELS = {
     2: [
         *("landscape_store", "landscape", "pointwise"),
         *("held", "footing", "others", "alone", "spread", "valleys", "profiled"),
-        *("frame", "search", "edge", "directions", "verdict", "ends", "natural_scale", "fit_table", "fitted", "fit"),
+        *(
+            "frame",
+            "search",
+            "edge",
+            "directions",
+            "verdict",
+            "ends",
+            "natural_scale",
+            "fit_table",
+            "latent_modes",
+            "fitted",
+            "fit",
+        ),
         *("hessian", "walk", "arrival", "learning_rate", "first_order", "downhill", "minimizers", "optimizers"),
         *("path_dataset", "descent"),
     ],
@@ -79,6 +92,7 @@ LEVELS = {
         "intervals",
         "percentiles",
         *("cases", "left_out", "case_influence"),
+        *("laplace_check", "importance_sampling"),
         *(
             "profile",
             *("joint", "joint_level", "vertex", "ray", "ring", "rim", "basin", "regions", "preview", "contour"),
@@ -114,7 +128,7 @@ READS_GRAPHS = {
         "objective",
         "minibatch",
         "update_rule",
-        "laplace",
+        *("model_view", "latent_density", "laplace", "quadrature", "effect_scale"),
     ),
 }
 
