@@ -26,6 +26,7 @@ from pymc_landscape.runaway import has_infimum
 from pymc_landscape.search import search
 from pymc_landscape.simulate import Simulator, known_value, observed_values
 from pymc_landscape.simulated_ratio import ZERO, Refits
+from pymc_landscape.turning import only_turns
 from pymc_landscape.verdict import Status, Verdict
 
 Reference = Literal["auto", "chi2", "chibar2", "bootstrap"]
@@ -282,7 +283,8 @@ def _chosen(reference: Reference, nesting: Nesting, null: Fit, alternative: Fit)
     """Return the reference and why it is that."""
     if reference != "auto":
         return reference, f"The reference {reference} was asked for."
-    irregular = _irregular(nesting, null)
+    turns = only_turns(nesting, alternative)
+    irregular = _irregular(nesting, null, turns)
     if irregular:
         return "bootstrap", _if_simulable(null, irregular)
     if not nesting.edge:
@@ -292,12 +294,14 @@ def _chosen(reference: Reference, nesting: Nesting, null: Fit, alternative: Fit)
         mixture(nesting, alternative)
     except (ValueError, np.linalg.LinAlgError) as error:
         return "bootstrap", _if_simulable(null, f"{on_edge}, where the weights of χ̄² cannot be had: {error}")
+    if turns:
+        on_edge += f", and {', '.join(nesting.vanished)}, which vanishes there, only turns with it (Stram & Lee 1994)"
     return "chibar2", f"{on_edge}: the reference is a mixture of χ² (Self & Liang 1987)."
 
 
-def _irregular(nesting: Nesting, null: Fit) -> str:
+def _irregular(nesting: Nesting, null: Fit, turns: bool) -> str:
     """Say why no mixture of χ² is the law, if so."""
-    if nesting.vanished:
+    if nesting.vanished and not turns:
         names = ", ".join(nesting.vanished)
         return f"Under the null {names} makes no difference to the likelihood, so that no χ² is its law (Davies 1977)."
     if null.status is Status.AT_BOUND:

@@ -100,6 +100,7 @@ LEVELS = {
             "bootstrap",
             "nesting",
             "edge_weights",
+            "turning",
             *("runaway", "simulated_ratio"),
             "likelihood_ratio",
             *("compare_loo", "compare"),
