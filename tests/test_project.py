@@ -89,7 +89,7 @@ LEVELS = {
             *("runaway", "simulated_ratio"),
             "likelihood_ratio",
             *("compare_loo", "compare"),
-            *("likelihood_side", "posterior_mode", "information_share", "identification"),
+            *("receding", "likelihood_side", "posterior_mode", "information_share", "identification"),
             *("posterior_deviance", "compare_with_posterior", "sensitivity", "prior_path"),
             *("profile_curve", "marginal_density", "four_curves"),
             "loss",
