@@ -72,6 +72,7 @@ LEVELS = {
             "other_valleys",
             "stance",
             "interval_end",
+            "approach",
             "trace",
             "crossing",
             "current",
