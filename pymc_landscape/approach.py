@@ -36,7 +36,9 @@ def approach(tasks: Sequence[Task]) -> list[Spot | None]:
             groups.setdefault((id(task.estimate.frame), task.estimate.x.tobytes()), []).append(i)
     found: list[Spot | None] = [None] * len(tasks)
     for same in groups.values():
-        for i, spot in zip(same, _Stack([tasks[i] for i in same]).walk(), strict=True):
+        with np.errstate(all="ignore"):  # a way that leads nowhere ends in NaN
+            ends = _Stack([tasks[i] for i in same]).walk()
+        for i, spot in zip(same, ends, strict=True):
             found[i] = spot
     return found
 
