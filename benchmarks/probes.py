@@ -161,6 +161,13 @@ def pointwise(rows: str, draws: str, repeats: str) -> Answer:
     return speed(int(rows), int(draws), int(repeats))
 
 
+def pointwise_first(rows: str, draws: str, whose: str) -> Answer:
+    """Time the first pointwise log-likelihood of a process, ours or PyMC's; seconds."""
+    from benchmarks.pointwise import first
+
+    return first(int(rows), int(draws), whose)
+
+
 def pointwise_memory(rows: str, draws: str, where: str) -> Answer:
     """Evaluate the pointwise log-likelihood once; seconds, bytes of the result, and peak bytes."""
     from benchmarks.pointwise import memory as measure
@@ -184,6 +191,7 @@ ALL = (
     coverage,
     hdi,
     pointwise,
+    pointwise_first,
     pointwise_memory,
 )
 PROBES = {f.__name__: f for f in ALL}

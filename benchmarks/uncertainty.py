@@ -1,9 +1,13 @@
-"""Interval ends and contours, by us and by iminuit on the same compiled function, in turns and on one core.
+"""Interval ends and contours, by us and by iminuit on the same function, in turns and on one core.
 
-iminuit is wanted here alone and is no part of the project's environment: where it is not installed, its rows say so.
+Each is timed in two states. *Fresh* is the function as a user has it after a fit: interpreted. *Used* is what it comes
+to after much use: value and slope, all that iminuit asks for, are machine code then; our Hessians are not, but several
+are looked at in one go. iminuit is wanted here alone and is no part of the project's environment: where it is not
+installed, its rows say so.
 """
 
 import importlib.util
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -17,19 +21,25 @@ from benchmarks.fitting import MODELS, Way, in_turns
 VERTICES = 40
 HEAT = 41  # points an axis of a heat map
 CUTOFF = pml.wilks.cutoff(0.95)
+FRESH_CALLS, USED_CALLS = 5, 150
 
 
 def intervals(repeats: int) -> dict[str, Any]:
     """Time all six 95 % ends of the budworm model after a fit; seconds, calls of each, and largest error of Δ."""
     with threadpool_limits(1):
         fit = pml.fit_mle(MODELS["budworm"](), progressbar=False)
-        ours = partial(pml.confidence_intervals, fit, progressbar=False)
-        answer = {"evaluations": ours().attrs["n_evaluations"]}
+        ours, start = partial(pml.confidence_intervals, fit, progressbar=False), time.perf_counter()
+        found = ours()
+        answer = {
+            "first": time.perf_counter() - start,
+            "evaluations": found.attrs["n_evaluations"],
+            "error": float(np.abs(found["delta_minus2ll"] - CUTOFF).max()),
+        }
         ways: dict[str, Way] = {"ours": lambda: float(ours()["interval"][0, 0, 0])}
         for name, gradient in (("minos", False), ("minos_gradient", True)):
             if importlib.util.find_spec("iminuit") is not None:
                 ways[name], answer[f"{name}_calls"] = _minos(fit, gradient)
-        return answer | in_turns(ways, repeats)
+        return answer | _in_both_states(fit, ways, repeats)
 
 
 def contour(repeats: int) -> dict[str, Any]:
@@ -46,7 +56,22 @@ def contour(repeats: int) -> dict[str, Any]:
         ways: dict[str, Way] = {"ours": lambda: float(ours()["b[0]"][0, 0])}
         if importlib.util.find_spec("iminuit") is not None:
             ways["mncontour"], answer["mncontour_calls"] = _mncontour(fit)
-        return answer | in_turns(ways, repeats)
+        return answer | _in_both_states(fit, ways, repeats)
+
+
+def _in_both_states(fit: pml.Fit, ways: dict[str, Way], repeats: int) -> dict[str, float]:
+    """Time fresh functions by single calls, too few to change them; then use and compile them, and time again."""
+    calls: dict[str, list[float]] = {name: [] for name in ways}
+    for name, way in list(ways.items()) * FRESH_CALLS:
+        start = time.perf_counter()
+        way()
+        calls[name].append(time.perf_counter() - start)
+    compiled = fit.objective.compiled
+    for kind in ("density", "slope"):
+        compiled.engine(kind, compiled.names).compile()
+    for _ in range(USED_CALLS):
+        ways["ours"]()
+    return {f"{name}_fresh": float(np.median(times)) for name, times in calls.items()} | in_turns(ways, repeats)
 
 
 def profiles(repeats: int) -> dict[str, Any]:

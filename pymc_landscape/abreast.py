@@ -148,7 +148,7 @@ def newton_steps(gradient: Array, hessian: Array) -> tuple[Array, Array, Array]:
     >>> step.tolist(), gained.tolist(), inverse.tolist()
     ([[-0.5]], [1.0], [[[0.125]]])
     """
-    scale = _lengths(hessian)
+    scale = lengths_abreast(hessian)
     values, vectors = np.linalg.eigh(hessian / (scale[:, :, None] * scale[:, None, :]))
     tolerance = RANK_TOLERANCE * values.shape[1] * np.abs(values).max(axis=1, initial=0.0)[:, None]
     slope = np.einsum("nji,nj->ni", vectors, gradient / scale)
@@ -166,7 +166,7 @@ def newton_steps(gradient: Array, hessian: Array) -> tuple[Array, Array, Array]:
     return np.einsum("nik,nk->ni", half, along), np.where(is_valley, gained, np.inf), inverse
 
 
-def _lengths(hessian: Array) -> Array:
+def lengths_abreast(hessian: Array) -> Array:
     """Return D with D² = |diag H|, or the largest of the row where that is 0."""
     sizes = np.abs(hessian)
     diagonal, largest = np.einsum("nii->ni", sizes), sizes.max(axis=2, initial=0.0)

@@ -16,6 +16,7 @@ from pymc_landscape.aliases import Array
 from pymc_landscape.crossing import Crossing, crossings
 from pymc_landscape.frame import Frame
 from pymc_landscape.information import covariance, spectrum
+from pymc_landscape.interval_end import Task
 from pymc_landscape.joint import Joint, Pair, look_jointly
 from pymc_landscape.level_set import descend_across
 from pymc_landscape.quantity import Quantity
@@ -104,7 +105,7 @@ def _ends(frame: Frame, pair: Pair, x: Array, target: float) -> dict[tuple[int, 
         never = _is_flat(spot.hessian, spot.gradient, spot.reading.gradient)
         sides, rise = (-1.0, 1.0), target - spot.value
         nowhere = [Crossing(side * np.inf, "open", 0.0) for side in sides]
-        ends[i, 0], ends[i, 1] = nowhere if never else crossings(spot, [(side, rise) for side in sides])
+        ends[i, 0], ends[i, 1] = nowhere if never else crossings([Task(spot, side, rise) for side in sides])
     return ends
 
 

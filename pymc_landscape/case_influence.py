@@ -16,6 +16,7 @@ from pymc_landscape.current import Current, refuse_no_optimum
 from pymc_landscape.draws import open_group
 from pymc_landscape.engine import one_blas_thread
 from pymc_landscape.fitted import Fit
+from pymc_landscape.interval_end import Task
 from pymc_landscape.left_out import LeftOut
 from pymc_landscape.pointwise import pointwise_log_likelihood
 from pymc_landscape.progress import Patient
@@ -189,9 +190,10 @@ def _elements(cases: Cases, points: Array) -> Array:
 
 
 def _of_ends(cases: Cases, quantities: Sequence[Quantity], rise: float) -> Variables:
-    current, sides = Current(cases.fit), ((-1.0, rise), (1.0, rise))
+    estimates = [Current(cases.fit).spot(quantity) for quantity in quantities]
     with np.errstate(all="ignore"):  # far out, anything overflows
-        found = [crossings(current.spot(quantity), sides) for quantity in quantities]
+        ends = crossings([Task(estimate, side, rise) for estimate in estimates for side in (-1.0, 1.0)])
+    found = [ends[i : i + 2] for i in range(0, len(ends), 2)]
     here = cases.log_likelihood(cases.frame, cases.x)
     changes = np.array([[_end_change(cases, end, here) for end in pair] for pair in found])
     return {

@@ -43,8 +43,9 @@ def compare_with_posterior(
     Parameters
     ----------
     fit : Fit, pm.Model or Objective
-        What `fit_mle` returned; a model is fitted first, from the draws. Where the likelihood has no maximum, the table
-        has what there is.
+        What `fit_mle` returned; a model is fitted first, from the draws. Where the likelihood has no maximum
+        (``unbounded``, as with separated classes), limits are those that its least upper bound gives: an end on one
+        side, and none on the other.
     dt : DataTree or Dataset
         Draws of the model's posterior, by any sampler: every free variable, with the dims chain and draw. Other
         variables and groups are ignored, and Deterministics are computed from the draws.
@@ -129,11 +130,14 @@ def compare_with_posterior(
     fit = fit_beside(fit, dt, group=group, progressbar=progressbar)
     draws = read_posterior(fit.objective, dt, group)
     quantities = find_quantities(fit, var_names)
-    sides = likelihood_sides(fit, quantities, var_names, level=level, progressbar=progressbar)
     lower = warn_if_lower(fit, draws)
     mode = posterior_mode(fit, draws, progressbar)
     shares = prior_shares(mode, quantities)
     values = draws.quantities([quantity.weights for quantity in quantities])
+    begin, lengths = mode.found.frame.natural_point(mode.found.x), [float(np.std(drawn)) for drawn in values]
+    sides = likelihood_sides(
+        fit, quantities, var_names, level=level, progressbar=progressbar, begin=begin, lengths=lengths
+    )
     rows = [
         Identification(
             quantity.label, side, level, estimate(mode, quantity)[0], summarise(drawn, ci_prob), float(share)
@@ -210,7 +214,7 @@ def _dataset(rows: Sequence[Identification], prior: _PriorSide, mode: Fit, attrs
 
 def _note(row: Identification, prior: str, mode: Fit) -> str:
     likelihood = row.likelihood
-    said = [prior]
+    said = [prior, likelihood.note]
     if "new_optimum" in likelihood.status:
         said.append("profile limits are those of a lower optimum than the fit")
     if np.isnan(row.mode):

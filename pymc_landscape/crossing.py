@@ -9,10 +9,11 @@ import numpy as np
 from scipy import optimize
 
 from pymc_landscape.aliases import Array
-from pymc_landscape.frame import Frame
+from pymc_landscape.approach import approach
+from pymc_landscape.frame import Frame, screened_together
 from pymc_landscape.interval_end import Task, refine_end, solve_end
 from pymc_landscape.level_set import descend_across
-from pymc_landscape.other_valleys import lowest_valley
+from pymc_landscape.other_valleys import dips, lowest_valley
 from pymc_landscape.search import search
 from pymc_landscape.spot import Spot, look
 from pymc_landscape.stance import held_places, settle, with_places
@@ -56,22 +57,13 @@ class Crossing:
     spot: Spot | None = None
 
 
-def cross(estimate: Spot, side: float, rise: float) -> Crossing:
-    """Find one end: that on one side, where the surface is `rise` higher; see `crossings`."""
-    return crossings(estimate, [(side, rise)])[0]
-
-
-def crossings(
-    estimate: Spot, ends: Sequence[tuple[float, float]], others: Sequence[Mapping[str, Array]] = ()
-) -> list[Crossing]:
-    """Find ends of intervals of one quantity.
+def crossings(tasks: Sequence[Task], others: Sequence[Mapping[str, Array]] = ()) -> list[Crossing]:
+    """Find ends of intervals of one fit.
 
     Parameters
     ----------
-    estimate : Spot
-        The minimum, in a frame in which the quantity moves.
-    ends : sequence of (float, float)
-        Of each end its side, -1 for the lower and 1 for the upper one, and the cut-off of Δ(−2LL).
+    tasks : sequence of Task
+        Of each end the minimum, in a frame in which the quantity moves, the side, and the cut-off.
     others : sequence of points, optional
         Natural points that may lie in other valleys.
 
@@ -80,23 +72,37 @@ def crossings(
     list of Crossing
         One an end; ``new_optimum`` where the walk met a surface lower than the estimate: `spot` is there.
     """
-    tasks = [Task(estimate, side, rise) for side, rise in ends]
-    spots = [None if _begins_at_edge(task) else solve_end(task) for task in tasks]
-    spots = [spot if spot is not None and _stands(spot) else None for spot in spots]
-    screens = _screens(estimate, spots)
+    spots = [spot if spot is not None and _stands(spot) else None for spot in _solved(tasks)]
+    screens = _screens(tasks, spots)
     found = [_end(task, spot, screen) for task, spot, screen in zip(tasks, spots, screens, strict=True)]
-    return [_in_the_lowest(task, end, others) for task, end in zip(tasks, found, strict=True)]
+    ends = [end.spot for end in found if end.status == "finite" and end.spot is not None]
+    beside = dict(zip(map(id, ends), dips(ends), strict=True))
+    return [_in_the_lowest(task, end, others, beside.get(id(end.spot))) for task, end in zip(tasks, found, strict=True)]
 
 
-def _in_the_lowest(task: Task, end: Crossing, others: Sequence[Mapping[str, Array]]) -> Crossing:
+def _solved(tasks: Sequence[Task]) -> list[Spot | None]:
+    """Return the ends that Newton's steps lead to, all together while they agree on what is free."""
+    inside = [task for task in tasks if not _begins_at_edge(task)]
+    near = dict(zip(map(id, inside), approach(inside), strict=True))
+    begun = [(task, near.get(id(task))) for task in tasks]
+    return [
+        refine_end(task, spot) if spot is not None else None if id(task) not in near else solve_end(task)
+        for task, spot in begun
+    ]
+
+
+def _in_the_lowest(
+    task: Task, end: Crossing, others: Sequence[Mapping[str, Array]], beside: Sequence[Array] | None
+) -> Crossing:
     """Look for a lower valley of the others at an end; where there is one, the end is further out along it."""
     for _ in range(VALLEYS):
-        lower = lowest_valley(end.spot, others) if end.status == "finite" and end.spot is not None else None
+        finite = end.status == "finite" and end.spot is not None
+        lower = lowest_valley(end.spot, others, beside) if finite and end.spot is not None else None
         if lower is None:
             return end
         if lower.value < task.estimate.value - LOWER - lower.rounding():
             return Crossing(lower.natural, "new_optimum", lower.value - task.estimate.value, NEW_OPTIMUM, lower)
-        end = _along(task, lower)
+        end, beside = _along(task, lower), None
     return end
 
 
@@ -117,16 +123,14 @@ def _finite(task: Task, spot: Spot) -> Crossing:
     return Crossing(spot.natural, "finite", spot.value - task.estimate.value, "", spot)
 
 
-def _screens(estimate: Spot, spots: Sequence[Spot | None]) -> list[Screen]:
+def _screens(tasks: Sequence[Task], spots: Sequence[Spot | None]) -> list[Screen]:
     """Return values on the straight line to each end and beyond it, and in the last digits of the end."""
-    moves = [estimate.x if spot is None else spot.x for spot in spots]
-    lines = [estimate.x + SCREEN[:, None] * (x - estimate.x) for x in moves]
-    near = [estimate.x[None] if spot is None else spot.last_digits() for spot in spots]
-    screen = Frame(estimate.frame.objective, estimate.frame.natural, estimate.frame.held)
-    values = screen.values(np.concatenate([points for pair in zip(lines, near, strict=True) for points in pair]))
-    cuts = np.cumsum([len(points) for pair in zip(lines, near, strict=True) for points in pair])[:-1]
-    pieces = np.split(values, cuts)
-    return list(zip(lines, pieces[::2], pieces[1::2], strict=True))
+    estimates = [task.estimate for task in tasks]
+    moves = [here if spot is None else spot for here, spot in zip(estimates, spots, strict=True)]
+    lines = [here.x + SCREEN[:, None] * (there.x - here.x) for here, there in zip(estimates, moves, strict=True)]
+    points = [np.concatenate([line, there.last_digits()]) for line, there in zip(lines, moves, strict=True)]
+    values = screened_together([here.frame for here in estimates], points)
+    return [(line, both[: len(line)], both[len(line) :]) for line, both in zip(lines, values, strict=True)]
 
 
 def _lower_on_the_way(task: Task, spot: Spot, screen: Screen) -> Crossing | None:

@@ -38,6 +38,10 @@ PATIENCE_ON_DISK = 1.0
 PATIENCE_LINEAR_ALGEBRA = 12.0
 # From so many points on, linear algebra is left to a kernel that only has to be loaded.
 MANY_POINTS = 2_000
+# Seconds of single points after which more than a few at a time are worth a function of blocks, which takes as long.
+PATIENCE_FOR_BLOCKS, FEW = 1.0, 4
+# Seconds of work for which threads, chunks and a way back from errors are not set up.
+SMALL = 2e-3
 # The first block also pays for first calls of everything: it says nothing about the others.
 WARM_UP_BLOCKS = 1
 JAX_BLOCK = 4096
@@ -136,10 +140,30 @@ class Engine:
         """Evaluate points (G, k) that are at hand; Ctrl-C raises."""
         if len(points) == 1 and self.backend in (None, "interpreter") and "numba" not in self._ways:
             return {name: value[None] for name, value in zip(self.names, self.one(points[0]), strict=True)}
+        block = self._directly(points)
+        if block is not None:
+            return dict(zip(self.names, block, strict=True))
         result = self(lambda a, b: points[a:b], len(points))
         if result.interrupted:
             raise KeyboardInterrupt
         return result.values
+
+    def _directly(self, points: Array) -> list[Array] | None:
+        """Evaluate a block that is done before larger work is set up; None if it is not, or if the model raises."""
+        at_hand = self._ways.get("numba") or self._ways.get("interpreter")
+        way = at_hand if self.backend in (None, "interpreter") else None
+        if way is None or len(points) * way.seconds_a_point > SMALL or len(points) > (way.block or np.inf):
+            return None
+        if way is not self._ways.get("numba") and self._kernel_is_better(len(points)):
+            return None
+        start = time.thread_time()
+        try:
+            with one_blas_thread() if self._linear_algebra else nullcontext(), np.errstate(all="ignore"):
+                return way.run(points)
+        except Exception:  # at some point or other: the larger machinery finds out at which
+            return None
+        finally:
+            self._spent += time.thread_time() - start
 
     def one(self, point: Array) -> list[Array]:
         """Evaluate one point, for work in which each point depends on the last.
@@ -148,11 +172,19 @@ class Engine:
         """
         if self.backend not in (None, "interpreter") or "numba" in self._ways or self._spent > self._patience:
             return [value[0] for value in self._way(self.backend or "numba").run(point[None])]
-        start = time.thread_time()
+        single, start = self._single, time.thread_time()
         with np.errstate(all="ignore"):
-            values: list[Array] = self._single(point)
+            values: list[Array] = single(point)
         self._spent += time.thread_time() - start
         return values
+
+    def several(self, points: Array) -> list[Array]:
+        """Evaluate a few points (n, k), a stack an output; one by one until a function of blocks is worth it."""
+        by_itself = self.backend not in (None, "interpreter") or self._spent > self._patience
+        if self._ways or by_itself or (len(points) > FEW and self._spent > PATIENCE_FOR_BLOCKS):
+            out = self.at(points)
+            return [out[name] for name in self.names]
+        return [np.stack(values) for values in zip(*(self.one(point) for point in points), strict=True)]
 
     @cached_property
     def _single(self) -> Callable[[Array], list[Array]]:

@@ -7,7 +7,7 @@ infinity and every slope there is 0: such variables are put on their natural sca
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -76,13 +76,22 @@ class Frame:
     def values(self, x: Array) -> Array:
         """Return the values of many points (n, m); +inf where there is none."""
         self.n_evaluations += len(x)
+        total = self._totals(x)
+        self.bottomless = self.bottomless or bool(np.isneginf(total).any())
+        return np.where(np.isfinite(total), total, np.inf)
+
+    def screened(self, x: Array) -> Array:
+        """Return the same, of points that are looked at in passing: they do not count."""
+        total = self._totals(x) if len(x) else np.empty(0)
+        return np.where(np.isfinite(total), total, np.inf)
+
+    def _totals(self, x: Array) -> Array:
         objective = self.objective
         out = objective.compiled.engine("density", self.unconstrained).at(self.full(x))
         total = -2.0 * sum(out[name] for name in objective.terms)
         if objective.prior_weight:
             total = total - 2.0 * objective.prior_weight * out["log_prior"]
-        self.bottomless = self.bottomless or bool(np.isneginf(total).any())
-        return np.where(np.isfinite(total), total, np.inf)
+        return np.asarray(total)
 
     def slope(self, x: Array) -> tuple[float, Array]:
         """Return value and gradient; +inf where there is no value."""
@@ -113,6 +122,20 @@ class Frame:
         if not np.isfinite(gradient).all():
             return value, gradient, np.full((len(x), len(x)), np.nan)
         return value, gradient, self._believed(x, hessian)
+
+    def curves(self, x: Array) -> tuple[Array, Array, Array]:
+        """Return values (n,), gradients (n, m) and Hessians (n, m, m) at many points; NaN where they are not plain."""
+        n, m, size = len(x), x.shape[1], self.layout.size
+        self.n_evaluations += n
+        self.objective.compiled.use_data()
+        try:
+            value, gradient, hessian = self._engine("hessian").several(self.full(x))
+        except ARITHMETIC_ERRORS:
+            return np.full(n, np.nan), np.full((n, m), np.nan), np.full((n, m, m), np.nan)
+        hessian = hessian.reshape(n, size, size)
+        if self.held:
+            gradient, hessian = gradient[:, self.free], hessian[:, self.free[:, None], self.free]
+        return value, gradient, 0.5 * (hessian + hessian.swapaxes(1, 2))
 
     def _believed(self, x: Array, whole: Array | None) -> Array:
         """Return the free part of a Hessian; by differences of slopes where it is not finite."""
@@ -150,5 +173,23 @@ class Frame:
 
         return at_once
 
+    @property
+    def is_small(self) -> bool:
+        """Whether Hessians are small enough for a stack of them."""
+        return self.layout.size <= DENSE
+
     def _engine(self, kind: Kind) -> Engine:
         return self.objective.compiled.engine(kind, self.unconstrained)
+
+
+def screened_together(frames: Sequence[Frame], blocks: Sequence[Array]) -> list[Array]:
+    """Return the values of blocks of points, each in a frame of its own, in one call for each frame."""
+    groups: dict[int, list[int]] = {}
+    for i, frame in enumerate(frames):
+        groups.setdefault(id(frame), []).append(i)
+    found: dict[int, Array] = {}
+    for same in groups.values():
+        values = frames[same[0]].screened(np.concatenate([blocks[i] for i in same]))
+        cuts = np.cumsum([len(blocks[i]) for i in same])[:-1]
+        found |= dict(zip(same, np.split(values, cuts), strict=True))
+    return [found[i] for i in range(len(blocks))]

@@ -123,6 +123,8 @@ class Identification:
         limits = f"{percent(self.level)} profile limits {number(side.profile[0])} to {number(side.profile[1])}"
         if side.is_on_edge:
             return f"The data put {self.label} on the edge of its support, {self._number(side.mle)} ({limits})"
+        if np.isnan(side.mle) and np.isfinite(side.profile).any() and not np.isnan(side.profile).any():
+            return f"The data bound {self.label} on one side only ({limits})"
         if np.isnan(side.mle):
             return f"The data do not determine {self.label}"
         error = f" ± {number(side.se)}" if np.isfinite(side.se) else ""

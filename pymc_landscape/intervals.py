@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from pymc_landscape.crossing import Crossing, crossings
 from pymc_landscape.current import Current, refuse_no_optimum
 from pymc_landscape.engine import one_blas_thread
 from pymc_landscape.fitted import Fit
+from pymc_landscape.interval_end import Task
 from pymc_landscape.other_valleys import other_optima
 from pymc_landscape.percentiles import Percentiles
 from pymc_landscape.progress import Patient
@@ -30,6 +32,8 @@ METHODS = ("wald", "profile", "bootstrap")
 BOUNDS = ("lower", "upper")
 # How often a lower optimum that a search met takes the place of the estimate.
 RESTARTS = 3
+# Quantities whose ends are searched together: enough to gain by it, few enough for progress to be seen.
+TOGETHER = 8
 
 
 def confidence_intervals(
@@ -173,29 +177,35 @@ def _profile(request: _Request) -> Table:
 def _ends(request: _Request) -> tuple[Table, tuple[tuple[int, int], Spot] | None]:
     table: Table = {}
     total = 2 * len(request.quantities) * len(request.rises)
+    others = other_optima(request.current.fit)
     with one_blas_thread(), Patient("Searching ends", total, request.progressbar) as patient:
-        for j, quantity in enumerate(request.quantities):
-            estimate = request.current.spot(quantity)
-            before = estimate.frame.n_evaluations
-            for (i, k), end in _ends_of(request, estimate).items():
+        for first in range(0, len(request.quantities), TOGETHER):
+            estimates = [request.current.spot(q) for q in request.quantities[first : first + TOGETHER]]
+            frames = {id(estimate.frame): estimate.frame for estimate in estimates}
+            before = sum(frame.n_evaluations for frame in frames.values())
+            for (i, j, k), end in _ends_of(request, estimates, others).items():
                 patient.advance(1)
                 if end.status == "new_optimum" and end.spot is not None:
-                    return table | {(i, j, k): end}, ((j, k), end.spot)
-                table[i, j, k] = end
-            request.n_evaluations += estimate.frame.n_evaluations - before
+                    return table | {(i, first + j, k): end}, ((first + j, k), end.spot)
+                table[i, first + j, k] = end
+            request.n_evaluations += sum(frame.n_evaluations for frame in frames.values()) - before
     return table, None
 
 
-def _ends_of(request: _Request, estimate: Spot) -> dict[tuple[int, int], Crossing]:
-    """Return the ends of one quantity, by level and side."""
-    sides = (-1.0, 1.0)
-    keys = [(i, k) for i in range(len(request.rises)) for k in (0, 1)]
-    if np.isinf(request.current.standard_error(estimate)):
-        why = "not determined by the likelihood"
-        return {(i, k): Crossing(sides[k] * np.inf, "open", 0.0, why) for i, k in keys}
-    asked = [(sides[k], float(request.rises[i])) for i, k in keys]
+def _ends_of(request: _Request, estimates: Sequence[Spot], others: Sequence[Mapping[str, Array]]) -> Table:
+    """Return the ends of some quantities, by level, quantity and side."""
+    sides, why = (-1.0, 1.0), "not determined by the likelihood"
+    keys: list[tuple[int, int, int]] = []
+    table: Table = {}
+    for j, estimate in enumerate(estimates):
+        own = [(i, j, k) for i in range(len(request.rises)) for k in (0, 1)]
+        if np.isinf(request.current.standard_error(estimate)):
+            table |= {key: Crossing(sides[key[2]] * np.inf, "open", 0.0, why) for key in own}
+        else:
+            keys += own
+    tasks = [Task(estimates[j], sides[k], float(request.rises[i])) for i, j, k in keys]
     with np.errstate(all="ignore"):  # far out, anything overflows
-        return dict(zip(keys, crossings(estimate, asked, other_optima(request.current.fit)), strict=True))
+        return table | dict(zip(keys, crossings(tasks, others), strict=True))
 
 
 # --- by curvature ----------------------------------------------------------------------------------------------------
@@ -248,16 +258,23 @@ def _dataset(request: _Request, tables: dict[str, Table], single: bool) -> xr.Da
         for key, end in table.items():
             for name, number in zip(columns, (end.value, end.status, end.rise, end.message), strict=True):
                 columns[name][(*key, m)] = number
-    data = {name: (dims, values.astype(str) if values.dtype == object else values) for name, values in columns.items()}
+    data: dict[str, Any] = {
+        name: (dims, values.astype(str) if values.dtype == object else values) for name, values in columns.items()
+    }
     estimates = np.array([request.current.spot(quantity).natural for quantity in request.quantities])
     data["estimate"] = (["parameter"], estimates)
-    coords = {"level": request.levels, "parameter": labels, "bound": list(BOUNDS), "method": list(tables)}
     if single:
         data = {
             name: (names[1:], values[0]) if names is dims else (names, values) for name, (names, values) in data.items()
         }
-        coords["level"] = float(request.levels[0])
-    return xr.Dataset(data, coords, _attrs(request))
+    data["level"] = ((), request.levels[0]) if single else ("level", request.levels)
+    return xr.Dataset(data, _coordinates(tuple(labels), tuple(tables)), _attrs(request)).set_coords("level")
+
+
+@lru_cache
+def _coordinates(labels: tuple[str, ...], methods: tuple[str, ...]) -> xr.Coordinates:
+    """Return the coordinates that need an index: these take xarray longer than all else of a Dataset."""
+    return xr.Coordinates({"parameter": list(labels), "bound": list(BOUNDS), "method": list(methods)})
 
 
 def _attrs(request: _Request) -> dict[str, Any]:

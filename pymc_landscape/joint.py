@@ -16,6 +16,7 @@ from pymc_landscape.aliases import Array
 from pymc_landscape.frame import Frame
 from pymc_landscape.information import lengths
 from pymc_landscape.quantity import Quantity
+from pymc_landscape.spot import solve
 
 # Eigenvalues below this share of the largest are no curvature, and a slope below this is none.
 RANK, NO_SLOPE = 1e-13, 1e-8
@@ -113,7 +114,7 @@ class Joint:
         matrix[:m, :m] = self.curvature / np.outer(scale, scale)
         matrix[:m, m:] = self.normals / scale[:, None] / np.linalg.norm(self.normals / scale[:, None], axis=0)
         matrix[m:, :m] = rows / scale / sizes[:, None]
-        solution = np.linalg.lstsq(matrix, np.append(above / scale, right / sizes), rcond=1e-14)[0]
+        solution = solve(matrix, np.append(above / scale, right / sizes))
         return np.asarray(solution[:m] / scale)
 
 

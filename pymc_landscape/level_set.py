@@ -37,26 +37,32 @@ class LevelSet:
         normal = spot.reading.gradient / scale
         self.normal = normal / np.linalg.norm(normal) / scale
         self.basis = spot.across / scale[:, None]
-        self._last: tuple[Array, Reading] | None = None
+        self._last = spot
 
     def slope(self, y: Array) -> tuple[float, Array]:
         """Return value and gradient; +inf where the level is not reached."""
-        x = self.point(y)
-        if x is None:
+        there = self.look(y)
+        if there is None:
             return np.inf, np.full(len(y), np.nan)
-        value, gradient = self.frame.slope(x)
-        return value, self._lift(self.quantity.read(self.frame, x)).T @ gradient
+        return there.value, self._lift(there.reading).T @ there.gradient
 
     def hessian(self, y: Array) -> Array:
         """Return the Hessian."""
-        x = self.point(y)
-        if x is None:
+        there = self.look(y)
+        if there is None:
             return np.full((len(y), len(y)), np.nan)
-        gradient, reading = self.frame.slope(x)[1], self.quantity.read(self.frame, x)
+        reading = there.reading
+        multiplier = -(there.gradient @ self.normal) / (reading.gradient @ self.normal)
         lift = self._lift(reading)
-        multiplier = -(gradient @ self.normal) / (reading.gradient @ self.normal)
-        curved: Array = lift.T @ (self.frame.hessian(x) + multiplier * reading.hessian) @ lift
+        curved: Array = lift.T @ (there.hessian + multiplier * reading.hessian) @ lift
         return curved
+
+    def look(self, y: Array) -> Spot | None:
+        """Look at x(y), once where value, slope and Hessian are asked for in turn; None where it is not reached."""
+        x = self.point(y)
+        if x is not None and not np.array_equal(x, self._last.x):
+            self._last = look(self.frame, self.quantity, x)
+        return self._last if x is not None else None
 
     def point(self, y: Array) -> Array | None:
         """Return x(y), or None where the normal does not lead to the level."""
@@ -82,16 +88,14 @@ class LevelSet:
 
 def descend_across(spot: Spot, level: float, radius: float | None = None) -> Spot | None:
     """Minimise over all points with coordinate `level`, from `spot`; None where that does not arrive."""
-    surface = LevelSet(spot, level)
-    begin = np.zeros(len(spot.x) - 1)
-    x = surface.point(begin)
-    if x is None:
+    surface, begin = LevelSet(spot, level), np.zeros(len(spot.x) - 1)
+    there = surface.look(begin)
+    if there is None:
         return None
     if len(begin):
         here = place(surface, begin)
         if not (np.isfinite(here.value) and np.isfinite(here.hessian).all()):
             return None
         here, _ = descend_newton(surface, here, ITERATIONS, radius)
-        x = surface.point(polish(surface, here).x)
-    there = look(spot.frame, spot.quantity, x) if x is not None else None
+        there = surface.look(polish(surface, here).x)
     return there if there is not None and there.is_finite and 0.5 * there.decrement < 1e-6 else None

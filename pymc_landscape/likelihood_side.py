@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from pymc_landscape.current import standard_error
 from pymc_landscape.fitted import Fit
 from pymc_landscape.intervals import confidence_intervals
 from pymc_landscape.quantity import Quantity
+from pymc_landscape.receding import FALLS, Receding, receding_limits
 from pymc_landscape.search import SIMPLEX
 from pymc_landscape.verdict import Status
 
@@ -35,6 +36,8 @@ class LikelihoodSide:
         Of the profile's ends, as in `confidence_intervals`.
     is_on_edge : bool
         Whether the estimate is on an edge of its support.
+    note : str
+        What is to be said of the limits.
     """
 
     mle: float
@@ -43,17 +46,25 @@ class LikelihoodSide:
     profile: Array
     status: tuple[str, str]
     is_on_edge: bool = False
+    note: str = ""
 
 
 def likelihood_sides(
-    fit: Fit, quantities: Sequence[Quantity], var_names: Any, *, level: float, progressbar: bool
+    fit: Fit,
+    quantities: Sequence[Quantity],
+    var_names: Any,
+    *,
+    level: float,
+    progressbar: bool,
+    begin: Mapping[str, Array],
+    lengths: Sequence[float],
 ) -> list[LikelihoodSide]:
     """Return what the likelihood says of each quantity.
 
     Parameters
     ----------
     fit : Fit
-        Of `fit_mle`; where it has no maximum, there are no limits (``failed``).
+        Of `fit_mle`; where it has no maximum, limits are those of `receding`.
     quantities : sequence of Quantity
         What `var_names` means.
     var_names : str, sequence of str, mapping or None
@@ -62,7 +73,12 @@ def likelihood_sides(
         Of the limits.
     progressbar : bool
         Whether to show progress.
+    begin, lengths : mapping of str to array, sequence of float
+        Where to begin, and how far is far, if there is no maximum.
     """
+    if is_receding(fit):
+        found = receding_limits(fit, quantities, begin, lengths, level)
+        return [_without_maximum(fit, *both) for both in zip(quantities, found, strict=True)]
     ends, status = limits(fit, var_names, len(quantities), level, progressbar)
     return [_side(fit, quantity, ends[i], status[i], level) for i, quantity in enumerate(quantities)]
 
@@ -71,7 +87,28 @@ def _side(fit: Fit, quantity: Quantity, profile: Array, status: Any, level: floa
     mle, se = estimate(fit, quantity)
     reach = float(stats.norm.ppf(0.5 + level / 2)) * se
     wald = np.array([-np.inf, np.inf]) if np.isinf(se) else mle + np.array([-reach, reach])
-    return LikelihoodSide(mle, se, wald, profile, (str(status[0]), str(status[1])), _held(fit, quantity))
+    note = "" if has_profile(fit) else f"no profile limits: {_why_none(fit)}"
+    return LikelihoodSide(mle, se, wald, profile, (str(status[0]), str(status[1])), _held(fit, quantity), note)
+
+
+def _without_maximum(fit: Fit, quantity: Quantity, found: Receding) -> LikelihoodSide:
+    """Return the limits; an estimate only where both are ends, for what goes on for ever has none."""
+    mle, se = np.nan, np.inf
+    if set(found.status) <= {"finite", "at_bound"}:
+        mle, se = estimate(fit, quantity)
+    every = np.array([-np.inf, np.inf])
+    return LikelihoodSide(mle, se, every, found.limits, found.status, _held(fit, quantity), found.note)
+
+
+def _why_none(fit: Fit) -> str:
+    if fit.optimizer == SIMPLEX:
+        return "the model has no slopes"
+    return FALLS if fit.status is Status.UNBOUNDED else "the fit failed"
+
+
+def is_receding(fit: Fit) -> bool:
+    """Whether a likelihood without a maximum has a least upper bound: its −2LL falls towards some value."""
+    return fit.status is Status.UNBOUNDED and not fit.found.frame.bottomless and fit.optimizer != SIMPLEX
 
 
 def estimate(fit: Fit, quantity: Quantity) -> tuple[float, float]:

@@ -13,7 +13,7 @@ import numpy as np
 from pymc_landscape.aliases import Array
 from pymc_landscape.branches import WORTH_IT
 from pymc_landscape.fitted import Fit
-from pymc_landscape.frame import Frame
+from pymc_landscape.frame import screened_together
 from pymc_landscape.level_set import descend_across
 from pymc_landscape.milestone import place
 from pymc_landscape.spot import Spot, look
@@ -33,6 +33,8 @@ POINTS = 4096
 def other_optima(fit: Fit) -> list[dict[str, Array]]:
     """Return the optima, as natural points, that other starts of a fit ended at, each once and not the estimate."""
     starts = fit.starts
+    if starts.sizes["start"] < 2:
+        return []
     values, ends = starts["objective"].to_numpy(), starts["end_theta"].to_numpy()
     known = [(fit.found.value, fit.theta)]
     for i in np.argsort(values):
@@ -46,7 +48,9 @@ def _is_near(one: Array, other: Array) -> bool:
     return bool(np.allclose(one, other, rtol=NEAR, atol=NEAR))
 
 
-def lowest_valley(here: Spot, others: Sequence[Mapping[str, Array]]) -> Spot | None:
+def lowest_valley(
+    here: Spot, others: Sequence[Mapping[str, Array]], beside: Sequence[Array] | None = None
+) -> Spot | None:
     """Return the minimum across in another valley, at the same value of the quantity, if one is lower than `here`.
 
     Parameters
@@ -55,11 +59,14 @@ def lowest_valley(here: Spot, others: Sequence[Mapping[str, Array]]) -> Spot | N
         A minimum across.
     others : sequence of points
         Natural points that may lie in other valleys.
+    beside : sequence of array, optional
+        Its `dips`, where they are known.
     """
     if len(here.x) < 2:
         return None
     best = here
-    for x in [*(place(here.frame, point) for point in others), *dips(here)]:
+    (near,) = dips([here]) if beside is None else (beside,)
+    for x in [*(place(here.frame, point) for point in others), *near]:
         begin = look(here.frame, here.quantity, x)
         found = descend_across(begin, here.coordinate) if begin.is_finite else None
         if found is not None and found.value < best.value - WORTH_IT - found.rounding() and not found.is_rough():
@@ -67,15 +74,24 @@ def lowest_valley(here: Spot, others: Sequence[Mapping[str, Array]]) -> Spot | N
     return None if best is here else best
 
 
-def dips(here: Spot) -> list[Array]:
-    """Return points beside `here` at which the surface has fallen after it had risen, the lowest first."""
+def dips(spots: Sequence[Spot]) -> list[list[Array]]:
+    """Return points beside each spot at which the surface has fallen after it had risen, the lowest first."""
+    lines = [_lines(here) for here in spots]
+    frames, points = [here.frame for here in spots], [line.reshape(-1, line.shape[-1]) for line in lines]
+    values = screened_together(frames, points)
+    return [_falls(*found) for found in zip(spots, lines, values, strict=True)]
+
+
+def _lines(here: Spot) -> Array:
+    """Return points (ways, len(REACH), m) out along each direction across, and against it."""
     ways = (here.across / here.scale[:, None]).T
-    ways = np.concatenate([ways, -ways])
-    if len(ways) * len(REACH) > POINTS:
-        return []
-    lines = here.x + REACH[:, None] * ways[:, None]
-    screen = Frame(here.frame.objective, here.frame.natural, here.frame.held)  # these are not counted
-    values = screen.values(lines.reshape(-1, len(here.x))).reshape(lines.shape[:2])
+    if 2 * len(ways) * len(REACH) > POINTS or here.frame.objective.latent:  # where each value is an integral: none
+        return np.empty((0, len(REACH), len(here.x)))
+    return np.asarray(here.x + REACH[:, None] * np.concatenate([ways, -ways])[:, None])
+
+
+def _falls(here: Spot, lines: Array, values: Array) -> list[Array]:
+    values = values.reshape(lines.shape[:2])
     highest = np.maximum.accumulate(np.maximum(np.where(np.isfinite(values), values, -np.inf), here.value), axis=1)
     low = np.where(values < highest - FALL, values, np.inf)
     order = np.argsort(low.min(axis=1))[:DIPS]

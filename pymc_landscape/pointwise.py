@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from os import PathLike
 from typing import Any
@@ -51,7 +52,8 @@ def pointwise_log_likelihood(
         Deterministics, unconstrained values and other groups (warm-up) are left alone.
     store : path, optional
         A zarr store to be made on disk, for results of more than a GiB: blocks of draws are written as they come, and
-        what is returned reads them when looked at. Needs the package zarr.
+        what is returned reads them when looked at. Work that was stopped, by Ctrl-C or by a crash, goes on from there:
+        call again with the same store. Needs the package zarr.
     chunks : int, optional
         Largest number of draws evaluated in one go; by default so many that memory stays bounded.
     group : str
@@ -73,7 +75,7 @@ def pointwise_log_likelihood(
     ------
     ValueError
         If the draws lack a parameter of the model, or have it with another shape; if the result would take more than
-        a GiB and no store was named; if the store exists.
+        a GiB and no store was named; if the store holds something else.
     ImportError
         If there is a store and no zarr.
 
@@ -101,26 +103,59 @@ def pointwise_log_likelihood(
     engine = objective.compiled.engine("unsummed")
     groups = _templates(objective, engine, draws)
     place = _place(groups, draws, store, chunks)
-    total, done, interrupted = np.empty(draws.total), 0, False
-    with Patient("Evaluating log densities", draws.total, progressbar) as progress:
-        for start, stop, into in place.blocks():
-            result = engine(
-                partial(draws.block, start),
-                stop - start,
-                chunk=chunks,
-                progress=progress.advance,
-                into={**into, TOTAL: total[start:stop]},
-            )
-            place.keep(start, stop)
-            done, interrupted = done + result.n_evaluated, result.interrupted
-            if interrupted:
-                break
+    place.refuse_another(partial(_again, engine, draws))
+    done, interrupted, bad = place.done, False, _Bad(**place.told)
+    try:
+        with Patient("Evaluating log densities", draws.total, progressbar) as progress:
+            progress.advance(done)
+            for start, stop, into in place.blocks():
+                total = np.empty(stop - start)
+                result = engine(
+                    partial(draws.block, start),
+                    stop - start,
+                    chunk=chunks,
+                    progress=progress.advance,
+                    into={**into, TOTAL: total},
+                )
+                done, interrupted = done + result.n_evaluated, result.interrupted
+                bad.add(total, start)
+                place.keep(start, stop, None if interrupted else asdict(bad))
+                if interrupted:
+                    break
+    except KeyboardInterrupt:  # while something was written
+        interrupted, done = True, place.done
     if not done:
         raise KeyboardInterrupt  # nothing was finished, so nothing is lost
     status = "interrupted" if interrupted else "complete"
     tree = place.close(provenance(objective.origin, status=status, n_evaluated=done))
-    _warn(total, draws, status, done)
+    _warn(bad, draws, status, done)
     return tree
+
+
+@dataclass
+class _Bad:
+    """Draws at which the likelihood is zero or NaN: how many, and the first."""
+
+    n: int = 0
+    first: int = -1
+
+    def add(self, total: Array, start: int) -> None:
+        """Count among draws from `start` on."""
+        found = np.flatnonzero(~np.isfinite(total))
+        if found.size and not self.n:
+            self.first = start + int(found[0])
+        self.n += int(found.size)
+
+
+def _again(engine: Engine, draws: DrawVectors, i: int) -> dict[str, Array]:
+    """Evaluate one draw; nothing where the model raises."""
+    try:
+        result = engine(partial(draws.block, i), 1)
+    except Exception:
+        return {}
+    if result.interrupted:
+        raise KeyboardInterrupt
+    return {name: value for name, value in result.values.items() if name != TOTAL}
 
 
 def _check_options(dt: Any, chunks: int | None) -> None:
@@ -166,14 +201,12 @@ def _place(
     return Memory(groups, len(draws.dims))
 
 
-def _warn(total: Array, draws: DrawVectors, status: str, done: int) -> None:
+def _warn(bad: _Bad, draws: DrawVectors, status: str, done: int) -> None:
     if status == "interrupted":
         warnings.warn(f"Interrupted: {done} of {draws.total} draws were evaluated, the others are NaN.", stacklevel=3)
-        return
-    bad = np.flatnonzero(~np.isfinite(total))
-    if bad.size:
+    elif bad.n:
         warnings.warn(
-            f"The likelihood is zero or NaN at {bad.size} of {draws.total} draws, first at {draws.where(int(bad[0]))}: "
+            f"The likelihood is zero or NaN at {bad.n} of {draws.total} draws, first at {draws.where(bad.first)}: "
             "are they draws of this model, on these data?",
             stacklevel=3,
         )

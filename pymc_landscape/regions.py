@@ -231,9 +231,8 @@ def _lower_beyond(region: Region, pair: Pair, floor: float, rise: float) -> tupl
         if not ends:
             continue
         lines = center.x + BEYOND[:, None, None] * (np.array(ends) - center.x)
-        screen = Frame(center.frame.objective, center.frame.natural, center.frame.held)  # these are not counted
         with np.errstate(all="ignore"):
-            values = screen.values(lines.reshape(-1, len(center.x))).reshape(lines.shape[:2])
+            values = center.frame.screened(lines.reshape(-1, len(center.x))).reshape(lines.shape[:2])
         for line in _valleys(values, floor + rise):
             found = search(center.frame, lines[line])
             if found.value < floor - LOWER - noise(floor):

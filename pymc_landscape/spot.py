@@ -198,8 +198,7 @@ class Spot:
         Far out, a density can be the difference of large numbers: what is lowest there is rounding.
         """
         if values is None:
-            screen = Frame(self.frame.objective, self.frame.natural, self.frame.held)  # these are not counted
-            values = screen.values(self.last_digits())
+            values = self.frame.screened(self.last_digits())
         return bool(np.ptp(values) > max(ROUGH, 100 * noise(self.value)))
 
     def rounding(self) -> float:

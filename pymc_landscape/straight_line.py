@@ -181,8 +181,8 @@ def _with_added(whole: Any, part: Any, where: Any) -> Any:
 
 
 def _alloc(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str | None:
-    """Fill an array with one number."""
-    if node.inputs[0].type.ndim or len(inputs) < 2:
+    """Fill an array with one number, or with what is broadcast."""
+    if len(inputs) < 2:
         return None
     return f"{keep(np.full)}(({', '.join(inputs[1:])},), {inputs[0]}, '{node.outputs[0].type.dtype}')"
 

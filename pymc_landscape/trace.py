@@ -15,7 +15,6 @@ from typing import Literal
 import numpy as np
 
 from pymc_landscape.aliases import Array
-from pymc_landscape.frame import Frame
 from pymc_landscape.information import covariance, spectrum
 from pymc_landscape.level_set import descend_across
 from pymc_landscape.own_limit import own_limit
@@ -241,8 +240,7 @@ class Trace:
         if here.frame.held.keys() != there.frame.held.keys() or here.frame.natural != there.frame.natural:
             return None
         points = here.x + BETWEEN[:, None] * (there.x - here.x)
-        screen = Frame(there.frame.objective, there.frame.natural, there.frame.held)  # these are not counted
-        values = screen.values(points)
+        values = there.frame.screened(points)
         lowest = int(np.argmin(values))
         if not values[lowest] < height - LOWER - there.rounding():
             return None

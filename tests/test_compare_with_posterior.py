@@ -274,10 +274,69 @@ def test_a_likelihood_without_a_maximum_has_a_table():
     assert "no maximum" in found.attrs["message"]
     assert b["verdict"] == "prior-identified"
     assert np.isnan(b["mle"])
-    assert b["profile_status"].tolist() == ["failed", "failed"]
+    assert b["profile_status"].tolist() == ["finite", "open"]
+    assert b["profile"][1] == np.inf
+    # against the least upper bound, 1: 2 · 2 [log(1 + e⁻ᵇ) + log(1 + e⁻²ᵇ)] = q
+    assert 4 * np.log1p(np.exp(-np.array([1, 2]) * b["profile"][0])).sum() == pytest.approx(stats.chi2.ppf(0.95, 1))
     assert b["map"] == pytest.approx(grid[height.argmax()], abs=0.01)
     assert b["mean"] == pytest.approx(grid @ height / height.sum(), abs=5 * b["mcse"])
-    assert "do not determine b" in b["sentence"]
+    assert f"The data bound b on one side only (95 % profile limits {b['profile'][0]:.3g} to ∞)" in b["sentence"]
+    assert "above the value that it falls towards" in b["note"]
+    odds = row(compare(fit(model), tree(b=draws), var_names="odds"), "odds")
+    np.testing.assert_allclose(odds["profile"], np.exp(b["profile"]), rtol=1e-8)
+
+
+def test_of_two_groups_without_a_success_one_is_silent_on_one_side_only():
+    """Counts 12 in five rows and 0 in five: a is determined as ever, b has an upper limit."""
+    group, counts = np.repeat([0.0, 1.0], 5), np.array([3, 1, 4, 2, 2, 0, 0, 0, 0, 0])
+    with pm.Model() as model:
+        a, b = pm.Normal("a", 0, 2), pm.Normal("b", 0, 2)
+        pm.Poisson("y", pm.math.exp(a + b * group), observed=counts)
+    rng = np.random.default_rng(9)
+    found = compare(fit(model), tree(a=rng.normal(0.9, 0.3, (2, 300)), b=rng.normal(-3, 1, (2, 300))))
+    a, b, q = row(found, "a"), row(found, "b"), stats.chi2.ppf(0.95, 1)
+
+    def rise(rate, ratio):  # of −2LL above 2 (12 − 12 log(12/5)), which it falls towards as b goes to −∞
+        return 2 * (5 * rate * (1 + ratio) - 12 * np.log(rate)) - 2 * (12 - 12 * np.log(12 / 5))
+
+    assert a["mle"] == pytest.approx(np.log(12 / 5), abs=1e-6)
+    np.testing.assert_allclose(rise(np.exp(a["profile"]), 0.0), q, rtol=1e-7)
+    ratio = np.exp(b["profile"][1])
+    assert rise(12 / (5 * (1 + ratio)), ratio) == pytest.approx(q, rel=1e-7)
+    assert (b["profile"][0], b["profile_status"].tolist()) == (-np.inf, ["open", "finite"])
+    assert (a["verdict"], b["verdict"]) == ("likelihood-identified", "prior-identified")
+
+
+def test_limits_far_from_what_the_prior_allows_and_none_where_both_sides_are_open():
+    x, won = np.array([-2.0, -1.0, 1.0, 2.0]), np.array([0, 0, 1, 1])
+    with pm.Model() as model:
+        a, b = pm.Normal("a", 0, 1), pm.Normal("b", -8, 0.1)
+        pm.Bernoulli("won", logit_p=a + b * x, observed=won)
+    rng = np.random.default_rng(10)
+    found = compare(fit(model), tree(a=rng.normal(0, 0.9, (2, 300)), b=rng.normal(-8, 0.1, (2, 300))))
+    a, b = row(found, "a"), row(found, "b")
+    # a is 0 at its best, for the design is symmetric
+    assert 4 * np.log1p(np.exp(-np.array([1, 2]) * b["profile"][0])).sum() == pytest.approx(stats.chi2.ppf(0.95, 1))
+    assert a["profile_status"].tolist() == ["open", "open"]
+    assert np.isnan(a["mle"])
+    assert "The data do not determine a" in a["sentence"]
+
+
+def test_where_minus2ll_falls_without_end_there_are_no_limits_and_the_note_says_so():
+    """A spike on one observation: of two components, one's scale goes to 0."""
+    y = np.array([0.0, 1.0, 2.5])
+    with pm.Model() as model:
+        m, s = pm.Normal("m", 0, 3), pm.HalfNormal("s", 1)
+        pm.NormalMixture("y", w=[0.5, 0.5], mu=pm.math.stack([m, 1.0]), sigma=pm.math.stack([s, 1.0]), observed=y)
+    rng = np.random.default_rng(11)
+    here = pml.fit_mle(model, starts=[{"m": 2.5, "s": 0.05}], progressbar=False)
+    found = compare(here, tree(m=rng.normal(1, 1, (2, 200)), s=np.abs(rng.normal(1, 0.1, (2, 200)))))
+    m = row(found, "m")
+    assert found.attrs["status"] == "unbounded"
+    assert np.isnan(m["mle"])
+    assert m["profile_status"].tolist() == ["failed", "failed"]
+    assert "no profile limits: −2LL falls without end" in m["note"]
+    assert m["verdict"] != "likelihood-identified"
 
 
 def test_a_model_without_slopes_has_a_table_without_profiles():

@@ -389,6 +389,76 @@ def test_ctrl_c_keeps_the_finished_part(where, model, dt, found, tmp_path, monke
         assert np.isnan(part[name].to_array().stack(s=("chain", "draw")).isel(s=slice(120, None))).all()
 
 
+def evaluated(monkeypatch) -> list[int]:
+    """Count the draws that are evaluated from now on."""
+    counts, rows = [], draw_vectors.DrawVectors.rows
+    monkeypatch.setattr(draw_vectors.DrawVectors, "rows", lambda self, a, b: counts.append(b - a) or rows(self, a, b))
+    return counts
+
+
+@pytest.mark.parametrize("first", [120, 117])
+def test_a_store_goes_on_where_it_was_interrupted(first, model, dt, found, tmp_path, monkeypatch):
+    """Blocks of three draws, seventeen a chain: the one in which it was stopped is done again, of others nothing."""
+    where = tmp_path / "new.zarr"
+    with monkeypatch.context() as stopped:
+        interrupted_from(first, stopped)
+        with pytest.warns(UserWarning, match="Interrupted"):
+            part = groups(model, dt, store=where, chunks=3)
+    assert part["log_prior"].attrs["status"] == "interrupted"
+    whole_blocks = 2 * 50 + (first - 100) // 3 * 3
+    counts = evaluated(monkeypatch)
+    again = groups(model, dt, store=str(where))
+    assert sum(counts) == 200 - whole_blocks + 4  # four are asked again, to know the model by
+    for name, group in found.items():
+        xr.testing.assert_equal(again[name].load(), group)
+        assert again[name].attrs["status"] == "complete"
+        assert again[name].attrs["n_evaluated"] == 200
+    counts.clear()
+    xr.testing.assert_equal(groups(model, dt, store=where)["log_prior"].load(), found["log_prior"])
+    assert sum(counts) == 4
+
+
+def test_a_store_survives_a_crash_and_remembers_bad_draws(model_of, tmp_path, monkeypatch):
+    model = model_of("gaussian_unknown_sigma")
+    dt = tree_of(model)
+    sigma = next(v.name for v in pml.Objective(model).variables if v.transform == "log")
+    dt["posterior"][sigma][0, 1] = -1.0
+    keep, calls = stores.ZarrStore.keep, []
+
+    def breaks(error, self, start, stop, told):
+        calls.append(start)
+        if len(calls) > 3:
+            raise error
+        keep(self, start, stop, told)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(stores.ZarrStore, "keep", lambda *args: breaks(OSError("disk full"), *args))
+        with pytest.raises(OSError, match="disk full"):
+            groups(model, dt, store=tmp_path / "new.zarr", chunks=2)
+        broken.setattr(stores.ZarrStore, "keep", lambda *args: breaks(KeyboardInterrupt(), *args))
+        with pytest.warns(UserWarning, match="Interrupted: 5 of 10 draws"):  # while the next block was written
+            groups(model, dt, store=tmp_path / "new.zarr")
+    with pytest.warns(UserWarning, match="zero or NaN at 1 of 10 draws, first at chain 0, draw 1"):
+        again = groups(model, dt, store=tmp_path / "new.zarr")
+    with pytest.warns(UserWarning, match="zero or NaN at 1 of 10 draws"):
+        memory = groups(model, dt)
+    for name, group in memory.items():
+        xr.testing.assert_equal(again[name].load(), group)
+
+
+def test_a_store_of_another_model_of_other_data_or_of_other_draws_is_refused(model, dt, model_of, tmp_path):
+    groups(model, dt, store=tmp_path / "new.zarr")
+    other = dt.copy()
+    other["posterior"] = dt["posterior"].to_dataset() + 1e-3
+    more = pml.Objective(model).with_data(dead=np.full(12, 3))
+    for case in ((model, other), (model, dt.isel(draw=slice(0, 40))), (more, dt)):
+        with pytest.raises(ValueError, match="Expected a store of this model, its data and these draws, got another"):
+            groups(*case, store=tmp_path / "new.zarr")
+    dt.to_zarr(tmp_path / "tree.zarr", consolidated=False)
+    with pytest.raises(ValueError, match="got another in"):
+        groups(model, dt, store=tmp_path / "tree.zarr")
+
+
 def test_ctrl_c_before_anything_is_finished_is_passed_on(model, dt, monkeypatch):
     interrupted_from(0, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
@@ -431,7 +501,9 @@ def test_wrong_options_are_refused(model, dt, tmp_path, monkeypatch):
         groups(model, {"b": 1.0})
     with pytest.raises(ValueError, match="Expected chunks of at least one draw, got 0"):
         groups(model, dt, chunks=0)
-    with pytest.raises(ValueError, match=r"Expected a store that is not there yet, got .*: name another, or delete it"):
+    with pytest.raises(
+        ValueError, match=r"Expected a store of this model, .* got another in .*: name another, or delete it"
+    ):
         groups(model, dt, store=tmp_path)
     monkeypatch.setattr(stores, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"Expected the package zarr for store=.*pip install zarr"):

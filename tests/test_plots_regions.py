@@ -153,6 +153,19 @@ def test_draws_that_lie_on_a_line_have_no_region(rng):
         assert drawn(pc, "hdi") is None
 
 
+@pytest.mark.parametrize("pull", [0.0, -2.0, 4.0])
+def test_regions_of_a_posterior_that_the_prior_pulls_away_are_in_the_picture_whole(pull):
+    ds = forms.contour_of(level=[0.95], num=24)
+    xy = np.random.default_rng(4).multivariate_normal(np.array(CENTER) + pull, 0.1 * np.eye(2), size=(4, 1000))
+    draws = xr.Dataset({name: (("chain", "draw"), xy[..., i]) for i, name in enumerate(("mu", "sigma"))})
+    pc = pml.plots.regions(ds, dt=draws, backend="none")
+    lines = np.concatenate([*pieces(drawn(pc, "hdi")), *pieces(drawn(pc, "region"))])
+    low, high = np.transpose(window(pc))
+    assert (lines > low).all()
+    assert (lines < high).all()
+    assert np.abs(lines - CENTER).max() > abs(pull)
+
+
 def test_the_exact_edge_decides_the_window_but_wald_has_some_room():
     exact = forms.contour_of(level=[0.95])
     wald = forms.contour_of(level=[0.95], se=(1.0, 0.45)).assign_attrs(method="wald")

@@ -24,7 +24,9 @@ METHODS = {
 }
 MARGIN = 0.06
 REACH = 3.0  # where a region has no end, so far is shown, in lengths of what ends
-BESIDE = 0.3  # room for what is not the exact edge, in widths of that, at most
+BESIDE = 0.3  # room for a method that is not the exact edge, in widths of that, at most
+APART = 8.0  # room for a posterior that the prior pulls away, in the same; beyond it the edge would be a dot
+OUTER = 0.1  # of the draws that a region leaves out, so many may be out of the picture: it is wider than its margins
 Cell = tuple[int, int]
 
 
@@ -111,11 +113,15 @@ class Matrix:
         exact = {"exact"} & self.methods or self.methods
         low, high = self._reaches(i, center, exact)
         size = low + high or abs(center) or 1.0
-        beside = [self._reaches(i, center, self.methods - exact), self._drawn(i, center)]
-        low, high = (
-            max(own, min(max(others), own + BESIDE * size))
-            for own, others in zip((low, high), zip(*beside, strict=True), strict=True)
-        )
+        own = (low, high)
+        for room, beside in (
+            (BESIDE, self._reaches(i, center, self.methods - exact)),
+            (APART, self._drawn(i, center)),
+        ):
+            low, high = (
+                max(so_far, min(reach, edge + room * size))
+                for so_far, reach, edge in zip((low, high), beside, own, strict=True)
+            )
         margin = MARGIN * (low + high or size)
         return center - low - margin, center + high + margin
 
@@ -135,11 +141,12 @@ class Matrix:
                 yield from ((one, int(y == i)) for one in lines)
 
     def _drawn(self, i: int, center: float) -> tuple[float, float]:
-        """How far the draws go, but for the outermost."""
+        """How far the draws go, but for the outermost: as far as the widest of their regions."""
         drawn = self.draws.get(self.labels[i])
         if drawn is None:
             return 0.0, 0.0
-        low, high = np.nanquantile(drawn, (0.5 - self.levels[-1] / 2, 0.5 + self.levels[-1] / 2)) - center
+        tail = OUTER * (0.5 - self.levels[-1] / 2)
+        low, high = np.nanquantile(drawn, (tail, 1.0 - tail)) - center
         return float(max(-low, 0.0)), float(max(high, 0.0))
 
     @cached_property

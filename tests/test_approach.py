@@ -1,0 +1,70 @@
+"""Ends of intervals approached abreast: the same points as each finds alone, and nothing where a stack cannot go."""
+
+from dataclasses import replace
+
+import numpy as np
+import pymc as pm
+import pytest
+
+import pymc_landscape as pml
+from pymc_landscape.approach import approach
+from pymc_landscape.current import Current
+from pymc_landscape.frame import screened_together
+from pymc_landscape.interval_end import Task, solve_end
+from pymc_landscape.quantity import find_quantities
+from pymc_landscape.wilks import cutoff
+
+SIZES = np.array([1.2, 0.4, 2.2, 3.1, 0.9, 1.7, 2.5, 0.6])
+
+
+@pytest.fixture(scope="module")
+def current() -> Current:
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 10)
+        sigma = pm.HalfNormal("sigma", 10)
+        pm.Deterministic("share", mu / sigma)
+        pm.Normal("y", mu, sigma, observed=SIZES)
+    return Current(pml.fit_mle(model, progressbar=False))
+
+
+@pytest.fixture(scope="module")
+def tasks(current) -> list[Task]:
+    estimates = [current.spot(quantity) for quantity in find_quantities(current.fit, ["mu", "sigma", "share"])]
+    return [Task(spot, side, cutoff(level)) for spot in estimates for side in (-1.0, 1.0) for level in (0.5, 0.99)]
+
+
+def test_they_are_the_ends_that_each_finds_alone(tasks):
+    straight = [task for task in tasks if not task.estimate.is_bent]
+    for task, near in zip(straight, approach(straight), strict=True):
+        assert task.is_met(near)
+        np.testing.assert_allclose(near.x, solve_end(task).x, rtol=1e-7, atol=1e-8)
+
+
+def test_the_ends_of_a_mean_are_those_in_closed_form(tasks):
+    n, spread = len(SIZES), SIZES.std()
+    mean = [task for task in tasks if task.estimate.quantity.label == "mu"]
+    for task, near in zip(mean, approach(mean), strict=True):
+        away = spread * np.sqrt(np.expm1(task.rise / n))  # n log(1 + d²/s²) = q
+        assert near.natural == pytest.approx(SIZES.mean() + task.side * away, rel=1e-8)
+
+
+def test_a_bent_quantity_is_not_for_a_stack(tasks):
+    found = approach(tasks)
+    assert [near is None for near in found] == [task.estimate.is_bent for task in tasks]
+
+
+def test_a_minimum_without_curvature_gives_no_way(tasks):
+    flat = replace(tasks[0].estimate, hessian=np.zeros_like(tasks[0].estimate.hessian))
+    assert approach([Task(flat, 1.0, 1.0)]) == [None]
+    assert approach([]) == []
+
+
+def test_blocks_of_several_frames_are_screened_as_each_alone(current, rng):
+    (quantity,) = find_quantities(current.fit, "mu")
+    one, held = current.spot(quantity).frame, type(current.spot(quantity).frame)(current.fit.objective, held={1: 0.5})
+    blocks = [rng.normal(size=(3, 2)), rng.normal(size=(2, 1)), np.empty((0, 2)), rng.normal(size=(1, 2))]
+    before = one.n_evaluations
+    together = screened_together([one, held, one, one], blocks)
+    assert one.n_evaluations == before
+    for frame, block, values in zip([one, held, one, one], blocks, together, strict=True):
+        np.testing.assert_array_equal(values, [frame.value(x) for x in block])
