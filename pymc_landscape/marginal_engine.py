@@ -79,12 +79,16 @@ class MarginalEngine(Engine):
             return [np.asarray(value) for value in self._answer(point)]
 
     @override
+    def several(self, points: Array) -> list[Array]:
+        return [np.stack(column) for column in zip(*map(self.one, points), strict=True)]
+
+    @override
     def compile(self) -> None:
         """Nothing to do: the engines inside choose for themselves."""
 
     @override
     def _run(self, work: Work) -> None:
-        work.finish(Way(lambda points: [np.stack(column) for column in zip(*map(self.one, points), strict=True)]))
+        work.finish(Way(self.several))
 
     def _answer(self, point: Array) -> tuple[float | Array, ...]:
         if self.kind == "density":
