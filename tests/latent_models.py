@@ -85,6 +85,18 @@ def dyestuff(which: str, form: str) -> pm.Model:
     return model
 
 
+def dyestuff_with_priors() -> pm.Model:
+    """Dyestuff with priors to start from: ``pm.do`` refuses a model with initial values."""
+    data = published.read("dyestuff").query("set == 'Dyestuff'")
+    batch, names = codes(data["batch"])
+    with pm.Model(coords={"batch": names}) as model:
+        mu = pm.Normal("mu", 1500, 100)
+        sd, sigma = pm.HalfNormal("sd", 100), pm.HalfNormal("sigma", 100)
+        u = pm.Normal("u", 0, 1, dims="batch")
+        pm.Normal("yield", mu + sd * u[batch], sigma, observed=data["yield"].to_numpy(float))
+    return model
+
+
 def sleepstudy(form: str, effect: str) -> pm.Model:
     data = published.read("sleepstudy")
     subject, names = codes(data["subject"])

@@ -7,7 +7,12 @@
 # but the definition: the dense covariance matrix of a Gaussian model, or, group by group, Laplace's approximation,
 # Gauss and Hermite's rule around the mode, and R's integrate() for the integral itself. The script stops where the two
 # disagree. All logarithms of likelihoods keep their constants. Parameters are labelled as in the PyMC models of
-# tests/latent_models.py.
+# tests/latent_models.py. It takes about five minutes.
+#
+# Sources of the data: cbpp, M. Lesnoff and others (2004), Preventive Veterinary Medicine 64; penicillin and pastes,
+# O. Davies and P. Goldsmith (1972), Statistical Methods in Research and Production; epil, P. Thall and S. Vail (1990),
+# Biometrics 46; orange, N. Draper and H. Smith (1998), Applied Regression Analysis; warpbreaks, L. Tippett (1950),
+# Technological Applications of Statistics.
 
 suppressMessages({library(lme4); library(nlme); library(glmmTMB); library(numDeriv); library(jsonlite)})
 
