@@ -113,7 +113,7 @@ def test_maximum_with_a_prior_for_the_covariance_matrix():
 
 # --- what is asked of the fit ----------------------------------------------------------------------------------------
 
-# Of those that R has, what costs little: with nine nodes, and in a binomial model, the standard deviation stands for all.
+# Of those that R has, what costs little: of cbpp the standard deviation stands for all.
 LIMITS = [
     (name, label)
     for name, answer in ANSWERS.items()
