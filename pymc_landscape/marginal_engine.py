@@ -101,7 +101,7 @@ class MarginalEngine(Engine):
         value, gradient = self._slope(point)
         if self.kind == "slope":
             return value, gradient
-        return value, gradient, hessian_of_slopes(lambda x: self._slope(x)[1], point).ravel()
+        return value, gradient, hessian_of_slopes(lambda x: self._slope(x)[1], point, refined=False).ravel()
 
     def _moved(self, vector: Array) -> Array:
         return vector if self._natural is None else np.concatenate([np.ravel(v) for v in self._natural.one(vector)])
