@@ -154,6 +154,20 @@ def hdi(draws: str) -> Answer:
     return measure(int(draws))
 
 
+def sleepstudy(repeats: str) -> Answer:
+    """Time a fit with random effects and its intervals; seconds, and those of lme4."""
+    from benchmarks.effects import sleepstudy as measure
+
+    return measure(int(repeats))
+
+
+def groups(n: str, rows: str, repeats: str) -> Answer:
+    """Time one marginal value with gradient; seconds, bytes, error."""
+    from benchmarks.effects import groups as measure
+
+    return measure(int(n), int(rows), int(repeats))
+
+
 def pointwise(rows: str, draws: str, repeats: str) -> Answer:
     """Time the pointwise log-likelihood, in turns with PyMC's; seconds."""
     from benchmarks.pointwise import speed
@@ -190,6 +204,8 @@ ALL = (
     bootstrap,
     coverage,
     hdi,
+    sleepstudy,
+    groups,
     pointwise,
     pointwise_first,
     pointwise_memory,

@@ -249,6 +249,39 @@ def _covers(work: str, answers: list[dict[str, Any]]) -> Row:
     return Row(work, figure, "≤ 4 standard errors", off <= 4)
 
 
+def effects(caches: Caches, repeats: int) -> list[Row]:
+    """Random effects integrated out, against lme4; and memory by the number of groups."""
+    sizes = [("groups", "1000", "10000", "7"), ("groups", "10000", "100000", "7")]
+    tasks: list[tuple[str, ...]] = [("sleepstudy", "7"), *sizes]
+    for task in tasks:
+        caches.warm(task)
+    sleep, few, many = in_turns([partial(caches.warm, task) for task in tasks], repeats)
+    if max(answer["off"] for answer in sleep) > 1e-6 or max(a["error"] for a in (*few, *many)) > 1e-6:
+        raise AssertionError("−2LL is not the published one, or not that of the closed form")
+    bar, seconds = "≤ 50 ms", median(many, "seconds")
+    memory = [f"{median(answers, 'peak') / MIB:.0f} MiB" for answers in (few, many)]
+    return [
+        _beside_lme4("`fit_mle`, sleepstudy, compiled", sleep, "fit", "≤ 3 × lmer", 1 / 3),
+        _beside_lme4("its six profile intervals, compiled", sleep, "intervals", "≥ 2 × faster", 2),
+        Row(
+            "10,000 intercepts, 10⁵ rows: marginal value and gradient, interpreted",
+            f"{1e3 * seconds:.1f} ms; the first {median(many, 'first'):.1f} s",
+            bar,
+            seconds <= 0.05,
+        ),
+        Row("memory beyond the model, 1,000 and 10,000 intercepts", " and ".join(memory)),
+    ]
+
+
+def _beside_lme4(work: str, answers: list[dict[str, Any]], what: str, bar: str, ratio: float) -> Row:
+    """Compare with lme4; `ratio` is its time over ours that is to be reached."""
+    ours = median(answers, what)
+    if f"lme4_{what}" not in answers[0]:
+        return Row(work, f"{1e3 * ours:.0f} ms; lme4 is not installed", bar)
+    theirs = median(answers, f"lme4_{what}")
+    return Row(work, f"{1e3 * ours:.0f} ms; lme4 {1e3 * theirs:.0f} ms", bar, theirs / ours >= ratio)
+
+
 def pointwise(caches: Caches, repeats: int) -> list[Row]:
     """Log-likelihood of every observation at every draw, against PyMC's own; and its memory."""
     large, many = ("pointwise", "100000", "1000", "3"), ("pointwise", "1000", "4000", "3")
@@ -302,5 +335,6 @@ SECTIONS: dict[str, tuple[str, Callable[[Caches, int], list[Row]]]] = {
     "uncertainty": ("Intervals and contours, one core", uncertainty),
     "simulation": ("Refits to simulated data", simulation),
     "descent": ("Descents, one core", descent),
+    "effects": ("Random effects integrated out, one core", effects),
     "pointwise": ("Pointwise log-likelihood of posterior draws, all cores", pointwise),
 }
