@@ -1,9 +1,9 @@
 """Eight schools: the likelihood says that they are all alike, the posterior's mean says that they are not.
 
 Effects of coaching in eight schools, each with its known standard error (Rubin 1981). The schools differ with
-standard deviation tau about mu. Given the effects of the schools the likelihood of tau is no use: it is infinite
-where tau is 0 and all effects are mu. Integrate them out, and what is left is a surface over mu and tau with its
-top on the edge: tau = 0. Yet the posterior's mean of tau is well above 0. Was that the prior?
+standard deviation tau about mu. Maximised together with the effects of the schools, tau has no estimate: the density
+is infinite where tau is 0 and all effects are mu. Integrate them out, and what is left is a surface over mu and tau
+with its top on the edge: tau = 0. Yet the posterior's mean of tau is well above 0. Was that the prior?
 
 No: `compare_with_posterior` goes from one answer to the other step by step. The prior, falling from 0 on, leaves the
 top where it is. What moves the answer is the averaging: tau cannot be less than 0, values up to 13 are compatible
@@ -108,7 +108,9 @@ def draw_figures(analysis: Analysis, folder: Path) -> list[Path]:
         "eight_schools_landscape": pml.plots.landscape(
             analysis.surface, dt=analysis.dt, visuals={"minimum": {"clip_on": False}}, backend="matplotlib"
         ),
-        "eight_schools_tau": pml.plots.four_curves(analysis.curves, backend="matplotlib"),
+        "eight_schools_tau": pml.plots.four_curves(
+            analysis.curves, visuals={"mark": {"clip_on": False}}, backend="matplotlib"
+        ),
         "eight_schools_steps": pml.plots.comparison(analysis.table, backend="matplotlib"),
     }
     for name, picture in pictures.items():
@@ -128,7 +130,9 @@ def report(analysis: Analysis, avoiding: float) -> str:
     numbers = ["mle", "map", "mean", "unit", "prior_shift", "volume_shift", "prior_share"]
     rows += ["", analysis.table[numbers].to_dataframe().round(3).to_string(), ""]
     rows += [str(said) for said in analysis.table["sentence"].values]
-    rows.append(f"Under a prior that is 0 at 0, Gamma(2, 0.1), the mode of tau is {avoiding:.2f}: that is the prior's doing.")
+    rows.append(
+        f"Under a prior that is 0 at 0, Gamma(2, 0.1), the mode of tau is {avoiding:.2f}: that is the prior's doing."
+    )
     return "\n".join(rows)
 
 

@@ -1,6 +1,6 @@
-"""Nine nights of little sleep: random intercepts and slopes by maximum likelihood, from a PyMC model.
+"""Ten days with little sleep: random intercepts and slopes by maximum likelihood, from a PyMC model.
 
-Eighteen drivers, restricted to three hours of sleep a night, slow down from day to day, each at a pace of their own
+Eighteen drivers, allowed three hours in bed a night, slow down from day to day, each at a pace of their own
 (Belenky and others 2003). It is the example by which mixed models are taught: in lme4's words
 ``Reaction ~ Days + (Days | Subject)``. Here it is a PyMC model. ``pml.Objective(model, latent="u")`` integrates the
 drivers' own lines out, and everything that the package does with a likelihood is then done with that of the six
@@ -8,7 +8,9 @@ parameters left: estimates, profile limits, tests. lme4's figures, and a posteri
 
 Do the drivers differ in pace at all? Where the standard deviation of the slopes is 0, their correlation with the
 intercepts is nothing, so the test has no plain chi-squared law but a mixture (Stram & Lee 1994), and
-``likelihood_ratio_test`` sees that.
+``likelihood_ratio_test`` sees that. And how large is it? The profiles of the standard deviations are lopsided, which
+Wald's intervals cannot be; the posterior leans even further to the right, though its prior is flat: it averages over
+the other parameters.
 
 Run it with ``python examples/sleepstudy.py``: it prints the numbers, and saves two pictures.
 """
@@ -74,7 +76,7 @@ def fit_integrated(model: pm.Model) -> pml.Fit:
     return pml.fit_mle(pml.Objective(model, latent="u"), progressbar=False)
 
 
-def test_effects(model: pm.Model, fit: pml.Fit) -> dict[str, pml.LikelihoodRatioTest]:
+def compare_nulls(model: pm.Model, fit: pml.Fit) -> dict[str, pml.LikelihoodRatioTest]:
     """Test whether the pace differs between drivers, and whether days matter on average."""
     nulls = {
         "one slope for all": pm.do(model, {"sd_slope": 0.0, "rho": 0.0}),
@@ -119,10 +121,13 @@ def draw_drivers(drivers: pd.DataFrame, fit: pml.Fit, path: Path) -> Path:
     return path
 
 
-def draw_curves(curves: xr.Dataset, path: Path) -> Path:
-    """Save what prior, likelihood and posterior say of the standard deviations."""
+def draw_spread(
+    fit: pml.Fit, dt: xr.DataTree, path: Path, names: tuple[str, ...] = ("sd_intercept", "sd_slope")
+) -> Path:
+    """Save the profiles of standard deviations, with Wald's parabola and the posterior's density on each."""
+    profiles = pml.profile_likelihood(fit, list(names), progressbar=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    pml.plots.four_curves(curves, backend="matplotlib").savefig(path, dpi=110)
+    pml.plots.profile(profiles, dt=dt, backend="matplotlib").savefig(path, dpi=110)
     plt.close("all")
     return path
 
@@ -159,11 +164,10 @@ def main(draws: int = 1000, figures: Path = HERE / "figures") -> xr.DataTree:
     model = build_model(drivers)
     fit = fit_integrated(model)
     intervals = pml.confidence_intervals(fit, progressbar=False)
-    print(report(fit, intervals, test_effects(model, fit)))
+    print(report(fit, intervals, compare_nulls(model, fit)))
     dt = sample(model, draws)
-    curves = pml.four_curves(fit, dt, ["sd_intercept", "sd_slope"], progressbar=False)
     for path in (
-        draw_curves(curves, figures / "sleepstudy_spread.png"),
+        draw_spread(fit, dt, figures / "sleepstudy_spread.png"),
         draw_drivers(drivers, fit, figures / "sleepstudy_drivers.png"),
     ):
         print("saved", path)
