@@ -4,7 +4,8 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
-from scipy import integrate, special, stats
+import xarray as xr
+from scipy import integrate, optimize, special, stats
 
 import pymc_landscape as pml
 from pymc_landscape.simulate import Simulator
@@ -328,6 +329,41 @@ def test_several_terms_are_one_integral():
     cov = 1.3**2 + np.diag([1.0, 1.0, 4.0])
     wanted = stats.multivariate_normal(cov=cov).logpdf([0.3, 1.2, -0.4])
     assert float(objective.natural_log_likelihood({"spread": [1.3]})[0]) == pytest.approx(wanted, rel=1e-12)
+
+
+def test_means_of_pairs_are_integrated_out():
+    """Neyman and Scott (1948): the joint maximum of σ² tends to σ²/2, the marginal one to σ²."""
+    pairs = RNG.normal(0, 3, 50)[:, None] + RNG.normal(0, 1, (50, 2))
+    with pm.Model() as model:
+        sigma, mean = pm.HalfNormal("sigma", 5), pm.Flat("mean", shape=50)
+        pm.Normal("y", mean[:, None], sigma, observed=pairs)
+    marginal = pml.fit_mle(pml.Objective(model, latent="mean"), progressbar=False)
+    joint = pml.fit_mle(pml.Objective(model, latent=()), progressbar=False)
+    half = np.mean((pairs[:, 0] - pairs[:, 1]) ** 2) / 2
+    assert float(marginal.point["sigma"]) ** 2 == pytest.approx(half, rel=1e-6)
+    assert float(joint.point["sigma"]) ** 2 == pytest.approx(half / 2, rel=1e-6)
+
+
+def test_a_surface_of_profiles_goes_down_to_a_variance_of_zero(marginal, fitted):
+    """At spread 0 the best of the others is a straight line by least squares."""
+    grid = pml.regular_grid({"spread": [0.0, 0.5]})
+    surface = pml.evaluate_landscape(marginal, grid, at=fitted, others="profile", progressbar=False)
+    design = np.column_stack([np.ones(len(X)), X])
+    rest = np.linalg.lstsq(design, Y, rcond=None)[1][0]
+    wanted = len(Y) * (np.log(2 * np.pi * rest / len(Y)) + 1)
+    assert float(surface["minus2ll"][0]) == pytest.approx(wanted, abs=1e-7)
+    least = optimize.minimize(lambda v: closed(v[0], v[1], 0.5, np.exp(v[2])), [2.0, 0.5, 0.0], tol=1e-12).fun
+    assert float(surface["minus2ll"][1]) == pytest.approx(least, abs=1e-6)
+
+
+def test_draws_stand_beside_a_marginal_likelihood(fitted):
+    """Draws from the likelihood's own normal approximation; the tree has effects too, and they are left alone."""
+    drawn = fitted.draws(500, random_seed=1)[["b", "spread", "sigma"]].map(np.abs)
+    drawn["u"] = (("chain", "draw", "group"), RNG.normal(size=(1, 500, 5)))
+    deviance = pml.posterior_deviance(fitted, xr.DataTree.from_dict({"posterior": drawn}), progressbar=False)
+    assert deviance.attrs["k"] == 4
+    assert deviance.attrs["latent"] == "u"
+    assert 3.0 < float(deviance["delta_minus2ll"].mean()) < 7.0
 
 
 # --- is the approximation good? ------------------------------------------------------------------------------------
