@@ -17,8 +17,8 @@ EPS = float(np.finfo(float).eps)
 def hessian_of_slopes(slope: Callable[[Array], Array], x: Array, *, refined: bool = True) -> Array:
     """Return the Hessian (k, k) at `x` from differences of slopes; accurate to about 1e-9 of its size.
 
-    On an edge, beyond which there is no slope, differences are taken inward. Not `refined`, it costs half as many slopes
-    and is accurate to about 1e-7.
+    On an edge, beyond which there is no slope, differences are taken inward. Not `refined`, it costs half as many
+    slopes and is accurate to about 1e-7.
     """
     step = EPS ** (1 / 5 if refined else 1 / 4) * np.maximum(np.abs(x), 0.1)
 

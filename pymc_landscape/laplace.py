@@ -48,7 +48,7 @@ BESIDE = (0.3, 0.03, 0.003)
 
 @dataclass(frozen=True)
 class Look:
-    """f at one (θ, u), its gradient over both, and the elements of its curvature over u."""
+    """The value f at one (θ, u), its gradient over both, and the elements of its curvature over u."""
 
     vector: Array
     joint: float
@@ -65,7 +65,7 @@ class Mode(Look):
 
 @dataclass(frozen=True)
 class Adjoint:
-    """log L with its derivatives by (θ, u) and by the elements of the curvature, as if these were independent."""
+    """The value log L with its derivatives by (θ, u) and by the elements of the curvature, as if these were independent."""
 
     value: float
     vector: Array
@@ -156,7 +156,7 @@ class Laplace:
 
     @cached_property
     def _look(self) -> Engine:
-        """f, its gradient, and its products over u."""
+        """Value, gradient, and products of f over u."""
         graphs = {"joint": self.density.joint, "gradient": self._slope, "products": self._products}
         return self.build(self.density.vector, graphs)
 

@@ -43,8 +43,14 @@ class Quadrature(Laplace):
 
     Parameters
     ----------
-    density, reference, groups, build
-        As in :class:`~pymc_landscape.laplace.Laplace`.
+    density : JointDensity
+        Graphs over (θ, u).
+    reference : array (k,)
+        A place inside the support.
+    groups : array (q,)
+        A guess at which elements of u belong together.
+    build : callable
+        Makes an Engine of a vector and graphs.
     nodes : int
         Nodes an element of a block.
     """
