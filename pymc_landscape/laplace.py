@@ -65,7 +65,7 @@ class Mode(Look):
 
 @dataclass(frozen=True)
 class Adjoint:
-    """The value log L with its derivatives by (θ, u) and by the elements of the curvature, as if these were independent."""
+    """The value log L with its derivatives by (θ, u) and, as if they were independent, by the curvature's elements."""
 
     value: float
     vector: Array
