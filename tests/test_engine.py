@@ -20,7 +20,7 @@ from pytensor.tensor.elemwise import Elemwise
 from scipy import stats
 
 import pymc_landscape as pml
-from pymc_landscape import compiled, engine, interpreter, ledger, points, progress, work
+from pymc_landscape import engine, interpreter, ledger, model_view, points, progress, work
 
 X = np.linspace(-1.0, 2.0, 12)
 Y = 1.0 + 0.7 * X + 0.6 * np.sin(9 * X)
@@ -449,7 +449,7 @@ def test_a_model_no_longer_used_takes_its_engines_along():
     model = straight_line()
     landscape(model, {"slope": [0.0, 1.0]})
     gone = weakref.ref(model)
-    assert model in compiled._SHARED
+    assert model in model_view._SHARED
     del model
     gc.collect()
     assert gone() is None

@@ -121,5 +121,5 @@ def test_wrong_questions_get_a_sentence():
     with pm.Model() as schools:
         theta = pm.Normal("theta", 0, pm.HalfNormal("tau", 5), shape=4)
         pm.Normal("y", theta, np.float64(10.0), observed=np.array([28.0, 8.0, -3.0, 7.0]))
-    with pytest.raises(ValueError, match="without random effects, got theta"):
-        path(schools)
+    with pytest.raises(ValueError, match="random effects are integrated out, got theta"):
+        path(pml.Objective(schools, latent=()))

@@ -178,7 +178,7 @@ def test_pointwise_terms_sum_to_the_term(name, specimen_of, objective_of, oracle
 @pytest.mark.parametrize("name", KERNELS)
 def test_compiled_kernel_agrees(name, specimen_of, landscape_of):
     here, plain = specimen_of(name), landscape_of(name)
-    objective = pml.Objective(here.model, backend="numba")
+    objective = pml.Objective(here.model, latent=(), backend="numba")
     grid = pml.regular_grid(here.axes)
     compiled = pml.evaluate_landscape(objective, grid, at=here.at, progressbar=False)
     for variable in plain.data_vars:
