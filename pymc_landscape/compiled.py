@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, override
 
 import numpy as np
 import pymc as pm
 import pytensor
-import pytensor.tensor as pt
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from pymc_landscape.aliases import Array, Graph
+from pymc_landscape.aliases import Graph
 from pymc_landscape.combination import combination_graph
 from pymc_landscape.density import (
     Density,
@@ -29,10 +28,11 @@ from pymc_landscape.engine import Engine
 from pymc_landscape.fisher import fisher_graph
 from pymc_landscape.laplace import Laplace
 from pymc_landscape.latent_density import joint_density
-from pymc_landscape.layout import FreeVariable, Layout, closest, element_labels
+from pymc_landscape.layout import FreeVariable, Layout, element_labels
 from pymc_landscape.marginal_engine import MarginalEngine, MarginalKind
-from pymc_landscape.model_view import Made, ModelView, shared_data
+from pymc_landscape.model_view import Made
 from pymc_landscape.quadrature import Quadrature
+from pymc_landscape.swapped_data import SwappedData
 
 Kind = Literal[
     "density",
@@ -71,7 +71,7 @@ PATIENCE = 60.0
 MARGINAL = " + "
 
 
-class Compiled(ModelView):
+class Compiled(SwappedData):
     """Engines of `model`, by kind and by scale of the flat vector.
 
     Parameters
@@ -106,7 +106,6 @@ class Compiled(ModelView):
         super().__init__(model, latent)
         self.parts, self.prior_weight, self.quadrature = parts, prior_weight, quadrature
         self.backend, self.compile_kwargs = backend, dict(compile_kwargs or {})
-        self._data: dict[str, Array] = {}
         self._integers_held = False
 
     @property
@@ -175,15 +174,9 @@ class Compiled(ModelView):
             self._store["prior weight"] = pytensor.shared(self.prior_weight, name="prior_weight")
         return self._store["prior weight"]
 
-    @property
-    def swaps(self) -> dict[Graph, Graph]:
-        """Data of the model that are replaced, with what stands for them in its graphs."""
-        return {self._variable(name): self._swap(name) for name in self._data}
-
+    @override
     def use_data(self) -> None:
-        """Leave the engines with this model's data: they are shared by twins with other data."""
-        for name, value in self._data.items():
-            self._swap(name).set_value(value, borrow=True)
+        super().use_data()
         weight = self._weight
         if not isinstance(weight, float):
             weight.set_value(self.prior_weight)
@@ -317,43 +310,6 @@ class Compiled(ModelView):
         twin = copy(self)
         twin._integers_held = any(v.discrete for v in self.variables)
         return twin
-
-    # --- other data --------------------------------------------------------------------------------------------------
-
-    def with_data(self, data: Mapping[str, ArrayLike]) -> Compiled:
-        """Return the same engines with other values for observed variables or ``pm.Data``."""
-        twin = copy(self)
-        twin._data = dict(self._data)
-        for name, new in data.items():
-            old = np.shape(self._swap(name).get_value(borrow=True))
-            if np.shape(new) != old:
-                raise ValueError(f"Expected {name} of shape {old}, got {np.shape(new)}.")
-            twin._data[name] = _without_loss(name, np.asarray(new), self._swap(name).type.dtype)
-        return twin
-
-    def _variable(self, name: str) -> Graph:
-        """Return the variable in the model's graphs that holds the data `name`."""
-        observed = {rv.name: self.model.rvs_to_values[rv] for rv in self.model.observed_RVs}
-        known = {**{d.name: d for d in shared_data(self.model)}, **observed}
-        if name not in known:
-            raise ValueError(f"Expected data of the model, got {name!r}: it has {closest(name, known)}.")
-        return known[name]
-
-    def _swap(self, name: str) -> Graph:
-        """Return the shared variable that stands for the data `name` in graphs with other data."""
-        old = self._variable(name)
-        key = ("swap", old)
-        if key not in self._store:
-            now = pt.as_tensor(old, allow_xtensor_conversion=True).eval()
-            self._store[key] = pytensor.shared(now, name=f"{name}_swap", shape=old.type.shape)
-        return self._store[key]
-
-
-def _without_loss(name: str, new: Array, dtype: str) -> Array:
-    cast = new.astype(dtype)
-    if np.dtype(dtype).kind in "iub" and (cast != new).any():
-        raise ValueError(f"Expected whole numbers for {name}, got {new[cast != new].flat[0]}.")
-    return cast
 
 
 def groups_of(effects: Sequence[FreeVariable]) -> NDArray[np.intp]:

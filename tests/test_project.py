@@ -49,7 +49,8 @@ LEVELS = {
             "objective",
             "minibatch",
             "update_rule",
-            *("model_view", "latent_density", "laplace", "quadrature", "marginal_engine", "effect_scale"),
+            *("model_view", "swapped_data"),
+            *("latent_density", "laplace", "quadrature", "marginal_engine", "effect_scale"),
         ),
         *("reading", "draws", "reference", "points", "plane", "grid", "starts", "simulate", "sampling", "draw_vectors"),
         *("posterior_draws", "prior_spread"),
@@ -130,7 +131,7 @@ READS_GRAPHS = {
         "objective",
         "minibatch",
         "update_rule",
-        *("model_view", "latent_density", "laplace", "quadrature", "effect_scale"),
+        *("model_view", "swapped_data", "latent_density", "laplace", "quadrature", "effect_scale"),
     ),
 }
 
