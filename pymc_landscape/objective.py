@@ -107,6 +107,11 @@ class Objective(Parameters):
         return f"Objective({', '.join(self.terms)} | {', '.join(v.name for v in self.variables)})"
 
     @property
+    def perhaps_latent(self) -> tuple[str, ...]:
+        """Names of parameters that may be random effects that are not centred: arrays with a standard normal prior."""
+        return tuple(name for name in roles.standard_normal(self.model) if name not in self.latent)
+
+    @property
     def origin(self) -> dict[str, str | int | float]:
         """What every result says of the model: its name, and what was integrated out and how."""
         name: dict[str, str | int | float] = {"model_name": self.model.name}

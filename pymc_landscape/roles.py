@@ -22,7 +22,7 @@ from pymc.initial_point import make_initial_point_fn
 from pymc.model.transform.basic import remove_minibatched_nodes
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import ancestors
-from pytensor.tensor.random.basic import UniformRV
+from pytensor.tensor.random.basic import NormalRV, UniformRV
 
 from pymc_landscape.aliases import Array, Graph
 from pymc_landscape.density import Parts, bounds, is_simplex
@@ -100,6 +100,16 @@ def find_latent(model: pm.Model) -> dict[str, tuple[str, ...]]:
         if parents and not is_discrete(rv) and not isinstance(rv.owner.op, UniformRV):
             found[rv.name] = tuple(v.name for v in model.free_RVs if v in parents)
     return found
+
+
+def standard_normal(model: pm.Model) -> tuple[str, ...]:
+    """Return the names of arrays with a standard normal prior: effects look like this where they are not centred."""
+    found = []
+    for rv in model.free_RVs:
+        if isinstance(rv.owner.op, NormalRV) and rv.type.ndim:
+            mu, sigma = (_number(parameter, np.nan) for parameter in rv.owner.op.dist_params(rv.owner))
+            found += [rv.name] if (mu, sigma) == (0.0, 1.0) else []
+    return tuple(found)
 
 
 def resolve_latent(model: pm.Model, latent: Literal["auto"] | str | Sequence[str]) -> tuple[str, ...]:

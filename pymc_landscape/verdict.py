@@ -130,7 +130,7 @@ def _unfinished(found: Found) -> Verdict:
     return Verdict(
         Status.FAILED,
         f"The search did not arrive at an optimum ({found.optimizer}: {found.reason or 'no more progress'}): "
-        "try other starts, or scale the data.",
+        f"try other starts, or scale the data{_perhaps_effects(found)}.",
     )
 
 
@@ -161,6 +161,14 @@ def _not_determined(found: Found, level: Array) -> str:
         f"The likelihood does not determine {names}: −2LL is level along that direction; fix or leave out a "
         "parameter, or use a prior (fit_map)."
     )
+
+
+def _perhaps_effects(found: Found) -> str:
+    """Say which parameters a joint fit would better integrate out."""
+    names = found.frame.objective.perhaps_latent
+    if not names:
+        return ""
+    return f"; if {', '.join(names)} are random effects, integrate them out: Objective(model, latent={list(names)})"
 
 
 def _random_effects(found: Found) -> str:

@@ -318,6 +318,25 @@ def test_missing_observations_are_integrated_out():
     assert float(found[0]) == pytest.approx(wanted, rel=1e-10)
 
 
+def test_effects_that_nobody_named_are_guessed_where_a_joint_fit_fails():
+    """Eight schools, not centred: the joint likelihood is a ridge, and tau has no estimate there."""
+    effect, error = np.array([28.0, 8, -3, 7, -1, 1, 18, 12]), np.array([15.0, 10, 16, 11, 9, 11, 10, 18])
+    with pm.Model() as model:
+        mu, tau = pm.Normal("mu", 0, 20), pm.HalfNormal("tau", 20)
+        eta = pm.Normal("eta", 0, 1, shape=8)
+        pm.Normal("y", mu + tau * eta, error, observed=effect)
+    joint = pml.fit_mle(model, progressbar=False)
+    assert not joint.status.is_optimum
+    assert "eta" in joint.message
+    objective = pml.Objective(model, latent="eta")
+    assert objective.perhaps_latent == ()
+    fit = pml.fit_mle(objective, progressbar=False)
+    assert fit.status.value == "at_bound"
+    assert float(fit.point["tau"]) == 0.0
+    assert float(fit.point["mu"]) == pytest.approx(7.68561672, rel=1e-8)
+    assert fit.minus2ll == pytest.approx(2 * 29.67424369, abs=1e-7)
+
+
 def test_several_terms_are_one_integral():
     with pm.Model() as model:
         spread = pm.HalfNormal("spread", 2)
