@@ -9,7 +9,7 @@ integral of its own, so that the error does not grow with the product of all.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pymc as pm
@@ -110,11 +110,19 @@ def importance_sampling(
     if mode is None:
         raise ValueError("Expected a point with likeliest random effects, got one where none were found.")
     z = get_random_generator(random_seed, copy=True).standard_normal((draws, compiled.laplace.n_effects))
-    logs = _block_logs(compiled.kept("pieces", lambda: compiled.integral(2)), mode, z)
+    logs = _block_logs(_pieces(objective), mode, z)
     value, error, effective = _summed(logs)
     return ImportanceEstimate(
         -2.0 * value, 2.0 * error, -2.0 * compiled.laplace.integral(mode), effective, draws, dict(objective.origin)
     )
+
+
+def _pieces(objective: Objective) -> Quadrature:
+    """Return the integral that knows the density in pieces: the objective's own, or one made for them."""
+    compiled = objective.compiled
+    if isinstance(compiled.laplace, Quadrature):
+        return compiled.laplace
+    return cast(Quadrature, compiled.kept("pieces", lambda: compiled.integral(2)))
 
 
 def _natural(model: Any, objective: Objective, at: Point | None) -> Array:
@@ -123,12 +131,12 @@ def _natural(model: Any, objective: Objective, at: Point | None) -> Array:
     return objective.compiled.layout().join(objective.complete(point | dict(at or {})))
 
 
-def _block_logs(pieces: Any, mode: Mode, z: Array) -> list[Array]:
+def _block_logs(pieces: Quadrature, mode: Mode, z: Array) -> list[Array]:
     """Return log weights (blocks, draws), whose mean exponentials multiply to L; one block where all are tied."""
     moved = np.repeat(mode.vector[None], len(z), axis=0)
     moved[:, pieces.n_parameters :] += mode.curvature.root_solve(z.T).T
     rows = np.concatenate([pieces.rows.at(moved[i : i + BLOCK])["rows"] for i in range(0, len(z), BLOCK)])
-    if isinstance(mode.curvature, Blocks) and isinstance(pieces, Quadrature):
+    if isinstance(mode.curvature, Blocks):
         found = [np.full((1, len(z)), pieces.constant(mode))]
         for stack, root in zip(pieces.pattern.stacks, mode.curvature.roots, strict=True):
             own = z[:, stack.elements]  # (draws, blocks, d)

@@ -16,6 +16,7 @@ over the elements of H⁻¹ at places where H is not zero, and costs one pass th
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -257,12 +258,15 @@ class Laplace:
 
     def _positive(self, entries: Array) -> tuple[Factor, bool]:
         """Factorise; where the curvature is not positive, with enough on its diagonal that it is."""
+        try:
+            return factorised(self.pattern, entries), True
+        except NotPositive:
+            return self._ridged(entries), False
+
+    def _ridged(self, entries: Array) -> Factor:
         diagonal = self.pattern.rows == self.pattern.columns
         size = float(np.abs(entries[diagonal]).mean()) or 1.0
-        for i in range(RIDGES):
-            ridge = 0.0 if i == 0 else RIDGE * size * 10.0 ** (i - 1)
-            try:
-                return factorised(self.pattern, entries + ridge * diagonal if i else entries), i == 0
-            except NotPositive:
-                continue
+        for i in range(RIDGES - 1):
+            with suppress(NotPositive):
+                return factorised(self.pattern, entries + RIDGE * size * 10.0**i * diagonal)
         raise ArithmeticError("The curvature in the random effects is not positive.")

@@ -69,7 +69,7 @@ class Quadrature(Laplace):
 
     @cached_property
     def rows(self) -> Engine:
-        """F in pieces."""
+        """The density of data and effects, in pieces."""
         return self.build(self.density.vector, {"rows": self._row_graph})
 
     @cached_property
@@ -122,8 +122,6 @@ class Quadrature(Laplace):
     @cached_property
     def _parts(self) -> list[tuple[Stack, sparse.csr_array, Array, Array]]:
         """Each stack of blocks, the pieces of its blocks, the nodes (j, d), and the logarithms of their weights."""
-        if self.pattern.largest > 64:
-            raise ValueError(_tied("all are in one block"))
         return [
             (stack, self.members(stack), *_laid(self.nodes, stack.elements.shape[1])) for stack in self.pattern.stacks
         ]

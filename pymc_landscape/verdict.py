@@ -143,7 +143,7 @@ def _endless(found: Found, direction: Array) -> str:
     return (
         f"{_density(found)} has no maximum: −2LL falls towards {found.value:.6g} and does not reach it while {goes}, "
         "as where predictors tell the outcomes apart (separation) or a distribution nears a simpler one; leave the "
-        "parameter out, or use a prior (fit_map)."
+        f"parameter out, or use a prior (fit_map){_perhaps_effects(found)}."
     )
 
 
@@ -159,7 +159,7 @@ def _not_determined(found: Found, level: Array) -> str:
         return f"The likelihood does not depend on {names}{_random_effects(found)}"
     return (
         f"The likelihood does not determine {names}: −2LL is level along that direction; fix or leave out a "
-        "parameter, or use a prior (fit_map)."
+        f"parameter, or use a prior (fit_map){_perhaps_effects(found)}."
     )
 
 
