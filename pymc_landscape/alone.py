@@ -123,7 +123,7 @@ class _Stop:
             errors = np.sqrt(np.abs(covariance(found.hessian).diagonal()))
         for j, place in self.footing.with_edges:
             variable, typical = self.footing.standing(place)
-            edge = edge_ahead(variable, float(found.x[j]), float(errors[j]), typical)
+            edge = edge_ahead(variable, place[1], float(found.x[j]), float(errors[j]), typical)
             if edge is not None:
                 ahead[place] = edge
         return ahead

@@ -70,7 +70,7 @@ def _candidates(found: Found) -> Edges:
         where = frame.layout.slices[v.name]
         typical = np.ravel(initial[v.name])
         for i, value in enumerate(found.x[where]):
-            edge = edge_ahead(v, float(value), float(errors[where.start + i]), float(typical[i]))
+            edge = edge_ahead(v, i, float(value), float(errors[where.start + i]), float(typical[i]))
             if edge is not None:
                 places[v.name, i] = edge
     return places
@@ -84,20 +84,22 @@ def _errors(found: Found) -> Array:
     return np.where(np.isnan(errors), np.inf, errors)
 
 
-def edge_ahead(variable: FreeVariable, value: float, error: float, typical: float) -> float | None:
+def edge_ahead(variable: FreeVariable, i: int, value: float, error: float, typical: float) -> float | None:
     """Return the edge of the support towards which an element may be on its way, if any.
 
     Parameters
     ----------
     variable : FreeVariable
         Of which it is an element.
+    i : int
+        The position of the element.
     value, error : float
         Where it is, unconstrained, and its standard error there.
     typical : float
         Its natural value at the model's initial point.
     """
     near = _near_unconstrained if variable.transform else _near_natural
-    return near(value, error, variable.bounds, typical)
+    return near(value, error, variable.limits(i), typical)
 
 
 def _near_unconstrained(value: float, error: float, bounds: tuple[float, float], _typical: float) -> float | None:

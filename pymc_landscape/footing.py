@@ -221,8 +221,8 @@ class Footing:
     @cached_property
     def with_edges(self) -> list[tuple[int, Place]]:
         """The free elements whose support has an edge, with their positions among the free ones."""
-        bounded = {n for n, v in self.ground.variables.items() if v.elementwise and np.isfinite(v.bounds).any()}
-        return [(j, place) for j, place in enumerate(self.places) if place[0] in bounded]
+        variables = {n: v for n, v in self.ground.variables.items() if v.elementwise}
+        return [(j, (n, i)) for j, (n, i) in enumerate(self.places) if n in variables and variables[n].bounded[i]]
 
     def standing(self, place: Place) -> tuple[FreeVariable, float]:
         """Return the variable of an element, without a transform where it stands natural, and its typical value."""

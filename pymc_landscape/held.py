@@ -123,7 +123,7 @@ class Held:
         inside = np.ones(self.total, bool)
         for column in self.columns:
             if column.place[0] in self.on_natural_axes:
-                low, high = self.variables[column.place[0]].bounds
+                low, high = self.variables[column.place[0]].limits(column.place[1])
                 inside &= (column.natural >= low) & (column.natural <= high)
         return inside
 
@@ -134,7 +134,7 @@ class Held:
             name = column.place[0]
             if name not in self.on_natural_axes or self.variables[name].transform is None or name in self.always:
                 continue
-            for p in np.flatnonzero(np.isin(column.natural, self.variables[name].bounds)).tolist():
+            for p in np.flatnonzero(np.isin(column.natural, self.variables[name].limits(column.place[1]))).tolist():
                 found[p] = found.get(p, frozenset()) | {name}
         return found
 

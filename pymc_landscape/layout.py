@@ -39,8 +39,9 @@ class FreeVariable:
         Name of PyMC's transform.
     elementwise : bool
         Whether each element is transformed by itself (a simplex is not).
-    bounds : tuple of float
-        Limits of the support where they are the same numbers for all points, else infinite.
+    low, high : array (n,)
+        Limits of the support of each element of the natural array, where they are the same numbers for all points,
+        else infinite.
     leans : bool
         Whether a limit of the support depends on other free variables.
     """
@@ -54,23 +55,34 @@ class FreeVariable:
     discrete: bool
     transform: str | None
     elementwise: bool
-    bounds: tuple[float, float] = (-np.inf, np.inf)
+    low: Array
+    high: Array
     leans: bool = False
+
+    def limits(self, i: int) -> tuple[float, float]:
+        """Return the limits of the support of element i."""
+        return float(self.low[i]), float(self.high[i])
+
+    @cached_property
+    def bounded(self) -> NDArray[np.bool_]:
+        """Whether the support of each element ends somewhere."""
+        return np.isfinite(self.low) | np.isfinite(self.high)
 
     def inside(self, value: Array) -> Array:
         """Return `value` with elements outside the support put inside it.
 
         PyMC keeps small whole numbers in a byte: the middle of ``pm.Uniform(35, 105)`` is -58 there.
         """
-        low, high = self.bounds
-        spare = (low + high) / 2 if np.isfinite(low + high) else low + 1 if low > -np.inf else min(high - 1, 0.0)
+        low, high = self.low.reshape(self.shape), self.high.reshape(self.shape)
+        with np.errstate(invalid="ignore"):
+            middle, one_limit = (low + high) / 2, np.where(low > -np.inf, low + 1, np.minimum(high - 1, 0.0))
+        spare = np.where(np.isfinite(middle), middle, one_limit)
         return np.where((value >= low) & (value <= high), value, spare)
 
     @property
     def moves_alone(self) -> bool:
         """Whether each element depends on its own value alone, not on others through the limits of the support."""
-        fixed = bool(np.isfinite(self.bounds).any()) and not self.leans
-        return self.elementwise and (self.transform is None or fixed)
+        return self.elementwise and (self.transform is None or (bool(self.bounded.all()) and not self.leans))
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

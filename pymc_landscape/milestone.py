@@ -102,7 +102,7 @@ def _standing(estimate: Spot, mark: Milestone) -> Frame:
     for v in objective.variables:
         values = np.ravel(point_of(estimate.frame, mark.path)[v.name])
         if v.elementwise and not v.discrete:
-            held |= {(v.name, i): x for i, x in enumerate(values.tolist()) if x in v.bounds and (v.name, i) != own}
+            held |= {(v.name, i): x for i, x in enumerate(values.tolist()) if x in v.limits(i) and (v.name, i) != own}
     natural = frozenset(name for name, _ in held)
     if own is not None and own[0] in estimate.frame.natural:
         natural |= {own[0]}

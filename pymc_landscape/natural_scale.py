@@ -203,7 +203,7 @@ def _clipped(frame: Frame, x: Array) -> Array:
     low, high = np.full(frame.layout.size, -np.inf), np.full(frame.layout.size, np.inf)
     for v in frame.objective.variables:
         if v.name in frame.natural:
-            low[frame.layout.slices[v.name]], high[frame.layout.slices[v.name]] = v.bounds
+            low[frame.layout.slices[v.name]], high[frame.layout.slices[v.name]] = v.low, v.high
     return np.clip(x, low[frame.free], high[frame.free])
 
 

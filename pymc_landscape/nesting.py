@@ -227,7 +227,7 @@ def _flat_estimate(fit: Fit) -> Array:
 def flat_bounds(fit: Fit) -> list[tuple[float, float]]:
     """Return the limits of each natural element."""
     free = (-np.inf, np.inf)
-    return [v.bounds if v.elementwise else free for v in fit.objective.variables for _ in v.labels]
+    return [v.limits(i) if v.elementwise else free for v in fit.objective.variables for i in range(len(v.labels))]
 
 
 # --- inside, or on an edge -------------------------------------------------------------------------------------------

@@ -145,8 +145,8 @@ def _ahead(
             x, error = float(ends.x[i, j]), float(errors[i, j])
             if v.transform and not ends.arrived[i] and np.sign(x) * (x - spare[i, j]) > RUN:
                 error = np.inf
-            edge = _passed(v, float(begin[i, j])) if v.transform is None else None
-            edge = edge_ahead(v, x, error, typical) if edge is None else edge
+            edge = _passed(v, place[1], float(begin[i, j])) if v.transform is None else None
+            edge = edge_ahead(v, place[1], x, error, typical) if edge is None else edge
             if edge is not None:
                 found.setdefault(i, {})[place] = edge
     groups: dict[tuple[tuple[Place, float], ...], list[int]] = {}
@@ -155,7 +155,7 @@ def _ahead(
     return [(dict(edges), np.array(rows)) for edges, rows in groups.items()]
 
 
-def _passed(v: FreeVariable, begin: float) -> float | None:
+def _passed(v: FreeVariable, i: int, begin: float) -> float | None:
     """Return the edge beyond which an element would have begun."""
-    low, high = v.bounds
+    low, high = v.limits(i)
     return low if begin < low else high if begin > high else None

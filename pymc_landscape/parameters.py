@@ -50,8 +50,8 @@ class Parameters:
 
     @property
     def supports(self) -> dict[str, tuple[float, float]]:
-        """Limits of each free variable's support, infinite where there are none or where they vary."""
-        return {v.name: v.bounds for v in self.variables}
+        """Limits of the support of each natural element, infinite where there are none or where they vary."""
+        return {label: v.limits(i) for v in self.variables for i, label in enumerate(v.labels)}
 
     @property
     def transforms(self) -> dict[str, str | None]:

@@ -98,7 +98,7 @@ class GridPoints:
 
     def _refuse_outside(self) -> None:
         for label, element, values in zip(self.dims, self.elements, self.values, strict=True):
-            low, high = (-np.inf, np.inf) if element.unconstrained else element.variable.bounds
+            low, high = (-np.inf, np.inf) if element.unconstrained else element.variable.limits(element.index)
             if not ((values >= low) & (values <= high)).any():
                 raise ValueError(
                     f"Expected an axis inside the support of {label!r}, which is [{low:g}, {high:g}], got values from "

@@ -50,7 +50,7 @@ class Quantity:
     @property
     def bounds(self) -> tuple[float, float]:
         """Limits of the support; infinite for a combination."""
-        return self.element[0].bounds if self.element else (-np.inf, np.inf)
+        return self.element[0].limits(self.element[1]) if self.element else (-np.inf, np.inf)
 
     def place(self, frame: Frame) -> int:
         """Return the position of the element in the vector of `frame`."""

@@ -182,8 +182,8 @@ def _placed(fit: Fit, theta: Array) -> tuple[Frame, Array]:
     held = {}
     for v in objective.variables:
         for i, value in enumerate(theta[frame.layout.slices[v.name]]):
-            edge = v.bounds[int(value > 0)] if np.isinf(value) else value
-            if v.elementwise and (np.isinf(value) or (not v.transform and value in v.bounds)):
+            edge = v.limits(i)[int(value > 0)] if np.isinf(value) else value
+            if v.elementwise and (np.isinf(value) or (not v.transform and value in v.limits(i))):
                 held[v.name, i] = float(edge)
     finite = np.where(np.isfinite(theta), theta, 0.0)
     return with_places(frame, finite, held)

@@ -107,8 +107,8 @@ def standard_normal(model: pm.Model) -> tuple[str, ...]:
     found = []
     for rv in model.free_RVs:
         if isinstance(rv.owner.op, NormalRV) and rv.type.ndim:
-            mu, sigma = (_number(parameter, np.nan) for parameter in rv.owner.op.dist_params(rv.owner))
-            found += [rv.name] if (mu, sigma) == (0.0, 1.0) else []
+            mu, sigma = (_constant(parameter) for parameter in rv.owner.op.dist_params(rv.owner))
+            found += [rv.name] if np.all(mu == 0.0) and np.all(sigma == 1.0) else []
     return tuple(found)
 
 
@@ -161,6 +161,7 @@ def free_variables(model: pm.Model) -> tuple[FreeVariable, ...]:
 
 def _free_variable(model: pm.Model, rv: Graph, shape: tuple[int, ...], value_shape: tuple[int, ...]) -> FreeVariable:
     transform = model.rvs_to_transforms[rv]
+    low, high = _constant_limits(rv, transform, shape)
     dims = model.named_vars_to_dims.get(rv.name) or (None,) * len(shape)
     names = tuple(d or f"{rv.name}_dim_{i}" for i, d in enumerate(dims))
     coords = tuple(
@@ -177,7 +178,8 @@ def _free_variable(model: pm.Model, rv: Graph, shape: tuple[int, ...], value_sha
         discrete=is_discrete(rv),
         transform=None if transform is None else transform.name,
         elementwise=transform is None or transform.ndim_supp == 0,
-        bounds=_constant_bounds(rv, transform),
+        low=low,
+        high=high,
         leans=_has_moving_limits(model, rv, transform),
     )
 
@@ -221,13 +223,17 @@ def _shapes(model: pm.Model) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]
     return dict(zip(pairs, zip(shapes[::2], shapes[1::2], strict=True), strict=True))
 
 
-def _constant_bounds(rv: Graph, transform: Any) -> tuple[float, float]:
+def _constant_limits(rv: Graph, transform: Any, shape: tuple[int, ...]) -> tuple[Array, Array]:
     """Limits of the support where they are plain numbers; without a transform, those of the one PyMC would choose."""
     transform = transform or _default_transform(rv.owner.op, rv)
     limits = bounds(transform, rv.owner.inputs) if transform is not None else None
     limits = (0.0, 1.0) if is_simplex(transform) else limits
-    low, high = limits or (-np.inf, np.inf)
-    return _number(low, -np.inf), _number(high, np.inf)
+    low, high = (_constant(limit) for limit in limits or (None, None))
+    return _spread(low, shape, -np.inf), _spread(high, shape, np.inf)
+
+
+def _spread(limit: Array | None, shape: tuple[int, ...], otherwise: float) -> Array:
+    return np.broadcast_to(otherwise if limit is None else limit, shape).astype(float).ravel()
 
 
 def _has_moving_limits(model: pm.Model, rv: Graph, transform: Any) -> bool:
@@ -237,11 +243,14 @@ def _has_moving_limits(model: pm.Model, rv: Graph, transform: Any) -> bool:
     return not set(model.free_RVs).isdisjoint(ancestors(graphs))
 
 
-def _number(limit: Any, otherwise: float) -> float:
-    data = limit.data if isinstance(limit, Constant) else limit
-    if isinstance(data, Variable) or np.size(np.unique(data)) != 1:
-        return otherwise
-    return float(np.ravel(data)[0])
+def _constant(graph: Any) -> Array | None:
+    """Return the numbers that a graph stands for at all points; None where it depends on something."""
+    if not isinstance(graph, Variable):
+        return None if graph is None else np.asarray(graph)
+    if any(v.owner is None and not isinstance(v, Constant) for v in ancestors([graph])):
+        return None
+    with pytensor.config.change_flags(cxx=""):
+        return np.asarray(graph.data if isinstance(graph, Constant) else graph.eval(mode="FAST_COMPILE"))
 
 
 def initial_point(model: pm.Model) -> dict[str, Array]:

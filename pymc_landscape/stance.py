@@ -14,7 +14,6 @@ import numpy as np
 from pymc_landscape.aliases import Array
 from pymc_landscape.edge import FAR, INSIDE, VAGUE, lowest_depth
 from pymc_landscape.frame import Frame
-from pymc_landscape.layout import FreeVariable
 from pymc_landscape.level_set import descend_across
 from pymc_landscape.quantity import Quantity
 from pymc_landscape.spot import Spot, look
@@ -130,25 +129,21 @@ def _onto_an_edge(spot: Spot, level: float) -> Spot | None:
 def _in_sight(spot: Spot) -> dict[Place, float]:
     """Return the elements that are far out, or vague, towards an edge of their support, with the edge."""
     frame = spot.frame
-    bounds = {v.name: _edges(v) for v in frame.objective.variables if v.name not in frame.natural}
-    if not np.isfinite(list(bounds.values())).any():
+    moved = {v.name: v for v in frame.objective.variables if v.name not in frame.natural and v.transform}
+    if not any(v.bounded.any() for v in moved.values()):
         return {}
     errors = np.sqrt(np.abs(spot.covariance.diagonal()))
     at = dict(zip(frame.free.tolist(), zip(spot.x.tolist(), errors.tolist(), strict=True), strict=True))
     own = (spot.quantity.element[0].name, spot.quantity.element[1]) if spot.quantity.element else None
     seen = {}
     for (name, i), position in _positions(frame).items():
-        if position not in at or name not in bounds or (name, i) == own:
+        if position not in at or name not in moved or (name, i) == own:
             continue
         value, error = at[position]
-        edge = bounds[name][int(value > 0)]
+        edge = moved[name].limits(i)[int(value > 0)]
         if math.isfinite(edge) and (abs(value) > FAR or error > VAGUE):
             seen[name, i] = edge
     return seen
-
-
-def _edges(variable: FreeVariable) -> tuple[float, float]:
-    return variable.bounds if variable.transform else (-np.inf, np.inf)
 
 
 def _across(frame: Frame, x: Array, spot: Spot, level: float) -> Spot | None:

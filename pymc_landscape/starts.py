@@ -118,9 +118,10 @@ def _refuse_outside(objective: Objective, theta: Array, point: Mapping[str, Any]
         raise ValueError(f"Expected one value for each parameter of a start, got a batch of shape {theta.shape[:-1]}.")
     outside = [label for label, value in zip(objective.labels, theta, strict=True) if np.isnan(value)]
     if outside:
+        limits = objective.supports.get(outside[0])
         raise ValueError(
-            f"Expected a start inside the support, got {dict(point)} with {outside[0]} outside: "
-            f"the limits are {objective.supports}."
+            f"Expected a start inside the support, got {dict(point)} with {outside[0]} outside"
+            + (": its limits are {:g} and {:g}.".format(*limits) if limits else ".")
         )
 
 

@@ -27,7 +27,7 @@ def only_turns(nesting: Nesting, fit: Fit) -> bool:
         return False
     labels = list(fit.objective.compiled.layout().labels)
     edge, point = labels.index(nesting.edge[0]), nesting.point
-    bounds = {label: v.bounds for v in fit.objective.variables for label in v.labels}
+    bounds = {label: v.limits(i) for v in fit.objective.variables for i, label in enumerate(v.labels)}
     if any(bounds[label] != (-1.0, 1.0) for label in nesting.vanished):
         return False
     frame = Frame(fit.objective, frozenset(v.name for v in fit.objective.variables))

@@ -116,7 +116,7 @@ class _Slice:
         for name, v in self.ground.variables.items():
             if v.elementwise and not v.discrete and name not in self.ground.held.always:
                 values = enumerate(np.ravel(self.point[name]).tolist())
-                edges |= {(name, i): x for i, x in values if x in v.bounds and (name, i) not in on_axes}
+                edges |= {(name, i): x for i, x in values if x in v.limits(i) and (name, i) not in on_axes}
         return edges
 
 

@@ -102,7 +102,7 @@ def _goes(found: Found, j: int, way: float) -> str:
     for v in frame.objective.variables:
         where = frame.layout.slices[v.name]
         if where.start <= i < where.stop and v.elementwise:
-            edge = v.bounds[0] if way < 0 else v.bounds[1]
+            edge = v.limits(i - where.start)[int(way > 0)]
             return f"{v.labels[i - where.start]} goes to {_number(edge)}"
     return f"{frame.layout.labels[i]} goes to {_number(np.sign(way) * np.inf)}"
 

@@ -136,6 +136,33 @@ def test_elements_of_one_array_each_on_its_own_edge():
     assert list(here.summary()["note"].str.contains("edge")) == [True, False, True]
 
 
+@pytest.mark.parametrize("limit", [1, [1, 0.5, 0.5], pt.sqrt(np.array([1, 0.25, 0.25]))], ids=["one", "each", "graph"])
+def test_limits_that_are_spread_over_a_shape(limit):
+    """Each proportion ends at its own limit, and so does its profile interval."""
+    trials, seen = 10, np.array([10, 4, 6])
+    with pm.Model() as model:
+        p = pm.Uniform("p", 0, limit, shape=3)
+        pm.Binomial("y", trials, p, observed=seen)
+    highest = np.broadcast_to(1.0 if isinstance(limit, int) else [1.0, 0.5, 0.5], 3)
+    fit = pml.fit_mle(model, progressbar=False)
+    assert fit.status.value == "at_bound"
+    estimate = np.minimum(seen / trials, highest)
+    np.testing.assert_allclose(fit.point["p"], estimate, rtol=1e-9)
+    ends = pml.confidence_intervals(fit, progressbar=False)["interval"].sel(method="profile").values
+    for (low, high), x, best, limit_here in zip(ends, seen, estimate, highest, strict=True):
+        drop = _rise_of(trials, x, best)
+        assert low == pytest.approx(optimize.brentq(drop, 1e-9, best - 1e-9), abs=1e-8)
+        open_above = drop(limit_here - 1e-12) > 0
+        assert high == pytest.approx(optimize.brentq(drop, best, limit_here - 1e-12) if open_above else limit_here)
+
+
+def _rise_of(trials: int, x: int, best: float) -> Callable[[float], float]:
+    def minus2ll(p: float) -> float:
+        return -2 * stats.binom.logpmf(x, trials, p)
+
+    return lambda p: minus2ll(p) - minus2ll(best) - stats.chi2.ppf(0.95, 1)
+
+
 def test_no_more_zeros_than_poisson_has():
     """psi ends on 1, where PyMC's density has a value and a slope but no second derivative."""
     y = np.array([6, 1, 1, 3, 1, 1, 1, 0, 2, 3, 3, 4, 0, 2, 1])

@@ -52,13 +52,18 @@ def ends(fit: pml.Fit, case: Case) -> tuple[list[float], list[str], list[float]]
 
 def places(fit: pml.Fit) -> list[np.ndarray]:
     """Where to begin a refit: at the estimate, off every edge, and a step beside it."""
-    bounds = np.array([fit.objective.supports[v.name] for v in fit.objective.variables for _ in range(_size(v))])
+    bounds = np.array([limits for v in fit.objective.variables for limits in _limits(v)])
     natural = np.array([v.transform is None for v in fit.objective.variables for _ in range(_size(v))])
     inside = np.where(np.isfinite(fit.theta), fit.theta, np.sign(fit.theta) * 3.0)
     beside = inside + 0.3
     for theta in (inside, beside):
         theta[natural] = np.clip(theta[natural], bounds[natural, 0] + 1e-3, bounds[natural, 1] - 1e-3)
     return [inside, beside]
+
+
+def _limits(variable) -> list[tuple[float, float]]:
+    whole = (-np.inf, np.inf)
+    return [variable.limits(i) if variable.elementwise else whole for i in range(_size(variable))]
 
 
 def _size(variable) -> int:
