@@ -23,7 +23,7 @@ from pymc_landscape.density import (
     natural_graphs,
     unconstrained_graphs,
 )
-from pymc_landscape.derivatives import hessian_graph, hessian_product_graph, jacobian_graph, slope_graph
+from pymc_landscape.derivatives import hessian_graph, hessian_product_graph, jacobian_graph, joined, slope_graph
 from pymc_landscape.engine import Engine
 from pymc_landscape.fisher import fisher_graph
 from pymc_landscape.laplace import Laplace
@@ -141,7 +141,7 @@ class Compiled(SwappedData):
             ``"scores"``: the gradient of each row of the log-likelihood; ``"fisher"``: its expected information.
             ``"natural"`` and ``"unconstrained"``: one output a free variable, on that scale, from a vector on the
             other; ``"derived"``: the same for each Deterministic. ``"natural_jacobian"`` and
-            ``"derived_jacobian"``: their derivatives, (k, n).
+            ``"derived_jacobian"``: their derivatives, (k, n), and all of them again, as one vector (n,).
             ``"combination"``: a weighted sum of all of these, with gradient and Hessian; weights after the point.
         unconstrained : frozenset of str
             Names of the free variables that stand in the vector on their unconstrained scale.
@@ -269,7 +269,7 @@ class Compiled(SwappedData):
         write = unconstrained_graphs if kind == "unconstrained" else natural_graphs
         moved, vector = derived_graphs(values, self.deterministics) if derived else write(values), values.vector
         if kind.endswith("jacobian"):
-            return vector, {"jacobian": jacobian_graph(moved, vector)}
+            return vector, {"jacobian": jacobian_graph(moved, vector), "moved": joined(moved)}
         names = self.deterministics if derived else [v.name for v in self.variables]
         return vector, dict(zip(names, moved, strict=True))
 

@@ -84,9 +84,14 @@ class Blocks(Factor):
         """L⁻¹ of each block."""
         return [1.0 / root if root.shape[1] == 1 else np.linalg.inv(root) for root in self.roots]
 
+    @cached_property
+    def inverses(self) -> list[Array]:
+        """H⁻¹ of each block."""
+        return [np.swapaxes(m, -1, -2) @ m for m in self.inverse_roots]
+
     @override
     def solve(self, right: Array) -> Array:
-        return self._applied([np.swapaxes(m, -1, -2) @ m for m in self.inverse_roots], right)
+        return self._applied(self.inverses, right)
 
     @override
     def root_solve(self, right: Array) -> Array:
@@ -102,8 +107,8 @@ class Blocks(Factor):
     @override
     def inverse_entries(self) -> Array:
         out = np.empty(self.nnz)
-        for stack, root in zip(self.stacks, self.inverse_roots, strict=True):
-            stack.write(np.swapaxes(root, -1, -2) @ root, out)
+        for stack, inverse in zip(self.stacks, self.inverses, strict=True):
+            stack.write(inverse, out)
         return out
 
 

@@ -61,10 +61,14 @@ def hessian_graph(slope: Graph, vector: Graph) -> Graph:
 def jacobian_graph(outputs: Sequence[Graph], vector: Graph) -> Graph:
     """Return the Jacobian (k, n) of the raveled and joined `outputs`: a row an element of `vector`."""
     size = vector.type.shape[0]
-    joined = pt.concatenate([o.ravel().astype("float64") for o in without_named_dims(outputs)])
     direction = pt.vector("direction", dtype="float64", shape=(size,))
-    pushed: Graph = pushforward(rewrite_pregrad(joined), vector, direction, disconnected_outputs="ignore")
+    pushed: Graph = pushforward(rewrite_pregrad(joined(outputs)), vector, direction, disconnected_outputs="ignore")
     return vectorize_graph(pushed, {direction: pt.constant(np.eye(size), dtype="float64")})
+
+
+def joined(outputs: Sequence[Graph]) -> Graph:
+    """Return all of `outputs` as one vector."""
+    return pt.concatenate([o.ravel().astype("float64") for o in without_named_dims(outputs)])
 
 
 def product_graph(slope: Graph, vector: Graph, direction: Graph) -> Graph:

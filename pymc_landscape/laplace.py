@@ -225,11 +225,12 @@ class Laplace:
 
     def _climb(self, vector: Array) -> Mode | None:
         """Newton's method, damped."""
-        here, before = self._seen(vector), np.inf
+        here, before, known = self._seen(vector), np.inf, None
         for _ in range(STEPS):
             if here is None:
                 return None
-            curvature, is_exact = self._positive(here.entries)
+            if known is None or not np.array_equal(here.entries, known):  # the same everywhere, where f is quadratic
+                known, (curvature, is_exact) = here.entries, self._positive(here.entries)
             uphill = here.gradient[self.n_parameters :]
             step = curvature.solve(uphill)
             gain, size = float(uphill @ step), max(1.0, abs(here.joint))

@@ -40,7 +40,8 @@ class MarginalEngine(Engine):
     size : int
         Length k of the vector.
     natural, jacobian : Engine or None
-        From the vector to the natural scale, and the derivative (k, n); None where it is on that scale.
+        From the vector to the natural scale; and, where derivatives are asked for, the derivative (k, n) with the
+        natural values again. None where the vector is on that scale.
     weight : callable
         Gives the weight of the log prior in derivatives.
     """
@@ -92,10 +93,11 @@ class MarginalEngine(Engine):
 
     def _answer(self, point: Array) -> tuple[float | Array, ...]:
         if self.kind == "density":
-            return self.laplace.value(self._moved(point))
+            moved = [point] if self._natural is None else [np.ravel(value) for value in self._natural.one(point)]
+            return self.laplace.value(np.concatenate(moved))
         if self.kind == "hessian_product":
             return (self._along(point[: self._k], point[self._k :]),)
-        if not self.laplace.is_inside(self._moved(point)):  # though the slope may go on there, as beyond σ = 0
+        if not self.laplace.is_inside(self._moved(point)[1]):  # though the slope may go on there, as beyond σ = 0
             nowhere = np.full(self._k, np.nan), np.full(self._k**2, np.nan)
             return (np.inf, *nowhere[: len(self.names) - 1])
         value, gradient = self._slope(point)
@@ -103,18 +105,22 @@ class MarginalEngine(Engine):
             return value, gradient
         return value, gradient, hessian_of_slopes(lambda x: self._slope(x)[1], point, refined=False).ravel()
 
-    def _moved(self, vector: Array) -> Array:
-        return vector if self._natural is None else np.concatenate([np.ravel(v) for v in self._natural.one(vector)])
+    def _moved(self, vector: Array) -> tuple[Array | None, Array]:
+        """Return the derivative (k, n) of the natural values, if they are others, and these."""
+        if self._jacobian is None:
+            return None, vector
+        jacobian, natural = self._jacobian.one(vector)
+        return jacobian.reshape(self._k, -1), natural
 
     def _slope(self, vector: Array) -> tuple[float, Array]:
         """Return −2 (log L + w log prior) and its gradient."""
-        theta = self._moved(vector)
+        jacobian, theta = self._moved(vector)
         value, gradient = self.laplace.slope(theta)
         if weight := self.weight():
             prior, uphill = self.laplace.prior_slope(theta)
             value, gradient = value + weight * prior, gradient + weight * uphill
-        if self._jacobian is not None:
-            gradient = self._jacobian.one(vector)[0].reshape(self._k, -1) @ gradient
+        if jacobian is not None:
+            gradient = jacobian @ gradient
         return -2.0 * value, -2.0 * gradient
 
     def _along(self, vector: Array, direction: Array) -> Array:

@@ -15,10 +15,15 @@ from pymc_landscape.aliases import Array
 from pymc_landscape.differences import hessian_of_slopes, hessian_of_values
 from pymc_landscape.frame import Frame
 from pymc_landscape.objective import DENSE
-from pymc_landscape.trust_region import Place, descend_newton, noise, place, polish
+from pymc_landscape.secant import Learned, Unchanged
+from pymc_landscape.trust_region import EXACT, Place, descend_newton, noise, polish
 
 NEWTON, LBFGS, SIMPLEX = "trust-region Newton", "L-BFGS-B", "Nelder-Mead"
 ITERATIONS = 1000
+# So many steps are taken with Hessians that are learned on the way, where each is a sum of slopes.
+LEARNED = 50
+# With less than this to gain, a Hessian is as good as the one where nothing is left: it is 1e-6 standard errors away.
+SAME_CURVATURE = 1e-12
 # First radius of a second search, in standard errors: a long first step may have left the valley.
 CAREFUL = 1.0
 # Half the Newton decrement: an end that has less than this to gain, in units of −2 log L, is an optimum.
@@ -183,18 +188,32 @@ def _with_slope(frame: Frame, x: Array) -> Array | None:
 
 
 def _newton(frame: Frame, x: Array, iterations: int, radius: float | None = None) -> Found:
-    here = place(frame, x)
+    here = Place(x, *frame.curve(x))
     if not np.isfinite(here.hessian).all():
         raise ValueError("no finite second derivative at the start")
+    learned = 0
+    if frame.objective.latent:
+        here, learned = _approached(frame, here, radius)
     here, n = descend_newton(frame, here, iterations, radius)
     here = polish(frame, here)
     found = _found(frame, here, NEWTON)
-    found.n_iterations = n
+    found.n_iterations = learned + n
     if not found.is_minimum:
         found.rounding = _rounding(frame, here)
     if not found.is_minimum:
         found.reason = "no more progress" if n < iterations else f"{iterations} Newton steps were used up"
     return found
+
+
+def _approached(frame: Frame, here: Place, radius: float | None) -> tuple[Place, int]:
+    """Go down with Hessians learned from slopes, and look where that ends; return also how many steps were tried."""
+    end, n = descend_newton(Learned(frame, here), here, LEARNED, radius, near=EXACT)
+    there = Place(end.x, *frame.curve(end.x))
+    if not np.isfinite(there.hessian).all():
+        return here, n
+    if 0.5 * there.decrement < SAME_CURVATURE:
+        there = polish(Unchanged(frame, there), there)
+    return there, n
 
 
 def _rounding(frame: Frame, here: Place) -> float:

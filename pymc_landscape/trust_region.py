@@ -100,8 +100,9 @@ def descend_newton(
     iterations: int,
     radius: float | None = None,
     tell: Callable[[Place], None] = lambda here: None,
+    near: float = NEAR,
 ) -> tuple[Place, int]:
-    """Go down until nothing is left to gain, the region has shrunk away, or `iterations` are used up.
+    """Go down until less than `near` is left to gain, the region has shrunk away, or `iterations` are used up.
 
     Returns
     -------
@@ -111,7 +112,7 @@ def descend_newton(
         How many steps were tried.
     """
     radius, n, before = radius or _first_radius(here), 0, np.inf
-    while n < iterations and radius > SMALLEST_RADIUS and 0.5 * here.decrement > NEAR:
+    while n < iterations and radius > SMALLEST_RADIUS and 0.5 * here.decrement > near:
         if n % STAGNANT == 0:
             if before - here.value < noise(here.value):
                 break

@@ -25,6 +25,7 @@ LEVELS = {
             "wilks",
             "information",
             "trust_region",
+            "secant",
             "abreast",
             "line_search",
             "differences",
