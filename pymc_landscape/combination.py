@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytensor.tensor as pt
-from pytensor.graph.replace import graph_replace
 
 from pymc_landscape.aliases import Graph
 from pymc_landscape.density import Values
-from pymc_landscape.derivatives import hessian_graph, slope_graph
-from pymc_landscape.interpreter import without_named_dims
+from pymc_landscape.derivatives import hessian_graph, in_one_vector, joined, slope_graph
 from pymc_landscape.layout import Layout
 
 
@@ -40,16 +38,11 @@ def combination_graph(values: Values, derived: Sequence[str], n: int) -> tuple[G
     model, layout = values.model, values.layout
     names = [*(v.name for v in layout.variables), *derived]
     written = values.write(values.of_random_variables([model[name] for name in names]))
-    elements = pt.concatenate([o.ravel().astype("float64") for o in without_named_dims(written)])
     weights = pt.vector("weights", dtype="float64", shape=(n,))
-    value = (elements * weights).sum()
+    value = (joined(written) * weights).sum()
     gradient = slope_graph(value, values.vector)
     graphs = {"value": value, "gradient": gradient, "hessian": _whole(hessian_graph(gradient, values.vector), layout)}
-    both = pt.vector("point_and_weights", dtype="float64", shape=(layout.size + n,))
-    point = values.vector.type.filter_variable(both[: layout.size])
-    places: dict[Graph, Graph] = {values.vector: point, weights: weights.type.filter_variable(both[layout.size :])}
-    written = graph_replace(list(graphs.values()), places, strict=False)
-    return both, dict(zip(graphs, written, strict=True))
+    return in_one_vector(values.vector, weights, graphs)
 
 
 def _whole(hessian: Graph, layout: Layout) -> Graph:

@@ -7,7 +7,7 @@ data where the vectorised graph shares everything that does not depend on the di
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytensor.tensor as pt
@@ -43,11 +43,24 @@ def _gradient(value: Graph, vector: Graph) -> Graph:
 
 def hessian_product_graph(slope: Graph, vector: Graph) -> tuple[Graph, Graph]:
     """Return a vector that holds the point and then a direction v, and the Hessian times v as a graph of it."""
-    size = vector.type.shape[0]
-    both = pt.vector("point_and_direction", dtype="float64", shape=(2 * size,))
-    product = product_graph(slope, vector, both[size:])
-    point = vector.type.filter_variable(both[:size])
-    return both, graph_replace(product, {vector: point})
+    direction = pt.vector("direction", dtype="float64", shape=vector.type.shape)
+    both, graphs = in_one_vector(vector, direction, {"product": product_graph(slope, vector, direction)})
+    return both, graphs["product"]
+
+
+def in_one_vector(vector: Graph, weights: Graph, graphs: Mapping[str, Graph]) -> tuple[Graph, dict[str, Graph]]:
+    """Return a vector that holds a point and then weights, and `graphs` of the two as graphs of it.
+
+    Engines take one vector: what changes with every question and is no parameter stands behind the parameters.
+    """
+    size, shape = vector.type.shape[0], weights.type.shape
+    both = pt.vector("point_and_weights", dtype="float64", shape=(size + int(np.prod(shape)),))
+    places = {
+        vector: vector.type.filter_variable(both[:size]),
+        weights: weights.type.filter_variable(both[size:].reshape(shape)),
+    }
+    written = graph_replace(list(graphs.values()), places, strict=False)
+    return both, dict(zip(graphs, written, strict=True))
 
 
 def hessian_graph(slope: Graph, vector: Graph) -> Graph:

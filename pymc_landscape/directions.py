@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pymc_landscape.aliases import Array
+from pymc_landscape.differences import hessian_of_slopes
 from pymc_landscape.information import Spectrum, spectrum
 from pymc_landscape.ridges import simple_basis
 from pymc_landscape.search import Found
@@ -20,6 +21,8 @@ from pymc_landscape.trust_region import Place, place
 # A direction is asked about if its standard error is so many times the estimate along it, or if its curvature, on
 # scales that make the diagonal 1, is as small as this.
 VAGUE, LEVEL = 30.0, 1e-7
+# The same for curvatures that are differences of slopes: less than this share of the largest is none.
+DIFFERENCES = 1e-8
 # In standard errors: where the surface is asked.
 STEPS = np.array([0.5, 3.0, 10.0])
 # In sizes of the estimate: the same for directions whose standard error means nothing.
@@ -30,8 +33,10 @@ NO_RISE, FALL = 1e-5, 1e-4
 FAR = 12.0
 # On from an estimate that is far out, and back towards the middle; and what counts as level and as a rise there, where
 # densities lose digits.
-ON_FROM_IT, ON_THE_WAY = np.array([1.1, 1.3, 1.5]), np.array([0.5, 0.25, 0.1, 0.0])
+ON_FROM_IT, ON_THE_WAY = np.array([1.1, 1.3, 1.5]), np.array([0.9, 0.7, 0.5, 0.25, 0.1, 0.0])
 LEVEL_THERE, RISE_THERE = 1e-2, 0.05
+# Rises on the two sides of a point of a bent ridge, one at least this share of the other.
+ALIKE = 0.2
 # Newton's steps go on for ever if so many in a row keep length and direction, and are so long against the estimate.
 STEPS_IN_A_ROW, LONG = 5, 1e-4
 
@@ -67,23 +72,39 @@ def ask(found: Found) -> Directions:
     receding: list[Array] = []
     kinked: list[Array] = []
     if found.hessian is not None:
-        curvature = spectrum(found.hessian)
+        curvature, zero = _curvature(found, found.hessian)
         receding += far_out(found) + _going_on(found)
         for i in range(k):
-            if not _is_suspicious(curvature, i, found.x):
+            if not _is_suspicious(curvature, zero, i, found.x):
                 continue
-            lower = _sort(found, curvature, i, level, receding, kinked)
+            lower = _sort(found, curvature, zero, i, level, receding, kinked)
             if lower is not None:
                 return Directions(*(np.zeros((0, k)),) * 3, lower)
     rows = [np.array(several).reshape(-1, k) for several in (level, receding, kinked)]
     return Directions(simple_basis(rows[0]), rows[1], rows[2])
 
 
+def _curvature(found: Found, hessian: Array) -> tuple[Spectrum, float]:
+    """Return the curvatures, and the size below which one is zero: finer, where differences leave that open."""
+    curvature, k = spectrum(hessian), len(found.x)
+    if not found.frame.objective.latent or not any(_is_suspicious(curvature, 0.0, i, found.x) for i in range(k)):
+        return curvature, curvature.tolerance
+    finer = hessian_of_slopes(lambda x: found.frame.slope(x)[1], found.x)
+    curvature = spectrum(finer) if np.isfinite(finer).all() else curvature
+    return curvature, DIFFERENCES * float(np.abs(curvature.values).max())
+
+
 def _sort(
-    found: Found, curvature: Spectrum, i: int, level: list[Array], receding: list[Array], kinked: list[Array]
+    found: Found,
+    curvature: Spectrum,
+    zero: float,
+    i: int,
+    level: list[Array],
+    receding: list[Array],
+    kinked: list[Array],
 ) -> Array | None:
     """Put direction i where it belongs, or return a lower point."""
-    step, is_zero = curvature.direction(i), _is_zero(curvature, i)
+    step, is_zero = curvature.direction(i), bool(abs(curvature.values[i]) <= zero)
     unit = step / np.max(np.abs(step) / np.maximum(np.abs(found.x), 1.0))
     near = _rises(found, SIZES[:, None] * unit)
     away = near if is_zero else _rises(found, STEPS[:, None] * step)
@@ -110,7 +131,14 @@ def _sign_of_retreat(found: Found, unit: Array) -> float:
     factors = np.concatenate([ON_FROM_IT, ON_THE_WAY]) - 1.0
     rises = found.frame.values(found.x + factors[:, None] * along * unit) - found.value
     on, back = rises[: len(ON_FROM_IT)], rises[len(ON_FROM_IT) :]
-    return float(np.sign(along)) if (on < LEVEL_THERE).any() and (back > RISE_THERE).any() else 0.0
+    has_run = (on < LEVEL_THERE).any() and (back > RISE_THERE).any() and not _is_bent(on, back[: len(on)])
+    return float(np.sign(along)) if has_run else 0.0
+
+
+def _is_bent(on: Array, back: Array) -> bool:
+    """Whether a ridge only bends away from a straight line: it rises smoothly, and as much on either side."""
+    rising = (np.diff(on, prepend=NO_RISE) > 0).all() and (np.diff(back, prepend=NO_RISE) > 0).all()
+    return bool(rising and (on > ALIKE * back).all())
 
 
 def far_out(found: Found) -> list[Array]:
@@ -148,12 +176,8 @@ def _going_on(found: Found) -> list[Array]:
     return [here.x - found.x]
 
 
-def _is_zero(curvature: Spectrum, i: int) -> bool:
-    return bool(abs(curvature.values[i]) <= curvature.tolerance)
-
-
-def _is_suspicious(curvature: Spectrum, i: int, x: Array) -> bool:
-    if _is_zero(curvature, i):
+def _is_suspicious(curvature: Spectrum, zero: float, i: int, x: Array) -> bool:
+    if abs(curvature.values[i]) <= zero:
         return True
     step = curvature.direction(i)
     length = float(np.linalg.norm(step))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytensor.tensor as pt
-from pytensor.graph.replace import graph_replace
 
 from pymc_landscape.aliases import Array, Graph
-from pymc_landscape.derivatives import slope_graph
+from pymc_landscape.derivatives import in_one_vector, slope_graph
 from pymc_landscape.interpreter import without_named_dims
 from pymc_landscape.laplace import Laplace, Mode
 
@@ -30,13 +29,9 @@ class EffectScale:
         whole: Graph = pt.concatenate(graphs)
         self._values = laplace.build(density.vector, dict(zip(density.effects, graphs, strict=True)))
         self.size = sum(len(value) for value in self._values.one(np.zeros(self._values.size)))
-        length = int(density.vector.type.shape[0])
-        both = pt.vector("point_and_weights", dtype="float64", shape=(length + self.size,))
         weights = pt.vector("weights", dtype="float64", shape=(self.size,))
         slope = slope_graph((weights * whole).sum(), density.vector)
-        point = density.vector.type.filter_variable(both[:length])
-        places = {density.vector: point, weights: weights.type.filter_variable(both[length:])}
-        self._pulled = laplace.build(both, {"slope": graph_replace([slope], places, strict=False)[0]})
+        self._pulled = laplace.build(*in_one_vector(density.vector, weights, {"slope": slope}))
 
     def values(self, vector: Array) -> dict[str, Array]:
         """Return each effect, raveled, at one vector (k + q)."""

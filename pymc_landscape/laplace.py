@@ -27,7 +27,7 @@ from pytensor.graph.replace import graph_replace, vectorize_graph
 
 from pymc_landscape.aliases import Array, Graph
 from pymc_landscape.curvature import Factor, NotPositive, factorised
-from pymc_landscape.derivatives import hessian_product_graph, product_graph, slope_graph
+from pymc_landscape.derivatives import hessian_product_graph, in_one_vector, product_graph, slope_graph
 from pymc_landscape.engine import Engine
 from pymc_landscape.latent_density import LOG_2PI, JointDensity
 from pymc_landscape.pattern import Pattern, find_pattern
@@ -164,14 +164,9 @@ class Laplace:
     @cached_property
     def _third(self) -> Engine:
         """The gradient of Σ w · products by (θ, u), for weights w that come after the point."""
-        size, shape = self.n_parameters + self.n_effects, (self.pattern.n_colours, self.n_effects)
-        both = pt.vector("point_and_weights", dtype="float64", shape=(size + int(np.prod(shape)),))
-        weights = pt.matrix("weights", dtype="float64", shape=shape)
+        weights = pt.matrix("weights", dtype="float64", shape=(self.pattern.n_colours, self.n_effects))
         third = slope_graph((weights * self._products).sum(), self.density.vector)
-        point = self.density.vector.type.filter_variable(both[:size])
-        placed = weights.type.filter_variable(both[size:].reshape(shape))
-        written = graph_replace([third], {self.density.vector: point, weights: placed}, strict=False)
-        return self.build(both, {"third": written[0]})
+        return self.build(*in_one_vector(self.density.vector, weights, {"third": third}))
 
     # --- at one θ ----------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,8 @@ and L: the gradient takes that into account, through the derivative of the Chole
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from typing import override
@@ -20,13 +22,12 @@ import numpy as np
 import pytensor.tensor as pt
 from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
-from pytensor.graph.replace import graph_replace
 from scipy import sparse
 from scipy.special import logsumexp
 
 from pymc_landscape.aliases import Array, Graph
 from pymc_landscape.curvature import Blocks
-from pymc_landscape.derivatives import slope_graph
+from pymc_landscape.derivatives import in_one_vector, slope_graph
 from pymc_landscape.engine import Engine
 from pymc_landscape.laplace import Adjoint, Build, Laplace, Mode
 from pymc_landscape.latent_density import JointDensity
@@ -36,6 +37,20 @@ from pymc_landscape.pattern import Stack
 MOST = 20_000
 # A row that moves by no more than this share of its size does not depend on what was moved.
 SAME = 1e-12
+
+
+@dataclass(frozen=True)
+class _Summed:
+    """The blocks of one size, summed over their nodes: where all nodes are, the share of each, and log of the sum."""
+
+    stack: Stack
+    members: sparse.csr_array
+    nodes: Array
+    root: Array
+    inverse: Array
+    places: Array
+    shares: Array
+    value: float
 
 
 class Quadrature(Laplace):
@@ -75,13 +90,9 @@ class Quadrature(Laplace):
     @cached_property
     def _weighted(self) -> Engine:
         """The gradient by (θ, u) of a weighted sum of the pieces; weights come after the point."""
-        size, n = self.n_parameters + self.n_effects, len(self._owners)
-        both = pt.vector("point_and_weights", dtype="float64", shape=(size + n,))
-        weights = pt.vector("weights", dtype="float64", shape=(n,))
+        weights = pt.vector("weights", dtype="float64", shape=(len(self._owners),))
         slope = slope_graph((weights * self._row_graph).sum(), self.density.vector)
-        point = self.density.vector.type.filter_variable(both[:size])
-        places = {self.density.vector: point, weights: weights.type.filter_variable(both[size:])}
-        return self.build(both, {"gradient": graph_replace([slope], places, strict=False)[0]})
+        return self.build(*in_one_vector(self.density.vector, weights, {"gradient": slope}))
 
     # --- which pieces belong to which block --------------------------------------------------------------------------
 
@@ -130,32 +141,31 @@ class Quadrature(Laplace):
 
     @override
     def integral(self, mode: Mode) -> float:
-        total, blocks = self.constant(mode), _blocks(mode)
-        for (stack, members, nodes, weights), root, inverse in zip(
-            self._parts, blocks.roots, blocks.inverse_roots, strict=True
-        ):
-            heights = members @ self.rows.at(self._vectors(mode, stack, inverse, nodes))["rows"].T + weights
-            total += float(logsumexp(heights, axis=1).sum() - _log_diagonal(root))
-        return total
+        return self.constant(mode) + sum(summed.value for summed in self._summed(mode))
 
     @override
     def adjoint(self, mode: Mode) -> Adjoint:
-        total, blocks = self.constant(mode), _blocks(mode)
-        free = (self._owners < 0).astype(float)
+        total, free = self.constant(mode), (self._owners < 0).astype(float)
         vector, entries = self._gradient(mode.vector[None], free[None])[0], np.zeros(len(self.pattern.rows))
+        for summed in self._summed(mode):
+            total += summed.value
+            gradients = self._gradient(summed.places, (summed.members.T @ summed.shares).T)
+            vector = vector + gradients.sum(axis=0)
+            across = gradients[:, self.n_parameters + summed.stack.elements]  # (j, blocks, d)
+            by_inverse = np.einsum("jbd,je->bde", across, summed.nodes)
+            summed.stack.write(_through_root(by_inverse, summed.root, summed.inverse), entries)
+        return Adjoint(total, vector, entries)
+
+    def _summed(self, mode: Mode) -> Iterator[_Summed]:
+        blocks = _blocks(mode)
         for (stack, members, nodes, weights), root, inverse in zip(
             self._parts, blocks.roots, blocks.inverse_roots, strict=True
         ):
             places = self._vectors(mode, stack, inverse, nodes)
             heights = members @ self.rows.at(places)["rows"].T + weights
             sums = logsumexp(heights, axis=1)
-            total += float(sums.sum() - _log_diagonal(root))
-            shares = np.exp(heights - sums[:, None])
-            gradients = self._gradient(places, (members.T @ shares).T)
-            vector = vector + gradients.sum(axis=0)
-            across = gradients[:, self.n_parameters + stack.elements]  # (j, blocks, d)
-            stack.write(_through_root(np.einsum("jbd,je->bde", across, nodes), root, inverse), entries)
-        return Adjoint(total, vector, entries)
+            value = float(sums.sum() - _log_diagonal(root))
+            yield _Summed(stack, members, nodes, root, inverse, places, np.exp(heights - sums[:, None]), value)
 
     def constant(self, mode: Mode) -> float:
         """Return the sum of the pieces that depend on no effect."""

@@ -337,6 +337,29 @@ def test_effects_that_nobody_named_are_guessed_where_a_joint_fit_fails():
     assert fit.minus2ll == pytest.approx(2 * 29.67424369, abs=1e-7)
 
 
+@pytest.mark.parametrize("form", ["centred", "standard"])
+def test_a_horseshoe_knows_products_of_its_scales_only(form):
+    """y ~ N(0, 1 + (tau lam)^2): the product is known, or 0, and the ridge between the factors is bent."""
+    y = np.array([3.0, -2.0, 0.5, 4.0])
+    with pm.Model() as model:
+        tau, lam = pm.HalfCauchy("tau", 1), pm.HalfCauchy("lam", 1, shape=4)
+        if form == "centred":
+            effect = pm.Normal("effect", 0, tau * lam)
+        else:
+            effect = tau * lam * pm.Normal("z", 0, 1, shape=4)
+        pm.Normal("y", effect, np.float64(1.0), observed=y)
+    objective = pml.Objective(model, latent="effect" if form == "centred" else "z")
+    fit = pml.fit_mle(objective, progressbar=False)
+    assert fit.status.value == "not_identified"
+    assert "tau" in fit.message
+    assert "lam" in fit.message
+    scale = np.sqrt(np.maximum(y**2 - 1, 0))
+    np.testing.assert_allclose(fit.point["tau"] * fit.point["lam"], scale, rtol=1e-6, atol=1e-6)
+    truth = -2 * stats.norm.logpdf(y, 0, np.sqrt(1 + scale**2)).sum()
+    assert fit.minus2ll == pytest.approx(truth, abs=1e-8)
+    assert np.isinf(fit.standard_error["tau"])
+
+
 def test_several_terms_are_one_integral():
     with pm.Model() as model:
         spread = pm.HalfNormal("spread", 2)
