@@ -343,12 +343,10 @@ def test_a_horseshoe_knows_products_of_its_scales_only(form):
     y = np.array([3.0, -2.0, 0.5, 4.0])
     with pm.Model() as model:
         tau, lam = pm.HalfCauchy("tau", 1), pm.HalfCauchy("lam", 1, shape=4)
-        if form == "centred":
-            effect = pm.Normal("effect", 0, tau * lam)
-        else:
-            effect = tau * lam * pm.Normal("z", 0, 1, shape=4)
+        centred = form == "centred"
+        effect = pm.Normal("effect", 0, tau * lam) if centred else tau * lam * pm.Normal("z", 0, 1, shape=4)
         pm.Normal("y", effect, np.float64(1.0), observed=y)
-    objective = pml.Objective(model, latent="effect" if form == "centred" else "z")
+    objective = pml.Objective(model, latent="effect" if centred else "z")
     fit = pml.fit_mle(objective, progressbar=False)
     assert fit.status.value == "not_identified"
     assert "tau" in fit.message
