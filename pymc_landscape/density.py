@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pymc.distributions.transforms import LogExpM1
+from pymc.distributions.transforms import CholeskyCovPacked, LogExpM1
 from pymc.logprob.basic import transformed_conditional_logp
 from pymc.logprob.transforms import (
     CircularTransform,
@@ -180,6 +180,11 @@ def is_inside(values: Values, rv: Graph, logp: Graph) -> Graph:
     return legal & pt.all(pt.neq(pt.as_tensor(logp, allow_xtensor_conversion=True), -np.inf))
 
 
+def _triangle(diagonal: Graph) -> Graph:
+    """Return the lower limits of a lower triangle, row by row: its diagonal is not negative."""
+    return pt.set_subtensor(pt.full((diagonal[-1] + 1,), np.float64(-np.inf))[diagonal], 0.0)
+
+
 def bounds(transform: Transform | None, inputs: Iterable[Graph]) -> tuple[Any, Any] | None:
     """Return the limits of an elementwise transform's domain; None where it is not an interval."""
     if isinstance(transform, LogTransform | LogExpM1):
@@ -188,6 +193,8 @@ def bounds(transform: Transform | None, inputs: Iterable[Graph]) -> tuple[Any, A
         return 0.0, 1.0
     if isinstance(transform, CircularTransform):
         return -np.inf, np.inf
+    if isinstance(transform, CholeskyCovPacked):
+        return _triangle(transform.diag_idxs), np.inf
     if isinstance(transform, IntervalTransform):
         low, high = transform.args_fn(*inputs)
         return -np.inf if low is None else low, np.inf if high is None else high

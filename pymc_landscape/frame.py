@@ -57,7 +57,7 @@ class Frame:
     @property
     def labels(self) -> list[str]:
         """Labels of the free elements: natural ones where each element is transformed by itself."""
-        plain = self.objective.compiled.layout(frozenset(v.name for v in self.objective.variables if not v.elementwise))
+        plain = self.objective.compiled.layout(frozenset(v.name for v in self.objective.variables if v.named_by_value))
         labels = plain.labels if plain.size == self.layout.size else self.layout.labels
         return [labels[i] for i in self.free]
 

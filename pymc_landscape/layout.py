@@ -39,6 +39,9 @@ class FreeVariable:
         Name of PyMC's transform.
     elementwise : bool
         Whether each element is transformed by itself (a simplex is not).
+    named_by_value : bool
+        Whether elements of parameter vectors are labelled by the value variable: those of a simplex, or of a Cholesky
+        factor.
     low, high : array (n,)
         Limits of the support of each element of the natural array, where they are the same numbers for all points,
         else infinite.
@@ -55,6 +58,7 @@ class FreeVariable:
     discrete: bool
     transform: str | None
     elementwise: bool
+    named_by_value: bool
     low: Array
     high: Array
     leans: bool = False
@@ -82,7 +86,8 @@ class FreeVariable:
     @property
     def moves_alone(self) -> bool:
         """Whether each element depends on its own value alone, not on others through the limits of the support."""
-        return self.elementwise and (self.transform is None or (bool(self.bounded.all()) and not self.leans))
+        fixed = bool(self.bounded.all()) or self.named_by_value
+        return self.elementwise and (self.transform is None or (fixed and not self.leans))
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

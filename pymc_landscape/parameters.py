@@ -40,8 +40,8 @@ class Parameters:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """One label an element of `theta`: natural where a transform is elementwise, else the value variable's."""
-        return tuple(label for v in self.variables for label in (v.labels if v.elementwise else v.value_labels))
+        """One label an element of `theta`: natural, or the value variable's where elements mean little alone."""
+        return tuple(label for v in self.variables for label in (v.value_labels if v.named_by_value else v.labels))
 
     @property
     def coords(self) -> dict[str, NDArray[np.generic]]:

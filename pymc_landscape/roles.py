@@ -17,7 +17,7 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 from pymc.data import MinibatchOp
-from pymc.distributions.transforms import _default_transform
+from pymc.distributions.transforms import CholeskyCovPacked, _default_transform
 from pymc.initial_point import make_initial_point_fn
 from pymc.model.transform.basic import remove_minibatched_nodes
 from pytensor.graph.basic import Constant, Variable
@@ -177,7 +177,8 @@ def _free_variable(model: pm.Model, rv: Graph, shape: tuple[int, ...], value_sha
         coords=coords,
         discrete=is_discrete(rv),
         transform=None if transform is None else transform.name,
-        elementwise=transform is None or transform.ndim_supp == 0,
+        elementwise=transform is None or transform.ndim_supp == 0 or isinstance(transform, CholeskyCovPacked),
+        named_by_value=transform is not None and transform.ndim_supp != 0,
         low=low,
         high=high,
         leans=_has_moving_limits(model, rv, transform),

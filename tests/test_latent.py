@@ -358,6 +358,37 @@ def test_a_horseshoe_knows_products_of_its_scales_only(form):
     assert np.isinf(fit.standard_error["tau"])
 
 
+@pytest.mark.parametrize("form", ["centred", "standard"])
+def test_a_cholesky_factor_that_is_singular_is_an_edge(form):
+    """Intercepts and slopes by group of which the data find a correlation of ±1, with PyMC's LKJ prior."""
+    rng = np.random.default_rng(3)
+    group, x = np.repeat(np.arange(8), 8), rng.normal(size=64)
+    y = 1 + 0.5 * x + rng.normal(size=8)[group] + 0.6 * rng.normal(size=64)
+    with pm.Model() as model:
+        chol, _, _ = pm.LKJCholeskyCov("chol", n=2, eta=2.0, sd_dist=pm.HalfNormal.dist(2.0, shape=2))
+        b, sigma = pm.Normal("b", 0, 5, shape=2), pm.Exponential("sigma", 1)
+        if form == "centred":
+            u = pm.MvNormal("u", 0, chol=chol, shape=(8, 2))
+        else:
+            u = pm.Normal("z", 0, 1, shape=(8, 2)) @ chol.T
+        pm.Normal("y", b[0] + u[group, 0] + (b[1] + u[group, 1]) * x, sigma, observed=y)
+    fit = pml.fit_mle(pml.Objective(model, latent="u" if form == "centred" else "z"), progressbar=False)
+
+    def minus2ll(v):
+        root, rows = np.array([[v[2], 0], [v[3], v[4]]]), np.column_stack([np.ones(64), x])
+        between = (rows @ root @ root.T @ rows.T) * (group[:, None] == group)
+        return -2 * stats.multivariate_normal.logpdf(y, rows @ v[:2], between + v[5] ** 2 * np.eye(64))
+
+    bounds = [(None, None)] * 2 + [(1e-6, None), (None, None), (0, None), (1e-6, None)]
+    truth = optimize.minimize(minus2ll, [1, 0.5, 1, 0, 0.1, 0.6], bounds=bounds, options={"ftol": 1e-15, "gtol": 1e-9})
+    assert truth.x[4] == 0
+    assert fit.status.value == "at_bound"
+    assert fit.minus2ll == pytest.approx(truth.fun, abs=1e-7)
+    np.testing.assert_allclose(fit.point["chol"], truth.x[2:5], atol=1e-4)
+    assert fit.point["chol"][2] == 0
+    assert abs(fit.derived["chol_corr"][0, 1]) == pytest.approx(1)
+
+
 def test_several_terms_are_one_integral():
     with pm.Model() as model:
         spread = pm.HalfNormal("spread", 2)
