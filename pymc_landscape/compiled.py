@@ -285,6 +285,35 @@ class Compiled(SwappedData):
         if self.summed:
             self.kept("sums are possible", lambda: bool(self.laplace if self.effects else self.density(frozenset())))
 
+    def _refuse_sums(self) -> None:
+        if group := next((g for g in self.sums.groups if g.terms), None) if self.summed else None:
+            raise ValueError(
+                f"Expected terms whose Fisher information is known in closed form, got {group.name}, which is summed "
+                f"over {', '.join(group.summed)}: use information='observed'."
+            )
+
+    def _refuse_one_row(self) -> None:
+        """Refuse what independent observations are needed for, where a sum ties all of them together."""
+        for group in self.sums.groups if self.summed else ():
+            if group.terms and self.sums.is_one(group):
+                raise ValueError(
+                    f"Expected a likelihood of single observations, got {group.name}, all of which depend on "
+                    f"{', '.join(group.summed)}, which is summed out."
+                )
+
+    @override
+    def term_dims(self, term: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
+        group = self.sums.named(term) if self.summed else None
+        if group is None or self.effects:
+            return super().term_dims(term, size)
+        by = self.sums.labelled_by(group)
+        if by is None:
+            return [f"{term}_dim_0"], {}, (size,)
+        discrete = next((v for v in self.summed if v.name == by), None)
+        if discrete is None:
+            return super().term_dims(by, size)
+        return list(discrete.dims), dict(zip(discrete.dims, discrete.coords, strict=True)), discrete.shape
+
     def configurations(self) -> tuple[list[tuple[Group, Plan]], Engine]:
         """Return the sums, and an engine that gives the log density (C, K) of the configurations of each.
 
@@ -312,6 +341,7 @@ class Compiled(SwappedData):
             return self._moved(kind, layout)
         if kind == "fisher":
             self.refuse_latent()
+            self._refuse_sums()
             values = self._values(layout)
             return values.vector, {"fisher": fisher_graph(values, self.parts.likelihood)}
         if kind == "combination":
@@ -319,6 +349,7 @@ class Compiled(SwappedData):
         density = self.density(layout.unconstrained)
         if kind == "scores":
             self.refuse_discrete()
+            self._refuse_one_row()
             return density.vector, {"scores": jacobian_graph(list(density.rows.values()), density.vector).T}
         if kind in WEIGHTED:
             return self._weighted(kind, density)

@@ -117,6 +117,8 @@ class ModelView:
         if free is None:
             return self.term_dims(name, length)
         own = self._own(name, free.shape, length)
+        if int(np.prod(free.shape[:own])) != length:
+            return [f"{name}_dim_0"], {}, (length,)
         return list(free.dims[:own]), dict(zip(free.dims, free.coords, strict=True)), free.shape[:own]
 
     def derived_dims(self, name: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:

@@ -119,9 +119,10 @@ class Objective(Parameters):
 
     @property
     def origin(self) -> dict[str, str | int | float]:
-        """What every result says of the model: its name, and what was integrated out and how."""
+        """What every result says of the model: its name, and what is latent, and how it was integrated out."""
         name: dict[str, str | int | float] = {"model_name": self.model.name}
-        return name | {"latent": ", ".join(self.latent), "quadrature": self.quadrature} if self.latent else name
+        name |= {"latent": ", ".join(self.latent)} if self.latent else {}
+        return name | {"quadrature": self.quadrature} if self.compiled.effects else name
 
     # --- values ------------------------------------------------------------------------------------------------------
 

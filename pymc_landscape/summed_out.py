@@ -64,7 +64,7 @@ class Pieces:
 
     def of(self, group: Group) -> dict[str, Graph]:
         """Return what belongs to a sum, terms of the likelihood first."""
-        chosen = (*group.terms, *group.effects, *group.priors, *group.summed)
+        chosen = (*group.dependent, *group.summed)
         every = self.terms | self.effects | self.priors | self.own
         return {name: every[name] for name in chosen}
 
@@ -90,6 +90,11 @@ class Group:
     def name(self) -> str:
         """Name of the sum among the pieces of the density."""
         return TOGETHER.join(self.terms or self.effects or self.priors or self.summed)
+
+    @property
+    def dependent(self) -> tuple[str, ...]:
+        """All that depends on them."""
+        return (*self.terms, *self.effects, *self.priors)
 
 
 class Sums:
@@ -131,6 +136,24 @@ class Sums:
 
     def _name_of(self, term: str) -> str:
         return next((group.name for group in self.groups if term in group.terms), term)
+
+    def named(self, term: str) -> Group | None:
+        """Return the sum that is called `term`, if one is."""
+        return next((group for group in self.groups if group.name == term), None)
+
+    def labelled_by(self, group: Group) -> str | None:
+        """Return the variable of which each element is a row of the sum, once this was written."""
+        plan = self._plans[group]
+        if _is_row_by_row(plan, group):
+            return group.dependent[0]
+        places, tied = plan.members[group.summed[0]], all((rows >= 0).all() for rows in plan.rows.values())
+        one = len(group.summed) == 1 and tied and np.array_equal(np.ravel(places), np.arange(plan.n_sets))
+        return group.summed[0] if one else None
+
+    def is_one(self, group: Group) -> bool:
+        """Whether all observations of a sum hang together, once this was written."""
+        plan = self._plans[group]
+        return plan.n_sets == 1 and sum(plan.rows[name].size for name in group.terms) > 1
 
     def plan(
         self, group: Group, graphs: Mapping[str, Graph], values: Mapping[str, Graph], places: Mapping[Graph, Array]
@@ -186,12 +209,13 @@ class Sums:
 
 def _shaped(plan: Plan, group: Group, sums: Graph) -> Graph:
     """Return sums (K,) in the shape of the one piece of which each row is a set."""
-    dependent = (*group.terms, *group.effects, *group.priors)
-    if not dependent:
-        return sums
-    rows = plan.rows[dependent[0]]
-    own = all(np.array_equal(np.ravel(plan.rows[name]), np.arange(plan.n_sets)) for name in dependent)
-    return sums.reshape(rows.shape) if own else sums
+    return sums.reshape(plan.rows[group.dependent[0]].shape) if _is_row_by_row(plan, group) else sums
+
+
+def _is_row_by_row(plan: Plan, group: Group) -> bool:
+    """Whether each row of what depends on the variables has a set of its own."""
+    rows = [np.ravel(plan.rows[name]) for name in group.dependent]
+    return bool(rows) and all(np.array_equal(own, np.arange(plan.n_sets)) for own in rows)
 
 
 # --- what meets in the model -----------------------------------------------------------------------------------------
