@@ -266,6 +266,7 @@ class Compiled(SwappedData):
     def _sum_out(self, unconstrained: frozenset[str]) -> SumOut | None:
         if not self.summed:
             return None
+        self.use_data()  # which observations belong together is read off them
         point = self.layout().join(self.initial_point())
         if unconstrained:
             moved = self.engine("unconstrained", unconstrained).one(point)
