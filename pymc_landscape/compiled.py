@@ -332,8 +332,8 @@ class Compiled(SwappedData):
             values = self._values(self.layout())
             pieces, _ = density_pieces(values, self.parts, names)
         tables = list(out.sums.tables(pieces, discrete_values(values, names), {values.vector: out.reference}))
-        graphs = {group.name: heights.astype("float64") for group, _, _, heights in tables}
-        return [(group, plan) for group, plan, _, _ in tables], Engine(
+        graphs = {found.group.name: found.heights.astype("float64") for found in tables}
+        return [(found.group, found.plan) for found in tables], Engine(
             values.vector, graphs, check_bounds=self.model.check_bounds, backend="interpreter"
         )
 

@@ -27,6 +27,7 @@ from pymc.logprob.transforms import (
 from pymc.logprob.utils import CheckParameterValue
 from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.replace import graph_replace
 from pytensor.graph.rewriting.basic import in2out, node_rewriter
 from pytensor.graph.traversal import ancestors
 from pytensor.scalar.basic import AND
@@ -95,6 +96,36 @@ class Group:
     def dependent(self) -> tuple[str, ...]:
         """All that depends on them."""
         return (*self.terms, *self.effects, *self.priors)
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A sum over discrete variables, as graphs.
+
+    Parameters
+    ----------
+    group : Group
+        What it is of.
+    plan : Plan
+        Its sets of elements.
+    heights : Graph
+        Log density (C, K) of each configuration of each set.
+    untied : list of Graph
+        Rows of its pieces that depend on no set.
+    """
+
+    group: Group
+    plan: Plan
+    heights: Graph
+    untied: list[Graph]
+
+    @property
+    def rows(self) -> Graph:
+        """The sum set by set, in the shape of the pieces where each row of these is a set."""
+        sums = pt.logsumexp(self.heights, axis=0)
+        if _is_row_by_row(self.plan, self.group):
+            return sums.reshape(self.plan.rows[self.group.dependent[0]].shape)
+        return pt.concatenate([sums, *self.untied]) if self.untied else sums
 
 
 class Sums:
@@ -167,14 +198,20 @@ class Sums:
 
     def tables(
         self, pieces: Pieces, values: Mapping[str, Graph], places: Mapping[Graph, Array]
-    ) -> Iterator[tuple[Group, Plan, dict[str, Graph], Graph]]:
-        """Give each sum with its plan, its pieces, and the log density of its configurations."""
+    ) -> Iterator[Sum]:
+        """Give each sum, written."""
         for group in self.groups:
-            own = {name: values[name] for name in group.summed}
+            own = {name: self._plain(name, values[name]) for name in group.summed}
+            stands = {values[name]: values[name].type.filter_variable(plain) for name, plain in own.items()}
             graphs = pieces.of(group)
-            graphs = dict(zip(graphs, _settled(list(graphs.values()), self.model.check_bounds, own), strict=True))
+            written = graph_replace(list(graphs.values()), stands, strict=False)
+            graphs = dict(zip(graphs, _settled(written, self.model.check_bounds, own), strict=True))
             plan = self.plan(group, graphs, own, places)
-            yield group, plan, graphs, table(plan, graphs, own)
+            yield Sum(group, plan, table(plan, graphs, own), untied(plan, graphs, own))
+
+    def _plain(self, name: str, value: Graph) -> Graph:
+        """Return what stands for a discrete variable: a tensor of known shape, without named dims."""
+        return pt.tensor(name, dtype=value.type.dtype, shape=self.shapes[name])
 
     def out_of(self, pieces: Pieces, values: Mapping[str, Graph], places: Mapping[Graph, Array]) -> Pieces:
         """Return the pieces of a density without the discrete variables.
@@ -189,15 +226,13 @@ class Sums:
             Numbers for all other inputs, of the right shape.
         """
         terms, effects, priors = dict(pieces.terms), dict(pieces.effects), dict(pieces.priors)
-        for group, plan, graphs, heights in self.tables(pieces, values, places):
-            summed = _shaped(plan, group, pt.logsumexp(heights, axis=0))
-            rest = untied(plan, graphs, {name: values[name] for name in group.summed})
-            whole = pt.concatenate([summed.ravel(), *rest]) if rest else summed
-            for name in graphs:
+        for found in self.tables(pieces, values, places):
+            group = found.group
+            for name in group.dependent:
                 for kind in (terms, effects, priors):
                     kind.pop(name, None)
             target = terms if group.terms else effects if group.effects else priors
-            target[group.name] = whole
+            target[group.name] = found.rows
         return Pieces({name: terms[name] for name in self.merged(list(pieces.terms))}, effects, priors, {})
 
 
@@ -205,11 +240,6 @@ class Sums:
         """Return whether each parameter whose prior was a sum is where that is not zero."""
         sums = [pieces.priors[g.name] for g in self.groups if g.priors and not g.terms and not g.effects]
         return [pt.all(pt.neq(graph, -np.inf)) for graph in sums]
-
-
-def _shaped(plan: Plan, group: Group, sums: Graph) -> Graph:
-    """Return sums (K,) in the shape of the one piece of which each row is a set."""
-    return sums.reshape(plan.rows[group.dependent[0]].shape) if _is_row_by_row(plan, group) else sums
 
 
 def _is_row_by_row(plan: Plan, group: Group) -> bool:
