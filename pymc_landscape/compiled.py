@@ -14,15 +14,12 @@ from numpy.typing import NDArray
 
 from pymc_landscape.aliases import Graph
 from pymc_landscape.combination import combination_graph
-from pymc_landscape.configurations import Plan
 from pymc_landscape.density import (
     Density,
     Parts,
     SumOut,
     Values,
-    density_pieces,
     derived_graphs,
-    discrete_values,
     model_density,
     natural_graphs,
     unconstrained_graphs,
@@ -31,12 +28,12 @@ from pymc_landscape.derivatives import hessian_graph, hessian_product_graph, jac
 from pymc_landscape.engine import Engine
 from pymc_landscape.fisher import fisher_graph
 from pymc_landscape.laplace import Laplace
-from pymc_landscape.latent_density import LatentValues, joint_density, joint_pieces
+from pymc_landscape.latent_density import joint_density
 from pymc_landscape.layout import FreeVariable, Layout, element_labels
 from pymc_landscape.marginal_engine import MarginalEngine, MarginalKind
 from pymc_landscape.model_view import Made, shared_data
 from pymc_landscape.quadrature import Quadrature
-from pymc_landscape.summed_out import TOGETHER, Group, Sums
+from pymc_landscape.summed_out import TOGETHER, Sums
 from pymc_landscape.swapped_data import SwappedData
 
 Kind = Literal[
@@ -166,7 +163,9 @@ class Compiled(SwappedData):
     def density(self, unconstrained: frozenset[str]) -> Density:
         """Return the graphs of the density, on this model's data."""
         self.refuse_latent()
-        return model_density(self.model, self.layout(unconstrained), self.parts, self.swaps, self._sum_out(unconstrained))
+        return model_density(
+            self.model, self.layout(unconstrained), self.parts, self.swaps, self.sum_out(unconstrained)
+        )
 
     @property
     def _weight(self) -> float | Graph:
@@ -212,7 +211,7 @@ class Compiled(SwappedData):
     def integral(self, nodes: int) -> Laplace:
         """Return a new integral over the random effects: Laplace's, or by quadrature for more than one node."""
         density = joint_density(
-            self.model, self.variables, self.effects, self.parts, self.swaps, self._sum_out(frozenset())
+            self.model, self.variables, self.effects, self.parts, self.swaps, self.sum_out(frozenset())
         )
         reference, groups = self.layout().join(self.initial_point()), groups_of(self.effects)
         build = partial(self._engine_of, patience=PATIENCE)
@@ -263,7 +262,8 @@ class Compiled(SwappedData):
         effects = [v.name for v in self.effects]
         return self.kept("sums", lambda: Sums(self.model, self.summed, effects, self.parts.likelihood))
 
-    def _sum_out(self, unconstrained: frozenset[str]) -> SumOut | None:
+    def sum_out(self, unconstrained: frozenset[str]) -> SumOut | None:
+        """Return the sums, with numbers for a vector in which `unconstrained` variables stand on that scale."""
         if not self.summed:
             return None
         self.use_data()  # which observations belong together is read off them
@@ -286,22 +286,6 @@ class Compiled(SwappedData):
         if self.summed:
             self.kept("sums are possible", lambda: bool(self.laplace if self.effects else self.density(frozenset())))
 
-    def _refuse_sums(self) -> None:
-        if group := next((g for g in self.sums.groups if g.terms), None) if self.summed else None:
-            raise ValueError(
-                f"Expected terms whose Fisher information is known in closed form, got {group.name}, which is summed "
-                f"over {', '.join(group.summed)}: use information='observed'."
-            )
-
-    def _refuse_one_row(self) -> None:
-        """Refuse what independent observations are needed for, where a sum ties all of them together."""
-        for group in self.sums.groups if self.summed else ():
-            if group.terms and self.sums.is_one(group):
-                raise ValueError(
-                    f"Expected a likelihood of single observations, got {group.name}, all of which depend on "
-                    f"{', '.join(group.summed)}, which is summed out."
-                )
-
     @override
     def term_dims(self, term: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
         group = self.sums.named(term) if self.summed else None
@@ -315,34 +299,13 @@ class Compiled(SwappedData):
             return super().term_dims(by, size)
         return list(discrete.dims), dict(zip(discrete.dims, discrete.coords, strict=True)), discrete.shape
 
-    def configurations(self) -> tuple[list[tuple[Group, Plan]], Engine]:
-        """Return the sums, and an engine that gives the log density (C, K) of the configurations of each.
-
-        Its vector holds parameters on their natural scale, then random effects as in `laplace`.
-        """
-        return self.kept("configurations", self._build_configurations)
-
-    def _build_configurations(self) -> tuple[list[tuple[Group, Plan]], Engine]:
-        out, names = cast(SumOut, self._sum_out(frozenset())), self.summed_names
-        values: Values
-        if self.effects:
-            latent = LatentValues(self.model, self.variables, self.effects, self.swaps, names)
-            values, (pieces, _) = latent, joint_pieces(latent, self.parts, names)
-        else:
-            values = self._values(self.layout())
-            pieces, _ = density_pieces(values, self.parts, names)
-        tables = list(out.sums.tables(pieces, discrete_values(values, names), {values.vector: out.reference}))
-        graphs = {found.group.name: found.heights.astype("float64") for found in tables}
-        return [(found.group, found.plan) for found in tables], Engine(
-            values.vector, graphs, check_bounds=self.model.check_bounds, backend="interpreter"
-        )
-
     def _graphs(self, kind: Kind, layout: Layout) -> Graphs:
         if kind in ("natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian"):
             return self._moved(kind, layout)
         if kind == "fisher":
             self.refuse_latent()
-            self._refuse_sums()
+            if self.summed:
+                self.sums.refuse_known_information()
             values = self._values(layout)
             return values.vector, {"fisher": fisher_graph(values, self.parts.likelihood)}
         if kind == "combination":
@@ -350,7 +313,8 @@ class Compiled(SwappedData):
         density = self.density(layout.unconstrained)
         if kind == "scores":
             self.refuse_discrete()
-            self._refuse_one_row()
+            if self.summed:
+                self.sums.refuse_one_row()
             return density.vector, {"scores": jacobian_graph(list(density.rows.values()), density.vector).T}
         if kind in WEIGHTED:
             return self._weighted(kind, density)

@@ -47,7 +47,7 @@ class Plan:
     @property
     def n_sets(self) -> int:
         """How many sets there are."""
-        return self.possible.shape[1]
+        return int(self.possible.shape[1])
 
 
 def plan_of(

@@ -35,7 +35,8 @@ def conditional_modes(objective: Objective, point: Point, attrs: Mapping[str, An
     """
     compiled = objective.compiled
     compiled.use_data()
-    theta, arrays = compiled.layout().join(point), {}
+    theta = compiled.layout().join(point)
+    arrays: dict[str, xr.DataArray] = {}
     if compiled.effects:
         arrays, theta = _of_effects(objective, theta)
     if compiled.summed:

@@ -72,7 +72,7 @@ def _limits(model: pm.Model, labelled: Graph) -> tuple[int, int]:
 
 def _refuse_vectors(rv: Graph) -> None:
     op = rv.owner.op
-    if isinstance(op, RandomVariable | SymbolicRandomVariable) and getattr(op, "ndim_supp", 0):
+    if isinstance(op, RandomVariable | SymbolicRandomVariable) and getattr(op, "ndim_supp", None):
         raise ValueError(
             f"Expected discrete variables whose elements are drawn one by one as latent, got {rv.name} ~ "
             f"{name_of(without_dims(rv))}, whose elements are drawn together: write them as variables of their own."

@@ -25,7 +25,7 @@ from pymc.logprob.transforms import (
     SimplexTransform,
 )
 from pymc.logprob.utils import CheckParameterValue
-from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.basic import Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.rewriting.basic import in2out, node_rewriter
@@ -181,10 +181,24 @@ class Sums:
         one = len(group.summed) == 1 and tied and np.array_equal(np.ravel(places), np.arange(plan.n_sets))
         return group.summed[0] if one else None
 
-    def is_one(self, group: Group) -> bool:
-        """Whether all observations of a sum hang together, once this was written."""
-        plan = self._plans[group]
-        return plan.n_sets == 1 and sum(plan.rows[name].size for name in group.terms) > 1
+    def refuse_one_row(self) -> None:
+        """Refuse what independent observations are needed for, where a sum that was written ties all of them."""
+        for group in self.groups:
+            size = sum(self._plans[group].rows[name].size for name in group.terms)
+            if size > 1 and self._plans[group].n_sets == 1:
+                raise ValueError(
+                    f"Expected a likelihood of single observations, got {group.name}, all of which depend on "
+                    f"{', '.join(group.summed)}, which is summed out."
+                )
+
+    def refuse_known_information(self) -> None:
+        """Refuse what a closed form of the Fisher information is needed for: a sum has none."""
+        group = next((group for group in self.groups if group.terms), None)
+        if group is not None:
+            raise ValueError(
+                f"Expected terms whose Fisher information is known in closed form, got {group.name}, which is summed "
+                f"over {', '.join(group.summed)}: use information='observed'."
+            )
 
     def plan(
         self, group: Group, graphs: Mapping[str, Graph], values: Mapping[str, Graph], places: Mapping[Graph, Array]
@@ -196,9 +210,7 @@ class Sums:
             self._plans[group] = plan_of(graphs, values, shapes, states, places)
         return self._plans[group]
 
-    def tables(
-        self, pieces: Pieces, values: Mapping[str, Graph], places: Mapping[Graph, Array]
-    ) -> Iterator[Sum]:
+    def tables(self, pieces: Pieces, values: Mapping[str, Graph], places: Mapping[Graph, Array]) -> Iterator[Sum]:
         """Give each sum, written."""
         for group in self.groups:
             own = {name: self._plain(name, values[name]) for name in group.summed}
@@ -235,7 +247,6 @@ class Sums:
             target[group.name] = found.rows
         return Pieces({name: terms[name] for name in self.merged(list(pieces.terms))}, effects, priors, {})
 
-
     def inside(self, pieces: Pieces) -> list[Graph]:
         """Return whether each parameter whose prior was a sum is where that is not zero."""
         sums = [pieces.priors[g.name] for g in self.groups if g.priors and not g.terms and not g.effects]
@@ -268,7 +279,8 @@ def _parents(model: pm.Model, variable: Graph) -> set[str]:
     """Return the names of the random variables that a variable depends on with no other in between."""
     others = [rv for rv in model.basic_RVs if rv is not variable]
     inputs = [variable] if variable.owner is None else variable.owner.inputs
-    return {v.name for v in ancestors(inputs, blockers=others)}.intersection(rv.name for rv in others)
+    found = set(ancestors(inputs, blockers=others))
+    return {rv.name for rv in others if rv in found}
 
 
 def _sorted(met: set[str], names: Sequence[str], likelihood: Sequence[str], effects: Sequence[str]) -> Group:
@@ -319,7 +331,7 @@ def _settled(graphs: Sequence[Graph], check_bounds: bool, values: Mapping[str, G
 
 def _row_by_row(discrete: set[Graph]) -> Any:
     @node_rewriter([CheckParameterValue])
-    def checked(fgraph: FunctionGraph, node: Apply) -> list[Graph] | None:
+    def checked(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
         value, *conditions = node.inputs
         if not node.op.can_be_replaced_by_ninf or discrete.isdisjoint(ancestors(conditions)):
             return None
@@ -344,12 +356,10 @@ def _in_rows(condition: Graph, value: Graph) -> Graph:
 def _leaves(condition: Graph) -> Iterator[Graph]:
     """Give the conditions of which all must hold."""
     node = condition.owner
-    if node is not None and isinstance(node.op, MakeVector):
+    op = None if node is None else node.op
+    is_all = isinstance(op, CAReduce) and isinstance(op.scalar_op, AND)
+    if is_all or isinstance(op, MakeVector | ScalarFromTensor | TensorFromScalar):
         for part in node.inputs:
             yield from _leaves(part)
-    elif node is not None and isinstance(node.op, ScalarFromTensor | TensorFromScalar):
-        yield from _leaves(node.inputs[0])
-    elif node is not None and isinstance(node.op, CAReduce) and isinstance(node.op.scalar_op, AND):
-        yield from _leaves(node.inputs[0])
     else:
         yield condition

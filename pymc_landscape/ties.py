@@ -15,7 +15,8 @@ import numpy as np
 import pytensor
 from numpy.typing import NDArray
 from pytensor.compile.mode import Mode
-from pytensor.graph.basic import Apply, Constant
+from pytensor.graph.basic import Constant
+from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.graph.traversal import io_toposort
 from pytensor.tensor.basic import Alloc, Join, MakeVector
 from pytensor.tensor.blockwise import Blockwise
@@ -121,7 +122,7 @@ def tied_rows(
     return [found.get(g, np.zeros(np.shape(values[g]), dtype=np.intp)) for g in graphs]
 
 
-def _touched(graphs: Sequence[Graph], sources: set[Graph]) -> list[Apply]:
+def _touched(graphs: Sequence[Graph], sources: set[Graph]) -> list[Any]:
     """Return the nodes on the way from the discrete variables, in order."""
     nodes, reached = [], set(sources)
     for node in io_toposort(list(sources), list(graphs)):
@@ -135,15 +136,13 @@ def _evaluated(variables: Sequence[Graph], places: Mapping[Graph, Any]) -> dict[
     """Return the numbers of variables, as their Ops compute them."""
     known = {v: v.data for v in variables if isinstance(v, Constant)}
     wanted = [v for v in dict.fromkeys(variables) if v not in known]
-    mode = Mode("py", optimizer=None)
+    mode = Mode("py", optimizer=RewriteDatabaseQuery(include=[]))
     with np.errstate(all="ignore"):
         function = pytensor.function(list(places), wanted, mode=mode, on_unused_input="ignore")
         return known | dict(zip(wanted, function(*places.values()), strict=True))
 
 
-def _passed(
-    node: Apply, numbers: list[Numbers | None], values: Mapping[Graph, Any], ties: Ties
-) -> dict[Graph, Numbers]:
+def _passed(node: Any, numbers: list[Numbers | None], values: Mapping[Graph, Any], ties: Ties) -> dict[Graph, Numbers]:
     shapes = [np.shape(values[v]) for v in node.outputs]
     out = _known(node, numbers, values, ties) if len(shapes) == 1 else None
     if out is not None and out.shape == shapes[0]:
@@ -152,7 +151,7 @@ def _passed(
     return {v: np.full(shape, whole, dtype=np.intp) for v, shape in zip(node.outputs, shapes, strict=True)}
 
 
-def _known(node: Apply, numbers: list[Numbers | None], values: Mapping[Graph, Any], ties: Ties) -> Numbers | None:
+def _known(node: Any, numbers: list[Numbers | None], values: Mapping[Graph, Any], ties: Ties) -> Numbers | None:
     """Return what comes out of an Op that is known, if only these inputs matter; None of others."""
     op, first = node.op, numbers[0]
     if isinstance(op, Shape | Shape_i):  # a length is no element
@@ -187,14 +186,14 @@ def _broadcast(numbers: Sequence[Numbers], shape: tuple[int, ...], ties: Ties) -
     return whole
 
 
-def _performed(node: Apply, inputs: list[Any]) -> Numbers:
+def _performed(node: Any, inputs: list[Any]) -> Numbers:
     storage: list[list[Any]] = [[None]]
     node.op.perform(node, inputs, storage)
     return np.array(storage[0][0], dtype=np.intp)
 
 
-def _stacked(node: Apply, numbers: list[Numbers | None], values: Mapping[Graph, Any], ties: Ties) -> Numbers:
-    """What is computed matrix by matrix ties the elements of each matrix."""
+def _stacked(node: Any, numbers: list[Numbers | None], values: Mapping[Graph, Any], ties: Ties) -> Numbers:
+    """Tie the elements of each matrix, where an Op computes matrix by matrix."""
     shape = np.shape(values[node.outputs[0]])
     n_batch = node.op.batch_ndim(node)
     batches = [ties.along(n, tuple(range(n_batch, n.ndim))) for n in numbers if n is not None]
@@ -202,19 +201,20 @@ def _stacked(node: Apply, numbers: list[Numbers | None], values: Mapping[Graph, 
     return np.array(np.broadcast_to(whole.reshape(*whole.shape, *(1,) * (len(shape) - n_batch)), shape))
 
 
-def _looked_up(node: Apply, numbers: list[Numbers | None], values: Mapping[Graph, Any], ties: Ties) -> Numbers | None:
-    """What is looked up in a table depends on the index, and on the whole table if that depends on something."""
+def _looked_up(node: Any, numbers: list[Numbers | None], values: Mapping[Graph, Any], ties: Ties) -> Numbers | None:
+    """Return what looking up in a table passes on: the numbers of the index; None where the table has some too."""
     if numbers[0] is not None:
         return None
     idx_list = node.op.idx_list
-    indices = indices_from_subtensor([values[v] for v in node.inputs[1:]], idx_list)
-    owners = indices_from_subtensor(_filled(node.inputs[1:], numbers[1:], values), idx_list)
+    indices: list[Any] = list(indices_from_subtensor([values[v] for v in node.inputs[1:]], idx_list))
+    own: list[Any] = _filled(node.inputs[1:], numbers[1:], values)
+    owners: list[Any] = list(indices_from_subtensor(own, idx_list))
     arrays = [i for i, index in enumerate(indices) if not isinstance(index, slice)]
     if any(np.asarray(indices[i]).dtype.kind == "b" for i in arrays):
         return None
     shape = np.broadcast_shapes(*(np.shape(indices[i]) for i in arrays))
-    own = _broadcast([np.asarray(owners[i], dtype=np.intp) for i in arrays], shape, ties)
+    found = _broadcast([np.asarray(owners[i], dtype=np.intp) for i in arrays], shape, ties)
     side_by_side = arrays == list(range(arrays[0], arrays[-1] + 1))
     out = np.shape(values[node.outputs[0]])
     after = len(out) - len(shape) - (arrays[0] if side_by_side else 0)
-    return np.array(np.broadcast_to(own.reshape(*shape, *(1,) * after), out))
+    return np.array(np.broadcast_to(found.reshape(*shape, *(1,) * after), out))

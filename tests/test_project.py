@@ -51,6 +51,7 @@ LEVELS = {
             "update_rule",
             *("model_view", "swapped_data"),
             *("latent_density", "laplace", "quadrature", "marginal_engine", "effect_scale"),
+            *("states", "ties", "configurations", "summed_out"),
         ),
         *("reading", "draws", "reference", "points", "plane", "grid", "starts", "simulate", "sampling", "draw_vectors"),
         *("posterior_draws", "prior_spread"),
@@ -68,7 +69,7 @@ LEVELS = {
             "ends",
             "natural_scale",
             "fit_table",
-            "latent_modes",
+            *("latent_states", "latent_modes"),
             "fitted",
             "fit",
         ),
@@ -132,6 +133,7 @@ READS_GRAPHS = {
         "minibatch",
         "update_rule",
         *("model_view", "swapped_data", "latent_density", "laplace", "quadrature", "effect_scale"),
+        *("states", "ties", "configurations", "summed_out"),
     ),
 }
 
