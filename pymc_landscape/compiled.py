@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from functools import partial
 from typing import Any, Literal, cast, override
@@ -28,11 +29,12 @@ from pymc_landscape.derivatives import hessian_graph, hessian_product_graph, jac
 from pymc_landscape.engine import Engine
 from pymc_landscape.fisher import fisher_graph
 from pymc_landscape.laplace import Laplace
-from pymc_landscape.latent_density import joint_density
+from pymc_landscape.latent_density import density_of_states, joint_density
 from pymc_landscape.layout import FreeVariable, Layout, element_labels
 from pymc_landscape.marginal_engine import MarginalEngine, MarginalKind
 from pymc_landscape.model_view import Made, shared_data
 from pymc_landscape.quadrature import Quadrature
+from pymc_landscape.state_integral import StateIntegral
 from pymc_landscape.summed_out import TOGETHER, Sums
 from pymc_landscape.swapped_data import SwappedData
 
@@ -219,6 +221,24 @@ class Compiled(SwappedData):
             return Laplace(density, reference, groups, build)
         return Quadrature(density, reference, groups, build, nodes)
 
+    @property
+    def marginal(self) -> Laplace:
+        """The integral that is the marginal likelihood: over effects, and discrete variables beside them."""
+        return self.kept("marginal", self._state_integral) if self.summed else self.laplace
+
+    def _state_integral(self) -> Laplace:
+        """Return the integral state by state where effects come in blocks with states of their own."""
+        out = cast(SumOut, self.sum_out(frozenset()))
+        found = density_of_states(self.model, self.variables, self.effects, self.parts, self.swaps, out)
+        reference = self.layout().join(self.initial_point())
+        build = partial(self._engine_of, patience=PATIENCE)
+        if found is not None:
+            with suppress(ValueError):  # crossed effects have no blocks
+                whole = StateIntegral(found[0], reference, groups_of(self.effects), build, self.quadrature, *found[1:])
+                if np.isfinite(whole.value(reference)[0]):
+                    return whole
+        return self.laplace
+
     def _marginal(self, kind: MarginalKind, unconstrained: frozenset[str]) -> Engine:
         if kind in WEIGHTED:
             self.refuse_discrete()
@@ -226,7 +246,7 @@ class Compiled(SwappedData):
         jacobian = self.engine("natural_jacobian", unconstrained) if unconstrained and kind in WEIGHTED else None
         weight, size = self._weight, self.layout(unconstrained).size
         weigh = (lambda: weight) if isinstance(weight, float) else (lambda: float(weight.get_value()))
-        return MarginalEngine(kind, TOGETHER.join(self.term_names), self.laplace, size, natural, jacobian, weigh)
+        return MarginalEngine(kind, TOGETHER.join(self.term_names), self.marginal, size, natural, jacobian, weigh)
 
     @property
     def term_names(self) -> list[str]:

@@ -122,8 +122,9 @@ class Fit:
 
         Of an effect, ``name`` and ``name_se``, its standard error given the estimate: lme4's ``ranef`` and ``condVar``.
         Of a discrete variable, ``name``, the most probable state of each element, and ``name_probability``, with a dim
-        ``name_state`` more; beside random effects, given the likeliest of these. The uncertainty of the estimate is no
-        part of any of them. Empty where nothing was integrated or summed out.
+        ``name_state`` more. Where both come in blocks of their own, effects are given the most probable state; else
+        states are given the likeliest effects. The uncertainty of the estimate is no part of any of them. Empty where
+        nothing was integrated or summed out.
         """
         return conditional_modes(self.objective, self._natural.point, self._attrs("latent"))
 

@@ -14,12 +14,15 @@ from functools import cached_property, reduce
 
 import numpy as np
 import pymc as pm
+import pytensor
 import pytensor.tensor as pt
 from pymc.logprob.basic import transformed_conditional_logp
+from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.basic import MvNormalRV, NormalRV
 
 from pymc_landscape.aliases import Graph
+from pymc_landscape.configurations import Plan
 from pymc_landscape.density import Parts, SumOut, Values, discrete_values, is_inside, without
 from pymc_landscape.layout import FreeVariable, Layout
 from pymc_landscape.summed_out import Pieces
@@ -143,6 +146,42 @@ def joint_density(
         discrete = discrete_values(values, summed)
         pieces = out.sums.out_of(pieces, discrete, {values.vector: out.reference})
         inside = [*without(discrete, inside), *out.sums.inside(pieces)]
+    return _density(values, pieces, inside)
+
+
+def density_of_states(
+    model: pm.Model,
+    variables: Sequence[FreeVariable],
+    effects: Sequence[FreeVariable],
+    parts: Parts,
+    swaps: Mapping[Graph, Graph],
+    out: SumOut,
+) -> tuple[JointDensity, Plan, dict[str, Graph]] | None:
+    """Write the same given the states of discrete variables, as shared variables; None where several sums are apart.
+
+    What depends on the states comes first among the pieces.
+    """
+    names = out.sums.names
+    values = LatentValues(model, variables, effects, swaps, names)
+    pieces, inside = joint_pieces(values, parts, names)
+    discrete = discrete_values(values, names)
+    tables = list(out.sums.tables(pieces, discrete, {values.vector: out.reference}))
+    if len(tables) != 1 or not (tables[0].group.terms or tables[0].group.effects):
+        return None
+    found = tables[0]
+    shared = {
+        name: pytensor.shared(found.plan.states[name][0].astype(plain.type.dtype), name, shape=plain.type.shape)
+        for name, plain in found.values.items()
+    }
+    stands = {plain: plain.type.filter_variable(shared[name]) for name, plain in found.values.items()}
+    own = dict(zip(found.pieces, graph_replace(list(found.pieces.values()), stands, strict=False), strict=True))
+    others = {n: g for n, g in (pieces.effects | pieces.terms).items() if n not in own}
+    density = _density(values, Pieces(own | others, {}, pieces.priors, {}), without(discrete, inside))
+    return density, found.plan, shared
+
+
+def _density(values: LatentValues, pieces: Pieces, inside: Sequence[Graph]) -> JointDensity:
+    model = values.model
     natural = values.write(values.of_random_variables([model[name] for name in values.effects]))
     return JointDensity(
         vector=values.vector,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
@@ -37,13 +38,19 @@ def probable_states(objective: Objective, vector: Array) -> dict[str, xr.DataArr
         ``name``, with the model's dims, and ``name_probability``, with a dim ``name_state`` more.
     """
     groups, engine = objective.compiled.kept("configurations", lambda: _configurations(objective))
-    variables: dict[str, FreeVariable] = {v.name: v for v in objective.compiled.summed}
     arrays: dict[str, xr.DataArray] = {}
     for (group, plan), heights in zip(groups, engine.one(vector), strict=True):
-        shares = softmax(np.reshape(heights, plan.possible.shape), axis=0)
-        for name in group.summed:
-            states = objective.compiled.sums.states[name]
-            arrays |= _labelled(variables[name], states, _marginal(plan, name, states, shares))
+        arrays |= of_shares(objective, group.summed, plan, softmax(np.reshape(heights, plan.possible.shape), axis=0))
+    return arrays
+
+
+def of_shares(objective: Objective, names: Sequence[str], plan: Plan, shares: Array) -> dict[str, xr.DataArray]:
+    """Return the same from the probabilities (C, K) of the configurations of one sum."""
+    variables: dict[str, FreeVariable] = {v.name: v for v in objective.compiled.summed}
+    arrays: dict[str, xr.DataArray] = {}
+    for name in names:
+        states = objective.compiled.sums.states[name]
+        arrays |= _labelled(variables[name], states, _marginal(plan, name, states, shares))
     return arrays
 
 

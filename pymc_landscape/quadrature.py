@@ -75,7 +75,7 @@ class Quadrature(Laplace):
     @cached_property
     def _weighted(self) -> Engine:
         """The gradient by (θ, u) of a weighted sum of the pieces; weights come after the point."""
-        size, n = self.n_parameters + self.n_effects, len(self._owners)
+        size, n = self.n_parameters + self.n_effects, len(self.owners)
         both = pt.vector("point_and_weights", dtype="float64", shape=(size + n,))
         weights = pt.vector("weights", dtype="float64", shape=(n,))
         slope = slope_graph((weights * self._row_graph).sum(), self.density.vector)
@@ -86,7 +86,7 @@ class Quadrature(Laplace):
     # --- which pieces belong to which block --------------------------------------------------------------------------
 
     @cached_property
-    def _owners(self) -> NDArray[np.intp]:
+    def owners(self) -> NDArray[np.intp]:
         """Number of the block that each piece of f depends on; −1 for none.
 
         Blocks are moved together, those whose number has some binary digit and then those that have it not: what moves
@@ -114,13 +114,13 @@ class Quadrature(Laplace):
         """Return the matrix (blocks, pieces) that sums the pieces of each block of a stack."""
         number = np.full(int(self.pattern.components.max()) + 1, -1)
         number[self.pattern.components[stack.elements[:, 0]]] = np.arange(len(stack.elements))
-        own = np.where(self._owners >= 0, number[self._owners], -1)
+        own = np.where(self.owners >= 0, number[self.owners], -1)
         pieces = np.flatnonzero(own >= 0)
         shape = len(stack.elements), len(own)
         return sparse.csr_array((np.ones(len(pieces)), (own[pieces], pieces)), shape=shape)
 
     @cached_property
-    def _parts(self) -> list[tuple[Stack, sparse.csr_array, Array, Array]]:
+    def parts(self) -> list[tuple[Stack, sparse.csr_array, Array, Array]]:
         """Each stack of blocks, the pieces of its blocks, the nodes (j, d), and the logarithms of their weights."""
         return [
             (stack, self.members(stack), *_laid(self.nodes, stack.elements.shape[1])) for stack in self.pattern.stacks
@@ -130,44 +130,45 @@ class Quadrature(Laplace):
 
     @override
     def integral(self, mode: Mode) -> float:
-        total, blocks = self.constant(mode), _blocks(mode)
+        total, blocks = self.constant(mode), blocks_of(mode)
         for (stack, members, nodes, weights), root, inverse in zip(
-            self._parts, blocks.roots, blocks.inverse_roots, strict=True
+            self.parts, blocks.roots, blocks.inverse_roots, strict=True
         ):
-            heights = members @ self.rows.at(self._vectors(mode, stack, inverse, nodes))["rows"].T + weights
+            heights = members @ self.rows.at(self.places(mode, stack, inverse, nodes))["rows"].T + weights
             total += float(logsumexp(heights, axis=1).sum() - _log_diagonal(root))
         return total
 
     @override
     def adjoint(self, mode: Mode) -> Adjoint:
-        total, blocks = self.constant(mode), _blocks(mode)
-        free = (self._owners < 0).astype(float)
-        vector, entries = self._gradient(mode.vector[None], free[None])[0], np.zeros(len(self.pattern.rows))
+        total, blocks = self.constant(mode), blocks_of(mode)
+        free = (self.owners < 0).astype(float)
+        vector, entries = self.weighted_gradient(mode.vector[None], free[None])[0], np.zeros(len(self.pattern.rows))
         for (stack, members, nodes, weights), root, inverse in zip(
-            self._parts, blocks.roots, blocks.inverse_roots, strict=True
+            self.parts, blocks.roots, blocks.inverse_roots, strict=True
         ):
-            places = self._vectors(mode, stack, inverse, nodes)
+            places = self.places(mode, stack, inverse, nodes)
             heights = members @ self.rows.at(places)["rows"].T + weights
             sums = logsumexp(heights, axis=1)
             total += float(sums.sum() - _log_diagonal(root))
             shares = np.exp(heights - sums[:, None])
-            gradients = self._gradient(places, (members.T @ shares).T)
+            gradients = self.weighted_gradient(places, (members.T @ shares).T)
             vector = vector + gradients.sum(axis=0)
             across = gradients[:, self.n_parameters + stack.elements]  # (j, blocks, d)
-            stack.write(_through_root(np.einsum("jbd,je->bde", across, nodes), root, inverse), entries)
+            stack.write(through_root(np.einsum("jbd,je->bde", across, nodes), root, inverse), entries)
         return Adjoint(total, vector, entries)
 
     def constant(self, mode: Mode) -> float:
         """Return the sum of the pieces that depend on no effect."""
-        return float(self.rows.one(mode.vector)[0][self._owners < 0].sum())
+        return float(self.rows.one(mode.vector)[0][self.owners < 0].sum())
 
-    def _vectors(self, mode: Mode, stack: Stack, inverse: Array, nodes: Array) -> Array:
+    def places(self, mode: Mode, stack: Stack, inverse: Array, nodes: Array) -> Array:
         """Return the points (j, k + q) at which every block of a stack stands on its j-th node."""
         vectors = np.repeat(mode.vector[None], len(nodes), axis=0)
         vectors[:, self.n_parameters + stack.elements] += np.einsum("bed,je->jbd", inverse, nodes)
         return vectors
 
-    def _gradient(self, places: Array, weights: Array) -> Array:
+    def weighted_gradient(self, places: Array, weights: Array) -> Array:
+        """Return the gradients (j, k + q) at points (j, k + q) of sums of the pieces with weights (j, n)."""
         return self._weighted.at(np.hstack([places, weights]))["gradient"]
 
 
@@ -184,7 +185,8 @@ def _laid(n: int, d: int) -> tuple[Array, Array]:
     return nodes, weights + 0.5 * (nodes**2).sum(axis=1)
 
 
-def _blocks(mode: Mode) -> Blocks:
+def blocks_of(mode: Mode) -> Blocks:
+    """Return the curvature at û as blocks; refuse one that is none."""
     if not isinstance(mode.curvature, Blocks):
         raise ValueError(_tied("they are crossed, or a series"))
     return mode.curvature
@@ -194,8 +196,8 @@ def _log_diagonal(root: Array) -> float:
     return float(np.log(np.diagonal(root, axis1=1, axis2=2)).sum())
 
 
-def _through_root(by_inverse: Array, root: Array, inverse: Array) -> Array:
-    """Return the derivative by blocks H = L Lᵀ of −Σ log L_ii plus what comes through L⁻ᵀ.
+def through_root(by_inverse: Array, root: Array, inverse: Array, weights: Array | float = 1.0) -> Array:
+    """Return the derivative by blocks H = L Lᵀ of −w Σ log L_ii plus what comes through L⁻ᵀ.
 
     Parameters
     ----------
@@ -203,11 +205,13 @@ def _through_root(by_inverse: Array, root: Array, inverse: Array) -> Array:
         Derivative by L⁻ᵀ.
     root, inverse : arrays (b, d, d)
         L and L⁻¹.
+    weights : array (b,) or float
+        The w of each block.
     """
     turned = np.swapaxes(inverse, 1, 2)
     by_root = -turned @ np.swapaxes(by_inverse, 1, 2) @ turned
     d = root.shape[1]
-    by_root[:, np.arange(d), np.arange(d)] -= 1.0 / np.diagonal(root, axis1=1, axis2=2)
+    by_root[:, np.arange(d), np.arange(d)] -= np.reshape(weights, (-1, 1)) / np.diagonal(root, axis1=1, axis2=2)
     half = np.tril(np.swapaxes(root, 1, 2) @ np.tril(by_root))
     half[:, np.arange(d), np.arange(d)] *= 0.5
     return 0.5 * turned @ (half + np.swapaxes(half, 1, 2)) @ inverse

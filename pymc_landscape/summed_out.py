@@ -112,12 +112,16 @@ class Sum:
         Log density (C, K) of each configuration of each set.
     untied : list of Graph
         Rows of its pieces that depend on no set.
+    pieces, values : dict of str to Graph
+        Its pieces, and what stands in them for each discrete variable.
     """
 
     group: Group
     plan: Plan
     heights: Graph
     untied: list[Graph]
+    pieces: dict[str, Graph]
+    values: dict[str, Graph]
 
     @property
     def rows(self) -> Graph:
@@ -219,7 +223,7 @@ class Sums:
             written = graph_replace(list(graphs.values()), stands, strict=False)
             graphs = dict(zip(graphs, _settled(written, self.model.check_bounds, own), strict=True))
             plan = self.plan(group, graphs, own, places)
-            yield Sum(group, plan, table(plan, graphs, own), untied(plan, graphs, own))
+            yield Sum(group, plan, table(plan, graphs, own), untied(plan, graphs, own), graphs, own)
 
     def _plain(self, name: str, value: Graph) -> Graph:
         """Return what stands for a discrete variable: a tensor of known shape, without named dims."""

@@ -51,7 +51,7 @@ LEVELS = {
             "update_rule",
             *("model_view", "swapped_data"),
             *("latent_density", "laplace", "quadrature", "marginal_engine", "effect_scale"),
-            *("states", "ties", "configurations", "summed_out"),
+            *("states", "ties", "configurations", "summed_out", "state_integral"),
         ),
         *("reading", "draws", "reference", "points", "plane", "grid", "starts", "simulate", "sampling", "draw_vectors"),
         *("posterior_draws", "prior_spread"),
