@@ -75,7 +75,9 @@ def _note(loo: Any) -> str:
 def _by_observation(fit: Fit) -> Objective:
     """Return an objective that knows single observations: given random effects, which draws have."""
     objective = fit.objective
-    return Objective(objective.model, latent=(), potentials=objective.potentials) if objective.latent else objective
+    if not objective.compiled.effects:
+        return objective
+    return Objective(objective.model, latent=objective.summed, potentials=objective.potentials)
 
 
 def _one_term(fit: Fit, dt: Any) -> xr.DataTree:

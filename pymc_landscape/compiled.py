@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from functools import partial
 from typing import Any, Literal, cast, override
@@ -17,6 +18,7 @@ from pymc_landscape.combination import combination_graph
 from pymc_landscape.density import (
     Density,
     Parts,
+    SumOut,
     Values,
     derived_graphs,
     model_density,
@@ -27,11 +29,13 @@ from pymc_landscape.derivatives import hessian_graph, hessian_product_graph, jac
 from pymc_landscape.engine import Engine
 from pymc_landscape.fisher import fisher_graph
 from pymc_landscape.laplace import Laplace
-from pymc_landscape.latent_density import joint_density
+from pymc_landscape.latent_density import density_of_states, joint_density
 from pymc_landscape.layout import FreeVariable, Layout, element_labels
 from pymc_landscape.marginal_engine import MarginalEngine, MarginalKind
-from pymc_landscape.model_view import Made
+from pymc_landscape.model_view import Made, shared_data
 from pymc_landscape.quadrature import Quadrature
+from pymc_landscape.state_integral import StateIntegral
+from pymc_landscape.summed_out import TOGETHER, Sums
 from pymc_landscape.swapped_data import SwappedData
 
 Kind = Literal[
@@ -67,8 +71,6 @@ WEIGHTED = frozenset(["slope", "hessian", "hessian_product"])
 
 # Numba needs long for third derivatives: seconds of interpreting before it is asked.
 PATIENCE = 60.0
-# Between the names of terms that are one integral.
-MARGINAL = " + "
 
 
 class Compiled(SwappedData):
@@ -87,7 +89,7 @@ class Compiled(SwappedData):
     compile_kwargs : mapping or None
         As in PyMC.
     latent : tuple of str
-        Names of the random effects that are integrated out.
+        Names of the random effects that are integrated out, and of the discrete variables that are summed out.
     quadrature : int
         Nodes for each of them; 1 is Laplace's approximation.
     """
@@ -154,7 +156,7 @@ class Compiled(SwappedData):
     def kept(self, key: Hashable, build: Callable[[], Made]) -> Made:
         """Return what `build` makes of the model, made once for each `key` until the model changes."""
         options = (self.parts, self.latent, self.quadrature, self.backend, _hashable(self.compile_kwargs))
-        whole = (key, self._fingerprint(), frozenset(self._data), options)
+        whole = (key, self._fingerprint(), frozenset(self._data), self._indices(), options)
         if whole not in self._store:
             self._store[whole] = build()
         made: Made = self._store[whole]
@@ -163,7 +165,9 @@ class Compiled(SwappedData):
     def density(self, unconstrained: frozenset[str]) -> Density:
         """Return the graphs of the density, on this model's data."""
         self.refuse_latent()
-        return model_density(self.model, self.layout(unconstrained), self.parts, self.swaps)
+        return model_density(
+            self.model, self.layout(unconstrained), self.parts, self.swaps, self.sum_out(unconstrained)
+        )
 
     @property
     def _weight(self) -> float | Graph:
@@ -182,7 +186,7 @@ class Compiled(SwappedData):
             weight.set_value(self.prior_weight)
 
     def _build(self, kind: Kind, unconstrained: frozenset[str]) -> Engine:
-        if self.latent and kind in ("density", *WEIGHTED):
+        if self.effects and kind in ("density", *WEIGHTED):
             return self._marginal(cast(MarginalKind, kind), unconstrained)
         vector, graphs = self._graphs(kind, self.layout(unconstrained))
         if kind in FOR_FEW_POINTS:
@@ -208,12 +212,32 @@ class Compiled(SwappedData):
 
     def integral(self, nodes: int) -> Laplace:
         """Return a new integral over the random effects: Laplace's, or by quadrature for more than one node."""
-        density = joint_density(self.model, self.variables, self.effects, self.parts, self.swaps)
+        density = joint_density(
+            self.model, self.variables, self.effects, self.parts, self.swaps, self.sum_out(frozenset())
+        )
         reference, groups = self.layout().join(self.initial_point()), groups_of(self.effects)
         build = partial(self._engine_of, patience=PATIENCE)
         if nodes == 1:
             return Laplace(density, reference, groups, build)
         return Quadrature(density, reference, groups, build, nodes)
+
+    @property
+    def marginal(self) -> Laplace:
+        """The integral that is the marginal likelihood: over effects, and discrete variables beside them."""
+        return self.kept("marginal", self._state_integral) if self.summed else self.laplace
+
+    def _state_integral(self) -> Laplace:
+        """Return the integral state by state where effects come in blocks with states of their own."""
+        out = cast(SumOut, self.sum_out(frozenset()))
+        found = density_of_states(self.model, self.variables, self.effects, self.parts, self.swaps, out)
+        reference = self.layout().join(self.initial_point())
+        build = partial(self._engine_of, patience=PATIENCE)
+        if found is not None:
+            with suppress(ValueError):  # crossed effects have no blocks
+                whole = StateIntegral(found[0], reference, groups_of(self.effects), build, self.quadrature, *found[1:])
+                if np.isfinite(whole.value(reference)[0]):
+                    return whole
+        return self.laplace
 
     def _marginal(self, kind: MarginalKind, unconstrained: frozenset[str]) -> Engine:
         if kind in WEIGHTED:
@@ -222,7 +246,7 @@ class Compiled(SwappedData):
         jacobian = self.engine("natural_jacobian", unconstrained) if unconstrained and kind in WEIGHTED else None
         weight, size = self._weight, self.layout(unconstrained).size
         weigh = (lambda: weight) if isinstance(weight, float) else (lambda: float(weight.get_value()))
-        return MarginalEngine(kind, MARGINAL.join(self.term_names), self.laplace, size, natural, jacobian, weigh)
+        return MarginalEngine(kind, TOGETHER.join(self.term_names), self.marginal, size, natural, jacobian, weigh)
 
     @property
     def term_names(self) -> list[str]:
@@ -232,21 +256,76 @@ class Compiled(SwappedData):
     @property
     def terms(self) -> tuple[str, ...]:
         """Names of the terms of the log-likelihood; an integral is one term."""
-        return (MARGINAL.join(self.term_names),) if self.latent else tuple(self.term_names)
+        if self.effects:
+            return (TOGETHER.join(self.term_names),)
+        return self.sums.merged(self.term_names) if self.summed else tuple(self.term_names)
 
     def refuse_latent(self) -> None:
         """Refuse what single observations are needed for, where random effects tie them together."""
-        if self.latent:
+        if self.effects:
             raise ValueError(
-                f"Expected a likelihood of single observations, got one in which {', '.join(self.latent)} "
-                "is integrated out, which ties observations together: use Objective(model, latent=()), given it."
+                f"Expected a likelihood of single observations, got one in which "
+                f"{', '.join(v.name for v in self.effects)} is integrated out, which ties observations together: use "
+                f"Objective(model, latent={self.summed_names!r}), given it."
             )
+
+    # --- discrete variables ------------------------------------------------------------------------------------------
+
+    @property
+    def summed_names(self) -> tuple[str, ...]:
+        """Names of the discrete variables that are summed out."""
+        return tuple(v.name for v in self.summed)
+
+    @property
+    def sums(self) -> Sums:
+        """The sums over the discrete variables, shared by all kinds and scales."""
+        effects = [v.name for v in self.effects]
+        return self.kept("sums", lambda: Sums(self.model, self.summed, effects, self.parts.likelihood))
+
+    def sum_out(self, unconstrained: frozenset[str]) -> SumOut | None:
+        """Return the sums, with numbers for a vector in which `unconstrained` variables stand on that scale."""
+        if not self.summed:
+            return None
+        self.use_data()  # which observations belong together is read off them
+        point = self.layout().join(self.initial_point())
+        if unconstrained:
+            moved = self.engine("unconstrained", unconstrained).one(point)
+            point = np.concatenate([np.ravel(value) for value in moved])
+        effects = sum(int(np.prod(v.value_shape)) for v in self.effects)
+        return SumOut(self.sums, np.concatenate([point, np.zeros(effects)]))
+
+    def _indices(self) -> Hashable:
+        """Return what of the data decides which observations belong to which element of a discrete variable."""
+        if not self.summed:
+            return None
+        now = {d.name: self._data.get(d.name, d.get_value(borrow=True)) for d in shared_data(self.model)}
+        return tuple((name, value.tobytes()) for name, value in now.items() if np.asarray(value).dtype.kind in "iub")
+
+    def refuse_unsummable(self) -> None:
+        """Refuse discrete variables that cannot be summed out, before anything is asked of them."""
+        if self.summed:
+            self.kept("sums are possible", lambda: bool(self.laplace if self.effects else self.density(frozenset())))
+
+    @override
+    def term_dims(self, term: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
+        group = self.sums.named(term) if self.summed else None
+        if group is None or self.effects:
+            return super().term_dims(term, size)
+        by = self.sums.labelled_by(group)
+        if by is None:
+            return [f"{term}_dim_0"], {}, (size,)
+        discrete = next((v for v in self.summed if v.name == by), None)
+        if discrete is None:
+            return super().term_dims(by, size)
+        return list(discrete.dims), dict(zip(discrete.dims, discrete.coords, strict=True)), discrete.shape
 
     def _graphs(self, kind: Kind, layout: Layout) -> Graphs:
         if kind in ("natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian"):
             return self._moved(kind, layout)
         if kind == "fisher":
             self.refuse_latent()
+            if self.summed:
+                self.sums.refuse_known_information()
             values = self._values(layout)
             return values.vector, {"fisher": fisher_graph(values, self.parts.likelihood)}
         if kind == "combination":
@@ -254,6 +333,8 @@ class Compiled(SwappedData):
         density = self.density(layout.unconstrained)
         if kind == "scores":
             self.refuse_discrete()
+            if self.summed:
+                self.sums.refuse_one_row()
             return density.vector, {"scores": jacobian_graph(list(density.rows.values()), density.vector).T}
         if kind in WEIGHTED:
             return self._weighted(kind, density)
@@ -296,7 +377,7 @@ class Compiled(SwappedData):
         if discrete and not self._integers_held:
             raise ValueError(
                 f"Expected continuous parameters, got the discrete {', '.join(discrete)}: they can be grid axes but "
-                "not descended; pymc_extras.marginalize sums them out of the model."
+                f"not descended; Objective(model, latent={discrete!r}) sums them out."
             )
 
     def with_prior_weight(self, prior_weight: float) -> Compiled:

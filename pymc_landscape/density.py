@@ -28,10 +28,12 @@ from pymc.logprob.transforms import (
 )
 from pymc.logprob.utils import CheckParameterValue, replace_rvs_by_values
 from pytensor.graph.replace import graph_replace
+from pytensor.graph.traversal import ancestors
 from pytensor.tensor.basic import Alloc
 
-from pymc_landscape.aliases import Graph
+from pymc_landscape.aliases import Array, Graph
 from pymc_landscape.layout import Layout
+from pymc_landscape.summed_out import Pieces, Sums
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,14 @@ class Density:
     terms: dict[str, Graph]
     priors: dict[str, Graph]
     prior: Graph
+
+
+@dataclass(frozen=True)
+class SumOut:
+    """The discrete variables to sum out, and numbers for the flat input at which lengths can be looked up."""
+
+    sums: Sums
+    reference: Array
 
 
 @dataclass(frozen=True)
@@ -96,7 +106,9 @@ class Values:
         return value.type.filter_variable(part.astype(value.type.dtype))
 
 
-def model_density(model: pm.Model, layout: Layout, parts: Parts, swaps: Mapping[Graph, Graph] = {}) -> Density:
+def model_density(
+    model: pm.Model, layout: Layout, parts: Parts, swaps: Mapping[Graph, Graph] = {}, out: SumOut | None = None
+) -> Density:
     """Write the log-likelihood terms and the log prior of `model` over one flat vector.
 
     Parameters
@@ -109,6 +121,8 @@ def model_density(model: pm.Model, layout: Layout, parts: Parts, swaps: Mapping[
         What each potential counts as.
     swaps : mapping of Graph to Graph, optional
         Data of the model to be replaced by other variables.
+    out : SumOut, optional
+        Discrete variables to sum out.
 
     Returns
     -------
@@ -116,33 +130,52 @@ def model_density(model: pm.Model, layout: Layout, parts: Parts, swaps: Mapping[
         Outside the support every term and the prior are -inf.
     """
     values = Values(model, layout, swaps)
-    free, observed = list(model.free_RVs), list(model.observed_RVs)
-    logps = transformed_conditional_logp(
-        free + observed,
-        rvs_to_values=values.rvs_to_values,
-        rvs_to_transforms=values.rvs_to_transforms,
-        jacobian=False,
-    )
-    potentials = dict.fromkeys((*parts.likelihood, *parts.prior))
-    written = values.of_random_variables([model[name] for name in potentials]) if potentials else []
-    potentials.update(zip(potentials, written, strict=True))
-    inside = [is_inside(values, rv, logp) for rv, logp in zip(free, logps, strict=False)]
-    prior = [*logps[: len(free)], *(potentials[name] for name in parts.prior)]
-    terms = dict(zip([rv.name for rv in observed], logps[len(free) :], strict=True))
-    terms.update({name: potentials[name] for name in parts.likelihood})
-    graphs = values.write([*inside, *prior, *terms.values()])
-    support = reduce(pt.and_, [g.astype("bool") for g in graphs[: len(inside)]])
-    priors = graphs[len(inside) : len(inside) + len(prior)]
-    total = sum((g.sum() for g in priors), pt.constant(0.0))
-    rows = [g.astype("float64") for g in graphs[len(inside) + len(prior) :]]
+    summed = out.sums.names if out else ()
+    pieces, inside = density_pieces(values, parts, summed)
+    if out:
+        discrete = discrete_values(values, summed)
+        pieces = out.sums.out_of(pieces, discrete, {values.vector: out.reference})
+        inside = [*without(discrete, inside), *out.sums.inside(pieces)]
+    support = reduce(pt.and_, [g.astype("bool") for g in inside])
+    total = sum((g.sum() for g in pieces.priors.values()), pt.constant(0.0))
+    rows = {name: row.astype("float64") for name, row in pieces.terms.items()}
     return Density(
         vector=values.vector,
-        rows={name: pt.switch(support, row, -np.inf) for name, row in zip(terms, rows, strict=True)},
+        rows={name: pt.switch(support, row, -np.inf) for name, row in rows.items()},
         # masked after the sum: once for each point, not once for each row
-        terms={name: pt.switch(support, _summed(row), -np.inf) for name, row in zip(terms, rows, strict=True)},
-        priors=dict(zip([*(rv.name for rv in free), *parts.prior], priors, strict=True)),
+        terms={name: pt.switch(support, _summed(row), -np.inf) for name, row in rows.items()},
+        priors=pieces.priors,
         prior=pt.switch(support, total.astype("float64"), -np.inf),
     )
+
+
+def density_pieces(values: Values, parts: Parts, summed: Sequence[str]) -> tuple[Pieces, list[Graph]]:
+    """Write the log density of each variable and potential, and whether each parameter is inside its support."""
+    model = values.model
+    free = [rv for rv in model.free_RVs if rv.name not in summed]
+    rvs = [*free, *model.observed_RVs, *(model[name] for name in summed)]
+    logps = transformed_conditional_logp(
+        rvs, rvs_to_values=values.rvs_to_values, rvs_to_transforms=values.rvs_to_transforms, jacobian=False
+    )
+    densities = {rv.name: logp for rv, logp in zip(rvs, logps, strict=True)}
+    potentials = [*parts.likelihood, *parts.prior]
+    written = values.of_random_variables([model[name] for name in potentials]) if potentials else []
+    densities |= zip(potentials, written, strict=True)
+    graphs = values.write([*(is_inside(values, rv, densities[rv.name]) for rv in free), *densities.values()])
+    inside, densities = graphs[: len(free)], dict(zip(densities, graphs[len(free) :], strict=True))
+    terms = {name: densities[name] for name in (*(rv.name for rv in model.observed_RVs), *parts.likelihood)}
+    priors = {name: densities[name] for name in (*(rv.name for rv in free), *parts.prior)}
+    return Pieces(terms, {}, priors, {name: densities[name] for name in summed}), inside
+
+
+def discrete_values(values: Values, summed: Sequence[str]) -> dict[str, Graph]:
+    """Return what stands in graphs for discrete variables."""
+    return {name: values.rvs_to_values[values.model[name]] for name in summed}
+
+
+def without(discrete: Mapping[str, Graph], inside: Sequence[Graph]) -> list[Graph]:
+    """Return the conditions that do not depend on discrete variables."""
+    return [graph for graph in inside if set(discrete.values()).isdisjoint(ancestors([graph]))]
 
 
 def _summed(row: Graph) -> Graph:

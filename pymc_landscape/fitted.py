@@ -118,10 +118,13 @@ class Fit:
 
     @cached_property
     def latent(self) -> xr.Dataset:
-        """The likeliest random effects given the estimate: ``name``, and ``name_se``, its standard error given that.
+        """What is latent, given the estimate: the likeliest random effects, and the states of discrete variables.
 
-        The modes are lme4's ``ranef``, the standard errors those of its ``condVar``: the uncertainty of the estimate
-        is no part of them. Empty where nothing was integrated out.
+        Of an effect, ``name`` and ``name_se``, its standard error given the estimate: lme4's ``ranef`` and ``condVar``.
+        Of a discrete variable, ``name``, the most probable state of each element, and ``name_probability``, with a dim
+        ``name_state`` more. Where both come in blocks of their own, effects are given the most probable state; else
+        states are given the likeliest effects. The uncertainty of the estimate is no part of any of them. Empty where
+        nothing was integrated or summed out.
         """
         return conditional_modes(self.objective, self._natural.point, self._attrs("latent"))
 

@@ -158,5 +158,5 @@ def _refuse_discrete(variables: Mapping[str, FreeVariable], moved: set[Place]) -
     if discrete:
         raise ValueError(
             f"Expected continuous parameters beside the axes, got the discrete {', '.join(discrete)}: they can be grid "
-            "axes but not descended; pymc_extras.marginalize sums them out of the model."
+            f"axes but not descended; Objective(model, latent={discrete!r}) sums them out."
         )

@@ -100,8 +100,13 @@ def importance_sampling(
         If nothing is integrated out, or no likeliest random effects are found at the point.
     """
     objective = model.objective if isinstance(model, Fit) else objective_of(model)
-    if not objective.latent:
+    if not objective.compiled.effects:
         raise ValueError("Expected a model with random effects that are integrated out, got none: name them as latent.")
+    if objective.summed:
+        raise ValueError(
+            f"Expected random effects alone, got the discrete {', '.join(objective.summed)} beside them, with which "
+            "draws around one top of the integrand may miss another: compare more nodes, quadrature=..."
+        )
     if draws < 2:
         raise ValueError(f"Expected at least two draws, got {draws}.")
     compiled = objective.compiled

@@ -187,12 +187,17 @@ class Laplace:
         mode = self.mode(theta)
         if mode is None:
             return np.nan, np.full(self.n_parameters, np.nan)
-        k, adjoint = self.n_parameters, self.adjoint(mode)
+        adjoint = self.adjoint(mode)
+        return adjoint.value, self.carried(mode, adjoint)
+
+    def carried(self, mode: Mode, adjoint: Adjoint) -> Array:
+        """Return the gradient (k,) that an adjoint at û stands for, as û and the curvature move with θ."""
+        k = self.n_parameters
         weights = -self.pattern.weights(adjoint.entries)
         whole = adjoint.vector + self._third.one(np.concatenate([mode.vector, weights.ravel()]))[0]
         turned = np.concatenate([np.zeros(k), mode.curvature.solve(whole[k:])])
         moved = self._product.one(np.concatenate([mode.vector, turned]))[0]
-        return adjoint.value, whole[:k] + moved[:k]
+        return np.asarray(whole[:k] + moved[:k])
 
     def prior_slope(self, theta: Array) -> tuple[float, Array]:
         """Return the log prior and its gradient (k,)."""

@@ -103,7 +103,7 @@ def laplace_check(fit: Fit, *, draws: int = 200, random_seed: Any = None, progre
     ValueError
         If nothing was integrated out, the fit has no optimum, or too few data sets have a score.
     """
-    if not fit.objective.latent:
+    if not fit.objective.compiled.effects:
         raise ValueError("Expected a fit with random effects that were integrated out, got one without.")
     if not fit.status.is_optimum:
         raise ValueError(f"Expected a fit with an optimum, got one that is {fit.status.value}: {fit.message}")

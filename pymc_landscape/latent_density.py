@@ -14,13 +14,18 @@ from functools import cached_property, reduce
 
 import numpy as np
 import pymc as pm
+import pytensor
 import pytensor.tensor as pt
 from pymc.logprob.basic import transformed_conditional_logp
+from pytensor.graph.replace import graph_replace
+from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.basic import MvNormalRV, NormalRV
 
 from pymc_landscape.aliases import Graph
-from pymc_landscape.density import Parts, Values, is_inside
+from pymc_landscape.configurations import Plan
+from pymc_landscape.density import Parts, SumOut, Values, discrete_values, is_inside, without
 from pymc_landscape.layout import FreeVariable, Layout
+from pymc_landscape.summed_out import Pieces
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -34,7 +39,8 @@ class JointDensity:
     vector : Graph
         Vector (k + q).
     rows : dict of str to Graph
-        log p(y, u ∣ θ) in pieces: one an observed term, an effect, a potential; not summed.
+        log p(y, u ∣ θ) in pieces: one an observed term, an effect, a potential, or what a sum over discrete variables
+        joins; not summed.
     inside : Graph
         Whether θ is in its support. The other graphs do not ask.
     prior : Graph
@@ -68,6 +74,8 @@ class LatentValues(Values):
         The effects, in the model's order.
     swaps : mapping of Graph to Graph
         Data to be replaced.
+    summed : sequence of str
+        Discrete variables, which stand for themselves.
     """
 
     def __init__(
@@ -76,8 +84,9 @@ class LatentValues(Values):
         variables: Sequence[FreeVariable],
         effects: Sequence[FreeVariable],
         swaps: Mapping[Graph, Graph],
+        summed: Sequence[str] = (),
     ):
-        self.effects = [v.name for v in effects]
+        self.effects, self._summed = [v.name for v in effects], {model[name] for name in summed}
         super().__init__(model, Layout((*variables, *effects), self.effects), swaps)
         self.standard: dict[str, Graph] = {}
 
@@ -97,6 +106,8 @@ class LatentValues(Values):
         """Return how an effect is made of standard normal numbers; None where it is not."""
         rv = self.model[name]
         if self.model.rvs_to_transforms[rv] is not None or rv.owner is None:
+            return None
+        if not self._summed.isdisjoint(ancestors(rv.owner.inputs, blockers=self.model.free_RVs)):
             return None
         if isinstance(rv.owner.op, NormalRV):
             mu, sigma = rv.owner.op.dist_params(rv.owner)
@@ -125,31 +136,87 @@ def joint_density(
     effects: Sequence[FreeVariable],
     parts: Parts,
     swaps: Mapping[Graph, Graph] = {},
+    out: SumOut | None = None,
 ) -> JointDensity:
-    """Write log p(y, u ∣ θ) and log p(θ) of `model` over one flat vector."""
-    values = LatentValues(model, variables, effects, swaps)
-    _ = values.places
-    free = [model[v.name] for v in variables]
-    others = [name for name in values.effects if name not in values.standard]
-    logps = _log_densities(values, [*free, *(model[name] for name in others), *model.observed_RVs])
-    potentials = dict.fromkeys((*parts.likelihood, *parts.prior))
-    written = values.of_random_variables([model[name] for name in potentials]) if potentials else []
-    potentials.update(zip(potentials, written, strict=True))
-    rows = {name: logps[name] for name in [*others, *(rv.name for rv in model.observed_RVs)]}
-    rows |= {f"{name} jacobian": j for name in others if (j := _log_jacobian(values, model[name])) is not None}
-    rows |= {name: potentials[name] for name in parts.likelihood}
-    rows = dict(zip(rows, values.write(list(rows.values())), strict=True))
-    rows |= {name: -0.5 * v**2 - 0.5 * LOG_2PI for name, v in values.standard.items()}
-    supports = [g.astype("bool") for g in values.write([is_inside(values, rv, logps[rv.name]) for rv in free])]
-    priors = values.write([*(logps[rv.name] for rv in free), *(potentials[name] for name in parts.prior)])
+    """Write log p(y, u ∣ θ) and log p(θ) of `model` over one flat vector, with discrete variables summed out."""
+    summed = out.sums.names if out else ()
+    values = LatentValues(model, variables, effects, swaps, summed)
+    pieces, inside = joint_pieces(values, parts, summed)
+    if out:
+        discrete = discrete_values(values, summed)
+        pieces = out.sums.out_of(pieces, discrete, {values.vector: out.reference})
+        inside = [*without(discrete, inside), *out.sums.inside(pieces)]
+    return _density(values, pieces, inside)
+
+
+def density_of_states(
+    model: pm.Model,
+    variables: Sequence[FreeVariable],
+    effects: Sequence[FreeVariable],
+    parts: Parts,
+    swaps: Mapping[Graph, Graph],
+    out: SumOut,
+) -> tuple[JointDensity, Plan, dict[str, Graph]] | None:
+    """Write the same given the states of discrete variables, as shared variables; None where several sums are apart.
+
+    What depends on the states comes first among the pieces.
+    """
+    names = out.sums.names
+    values = LatentValues(model, variables, effects, swaps, names)
+    pieces, inside = joint_pieces(values, parts, names)
+    discrete = discrete_values(values, names)
+    tables = list(out.sums.tables(pieces, discrete, {values.vector: out.reference}))
+    if len(tables) != 1 or not (tables[0].group.terms or tables[0].group.effects):
+        return None
+    found = tables[0]
+    shared = {
+        name: pytensor.shared(found.plan.states[name][0].astype(plain.type.dtype), name, shape=plain.type.shape)
+        for name, plain in found.values.items()
+    }
+    stands = {plain: plain.type.filter_variable(shared[name]) for name, plain in found.values.items()}
+    own = dict(zip(found.pieces, graph_replace(list(found.pieces.values()), stands, strict=False), strict=True))
+    others = {n: g for n, g in (pieces.effects | pieces.terms).items() if n not in own}
+    density = _density(values, Pieces(own | others, {}, pieces.priors, {}), without(discrete, inside))
+    return density, found.plan, shared
+
+
+def _density(values: LatentValues, pieces: Pieces, inside: Sequence[Graph]) -> JointDensity:
+    model = values.model
     natural = values.write(values.of_random_variables([model[name] for name in values.effects]))
     return JointDensity(
         vector=values.vector,
-        rows={name: row.astype("float64") for name, row in rows.items()},
-        inside=reduce(pt.and_, supports),
-        prior=sum((g.sum() for g in priors), pt.constant(0.0)).astype("float64"),
+        rows={name: row.astype("float64") for name, row in (pieces.effects | pieces.terms).items()},
+        inside=reduce(pt.and_, [graph.astype("bool") for graph in inside]),
+        prior=sum((g.sum() for g in pieces.priors.values()), pt.constant(0.0)).astype("float64"),
         effects=dict(zip(values.effects, natural, strict=True)),
     )
+
+
+def joint_pieces(values: LatentValues, parts: Parts, summed: Sequence[str]) -> tuple[Pieces, list[Graph]]:
+    """Write the log density of each variable and potential, and whether each parameter is inside its support."""
+    model = values.model
+    _ = values.places
+    free = [rv for rv in model.free_RVs if rv.name not in (*values.effects, *summed)]
+    others = [name for name in values.effects if name not in values.standard]
+    rvs = [*free, *(model[name] for name in (*others, *summed)), *model.observed_RVs]
+    logps = _log_densities(values, rvs)
+    potentials = dict.fromkeys((*parts.likelihood, *parts.prior))
+    written = values.of_random_variables([model[name] for name in potentials]) if potentials else []
+    potentials.update(zip(potentials, written, strict=True))
+    jacobians = {f"{name} jacobian": j for name in others if (j := _log_jacobian(values, model[name])) is not None}
+    terms = {rv.name: logps[rv.name] for rv in model.observed_RVs} | {n: potentials[n] for n in parts.likelihood}
+    rows = {name: logps[name] for name in (*others, *summed)} | jacobians | terms
+    rows = dict(zip(rows, values.write(list(rows.values())), strict=True))
+    standard = {name: -0.5 * v**2 - 0.5 * LOG_2PI for name, v in values.standard.items()}
+    inside = values.write([is_inside(values, rv, logps[rv.name]) for rv in free])
+    densities = {rv.name: logps[rv.name] for rv in free} | {name: potentials[name] for name in parts.prior}
+    priors = dict(zip(densities, values.write(list(densities.values())), strict=True))
+    return Pieces(
+        {name: rows[name] for name in terms},
+        {name: rows[name] for name in (*others, *jacobians)} | standard,
+        priors,
+        {name: rows[name] for name in summed},
+    ), inside
 
 
 def _log_densities(values: LatentValues, rvs: list[Graph]) -> dict[str, Graph]:

@@ -30,7 +30,7 @@ class ModelView:
     model : pm.Model
         The model; later changes of its data are seen.
     latent : tuple of str
-        Names of the free variables that are integrated out: no parameters.
+        Names of the free variables that are integrated or summed out: no parameters.
     """
 
     def __init__(self, model: pm.Model, latent: tuple[str, ...] = ()):
@@ -45,7 +45,12 @@ class ModelView:
     @property
     def effects(self) -> tuple[FreeVariable, ...]:
         """The free variables that are integrated out."""
-        return tuple(v for v in self._all_variables if v.name in self.latent)
+        return tuple(v for v in self._all_variables if v.name in self.latent and not v.discrete)
+
+    @property
+    def summed(self) -> tuple[FreeVariable, ...]:
+        """The discrete free variables that are summed out."""
+        return tuple(v for v in self._all_variables if v.name in self.latent and v.discrete)
 
     @property
     def _all_variables(self) -> tuple[FreeVariable, ...]:
@@ -112,6 +117,8 @@ class ModelView:
         if free is None:
             return self.term_dims(name, length)
         own = self._own(name, free.shape, length)
+        if int(np.prod(free.shape[:own])) != length:
+            return [f"{name}_dim_0"], {}, (length,)
         return list(free.dims[:own]), dict(zip(free.dims, free.coords, strict=True)), free.shape[:own]
 
     def derived_dims(self, name: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:

@@ -30,9 +30,10 @@ class Objective(Parameters):
     model : pm.Model, optional
         The model; left out, that of the surrounding ``with`` block.
     latent : "auto", str, or sequence of str
-        Free variables to integrate out of the likelihood: random effects. ``"auto"`` takes every continuous one whose
-        prior depends on another (a centred effect) and says so once; non-centred ones are named here. With ``()``
-        the likelihood is conditional on them, and they are parameters like any other.
+        Free variables that are no parameters: random effects, to be integrated out of the likelihood, and discrete
+        variables, to be summed out of it, exactly. ``"auto"`` takes every continuous one whose prior depends on another
+        (a centred effect) and says so once; non-centred ones and discrete ones are named here, and then exactly those
+        named are taken. With ``()`` the likelihood is conditional on all, and they are parameters like any other.
     quadrature : int
         Nodes for each element in adaptive Gauss–Hermite quadrature, for effects in small independent blocks. 1 is
         Laplace's approximation, which is exact where effects and errors are normal.
@@ -50,15 +51,17 @@ class Objective(Parameters):
     terms : tuple of str
         Names of the terms of the log-likelihood.
     latent : tuple of str
-        Names of the random effects that are integrated out.
+        Names of what is integrated or summed out.
+    summed : tuple of str
+        Those of them that are discrete.
     conditional : tuple of str
         Names of those whose prior depends on other free variables and that are not: parameters of a joint fit.
 
     Raises
     ------
     ValueError
-        If the model has no free variable, no data, or potentials whose part was not said; if `latent` names no
-            continuous free variable.
+        If the model has no free variable, no data, or potentials whose part was not said; if `latent` names what is no
+            free variable, or a discrete one that cannot be summed out.
 
     Examples
     --------
@@ -89,7 +92,6 @@ class Objective(Parameters):
         parts = roles.potential_parts(self.model, potentials)
         self.potentials: roles.PotentialRole | None = potentials
         self.latent = roles.resolve_latent(self.model, latent)
-        self.conditional = tuple(name for name in roles.find_latent(self.model) if name not in self.latent)
         self.prior_weight, self.quadrature = float(prior_weight), _nodes(quadrature)
         self.compiled = Compiled(
             self.model,
@@ -100,7 +102,11 @@ class Objective(Parameters):
             latent=self.latent,
             quadrature=self.quadrature,
         )
+        self.summed = tuple(v.name for v in self.compiled.summed)
+        effects = roles.find_latent(self.model, without=self.summed)
+        self.conditional = tuple(name for name in effects if name not in self.latent)
         self.terms = self.compiled.terms
+        self.compiled.refuse_unsummable()
 
     def __repr__(self) -> str:
         """Name the terms and the parameters."""
@@ -113,9 +119,10 @@ class Objective(Parameters):
 
     @property
     def origin(self) -> dict[str, str | int | float]:
-        """What every result says of the model: its name, and what was integrated out and how."""
+        """What every result says of the model: its name, and what is latent, and how it was integrated out."""
         name: dict[str, str | int | float] = {"model_name": self.model.name}
-        return name | {"latent": ", ".join(self.latent), "quadrature": self.quadrature} if self.latent else name
+        name |= {"latent": ", ".join(self.latent)} if self.latent else {}
+        return name | {"quadrature": self.quadrature} if self.compiled.effects else name
 
     # --- values ------------------------------------------------------------------------------------------------------
 

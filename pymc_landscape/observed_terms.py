@@ -19,6 +19,7 @@ from pymc_landscape.objective import Objective
 
 # Types in which PyTensor computes with single precision; a small constant such as 3.0 has one of these.
 SINGLE = frozenset(["float16", "float32", "int8", "int16", "uint8", "uint16", "bool"])
+OF_A_SUM = "the log of a sum over its parts does not come apart"
 BY_HAND = Described("Potential", unnamed="it was added to the model by hand")
 
 
@@ -74,8 +75,7 @@ def _compile(objective: Objective) -> tuple[tuple[Term, ...], Any]:
     terms: list[Term] = []
     outputs: list[Graph] = []
     for name in objective.terms:
-        rv = model[name]
-        described = describe(rv, model.rvs_to_values[rv]) if rv in model.observed_RVs else BY_HAND
+        described = _described(objective, name)
         graphs = [*described.parts.values(), *described.parameters]
         written = settle(values.write(values.of_random_variables(graphs)), check_bounds=False) if graphs else []
         terms.append(_empty(name, described, written, values.vector))
@@ -85,6 +85,15 @@ def _compile(objective: Objective) -> tuple[tuple[Term, ...], Any]:
             [values.vector], outputs, mode=interpreter_mode(), on_unused_input="ignore", trust_input=True
         )
     return tuple(terms), function
+
+
+def _described(objective: Objective, name: str) -> Described:
+    model, compiled = objective.model, objective.compiled
+    group = compiled.sums.named(name) if compiled.summed else None
+    if group is not None:
+        return Described("Mixture", unnamed=f"it is summed over {', '.join(group.summed)}, and {OF_A_SUM}")
+    rv = model[name]
+    return describe(rv, model.rvs_to_values[rv]) if rv in model.observed_RVs else BY_HAND
 
 
 def _empty(name: str, described: Described, written: Sequence[Graph], vector: Graph) -> Term:

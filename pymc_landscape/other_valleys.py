@@ -85,7 +85,8 @@ def dips(spots: Sequence[Spot]) -> list[list[Array]]:
 def _lines(here: Spot) -> Array:
     """Return points (ways, len(REACH), m) out along each direction across, and against it."""
     ways = (here.across / here.scale[:, None]).T
-    if 2 * len(ways) * len(REACH) > POINTS or here.frame.objective.latent:  # where each value is an integral: none
+    is_integral = bool(here.frame.objective.compiled.effects)  # each value is one: none
+    if is_integral or 2 * len(ways) * len(REACH) > POINTS:
         return np.empty((0, len(REACH), len(here.x)))
     return np.asarray(here.x + REACH[:, None] * np.concatenate([ways, -ways])[:, None])
 

@@ -90,14 +90,14 @@ class Quadrature(Laplace):
     @cached_property
     def _weighted(self) -> Engine:
         """The gradient by (θ, u) of a weighted sum of the pieces; weights come after the point."""
-        weights = pt.vector("weights", dtype="float64", shape=(len(self._owners),))
+        weights = pt.vector("weights", dtype="float64", shape=(len(self.owners),))
         slope = slope_graph((weights * self._row_graph).sum(), self.density.vector)
         return self.build(*in_one_vector(self.density.vector, weights, {"gradient": slope}))
 
     # --- which pieces belong to which block --------------------------------------------------------------------------
 
     @cached_property
-    def _owners(self) -> NDArray[np.intp]:
+    def owners(self) -> NDArray[np.intp]:
         """Number of the block that each piece of f depends on; −1 for none.
 
         Blocks are moved together, those whose number has some binary digit and then those that have it not: what moves
@@ -125,13 +125,13 @@ class Quadrature(Laplace):
         """Return the matrix (blocks, pieces) that sums the pieces of each block of a stack."""
         number = np.full(int(self.pattern.components.max()) + 1, -1)
         number[self.pattern.components[stack.elements[:, 0]]] = np.arange(len(stack.elements))
-        own = np.where(self._owners >= 0, number[self._owners], -1)
+        own = np.where(self.owners >= 0, number[self.owners], -1)
         pieces = np.flatnonzero(own >= 0)
         shape = len(stack.elements), len(own)
         return sparse.csr_array((np.ones(len(pieces)), (own[pieces], pieces)), shape=shape)
 
     @cached_property
-    def _parts(self) -> list[tuple[Stack, sparse.csr_array, Array, Array]]:
+    def parts(self) -> list[tuple[Stack, sparse.csr_array, Array, Array]]:
         """Each stack of blocks, the pieces of its blocks, the nodes (j, d), and the logarithms of their weights."""
         return [
             (stack, self.members(stack), *_laid(self.nodes, stack.elements.shape[1])) for stack in self.pattern.stacks
@@ -145,23 +145,23 @@ class Quadrature(Laplace):
 
     @override
     def adjoint(self, mode: Mode) -> Adjoint:
-        total, free = self.constant(mode), (self._owners < 0).astype(float)
-        vector, entries = self._gradient(mode.vector[None], free[None])[0], np.zeros(len(self.pattern.rows))
+        total, free = self.constant(mode), (self.owners < 0).astype(float)
+        vector, entries = self.weighted_gradient(mode.vector[None], free[None])[0], np.zeros(len(self.pattern.rows))
         for summed in self._summed(mode):
             total += summed.value
-            gradients = self._gradient(summed.places, (summed.members.T @ summed.shares).T)
+            gradients = self.weighted_gradient(summed.places, (summed.members.T @ summed.shares).T)
             vector = vector + gradients.sum(axis=0)
             across = gradients[:, self.n_parameters + summed.stack.elements]  # (j, blocks, d)
             by_inverse = np.einsum("jbd,je->bde", across, summed.nodes)
-            summed.stack.write(_through_root(by_inverse, summed.root, summed.inverse), entries)
+            summed.stack.write(through_root(by_inverse, summed.root, summed.inverse), entries)
         return Adjoint(total, vector, entries)
 
     def _summed(self, mode: Mode) -> Iterator[_Summed]:
-        blocks = _blocks(mode)
+        blocks = blocks_of(mode)
         for (stack, members, nodes, weights), root, inverse in zip(
-            self._parts, blocks.roots, blocks.inverse_roots, strict=True
+            self.parts, blocks.roots, blocks.inverse_roots, strict=True
         ):
-            places = self._vectors(mode, stack, inverse, nodes)
+            places = self.places(mode, stack, inverse, nodes)
             heights = members @ self.rows.at(places)["rows"].T + weights
             sums = logsumexp(heights, axis=1)
             value = float(sums.sum() - _log_diagonal(root))
@@ -169,15 +169,16 @@ class Quadrature(Laplace):
 
     def constant(self, mode: Mode) -> float:
         """Return the sum of the pieces that depend on no effect."""
-        return float(self.rows.one(mode.vector)[0][self._owners < 0].sum())
+        return float(self.rows.one(mode.vector)[0][self.owners < 0].sum())
 
-    def _vectors(self, mode: Mode, stack: Stack, inverse: Array, nodes: Array) -> Array:
+    def places(self, mode: Mode, stack: Stack, inverse: Array, nodes: Array) -> Array:
         """Return the points (j, k + q) at which every block of a stack stands on its j-th node."""
         vectors = np.repeat(mode.vector[None], len(nodes), axis=0)
         vectors[:, self.n_parameters + stack.elements] += np.einsum("bed,je->jbd", inverse, nodes)
         return vectors
 
-    def _gradient(self, places: Array, weights: Array) -> Array:
+    def weighted_gradient(self, places: Array, weights: Array) -> Array:
+        """Return the gradients (j, k + q) at points (j, k + q) of sums of the pieces with weights (j, n)."""
         return self._weighted.at(np.hstack([places, weights]))["gradient"]
 
 
@@ -194,7 +195,8 @@ def _laid(n: int, d: int) -> tuple[Array, Array]:
     return nodes, weights + 0.5 * (nodes**2).sum(axis=1)
 
 
-def _blocks(mode: Mode) -> Blocks:
+def blocks_of(mode: Mode) -> Blocks:
+    """Return the curvature at û as blocks; refuse one that is none."""
     if not isinstance(mode.curvature, Blocks):
         raise ValueError(_tied("they are crossed, or a series"))
     return mode.curvature
@@ -204,8 +206,8 @@ def _log_diagonal(root: Array) -> float:
     return float(np.log(np.diagonal(root, axis1=1, axis2=2)).sum())
 
 
-def _through_root(by_inverse: Array, root: Array, inverse: Array) -> Array:
-    """Return the derivative by blocks H = L Lᵀ of −Σ log L_ii plus what comes through L⁻ᵀ.
+def through_root(by_inverse: Array, root: Array, inverse: Array, weights: Array | float = 1.0) -> Array:
+    """Return the derivative by blocks H = L Lᵀ of −w Σ log L_ii plus what comes through L⁻ᵀ.
 
     Parameters
     ----------
@@ -213,11 +215,13 @@ def _through_root(by_inverse: Array, root: Array, inverse: Array) -> Array:
         Derivative by L⁻ᵀ.
     root, inverse : arrays (b, d, d)
         L and L⁻¹.
+    weights : array (b,) or float
+        The w of each block.
     """
     turned = np.swapaxes(inverse, 1, 2)
     by_root = -turned @ np.swapaxes(by_inverse, 1, 2) @ turned
     d = root.shape[1]
-    by_root[:, np.arange(d), np.arange(d)] -= 1.0 / np.diagonal(root, axis1=1, axis2=2)
+    by_root[:, np.arange(d), np.arange(d)] -= np.reshape(weights, (-1, 1)) / np.diagonal(root, axis1=1, axis2=2)
     half = np.tril(np.swapaxes(root, 1, 2) @ np.tril(by_root))
     half[:, np.arange(d), np.arange(d)] *= 0.5
     return 0.5 * turned @ (half + np.swapaxes(half, 1, 2)) @ inverse

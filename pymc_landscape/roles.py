@@ -7,7 +7,7 @@ a *random effect* (latent). A ``pm.Potential`` is neither likelihood nor prior u
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -88,15 +88,15 @@ def potential_parts(model: pm.Model, role: PotentialRole | None) -> Parts:
     return Parts(prior=names) if role == "prior" else Parts(likelihood=names)
 
 
-def find_latent(model: pm.Model) -> dict[str, tuple[str, ...]]:
-    """Return each continuous free variable whose prior depends on others, with the names of those.
+def find_latent(model: pm.Model, without: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
+    """Return each continuous free variable whose prior depends on others, `without` apart, with the names of those.
 
     A uniform one whose limits depend on others is a parameter with a moving support, no random effect.
     """
     free = set(model.free_RVs)
     found = {}
     for rv in model.free_RVs:
-        parents = free.intersection(ancestors(rv.owner.inputs)) - {rv}
+        parents = free.intersection(ancestors(rv.owner.inputs)) - {rv, *(model[name] for name in without)}
         if parents and not is_discrete(rv) and not isinstance(rv.owner.op, UniformRV):
             found[rv.name] = tuple(v.name for v in model.free_RVs if v in parents)
     return found
@@ -113,7 +113,7 @@ def standard_normal(model: pm.Model) -> tuple[str, ...]:
 
 
 def resolve_latent(model: pm.Model, latent: Literal["auto"] | str | Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the free variables to integrate out, in the model's order; say so once if we chose them."""
+    """Return the names of the free variables that are no parameters, in the model's order; say so once if we chose."""
     if latent == "auto":
         found = find_latent(model)
         _tell(model, found)
@@ -123,11 +123,6 @@ def resolve_latent(model: pm.Model, latent: Literal["auto"] | str | Sequence[str
     for name in names:
         if name not in free:
             raise ValueError(f"Expected free variables of the model as latent, got {name!r}: {closest(name, free)}.")
-        if is_discrete(free[name]):
-            raise ValueError(
-                f"Expected continuous random effects, got the discrete {name!r}: sum it out first, "
-                f"pymc_extras.marginalize(model, [{name!r}]), and pass the model that comes back."
-            )
     if set(names) == set(free):
         raise ValueError(
             f"Expected a parameter that is not integrated out, got latent={tuple(names)}, all of the free variables."

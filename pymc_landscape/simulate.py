@@ -1,4 +1,4 @@
-"""New data from a model at a point: what is observed is drawn again, and so are random effects; parameters are held.
+"""New data from a model at a point: what is observed is drawn again, and what is latent too; parameters are held.
 
 The graph of the observed variables is compiled once. Parameters come as one flat vector on the natural scale, where the
 edge of a support is a number like any other.
@@ -104,8 +104,7 @@ def _cannot(name: str, error: Exception) -> str:
 
 
 def _refuse_potentials(objective: Objective) -> None:
-    observed = {rv.name for rv in objective.model.observed_RVs}
-    potentials = [name for name in objective.terms if name not in observed]
+    potentials = objective.compiled.parts.likelihood
     if potentials:
         raise ValueError(
             f"Expected data that can be simulated, got the pm.Potential {potentials[0]!r}, a number without a "
@@ -118,7 +117,7 @@ def _compile(objective: Objective) -> tuple[Any, list[Any]]:
     compiled, model = objective.compiled, objective.model
     layout = compiled.layout()
     vector = pt.vector("vector", dtype="float64", shape=(layout.size,))
-    # random effects that are integrated out have no value, and are drawn anew
+    # what is integrated or summed out has no value, and is drawn anew
     values = {rv: rv.type(rv.name) for rv in (model[v.name] for v in objective.variables)}
     graphs = replace_rvs_by_values(
         list(model.observed_RVs), rvs_to_values=values, rvs_to_transforms=dict.fromkeys(values)

@@ -52,6 +52,7 @@ LEVELS = {
             "update_rule",
             *("model_view", "swapped_data"),
             *("latent_density", "laplace", "quadrature", "marginal_engine", "effect_scale"),
+            *("states", "ties", "configurations", "summed_out", "state_integral"),
         ),
         *("reading", "draws", "reference", "points", "plane", "grid", "starts", "simulate", "sampling", "draw_vectors"),
         *("posterior_draws", "prior_spread"),
@@ -69,7 +70,7 @@ LEVELS = {
             "ends",
             "natural_scale",
             "fit_table",
-            "latent_modes",
+            *("latent_states", "latent_modes"),
             "fitted",
             "fit",
         ),
@@ -133,6 +134,7 @@ READS_GRAPHS = {
         "minibatch",
         "update_rule",
         *("model_view", "swapped_data", "latent_density", "laplace", "quadrature", "effect_scale"),
+        *("states", "ties", "configurations", "summed_out"),
     ),
 }
 
