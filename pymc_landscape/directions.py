@@ -87,7 +87,7 @@ def ask(found: Found) -> Directions:
 def _curvature(found: Found, hessian: Array) -> tuple[Spectrum, float]:
     """Return the curvatures, and the size below which one is zero: finer, where differences leave that open."""
     curvature, k = spectrum(hessian), len(found.x)
-    if not found.frame.objective.latent or not any(_is_suspicious(curvature, 0.0, i, found.x) for i in range(k)):
+    if not found.frame.objective.is_integral or not any(_is_suspicious(curvature, 0.0, i, found.x) for i in range(k)):
         return curvature, curvature.tolerance
     finer = hessian_of_slopes(lambda x: found.frame.slope(x)[1], found.x)
     curvature = spectrum(finer) if np.isfinite(finer).all() else curvature

@@ -118,11 +118,16 @@ class Objective(Parameters):
         return tuple(name for name in roles.standard_normal(self.model) if name not in self.latent)
 
     @property
+    def is_integral(self) -> bool:
+        """Whether random effects are integrated out: a Hessian is made of differences of exact gradients then."""
+        return bool(self.compiled.effects)
+
+    @property
     def origin(self) -> dict[str, str | int | float]:
         """What every result says of the model: its name, and what is latent, and how it was integrated out."""
         name: dict[str, str | int | float] = {"model_name": self.model.name}
         name |= {"latent": ", ".join(self.latent)} if self.latent else {}
-        return name | {"quadrature": self.quadrature} if self.compiled.effects else name
+        return name | {"quadrature": self.quadrature} if self.is_integral else name
 
     # --- values ------------------------------------------------------------------------------------------------------
 

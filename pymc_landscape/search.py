@@ -192,7 +192,7 @@ def _newton(frame: Frame, x: Array, iterations: int, radius: float | None = None
     if not np.isfinite(here.hessian).all():
         raise ValueError("no finite second derivative at the start")
     learned = 0
-    if frame.objective.latent:
+    if frame.objective.is_integral:
         here, learned = _approached(frame, here, radius)
     here, n = descend_newton(frame, here, iterations, radius)
     here = polish(frame, here)
