@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from copy import copy
-from functools import partial
 from typing import Any, Literal, cast, override
 
 import numpy as np
 import pymc as pm
 import pytensor
-from numpy.typing import NDArray
 
 from pymc_landscape.aliases import Graph
 from pymc_landscape.combination import combination_graph
 from pymc_landscape.density import (
     Density,
     Parts,
-    SumOut,
     Values,
     derived_graphs,
-    model_density,
     natural_graphs,
     unconstrained_graphs,
 )
 from pymc_landscape.derivatives import hessian_graph, hessian_product_graph, jacobian_graph, joined, slope_graph
 from pymc_landscape.engine import Engine
 from pymc_landscape.fisher import fisher_graph
-from pymc_landscape.laplace import Laplace
-from pymc_landscape.latent_density import density_of_states, joint_density
-from pymc_landscape.layout import FreeVariable, Layout, element_labels
+from pymc_landscape.latent_side import LatentSide
+from pymc_landscape.layout import Layout, element_labels
 from pymc_landscape.marginal_engine import MarginalEngine, MarginalKind
-from pymc_landscape.model_view import Made, shared_data
-from pymc_landscape.quadrature import Quadrature
-from pymc_landscape.state_integral import StateIntegral
-from pymc_landscape.summed_out import TOGETHER, Sums
-from pymc_landscape.swapped_data import SwappedData
+from pymc_landscape.summed_out import TOGETHER
 
 Kind = Literal[
     "density",
@@ -69,11 +59,8 @@ FOR_FEW_POINTS = frozenset(
 # Kinds whose graphs depend on the weight of the prior.
 WEIGHTED = frozenset(["slope", "hessian", "hessian_product"])
 
-# Numba needs long for third derivatives: seconds of interpreting before it is asked.
-PATIENCE = 60.0
 
-
-class Compiled(SwappedData):
+class Compiled(LatentSide):
     """Engines of `model`, by kind and by scale of the flat vector.
 
     Parameters
@@ -105,10 +92,8 @@ class Compiled(SwappedData):
         latent: tuple[str, ...] = (),
         quadrature: int = 1,
     ):
-        super().__init__(model, latent)
-        self.parts, self.prior_weight, self.quadrature = parts, prior_weight, quadrature
-        self.backend, self.compile_kwargs = backend, dict(compile_kwargs or {})
-        self._integers_held = False
+        super().__init__(model, parts, backend, compile_kwargs, latent=latent, quadrature=quadrature)
+        self.prior_weight, self._integers_held = prior_weight, False
 
     @property
     def quantity_labels(self) -> tuple[str, ...]:
@@ -129,6 +114,7 @@ class Compiled(SwappedData):
 
     # --- engines -----------------------------------------------------------------------------------------------------
 
+    @override
     def engine(self, kind: Kind, unconstrained: frozenset[str] = frozenset()) -> Engine:
         """Return an engine, and leave it with this model's data.
 
@@ -152,22 +138,6 @@ class Compiled(SwappedData):
         engine = self.kept((kind, unconstrained, weight, self._integers_held), lambda: self._build(kind, unconstrained))
         self.use_data()
         return engine
-
-    def kept(self, key: Hashable, build: Callable[[], Made]) -> Made:
-        """Return what `build` makes of the model, made once for each `key` until the model changes."""
-        options = (self.parts, self.latent, self.quadrature, self.backend, _hashable(self.compile_kwargs))
-        whole = (key, self._fingerprint(), frozenset(self._data), self._indices(), options)
-        if whole not in self._store:
-            self._store[whole] = build()
-        made: Made = self._store[whole]
-        return made
-
-    def density(self, unconstrained: frozenset[str]) -> Density:
-        """Return the graphs of the density, on this model's data."""
-        self.refuse_latent()
-        return model_density(
-            self.model, self.layout(unconstrained), self.parts, self.swaps, self.sum_out(unconstrained)
-        )
 
     @property
     def _weight(self) -> float | Graph:
@@ -193,52 +163,6 @@ class Compiled(SwappedData):
             return Engine(vector, graphs, check_bounds=self.model.check_bounds, backend="interpreter")
         return self._engine_of(vector, graphs)
 
-    def _engine_of(self, vector: Graph, graphs: dict[str, Graph], patience: float | None = None) -> Engine:
-        return Engine(
-            vector,
-            graphs,
-            check_bounds=self.model.check_bounds,
-            backend=self.backend,
-            compile_kwargs=self.compile_kwargs,
-            patience=patience,
-        )
-
-    # --- random effects ----------------------------------------------------------------------------------------------
-
-    @property
-    def laplace(self) -> Laplace:
-        """The integral over the random effects, shared by all kinds and scales."""
-        return self.kept("laplace", lambda: self.integral(self.quadrature))
-
-    def integral(self, nodes: int) -> Laplace:
-        """Return a new integral over the random effects: Laplace's, or by quadrature for more than one node."""
-        density = joint_density(
-            self.model, self.variables, self.effects, self.parts, self.swaps, self.sum_out(frozenset())
-        )
-        reference, groups = self.layout().join(self.initial_point()), groups_of(self.effects)
-        build = partial(self._engine_of, patience=PATIENCE)
-        if nodes == 1:
-            return Laplace(density, reference, groups, build)
-        return Quadrature(density, reference, groups, build, nodes)
-
-    @property
-    def marginal(self) -> Laplace:
-        """The integral that is the marginal likelihood: over effects, and discrete variables beside them."""
-        return self.kept("marginal", self._state_integral) if self.summed else self.laplace
-
-    def _state_integral(self) -> Laplace:
-        """Return the integral state by state where effects come in blocks with states of their own."""
-        out = cast(SumOut, self.sum_out(frozenset()))
-        found = density_of_states(self.model, self.variables, self.effects, self.parts, self.swaps, out)
-        reference = self.layout().join(self.initial_point())
-        build = partial(self._engine_of, patience=PATIENCE)
-        if found is not None:
-            with suppress(ValueError):  # crossed effects have no blocks
-                whole = StateIntegral(found[0], reference, groups_of(self.effects), build, self.quadrature, *found[1:])
-                if np.isfinite(whole.value(reference)[0]):
-                    return whole
-        return self.laplace
-
     def _marginal(self, kind: MarginalKind, unconstrained: frozenset[str]) -> Engine:
         if kind in WEIGHTED:
             self.refuse_discrete()
@@ -247,77 +171,6 @@ class Compiled(SwappedData):
         weight, size = self._weight, self.layout(unconstrained).size
         weigh = (lambda: weight) if isinstance(weight, float) else (lambda: float(weight.get_value()))
         return MarginalEngine(kind, TOGETHER.join(self.term_names), self.marginal, size, natural, jacobian, weigh)
-
-    @property
-    def term_names(self) -> list[str]:
-        """Names of the observed variables, and of the potentials that count as likelihood."""
-        return [*(rv.name for rv in self.model.observed_RVs), *self.parts.likelihood]
-
-    @property
-    def terms(self) -> tuple[str, ...]:
-        """Names of the terms of the log-likelihood; an integral is one term."""
-        if self.effects:
-            return (TOGETHER.join(self.term_names),)
-        return self.sums.merged(self.term_names) if self.summed else tuple(self.term_names)
-
-    def refuse_latent(self) -> None:
-        """Refuse what single observations are needed for, where random effects tie them together."""
-        if self.effects:
-            raise ValueError(
-                f"Expected a likelihood of single observations, got one in which "
-                f"{', '.join(v.name for v in self.effects)} is integrated out, which ties observations together: use "
-                f"Objective(model, latent={self.summed_names!r}), given it."
-            )
-
-    # --- discrete variables ------------------------------------------------------------------------------------------
-
-    @property
-    def summed_names(self) -> tuple[str, ...]:
-        """Names of the discrete variables that are summed out."""
-        return tuple(v.name for v in self.summed)
-
-    @property
-    def sums(self) -> Sums:
-        """The sums over the discrete variables, shared by all kinds and scales."""
-        effects = [v.name for v in self.effects]
-        return self.kept("sums", lambda: Sums(self.model, self.summed, effects, self.parts.likelihood))
-
-    def sum_out(self, unconstrained: frozenset[str]) -> SumOut | None:
-        """Return the sums, with numbers for a vector in which `unconstrained` variables stand on that scale."""
-        if not self.summed:
-            return None
-        self.use_data()  # which observations belong together is read off them
-        point = self.layout().join(self.initial_point())
-        if unconstrained:
-            moved = self.engine("unconstrained", unconstrained).one(point)
-            point = np.concatenate([np.ravel(value) for value in moved])
-        effects = sum(int(np.prod(v.value_shape)) for v in self.effects)
-        return SumOut(self.sums, np.concatenate([point, np.zeros(effects)]))
-
-    def _indices(self) -> Hashable:
-        """Return what of the data decides which observations belong to which element of a discrete variable."""
-        if not self.summed:
-            return None
-        now = {d.name: self._data.get(d.name, d.get_value(borrow=True)) for d in shared_data(self.model)}
-        return tuple((name, value.tobytes()) for name, value in now.items() if np.asarray(value).dtype.kind in "iub")
-
-    def refuse_unsummable(self) -> None:
-        """Refuse discrete variables that cannot be summed out, before anything is asked of them."""
-        if self.summed:
-            self.kept("sums are possible", lambda: bool(self.laplace if self.effects else self.density(frozenset())))
-
-    @override
-    def term_dims(self, term: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
-        group = self.sums.named(term) if self.summed else None
-        if group is None or self.effects:
-            return super().term_dims(term, size)
-        by = self.sums.labelled_by(group)
-        if by is None:
-            return [f"{term}_dim_0"], {}, (size,)
-        discrete = next((v for v in self.summed if v.name == by), None)
-        if discrete is None:
-            return super().term_dims(by, size)
-        return list(discrete.dims), dict(zip(discrete.dims, discrete.coords, strict=True)), discrete.shape
 
     def _graphs(self, kind: Kind, layout: Layout) -> Graphs:
         if kind in ("natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian"):
@@ -391,18 +244,3 @@ class Compiled(SwappedData):
         twin = copy(self)
         twin._integers_held = any(v.discrete for v in self.variables)
         return twin
-
-
-def groups_of(effects: Sequence[FreeVariable]) -> NDArray[np.intp]:
-    """Guess which elements of the effects belong together: those at one place along their first axes."""
-    sizes = [(v.value_shape[0] if v.value_shape else 1, int(np.prod(v.value_shape))) for v in effects]
-    alike = len({n for n, _ in sizes}) == 1
-    firsts = [0] * len(sizes) if alike else np.cumsum([0, *(n for n, _ in sizes)]).tolist()
-    return np.concatenate(
-        [f + np.repeat(np.arange(n), size // max(n, 1)) for f, (n, size) in zip(firsts, sizes, strict=False)]
-    )
-
-
-def _hashable(compile_kwargs: Mapping[str, Any]) -> Hashable:
-    """Return a key for compile options; modes do not hash, so such options are known by their identity."""
-    return tuple(sorted((k, v if isinstance(v, str) else id(v)) for k, v in compile_kwargs.items()))

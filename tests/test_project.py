@@ -40,7 +40,18 @@ LEVELS = {
         *("aliases", "layout", "progress", "work", "provenance", "store", "checkpoint"),
     ],
     1: [
-        *("density", "roles", "interpreter", "matvec", "kernel", "ledger", "jax_batch", "engine", "compiled"),
+        *(
+            "density",
+            "roles",
+            "interpreter",
+            "matvec",
+            "kernel",
+            "ledger",
+            "jax_batch",
+            "engine",
+            "latent_side",
+            "compiled",
+        ),
         *(
             "straight_line",
             "derivatives",
@@ -106,6 +117,7 @@ LEVELS = {
             "edge_weights",
             "turning",
             *("runaway", "simulated_ratio"),
+            "nested_pair",
             "likelihood_ratio",
             *("compare_loo", "compare"),
             *("receding", "likelihood_side", "posterior_mode", "information_share", "identification"),
@@ -123,7 +135,18 @@ LEVEL_OF = {room: level for level, rooms in LEVELS.items() for room in rooms}
 READS_GRAPHS = {
     "simulate",
     *("distributions", "families", "observed_terms"),
-    *("density", "roles", "interpreter", "matvec", "ledger", "kernel", "jax_batch", "engine", "compiled"),
+    *(
+        "density",
+        "roles",
+        "interpreter",
+        "matvec",
+        "ledger",
+        "kernel",
+        "jax_batch",
+        "engine",
+        "latent_side",
+        "compiled",
+    ),
     *(
         "straight_line",
         "derivatives",
