@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_landscape.aliases import Array
+from pymc_landscape.brought_back import FAR, brought_back, far_away, set_free
 from pymc_landscape.edge import settle_on_edge
 from pymc_landscape.engine import one_blas_thread
 from pymc_landscape.frame import Frame
@@ -20,7 +21,7 @@ from pymc_landscape.provenance import provenance
 from pymc_landscape.search import Found, search, search_otherwise
 from pymc_landscape.starts import Starts, find_starts
 from pymc_landscape.trust_region import noise
-from pymc_landscape.verdict import Status, Verdict, judge
+from pymc_landscape.verdict import Status, Verdict, judge, unbounded
 
 # If no start arrives anywhere, so many others are tried.
 RESCUES = 4
@@ -85,7 +86,19 @@ def follow(objective: Objective, theta: Array, origin: str) -> End:
         other = search_otherwise(found, theta)
         if other.value < found.value - WORTH_IT:
             found, verdict = _settled(other)
+    if verdict.status is Status.UNBOUNDED and (not found.is_minimum or far_away(found, theta, FAR)):
+        found, verdict = _with_digits(found, verdict, theta)
     return End(theta, origin, found, verdict)
+
+
+def _with_digits(ran: Found, verdict: Verdict, usual: Array) -> tuple[Found, Verdict]:
+    """Come back from where a density is rounding alone, if the likelihood is level there: it has a limit then."""
+    with np.errstate(all="ignore"):
+        nearer = brought_back(ran, usual)
+        if nearer is None or nearer is ran:
+            return ran, verdict
+        found, direction = set_free(nearer, ran, usual)
+    return found.add_cost(ran), unbounded(found, direction)
 
 
 def _settled(found: Found) -> tuple[Found, Verdict]:

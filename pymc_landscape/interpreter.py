@@ -204,15 +204,27 @@ def interpreted(vector: Graph, graphs: Sequence[Graph]) -> tuple[Block, int]:
         Evaluates a block of points.
     size : int
         The number of points a block at which the work stays in the processor's cache.
+
+    Raises
+    ------
+    NotImplementedError
+        If an Op cannot be written for many points at once.
     """
     points = vector.type.clone(shape=(None, *vector.type.shape))("points")
     with pytensor.config.change_flags(cxx=""):  # constants are folded by NumPy too, not by gcc
-        vectorized = vectorize_graph(list(graphs), {vector: points})
+        vectorized = _vectorized(graphs, {vector: points})
         batch = [_repeated(one, many, points) for one, many in zip(graphs, vectorized, strict=True)]
         function = pm.pytensorf.compile(
             [points], batch, mode=interpreter_mode(), on_unused_input="ignore", trust_input=True
         )
     return straight_line(function), _block_size(function.maker.fgraph)
+
+
+def _vectorized(graphs: Sequence[Graph], places: dict[Graph, Graph]) -> list[Graph]:
+    try:
+        return list(vectorize_graph(list(graphs), places))
+    except Exception as error:  # how an Op is vectorised is its own affair, and goes wrong in its own ways
+        raise NotImplementedError(f"The graph cannot be written for many points: {error}") from error
 
 
 def _repeated(one: Graph, many: Graph, points: Graph) -> Graph:

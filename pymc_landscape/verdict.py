@@ -67,7 +67,7 @@ def judge(found: Found) -> Verdict:
     if asked.lower is not None:
         return Verdict(Status.FAILED, "A lower point was found beside the end of the search.", lower=asked.lower)
     if len(asked.receding):
-        return Verdict(Status.UNBOUNDED, _endless(found, asked.receding[0]), flat=asked.receding)
+        return unbounded(found, *asked.receding)
     if len(asked.level):
         return Verdict(Status.NOT_IDENTIFIED, _not_determined(found, asked.level), flat=asked.level)
     if len(asked.kinked):
@@ -119,19 +119,24 @@ def _unfinished(found: Found) -> Verdict:
     """Distinguish a slope that goes on for ever from a search that just did not arrive."""
     gone = far_out(found)
     if gone:
-        return Verdict(Status.UNBOUNDED, _endless(found, gone[0]), flat=np.array(gone))
+        return unbounded(found, *gone)
     if found.gradient is not None and np.isfinite(found.gradient).all() and found.gradient.any():
         scale = spectrum(found.hessian).scale if found.hessian is not None else np.ones_like(found.x)
         direction = -found.gradient / scale**2
         away = direction / np.abs(direction).max() * max(1.0, float(np.abs(found.x).max()))
         rises = found.frame.values(found.x + ONWARD[:, None] * away) - found.value
         if np.isfinite(rises).all() and (np.diff(rises, prepend=0.0) < 0).all():
-            return Verdict(Status.UNBOUNDED, _endless(found, away), flat=away[None])
+            return unbounded(found, away)
     return Verdict(
         Status.FAILED,
         f"The search did not arrive at an optimum ({found.optimizer}: {found.reason or 'no more progress'}): "
         f"try other starts, or scale the data{_perhaps_effects(found)}.",
     )
+
+
+def unbounded(found: Found, *directions: Array) -> Verdict:
+    """Return the verdict that −2LL falls for ever along some directions, and towards a limit."""
+    return Verdict(Status.UNBOUNDED, _endless(found, directions[0]), flat=np.array(directions))
 
 
 def _endless(found: Found, direction: Array) -> str:

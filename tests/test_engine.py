@@ -633,3 +633,22 @@ def test_a_bar_is_shown_only_when_asked_for_and_worth_it(monkeypatch, capsys, li
     assert not shown
     pml.evaluate_landscape(line, AXES, progressbar=True)
     assert shown == [1]
+
+
+def test_what_pytensor_cannot_write_for_many_points_is_evaluated_one_by_one():
+    """PyMC's CAR: PyTensor stumbles over it. Differences of densities, for PyMC leaves constants out."""
+    chain = np.eye(4, k=1) + np.eye(4, k=-1)
+    with pm.Model() as model:
+        alpha, tau = pm.Uniform("alpha", 0, 1), pm.Gamma("tau", 2, 2)
+        field = pm.CAR("field", mu=np.zeros(4), W=chain, alpha=alpha, tau=tau)
+        pm.Poisson("y", pm.math.exp(field), observed=[0, 2, 1, 3])
+    points = {"alpha": np.array([0.2, 0.5, 0.9]), "tau": np.array([0.5, 1.0, 3.0])}
+    field = np.array([0.1, -0.2, 0.4, 0.3])
+    objective = pml.Objective(model, latent=())
+    theta = objective.pack({**points, "field": np.tile(field, (3, 1))})
+    found = objective.log_prior(theta) - stats.gamma(2, scale=0.5).logpdf(points["tau"])
+    truth = [
+        stats.multivariate_normal(np.zeros(4), np.linalg.inv(t * (np.diag(chain.sum(1)) - a * chain))).logpdf(field)
+        for a, t in zip(points["alpha"], points["tau"], strict=True)
+    ]
+    np.testing.assert_allclose(np.diff(found), np.diff(truth), rtol=1e-6)

@@ -365,6 +365,21 @@ def test_counts_with_too_little_spread_for_a_negative_binomial():
     assert here.minus2ll == pytest.approx(-2 * stats.poisson(y.mean()).logpmf(y).sum(), abs=1e-3)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_tails_lighter_than_normal_for_students_t(seed):
+    """The limit is the normal law. With 10^30 degrees of freedom PyMC's density is rounding, of any size and sign."""
+    y = np.random.default_rng(seed).uniform(-1, 1, size=40)
+    with pm.Model() as model:
+        nu, mu, sigma = pm.Gamma("nu", 2, 0.1), pm.Normal("mu", 0, 5), pm.HalfNormal("sigma", 1)
+        pm.StudentT("y", nu=nu, mu=mu, sigma=sigma, observed=y)
+    here = fit(model)
+    assert here.status.value == "unbounded"
+    assert "nu goes to +∞" in here.message
+    assert here.minus2ll == pytest.approx(-2 * stats.norm(y.mean(), y.std()).logpdf(y).sum(), abs=1e-3)
+    assert value(here.point, "mu") == pytest.approx(y.mean(), abs=1e-3)
+    assert not np.isfinite(value(here.standard_error, "nu"))
+
+
 def beta_binomial(y: list[int]) -> pm.Model:
     with pm.Model() as model:
         p, kappa = pm.Beta("p", 2, 2), pm.HalfCauchy("kappa", 10)

@@ -78,6 +78,7 @@ LEVELS = {
             "edge",
             "directions",
             "verdict",
+            "brought_back",
             "ends",
             "natural_scale",
             "fit_table",

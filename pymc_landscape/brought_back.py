@@ -1,0 +1,102 @@
+"""A search that ran away, brought back to where densities still have digits.
+
+Of a likelihood that is best at infinity, a search goes there, and far out a density that is the difference of large
+numbers is rounding and no more: Student's t with 10^30 degrees of freedom. By then −2LL has long been as low as it
+gets. So what ran away is brought back to where it can be told from infinity by nothing but the digits, and the others
+find their best again.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pymc_landscape.aliases import Array
+from pymc_landscape.frame import Frame
+from pymc_landscape.search import Found, search
+
+# A transformed parameter further than this from where it is usual, on the unconstrained scale (by a factor of three
+# million, on the natural one), is as good as infinite; further than the second, it may be what keeps a search from
+# arriving.
+FAR, FAR_ENOUGH = 15.0, 7.0
+# And a slope of less than this there, by one unit of that scale, is none.
+LEVEL = 1e-3
+# An end with less than this to gain counts as the lowest.
+NEAR_ENOUGH = 1e-4
+
+
+def brought_back(ran: Found, usual: Array) -> Found | None:
+    """Hold what is far out at the rim of what is not, one after the other, and let the others find their best.
+
+    Parameters
+    ----------
+    ran : Found
+        Where a search ended.
+    usual : array (k,)
+        An unconstrained vector at which the densities have all their digits.
+
+    Returns
+    -------
+    Found or None
+        In a frame that holds what ran away; None where something is to be gained further out, or nothing was found.
+    """
+    found = ran
+    for _ in usual:
+        far = far_away(found, usual, FAR_ENOUGH)
+        if not far:
+            break
+        found = _held_nearer(found, far, usual)
+        if found.left <= NEAR_ENOUGH and not far_away(found, usual, FAR):
+            break
+    return found if found.left <= NEAR_ENOUGH and _is_level(found, ran) else None
+
+
+def set_free(nearer: Found, ran: Found, usual: Array) -> tuple[Found, Array]:
+    """Return what was brought back in the frame in which it ran away, and the direction in which it did."""
+    frame = Frame(ran.frame.objective, ran.frame.natural, ran.frame.held)
+    held, x = ~np.isin(frame.free, nearer.frame.free), nearer.frame.full(nearer.x)[frame.free]
+    free = Found(frame, x, *frame.curve(x), nearer.left, nearer.optimizer, nearer.exact)
+    return free.add_cost(nearer), np.where(held, np.sign(x - usual[frame.free]), 0.0)
+
+
+def _is_level(found: Found, ran: Found) -> bool:
+    """Whether nothing is to be gained along what is held; a likelihood that rises for ever has no infimum."""
+    frame = Frame(ran.frame.objective, ran.frame.natural, ran.frame.held)
+    whole = found.frame.full(found.x)[frame.free]
+    gradient = frame.slope(whole)[1]
+    held = ~np.isin(frame.free, found.frame.free)
+    return not found.frame.bottomless and bool((np.abs(gradient[held]) <= LEVEL).all())
+
+
+def far_away(found: Found, usual: Array, by: float) -> dict[int, float]:
+    """Return what is free, transformed and far out: how far, by its place in the whole vector.
+
+    Parameters
+    ----------
+    found : Found
+        Where a search ended.
+    usual : array (k,)
+        An unconstrained vector from which distances count.
+    by : float
+        What is far.
+    """
+    frame = found.frame
+    places = [
+        i
+        for v in frame.objective.variables
+        if v.transform is not None and v.name in frame.unconstrained
+        for i in range(*frame.layout.slices[v.name].indices(frame.layout.size))
+    ]
+    where = dict(zip(frame.free.tolist(), found.x.tolist(), strict=True))
+    away = {i: where[i] - float(usual[i]) for i in places if i in where}
+    return {i: distance for i, distance in away.items() if abs(distance) > by}
+
+
+def _held_nearer(found: Found, far: dict[int, float], usual: Array) -> Found:
+    """Hold what is furthest out at the rim of what is not, and search for the others' best."""
+    frame = found.frame
+    whole = frame.full(found.x).copy()
+    for i, distance in far.items():
+        whole[i] = usual[i] + np.clip(distance, -FAR, FAR)
+    furthest = max(far, key=lambda i: abs(far[i]))
+    nearer = Frame(frame.objective, frame.natural, {**frame.held, furthest: float(whole[furthest])})
+    return search(nearer, whole[nearer.free])
