@@ -254,7 +254,8 @@ class Laplace:
     def _seen(self, vector: Array) -> Look | None:
         joint, gradient, products = self._look.one(vector)
         entries = -self.pattern.entries(np.reshape(products, (self.pattern.n_colours, self.n_effects)))
-        finite = np.isfinite(joint) and np.isfinite(gradient).all() and np.isfinite(entries).all()
+        uphill = gradient[self.n_parameters :]  # by parameters it may be NaN on an edge, where the mode is there still
+        finite = np.isfinite(joint) and np.isfinite(uphill).all() and np.isfinite(entries).all()
         return Look(vector, float(joint), gradient, entries) if finite else None
 
     def _positive(self, entries: Array) -> tuple[Factor, bool]:

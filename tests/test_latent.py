@@ -389,6 +389,31 @@ def test_a_cholesky_factor_that_is_singular_is_an_edge(form):
     assert abs(fit.derived["chol_corr"][0, 1]) == pytest.approx(1)
 
 
+def test_a_mixture_that_ends_on_its_edge_is_the_simpler_model_there():
+    """No more zeros than Poisson has: psi is 1, where PyMC's density has a value and its slope by psi is NaN."""
+    rng = np.random.default_rng(23)
+    group = np.repeat(np.arange(8), 6)
+    y = rng.poisson(np.exp(0.8 + 0.5 * rng.normal(size=8))[group])
+
+    def model(inflated):
+        with pm.Model() as built:
+            mu, sd = pm.Normal("mu", 0, 2), pm.HalfNormal("sd", 1)
+            rate = pm.math.exp(pm.Normal("u", mu, sd, shape=8)[group])
+            if inflated:
+                pm.ZeroInflatedPoisson("y", pm.Beta("psi", 2, 2), rate, observed=y)
+            else:
+                pm.Poisson("y", rate, observed=y)
+        return built
+
+    inflated, plain = (pml.fit_mle(model(kind), progressbar=False) for kind in (True, False))
+    assert inflated.status.value == "at_bound"
+    assert inflated.point["psi"] == 1
+    assert inflated.minus2ll == pytest.approx(plain.minus2ll, abs=1e-8)
+    for name in ("mu", "sd"):
+        assert float(inflated.point[name]) == pytest.approx(float(plain.point[name]), rel=1e-5)
+        assert float(inflated.standard_error[name]) == pytest.approx(float(plain.standard_error[name]), rel=1e-4)
+
+
 def test_several_terms_are_one_integral():
     with pm.Model() as model:
         spread = pm.HalfNormal("spread", 2)
