@@ -9,6 +9,7 @@ find their best again.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pymc_landscape.aliases import Array
 from pymc_landscape.frame import Frame
@@ -52,18 +53,21 @@ def brought_back(ran: Found, usual: Array) -> Found | None:
 
 def set_free(nearer: Found, ran: Found, usual: Array) -> tuple[Found, Array]:
     """Return what was brought back in the frame in which it ran away, and the direction in which it did."""
-    frame = Frame(ran.frame.objective, ran.frame.natural, ran.frame.held)
-    held, x = ~np.isin(frame.free, nearer.frame.free), nearer.frame.full(nearer.x)[frame.free]
+    frame, x, held = _in_frame_of(ran, nearer)
     free = Found(frame, x, *frame.curve(x), nearer.left, nearer.optimizer, nearer.exact)
     return free.add_cost(nearer), np.where(held, np.sign(x - usual[frame.free]), 0.0)
 
 
+def _in_frame_of(ran: Found, nearer: Found) -> tuple[Frame, Array, NDArray[np.bool_]]:
+    """Return a frame like that of `ran`, the point of `nearer` in it, and which elements `nearer` holds."""
+    frame = Frame(ran.frame.objective, ran.frame.natural, ran.frame.held)
+    return frame, nearer.frame.full(nearer.x)[frame.free], ~np.isin(frame.free, nearer.frame.free)
+
+
 def _is_level(found: Found, ran: Found) -> bool:
     """Whether nothing is to be gained along what is held; a likelihood that rises for ever has no infimum."""
-    frame = Frame(ran.frame.objective, ran.frame.natural, ran.frame.held)
-    whole = found.frame.full(found.x)[frame.free]
-    gradient = frame.slope(whole)[1]
-    held = ~np.isin(frame.free, found.frame.free)
+    frame, x, held = _in_frame_of(ran, found)
+    gradient = frame.slope(x)[1]
     return not found.frame.bottomless and bool((np.abs(gradient[held]) <= LEVEL).all())
 
 

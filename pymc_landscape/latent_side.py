@@ -11,10 +11,10 @@ import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
 
-from pymc_landscape.aliases import Graph
+from pymc_landscape.aliases import Array, Graph
 from pymc_landscape.density import Density, Parts, SumOut, model_density
 from pymc_landscape.engine import Engine
-from pymc_landscape.laplace import Laplace
+from pymc_landscape.laplace import Build, Laplace
 from pymc_landscape.latent_density import density_of_states, joint_density
 from pymc_landscape.layout import FreeVariable
 from pymc_landscape.model_view import Made, shared_data
@@ -102,11 +102,15 @@ class LatentSide(SwappedData):
         density = joint_density(
             self.model, self.variables, self.effects, self.parts, self.swaps, self.sum_out(frozenset())
         )
-        reference, groups = self.layout().join(self.initial_point()), groups_of(self.effects)
-        build = partial(self._engine_of, patience=PATIENCE)
         if nodes == 1:
-            return Laplace(density, reference, groups, build)
-        return Quadrature(density, reference, groups, build, nodes)
+            return Laplace(density, *self._around)
+        return Quadrature(density, *self._around, nodes)
+
+    @property
+    def _around(self) -> tuple[Array, NDArray[np.intp], Build]:
+        """What an integral is told beside its density: a place, a guess at groups, and how engines are made."""
+        reference = self.layout().join(self.initial_point())
+        return reference, groups_of(self.effects), partial(self._engine_of, patience=PATIENCE)
 
     @property
     def marginal(self) -> Laplace:
@@ -117,12 +121,10 @@ class LatentSide(SwappedData):
         """Return the integral state by state where effects come in blocks with states of their own."""
         out = cast(SumOut, self.sum_out(frozenset()))
         found = density_of_states(self.model, self.variables, self.effects, self.parts, self.swaps, out)
-        reference = self.layout().join(self.initial_point())
-        build = partial(self._engine_of, patience=PATIENCE)
         if found is not None:
             with suppress(ValueError):  # crossed effects have no blocks
-                whole = StateIntegral(found[0], reference, groups_of(self.effects), build, self.quadrature, *found[1:])
-                if np.isfinite(whole.value(reference)[0]):
+                whole = StateIntegral(found[0], *self._around, self.quadrature, *found[1:])
+                if np.isfinite(whole.value(whole.reference)[0]):
                     return whole
         return self.laplace
 
