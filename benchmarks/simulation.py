@@ -10,10 +10,10 @@ from scipy import stats
 
 import pymc_landscape as pml
 from benchmarks.fitting import EXAMPLES, MODELS
-from pymc_landscape import coverage as coverage_room
+from pymc_landscape.inference import coverage as coverage_room
 
 Answer = dict[str, Any]
-CUTOFF = float(pml.wilks.cutoff(0.95))
+CUTOFF = float(pml.chi2_cutoff(0.95))
 FIVE, TRIES, SHARE = np.array([1.2, -0.4, 3.1, 2.2, 0.7]), 10, 0.7
 SAMPLER = {"draws": 500, "tune": 500, "chains": 1}
 

@@ -20,7 +20,7 @@ from benchmarks.fitting import MODELS, Way, in_turns
 
 VERTICES = 40
 HEAT = 41  # points an axis of a heat map
-CUTOFF = pml.wilks.cutoff(0.95)
+CUTOFF = pml.chi2_cutoff(0.95)
 FRESH_CALLS, USED_SECONDS = 5, 5.0
 
 
@@ -48,7 +48,7 @@ def contour(repeats: int) -> dict[str, Any]:
         fit = pml.fit_mle(MODELS["budworm"](), progressbar=False)
         ours = partial(pml.confidence_contour, fit, ["b[0]", "b[2]"], level=0.95, num=VERTICES, progressbar=False)
         edge = ours()
-        rise = pml.wilks.cutoff(0.95, df=2)
+        rise = pml.chi2_cutoff(0.95, df=2)
         answer = {
             "evaluations": edge.attrs["n_evaluations"],
             "error": float(np.abs(edge["delta_minus2ll"] - rise).max()),

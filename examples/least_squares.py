@@ -103,7 +103,7 @@ def step_error(n: int) -> float:
 def draw_figure(known: xr.Dataset, path: Path) -> Path:
     """Save the two surfaces side by side, with lines at the same points in units of their own."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    heights = [0.0, *pml.wilks.cutoff(np.array([0.5, 0.95, 0.99]), df=2), 20, 50, 100, 200]
+    heights = [0.0, *pml.chi2_cutoff(np.array([0.5, 0.95, 0.99]), df=2), 20, 50, 100, 200]
     best = known["sse"].argmin(["Vm", "K"])
     figure, panels = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True, layout="constrained")
     for panel, surface, unit, digits, title in (
@@ -129,7 +129,7 @@ def report(known: xr.Dataset, free: xr.Dataset, n: int) -> str:
     """Say in words what the numbers show."""
     lowest = known["sse"].min()
     best = known["sse"].where(known["sse"] == lowest, drop=True)
-    cutoff = float(pml.wilks.cutoff(0.95, df=2))
+    cutoff = float(pml.chi2_cutoff(0.95, df=2))
     return f"""
 Least squares on the grid: SSE {float(lowest):.2f} at Vm {float(best["Vm"][0]):.1f}, \
 K {float(best["K"][0]):.4f} (published {PUBLISHED_SSE:.2f} at 212.7, 0.0641).

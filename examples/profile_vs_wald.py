@@ -101,7 +101,7 @@ def exact_coverage() -> dict[str, float]:
     share = k / TRIALS
     wald = np.abs(share - CHANCE) <= stats.norm.ppf(0.975) * np.sqrt(share * (1 - share) / TRIALS)
     best = stats.binom.logpmf(k, TRIALS, share)
-    profile = 2 * (best - stats.binom.logpmf(k, TRIALS, CHANCE)) <= pml.wilks.cutoff(0.95)
+    profile = 2 * (best - stats.binom.logpmf(k, TRIALS, CHANCE)) <= pml.chi2_cutoff(0.95)
     return {"wald": float(weight[wald].sum()), "profile": float(weight[profile].sum())}
 
 

@@ -154,7 +154,7 @@ def profiles(waits: pd.DataFrame, num: int) -> dict[str, xr.DataArray]:
 def interval(profile: xr.DataArray, level: float = 0.95) -> tuple[float, float]:
     """Return where a profile with one floor crosses the chi-squared height, on straight lines between points."""
     slope, rise = profile["slope"].to_numpy(), (profile - profile.min()).to_numpy()
-    floor, height = int(rise.argmin()), pml.wilks.cutoff(level)
+    floor, height = int(rise.argmin()), pml.chi2_cutoff(level)
     lower = np.interp(-height, -rise[: floor + 1], slope[: floor + 1])
     return float(lower), float(np.interp(height, rise[floor:], slope[floor:]))
 
@@ -162,7 +162,7 @@ def interval(profile: xr.DataArray, level: float = 0.95) -> tuple[float, float]:
 def draw_surfaces(surfaces: dict[str, xr.Dataset], table: pd.DataFrame, path: Path) -> Path:
     """Save -2LL above and the loss below, each in its own units, at lines that the identity makes the same."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    heights = np.array([0.0, *pml.wilks.cutoff(np.array([0.5, 0.95, 0.99]), df=2), 20.0, 40.0, 80.0])
+    heights = np.array([0.0, *pml.chi2_cutoff(np.array([0.5, 0.95, 0.99]), df=2), 20.0, 40.0, 80.0])
     figure, panels = plt.subplots(2, 5, figsize=(15, 6.4), sharex="col", sharey="col", layout="constrained")
     colors = plt.get_cmap("viridis")(np.linspace(0, 1, len(heights)))
     for (name, surface), (above, below) in zip(surfaces.items(), panels.T, strict=True):
@@ -199,7 +199,7 @@ def draw_lines(waits: pd.DataFrame, table: pd.DataFrame, profiles: dict[str, xr.
     _draw_cost(cost, waits, table)
     for name, profile in profiles.items():
         lower, upper = interval(profile)
-        top = float(profile.min()) + pml.wilks.cutoff(0.95)
+        top = float(profile.min()) + pml.chi2_cutoff(0.95)
         height.plot(profile["slope"], profile, color=COLORS[name])
         height.hlines(top, lower, upper, color=COLORS[name], lw=5, alpha=0.4)
         height.text((lower + upper) / 2, top + 1.2, TITLES[name], color=COLORS[name], ha="center", fontsize="small")

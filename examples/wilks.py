@@ -172,7 +172,7 @@ def simulated(test: Test) -> xr.Dataset:
 
 def mean_rows(means: Mapping[int, Test]) -> str:
     """Write a line for each n: the simulated 95 % quantile and the exact one, and what 3.84 lets through."""
-    cutoff = pml.wilks.cutoff(0.95)
+    cutoff = pml.chi2_cutoff(0.95)
     return "\n".join(
         f"  {n:>3} {np.quantile(test.draws, 0.95):>13.2f} {exact_quantile(0.95, n):>8.2f}"
         f" {np.mean(test.draws > cutoff):>13.1%} {exact_beyond(cutoff, n):>8.1%}"
@@ -183,7 +183,7 @@ def mean_rows(means: Mapping[int, Test]) -> str:
 def report(sex: Test, means: Mapping[int, Test], leaving: Test) -> str:
     """Say in words what the numbers show."""
     law, n = leaving.draws, len(leaving.draws)
-    mixed = pml.wilks.cutoff(0.90)  # half of chi-squared 1 lies beyond it in 5 %
+    mixed = pml.chi2_cutoff(0.90)  # half of chi-squared 1 lies beyond it in 5 %
     return f"""
 Does sex matter to budworm moths?
   {sex}
@@ -199,8 +199,8 @@ Do customers leave?
   (published {PUBLISHED_LEAVING})
 The law of LR where nobody leaves, in {n} simulated sets of customers:
   0                               {np.mean(law == 0):>6.0%}   (chi-squared 0 %, mixture 50 %)
-  95 % quantile                   {np.quantile(law, 0.95):>6.2f}   (chi-squared_2 {pml.wilks.cutoff(0.95, df=2):.2f}, \
-chi-squared_1 {pml.wilks.cutoff(0.95):.2f}, mixture {mixed:.2f})
+  95 % quantile                   {np.quantile(law, 0.95):>6.2f}   (chi-squared_2 {pml.chi2_cutoff(0.95, df=2):.2f}, \
+chi-squared_1 {pml.chi2_cutoff(0.95):.2f}, mixture {mixed:.2f})
   largest                         {law.max():>6.2f}
 Chi-squared with two degrees of freedom would be far too strict. One parameter on an edge would be
 half of chi-squared_1; but `spread`, which means nothing under the null, lets the alternative choose

@@ -25,42 +25,39 @@ A ``pm.Model`` holds a prior, a likelihood and a posterior. The verbs here show 
 * ``plots``: curves, contours and surfaces
 * ``laplace_check``, ``importance_sampling``: whether an integral over random effects can be trusted
 * ``loss_table``: which loss each observed term is, with −2LL = a · loss + b as checked numbers
-* ``wilks``: χ² cut-offs on the scale of Δ(−2LL)
+* ``chi2_cutoff``: χ² cut-offs on the scale of Δ(−2LL)
 """
 
 from importlib import import_module
 from importlib.metadata import version
 from types import ModuleType
 
-from pymc_landscape import wilks
-from pymc_landscape.bootstrap import parametric_bootstrap
-from pymc_landscape.case_influence import influence
-from pymc_landscape.compare import compare_models
-from pymc_landscape.compare_with_posterior import compare_with_posterior
-from pymc_landscape.contour import confidence_contour
-from pymc_landscape.coverage import coverage_study
-from pymc_landscape.datatree import to_datatree
-from pymc_landscape.descent import descend
-from pymc_landscape.fit import fit_map, fit_mle
-from pymc_landscape.fitted import Fit
-from pymc_landscape.four_curves import four_curves
-from pymc_landscape.geometry import critical_points
-from pymc_landscape.grid import posterior_grid, regular_grid
-from pymc_landscape.importance_sampling import importance_sampling
-from pymc_landscape.intervals import confidence_intervals
-from pymc_landscape.landscape import evaluate_landscape
-from pymc_landscape.laplace_check import laplace_check
-from pymc_landscape.likelihood_ratio import LikelihoodRatioTest, likelihood_ratio_test
-from pymc_landscape.loss import loss_table
-from pymc_landscape.objective import Objective
-from pymc_landscape.plane import plane_grid
-from pymc_landscape.pointwise import pointwise_log_likelihood
-from pymc_landscape.posterior_deviance import posterior_deviance
-from pymc_landscape.prior_path import prior_path
-from pymc_landscape.profile import profile_likelihood
-from pymc_landscape.race import descent_race
-from pymc_landscape.reading import read_intervals
-from pymc_landscape.spectrum import hessian_spectrum
+from pymc_landscape.inference import (
+    LikelihoodRatioTest,
+    compare_models,
+    confidence_intervals,
+    coverage_study,
+    influence,
+    laplace_check,
+    likelihood_ratio_test,
+    parametric_bootstrap,
+)
+from pymc_landscape.inference.profile import profile_likelihood, read_intervals
+from pymc_landscape.inference.regions import confidence_contour
+from pymc_landscape.landscape import (
+    critical_points,
+    evaluate_landscape,
+    hessian_spectrum,
+    plane_grid,
+    posterior_grid,
+    regular_grid,
+)
+from pymc_landscape.numerics import chi2_cutoff
+from pymc_landscape.objective import Objective, importance_sampling, loss_table, pointwise_log_likelihood
+from pymc_landscape.optimize import Fit, fit_map, fit_mle
+from pymc_landscape.optimize.descent import descend, descent_race
+from pymc_landscape.posterior import compare_with_posterior, four_curves, posterior_deviance, prior_path
+from pymc_landscape.results import to_datatree
 
 __version__ = version("pymc-landscape")
 
@@ -68,6 +65,7 @@ __all__ = [
     "Fit",
     "LikelihoodRatioTest",
     "Objective",
+    "chi2_cutoff",
     "compare_models",
     "compare_with_posterior",
     "confidence_contour",
@@ -97,7 +95,6 @@ __all__ = [
     "read_intervals",
     "regular_grid",
     "to_datatree",
-    "wilks",
 ]
 
 

@@ -7,12 +7,13 @@ import pymc as pm
 import pytest
 
 import pymc_landscape as pml
-from pymc_landscape.approach import approach
-from pymc_landscape.current import Current
-from pymc_landscape.frame import screened_together
-from pymc_landscape.interval_end import Task, solve_end
-from pymc_landscape.quantity import find_quantities
-from pymc_landscape.wilks import cutoff
+from pymc_landscape.inference.profile.current_fit import ReferenceFit as Current
+from pymc_landscape.inference.profile.endpoint_newton import EndpointProblem as Task
+from pymc_landscape.inference.profile.endpoint_newton import newton_endpoint as solve_end
+from pymc_landscape.inference.profile.endpoint_newton import newton_endpoints_batch as approach
+from pymc_landscape.inference.profile.quantities import find_quantities
+from pymc_landscape.numerics.chi_squared import chi2_cutoff
+from pymc_landscape.objective.restricted import screen_batch as screened_together
 
 SIZES = np.array([1.2, 0.4, 2.2, 3.1, 0.9, 1.7, 2.5, 0.6])
 
@@ -30,7 +31,7 @@ def current() -> Current:
 @pytest.fixture(scope="module")
 def tasks(current) -> list[Task]:
     estimates = [current.spot(quantity) for quantity in find_quantities(current.fit, ["mu", "sigma", "share"])]
-    return [Task(spot, side, cutoff(level)) for spot in estimates for side in (-1.0, 1.0) for level in (0.5, 0.99)]
+    return [Task(spot, side, chi2_cutoff(level)) for spot in estimates for side in (-1.0, 1.0) for level in (0.5, 0.99)]
 
 
 def test_they_are_the_ends_that_each_finds_alone(tasks):

@@ -9,8 +9,8 @@ import test_published as published
 from scipy import stats
 
 import pymc_landscape as pml
-from pymc_landscape import bootstrap
-from pymc_landscape.simulate import Simulator
+from pymc_landscape.inference import bootstrap
+from pymc_landscape.objective.simulate import Simulator
 
 Y = np.array([1.0, 2.0, 0.5, 4.5])
 
@@ -160,7 +160,8 @@ def test_refits_without_an_optimum_are_counted_and_told():
 
 def test_refits_that_fail_are_nan(monkeypatch, of_mean):
     here, _ = of_mean
-    from pymc_landscape.verdict import Status, Verdict
+    from pymc_landscape.optimize.status import Status
+    from pymc_landscape.optimize.status import StatusReport as Verdict
 
     follow = bootstrap.follow
 

@@ -59,7 +59,7 @@ def test_a_deterministic_and_a_parameter(budworm):  # noqa: F811
     for vertex in range(12):
         ld50, slope = float(ring["ld50"][vertex]), float(ring["b[dose]"][vertex])
         rise = plugged_back(budworm, {"b[constant]": -ld50 * slope, "b[dose]": slope}, budworm.theta)
-        assert rise == pytest.approx(pml.wilks.cutoff(0.68, df=2), abs=1e-6)
+        assert rise == pytest.approx(pml.chi2_cutoff(0.68, df=2), abs=1e-6)
 
 
 def test_positive_parameters_bend_the_region():
@@ -69,7 +69,7 @@ def test_positive_parameters_bend_the_region():
     assert (ring["status"] == "finite").all()
     s2, l2 = ring["sigma"] ** 2, ring["sigma"] ** 2 + n * ring["sigma_b"] ** 2
     minus2ll = a * (n - 1) * np.log(s2) + a * np.log(l2) + ssw / s2 + ssb / l2 + a * n * np.log(2 * np.pi)
-    np.testing.assert_allclose(minus2ll - here.minus2ll, pml.wilks.cutoff(0.68, df=2), atol=1e-6)
+    np.testing.assert_allclose(minus2ll - here.minus2ll, pml.chi2_cutoff(0.68, df=2), atol=1e-6)
 
 
 def test_a_region_without_an_end_says_so():
@@ -91,7 +91,7 @@ def test_a_region_without_an_end_says_so():
     # at half = 0 the curve is constant: (v − top)² summed
     rise = ((v[:, None] - on_edge["top"].values) ** 2).sum(axis=0) / 30.0**2
     least = ((v - here.point["top"].item() * c / (here.point["half"].item() + c)) ** 2).sum() / 30.0**2
-    np.testing.assert_allclose(rise - least, pml.wilks.cutoff(0.999, df=2), atol=1e-6)
+    np.testing.assert_allclose(rise - least, pml.chi2_cutoff(0.999, df=2), atol=1e-6)
 
 
 def test_bad_requests_are_refused(budworm):  # noqa: F811

@@ -11,9 +11,9 @@ from scipy import optimize, stats
 from test_fit_traps import fit
 
 import pymc_landscape as pml
-from pymc_landscape import coverage
-from pymc_landscape.sampling import Sampler
-from pymc_landscape.simulate import observed_data
+from pymc_landscape.inference import coverage
+from pymc_landscape.inference.coverage import Sampler
+from pymc_landscape.objective.simulate import observed_data
 
 DRAWS = 2_000
 OF_MEANS = 800  # each is fitted
@@ -243,7 +243,7 @@ def test_hdis_are_made_of_sampled_posteriors():
 
 
 def test_fewer_refits_of_the_bootstrap_can_be_asked_for(monkeypatch):
-    from pymc_landscape import intervals
+    from pymc_landscape.inference import intervals
 
     asked, bootstrap = [], intervals.parametric_bootstrap
 

@@ -12,9 +12,9 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 
 import pymc_landscape as pml
-from pymc_landscape.descent import descend
-from pymc_landscape.minimizers import methods
-from pymc_landscape.update_rule import RULES
+from pymc_landscape.optimize.descent.minimizers import methods
+from pymc_landscape.optimize.descent.optimization_paths import descend
+from pymc_landscape.optimize.descent.update_rules import RULES
 
 SIGMA = 0.5
 X = np.random.default_rng(1).normal(size=(40, 2))

@@ -8,9 +8,8 @@ import pytest
 from scipy import integrate, special, stats
 
 import pymc_landscape as pml
-from pymc_landscape.latent_modes import conditional_modes
-from pymc_landscape.latent_states import probable_states
-from pymc_landscape.simulate import Simulator
+from pymc_landscape.objective.conditional_modes import conditional_modes, probable_states
+from pymc_landscape.objective.simulate import Simulator
 
 RNG = np.random.default_rng(3)
 ONE = np.float64(1.0)  # PyMC computes with a plain 1.0 in single precision

@@ -20,7 +20,13 @@ from pytensor.tensor.elemwise import Elemwise
 from scipy import stats
 
 import pymc_landscape as pml
-from pymc_landscape import engine, interpreter, ledger, model_view, points, progress, work
+from pymc_landscape.engine import chunks as work
+from pymc_landscape.engine import engine
+from pymc_landscape.engine import kernel_cache as ledger
+from pymc_landscape.engine import numpy_backend as interpreter
+from pymc_landscape.landscape import grid_points as points
+from pymc_landscape.model import metadata as model_view
+from pymc_landscape.results import progress
 
 X = np.linspace(-1.0, 2.0, 12)
 Y = 1.0 + 0.7 * X + 0.6 * np.sin(9 * X)

@@ -321,7 +321,7 @@ def test_versus_loss_interval_of_the_slope_is_the_closed_form(versus):
     sse = ((y - slope * x) ** 2).sum()
     profile = versus.profiles(waits, 25)["normal"]
     assert float(profile.min()) == pytest.approx(n * np.log(2 * np.pi * np.e * sse / n), abs=0.1)
-    half = np.sqrt((np.exp(pml.wilks.cutoff(0.95) / n) - 1) * sse / (x @ x))
+    half = np.sqrt((np.exp(pml.chi2_cutoff(0.95) / n) - 1) * sse / (x @ x))
     np.testing.assert_allclose(versus.interval(profile), (slope - half, slope + half), atol=0.03)
 
 

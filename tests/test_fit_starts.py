@@ -12,7 +12,7 @@ from scipy import optimize, stats
 from test_fit_traps import Y, eight_schools, fit, one_way, value
 from zoo import ZOO
 
-from pymc_landscape import ends
+from pymc_landscape.optimize import multistart as ends
 
 # --- starts without a slope, without a value, or with a slope of zero ------------------------------------------------
 

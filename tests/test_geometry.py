@@ -12,10 +12,10 @@ import xarray as xr
 from scipy.integrate import solve_ivp
 
 import pymc_landscape as pml
-from pymc_landscape.expedition import Expedition
-from pymc_landscape.information import spectrum
-from pymc_landscape.lanczos import leading_eigenpairs, trace
-from pymc_landscape.ridges import name_direction, simple_basis
+from pymc_landscape.landscape.saddle_search import SaddleSearch as Expedition
+from pymc_landscape.numerics.covariance import spectrum
+from pymc_landscape.numerics.direction_names import name_direction, simple_basis
+from pymc_landscape.numerics.lanczos import leading_eigenpairs, trace
 
 
 def surface(minus2ll, names="xy", width=3.0):

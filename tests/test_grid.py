@@ -9,7 +9,7 @@ import xarray as xr
 from scipy import stats
 
 import pymc_landscape as pml
-from pymc_landscape import grid as grid_room
+from pymc_landscape.landscape import grids as grid_room
 
 X = np.linspace(-1.0, 2.0, 12)
 Y = 1.0 + 0.7 * X + 0.6 * np.sin(9 * X)

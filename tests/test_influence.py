@@ -16,7 +16,7 @@ from scipy import stats
 import pymc_landscape as pml
 from pymc_landscape import plots
 
-plot_room = import_module("pymc_landscape.plots.influence")
+plot_room = import_module("pymc_landscape.plots.influence_plot")
 DATA = Path(__file__).parents[1] / "examples" / "data"
 Q = stats.chi2(1).ppf(0.95)
 
@@ -309,7 +309,7 @@ def test_wrong_questions_are_refused(line, monkeypatch):
         influence(line, level=1.5)
     with pytest.raises(ValueError, match="got none of its parameter b"):
         influence(line, dt=az.from_dict({"posterior": {"a": np.zeros((2, 10))}}))
-    monkeypatch.setattr("pymc_landscape.case_influence.MOST_REFITS", 5)
+    monkeypatch.setattr("pymc_landscape.inference.case_influence.MOST_REFITS", 5)
     with pytest.raises(ValueError, match="Expected at most 5 observations for exact=True, got 6"):
         influence(line, exact=True)
 
@@ -323,7 +323,7 @@ def test_a_fit_without_an_optimum_is_refused():
 
 
 def test_many_observations_are_answered_to_first_order(line, monkeypatch):
-    monkeypatch.setattr("pymc_landscape.cases.MOST_NUMBERS", 5)
+    monkeypatch.setattr("pymc_landscape.inference.case_deletion.MOST_NUMBERS", 5)
     with pytest.warns(UserWarning, match="The curvatures of 6 observations by 2 parameters are too many for memory"):
         found = influence(line)
     assert np.isnan(found["leverage"]).all()

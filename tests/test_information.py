@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymc_landscape.differences import hessian_of_slopes, hessian_of_values
-from pymc_landscape.information import covariance, delta_method, sandwich_covariance, spectrum, standard_errors
-from pymc_landscape.trust_region import Place, constrained_step, descend_newton, place, polish
+from pymc_landscape.numerics.covariance import covariance, delta_method, sandwich_covariance, spectrum, standard_errors
+from pymc_landscape.numerics.finite_differences import hessian_of_slopes, hessian_of_values
+from pymc_landscape.numerics.trust_region import QuadraticModel as Place
+from pymc_landscape.numerics.trust_region import constrained_step, descend_newton, polish
+from pymc_landscape.numerics.trust_region import quadratic_model as place
 
 
 class Surface:

@@ -8,7 +8,7 @@ import xarray as xr
 from scipy import integrate, optimize, special, stats
 
 import pymc_landscape as pml
-from pymc_landscape.simulate import Simulator
+from pymc_landscape.objective.simulate import Simulator
 
 RNG = np.random.default_rng(11)
 GROUP = np.repeat(np.arange(5), [3, 4, 2, 5, 4])

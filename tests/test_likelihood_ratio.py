@@ -13,9 +13,9 @@ from test_fit_references import EXAMPLES
 from test_fit_traps import one_way
 
 import pymc_landscape as pml
-from pymc_landscape import likelihood_ratio
-from pymc_landscape.ends import follow
-from pymc_landscape.runaway import infimum
+from pymc_landscape.inference import likelihood_ratio
+from pymc_landscape.optimize.infimum import infimum
+from pymc_landscape.optimize.multistart import search_from_start as follow
 
 
 def lr(null, alternative, **options) -> pml.LikelihoodRatioTest:

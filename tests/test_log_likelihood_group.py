@@ -15,8 +15,9 @@ from pymc.backends.arviz import coords_and_dims_for_inferencedata
 from pymc.stats import compute_log_prior
 
 import pymc_landscape as pml
-from pymc_landscape import draw_vectors, pointwise
-from pymc_landscape import store as stores
+from pymc_landscape.objective import draws as draw_vectors
+from pymc_landscape.objective import pointwise
+from pymc_landscape.results import zarr_store as stores
 
 DATA = Path(__file__).parents[1] / "examples" / "data"
 EXACT = 1e-10

@@ -8,7 +8,7 @@ import pymc as pm
 import pytest
 
 import pymc_landscape as pml
-from pymc_landscape.minibatch import BatchSlope
+from pymc_landscape.objective.minibatch import BatchSlope
 
 SPLIT = [
     "mutable_data",
@@ -39,7 +39,7 @@ def widest(batch):
     function = batch.engine._single
     fgraph = function.maker.fgraph if hasattr(function, "maker") else None
     assert fgraph is None  # written as straight Python
-    import pymc_landscape.engine as engine_room
+    from pymc_landscape.engine import engine as engine_room
 
     seen = []
     original = engine_room.straight_line

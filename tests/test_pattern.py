@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from pymc_landscape.curvature import Blocks, Full, NotPositive, Sparse, factorised
-from pymc_landscape.pattern import find_pattern
+from pymc_landscape.numerics.factorization import Blocks, Full, NotPositive, Sparse, factorised
+from pymc_landscape.numerics.sparsity import find_pattern
 
 RNG = np.random.default_rng(7)
 

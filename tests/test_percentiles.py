@@ -11,7 +11,7 @@ from test_bootstrap import again, mean_of
 from test_fit_traps import fit
 
 import pymc_landscape as pml
-from pymc_landscape import intervals
+from pymc_landscape.inference import intervals
 
 Y = np.array([1.0, 2.0, 0.5, 4.5])
 

@@ -12,12 +12,12 @@ from matplotlib.colors import to_rgb
 from scipy.stats import chi2
 
 from pymc_landscape import plots
-from pymc_landscape.plots.colorbar import palette
-from pymc_landscape.plots.contours import label_places, level_lines
-from pymc_landscape.plots.draws import place_draws
-from pymc_landscape.plots.levels import MOST_BANDS, band_edges, cutoffs
-from pymc_landscape.plots.relief import relief
-from pymc_landscape.plots.scene import Scene, in_sight, stand
+from pymc_landscape.plots.data.draws import place_draws
+from pymc_landscape.plots.data.landscape import landscape_view as relief
+from pymc_landscape.plots.data.levels import MOST_BANDS, band_edges, cutoffs
+from pymc_landscape.plots.visuals.colorbar import palette
+from pymc_landscape.plots.visuals.contour_panel import label_places, level_lines
+from pymc_landscape.plots.visuals.scene import Scene, in_sight, stand
 
 BACKENDS = [
     pytest.param(name, marks=pytest.mark.skipif(find_spec(needs) is None, reason=f"no {needs}"))

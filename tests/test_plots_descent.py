@@ -14,9 +14,9 @@ from PIL import Image
 
 import pymc_landscape as pml
 from pymc_landscape import plots
-from pymc_landscape.plots.draws import place_draws
-from pymc_landscape.plots.polyline import arrows, join, segments, thin
-from pymc_landscape.plots.relief import relief
+from pymc_landscape.plots.data.draws import place_draws
+from pymc_landscape.plots.data.landscape import landscape_view as relief
+from pymc_landscape.plots.data.polylines import arrows, join, segments, thin
 
 BACKENDS = [
     pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"no {name}"))

@@ -8,10 +8,11 @@ from scipy import optimize, stats
 from test_fit_traps import eight_schools, fit, one_way
 
 import pymc_landscape as pml
-from pymc_landscape.differences import hessian_of_slopes
-from pymc_landscape.level_set import LevelSet, descend_across
-from pymc_landscape.quantity import find_quantities
-from pymc_landscape.spot import look
+from pymc_landscape.inference.profile.constrained_point import evaluate_at as look
+from pymc_landscape.inference.profile.constraint_manifold import ConstraintManifold as LevelSet
+from pymc_landscape.inference.profile.constraint_manifold import minimize_on as descend_across
+from pymc_landscape.inference.profile.quantities import find_quantities
+from pymc_landscape.numerics.finite_differences import hessian_of_slopes
 
 DOSE, MALE = np.tile(np.arange(6.0), 2), np.repeat([1.0, 0.0], 6)
 DEAD = np.array([1, 4, 9, 13, 18, 20, 0, 2, 6, 10, 12, 16])
@@ -83,7 +84,7 @@ def test_zeta_is_the_signed_root_in_equal_steps(profile):
     np.testing.assert_allclose(profile["zeta"] ** 2, profile["delta_minus2ll"], atol=1e-12)
     assert (np.sign(profile["zeta"]) == np.sign(profile["step"])).where(profile["zeta"].notnull(), True).all()
     steps = profile["zeta"].diff("step")
-    step = np.sqrt(pml.wilks.cutoff(0.99)) / 8
+    step = np.sqrt(pml.chi2_cutoff(0.99)) / 8
     np.testing.assert_allclose(steps.where(steps.notnull(), step), step, rtol=0.1)
 
 
@@ -100,7 +101,7 @@ def test_the_path_leads_through_the_estimate_and_holds_the_value(budworm, profil
 
 
 def test_it_reaches_the_level_and_meets_the_exact_ends(budworm, profile):
-    assert (profile["delta_minus2ll"].max("step") >= pml.wilks.cutoff(0.99)).all()
+    assert (profile["delta_minus2ll"].max("step") >= pml.chi2_cutoff(0.99)).all()
     ends = pml.confidence_intervals(budworm, ["b", "ld50"], progressbar=False)
     for label in ends["parameter"].values:
         row = profile.sel(parameter=label).dropna("step", subset=["value"])
@@ -149,7 +150,7 @@ def test_an_interval_transform_with_an_upper_limit_only_turns_no_sides():
     with pm.Model() as model:
         pm.Normal("y", pm.TruncatedNormal("mu", 0, 5, upper=2.0), 1.0, observed=y)
     ends = pml.confidence_intervals(fit(model), progressbar=False)["interval"].squeeze()
-    np.testing.assert_allclose(ends, y.mean() + np.array([-1, 1]) * np.sqrt(pml.wilks.cutoff(0.95) / 20), rtol=1e-8)
+    np.testing.assert_allclose(ends, y.mean() + np.array([-1, 1]) * np.sqrt(pml.chi2_cutoff(0.95) / 20), rtol=1e-8)
 
 
 # --- what cannot be profiled -----------------------------------------------------------------------------------------
@@ -185,7 +186,7 @@ def test_an_open_side_ends_where_a_straight_line_is():
     assert last["status"] == "open"
     assert float(last["delta_minus2ll"]) == pytest.approx(line - curve, abs=1e-4)
     ends = pml.confidence_intervals(here, "top", level=[0.9, 0.99], progressbar=False).squeeze()
-    assert pml.wilks.cutoff(0.9) < line - curve < pml.wilks.cutoff(0.99)
+    assert pml.chi2_cutoff(0.9) < line - curve < pml.chi2_cutoff(0.99)
     assert ends["status"].values.tolist() == [["finite", "finite"], ["finite", "open"]]
     assert ends["interval"].values[1, 1] == np.inf
 

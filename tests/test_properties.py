@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as nps
 from scipy import stats
 
 import pymc_landscape as pml
-from pymc_landscape.layout import element_labels
+from pymc_landscape.model.layout import element_labels
 
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 VERY_FEW = settings(FEW, max_examples=6)

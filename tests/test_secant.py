@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from pymc_landscape.secant import Learned, Unchanged, updated
-from pymc_landscape.trust_region import Place, descend_newton, polish
+from pymc_landscape.numerics.quasi_newton import Learned, Unchanged, updated
+from pymc_landscape.numerics.trust_region import QuadraticModel as Place
+from pymc_landscape.numerics.trust_region import descend_newton, polish
 
 
 class Rosenbrock:

@@ -12,8 +12,9 @@ from test_bootstrap import again, interrupted_after, mean_of
 from test_fit_traps import fit
 
 import pymc_landscape as pml
-from pymc_landscape import bootstrap, checkpoint
-from pymc_landscape.outward import Outward
+from pymc_landscape.inference import bootstrap
+from pymc_landscape.inference.profile.profile_side import ProfileSide as Outward
+from pymc_landscape.results import checkpoint
 
 Y = np.array([1.0, 2.0, 0.5, 4.5])
 pytest.importorskip("zarr")
@@ -270,7 +271,7 @@ def surface(objective, grid=GRID, **options) -> xr.Dataset:
 
 def points_evaluated(monkeypatch) -> list[tuple[int, int]]:
     """Note which points of the grid are made."""
-    from pymc_landscape.points import GridPoints
+    from pymc_landscape.landscape.grid_points import GridPoints
 
     made, rows = [], GridPoints.rows
     monkeypatch.setattr(GridPoints, "rows", lambda self, base, a, b: made.append((a, b)) or rows(self, base, a, b))
@@ -278,7 +279,7 @@ def points_evaluated(monkeypatch) -> list[tuple[int, int]]:
 
 
 def stopped_at(point: int, monkeypatch, error: type[BaseException] = KeyboardInterrupt) -> None:
-    from pymc_landscape.points import GridPoints
+    from pymc_landscape.landscape.grid_points import GridPoints
 
     rows = GridPoints.rows
 
@@ -334,7 +335,7 @@ def test_ctrl_c_before_a_point_is_finished_is_passed_on(objective, tmp_path, mon
 
 
 def test_ctrl_c_while_points_are_written_loses_them_alone(objective, tmp_path, monkeypatch):
-    from pymc_landscape.landscape_store import _LandscapeStore
+    from pymc_landscape.landscape.store import _LandscapeStore
 
     put, done = _LandscapeStore._put, []
 
@@ -415,7 +416,7 @@ def test_a_model_that_raises_everywhere_raises(tmp_path):
 
 def test_memory_stays_bounded_where_the_grid_does_not_fit(tmp_path, monkeypatch):
     """No array of the whole grid is made: the longest one is a stretch."""
-    from pymc_landscape import landscape_store
+    from pymc_landscape.landscape import store as landscape_store
 
     monkeypatch.setattr(landscape_store, "BYTES", 2**18)
     monkeypatch.setattr(landscape_store, "CHUNK", 2**12)

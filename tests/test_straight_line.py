@@ -7,8 +7,8 @@ import pytensor.tensor as pt
 import pytest
 from zoo import TRAITS, ZOO, names
 
-from pymc_landscape.interpreter import interpreter_mode
-from pymc_landscape.straight_line import straight_line
+from pymc_landscape.engine.python_backend import straight_line
+from pymc_landscape.engine.rewrites import interpreter_mode
 
 
 def interpreted(inputs, outputs):

@@ -20,24 +20,24 @@ simulated drops of −2LL follow their law.
 ``influence`` draws which observations an estimate hangs on.
 """
 
-from pymc_landscape.plots.animation import animation
-from pymc_landscape.plots.band import band
-from pymc_landscape.plots.comparison import comparison
-from pymc_landscape.plots.critical_points import critical_points
-from pymc_landscape.plots.descent import descent
-from pymc_landscape.plots.four_curves import four_curves
-from pymc_landscape.plots.influence import influence
-from pymc_landscape.plots.intervals import intervals
-from pymc_landscape.plots.landscape import landscape
-from pymc_landscape.plots.nuisance_paths import nuisance_paths
-from pymc_landscape.plots.paths import paths
-from pymc_landscape.plots.profile import profile
-from pymc_landscape.plots.regions import regions
-from pymc_landscape.plots.spectrum import spectrum
-from pymc_landscape.plots.surface import surface
-from pymc_landscape.plots.track import project_paths
-from pymc_landscape.plots.waterfall import waterfall
-from pymc_landscape.plots.wilks_qq import wilks_qq
+from pymc_landscape.plots.animation_plot import animation
+from pymc_landscape.plots.band_plot import band
+from pymc_landscape.plots.comparison_plot import comparison
+from pymc_landscape.plots.critical_points_plot import critical_points
+from pymc_landscape.plots.data import project_paths
+from pymc_landscape.plots.descent_plot import descent
+from pymc_landscape.plots.four_curves_plot import four_curves
+from pymc_landscape.plots.influence_plot import influence
+from pymc_landscape.plots.intervals_plot import intervals
+from pymc_landscape.plots.landscape_plot import landscape
+from pymc_landscape.plots.nuisance_paths_plot import nuisance_paths
+from pymc_landscape.plots.paths_plot import paths
+from pymc_landscape.plots.profile_plot import profile
+from pymc_landscape.plots.regions_plot import regions
+from pymc_landscape.plots.spectrum_plot import spectrum
+from pymc_landscape.plots.surface_plot import surface
+from pymc_landscape.plots.waterfall_plot import waterfall
+from pymc_landscape.plots.wilks_qq_plot import wilks_qq
 
 __all__ = [
     "animation",

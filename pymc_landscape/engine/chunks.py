@@ -1,0 +1,184 @@
+"""Many points to evaluate: in chunks, on threads, through errors at single points and through Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache
+from threading import Lock
+
+import numpy as np
+
+from pymc_landscape._typing import Array
+
+Rows = Callable[[int, int], Array]
+Run = Callable[[Array], list[Array]]
+Fill = Callable[[Array, list[Array]], None]
+Progress = Callable[[int], None]
+
+# Long enough that the 40 µs a pool spends on a chunk vanish, short enough for Ctrl-C and the progress bar.
+CHUNK_SECONDS = 0.05
+# Less work than this is done before a thread has started.
+WORTH_A_THREAD = 5e-4
+# Rows of points, and what comes back for them, are built chunk by chunk and never take more than this.
+CHUNK_BYTES = 2**25
+
+
+@dataclass
+class Evaluation:
+    """What came of evaluating many points.
+
+    Parameters
+    ----------
+    values : dict of str to array
+        One (G, ...) array an output; NaN where a point was not reached or the model raised.
+    n_evaluated : int
+        How many points were reached.
+    interrupted : bool
+        Whether Ctrl-C ended it early.
+    errors : list
+        (index of the point, exception) for each point at which the model itself raised.
+    """
+
+    values: dict[str, Array]
+    n_evaluated: int = 0
+    interrupted: bool = False
+    errors: list[tuple[int, Exception]] = field(default_factory=list)
+
+
+@dataclass
+class Backend:
+    """A way to evaluate a block of points."""
+
+    run: Run
+    block: int | None = None  # the size of block that it likes, if any
+    parallel: bool = False
+    seconds_a_point: float = np.inf  # at best
+    width: int = 1  # how many numbers it gives for a point
+    fill: Fill | None = None  # the same as `run`, into arrays at hand
+
+
+class ChunkedEvaluation:
+    """Points to be evaluated, and the results so far: in arrays of their own, or in those given as `into`."""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        size: int,
+        rows: Rows,
+        total: int,
+        chunk: int,
+        progress: Progress,
+        into: Mapping[str, Array] | None = None,
+    ):
+        self.names, self.rows, self.total, self.progress = names, rows, total, progress
+        width = max(size, 1)
+        self.chunk = max(1, min(chunk, CHUNK_BYTES // (8 * width)))
+        self.position = 0
+        self.result = Evaluation(dict(into or {}))
+        self._reached: list[tuple[int, int]] = []
+        self._lock = Lock()
+
+    def block(self, way: Backend, start: int, stop: int) -> None:
+        """Evaluate points start to stop, in pieces no larger than a chunk."""
+        for a in range(start, stop, self.chunk):
+            b, began = min(a + self.chunk, stop), time.perf_counter()
+            self._evaluate(way, self.rows(a, b), a)
+            way.width = sum(int(np.prod(v.shape[1:])) for v in self.result.values.values()) or way.width
+            # the fastest seen: a busy machine makes points slow, never fast
+            rate = max(time.perf_counter() - began, 1e-7) / (b - a)
+            way.seconds_a_point = min(way.seconds_a_point, rate)
+            with self._lock:
+                self._reached.append((a, b))
+                self.result.n_evaluated += b - a
+                self.progress(b - a)
+
+    def finish(self, way: Backend) -> None:
+        """Evaluate all that is left, on threads where they help."""
+        workers = _workers() if way.parallel else 1
+        size = way.block or self._timed_size(way, workers)
+        starts = range(self.position, self.total, size)
+        pieces = ((a, min(a + size, self.total)) for a in starts)
+        if workers == 1 or len(starts) < 2:
+            for a, b in pieces:
+                self.block(way, a, b)
+        else:
+            self._on_threads(way, pieces, workers)
+
+    def _on_threads(self, way: Backend, pieces: Iterator[tuple[int, int]], workers: int) -> None:
+        pool = ThreadPoolExecutor(workers)
+        try:
+            for _ in pool.map(lambda piece: self.block(way, *piece), pieces):
+                pass
+        finally:  # Ctrl-C: drop what has not started; the rest ends within a chunk
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _timed_size(self, way: Backend, workers: int) -> int:
+        """Return how many points fill a chunk's time, and no more than leave work for every thread."""
+        if way.seconds_a_point == np.inf:
+            first = min(16, self.total - self.position)
+            self.block(way, self.position, self.position + first)
+            self.position += first
+        left = self.total - self.position
+        full = min(int(CHUNK_SECONDS / way.seconds_a_point), CHUNK_BYTES // (8 * max(way.width, 1)))
+        even = -(-left // workers) if left * way.seconds_a_point > WORTH_A_THREAD else left
+        return max(1, min(full, even, self.chunk))
+
+    def blank(self) -> None:
+        """Make the points that were not reached NaN."""
+        position = 0
+        for a, b in [*sorted(self._reached), (self.total, self.total)]:
+            for value in self.result.values.values():
+                value[position:a] = np.nan
+            position = b
+
+    def _evaluate(self, way: Backend, points: Array, start: int) -> None:
+        """Evaluate straight into the results where that can be done: they may be as large as memory."""
+        if way.fill is not None and self.result.values:
+            outs = [self.result.values[name][start : start + len(points)] for name in self.names]
+            try:
+                way.fill(points, outs)
+            except Exception:  # a point raises: find out which
+                pass
+            else:
+                return
+        self._store(start, self._careful(way.run, points, start))
+
+    def _careful(self, run: Run, points: Array, start: int) -> list[Array] | None:
+        """Evaluate; where the model raises, halve the block until only the points that raise are left out."""
+        try:
+            with np.errstate(all="ignore"):
+                return run(points)
+        except Exception as error:
+            if len(points) == 1:
+                with self._lock:
+                    self.result.errors.append((start, error))
+                    for value in self.result.values.values():
+                        value[start] = np.nan
+                return None
+        half = len(points) // 2
+        for a, b in ((0, half), (half, len(points))):
+            self._store(start + a, self._careful(run, points[a:b], start + a))
+        return None
+
+    def _store(self, start: int, values: list[Array] | None) -> None:
+        if values is None:
+            return
+        with self._lock:
+            for name, value in zip(self.names, values, strict=True):
+                if name not in self.result.values:
+                    made = np.empty((self.total, *value.shape[1:]))
+                    for index, _ in self.result.errors:
+                        made[index] = np.nan
+                    self.result.values[name] = made
+        for name, value in zip(self.names, values, strict=True):
+            self.result.values[name][start : start + len(value)] = value
+
+
+@cache
+def _workers() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

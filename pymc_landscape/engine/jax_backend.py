@@ -1,0 +1,58 @@
+"""Many points through JAX: on its CPU worth compiling for a few models only, and the way to a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pymc as pm
+
+from pymc_landscape._typing import Array, Graph
+
+# Points that run through the processor side by side inside JAX's own loop.
+SIDE_BY_SIDE = 256
+
+
+def jax_batch(vector: Graph, graphs: Sequence[Graph]) -> Callable[[Array], list[Array]]:
+    """Return a function of a block of points (G, k) that gives one (G, ...) array an output.
+
+    Parameters
+    ----------
+    vector : Graph
+        The flat input.
+    graphs : sequence of Graph
+        One graph an output, a scalar or vector of one point.
+
+    Raises
+    ------
+    ImportError
+        If JAX is not installed.
+    """
+    try:
+        import jax
+    except ImportError as error:
+        raise ImportError(
+            "backend='jax' needs JAX, which is not installed: pip install 'pymc-landscape[jax]'."
+        ) from error
+    function = pm.pytensorf.compile([vector], graphs, mode="JAX", on_unused_input="ignore", trust_input=True)
+    shared = [container.storage for container in function.input_storage[1:]]
+    one = function.vm.jit_fn
+
+    def many(points: Array, *data: Array) -> Any:
+        return jax.lax.map(lambda point: one(point, *data), points, batch_size=SIDE_BY_SIDE)
+
+    compiled = jax.jit(many)
+
+    def run(points: Array) -> list[Array]:
+        padded = _pad(points)  # a new length would mean compiling again
+        values = compiled(padded, *(storage[0] for storage in shared))
+        return [np.asarray(value)[: len(points)] for value in values]
+
+    return run
+
+
+def _pad(points: Array) -> Array:
+    """Repeat the last point until the length is a power of two."""
+    missing = (1 << (len(points) - 1).bit_length()) - len(points)
+    return np.concatenate([points, np.repeat(points[-1:], missing, axis=0)])

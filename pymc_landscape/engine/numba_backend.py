@@ -1,0 +1,204 @@
+"""One compiled loop over points; its disk cache and matrix-vector Op.
+
+A matrix times a vector, in place of PyTensor's general product.
+
+Numba needs half a minute to compile the general product for the first time, and seconds for this one; it runs as fast.
+
+One compiled loop over points: numba's machine code around PyTensor's own graph function.
+
+Ready once it is on disk, this is the fast way. Four ideas make it so:
+
+* ``pm.compile`` is asked only to *rewrite* the graph; numba compiles lazily, so nothing is compiled twice.
+* Array constants of the rewritten graph become trailing arguments. Compile time and disk-cache key then do not depend
+  on the data. They are passed *read-only*, the numba type of PyTensor's constants, so that code which a user's own
+  ``pm.sample`` left on disk is used again.
+* The loop is written as source and registered in PyTensor's disk cache. It is serial and releases the GIL: chunks run
+  on a thread pool. Numba's ``prange`` would lose exceptions and leave garbage behind.
+* A matrix times a vector gets an Op of its own, for the compiler's sake.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from pytensor.compile.mode import get_mode, optdb
+from pytensor.graph.basic import Apply
+from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.op import Op
+from pytensor.graph.rewriting.basic import in2out, node_rewriter
+from pytensor.link.numba.cache import compile_numba_function_src
+from pytensor.link.numba.dispatch.basic import (
+    numba_funcify_ensure_cache,
+    numba_njit,
+    register_funcify_default_op_cache_key,
+)
+from pytensor.tensor.math import Dot
+
+from pymc_landscape._typing import Array, Graph
+from pymc_landscape.engine.kernel_cache import LIFTED_FROM
+
+# No mode asks for this rewrite but ours.
+MATVEC = "landscape_matvec"
+
+
+class MatVec(Op):
+    """Product of a matrix and a vector."""
+
+    __props__ = ()
+
+    def make_node(self, *inputs: Graph) -> Apply[Any]:
+        """Return the node that multiplies a matrix (m, n) by a vector (n,)."""
+        matrix, vector = inputs
+        out = pt.TensorType("float64", shape=(matrix.type.shape[0],))()
+        return Apply(self, [matrix, vector], [out])
+
+    def perform(self, node: Apply[Any], inputs: Sequence[Array], output_storage: list[list[Any]]) -> None:
+        """Multiply with NumPy."""
+        output_storage[0][0] = inputs[0] @ inputs[1]
+
+
+@register_funcify_default_op_cache_key(MatVec)
+def _compile_matvec(op: MatVec, node: Apply[Any], **kwargs: Any) -> tuple[Callable[..., Any], int]:
+    @numba_njit
+    def matvec(a: Array, x: Array) -> Array:
+        m, n = a.shape
+        out = np.zeros(m)
+        if abs(a.strides[0]) >= abs(a.strides[1]):  # rows lie together: one dot product a row
+            for i in range(m):
+                total = 0.0
+                for j in range(n):
+                    total += a[i, j] * x[j]
+                out[i] = total
+        else:  # columns lie together: add up columns
+            for j in range(n):
+                for i in range(m):
+                    out[i] += a[i, j] * x[j]
+        return out
+
+    return matvec, 1
+
+
+@node_rewriter([Dot])
+def _dot_to_matvec(fgraph: Any, node: Apply[Any]) -> list[Graph] | None:
+    left: Graph
+    right: Graph
+    left, right = node.inputs
+    multiply: Graph = MatVec()
+    if any(v.type.ndim != 2 or v.type.dtype != "float64" for v in (left, right)):
+        return None
+    if right.type.shape[1] == 1:
+        return [multiply(left, right[:, 0])[:, None]]
+    if left.type.shape[0] == 1:
+        return [multiply(right.T, left[0])[None, :]]
+    return None
+
+
+optdb.register(MATVEC, in2out(_dot_to_matvec, name=MATVEC), position=1.9)
+
+# Part of the disk-cache key: raise it whenever the generated source changes.
+SOURCE_VERSION = 1
+
+
+class Kernel:
+    """A compiled function of many points, and the data that it needs.
+
+    Parameters
+    ----------
+    vector : Graph
+        The flat input.
+    graphs : sequence of Graph
+        One graph an output, a float64 scalar or vector of one point.
+    lengths : sequence of int or None
+        The length of each output that is a vector, None for a scalar.
+
+    Attributes
+    ----------
+    object_mode : bool
+        Whether an Op had to stay in Python, so that threads cannot help.
+    """
+
+    def __init__(self, vector: Graph, graphs: Sequence[Graph], lengths: Sequence[int | None]):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            function = _rewrite(vector, graphs)
+            fgraph, self._constants = _lift_constants(function.maker.fgraph)
+            self._shared = [container.storage for container in function.input_storage[1:]]
+            n_data = len(self._shared) + len(self._constants)
+            self._loop = _compile_loop(fgraph, n_data, [graph.type.ndim for graph in graphs])
+        self.object_mode = any("object mode" in str(w.message) for w in caught)
+        self._lengths = list(lengths)
+        self(np.zeros((0, vector.type.shape[0])))  # compiles, or loads from disk, here and not later
+
+    def __call__(self, points: Array) -> list[Array]:
+        """Return one (G, ...) array an output for points (G, k)."""
+        outs = [np.empty((len(points), *([n] if n is not None else []))) for n in self._lengths]
+        self.fill(points, outs)
+        return outs
+
+    def fill(self, points: Array, outs: Sequence[Array]) -> None:
+        """Write the outputs for points (G, k) into arrays (G, ...), without a copy in between."""
+        data = [storage[0] for storage in self._shared] + self._constants
+        self._loop(np.ascontiguousarray(points), *outs, *data)
+
+
+def _rewrite(vector: Graph, graphs: Sequence[Graph]) -> Any:
+    """Let PyTensor prepare the graphs for numba; nothing is compiled until the function is called."""
+    mode = get_mode("NUMBA").including(MATVEC)
+    return pm.pytensorf.compile([vector], graphs, mode=mode, on_unused_input="ignore", trust_input=True)
+
+
+def _lift_constants(fgraph: FunctionGraph) -> tuple[FunctionGraph, list[Array]]:
+    """Turn the array constants of a rewritten graph into trailing inputs."""
+    fgraph = fgraph.clone(check_integrity=False)
+    found: dict[Graph, Graph] = {}
+    for node in fgraph.toposort():
+        for constant in node.inputs:
+            data = getattr(constant, "data", None)
+            if isinstance(data, np.ndarray) and data.size >= LIFTED_FROM:
+                found.setdefault(constant, constant.type())
+    for constant, variable in found.items():
+        fgraph.add_input(variable)
+        fgraph.replace(constant, variable, import_missing=True, reason="lift_constants")
+    return fgraph, [_read_only(constant.data) for constant in found]
+
+
+def _read_only(data: Array) -> Array:
+    copy = np.array(data, order="C")
+    copy.flags.writeable = False
+    return copy
+
+
+def _compile_loop(fgraph: FunctionGraph, n_data: int, ndims: Sequence[int]) -> Callable[..., None]:
+    """Write the loop over points, and let numba compile it or find it on disk."""
+    row, key = numba_funcify_ensure_cache(fgraph)
+    cache_key = key and f"pymc_landscape_{SOURCE_VERSION}_{key}_{n_data}_{''.join(map(str, ndims))}"
+    function = compile_numba_function_src(
+        _loop_source(n_data, ndims),
+        "loop_over_points",
+        # numba looks the module's name up when it loads a cached function
+        global_env={"__name__": __name__, "row": row},
+        cache_key=cache_key,
+    )
+    return numba_njit(function, final_function=True, nogil=True, cache=key is not None)
+
+
+def _loop_source(n_data: int, ndims: Sequence[int]) -> str:
+    """Source of the loop. Elements are copied one by one: assigning an array costs 2.5 s of compiling."""
+    data = "".join(f", d{i}" for i in range(n_data))
+    outs = "".join(f", o{i}" for i in range(len(ndims)))
+    results = "".join(f"r{i}, " for i in range(len(ndims)))
+    lines = [
+        f"def loop_over_points(points{outs}{data}):",
+        "    for g in range(points.shape[0]):",
+        f"        {results}= row(points[g]{data})",
+    ]
+    for i, ndim in enumerate(ndims):
+        copy = f"        o{i}[g] = r{i}[()]"
+        loop = f"        for j in range(o{i}.shape[1]):\n            o{i}[g, j] = r{i}[j]"
+        lines.append(loop if ndim else copy)
+    return "\n".join(lines) + "\n"

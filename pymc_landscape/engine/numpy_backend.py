@@ -1,0 +1,83 @@
+"""A whole block of points at once through NumPy, with nothing compiled to machine code.
+
+The first picture of a model should not wait for a compiler. PyTensor can evaluate a vectorised graph Op by Op with
+NumPy; that is ready in half a second, whatever the model. Three things stand between that and a fast, exact answer,
+and this module holds one rule for each:
+
+* parameter checks are turned into -inf *before* vectorising, so that one bad point does not spoil its block;
+* the stabilising rewrites stay on (``log1p(-p)`` of a sigmoid must not underflow), the fusing ones go: a fused
+  elementwise Op has no NumPy function and would run element by element in Python;
+* the few scalar Ops and triangular solves that have no array function of their own get one here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pymc as pm
+import pytensor
+from pytensor import tensor as pt
+from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.replace import vectorize_graph
+
+from pymc_landscape._typing import Array, Graph
+from pymc_landscape.engine.python_backend import straight_line
+from pymc_landscape.engine.rewrites import interpreter_mode
+
+Block = Callable[[Array], list[Array]]
+
+# 2**17 doubles are a MiB: what is in flight stays near the second-level cache, and calls are few.
+BLOCK_ELEMENTS = 2**17
+
+
+def interpreted(vector: Graph, graphs: Sequence[Graph]) -> tuple[Block, int]:
+    """Return a function of a block of points, (G, k) -> one (G, ...) array an output, and the best G.
+
+    Parameters
+    ----------
+    vector : Graph
+        The flat input of `graphs`, k long.
+    graphs : sequence of Graph
+        Graphs of one point each, their parameter checks settled.
+
+    Returns
+    -------
+    block : callable
+        Evaluates a block of points.
+    size : int
+        The number of points a block at which the work stays in the processor's cache.
+
+    Raises
+    ------
+    NotImplementedError
+        If an Op cannot be written for many points at once.
+    """
+    points = vector.type.clone(shape=(None, *vector.type.shape))("points")
+    with pytensor.config.change_flags(cxx=""):  # constants are folded by NumPy too, not by gcc
+        vectorized = _vectorized(graphs, {vector: points})
+        batch = [_repeated(one, many, points) for one, many in zip(graphs, vectorized, strict=True)]
+        function = pm.pytensorf.compile(
+            [points], batch, mode=interpreter_mode(), on_unused_input="ignore", trust_input=True
+        )
+    return straight_line(function), _block_size(function.maker.fgraph)
+
+
+def _vectorized(graphs: Sequence[Graph], places: dict[Graph, Graph]) -> list[Graph]:
+    try:
+        return list(vectorize_graph(list(graphs), places))
+    except Exception as error:  # how an Op is vectorised is its own affair, and goes wrong in its own ways
+        raise NotImplementedError(f"The graph cannot be written for many points: {error}") from error
+
+
+def _repeated(one: Graph, many: Graph, points: Graph) -> Graph:
+    """Return one value a point, also of a graph that does not depend on it."""
+    return many if many.type.ndim > one.type.ndim else pt.alloc(many, points.shape[0], *many.shape)
+
+
+def _block_size(fgraph: FunctionGraph) -> int:
+    """Points in a block, from the widest array that one point needs."""
+    shapes = [getattr(variable.type, "shape", ()) for variable in fgraph.variables]
+    batched = [shape for shape in shapes if shape[:1] == (None,)]
+    widest = max((int(np.prod([s for s in shape if s])) for shape in batched), default=1)
+    return int(np.clip(BLOCK_ELEMENTS // widest, 1, BLOCK_ELEMENTS))

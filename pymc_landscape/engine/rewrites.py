@@ -1,0 +1,170 @@
+"""Graph rewrites that both the engine and the model's graphs need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from pymc.logprob.utils import local_check_parameter_to_ninf_switch, local_remove_check_parameter
+from pytensor import scalar as ps
+from pytensor import tensor as pt
+from pytensor.compile.mode import Mode, get_mode, optdb
+from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.rewriting.basic import in2out, node_rewriter
+from pytensor.graph.rewriting.db import RewriteDatabaseQuery
+from pytensor.graph.traversal import ancestors
+from pytensor.link.vm import VMLinker
+from pytensor.scalar.math import TriGamma
+from pytensor.tensor.blockwise import Blockwise
+from pytensor.tensor.elemwise import Elemwise
+from pytensor.tensor.linalg.solvers.triangular import SolveTriangular
+from pytensor.xtensor.type import XTensorType
+from scipy import special
+
+from pymc_landscape._typing import Array, Graph
+
+UNKNOWN_LENGTH = 1000
+
+
+def softplus(x: Array) -> Array:
+    """Return log(1 + exp(x))."""
+    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def log1mexp(x: Array) -> Array:
+    """Return log(1 - exp(x)) for x < 0, by the branch that keeps its digits (Mächler 2012)."""
+    return np.where(x > -np.log(2.0), np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
+
+
+def clip(x: Array, low: Array, high: Array) -> Array:
+    """Return x inside [low, high]; where the limits cross, the low one wins, as in PyTensor."""
+    return np.where(x < low, low, np.where(x > high, high, x))
+
+
+def second(_like: Array, value: Array) -> Array:
+    """Return `value` in the shape of the two arguments broadcast together."""
+    return np.broadcast_to(value, np.broadcast_shapes(np.shape(_like), np.shape(value))).copy()
+
+
+def identity(x: Array) -> Array:
+    """Return a copy of x."""
+    return np.array(x)
+
+
+def trigamma(x: Array) -> Array:
+    """Return the second derivative of log Γ(x): Hurwitz's ζ(2, x)."""
+    return np.asarray(special.zeta(2.0, x))
+
+
+def solve_lower(matrix: Array, column: Array) -> Array:
+    """Solve L x = b for stacks of lower triangles and of vectors."""
+    return _solve(np.tril(matrix), column)
+
+
+def solve_upper(matrix: Array, column: Array) -> Array:
+    """Solve U x = b for stacks of upper triangles and of vectors."""
+    return _solve(np.triu(matrix), column)
+
+
+def _solve(matrix: Array, column: Array) -> Array:
+    """Solve for all vectors that share a matrix at once; a singular matrix gives NaN for its own point only."""
+    shared = matrix.ndim >= 3 and matrix.shape[-3] == 1 and column.ndim >= 2
+    right = np.swapaxes(column, -1, -2) if shared else column[..., None]
+    left = matrix[..., 0, :, :] if shared else matrix
+    singular = (np.diagonal(left, axis1=-2, axis2=-1) == 0).any(-1)[..., None, None]
+    solution = np.linalg.solve(np.where(singular, np.eye(left.shape[-1]), left), right)
+    solution = np.where(singular, np.nan, solution)
+    return np.swapaxes(solution, -1, -2) if shared else solution[..., 0]
+
+
+_ARRAY_FUNCTIONS = {
+    ps.Softplus: ("softplus", 1),
+    ps.Log1mexp: ("log1mexp", 1),
+    ps.Clip: ("clip", 3),
+    ps.Second: ("second", 2),
+    ps.Identity: ("identity", 1),
+    TriGamma: ("trigamma", 1),
+}
+
+
+@node_rewriter([Elemwise])
+def _give_array_function(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
+    found = _ARRAY_FUNCTIONS.get(type(node.op.scalar_op))
+    if found is None or node.op.nfunc_spec is not None:
+        return None
+    spec = (f"{__name__}.{found[0]}", found[1], 1)
+    outputs: list[Graph] = Elemwise(node.op.scalar_op, nfunc_spec=spec).make_node(*node.inputs).outputs
+    return outputs
+
+
+@node_rewriter([Blockwise])
+def _give_stacked_solve(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
+    core = node.op.core_op
+    plain = isinstance(core, SolveTriangular) and core.b_ndim == 1 and not core.unit_diagonal
+    if not plain or node.op.gufunc_spec is not None:
+        return None
+    name = "solve_lower" if core.lower else "solve_upper"
+    op = Blockwise(core, signature=node.op.signature, gufunc_spec=(f"{__name__}.{name}", 2, 1))
+    outputs: list[Graph] = op.make_node(*node.inputs).outputs
+    return outputs
+
+
+@node_rewriter([Elemwise])
+def _small_ones_first(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
+    """Add or multiply the small arrays of several first: NumPy makes an array of the full size for each step."""
+    sizes = [_known_size(variable) for variable in node.inputs]
+    if not isinstance(node.op.scalar_op, ps.Add | ps.Mul) or len(sizes) < 3 or min(sizes) == max(sizes):
+        return None
+    first, *others = (node.inputs[i] for i in np.argsort(sizes, kind="stable"))
+    for variable in others:
+        first = Elemwise(node.op.scalar_op)(first, variable)
+    return [first]
+
+
+def _known_size(variable: Graph) -> int:
+    """Return how many elements an array has; an axis of unknown length, that of the points, counts as long."""
+    return int(np.prod([UNKNOWN_LENGTH if n is None else n for n in variable.type.shape]))
+
+
+_CHECKS_TO_NINF = in2out(local_check_parameter_to_ninf_switch, name="checks_to_ninf")
+_CHECKS_REMOVED = in2out(local_remove_check_parameter, name="checks_removed")
+# Last of all rewrites, under a tag of its own: no other mode asks for it.
+_ARRAY_FUNCTIONS_TAG = "landscape_array_functions"
+optdb.register(
+    _ARRAY_FUNCTIONS_TAG,
+    in2out(_small_ones_first, _give_array_function, _give_stacked_solve, name=_ARRAY_FUNCTIONS_TAG),
+    position=100,
+)
+
+
+def without_parameter_checks(graphs: Sequence[Graph], check_bounds: bool) -> list[Graph]:
+    """Write graphs with plain Ops, and without parameter checks.
+
+    A failed check becomes -inf; where the model does not want checks, they are taken out.
+    """
+    fgraph = _copied(without_named_dims(graphs))
+    (_CHECKS_TO_NINF if check_bounds else _CHECKS_REMOVED).rewrite(fgraph)
+    return list(fgraph.outputs)
+
+
+def without_named_dims(graphs: Sequence[Graph]) -> list[Graph]:
+    """Write graphs with plain Ops: those on named dims do not all have derivatives."""
+    plain = [pt.as_tensor(graph, allow_xtensor_conversion=True) for graph in graphs]
+    if not any(isinstance(variable.type, XTensorType) for variable in ancestors(plain)):
+        return plain
+    fgraph = _copied(plain)
+    optdb.query("+lower_xtensor").rewrite(fgraph)
+    return list(fgraph.outputs)
+
+
+def _copied(graphs: Sequence[Graph]) -> FunctionGraph:
+    return FunctionGraph(outputs=list(graphs), clone=True, copy_inputs=False, copy_orphans=False)
+
+
+def interpreter_mode() -> Mode:
+    """Return the mode that runs a graph Op by Op on NumPy arrays, stabilised and unfused."""
+    query: RewriteDatabaseQuery = get_mode("FAST_RUN").provided_optimizer
+    query = query.excluding("numba", "fusion", "inplace", "BlasOpt", "cxx_only", "scan_make_inplace")
+    query = query.including(_ARRAY_FUNCTIONS_TAG)
+    return Mode(linker=VMLinker(use_cloop=False, c_thunks=False), optimizer=query)

@@ -1,0 +1,277 @@
+"""Parametric bootstrap: data drawn from the fitted model, and the model fitted again to each of them.
+
+What an estimate would have been had the world been asked again, if the model and its estimate were true (Efron &
+Tibshirani 1993, *An Introduction to the Bootstrap*, chapter 6). The model is compiled once; each refit is a search from
+the estimate, judged as any fit is.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from pymc.util import get_random_generator
+
+from pymc_landscape._typing import Array
+from pymc_landscape.numerics import one_blas_thread
+from pymc_landscape.objective import Objective, RestrictedObjective, Simulator, digest
+from pymc_landscape.optimize import Fit, StartResult, Status, as_draws, search_from_start
+from pymc_landscape.results import Checkpoint, DelayedProgressBar, provenance_attributes
+
+# A refit may end above the estimate it began at by rounding; by more than this it has failed.
+ABOVE = 1e-6
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """One refit: natural vector of the parameters, −2LL there, and how much lower that is than at the estimate."""
+
+    vector: Array
+    minus2ll: float
+    delta: float
+    status: str
+
+
+def parametric_bootstrap(
+    fit: Fit,
+    *,
+    draws: int = 999,
+    store: str | PathLike[str] | None = None,
+    random_seed: Any = None,
+    progressbar: bool = True,
+) -> xr.Dataset:
+    """Simulate data from a fit and fit the model again, many times: the sampling distribution of the estimates.
+
+    Use it where Wald's curvature is not to be trusted, and to see Wilks: `delta_minus2ll` is χ²_k in a regular model
+    with enough data. It believes the model; it says nothing about data that the model could not have made.
+
+    Parameters
+    ----------
+    fit : Fit
+        A maximum likelihood fit that claims an optimum.
+    draws : int
+        How many data sets.
+    store : path, optional
+        A zarr store on disk in which the replicates are kept as they come. Where it is there already, they are carried
+        on: after Ctrl-C or a crash, or to more `draws`. Needs the package zarr.
+    random_seed : int or Generator, optional
+        As in PyMC. Replicate i of a seed is the same whatever `draws` is, and whether it was carried on.
+    progressbar : bool
+        Whether to show progress, once there is something to wait for.
+
+    Returns
+    -------
+    xr.Dataset
+        Dims ``chain`` (of length 1) and ``draw``, so that ArviZ reads it, and each parameter's own. One variable a
+        parameter and a Deterministic (the refit's estimate, natural scale); `minus2ll` of the refit;
+        `delta_minus2ll`: −2LL of the original estimate on the simulated data less the refit's minimum. The coordinate
+        ``status`` (chain, draw) is that of each refit as `Fit` has it; where it is ``"failed"`` the rest is NaN.
+        Attributes: ``k``, ``n_failed``, and ``status``, which is ``"interrupted"`` where Ctrl-C kept only the
+        replicates that were finished.
+
+    Raises
+    ------
+    ValueError
+        If the fit claims no optimum, is a posterior mode, or the model's data cannot be simulated; if the store is that
+        of another fit, or was begun with another seed.
+
+    Examples
+    --------
+    >>> import pymc as pm, pymc_landscape as pml
+    >>> with pm.Model() as model:
+    ...     p = pm.Beta("p", 1, 1)
+    ...     y = pm.Binomial("y", n=10, p=p, observed=7)
+    >>> again = pml.parametric_bootstrap(pml.fit_mle(model), draws=50, random_seed=1)
+    >>> dict(again.sizes), bool(abs(again["p"].mean() - 0.7) < 3 * (0.21 / 10 / 50) ** 0.5)
+    ({'chain': 1, 'draw': 50}, True)
+    """
+    refuse_unfit(fit, draws)
+    checkpoint, drawn = Checkpoint(store, "bootstrap"), seeds(random_seed, draws)
+    kept = checkpoint.load()
+    if kept is not None:
+        _refuse_another(fit, kept, drawn[0] if random_seed is not None else None)
+    first = drawn[0] if kept is None else int(kept.attrs["first_seed"])
+    earlier = [] if kept is None else _replicates(fit, kept)
+
+    def keep(made: list[Replicate]) -> None:
+        if checkpoint.is_due:
+            checkpoint.save(_dataset(fit, made, first, "interrupted"))
+
+    made, interrupted = repeat(
+        _refits(fit), drawn, "Bootstrapping", progressbar, earlier=earlier[:draws], after_each=keep
+    )
+    _warn([replicate.status for replicate in made])
+    result = _dataset(fit, made, first, "interrupted" if interrupted else "complete")
+    if len(made) >= len(earlier):  # fewer may have been asked for
+        checkpoint.save(result)
+    return result
+
+
+# --- shared with the likelihood ratio test and the study of coverage ---------------------------------------------
+
+
+def refuse_unfit(fit: Fit, draws: int) -> None:
+    """Refuse a fit from which nothing is to be simulated, and a number of draws that is none."""
+    if not isinstance(fit, Fit):
+        raise TypeError(f"Expected a Fit, got {type(fit).__name__}: pass what fit_mle returned.")
+    if fit.is_map:
+        raise ValueError("Expected a maximum likelihood fit, got a posterior mode: use fit_mle.")
+    if not fit.status.is_optimum:
+        raise ValueError(f"Expected a fit that claims an optimum, got one that is {fit.status.value}: {fit.message}")
+    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
+        raise ValueError(f"Expected draws to be a whole number, at least 1, got {draws!r}.")
+
+
+def seeds(random_seed: Any, draws: int) -> list[int]:
+    """Return one seed a replicate."""
+    rng = get_random_generator(random_seed, copy=True)
+    return [int(seed) for seed in rng.integers(2**63 - 1, size=draws)]
+
+
+def repeat[Made](
+    once: Callable[[int], Made],
+    seeds: Sequence[int],
+    description: str,
+    progressbar: bool,
+    *,
+    earlier: Sequence[Made] = (),
+    after_each: Callable[[list[Made]], None] = lambda made: None,
+) -> tuple[list[Made], bool]:
+    """Call `once` with each seed, less those of what was made `earlier`; Ctrl-C keeps what is finished, and says so."""
+    made = list(earlier)
+    try:
+        # far out, anything overflows
+        with (
+            np.errstate(all="ignore"),
+            one_blas_thread(),
+            DelayedProgressBar(description, len(seeds), progressbar) as patient,
+        ):
+            patient.advance(len(made))
+            for seed in seeds[len(made) :]:
+                made.append(once(seed))
+                patient.advance(1)
+                after_each(made)
+    except KeyboardInterrupt:
+        if not made:
+            raise
+        warnings.warn(f"Interrupted: {len(made)} of {len(seeds)} replicates were finished.", stacklevel=4)
+        return made, True
+    return made, False
+
+
+def natural_point(fit: Fit) -> dict[str, Array]:
+    """Return the estimate on the natural scale as arrays by name."""
+    return {str(name): value.to_numpy() for name, value in fit.point.data_vars.items()}
+
+
+def inside(fit: Fit) -> Array:
+    """Return the estimate as a place to begin at: what is on an edge, where every slope is 0, begins inside."""
+    if np.isfinite(fit.theta).all():
+        return fit.theta
+    return np.where(np.isfinite(fit.theta), fit.theta, fit.objective.pack(fit.objective.initial_point()))
+
+
+def value_at(found_frame: RestrictedObjective, x: Array, objective: Objective) -> float:
+    """Return −2LL of another objective at a point of a frame."""
+    return RestrictedObjective(objective, found_frame.natural, found_frame.held).value(x)
+
+
+# --- one replicate ---------------------------------------------------------------------------------------------------
+
+
+def _refits(fit: Fit) -> Callable[[int], Replicate]:
+    """Return a function that makes a replicate of a seed; data that come again are not fitted again."""
+    simulator, point, theta = Simulator(fit.objective), natural_point(fit), inside(fit)
+    known: dict[bytes, Replicate] = {}
+
+    def refit(seed: int) -> Replicate:
+        data = simulator(point, seed)
+        key = digest(data)
+        if key is not None and key in known:
+            return known[key]
+        made = _replicate(fit, search_from_start(fit.objective.with_data(**data), theta, "estimate"))
+        return made if key is None else known.setdefault(key, made)
+
+    return refit
+
+
+def _replicate(fit: Fit, end: StartResult) -> Replicate:
+    found, frame = end.found, end.found.frame
+    on_edge = bool(fit.found.frame.natural)
+    before = value_at(fit.found.frame, fit.found.x, frame.objective) if on_edge else found.begin_value
+    if end.verdict.status is Status.FAILED or before - found.value < -ABOVE:
+        return Replicate(np.full(fit.objective.compiled.layout().size, np.nan), np.nan, np.nan, Status.FAILED.value)
+    vector = fit.objective.compiled.layout().join(frame.natural_point(found.x))
+    return Replicate(vector, found.value, max(before - found.value, 0.0), end.verdict.status.value)
+
+
+def _dataset(fit: Fit, replicates: Sequence[Replicate], first_seed: int, state: str) -> xr.Dataset:
+    objective, status = fit.objective, [r.status for r in replicates]
+    attrs = provenance_attributes(
+        objective.origin,
+        group="bootstrap",
+        k=fit.n_parameters,
+        n_failed=status.count(Status.FAILED.value),
+        status=state,
+        first_seed=first_seed,
+        **_origin(fit),
+    )
+    drawn = as_draws(
+        RestrictedObjective(objective, objective.compiled.names), np.stack([r.vector for r in replicates]), attrs
+    )
+    dims = ("chain", "draw")
+    drawn["minus2ll"] = (dims, np.array([[r.minus2ll for r in replicates]]))
+    drawn["delta_minus2ll"] = (dims, np.array([[r.delta for r in replicates]]))
+    return drawn.assign_coords(status=(dims, np.array([status])))
+
+
+def _warn(status: Sequence[str]) -> None:
+    """One warning for all refits that claim no optimum."""
+    counted = Counter(word for word in status if not Status(word).is_optimum)
+    if counted:
+        words = ", ".join(f"{n} {word}" for word, n in counted.items())
+        warnings.warn(
+            f"Of {len(status)} refits some claim no optimum ({words}): see the coordinate status; failed ones are NaN.",
+            stacklevel=3,
+        )
+
+
+# --- carried on from a store -----------------------------------------------------------------------------------------
+
+
+def _origin(fit: Fit) -> dict[str, Any]:
+    """Return what tells one fit from another: its minimum, and where it is."""
+    estimate = fit.objective.compiled.layout().join(natural_point(fit))
+    return {"fit_minus2ll": fit.minus2ll, "fit_estimate": json.dumps(estimate.tolist())}
+
+
+def _refuse_another(fit: Fit, kept: xr.Dataset, first_seed: int | None) -> None:
+    ours, names = _origin(fit), {v.name for v in fit.objective.variables}
+    where, there = (np.asarray(json.loads(str(a["fit_estimate"])), float) for a in (ours, kept.attrs))
+    same = names <= set(kept.data_vars) and where.shape == there.shape
+    same = same and bool(np.isclose(fit.minus2ll, float(kept.attrs["fit_minus2ll"]), rtol=1e-9, atol=1e-6))
+    if not same or not np.allclose(where, there, rtol=1e-4, atol=1e-8):
+        raise ValueError(
+            "Expected a store of this fit's replicates, got one of another model or of other data: name another store, "
+            "or delete it."
+        )
+    if first_seed is not None and first_seed != int(kept.attrs["first_seed"]):
+        raise ValueError(
+            "Expected the random_seed with which the store was begun, got another: leave it out to carry on with new "
+            "draws, or name another store."
+        )
+
+
+def _replicates(fit: Fit, kept: xr.Dataset) -> list[Replicate]:
+    flat = kept.isel(chain=0)
+    points = {v.name: flat[v.name].transpose("draw", ...).to_numpy() for v in fit.objective.variables}
+    columns = [flat[name].to_numpy() for name in ("minus2ll", "delta_minus2ll", "status")]
+    vectors = fit.objective.compiled.layout().join(points)
+    return [Replicate(v, float(a), float(b), str(c)) for v, a, b, c in zip(vectors, *columns, strict=True)]

@@ -1,0 +1,216 @@
+r"""Infinitesimal jackknife, one-step and exact deletion of one observation.
+
+The observations of a fit as cases with weights: how the estimate moves when one is left out.
+
+Give each observation a weight, f(θ, w) = Σ wᵢ ℓᵢ(θ) (+ the prior's part), 1 at first. The estimate is where
+Σ wᵢ sᵢ = 0, sᵢ = ∂ℓᵢ/∂θ, so by the implicit function theorem dθ̂/dwᵢ = J⁻¹sᵢ, J the information. Leaving observation i
+out is dwᵢ = −1:
+
+* to first order θ̂₍₋ᵢ₎ − θ̂ ≈ −J⁻¹sᵢ, the infinitesimal jackknife (Jaeckel 1972; Efron 1982, chapter 6);
+* by one Newton step on the surface without it θ̂₍₋ᵢ₎ − θ̂ ≈ −(J − Jᵢ)⁻¹sᵢ, Jᵢ = −∂²ℓᵢ (Pregibon 1981), which is exact
+  where the surface is quadratic.
+
+The estimate without one observation: Newton's steps down the surface from which its own part is taken off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pymc_landscape._typing import Array
+from pymc_landscape.numerics import EPS, covariance
+from pymc_landscape.objective import RestrictedObjective, element_labels
+from pymc_landscape.optimize import Fit
+
+# More numbers than this are not kept for the curvatures of all observations.
+MOST_NUMBERS = 2**26
+# What is left of the information without an observation, against all of it, is nothing.
+NOTHING = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class CaseDeletion:
+    """The observations of a fit, at points of its surface.
+
+    Parameters
+    ----------
+    fit : Fit
+        With an optimum.
+    """
+
+    fit: Fit
+
+    @property
+    def frame(self) -> RestrictedObjective:
+        """The surface, with its free elements."""
+        return self.fit.found.frame
+
+    @property
+    def x(self) -> Array:
+        """The estimate (m,) in the frame."""
+        return self.fit.found.x
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """How many observations each term has."""
+        objective = self.fit.objective
+        engine = objective.compiled.engine("pointwise", self.frame.unconstrained)
+        lengths = dict(zip(engine.names, engine.lengths, strict=True))
+        return {name: lengths[name] or 1 for name in objective.terms}
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """One label an observation, as ArviZ would write it: ``dead[F1]``."""
+        found: list[str] = []
+        for name, size in self.sizes.items():
+            dims, coords, shape = self.fit.objective.compiled.term_dims(name, size)
+            axes = [coords.get(dim, np.arange(n)) for dim, n in zip(dims, shape, strict=True)]
+            found += element_labels(name, axes)
+        return found
+
+    def log_likelihood(self, frame: RestrictedObjective, x: Array) -> Array:
+        """Return the log-likelihood of each observation (n,) at a point of a frame."""
+        engine = frame.objective.compiled.engine("pointwise", frame.unconstrained)
+        values = dict(zip(engine.names, engine.one(frame.full(x)), strict=True))
+        return np.concatenate([np.ravel(values[name]) for name in self.sizes])
+
+    def scores(self, x: Array) -> Array:
+        """Return the slope of each observation's log-likelihood (n, m) over the free elements."""
+        return self.fit.objective.scores(self.frame.full(x), self.frame.unconstrained)[:, self.frame.free]
+
+    def curvatures(self, x: Array, case: int | None = None) -> Array:
+        """Return −∂²ℓᵢ of each observation (n, m, m), or of one (1, m, m), from differences of the scores."""
+        step = EPS ** (1 / 5) * np.maximum(np.abs(x), 0.1)
+        rows = slice(None) if case is None else slice(case, case + 1)
+
+        def column(j: int, h: float) -> Array:
+            move = np.zeros_like(x)
+            move[j] = h
+            return (self.scores(x - move)[rows] - self.scores(x + move)[rows]) / (2 * h)
+
+        with np.errstate(all="ignore"):  # NaN where there is no slope beside x
+            columns = [(4 * column(j, h / 2) - column(j, h)) / 3 for j, h in enumerate(step)]
+        whole = np.stack(columns, axis=-1) if columns else np.zeros((*self.scores(x)[rows].shape, 0))
+        return (whole + np.swapaxes(whole, -1, -2)) / 2
+
+    @cached_property
+    def score(self) -> Array:
+        """Scores (n, m) at the estimate."""
+        return self.scores(self.x)
+
+    @cached_property
+    def information(self) -> Array:
+        """The information J (m, m): half the Hessian of −2 log L."""
+        found = self.fit.found
+        return (found.hessian if found.hessian is not None else self.frame.hessian(self.x)) / 2
+
+    @cached_property
+    def inverse(self) -> Array:
+        """J⁻¹."""
+        return covariance(2 * self.information)
+
+    @property
+    def are_too_many(self) -> bool:
+        """Whether their curvatures would not fit into memory."""
+        return len(self.score) * len(self.x) ** 2 > MOST_NUMBERS
+
+    @cached_property
+    def curvature(self) -> Array:
+        """Curvatures (n, m, m) at the estimate; NaN where the observations are too many."""
+        shape = (*self.score.shape, len(self.x))
+        return np.broadcast_to(np.nan, shape) if self.are_too_many else self.curvatures(self.x)
+
+    @cached_property
+    def first_order(self) -> Array:
+        """Change of the estimate (n, m) without each observation, −J⁻¹s."""
+        return -self.score @ self.inverse
+
+    @cached_property
+    def one_step(self) -> Array:
+        """Change of the estimate (n, m) by one Newton step without each; NaN where nothing would hold it."""
+        left, s = self.information - self.curvature, self.score
+        usable = _is_curved(left, self.information)
+        steps = np.full_like(s, np.nan)
+        steps[usable] = -np.linalg.solve(left[usable], s[usable][..., None])[..., 0]
+        return steps
+
+    @cached_property
+    def leverage(self) -> Array:
+        """Share of the information that each observation (n,) has, tr J⁻¹Jᵢ: they sum to the number of parameters."""
+        return np.asarray(np.einsum("jk,nkj->n", self.inverse, self.curvature))
+
+
+def _is_curved(left: Array, whole: Array) -> NDArray[np.bool_]:
+    """Tell which of the matrices (n, m, m) are positive, measured by `whole`."""
+    usable = np.isfinite(left).all(axis=(-1, -2))
+    values, vectors = np.linalg.eigh(whole)
+    if not (values > 0).all():
+        return np.zeros(len(left), bool)
+    root = vectors / np.sqrt(values)
+    usable[usable] = (np.linalg.eigvalsh(root.T @ left[usable] @ root) > NOTHING).all(axis=-1)
+    return usable
+
+
+STEPS, HALVINGS = 60, 30
+# What a further step would gain, in units of −2LL, is nothing.
+LEFT = 1e-12
+
+
+@dataclass(frozen=True)
+class DeletedObservation:
+    """The surface −2(ℓ − ℓᵢ) of a fit without observation i.
+
+    Parameters
+    ----------
+    cases : CaseDeletion
+        The observations.
+    case : int
+        Which one is left out.
+    """
+
+    cases: CaseDeletion
+    case: int
+
+    def value(self, x: Array) -> float:
+        """Return the surface at x; +inf where there is none."""
+        frame = self.cases.frame
+        value = frame.value(x) + 2.0 * float(self.cases.log_likelihood(frame, x)[self.case])
+        return value if np.isfinite(value) else np.inf
+
+    def lowest(self, start: Array) -> Array:
+        """Return the lowest point (m,) that Newton's steps reach; NaN where they do not arrive."""
+        x = start if np.isfinite(start).all() and np.isfinite(self.value(start)) else self.cases.x
+        for _ in range(STEPS):
+            step, left = self._newton(x)
+            if left <= LEFT:
+                return x + step
+            there = self._lower(x, step)
+            if there is None:
+                break
+            x = there
+        return np.full_like(start, np.nan)
+
+    def _newton(self, x: Array) -> tuple[Array, float]:
+        """Return the step, along negative curvature too, and what it would gain where all of it is positive."""
+        _, gradient, hessian = self.cases.frame.curve(x)
+        gradient = gradient + 2.0 * self.cases.scores(x)[self.case]
+        values, vectors = np.linalg.eigh(hessian - 2.0 * self.cases.curvatures(x, self.case)[0])
+        along = vectors.T @ gradient
+        with np.errstate(all="ignore"):
+            step = -vectors @ (along / np.abs(values))
+            left = 0.5 * float((along**2 / values).sum())
+        return step, left if (values > 0).all() else np.inf
+
+    def _lower(self, x: Array, step: Array) -> Array | None:
+        if not np.isfinite(step).all():
+            return None
+        here, there = self.value(x), x
+        for halvings in range(HALVINGS):
+            there = x + 0.5**halvings * step
+            if self.value(there) < here:
+                return there
+        return None

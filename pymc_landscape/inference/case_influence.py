@@ -1,0 +1,268 @@
+"""How much each observation says: what the estimate, and the ends of its intervals, would be without it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from pymc_landscape._typing import Array
+from pymc_landscape.inference.case_deletion import CaseDeletion, DeletedObservation
+from pymc_landscape.inference.profile import (
+    BOUNDS,
+    Endpoint,
+    EndpointProblem,
+    Quantity,
+    ReferenceFit,
+    find_endpoints,
+    find_quantities,
+    refuse_no_optimum,
+)
+from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
+from pymc_landscape.objective import open_group, pointwise_log_likelihood
+from pymc_landscape.optimize import Fit
+from pymc_landscape.results import DelayedProgressBar, provenance_attributes
+
+# So many fits are made one after the other, and no more.
+MOST_REFITS = 2_000
+
+
+def influence(
+    fit: Fit,
+    var_names: Any = None,
+    *,
+    dt: Any = None,
+    level: float = 0.95,
+    exact: bool = False,
+    progressbar: bool = True,
+) -> xr.Dataset:
+    r"""Tell how much each observation says: how estimates and interval ends would change without it.
+
+    Use it to find the observations on which a conclusion hangs, and beside Pareto's k of LOO, which tells where the
+    posterior hangs on them. An influential observation is not a wrong one, and several can hide each other.
+
+    Parameters
+    ----------
+    fit : Fit
+        What `fit_mle` returned; of `fit_map`, changes are those of the posterior's mode.
+    var_names : str, sequence of str, or mapping, optional
+        As in `confidence_intervals`: variables, elements, Deterministics, linear combinations; left out, every
+        element of every free variable.
+    dt : DataTree, optional
+        Draws of the posterior of the same model, for `pareto_k` and `elpd_loo` by ``az.loo``.
+    level : float
+        Confidence level of the intervals whose ends are looked at.
+    exact : bool
+        Whether to fit again without each observation: for small data.
+    progressbar : bool
+        Whether to show progress, once there is something to wait for.
+
+    Returns
+    -------
+    Dataset
+        Dim ``observation`` has a label for each number of the pointwise log-likelihood (``y[3]``), its coordinate
+        `term` the observed variable. By observation: `log_likelihood` at the estimate; `leverage`, its share of the
+        information, which sums to the number of parameters; `displacement`, Cook's likelihood displacement. By
+        observation and ``parameter``: `change`, of the estimate when the observation is left out, to first order, and
+        `one_step`, the same with the observation's own curvature taken off too. By observation, parameter and
+        ``bound``: `end_change`, of the ends of the profile interval, to first order; 0 at an edge of the support, NaN
+        where an end is open. `score` by observation and ``theta``. With `exact`: `exact_change` and
+        `exact_displacement`; with `dt`: `pareto_k` and `elpd_loo`, and what k should stay below as
+        ``attrs["good_k"]``. By parameter: `estimate`, `standard_error`, `end` and `end_status`. Natural scale, but for
+        the scores.
+
+    Raises
+    ------
+    ValueError
+        If the fit has no optimum, a name or the level is not known, the draws are another model's, or `exact` is asked
+        for more than two thousand observations.
+
+    Notes
+    -----
+    With sᵢ the score of an observation, J the information, Jᵢ = −∂²ℓᵢ: `change` is −J⁻¹sᵢ (the infinitesimal
+    jackknife: Efron 1982, *The Jackknife, the Bootstrap and Other Resampling Plans*), `one_step` −(J − Jᵢ)⁻¹sᵢ
+    (Pregibon 1981, *Annals of Statistics* 9, 705-724), both carried to the natural scale; `displacement` is
+    LDᵢ = 2[ℓ(θ̂) − ℓ(θ̂₍₋ᵢ₎)] (Cook 1986, *JRSS B* 48, 133-169), by δᵀJδ of the one step δ. At an end ψₑ of an interval
+    the profile of Δ(−2LL) has the slope Δ′, and its height is the cut-off for whatever weight wᵢ the observation has,
+    so that
+
+    .. math:: \frac{d\psi_e}{dw_i} = \frac{2\,[\ell_i(\theta_e) - \ell_i(\hat\theta)]}{\Delta'(\psi_e)} ,
+
+    by the envelope theorem; `end_change` is −1 times it.
+
+    Examples
+    --------
+    >>> import pymc as pm, pymc_landscape as pml
+    >>> with pm.Model() as model:
+    ...     mu = pm.Normal("mu", 0, 10)
+    ...     y = pm.Normal("y", mu, 1.0, observed=[0.0, 1.0, 2.0, 9.0])
+    >>> found = pml.influence(pml.fit_mle(model))
+    >>> found["one_step"].values.ravel().round(6).tolist()  # (3 − y) / 3
+    [1.0, 0.666667, 0.333333, -2.0]
+    """
+    refuse_no_optimum(fit)
+    rise = float(chi2_cutoff(level))
+    cases, quantities = CaseDeletion(fit), find_quantities(fit, var_names)
+    _refuse_many(cases, exact)
+    with one_blas_thread():
+        data = {**_of_observations(cases), **_of_estimates(cases, quantities), **_of_ends(cases, quantities, rise)}
+        data.update(_of_refits(cases, quantities, progressbar) if exact else {})
+    loos = _cross_validated(cases, dt) if dt is not None else []
+    data.update(_of_posterior(loos) if loos else {})
+    coords = {
+        "observation": cases.labels,
+        "parameter": [quantity.label for quantity in quantities],
+        "bound": list(BOUNDS),
+        "theta": list(fit.found.frame.labels),
+        "term": ("observation", np.repeat(list(cases.sizes), list(cases.sizes.values()))),
+    }
+    kind = "map" if fit.is_map else "mle"
+    good = {"good_k": float(loos[0].good_k)} if loos else {}
+    attrs = provenance_attributes(fit.objective.origin, group="influence", level=level, kind=kind, **good)
+    return xr.Dataset(data, coords, attrs)
+
+
+Variables = dict[str, tuple[Sequence[str], Any]]
+BY_PARAMETER = ("observation", "parameter")
+
+
+def _refuse_many(cases: CaseDeletion, exact: bool) -> None:
+    n = sum(cases.sizes.values())
+    if exact and n > MOST_REFITS:
+        raise ValueError(
+            f"Expected at most {MOST_REFITS:,} observations for exact=True, got {n:,}: "
+            "leave it out; one_step is close where no observation has much of the information."
+        )
+    if cases.are_too_many:
+        warnings.warn(
+            f"The curvatures of {n:,} observations by {len(cases.x)} parameters are too many for memory: "
+            "leverage, one_step and displacement are NaN.",
+            stacklevel=3,
+        )
+
+
+def _of_observations(cases: CaseDeletion) -> Variables:
+    steps = cases.one_step
+    displacement = np.einsum("nj,jk,nk->n", steps, cases.information, steps)
+    return {
+        "log_likelihood": (["observation"], cases.log_likelihood(cases.frame, cases.x)),
+        "leverage": (["observation"], cases.leverage),
+        "displacement": (["observation"], displacement),
+        "score": (["observation", "theta"], cases.score),
+    }
+
+
+def _of_estimates(cases: CaseDeletion, quantities: Sequence[Quantity]) -> Variables:
+    gradients = [q.rate(cases.frame, cases.x) * q.read(cases.frame, cases.x).gradient for q in quantities]
+    current, estimate = ReferenceFit(cases.fit), _values(cases, quantities, cases.x[None])[0]
+    errors = [current.standard_error(current.spot(quantity)) for quantity in quantities]
+    return {
+        "change": (BY_PARAMETER, cases.first_order @ np.transpose(gradients)),
+        "one_step": (BY_PARAMETER, _values(cases, quantities, cases.x + cases.one_step) - estimate),
+        "estimate": (["parameter"], estimate),
+        "standard_error": (["parameter"], np.array(errors)),
+    }
+
+
+def _values(cases: CaseDeletion, quantities: Sequence[Quantity], points: Array) -> Array:
+    """Return the quantities at many points (n, m) of the frame, natural; NaN where a point is."""
+    values = np.full((len(points), len(quantities)), np.nan)
+    usable = np.isfinite(points).all(axis=1)
+    if usable.any():
+        weights = np.transpose([quantity.weights for quantity in quantities])
+        values[usable] = _elements(cases, points[usable]) @ weights
+    return values
+
+
+def _elements(cases: CaseDeletion, points: Array) -> Array:
+    """Return all elements of free variables and Deterministics at many points, in the order of a quantity's weights."""
+    frame, objective = cases.frame, cases.fit.objective
+    natural = frame.natural_points(points)
+    found = [natural[v.name] for v in objective.variables]
+    if objective.compiled.deterministics:
+        found += objective.compiled.engine("derived", frame.unconstrained).at(frame.full(points)).values()
+    return np.concatenate([np.reshape(value, (len(points), -1)) for value in found], axis=1)
+
+
+# --- ends of intervals -----------------------------------------------------------------------------------------------
+
+
+def _of_ends(cases: CaseDeletion, quantities: Sequence[Quantity], rise: float) -> Variables:
+    estimates = [ReferenceFit(cases.fit).spot(quantity) for quantity in quantities]
+    with np.errstate(all="ignore"):  # far out, anything overflows
+        ends = find_endpoints([EndpointProblem(estimate, side, rise) for estimate in estimates for side in (-1.0, 1.0)])
+    found = [ends[i : i + 2] for i in range(0, len(ends), 2)]
+    here = cases.log_likelihood(cases.frame, cases.x)
+    changes = np.array([[_end_change(cases, end, here) for end in pair] for pair in found])
+    return {
+        "end": (["parameter", "bound"], np.array([[end.value for end in pair] for pair in found])),
+        "end_status": (["parameter", "bound"], np.array([[end.status for end in pair] for pair in found])),
+        "end_change": (["observation", "parameter", "bound"], np.moveaxis(changes, -1, 0)),
+    }
+
+
+def _end_change(cases: CaseDeletion, end: Endpoint, here: Array) -> Array:
+    """Return how one end moves without each observation (n,)."""
+    if end.status == "at_bound":
+        return np.zeros_like(here)
+    if end.status != "finite" or end.spot is None:
+        return np.full_like(here, np.nan)
+    there = cases.log_likelihood(end.spot.frame, end.spot.x)
+    change: Array = -2.0 * (there - here) / end.spot.natural_slope
+    return change
+
+
+# --- fits without one ------------------------------------------------------------------------------------------------
+
+
+def _of_refits(cases: CaseDeletion, quantities: Sequence[Quantity], progressbar: bool) -> Variables:
+    ends = []
+    with DelayedProgressBar("Fitting without each observation", len(cases.labels), progressbar) as progress:
+        for case, step in enumerate(cases.one_step):
+            ends.append(DeletedObservation(cases, case).lowest(cases.x + step))
+            progress.advance(1)
+    points = np.array(ends)
+    lost = [cases.labels[i] for i in np.flatnonzero(~np.isfinite(points).all(axis=1))]
+    if lost:
+        warnings.warn(
+            f"Without {lost[0]} no optimum was found, nor without {len(lost) - 1} others: exact_change is NaN there.",
+            stacklevel=3,
+        )
+    estimate = _values(cases, quantities, cases.x[None])
+    return {
+        "exact_change": (BY_PARAMETER, _values(cases, quantities, points) - estimate),
+        "exact_displacement": (["observation"], _heights(cases, points)),
+    }
+
+
+def _heights(cases: CaseDeletion, points: Array) -> Array:
+    """Return how high the whole surface stands at points (n, m), above the estimate."""
+    heights = np.full(len(points), np.nan)
+    usable = np.isfinite(points).all(axis=1)
+    if usable.any():
+        heights[usable] = cases.frame.values(points[usable]) - cases.frame.value(cases.x)
+    return heights
+
+
+# --- the posterior ---------------------------------------------------------------------------------------------------
+
+
+def _cross_validated(cases: CaseDeletion, dt: Any) -> list[Any]:
+    """Return what ``az.loo`` says of each term."""
+    from arviz import loo
+
+    tree = pointwise_log_likelihood(cases.fit.objective, dt, progressbar=False)
+    tree["posterior"] = xr.DataTree(open_group(dt, "posterior"))  # how many draws are worth
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning)  # of high k: they are what is asked for
+        return [loo(tree, var_name=name, pointwise=True) for name in cases.sizes]
+
+
+def _of_posterior(loos: Sequence[Any]) -> Variables:
+    return {
+        "pareto_k": (["observation"], np.concatenate([np.ravel(term.pareto_k) for term in loos])),
+        "elpd_loo": (["observation"], np.concatenate([np.ravel(term.elpd_i) for term in loos])),
+    }

@@ -1,0 +1,288 @@
+"""`coverage_study`, with posteriors of data set after data set compiled once.
+
+How often intervals hold what they claim to: simulated coverage, from the fitted model itself.
+
+The posterior of one model given data set after data set, by ``pm.sample``, compiled once.
+
+PyMC's frozen models keep what was compiled for them. One is made whose data stand in containers of their own, those
+that the objective and its twins fill.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+from pymc.backends.ndarray import NDArray
+from pymc.model.fgraph import clone_model
+from pymc.model.transform.optimization import freeze_model
+
+from pymc_landscape._typing import Array
+from pymc_landscape.inference.bootstrap import inside, natural_point, refuse_unfit, repeat, seeds
+from pymc_landscape.inference.intervals import find_ends
+from pymc_landscape.inference.percentiles import by_label
+from pymc_landscape.inference.profile import ReferenceFit, find_quantities
+from pymc_landscape.objective import Data, Objective, Simulator, digest, observed_data
+from pymc_landscape.optimize import Fit, Status, fit_mle
+from pymc_landscape.results import provenance_attributes
+
+Covering = Literal["wald", "profile", "bootstrap", "hdi"]
+METHODS = ("wald", "profile", "bootstrap", "hdi")
+# Lower and upper end by method, quantity and bound; NaN where there is none.
+Ends = Array
+# Fits that still have intervals: the others count as failed.
+WITH_INTERVALS = (Status.CONVERGED, Status.AT_BOUND, Status.NOT_IDENTIFIED)
+
+
+def coverage_study(
+    fit: Fit,
+    var_names: Any = None,
+    *,
+    draws: int = 200,
+    level: float = 0.95,
+    methods: Sequence[Covering] = ("wald", "profile"),
+    bootstrap_draws: int = 999,
+    sampler: Mapping[str, Any] | None = None,
+    random_seed: Any = None,
+    progressbar: bool = True,
+) -> xr.Dataset:
+    """Simulate data from a fit, make intervals from each set, and count how many hold the value that was simulated.
+
+    A 95 % interval holds it in 95 % of all data sets, if its theory applies to so few data; this tells. The answer is
+    about the model at the estimate, and believes it.
+
+    Parameters
+    ----------
+    fit : Fit
+        A maximum likelihood fit that claims an optimum.
+    var_names : str, sequence of str, or mapping, optional
+        As in `confidence_intervals`.
+    draws : int
+        How many data sets.
+    level : float
+        Confidence level, and probability of the HDI.
+    methods : sequence of {"wald", "profile", "bootstrap", "hdi"}
+        The first three as in `confidence_intervals`. ``"hdi"`` is the highest-density interval of the posterior, which
+        is sampled for each data set; its prior may pull it off the value that was simulated.
+    bootstrap_draws : int
+        Refits of the bootstrap, to each of the `draws`.
+    sampler : mapping, optional
+        Arguments of ``pm.sample`` for ``"hdi"``, such as ``{"draws": 500, "tune": 500, "chains": 1}``. The model is
+        compiled once. An HDI of few draws is a little too narrow, and covers less.
+    random_seed : int or Generator, optional
+        As in PyMC.
+    progressbar : bool
+        Whether to show progress, once there is something to wait for.
+
+    Returns
+    -------
+    Dataset
+        Dims ``method``, ``parameter``: ``coverage`` (share of the intervals that hold the value), ``coverage_se``
+        (its binomial standard error), ``width`` (mean of the finite ones), ``n_open`` (intervals without a finite end
+        on some side), ``n_failed`` (data sets without an interval; they count in no share). The attribute ``draws`` is
+        the number of data sets that were finished.
+
+    Raises
+    ------
+    ValueError
+        If the fit claims no optimum or its data cannot be simulated, or ``"hdi"`` comes without a `sampler`.
+
+    Examples
+    --------
+    >>> import pymc as pm, pymc_landscape as pml
+    >>> with pm.Model() as model:
+    ...     p = pm.Beta("p", 1, 1)
+    ...     y = pm.Binomial("y", n=10, p=p, observed=7)
+    >>> study = pml.coverage_study(pml.fit_mle(model), draws=500, random_seed=1)
+    >>> bool(study["coverage"][1] > study["coverage"][0])
+    True
+    """
+    refuse_unfit(fit, draws)
+    _refuse(methods, sampler)
+    study = _Study(fit, var_names, level, list(methods), bootstrap_draws, sampler)
+    made, interrupted = repeat(study, seeds(random_seed, draws), "Simulating coverage", progressbar)
+    return _dataset(study, np.stack(made), interrupted)
+
+
+def _refuse(methods: Sequence[str], sampler: Mapping[str, Any] | None) -> None:
+    if isinstance(methods, str) or not methods or not set(methods) <= set(METHODS):
+        raise ValueError(f"Expected a list of methods among {', '.join(METHODS)}, got {methods!r}.")
+    if ("hdi" in methods) != (sampler is not None):
+        raise ValueError(
+            "Expected the method 'hdi' together with arguments of pm.sample, got one without the other: "
+            "methods=['profile', 'hdi'], sampler={'draws': 500, 'tune': 500, 'chains': 1}."
+        )
+
+
+class _Study:
+    """Makes intervals from one simulated data set a call."""
+
+    def __init__(
+        self,
+        fit: Fit,
+        var_names: Any,
+        level: float,
+        methods: list[str],
+        bootstrap_draws: int,
+        sampler: Mapping[str, Any] | None,
+    ):
+        self.fit, self.level, self.methods, self.bootstrap_draws = fit, level, methods, bootstrap_draws
+        self.quantities = find_quantities(fit, var_names)
+        self.truth = np.array([ReferenceFit(fit).spot(quantity).natural for quantity in self.quantities])
+        self.of_refits = [method for method in methods if method != "hdi"]
+        self.simulator, self.point, self.begin = Simulator(fit.objective), natural_point(fit), inside(fit)
+        self.sample = Sampler(fit.objective, sampler) if sampler is not None else None
+        self._known: dict[bytes, Ends] = {}
+
+    def __call__(self, seed: int) -> Ends:
+        """Return the ends (method, quantity, bound)."""
+        data = self.simulator(self.point, seed)
+        twin = self.fit.objective.with_data(**data)
+        ends = dict(zip(self.of_refits, self._of_refits(twin, data, seed), strict=True))
+        if self.sample is not None:
+            ends["hdi"] = self._hdi(self.sample(twin, seed))
+        return np.stack([ends[method] for method in self.methods])
+
+    def _of_refits(self, twin: Objective, data: Data, seed: int) -> Ends:
+        """Return the ends that need a fit; of the same data they are the same, but for the bootstrap's."""
+        key = digest(data) if "bootstrap" not in self.of_refits else None
+        if key is None:
+            return self._of_refit(twin, seed)
+        if key not in self._known:
+            self._known[key] = self._of_refit(twin, seed)
+        return self._known[key]
+
+    def _of_refit(self, twin: Objective, seed: int) -> Ends:
+        if not self.of_refits:
+            return np.empty((0, len(self.quantities), 2))
+        again = fit_mle(twin, starts=self.begin[None], progressbar=False)
+        if again.status not in WITH_INTERVALS:
+            return np.full((len(self.of_refits), len(self.quantities), 2), np.nan)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a lower optimum: taken, as a user would
+            return find_ends(again, self.quantities, self.level, self.of_refits, self.bootstrap_draws, seed)
+
+    def _hdi(self, posterior: xr.Dataset) -> Ends:
+        from arviz_stats.base import array_stats  # type: ignore[attr-defined]
+
+        drawn = by_label(self.fit, posterior)
+        weights = [quantity.weights for quantity in self.quantities]
+        return np.stack([array_stats.hdi(drawn @ w, self.level) for w in weights])  # type: ignore[no-untyped-call]
+
+
+def _dataset(study: _Study, ends: Ends, interrupted: bool) -> xr.Dataset:
+    low, high = ends[..., 0], ends[..., 1]
+    known, value = ~np.isnan(ends).any(axis=-1), study.truth
+    slack = 1e-9 * np.maximum(np.abs(value), 1e-300)  # an end on the edge of a support is met to rounding
+    holds = known & (low <= value + slack) & (high >= value - slack)
+    finite, n = np.isfinite(ends).all(axis=-1), known.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = holds.sum(axis=0) / n
+        width = np.where(finite, high - low, 0.0).sum(axis=0) / finite.sum(axis=0)
+        error = np.sqrt(share * (1 - share) / n)
+    numbers = {
+        "coverage": share,
+        "coverage_se": error,
+        "width": width,
+        "n_open": (known & ~finite).sum(axis=0),
+        "n_failed": (~known).sum(axis=0),
+    }
+    coords = {"method": study.methods, "parameter": [quantity.label for quantity in study.quantities]}
+    attrs = provenance_attributes(
+        study.fit.objective.origin,
+        group="coverage",
+        level=study.level,
+        draws=len(ends),
+        status="interrupted" if interrupted else "complete",
+    )
+    return xr.Dataset({name: (("method", "parameter"), v) for name, v in numbers.items()}, coords, attrs)
+
+
+# What pm.sample does by itself is meant for a person who looks at one posterior.
+QUIET = {"progressbar": False, "quiet": True, "compute_convergence_checks": False, "cores": 1}
+OURS = ("model", "random_seed", "return_inferencedata", "trace")
+
+
+class Sampler:
+    """Samples the posterior of a model given the data of any twin of an objective.
+
+    Parameters
+    ----------
+    objective : Objective
+        The model; its predictors are those that this objective has.
+    settings : mapping
+        Arguments of ``pm.sample``.
+
+    Raises
+    ------
+    ValueError
+        If a setting is one that is set here.
+
+    Examples
+    --------
+    >>> import pymc as pm, pymc_landscape as pml
+    >>> with pm.Model() as model:
+    ...     p = pm.Beta("p", 1, 1)
+    ...     y = pm.Binomial("y", n=10, p=p, observed=7)
+    >>> objective = pml.Objective(model)
+    >>> sample = Sampler(objective, {"draws": 500, "tune": 200, "chains": 1})
+    >>> bool(abs(sample(objective.with_data(y=3), 1)["p"].mean() - 4 / 12) < 0.05)
+    True
+    """
+
+    def __init__(self, objective: Objective, settings: Mapping[str, Any]):
+        for name in OURS:
+            if name in settings:
+                raise ValueError(f"Expected settings of pm.sample but {', '.join(OURS)}, got {name!r}: leave it out.")
+        self.model = _refillable(objective)
+        own = {"trace": _Recorder(model=self.model)} if settings.get("nuts_sampler", "pymc") == "pymc" else {}
+        self.settings = {**QUIET, **settings, **own}
+
+    def __call__(self, twin: Objective, random_seed: int) -> xr.Dataset:
+        """Sample given the data of `twin`, which has data of its own for every observed variable.
+
+        Returns
+        -------
+        Dataset
+            The group ``posterior``.
+        """
+        twin.compiled.use_data()
+        try:
+            tree = pm.sample(model=self.model, random_seed=random_seed, **self.settings)
+        except ValueError as error:
+            if "Not enough samples" in str(error):  # what PyMC makes of Ctrl-C in the first draws
+                raise KeyboardInterrupt from error
+            raise
+        posterior: xr.Dataset = tree["posterior"].to_dataset()
+        if posterior.sizes["draw"] < self.settings.get("draws", 0):  # and of a later one
+            raise KeyboardInterrupt
+        return posterior
+
+
+class _Recorder(NDArray):  # type: ignore[misc]
+    """Keeps draws as PyMC does, by a function that is compiled once for all chains of all data sets."""
+
+    def __copy__(self) -> NDArray:
+        """Return an empty one, as ``pm.sample`` wants for each chain."""
+        return NDArray(
+            model=self.model, vars=self.vars, fn=self.fn, var_shapes=self.var_shapes, var_dtypes=self.var_dtypes
+        )
+
+
+def _refillable(objective: Objective) -> pm.FrozenModel:
+    """Return a copy of the model that reads the containers of data which twins of `objective` fill."""
+    model, filled = objective.model, objective.with_data(**observed_data(objective)).compiled
+    observed = {model.rvs_to_values[rv] for rv in model.observed_RVs}
+    others = {value.name: filled.swaps[value].get_value() for value in filled.swaps if value not in observed}
+    copy = pm.do(model, others) if others else clone_model(model)
+    for rv in model.observed_RVs:
+        value = model.rvs_to_values[rv]
+        container = value.type.filter_variable(filled.swaps[value])
+        mine = copy[rv.name]
+        del copy.values_to_rvs[copy.rvs_to_values[mine]]
+        copy.rvs_to_values[mine], copy.values_to_rvs[container] = container, mine
+    return freeze_model(copy)

@@ -1,0 +1,287 @@
+"""The likelihood ratio test: whether a larger model improves on a smaller by more than chance would."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+
+from pymc_landscape._typing import Array
+from pymc_landscape.inference.bootstrap import natural_point, repeat, seeds
+from pymc_landscape.inference.boundary_weights import is_vanishing_correlation, mixture
+from pymc_landscape.inference.likelihood_ratio_fits import ZERO, RatioSimulator, nested_pair
+from pymc_landscape.inference.nested_models import Nesting, nest
+from pymc_landscape.numerics import chibar2_tail
+from pymc_landscape.objective import Objective, Simulator
+from pymc_landscape.optimize import Fit, Status, has_infimum
+from pymc_landscape.results import provenance_attributes
+
+Reference = Literal["auto", "chi2", "chibar2", "bootstrap"]
+
+# A statistic below 0 by less than this is rounding.
+BELOW_ZERO = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class LikelihoodRatioTest:
+    """The result of `likelihood_ratio_test`.
+
+    Attributes
+    ----------
+    statistic : float
+        −2LL of the null less that of the alternative.
+    df : int
+        How many free parameters the alternative has more.
+    p_value : float
+        Chance of a statistic at least as large if the null is true.
+    reference : str
+        The law it was compared with: ``"chi2"``, ``"chibar2"`` (a mixture) or ``"bootstrap"``.
+    weights : array (df + 1,)
+        Of χ²₀, χ²₁, ..., χ²_df; empty for a bootstrap.
+    draws : array
+        Statistics of the data sets simulated under the null; empty unless the reference is a bootstrap.
+    null, alternative : Fit
+        The two fits.
+    message : str
+        Why this reference, and what was assumed.
+    """
+
+    statistic: float
+    df: int
+    p_value: float
+    reference: str
+    weights: Array = field(repr=False)
+    draws: Array = field(repr=False)
+    null: Fit = field(repr=False)
+    alternative: Fit = field(repr=False)
+    message: str
+
+    def to_dataset(self) -> xr.Dataset:
+        """Return the numbers as one Dataset, for `to_datatree`.
+
+        Returns
+        -------
+        Dataset
+            `statistic`, `df`, `p_value`, `minus2ll` and `n_parameters` (dim ``model``: null, alternative), and, where
+            there are any, `weights` (dim ``chi2_df``) or `draws` (dim ``draw``).
+        """
+        fits = (self.null, self.alternative)
+        data: dict[str, Any] = {
+            "statistic": self.statistic,
+            "df": self.df,
+            "p_value": self.p_value,
+            "minus2ll": ("model", [fit.minus2ll for fit in fits]),
+            "n_parameters": ("model", [fit.n_parameters for fit in fits]),
+        }
+        coords: dict[str, Any] = {"model": ["null", "alternative"]}
+        if len(self.weights):
+            data["weights"], coords["chi2_df"] = ("chi2_df", self.weights), np.arange(len(self.weights))
+        if len(self.draws):
+            data["draws"], coords["draw"] = ("draw", self.draws), np.arange(len(self.draws))
+        origin = self.alternative.objective.origin
+        attrs = provenance_attributes(origin, group="comparison", reference=self.reference, message=self.message)
+        return xr.Dataset(data, coords, attrs)
+
+    def __repr__(self) -> str:
+        """Say it in three lines."""
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        headline, *rest = map(escape, self._lines())
+        return f"<div><strong>{headline}</strong>{''.join(f'<p>{line}</p>' for line in rest)}</div>"
+
+    def _lines(self) -> list[str]:
+        null, alternative = self.null, self.alternative
+        return [
+            f"Likelihood ratio test: −2LL falls by {self.statistic:.6f} with {self.df} more "
+            f"{'parameter' if self.df == 1 else 'parameters'}, p = {self.p_value:.6g} ({self._law()})",
+            f"null: −2LL {null.minus2ll:.6f}, k = {null.n_parameters}; "
+            f"alternative: −2LL {alternative.minus2ll:.6f}, k = {alternative.n_parameters}",
+            self.message,
+        ]
+
+    def _law(self) -> str:
+        if self.reference == "bootstrap":
+            return f"parametric bootstrap, {len(self.draws)} draws"
+        parts = [(w, j) for j, w in enumerate(self.weights) if w > 0]
+        return " + ".join(f"{'' if w == 1 else f'{w:.4g} '}χ²({j})" for w, j in parts)
+
+
+def likelihood_ratio_test(
+    null: Fit | pm.Model | Objective,
+    alternative: Fit | pm.Model | Objective,
+    *,
+    reference: Reference = "auto",
+    draws: int = 999,
+    random_seed: Any = None,
+    progressbar: bool = True,
+) -> LikelihoodRatioTest:
+    """Test a model against a larger one of the same data by how much −2LL falls.
+
+    A null is made with PyMC's own ``pm.do(model, {"beta": 0.0})``, or is a model of its own with some of the
+    parameters, under the same names. Models that are not nested compare by information criteria instead.
+
+    Parameters
+    ----------
+    null, alternative : Fit, pm.Model or Objective
+        The smaller model and the larger; what is not a fit is fitted.
+    reference : {"auto", "chi2", "chibar2", "bootstrap"}
+        The law under the null. ``"auto"``: χ² where the null lies inside the alternative; the χ̄² mixture where it puts
+        parameters on the edge of their support; the parametric bootstrap where neither holds, since parameters of
+        the alternative make no difference under the null (Davies 1977), or the null's own estimate is on an edge.
+    draws : int
+        How many data sets a bootstrap simulates.
+    random_seed : int or Generator, optional
+        As in PyMC.
+    progressbar : bool
+        Whether to show progress, once there is something to wait for.
+
+    Returns
+    -------
+    LikelihoodRatioTest
+        Read its `message`: it says why the reference is what it is.
+
+    Raises
+    ------
+    ValueError
+        If the null is not nested in the alternative, data or observed terms differ, a fit has not arrived, the
+        alternative lies above its own special case, or the law that is needed cannot be had.
+
+    Notes
+    -----
+    LR = −2 log L(null) + 2 log L(alternative), asymptotically χ² with the difference of the numbers of parameters as
+    degrees of freedom (Wilks 1938, *Annals of Mathematical Statistics* 9); on an edge Σ wⱼ χ²ⱼ (Self & Liang 1987,
+    *Journal of the American Statistical Association* 82(398)). Simulated: p = (1 + #{LR* ≥ LR}) / (1 + B) (Davison &
+    Hinkley 1997, *Bootstrap Methods and their Application*, chapter 4).
+
+    Examples
+    --------
+    >>> import pymc as pm, pymc_landscape as pml
+    >>> with pm.Model() as model:
+    ...     mu, sigma = pm.Normal("mu", 0, 10), pm.HalfNormal("sigma", 10)
+    ...     y = pm.Normal("y", mu, sigma, observed=[0.2, 1.4, 0.9, 1.1, 0.5])
+    >>> test = pml.likelihood_ratio_test(pm.do(model, {"mu": 0.0}), model)
+    >>> round(test.statistic, 4), test.df, round(test.p_value, 4), test.reference
+    (7.7406, 1, 0.0054, 'chi2')
+    """
+    if reference not in get_args(Reference):
+        raise ValueError(f"Expected reference to be one of {', '.join(get_args(Reference))}, got {reference!r}.")
+    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
+        raise ValueError(f"Expected draws to be a whole number, at least 1, got {draws!r}.")
+    fits = nested_pair(null, alternative)
+    for fit, which in zip(fits, ("null", "alternative"), strict=True):
+        _refuse_no_minimum(fit, which)
+    nesting = nest(*fits)
+    statistic = _statistic(*fits)
+    chosen, why = _chosen(reference, nesting, *fits)
+    message = " ".join(sentence for sentence in (why, nesting.assumed) if sentence)
+    if chosen == "bootstrap":
+        return _bootstrapped(statistic, nesting, *fits, draws, random_seed, progressbar, message)
+    weights = mixture(nesting, fits[1]) if chosen == "chibar2" else np.eye(nesting.df + 1)[-1]
+    p_value = float(chibar2_tail(statistic, weights))
+    return LikelihoodRatioTest(statistic, nesting.df, p_value, chosen, weights, np.zeros(0), *fits, message)
+
+
+# --- the two fits ----------------------------------------------------------------------------------------------------
+
+
+def _refuse_no_minimum(fit: Fit, which: str) -> None:
+    """Refuse a fit whose −2LL is not the lowest; one whose estimate is not unique, or at infinity, has its infimum."""
+    if fit.is_map:
+        raise ValueError(f"Expected maximum likelihood fits, got a posterior mode as {which}: use fit_mle.")
+    if not has_infimum(fit.status, fit.found):
+        raise ValueError(
+            f"Expected fits that have arrived, got the {which}, which is {fit.status.value}: {fit.message}"
+        )
+
+
+def _statistic(null: Fit, alternative: Fit) -> float:
+    statistic = null.minus2ll - alternative.minus2ll
+    if statistic < -BELOW_ZERO:
+        raise ValueError(
+            f"Expected an alternative that fits at least as well as its special case, got −2LL "
+            f"{alternative.minus2ll:.6f} for the alternative and {null.minus2ll:.6f} for the null: the fit of the "
+            f"alternative ({alternative.status.value}) has not arrived at its lowest point; fit it again with "
+            "starts=[null.point] or more starts."
+        )
+    return statistic if statistic > ZERO else 0.0
+
+
+# --- which law -------------------------------------------------------------------------------------------------------
+
+
+def _chosen(reference: Reference, nesting: Nesting, null: Fit, alternative: Fit) -> tuple[str, str]:
+    """Return the reference and why it is that."""
+    if reference != "auto":
+        return reference, f"The reference {reference} was asked for."
+    turns = is_vanishing_correlation(nesting, alternative)
+    irregular = _irregular(nesting, null, turns)
+    if irregular:
+        return "bootstrap", _if_simulable(null, irregular)
+    if not nesting.edge:
+        return "chi2", "The null lies inside the alternative." if nesting.point is not None else ""
+    on_edge = f"The null puts {', '.join(nesting.edge)} on the edge of the alternative"
+    try:
+        mixture(nesting, alternative)
+    except (ValueError, np.linalg.LinAlgError) as error:
+        return "bootstrap", _if_simulable(null, f"{on_edge}, where the weights of χ̄² cannot be had: {error}")
+    if turns:
+        on_edge += f", and {', '.join(nesting.vanished)}, which vanishes there, only turns with it (Stram & Lee 1994)"
+    return "chibar2", f"{on_edge}: the reference is a mixture of χ² (Self & Liang 1987)."
+
+
+def _irregular(nesting: Nesting, null: Fit, turns: bool) -> str:
+    """Say why no mixture of χ² is the law, if so."""
+    if nesting.vanished and not turns:
+        names = ", ".join(nesting.vanished)
+        return f"Under the null {names} makes no difference to the likelihood, so that no χ² is its law (Davies 1977)."
+    if null.status is Status.AT_BOUND:
+        return "The null's own estimate is on an edge of its support, so that no simple mixture of χ² is the law."
+    if not null.status.is_optimum:
+        return f"The null's estimate is {null.status.value}, so that no χ² is the law."
+    if len(nesting.edge) > nesting.df:
+        return "The null puts more parameters on the edge than it has fewer."
+    return ""
+
+
+def _if_simulable(null: Fit, why: str) -> str:
+    try:
+        Simulator(null.objective)(natural_point(null), 0)
+    except ValueError as error:
+        raise ValueError(f"{why} The parametric bootstrap is needed, and cannot be had. {error}") from error
+    return f"{why} The reference is the parametric bootstrap."
+
+
+# --- the law, simulated ----------------------------------------------------------------------------------------------
+
+
+def _bootstrapped(
+    statistic: float,
+    nesting: Nesting,
+    null: Fit,
+    alternative: Fit,
+    draws: int,
+    random_seed: Any,
+    progressbar: bool,
+    message: str,
+) -> LikelihoodRatioTest:
+    once = RatioSimulator(null, alternative, nesting)
+    drawn, interrupted = repeat(once, seeds(random_seed, draws), "Simulating under the null", progressbar)
+    simulated = np.array(drawn)
+    failed = int(np.isnan(simulated).sum())
+    simulated = simulated[~np.isnan(simulated)]
+    if not len(simulated):
+        raise ValueError(f"Expected refits that arrive, got none in {failed} data sets simulated under the null.")
+    if failed:
+        message += f" In {failed} of {failed + len(simulated)} simulated data sets a refit failed; they are left out."
+    if interrupted:
+        message += f" Interrupted after {len(drawn)} of {draws} data sets."
+    p_value = (1 + int((simulated >= statistic - BELOW_ZERO).sum())) / (1 + len(simulated))
+    weights = np.zeros(0)
+    return LikelihoodRatioTest(
+        statistic, nesting.df, p_value, "bootstrap", weights, simulated, null, alternative, message
+    )

@@ -1,0 +1,51 @@
+"""Profile likelihoods: constrained minimisation along a quantity, and interval ends."""
+
+from pymc_landscape.inference.profile.active_set import freed, lower_inside, settle_active_set
+from pymc_landscape.inference.profile.constrained_point import (
+    ConstrainedPoint,
+    JointConstrainedPoint,
+    Pair,
+    evaluate_at,
+    evaluate_jointly_at,
+)
+from pymc_landscape.inference.profile.constraint_manifold import minimize_jointly_on, minimize_on
+from pymc_landscape.inference.profile.continuation import LOWER, ProfileContinuation, ProfileStep
+from pymc_landscape.inference.profile.current_fit import ReferenceFit, refuse_no_optimum, standard_error
+from pymc_landscape.inference.profile.endpoint_newton import EndpointProblem
+from pymc_landscape.inference.profile.endpoints import Endpoint, find_endpoints
+from pymc_landscape.inference.profile.interpolated_intervals import BOUNDS, read_intervals
+from pymc_landscape.inference.profile.local_minima import other_optima
+from pymc_landscape.inference.profile.profile import profile_likelihood
+from pymc_landscape.inference.profile.quantities import Quantity, find_quantities
+from pymc_landscape.inference.profile.unbounded_limits import FALLS, UnboundedLimits, unbounded_limits
+
+__all__ = [
+    "BOUNDS",
+    "FALLS",
+    "LOWER",
+    "ConstrainedPoint",
+    "Endpoint",
+    "EndpointProblem",
+    "JointConstrainedPoint",
+    "Pair",
+    "ProfileContinuation",
+    "ProfileStep",
+    "Quantity",
+    "ReferenceFit",
+    "UnboundedLimits",
+    "evaluate_at",
+    "evaluate_jointly_at",
+    "find_endpoints",
+    "find_quantities",
+    "freed",
+    "lower_inside",
+    "minimize_jointly_on",
+    "minimize_on",
+    "other_optima",
+    "profile_likelihood",
+    "read_intervals",
+    "refuse_no_optimum",
+    "settle_active_set",
+    "standard_error",
+    "unbounded_limits",
+]

@@ -1,0 +1,285 @@
+"""A profile traced outward from the estimate, in equal steps of ζ = ±√Δ(−2LL).
+
+Each step is predicted along the tangent and corrected by a minimisation that begins there, so a trace follows its
+valley and costs a few points a step. The slope comes free. Beyond a cut-off the surface may fall again: that is
+looked for in strides, as far as `BEYOND` times the way to the cut-off. Equal steps of ζ are those of Bates, Mächler,
+Bolker and Walker (2015, *Journal of Statistical Software* 67(1), section 5.1), here from the exact slope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from pymc_landscape._typing import Array
+from pymc_landscape.inference.profile.active_set import settle_active_set
+from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
+from pymc_landscape.inference.profile.constraint_manifold import minimize_on
+from pymc_landscape.inference.profile.quantities import Quantity
+from pymc_landscape.inference.profile.range_limits import range_limit
+from pymc_landscape.numerics import covariance, spectrum
+
+State = Literal["estimate", "converged", "at_bound", "kink", "new_optimum", "open", "failed"]
+
+# A step grows by no more than this, and after a failure shrinks to this until it is too small to be one.
+GROWTH, SHRUNK, SMALLEST = 2.0, 0.25, 1e-6
+# A surface this much lower than the estimate is another optimum.
+LOWER = 1e-6
+# Gains of so many steps that are rounding; and so little that their sum, were they a geometric series, has a limit.
+NOTHING, LITTLE = 1e-7, 1e-3
+# So many steps, each of at least this share of the way and gaining less than this share of what the last one gained
+# for its length, counted in ways: the profile has a limit.
+FADING, STRIDE, SHARE = 3, 0.05, 0.7
+LONGEST = 400
+# So many steps in a row, each of less than this share of the way, are the last.
+CRAWLING, CRAWL = 4, 1e-3
+# So much of the way to where the quantity itself ends is one step.
+NEARER = 0.75
+# Where a step is looked at between its ends.
+BETWEEN = np.linspace(0.0, 1.0, 9)[1:-1]
+# Beyond a cut-off a profile is looked at in strides, out to so many times the way from the estimate to it.
+BEYOND, STRIDES = 3.0, 4
+# There, steps are at least this share of the way to the cut-off.
+COARSE = 0.05
+# First step from an estimate on an edge, in units of the initial point's distance.
+FROM_EDGE = 1e-3
+
+
+@dataclass(frozen=True)
+class ProfileStep:
+    """A point of a profile and what it is."""
+
+    spot: ConstrainedPoint
+    state: State
+
+
+def trace_profile(here: ConstrainedPoint, level: float) -> ConstrainedPoint | None:
+    """Go along the profile from one of its points to another coordinate: predict along the tangent, then minimise."""
+    if here.is_stationary:
+        ways = [_minimised(here, x, level) for x in leaving(here, level)]
+        return min((spot for spot in ways if spot is not None), key=lambda spot: spot.value, default=None)
+    along = here.tangent() if here.is_finite else here.reading.gradient
+    return _minimised(here, here.x + (level - here.coordinate) * along, level)
+
+
+def leaving(here: ConstrainedPoint, level: float) -> list[Array]:
+    """Return where a quantity without a slope has some value, nearest in standard errors: on either side, if at all."""
+    bent = spectrum(here.hessian)
+    root = bent.vectors[:, bent.values > bent.tolerance] / bent.scale[:, None]
+    root = root / np.sqrt(bent.values[bent.values > bent.tolerance])
+    sizes, ways = np.linalg.eigh(root.T @ here.reading.hessian @ root)
+    missing = level - here.coordinate
+    best = int(np.argmax(sizes * np.sign(missing))) if len(sizes) else 0
+    if not len(sizes) or not sizes[best] * missing > 0:
+        return []
+    step = np.sqrt(2.0 * missing / sizes[best]) * (root @ ways[:, best])
+    return [here.x + step, here.x - step]
+
+
+def _minimised(here: ConstrainedPoint, x: Array, level: float) -> ConstrainedPoint | None:
+    predicted = evaluate_at(here.frame, here.quantity, x)
+    if not predicted.is_finite:
+        return None
+    there = minimize_on(predicted, level)
+    if there is None or there.is_rough():
+        return None
+    return settle_active_set(there, level)
+
+
+class ProfileContinuation:
+    """The profile of one quantity on one side of the estimate.
+
+    Parameters
+    ----------
+    estimate : ConstrainedPoint
+        The minimum, in a frame in which the quantity moves.
+    side : float
+        -1 or 1, of the coordinate.
+    zeta_step : float
+        How far apart points are, in ζ.
+    """
+
+    def __init__(self, estimate: ConstrainedPoint, side: float, zeta_step: float):
+        self.estimate, self.side, self.zeta_step = estimate, side, zeta_step
+        self.quantity: Quantity = estimate.quantity
+        self.rises: list[float] = []
+        self.ways: list[float] = []
+        self.here, self.length = estimate, np.nan
+
+    def resume(self, here: ConstrainedPoint, last: float, rises: Sequence[float]) -> None:
+        """Go on from a point of the profile that was reached before by a step of length `last`."""
+        self.rises, self.ways = list(rises), [np.nan] * len(rises)
+        self.here, self.length = here, self._length(here, last)
+
+    def way(self, spot: ConstrainedPoint) -> float:
+        """How far a point is from the estimate, by the coordinate; infinitely far where its scale changed."""
+        if self.quantity.element is not None and spot.frame.natural != self.estimate.frame.natural:
+            name = self.quantity.element[0].name
+            if (name in spot.frame.natural) != (name in self.estimate.frame.natural):
+                return np.inf
+        return self.side * (spot.coordinate - self.estimate.coordinate)
+
+    def rise(self, spot: ConstrainedPoint) -> float:
+        """Δ(−2LL) at a point."""
+        return spot.value - self.estimate.value
+
+    def steps(self, enough: float, until: float = 0.0) -> Iterator[ProfileStep]:
+        """Walk until Δ exceeds `enough`, the edge is reached, or the profile ends for another reason, told last.
+
+        With `until`, so far at the least: Δ may fall again.
+        """
+        if np.isnan(self.length):
+            self.length = self.first_length()
+        while len(self.rises) < LONGEST and (self.rise(self.here) < enough or self.way(self.here) < until):
+            here = self.here
+            coarse = COARSE * until if self.rise(here) > 2.0 * enough else 0.0
+            found = self._next(here, max(self.length, coarse), enough)
+            if isinstance(found, ProfileStep):
+                yield from self._on_the_way(here, found)
+                yield found
+                return
+            there, length = found
+            between = self._lower_between(here, there, self.estimate.value)
+            if between is not None:
+                yield ProfileStep(between, "new_optimum")
+                return
+            if self.is_lower(there):
+                yield ProfileStep(there, "new_optimum")
+                return
+            self.rises.append(self.rise(there))
+            self.ways.append(self.way(there))
+            self.length, self.here = self._length(there, length), there
+            yield ProfileStep(there, "kink" if self._turns(here, there) else "converged")
+            if self._fades(enough):
+                yield ProfileStep(there, "open")
+                return
+            if self._crawls():
+                yield self._end_of_the_road(there)
+                return
+        if self.rise(self.here) < enough:
+            yield ProfileStep(self.here, "failed")
+
+    def is_lower(self, spot: ConstrainedPoint) -> bool:
+        """Whether a point is lower than the estimate, by more than rounding."""
+        return self.rise(spot) < -LOWER - spot.rounding()
+
+    def falls_beyond(self, first: ConstrainedPoint) -> bool:
+        """Stride on from the first point above a cut-off, to see whether the profile falls again.
+
+        At each stride the others are at their best; in between, the surface is looked at on the straight line.
+        """
+        here, stride = first, (BEYOND - 1.0) / STRIDES * self.way(first)
+        for _ in range(STRIDES):
+            there = self._corrected(here, stride)
+            if there is None:
+                return False
+            falls = there.value < here.value or self.side * there.slope < 0
+            if falls or self._lower_between(here, there, here.value) is not None:
+                return True
+            here = there
+        return False
+
+    def first_length(self) -> float:
+        """Return the first step of the coordinate: what a parabola would need."""
+        spot = self.estimate
+        if not spot.is_finite:
+            return FROM_EDGE * self._typical()
+        variance = float(spot.reading.gradient @ covariance(spot.hessian) @ spot.reading.gradient)
+        if 0 < variance < np.inf:  # Δ = a d + d² / v; at an estimate on an edge a is not 0
+            slope = max(spot.slope * self.side, 0.0)
+            return 2.0 * self.zeta_step**2 / float(slope + np.sqrt(slope**2 + 4.0 * self.zeta_step**2 / variance))
+        return FROM_EDGE * self._typical()
+
+    def _typical(self) -> float:
+        """Return how far the model's initial point is from the estimate, natural: a length where there is no other."""
+        if self.quantity.element is None:
+            return max(abs(self.estimate.coordinate), 1.0)
+        variable, i = self.quantity.element
+        initial = float(np.ravel(self.estimate.frame.objective.initial_point()[variable.name])[i])
+        return abs(initial - self.estimate.natural) or 1.0
+
+    def _length(self, spot: ConstrainedPoint, last: float) -> float:
+        """Return the step that moves ζ by `zeta_step`, if the profile goes on as it goes now."""
+        zeta, slope = np.sqrt(max(self.rise(spot), 0.0)), abs(spot.slope)
+        wanted = self.zeta_step * 2.0 * zeta / slope if slope > 0 else np.inf
+        return float(min(max(wanted, 0.1 * last), GROWTH * last))
+
+    def _next(
+        self, here: ConstrainedPoint, length: float, enough: float
+    ) -> tuple[ConstrainedPoint, float] | ProfileStep:
+        """Step on, with shorter steps where the longer one does not arrive; or tell why there is no step."""
+        smallest, whole = max(SMALLEST * length, 1e-12 * max(abs(here.coordinate), 1e-6)), length
+        while length > smallest:
+            there = self._corrected(here, length)
+            if there is not None:
+                return there, length
+            limit = (
+                range_limit(here, self.estimate, self.side, self.estimate.value + enough) if length == whole else None
+            )
+            if limit is not None:
+                return ProfileStep(limit, "at_bound")
+            length *= SHRUNK
+        return self._end_of_the_road(here)
+
+    def _on_the_way(self, here: ConstrainedPoint, last: ProfileStep) -> Iterator[ProfileStep]:
+        """Step nearer and nearer to where the quantity itself ends: Δ rises steeply there."""
+        while last.state == "at_bound" and self._zeta(last.spot) - self._zeta(here) > 0.5 * self.zeta_step:
+            there = self._corrected(here, NEARER * (self.way(last.spot) - self.way(here)))
+            if there is None or self.rise(there) <= self.rise(here):
+                return
+            here = there
+            yield ProfileStep(here, "converged")
+
+    def _zeta(self, spot: ConstrainedPoint) -> float:
+        return float(np.sqrt(max(self.rise(spot), 0.0)))
+
+    def _corrected(self, here: ConstrainedPoint, length: float) -> ConstrainedPoint | None:
+        return trace_profile(here, here.coordinate + self.side * length)
+
+    def _lower_between(self, here: ConstrainedPoint, there: ConstrainedPoint, height: float) -> ConstrainedPoint | None:
+        """Return a point lower than some height that the step has jumped over."""
+        if here.frame.held.keys() != there.frame.held.keys() or here.frame.natural != there.frame.natural:
+            return None
+        points = here.x + BETWEEN[:, None] * (there.x - here.x)
+        values = there.frame.screened(points)
+        lowest = int(np.argmin(values))
+        if not values[lowest] < height - LOWER - there.rounding():
+            return None
+        found = evaluate_at(there.frame, self.quantity, points[lowest])
+        return None if found.is_rough() else found
+
+    def _turns(self, here: ConstrainedPoint, there: ConstrainedPoint) -> bool:
+        """Whether the slope jumps: another valley of the others has become the lower one, or an edge is met."""
+        dc = there.coordinate - here.coordinate
+        if not dc or there.frame.held.keys() != here.frame.held.keys():
+            return False
+        gained = there.value - here.value
+        low, high = sorted((here.slope * dc, there.slope * dc))
+        slack = 0.5 * (high - low) + 0.1 * max(abs(low), abs(high)) + 1e-6
+        return not low - slack <= gained <= high + slack
+
+    def _fades(self, enough: float) -> bool:
+        """Whether long steps gain less and less, and all that they could gain is not enough."""
+        last, ways = np.array(self.rises[-FADING - 1 :]), np.array(self.ways[-FADING - 1 :])
+        strides = np.diff(ways) / ways[1:]
+        if len(last) <= FADING or not (np.isfinite(strides) & (strides >= STRIDE)).all():
+            return False
+        gains = np.abs(np.diff(last))
+        if gains.max() < NOTHING:
+            return True
+        whole = gains / strides
+        share = float((whole[1:] / np.maximum(whole[:-1], 1e-300)).max())
+        return share < SHARE and gains[-1] < LITTLE and last[-1] + 10.0 * whole[-1] / (1.0 - share) < enough
+
+    def _crawls(self) -> bool:
+        """Whether steps have become too short to lead anywhere: there is a corner that cannot be passed."""
+        ways = np.array(self.ways[-CRAWLING - 1 :])
+        return len(ways) > CRAWLING and bool((np.diff(ways) < CRAWL * ways[1:]).all())
+
+    def _end_of_the_road(self, here: ConstrainedPoint) -> ProfileStep:
+        edge = self.quantity.bounds[int(self.side * self.estimate.sign > 0)]
+        near = np.isfinite(edge) and abs(here.natural - edge) < 1e-6 * max(abs(self.estimate.natural - edge), 1e-12)
+        return ProfileStep(here, "at_bound" if near else "failed")

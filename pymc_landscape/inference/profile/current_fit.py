@@ -1,0 +1,68 @@
+"""The fit that profiles and intervals start from, and what takes its place where a lower optimum is met."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pymc_landscape.inference.profile.active_set import freed
+from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
+from pymc_landscape.inference.profile.quantities import Quantity
+from pymc_landscape.numerics import standard_errors
+from pymc_landscape.optimize import Fit, Status, fit_weighted
+
+
+class ReferenceFit:
+    """A fit that gives way to a better one.
+
+    Parameters
+    ----------
+    fit : Fit
+        What the user had.
+
+    Attributes
+    ----------
+    message : str
+        Tells of a lower optimum, if one was met.
+    """
+
+    def __init__(self, fit: Fit):
+        self.fit = fit
+        self.message = ""
+
+    def spot(self, quantity: Quantity) -> ConstrainedPoint:
+        """Return the estimate as seen from `quantity`, which moves also where it is on an edge."""
+        found = self.fit.found
+        frame, x = freed(found.frame, found.x, quantity)
+        if frame is not found.frame or found.gradient is None or found.hessian is None or not found.exact:
+            return evaluate_at(frame, quantity, x)
+        return ConstrainedPoint(frame, quantity, x, found.value, found.gradient, found.hessian, quantity.read(frame, x))
+
+    def standard_error(self, spot: ConstrainedPoint) -> float:
+        """Return the standard error of a quantity; infinite where it is not determined, NaN where there is none."""
+        return standard_error(self.fit, spot.quantity)
+
+    def take(self, spot: ConstrainedPoint) -> None:
+        """Fit again from a point that is lower than the estimate."""
+        point = spot.frame.natural_point(spot.x)
+        self.fit = fit_weighted(self.fit.objective, starts=[point], progressbar=False)
+        self.message = (
+            f"A lower optimum was met, and took the estimate's place: -2LL {self.fit.minus2ll:.6f}; "
+            "give the fit more starts."
+        )
+
+
+def standard_error(fit: Fit, quantity: Quantity) -> float:
+    """Return the standard error of a quantity at a fit; ∞ where it is not determined, NaN where there is none."""
+    found = fit.found
+    gradient = quantity.rate(found.frame, found.x) * quantity.read(found.frame, found.x).gradient
+    if not gradient.any() or (not fit.status.is_optimum and not len(fit.flat)):
+        return np.nan
+    return float(standard_errors(fit.found_covariance, fit.flat, gradient[:, None])[0])
+
+
+def refuse_no_optimum(fit: Fit) -> None:
+    """Refuse a fit from which nothing can be measured."""
+    if fit.status not in (Status.CONVERGED, Status.AT_BOUND, Status.NOT_IDENTIFIED):
+        raise ValueError(
+            f"Expected a fit with an optimum, got one that is {fit.status.value}: {fit.message or 'use other starts.'}"
+        )

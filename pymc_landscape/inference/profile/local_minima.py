@@ -1,0 +1,100 @@
+"""Where else the others may be lower: optima that other starts of a fit ended at, and dips beside a point.
+
+With one quantity held, the surface may have several valleys, and Newton's steps find that of the estimate. Each of the
+others is looked at along straight lines, by values alone: where −2LL has risen and falls again there is a valley.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from pymc_landscape._typing import Array
+from pymc_landscape.inference.profile.active_set import settle_active_set
+from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
+from pymc_landscape.inference.profile.constraint_manifold import minimize_on
+from pymc_landscape.objective import restrict_point, screen_batch
+from pymc_landscape.optimize import Fit
+
+# A valley that is lower by less than this is the same one.
+WORTH_IT = 1e-6
+
+# So many optima of other starts are looked at, the lowest first, and so many dips.
+MOST, DIPS = 4, 2
+# Two optima are one if their values, and all their elements, are as near as this.
+SAME, NEAR = 1e-6, 1e-3
+# How far to look, in units in which a parabola would rise by the square of half; a fall of less is none.
+REACH = np.geomspace(1.0, 60.0, 32)
+FALL = 0.5
+# More points than this are not looked at.
+POINTS = 4096
+
+
+def other_optima(fit: Fit) -> list[dict[str, Array]]:
+    """Return the optima, as natural points, that other starts of a fit ended at, each once and not the estimate."""
+    starts = fit.starts
+    if starts.sizes["start"] < 2:
+        return []
+    values, ends = starts["objective"].to_numpy(), starts["end_theta"].to_numpy()
+    known = [(fit.found.value, fit.theta)]
+    for i in np.argsort(values):
+        new = all(abs(values[i] - value) > SAME or not _is_near(ends[i], theta) for value, theta in known)
+        if new and np.isfinite(ends[i]).all() and str(starts["status"].to_numpy()[i]) in ("converged", "at_bound"):
+            known.append((float(values[i]), ends[i]))
+    return [fit.objective.unpack(theta) for _, theta in known[1 : MOST + 1]]
+
+
+def _is_near(one: Array, other: Array) -> bool:
+    return bool(np.allclose(one, other, rtol=NEAR, atol=NEAR))
+
+
+def lowest_local_minimum(
+    here: ConstrainedPoint, others: Sequence[Mapping[str, Array]], beside: Sequence[Array] | None = None
+) -> ConstrainedPoint | None:
+    """Return the minimum across in another valley, at the same value of the quantity, if one is lower than `here`.
+
+    Parameters
+    ----------
+    here : ConstrainedPoint
+        A minimum across.
+    others : sequence of points
+        Natural points that may lie in other valleys.
+    beside : sequence of array, optional
+        Its `dips`, where they are known.
+    """
+    if len(here.x) < 2:
+        return None
+    best = here
+    (near,) = dips([here]) if beside is None else (beside,)
+    for x in [*(restrict_point(here.frame, point) for point in others), *near]:
+        begin = evaluate_at(here.frame, here.quantity, x)
+        found = minimize_on(begin, here.coordinate) if begin.is_finite else None
+        if found is not None and found.value < best.value - WORTH_IT - found.rounding() and not found.is_rough():
+            best = settle_active_set(found, found.coordinate)
+    return None if best is here else best
+
+
+def dips(spots: Sequence[ConstrainedPoint]) -> list[list[Array]]:
+    """Return points beside each spot at which the surface has fallen after it had risen, the lowest first."""
+    lines = [_lines(here) for here in spots]
+    frames, points = [here.frame for here in spots], [line.reshape(-1, line.shape[-1]) for line in lines]
+    values = screen_batch(frames, points)
+    return [_falls(*found) for found in zip(spots, lines, values, strict=True)]
+
+
+def _lines(here: ConstrainedPoint) -> Array:
+    """Return points (ways, len(REACH), m) out along each direction across, and against it."""
+    ways = (here.across / here.scale[:, None]).T
+    is_integral = bool(here.frame.objective.compiled.effects)  # each value is one: none
+    if is_integral or 2 * len(ways) * len(REACH) > POINTS:
+        return np.empty((0, len(REACH), len(here.x)))
+    return np.asarray(here.x + REACH[:, None] * np.concatenate([ways, -ways])[:, None])
+
+
+def _falls(here: ConstrainedPoint, lines: Array, values: Array) -> list[Array]:
+    values = values.reshape(lines.shape[:2])
+    highest = np.maximum.accumulate(np.maximum(np.where(np.isfinite(values), values, -np.inf), here.value), axis=1)
+    low = np.where(values < highest - FALL, values, np.inf)
+    order = np.argsort(low.min(axis=1))[:DIPS]
+    return [lines[i, np.argmin(low[i])] for i in order if np.isfinite(low[i]).any()]

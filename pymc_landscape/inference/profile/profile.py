@@ -1,0 +1,325 @@
+"""Profiles: how far −2LL must rise for each value of one quantity, with all else at its best."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from pymc_landscape._typing import Array
+from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint
+from pymc_landscape.inference.profile.continuation import ProfileStep
+from pymc_landscape.inference.profile.current_fit import ReferenceFit, refuse_no_optimum
+from pymc_landscape.inference.profile.local_minima import other_optima
+from pymc_landscape.inference.profile.profile_side import LowerOptimum, ProfileSide
+from pymc_landscape.inference.profile.profile_steps import (
+    Earlier,
+    StoredStep,
+    as_json,
+    combinations_of,
+    natural_vector,
+    stored_step,
+)
+from pymc_landscape.inference.profile.quantities import Quantity, find_quantities
+from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
+from pymc_landscape.objective import RestrictedObjective
+from pymc_landscape.optimize import Fit
+from pymc_landscape.results import Checkpoint, DelayedProgressBar, provenance_attributes
+
+# Points between the estimate and the cut-off, as lme4 has them.
+POINTS = 8
+RESTARTS = 3
+
+
+def profile_likelihood(
+    fit: Fit,
+    var_names: Any = None,
+    *,
+    level: float = 0.99,
+    start: xr.Dataset | None = None,
+    store: str | PathLike[str] | None = None,
+    progressbar: bool = True,
+) -> xr.Dataset:
+    """Trace the profile of parameters, Deterministics and linear combinations, out to a confidence level.
+
+    `read_intervals` reads the interval ends of any level off it. Those of one level alone come exactly, and sooner,
+    from `confidence_intervals`.
+
+    Parameters
+    ----------
+    fit : Fit
+        What `fit_mle` returned; of `fit_map`, the profile is the posterior's.
+    var_names : str, sequence of str, or mapping, optional
+        As in `confidence_intervals`; left out, what `start` has, or every element of every free variable.
+    level : float
+        How far to go: until Δ(−2LL) exceeds the χ²₁ quantile of this level, on either side.
+    start : Dataset, optional
+        A profile of the same fit, to be carried on: to a higher level, with more parameters, or after an interruption.
+        Its steps are kept as they are, at the distance in ζ that they have.
+    store : path, optional
+        A zarr store on disk in which the profiles are kept as they come, one parameter after the other. Where it is
+        there already, it is carried on as `start` is. Needs the package zarr.
+    progressbar : bool
+        Whether to show progress, once there is something to wait for.
+
+    Returns
+    -------
+    Dataset
+        Dims ``parameter``, ``step`` (signed, 0 at the estimate): ``value`` (natural scale), ``delta_minus2ll``,
+        ``zeta`` (its signed root), ``slope`` (of Δ by the value, exact), ``status`` (``estimate``, ``converged``,
+        ``kink``, ``at_bound``, ``open``, ``failed``; empty where a side has fewer steps), and ``path`` (also by
+        ``parameter_bis``): the natural value of every free element on the way. ``estimate`` and ``standard_error`` by
+        ``parameter``; ``support`` by ``parameter`` and ``bound``. Attributes: ``n_evaluations`` of this call, and
+        ``status``, which is ``"interrupted"`` where Ctrl-C kept the steps there were; those of the other parameters
+        are NaN, and `start` carries them on.
+
+    Raises
+    ------
+    ValueError
+        If the fit has no optimum, a name is not known, the level is not between 0 and 1, or `start` is the profile of
+        another model or of other data; if a store that is there comes with a `start`.
+
+    Warns
+    -----
+    UserWarning
+        Where a lower optimum was met; it takes the estimate's place, and all profiles are its. After Ctrl-C.
+
+    Notes
+    -----
+    Steps are equal in ζ. Each is predicted by dν/dψ = −H_νν⁻¹ H_νψ and corrected by a minimisation from there; the
+    slope is that of −2LL at the constrained minimum (the envelope theorem).
+
+    A profile may fall again beyond the cut-off. It is looked for in four strides, with the others at their best at
+    each, as far as three times the way from the estimate to the cut-off (on the scale on which the model moves the
+    parameter: the logarithm of a positive one), and to the ends of the fit's other starts, where they lie below it. If
+    −2LL falls, the profile is walked on to there; `message` and `read_intervals` tell where the set has other pieces.
+    What lies further out is not looked for.
+
+    The others may have several valleys. Where a step lands in another one, or where at a side's last step another is
+    found to be lower (from the model's initial point, the other side, the ends of the fit's other starts, and where
+    the surface falls again beside the step), the lower one is followed back: a profile is the lower envelope. Two steps
+    of one value then stand at the corner, the second marked ``kink``.
+
+    Examples
+    --------
+    >>> import pymc as pm, pymc_landscape as pml
+    >>> with pm.Model() as model:
+    ...     p = pm.Beta("p", 1, 1)
+    ...     y = pm.Binomial("y", n=10, p=p, observed=7)
+    >>> fit = pml.fit_mle(model)
+    >>> profile = pml.profile_likelihood(fit, "p")
+    >>> float(profile["delta_minus2ll"].sel(parameter="p", step=0))
+    0.0
+    >>> further = pml.profile_likelihood(fit, level=0.9999, start=profile)
+    >>> bool((further["value"].sel(step=profile["step"]) == profile["value"]).all())
+    True
+    """
+    enough = chi2_cutoff(level)
+    refuse_no_optimum(fit)
+    checkpoint = Checkpoint(store, "profile")
+    start = _kept(checkpoint, start)
+    current, earlier = ReferenceFit(fit), Earlier(start, fit) if start is not None else None
+    quantities = _quantities(fit, var_names, earlier, all_kept=store is not None)
+    zeta_step = earlier.zeta_step if earlier is not None else float(np.sqrt(enough)) / POINTS
+    trip = _Trip(current, quantities, enough, zeta_step, earlier)
+    combinations = as_json(combinations_of(var_names, earlier))
+
+    def result(state: str) -> xr.Dataset:
+        highest = max(level, trip.earlier.level) if trip.earlier is not None else level
+        return _dataset(trip, state, level=highest, zeta_step=zeta_step, combinations=combinations)
+
+    def keep() -> None:
+        if checkpoint.is_due:
+            checkpoint.save(result("interrupted"))
+
+    for _ in range(RESTARTS + 1):
+        lower = trip.trace(progressbar, keep)
+        if lower is None:
+            break
+        current.take(lower)
+        trip.earlier = None
+    _warn(trip)
+    traced = result("interrupted" if trip.interrupted else "complete")
+    checkpoint.save(traced)
+    return traced
+
+
+def _kept(checkpoint: Checkpoint, start: xr.Dataset | None) -> xr.Dataset | None:
+    """Return the profile to be carried on, from the store if there is one."""
+    kept = checkpoint.load()
+    if kept is not None and start is not None:
+        raise ValueError("Expected a start or a store to carry on, got both: leave start out, or name a new store.")
+    return start if kept is None else kept
+
+
+def _quantities(fit: Fit, var_names: Any, earlier: Earlier | None, all_kept: bool) -> list[Quantity]:
+    """Return what is to be profiled: of what was profiled before, that which is asked for, or all."""
+    if earlier is None:
+        return find_quantities(fit, var_names)
+    before = earlier.quantities(fit) if var_names is None or all_kept else []
+    asked = find_quantities(fit, var_names) if var_names is not None else []
+    return list({quantity.label: quantity for quantity in [*before, *asked]}.values())
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One profile: the estimate, and its two sides as far as they were walked."""
+
+    quantity: Quantity
+    estimate: ConstrainedPoint
+    error: float
+    sides: tuple[list[StoredStep], list[StoredStep]]
+
+
+class _Trip:
+    """All profiles that were asked for."""
+
+    def __init__(
+        self,
+        current: ReferenceFit,
+        quantities: Sequence[Quantity],
+        enough: float,
+        zeta_step: float,
+        earlier: Earlier | None,
+    ):
+        self.current, self.quantities, self.enough, self.zeta_step = current, quantities, enough, zeta_step
+        self.earlier = earlier
+        self.rows: list[_Row] = []
+        self.n_evaluations = 0
+        self.interrupted = False
+
+    def trace(self, progressbar: bool, after_each: Callable[[], None]) -> ConstrainedPoint | None:
+        """Trace all; return a point lower than the estimate, if one is met."""
+        self.rows = []
+        others = [self.current.fit.objective.initial_point(), *other_optima(self.current.fit)]
+        try:
+            with (
+                one_blas_thread(),
+                DelayedProgressBar("Tracing profiles", 2 * len(self.quantities), progressbar) as patient,
+            ):
+                for quantity in self.quantities:
+                    self._row(quantity, others, patient.advance)
+                    after_each()
+        except LowerOptimum as met:
+            return met.spot
+        except KeyboardInterrupt:
+            if not any(row.sides[0] or row.sides[1] for row in self.all_rows()):
+                raise
+            self.interrupted = True
+        return None
+
+    def all_rows(self) -> list[_Row]:
+        """Return the profiles so far; those that this trip has not come to, as they were earlier."""
+        left = self.quantities[len(self.rows) :] if self.earlier is not None else []
+        return [*self.rows, *(self._begun(quantity) for quantity in left)]
+
+    def _begun(self, quantity: Quantity) -> _Row:
+        estimate = self.current.spot(quantity)
+        sides = self.earlier.sides(quantity) if self.earlier is not None else ([], [])
+        return _Row(quantity, estimate, self.current.standard_error(estimate), sides)
+
+    def _row(self, quantity: Quantity, others: Sequence[Mapping[str, Array]], advance: Callable[[int], None]) -> None:
+        found = self.current.fit.found.frame
+        before = found.n_evaluations
+        row = self._begun(quantity)
+        self.rows.append(row)
+        estimate, error, (low, high) = row.estimate, row.error, row.sides
+        frames: dict[int, RestrictedObjective] = {}
+        try:
+            for side, marks in ((-1.0, low), (1.0, high)):
+                if estimate.natural != quantity.bounds[int(side > 0)] and not np.isinf(error):
+                    outward = ProfileSide(estimate, side, self.zeta_step, marks)
+                    frames |= {id(frame): frame for frame in outward.frames}
+                    with np.errstate(all="ignore"):  # far out, anything overflows
+                        outward.walk(self.enough, [*others, *(outward.across(low) if side > 0 else [])])
+                    frames |= {id(frame): frame for frame in outward.frames}
+                advance(1)
+        finally:
+            frames |= {id(estimate.frame): estimate.frame}
+            begun = before if id(found) in frames else 0
+            self.n_evaluations += sum(frame.n_evaluations for frame in frames.values()) - begun
+
+
+def _warn(trip: _Trip) -> None:
+    if trip.current.message:
+        warnings.warn(trip.current.message, stacklevel=3)
+    if trip.interrupted:
+        done = f"{len(trip.rows)} of {len(trip.quantities)} profiles were begun"
+        warnings.warn(f"Interrupted: {done}; carry on with start=.", stacklevel=3)
+
+
+# --- as a Dataset ----------------------------------------------------------------------------------------------------
+
+
+def _dataset(trip: _Trip, state: str, level: float, zeta_step: float, combinations: str) -> xr.Dataset:
+    rows, fit = trip.all_rows(), trip.current.fit
+    below, above = (max((len(row.sides[k]) for row in rows), default=0) for k in (0, 1))
+    steps = np.arange(-below, above + 1)
+    labels = [label for v in fit.objective.variables for label in v.labels]
+    shape = (len(trip.quantities), len(steps))
+    numbers = {name: np.full(shape, np.nan) for name in ("value", "delta_minus2ll", "zeta", "slope")}
+    status, path = np.full(shape, "", dtype="U16"), np.full((*shape, len(labels)), np.nan)
+    for i, row in enumerate(rows):
+        for n, mark in _numbered(row):
+            j = n + below
+            status[i, j], path[i, j] = mark.state, mark.path
+            of_step = (mark.value, mark.rise, np.sign(n) * np.sqrt(mark.rise), mark.slope)
+            for column, number in zip(numbers.values(), of_step, strict=True):
+                column[i, j] = number
+    data: dict[str, Any] = {name: (("parameter", "step"), values) for name, values in numbers.items()}
+    data |= {"status": (("parameter", "step"), status), "path": (("parameter", "step", "parameter_bis"), path)}
+    data |= _by_parameter(trip, rows)
+    coords = {"parameter": [quantity.label for quantity in trip.quantities], "step": steps, "parameter_bis": labels}
+    attrs = provenance_attributes(
+        fit.objective.origin,
+        group="profile",
+        kind="map" if fit.is_map else "mle",
+        information=fit.information,
+        level=level,
+        zeta_step=zeta_step,
+        combinations=combinations,
+        minus2ll=fit.minus2ll,
+        n_evaluations=trip.n_evaluations,
+        status=state,
+        message=" ".join(filter(None, [trip.current.message, *(_pieces(row, trip.enough) for row in rows)])),
+    )
+    return xr.Dataset(data, {**coords, "bound": ["lower", "upper"]}, attrs)
+
+
+def _by_parameter(trip: _Trip, rows: Sequence[_Row]) -> dict[str, Any]:
+    n = len(trip.quantities)
+    estimate, error = np.full(n, np.nan), np.full(n, np.nan)
+    for i, row in enumerate(rows):
+        estimate[i], error[i] = row.estimate.natural, row.error
+    support = np.array([quantity.bounds for quantity in trip.quantities], dtype=float).reshape(n, 2)
+    return {
+        "estimate": ("parameter", estimate),
+        "standard_error": ("parameter", error),
+        "support": (("parameter", "bound"), support),
+    }
+
+
+def _numbered(row: _Row) -> list[tuple[int, StoredStep]]:
+    lower = [(-n - 1, mark) for n, mark in enumerate(row.sides[0])]
+    upper = [(n + 1, mark) for n, mark in enumerate(row.sides[1])]
+    estimate = stored_step(ProfileStep(row.estimate, "estimate"), row.estimate)
+    return [*lower, (0, StoredStep(estimate.value, 0.0, 0.0, "estimate", natural_vector(row.estimate))), *upper]
+
+
+def _pieces(row: _Row, enough: float) -> str:
+    """Say where Δ falls below the cut-off again."""
+    for side in row.sides:
+        outside = np.array([mark.rise >= enough for mark in side])
+        first = int(np.argmax(outside)) if outside.any() else len(side)
+        again = [mark.value for mark in side[first:] if mark.rise < enough]
+        if again:
+            return (
+                f"The confidence set of {row.quantity.label} has several pieces: -2LL falls below the cut-off again "
+                f"at {again[0]:.6g}."
+            )
+    return ""

@@ -1,0 +1,305 @@
+"""One side of a profile, lowered onto a lower branch where there is one.
+
+One side of a profile: walked to a cut-off, looked at beyond it, and lowered where another valley is lower.
+
+Several valleys of the others along one profile: which is the lowest where, and where one takes over from another.
+
+A trace follows its valley. Where that ends, or where another one is found to be lower, the new valley is followed back
+towards the estimate for as long as it is the lower one: a profile is the lower envelope of all. Where two valleys are
+equally low the profile has a corner, and two steps stand there, one with the slope of either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from pymc_landscape._typing import Array
+from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint
+from pymc_landscape.inference.profile.continuation import (
+    BEYOND,
+    LOWER,
+    ProfileContinuation,
+    ProfileStep,
+    State,
+    trace_profile,
+)
+from pymc_landscape.inference.profile.local_minima import WORTH_IT, lowest_local_minimum
+from pymc_landscape.inference.profile.profile_steps import StoredStep, coordinate, point_at_step, stored_step
+from pymc_landscape.numerics import cubic
+from pymc_landscape.objective import RestrictedObjective, natural_point_of, restrict_point
+
+# So often another valley is changed to at the end of a side.
+VALLEYS = 3
+# Steps over which Δ gains so much more, or less, than its mean slope says are halved, so often; and those between
+# which two cubics are apart by so much of the gain.
+BENDS, HALVINGS = 0.1, 3
+APART = 0.01
+# Out to a lower optimum of another start, and as far again by this share.
+PAST = 1.5
+
+
+@dataclass
+class ProfileSide:
+    """One side of a profile on the way.
+
+    Parameters
+    ----------
+    estimate : ConstrainedPoint
+        The minimum.
+    side : float
+        -1 below, 1 above, natural.
+    zeta_step : float
+        How far apart steps are, in ζ.
+    marks : list of StoredStep
+        Steps so far, from the estimate outward; `walk` adds to them, so that what is there is there when it ends early.
+    """
+
+    estimate: ConstrainedPoint
+    side: float
+    zeta_step: float
+    marks: list[StoredStep] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Begin at the estimate, or where the last steps ended."""
+        self.trace = ProfileContinuation(self.estimate, self.side * self.estimate.sign, self.zeta_step)
+        self.edge = self.estimate.quantity.bounds[int(self.side > 0)]
+        self.frames: list[RestrictedObjective] = [self.estimate.frame]
+
+    def walk(self, enough: float, others: Sequence[Mapping[str, Array]]) -> None:
+        """Go on until Δ exceeds `enough`.
+
+        Parameters
+        ----------
+        enough : float
+            The cut-off.
+        others : sequence of points
+            Natural points that may lie in other valleys.
+
+        Raises
+        ------
+        LowerOptimum
+            If a point lower than the estimate was met.
+        """
+        if self._is_done(enough):
+            return
+        if self.marks:
+            self._resume()
+        for _ in range(VALLEYS):
+            self._take(self.trace.steps(enough), enough)
+            self._look_beyond(enough, others)
+            if not self._changes_valley(others):
+                return
+
+    def _is_done(self, enough: float) -> bool:
+        if not self.marks:
+            return False
+        last = self.marks[-1]
+        return last.state in ("at_bound", "open") or (last.rise >= enough and last.state != "failed")
+
+    def _resume(self) -> None:
+        spot = point_at_step(self.marks[-1], self.estimate)
+        before = (
+            self.marks[-2]
+            if len(self.marks) > 1
+            else stored_step(ProfileStep(self.estimate, "estimate"), self.estimate)
+        )
+        length = abs(spot.coordinate - coordinate(before, spot.frame, spot.quantity))
+        self.trace.resume(spot, length or self.trace.first_length(), [mark.rise for mark in self.marks])
+
+    # --- along one valley --------------------------------------------------------------------------------------------
+
+    def _take(self, steps: Iterator[ProfileStep], enough: float) -> None:
+        for step in steps:
+            self.frames.append(step.spot.frame)
+            if step.state == "new_optimum":
+                raise LowerOptimum(step.spot)
+            self._add(self._named(step), enough)
+
+    def _named(self, step: ProfileStep) -> ProfileStep:
+        """Give a side that rises no more towards an edge the edge for its end."""
+        return ProfileStep(step.spot, "at_bound") if step.state == "open" and np.isfinite(self.edge) else step
+
+    def _add(self, step: ProfileStep, enough: float) -> None:
+        again = bool(self.marks) and step.spot is self.marks[-1].spot
+        if step.state == "failed" and again and self.marks[-1].rise >= enough:
+            return  # beyond the cut-off the way may end anywhere
+        if again:
+            self.marks.pop()
+        before = self.marks[-1].spot if self.marks else self.estimate
+        self.marks.append(stored_step(step, self.estimate))
+        if step.state == "kink":
+            self.marks[:] = go_back(self.estimate, self.marks)
+        elif before is not None and not again:
+            self.marks[-1:-1] = [stored_step(s, self.estimate) for s in self._between(before, step.spot, HALVINGS)]
+
+    def _between(self, a: ConstrainedPoint, b: ConstrainedPoint, halvings: int) -> list[ProfileStep]:
+        """Return more steps where the profile bends so much between two that a cubic would not follow it."""
+        way = b.coordinate - a.coordinate
+        if halvings == 0 or a.frame.held.keys() != b.frame.held.keys() or (a is self.estimate and abs(a.slope) > 0.1):
+            return []
+        if not self._bends(a, b):
+            return []
+        middle = trace_profile(a, a.coordinate + 0.5 * way)
+        if middle is None:
+            return []
+        self.frames.append(middle.frame)
+        inner, outer = self._between(a, middle, halvings - 1), self._between(middle, b, halvings - 1)
+        return [*inner, ProfileStep(middle, "converged"), *outer]
+
+    def _bends(self, a: ConstrainedPoint, b: ConstrainedPoint) -> bool:
+        """Whether two cubics, of Δ by the coordinate and of the coordinate by ζ, do not agree between two points."""
+        way, rises = b.coordinate - a.coordinate, np.array([self.trace.rise(a), self.trace.rise(b)])
+        gained, slopes = rises[1] - rises[0], way * np.array([a.slope, b.slope])
+        if not (slopes > 0).all() or rises.min() <= 0:
+            return bool(abs(gained - slopes.mean()) > BENDS * max(abs(gained), self.zeta_step**2))
+        zetas = np.sqrt(rises)
+        share = cubic(0.5, np.array([0.0, 1.0]), 2.0 * zetas * np.diff(zetas) / slopes)
+        height = cubic(share, rises, slopes)
+        return bool(abs(height - zetas.mean() ** 2) > APART * gained)
+
+    def _look_beyond(self, enough: float, others: Sequence[Mapping[str, Array]]) -> None:
+        """Walk on where −2LL falls again, or where another start found a minimum below the cut-off."""
+        last = self.marks[-1] if self.marks else None
+        if last is None or last.rise < enough or last.state not in ("converged", "kink") or last.spot is None:
+            return
+        way = self.trace.way(last.spot)
+        until = max((PAST * w for w in self._minima(enough, others) if w > way), default=0.0)
+        if np.isfinite(way) and self.trace.falls_beyond(last.spot):
+            until = max(until, BEYOND * way)
+        if until > way:
+            self._take(self.trace.steps(enough, until), enough)
+
+    def _minima(self, enough: float, others: Sequence[Mapping[str, Array]]) -> Iterator[float]:
+        """Yield how far out the other minima below the cut-off are, on this side."""
+        frame = self.estimate.frame
+        for point in others:
+            x = restrict_point(frame, point)
+            if frame.value(x) < self.estimate.value + enough:
+                away = self.estimate.quantity.read(frame, x).value - self.estimate.coordinate
+                yield self.trace.side * away
+
+    # --- into another ------------------------------------------------------------------------------------------------
+
+    def _changes_valley(self, others: Sequence[Mapping[str, Array]]) -> bool:
+        """Look for a lower valley at the last step; where there is one, go back along it, and on from there."""
+        last = self.marks[-1] if self.marks else None
+        if last is None or last.spot is None or last.state == "at_bound":
+            return False
+        found = lowest_local_minimum(last.spot, others)
+        if found is None:
+            return False
+        if self.trace.is_lower(found):
+            raise LowerOptimum(found)
+        self.marks[-1] = stored_step(ProfileStep(found, "kink"), self.estimate)
+        self.marks[:] = go_back(self.estimate, self.marks)
+        self._resume()
+        return True
+
+    def across(self, other: Sequence[StoredStep]) -> list[dict[str, Array]]:
+        """Return where the others are at the last step of the other side."""
+        return [natural_point_of(self.estimate.frame, other[-1].path)] if other else []
+
+
+# Newton's steps to where two valleys are equally low, and how close they come.
+MEETING, LEVEL = 12, 1e-9
+
+
+class LowerOptimum(Exception):
+    """A valley led to a point lower than the estimate."""
+
+    def __init__(self, spot: ConstrainedPoint):
+        super().__init__("a lower optimum than the estimate was met")
+        self.spot = spot
+
+
+def go_back(estimate: ConstrainedPoint, marks: Sequence[StoredStep]) -> list[StoredStep]:
+    """Follow the valley of the last step back towards the estimate, for as long as it is lower than the steps there.
+
+    Parameters
+    ----------
+    estimate : ConstrainedPoint
+        The minimum.
+    marks : sequence of StoredStep
+        Steps from the estimate outward, the last in a valley that is perhaps another than theirs.
+
+    Returns
+    -------
+    list of StoredStep
+        The steps with those replaced that were higher, and with two more at the corner, the second marked ``kink``.
+
+    Raises
+    ------
+    LowerOptimum
+        If the valley leads below the estimate.
+    """
+    new = point_at_step(marks[-1], estimate)
+    better = _first_is([marks[-1]], "converged")
+    for i in range(len(marks) - 2, -2, -1):
+        there = trace_profile(new, _level(estimate, marks, i, new))
+        if there is None:
+            return [*marks[: i + 1], *_first_is(better, "kink")]
+        if there.value < estimate.value - LOWER - there.rounding():
+            raise LowerOptimum(there)
+        lower_by = estimate.value + (marks[i].rise if i >= 0 else 0.0) - there.value
+        if lower_by > WORTH_IT:
+            better.insert(0, stored_step(ProfileStep(there, "converged"), estimate))
+            new = there
+            continue
+        corner = [] if lower_by > -WORTH_IT else _corner(estimate, marks, i, new)
+        return [*marks[: i + 1], *corner, *_first_is(better, "converged" if corner else "kink")]
+    raise AssertionError("no valley is lower than the estimate")
+
+
+def _level(estimate: ConstrainedPoint, marks: Sequence[StoredStep], i: int, new: ConstrainedPoint) -> float:
+    """Return the coordinate of a step, or (-1) of the estimate, on the scale of `new`."""
+    if i >= 0:
+        return coordinate(marks[i], new.frame, new.quantity)
+    return coordinate(stored_step(ProfileStep(estimate, "estimate"), estimate), new.frame, new.quantity)
+
+
+def _first_is(marks: Sequence[StoredStep], state: State) -> list[StoredStep]:
+    first = marks[0]
+    return [replace(first, state=state) if first.state in ("converged", "kink") else first, *marks[1:]]
+
+
+def _corner(estimate: ConstrainedPoint, marks: Sequence[StoredStep], i: int, new: ConstrainedPoint) -> list[StoredStep]:
+    """Return two steps where the valleys of step i and of `new` are equally low."""
+    old = point_at_step(marks[i], estimate) if i >= 0 else estimate
+    met = meet(old, new)
+    if met is None:
+        return []
+    return [stored_step(ProfileStep(met[0], "converged"), estimate), stored_step(ProfileStep(met[1], "kink"), estimate)]
+
+
+def meet(old: ConstrainedPoint, new: ConstrainedPoint) -> tuple[ConstrainedPoint, ConstrainedPoint] | None:
+    """Return the points of two valleys at the coordinate, between two of theirs, at which they are equally low.
+
+    None where it is not found, or where the two came to be one.
+    """
+    if old.frame.natural != new.frame.natural and old.quantity.element is not None:
+        return None
+    low, high = old.coordinate, new.coordinate
+    level = _crossing(old, new)
+    for _ in range(MEETING):
+        if not min(low, high) < level < max(low, high):
+            level = 0.5 * (low + high)
+        first, second = trace_profile(old, level), trace_profile(new, level)
+        if first is None or second is None:
+            return None
+        gap = first.value - second.value
+        if abs(gap) <= LEVEL:
+            return (first, second) if abs(first.slope - second.slope) > WORTH_IT else None
+        old, new, low, high = (first, new, level, high) if gap < 0 else (old, second, low, level)
+        level = level - gap / (first.slope - second.slope) if first.slope != second.slope else np.nan
+    return None
+
+
+def _crossing(old: ConstrainedPoint, new: ConstrainedPoint) -> float:
+    """Return where the tangents of two valleys meet."""
+    if old.slope == new.slope:
+        return np.nan
+    gap = old.value - new.value - old.slope * old.coordinate + new.slope * new.coordinate
+    return float(-gap / (old.slope - new.slope))

@@ -1,0 +1,162 @@
+"""What an interval is about: one element of a parameter or of a Deterministic, or a combination of several.
+
+A quantity ψ is evaluated at a point of a :class:`~pymc_landscape.objective.restricted.RestrictedObjective` as a
+*coordinate* with gradient and Hessian over its free elements. Where a transform moves one element alone, the coordinate
+is that element on the objective's own scale, a straight line; else it is ψ itself. Levels of −2LL are the same on
+either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pymc_landscape._typing import Array
+from pymc_landscape.objective import FreeVariable, Objective, RestrictedObjective
+from pymc_landscape.optimize import Fit
+from pymc_landscape.results import closest
+
+
+@dataclass(frozen=True)
+class Derivatives:
+    """A coordinate at a point: its value, gradient (m,) and Hessian (m, m) over the free elements of a frame."""
+
+    value: float
+    gradient: Array
+    hessian: Array
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One number that the model has at every point.
+
+    Parameters
+    ----------
+    label : str
+        As ArviZ writes it.
+    weights : array (n,)
+        By which it is a sum of all elements of free variables and Deterministics.
+    element : tuple of FreeVariable and int, or None
+        The variable and the place in it, where the quantity is one element that is transformed by itself.
+    """
+
+    label: str
+    weights: Array
+    element: tuple[FreeVariable, int] | None = None
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Limits of the support; infinite for a combination."""
+        return self.element[0].limits(self.element[1]) if self.element else (-np.inf, np.inf)
+
+    def place(self, frame: RestrictedObjective) -> int:
+        """Return the position of the element in the vector of `frame`."""
+        assert self.element is not None
+        variable, i = self.element
+        return int(frame.layout.slices[variable.name].start + i)
+
+    def natural(self, frame: RestrictedObjective, x: Array) -> float:
+        """Return ψ at x, natural."""
+        if self.element is not None and self.element[0].transform is None:
+            return float(frame.full(x)[self.place(frame)])
+        if self.element is not None:
+            variable, i = self.element
+            return float(np.ravel(frame.natural_point(x)[variable.name])[i])
+        return float(self._evaluate(frame, x)[0])
+
+    def read(self, frame: RestrictedObjective, x: Array) -> Derivatives:
+        """Return the coordinate at x with its derivatives."""
+        m = len(x)
+        if self.element is None:
+            value, gradient, hessian = self._evaluate(frame, x)
+            size, free = frame.layout.size, frame.free
+            return Derivatives(float(value), gradient[free], hessian.reshape(size, size)[np.ix_(free, free)])
+        unit = (frame.free == self.place(frame)).astype(float)
+        return Derivatives(float(frame.full(x)[self.place(frame)]), unit, np.zeros((m, m)))
+
+    def rate(self, frame: RestrictedObjective, x: Array) -> float:
+        """Return the change of ψ for a change of the coordinate."""
+        if self.element is None or self.element[0].transform is None or self.element[0].name in frame.natural:
+            return 1.0
+        full = frame.full(x)
+        jacobian = frame.objective.compiled.engine("natural_jacobian", frame.unconstrained).one(full)[0]
+        return float(jacobian.reshape(len(full), -1)[self.place(frame)] @ self.weights[: self._n_natural(frame)])
+
+    def sign(self, frame: RestrictedObjective, x: Array) -> float:
+        """Return 1 where ψ rises with the coordinate, -1 where it falls (below an upper limit only)."""
+        return 1.0 if self.rate(frame, x) >= 0 else -1.0
+
+    def _n_natural(self, frame: RestrictedObjective) -> int:
+        return sum(int(np.prod(v.shape)) for v in frame.objective.variables)
+
+    def _evaluate(self, frame: RestrictedObjective, x: Array) -> list[Array]:
+        engine = frame.objective.compiled.engine("combination", frame.unconstrained)
+        return engine.one(np.concatenate([frame.full(x), self.weights]))
+
+
+def find_quantities(fit: Fit, var_names: Any) -> list[Quantity]:
+    """Turn what the user named into quantities.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of which model.
+    var_names : str, sequence of str, mapping of str to mapping, or None
+        Variables (all their elements), elements, Deterministics; left out, every element of every free variable. A
+        mapping names linear combinations: ``{"difference": {"beta[a]": 1, "beta[b]": -1}}``.
+
+    Returns
+    -------
+    list of Quantity
+        In the order asked for.
+
+    Raises
+    ------
+    ValueError
+        If a name is not known.
+    """
+    labels = fit.objective.compiled.quantity_labels
+    if isinstance(var_names, Mapping):
+        return [_combination(labels, str(name), parts) for name, parts in var_names.items()]
+    elements = _elements(fit.objective)
+    chosen = [label for name in _asked(var_names, elements) for label in _labels_of(name, labels)]
+    return [Quantity(label, _unit(labels, label), elements.get(label)) for label in dict.fromkeys(chosen)]
+
+
+def _asked(var_names: str | Sequence[str] | None, elements: Mapping[str, Any]) -> list[str]:
+    if var_names is None:
+        return list(elements)
+    return [var_names] if isinstance(var_names, str) else list(var_names)
+
+
+def _labels_of(name: str, labels: Sequence[str]) -> list[str]:
+    """Return the label itself, or those of all elements of the variable of that name."""
+    found = [label for label in labels if label == name] or [lab for lab in labels if lab.startswith(f"{name}[")]
+    if not found:
+        known = list(dict.fromkeys([*labels, *(label.split("[")[0] for label in labels)]))
+        raise ValueError(
+            f"Expected parameters or Deterministics of the model, got {name!r}: use {closest(name, known)}."
+        )
+    return found
+
+
+def _unit(labels: Sequence[str], label: str) -> Array:
+    return np.array([float(other == label) for other in labels])
+
+
+def _combination(labels: Sequence[str], name: str, parts: Mapping[str, float]) -> Quantity:
+    weights = np.zeros(len(labels))
+    for label, weight in parts.items():
+        (single, *others) = _labels_of(label, labels)
+        if others:
+            raise ValueError(f"Expected single elements in {name!r}, got the array {label!r}: use {single}.")
+        weights = weights + float(weight) * _unit(labels, single)
+    return Quantity(name, weights)
+
+
+def _elements(objective: Objective) -> dict[str, tuple[FreeVariable, int] | None]:
+    """Return every element of a free variable by label, with its place where it is transformed by itself."""
+    return {label: (v, i) if v.moves_alone else None for v in objective.variables for i, label in enumerate(v.labels)}

@@ -1,0 +1,85 @@
+"""Where a quantity itself goes no further: a squared distance at 0, a chance at 1, the reciprocal of what grows.
+
+A profile cannot be followed beyond such a value, for the model has no point there. It is found by going down (or up)
+the quantity alone, by the search that fits models: to a point where it has no slope, or so far out that nothing is
+left to gain.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pymc_landscape._typing import Array
+from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
+from pymc_landscape.numerics import descend_newton, quadratic_model
+
+ITERATIONS = 60
+# What may be left to gain, as a share of the way from the estimate: the limit as exactly as intervals are.
+LEFT = 1e-8
+# How far to go straight on, on the scale of the model.
+LENGTHS = 2.0 ** np.arange(10)
+
+
+class _Quantity:
+    """A quantity as a surface that falls on one side, in units of some distance."""
+
+    def __init__(self, spot: ConstrainedPoint, side: float, unit: float):
+        self.spot, self.factor = spot, -side / unit
+
+    def slope(self, x: Array) -> tuple[float, Array]:
+        """Return value and gradient; +inf outside the support."""
+        reading = self.spot.quantity.read(self.spot.frame, x)
+        return self.factor * (reading.value - self.spot.coordinate), self.factor * reading.gradient
+
+    def hessian(self, x: Array) -> Array:
+        """Return the Hessian."""
+        return self.factor * self.spot.quantity.read(self.spot.frame, x).hessian
+
+
+def range_limit(
+    here: ConstrainedPoint, estimate: ConstrainedPoint, side: float, highest: float
+) -> ConstrainedPoint | None:
+    """Return the point at which a quantity ends on one side, going on from `here`; None where it goes on.
+
+    Parameters
+    ----------
+    here : ConstrainedPoint
+        A point of the profile.
+    estimate : ConstrainedPoint
+        The minimum.
+    side : float
+        -1 for a lower limit of the coordinate, 1 for an upper one.
+    highest : float
+        The surface at that point may be as high as this: else the profile ends before.
+    """
+    if not here.is_bent or not here.is_finite:
+        return None
+    unit = abs(here.coordinate - estimate.coordinate) or max(abs(estimate.coordinate), 1.0)
+    for x in (_down_the_quantity(here, side, unit), _straight_on(here, side, unit, highest)):
+        there = evaluate_at(here.frame, here.quantity, x) if x is not None else None
+        if there is not None and there.value <= highest and side * (there.coordinate - here.coordinate) >= 0:
+            return there
+    return None
+
+
+def _down_the_quantity(here: ConstrainedPoint, side: float, unit: float) -> Array | None:
+    """Go where the quantity itself goes no further, all that does not move it staying where it is."""
+    surface = _Quantity(here, side, unit)
+    found, _ = descend_newton(surface, quadratic_model(surface, here.x), ITERATIONS)
+    return found.x if 0.5 * found.decrement < LEFT else None
+
+
+def _straight_on(here: ConstrainedPoint, side: float, unit: float, highest: float) -> Array | None:
+    """Go on as the profile goes, to where the quantity changes no more: all others may be on their way to infinity."""
+    along = side * here.tangent()
+    size = float(np.abs(along).max(initial=0.0))
+    before = here.coordinate
+    for length in LENGTHS if 0 < size < np.inf else ():
+        x = here.x + length / size * along
+        reading = here.quantity.read(here.frame, x)
+        if not (np.isfinite(reading.value) and here.frame.value(x) <= highest):
+            return None
+        if abs(reading.value - before) < LEFT * unit and np.abs(reading.gradient).max() < LEFT * unit:
+            return np.asarray(x)
+        before = reading.value
+    return None

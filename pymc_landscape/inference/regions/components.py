@@ -1,0 +1,306 @@
+"""All parts of a joint region: around the estimate, and around any other optimum below the cut-off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pymc_landscape._typing import Array
+from pymc_landscape.inference.profile import (
+    LOWER,
+    ConstrainedPoint,
+    JointConstrainedPoint,
+    Pair,
+    evaluate_at,
+    evaluate_jointly_at,
+)
+from pymc_landscape.inference.regions.boundary_continuation import go_round, runs_through, vertices
+from pymc_landscape.inference.regions.local_geometry import RegionCentre, find_centre
+from pymc_landscape.inference.regions.rays import Rays
+from pymc_landscape.inference.regions.vertices import BoundaryVertex, is_whole, trace_rays
+from pymc_landscape.numerics import noise
+from pymc_landscape.objective import RestrictedObjective, with_active_bounds
+from pymc_landscape.optimize import Fit, search
+
+# Where beyond each vertex, in radii, the surface is looked at for another part of the region.
+BEYOND = np.geomspace(1.2, 12.0, 16)
+# Where a region has no end along an axis, an edge that goes so many times further than it would on a quadratic
+# surface has none.
+FAR = 6.0
+# More parts than this are not looked for, nor more curves of the edge of one.
+MOST, CURVES = 8, 6
+# Two minima are one if they are so near on the axes of the rays, in units of the region, and so alike in value.
+SAME, ALIKE = 1e-4, 1e-6
+# A vertex is on an edge if it is nearer to one of its sides than this share of the side's length.
+BESIDE = 0.25
+
+
+@dataclass(frozen=True)
+class RegionComponent:
+    """One part of a region: the minimum in it, its edge, and how that ends.
+
+    The state is ``closed``, ``at_bound``, ``open``, or ``partial`` where rays do not show the whole edge and it could
+    not be followed. An edge may be several curves: around holes, or on both sides of a strip.
+    """
+
+    basin: RegionCentre
+    ring: list[BoundaryVertex]
+    state: str
+    more: list[list[BoundaryVertex]] = field(default_factory=list)
+
+    @property
+    def curves(self) -> list[list[BoundaryVertex]]:
+        """All curves of the edge."""
+        return [self.ring, *self.more]
+
+    @property
+    def holes(self) -> list[list[BoundaryVertex]]:
+        """Those around holes."""
+        return self.more if self.state != "open" else []
+
+
+@dataclass
+class Region:
+    """What is known of a region at one level.
+
+    Parameters
+    ----------
+    pieces : list of RegionComponent
+        The first is the estimate's own.
+    lower : ConstrainedPoint or None
+        A point lower than the estimate that was met on the way.
+    frames : list of RestrictedObjective
+        Where points were evaluated.
+    """
+
+    pieces: list[RegionComponent] = field(default_factory=list)
+    lower: ConstrainedPoint | None = None
+    frames: list[RestrictedObjective] = field(default_factory=list)
+
+    @property
+    def overlap(self) -> bool:
+        """Whether parts lie over one another: at different values of the others."""
+        return any(_covers(a, b) for a in self.pieces for b in self.pieces if a is not b)
+
+
+def find_region(fit: Fit, pair: Pair, rise: float, num: int, tick: Callable[[], None]) -> Region:
+    """Find all parts of the region in which Δ stays below `rise`."""
+    found = fit.found
+    floor = found.value
+    region = Region(frames=[found.frame])
+    _add(region, find_centre(found.frame, pair, found.x, floor + rise), floor, num, tick)
+    if region.lower is not None:
+        return region
+    for frame, x in _other_optima(fit, floor + rise):
+        _add_other(region, pair, frame, x, floor, rise, num)
+    while len(region.pieces) < MOST and region.lower is None:
+        beyond = _lower_beyond(region, pair, floor, rise)
+        if beyond is None or not _add_other(region, pair, *beyond, floor, rise, num):
+            break
+    return region
+
+
+def _add(region: Region, basin: RegionCentre, floor: float, num: int, tick: Callable[[], None]) -> None:
+    """Add the part around a minimum: ray by ray, or along its edge where rays do not show it all."""
+    region.frames += [basin.minimum.frame, *(end.spot.frame for end in basin.ends.values() if end.spot is not None)]
+    met = [end.spot for end in basin.ends.values() if end.status == "new_optimum" and end.spot is not None]
+    lower = [spot for spot in met if spot.value < floor - LOWER - spot.rounding()]
+    if lower:
+        region.lower = min(lower, key=lambda spot: spot.value)
+        return
+    ring = trace_rays(basin, floor, num, tick)
+    piece = RegionComponent(basin, ring, "open" if basin.endless else "closed")
+    if not is_whole(basin.rays, ring, basin.ends):
+        piece = _followed(basin, ring, floor, num) or RegionComponent(basin, ring, "partial")
+    region.frames += [v.joint.frame for curve in piece.curves for v in curve if v.joint is not None]
+    region.pieces.append(piece)
+
+
+def _followed(basin: RegionCentre, ring: Sequence[BoundaryVertex], floor: float, num: int) -> RegionComponent | None:
+    """Follow the edge itself, from the vertex that its ray meets most squarely."""
+    rays = basin.rays
+    known = [vertex.joint for vertex in ring if vertex.joint is not None and vertex.status == "finite"]
+    if not known:
+        return None
+
+    def square(joint: JointConstrainedPoint) -> float:
+        at = rays.whitened(joint.coordinates)
+        return float(rays.outward(joint) @ at / np.linalg.norm(at))
+
+    curves: list[list[BoundaryVertex]] = []
+    far, states = FAR if basin.endless else np.inf, list[str]()
+    while known and len(curves) < CURVES:
+        walks, state = go_round(rays, max(known, key=square), far)
+        states.append(state)
+        if state == "failed":
+            break
+        curves.append(vertices(rays, walks, state, num, floor))
+        known = [joint for joint in known if _is_left(rays, joint, far) and not runs_through(rays, walks, joint)]
+    if not curves:
+        return None
+    first = max(range(len(curves)), key=lambda i: _area(curves[i])) if set(states) == {"closed"} else 0
+    worst = next(state for state in ("failed", "open", "at_bound", "closed") if state in states)
+    ring = curves.pop(first)
+    return RegionComponent(basin, ring, "partial" if worst == "failed" else worst, curves)
+
+
+def _is_left(rays: Rays, joint: JointConstrainedPoint, far: float) -> bool:
+    """Whether a point is so near that the edge through it would be followed."""
+    return bool(np.linalg.norm(rays.whitened(joint.coordinates)) < far * rays.reach)
+
+
+def _area(ring: Sequence[BoundaryVertex]) -> float:
+    """Return the area inside a curve."""
+    x, y = np.array([vertex.place for vertex in ring if np.isfinite(vertex.place).all()]).reshape(-1, 2).T
+    return abs(float((x * np.roll(y, -1) - y * np.roll(x, -1)).sum())) / 2
+
+
+# --- other parts -----------------------------------------------------------------------------------------------------
+
+
+def _other_optima(fit: Fit, target: float) -> Iterator[tuple[RestrictedObjective, Array]]:
+    """Yield the optima below the cut-off that other starts of the fit ended at, each once."""
+    starts, seen = fit.starts, [fit.found.value]
+    for value, theta, status in zip(
+        starts["objective"].values, starts["end_theta"].values, starts["status"].values, strict=True
+    ):
+        new = all(abs(value - other) > ALIKE for other in seen) or not _is_near(fit, theta)
+        if status in ("converged", "at_bound") and value < target - noise(target) and new:
+            seen.append(float(value))
+            yield _placed(fit, theta)
+
+
+def _is_near(fit: Fit, theta: Array) -> bool:
+    finite = np.isfinite(theta) & np.isfinite(fit.theta)
+    return bool(np.allclose(theta[finite], fit.theta[finite], rtol=1e-3, atol=1e-3))
+
+
+def _placed(fit: Fit, theta: Array) -> tuple[RestrictedObjective, Array]:
+    """Return a frame that holds what is on an edge, and the vector of all else."""
+    objective = fit.objective
+    frame = RestrictedObjective(objective)
+    held = {}
+    for v in objective.variables:
+        for i, value in enumerate(theta[frame.layout.slices[v.name]]):
+            edge = v.limits(i)[int(value > 0)] if np.isinf(value) else value
+            if v.elementwise and (np.isinf(value) or (not v.transform and value in v.limits(i))):
+                held[v.name, i] = float(edge)
+    finite = np.where(np.isfinite(theta), theta, 0.0)
+    return with_active_bounds(frame, finite, held)
+
+
+def _add_other(
+    region: Region, pair: Pair, frame: RestrictedObjective, x: Array, floor: float, rise: float, num: int
+) -> bool:
+    """Add the part around another minimum, unless it is one that is known; return whether it is new."""
+    there = evaluate_jointly_at(frame, pair, x)
+    if not there.is_finite or any(_is_same(piece, there) for piece in region.pieces):
+        return False
+    before = len(region.pieces)
+    _add(region, find_centre(frame, pair, x, floor + rise), floor, num, lambda: None)
+    if len(region.pieces) == before:
+        return False
+    new = region.pieces[-1]
+    for old in region.pieces[:-1]:
+        if _lies_in(new, old):
+            region.pieces.pop()
+            return False
+    region.pieces[1:] = [p for p in region.pieces[1:] if p is new or not _lies_in(p, new)]
+    if _lies_in(region.pieces[0], new):
+        region.pieces[:] = [new, *(p for p in region.pieces[1:] if p is not new)]
+    return True
+
+
+def _is_same(piece: RegionComponent, there: JointConstrainedPoint) -> bool:
+    minimum, rays = piece.basin.minimum, piece.basin.rays
+    apart = np.linalg.norm(np.linalg.solve(rays.root, _natural_gap(rays.root, minimum, there)))
+    return bool(apart < SAME * rays.reach and abs(minimum.value - there.value) < ALIKE)
+
+
+def _natural_gap(root: Array, one: JointConstrainedPoint, other: JointConstrainedPoint) -> Array:
+    """Return the difference of two points as coordinates; of different scales, by natural values."""
+    if one.frame.natural == other.frame.natural:
+        return other.coordinates - one.coordinates
+    size = np.maximum(np.abs(one.natural), 1e-12)
+    return (other.natural - one.natural) / size * np.diag(root)
+
+
+def _lower_beyond(region: Region, pair: Pair, floor: float, rise: float) -> tuple[RestrictedObjective, Array] | None:
+    """Look along the straight lines from a minimum through its vertices for a minimum that is not known."""
+    for piece in region.pieces:
+        center = piece.basin.minimum
+        ends = [v.joint.x for v in piece.ring if v.joint is not None and v.joint.frame is center.frame]
+        if not ends:
+            continue
+        lines = center.x + BEYOND[:, None, None] * (np.array(ends) - center.x)
+        with np.errstate(all="ignore"):
+            values = center.frame.screened(lines.reshape(-1, len(center.x))).reshape(lines.shape[:2])
+        for line in _minima_below(values, floor + rise):
+            found = search(center.frame, lines[line])
+            if found.value < floor - LOWER - noise(floor):
+                region.lower = evaluate_at(center.frame, pair[0], found.x)
+                return None
+            there = evaluate_jointly_at(center.frame, pair, found.x)
+            if found.is_minimum and found.value < floor + rise and not any(_is_same(p, there) for p in region.pieces):
+                return center.frame, found.x
+    return None
+
+
+def _minima_below(values: Array, target: float) -> Iterator[tuple[int, int]]:
+    """Yield places, the lowest first, that are below the cut-off beyond a rise above it: a few, on different lines."""
+    above = np.maximum.accumulate(values, axis=0) > target
+    below = above & (values < target)
+    lowest = np.where(below, values, np.inf)
+    best = lowest.argmin(axis=0)
+    order = np.argsort(lowest.min(axis=0))
+    for line in order[:3]:
+        if np.isfinite(lowest[best[line], line]):
+            yield int(best[line]), int(line)
+
+
+# --- one over another ------------------------------------------------------------------------------------------------
+
+
+def _polygon(ring: Sequence[BoundaryVertex]) -> Array:
+    return np.array([vertex.place for vertex in ring if np.isfinite(vertex.place).all()])
+
+
+def _is_in(points: Array, piece: RegionComponent) -> NDArray[np.bool_]:
+    """Whether points (n, 2) are in a part, and not in one of its holes."""
+    inside = _inside(points, _polygon(piece.ring))
+    for hole in piece.holes:
+        inside &= ~_inside(points, _polygon(hole))
+    return inside
+
+
+def _lies_in(piece: RegionComponent, other: RegionComponent) -> bool:
+    """Whether all of a part is inside another, or on its edge: between vertices that is not straight."""
+    inner, outer = _polygon(piece.ring), _polygon(other.ring)
+    if len(inner) < 3 or len(outer) < 3:
+        return False
+    outside = inner[~_is_in(inner, other)]
+    size = np.ptp(outer, axis=0)
+    a = outer / size
+    sides = np.roll(a, -1, axis=0) - a
+    gap = outside[:, None] / size - a
+    share = np.clip((gap * sides).sum(-1) / np.maximum((sides**2).sum(-1), 1e-300), 0.0, 1.0)
+    beside = np.linalg.norm(gap - share[..., None] * sides, axis=-1)
+    return bool((beside < BESIDE * np.linalg.norm(sides, axis=-1) + 1e-9).any(axis=1).all())
+
+
+def _covers(piece: RegionComponent, other: RegionComponent) -> bool:
+    inner = _polygon(other.ring)
+    return bool(len(inner) > 2 and len(_polygon(piece.ring)) > 2 and _is_in(inner, piece).any())
+
+
+def _inside(points: Array, polygon: Array) -> NDArray[np.bool_]:
+    """Whether points (n, 2) are in a polygon (m, 2): a ray to the right crosses its sides an odd number of times."""
+    a, b = polygon, np.roll(polygon, -1, axis=0)
+    x, y = points[:, None, 0], points[:, None, 1]
+    crosses = (a[:, 1] > y) != (b[:, 1] > y)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        at = a[:, 0] + (y - a[:, 1]) / (b[:, 1] - a[:, 1]) * (b[:, 0] - a[:, 0])
+    return np.asarray((crosses & (x < at)).sum(axis=1) % 2 == 1)

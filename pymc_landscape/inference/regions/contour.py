@@ -1,0 +1,303 @@
+"""Joint confidence regions of two quantities: the ellipse, a sketch from two profiles, and the exact edge."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from pymc_landscape._typing import Array
+from pymc_landscape.inference.profile import (
+    ConstrainedPoint,
+    Pair,
+    Quantity,
+    ReferenceFit,
+    find_quantities,
+    refuse_no_optimum,
+)
+from pymc_landscape.inference.regions.components import Region, find_region
+from pymc_landscape.inference.regions.profile_sketch import interpolated_contour, profile_traces
+from pymc_landscape.inference.regions.vertices import BoundaryVertex, missing_vertex
+from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
+from pymc_landscape.objective import RestrictedObjective
+from pymc_landscape.optimize import Fit
+from pymc_landscape.results import DelayedProgressBar, provenance_attributes
+
+Method = Literal["exact", "traces", "wald"]
+METHODS = ("exact", "traces", "wald")
+# How often a lower optimum that was met takes the place of the estimate.
+RESTARTS = 3
+
+
+def confidence_contour(
+    fit: Fit,
+    var_names: Any,
+    *,
+    level: float | Sequence[float] = (0.68, 0.95),
+    num: int = 48,
+    method: Method = "exact",
+    progressbar: bool = True,
+) -> xr.Dataset:
+    """Return the edge of the joint confidence region of two quantities.
+
+    For all pairs of several: ``[confidence_contour(fit, pair) for pair in itertools.combinations(names, 2)]``, which
+    `plots.regions` draws as a matrix.
+
+    Parameters
+    ----------
+    fit : Fit
+        What `fit_mle` returned.
+    var_names : sequence of two str, or mapping of two combinations
+        Elements or Deterministics, as in `confidence_intervals`.
+    level : float or sequence of float
+        Joint confidence levels: cut-offs are those of χ²₂.
+    num : int
+        Vertices a level, and where the region's edge is several curves, on each of them.
+    method : {"exact", "traces", "wald"}
+        ``"exact"``: each vertex solved until Δ(−2LL), minimised over all else, meets the cut-off. ``"traces"``: a
+        sketch of all levels from the profiles of the two, one at a time. ``"wald"``: the ellipse of the curvature at
+        the estimate, at no cost.
+    progressbar : bool
+        Whether to show progress, once there is something to wait for.
+
+    Returns
+    -------
+    Dataset
+        Dims ``level``, ``vertex``: one variable an axis, named by its label (natural scale), ``delta_minus2ll`` (NaN
+        unless exact), ``status`` and, as a coordinate, ``piece``: which curve a vertex is on, in order along it. The
+        first, 0, is around the estimate; others are around other parts of the region or holes in it, or the other side
+        of a strip, as `attrs["message"]` says. A status is ``finite``, ``at_bound`` (on the edge of a support,
+        which belongs to the region), ``open`` (the region has no end on this side: no vertex), ``failed``, or empty
+        with piece -1 where a level has fewer curves than another. The estimate is in ``estimate``, by ``parameter``;
+        `attrs["message"]` tells of parts, open sides and lower optima.
+
+    Raises
+    ------
+    ValueError
+        If there are not two quantities, they are not two different ones, or the fit has no optimum.
+
+    Warns
+    -----
+    UserWarning
+        Where a lower optimum was met; it takes the estimate's place, and the region is its.
+
+    Notes
+    -----
+    Exact vertices stand on rays that are equally spaced where Wald's region is a circle; from an estimate on the edge
+    of its support, on rays from further inside. Where the region is no star as seen from there, its edge is followed
+    along itself, and vertices stand at equal distances. Other parts are looked for around optima that other starts of
+    the fit ended at, and beyond each vertex; what neither meets is not seen.
+    """
+    refuse_no_optimum(fit)
+    if method not in METHODS:
+        raise ValueError(f"Expected method 'exact', 'traces' or 'wald', got {method!r}.")
+    if num < 3:
+        raise ValueError(f"Expected at least 3 vertices, got num={num}.")
+    request = _Request(ReferenceFit(fit), _pair(fit, var_names), _levels(level), num, progressbar)
+    answer = {"exact": _exact, "traces": _traces, "wald": _wald}[method]
+    for _ in range(RESTARTS + 1):
+        edges, lower = answer(request)
+        if lower is None:
+            break
+        request.current.take(lower)
+    if request.current.message:
+        warnings.warn(request.current.message, stacklevel=2)
+    return _dataset(request, edges, method)
+
+
+@dataclass
+class _Request:
+    """What is asked of which fit."""
+
+    current: ReferenceFit
+    pair: Pair
+    levels: Array
+    num: int
+    progressbar: bool
+    frames: dict[int, RestrictedObjective] = field(default_factory=dict)
+    before: int = 0
+
+    def __post_init__(self) -> None:
+        """Count from here on: the fit had points of its own."""
+        frame = self.current.fit.found.frame
+        self.before = frame.n_evaluations
+        self.count([frame])
+
+    @property
+    def n_evaluations(self) -> int:
+        return sum(frame.n_evaluations for frame in self.frames.values()) - self.before
+
+    @property
+    def rises(self) -> Array:
+        return np.atleast_1d(chi2_cutoff(self.levels, df=2))
+
+    def count(self, frames: Sequence[RestrictedObjective]) -> None:
+        """Note where points are evaluated."""
+        self.frames |= {id(frame): frame for frame in frames}
+
+    def patient(self, total: int) -> DelayedProgressBar:
+        return DelayedProgressBar("Turning rays", total, self.progressbar)
+
+
+@dataclass(frozen=True)
+class _Edge:
+    """The curves of one level's edge, and a word on them."""
+
+    pieces: list[list[BoundaryVertex]]
+    message: str = ""
+
+
+Answer = tuple[list[_Edge], ConstrainedPoint | None]
+
+
+def _levels(level: float | Sequence[float]) -> Array:
+    levels = np.atleast_1d(np.asarray(level, dtype=float))
+    chi2_cutoff(levels, df=2)  # refuses what is no level
+    return levels
+
+
+def _pair(fit: Fit, var_names: Any) -> Pair:
+    quantities = find_quantities(fit, var_names)
+    if len(quantities) != 2:
+        labels = ", ".join(q.label for q in quantities)
+        raise ValueError(f"Expected two quantities, got {len(quantities)} ({labels}): name two elements.")
+    pair = (quantities[0], quantities[1])
+    current = ReferenceFit(fit)
+    normals = [_whole_normal(current, quantity) for quantity in pair]
+    if np.linalg.matrix_rank([n / (np.linalg.norm(n) or 1.0) for n in normals], tol=1e-9) < 2:
+        raise ValueError(f"Expected two quantities that vary apart, got {pair[0].label} and {pair[1].label}.")
+    return pair
+
+
+def _whole_normal(current: ReferenceFit, quantity: Quantity) -> Array:
+    """Return the quantity's gradient by all elements of the fit's vector, also those on an edge."""
+    spot = current.spot(quantity)
+    scaled = np.zeros(spot.frame.layout.size)
+    scaled[spot.frame.free] = spot.reading.gradient / spot.scale
+    return scaled
+
+
+# --- one method each -------------------------------------------------------------------------------------------------
+
+
+def _exact(request: _Request) -> Answer:
+    edges: list[_Edge] = []
+    fit, total = request.current.fit, request.num * len(request.rises)
+    with one_blas_thread(), np.errstate(all="ignore"), request.patient(total) as patient:  # far out, anything overflows
+        for level, rise in zip(request.levels, request.rises, strict=True):
+            region = find_region(fit, request.pair, float(rise), request.num, _ticks(patient))
+            request.count(region.frames)
+            if region.lower is not None:
+                return edges, region.lower
+            curves = [curve for piece in region.pieces for curve in piece.curves]
+            edges.append(_Edge(curves, _told(region, request.pair, float(level))))
+    return edges, None
+
+
+def _ticks(patient: DelayedProgressBar) -> Callable[[], None]:
+    return lambda: patient.advance(1)
+
+
+def _told(region: Region, pair: Pair, level: float) -> str:
+    """Say in words what a region is like, where it is not just one closed curve."""
+    said = []
+    if len(region.pieces) > 1:
+        how = "lie over one another: the region is all that either covers" if region.overlap else "are apart"
+        said.append(f"{len(region.pieces)} parts, which {how}")
+    holes = sum(len(piece.holes) for piece in region.pieces)
+    if holes:
+        said.append("a hole" if holes == 1 else f"{holes} holes")
+    if any(piece.state == "open" and piece.more for piece in region.pieces):
+        said.append("an edge of several lines")
+    for piece in region.pieces:
+        ways = [f"{pair[i].label} {('falls', 'grows')[k]}" for i, k in piece.basin.endless]
+        if ways:
+            said.append(f"no end while {' or '.join(ways)}")
+    if any(vertex.status == "at_bound" for vertex in _vertices(region)):
+        said.append("an edge along that of a support")
+    if any(vertex.status == "failed" for vertex in _vertices(region)):
+        said.append("vertices that could not be found")
+    if any(piece.state == "partial" for piece in region.pieces):
+        said.append("more of an edge than these vertices show: it could not be followed")
+    return f"At level {level:g} the region has {'; '.join(said)}." if said else ""
+
+
+def _vertices(region: Region) -> list[BoundaryVertex]:
+    return [vertex for piece in region.pieces for curve in piece.curves for vertex in curve]
+
+
+def _traces(request: _Request) -> Answer:
+    enough, current = float(request.rises.max()), request.current
+    courses = []
+    with one_blas_thread(), np.errstate(all="ignore"), request.patient(2) as patient:
+        for quantity, other in (request.pair, request.pair[::-1]):
+            spot = current.spot(quantity)
+            request.count([spot.frame])
+            course, lower = profile_traces(spot, other, enough)
+            if lower is not None:
+                return [], lower
+            courses.append(course)
+            patient.advance(1)
+    both = (courses[0], courses[1])
+    return [_Edge([interpolated_contour(both, float(rise), request.num)]) for rise in request.rises], None
+
+
+def _wald(request: _Request) -> Answer:
+    """Return the ellipse on the natural scale, by the delta method."""
+    fit, pair = request.current.fit, request.pair
+    found = fit.found
+    rates = [quantity.rate(found.frame, found.x) for quantity in pair]
+    normals = [quantity.read(found.frame, found.x).gradient for quantity in pair]
+    both = np.stack([rate * normal for rate, normal in zip(rates, normals, strict=True)], axis=1)
+    spread = both.T @ fit.found_covariance @ both
+    moved = np.abs(fit.flat @ both).max(initial=0.0) if len(fit.flat) else 0.0
+    if moved > 1e-9 or not np.isfinite(spread).all() or np.linalg.eigvalsh(spread)[0] <= 0:
+        why = "There is no ellipse: one of the two has no standard error."
+        return [_Edge([[missing_vertex("failed")] * request.num], why) for _ in request.rises], None
+    angles = 2 * np.pi * np.arange(request.num) / request.num
+    circle = np.linalg.cholesky(spread) @ np.array([np.cos(angles), np.sin(angles)])
+    center = np.array([quantity.natural(found.frame, found.x) for quantity in pair])
+    rings = [
+        [BoundaryVertex(center + np.sqrt(rise) * at, np.nan, "finite") for at in circle.T] for rise in request.rises
+    ]
+    return [_Edge([ring]) for ring in rings], None
+
+
+# --- as a Dataset ----------------------------------------------------------------------------------------------------
+
+
+def _dataset(request: _Request, edges: Sequence[_Edge], method: str) -> xr.Dataset:
+    fit, labels = request.current.fit, [quantity.label for quantity in request.pair]
+    most = max(len(edge.pieces) for edge in edges)
+    shape = (len(edges), most * request.num)
+    places, rises = np.full((*shape, 2), np.nan), np.full(shape, np.nan)
+    status, piece = np.full(shape, "", dtype="U8"), np.full(shape, -1)
+    for i, edge in enumerate(edges):
+        for j, vertex in enumerate(vertex for ring in edge.pieces for vertex in ring):
+            places[i, j], rises[i, j], status[i, j] = vertex.place, vertex.rise, vertex.status
+            piece[i, j] = j // request.num
+    dims = ("level", "vertex")
+    data: dict[str, Any] = {label: (dims, places[..., i]) for i, label in enumerate(labels)}
+    data |= {"delta_minus2ll": (dims, rises), "status": (dims, status)}
+    data["estimate"] = ("parameter", [request.current.spot(quantity).natural for quantity in request.pair])
+    coords = {
+        "level": request.levels,
+        "vertex": np.arange(shape[1]),
+        "parameter": labels,
+        "piece": (dims, piece),
+    }
+    said = [request.current.message, *(edge.message for edge in edges)]
+    attrs = provenance_attributes(
+        fit.objective.origin,
+        group="contour",
+        method=method,
+        kind="map" if fit.is_map else "mle",
+        minus2ll=fit.minus2ll,
+        message=" ".join(text for text in said if text),
+        n_evaluations=request.n_evaluations,
+    )
+    return xr.Dataset(data, coords, attrs)

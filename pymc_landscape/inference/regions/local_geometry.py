@@ -1,0 +1,214 @@
+"""Where rays of a joint region begin, on which axes, and which edges of supports stand in their way.
+
+Rays begin at the minimum, on axes on which Wald's region is a circle. Where a support ends inside the region, the
+variable is put on its natural scale, on which that edge is a straight wall; and where the minimum stands on the wall,
+or close to it, rays begin further inside, on axes on which the region is as wide as high.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pymc_landscape._typing import Array
+from pymc_landscape.inference.profile import (
+    Endpoint,
+    EndpointProblem,
+    JointConstrainedPoint,
+    Pair,
+    Quantity,
+    evaluate_at,
+    evaluate_jointly_at,
+    find_endpoints,
+    freed,
+    minimize_on,
+    settle_active_set,
+)
+from pymc_landscape.inference.regions.rays import Rays, hold
+from pymc_landscape.numerics import covariance, spectrum
+from pymc_landscape.objective import RestrictedObjective, on_natural_scale
+
+# A minimum nearer to a wall than this share of the region's width is no good place to look around from.
+NEAR = 0.25
+# Shares of the width at which rays then begin, until one is inside.
+DEPTHS = (0.5, 0.25, 0.1, 0.02)
+# By axis and side (0 below, 1 above) of the pair.
+Ends = Mapping[tuple[int, int], Endpoint]
+
+
+@dataclass(frozen=True)
+class RegionCentre:
+    """A minimum and what is known of the region around it.
+
+    Parameters
+    ----------
+    minimum : JointConstrainedPoint
+        On the natural scale where there are walls.
+    rays : Rays
+        From a point inside.
+    ends : mapping
+        Where the region ends along each axis: those are ends of the profiles of one alone, at the cut-off of two.
+    """
+
+    minimum: JointConstrainedPoint
+    rays: Rays
+    ends: Ends
+
+    @property
+    def endless(self) -> list[tuple[int, int]]:
+        """Axes and sides (0, 1) without an end."""
+        return [key for key, end in self.ends.items() if end.status == "open"]
+
+
+def find_centre(frame: RestrictedObjective, pair: Pair, x: Array, target: float) -> RegionCentre:
+    """Look around a minimum.
+
+    Parameters
+    ----------
+    frame : RestrictedObjective
+        The surface.
+    pair : tuple of two Quantity
+        What the region is about.
+    x : array (m,)
+        The minimum.
+    target : float
+        Value of the surface at its edge.
+    """
+    ends = _ends(frame, pair, x, target)
+    for quantity in pair:
+        frame, x = freed(frame, x, quantity)
+    walled = {key for key, end in ends.items() if end.status == "at_bound"}
+    names = {q.element[0].name for (i, _) in walled if (q := pair[i]).element is not None}
+    frame, x = on_natural_scale(frame, x, frozenset(names))
+    walls = np.array([[-np.inf, np.inf]] * 2)
+    for i, k in walled:
+        walls[i, k] = pair[i].bounds[k]
+    minimum = evaluate_jointly_at(frame, pair, x)
+    return RegionCentre(minimum, _rays(minimum, ends, walls, target), ends)
+
+
+def _ends(frame: RestrictedObjective, pair: Pair, x: Array, target: float) -> dict[tuple[int, int], Endpoint]:
+    """Find where the region ends along each axis; the other quantity may stand on an edge meanwhile."""
+    ends: dict[tuple[int, int], Endpoint] = {}
+    for i, quantity in enumerate(pair):
+        spot = evaluate_at(*_aimed(frame, x, quantity))
+        never = _is_flat(spot.hessian, spot.gradient, spot.reading.gradient)
+        sides, rise = (-1.0, 1.0), target - spot.value
+        nowhere = [Endpoint(side * np.inf, "open", 0.0) for side in sides]
+        ends[i, 0], ends[i, 1] = (
+            nowhere if never else find_endpoints([EndpointProblem(spot, side, rise) for side in sides])
+        )
+    return ends
+
+
+def _aimed(frame: RestrictedObjective, x: Array, quantity: Quantity) -> tuple[RestrictedObjective, Quantity, Array]:
+    there, y = freed(frame, x, quantity)
+    return there, quantity, y
+
+
+def _is_flat(hessian: Array, gradient: Array, normal: Array) -> bool:
+    """Whether a quantity changes along a direction in which the surface has no curvature, and no slope."""
+    bent = spectrum(hessian)
+    flat = np.abs(bent.values) <= bent.tolerance
+    moved = np.abs((bent.vectors[:, flat] / bent.scale[:, None]).T @ normal)
+    return bool(np.abs(gradient / bent.scale).max() < 1e-3 and (moved > 1e-6).any())
+
+
+# --- where rays begin ------------------------------------------------------------------------------------------------
+
+
+def _rays(minimum: JointConstrainedPoint, ends: Ends, walls: Array, target: float) -> Rays:
+    near = [i for i in (0, 1) if _is_near(minimum, ends, walls, i)]
+    center = _further_in(minimum, ends, walls, near, target) if near else None
+    if center is not None:
+        return Rays(center, _as_wide_as_high(center, ends, walls, target), target, walls, is_wald=False)
+    cov = covariance(minimum.hessian)
+    spread = minimum.normals.T @ cov @ minimum.normals
+    determined = not any(_is_flat(minimum.hessian, minimum.gradient, normal) for normal in minimum.normals.T)
+    if determined and np.isfinite(spread).all() and np.linalg.eigvalsh(spread)[0] > 0:
+        return Rays(minimum, np.linalg.cholesky(spread), target, walls)
+    return Rays(minimum, _as_wide_as_high(minimum, ends, walls, target), target, walls, is_wald=False)
+
+
+def _is_near(minimum: JointConstrainedPoint, ends: Ends, walls: Array, i: int) -> bool:
+    at, (low, high) = minimum.coordinates[i], _span(minimum, ends, walls, i)
+    beside = [abs(at - edge) for edge in walls[i] if np.isfinite(edge)]
+    width = high - low if np.isfinite(high - low) else np.inf
+    return bool(beside and min(beside) < NEAR * width)
+
+
+def _span(minimum: JointConstrainedPoint, ends: Ends, walls: Array, i: int) -> tuple[float, float]:
+    """Return where the region ends along an axis, as coordinates; infinite or NaN where that is not known."""
+    low, high = (_coordinate(minimum, ends[i, k], i) for k in (0, 1))
+    return (float(walls[i, 0]) if np.isfinite(walls[i, 0]) else low), (
+        float(walls[i, 1]) if np.isfinite(walls[i, 1]) else high
+    )
+
+
+def _coordinate(minimum: JointConstrainedPoint, end: Endpoint, i: int) -> float:
+    quantity: Quantity = minimum.pair[i]
+    if end.status not in ("finite", "at_bound"):
+        return np.nan
+    if quantity.element is None or quantity.element[0].transform is None:
+        return end.value
+    name = quantity.element[0].name
+    if name in minimum.frame.natural:
+        return end.value
+    known = end.spot is not None and name not in end.spot.frame.natural
+    return end.spot.coordinate if known and end.spot is not None else np.nan
+
+
+def _further_in(
+    minimum: JointConstrainedPoint, ends: Ends, walls: Array, near: list[int], target: float
+) -> JointConstrainedPoint | None:
+    """Return a point of the region away from the walls, with all else at its best."""
+    enough = target - 0.1 * (target - minimum.value)
+    for depth in DEPTHS:
+        goal = minimum.coordinates.copy()
+        for i in near:
+            goal[i] = _deep(minimum, _span(minimum, ends, walls, i), walls, i, depth)
+        there = _beside(minimum, near[0], goal[near[0]]) if len(near) == 1 else hold(minimum, goal)
+        if there is not None and there.value < enough:
+            return there
+    return None
+
+
+def _deep(minimum: JointConstrainedPoint, span: tuple[float, float], walls: Array, i: int, depth: float) -> float:
+    low, high = span
+    if np.isfinite(low) and np.isfinite(high):
+        from_low = abs(minimum.coordinates[i] - low) <= abs(high - minimum.coordinates[i])
+        return low + depth * (high - low) if from_low else high - depth * (high - low)
+    wall, side = (low, 1.0) if np.isfinite(walls[i, 0]) else (high, -1.0)
+    variable, j = minimum.pair[i].element or (None, 0)
+    assert variable is not None
+    typical = abs(float(np.ravel(minimum.frame.objective.initial_point()[variable.name])[j]) - wall) or 1.0
+    return wall + side * depth * typical
+
+
+def _beside(minimum: JointConstrainedPoint, i: int, level: float) -> JointConstrainedPoint | None:
+    """Minimise where one coordinate is held."""
+    quantity = minimum.pair[i]
+    unit = minimum.frame.free == quantity.place(minimum.frame)
+    begin = evaluate_at(minimum.frame, quantity, np.where(unit, level, minimum.x))
+    found = minimize_on(begin, level) if begin.is_finite else None
+    if found is None:
+        return None
+    found = settle_active_set(found, level)
+    there = evaluate_jointly_at(found.frame, minimum.pair, found.x)
+    same = all(freed(there.frame, there.x, q)[0] is there.frame for q in minimum.pair)
+    return there if same else None
+
+
+def _as_wide_as_high(center: JointConstrainedPoint, ends: Ends, walls: Array, target: float) -> Array:
+    """Return axes on which the region is a circle, if it is an upright ellipse."""
+    reach = np.sqrt(max(target - center.value, 1e-300))
+    halves = []
+    for i in (0, 1):
+        low, high = _span(center, ends, walls, i)
+        size = float(np.linalg.norm(center.normals[:, i]))
+        bent = float(center.normals[:, i] @ center.hessian @ center.normals[:, i]) / size**4
+        by_curvature = np.sqrt(2.0 / bent) if bent > 1e-12 else 1.0
+        halves.append(0.5 * (high - low) / reach if np.isfinite(high - low) else by_curvature)
+    return np.diag(halves)

@@ -1,0 +1,234 @@
+"""The edge of a joint region, ray by ray, and whether that is all of it.
+
+Each vertex is turned on from the last one. Rays show the whole edge only where the region is star-shaped as seen from
+where they begin: elsewhere the edge turns along a ray, and the next ray meets another part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pymc_landscape._typing import Array
+from pymc_landscape.inference.profile import (
+    ConstrainedPoint,
+    JointConstrainedPoint,
+    evaluate_at,
+    evaluate_jointly_at,
+    lower_inside,
+    minimize_on,
+)
+from pymc_landscape.inference.regions.local_geometry import Ends, RegionCentre
+from pymc_landscape.inference.regions.rays import Rays, hold_ray, trace_ray
+from pymc_landscape.objective import RestrictedObjective
+
+# A turn is halved at most so often before the ray is walked along instead.
+HALVINGS = 3
+# An edge that meets a ray more flatly than this (sine), turns by more than this between two vertices, or turns into
+# the chord and out of it by angles that differ by more, may turn back.
+FLATLY, TURN, UNEVEN = 0.3, np.deg2rad(60.0), np.deg2rad(30.0)
+# An end of the region along an axis may be off the edge between vertices by this share of the radius.
+OFF = 0.2
+# Nearer to a wall than this share of the region's width, a vertex is on it.
+TOUCHES = 1e-6
+
+
+@dataclass(frozen=True)
+class BoundaryVertex:
+    """A vertex of the edge.
+
+    Parameters
+    ----------
+    place : array (2,)
+        Both quantities, natural; NaN where there is no vertex.
+    rise : float
+        Δ(−2LL) there.
+    status : str
+        ``finite``, ``at_bound``, ``open`` or ``failed``.
+    joint : JointConstrainedPoint or None
+        The point, where the surface meets the cut-off.
+    """
+
+    place: Array
+    rise: float
+    status: str
+    joint: JointConstrainedPoint | None = None
+
+
+def missing_vertex(status: str) -> BoundaryVertex:
+    """Return no vertex, and why."""
+    return BoundaryVertex(np.full(2, np.nan), np.nan, status)
+
+
+def trace_rays(basin: RegionCentre, floor: float, num: int, tick: Callable[[], None]) -> list[BoundaryVertex]:
+    """Return a vertex on each of `num` rays; rises are from `floor`."""
+    rays, ring = basin.rays, []
+    last: tuple[JointConstrainedPoint, float] | None = None
+    for angle in 2 * np.pi * np.arange(num) / num:
+        vertex = _vertex(rays, float(angle), last, floor)
+        last = (vertex.joint, float(angle)) if vertex.joint is not None else None
+        ring.append(vertex)
+        tick()
+    return _opened(ring, basin.endless)
+
+
+def _vertex(rays: Rays, angle: float, last: tuple[JointConstrainedPoint, float] | None, floor: float) -> BoundaryVertex:
+    """Turn on from the last vertex, else begin from the ellipse, else look at the wall, else walk out along the ray."""
+    distance = rays.wall(angle)[0]
+    found = _turned(rays, angle, *last) if last is not None else _from_ellipse(rays, angle)
+    if found is not None and not _is_first(rays, found, angle):
+        found = None
+    if found is None and np.isfinite(distance):
+        spot = on_bound(rays, angle, last[0] if last is not None else rays.center)
+        if spot is not None and spot.value <= rays.target:
+            return bound_vertex(rays, angle, spot, floor)
+    if found is None and last is not None:
+        found = _from_ellipse(rays, angle)
+    if found is None:
+        found, status = trace_ray(rays, angle, distance)
+        if status != "finite" or found is None:
+            return _stopped(rays, found, status, floor)
+    return finite_vertex(_released(rays, found, angle), floor)
+
+
+def _from_ellipse(rays: Rays, angle: float) -> JointConstrainedPoint | None:
+    begin = rays.wald(angle)
+    found = rays.solve(rays.center.frame, begin, rays.line(angle)) if begin is not None else None
+    return found if found is not None and _is_first(rays, found, angle) else None
+
+
+def _turned(
+    rays: Rays, angle: float, here: JointConstrainedPoint, at: float, halvings: int = HALVINGS
+) -> JointConstrainedPoint | None:
+    found = rays.solve(here.frame, rays.turned(here, at, angle - at), rays.line(angle))
+    if found is not None or not halvings:
+        return found
+    middle = 0.5 * (at + angle)
+    halfway = _turned(rays, middle, here, at, halvings - 1)
+    return None if halfway is None else _turned(rays, angle, halfway, middle, halvings - 1)
+
+
+def _is_first(rays: Rays, joint: JointConstrainedPoint, angle: float) -> bool:
+    """Whether the surface is on its way up where it meets the cut-off, on this side of the centre and of walls."""
+    ahead = rays.radius(joint, angle) > 0 and float(rays.outward(joint) @ rays.unit(angle)) > 0
+    return bool(ahead and rays.is_inside(joint.coordinates))
+
+
+def _released(rays: Rays, vertex: JointConstrainedPoint, angle: float) -> JointConstrainedPoint:
+    """Let others leave the edges of their supports where that is lower; the vertex is further out then."""
+    for frame, x in lower_inside(vertex.frame, vertex.x, vertex.value):
+        begin = evaluate_jointly_at(frame, vertex.pair, x)
+        lower = hold_ray(rays, begin, angle, rays.radius(vertex, angle)) if begin.is_finite else None
+        found = rays.solve(frame, x if lower is None else lower.x, rays.line(angle))
+        if found is not None and rays.radius(found, angle) > rays.radius(vertex, angle):
+            return found
+    return vertex
+
+
+def finite_vertex(joint: JointConstrainedPoint, floor: float) -> BoundaryVertex:
+    """Write a point of the edge on the natural scale."""
+    return BoundaryVertex(joint.natural, joint.value - floor, "finite", joint)
+
+
+def _stopped(rays: Rays, joint: JointConstrainedPoint | None, status: str, floor: float) -> BoundaryVertex:
+    """Put a walk that came to the edge of a support, on a scale on which that is far away, on it."""
+    if joint is None or status == "failed":
+        return missing_vertex("failed")
+    place = joint.natural
+    for i, quantity in enumerate(joint.pair):
+        away = np.abs(np.array(quantity.bounds) - rays.center.natural[i])
+        near = np.abs(np.array(quantity.bounds) - place[i]) < TOUCHES * away
+        if near.any():
+            place[i] = quantity.bounds[int(np.argmax(near))]
+            return BoundaryVertex(place, joint.value - floor, "at_bound")
+    return missing_vertex("open")
+
+
+def _opened(ring: list[BoundaryVertex], endless: Sequence[tuple[int, int]]) -> list[BoundaryVertex]:
+    """Take away the vertex that is furthest out on each side without an end: the region goes on beyond it."""
+    for i, k in endless:
+        reach = [(2 * k - 1) * v.place[i] if np.isfinite(v.place[i]) else -np.inf for v in ring]
+        beyond = max(reach)
+        ring = [missing_vertex("open") if reach[n] == beyond else vertex for n, vertex in enumerate(ring)]
+    return ring
+
+
+# --- on a wall -------------------------------------------------------------------------------------------------------
+
+
+def on_bound(rays: Rays, angle: float, begin: JointConstrainedPoint) -> ConstrainedPoint | None:
+    """Minimise where a ray meets a wall."""
+    distance, i, edge = rays.wall(angle)
+    level = rays.center.coordinates[1 - i] + distance * rays.direction(angle)[1 - i]
+    return at_bound_vertex(begin, i, edge, float(level))
+
+
+def at_bound_vertex(begin: JointConstrainedPoint, i: int, edge: float, level: float) -> ConstrainedPoint | None:
+    """Minimise with one coordinate on the edge of its support and the other at `level`."""
+    frame, other = begin.frame, begin.pair[1 - i]
+    place = begin.pair[i].place(frame)
+    there = RestrictedObjective(frame.objective, frame.natural, {**frame.held, place: edge})
+    spot = evaluate_at(there, other, frame.full(begin.x)[there.free])
+    if not spot.is_finite:
+        return None
+    near = evaluate_at(there, other, spot.x + (level - spot.coordinate) * spot.tangent())
+    return minimize_on(near if near.is_finite else spot, level)
+
+
+def bound_vertex(rays: Rays, angle: float, spot: ConstrainedPoint, floor: float) -> BoundaryVertex:
+    """Write a point of a wall on the natural scale."""
+    _, i, edge = rays.wall(angle)
+    place = np.empty(2)
+    place[i], place[1 - i] = edge, spot.natural
+    return BoundaryVertex(place, spot.value - floor, "at_bound")
+
+
+# --- whether that is all ---------------------------------------------------------------------------------------------
+
+
+def is_whole(rays: Rays, ring: Sequence[BoundaryVertex], ends: Ends) -> bool:
+    """Return whether the edge goes straight on from each vertex to the next, and through all ends along the axes."""
+    if any(vertex.status == "failed" for vertex in ring):
+        return False
+    pairs = zip(ring, [*ring[1:], ring[0]], strict=True)
+    joints = [(a.joint, b.joint) for a, b in pairs if a.joint is not None and b.joint is not None]
+    if not all(_goes_on(rays, a, b, len(ring)) for a, b in joints):
+        return False
+    known = [vertex.joint for vertex in ring if vertex.joint is not None]
+    return all(_passes(rays, known, end.spot, len(ring)) for end in ends.values() if end.status == "finite")
+
+
+def _goes_on(rays: Rays, a: JointConstrainedPoint, b: JointConstrainedPoint, num: int) -> bool:
+    here, there = rays.whitened(a.coordinates), rays.whitened(b.coordinates)
+    chord = there - here
+    turns = []
+    for joint, at in ((a, here), (b, there)):
+        normal = rays.outward(joint)
+        if float(normal @ at) < FLATLY * float(np.linalg.norm(at)):
+            return False
+        along = np.array([-normal[1], normal[0]])
+        turns.append(float(np.arctan2(along[0] * chord[1] - along[1] * chord[0], along @ chord)))
+    out, into = turns[0], -turns[1]
+    even = abs(out - into) < UNEVEN + np.pi / num
+    return even and bool(max(abs(out), abs(into)) < TURN + np.pi / num)
+
+
+def _passes(rays: Rays, known: Sequence[JointConstrainedPoint], end: ConstrainedPoint | None, num: int) -> bool:
+    """Return whether an end lies on the edge as the vertices beside it have it."""
+    pair = rays.center.pair
+    if end is None or end.frame.natural != rays.center.frame.natural or not known:
+        return True
+    at = rays.whitened(np.array([quantity.read(end.frame, end.x).value for quantity in pair]))
+    angle, radius = float(np.arctan2(at[1], at[0])), float(np.linalg.norm(at))
+    for joint in known:
+        here = rays.whitened(joint.coordinates)
+        turned = (angle - np.arctan2(here[1], here[0]) + np.pi) % (2 * np.pi) - np.pi
+        if abs(turned) <= 2.1 * np.pi / num:
+            normal, far = rays.outward(joint), float(np.linalg.norm(here))
+            unit = here / far
+            slope = far * (np.array([-normal[1], normal[0]]) @ unit) / max(float(normal @ unit), 1e-9)
+            if abs(far + slope * turned - radius) <= OFF * radius + far * turned**2:
+                return True
+    return len(known) < num

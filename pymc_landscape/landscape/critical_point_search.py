@@ -1,0 +1,206 @@
+"""Valleys, peaks and saddles of the −2LL landscape."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+from scipy import linalg
+
+from pymc_landscape._typing import Array
+from pymc_landscape.landscape.saddle_search import SaddleSearch
+from pymc_landscape.landscape.stationary_points import Away, Stationary
+from pymc_landscape.objective import DENSE, Objective, objective_of
+from pymc_landscape.optimize import Starts, find_starts
+from pymc_landscape.results import provenance_attributes
+
+# Names that the result needs for itself.
+RESERVED = frozenset(
+    [
+        *("minus2ll", "delta_minus2ll", "kind", "index", "grad_norm", "eigenvalue", "eigenvector", "point_theta"),
+        *("joins", "start_theta", "basin", "fate", "origin", "critical_point", "direction", "side", "start"),
+    ]
+)
+
+
+def critical_points(
+    model: pm.Model | Objective | None = None,
+    *,
+    starts: Any = 20,
+    random_seed: Any = None,
+    progressbar: bool = True,
+) -> xr.Dataset:
+    """Find the points of the −2LL landscape where its slope is zero: valleys, peaks and the saddles between.
+
+    Use it to see whether a likelihood has more than one optimum, how high the passes between them are, and which starts
+    lead where. It looks at the likelihood alone, on the unconstrained scale, and needs derivatives. No search of this
+    kind can prove that it has found all.
+
+    Parameters
+    ----------
+    model : pm.Model or Objective, optional
+        Left out, the model of the surrounding ``with`` block. An objective with a `prior_weight` is searched with it.
+    starts : int, points, or a posterior
+        As in `fit_mle`: where searches begin. More are begun between the valleys that are found.
+    random_seed : int or Generator, optional
+        For starts drawn from the prior.
+    progressbar : bool
+        Whether to show progress, once there is something to wait for.
+
+    Returns
+    -------
+    xr.Dataset
+        Over `critical_point`, the lowest first: one variable a parameter (natural scale), `minus2ll`,
+        `delta_minus2ll` (less the lowest), `kind` (``valley``, ``peak``, ``saddle``, or ``flat`` where an eigenvalue
+        is zero: a ridge, or a degenerate point), `index` (number of directions that lead down), `grad_norm`,
+        `point_theta` (theta), `eigenvalue` (direction, largest first) and `eigenvector` (direction, theta) of the
+        Hessian on the unconstrained scale, and `joins` (side): the valleys on both sides of a point of index 1, else
+        −1. Over `start`: `start_theta` (theta), `basin`, the position of the valley that steepest descent reaches from
+        there (−1: none), `fate`, the same in words, and one variable ``<parameter>_at_start`` a parameter.
+        The dim `theta` is called `theta_label` where a parameter has that name.
+        ``attrs["status"]`` is ``"interrupted"`` after Ctrl-C; ``attrs["note"]`` says how many searches ended nowhere.
+
+    Raises
+    ------
+    ValueError
+        If the model has no derivatives, more than 300 parameters, or `starts` are not points of it.
+
+    Notes
+    -----
+    Valleys are the ends of the gradient flow dθ/dt = −∇(−2LL), so that basins are those of steepest descent. Saddles
+    and peaks are found by eigenvector following (Wales 1994) and by minimising ‖∇‖², from the starts, off the valleys,
+    and from the highest points between pairs of them. A point counts if Newton's steps vanish there and the surface
+    bends as its Hessian says; slopes that level off far out, as where σ → 0, do not. Points closer than a hundredth of
+    a standard error are one; equivalent points, as after relabelling the components of a mixture, are several.
+
+    Examples
+    --------
+    >>> import pymc as pm, pymc_landscape as pml
+    >>> with pm.Model() as model:
+    ...     x = pm.Normal("x")
+    ...     double_well = pm.Potential("double_well", -0.5 * (x**2 - 1) ** 2)
+    >>> found = pml.critical_points(model, starts=5, random_seed=1)
+    >>> found["kind"].values.tolist(), (found["x"].values.round(6) + 0.0).tolist()
+    (['valley', 'valley', 'peak'], [-1.0, 1.0, 0.0])
+    """
+    objective = objective_of(model)
+    _check(objective)
+    begin = find_starts(objective, starts, random_seed)
+    expedition = SaddleSearch(objective, begin.theta, bool(progressbar))
+    try:
+        expedition.explore()
+        status = "complete"
+    except KeyboardInterrupt:
+        if not expedition.points:
+            raise
+        status = "interrupted"
+    found = _dataset(objective, expedition, begin)
+    found.attrs = _attributes(objective, expedition, status)
+    _warn(expedition, status)
+    return found
+
+
+def _check(objective: Objective) -> None:
+    if objective.size > DENSE:
+        raise ValueError(
+            f"Expected at most {DENSE} parameters, for every step needs all curvatures, got {objective.size}: "
+            "hessian_spectrum looks at the curvature of larger models."
+        )
+    for v in objective.variables:
+        if v.name in RESERVED:
+            raise ValueError(
+                f"Expected other names than those of the result's own variables, got {v.name!r}: rename it."
+            )
+
+
+# --- what comes back -------------------------------------------------------------------------------------------------
+
+
+def _dataset(objective: Objective, expedition: SaddleSearch, begin: Starts) -> xr.Dataset:
+    order = _order(expedition.points)
+    points = [expedition.points[i] for i in order]
+    position = {old: new for new, old in enumerate(order)} | {-1: -1}
+    theta = np.array([p.here.x for p in points]).reshape(-1, objective.size)
+    joins = [[position[side] for side in expedition.joins.get(i, (-1, -1))] for i in order]
+    labels = "theta_label" if "theta" in {v.name for v in objective.variables} else "theta"
+    data = {
+        **_named(objective, theta, "critical_point", "{}"),
+        **_heights(objective, theta),
+        **_curvatures(points, objective.size, labels),
+        "point_theta": (("critical_point", labels), theta),
+        "joins": (("critical_point", "side"), np.array(joins, dtype=int).reshape(-1, 2)),
+        **_named(objective, begin.theta, "start", "{}_at_start"),
+        "start_theta": (("start", labels), begin.theta),
+        "basin": ("start", np.array([position[end] for end in expedition.ends])),
+        "fate": ("start", np.array(expedition.fates)),
+    }
+    coords = {
+        **objective.coords,
+        "critical_point": np.arange(len(points)),
+        "start": np.arange(len(begin)),
+        labels: list(objective.labels),
+        "direction": np.arange(objective.size),
+        "side": ["one", "other"],
+        "origin": ("start", np.array(begin.origin)),
+    }
+    return xr.Dataset(data, coords)
+
+
+def _order(points: list[Stationary]) -> list[int]:
+    """Return the lowest first; of equal height, as mirror images are, the one of smaller coordinates."""
+    keys = [(float(f"{p.here.value:.9g}") if abs(p.here.value) > 1e-9 else 0.0, *p.here.x.round(6)) for p in points]
+    return sorted(range(len(points)), key=keys.__getitem__)
+
+
+def _named(objective: Objective, theta: Array, dim: str, pattern: str) -> dict[str, Any]:
+    natural = objective.unpack(theta) if len(theta) else {v.name: np.zeros((0, *v.shape)) for v in objective.variables}
+    return {pattern.format(v.name): ((dim, *v.dims), natural[v.name]) for v in objective.variables}
+
+
+def _heights(objective: Objective, theta: Array) -> dict[str, Any]:
+    minus2ll = objective.minus2ll(theta) if len(theta) else np.zeros(0)
+    return {
+        "minus2ll": ("critical_point", minus2ll),
+        "delta_minus2ll": ("critical_point", minus2ll - minus2ll.min(initial=np.inf)),
+    }
+
+
+def _curvatures(points: list[Stationary], k: int, labels: str) -> dict[str, Any]:
+    pairs = [linalg.eigh(p.here.hessian) for p in points]
+    values = np.array([w[::-1] for w, _ in pairs]).reshape(-1, k)
+    vectors = np.array([v[:, ::-1].T for _, v in pairs]).reshape(-1, k, k)
+    slopes = [float(np.linalg.norm(p.here.gradient)) for p in points]
+    return {
+        "kind": ("critical_point", np.array([p.kind for p in points], dtype=str)),
+        "index": ("critical_point", np.array([p.index for p in points], dtype=int)),
+        "grad_norm": ("critical_point", np.array(slopes)),
+        "eigenvalue": (("critical_point", "direction"), values),
+        "eigenvector": (("critical_point", "direction", labels), vectors),
+    }
+
+
+def _attributes(objective: Objective, expedition: SaddleSearch, status: str) -> dict[str, str | int | float]:
+    away = expedition.away
+    counts = [f"{n} of {expedition.n_searches} searches {words}" for words, n in away.items() if n]
+    return provenance_attributes(
+        objective.origin,
+        group="critical_points",
+        status=status,
+        note="; ".join(counts),
+        n_searches=expedition.n_searches,
+        n_ran_off=away[Away.INFINITY],
+        n_lost=away[Away.LOST],
+        n_evaluations=expedition.frame.n_evaluations,
+        prior_weight=objective.prior_weight,
+    )
+
+
+def _warn(expedition: SaddleSearch, status: str) -> None:
+    if status == "interrupted":
+        warnings.warn(f"Interrupted: {len(expedition.points)} critical points had been found.", stacklevel=3)
+    elif not expedition.points:
+        why = ", ".join(sorted(set(expedition.fates)))
+        warnings.warn(f"No critical point was found; from the starts, descent {why}.", stacklevel=3)

@@ -1,0 +1,298 @@
+"""The surface itself: log-likelihood, prior, posterior and −2LL of a model over a grid."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any, Literal, TypedDict
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+
+from pymc_landscape._typing import Array
+from pymc_landscape.engine import Evaluation
+from pymc_landscape.landscape.grid_points import GridPoints
+from pymc_landscape.landscape.grids import regular_grid
+from pymc_landscape.landscape.profile_surface import profile_points
+from pymc_landscape.landscape.store import Stretch, Tally, evaluate_into
+from pymc_landscape.objective import LOG_PRIOR, Objective, Reference, objective_of, reference_point
+from pymc_landscape.results import DelayedProgressBar, provenance_attributes
+
+# More points than this are a mistake: at a nanosecond each they would take a minute and half a terabyte.
+MOST_POINTS = 2**36
+
+
+def evaluate_landscape(
+    model: pm.Model | Objective | None = None,
+    grid: xr.Dataset | Mapping[str, Any] | None = None,
+    *,
+    at: Any = None,
+    others: Literal["fix", "profile"] = "fix",
+    pointwise: bool = False,
+    chunks: int | None = None,
+    store: str | PathLike[str] | None = None,
+    progressbar: bool = True,
+) -> xr.Dataset:
+    r"""Evaluate log-likelihood, prior, posterior and −2LL of a model over a grid.
+
+    By default the landscape is a *slice*: elements that are on no axis are held at one point. Use it to see valleys,
+    ridges and second optima, and to check the likelihood of a model by eye. It is no confidence region unless every
+    parameter is on an axis, for the others are held and not fitted. With ``others="profile"`` they are fitted, anew at
+    each point of the grid: the χ² lines of that *profile* are confidence regions.
+
+    Parameters
+    ----------
+    model : pm.Model or Objective, optional
+        The model; left out, that of the surrounding ``with`` block.
+    grid : xr.Dataset or mapping
+        From `regular_grid`, `posterior_grid` or `plane_grid`; a mapping is passed to `regular_grid`. One element of a
+        simplex may be an axis: the others then share the rest in the proportion that they have at `at`.
+    at : mapping, xr.Dataset, the `at` of another landscape, or an object with a `point`, optional
+        Where the elements on no axis are held, natural scale; what it leaves out is taken from the default, the draw
+        of highest likelihood if posterior draws made the grid, else the model's initial point. For a profile, where
+        the search begins: best a `Fit`; left out, a search with the axes free goes first.
+    others : {"fix", "profile"}
+        What happens to the elements on no axis: held, or at each point where −2LL is lowest (for an `Objective` with
+        ``prior_weight`` w, −2 (log L + w log prior)).
+    pointwise : bool
+        Whether to return each observation's log-likelihood too. Its size is the grid's times the data's.
+    chunks : int, optional
+        Largest number of points evaluated in one go; by default so many that memory stays bounded. Of a profile, it
+        is the density at the solved points that goes by chunks.
+    store : path, optional
+        For a slice: a zarr store on disk, to which points are written as they come. The grid may then be larger than
+        memory, and what comes back is read from disk where it is looked at. Where the store is there already, it is
+        carried on: after Ctrl-C or a crash. Needs the package zarr.
+    progressbar : bool
+        Whether to show a progress bar once the work has taken half a second.
+
+    Returns
+    -------
+    xr.Dataset
+        Over the dims of the grid: `log_likelihood`, `log_prior` (natural scale, no Jacobian), `log_posterior` (their
+        sum, not normalised), `minus2ll` = −2 log L, and `delta_minus2ll`, the same less its minimum on the grid. With
+        several observed terms also `term_log_likelihood` (dim `term`), with `pointwise` one variable an observed term
+        with that term's own dims. The coordinate `at` (dim `parameter`) tells where the others were held,
+        ``attrs["at"]`` why there. Outside the support the log-likelihood is −∞. After Ctrl-C the points not reached
+        are NaN, and ``attrs["status"]`` is ``"interrupted"``.
+
+        A profile has instead of `at` the variables `path` (by ``parameter`` too): natural values of all elements at
+        each point, and `status`: ``converged``; ``at_bound``, where some of the others are on an edge of their
+        support; ``outside``, where no values of the others have a likelihood; ``failed``, where a search did not
+        arrive, so that the surface may be lower; ``unbounded``, where −2LL falls for ever, and is NaN; empty where not
+        reached. ``attrs["n_evaluations"]`` counts evaluations of value, slope and Hessian.
+
+    Raises
+    ------
+    ValueError
+        If an axis is not the model's or lies outside the support, the grid holds NaN, or the draws behind it are
+        those of another model; if the store is that of another grid or model, or of other data. For a profile, if a
+        parameter on no axis is discrete, or bound to one that is on an axis (one weight of three or more of a simplex).
+
+    Notes
+    -----
+    A profile spreads from solved points to their neighbours along the tangent dν/dψ = −H_νν⁻¹ H_νψ, and Newton's
+    method finishes. Then each point is solved again wherever a neighbour's solution, or that of a few searches begun
+    elsewhere, leads lower. Valleys of the others to which none of these leads are not found.
+
+    Examples
+    --------
+    >>> import pymc as pm, pymc_landscape as pml
+    >>> with pm.Model() as model:
+    ...     p = pm.Beta("p", 1, 1)
+    ...     y = pm.Binomial("y", n=10, p=p, observed=7)
+    >>> surface = pml.evaluate_landscape(model, pml.regular_grid({"p": (0, 1, 101)}))
+    >>> round(float(surface["minus2ll"].idxmin("p")), 2)
+    0.7
+    """
+    _check_options(grid, others, chunks, store)
+    objective = objective_of(model)
+    grid = grid if isinstance(grid, xr.Dataset) else regular_grid(grid or {})
+    points = GridPoints(objective, grid)
+    if points.total > MOST_POINTS:
+        raise ValueError(
+            f"Expected a grid that can be evaluated, got {points.total:.1e} points over {len(points.dims)} axes: "
+            "choose fewer var_names, or plane_grid for a plane through many parameters."
+        )
+    reference = reference_point(objective, grid, at, points.held)
+    options: _Options = {"pointwise": pointwise, "chunks": chunks, "progressbar": progressbar}
+    if store is not None:
+        surface, result, tally = _on_disk(store, objective, points, reference, grid, **options)
+        _warn(points, result, "", tally)
+        return surface
+    message, particulars = "", dict[str, str | int](at=reference.words)
+    if others == "profile":
+        profiled = profile_points(objective, points, reference, at, **options)
+        result, message, particulars = profiled.result, profiled.message(points), profiled.particulars
+        surface = profiled.beside(_surface(objective, points, result, pointwise), points, objective)
+    else:
+        result = _slice(objective, points, reference, **options)
+        surface = _with_reference(_surface(objective, points, result, pointwise), objective, reference)
+    surface = _with_plane(surface, points, grid)
+    surface.attrs = provenance_attributes(
+        objective.origin,
+        kind=str(grid.attrs.get("kind", "regular")),
+        group="landscape",
+        status="interrupted" if result.interrupted else "complete",
+        n_evaluated=result.n_evaluated,
+        **particulars,
+    )
+    _warn(points, result, message, Tally().add(surface["minus2ll"].to_numpy().ravel()))
+    return surface
+
+
+class _Options(TypedDict):
+    pointwise: bool
+    chunks: int | None
+    progressbar: bool
+
+
+def _slice(
+    objective: Objective,
+    points: GridPoints,
+    reference: Reference,
+    *,
+    pointwise: bool,
+    chunks: int | None,
+    progressbar: bool,
+) -> Evaluation:
+    """Evaluate the density at all points, with the others held."""
+    base = reference.vector(objective, points.layout)
+    engine = objective.compiled.engine("pointwise" if pointwise else "density", points.unconstrained)
+    with DelayedProgressBar("Evaluating landscape", points.total, progressbar) as progress:
+        result = engine(
+            lambda a, b: points.rows(base, a, b),
+            points.total,
+            chunk=chunks,
+            progress=progress.advance,
+        )
+    if not result.values:
+        raise KeyboardInterrupt  # nothing was finished, so nothing is lost
+    return result
+
+
+def _on_disk(
+    store: str | PathLike[str],
+    objective: Objective,
+    points: GridPoints,
+    reference: Reference,
+    grid: xr.Dataset,
+    *,
+    pointwise: bool,
+    chunks: int | None,
+    progressbar: bool,
+) -> tuple[xr.Dataset, Evaluation, Tally]:
+    """Evaluate what a store does not have yet of the same."""
+    base = reference.vector(objective, points.layout)
+    engine = objective.compiled.engine("pointwise" if pointwise else "density", points.unconstrained)
+
+    def evaluate(start: int, stop: int) -> Evaluation:
+        return engine(lambda a, b: points.rows(base, start + a, start + b), stop - start, chunk=chunks)
+
+    def describe(stretch: Stretch, result: Evaluation) -> xr.Dataset:
+        return _surface(objective, stretch, result, pointwise)
+
+    around = _with_plane(_with_reference(xr.Dataset(), objective, reference), points, grid)
+    kind = str(grid.attrs.get("kind", "regular"))
+    attrs = provenance_attributes(objective.origin, kind=kind, group="landscape", at=reference.words)
+    return evaluate_into(store, points, around, evaluate, describe, attrs, progressbar)
+
+
+def _check_options(grid: Any, others: str, chunks: int | None, store: Any) -> None:
+    if grid is None:
+        raise TypeError("Expected a grid, got none: evaluate_landscape(model, regular_grid({...})).")
+    if not isinstance(grid, Mapping):
+        raise TypeError(
+            f"Expected a grid (an xr.Dataset or a mapping of axes), got {type(grid).__name__}: make one with "
+            "regular_grid, posterior_grid or plane_grid."
+        )
+    if others not in ("fix", "profile"):
+        raise ValueError(f"Expected others='fix' or 'profile', got {others!r}.")
+    if others == "profile" and store is not None:
+        raise ValueError("Expected others='fix' with a store, got others='profile': leave store out.")
+    if chunks is not None and chunks < 1:
+        raise ValueError(f"Expected chunks of at least one point, got {chunks}.")
+
+
+def _surface(objective: Objective, points: GridPoints | Stretch, result: Evaluation, pointwise: bool) -> xr.Dataset:
+    """Name and shape what the engine gave."""
+    dims, shape = points.dims, points.shape
+    terms = {n: result.values[n] for n in objective.terms}
+    sums = {n: v if v.ndim == 1 else v.sum(1) for n, v in terms.items()}
+    log_prior = result.values[LOG_PRIOR]
+    with np.errstate(invalid="ignore"):  # -inf + inf is NaN, and stays it
+        log_likelihood = np.add.reduce(list(sums.values())) if len(sums) > 1 else next(iter(sums.values()))
+        log_posterior = log_likelihood + log_prior
+        minus2ll = -2.0 * log_likelihood
+        delta = minus2ll - _floor(minus2ll)
+    variables: dict[str, Any] = {
+        "log_likelihood": log_likelihood,
+        "log_prior": log_prior,
+        "log_posterior": log_posterior,
+        "minus2ll": minus2ll,
+        "delta_minus2ll": delta,
+    }
+    surface = xr.Dataset(
+        {name: (dims, values.reshape(shape)) for name, values in variables.items()},
+        coords=points.coords,
+    )
+    if len(sums) > 1:
+        stacked = np.stack(list(sums.values()), axis=-1).reshape(*shape, len(sums))
+        surface = surface.assign_coords(term=list(sums))
+        surface["term_log_likelihood"] = ((*dims, "term"), stacked)
+    return surface.merge(_pointwise(objective, points, terms)) if pointwise else surface
+
+
+def _floor(minus2ll: Array) -> float:
+    """Return the lowest finite −2LL; NaN where there is none."""
+    finite = minus2ll[np.isfinite(minus2ll)]
+    return float(finite.min()) if finite.size else np.nan
+
+
+def _pointwise(objective: Objective, points: GridPoints | Stretch, terms: Mapping[str, Array]) -> xr.Dataset:
+    """Give each term's values their own dims: those of the observed variable, less the ones summed inside it."""
+    arrays = {}
+    for name, values in terms.items():
+        dims, coords, shape = objective.compiled.term_dims(name, int(np.prod(values.shape[1:])))
+        arrays[name] = xr.DataArray(values.reshape(*points.shape, *shape), dims=(*points.dims, *dims), coords=coords)
+    return xr.Dataset(arrays)
+
+
+def _with_reference(surface: xr.Dataset, objective: Objective, reference: Reference) -> xr.Dataset:
+    if reference.point is None:
+        return surface
+    labels = [label for v in objective.variables for label in v.labels]
+    values = np.concatenate([np.ravel(reference.point[v.name]) for v in objective.variables])
+    return surface.assign_coords(parameter=labels, at=("parameter", values))
+
+
+def _with_plane(surface: xr.Dataset, points: GridPoints, grid: xr.Dataset) -> xr.Dataset:
+    """Add which plane it is."""
+    return surface.assign_coords(grid[["center", "direction"]].variables) if points.is_plane else surface
+
+
+def _warn(points: GridPoints, result: Evaluation, message: str, tally: Tally) -> None:
+    """One warning for each thing that a reader of the picture must know."""
+    if result.interrupted:
+        warnings.warn(
+            f"Interrupted: {result.n_evaluated} of {points.total} points were evaluated, the others are NaN.",
+            stacklevel=3,
+        )
+        return
+    if message:
+        warnings.warn(message, stacklevel=3)
+        return
+    if tally.n_nan:
+        index = np.unravel_index(tally.first_nan, points.shape)
+        first = ", ".join(f"{d}={v[i]:g}" for d, v, i in zip(points.dims, points.values, index, strict=True))
+        why = f" ({type(result.errors[0][1]).__name__}: {result.errors[0][1]})" if result.errors else ""
+        warnings.warn(
+            f"The likelihood is NaN at {tally.n_nan} of {points.total} points, first at {first}{why}.", stacklevel=3
+        )
+    elif not tally.any_finite:
+        warnings.warn(
+            "The likelihood is zero at every point of the grid: look at the ranges, and at where the others are held.",
+            stacklevel=3,
+        )

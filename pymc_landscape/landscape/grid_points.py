@@ -1,0 +1,220 @@
+"""The points of a grid as rows of flat vectors, built chunk by chunk, never all at once.
+
+An axis names an element of a parameter on its natural scale, or on its unconstrained one by the name of its value
+variable. The vector holds a variable on the scale that its axes ask for, all others on the natural one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import xarray as xr
+
+from pymc_landscape._typing import Array
+from pymc_landscape.objective import Element, FreeVariable, Layout, Objective
+
+# What a grid or a landscape holds beside its axes.
+RESERVED_NAMES = frozenset(
+    [
+        "term",
+        "parameter",
+        "at",
+        "plane_parameter",
+        "axis",
+        "center",
+        "direction",
+        "sample",
+        "draw_parameter",
+        "sample_chain",
+        "sample_draw",
+        "draws",
+        "best_draw",
+        "log_likelihood",
+        "log_prior",
+        "log_posterior",
+        "minus2ll",
+        "delta_minus2ll",
+        "term_log_likelihood",
+    ]
+)
+
+
+def refuse_reserved_names(labels: Iterable[str]) -> None:
+    """Refuse an axis that has the name of something else in the result."""
+    for label in labels:
+        if label in RESERVED_NAMES:
+            raise ValueError(
+                f"Expected an axis whose name is free, got {label!r}, which names a part of the result: "
+                "give the parameter another name."
+            )
+
+
+class GridPoints:
+    """Where the points of a grid lie.
+
+    Parameters
+    ----------
+    objective : Objective
+        Whose parameters the axes name.
+    grid : xr.Dataset
+        A grid of axes or of a plane.
+
+    Attributes
+    ----------
+    dims : tuple of str
+        The dims of the landscape.
+    shape : tuple of int
+        Points along each.
+    coords : xr.Coordinates
+        The grid's own, whole numbers still whole.
+    unconstrained : frozenset of str
+        Variables that stand in the vectors on their unconstrained scale.
+    held : tuple of str
+        Variables of which at least one element is on no axis.
+    moved : tuple of (str, int)
+        The elements that the grid gives, by variable and place in it: those on axes, and the rest of a simplex where
+        that is a single one.
+
+    Raises
+    ------
+    ValueError
+        If an axis is not the model's, is given on two scales, or lies outside the support.
+    """
+
+    def __init__(self, objective: Objective, grid: xr.Dataset):
+        self.is_plane = "direction" in grid.data_vars
+        names = grid["axis"].to_numpy().tolist() if self.is_plane else [str(d) for d in _axes(grid)]
+        self.dims = tuple(str(name) for name in names)
+        if not self.dims:
+            raise ValueError("Expected a grid with at least one axis, got none: make one with regular_grid.")
+        self.values = [_finite(grid, dim) for dim in self.dims]
+        self.shape = tuple(len(v) for v in self.values)
+        self.coords = grid[list(self.dims)].coords
+        self.labels = tuple(map(str, grid["plane_parameter"].to_numpy())) if self.is_plane else self.dims
+        refuse_reserved_names(self.dims)
+        self.elements = [objective.find(label) for label in self.labels]
+        self.unconstrained = frozenset(e.variable.name for e in self.elements if e.unconstrained)
+        _refuse_two_scales(self.elements, self.unconstrained)
+        _refuse_doubles(self.labels, self.elements)
+        self.layout: Layout = objective.compiled.layout(self.unconstrained)
+        self._columns = [self.layout.slices[e.variable.name].start + e.index for e in self.elements]
+        if self.is_plane:
+            _refuse_integers(self.labels, self.elements)
+            self._center = grid["center"].to_numpy()
+            self._direction = grid["direction"].to_numpy()
+        else:
+            self._refuse_outside()
+        self._shares = _simplex_shares(self.elements, self.layout, self.is_plane)
+        moved = {(e.variable.name, e.index) for e in self.elements}
+        self.moved = (*((e.variable.name, e.index) for e in self.elements), *_single_rests(self.elements))
+        self.held = tuple(
+            v.name
+            for v in objective.variables
+            if any((v.name, i) not in moved for i in range(int(np.prod(self.layout.shape(v)))))
+        )
+
+    @property
+    def total(self) -> int:
+        """How many points the grid has."""
+        return int(np.prod(self.shape, dtype=object))
+
+    def rows(self, base: Array, start: int, stop: int) -> Array:
+        """Return points `start` to `stop` (the last axis fastest); `base` (k,) gives the elements on no axis."""
+        index = np.unravel_index(np.arange(start, stop), self.shape)
+        at = np.stack([v[i] for v, i in zip(self.values, index, strict=True)], axis=1)
+        vectors = np.tile(base, (stop - start, 1))
+        vectors[:, self._columns] = self._center + at @ self._direction if self.is_plane else at
+        for moved, rest in self._shares:
+            left = 1.0 - vectors[:, moved].sum(1, keepdims=True)
+            vectors[:, rest] = left * base[rest] / base[rest].sum()
+        return vectors
+
+    def _refuse_outside(self) -> None:
+        for label, element, values in zip(self.dims, self.elements, self.values, strict=True):
+            low, high = (-np.inf, np.inf) if element.unconstrained else element.variable.limits(element.index)
+            if not ((values >= low) & (values <= high)).any():
+                raise ValueError(
+                    f"Expected an axis inside the support of {label!r}, which is [{low:g}, {high:g}], got values from "
+                    f"{values.min():g} to {values.max():g}."
+                )
+            if element.variable.discrete and (values != np.round(values)).any():
+                raise ValueError(f"Expected whole numbers for the integer {label!r}, got {values[values % 1 != 0][0]}.")
+
+
+def _axes(grid: xr.Dataset) -> list[str]:
+    """Return the dims that are axes: those of a grid's own record of draws are not."""
+    return [str(d) for d in grid.dims if d not in ("draw_parameter", "sample")]
+
+
+def _finite(grid: xr.Dataset, dim: str) -> Array:
+    values = grid[dim].to_numpy() if dim in grid.coords else None
+    if values is None or values.dtype.kind not in "iuf":
+        raise ValueError(f"Expected numbers along the axis {dim!r}, got none: make the grid with regular_grid.")
+    if not np.isfinite(values).all():
+        raise ValueError(f"Expected finite values along {dim!r}, got NaN or infinity: take them out.")
+    return values.astype(float)
+
+
+def _refuse_two_scales(elements: Sequence[Element], unconstrained: frozenset[str]) -> None:
+    for e in elements:
+        v = e.variable
+        if v.name in unconstrained and not e.unconstrained:
+            raise ValueError(
+                f"Expected axes of {v.name} on one scale, got {v.labels[0]} and {v.value_labels[0]}: choose one."
+            )
+
+
+def _refuse_integers(labels: Sequence[str], elements: Sequence[Element]) -> None:
+    for label, e in zip(labels, elements, strict=True):
+        if e.variable.discrete:
+            raise ValueError(
+                f"Expected a plane of continuous parameters, got the integer {label!r}: leave it out of the centre, or "
+                "pass model= to plane_grid, which holds integers."
+            )
+
+
+def _refuse_doubles(labels: Sequence[str], elements: Sequence[Element]) -> None:
+    seen: dict[tuple[str, int], str] = {}
+    for label, e in zip(labels, elements, strict=True):
+        first = seen.setdefault((e.variable.name, e.index), label)
+        if first != label:
+            raise ValueError(f"Expected each element on one axis, got {first!r} and {label!r}, which are the same.")
+
+
+def _simplex_shares(elements: Sequence[Element], layout: Layout, is_plane: bool) -> list[tuple[list[int], list[int]]]:
+    """Columns on an axis, and columns that share the rest, of each simplex; refuse what cannot move by itself."""
+    shares = []
+    for v in {e.variable.name: e.variable for e in elements if not e.unconstrained}.values():
+        if v.elementwise or v.transform == "ordered":
+            continue
+        moved = [e.index for e in elements if e.variable is v]
+        size, start = int(np.prod(v.shape)), layout.slices[v.name].start
+        if v.transform != "simplex" or len(v.shape) != 1:
+            if v.value_shape != v.shape:
+                raise ValueError(_bound_together(v))
+            continue  # as many free numbers as elements: each can move, inside the support
+        if len(moved) >= size or is_plane:
+            raise ValueError(_bound_together(v))
+        rest = [i for i in range(size) if i not in moved]
+        shares.append(([start + i for i in moved], [start + i for i in rest]))
+    return shares
+
+
+def _single_rests(elements: Sequence[Element]) -> list[tuple[str, int]]:
+    """Return the last element of each simplex of which all others are on axes."""
+    rests = []
+    for v in {e.variable.name: e.variable for e in elements if not e.unconstrained}.values():
+        moved = {e.index for e in elements if e.variable is v}
+        rest = [i for i in range(int(np.prod(v.shape))) if i not in moved]
+        if v.transform == "simplex" and len(rest) == 1:
+            rests.append((v.name, rest[0]))
+    return rests
+
+
+def _bound_together(v: FreeVariable) -> str:
+    leave_out = ", or leave one element out" if v.transform == "simplex" and len(v.shape) == 1 else ""
+    return (
+        f"Expected axes on which {v.name} can move, got its elements, which are bound together ({v.transform}): "
+        f"use its unconstrained elements, such as {v.value_labels[0]!r}{leave_out}."
+    )

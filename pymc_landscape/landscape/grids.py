@@ -1,0 +1,228 @@
+"""Grids: where to look. By hand, or where the posterior says that something is to be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from pymc_landscape._typing import Array
+from pymc_landscape.landscape.grid_points import refuse_reserved_names
+from pymc_landscape.landscape.planes import plane_dataset, principal_axes
+from pymc_landscape.numerics import chi2_cutoff
+from pymc_landscape.objective import Draws, Objective, objective_of, open_group, read_draws, select_labels
+from pymc_landscape.results import provenance_attributes
+
+# The region of the draws' −2LL that a posterior-informed grid always contains.
+REGION_LEVEL = 0.95
+# Draws kept with a grid until a model can say which is the likeliest: at most this many numbers.
+KEPT_NUMBERS = 20_000_000
+
+
+def regular_grid(axes: Mapping[str, tuple[float, float, int] | ArrayLike]) -> xr.Dataset:
+    """Make a grid from ranges or values.
+
+    Parameters
+    ----------
+    axes : mapping of str to (low, high, num) or array_like
+        For each axis the label of a parameter (``"alpha"``, ``"beta[x1]"``, or an unconstrained ``"w_simplex__[0]"``)
+        and either a tuple (low, high, number of points) or a list or array of increasing values.
+
+    Returns
+    -------
+    xr.Dataset
+        One dim an axis, named by its label, with the values as coordinates; ``attrs["kind"]`` is ``"regular"``.
+
+    Raises
+    ------
+    ValueError
+        If there is no axis, or an axis is empty, not finite or not increasing.
+
+    Examples
+    --------
+    >>> grid = regular_grid({"alpha": (0, 2, 5), "beta[x1]": [-1.0, 0.0, 1.0]})
+    >>> dict(grid.sizes)
+    {'alpha': 5, 'beta[x1]': 3}
+    """
+    if not axes:
+        raise ValueError("Expected at least one axis, got none: for example {'mu': (-1, 1, 101)}.")
+    refuse_reserved_names(axes)
+    values = {label: _axis(label, spec) for label, spec in axes.items()}
+    return xr.Dataset(coords=values, attrs=provenance_attributes(kind="regular"))
+
+
+def posterior_grid(
+    dt: Any,
+    var_names: str | Sequence[str] | None = None,
+    *,
+    num: int = 51,
+    ci_prob: float = 0.99,
+    coords: Mapping[str, Any] | None = None,
+    group: str = "posterior",
+    axes: Literal["parameters", "principal"] = "parameters",
+    model: pm.Model | Objective | None = None,
+) -> xr.Dataset:
+    """Make a grid over the region that posterior draws occupy.
+
+    The range of an axis covers the highest-density interval of the draws *and* every draw whose −2LL is within the
+    95 % χ² cut-off of the lowest, so that a prior which pulls the posterior to one side does not hide the likelihood.
+    The −2LL of the draws is read from the group ``log_likelihood``, or computed from `model`; where neither is known,
+    the range covers all draws.
+
+    Parameters
+    ----------
+    dt : DataTree, or what ArviZ converts to one
+        Draws with the dims chain and draw.
+    var_names : str or sequence of str, optional
+        Variables, or single elements such as ``"beta[x1]"``; default all. As in ArviZ, ``"~name"`` leaves one out.
+    num : int
+        Points an axis. An integer parameter gets at most so many integers.
+    ci_prob : float
+        Probability of the highest-density interval.
+    coords : mapping, optional
+        As in ArviZ: which elements of array variables.
+    group : str
+        Group of the tree that holds the draws.
+    axes : {"parameters", "principal"}
+        One axis a parameter, or for correlated posteriors the two leading principal axes of the chosen parameters,
+        `u` and `v`, in units of the draws' standard deviation along them.
+    model : pm.Model or Objective, optional
+        The model; left out, that of the surrounding ``with`` block, if any. With it, variables that it computes
+        (Deterministics) are left out.
+
+    Returns
+    -------
+    xr.Dataset
+        ``"parameters"``: one dim an axis, named by its label, natural scale. ``"principal"``: dims `u` and `v`, and the
+        variables `center` (plane_parameter) and `direction` (axis, plane_parameter). Either with `best_draw`
+        (draw_parameter), the draw of highest likelihood, or, if the likelihood is not known yet, with all `draws`
+        (sample, draw_parameter).
+
+    Raises
+    ------
+    ValueError
+        If a variable is unknown, `ci_prob` is not in (0, 1), or the draws are not finite.
+    """
+    if not 0 < ci_prob < 1:
+        raise ValueError(f"Expected ci_prob strictly between 0 and 1, got {ci_prob}: for 99 % write 0.99.")
+    if num < 1:
+        raise ValueError(f"Expected num of at least 1 point an axis, got {num}.")
+    if axes not in ("parameters", "principal"):
+        raise ValueError(f"Expected axes='parameters' or 'principal', got {axes!r}.")
+    objective = _objective_if_any(model)
+    dataset = open_group(dt, group)
+    names = None if objective is None else {v.name for v in objective.variables}
+    draws = read_draws(dataset, names)
+    labels = select_labels(dataset, draws, var_names, coords)
+    refuse_reserved_names(labels)
+    minus2ll = _minus2ll_of_draws(dt, draws, objective)
+    chosen = draws.columns(labels)
+    _refuse_not_finite(chosen)
+    near = slice(None) if minus2ll is None else _region(minus2ll, draws.matrix.shape[1])
+    if axes == "principal":
+        grid = _principal_grid(chosen, near, num, ci_prob)
+    else:
+        values = {
+            label: _spread(column, column[near], num, ci_prob, bool(discrete))
+            for label, column, discrete in zip(labels, chosen.matrix.T, chosen.discrete, strict=True)
+        }
+        grid = xr.Dataset(coords=values, attrs=provenance_attributes(kind="posterior"))
+    return _with_reference(grid, draws, minus2ll)
+
+
+def _axis(label: str, spec: tuple[float, float, int] | ArrayLike) -> Array:
+    if isinstance(spec, tuple):
+        if len(spec) != 3 or int(spec[2]) != spec[2] or spec[2] < 1:
+            raise ValueError(
+                f"Expected (low, high, number of points) for {label!r}, got {spec}: a list gives the values themselves."
+            )
+        if not np.isfinite(spec).all():
+            raise ValueError(f"Expected finite ends for {label!r}, got {spec}: give numbers.")
+        values = np.linspace(spec[0], spec[1], int(spec[2]))
+    else:
+        values = np.asarray(spec)
+    if values.ndim != 1 or values.size == 0 or values.dtype.kind not in "iuf":
+        raise ValueError(f"Expected a list of numbers for {label!r}, got {spec!r}.")
+    if not np.isfinite(values).all():
+        raise ValueError(f"Expected finite values for {label!r}, got {values[~np.isfinite(values)][0]}: take it out.")
+    if (np.diff(values) <= 0).any():
+        raise ValueError(f"Expected increasing values for {label!r}, got {spec!r}: sort them, and drop doubles.")
+    return values
+
+
+def _objective_if_any(model: pm.Model | Objective | None) -> Objective | None:
+    """Return the objective of `model` or of the surrounding with block; None outside of one."""
+    if model is None and pm.Model.get_context(error_if_none=False) is None:
+        return None
+    return objective_of(model)
+
+
+def _minus2ll_of_draws(dt: Any, draws: Draws, objective: Objective | None) -> Array | None:
+    """−2LL of each draw, from the tree or from the model; None where neither knows."""
+    if objective is not None:
+        return -2.0 * objective.natural_log_likelihood(draws.points(objective))
+    if not isinstance(dt, xr.DataTree) or "log_likelihood" not in dt.children:
+        return None
+    terms = open_group(dt, "log_likelihood").data_vars.values()
+    sums = [t.sum([d for d in t.dims if d not in ("chain", "draw")], skipna=False) for t in terms]
+    if any(s.size != len(draws.matrix) for s in sums):
+        raise ValueError(
+            f"Expected a log-likelihood of each of the {len(draws.matrix)} draws, got {sums[0].size}: the group "
+            "log_likelihood is that of other draws; compute it anew, or pass model=."
+        )
+    return np.asarray(-2.0 * sum(s.to_numpy().ravel() for s in sums))
+
+
+def _region(minus2ll: Array, k: int) -> Array:
+    """Which draws lie within the 95 % χ² cut-off of the lowest −2LL."""
+    return np.asarray(minus2ll - np.nanmin(minus2ll) <= chi2_cutoff(REGION_LEVEL, k))
+
+
+def _spread(column: Array, near: Array, num: int, ci_prob: float, discrete: bool) -> Array:
+    """Values from the lowest to the highest of what an axis must contain."""
+    from arviz_stats.base import array_stats  # type: ignore[attr-defined]
+
+    low, high = array_stats.hdi(column, ci_prob)  # type: ignore[no-untyped-call]
+    low, high = min(low, near.min()), max(high, near.max())
+    if discrete:
+        return np.unique(np.linspace(low, high, num).round().astype(np.int64))
+    if low == high:
+        raise ValueError(
+            f"Expected draws that vary, got the same value {low} throughout: use regular_grid for this parameter."
+        )
+    return np.linspace(low, high, num)
+
+
+def _principal_grid(chosen: Draws, near: Any, num: int, ci_prob: float) -> xr.Dataset:
+    if chosen.discrete.any():
+        name = chosen.labels[int(np.argmax(chosen.discrete))]
+        raise ValueError(f"Expected continuous parameters for principal axes, got the integer {name}.")
+    center = chosen.matrix.mean(0)
+    directions, scores = principal_axes(chosen.matrix - center)
+    values = [_spread(s, s[near], num, ci_prob, discrete=False) for s in scores.T]
+    return plane_dataset(center, directions, values, chosen.labels, kind="principal")
+
+
+def _with_reference(grid: xr.Dataset, draws: Draws, minus2ll: Array | None) -> xr.Dataset:
+    """Keep the likeliest draw with the grid, or the draws from which to find it."""
+    grid = grid.assign_coords(draw_parameter=list(draws.labels))
+    if minus2ll is not None:
+        best = int(np.nanargmin(minus2ll))
+        grid.attrs["best_draw"] = f"chain {draws.chain[best]}, draw {draws.draw[best]}"
+        return grid.assign(best_draw=("draw_parameter", draws.matrix[best]))
+    step = -(-draws.matrix.size // KEPT_NUMBERS)
+    kept = draws.rows(slice(None, None, step))
+    return grid.assign(draws=(("sample", "draw_parameter"), kept.matrix)).assign_coords(
+        sample_chain=("sample", kept.chain), sample_draw=("sample", kept.draw)
+    )
+
+
+def _refuse_not_finite(chosen: Draws) -> None:
+    bad = ~np.isfinite(chosen.matrix).all(0)
+    if bad.any():
+        name = chosen.labels[int(np.argmax(bad))]
+        raise ValueError(f"Expected finite draws, got NaN or infinity in {name}: drop those draws first.")

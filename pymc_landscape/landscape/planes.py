@@ -1,0 +1,233 @@
+"""Planes through a space of many parameters: a centre, and two directions to walk in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, cast
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+from pymc.util import get_random_generator
+
+from pymc_landscape._typing import Array
+from pymc_landscape.objective import SAMPLE_DIMS, Draws, Objective, element_labels, objective_of, open_group, read_draws
+from pymc_landscape.results import provenance_attributes
+
+AXES = ("u", "v")
+# Through draws or a path the plane reaches a fifth of their spread beyond them.
+MARGIN = 0.2
+
+Place = Mapping[str, ArrayLike] | xr.Dataset | xr.DataTree
+
+
+def plane_grid(
+    center: Place,
+    directions: Literal["random", "filter", "principal"] | Place | Sequence[Place] = "random",
+    *,
+    model: pm.Model | Objective | None = None,
+    num: int = 51,
+    extent: float = 3.0,
+    random_seed: Any = None,
+) -> xr.Dataset:
+    """Make a grid on a plane through a space of any number of parameters.
+
+    A picture of a model with a hundred parameters is a picture of a plane. What it shows depends on the directions
+    and on their scale, so both are part of the result.
+
+    Parameters
+    ----------
+    center : point or posterior
+        Where u = v = 0: one value a parameter by name (a mapping or a Dataset), or draws (dims chain and draw), whose
+        mean is taken.
+    directions : str, point, pair of points, or draws
+        ``"random"``: two random orthogonal directions, scaled for each element by its posterior sd where `center` is a
+        posterior, else for each variable to the norm of its own value (filter norm; Li et al. 2018, *Visualizing the
+        loss landscape of neural nets*). ``"filter"``: the latter in any case. ``"principal"``: the two leading
+        principal axes of the draws in `center`. Draws or a path (a posterior, or the result of `descend`): the
+        principal axes of those, seen from the centre. Two points: the plane through three points, the centre at
+        (0, 0), the first at (1, 0), the second at (0, 1).
+    model : pm.Model or Objective, optional
+        With a model the plane lies on the unconstrained scale, where every direction stays inside the support;
+        without one, on the natural scale.
+    num : int
+        Points an axis.
+    extent : float
+        Half the length of an axis, in units of the directions. Around three points it is the length of an axis,
+        centred between them; through draws or a path the axes reach a fifth beyond those instead.
+    random_seed : int or Generator, optional
+        For random directions.
+
+    Returns
+    -------
+    xr.Dataset
+        Dims `u` and `v`; variables `center` (plane_parameter) and `direction` (axis, plane_parameter),
+        the labels of whose parameters say on which scale they are; ``attrs["kind"]`` is ``"plane"``.
+
+    Raises
+    ------
+    ValueError
+        If the points do not belong together, are not finite, or lie on one line.
+
+    Examples
+    --------
+    >>> grid = plane_grid({"a": 1.0, "b": [2.0, 3.0]}, random_seed=1, num=11)
+    >>> grid.sizes["u"], grid["plane_parameter"].values.tolist()
+    (11, ['a', 'b[0]', 'b[1]'])
+    """
+    if num < 2 or not extent > 0:
+        raise ValueError(f"Expected num of at least 2 and a positive extent, got {num} and {extent}.")
+    space = _Space(center, objective_of(model) if model is not None else None)
+    half = np.linspace(-extent, extent, num)
+    if isinstance(directions, str):
+        found = _named_directions(space, directions, random_seed)
+        return plane_dataset(space.center, found, [half, half], space.labels, kind="plane")
+    if isinstance(directions, Sequence):
+        if len(directions) != 2:
+            raise ValueError(f"Expected two further points, got {len(directions)}: a plane goes through three.")
+        found = np.stack([space.vector(point) - space.center for point in cast(Sequence[Place], directions)])
+        values = 0.5 + np.linspace(-extent / 2, extent / 2, num)
+        return plane_dataset(space.center, found, [values, values], space.labels, kind="plane")
+    path = space.matrix(directions) - space.center
+    found, scores = principal_axes(path)
+    reaches = [_reach(s, num) for s in scores.T]
+    return plane_dataset(space.center, found, reaches, space.labels, kind="plane")
+
+
+def plane_dataset(
+    center: Array, directions: Array, values: Sequence[Array], labels: Sequence[str], kind: str
+) -> xr.Dataset:
+    """Return the Dataset of a plane (or line) grid; refuse one that has no extension."""
+    if not np.isfinite(center).all() or not np.isfinite(directions).all():
+        raise ValueError("Expected a finite centre and finite directions, got NaN or infinity.")
+    if np.linalg.matrix_rank(directions) < len(directions):
+        raise ValueError("Expected two different directions, got points on one line: choose points that span a plane.")
+    axes = AXES[: len(directions)]
+    return xr.Dataset(
+        {"center": ("plane_parameter", center), "direction": (("axis", "plane_parameter"), directions)},
+        coords={**dict(zip(axes, values, strict=True)), "plane_parameter": list(labels), "axis": list(axes)},
+        attrs=provenance_attributes(kind=kind),
+    )
+
+
+def principal_axes(deviations: Array, n: int = 2) -> tuple[Array, Array]:
+    """Return the leading principal axes of rows of deviations, and the coordinates of the rows on them.
+
+    Each column is first divided by its own root mean square, so that units do not matter. An axis is as long as the
+    root mean square of the deviations along it, so that coordinates are in those units.
+    """
+    scale = np.sqrt((deviations**2).mean(0))
+    scale[scale == 0] = 1.0
+    _, sizes, axes = np.linalg.svd(deviations / scale, full_matrices=False)
+    n = min(n, len(axes))
+    lengths = sizes[:n] / np.sqrt(len(deviations))
+    if (lengths < 1e-12 * max(lengths[0], 1e-300)).any():
+        raise ValueError("Expected draws that spread in two directions, got draws on one line or one point.")
+    unit = axes[:n]
+    return lengths[:, None] * unit * scale, (deviations / scale) @ unit.T / lengths
+
+
+class _Space:
+    """The parameters of a plane as one flat vector, on the natural scale or on a model's unconstrained one."""
+
+    def __init__(self, center: Place, objective: Objective | None):
+        self.objective, draws = objective, _draws(center)
+        if objective is not None:
+            self.labels = objective.compiled.layout(objective.compiled.names).labels
+            self._kept = _continuous(objective)
+        elif draws is not None:
+            self.labels, self._kept = draws.labels, ~draws.discrete
+        else:
+            self.labels = tuple(_elements(center))
+            self._kept = np.ones(len(self.labels), bool)
+        self.labels = tuple(x for x, kept in zip(self.labels, self._kept, strict=True) if kept)
+        self.names = np.array([label.split("[")[0] for label in self.labels])
+        self.draws = None if draws is None else self.matrix(center)
+        self.center = self.vector(center) if self.draws is None else self.draws.mean(0)
+
+    def vector(self, point: Place) -> Array:
+        """Return one point as a flat vector."""
+        if self.objective is not None:
+            return self.objective.pack(_arrays(point))[self._kept]
+        named = _elements(point)
+        lacking = [label for label in self.labels if label not in named]
+        if lacking:
+            raise ValueError(f"Expected points with the same parameters, got one without {lacking[0]}.")
+        return np.array([named[label] for label in self.labels])
+
+    def matrix(self, place: Place) -> Array:
+        """Return draws or a path as rows of flat vectors."""
+        draws = _draws(place)
+        if draws is None:
+            raise ValueError(
+                "Expected draws or a path (dims chain and draw), or a pair of points, got a single point: "
+                "write directions=(first, second)."
+            )
+        if self.objective is not None:
+            return self.objective.pack(draws.points(self.objective))[:, self._kept]
+        return draws.columns(self.labels).matrix
+
+
+def _continuous(objective: Objective) -> NDArray[np.bool_]:
+    """Which elements can be moved by any amount: integers are held."""
+    parts = [np.full(int(np.prod(v.value_shape)), not v.discrete) for v in objective.variables]
+    return np.concatenate(parts)
+
+
+def _named_directions(space: _Space, word: str, random_seed: Any) -> Array:
+    if word not in ("random", "filter", "principal"):
+        raise ValueError(f"Expected directions 'random', 'filter' or 'principal', points or draws, got {word!r}.")
+    if len(space.labels) < 2:
+        raise ValueError("Expected at least two parameters for a plane, got one: use regular_grid.")
+    if word == "principal":
+        if space.draws is None:
+            raise ValueError("Expected draws as the centre for principal directions, got a point: pass the posterior.")
+        return principal_axes(space.draws - space.center)[0]
+    normal = get_random_generator(random_seed, copy=True).normal(size=(len(space.labels), 2))
+    orthonormal = np.linalg.qr(normal)[0].T
+    if word == "random" and space.draws is not None:
+        return cast(Array, orthonormal * space.draws.std(0))
+    return np.stack([_filter_norm(d, space) for d in orthonormal])
+
+
+def _filter_norm(direction: Array, space: _Space) -> Array:
+    """Scale the part of each variable to the norm of its value; a value of zero counts as one."""
+    scaled = direction.copy()
+    for name in dict.fromkeys(space.names):
+        block = space.names == name
+        own, part = np.linalg.norm(space.center[block]), np.linalg.norm(direction[block])
+        scaled[block] *= (own or 1.0) / (part or 1.0)
+    return scaled
+
+
+def _reach(scores: Array, num: int) -> Array:
+    low, high = min(scores.min(), 0.0), max(scores.max(), 0.0)
+    return np.linspace(low - MARGIN * (high - low), high + MARGIN * (high - low), num)
+
+
+def _draws(place: Any) -> Draws | None:
+    """Return draws if that is what `place` holds."""
+    dataset = open_group(place, "posterior") if isinstance(place, xr.DataTree) else place
+    if isinstance(dataset, xr.Dataset) and set(SAMPLE_DIMS) <= set(dataset.dims):
+        return read_draws(dataset)
+    return None
+
+
+def _arrays(place: Any) -> dict[str, xr.DataArray]:
+    """Return the values of a point by name."""
+    place = getattr(place, "point", place)
+    if isinstance(place, xr.Dataset):
+        return {str(name): array for name, array in place.data_vars.items()}
+    if not isinstance(place, Mapping):
+        raise TypeError(f"Expected a point (a mapping or a Dataset) or draws, got {type(place).__name__}.")
+    return {str(name): xr.DataArray(np.asarray(value, dtype=float)) for name, value in place.items()}
+
+
+def _elements(place: Any) -> dict[str, float]:
+    """Return each element of a point by its label."""
+    labelled: dict[str, float] = {}
+    for name, array in _arrays(place).items():
+        axes = [array[dim].to_numpy() for dim in array.dims]
+        labelled.update(zip(element_labels(name, axes), array.to_numpy().ravel().tolist(), strict=True))
+    return labelled

@@ -1,0 +1,161 @@
+"""What the axes of a grid hold at each of its points, on the scales on which the other elements can move.
+
+An element on an axis is held at its natural value or, as it would be by the optimisers of the package, at its
+unconstrained one; what is more convenient differs from point to point, for the unconstrained scale has no edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pymc_landscape._typing import Array
+from pymc_landscape.landscape.grid_points import GridPoints
+from pymc_landscape.objective import FreeVariable, Objective
+
+# Elements by variable and place in it.
+Place = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class AxisColumn:
+    """One element that the grid holds: its values at all points on both scales; of use where the element has both."""
+
+    place: Place
+    natural: Array
+    theta: Array
+
+
+class GridAxes:
+    """The elements that a grid holds.
+
+    Parameters
+    ----------
+    objective : Objective
+        The model's.
+    points : GridPoints
+        The grid.
+    base : array (k,)
+        A reference point, in the layout of `points`.
+
+    Attributes
+    ----------
+    columns : list of AxisColumn
+        The elements, in an order of their own.
+    always : frozenset of str
+        Variables that stand natural at every point: the unconstrained values of their elements hang together.
+    inside : array (G,) of bool
+        Which points lie in the support, as far as the axes alone decide.
+
+    Raises
+    ------
+    ValueError
+        If an element on no axis is discrete, or bound to one on an axis.
+    """
+
+    def __init__(self, objective: Objective, points: GridPoints, base: Array):
+        self.objective, self.points = objective, points
+        self.variables = {v.name: v for v in objective.variables}
+        self.on_natural_axes = {
+            e.variable.name: e.variable for e in points.elements if e.variable.name not in points.unconstrained
+        }
+        _refuse_bound(self.on_natural_axes, set(points.moved))
+        _refuse_discrete(self.variables, set(points.moved))
+        names = {n for n, v in self.on_natural_axes.items() if v.transform is not None and not v.moves_alone}
+        self.always = frozenset(names)
+        self.columns, legal = self._columns(points.rows(base, 0, points.total))
+        self.inside = self._inside() & legal
+        self._at_edges = self._columns_at_edges()
+
+    @property
+    def total(self) -> int:
+        """How many points there are."""
+        return self.points.total
+
+    def natural_at(self, p: int) -> frozenset[str]:
+        """Return the variables that stand natural at a point whatever the others do."""
+        return self.always | self._at_edges.get(p, frozenset())
+
+    def _columns(self, rows: Array) -> tuple[list[AxisColumn], NDArray[np.bool_]]:
+        """Return the columns, and which points have an unconstrained value in every variable of `always`."""
+        layout, unconstrained = self.points.layout, self.points.unconstrained
+        theta, point = self._theta(rows), self._natural(rows)
+        columns = []
+        for name, i in self.points.moved:
+            own = rows[:, layout.slices[name].start + i]
+            if name in unconstrained:
+                columns.append(AxisColumn((name, i), point[name][:, i] if name in point else own, own))
+            else:
+                alone = name in theta and name not in self.always
+                columns.append(AxisColumn((name, i), own, theta[name][:, i] if alone else own))
+        legal = np.ones(len(rows), bool)
+        for name in self.always:
+            if not self.variables[name].elementwise:
+                legal &= ~np.isnan(theta[name]).any(axis=1)
+        return columns, legal
+
+    def _theta(self, rows: Array) -> dict[str, Array]:
+        """Return the unconstrained values of the variables on natural axes."""
+        if not any(v.transform for v in self.on_natural_axes.values()):
+            return {}
+        values = self.objective.compiled.engine("unconstrained", self.points.unconstrained).at(rows)
+        return {n: values[n].reshape(len(rows), -1) for n, v in self.on_natural_axes.items() if v.transform}
+
+    def _natural(self, rows: Array) -> dict[str, Array]:
+        """Return the natural values of arrays of which some elements are on unconstrained axes."""
+        moved = [name for name, _ in self.points.moved]
+        arrays = [
+            n for n in self.points.unconstrained if self.variables[n].elementwise and moved.count(n) < self._size(n)
+        ]
+        if not arrays:
+            return {}
+        values = self.objective.compiled.engine("natural", self.points.unconstrained).at(rows)
+        return {n: values[n].reshape(len(rows), -1) for n in arrays}
+
+    def _size(self, name: str) -> int:
+        return int(np.prod(self.variables[name].shape))
+
+    def _inside(self) -> NDArray[np.bool_]:
+        inside = np.ones(self.total, bool)
+        for column in self.columns:
+            if column.place[0] in self.on_natural_axes:
+                low, high = self.variables[column.place[0]].limits(column.place[1])
+                inside &= (column.natural >= low) & (column.natural <= high)
+        return inside
+
+    def _columns_at_edges(self) -> dict[int, frozenset[str]]:
+        """Return the variables with an element on an axis that is on an edge of its support, by point."""
+        found: dict[int, frozenset[str]] = {}
+        for column in self.columns:
+            name = column.place[0]
+            if name not in self.on_natural_axes or self.variables[name].transform is None or name in self.always:
+                continue
+            for p in np.flatnonzero(np.isin(column.natural, self.variables[name].limits(column.place[1]))).tolist():
+                found[p] = found.get(p, frozenset()) | {name}
+        return found
+
+
+def _refuse_bound(on_axes: Mapping[str, FreeVariable], moved: set[Place]) -> None:
+    """Refuse elements that cannot be held alone, since others, which are free, are bound to them."""
+    for v in on_axes.values():
+        if not v.elementwise and any((v.name, i) not in moved for i in range(int(np.prod(v.shape)))):
+            raise ValueError(
+                f"Expected axes that can be held while the others move, got elements of {v.name}, which are bound "
+                f"together ({v.transform}): use its unconstrained elements, such as {v.value_labels[0]!r}."
+            )
+
+
+def _refuse_discrete(variables: Mapping[str, FreeVariable], moved: set[Place]) -> None:
+    discrete = [
+        name
+        for name, v in variables.items()
+        if v.discrete and any((name, i) not in moved for i in range(int(np.prod(v.shape))))
+    ]
+    if discrete:
+        raise ValueError(
+            f"Expected continuous parameters beside the axes, got the discrete {', '.join(discrete)}: they can be grid "
+            f"axes but not descended; Objective(model, latent={discrete!r}) sums them out."
+        )

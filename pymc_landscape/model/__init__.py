@@ -1,0 +1,91 @@
+"""What a PyMC model says: variables, roles, log densities and their derivatives, as graphs."""
+
+from pymc_landscape.model.data import DataSwaps
+from pymc_landscape.model.density import (
+    Density,
+    GraphInputs,
+    LogDensities,
+    PotentialRoles,
+    density_pieces,
+    derived_graphs,
+    discrete_values,
+    is_inside,
+    model_density,
+    natural_graphs,
+    unconstrained_graphs,
+    without,
+)
+from pymc_landscape.model.derivatives import (
+    combination_graph,
+    hessian_graph,
+    hessian_product_graph,
+    in_one_vector,
+    jacobian_graph,
+    joined,
+    product_graph,
+    slope_graph,
+)
+from pymc_landscape.model.distributions import kind_of, name_of, without_dims
+from pymc_landscape.model.fisher_information import fisher_graph
+from pymc_landscape.model.layout import Element, FreeVariable, Layout, element_labels
+from pymc_landscape.model.loss_families import LOSS_FAMILIES, Family
+from pymc_landscape.model.loss_formulas import Affine, add_up, quantile_of
+from pymc_landscape.model.metadata import Made, shared_data
+from pymc_landscape.model.observation_families import Described, describe
+from pymc_landscape.model.roles import (
+    PotentialRole,
+    check_model,
+    find_latent,
+    on_all_data,
+    potential_parts,
+    resolve_latent,
+    standard_normal,
+)
+
+__all__ = [
+    "LOSS_FAMILIES",
+    "Affine",
+    "DataSwaps",
+    "Density",
+    "Described",
+    "Element",
+    "Family",
+    "FreeVariable",
+    "GraphInputs",
+    "Layout",
+    "LogDensities",
+    "Made",
+    "PotentialRole",
+    "PotentialRoles",
+    "add_up",
+    "check_model",
+    "combination_graph",
+    "density_pieces",
+    "derived_graphs",
+    "describe",
+    "discrete_values",
+    "element_labels",
+    "find_latent",
+    "fisher_graph",
+    "hessian_graph",
+    "hessian_product_graph",
+    "in_one_vector",
+    "is_inside",
+    "jacobian_graph",
+    "joined",
+    "kind_of",
+    "model_density",
+    "name_of",
+    "natural_graphs",
+    "on_all_data",
+    "potential_parts",
+    "product_graph",
+    "quantile_of",
+    "resolve_latent",
+    "shared_data",
+    "slope_graph",
+    "standard_normal",
+    "unconstrained_graphs",
+    "without",
+    "without_dims",
+]

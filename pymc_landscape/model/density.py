@@ -1,0 +1,286 @@
+"""The graphs of a model's density over one flat vector: log-likelihood by term, log prior, support.
+
+PyMC's own machinery writes each log density; here only the *values* at which it is written differ. A variable on its
+natural scale gets a plain value and no transform, so no Jacobian can appear; one on its unconstrained scale keeps
+PyMC's transform, again with the Jacobian left out. Nothing is cloned: shared data stay the model's own, so that
+``pm.set_data`` is seen, and the order of variables stays the model's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from pymc.distributions.transforms import CholeskyCovPacked, LogExpM1
+from pymc.logprob.basic import transformed_conditional_logp
+from pymc.logprob.transforms import (
+    CircularTransform,
+    IntervalTransform,
+    LogOddsTransform,
+    LogTransform,
+    SimplexTransform,
+    Transform,
+)
+from pymc.logprob.utils import CheckParameterValue, replace_rvs_by_values
+from pytensor.graph.replace import graph_replace
+from pytensor.graph.traversal import ancestors
+from pytensor.tensor.basic import Alloc
+
+from pymc_landscape._typing import Graph
+from pymc_landscape.model.layout import Layout
+
+
+@dataclass(frozen=True)
+class LogDensities:
+    """Log densities by name over one flat vector, in which discrete variables stand for themselves.
+
+    Parameters
+    ----------
+    terms, effects, priors : dict of str to Graph
+        Of the likelihood, of random effects, and of the prior.
+    own : dict of str to Graph
+        Of the discrete variables.
+    """
+
+    terms: dict[str, Graph]
+    effects: dict[str, Graph]
+    priors: dict[str, Graph]
+    own: dict[str, Graph]
+
+    def of(self, chosen: Sequence[str]) -> dict[str, Graph]:
+        """Return log densities by name, in the order of `chosen`."""
+        every = self.terms | self.effects | self.priors | self.own
+        return {name: every[name] for name in chosen}
+
+
+@dataclass(frozen=True)
+class Density:
+    """Graphs over the flat input `vector`: each term by row and as a sum, and the log prior, by variable and in all."""
+
+    vector: Graph
+    rows: dict[str, Graph]
+    terms: dict[str, Graph]
+    priors: dict[str, Graph]
+    prior: Graph
+
+
+@dataclass(frozen=True)
+class PotentialRoles:
+    """Which of a model's potentials count as likelihood, and which as prior."""
+
+    likelihood: tuple[str, ...] = ()
+    prior: tuple[str, ...] = ()
+
+
+class GraphInputs:
+    """The values at which a model's variables are written, as graphs of one flat vector."""
+
+    def __init__(self, model: pm.Model, layout: Layout, swaps: Mapping[Graph, Graph] = {}):
+        self.model, self.layout = model, layout
+        self.vector = pt.vector("vector", dtype="float64", shape=(layout.size,))
+        self.swaps = dict(swaps)
+        on_value_scale = layout.unconstrained
+        self.rvs_to_values = dict(model.rvs_to_values)
+        self.rvs_to_transforms = dict(model.rvs_to_transforms)
+        for rv in model.free_RVs:
+            if rv.name not in on_value_scale:
+                self.rvs_to_values[rv] = rv.type(rv.name)
+                self.rvs_to_transforms[rv] = None
+
+    def write(self, graphs: Sequence[Graph]) -> list[Graph]:
+        """Replace every value by its place in the flat vector, and swapped data by their new values."""
+        return self.written(graphs, self.places)
+
+    @cached_property
+    def places(self) -> dict[Graph, Graph]:
+        """What stands for each value: its place in the flat vector."""
+        return {self.rvs_to_values[self.model[v.name]]: self._place(v.name) for v in self.layout.variables}
+
+    def written(self, graphs: Sequence[Graph], places: Mapping[Graph, Graph]) -> list[Graph]:
+        """Replace values by what stands in `places` for them, and swapped data by their new values."""
+        tensors = [pt.as_tensor(g, allow_xtensor_conversion=True) for g in graphs]
+        written: list[Graph] = graph_replace(tensors, {**places, **self.swaps}, strict=False)
+        return written
+
+    def of_random_variables(self, graphs: Sequence[Graph]) -> list[Graph]:
+        """Replace random variables in `graphs` by their values."""
+        transforms = self.rvs_to_transforms
+        return list(replace_rvs_by_values(graphs, rvs_to_values=self.rvs_to_values, rvs_to_transforms=transforms))
+
+    def _place(self, name: str) -> Graph:
+        value, where = self.rvs_to_values[self.model[name]], self.layout.slices[name]
+        shape = self.layout.shape(self.layout[name])
+        # an index is cheaper than a slice of one, in a loop over a million points
+        part = self.vector[where].reshape(shape) if shape else self.vector[where.start]
+        return value.type.filter_variable(part.astype(value.type.dtype))
+
+
+# From log densities by name, and the conditions of the support, to the same without discrete variables.
+Marginalize = Callable[[GraphInputs, LogDensities, Sequence[Graph]], tuple[LogDensities, list[Graph]]]
+
+
+def model_density(
+    model: pm.Model,
+    layout: Layout,
+    parts: PotentialRoles,
+    swaps: Mapping[Graph, Graph] = {},
+    *,
+    summed: Sequence[str] = (),
+    marginalize: Marginalize | None = None,
+) -> Density:
+    """Write the log-likelihood terms and the log prior of `model` over one flat vector.
+
+    Parameters
+    ----------
+    model : pm.Model
+        Any model.
+    layout : Layout
+        Order and scale of the free variables in the vector.
+    parts : PotentialRoles
+        What each potential counts as.
+    swaps : mapping of Graph to Graph, optional
+        Data of the model to be replaced by other variables.
+    summed : sequence of str
+        Discrete variables to be summed out.
+    marginalize : callable, optional
+        Sums them out of log densities by name.
+
+    Returns
+    -------
+    Density
+        Outside the support every term and the prior are -inf.
+    """
+    values = GraphInputs(model, layout, swaps)
+    pieces, inside = density_pieces(values, parts, summed)
+    if marginalize:
+        pieces, inside = marginalize(values, pieces, inside)
+    support = reduce(pt.and_, [g.astype("bool") for g in inside])
+    total = sum((g.sum() for g in pieces.priors.values()), pt.constant(0.0))
+    rows = {name: row.astype("float64") for name, row in pieces.terms.items()}
+    return Density(
+        vector=values.vector,
+        rows={name: pt.switch(support, row, -np.inf) for name, row in rows.items()},
+        # masked after the sum: once for each point, not once for each row
+        terms={name: pt.switch(support, _summed(row), -np.inf) for name, row in rows.items()},
+        priors=pieces.priors,
+        prior=pt.switch(support, total.astype("float64"), -np.inf),
+    )
+
+
+def density_pieces(
+    values: GraphInputs, parts: PotentialRoles, summed: Sequence[str]
+) -> tuple[LogDensities, list[Graph]]:
+    """Write the log density of each variable and potential, and whether each parameter is inside its support."""
+    model = values.model
+    free = [rv for rv in model.free_RVs if rv.name not in summed]
+    rvs = [*free, *model.observed_RVs, *(model[name] for name in summed)]
+    logps = transformed_conditional_logp(
+        rvs, rvs_to_values=values.rvs_to_values, rvs_to_transforms=values.rvs_to_transforms, jacobian=False
+    )
+    densities = {rv.name: logp for rv, logp in zip(rvs, logps, strict=True)}
+    potentials = [*parts.likelihood, *parts.prior]
+    written = values.of_random_variables([model[name] for name in potentials]) if potentials else []
+    densities |= zip(potentials, written, strict=True)
+    graphs = values.write([*(is_inside(values, rv, densities[rv.name]) for rv in free), *densities.values()])
+    inside, densities = graphs[: len(free)], dict(zip(densities, graphs[len(free) :], strict=True))
+    terms = {name: densities[name] for name in (*(rv.name for rv in model.observed_RVs), *parts.likelihood)}
+    priors = {name: densities[name] for name in (*(rv.name for rv in free), *parts.prior)}
+    return LogDensities(terms, {}, priors, {name: densities[name] for name in summed}), inside
+
+
+def discrete_values(values: GraphInputs, summed: Sequence[str]) -> dict[str, Graph]:
+    """Return what stands in graphs for discrete variables."""
+    return {name: values.rvs_to_values[values.model[name]] for name in summed}
+
+
+def without(discrete: Mapping[str, Graph], inside: Sequence[Graph]) -> list[Graph]:
+    """Return the conditions that do not depend on discrete variables."""
+    return [graph for graph in inside if set(discrete.values()).isdisjoint(ancestors([graph]))]
+
+
+def _summed(row: Graph) -> Graph:
+    """Sum a term over its rows, and check its parameters once for the sum instead of once a row."""
+    node = row.owner
+    if node and isinstance(node.op, Alloc) and None not in row.type.shape:
+        same = node.inputs[0].type.shape == row.type.shape  # then nothing is repeated, and the Alloc is a copy
+        node = node.inputs[0].owner if same else node
+    if not node or not isinstance(node.op, CheckParameterValue):
+        return row.sum()
+    density, *conditions = node.inputs
+    if any(condition.type.ndim for condition in conditions):
+        return row.sum()
+    return node.op(density.sum(), *conditions)
+
+
+def is_inside(values: GraphInputs, rv: Graph, logp: Graph) -> Graph:
+    """Whether the value of `rv` lies in the closed support of its prior.
+
+    The edge itself belongs to it: a likelihood can have its maximum there, even where the prior density is 0.
+    """
+    transform = values.model.rvs_to_transforms[rv]
+    if rv.name in values.layout.unconstrained and transform is not None:
+        return pt.constant(True)
+    value = pt.as_tensor(values.rvs_to_values[rv], allow_xtensor_conversion=True)
+    if transform is None:
+        logp = pt.as_tensor(logp, allow_xtensor_conversion=True)
+        return pt.all(pt.neq(logp, -np.inf))
+    limits = bounds(transform, rv.owner.inputs)
+    if limits is not None:
+        low, high = values.of_random_variables([pt.as_tensor(limit) for limit in limits])
+        return pt.all(pt.ge(value, low)) & pt.all(pt.le(value, high))
+    moved = values.of_random_variables([transform.forward(rv, *rv.owner.inputs)])[0]
+    legal = ~pt.any(pt.isnan(pt.as_tensor(moved, allow_xtensor_conversion=True)))
+    return legal & pt.all(pt.neq(pt.as_tensor(logp, allow_xtensor_conversion=True), -np.inf))
+
+
+def _triangle(diagonal: Graph) -> Graph:
+    """Return the lower limits of a lower triangle, row by row: its diagonal is not negative."""
+    return pt.set_subtensor(pt.full((diagonal[-1] + 1,), np.float64(-np.inf))[diagonal], 0.0)
+
+
+def bounds(transform: Transform | None, inputs: Iterable[Graph]) -> tuple[Any, Any] | None:
+    """Return the limits of an elementwise transform's domain; None where it is not an interval."""
+    if isinstance(transform, LogTransform | LogExpM1):
+        return 0.0, np.inf
+    if isinstance(transform, LogOddsTransform):
+        return 0.0, 1.0
+    if isinstance(transform, CircularTransform):
+        return -np.inf, np.inf
+    if isinstance(transform, CholeskyCovPacked):
+        return _triangle(transform.diag_idxs), np.inf
+    if isinstance(transform, IntervalTransform):
+        low, high = transform.args_fn(*inputs)
+        return -np.inf if low is None else low, np.inf if high is None else high
+    return None
+
+
+def is_simplex(transform: Transform | None) -> bool:
+    """Whether the elements are weights that sum to one."""
+    return isinstance(transform, SimplexTransform)
+
+
+def natural_graphs(values: GraphInputs) -> list[Graph]:
+    """Return the natural value of each free variable."""
+    return values.write(values.of_random_variables([values.model[v.name] for v in values.layout.variables]))
+
+
+def derived_graphs(values: GraphInputs, names: Sequence[str]) -> list[Graph]:
+    """Return Deterministics of the model."""
+    return values.write(values.of_random_variables([values.model[name] for name in names]))
+
+
+def unconstrained_graphs(values: GraphInputs) -> list[Graph]:
+    """Return the unconstrained value of each free variable."""
+    transforms = values.model.rvs_to_transforms
+    free = [values.model[v.name] for v in values.layout.variables]
+    moved = [_forward(transforms[rv], rv) for rv in free]
+    return values.write(values.of_random_variables(moved))
+
+
+def _forward(transform: Transform | None, rv: Graph) -> Graph:
+    return rv if transform is None else transform.forward(rv, *rv.owner.inputs)

@@ -1,0 +1,105 @@
+"""What PyMC calls the distribution of a variable, as far as its graph remembers, and the same variable without dims."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytensor.tensor as pt
+from pymc.distributions.custom import CustomDistRV, CustomSymbolicDistRV
+from pymc.distributions.distribution import SymbolicRandomVariable
+from pymc.distributions.simulator import SimulatorRV
+from pytensor import scalar as ps
+from pytensor.graph.traversal import ancestors
+from pytensor.tensor.basic import Join
+from pytensor.tensor.elemwise import DimShuffle, Elemwise
+from pytensor.tensor.random.op import RandomVariable
+from pytensor.tensor.subtensor import Subtensor
+from pytensor.xtensor.vectorization import XRV, XElemwise
+
+from pymc_landscape._typing import Graph
+from pymc_landscape.model.loss_families import LOSS_FAMILIES
+
+
+def kind_of(rv: Graph) -> str:
+    """Return the name of the Op of a variable; a clipped one is censored, whoever wrote it."""
+    op = rv.owner.op
+    return "CensoredRV" if isinstance(getattr(op, "scalar_op", None), ps.Clip) else type(op).__name__
+
+
+def name_of(rv: Graph) -> str:
+    """Return what PyMC calls the distribution of a variable."""
+    kind, node = kind_of(rv), rv.owner
+    if kind == "MixtureRV":
+        return _mixture(node.op.dist_params(node)[1:])
+    if kind == "PartialObservedRV":
+        return f"PartialObserved({name_of(node.inputs[0])})"
+    if kind == "CategoricalRV":
+        return _ordered(node.op.dist_params(node)[0]) or "Categorical"
+    if kind == "MultinomialRV" and _ordered(node.op.dist_params(node)[1]):
+        return "OrderedMultinomial"
+    if kind in LOSS_FAMILIES:
+        return LOSS_FAMILIES[kind].distribution
+    by_hand = isinstance(node.op, CustomDistRV | CustomSymbolicDistRV | SimulatorRV)
+    return kind.removesuffix(f"_{rv.name}") if by_hand else kind.removesuffix("RV").lstrip("_")
+
+
+def _mixture(parts: Sequence[Graph]) -> str:
+    if len(parts) == 2 and kind_of(parts[0]) == "DiracDeltaRV":
+        return f"ZeroInflated{name_of(parts[1])}"
+    return "Mixture"
+
+
+def _ordered(p: Graph) -> str:
+    """Return whose probabilities these are if they come from ordered cutpoints, as PyMC writes them."""
+    while p.owner and (isinstance(p.owner.op, DimShuffle) or type(p.owner.op).__name__ == "ViewOp"):
+        p = p.owner.inputs[0]
+    outermost = getattr(p.owner.op, "scalar_op", None) if p.owner else None
+    if not isinstance(outermost, ps.Sub | ps.Exp):
+        return ""
+    ops = {type(getattr(v.owner.op, "scalar_op", v.owner.op)) for v in ancestors([p]) if v.owner}
+    if isinstance(outermost, ps.Exp):
+        return "OrderedProbit" if ops >= {Join, ps.Erfcx} else ""
+    upper, lower = (side.owner.inputs[0] if side.owner else side for side in p.owner.inputs)
+    return "OrderedLogistic" if upper is lower and ops >= {Join, Subtensor, ps.Sigmoid} else ""
+
+
+def why_unnamed(rv: Graph) -> str:
+    """Say why a distribution outside the families has no closed loss; empty where it only lacks a name."""
+    kind, op = kind_of(rv), rv.owner.op
+    if kind in ("MixtureRV", "_HurdleRV"):
+        return "it is a mixture, and the log of a sum over its parts does not come apart"
+    if kind == "PartialObservedRV":
+        return "elements of its vectors are missing"
+    if isinstance(op, SimulatorRV):
+        return "its density is simulated"
+    if isinstance(op, CustomDistRV | CustomSymbolicDistRV):
+        return "its density was written by hand"
+    if not isinstance(op, RandomVariable | SymbolicRandomVariable):
+        return "it is a function of a distribution"
+    return ""
+
+
+# --- without named dims ----------------------------------------------------------------------------------------------
+
+
+def without_dims(rv: Graph) -> Graph:
+    """Return a variable of ``pymc.dims`` as a plain one: the same Op on aligned parameters; others as they are."""
+    op = rv.owner.op if rv.owner else None
+    if isinstance(op, XElemwise):
+        plain = {i: aligned(without_dims(i), rv.type.dims) for i in set(rv.owner.inputs)}
+        return Elemwise(op.scalar_op)(*(plain[i] for i in rv.owner.inputs))
+    if not isinstance(op, XRV):
+        return rv
+    of_parameters, of_values = op.core_dims
+    batch = [dim for dim in rv.type.dims if dim not in of_values]
+    given = zip(op.dist_params(rv.owner), of_parameters, strict=True)
+    parameters = [aligned(parameter, (*batch, *core)) for parameter, core in given]
+    return op.core_op.make_node(pt.random.shared_rng(seed=None), None, *parameters).default_output()
+
+
+def aligned(graph: Graph, dims: Sequence[str] | None) -> Graph:
+    """Return a labelled variable as a plain one with its dims in this order; those it lacks get length 1."""
+    if dims is None or not hasattr(graph.type, "dims"):
+        return pt.as_tensor(graph)
+    missing = [dim for dim in dims if dim not in graph.type.dims]
+    return (graph.expand_dims(missing) if missing else graph).transpose(*dims).values

@@ -1,0 +1,27 @@
+"""What is integrated or summed out of the likelihood."""
+
+from pymc_landscape.model.latent.discrete_states import ConfigurationPlan
+from pymc_landscape.model.latent.discrete_sums import TOGETHER, Group, SumOut
+from pymc_landscape.model.latent.gauss_hermite import Quadrature
+from pymc_landscape.model.latent.integrals import LatentIntegrals
+from pymc_landscape.model.latent.joint_density import LOG_2PI, LatentValues, joint_pieces
+from pymc_landscape.model.latent.laplace import Laplace, Mode
+from pymc_landscape.model.latent.marginal_engine import MarginalEngine, MarginalKind
+from pymc_landscape.model.latent.mixture_integral import StateIntegral
+
+__all__ = [
+    "LOG_2PI",
+    "TOGETHER",
+    "ConfigurationPlan",
+    "Group",
+    "Laplace",
+    "LatentIntegrals",
+    "LatentValues",
+    "MarginalEngine",
+    "MarginalKind",
+    "Mode",
+    "Quadrature",
+    "StateIntegral",
+    "SumOut",
+    "joint_pieces",
+]

@@ -1,0 +1,233 @@
+"""Random effects integrated out by adaptive Gauss–Hermite quadrature, where they enter in independent blocks.
+
+With L Lᵀ the curvature of one block at û, u = û + L⁻ᵀ z turns its integral into
+
+    ∫ exp f(u) du = |L|⁻¹ Σ_j w_j exp(z_j'z_j / 2) exp f(û + L⁻ᵀ z_j)
+
+with the nodes z_j and weights w_j of ∫ exp(−z'z / 2) g(z) dz (Liu & Pierce 1994, *Biometrika* 81, 624-629). One node is
+Laplace's approximation; n nodes are exact for a polynomial of degree 2n − 1 times a normal density. Nodes move with û
+and L: the gradient takes that into account, through the derivative of the Cholesky factor (Murray 2016, arXiv
+1602.07527).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import override
+
+import numpy as np
+import pytensor.tensor as pt
+from numpy.polynomial.hermite_e import hermegauss
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.special import logsumexp
+
+from pymc_landscape._typing import Array, Graph
+from pymc_landscape.engine import Engine
+from pymc_landscape.model import in_one_vector, slope_graph
+from pymc_landscape.model.latent.joint_density import JointDensity
+from pymc_landscape.model.latent.laplace import Adjoint, Build, Laplace, Mode
+from pymc_landscape.numerics import Blocks, Stack
+
+# More nodes than this for one block are not laid.
+MOST = 20_000
+# A row that moves by no more than this share of its size does not depend on what was moved.
+SAME = 1e-12
+
+
+@dataclass(frozen=True)
+class _Summed:
+    """The blocks of one size, summed over their nodes: where all nodes are, the share of each, and log of the sum."""
+
+    stack: Stack
+    members: sparse.csr_array
+    nodes: Array
+    root: Array
+    inverse: Array
+    places: Array
+    shares: Array
+    value: float
+
+
+class Quadrature(Laplace):
+    """The marginal likelihood by adaptive Gauss–Hermite quadrature.
+
+    Parameters
+    ----------
+    density : JointDensity
+        Graphs over (θ, u).
+    reference : array (k,)
+        A place inside the support.
+    groups : array (q,)
+        A guess at which elements of u belong together.
+    build : callable
+        Makes an Engine of a vector and graphs.
+    nodes : int
+        Nodes an element of a block.
+    """
+
+    def __init__(
+        self, density: JointDensity, reference: Array, groups: NDArray[np.intp], build: Build, nodes: int
+    ) -> None:
+        super().__init__(density, reference, groups, build)
+        self.nodes = nodes
+
+    # --- graphs ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _row_graph(self) -> Graph:
+        return pt.concatenate([row.ravel() for row in self.density.rows.values()])
+
+    @cached_property
+    def rows(self) -> Engine:
+        """The density of data and effects, in pieces."""
+        return self.build(self.density.vector, {"rows": self._row_graph})
+
+    @cached_property
+    def _weighted(self) -> Engine:
+        """The gradient by (θ, u) of a weighted sum of the pieces; weights come after the point."""
+        weights = pt.vector("weights", dtype="float64", shape=(len(self.owners),))
+        slope = slope_graph((weights * self._row_graph).sum(), self.density.vector)
+        return self.build(*in_one_vector(self.density.vector, weights, {"gradient": slope}))
+
+    # --- which pieces belong to which block --------------------------------------------------------------------------
+
+    @cached_property
+    def owners(self) -> NDArray[np.intp]:
+        """Number of the block that each piece of f depends on; −1 for none.
+
+        Blocks are moved together, those whose number has some binary digit and then those that have it not: what moves
+        in both depends on several.
+        """
+        components, base = self.pattern.components, self._anywhere()
+        rows = self.rows.one(base)[0]
+        owners, moved = np.zeros(len(rows), dtype=np.intp), np.zeros(len(rows), dtype=bool)
+        jump = np.random.default_rng(0).uniform(0.1, 0.4, self.n_effects)
+        for digit in range(max(1, int(components.max()).bit_length())):
+            has = (components >> digit & 1).astype(bool)
+            one, other = (self._changes(base, jump * side, rows) for side in (has, ~has))
+            if (one & other).any():
+                raise ValueError(_tied("a term of the density depends on several of them"))
+            owners += one.astype(np.intp) << digit
+            moved |= one | other
+        return np.where(moved, owners, -1)
+
+    def _changes(self, base: Array, jump: Array, rows: Array) -> NDArray[np.bool_]:
+        there = base + np.concatenate([np.zeros(self.n_parameters), jump])
+        changed: NDArray[np.bool_] = np.abs(self.rows.one(there)[0] - rows) > SAME * np.maximum(1.0, np.abs(rows))
+        return changed
+
+    def members(self, stack: Stack) -> sparse.csr_array:
+        """Return the matrix (blocks, pieces) that sums the pieces of each block of a stack."""
+        number = np.full(int(self.pattern.components.max()) + 1, -1)
+        number[self.pattern.components[stack.elements[:, 0]]] = np.arange(len(stack.elements))
+        own = np.where(self.owners >= 0, number[self.owners], -1)
+        pieces = np.flatnonzero(own >= 0)
+        shape = len(stack.elements), len(own)
+        return sparse.csr_array((np.ones(len(pieces)), (own[pieces], pieces)), shape=shape)
+
+    @cached_property
+    def parts(self) -> list[tuple[Stack, sparse.csr_array, Array, Array]]:
+        """Each stack of blocks, the pieces of its blocks, the nodes (j, d), and the logarithms of their weights."""
+        return [
+            (stack, self.members(stack), *_laid(self.nodes, stack.elements.shape[1])) for stack in self.pattern.stacks
+        ]
+
+    # --- at one û ----------------------------------------------------------------------------------------------------
+
+    @override
+    def integral(self, mode: Mode) -> float:
+        return self.constant(mode) + sum(summed.value for summed in self._summed(mode))
+
+    @override
+    def adjoint(self, mode: Mode) -> Adjoint:
+        total, free = self.constant(mode), (self.owners < 0).astype(float)
+        vector, entries = self.weighted_gradient(mode.vector[None], free[None])[0], np.zeros(len(self.pattern.rows))
+        for summed in self._summed(mode):
+            total += summed.value
+            gradients = self.weighted_gradient(summed.places, (summed.members.T @ summed.shares).T)
+            vector = vector + gradients.sum(axis=0)
+            across = gradients[:, self.n_parameters + summed.stack.elements]  # (j, blocks, d)
+            by_inverse = np.einsum("jbd,je->bde", across, summed.nodes)
+            summed.stack.write(through_root(by_inverse, summed.root, summed.inverse), entries)
+        return Adjoint(total, vector, entries)
+
+    def _summed(self, mode: Mode) -> Iterator[_Summed]:
+        blocks = blocks_of(mode)
+        for (stack, members, nodes, weights), root, inverse in zip(
+            self.parts, blocks.roots, blocks.inverse_roots, strict=True
+        ):
+            places = self.places(mode, stack, inverse, nodes)
+            heights = members @ self.rows.at(places)["rows"].T + weights
+            sums = logsumexp(heights, axis=1)
+            value = float(sums.sum() - _log_diagonal(root))
+            yield _Summed(stack, members, nodes, root, inverse, places, np.exp(heights - sums[:, None]), value)
+
+    def constant(self, mode: Mode) -> float:
+        """Return the sum of the pieces that depend on no effect."""
+        return float(self.rows.one(mode.vector)[0][self.owners < 0].sum())
+
+    def places(self, mode: Mode, stack: Stack, inverse: Array, nodes: Array) -> Array:
+        """Return the points (j, k + q) at which every block of a stack stands on its j-th node."""
+        vectors = np.repeat(mode.vector[None], len(nodes), axis=0)
+        vectors[:, self.n_parameters + stack.elements] += np.einsum("bed,je->jbd", inverse, nodes)
+        return vectors
+
+    def weighted_gradient(self, places: Array, weights: Array) -> Array:
+        """Return the gradients (j, k + q) at points (j, k + q) of sums of the pieces with weights (j, n)."""
+        return self._weighted.at(np.hstack([places, weights]))["gradient"]
+
+
+def _laid(n: int, d: int) -> tuple[Array, Array]:
+    """Return nodes (n^d, d) and the logarithms of weight · exp(z'z / 2)."""
+    if n**d > MOST:
+        raise ValueError(
+            f"Expected random effects in small independent blocks for quadrature, got a block of {d} elements with "
+            f"{n}^{d} nodes: use fewer, or quadrature=1, Laplace's approximation."
+        )
+    z, w = hermegauss(n)
+    nodes = np.array(list(product(z, repeat=d)))
+    weights = np.array(list(product(np.log(w), repeat=d))).sum(axis=1)
+    return nodes, weights + 0.5 * (nodes**2).sum(axis=1)
+
+
+def blocks_of(mode: Mode) -> Blocks:
+    """Return the curvature at û as blocks; refuse one that is none."""
+    if not isinstance(mode.curvature, Blocks):
+        raise ValueError(_tied("they are crossed, or a series"))
+    return mode.curvature
+
+
+def _log_diagonal(root: Array) -> float:
+    return float(np.log(np.diagonal(root, axis1=1, axis2=2)).sum())
+
+
+def through_root(by_inverse: Array, root: Array, inverse: Array, weights: Array | float = 1.0) -> Array:
+    """Return the derivative by blocks H = L Lᵀ of −w Σ log L_ii plus what comes through L⁻ᵀ.
+
+    Parameters
+    ----------
+    by_inverse : array (b, d, d)
+        Derivative by L⁻ᵀ.
+    root, inverse : arrays (b, d, d)
+        L and L⁻¹.
+    weights : array (b,) or float
+        The w of each block.
+    """
+    turned = np.swapaxes(inverse, 1, 2)
+    by_root = -turned @ np.swapaxes(by_inverse, 1, 2) @ turned
+    d = root.shape[1]
+    by_root[:, np.arange(d), np.arange(d)] -= np.reshape(weights, (-1, 1)) / np.diagonal(root, axis1=1, axis2=2)
+    half = np.tril(np.swapaxes(root, 1, 2) @ np.tril(by_root))
+    half[:, np.arange(d), np.arange(d)] *= 0.5
+    return 0.5 * turned @ (half + np.swapaxes(half, 1, 2)) @ inverse
+
+
+def _tied(how: str) -> str:
+    return (
+        f"Expected random effects in small independent blocks for quadrature, got ones that are tied together ({how}): "
+        "use quadrature=1, Laplace's approximation."
+    )

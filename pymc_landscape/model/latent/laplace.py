@@ -1,0 +1,273 @@
+"""Random effects integrated out by Laplace's approximation: the marginal likelihood and its gradient.
+
+With f(u, θ) = log p(y, u ∣ θ), û its maximum over u, and H = −∂²f/∂u² there,
+
+    log L(θ) ≈ g = f(û, θ) + (q/2) log 2π − ½ log det H.
+
+It is exact where f is quadratic in u, as in linear mixed models (Tierney & Kadane 1986, *Journal of the American
+Statistical Association* 81, 82-86). û moves with θ by H⁻¹ ∂²f/∂u∂θ, so that with H λ = ∂g/∂u the gradient is
+
+    dg/dθ = ∂g/∂θ + (∂²f/∂θ∂u) λ
+
+(Kristensen and others 2016, *Journal of Statistical Software* 70(5), section 2). The derivative of log det H is a sum
+over the elements of H⁻¹ at places where H is not zero, and costs one pass through the third derivatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pytensor.graph.replace import graph_replace, vectorize_graph
+
+from pymc_landscape._typing import Array, Graph
+from pymc_landscape.engine import Engine
+from pymc_landscape.model import hessian_product_graph, in_one_vector, product_graph, slope_graph
+from pymc_landscape.model.latent.joint_density import LOG_2PI, JointDensity
+from pymc_landscape.numerics import Factor, NotPositive, Pattern, factorised, find_pattern
+
+Build = Callable[[Graph, dict[str, Graph]], Engine]
+
+# Newton's steps up to û, and what they must leave to gain, or what they gain once rounding stops them: the error of û,
+# and through the curvature that of log L, is as its root.
+STEPS, ARRIVED, ALMOST, STUCK = 200, 1e-26, 1e-9, 0.1
+# A step is halved at most so often, and must gain this share of what a straight line says; a curvature that is not
+# positive gets so much of its diagonal, and tenfold again.
+HALVINGS, ENOUGH, RIDGE, RIDGES = 40, 1e-4, 1e-3, 12
+# Up to so many products are written one by one, which a compiler finds easier than a stack; and so many points are
+# looked at one by one.
+COLOURS, FEW = 8, 300
+# How far from the reference, in units of its size, a point is taken at which nothing is zero by chance.
+BESIDE = (0.3, 0.03, 0.003)
+
+
+@dataclass(frozen=True)
+class Look:
+    """The value f at one (θ, u), its gradient over both, and the elements of its curvature over u."""
+
+    vector: Array
+    joint: float
+    gradient: Array
+    entries: Array
+
+
+@dataclass(frozen=True)
+class Mode(Look):
+    """The likeliest effects at a θ, with the curvature factorised."""
+
+    curvature: Factor
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """The value log L with its derivatives by (θ, u) and, as if they were independent, by the curvature's elements."""
+
+    value: float
+    vector: Array
+    entries: Array
+
+
+class Laplace:
+    """The marginal likelihood of a model over its parameters on their natural scale.
+
+    Parameters
+    ----------
+    density : JointDensity
+        Graphs over (θ, u).
+    reference : array (k,)
+        A place inside the support.
+    groups : array (q,)
+        A guess at which elements of u belong together.
+    build : callable
+        Makes an Engine of a vector and graphs.
+    """
+
+    def __init__(self, density: JointDensity, reference: Array, groups: NDArray[np.intp], build: Build):
+        self.density, self.reference, self.groups, self.build = density, reference, groups, build
+        self.n_parameters, self.n_effects = len(reference), len(groups)
+        self._last = np.zeros(self.n_effects)
+
+    # --- graphs ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _slope(self) -> Graph:
+        return slope_graph(self.density.joint, self.density.vector)
+
+    @cached_property
+    def _values(self) -> Engine:
+        graphs = {"joint": self.density.joint, "inside": self.density.inside, "log_prior": self.density.prior}
+        return self.build(self.density.vector, graphs)
+
+    @cached_property
+    def _prior_slope(self) -> Engine:
+        return self.build(self.density.vector, {"gradient": slope_graph(self.density.prior, self.density.vector)})
+
+    @cached_property
+    def _product(self) -> Engine:
+        """The Hessian of f times a direction, both over (θ, u)."""
+        both, product = hessian_product_graph(self._slope, self.density.vector)
+        return self.build(both, {"product": product})
+
+    @cached_property
+    def pattern(self) -> Pattern:
+        """Which effects meet."""
+        k, point = self.n_parameters, self._anywhere()
+
+        def product(directions: Array) -> Array:
+            rows = np.zeros((len(directions), 2 * len(point)))
+            rows[:, : len(point)] = point
+            rows[:, len(point) + k :] = directions
+            # a graph for blocks of points takes longer to write than so few take one by one
+            found = (
+                [self._product.one(row)[0] for row in rows] if len(rows) <= FEW else self._product.at(rows)["product"]
+            )
+            return -np.asarray(found)[:, k:]
+
+        return find_pattern(product, self.n_effects, lambda: self.groups)
+
+    def _anywhere(self) -> Array:
+        """Return a point at which nothing is zero by chance."""
+        rng = np.random.default_rng(self.n_effects)
+        start = np.concatenate([self.reference, np.zeros(self.n_effects)])
+        size = np.concatenate([np.maximum(np.abs(self.reference), 0.1), np.ones(self.n_effects)])
+        for spread in BESIDE:
+            point = start + spread * size * rng.uniform(-1.0, 1.0, len(start))
+            if np.isfinite(self._values.one(point)[0]):
+                return point
+        return start
+
+    @cached_property
+    def _products(self) -> Graph:
+        """The Hessian of f times the seeds, over u: (colours, q)."""
+        k, q = self.n_parameters, self.n_effects
+        seeds = np.hstack([np.zeros((self.pattern.n_colours, k)), self.pattern.seeds])
+        direction: Graph = pt.vector("direction", dtype="float64", shape=(k + q,))
+        product: Graph = product_graph(self._slope, self.density.vector, direction)
+        if len(seeds) > COLOURS:
+            stacked: Graph = vectorize_graph(product, {direction: pt.constant(seeds)})
+            return stacked[:, k:]
+        one_by_one: list[Graph] = [graph_replace(product, {direction: pt.constant(seed)}) for seed in seeds]
+        return pt.stack([graph[k:] for graph in one_by_one])
+
+    @cached_property
+    def _look(self) -> Engine:
+        """Value, gradient, and products of f over u."""
+        graphs = {"joint": self.density.joint, "gradient": self._slope, "products": self._products}
+        return self.build(self.density.vector, graphs)
+
+    @cached_property
+    def _third(self) -> Engine:
+        """The gradient of Σ w · products by (θ, u), for weights w that come after the point."""
+        weights = pt.matrix("weights", dtype="float64", shape=(self.pattern.n_colours, self.n_effects))
+        third = slope_graph((weights * self._products).sum(), self.density.vector)
+        return self.build(*in_one_vector(self.density.vector, weights, {"third": third}))
+
+    # --- at one θ ----------------------------------------------------------------------------------------------------
+
+    def value(self, theta: Array) -> tuple[float, float]:
+        """Return log L and the log prior; −∞ and −∞ outside the support, NaN for log L where no û is found."""
+        _, inside, prior = self._values.one(np.concatenate([theta, self._last]))
+        if not inside:
+            return -np.inf, -np.inf
+        mode = self.mode(theta)
+        return (np.nan if mode is None else self.integral(mode)), float(prior)
+
+    def is_inside(self, theta: Array) -> bool:
+        """Whether θ lies in its support."""
+        return bool(self._values.one(np.concatenate([theta, self._last]))[1])
+
+    def slope(self, theta: Array) -> tuple[float, Array]:
+        """Return log L and its exact gradient (k,), also beyond an edge of the support; NaN where no û is found."""
+        mode = self.mode(theta)
+        if mode is None:
+            return np.nan, np.full(self.n_parameters, np.nan)
+        adjoint = self.adjoint(mode)
+        return adjoint.value, self.carried(mode, adjoint)
+
+    def carried(self, mode: Mode, adjoint: Adjoint) -> Array:
+        """Return the gradient (k,) that an adjoint at û stands for, as û and the curvature move with θ."""
+        k = self.n_parameters
+        weights = -self.pattern.weights(adjoint.entries)
+        whole = adjoint.vector + self._third.one(np.concatenate([mode.vector, weights.ravel()]))[0]
+        turned = np.concatenate([np.zeros(k), mode.curvature.solve(whole[k:])])
+        moved = self._product.one(np.concatenate([mode.vector, turned]))[0]
+        return np.asarray(whole[:k] + moved[:k])
+
+    def prior_slope(self, theta: Array) -> tuple[float, Array]:
+        """Return the log prior and its gradient (k,)."""
+        vector = np.concatenate([theta, self._last])
+        return float(self._values.one(vector)[2]), self._prior_slope.one(vector)[0][: self.n_parameters]
+
+    def integral(self, mode: Mode) -> float:
+        """Return log L, from what is known at û."""
+        return mode.joint + 0.5 * (self.n_effects * LOG_2PI - mode.curvature.log_determinant)
+
+    def adjoint(self, mode: Mode) -> Adjoint:
+        """Return the same with its derivatives."""
+        return Adjoint(self.integral(mode), mode.gradient, -0.5 * mode.curvature.inverse_entries())
+
+    # --- û -----------------------------------------------------------------------------------------------------------
+
+    def mode(self, theta: Array) -> Mode | None:
+        """Return the likeliest effects: from those that were found last, or from 0; None where there are none."""
+        for start in (self._last, np.zeros(self.n_effects)):
+            mode = self._climb(np.concatenate([theta, start]))
+            if mode is not None:
+                self._last = mode.vector[self.n_parameters :]
+                return mode
+        return None
+
+    def _climb(self, vector: Array) -> Mode | None:
+        """Newton's method, damped."""
+        here, before, known = self._seen(vector), np.inf, None
+        for _ in range(STEPS):
+            if here is None:
+                return None
+            if known is None or not np.array_equal(here.entries, known):  # the same everywhere, where f is quadratic
+                known, (curvature, is_exact) = here.entries, self._positive(here.entries)
+            uphill = here.gradient[self.n_parameters :]
+            step = curvature.solve(uphill)
+            gain, size = float(uphill @ step), max(1.0, abs(here.joint))
+            is_last = is_exact and gain <= ALMOST * size  # what such a step gains is lost in rounding
+            if is_last and (gain <= ARRIVED * size or gain > STUCK * before):
+                return Mode(here.vector, here.joint, here.gradient, here.entries, curvature)
+            whole, before = np.concatenate([np.zeros(self.n_parameters), step]), gain
+            here = self._seen(here.vector + whole) if is_last else self._up(here, whole, gain)
+        return None
+
+    def _up(self, here: Look, step: Array, gain: float) -> Look | None:
+        """Go as far along a step as f rises."""
+        share = 1.0
+        for _ in range(HALVINGS):
+            there = self._seen(here.vector + share * step)
+            if there is not None and there.joint >= here.joint + ENOUGH * share * gain:
+                return there
+            share *= 0.5
+        return None
+
+    def _seen(self, vector: Array) -> Look | None:
+        joint, gradient, products = self._look.one(vector)
+        entries = -self.pattern.entries(np.reshape(products, (self.pattern.n_colours, self.n_effects)))
+        uphill = gradient[self.n_parameters :]  # by parameters it may be NaN on an edge, where the mode is there still
+        finite = np.isfinite(joint) and np.isfinite(uphill).all() and np.isfinite(entries).all()
+        return Look(vector, float(joint), gradient, entries) if finite else None
+
+    def _positive(self, entries: Array) -> tuple[Factor, bool]:
+        """Factorise; where the curvature is not positive, with enough on its diagonal that it is."""
+        try:
+            return factorised(self.pattern, entries), True
+        except NotPositive:
+            return self._ridged(entries), False
+
+    def _ridged(self, entries: Array) -> Factor:
+        diagonal = self.pattern.rows == self.pattern.columns
+        size = float(np.abs(entries[diagonal]).mean()) or 1.0
+        for i in range(RIDGES - 1):
+            with suppress(NotPositive):
+                return factorised(self.pattern, entries + RIDGE * size * 10.0**i * diagonal)
+        raise ArithmeticError("The curvature in the random effects is not positive.")

@@ -1,0 +1,135 @@
+"""An engine for marginal likelihoods: the same questions at many points, each answered by an integral.
+
+The integral is written once, over parameters on their natural scale. Where some stand unconstrained in a vector, their
+natural values and the chain rule lead there. Gradients are exact; Hessians are differences of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Literal, override
+
+import numpy as np
+
+from pymc_landscape._typing import Array
+from pymc_landscape.engine import Backend, ChunkedEvaluation, Engine
+from pymc_landscape.model.latent.laplace import Laplace
+from pymc_landscape.numerics import EPS, hessian_of_slopes
+
+MarginalKind = Literal["density", "slope", "hessian", "hessian_product"]
+NAMES: dict[str, tuple[str, ...]] = {
+    "slope": ("value", "gradient"),
+    "hessian": ("value", "gradient", "hessian"),
+    "hessian_product": ("product",),
+}
+
+
+class MarginalEngine(Engine):
+    """A marginal likelihood over one flat vector, ready to be evaluated at many.
+
+    Parameters
+    ----------
+    kind : str
+        What is asked for, as in :class:`~pymc_landscape.objective.evaluators.Evaluators`.
+    term : str
+        Name of the log-likelihood among the outputs.
+    laplace : Laplace
+        The integral.
+    size : int
+        Length k of the vector.
+    natural, jacobian : Engine or None
+        From the vector to the natural scale; and, where derivatives are asked for, the derivative (k, n) with the
+        natural values again. None where the vector is on that scale.
+    weight : callable
+        Gives the weight of the log prior in derivatives.
+    """
+
+    def __init__(
+        self,
+        kind: MarginalKind,
+        term: str,
+        laplace: Laplace,
+        size: int,
+        natural: Engine | None,
+        jacobian: Engine | None,
+        weight: Callable[[], float],
+    ):
+        self.kind, self.laplace, self.weight = kind, laplace, weight
+        self.names = NAMES.get(kind, (term, "log_prior"))
+        self._k, self._natural, self._jacobian = size, natural, jacobian
+        self.backend, self._linear_algebra = None, False
+        self._ways, self._spent = {}, 0.0
+
+    @property
+    @override
+    def size(self) -> int:
+        return 2 * self._k if self.kind == "hessian_product" else self._k
+
+    @cached_property
+    @override
+    def lengths(self) -> list[int | None]:
+        k = self._k
+        known: dict[str, list[int | None]] = {"slope": [None, k], "hessian": [None, k, k * k], "hessian_product": [k]}
+        return known.get(self.kind, [None, None])
+
+    @override
+    def one(self, point: Array) -> list[Array]:
+        with np.errstate(all="ignore"):
+            return [np.asarray(value) for value in self._answer(point)]
+
+    @override
+    def several(self, points: Array) -> list[Array]:
+        return [np.stack(column) for column in zip(*map(self.one, points), strict=True)]
+
+    @override
+    def compile(self) -> None:
+        """Nothing to do: the engines inside choose for themselves."""
+
+    @override
+    def _run(self, work: ChunkedEvaluation) -> None:
+        work.finish(Backend(self.several))
+
+    def _answer(self, point: Array) -> tuple[float | Array, ...]:
+        if self.kind == "density":
+            moved = [point] if self._natural is None else [np.ravel(value) for value in self._natural.one(point)]
+            return self.laplace.value(np.concatenate(moved))
+        if self.kind == "hessian_product":
+            return (self._along(point[: self._k], point[self._k :]),)
+        if not self.laplace.is_inside(self._moved(point)[1]):  # though the slope may go on there, as beyond σ = 0
+            nowhere = np.full(self._k, np.nan), np.full(self._k**2, np.nan)
+            return (np.inf, *nowhere[: len(self.names) - 1])
+        value, gradient = self._slope(point)
+        if self.kind == "slope":
+            return value, gradient
+        return value, gradient, hessian_of_slopes(lambda x: self._slope(x)[1], point, refined=False).ravel()
+
+    def _moved(self, vector: Array) -> tuple[Array | None, Array]:
+        """Return the derivative (k, n) of the natural values, if they are others, and these."""
+        if self._jacobian is None:
+            return None, vector
+        jacobian, natural = self._jacobian.one(vector)
+        return jacobian.reshape(self._k, -1), natural
+
+    def _slope(self, vector: Array) -> tuple[float, Array]:
+        """Return −2 (log L + w log prior) and its gradient."""
+        jacobian, theta = self._moved(vector)
+        value, gradient = self.laplace.slope(theta)
+        if weight := self.weight():
+            prior, uphill = self.laplace.prior_slope(theta)
+            value, gradient = value + weight * prior, gradient + weight * uphill
+        if jacobian is not None:
+            gradient = jacobian @ gradient
+        return -2.0 * value, -2.0 * gradient
+
+    def _along(self, vector: Array, direction: Array) -> Array:
+        """Return the Hessian times a direction."""
+        length = float(np.linalg.norm(direction))
+        if length == 0:
+            return np.zeros(self._k)
+        step = EPS ** (1 / 5) * max(1.0, float(np.abs(vector).max())) * direction / length
+        coarse, fine = (self._difference(vector, h * step) / h for h in (1.0, 0.5))
+        return np.asarray((4.0 * fine - coarse) / 3.0 * length / np.linalg.norm(step))
+
+    def _difference(self, vector: Array, step: Array) -> Array:
+        return 0.5 * (self._slope(vector + step)[1] - self._slope(vector - step)[1])

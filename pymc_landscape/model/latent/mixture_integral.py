@@ -1,0 +1,189 @@
+r"""Random effects integrated out state by state, where each block of them has discrete variables of its own.
+
+With z_b the discrete variables that block b of the effects meets,
+
+    log L = Σ_b log Σ_c exp I_b(c),    I_b(c) = log ∫ p(y_b, z_b = c, u_b ∣ θ) du_b.
+
+Given a state the integrand is that of a model without discrete variables: normal where effects and errors are, so that
+Laplace's approximation is exact there. The sum over states of one integrand, in contrast, has several tops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, override
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp, softmax
+
+from pymc_landscape._typing import Array
+from pymc_landscape.model.latent.discrete_states import FEW, ConfigurationPlan
+from pymc_landscape.model.latent.gauss_hermite import Quadrature, blocks_of, through_root
+from pymc_landscape.model.latent.joint_density import JointDensity
+from pymc_landscape.model.latent.laplace import Adjoint, Build, Mode
+from pymc_landscape.numerics import Pattern, coloured
+
+
+class Apart(ValueError):
+    """Blocks of effects do not have discrete variables of their own."""
+
+
+class StateIntegral(Quadrature):
+    """The marginal likelihood, summed over the states of each block of effects.
+
+    Parameters
+    ----------
+    density : JointDensity
+        Graphs over (θ, u), in which `shared` stand for the discrete variables; what depends on these comes first.
+    reference : array (k,)
+        A place inside the support.
+    groups : array (q,)
+        A guess at which elements of u belong together.
+    build : callable
+        Makes an Engine of a vector and graphs.
+    nodes : int
+        Nodes an element of a block; 1 is Laplace's approximation.
+    plan : ConfigurationPlan
+        The configurations of the discrete variables.
+    shared : mapping of str to shared variable
+        What stands for each discrete variable.
+
+    Raises
+    ------
+    Apart
+        If some block has several sets of discrete variables, some set several blocks or none.
+    """
+
+    def __init__(
+        self,
+        density: JointDensity,
+        reference: Array,
+        groups: NDArray[np.intp],
+        build: Build,
+        nodes: int,
+        plan: ConfigurationPlan,
+        shared: Mapping[str, Any],
+    ):
+        super().__init__(density, reference, groups, build, nodes)
+        self.plan, self.shared = plan, shared
+        self.n_states = len(plan.possible)
+        if self.n_states > FEW:
+            raise Apart
+        self._lasts = [np.zeros(self.n_effects) for _ in range(self.n_states)]
+        self._settle()
+
+    def _settle(self) -> None:
+        """Find the blocks, with the sets of discrete variables that they meet, looking at each state."""
+        patterns, owners = [], []
+        for c in range(self.n_states):
+            self._enter(c)
+            for name in ("pattern", "owners", "parts"):
+                self.__dict__.pop(name, None)
+            patterns.append(Quadrature.pattern.func(self))  # type: ignore[attr-defined]
+        self.__dict__["pattern"] = _union(patterns)
+        for c in range(self.n_states):
+            self._enter(c)
+            owners.append(Quadrature.owners.func(self))  # type: ignore[attr-defined]
+        own = np.max(owners, axis=0)
+        if any(((o >= 0) & (o != own)).any() for o in owners):
+            raise Apart
+        sets = np.full(len(own), -1)
+        first = np.concatenate([np.ravel(rows) for rows in self.plan.rows.values()])
+        sets[: len(first)] = first
+        self.__dict__["owners"], self.block, self.possible = _joined(own, sets, self.plan)
+
+    def _enter(self, c: int) -> None:
+        """Put the discrete variables into their c-th configuration."""
+        for name, variable in self.shared.items():
+            variable.set_value(self.plan.states[name][c].astype(variable.type.dtype))
+
+    # --- at one θ ----------------------------------------------------------------------------------------------------
+
+    @override
+    def value(self, theta: Array) -> tuple[float, float]:
+        _, inside, prior = self._values.one(np.concatenate([theta, self._last]))
+        if not inside:
+            return -np.inf, -np.inf
+        found = self._of_states(theta)
+        return (np.nan if found is None else found[1] + float(logsumexp(found[2], axis=0).sum())), float(prior)
+
+    @override
+    def slope(self, theta: Array) -> tuple[float, Array]:
+        found = self._of_states(theta)
+        if found is None:
+            return np.nan, np.full(self.n_parameters, np.nan)
+        modes, constant, heights = found
+        shares, total = softmax(heights, axis=0), np.zeros(self.n_parameters)
+        for c, mode in enumerate(modes):
+            self._enter(c)
+            total += self.carried(mode, self._weighted_adjoint(mode, shares[c], c == 0))
+        return constant + float(logsumexp(heights, axis=0).sum()), total
+
+    def given_states(self, theta: Array) -> tuple[list[Mode], Array] | None:
+        """Return û of each state, and the probability (C, blocks) of each; None where there is no û."""
+        found = self._of_states(theta)
+        return None if found is None else (found[0], np.asarray(softmax(found[2], axis=0)))
+
+    def _of_states(self, theta: Array) -> tuple[list[Mode], float, Array] | None:
+        """Return û of each state, what depends on neither, and I_b(c) (C, blocks); None where there is no û."""
+        modes, constant, heights = [], 0.0, np.full(self.possible.shape, -np.inf)
+        for c in range(self.n_states):
+            self._enter(c)
+            self._last = self._lasts[c]
+            mode = self.mode(theta)
+            if mode is None:
+                return None
+            self._lasts[c] = self._last
+            modes.append(mode)
+            constant = self.constant(mode) if c == 0 else constant
+            heights[c] = np.where(self.possible[c], self._by_block(mode), -np.inf)
+        return modes, constant, heights
+
+    def _by_block(self, mode: Mode) -> Array:
+        found, blocks = np.zeros(self.possible.shape[1]), blocks_of(mode)
+        for (stack, members, nodes, weights), root, inverse in zip(
+            self.parts, blocks.roots, blocks.inverse_roots, strict=True
+        ):
+            rows = members @ self.rows.at(self.places(mode, stack, inverse, nodes))["rows"].T + weights
+            diagonal = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
+            found[self.pattern.components[stack.elements[:, 0]]] = logsumexp(rows, axis=1) - diagonal
+        return found
+
+    def _weighted_adjoint(self, mode: Mode, shares: Array, is_first: bool) -> Adjoint:
+        """Return the derivatives of Σ_b share_b I_b, and of what belongs to no block at the first state."""
+        free, blocks = (self.owners < 0).astype(float) * is_first, blocks_of(mode)
+        vector, entries = self.weighted_gradient(mode.vector[None], free[None])[0], np.zeros(len(self.pattern.rows))
+        for (stack, members, nodes, weights), root, inverse in zip(
+            self.parts, blocks.roots, blocks.inverse_roots, strict=True
+        ):
+            own = shares[self.pattern.components[stack.elements[:, 0]]]
+            places = self.places(mode, stack, inverse, nodes)
+            within = softmax(members @ self.rows.at(places)["rows"].T + weights, axis=1) * own[:, None]
+            gradients = self.weighted_gradient(places, (members.T @ within).T)
+            vector = vector + gradients.sum(axis=0)
+            across = gradients[:, self.n_parameters + stack.elements]
+            stack.write(through_root(np.einsum("jbd,je->bde", across, nodes), root, inverse, own), entries)
+        return Adjoint(np.nan, vector, entries)
+
+
+def _union(patterns: list[Pattern]) -> Pattern:
+    size = patterns[0].size
+    both = np.unique(np.concatenate([p.rows * size + p.columns for p in patterns]))
+    return coloured(size, both // size, both % size)
+
+
+def _joined(
+    owners: NDArray[np.intp], sets: NDArray[np.intp], plan: ConfigurationPlan
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
+    """Give rows of a set to the block that the set belongs to; return also that block, and the states of each block."""
+    pairs = np.unique(np.stack([sets, owners])[:, (sets >= 0) & (owners >= 0)], axis=1)
+    of_set, of_block = pairs
+    if len(np.unique(of_set)) < plan.n_sets or len(of_set) > plan.n_sets or len(np.unique(of_block)) < len(of_block):
+        raise Apart
+    block = np.empty(plan.n_sets, dtype=np.intp)
+    block[of_set] = of_block
+    possible = np.zeros((len(plan.possible), int(owners.max()) + 1), dtype=bool)
+    possible[0] = True
+    possible[:, of_block] = plan.possible[:, of_set]
+    return np.where((owners < 0) & (sets >= 0), block[sets], owners), block, possible

@@ -1,0 +1,163 @@
+"""What a model looks like now: its parameters, their names and dims, and the dims of what is computed from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+from pytensor.graph.traversal import ancestors
+
+from pymc_landscape._typing import Array, Graph
+from pymc_landscape.model import roles
+from pymc_landscape.model.layout import Element, FreeVariable, Layout, find_elements
+
+Made = TypeVar("Made")
+
+# An engine knows graphs and not the model, so that a model no longer used takes its engines along.
+_SHARED: WeakKeyDictionary[pm.Model, dict[Hashable, Any]] = WeakKeyDictionary()
+
+
+class ModelMetadata:
+    """A model's parameters, read again when it changes.
+
+    Parameters
+    ----------
+    model : pm.Model
+        The model; later changes of its data are seen.
+    latent : tuple of str
+        Names of the free variables that are integrated or summed out: no parameters.
+    """
+
+    def __init__(self, model: pm.Model, latent: tuple[str, ...] = ()):
+        self.model, self.latent = model, latent
+        self._store = _SHARED.setdefault(model, {})
+
+    @property
+    def variables(self) -> tuple[FreeVariable, ...]:
+        """The free variables, read again if the model or the shape of its data has changed."""
+        return tuple(v for v in self._all_variables if v.name not in self.latent)
+
+    @property
+    def effects(self) -> tuple[FreeVariable, ...]:
+        """The free variables that are integrated out."""
+        return tuple(v for v in self._all_variables if v.name in self.latent and not v.discrete)
+
+    @property
+    def summed(self) -> tuple[FreeVariable, ...]:
+        """The discrete free variables that are summed out."""
+        return tuple(v for v in self._all_variables if v.name in self.latent and v.discrete)
+
+    @property
+    def _all_variables(self) -> tuple[FreeVariable, ...]:
+        return self._read("variables", lambda: roles.free_variables(self.model))
+
+    @property
+    def elements(self) -> dict[str, Element]:
+        """Every label that the model knows, with the element it names."""
+        return self._read(("elements", self.latent), lambda: find_elements(self.variables))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of the free variables."""
+        return frozenset(rv.name for rv in self.model.free_RVs).difference(self.latent)
+
+    @property
+    def deterministics(self) -> tuple[str, ...]:
+        """Names of the Deterministics that are computed from parameters alone."""
+        return self._read(("deterministics", self.latent), self._without_effects)
+
+    def _without_effects(self) -> tuple[str, ...]:
+        effects = {self.model[name] for name in self.latent}
+        every = self.model.deterministics
+        return tuple(d.name for d in every if not effects or effects.isdisjoint(ancestors([d])))
+
+    def initial_point(self) -> dict[str, Array]:
+        """Return the model's initial point on the natural scale, brought inside where PyMC's own is outside."""
+        key = ("initial point", tuple(map(str, self.model.rvs_to_initial_values.values())))
+        point = self._read(key, lambda: roles.initial_point(self.model))
+        return {v.name: v.inside(point[v.name]) for v in self.variables}
+
+    def term_dims(self, term: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
+        """Return dims, coords and shape of a term's pointwise log-likelihood, of which there are `size` numbers."""
+        shape = self._read(("shape", term), lambda: self._shape(term))
+        names = self.model.named_vars_to_dims.get(term) or (None,) * len(shape)
+        dims = [name or f"{term}_dim_{i}" for i, name in enumerate(names)]
+        own = self._own(term, shape, size)
+        shape, dims = shape[:own], dims[:own]
+        if int(np.prod(shape)) != size:
+            shape, dims = (size,), [f"{term}_dim_0"]
+        labels = {d: self.model.coords.get(d) for d in dims}
+        coords = {d: np.asarray(c) for d, c in labels.items() if c is not None}
+        return dims, coords, tuple(int(n) for n in shape)
+
+    def _own(self, name: str, shape: tuple[int, ...], size: int) -> int:
+        """Return how many dims of a variable its log density has: a multivariate one is summed over the last."""
+        node = self.model[name].owner
+        own = len(shape) - (getattr(node.op, "ndim_supp", None) or 0 if node else 0)
+        while own > 0 and int(np.prod(shape[:own])) != size:
+            own -= 1
+        return own
+
+    def _shape(self, term: str) -> tuple[int, ...]:
+        variable = self.model[term]
+        tensor = pt.as_tensor(self.model.rvs_to_values.get(variable, variable), allow_xtensor_conversion=True)
+        known = tensor.type.shape
+        return known if None not in known else tuple(int(n) for n in tensor.shape.eval(mode="FAST_COMPILE"))
+
+    def own_dims(self, name: str, length: int | None) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
+        """Return dims, coords and shape of the log density of a variable: of `length` numbers, None for a scalar."""
+        if length is None:
+            return [], {}, ()
+        free = next((v for v in self.variables if v.name == name), None)
+        if free is None:
+            return self.term_dims(name, length)
+        own = self._own(name, free.shape, length)
+        if int(np.prod(free.shape[:own])) != length:
+            return [f"{name}_dim_0"], {}, (length,)
+        return list(free.dims[:own]), dict(zip(free.dims, free.coords, strict=True)), free.shape[:own]
+
+    def derived_dims(self, name: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
+        """Return dims, coords and shape of a Deterministic, of which there are `size` numbers."""
+        static = pt.as_tensor(self.model[name], allow_xtensor_conversion=True).type.shape
+        names = self.model.named_vars_to_dims.get(name) or (None,) * len(static)
+        dims = [d or f"{name}_dim_{i}" for i, d in enumerate(names)]
+        labels = {d: self.model.coords.get(d) for d in dims}
+        coords = {d: np.asarray(c) for d, c in labels.items() if c is not None}
+        shape = tuple(n or len(coords.get(d, ())) for n, d in zip(static, dims, strict=True))
+        if len(dims) > 1 and int(np.prod(shape)) != size:
+            return [f"{name}_dim_0"], {}, (size,)
+        return dims, coords, shape if len(dims) != 1 else (size,)
+
+    @property
+    def n_observations(self) -> int:
+        """Number of observations: elements of the observed terms, compositions and count vectors as one each."""
+        return self._read("n_observations", lambda: sum(roles.n_rows(self.model, rv) for rv in self.model.observed_RVs))
+
+    def layout(self, unconstrained: frozenset[str] = frozenset()) -> Layout:
+        """Return the order of elements in a vector that holds `unconstrained` variables on that scale."""
+        return Layout(self.variables, unconstrained)
+
+    def _read(self, key: Hashable, read: Callable[[], Made]) -> Made:
+        """Return what `read` finds, read once for each `key` until the model changes."""
+        whole = (key, self._fingerprint())
+        if whole not in self._store:
+            self._store[whole] = read()
+        made: Made = self._store[whole]
+        return made
+
+    def _fingerprint(self) -> Hashable:
+        model = self.model
+        variables = (*model.free_RVs, *model.observed_RVs, *model.potentials)
+        transforms = tuple(model.rvs_to_transforms[rv] for rv in model.free_RVs)
+        shapes = tuple((d.name, d.get_value(borrow=True).shape) for d in shared_data(model))
+        return variables, transforms, shapes, model.check_bounds, pytensor.config.floatX
+
+
+def shared_data(model: pm.Model) -> list[Graph]:
+    """Return the model's ``pm.Data``."""
+    return [d for d in model.data_vars if hasattr(d, "get_value")]

@@ -1,0 +1,257 @@
+"""Which variables of a model are what: parameters, random effects, data terms, potentials.
+
+Observed terms make the likelihood. Free variables are parameters; one whose prior depends on another free variable is
+a *random effect* (latent). A ``pm.Potential`` is neither likelihood nor prior until somebody says so.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal
+from weakref import WeakKeyDictionary, WeakSet
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+from pymc.data import MinibatchOp
+from pymc.distributions.transforms import CholeskyCovPacked, _default_transform
+from pymc.initial_point import make_initial_point_fn
+from pymc.model.transform.basic import remove_minibatched_nodes
+from pytensor.graph.basic import Constant, Variable
+from pytensor.graph.traversal import ancestors
+from pytensor.tensor.random.basic import NormalRV, UniformRV
+
+from pymc_landscape._typing import Array, Graph
+from pymc_landscape.model.density import PotentialRoles, bounds, is_simplex
+from pymc_landscape.model.layout import FreeVariable
+from pymc_landscape.results import closest
+
+_log = logging.getLogger("pymc_landscape")
+
+# Models about whose random effects a word was said: once is enough.
+_TOLD: WeakSet[pm.Model] = WeakSet()
+# Minibatched models, with their twins on all of the data.
+_WHOLE: WeakKeyDictionary[pm.Model, pm.Model] = WeakKeyDictionary()
+
+# Words in the names of PyMC's Ops: each element of a series is an observation, each whole composition is one.
+SERIES = ("AutoRegressive", "RandomWalk", "GARCH", "EulerMaruyama")
+COMPOSITIONS = ("Multinomial", "Dirichlet")
+
+PotentialRole = Literal["likelihood", "prior"]
+
+
+def check_model(model: pm.Model) -> None:
+    """Refuse a model that has nothing to evaluate."""
+    if not model.free_RVs:
+        raise ValueError(
+            "Expected a model with free variables, got one with none: a landscape needs a parameter to vary."
+        )
+    if not model.observed_RVs and not model.potentials:
+        raise ValueError(
+            "Expected a model with data, got no observed variable and no pm.Potential: "
+            "give at least one variable observed=..., for the prior alone has no likelihood."
+        )
+
+
+def on_all_data(model: pm.Model) -> pm.Model:
+    """Return `model` with each ``pm.Minibatch`` replaced by all of its data.
+
+    A landscape of random batches would change from block to block. A model without batches is returned as it is.
+    """
+    roots = [*model.rvs_to_values.values(), *model.basic_RVs]
+    if not any(v.owner and isinstance(v.owner.op, MinibatchOp) for v in ancestors(roots)):
+        return model
+    if model not in _WHOLE:
+        _WHOLE[model] = remove_minibatched_nodes(model)
+    return _WHOLE[model]
+
+
+def potential_parts(model: pm.Model, role: PotentialRole | None) -> PotentialRoles:
+    """Decide what the potentials of `model` count as; refuse to guess where it matters."""
+    names = tuple(p.name for p in model.potentials)
+    if role not in (None, "likelihood", "prior"):
+        raise ValueError(f"Expected potentials='likelihood' or 'prior', got {role!r}.")
+    if not names:
+        return PotentialRoles()
+    if role is None and model.observed_RVs:
+        raise ValueError(
+            f"The model has observed variables and a pm.Potential ({', '.join(names)}), which may be part of the "
+            "likelihood or of the prior: say which with Objective(model, potentials='likelihood') or 'prior'."
+        )
+    if role == "prior" and not model.observed_RVs:
+        raise ValueError(
+            "The model's only data enter through a pm.Potential, got potentials='prior': "
+            "without it there is no likelihood; leave potentials out."
+        )
+    return PotentialRoles(prior=names) if role == "prior" else PotentialRoles(likelihood=names)
+
+
+def find_latent(model: pm.Model, without: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
+    """Return each continuous free variable whose prior depends on others, `without` apart, with the names of those.
+
+    A uniform one whose limits depend on others is a parameter with a moving support, no random effect.
+    """
+    free = set(model.free_RVs)
+    found = {}
+    for rv in model.free_RVs:
+        parents = free.intersection(ancestors(rv.owner.inputs)) - {rv, *(model[name] for name in without)}
+        if parents and not is_discrete(rv) and not isinstance(rv.owner.op, UniformRV):
+            found[rv.name] = tuple(v.name for v in model.free_RVs if v in parents)
+    return found
+
+
+def standard_normal(model: pm.Model) -> tuple[str, ...]:
+    """Return the names of arrays with a standard normal prior: effects look like this where they are not centred."""
+    found = []
+    for rv in model.free_RVs:
+        if isinstance(rv.owner.op, NormalRV) and rv.type.ndim:
+            mu, sigma = (_constant(parameter) for parameter in rv.owner.op.dist_params(rv.owner))
+            found += [rv.name] if np.all(mu == 0.0) and np.all(sigma == 1.0) else []
+    return tuple(found)
+
+
+def resolve_latent(model: pm.Model, latent: Literal["auto"] | str | Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the free variables that are no parameters, in the model's order; say so once if we chose."""
+    if latent == "auto":
+        found = find_latent(model)
+        _tell(model, found)
+        return tuple(found)
+    names = [latent] if isinstance(latent, str) else list(latent)
+    free = {rv.name: rv for rv in model.free_RVs}
+    for name in names:
+        if name not in free:
+            raise ValueError(f"Expected free variables of the model as latent, got {name!r}: {closest(name, free)}.")
+    if set(names) == set(free):
+        raise ValueError(
+            f"Expected a parameter that is not integrated out, got latent={tuple(names)}, all of the free variables."
+        )
+    return tuple(name for name in free if name in names)
+
+
+def _tell(model: pm.Model, found: Mapping[str, tuple[str, ...]]) -> None:
+    if not found or model in _TOLD:
+        return
+    _TOLD.add(model)
+    for name, parents in found.items():
+        _log.warning(
+            "%s is a random effect, for its prior depends on %s: it is integrated out of the likelihood "
+            "(Laplace's approximation); Objective(model, latent=()) makes the likelihood conditional on it.",
+            name,
+            ", ".join(parents),
+        )
+
+
+def is_discrete(rv: Graph) -> bool:
+    """Whether a variable holds integers or truth values."""
+    return np.dtype(rv.type.dtype).kind in "iub"
+
+
+def free_variables(model: pm.Model) -> tuple[FreeVariable, ...]:
+    """Read the names, shapes, labels and supports of the free variables, in the model's order."""
+    shapes = _shapes(model)
+    return tuple(_free_variable(model, rv, *shapes[rv.name]) for rv in model.free_RVs)
+
+
+def _free_variable(model: pm.Model, rv: Graph, shape: tuple[int, ...], value_shape: tuple[int, ...]) -> FreeVariable:
+    transform = model.rvs_to_transforms[rv]
+    low, high = _constant_limits(rv, transform, shape)
+    dims = model.named_vars_to_dims.get(rv.name) or (None,) * len(shape)
+    names = tuple(d or f"{rv.name}_dim_{i}" for i, d in enumerate(dims))
+    coords = tuple(
+        np.arange(n) if (labels := model.coords.get(d)) is None else _axis_labels(labels)
+        for d, n in zip(dims, shape, strict=True)
+    )
+    return FreeVariable(
+        name=rv.name,
+        value_name=model.rvs_to_values[rv].name,
+        shape=shape,
+        value_shape=value_shape,
+        dims=names,
+        coords=coords,
+        discrete=is_discrete(rv),
+        transform=None if transform is None else transform.name,
+        elementwise=transform is None or transform.ndim_supp == 0 or isinstance(transform, CholeskyCovPacked),
+        named_by_value=transform is not None and transform.ndim_supp != 0,
+        low=low,
+        high=high,
+        leans=_has_moving_limits(model, rv, transform),
+    )
+
+
+def n_rows(model: pm.Model, rv: Graph) -> int:
+    """Return how many observations an observed variable holds, as AICc and BIC count them.
+
+    Its elements; of several vectors, the vectors. A single vector is many observations that depend on each other (a
+    time series, a multivariate normal), unless it is a composition or a vector of counts, which are one.
+    """
+    value = pt.as_tensor(model.rvs_to_values[rv], allow_xtensor_conversion=True)
+    shape = [int(n) for n in value.shape.eval(mode="FAST_COMPILE")]
+    name, ndim_supp = type(rv.owner.op).__name__, getattr(rv.owner.op, "ndim_supp", 0) or 0
+    batches = shape[: len(shape) - ndim_supp]
+    if any(word in name for word in SERIES):
+        return int(np.prod(shape))
+    single = not batches and not any(word in name for word in COMPOSITIONS)
+    return int(np.prod(shape if single else batches))
+
+
+def _axis_labels(labels: Any) -> Any:
+    """Return the labels along a dim as an array; dates and durations as NumPy's own, as they are in draws."""
+    index = pd.Index(labels)
+    return index.to_numpy() if index.dtype.kind in "mM" else np.asarray(labels)
+
+
+def _shapes(model: pm.Model) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Return the natural and unconstrained shapes of each free variable, evaluated only where they are symbolic."""
+    pairs = {}
+    for rv in model.free_RVs:
+        transform = model.rvs_to_transforms[rv]
+        moved = rv if transform is None else transform.forward(rv, *rv.owner.inputs)
+        pairs[rv.name] = [pt.as_tensor(v, allow_xtensor_conversion=True) for v in (rv, moved)]
+    tensors = [tensor for pair in pairs.values() for tensor in pair]
+    if any(None in tensor.type.shape for tensor in tensors):
+        with pytensor.config.change_flags(cxx=""):
+            sizes = pytensor.function([], [t.shape for t in tensors], mode="FAST_COMPILE")()
+        shapes = [tuple(int(n) for n in size) for size in sizes]
+    else:
+        shapes = [tensor.type.shape for tensor in tensors]
+    return dict(zip(pairs, zip(shapes[::2], shapes[1::2], strict=True), strict=True))
+
+
+def _constant_limits(rv: Graph, transform: Any, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """Limits of the support where they are plain numbers; without a transform, those of the one PyMC would choose."""
+    transform = transform or _default_transform(rv.owner.op, rv)
+    limits = bounds(transform, rv.owner.inputs) if transform is not None else None
+    limits = (0.0, 1.0) if is_simplex(transform) else limits
+    low, high = (_constant(limit) for limit in limits or (None, None))
+    return _spread(low, shape, -np.inf), _spread(high, shape, np.inf)
+
+
+def _spread(limit: Array | None, shape: tuple[int, ...], otherwise: float) -> Array:
+    return np.broadcast_to(otherwise if limit is None else limit, shape).astype(float).ravel()
+
+
+def _has_moving_limits(model: pm.Model, rv: Graph, transform: Any) -> bool:
+    """Whether a limit of the support depends on other free variables: of ``pm.Uniform("b", 0, a)``, one does."""
+    limits = bounds(transform, rv.owner.inputs) if transform is not None else None
+    graphs = [limit for limit in limits or () if isinstance(limit, Variable)]
+    return not set(model.free_RVs).isdisjoint(ancestors(graphs))
+
+
+def _constant(graph: Any) -> Array | None:
+    """Return the numbers that a graph stands for at all points; None where it depends on something."""
+    if not isinstance(graph, Variable):
+        return None if graph is None else np.asarray(graph)
+    if any(v.owner is None and not isinstance(v, Constant) for v in ancestors([graph])):
+        return None
+    with pytensor.config.change_flags(cxx=""):
+        return np.asarray(graph.data if isinstance(graph, Constant) else graph.eval(mode="FAST_COMPILE"))
+
+
+def initial_point(model: pm.Model) -> dict[str, Array]:
+    """Return the model's initial point on the natural scale."""
+    with pytensor.config.change_flags(cxx="", mode="FAST_COMPILE"):
+        point = make_initial_point_fn(model=model, return_transformed=False)(0)
+    return {rv.name: np.asarray(point[rv.name], dtype=float) for rv in model.free_RVs}

@@ -1,0 +1,79 @@
+"""Numerical methods on arrays: steps, factorisations, interpolation, reference distributions. No model, no graph."""
+
+from pymc_landscape.numerics.batched_newton import Arrivals, newton_descent_batch, newton_steps, step_lengths_batch
+from pymc_landscape.numerics.chi_squared import chi2_cutoff, chibar2_quantile, chibar2_tail, chibar2_weights
+from pymc_landscape.numerics.covariance import (
+    Spectrum,
+    covariance,
+    delta_method,
+    lengths,
+    sandwich_covariance,
+    spectrum,
+    standard_errors,
+)
+from pymc_landscape.numerics.direction_names import name_direction, simple_basis
+from pymc_landscape.numerics.factorization import Blocks, Factor, NotPositive, factorised
+from pymc_landscape.numerics.finite_differences import EPS, hessian_of_slopes, hessian_of_values
+from pymc_landscape.numerics.lanczos import Product, leading_eigenpairs, trace
+from pymc_landscape.numerics.line_search import backtrack
+from pymc_landscape.numerics.profile_curve import Side, cubic, relative_height
+from pymc_landscape.numerics.quasi_newton import Learned, Unchanged
+from pymc_landscape.numerics.sparsity import Pattern, Stack, coloured, find_pattern
+from pymc_landscape.numerics.threads import one_blas_thread
+from pymc_landscape.numerics.trust_region import (
+    EXACT,
+    NEAR,
+    QuadraticModel,
+    descend_newton,
+    noise,
+    polish,
+    quadratic_model,
+)
+
+__all__ = [
+    "EPS",
+    "EXACT",
+    "NEAR",
+    "Arrivals",
+    "Blocks",
+    "Factor",
+    "Learned",
+    "NotPositive",
+    "Pattern",
+    "Product",
+    "QuadraticModel",
+    "Side",
+    "Spectrum",
+    "Stack",
+    "Unchanged",
+    "backtrack",
+    "chi2_cutoff",
+    "chibar2_quantile",
+    "chibar2_tail",
+    "chibar2_weights",
+    "coloured",
+    "covariance",
+    "cubic",
+    "delta_method",
+    "descend_newton",
+    "factorised",
+    "find_pattern",
+    "hessian_of_slopes",
+    "hessian_of_values",
+    "leading_eigenpairs",
+    "lengths",
+    "name_direction",
+    "newton_descent_batch",
+    "newton_steps",
+    "noise",
+    "one_blas_thread",
+    "polish",
+    "quadratic_model",
+    "relative_height",
+    "sandwich_covariance",
+    "simple_basis",
+    "spectrum",
+    "standard_errors",
+    "step_lengths_batch",
+    "trace",
+]

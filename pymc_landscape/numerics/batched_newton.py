@@ -1,0 +1,173 @@
+"""Newton's method at many points at once, each with a surface of its own. Arrays only.
+
+Where hundreds of neighbouring minimisations begin near their ends, what costs is not arithmetic but the way from one
+line of Python to the next. Here the points walk abreast: one look gives value, slope and Hessian of all that are still
+on their way, and the steps of all are solved as one stack. A point that does not arrive soon is left to a more careful
+method. Eigenvalues enter by their size, as in :mod:`~pymc_landscape.numerics.trust_region`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pymc_landscape._typing import Array
+from pymc_landscape.numerics.covariance import RANK_TOLERANCE
+from pymc_landscape.numerics.trust_region import FLAT_SLOPE, noise
+
+# Values (n,), slopes (n, k) and Hessians (n, k, k) of the points `rows` where their free elements are x (n, m).
+Look = Callable[[NDArray[np.intp], Array], tuple[Array, Array, Array]]
+
+# With less than this to gain, in units of −2 log L, the next step is the last and needs no look.
+ENOUGH = 1e-9
+# Longest step, in standard errors or thereabouts, and how a step shrinks that leads up.
+LONGEST, SHRUNK, SHORTEST = 10.0, 0.25, 1e-3
+MOST_LOOKS = 15
+
+
+@dataclass
+class Arrivals:
+    """Where the points came to.
+
+    Parameters
+    ----------
+    x : array (n, m)
+        Free elements at the end.
+    value : array (n,)
+        The value there, as the last look foretells it.
+    left : array (n,)
+        What Newton's last step gained; infinite where a point has not arrived.
+    gradient, hessian : array (n, k), array (n, k, k)
+        Of the last look, over all elements.
+    inverse : array (n, m, m)
+        Inverse Hessian of the free elements; a pseudo-inverse where directions are flat.
+    n_looks : int
+        Points looked at, in all.
+    """
+
+    x: Array
+    value: Array
+    left: Array
+    gradient: Array
+    hessian: Array
+    inverse: Array
+    n_looks: int = 0
+
+    @property
+    def arrived(self) -> NDArray[np.bool_]:
+        """Which points are at a minimum."""
+        return self.left <= ENOUGH
+
+
+def newton_descent_batch(look: Look, free: NDArray[np.intp], size: int, x: Array, spare: Array) -> Arrivals:
+    """Minimise each of n surfaces over its free elements.
+
+    Parameters
+    ----------
+    look : callable
+        Evaluates some of the points.
+    free : array (m,) of int
+        Which of the k elements of a look are free.
+    size : int
+        Their number k.
+    x, spare : array (n, m)
+        Where each begins, and where it begins instead if there is no value.
+
+    Returns
+    -------
+    Arrivals
+        Of all points, also of those that did not arrive.
+    """
+    n, m = x.shape
+    ends = Arrivals(
+        x=x.copy(),
+        value=np.full(n, np.inf),
+        left=np.full(n, np.inf),
+        gradient=np.full((n, size), np.nan),
+        hessian=np.full((n, size, size), np.nan),
+        inverse=np.zeros((n, m, m)),
+    )
+    trial, step, reach = x.copy(), np.zeros((n, m)), np.ones(n)
+    active = np.arange(n)
+    for _ in range(MOST_LOOKS):
+        value, gradient, hessian = look(active, trial[active])
+        ends.n_looks += len(active)
+        better = _is_no_worse(value, gradient[:, free], hessian[:, free[:, None], free], ends.value[active])
+        rows, worse = active[better], active[~better]
+        ends.x[rows], ends.value[rows] = trial[rows], value[better]
+        ends.gradient[rows], ends.hessian[rows] = gradient[better], hessian[better]
+        slopes, bends = gradient[better][:, free], hessian[better][:, free[:, None], free]
+        step[rows], ends.left[rows], ends.inverse[rows] = newton_steps(slopes, bends)
+        reach[rows] = 1.0
+        unseen = np.isinf(ends.value[worse])
+        reach[worse] = np.where(unseen, reach[worse] - 0.75, SHRUNK * reach[worse])
+        active = np.concatenate([rows[~(ends.left[rows] <= ENOUGH)], worse[reach[worse] >= SHORTEST]])
+        if not len(active):
+            break
+        trial[active] = ends.x[active] + reach[active, None] * step[active]
+        unseen = np.isinf(ends.value[active])
+        trial[active[unseen]] = spare[active[unseen]]
+    done = ends.arrived
+    ends.x[done] += step[done]
+    ends.value[done] -= ends.left[done]
+    return ends
+
+
+def _is_no_worse(value: Array, gradient: Array, hessian: Array, before: Array) -> NDArray[np.bool_]:
+    """Whether points have a value with derivatives that is no higher than before."""
+    finite = np.isfinite(value) & np.isfinite(gradient).all(axis=1) & np.isfinite(hessian).all(axis=(1, 2))
+    slack = np.where(np.isfinite(before), before, 0.0)
+    return finite & (value <= before + [noise(v) for v in slack])
+
+
+def newton_steps(gradient: Array, hessian: Array) -> tuple[Array, Array, Array]:
+    """Return Newton's steps of n points, what they gain, and the inverse Hessians.
+
+    Parameters
+    ----------
+    gradient : array (n, m)
+        The slopes.
+    hessian : array (n, m, m)
+        The Hessians.
+
+    Returns
+    -------
+    step : array (n, m)
+        Downhill also where the Hessian is indefinite; nothing along flat directions.
+    gained : array (n,)
+        Half the Newton decrement; infinite at a point that is no valley.
+    inverse : array (n, m, m)
+        Pseudo-inverses.
+
+    Examples
+    --------
+    >>> step, gained, inverse = newton_steps(np.array([[4.0]]), np.array([[[8.0]]]))
+    >>> step.tolist(), gained.tolist(), inverse.tolist()
+    ([[-0.5]], [1.0], [[[0.125]]])
+    """
+    scale = step_lengths_batch(hessian)
+    values, vectors = np.linalg.eigh(hessian / (scale[:, :, None] * scale[:, None, :]))
+    tolerance = RANK_TOLERANCE * values.shape[1] * np.abs(values).max(axis=1, initial=0.0)[:, None]
+    slope = np.einsum("nji,nj->ni", vectors, gradient / scale)
+    flat = np.abs(values) <= tolerance
+    slope = np.where(flat & (np.abs(slope) <= FLAT_SLOPE), 0.0, slope)
+    curvature = np.where(flat, 1.0, np.abs(values))
+    gained = 0.5 * np.where(flat, 0.0, slope**2 / curvature).sum(axis=1)
+    is_valley = ~(values < -tolerance).any(axis=1) & ~(flat & (slope != 0)).any(axis=1)
+    along = np.where(flat, -slope, -slope / curvature)
+    length = np.linalg.norm(along, axis=1)
+    along *= np.minimum(1.0, LONGEST / np.maximum(length, 1e-300))[:, None]
+    half = vectors / scale[:, :, None]
+    inverted = np.where(flat, 0.0, 1.0 / np.where(flat, 1.0, values))
+    inverse = np.einsum("nik,nk,njk->nij", half, inverted, half)
+    return np.einsum("nik,nk->ni", half, along), np.where(is_valley, gained, np.inf), inverse
+
+
+def step_lengths_batch(hessian: Array) -> Array:
+    """Return D with D² = |diag H|, or the largest of the row where that is 0."""
+    sizes = np.abs(hessian)
+    diagonal, largest = np.einsum("nii->ni", sizes), sizes.max(axis=2, initial=0.0)
+    return np.sqrt(np.where(diagonal > 1e-200, diagonal, np.where(largest > 0, largest, 1.0)))

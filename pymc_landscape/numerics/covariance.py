@@ -1,0 +1,152 @@
+"""What a Hessian says: covariance, standard errors, flat directions, the delta method. Arrays only.
+
+Hessians here are those of −2 log L, twice the observed information: the covariance is 2 H⁻¹.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import lapack
+
+from pymc_landscape._typing import Array
+
+# Relative to the largest eigenvalue of the scaled Hessian; below it a number is rounding and no curvature.
+RANK_TOLERANCE = 1e-13
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """The Hessian's eigenvalues on scales of its own, so that units of parameters do not matter.
+
+    Parameters
+    ----------
+    values : array (k,)
+        Eigenvalues of D⁻¹ H D⁻¹, ascending; D² = |diag H| for a positive matrix.
+    vectors : array (k, k)
+        Eigenvectors, a column each, on the scaled axes.
+    scale : array (k,)
+        The diagonal of D.
+    """
+
+    values: Array
+    vectors: Array
+    scale: Array
+
+    @property
+    def tolerance(self) -> float:
+        """Eigenvalues of less than this size are zero as far as floating point can tell."""
+        return RANK_TOLERANCE * len(self.values) * float(np.abs(self.values).max(initial=0.0))
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether the Hessian is positive definite beyond rounding."""
+        return bool((self.values > self.tolerance).all())
+
+    def direction(self, i: int) -> Array:
+        """Return eigenvector i on the axes of the parameters, scaled so that its curvature is ±2 where it has any.
+
+        For −2 log L that is a step of one standard error: a rise of 1.
+        """
+        flat = abs(self.values[i]) <= self.tolerance
+        length = 1.0 if flat else np.sqrt(2.0 / abs(self.values[i]))
+        step: Array = length * self.vectors[:, i] / self.scale
+        return step
+
+    def inverse(self) -> Array:
+        """Return H⁻¹, and where H has no curvature its pseudo-inverse."""
+        curved = np.abs(self.values) > self.tolerance
+        inverted = np.divide(1.0, self.values, out=np.zeros_like(self.values), where=curved)
+        half = self.vectors / self.scale[:, None]
+        return (half * inverted) @ half.T
+
+
+def spectrum(hessian: Array) -> Spectrum:
+    """Return the spectrum of a symmetric matrix (k, k) on scales of its own.
+
+    Examples
+    --------
+    >>> spectrum(np.diag([1e-8, 4e6])).is_positive
+    True
+    """
+    scale = lengths(hessian)
+    scaled = np.asarray_chkfinite(hessian / (scale[:, None] * scale))
+    # LAPACK by name: SciPy's own function takes ten times as long for a few parameters
+    values, vectors, *_, failed = lapack.dsyevr(scaled, lower=1) if len(scaled) else (scale, scaled, 0)
+    if failed:
+        raise np.linalg.LinAlgError("eigenvalues did not converge")
+    return Spectrum(values, vectors, scale)
+
+
+def lengths(hessian: Array) -> Array:
+    """Return D with D² = |diag H|; where H is indefinite, larger, so that no element of D⁻¹ H D⁻¹ exceeds 1.
+
+    At a saddle such as that of x·y the diagonal is 0 and says nothing of lengths (Ruiz 2001, equilibration).
+    """
+    sizes = np.abs(hessian)
+    diagonal = sizes.diagonal()
+    largest = sizes.max(axis=1, initial=0.0)
+    scale = np.sqrt(np.where(diagonal > 1e-200, diagonal, np.where(largest > 0, largest, 1.0)))
+    for _ in range(20):
+        excess = (sizes / (scale[:, None] * scale)).max(axis=1, initial=0.0)
+        if not (excess > 1.0 + 1e-9).any():
+            break
+        scale = scale * np.sqrt(np.maximum(excess, 1.0))
+    return scale
+
+
+def covariance(hessian: Array) -> Array:
+    """Return the covariance 2 H⁻¹ of estimates from the Hessian H (k, k) of −2 log L.
+
+    Examples
+    --------
+    >>> covariance(np.array([[8.0]]))
+    array([[0.25]])
+    """
+    return 2.0 * spectrum(hessian).inverse()
+
+
+def sandwich_covariance(hessian: Array, scores: Array) -> Array:
+    """Return the covariance A⁻¹ B A⁻¹ that holds where the model is wrong.
+
+    A = H / 2 is the observed information, B = Σ sᵢ sᵢᵀ the outer products of the scores (White 1982, *Econometrica*
+    50(1)).
+
+    Parameters
+    ----------
+    hessian : array (k, k)
+        Of −2 log L.
+    scores : array (n, k)
+        Gradient of each observation's log-likelihood.
+    """
+    bread = covariance(hessian)
+    return bread @ (scores.T @ scores) @ bread
+
+
+def delta_method(cov: Array, jacobian: Array) -> Array:
+    """Return the covariance Jᵀ C J of n functions with the derivatives `jacobian` (k, n)."""
+    return jacobian.T @ cov @ jacobian
+
+
+def standard_errors(cov: Array, flat: Array, jacobian: Array | None = None) -> Array:
+    """Return the square roots of the diagonal; infinite where a quantity is not determined.
+
+    Parameters
+    ----------
+    cov : array (k, k)
+        Covariance of the parameters, a pseudo-inverse along flat directions.
+    flat : array (m, k)
+        Flat directions, a row each.
+    jacobian : array (k, n), optional
+        Derivatives of n quantities; left out, the parameters themselves.
+    """
+    jacobian = np.eye(len(cov)) if jacobian is None else jacobian
+    variance = np.einsum("ki,kl,li->i", jacobian, cov, jacobian)
+    with np.errstate(invalid="ignore"):  # at a saddle a variance can be negative: no standard error
+        errors = np.sqrt(np.where(variance >= 0, variance, np.nan))
+    if len(flat):
+        units = flat / np.linalg.norm(flat, axis=1, keepdims=True)
+        moved = np.abs(units @ jacobian).max(axis=0) > 1e-6 * np.abs(jacobian).max(axis=0)
+        errors = np.where(moved, np.inf, errors)
+    return errors

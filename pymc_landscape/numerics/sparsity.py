@@ -1,0 +1,223 @@
+"""Which elements of a large symmetric matrix are not zero, found by products with few vectors. Arrays only.
+
+Random effects of which no two meet in the density have a diagonal curvature; effects by group, one block a group; a
+random walk, a band; crossed effects, a sparse matrix. Which it is, is read off products with unit vectors at a point
+where nothing is zero by chance. Columns that meet in no row get one colour, and a product with the sum of their unit
+vectors gives all of them at once (Curtis, Powell & Reid 1974, *Journal of the Institute of Mathematics and its
+Applications* 13, 117-119).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import csgraph
+
+from pymc_landscape._typing import Array
+
+# Up to so many columns are looked at one by one; beyond, guesses are tried first.
+FEW = 300
+# A guess with a larger block than this is none.
+LARGEST = 64
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Which elements of a curvature are not zero, and the directions that show them.
+
+    Parameters
+    ----------
+    size : int
+        Number q of effects.
+    rows, columns : array (nnz,)
+        Places that are not zero, both triangles.
+    colours : array (q,)
+        Colour of each column.
+    """
+
+    size: int
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    colours: NDArray[np.intp]
+
+    @cached_property
+    def n_colours(self) -> int:
+        """How many products show the whole matrix."""
+        return int(self.colours.max(initial=-1)) + 1
+
+    @cached_property
+    def seeds(self) -> Array:
+        """Directions (colours, q), each the sum of the unit vectors of one colour."""
+        seeds = np.zeros((self.n_colours, self.size))
+        seeds[self.colours, np.arange(self.size)] = 1.0
+        return seeds
+
+    @cached_property
+    def components(self) -> NDArray[np.intp]:
+        """Number of the connected component of each element."""
+        ones = np.ones(len(self.rows))
+        graph = sparse.coo_array((ones, (self.rows, self.columns)), shape=(self.size, self.size))
+        return np.asarray(csgraph.connected_components(graph, directed=False)[1])
+
+    @cached_property
+    def largest(self) -> int:
+        """Size of the largest component."""
+        return int(np.bincount(self.components).max(initial=0)) if self.size else 0
+
+    @cached_property
+    def elimination(self) -> NDArray[np.intp]:
+        """Where each element comes in an order of elimination that fills little."""
+        ones = np.ones(len(self.rows))
+        matrix = sparse.coo_array((ones, (self.rows, self.columns)), shape=(self.size, self.size))
+        dominant = (matrix + sparse.diags_array(np.full(self.size, 2.0 * self.size))).tocsc()
+        order: NDArray[np.intp] = sparse.linalg.splu(dominant, permc_spec="MMD_AT_PLUS_A").perm_c.astype(np.intp)
+        return order
+
+    @cached_property
+    def stacks(self) -> list[Stack]:
+        """The components, those of one size together."""
+        return _stacks(self)
+
+    def entries(self, products: Array) -> Array:
+        """Return the elements at `rows`, `columns` from products (colours, q)."""
+        found: Array = products[self.colours[self.columns], self.rows]
+        return found
+
+    def weights(self, entries: Array) -> Array:
+        """Return w (colours, q) with Σ w · products = Σ entries · elements of the matrix."""
+        weights = np.zeros((self.n_colours, self.size))
+        weights[self.colours[self.columns], self.rows] = entries
+        return weights
+
+
+def coloured(size: int, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Pattern:
+    """Colour columns greedily, so that no two of one colour meet in a row."""
+    by_column = sparse.coo_array((np.ones(len(rows)), (rows, columns)), shape=(size, size)).tocsc()
+    by_row = by_column.tocsr()
+    colours = np.full(size, -1, dtype=np.intp)
+    for j in range(size):
+        met = by_column.indices[by_column.indptr[j] : by_column.indptr[j + 1]]
+        near = np.concatenate([by_row.indices[by_row.indptr[i] : by_row.indptr[i + 1]] for i in met] or [[]])
+        taken = set(colours[near.astype(int)].tolist())
+        colours[j] = next(c for c in range(size + 1) if c not in taken)
+    return Pattern(size, rows, columns, colours)
+
+
+def find_pattern(product: Callable[[Array], Array], size: int, groups: Callable[[], NDArray[np.intp]]) -> Pattern:
+    """Find which elements of a symmetric matrix are not zero.
+
+    Parameters
+    ----------
+    product : callable
+        Gives the matrix times each row of (n, q).
+    size : int
+        The size q of the matrix.
+    groups : callable
+        Gives a guess at which elements belong together, one number an element.
+
+    Returns
+    -------
+    Pattern
+        A guess is believed only where products with random vectors agree with it.
+    """
+    if size > FEW:
+        for guess in (np.arange(size), groups()):
+            pattern = _of_groups(guess)
+            if pattern is not None and _agrees(pattern, product):
+                return pattern
+    nonzero: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
+    block = max(1, 2**22 // max(size, 1))
+    for first in range(0, size, block):
+        units = np.eye(min(block, size - first), size, first)
+        columns, rows = np.nonzero(product(units))
+        nonzero.append((rows, columns + first))
+    rows = np.concatenate([r for r, _ in nonzero] + [np.arange(size)])
+    columns = np.concatenate([c for _, c in nonzero] + [np.arange(size)])
+    both = np.unique(np.concatenate([rows * size + columns, columns * size + rows]))
+    return coloured(size, both // size, both % size)
+
+
+def _of_groups(groups: NDArray[np.intp]) -> Pattern | None:
+    """Return a pattern of full blocks; None where they are too large to be worth it."""
+    order = np.argsort(groups, kind="stable")
+    _, counts = np.unique(groups, return_counts=True)
+    if counts.max() > LARGEST:
+        return None
+    starts = np.repeat(np.cumsum(counts) - counts, counts)
+    rank = np.empty(len(groups), dtype=np.intp)
+    rank[order] = np.arange(len(groups)) - starts
+    repeat = np.repeat(counts, counts)
+    rows = order[np.repeat(starts, repeat) + _ranges(repeat)]
+    return Pattern(len(groups), rows, np.repeat(order, repeat), rank)
+
+
+def _ranges(counts: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return 0..n−1 for each n, one after the other."""
+    ends = np.cumsum(counts)
+    return np.arange(ends[-1]) - np.repeat(ends - counts, counts)
+
+
+def _agrees(pattern: Pattern, product: Callable[[Array], Array]) -> bool:
+    """Whether the matrix that the pattern sees is the whole one, by its products with random vectors."""
+    rng = np.random.default_rng(pattern.size)
+    vectors = rng.standard_normal((3, pattern.size))
+    whole = product(np.concatenate([pattern.seeds, vectors]))
+    if not np.isfinite(whole).all():
+        return False
+    entries = pattern.entries(whole[: pattern.n_colours])
+    matrix = sparse.coo_array((entries, (pattern.rows, pattern.columns)), shape=(pattern.size, pattern.size))
+    seen = (matrix @ vectors.T).T
+    return bool(np.allclose(seen, whole[pattern.n_colours :], rtol=1e-9, atol=1e-9 * np.abs(entries).max(initial=1.0)))
+
+
+@dataclass(frozen=True)
+class Stack:
+    """All components of one size d.
+
+    Parameters
+    ----------
+    elements : array (n, d)
+        Their elements.
+    inside : array (m,)
+        Which of the pattern's places lie in them.
+    block, row, column : arrays (m,)
+        Where each of those stands in a stack of blocks.
+    """
+
+    elements: NDArray[np.intp]
+    inside: NDArray[np.intp]
+    block: NDArray[np.intp]
+    row: NDArray[np.intp]
+    column: NDArray[np.intp]
+
+    def blocks(self, entries: Array) -> Array:
+        """Return the blocks (n, d, d) of a matrix with these elements at the pattern's places."""
+        n, d = self.elements.shape
+        blocks = np.zeros((n, d, d))
+        blocks[self.block, self.row, self.column] = entries[self.inside]
+        return blocks
+
+    def write(self, blocks: Array, entries: Array) -> None:
+        """Write elements of blocks to the pattern's places."""
+        entries[self.inside] = blocks[self.block, self.row, self.column]
+
+
+def _stacks(pattern: Pattern) -> list[Stack]:
+    components, sizes = pattern.components, np.bincount(pattern.components)
+    order = np.argsort(components, kind="stable")
+    rank = np.empty(pattern.size, dtype=np.intp)
+    rank[order] = _ranges(sizes)
+    number = np.empty(len(sizes), dtype=np.intp)
+    stacks = []
+    for size in np.unique(sizes):
+        number[sizes == size] = np.arange(np.count_nonzero(sizes == size))
+        inside = np.flatnonzero(sizes[components[pattern.rows]] == size)
+        elements = order[sizes[components[order]] == size].reshape(-1, size)
+        rows, columns = pattern.rows[inside], pattern.columns[inside]
+        stacks.append(Stack(elements, inside, number[components[rows]], rank[rows], rank[columns]))
+    return stacks

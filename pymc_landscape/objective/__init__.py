@@ -1,0 +1,69 @@
+"""`Objective`: names to vectors, vectors to numbers; and what needs no optimum."""
+
+from pymc_landscape.model import Element, FreeVariable, Layout, element_labels
+from pymc_landscape.objective.conditional_modes import conditional_modes
+from pymc_landscape.objective.draws import SAMPLE_DIMS, Draws, DrawVectors, open_group, read_draws, select_labels
+from pymc_landscape.objective.evaluators import LOG_PRIOR, Kind
+from pymc_landscape.objective.importance_sampler import importance_sampling
+from pymc_landscape.objective.minibatch import BatchSlope
+from pymc_landscape.objective.objective import DENSE, Objective, objective_of
+from pymc_landscape.objective.pointwise import GROUPS, pointwise_log_likelihood
+from pymc_landscape.objective.reference_point import Reference, reference_point
+from pymc_landscape.objective.restricted import (
+    ARITHMETIC_ERRORS,
+    BoundElement,
+    RestrictedObjective,
+    _positions,
+    active_bounds,
+    hessian_function,
+    natural_point_of,
+    on_natural_scale,
+    restrict_point,
+    screen_batch,
+    with_active_bounds,
+)
+from pymc_landscape.objective.simulate import Data, Simulator, digest, known_value, observed_data, observed_values
+from pymc_landscape.objective.term_losses import loss_table
+
+__all__ = [
+    "ARITHMETIC_ERRORS",
+    "DENSE",
+    "GROUPS",
+    "LOG_PRIOR",
+    "SAMPLE_DIMS",
+    "BatchSlope",
+    "BoundElement",
+    "Data",
+    "DrawVectors",
+    "Draws",
+    "Element",
+    "FreeVariable",
+    "Kind",
+    "Layout",
+    "Objective",
+    "Reference",
+    "RestrictedObjective",
+    "Simulator",
+    "_positions",
+    "active_bounds",
+    "conditional_modes",
+    "digest",
+    "element_labels",
+    "hessian_function",
+    "importance_sampling",
+    "known_value",
+    "loss_table",
+    "natural_point_of",
+    "objective_of",
+    "observed_data",
+    "observed_values",
+    "on_natural_scale",
+    "open_group",
+    "pointwise_log_likelihood",
+    "read_draws",
+    "reference_point",
+    "restrict_point",
+    "screen_batch",
+    "select_labels",
+    "with_active_bounds",
+]

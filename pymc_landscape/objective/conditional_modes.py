@@ -1,0 +1,216 @@
+"""Random effects and discrete states given a point.
+
+What is latent, after a fit: the likeliest random effects given the estimate, and the probabilities of states.
+
+Discrete variables after a fit: the probability of each state given the estimate and the data.
+
+Random effects on their natural scale: their values, and how these spread around the likeliest ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+import pytensor.tensor as pt
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from pymc_landscape._typing import Array, Graph, Point
+from pymc_landscape.engine import Engine, without_named_dims
+from pymc_landscape.model import FreeVariable, GraphInputs, density_pieces, discrete_values, in_one_vector, slope_graph
+from pymc_landscape.model.latent import (
+    ConfigurationPlan,
+    Group,
+    Laplace,
+    LatentValues,
+    Mode,
+    StateIntegral,
+    SumOut,
+    joint_pieces,
+)
+from pymc_landscape.objective.objective import Objective
+
+
+def conditional_modes(objective: Objective, point: Point, attrs: Mapping[str, Any]) -> xr.Dataset:
+    """Return the random effects at their likeliest, given parameters, and the states of discrete variables.
+
+    Parameters
+    ----------
+    objective : Objective
+        With random effects that are integrated out, or discrete variables that are summed out; without any, the
+        Dataset is empty.
+    point : mapping of str to array_like
+        The parameters on their natural scale.
+    attrs : mapping
+        Attributes of the Dataset.
+
+    Returns
+    -------
+    Dataset
+        Variables ``name`` and ``name_se`` for each effect, with the model's dims; for each discrete variable ``name``,
+        its most probable state, and ``name_probability``, with a dim ``name_state`` more. NaN where there is no mode.
+    """
+    compiled = objective.compiled
+    compiled.use_data()
+    theta = compiled.layout().join(point)
+    arrays: dict[str, xr.DataArray] = {}
+    if compiled.effects and isinstance(compiled.marginal, StateIntegral):
+        return xr.Dataset(_of_both(objective, compiled.marginal, theta), attrs=dict(attrs))
+    if compiled.effects:
+        arrays, theta = _of_effects(objective, theta)
+    if compiled.summed:
+        arrays |= probable_states(objective, theta)
+    return xr.Dataset(arrays, attrs=dict(attrs))
+
+
+def _of_both(objective: Objective, integral: StateIntegral, theta: Array) -> dict[str, xr.DataArray]:
+    """Return states with the effects averaged over, and effects given the most probable state of their block."""
+    compiled, found = objective.compiled, integral.given_states(theta)
+    scale = compiled.kept("effect scale by state", lambda: EffectScale(integral))
+    if found is None:
+        shares = np.full(integral.possible.shape, np.nan)
+        values = errors = np.full(scale.size, np.nan)
+    else:
+        modes, shares = found
+        rows = [np.concatenate([np.ravel(value) for value in scale.values(mode.vector).values()]) for mode in modes]
+        best = shares.argmax(axis=0)[integral.pattern.components]
+        best = best if len(best) == scale.size else np.full(scale.size, np.bincount(best).argmax())
+        values, errors = (np.choose(best, several) for several in (rows, [scale.deviations(mode) for mode in modes]))
+    names = tuple(compiled.sums.names)
+    return _labelled(objective, values, errors) | of_shares(objective, names, integral.plan, shares[:, integral.block])
+
+
+def _of_effects(objective: Objective, theta: Array) -> tuple[dict[str, xr.DataArray], Array]:
+    """Return effects and standard errors, and the vector of parameters and effects."""
+    compiled = objective.compiled
+    scale = compiled.kept("effect scale", lambda: EffectScale(compiled.laplace))
+    mode = compiled.laplace.mode(theta)
+    if mode is None:
+        nowhere = np.full(scale.size, np.nan)
+        vector = np.concatenate([theta, np.full(compiled.laplace.n_effects, np.nan)])
+        return _labelled(objective, nowhere, nowhere), vector
+    values = np.concatenate([np.ravel(value) for value in scale.values(mode.vector).values()])
+    return _labelled(objective, values, scale.deviations(mode)), mode.vector
+
+
+def _labelled(objective: Objective, values: Array, errors: Array) -> dict[str, xr.DataArray]:
+    """Return effects and standard errors, one after the other, with the model's dims."""
+    effects, arrays = objective.compiled.effects, {}
+    ends = np.cumsum([int(np.prod(v.shape)) for v in effects])[:-1]
+    for v, value, error in zip(effects, np.split(values, ends), np.split(errors, ends), strict=True):
+        coords = dict(zip(v.dims, v.coords, strict=True))
+        for name, array in ((v.name, value), (f"{v.name}_se", error)):
+            arrays[name] = xr.DataArray(np.reshape(array, v.shape), coords, v.dims)
+    return arrays
+
+
+def probable_states(objective: Objective, vector: Array) -> dict[str, xr.DataArray]:
+    """Return the most probable state of each element of the discrete variables, and the probabilities of all.
+
+    By Bayes' theorem, p(z = c ∣ y, θ) is proportional to p(y, z = c ∣ θ), whose sum over c is the likelihood.
+
+    Parameters
+    ----------
+    objective : Objective
+        With discrete variables that are summed out.
+    vector : array (k + q,)
+        Parameters on their natural scale, then random effects as in the objective's integral: given these.
+
+    Returns
+    -------
+    dict of str to DataArray
+        ``name``, with the model's dims, and ``name_probability``, with a dim ``name_state`` more.
+    """
+    groups, engine = objective.compiled.kept("configurations", lambda: _configurations(objective))
+    arrays: dict[str, xr.DataArray] = {}
+    for (group, plan), heights in zip(groups, engine.one(vector), strict=True):
+        arrays |= of_shares(objective, group.summed, plan, softmax(np.reshape(heights, plan.possible.shape), axis=0))
+    return arrays
+
+
+def of_shares(
+    objective: Objective, names: Sequence[str], plan: ConfigurationPlan, shares: Array
+) -> dict[str, xr.DataArray]:
+    """Return the same from the probabilities (C, K) of the configurations of one sum."""
+    variables: dict[str, FreeVariable] = {v.name: v for v in objective.compiled.summed}
+    arrays: dict[str, xr.DataArray] = {}
+    for name in names:
+        states = objective.compiled.sums.states[name]
+        arrays |= _labelled_states(variables[name], states, _marginal(plan, name, states, shares))
+    return arrays
+
+
+def _configurations(objective: Objective) -> tuple[list[tuple[Group, ConfigurationPlan]], Engine]:
+    """Return the sums, and an engine that gives the log density (C, K) of the configurations of each."""
+    compiled, names = objective.compiled, objective.summed
+    values: GraphInputs
+    if compiled.effects:
+        values = latent = LatentValues(compiled.model, compiled.variables, compiled.effects, compiled.swaps, names)
+        pieces, _ = joint_pieces(latent, compiled.parts, names)
+    else:
+        values = GraphInputs(compiled.model, compiled.layout(), compiled.swaps)
+        pieces, _ = density_pieces(values, compiled.parts, names)
+    reference = cast(SumOut, compiled.sum_out(frozenset())).reference
+    tables = list(compiled.sums.tables(pieces, discrete_values(values, names), {values.vector: reference}))
+    graphs = {found.group.name: found.heights.astype("float64") for found in tables}
+    engine = Engine(values.vector, graphs, check_bounds=compiled.model.check_bounds, backend="interpreter")
+    return [(found.group, found.plan) for found in tables], engine
+
+
+def _marginal(plan: ConfigurationPlan, name: str, states: NDArray[np.int64], shares: Array) -> Array:
+    """Return the probability (..., S) of each state of each element, from those of the configurations (C, K)."""
+    own = shares[:, plan.members[name]]
+    return np.stack([(own * (plan.states[name] == state)).sum(axis=0) for state in states], axis=-1)
+
+
+def _labelled_states(v: FreeVariable, states: NDArray[np.int64], probability: Array) -> dict[str, xr.DataArray]:
+    coords, dim = dict(zip(v.dims, v.coords, strict=True)), f"{v.name}_state"
+    found = ~np.isnan(probability).any(axis=-1)
+    best = states[np.nan_to_num(probability).argmax(axis=-1)]
+    best = best if found.all() else np.where(found, best, np.nan)
+    return {
+        v.name: xr.DataArray(best, coords, v.dims),
+        f"{v.name}_probability": xr.DataArray(probability, {**coords, dim: states}, (*v.dims, dim)),
+    }
+
+
+# So many elements at a time: their derivatives by all effects are a matrix.
+BLOCK = 256
+
+
+class EffectScale:
+    """From the vector of parameters and effects of a Laplace approximation to the effects as the model has them.
+
+    Parameters
+    ----------
+    laplace : Laplace
+        The approximation.
+    """
+
+    def __init__(self, laplace: Laplace):
+        self.laplace, density = laplace, laplace.density
+        graphs = [graph.ravel().astype("float64") for graph in without_named_dims(list(density.effects.values()))]
+        whole: Graph = pt.concatenate(graphs)
+        self._values = laplace.build(density.vector, dict(zip(density.effects, graphs, strict=True)))
+        self.size = sum(len(value) for value in self._values.one(np.zeros(self._values.size)))
+        weights = pt.vector("weights", dtype="float64", shape=(self.size,))
+        slope = slope_graph((weights * whole).sum(), density.vector)
+        self._pulled = laplace.build(*in_one_vector(density.vector, weights, {"slope": slope}))
+
+    def values(self, vector: Array) -> dict[str, Array]:
+        """Return each effect, raveled, at one vector (k + q)."""
+        return dict(zip(self._values.names, map(np.asarray, self._values.one(vector)), strict=True))
+
+    def deviations(self, mode: Mode) -> Array:
+        """Return standard deviations (n,) of all effects given the parameters: √(J H⁻¹ Jᵀ) by the delta method."""
+        found = np.empty(self.size)
+        for start in range(0, self.size, BLOCK):
+            stop = min(start + BLOCK, self.size)
+            units = np.eye(stop - start, self.size, start)
+            rows = np.hstack([np.repeat(mode.vector[None], stop - start, axis=0), units])
+            jacobian = self._pulled.at(rows)["slope"][:, self.laplace.n_parameters :]
+            found[start:stop] = np.sqrt((jacobian * mode.curvature.solve(jacobian.T).T).sum(axis=1))
+        return found

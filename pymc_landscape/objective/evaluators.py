@@ -1,0 +1,249 @@
+"""The engines of one model: built when first asked for, shared by all objectives of it, rebuilt when it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import copy
+from typing import Any, Literal, cast, override
+
+import numpy as np
+import pymc as pm
+import pytensor
+
+from pymc_landscape._typing import Graph
+from pymc_landscape.engine import Engine
+from pymc_landscape.model import (
+    Density,
+    GraphInputs,
+    Layout,
+    PotentialRoles,
+    combination_graph,
+    derived_graphs,
+    element_labels,
+    fisher_graph,
+    hessian_graph,
+    hessian_product_graph,
+    jacobian_graph,
+    joined,
+    natural_graphs,
+    slope_graph,
+    unconstrained_graphs,
+)
+from pymc_landscape.model.latent import TOGETHER, LatentIntegrals, MarginalEngine, MarginalKind
+
+Kind = Literal[
+    "density",
+    "pointwise",
+    "unsummed",
+    "slope",
+    "hessian",
+    "hessian_product",
+    "scores",
+    "fisher",
+    "natural",
+    "unconstrained",
+    "derived",
+    "natural_jacobian",
+    "derived_jacobian",
+    "combination",
+]
+Graphs = tuple[Graph, dict[str, Graph]]
+
+LOG_PRIOR = "log_prior"
+TOTAL = "sum of all terms"
+
+# Kinds that come for few points: not worth a compiler.
+FOR_FEW_POINTS = frozenset(
+    [
+        *("natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian"),
+        *("hessian", "hessian_product", "scores", "fisher", "combination"),
+    ]
+)
+# Kinds whose graphs depend on the weight of the prior.
+WEIGHTED = frozenset(["slope", "hessian", "hessian_product"])
+
+
+class Evaluators(LatentIntegrals):
+    """Engines of `model`, by kind and by scale of the flat vector.
+
+    Parameters
+    ----------
+    model : pm.Model
+        The model; later changes of its data are seen.
+    parts : PotentialRoles
+        What its potentials count as.
+    prior_weight : float
+        Weight of the log prior in gradients and Hessians.
+    backend : str or None
+        As in :class:`~pymc_landscape.engine.engine.Engine`.
+    compile_kwargs : mapping or None
+        As in PyMC.
+    latent : tuple of str
+        Names of the random effects that are integrated out, and of the discrete variables that are summed out.
+    quadrature : int
+        Nodes for each of them; 1 is Laplace's approximation.
+    """
+
+    def __init__(
+        self,
+        model: pm.Model,
+        parts: PotentialRoles,
+        prior_weight: float,
+        backend: str | None,
+        compile_kwargs: Mapping[str, Any] | None,
+        *,
+        latent: tuple[str, ...] = (),
+        quadrature: int = 1,
+    ):
+        super().__init__(model, parts, backend, compile_kwargs, latent=latent, quadrature=quadrature)
+        self.prior_weight, self._integers_held = prior_weight, False
+
+    @property
+    def quantity_labels(self) -> tuple[str, ...]:
+        """Labels of all that has a value at a point: elements of the free variables, natural, and of Deterministics."""
+        natural = [label for v in self.variables for label in v.labels]
+        return self._read(("quantities", self.latent), lambda: (*natural, *self._derived_labels()))
+
+    def _derived_labels(self) -> list[str]:
+        if not self.deterministics:
+            return []
+        engine = self.engine("derived", self.names)
+        labels: list[str] = []
+        for name, value in zip(engine.names, engine.one(np.zeros(engine.size)), strict=True):
+            dims, coords, shape = self.derived_dims(name, np.size(value))
+            places = [coords.get(dim, np.arange(n)) for dim, n in zip(dims, shape, strict=True)]
+            labels += element_labels(name, places)
+        return labels
+
+    # --- engines -----------------------------------------------------------------------------------------------------
+
+    @override
+    def engine(self, kind: Kind, unconstrained: frozenset[str] = frozenset()) -> Engine:
+        """Return an engine, and leave it with this model's data.
+
+        Parameters
+        ----------
+        kind : str
+            ``"density"``: one output a term of the log-likelihood, and ``log_prior``. ``"pointwise"``: the same with
+            the terms unsummed. ``"unsummed"``: the terms and the log prior of each variable, all unsummed, and
+            `TOTAL`, the sum of the terms.
+            ``"slope"`` (value and gradient), ``"hessian"`` (the same with the Hessian), and
+            ``"hessian_product"`` (its vector holds the point, then the direction): of −2 (log L + w log prior).
+            ``"scores"``: the gradient of each row of the log-likelihood; ``"fisher"``: its expected information.
+            ``"natural"`` and ``"unconstrained"``: one output a free variable, on that scale, from a vector on the
+            other; ``"derived"``: the same for each Deterministic. ``"natural_jacobian"`` and
+            ``"derived_jacobian"``: their derivatives, (k, n), and all of them again, as one vector (n,).
+            ``"combination"``: a weighted sum of all of these, with gradient and Hessian; weights after the point.
+        unconstrained : frozenset of str
+            Names of the free variables that stand in the vector on their unconstrained scale.
+        """
+        weight = self._weight if kind in WEIGHTED else 0.0
+        engine = self.kept((kind, unconstrained, weight, self._integers_held), lambda: self._build(kind, unconstrained))
+        self.use_data()
+        return engine
+
+    @property
+    def _weight(self) -> float | Graph:
+        """Weight of the log prior in graphs: 0, 1, or for all others one variable, so that none needs a compile."""
+        if self.prior_weight in (0.0, 1.0):
+            return self.prior_weight
+        if "prior weight" not in self._store:
+            self._store["prior weight"] = pytensor.shared(self.prior_weight, name="prior_weight")
+        return self._store["prior weight"]
+
+    @override
+    def use_data(self) -> None:
+        super().use_data()
+        weight = self._weight
+        if not isinstance(weight, float):
+            weight.set_value(self.prior_weight)
+
+    def _build(self, kind: Kind, unconstrained: frozenset[str]) -> Engine:
+        if self.effects and kind in ("density", *WEIGHTED):
+            return self._marginal(cast(MarginalKind, kind), unconstrained)
+        vector, graphs = self._graphs(kind, self.layout(unconstrained))
+        if kind in FOR_FEW_POINTS:
+            return Engine(vector, graphs, check_bounds=self.model.check_bounds, backend="interpreter")
+        return self._engine_of(vector, graphs)
+
+    def _marginal(self, kind: MarginalKind, unconstrained: frozenset[str]) -> Engine:
+        if kind in WEIGHTED:
+            self.refuse_discrete()
+        natural = self.engine("natural", unconstrained) if unconstrained else None
+        jacobian = self.engine("natural_jacobian", unconstrained) if unconstrained and kind in WEIGHTED else None
+        weight, size = self._weight, self.layout(unconstrained).size
+        weigh = (lambda: weight) if isinstance(weight, float) else (lambda: float(weight.get_value()))
+        return MarginalEngine(kind, TOGETHER.join(self.term_names), self.marginal, size, natural, jacobian, weigh)
+
+    def _graphs(self, kind: Kind, layout: Layout) -> Graphs:
+        if kind in ("natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian"):
+            return self._moved(kind, layout)
+        if kind == "fisher":
+            self.refuse_latent()
+            if self.summed:
+                self.sums.refuse_known_information()
+            values = self._values(layout)
+            return values.vector, {"fisher": fisher_graph(values, self.parts.likelihood)}
+        if kind == "combination":
+            return combination_graph(self._values(layout), self.deterministics, len(self.quantity_labels))
+        density = self.density(layout.unconstrained)
+        if kind == "scores":
+            self.refuse_discrete()
+            if self.summed:
+                self.sums.refuse_one_row()
+            return density.vector, {"scores": jacobian_graph(list(density.rows.values()), density.vector).T}
+        if kind in WEIGHTED:
+            return self._weighted(kind, density)
+        if kind == "unsummed":
+            total = sum(row.sum() for row in density.rows.values())
+            return density.vector, {**density.rows, **density.priors, TOTAL: total}
+        terms = density.rows if kind == "pointwise" else density.terms
+        return density.vector, {**terms, LOG_PRIOR: density.prior}
+
+    def _moved(self, kind: Kind, layout: Layout) -> Graphs:
+        """Write free variables on the other scale, or Deterministics, or the derivatives of either."""
+        derived, values = kind.startswith("derived"), self._values(layout)
+        write = unconstrained_graphs if kind == "unconstrained" else natural_graphs
+        moved, vector = derived_graphs(values, self.deterministics) if derived else write(values), values.vector
+        if kind.endswith("jacobian"):
+            return vector, {"jacobian": jacobian_graph(moved, vector), "moved": joined(moved)}
+        names = self.deterministics if derived else [v.name for v in self.variables]
+        return vector, dict(zip(names, moved, strict=True))
+
+    def _values(self, layout: Layout) -> GraphInputs:
+        return GraphInputs(self.model, layout, self.swaps)
+
+    def _weighted(self, kind: Kind, density: Density) -> Graphs:
+        """Write derivatives of −2 (log L + w log prior)."""
+        self.refuse_discrete()
+        value = -2.0 * sum(density.terms.values())
+        if self.prior_weight:
+            value = value - 2.0 * self._weight * density.prior
+        slope = slope_graph(value, density.vector)
+        if kind == "hessian":
+            return density.vector, {"value": value, "gradient": slope, "hessian": hessian_graph(slope, density.vector)}
+        if kind == "hessian_product":
+            both, product = hessian_product_graph(slope, density.vector)
+            return both, {"product": product}
+        return density.vector, {"value": value, "gradient": slope}
+
+    def refuse_discrete(self) -> None:
+        """Refuse to differentiate with respect to integers."""
+        discrete = [v.name for v in self.variables if v.discrete]
+        if discrete and not self._integers_held:
+            raise ValueError(
+                f"Expected continuous parameters, got the discrete {', '.join(discrete)}: they can be grid axes but "
+                f"not descended; Objective(model, latent={discrete!r}) sums them out."
+            )
+
+    def with_prior_weight(self, prior_weight: float) -> Evaluators:
+        """Return the same engines, with derivatives for another weight of the prior."""
+        twin = copy(self)
+        twin.prior_weight = float(prior_weight)
+        return twin
+
+    def with_integers_held(self) -> Evaluators:
+        """Return the same engines for work that moves no integer: their derivatives are 0."""
+        twin = copy(self)
+        twin._integers_held = any(v.discrete for v in self.variables)
+        return twin

@@ -1,0 +1,334 @@
+"""A model seen from its likelihood: −2 log L, its terms, its gradient and Hessian, and the names of its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from typing import Any, Literal, Protocol, TypeGuard
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from pymc_landscape._typing import Array, Point
+from pymc_landscape.model import (
+    PotentialRole,
+    check_model,
+    find_latent,
+    on_all_data,
+    potential_parts,
+    resolve_latent,
+    standard_normal,
+)
+from pymc_landscape.objective.evaluators import Evaluators
+from pymc_landscape.objective.parameters import Parameters
+
+# Up to so many parameters the Hessian is one vectorised graph; beyond, a product a column takes less memory.
+DENSE = 300
+
+
+class Objective(Parameters):
+    """The likelihood side of a PyMC model, compiled once and used everywhere.
+
+    Every verb takes a ``pm.Model`` or an ``Objective``. Make one yourself to choose what a potential counts as, a
+    backend, or other data; engines of one model are shared in any case.
+
+    Parameters
+    ----------
+    model : pm.Model, optional
+        The model; left out, that of the surrounding ``with`` block.
+    latent : "auto", str, or sequence of str
+        Free variables that are no parameters: random effects, to be integrated out of the likelihood, and discrete
+        variables, to be summed out of it, exactly. ``"auto"`` takes every continuous one whose prior depends on another
+        (a centred effect) and says so once; non-centred ones and discrete ones are named here, and then exactly those
+        named are taken. With ``()`` the likelihood is conditional on all, and they are parameters like any other.
+    quadrature : int
+        Nodes for each element in adaptive Gauss–Hermite quadrature, for effects in small independent blocks. 1 is
+        Laplace's approximation, which is exact where effects and errors are normal.
+    potentials : {"likelihood", "prior"}, optional
+        What ``pm.Potential`` terms count as. Needed where a model has observed variables too.
+    prior_weight : float
+        Weight w of the log prior in `value`: −2 (log L + w log prior). 0 is the likelihood, 1 the posterior.
+    backend : {"numba", "jax", "c", "interpreter"}, optional
+        How to evaluate; None chooses by the size of the work.
+    compile_kwargs : dict, optional
+        As in PyMC; a ``mode`` in it is used as it is.
+
+    Attributes
+    ----------
+    terms : tuple of str
+        Names of the terms of the log-likelihood.
+    latent : tuple of str
+        Names of what is integrated or summed out.
+    summed : tuple of str
+        Those of them that are discrete.
+    conditional : tuple of str
+        Names of those whose prior depends on other free variables and that are not: parameters of a joint fit.
+
+    Raises
+    ------
+    ValueError
+        If the model has no free variable, no data, or potentials whose part was not said; if `latent` names what is no
+            free variable, or a discrete one that cannot be summed out.
+
+    Examples
+    --------
+    >>> import pymc as pm, pymc_landscape as pml
+    >>> with pm.Model() as model:
+    ...     p = pm.Beta("p", 1, 1)
+    ...     y = pm.Binomial("y", n=10, p=p, observed=7)
+    >>> objective = pml.Objective(model)
+    >>> theta = objective.pack({"p": 0.7})
+    >>> round(float(objective.minus2ll(theta)), 4)
+    2.6423
+    """
+
+    def __init__(
+        self,
+        model: pm.Model | None = None,
+        *,
+        latent: Literal["auto"] | str | Sequence[str] = "auto",
+        quadrature: int = 1,
+        potentials: PotentialRole | None = None,
+        prior_weight: float = 0.0,
+        backend: str | None = None,
+        compile_kwargs: Mapping[str, Any] | None = None,
+    ):
+        _refuse_no_model(model)
+        self.model: pm.Model = on_all_data(pm.modelcontext(model))
+        check_model(self.model)
+        parts = potential_parts(self.model, potentials)
+        self.potentials: PotentialRole | None = potentials
+        self.latent = resolve_latent(self.model, latent)
+        self.prior_weight, self.quadrature = float(prior_weight), _nodes(quadrature)
+        self.compiled = Evaluators(
+            self.model,
+            parts,
+            self.prior_weight,
+            backend,
+            compile_kwargs,
+            latent=self.latent,
+            quadrature=self.quadrature,
+        )
+        self.summed = tuple(v.name for v in self.compiled.summed)
+        effects = find_latent(self.model, without=self.summed)
+        self.conditional = tuple(name for name in effects if name not in self.latent)
+        self.terms = self.compiled.terms
+        self.compiled.refuse_unsummable()
+
+    def __repr__(self) -> str:
+        """Name the terms and the parameters."""
+        return f"Objective({', '.join(self.terms)} | {', '.join(v.name for v in self.variables)})"
+
+    @property
+    def perhaps_latent(self) -> tuple[str, ...]:
+        """Names of parameters that may be random effects that are not centred: arrays with a standard normal prior."""
+        return tuple(name for name in standard_normal(self.model) if name not in self.latent)
+
+    @property
+    def is_integral(self) -> bool:
+        """Whether random effects are integrated out: a Hessian is made of differences of exact gradients then."""
+        return bool(self.compiled.effects)
+
+    @property
+    def origin(self) -> dict[str, str | int | float]:
+        """What every result says of the model: its name, and what is latent, and how it was integrated out."""
+        name: dict[str, str | int | float] = {"model_name": self.model.name}
+        name |= {"latent": ", ".join(self.latent)} if self.latent else {}
+        return name | {"quadrature": self.quadrature} if self.is_integral else name
+
+    # --- values ------------------------------------------------------------------------------------------------------
+
+    def log_likelihood(self, theta: ArrayLike) -> Array:
+        """Return log L, all constants kept, for `theta` (..., k); shape (...)."""
+        return np.asarray(sum(self.term_log_likelihood(theta).values()))
+
+    def term_log_likelihood(self, theta: ArrayLike) -> dict[str, Array]:
+        """Return the log-likelihood of each observed term for `theta` (..., k); each of shape (...)."""
+        values = self._at(theta, "density")
+        return {name: values[name] for name in self.terms}
+
+    def log_prior(self, theta: ArrayLike) -> Array:
+        """Return the log prior density on the natural scale, without Jacobian, for `theta` (..., k); shape (...)."""
+        return self._at(theta, "density")["log_prior"]
+
+    def natural_log_likelihood(self, points: Point) -> Array:
+        """Return log L for S points on the natural scale (arrays with a leading dim S); shape (S,)."""
+        vectors = self.compiled.layout().join(points)
+        values = self.compiled.engine("density").at(vectors)
+        return np.asarray(sum(values[name] for name in self.terms))
+
+    def minus2ll(self, theta: ArrayLike) -> Array:
+        """Return −2 log L for `theta` (..., k); shape (...)."""
+        return -2.0 * self.log_likelihood(theta)
+
+    def value(self, theta: ArrayLike) -> Array:
+        """Return −2 (log L + w log prior) with w = `prior_weight`, for `theta` (..., k); shape (...)."""
+        if self.prior_weight == 0:
+            return self.minus2ll(theta)
+        return self.minus2ll(theta) - 2.0 * self.prior_weight * self.log_prior(theta)
+
+    def gradient(self, theta: ArrayLike) -> Array:
+        """Return the exact gradient of `value` with respect to `theta` (..., k); shape (..., k).
+
+        Raises
+        ------
+        ValueError
+            If a free variable is discrete, or an Op of the model has no gradient.
+        """
+        return self.value_and_gradient(theta)[1]
+
+    def value_and_gradient(self, theta: ArrayLike) -> tuple[Array, Array]:
+        """Return `value` (...) and its gradient (..., k) for `theta` (..., k), in one pass."""
+        both = self._at(theta, "slope")
+        return both["value"], both["gradient"]
+
+    def hessian_product(self, theta: ArrayLike, direction: ArrayLike) -> Array:
+        """Return the Hessian of `value` at `theta` (..., k) times `direction` (..., k); shape (..., k)."""
+        theta, direction = np.broadcast_arrays(theta, direction)
+        return self._at(np.concatenate([theta, direction], axis=-1), "hessian_product")["product"]
+
+    def hessian(self, theta: ArrayLike) -> Array:
+        """Return the exact Hessian of `value` for `theta` (..., k); shape (..., k, k)."""
+        theta = np.asarray(theta, dtype=float)
+        if self.size > DENSE:
+            columns = self.hessian_product(theta[..., None, :], np.eye(self.size))
+        else:
+            columns = self._at(theta, "hessian", hessian=(self.size, self.size))["hessian"]
+        return (columns + np.swapaxes(columns, -1, -2)) / 2.0
+
+    def scores(self, vector: ArrayLike, unconstrained: frozenset[str] | None = None) -> Array:
+        """Return the gradient of each observation's log-likelihood at one `theta` (k,); shape (n, k).
+
+        Observations are the elements of the observed terms, one term after the other. `unconstrained` names the
+        variables that stand in the vector on that scale; left out, all.
+        """
+        names = self.compiled.names if unconstrained is None else unconstrained
+        scores = self.compiled.engine("scores", names).one(np.asarray(vector, dtype=float))[0]
+        return scores.reshape(-1, self.compiled.layout(names).size)
+
+    def fisher(self, vector: ArrayLike, unconstrained: frozenset[str] | None = None) -> Array:
+        """Return the expected information (k, k) of log L at one `theta` (k,), or in the layout of `scores`.
+
+        Raises
+        ------
+        ValueError
+            If the Fisher information of an observed term is not known in closed form.
+        """
+        names = self.compiled.names if unconstrained is None else unconstrained
+        engine, size = self.compiled.engine("fisher", names), self.compiled.layout(names).size
+        return engine.one(np.asarray(vector, dtype=float))[0].reshape(size, size)
+
+    def jacobian(self, theta: ArrayLike) -> Array:
+        """Return how the natural values of the free variables move with `theta` (k,): (k, n)."""
+        theta = np.asarray(theta, dtype=float)
+        return self._at(theta, "natural_jacobian", jacobian=(self.size, -1))["jacobian"]
+
+    @property
+    def n_observations(self) -> int:
+        """Number of observed elements; of a multivariate term, of its vectors. Potentials do not count."""
+        return self.compiled.n_observations
+
+    def slope(self, natural: frozenset[str] = frozenset()) -> Callable[[Array], tuple[float, Array]]:
+        """Return a function of one vector (k,) that gives `value` and its gradient, with little overhead.
+
+        The vector is `theta`, but for the variables named `natural`, which stand in it on their natural scale. Where
+        the model itself raises, the function gives (inf, NaN): what an optimiser makes of that is to step back.
+        """
+        compiled = self.compiled
+        engine = compiled.engine("slope", compiled.names - natural)
+
+        def slope(vector: Array) -> tuple[float, Array]:
+            compiled.use_data()  # another objective of the model may have worked meanwhile
+            try:
+                value, gradient = engine.one(vector)
+            except (ArithmeticError, AssertionError, IndexError, ValueError):
+                return np.inf, np.full(len(vector), np.nan)
+            return float(value), gradient
+
+        return slope
+
+    def with_prior_weight(self, prior_weight: float) -> Objective:
+        """Return the same objective with another weight of the log prior in `value`."""
+        twin = copy(self)
+        twin.prior_weight = float(prior_weight)
+        twin.compiled = self.compiled.with_prior_weight(prior_weight)
+        return twin
+
+    def with_integers_held(self) -> Objective:
+        """Return the same objective with derivatives also where parameters are discrete: 0 along them."""
+        twin = copy(self)
+        twin.compiled = self.compiled.with_integers_held()
+        return twin
+
+    def with_data(self, **data: ArrayLike) -> Objective:
+        """Return the same objective with other data, with no new compile after the first time.
+
+        The model itself is left alone, and so is this objective.
+
+        Parameters
+        ----------
+        **data : array_like
+            New values by name of an observed variable or of ``pm.Data``, each of the shape that it replaces.
+
+        Returns
+        -------
+        Objective
+            It takes the same `theta`.
+
+        Raises
+        ------
+        ValueError
+            If a name is not data of the model, or the shape is another.
+        """
+        twin = copy(self)
+        twin.compiled = self.compiled.with_data(data)
+        return twin
+
+
+class Fitted(Protocol):
+    """A fit, as far as verbs need to know it that need no optimum: an objective and a point."""
+
+    @property
+    def objective(self) -> Objective:
+        """What was fitted."""
+        ...
+
+    @property
+    def point(self) -> xr.Dataset:
+        """The estimates, natural."""
+        ...
+
+
+def is_fitted(model: Any) -> TypeGuard[Fitted]:
+    """Whether `model` is a fit."""
+    return isinstance(getattr(model, "objective", None), Objective)
+
+
+def objective_of(model: pm.Model | Objective | Fitted | None) -> Objective:
+    """Return `model` as an objective: its own where it is a fit; None is the model of the surrounding ``with`` block.
+
+    Raises
+    ------
+    TypeError
+        If `model` is none of these.
+    """
+    if isinstance(model, Objective):
+        return model
+    if is_fitted(model):
+        return model.objective
+    return Objective(model)
+
+
+def _nodes(quadrature: int) -> int:
+    if isinstance(quadrature, bool) or int(quadrature) != quadrature or quadrature < 1:
+        raise ValueError(f"Expected a number of nodes as quadrature, 1 or more, got {quadrature!r}.")
+    return int(quadrature)
+
+
+def _refuse_no_model(model: Any) -> None:
+    if model is not None and not isinstance(model, pm.Model):
+        raise TypeError(
+            f"Expected a pm.Model, an Objective or a Fit, got {type(model).__name__}: pass one of these first."
+        )

@@ -1,0 +1,209 @@
+"""The log-likelihood of every observation at every posterior draw, and the log prior: the groups that ArviZ reads."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+
+from pymc_landscape._typing import Array
+from pymc_landscape.engine import Engine
+from pymc_landscape.objective.draws import SAMPLE_DIMS, DrawVectors
+from pymc_landscape.objective.evaluators import TOTAL
+from pymc_landscape.objective.objective import Objective
+from pymc_landscape.results import IN_MEMORY, DelayedProgressBar, Memory, ZarrStore, provenance_attributes
+
+GROUPS = ("log_likelihood", "log_prior")
+
+
+def pointwise_log_likelihood(
+    model: pm.Model | Objective | None = None,
+    dt: Any = None,
+    *,
+    store: str | PathLike[str] | None = None,
+    chunks: int | None = None,
+    group: str = "posterior",
+    sample_dims: str | Sequence[str] = SAMPLE_DIMS,
+    progressbar: bool = True,
+) -> xr.DataTree:
+    r"""Compute the log-likelihood of each observation, and the log prior of each parameter, at posterior draws.
+
+    These are the groups that ``az.loo``, ``az.compare``, ``az.loo_pit`` and ``az.psense_summary`` read, for draws of
+    any sampler. Numbers, dims and coords are those of ``pm.compute_log_likelihood`` and ``pm.compute_log_prior``;
+    draws are evaluated in batches, and a result that memory does not hold goes to disk.
+
+    Parameters
+    ----------
+    model : pm.Model or Objective, optional
+        The model; left out, that of the surrounding ``with`` block. Random effects are parameters here: the likelihood
+        is conditional on their draws, as PyMC's is. An Objective tells what potentials count as.
+    dt : DataTree or Dataset
+        Holds the draws: what ``pm.sample`` returned or a file of it, thinned or not. Variables are found by name;
+        Deterministics, unconstrained values and other groups (warm-up) are left alone.
+    store : path, optional
+        A zarr store to be made on disk, for results of more than a GiB: blocks of draws are written as they come, and
+        what is returned reads them when looked at. Work that was stopped, by Ctrl-C or by a crash, goes on from there:
+        call again with the same store. Needs the package zarr.
+    chunks : int, optional
+        Largest number of draws evaluated in one go; by default so many that memory stays bounded.
+    group : str
+        The group of `dt` that holds the draws.
+    sample_dims : str or sequence of str
+        The dims over which draws are counted: ``"sample"`` for draws that were stacked.
+    progressbar : bool
+        Whether to show a progress bar once the work has taken half a second.
+
+    Returns
+    -------
+    DataTree
+        Group `log_likelihood`: one variable an observed term, dims the sample dims and then the term's own, less those
+        summed inside it (the elements of a vector of ``pm.MvNormal``). Group `log_prior`: the same for each free
+        variable, natural scale, no Jacobian. `to_datatree` places both beside the posterior. After Ctrl-C the draws
+        not reached are NaN and ``attrs["status"]`` is ``"interrupted"``.
+
+    Raises
+    ------
+    ValueError
+        If the draws lack a parameter of the model, or have it with another shape; if the result would take more than
+        a GiB and no store was named; if the store holds something else.
+    ImportError
+        If there is a store and no zarr.
+
+    Notes
+    -----
+    LOO reads every draw of an observation. Where all of them are too many for memory, pass it some observations at
+    a time (``tree.isel(...)`` reads no others) and add up: elpd is a sum over observations.
+
+    Examples
+    --------
+    >>> import arviz as az, numpy as np, pymc as pm, pymc_landscape as pml
+    >>> with pm.Model() as model:
+    ...     p = pm.Beta("p", 1, 1)
+    ...     y = pm.Binomial("y", n=10, p=p, observed=[7, 4])
+    >>> dt = az.from_dict({"posterior": {"p": np.array([[0.5, 0.6, 0.7]])}})
+    >>> tree = pml.pointwise_log_likelihood(model, dt)
+    >>> tree["log_likelihood"]["y"].sum("y_dim_0").values.round(3)
+    array([[-3.728, -3.731, -4.625]])
+    >>> list(pml.to_datatree(tree, dt=dt).children)
+    ['posterior', 'log_likelihood', 'log_prior']
+    """
+    _check_options(dt, chunks)
+    objective = model if isinstance(model, Objective) else Objective(model, latent=())
+    draws = DrawVectors(objective, dt, group, sample_dims)
+    engine = objective.compiled.engine("unsummed")
+    groups = _templates(objective, engine, draws)
+    place = _place(groups, draws, store, chunks)
+    place.refuse_another(partial(_again, engine, draws))
+    done, interrupted, bad = place.done, False, _Bad(**place.told)
+    try:
+        with DelayedProgressBar("Evaluating log densities", draws.total, progressbar) as progress:
+            progress.advance(done)
+            for start, stop, into in place.blocks():
+                total = np.empty(stop - start)
+                result = engine(
+                    partial(draws.block, start),
+                    stop - start,
+                    chunk=chunks,
+                    progress=progress.advance,
+                    into={**into, TOTAL: total},
+                )
+                done, interrupted = done + result.n_evaluated, result.interrupted
+                bad.add(total, start)
+                place.keep(start, stop, None if interrupted else asdict(bad))
+                if interrupted:
+                    break
+    except KeyboardInterrupt:  # while something was written
+        interrupted, done = True, place.done
+    if not done:
+        raise KeyboardInterrupt  # nothing was finished, so nothing is lost
+    status = "interrupted" if interrupted else "complete"
+    tree = place.close(provenance_attributes(objective.origin, status=status, n_evaluated=done))
+    _warn(bad, draws, status, done)
+    return tree
+
+
+@dataclass
+class _Bad:
+    """Draws at which the likelihood is zero or NaN: how many, and the first."""
+
+    n: int = 0
+    first: int = -1
+
+    def add(self, total: Array, start: int) -> None:
+        """Count among draws from `start` on."""
+        found = np.flatnonzero(~np.isfinite(total))
+        if found.size and not self.n:
+            self.first = start + int(found[0])
+        self.n += int(found.size)
+
+
+def _again(engine: Engine, draws: DrawVectors, i: int) -> dict[str, Array]:
+    """Evaluate one draw; nothing where the model raises."""
+    try:
+        result = engine(partial(draws.block, i), 1)
+    except Exception:
+        return {}
+    if result.interrupted:
+        raise KeyboardInterrupt
+    return {name: value for name, value in result.values.items() if name != TOTAL}
+
+
+def _check_options(dt: Any, chunks: int | None) -> None:
+    if dt is None:
+        raise TypeError("Expected posterior draws, got none: pointwise_log_likelihood(model, dt).")
+    if chunks is not None and chunks < 1:
+        raise ValueError(f"Expected chunks of at least one draw, got {chunks}.")
+
+
+# --- what is to come -------------------------------------------------------------------------------------------------
+
+
+def _templates(objective: Objective, engine: Engine, draws: DrawVectors) -> dict[str, xr.Dataset]:
+    """Return the groups with everything but their numbers."""
+    lengths = dict(zip(engine.names, engine.lengths, strict=True))
+    terms = {name: _template(objective, name, lengths[name], draws) for name in objective.terms}
+    others = [name for name in engine.names if name not in terms and name != TOTAL]
+    priors = {name: _template(objective, name, lengths[name], draws) for name in others}
+    return {
+        name: xr.Dataset(coords=draws.coords).assign(arrays)  # sample dims first
+        for name, arrays in zip(GROUPS, (terms, priors), strict=True)
+    }
+
+
+def _template(objective: Objective, name: str, length: int | None, draws: DrawVectors) -> xr.DataArray:
+    dims, coords, shape = objective.compiled.own_dims(name, length)
+    labels = {dim: coords.get(dim, np.arange(n)) for dim, n in zip(dims, shape, strict=True)}
+    whole = np.broadcast_to(np.nan, (*draws.shape, *shape))  # takes no memory
+    return xr.DataArray(whole, dims=(*draws.dims, *dims), coords=labels)
+
+
+def _place(
+    groups: Mapping[str, xr.Dataset], draws: DrawVectors, store: str | PathLike[str] | None, chunks: int | None
+) -> Memory | ZarrStore:
+    if store is not None:
+        return ZarrStore(store, groups, len(draws.dims), chunks)
+    size = sum(group.nbytes for group in groups.values())
+    if size > IN_MEMORY:
+        raise ValueError(
+            f"Expected a result of at most {IN_MEMORY / 2**30:g} GiB in memory, got {size / 2**30:.3g} GiB: "
+            "give store='a_new_folder.zarr', or thin the draws."
+        )
+    return Memory(groups, len(draws.dims))
+
+
+def _warn(bad: _Bad, draws: DrawVectors, status: str, done: int) -> None:
+    if status == "interrupted":
+        warnings.warn(f"Interrupted: {done} of {draws.total} draws were evaluated, the others are NaN.", stacklevel=3)
+    elif bad.n:
+        warnings.warn(
+            f"The likelihood is zero or NaN at {bad.n} of {draws.total} draws, first at {draws.where(bad.first)}: "
+            "are they draws of this model, on these data?",
+            stacklevel=3,
+        )

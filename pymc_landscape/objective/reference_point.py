@@ -1,0 +1,119 @@
+"""The point at which elements that are on no axis are held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from pymc_landscape._typing import Array
+from pymc_landscape.model import Layout
+from pymc_landscape.objective.draws import SAMPLE_DIMS, Draws
+from pymc_landscape.objective.objective import Objective
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A point on the natural scale, or None if nothing is held, and in words where it comes from."""
+
+    point: dict[str, Array] | None
+    words: str
+
+    def vector(self, objective: Objective, layout: Layout) -> Array:
+        """Return the point in the order, and on the scales, of `layout`."""
+        if self.point is None:
+            return np.zeros(layout.size)
+        values = dict(self.point)
+        if layout.unconstrained:
+            theta = objective.compiled.layout(objective.compiled.names)
+            moved = theta.split(objective.pack(self.point))
+            values.update({name: moved[name] for name in layout.unconstrained})
+        return layout.join(values)
+
+
+def reference_point(objective: Objective, grid: xr.Dataset, at: Any, held: Sequence[str]) -> Reference:
+    """Decide where the variables `held` stand: where `at` says, else at the likeliest draw, else where PyMC starts."""
+    if not held:
+        return Reference(None, "nothing is held: every parameter is on an axis")
+    if at is None:
+        return _default(objective, grid)
+    given = _named_values(at, objective)
+    names = {n for v in objective.variables for n in (v.name, v.value_name)}
+    _refuse_unknown(given, names, objective)
+    _refuse_batch(given, objective)
+    if all(v.name in given or v.value_name in given for v in objective.variables):
+        return Reference(objective.complete(_only(given, names)), "given")
+    rest = _default(objective, grid)
+    on_values = {v.name for v in objective.variables if v.value_name in given and v.name not in given}
+    kept = {name: value for name, value in (rest.point or {}).items() if name not in on_values}
+    point = objective.complete({**kept, **_only(given, names)})
+    return Reference(point, f"given for {', '.join(given)}; the others: {rest.words}")
+
+
+def _default(objective: Objective, grid: xr.Dataset) -> Reference:
+    if "best_draw" in grid:
+        return Reference(
+            _one_point(grid["best_draw"], objective), f"draw of highest likelihood ({grid.attrs['best_draw']})"
+        )
+    if "draws" in grid:
+        return _likeliest(objective, grid)
+    return Reference(objective.initial_point(), "the model's initial point")
+
+
+def _one_point(labelled: xr.DataArray, objective: Objective) -> dict[str, Array]:
+    """Return values labelled by element as named arrays."""
+    [labels] = labelled.indexes.values()
+    zero, whole = np.zeros(1), np.zeros(len(labels), bool)
+    draws = Draws(labelled.to_numpy()[None], tuple(map(str, labels)), whole, zero, zero)
+    return {name: value[0] for name, value in draws.points(objective).items()}
+
+
+def _likeliest(objective: Objective, grid: xr.Dataset) -> Reference:
+    """Evaluate the draws that the grid has kept, and take the best."""
+    matrix = grid["draws"].to_numpy()
+    chain, draw = grid["sample_chain"].to_numpy(), grid["sample_draw"].to_numpy()
+    points = Draws(matrix, _labels(grid), np.zeros(matrix.shape[1], bool), chain, draw).points(objective)
+    values = objective.natural_log_likelihood(points)
+    best = int(np.argmax(np.where(np.isnan(values), -np.inf, values)))
+    words = f"draw of highest likelihood (chain {chain[best]}, draw {draw[best]})"
+    return Reference({n: v[best] for n, v in points.items()}, words)
+
+
+def _labels(grid: xr.Dataset) -> tuple[str, ...]:
+    return tuple(map(str, grid["draw_parameter"].to_numpy()))
+
+
+def _named_values(at: Any, objective: Objective) -> dict[str, Any]:
+    place = getattr(at, "point", at)
+    if isinstance(place, xr.DataArray) and place.dims == ("parameter",):  # a landscape's own `at`
+        return _one_point(place, objective)
+    if isinstance(place, xr.Dataset | xr.DataTree) and set(SAMPLE_DIMS) <= set(place.dims):
+        raise ValueError(
+            "Expected one point for at, got draws: take one, for example dt.posterior.mean(('chain', 'draw'))."
+        )
+    if not isinstance(place, Mapping):
+        raise TypeError(f"Expected a point for at (a mapping or a Dataset), got {type(at).__name__}.")
+    items = place.data_vars.items() if isinstance(place, xr.Dataset) else place.items()
+    return {str(name): value for name, value in items}
+
+
+def _refuse_batch(given: Mapping[str, Any], objective: Objective) -> None:
+    for v in objective.variables:
+        shape = np.shape(given.get(v.name, np.zeros(v.shape)))
+        if len(shape) > len(v.shape):
+            raise ValueError(f"Expected {v.name} of shape {v.shape}, got {shape}: at is one point.")
+
+
+def _only(given: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+    return {n: v for n, v in given.items() if n in names}
+
+
+def _refuse_unknown(given: Mapping[str, Any], names: set[str], objective: Objective) -> None:
+    computed = {d.name for d in objective.model.deterministics}.union(objective.latent)
+    for name in given:
+        if name not in names and name not in computed:
+            objective.find(name)  # says what the model has
+            raise ValueError(f"Expected whole variables in at, got the element {name!r}: give the array it is part of.")

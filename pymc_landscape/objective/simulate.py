@@ -1,0 +1,172 @@
+"""New data from a model at a point: what is observed is drawn again, and what is latent too; parameters are held.
+
+The graph of the observed variables is compiled once. Parameters come as one flat vector on the natural scale, where the
+edge of a support is a number like any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pymc.logprob.utils import replace_rvs_by_values
+from pymc.pytensorf import reseed_rngs
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.basic import Constant
+from pytensor.graph.replace import graph_replace
+from pytensor.graph.traversal import ancestors
+from pytensor.tensor.random.type import RandomType
+
+from pymc_landscape._typing import Array, Graph, Point
+from pymc_landscape.engine import interpreter_mode
+from pymc_landscape.objective.objective import Objective
+
+Data = dict[str, NDArray[Any]]
+
+
+class Simulator:
+    """Draws new values of a model's observed variables, compiled once.
+
+    Parameters
+    ----------
+    objective : Objective
+        The model, with the predictors that this objective has.
+
+    Raises
+    ------
+    ValueError
+        If data enter through a ``pm.Potential``, which has no distribution to draw from.
+
+    Examples
+    --------
+    >>> import pymc as pm, pymc_landscape as pml
+    >>> with pm.Model() as model:
+    ...     p = pm.Beta("p", 1, 1)
+    ...     y = pm.Binomial("y", n=10, p=p, observed=7)
+    >>> {name: int(value) for name, value in Simulator(pml.Objective(model))({"p": 1.0}, 1).items()}
+    {'y': 10}
+    """
+
+    def __init__(self, objective: Objective):
+        self.objective = objective
+        _refuse_potentials(objective)
+        self._names: list[str] = [rv.name for rv in objective.model.observed_RVs]
+        self._function, self._rngs = objective.compiled.kept("simulate", lambda: _compile(objective))
+
+    def __call__(self, point: Point, random_seed: int) -> Data:
+        """Draw once.
+
+        Parameters
+        ----------
+        point : mapping of str to array_like
+            Every free variable on the natural scale; the edge of a support is allowed.
+        random_seed : int
+            The same seed gives the same data, whatever was drawn before.
+
+        Returns
+        -------
+        dict of str to array
+            One array an observed variable, for ``objective.with_data``.
+
+        Raises
+        ------
+        ValueError
+            If a distribution cannot be drawn from: a ``pm.CustomDist`` without `random`.
+        """
+        self.objective.compiled.use_data()
+        reseed_rngs(self._rngs, random_seed)
+        try:
+            drawn = self._function(self.objective.compiled.layout().join(point))
+        except NotImplementedError as error:
+            raise ValueError(_cannot(self._culprit(), error)) from error
+        return dict(zip(self._names, map(np.asarray, drawn), strict=True))
+
+    def _culprit(self) -> str:
+        """Return the first observed variable that was written without a way to draw it."""
+        custom: list[str] = [
+            rv.name for rv in self.objective.model.observed_RVs if "CustomDist" in type(rv.owner.op).__name__
+        ]
+        return (custom or self._names)[0]
+
+
+def _cannot(name: str, error: Exception) -> str:
+    said = str(error).split(".")[0]
+    return (
+        f"Expected observed variables that can be simulated, got {name!r}, which cannot be drawn ({said}): give its "
+        "CustomDist a function `random`."
+    )
+
+
+def _refuse_potentials(objective: Objective) -> None:
+    potentials = objective.compiled.parts.likelihood
+    if potentials:
+        raise ValueError(
+            f"Expected data that can be simulated, got the pm.Potential {potentials[0]!r}, a number without a "
+            "distribution to draw from: write it as an observed variable, or as a pm.CustomDist with logp and random."
+        )
+
+
+def _compile(objective: Objective) -> tuple[Any, list[Any]]:
+    """Return a function of the natural vector, and its generators of random numbers."""
+    compiled, model = objective.compiled, objective.model
+    layout = compiled.layout()
+    vector = pt.vector("vector", dtype="float64", shape=(layout.size,))
+    # what is integrated or summed out has no value, and is drawn anew
+    values = {rv: rv.type(rv.name) for rv in (model[v.name] for v in objective.variables)}
+    graphs = replace_rvs_by_values(
+        list(model.observed_RVs), rvs_to_values=values, rvs_to_transforms=dict.fromkeys(values)
+    )
+    places = {
+        value: _place(vector, value, layout.slices[rv.name], layout[rv.name].shape) for rv, value in values.items()
+    }
+    tensors = [pt.as_tensor(graph, allow_xtensor_conversion=True) for graph in graphs]
+    written = graph_replace(tensors, {**places, **compiled.swaps}, strict=False)
+    with pytensor.config.change_flags(cxx=""):
+        function = pm.pytensorf.compile(
+            [vector], written, mode=interpreter_mode(), on_unused_input="ignore", trust_input=True
+        )
+    rngs = [v for v in ancestors(written) if isinstance(v, SharedVariable) and isinstance(v.type, RandomType)]
+    return function, rngs
+
+
+def digest(data: Data) -> bytes | None:
+    """Return a short name of data that are whole numbers, which may come again; None of any others."""
+    if any(values.dtype.kind not in "iub" for values in data.values()):
+        return None
+    whole = b"".join(values.tobytes() for values in data.values())
+    return hashlib.blake2b(whole, digest_size=16).digest()
+
+
+def observed_data(objective: Objective) -> Data:
+    """Return the values of the observed variables that an objective has now."""
+    objective.compiled.use_data()
+    return observed_values(objective.model, objective.compiled.swaps)
+
+
+def observed_values(model: pm.Model, swaps: Mapping[Graph, Graph] = {}) -> Data:
+    """Return the values of the observed variables of a model, with some of its data replaced."""
+    values = model.rvs_to_values
+    return {rv.name: _evaluated(swaps.get(values[rv], values[rv])) for rv in model.observed_RVs}
+
+
+def known_value(model: pm.Model, name: str) -> Array | None:
+    """Return the number that a model has under `name`, as ``pm.do`` leaves one; None where it has none."""
+    variable = model.named_vars.get(name)
+    if not isinstance(variable, Constant | SharedVariable):
+        return None
+    return np.asarray(_evaluated(variable), dtype=float)
+
+
+def _evaluated(variable: Graph) -> NDArray[Any]:
+    return np.asarray(pt.as_tensor(variable, allow_xtensor_conversion=True).eval(mode="FAST_COMPILE"))
+
+
+def _place(vector: Graph, value: Graph, where: slice, shape: tuple[int, ...]) -> Graph:
+    part = vector[where].reshape(shape) if shape else vector[where.start]
+    return value.type.filter_variable(part.astype(value.type.dtype))

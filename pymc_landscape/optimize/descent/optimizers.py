@@ -1,0 +1,214 @@
+"""Which optimiser is meant, and what it can be given: names, PyMC's rules, callables, methods of better_optimize."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+
+from pymc_landscape.objective import BatchSlope, Objective
+from pymc_landscape.optimize.descent import line_search_methods, minimizers
+from pymc_landscape.optimize.descent.learning_rates import Schedule, default_schedule
+from pymc_landscape.optimize.descent.path import ConvergenceTest, DescentPath
+from pymc_landscape.optimize.descent.update_rules import (
+    RULES,
+    Optimizer,
+    UpdateRule,
+    keywords,
+    named_rule,
+    run_update_rule,
+)
+from pymc_landscape.results import closest
+
+Kind = Literal["rule", "downhill", "minimizer"]
+DOWNHILL = ("gradient_descent", "newton", "natural_gradient")
+ALIASES = {"lbfgs": "L-BFGS-B", "nesterovmomentum": "nesterov", "gd": "gradient_descent"}
+
+
+@dataclass(frozen=True)
+class OptimizerSpec:
+    """An optimiser, ready to walk.
+
+    Parameters
+    ----------
+    label : str
+        What it is called in the result.
+    kind : str
+        PyMC's form of rule, a line search of ours, or a method of better_optimize.
+    method : str or callable
+        Its name where it has one.
+    options : mapping
+        What else it was given.
+    learning_rate : number or callable, optional
+        As the user gave it.
+    """
+
+    label: str
+    kind: Kind
+    method: str | Optimizer
+    options: Mapping[str, Any] = field(default_factory=dict)
+    learning_rate: Any = None
+
+    @property
+    def needs_gradient(self) -> bool:
+        """Whether it cannot do without a gradient."""
+        return self.kind != "minimizer" or bool(minimizers.methods()[str(self.method)].uses_grad)
+
+    @property
+    def takes_batches(self) -> bool:
+        """Whether its gradient may come from a few rows."""
+        return self.kind == "rule"
+
+    def walk(self, walk: DescentPath, objective: Objective, arrival: ConvergenceTest, batch: BatchSlope | None) -> None:
+        """Go on from where `walk` has begun, until it raises `Stop`."""
+        if self.kind == "rule":
+            return run_update_rule(walk, self._rule(objective.size), self._schedule(walk, objective, batch))
+        if self.kind == "minimizer":
+            return minimizers.minimize(walk, objective, str(self.method), self.options, arrival)
+        first = None if self.learning_rate is None else _schedule_of(self.learning_rate)(1)
+        if self.method == "newton":
+            return line_search_methods.newton(walk, objective, first, arrival.tolerance)
+        search = (
+            line_search_methods.gradient_descent
+            if self.method == "gradient_descent"
+            else line_search_methods.natural_gradient
+        )
+        return search(walk, objective, first)
+
+    def _rule(self, size: int) -> UpdateRule:
+        if isinstance(self.method, str):
+            return named_rule(self.method, size, self.options)
+        given = partial(self.method, **self.options) if self.options else self.method
+        return UpdateRule(given, size, scheduled=self.learning_rate is not None)
+
+    def _schedule(self, walk: DescentPath, objective: Objective, batch: BatchSlope | None) -> Schedule:
+        if self.learning_rate is not None:
+            return _schedule_of(self.learning_rate)
+        if isinstance(self.method, str):
+            return default_schedule(self.method, objective, walk.start, walk.steps, batch)
+        return lambda iteration: np.nan  # the callable has its own, and does not look
+
+
+def _schedule_of(learning_rate: Any) -> Schedule:
+    if not callable(learning_rate):
+        rate = float(learning_rate)
+        return lambda iteration: rate
+
+    def schedule(iteration: int) -> float:
+        rate = learning_rate(iteration)
+        try:
+            return float(rate)
+        except (TypeError, ValueError):
+            raise TypeError(f"Expected learning_rate(iteration) to give a number, got {rate!r}.") from None
+
+    return schedule
+
+
+def optimizer_specs(optimizer: Any, learning_rate: Any, options: Mapping[str, Any]) -> list[OptimizerSpec]:
+    """Turn what the user gave as `optimizer` into plans.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one is unknown, two have the same name, or a learning rate or an option is of no use.
+    """
+    named = _named(optimizer)
+    if options and len(named) > 1:
+        raise ValueError(
+            f"Expected options ({', '.join(options)}) for one optimizer, got {len(named)} optimizers: "
+            "give pm.adam(beta1=0.8) and the like instead of names."
+        )
+    rates = _rates(learning_rate, list(named))
+    alone = len(named) == 1
+    return [_spec(label, given, rates[label], options, alone) for label, given in named.items()]
+
+
+def _named(optimizer: Any) -> dict[str, Any]:
+    if isinstance(optimizer, Mapping):
+        named = {str(label): given for label, given in optimizer.items()}
+    else:
+        several = [optimizer] if isinstance(optimizer, str) or callable(optimizer) else optimizer
+        if not isinstance(several, Sequence):
+            raise TypeError(f"Expected optimizers by name or as callables, got {type(optimizer).__name__}.")
+        labels = [_label(given) for given in several]
+        twice = [label for label in labels if labels.count(label) > 1]
+        if twice:
+            raise ValueError(f"Expected optimizers of different names, got {twice[0]!r} twice: pass a dict of names.")
+        named = dict(zip(labels, several, strict=True))
+    if not named:
+        raise ValueError("Expected at least one optimizer, got none.")
+    return named
+
+
+def _label(given: Any) -> str:
+    inner = given.func if isinstance(given, partial) else given
+    return given if isinstance(given, str) else str(getattr(inner, "__name__", type(inner).__name__))
+
+
+def _rates(learning_rate: Any, labels: list[str]) -> dict[str, Any]:
+    """Return the learning rate of each optimizer; None where none was given."""
+    rates = dict(learning_rate) if isinstance(learning_rate, Mapping) else dict.fromkeys(labels, learning_rate)
+    for label, rate in rates.items():
+        if label not in labels:
+            raise ValueError(f"Expected learning rates by optimizer, got {label!r}: there is {closest(label, labels)}.")
+        if rate is not None and not callable(rate):
+            _refuse_rate(rate)
+    return {label: rates.get(label) for label in labels}
+
+
+def _refuse_rate(rate: Any) -> None:
+    number = isinstance(rate, int | float | np.number | np.ndarray) and np.ndim(rate) == 0
+    if not number or not 0 < float(rate) < np.inf:
+        raise ValueError(
+            f"Expected learning_rate to be a number above 0, or a function of the iteration, got {rate!r}."
+        )
+
+
+def _spec(label: str, given: Any, rate: Any, options: Mapping[str, Any], alone: bool) -> OptimizerSpec:
+    if isinstance(given, str):
+        plan = _by_name(label, given, rate, options)
+    elif callable(given):
+        plan = OptimizerSpec(label, "rule", given, options, rate)
+    else:
+        raise TypeError(f"Expected an optimizer by name or a callable, got {type(given).__name__} for {label!r}.")
+    if rate is not None and not _takes_rate(plan):
+        if alone:
+            raise ValueError(f"Expected no learning_rate for {label}, which has none of its own to set, got {rate!r}.")
+        return OptimizerSpec(label, plan.kind, plan.method, options)
+    return plan
+
+
+def _takes_rate(plan: OptimizerSpec) -> bool:
+    return plan.kind != "minimizer" and (not callable(plan.method) or "learning_rate" in keywords(plan.method))
+
+
+def _by_name(label: str, name: str, rate: Any, options: Mapping[str, Any]) -> OptimizerSpec:
+    known = {**dict.fromkeys(RULES, "rule"), **dict.fromkeys(DOWNHILL, "downhill")}
+    known |= dict.fromkeys(minimizers.methods(), "minimizer")
+    plain = {_plain(method): method for method in known} | ALIASES
+    if _plain(name) not in plain:
+        raise ValueError(
+            f"Expected an optimizer, got {name!r}: there is {closest(name, [*known, 'l-bfgs'], limit=40)}."
+        )
+    method = plain[_plain(name)]
+    if known[method] == "minimizer":
+        minimizers.check_options(method, options)
+    elif known[method] == "downhill" and options:
+        raise ValueError(f"Expected no options for {name}, got {', '.join(options)}.")
+    elif known[method] == "rule":
+        _check_rule_options(method, options)
+    return OptimizerSpec(label, known[method], method, options, rate)  # type: ignore[arg-type]
+
+
+def _check_rule_options(name: str, options: Mapping[str, Any]) -> None:
+    known = [option for option in keywords(RULES[name]) if option != "learning_rate"]
+    for option in options:
+        if option not in known:
+            raise ValueError(f"Expected an option of {name}, got {option!r}: it has {closest(option, known)}.")
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())

@@ -1,0 +1,292 @@
+"""A fitted model: the estimate, and what an analyst asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from pymc.util import get_random_generator
+
+from pymc_landscape._typing import Array
+from pymc_landscape.objective import Objective, conditional_modes
+from pymc_landscape.optimize import fit_summary
+from pymc_landscape.optimize.estimates import NaturalScale, as_draws, root
+from pymc_landscape.optimize.local_search import SearchResult
+from pymc_landscape.optimize.multistart import StartResult, starts_dataset
+from pymc_landscape.optimize.status import Status
+from pymc_landscape.results import provenance_attributes
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A fitted model.
+
+    Attributes
+    ----------
+    objective : Objective
+        What was fitted.
+    theta : array (k,)
+        The estimate, unconstrained; ±inf at an edge of the support.
+    point, standard_error : Dataset
+        Estimate and standard error on the natural scale, one variable a parameter, with the model's dims. Standard
+        errors are infinite along directions that are not determined, and NaN on an edge.
+    derived, derived_standard_error : Dataset
+        The same for each ``pm.Deterministic``.
+    covariance : DataArray (parameter, parameter_bis)
+        Covariance of all natural elements, by the delta method.
+    theta_covariance : array (k, k)
+        Covariance on the unconstrained scale; NaN for elements on an edge.
+    minus2ll, log_likelihood, log_prior : float
+        At the estimate; the prior on the natural scale.
+    n_parameters : int
+        Number k of free elements.
+    n_observations : int
+        Number n of observed elements, as AICc and BIC count them; 0 where only potentials hold data.
+    status : Status
+        ``converged``, ``at_bound``, ``not_identified``, ``unbounded`` or ``failed``; the first two claim an optimum.
+    message : str
+        Explains the status.
+    optimizer : str
+        The method that arrived.
+    starts : Dataset
+        Every start: where it began and ended, its status, its cost. Dims ``start``, ``theta``.
+    """
+
+    status: Status
+    message: str
+    information: str
+    _natural: NaturalScale = field(repr=False)
+    _ends: Sequence[StartResult] = field(repr=False)
+
+    # --- labelled when first asked for ------------------------------------------------------------------------------
+
+    @property
+    def objective(self) -> Objective:
+        """What was fitted."""
+        return self._natural.objective
+
+    @cached_property
+    def theta(self) -> Array:
+        """The estimate, unconstrained; ±inf at an edge of the support."""
+        return self._natural.theta
+
+    @cached_property
+    def point(self) -> xr.Dataset:
+        """The estimate on the natural scale, one variable a parameter."""
+        return self._natural.dataset(self._natural.point)
+
+    @cached_property
+    def standard_error(self) -> xr.Dataset:
+        """Standard errors on the natural scale."""
+        return self._natural.dataset(self._natural.errors)
+
+    @property
+    def derived(self) -> xr.Dataset:
+        """Each ``pm.Deterministic`` at the estimate."""
+        return self._natural.derived[0]
+
+    @property
+    def derived_standard_error(self) -> xr.Dataset:
+        """Standard errors of the Deterministics."""
+        return self._natural.derived[1]
+
+    @cached_property
+    def covariance(self) -> xr.DataArray:
+        """Covariance of all natural elements."""
+        return self._natural.covariance()
+
+    @cached_property
+    def theta_covariance(self) -> Array:
+        """Covariance on the unconstrained scale."""
+        return self._natural.theta_covariance()
+
+    @cached_property
+    def notes(self) -> dict[str, str]:
+        """Why a standard error is missing, by element."""
+        return self._natural.notes()
+
+    @cached_property
+    def starts(self) -> xr.Dataset:
+        """Every start: the waterfall."""
+        return starts_dataset(self.objective, self._ends)
+
+    @cached_property
+    def latent(self) -> xr.Dataset:
+        """What is latent, given the estimate: the likeliest random effects, and the states of discrete variables.
+
+        Of an effect, ``name`` and ``name_se``, its standard error given the estimate: lme4's ``ranef`` and ``condVar``.
+        Of a discrete variable, ``name``, the most probable state of each element, and ``name_probability``, with a dim
+        ``name_state`` more. Where both come in blocks of their own, effects are given the most probable state; else
+        states are given the likeliest effects. The uncertainty of the estimate is no part of any of them. Empty where
+        nothing was integrated or summed out.
+        """
+        return conditional_modes(self.objective, self._natural.point, self._attrs("latent"))
+
+    @property
+    def found(self) -> SearchResult:
+        """The end of the search that arrived: its frame, and the vector of its free elements."""
+        return self._natural.found
+
+    @property
+    def found_covariance(self) -> Array:
+        """Covariance over the free elements of the frame of `found`."""
+        return self._natural.cov
+
+    @property
+    def flat(self) -> Array:
+        """Directions (m, k) over the same elements that the likelihood does not determine."""
+        return self._natural.flat
+
+    @property
+    def optimizer(self) -> str:
+        """The method that arrived."""
+        return self._natural.found.optimizer
+
+    # --- numbers -----------------------------------------------------------------------------------------------------
+
+    @property
+    def log_likelihood(self) -> float:
+        """Log L at the estimate."""
+        return self._natural.values[0]
+
+    @property
+    def minus2ll(self) -> float:
+        """−2 log L at the estimate."""
+        return -2.0 * self.log_likelihood
+
+    @property
+    def log_prior(self) -> float:
+        """Log prior density at the estimate, on the natural scale."""
+        return self._natural.values[1]
+
+    @property
+    def n_observations(self) -> int:
+        """Number n of observed elements; 0 where only potentials hold data."""
+        return self._natural.n_observations
+
+    @property
+    def n_parameters(self) -> int:
+        """Number k of free elements of `theta`."""
+        return len(self.theta)
+
+    @property
+    def is_map(self) -> bool:
+        """Whether the prior took part."""
+        return self.objective.prior_weight != 0
+
+    @property
+    def has_maximum(self) -> bool:
+        """Whether `minus2ll` is the lowest that the likelihood allows, which information criteria correct."""
+        return not self.is_map and self.status not in (Status.UNBOUNDED, Status.FAILED)
+
+    @property
+    def aic(self) -> float:
+        """−2LL + 2k (Akaike 1974); NaN where no maximum of the likelihood was found, as for a posterior mode."""
+        return self.minus2ll + 2.0 * self.n_parameters if self.has_maximum else np.nan
+
+    @property
+    def aicc(self) -> float:
+        """AIC + 2k(k+1)/(n−k−1) (Hurvich & Tsai 1989); NaN where n is too small or not known."""
+        k, room = self.n_parameters, self.n_observations - self.n_parameters - 1
+        return self.aic + 2.0 * k * (k + 1) / room if room > 0 else np.nan
+
+    @property
+    def bic(self) -> float:
+        """−2LL + k ln n (Schwarz 1978); NaN where n is not known, or no maximum."""
+        n = self.n_observations
+        return self.minus2ll + self.n_parameters * float(np.log(n)) if self.has_maximum and n > 0 else np.nan
+
+    # --- tables and draws --------------------------------------------------------------------------------------------
+
+    def summary(self, level: float = 0.95, var_names: str | Sequence[str] | None = None) -> pd.DataFrame:
+        """Return a table shaped like that of ``az.summary``: a row an element, natural scale.
+
+        Parameters
+        ----------
+        level : float
+            Confidence level of the Wald limits, estimate ± z · se.
+        var_names : str or sequence of str, optional
+            Parameters and Deterministics to show; left out, all.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``estimate``, ``se``, ``wald95_lb``, ``wald95_ub`` (named for the level), and ``note``: why a
+            number is missing or not to be trusted.
+        """
+        return fit_summary.summary(self, level, var_names)
+
+    def draws(self, n: int = 1000, *, random_seed: Any = None) -> xr.Dataset:
+        """Draw from N(θ̂, Î⁻¹) and push the draws to the natural scale: a stand-in for a posterior of the likelihood.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        random_seed : int or Generator, optional
+            As in PyMC.
+
+        Returns
+        -------
+        Dataset
+            One variable a parameter and a Deterministic, dims ``chain`` (of length 1), ``draw``, and its own: what
+            ArviZ takes for a posterior. An element on an edge stays there.
+
+        Raises
+        ------
+        ValueError
+            If the fit has no covariance to draw from.
+        """
+        frame, center, cov = self._natural.frame, self._natural.x, self._natural.cov
+        if not self.status.is_optimum or not np.isfinite(cov).all():
+            raise ValueError(
+                f"Expected a fit with an optimum and a covariance, got one that is {self.status.value}: {self.message}"
+            )
+        rng = get_random_generator(random_seed, copy=True)
+        x = center + rng.standard_normal((n, len(center))) @ root(cov)
+        return as_draws(frame, x, self._attrs("draws"))
+
+    def to_dataset(self) -> xr.Dataset:
+        """Return estimate, standard errors and covariance as one Dataset, for `to_datatree`.
+
+        Returns
+        -------
+        Dataset
+            Variables ``name`` and ``name_se`` for each parameter and Deterministic, and ``covariance`` (of the
+            parameters); numbers and words as attributes.
+        """
+        errors = xr.merge([self.standard_error, self.derived_standard_error])
+        errors = errors.rename({name: f"{name}_se" for name in errors.data_vars})
+        both = xr.merge([self.point, self.derived, errors, self.covariance.rename("covariance")])
+        numbers = {
+            "minus2ll": self.minus2ll,
+            "log_prior": self.log_prior,
+            "n_parameters": self.n_parameters,
+            "n_observations": self.n_observations,
+            "aic": self.aic,
+            "bic": self.bic,
+        }
+        return both.assign_attrs(self._attrs("fit"), **numbers)
+
+    def __repr__(self) -> str:
+        """Show the table under a headline."""
+        return fit_summary.text(self)
+
+    def _repr_html_(self) -> str:
+        return fit_summary.html(self)
+
+    def _attrs(self, group: str) -> dict[str, Any]:
+        return provenance_attributes(
+            self.objective.origin,
+            group=group,
+            status=self.status.value,
+            message=self.message,
+            optimizer=self.optimizer,
+            kind="map" if self.is_map else "mle",
+            information=self.information,
+        )

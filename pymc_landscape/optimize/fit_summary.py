@@ -1,0 +1,89 @@
+"""A fit as a table: for the eye, for pandas, for a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy import stats
+
+from pymc_landscape.objective import element_labels
+from pymc_landscape.results import closest
+
+# A table of more rows is not read.
+SHOWN = 25
+
+
+def summary(fit: Any, level: float = 0.95, var_names: str | Sequence[str] | None = None) -> pd.DataFrame:
+    """Return estimate, standard error, Wald limits and notes, a row an element."""
+    if not 0 < level < 1:
+        raise ValueError(f"Expected a level between 0 and 1, got {level!r}: 0.95 is usual.")
+    estimates = xr.merge([fit.point, fit.derived])
+    errors = xr.merge([fit.standard_error, fit.derived_standard_error])
+    rows = [row for name in _names(fit, var_names) for row in _rows(name, estimates[name], errors[name], fit.notes)]
+    table = pd.DataFrame(rows, columns=["", "estimate", "se", "note"]).set_index("")
+    table.index.name = None
+    reach = stats.norm.ppf(0.5 + level / 2) * table["se"]
+    name = f"wald{100 * level:g}"
+    table.insert(2, f"{name}_lb", table["estimate"] - reach)
+    table.insert(3, f"{name}_ub", table["estimate"] + reach)
+    return table
+
+
+def _names(fit: Any, var_names: str | Sequence[str] | None) -> list[str]:
+    known = [*map(str, fit.point.data_vars), *map(str, fit.derived.data_vars)]
+    asked = known if var_names is None else [var_names] if isinstance(var_names, str) else list(var_names)
+    for name in asked:
+        if name not in known:
+            raise ValueError(
+                f"Expected parameters or Deterministics of the model, got {name!r}: use {closest(name, known)}."
+            )
+    return asked
+
+
+def _rows(
+    name: str, estimate: xr.DataArray, error: xr.DataArray, notes: dict[str, str]
+) -> list[tuple[str, float, float, str]]:
+    coords = [estimate[dim].to_numpy() if dim in estimate.coords else np.arange(n) for dim, n in estimate.sizes.items()]
+    labels = element_labels(name, coords)
+    values = zip(labels, np.ravel(estimate), np.ravel(error), strict=True)
+    return [(label, float(value), float(se), notes.get(label, "")) for label, value, se in values]
+
+
+def headline(fit: Any) -> str:
+    """Say in one line what the fit is."""
+    kind = "Posterior mode" if fit.is_map else "Maximum likelihood"
+    value = f"−2LL {fit.minus2ll:.6f}" if abs(fit.minus2ll) < 1e9 else f"−2LL {fit.minus2ll:.6g}"
+    numbers = {"AIC": fit.aic, "BIC": fit.bic}
+    criteria = "".join(f", {name} {number:.3f}" for name, number in numbers.items() if not np.isnan(number))
+    counts = f"k = {fit.n_parameters}, n = {fit.n_observations}"
+    return (
+        f"{kind} fit: {fit.status.value}. {value}{criteria} ({counts}; {fit.optimizer}, {fit.information} information)"
+    )
+
+
+def _table(fit: Any) -> pd.DataFrame:
+    table = summary(fit)
+    return table if table["note"].any() else table.drop(columns="note")
+
+
+def text(fit: Any) -> str:
+    """Return the table under a headline."""
+    table = _table(fit)
+    more = f"\n... and {len(table) - SHOWN} more rows: fit.summary()" if len(table) > SHOWN else ""
+    body = table.head(SHOWN).to_string(float_format=lambda v: f"{v:.6g}")
+    explained = f"\n{fit.message}" if fit.message else ""
+    return f"{headline(fit)}{explained}\n{body}{more}"
+
+
+def html(fit: Any) -> str:
+    """Return the same for a notebook."""
+    table = _table(fit)
+    more = f"<p>... and {len(table) - SHOWN} more rows: fit.summary()</p>" if len(table) > SHOWN else ""
+    body = table.head(SHOWN).to_html(float_format=lambda v: f"{v:.6g}", border=0)
+    explained = f"<p><em>{escape(fit.message)}</em></p>" if fit.message else ""
+    return f"<div><strong>{escape(headline(fit))}</strong>{explained}{body}{more}</div>"

@@ -1,0 +1,191 @@
+"""``animation``: optimisers walking on a landscape, to be saved as a film."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from pymc_landscape.plots.data import Array, join, landscape_view, segments, two_axes, with_gaps
+from pymc_landscape.plots.paths_plot import find_routes, paths
+from pymc_landscape.plots.visuals import RIM, Route, Routes
+
+if TYPE_CHECKING:
+    from matplotlib.animation import FuncAnimation
+
+
+STILL = 8  # frames for which the last picture stays
+# what moves is drawn anew in every frame, and not below
+MOVING = ("path", "path_rim", "arrow", "arrow_rim", "iterates", "end")
+
+
+def animation(
+    landscape: xr.Dataset | xr.DataTree,
+    *descents: Any,
+    frames: int = 80,
+    interval: float = 60.0,
+    draws: xr.DataTree | xr.Dataset | None = None,
+    var_name: str = "delta_minus2ll",
+    levels: float | Sequence[float] | None = None,
+    df: int | None = None,
+    group: str = "posterior",
+    landscape_group: str = "landscape",
+    sample_dims: str | Sequence[str] | None = None,
+    num_samples: int = 1000,
+    labeller: Any = None,
+    visuals: Mapping[Any, Mapping[str, Any] | bool] | None = None,
+    **pc_kwargs: Any,
+) -> FuncAnimation:
+    """Let optimisers walk on the contours of a landscape, iteration by iteration.
+
+    Save it with ``.save("descent.gif", writer="pillow")``, or show it in a notebook with
+    ``.to_jshtml()``; keep the result in a variable, or nothing moves. For a still picture use
+    :func:`paths`.
+
+    Parameters
+    ----------
+    landscape : Dataset or DataTree
+        As in :func:`paths`.
+    *descents : Dataset, DataTree, or mapping
+        What ``descend`` returns, of one or several optimisers.
+    frames : int, default 80
+        Most pictures of the film. All paths show the same iteration; early iterations, where most
+        happens, get more of the pictures.
+    interval : float, default 60
+        Milliseconds a picture.
+    draws : DataTree or Dataset, optional
+        Posterior draws of the same model, shown below the paths.
+    var_name : str, default "delta_minus2ll"
+        The surface, as in :func:`landscape`.
+    levels : float or sequence of float, optional
+        Confidence levels of the cut-offs, as in :func:`landscape`.
+    df : int, optional
+        Degrees of freedom of the cut-offs, as in :func:`landscape`.
+    group : str, default "posterior"
+        Group of ``draws`` with the draws, when it is a DataTree.
+    landscape_group : str, default "landscape"
+        Group of ``landscape`` with the landscape, when it is a DataTree.
+    sample_dims : str or sequence of str, optional
+        Dims of the draws. Defaults to ``rcParams["data.sample_dims"]``.
+    num_samples : int, default 1000
+        Most draws to show, thinned evenly.
+    labeller : labeller, optional
+        Writes the names of axes.
+    visuals : mapping of {str : mapping or bool}, optional
+        As in :func:`paths`; the keys path and end take what matplotlib's ``plot`` does.
+    **pc_kwargs
+        Passed to :meth:`arviz_plots.PlotCollection.wrap`.
+
+    Returns
+    -------
+    matplotlib.animation.FuncAnimation
+        Drawn with matplotlib, whatever ``rcParams["plot.backend"]`` is.
+
+    Raises
+    ------
+    TypeError
+        When a descent is of another type.
+    ValueError
+        As :func:`paths`, and when there are fewer than two frames.
+    """
+    from matplotlib.animation import FuncAnimation
+
+    if frames < 2:
+        raise ValueError(f"Expected two frames or more, got {frames}; try frames=80.")
+    asked: dict[Any, Any] = dict(visuals or {})
+    still = {"start": {"zorder": 3.5}, **asked, **dict.fromkeys(MOVING, False)}
+    of = two_axes(landscape_view(landscape, var_name, landscape_group))
+    routes = find_routes(of, descents, draws, group, sample_dims)
+    pc = paths(
+        landscape,
+        *descents,
+        draws=draws,
+        var_name=var_name,
+        levels=levels,
+        df=df,
+        group=group,
+        landscape_group=landscape_group,
+        sample_dims=sample_dims,
+        num_samples=num_samples,
+        backend="matplotlib",
+        labeller=labeller,
+        visuals=still,
+        **pc_kwargs,
+    )
+    figure, panel = pc.viz["figure"].item(), pc.viz["plot"].item()
+    walkers = [_Walker(routes, name, panel, asked) for name in routes.chains]
+    clock = panel.text(0.985, 0.98, "", transform=panel.transAxes, ha="right", va="top", **_outlined())
+    shown = iterations(routes, frames)
+
+    def update(iteration: float) -> Iterable[Any]:
+        clock.set_text(f"iteration {iteration:g}")
+        return [clock, *(artist for walker in walkers for artist in walker.walk_to(iteration))]
+
+    update(shown[0])
+    figure.draw_without_rendering()  # places everything once: to do so for each picture takes most of the time
+    figure.set_layout_engine("none")
+    pictures = [*shown, *[shown[-1]] * STILL]
+    return FuncAnimation(figure, update, frames=pictures, interval=interval, blit=False)
+
+
+def iterations(routes: Routes, frames: int) -> list[float]:
+    """Choose which iterations are shown: of those in which something moves, at most so many, more of the early ones.
+
+    Their places grow with the square of time, so that Newton's five steps can be seen beside five hundred.
+    """
+    every = np.unique(np.concatenate([route.when for chain in routes.chains.values() for route in chain]))
+    if every.size <= frames:
+        return [float(when) for when in every]
+    # no step is skipped at first, where the square would show one twice
+    places = np.maximum((every.size - 1) * np.linspace(0.0, 1.0, frames) ** 2, np.arange(frames))
+    return [float(when) for when in every[places.round().astype(int)]]
+
+
+class _Walker:
+    """One optimiser's line and heads, of all its starts."""
+
+    def __init__(self, routes: Routes, name: str, panel: Any, asked: Mapping[str, Any]):
+        self.routes, self.chain = routes, routes.chains[name]
+        self.steps = [segments(route.xy) for route in self.chain]
+        ink = routes.colours[name]
+        own, head = (dict(look) if isinstance(look := asked.get(key), Mapping) else {} for key in ("path", "end"))
+        line = {"color": ink, "linewidth": 2.0, "zorder": 3, **_rim(4.2), **own}
+        spot = {"color": ink, "marker": "o", "markersize": 7, "markeredgecolor": RIM, "zorder": 4, **head}
+        (self.line,) = panel.plot([], [], **line)
+        (self.heads,) = panel.plot([], [], linestyle="none", **spot)
+
+    def walk_to(self, iteration: float) -> list[Any]:
+        """Draw all iterates up to this one."""
+        lines = [_walked(route, steps, iteration) for route, steps in zip(self.chain, self.steps, strict=True)]
+        heads = np.array([_head(route, iteration) for route in self.chain])
+        self.line.set_data(*self.routes.out(with_gaps(lines)).T)
+        self.heads.set_data(*self.routes.out(heads).T)
+        return [self.line, self.heads]
+
+
+def _walked(route: Route, steps: tuple[Array, Array, NDArray[np.bool_]], iteration: float) -> Array:
+    start, end, inside = steps
+    done = inside & (route.when[1:] <= iteration)
+    return join(start[done], end[done])
+
+
+def _head(route: Route, iteration: float) -> Array:
+    """Where the path is by now; NaN outside the window."""
+    here = route.xy[max(int(np.searchsorted(route.when, iteration, side="right")) - 1, 0)]
+    within = bool(np.all((here >= 0) & (here <= 1)))
+    return here if within else np.full(2, np.nan)
+
+
+def _rim(width: float) -> dict[str, Any]:
+    from matplotlib.patheffects import Normal, withStroke
+
+    return {"path_effects": [withStroke(linewidth=width, foreground=RIM), Normal()]}
+
+
+def _outlined() -> dict[str, Any]:
+    from matplotlib.patheffects import withStroke
+
+    return {"fontsize": 10, "color": "#000000", "path_effects": [withStroke(linewidth=3, foreground=RIM)], "zorder": 5}

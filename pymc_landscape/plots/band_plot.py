@@ -1,0 +1,228 @@
+"""``band``: how well a curve is known, from end to end of its intervals, by the likelihood and by the posterior."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from pymc_landscape.plots.data import (
+    DASH,
+    DOTTED,
+    INK,
+    SMALL,
+    Array,
+    CredibleKind,
+    Curve,
+    Strip,
+    bar_colours,
+    curve_of,
+    gather_bars,
+    joined,
+    level_title,
+    levels_of,
+    posterior_rows,
+)
+from pymc_landscape.plots.visuals import Canvas, add_legend, artists, backend_of, checked, new_sheet
+
+Visual = Literal["band", "edge", "center", "data", "legend", "xlabel", "ylabel"]
+SIZE = (6.4, 4.4)
+DASHES = {"Wald": DASH, "bootstrap": DOTTED}
+
+
+def band(
+    intervals: xr.Dataset | xr.DataTree | Mapping[str, xr.Dataset],
+    *others: Any,
+    x: ArrayLike | None = None,
+    dt: xr.DataTree | xr.Dataset | None = None,
+    data: tuple[ArrayLike, ArrayLike] | None = None,
+    var_name: str | None = None,
+    ci_kind: CredibleKind = "hdi",
+    group: str = "posterior",
+    sample_dims: str | Sequence[str] | None = None,
+    backend: str | None = None,
+    visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
+    **pc_kwargs: Any,
+) -> Any:
+    """Draw intervals of a curve as a band, beside those of the posterior.
+
+    Use it for predictions: a Deterministic ``curve`` with an element for each value of `x` has profile intervals as any
+    parameter has, and they are the band. It holds point by point, not for the whole curve at once.
+
+    Parameters
+    ----------
+    intervals : Dataset, DataTree, or mapping
+        What ``confidence_intervals(fit, "curve")`` returns, with one or several methods and levels; a mapping gives
+        names of your own. Of several levels, the lower ones are darker.
+    *others : Dataset, DataTree, or mapping
+        More of them, of the same curve.
+    x : array_like (n,), optional
+        Where the elements stand on the horizontal axis; its name, if it has one, is the label. Defaults to the
+        coordinate in the elements' labels (``curve[0.5]``), else to 0, 1, ....
+    dt : DataTree or Dataset, optional
+        Draws of the posterior with the same Deterministic, whose band of the same levels is added.
+    data : (array_like, array_like), optional
+        Observed points, horizontal and vertical.
+    var_name : str, optional
+        Which curve, where there are intervals of more than one variable.
+    ci_kind : {"hdi", "eti"}, default "hdi"
+        Whether the posterior's band is of highest density or has equal tails.
+    group : str, default "posterior"
+        Group of ``dt`` with the draws.
+    sample_dims : str or sequence of str, optional
+        Dims of the draws. Defaults to ``rcParams["data.sample_dims"]``.
+    backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
+        Defaults to ``rcParams["plot.backend"]``.
+    visuals : mapping of {str : mapping or bool}, optional
+        Keyword arguments of a visual, or False to leave it out: band, edge, center (the estimate's curve, and the
+        posterior's), data, legend, xlabel, ylabel.
+    **pc_kwargs
+        Passed to :meth:`arviz_plots.PlotCollection.wrap`.
+
+    Returns
+    -------
+    PlotCollection
+        With ``band`` (dims ``method``, ``level``, ``run``), ``edge`` (``method``, ``level``), ``center`` (``method``)
+        and ``data`` in ``viz``.
+
+    Raises
+    ------
+    TypeError
+        When something is of another type.
+    ValueError
+        When there are no intervals of a curve, or of several; when `x` or `data` have other lengths; when there are no
+        draws.
+
+    Notes
+    -----
+    An open end reaches the panel's edge; an end that was not found leaves a gap. Bands by the profile are filled, or
+    where there are none those of the first method; others are drawn by their edges alone.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> ends = np.array([[0.0, 1.0], [1.0, 3.0], [1.5, np.inf]])
+    >>> ds = xr.Dataset({"interval": (("parameter", "bound"), ends), "estimate": ("parameter", [0.5, 2.0, 2.5])})
+    >>> ds["status"] = ("parameter", "bound"), [["finite"] * 2, ["finite"] * 2, ["finite", "open"]]
+    >>> ds = ds.assign_coords(parameter=["f[0]", "f[1]", "f[2]"], bound=["lower", "upper"], method="profile")
+    >>> pc = band(ds, x=[10, 20, 30], backend="none")
+    >>> filled = pc.viz["band"]["sheet"].values[0, 0, 0]
+    >>> filled["x"].tolist(), filled["y_bottom"].tolist()
+    ([10.0, 20.0, 30.0], [0.0, 1.0, 1.5])
+    """
+    asked = checked(visuals, get_args(Visual))
+    rows = gather_bars([intervals, *others])
+    curve = curve_of(rows, var_name, x)
+    rows = {name: {label: bars[label] for label in curve.labels if label in bars} for name, bars in rows.items()}
+    if dt is not None:
+        name = f"posterior {ci_kind.upper()}"
+        rows[name] = posterior_rows(rows, levels_of([intervals]), dt, group, sample_dims, ci_kind)
+    strips = {name: curve.strips(bars) for name, bars in rows.items()}
+    points = _checked(data)
+    window = curve.window(strips, points)
+    canvas, sheet = new_sheet(1, backend, SIZE, asked, pc_kwargs)
+    _draw(canvas, sheet, curve, strips, window, bar_colours(rows))
+    _draw_data(canvas, sheet, points)
+    _finish(canvas, curve, points, window)
+    add_legend(canvas, bar_colours(rows), level_title(rows), dashes=_dashes(rows))
+    return canvas.pc
+
+
+def _checked(data: Any) -> Array | None:
+    """Observed points (n, 2)."""
+    if data is None:
+        return None
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise TypeError(f"Expected data to be a pair (x, y), got {type(data).__name__}.")
+    x, y = (np.ravel(np.asarray(one, dtype=float)) for one in data)
+    if x.size != y.size:
+        raise ValueError(f"Expected as many x as y in data, got {x.size} and {y.size}.")
+    return np.column_stack([x, y])
+
+
+def _dashes(names: Iterable[str]) -> dict[str, Mapping[str, str]]:
+    """Return how the edges of methods are dashed."""
+    return {name: dashes for name in names for method, dashes in DASHES.items() if method in name.split()}
+
+
+def _filled(names: Sequence[str]) -> list[str]:
+    """Return which bands are filled: more than one kind would be mud."""
+    return [name for name in names if "profile" in name.split()] or [names[0]]
+
+
+def _draw(
+    canvas: Canvas,
+    sheet: xr.DataArray,
+    curve: Curve,
+    strips: Mapping[str, Sequence[Strip]],
+    window: tuple[float, float],
+    ink: Mapping[str, str],
+) -> None:
+    backend = backend_of(canvas)
+    levels = max(len(several) for several in strips.values())
+    runs = max(len(strip.runs()) for several in strips.values() for strip in several)
+
+    filled, dashes = _filled(list(strips)), _dashes(strips)
+
+    def bands(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        drawn = np.empty((len(strips), levels, max(runs, 1)), dtype=object)
+        for i, (name, several) in enumerate(strips.items()):
+            for j, strip in enumerate(several if name in filled else []):
+                for k, at in enumerate(strip.runs()):
+                    low, high = np.clip(strip.lower[at], *window), np.clip(strip.upper[at], *window)
+                    own = {"color": ink[name], **kwargs}
+                    drawn[i, j, k] = backend.fill_between_y(curve.x[at], low, high, target, **own)
+        return drawn
+
+    def edges(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        drawn = np.empty((len(strips), levels), dtype=object)
+        for i, (name, several) in enumerate(strips.items()):
+            style = {"linestyle": dashes[name][canvas.backend]} if name in dashes else {}
+            for j, strip in enumerate(several):
+                both = [np.column_stack([curve.x, np.where(np.isfinite(e), e, np.nan)]) for e in strip.ends]
+                drawn[i, j] = _line(joined(both), target, {"color": ink[name], **style, **kwargs})
+        return drawn
+
+    def _line(xy: Array, target: Any, kwargs: dict[str, Any]) -> Any:
+        return backend.line(xy[:, 0], xy[:, 1], target, **kwargs)
+
+    def centers(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        drawn: list[Any] = [None] * len(strips)
+        for i in _distinct([several[0].center for several in strips.values()], [name in filled for name in strips]):
+            name = list(strips)[i]
+            xy = np.column_stack([curve.x, strips[name][0].center])
+            drawn[i] = _line(xy, target, {"color": ink[name], **kwargs})
+        return artists(drawn)
+
+    many, both = {"method": len(strips)}, {"method": len(strips), "level": levels}
+    canvas.draw(bands, "band", sheet, {"alpha": 0.2}, artist_dims={**both, "run": max(runs, 1)})
+    canvas.draw(edges, "edge", sheet, {"width": 1.1}, artist_dims=both)
+    canvas.draw(centers, "center", sheet, {"width": 2.2}, artist_dims=many)
+
+
+def _distinct(centers: Sequence[Array], first: Sequence[bool]) -> list[int]:
+    """Return which curves to draw: of methods that share an estimate one, that with a filled band."""
+    order = sorted(range(len(centers)), key=lambda i: not first[i])
+    return [i for n, i in enumerate(order) if not any(np.array_equal(centers[i], centers[j]) for j in order[:n])]
+
+
+def _draw_data(canvas: Canvas, sheet: xr.DataArray, points: Array | None) -> None:
+    def dots(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        return backend_of(canvas).scatter(points[:, 0], points[:, 1], target, **kwargs) if points is not None else None
+
+    if points is not None:
+        canvas.draw(dots, "data", sheet, {"color": INK, "size": SMALL.get(canvas.backend, 25)})
+
+
+def _finish(canvas: Canvas, curve: Curve, points: Array | None, window: tuple[float, float]) -> None:
+    backend, target = backend_of(canvas), canvas.pc.viz["plot"].item()
+    seen = np.concatenate([curve.x, points[:, 0]]) if points is not None else curve.x
+    margin = 0.02 * float(np.ptp(seen))
+    backend.xlim((float(seen.min()) - margin, float(seen.max()) + margin), target)
+    backend.ylim(window, target)
+    for visual, text in (("xlabel", curve.x_name), ("ylabel", curve.name)):
+        if canvas.wants(visual):
+            getattr(backend, visual)(**{"string": text, "target": target, **canvas.options(visual)})

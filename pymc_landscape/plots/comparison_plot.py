@@ -1,0 +1,244 @@
+"""``comparison``: from the likelihood's answer to the posterior's, step by step, a row a parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import xarray as xr
+
+from pymc_landscape.plots.data import (
+    BLUE,
+    GREEN,
+    GREY,
+    LARGE,
+    ORANGE,
+    PURPLE,
+    Array,
+    arrow_head,
+    as_dataset,
+    cap,
+    joined,
+    percent,
+    refuse_many,
+    shape,
+)
+from pymc_landscape.plots.visuals import Canvas, add_legend, backend_of, checked, new_sheet, wrapped
+
+Visual = Literal[
+    "wald", "profile", "hdi", "estimate", "mode", "mean", "prior", "volume", "zero", "legend", "xlabel", "yticks"
+]
+NEEDED = ("mle", "unit", "wald", "profile", "map", "mean", "hdi", "prior_share", "parameter", "bound")
+MOST = 40
+WIDTH, ROW, FRAME = 6.6, 0.85, 1.1  # inches: of the figure, of a row, and what is around
+LINE = 26  # letters of a name's line
+# Heights within a row: the likelihood on top, below it what the prior does, what averaging does, and the posterior.
+WALD, PROFILE, PRIOR, VOLUME, HDI = 0.34, 0.20, 0.02, -0.14, -0.32
+UP = 0.06
+# Nothing is drawn further out than this, in units; open ends go to the edge.
+WIDEST = 40.0
+COLOURS = {
+    "Wald": ORANGE,
+    "profile": BLUE,
+    "prior's pull": GREEN,
+    "averaging": GREY,
+    "posterior HDI": PURPLE,
+}
+
+
+def comparison(
+    table: xr.Dataset | xr.DataTree,
+    *,
+    backend: str | None = None,
+    visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
+    **pc_kwargs: Any,
+) -> Any:
+    """Draw the comparison of likelihood and posterior, all parameters in standard errors from the estimate.
+
+    Use it to see for each parameter how far the prior pulls and how far averaging moves the answer, beside how sure
+    either side is. Read downwards: Wald's and the profile's interval with the estimate, an arrow from there to the
+    posterior's mode, an arrow from the mode to the posterior's mean, the highest-density interval. Under each name
+    stands the share of the information that is the prior's.
+
+    Parameters
+    ----------
+    table : Dataset or DataTree
+        What ``compare_with_posterior`` returns; choose parameters with ``table.sel(parameter=[...])``.
+    backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
+        Defaults to ``rcParams["plot.backend"]``.
+    visuals : mapping of {str : mapping or bool}, optional
+        Keyword arguments of a visual, or False to leave it out: wald, profile, hdi (the intervals), estimate, mode,
+        mean (dots), prior, volume (arrows), zero (the line of the estimates), legend, xlabel, yticks.
+    **pc_kwargs
+        Passed to :meth:`arviz_plots.PlotCollection.wrap`.
+
+    Returns
+    -------
+    PlotCollection
+        With every visual in ``viz``, all parameters in one line with gaps.
+
+    Raises
+    ------
+    TypeError
+        When ``table`` is of another type.
+    ValueError
+        When it is no such table, or has more than 40 parameters.
+
+    Notes
+    -----
+    The unit is ``table["unit"]``: the standard error, or what stands for it. Where the estimate is not determined,
+    the posterior's mean is in the middle, and the profile goes to both edges of the picture.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> ends = ("parameter", "bound")
+    >>> ds = xr.Dataset({name: ("parameter", [x]) for name, x in {"mle": 2.0, "map": 1.0, "mean": 1.5}.items()})
+    >>> ds = ds.assign(unit=("parameter", [0.5]), prior_share=("parameter", [0.3]), wald=(ends, [[1.0, 3.0]]))
+    >>> ds = ds.assign(profile=ds["wald"], hdi=ds["wald"]).assign_coords(parameter=["mu"], bound=["lower", "upper"])
+    >>> line = comparison(ds, backend="none").viz["profile"]["sheet"].item()
+    >>> [float(x) for x in line["x"][:2]]
+    [-2.0, 2.0]
+    """
+    asked = checked(visuals, get_args(Visual))
+    ds = as_dataset(table, "comparison", NEEDED, "compare_with_posterior")
+    ds = ds if "parameter" in ds.dims else ds.expand_dims("parameter")
+    refuse_many(ds.sizes["parameter"], MOST, "parameters", "table.sel(parameter=[...])")
+    rows = [_row(ds.isel(parameter=i), ds.sizes["parameter"] - 1 - i) for i in range(ds.sizes["parameter"])]
+    window = _window(rows)
+    canvas, sheet = new_sheet(1, backend, (WIDTH, FRAME + ROW * len(rows)), asked, pc_kwargs)
+    _draw(canvas, sheet, rows, window)
+    _finish(canvas, rows, window)
+    add_legend(canvas, COLOURS, _title(ds))
+    return canvas.pc
+
+
+@dataclass(frozen=True)
+class Row:
+    """One parameter, in units from the middle; NaN where there is no such number."""
+
+    label: str
+    y: float
+    mle: float
+    mode: float
+    mean: float
+    wald: Array
+    profile: Array
+    hdi: Array
+    share: float
+
+
+def _row(one: xr.Dataset, y: float) -> Row:
+    middle = float(one["mle"]) if np.isfinite(one["mle"]) else float(one["mean"])
+    unit = float(one["unit"])
+
+    def units(name: str) -> Any:
+        return (one[name].to_numpy() - middle) / unit
+
+    mle, mode, mean = (float(units(name)) for name in ("mle", "map", "mean"))
+    wald, profile, hdi = (units(name) for name in ("wald", "profile", "hdi"))
+    label, share = str(one["parameter"].item()), float(one["prior_share"])
+    return Row(label, y, mle, mode, mean, wald, profile, hdi, share)
+
+
+def _window(rows: Sequence[Row]) -> tuple[float, float]:
+    numbers = np.concatenate([[r.mle, r.mode, r.mean, *r.wald, *r.profile, *r.hdi] for r in rows])
+    numbers = np.clip(numbers[np.isfinite(numbers)], -WIDEST, WIDEST)
+    low, high = min(float(numbers.min()), -2.5), max(float(numbers.max()), 2.5)
+    return low - 0.08 * (high - low), high + 0.08 * (high - low)
+
+
+def _title(ds: xr.Dataset) -> str | None:
+    levels = [float(ds.attrs[name]) for name in ("level", "ci_prob") if name in ds.attrs]
+    return ", ".join(map(percent, dict.fromkeys(levels))) or None
+
+
+# --- what is drawn ---------------------------------------------------------------------------------------------------
+
+
+def _interval(ends: Array, y: float, window: tuple[float, float]) -> list[Array]:
+    """From end to end with caps; an end beyond the picture has an arrow head."""
+    if np.isnan(ends).any():
+        return []
+    low, high = float(max(ends[0], window[0])), float(min(ends[1], window[1]))
+    drawn = [np.array([[low, y], [high, y]])]
+    across = 0.02 * (window[1] - window[0])
+    for end, shown, side in zip(ends, (low, high), (-1.0, 1.0), strict=True):
+        drawn.append(cap(shown, y, UP) if shown == end else arrow_head((shown, y), side, across, UP))
+    return drawn
+
+
+def _arrow(begin: float, end: float, y: float, above: float, window: tuple[float, float]) -> list[Array]:
+    """Return an arrow from one answer to the next, with a line down from where the first one stands."""
+    if np.isnan(begin) or np.isnan(end):
+        return []
+    begin, end = (float(np.clip(x, *window)) for x in (begin, end))
+    across = 0.02 * (window[1] - window[0])
+    way = np.array([[begin, above], [begin, y], [end, y]])
+    head = arrow_head((end, y), float(np.sign(end - begin)), across, UP)
+    return [way, head] if abs(end - begin) > 1.5 * across else [way]  # a shorter arrow would be all head
+
+
+def _draw(canvas: Canvas, sheet: xr.DataArray, rows: Sequence[Row], window: tuple[float, float]) -> None:
+    backend = backend_of(canvas)
+
+    def lines(pieces: Sequence[Array]) -> Any:
+        def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+            xy = joined(list(pieces))
+            return backend.line(xy[:, 0], xy[:, 1], target, **kwargs) if len(xy) else None
+
+        return draw
+
+    def dots(places: Sequence[tuple[float, float]]) -> Any:
+        def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+            xy = np.array([place for place in places if np.isfinite(place[0])]).reshape(-1, 2)
+            return backend.scatter(xy[:, 0], xy[:, 1], target, **kwargs) if len(xy) else None
+
+        return draw
+
+    of: dict[str, tuple[list[Array], dict[str, Any]]] = {
+        "zero": ([np.array([[0.0, -0.6], [0.0, len(rows) - 0.4]])], {"color": "#bbbbbb", "width": 0.8}),
+        "wald": ([p for r in rows for p in _interval(r.wald, r.y + WALD, window)], {"color": ORANGE}),
+        "profile": ([p for r in rows for p in _interval(r.profile, r.y + PROFILE, window)], {"color": BLUE}),
+        "hdi": ([p for r in rows for p in _interval(r.hdi, r.y + HDI, window)], {"color": PURPLE}),
+        "prior": (
+            [p for r in rows for p in _arrow(r.mle, r.mode, r.y + PRIOR, r.y + PROFILE, window)],
+            {"color": GREEN},
+        ),
+        "volume": (
+            [p for r in rows for p in _arrow(r.mode, r.mean, r.y + VOLUME, r.y + PRIOR, window)],
+            {"color": GREY},
+        ),
+    }
+    for visual, (pieces, options) in of.items():
+        canvas.draw(lines(pieces), visual, sheet, {"width": 1.7, **options})
+    points = {
+        "estimate": ([(r.mle, r.y + PROFILE) for r in rows], BLUE, "circle"),
+        "mode": ([(r.mode, r.y + PRIOR) for r in rows], GREEN, "diamond"),
+        "mean": ([(r.mean, r.y + HDI) for r in rows], PURPLE, "circle"),
+    }
+    for visual, (places, colour, form) in points.items():
+        inside = [(float(np.clip(x, *window)), y) for x, y in places]
+        size = {"size": 0.8 * LARGE.get(canvas.backend, 80), "marker": shape(canvas.backend, form)}
+        look = {"facecolor": colour, "edgecolor": "#ffffff", "width": 0.8, **size}
+        canvas.draw(dots(inside), visual, sheet, look)
+
+
+def _finish(canvas: Canvas, rows: Sequence[Row], window: tuple[float, float]) -> None:
+    backend = backend_of(canvas)
+    target = np.ravel(canvas.pc.viz["plot"].values)[0]
+    backend.xlim(window, target)
+    backend.ylim((-0.6, len(rows) - 0.4), target)
+    if canvas.wants("yticks"):
+        bottom_up = list(reversed(rows))
+        backend.yticks([r.y for r in bottom_up], list(map(_name, bottom_up)), target, **canvas.options("yticks"))
+    if canvas.wants("xlabel"):
+        string = "standard errors from the estimate"
+        backend.xlabel(**{"string": string, "target": target, **canvas.options("xlabel")})
+
+
+def _name(row: Row) -> str:
+    label = wrapped(row.label, LINE)
+    return f"{label}\nprior {percent(round(min(max(row.share, 0.0), 1.0), 2))}" if np.isfinite(row.share) else label

@@ -1,0 +1,204 @@
+"""Posterior draws placed on the axes of a landscape, or projected on its plane."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from arviz_base import xarray_sel_iter
+from arviz_base.labels import BaseLabeller
+from arviz_base.validate import validate_sample_dims
+from numpy.typing import NDArray
+
+from pymc_landscape.plots.data.landscape import LandscapeView
+
+JITTER_SEED = 0  # the same picture every time
+
+
+def find_draws(
+    of: LandscapeView,
+    ds: xr.Dataset | xr.DataTree,
+    dt: xr.DataTree | xr.Dataset | None,
+    group: str,
+    sample_dims: str | Sequence[str] | None,
+    num_samples: int,
+) -> xr.DataArray | None:
+    """Draws of ``dt``, which must fit; or those of the landscape's own tree, where they fit."""
+    if dt is not None:
+        points = place_draws(of, dt, group, sample_dims, num_samples)
+        if points is None:
+            warnings.warn(
+                f"The landscape has no directions of {list(of.axes)} on the scale of the draws, so no draws are shown.",
+                UserWarning,
+                stacklevel=3,
+            )
+        return points
+    if not isinstance(ds, xr.DataTree) or group not in ds.children:
+        return None
+    try:
+        return place_draws(of, ds, group, sample_dims, num_samples)
+    except ValueError:
+        return None
+
+
+def place_draws(
+    of: LandscapeView,
+    data: xr.Dataset | xr.DataTree,
+    group: str,
+    sample_dims: str | Sequence[str] | None,
+    num_samples: int,
+) -> xr.DataArray | None:
+    """Posterior draws as points on the picture, at most ``num_samples`` a panel in all.
+
+    Only draws inside the grid's box are kept. Where panels stand for values of further parameters,
+    each draw goes to the panel nearest to it, because that is the slice it belongs to.
+
+    Returns
+    -------
+    xr.DataArray or None
+        Dims ``plot_axis`` (x, y) or (x), ``sample``, then the panels'; NaN where a draw is in
+        another panel. None for a plane whose directions are not known on the draws' scale.
+
+    Raises
+    ------
+    ValueError
+        When ``data`` has no such group, or the group no such parameter.
+    """
+    posterior = posterior_of(data, group)
+    dims = validate_sample_dims(sample_dims, data=posterior)
+    values = _coordinates(of, posterior, dims, group)
+    if values is None:
+        return None
+    inside = np.all([_inside(of, axis, v) for axis, v in zip(of.axes, values, strict=True)], axis=0)
+    kept = _thin(np.flatnonzero(inside), num_samples)
+    points = xr.DataArray(
+        np.array([_jitter(of, axis, v[kept]) for axis, v in zip(of.axes, values, strict=True)]),
+        dims=["plot_axis", "sample"],
+        coords={"plot_axis": ["x", "y"][: len(of.axes)]},
+        name=of.height.name,
+    )
+    return _into_panels(of, points, posterior, dims, kept)
+
+
+def posterior_of(data: xr.Dataset | xr.DataTree, group: str) -> xr.Dataset:
+    """Return the draws, given alone or as a group of a tree."""
+    if isinstance(data, xr.Dataset):
+        return data
+    if not isinstance(data, xr.DataTree):
+        raise TypeError(
+            f"Expected dt to be a DataTree with a group {group!r}, got {type(data).__name__}; "
+            "pass what pm.sample returns."
+        )
+    if group not in data.children:
+        raise ValueError(
+            f"Expected a group {group!r} in dt, got {sorted(map(str, data.children))}; "
+            "name the group of the draws in group."
+        )
+    return data.children[group].to_dataset()
+
+
+def element(posterior: xr.Dataset, label: str, dims: Sequence[str]) -> NDArray[np.float64] | None:
+    """All draws of the parameter element with this ArviZ label, chain by chain; None if absent."""
+    labeller = BaseLabeller()
+    for name in (n for n in posterior if label == n or label.startswith(f"{n}[")):
+        for var_name, sel, isel in xarray_sel_iter(posterior[[name]], skip_dims=set(dims)):
+            if labeller.make_label_flat(var_name, sel, isel) == label:
+                found = posterior[name].isel(isel).transpose(*dims)
+                return np.asarray(found.values, dtype=float).ravel()
+    return None
+
+
+def _coordinates(
+    of: LandscapeView, posterior: xr.Dataset, dims: Sequence[str], group: str
+) -> list[NDArray[np.float64]] | None:
+    found = [element(posterior, axis, dims) for axis in of.axes]
+    values = [v for v in found if v is not None]
+    if len(values) == len(of.axes):
+        return values
+    if of.source.attrs.get("kind") in ("plane", "principal"):
+        return _project(of, posterior, dims)
+    missing = [axis for axis, v in zip(of.axes, found, strict=True) if v is None]
+    raise ValueError(
+        f"Expected draws of {missing} in group {group!r}, got draws of {list(posterior)}; "
+        "pass the draws of the landscape's own model, or leave dt out."
+    )
+
+
+def _project(of: LandscapeView, posterior: xr.Dataset, dims: Sequence[str]) -> list[NDArray[np.float64]] | None:
+    """Coordinates t of the plane's point nearest to each draw, in the draws' own metric Σ⁻¹.
+
+    Minimising (θ − c − tD)Σ⁻¹(θ − c − tD)ᵀ gives t = (θ − c)Σ⁻¹Dᵀ(DΣ⁻¹Dᵀ)⁻¹ (generalised least
+    squares, Aitken 1935): no unit of a parameter counts more than another, and for principal
+    axes these are the principal coordinates themselves.
+    """
+    plane = _plane(of, posterior, dims)
+    if plane is None:
+        return None
+    offset, direction = plane
+    metric = np.linalg.pinv(np.atleast_2d(np.cov(offset, rowvar=False)))
+    weighted = metric @ direction.T
+    return list((offset @ weighted @ np.linalg.pinv(direction @ weighted)).T)
+
+
+def _plane(
+    of: LandscapeView, posterior: xr.Dataset, dims: Sequence[str]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Draws less the plane's centre, and its directions, over the parameters that take part."""
+    if not {"center", "direction"} <= set(of.source.variables):
+        return None
+    used = of.source["direction"].sel(axis=list(of.axes)).transpose("axis", "plane_parameter")
+    used = used.isel(plane_parameter=np.flatnonzero(np.any(used.values != 0, axis=0)))
+    found = [element(posterior, str(label), dims) for label in used["plane_parameter"].values]
+    columns = [v for v in found if v is not None]
+    if not columns or len(columns) < used.sizes["plane_parameter"]:
+        return None
+    center = of.source["center"].sel(plane_parameter=used["plane_parameter"])
+    return np.column_stack(columns) - center.values, used.values
+
+
+def _inside(of: LandscapeView, axis: str, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    low, high = limits(of, axis)
+    return np.asarray((values >= low) & (values <= high))
+
+
+def limits(of: LandscapeView, axis: str) -> tuple[float, float]:
+    """Return the ends of the axis as drawn: the grid's, and half a cell more if discrete."""
+    values = of.height[axis].values.astype(float)
+    margin = 0.5 * np.diff(values)[[0, -1]] if of.is_discrete(axis) else np.zeros(2)
+    return float(values[0] - margin[0]), float(values[-1] + margin[1])
+
+
+def _thin(kept: NDArray[np.intp], number: int) -> NDArray[np.intp]:
+    """Thin evenly over all chains, so that the picture is the same every time."""
+    if kept.size <= number:
+        return kept
+    chosen: NDArray[np.intp] = kept[np.linspace(0, kept.size - 1, number).round().astype(int)]
+    return chosen
+
+
+def _jitter(of: LandscapeView, axis: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Spread draws of a whole number over its cell; in one spot their number would be unseen."""
+    if not of.is_discrete(axis):
+        return values
+    step = float(np.diff(of.height[axis].values.astype(float)).min())
+    return values + np.random.default_rng(JITTER_SEED).uniform(-0.3, 0.3, values.size) * step
+
+
+def _into_panels(
+    of: LandscapeView,
+    points: xr.DataArray,
+    posterior: xr.Dataset,
+    dims: Sequence[str],
+    kept: NDArray[np.intp],
+) -> xr.DataArray:
+    for panel in of.panels:
+        shown = of.height[panel]
+        points = points.expand_dims({panel: shown.values}, axis=-1)
+        values = element(posterior, panel, dims) if shown.dtype.kind in "iuf" else None
+        if values is not None:
+            gap = np.abs(values[kept][:, None] - shown.values)
+            mine = gap.argmin(axis=1)[:, None] == np.arange(shown.size)
+            points = points.where(xr.DataArray(mine, dims=["sample", panel]))
+    return points

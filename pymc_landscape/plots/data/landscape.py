@@ -1,0 +1,198 @@
+"""What is drawn: one variable of a landscape as its rise above the best point of the grid."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+LABELS = {
+    "delta_minus2ll": "Δ(−2LL)",
+    "minus2ll": "Δ(−2LL)",
+    "log_likelihood": "Δ(−2LL)",
+    "term_log_likelihood": "Δ(−2LL)",
+    "log_prior": "Δ(−2 log prior)",
+    "log_posterior": "Δ(−2 log posterior)",
+}
+MOST_PANELS = 12
+
+
+@dataclass(frozen=True)
+class LandscapeView:
+    """Heights over one or two axes, in one or several panels.
+
+    Attributes
+    ----------
+    height : xr.DataArray
+        Rise of −2 log density above the grid's best point; NaN where it is not finite.
+        Axes first, in increasing order, then the panels' dims.
+    axes : tuple of str
+        The one or two dims drawn as axes.
+    panels : tuple of str
+        The dims drawn as panels.
+    df : int
+        How many of the grid's axes vary here.
+    label : str
+        Name of the height.
+    source : xr.Dataset
+        The landscape it was taken from.
+    """
+
+    height: xr.DataArray
+    axes: tuple[str, ...]
+    panels: tuple[str, ...]
+    df: int
+    label: str
+    source: xr.Dataset
+
+    @property
+    def top(self) -> float:
+        """Highest finite height."""
+        return float(self.height.max())
+
+    def is_discrete(self, axis: str) -> bool:
+        """Whether the axis holds whole numbers of a discrete parameter."""
+        return bool(self.source[axis].dtype.kind in "iub")
+
+
+def landscape_view(data: xr.Dataset | xr.DataTree, var_name: str, landscape_group: str = "landscape") -> LandscapeView:
+    """Take one surface out of a landscape, measured from its best point.
+
+    Raises
+    ------
+    TypeError
+        When ``data`` is neither a Dataset nor a DataTree.
+    ValueError
+        When it holds no such surface, no finite value, no axis that varies, or too many panels.
+    """
+    source = _dataset(data, landscape_group)
+    _check_name(source, var_name)
+    grid = _grid_dims(source)
+    height = _rise(source[var_name], [d for d in source[var_name].dims if d in grid])
+    varying = [str(d) for d in height.dims if d in grid and height.sizes[d] > 1]
+    _check_values(height, varying, var_name)
+    axes = tuple(varying[:2])
+    panels = tuple(str(d) for d in height.dims if d not in axes)
+    _check_panels(height, panels, varying)
+    height = height.sortby(list(axes)).transpose(*axes, *panels)
+    return LandscapeView(height, axes, panels, len(varying), _label(source, var_name), source)
+
+
+def _label(source: xr.Dataset, var_name: str) -> str:
+    """Name the height; a profile, which is wider than a slice, says that it is one."""
+    is_profile = source.attrs.get("others") == "profile" and LABELS[var_name] == LABELS["minus2ll"]
+    return f"profile {LABELS[var_name]}" if is_profile else LABELS[var_name]
+
+
+def _dataset(data: xr.Dataset | xr.DataTree, group: str) -> xr.Dataset:
+    if isinstance(data, xr.Dataset):
+        return data
+    if not isinstance(data, xr.DataTree):
+        raise TypeError(
+            f"Expected the Dataset from evaluate_landscape, or a DataTree with a group {group!r}, "
+            f"got {type(data).__name__}; pass evaluate_landscape(model, grid)."
+        )
+    if group in data.children:
+        return data.children[group].to_dataset()
+    if data.name == group:
+        return data.to_dataset()
+    raise ValueError(
+        f"Expected a group {group!r} in the tree, got {sorted(map(str, data.children))}; "
+        "make one with to_datatree(evaluate_landscape(model, grid), dt=dt), or name yours "
+        "in landscape_group."
+    )
+
+
+def _check_name(source: xr.Dataset, var_name: str) -> None:
+    known = [name for name in LABELS if name in source]
+    if not known:
+        raise ValueError(
+            f"Expected a landscape with 'delta_minus2ll', got a Dataset of {list(source)}; "
+            "pass what evaluate_landscape returns."
+        )
+    if var_name not in known:
+        raise ValueError(f"Expected var_name to be one of {known}, got {var_name!r}.")
+
+
+def _grid_dims(source: xr.Dataset) -> tuple[Hashable, ...]:
+    """Dims of the grid: those of the plain surfaces, without ``term``."""
+    plain = [name for name in LABELS if name in source and name != "term_log_likelihood"]
+    if plain:
+        return source[plain[0]].dims
+    return tuple(d for d in source["term_log_likelihood"].dims if d != "term")
+
+
+def _rise(values: xr.DataArray, grid: list[Hashable]) -> xr.DataArray:
+    """Δ = −2 log p + 2 max log p (Wilks 1938); only the finite part of a grid has a height."""
+    minus2 = -2.0 * values if "log_" in str(values.name) else values.astype(float)
+    finite = minus2.where(np.isfinite(minus2))
+    already = values.name == "delta_minus2ll"  # a slice keeps its height above the whole grid
+    rise = finite if already else finite - finite.min(grid)
+    return rise.rename(values.name).drop_vars(set(rise.coords) - set(rise.dims))
+
+
+def _check_values(height: xr.DataArray, varying: list[str], var_name: str) -> None:
+    if not varying:
+        raise ValueError(f"Expected an axis with two or more points, got sizes {dict(height.sizes)}; widen the grid.")
+    if not bool(height.notnull().any()):
+        raise ValueError(
+            f"Expected {var_name!r} to be finite somewhere, got no finite point; "
+            "the grid lies outside the support, so move it."
+        )
+
+
+def _check_panels(height: xr.DataArray, panels: tuple[str, ...], varying: list[str]) -> None:
+    count = int(np.prod([height.sizes[dim] for dim in panels]))
+    if count <= MOST_PANELS:
+        return
+    sizes = {dim: height.sizes[dim] for dim in panels}
+    some = {dim: _spread(size, len(panels)) for dim, size in sizes.items()}
+    raise ValueError(
+        f"Expected two axes and at most {MOST_PANELS} panels, got axes {varying} with panels over "
+        f"{sizes}; choose a few values first, for example ds.isel({some})."
+    )
+
+
+def _spread(size: int, dims: int) -> list[int]:
+    """Choose a few evenly spread positions, for the example in the message."""
+    number = 5 if dims == 1 else 3 if dims == 2 else 2 if dims == 3 else 1
+    return [int(i) for i in np.linspace(0, size - 1, number + 2).round()[1:-1]]
+
+
+def lowest(of: LandscapeView) -> xr.DataArray:
+    """Position of the lowest grid point of each panel, dim ``plot_axis`` (x, y)."""
+    where = of.height.fillna(np.inf).argmin(list(of.axes))
+    places = [of.height[axis].isel({axis: where[axis]}).drop_vars(axis) for axis in of.axes]
+    if len(places) == 1:
+        places.append(of.height.min(of.axes[0]))
+    place = xr.broadcast(*places)
+    point = xr.DataArray(
+        np.stack([side.values.astype(float) for side in place]),
+        dims=["plot_axis", *place[0].dims],
+        coords={"plot_axis": ["x", "y"], **{dim: of.height[dim] for dim in of.panels}},
+        name=of.height.name,
+    )
+    return point.where(of.height.notnull().any(list(of.axes)))
+
+
+def as_cells(of: LandscapeView) -> xr.DataArray:
+    """Give each value of a discrete axis its cell, with no slope from one to the next."""
+    height = of.height
+    for axis in of.axes:
+        if of.is_discrete(axis):
+            height = _widen(height, axis)
+    return height
+
+
+def _widen(height: xr.DataArray, axis: str) -> xr.DataArray:
+    values = height[axis].values.astype(float)
+    step = np.diff(values)
+    left = values - 0.5 * np.concatenate([step[:1], step])
+    right = values + 0.5 * np.concatenate([step, step[-1:]])
+    gap = 1e-6 * step.min()  # coordinates must increase, also from one cell to the next
+    sides = np.column_stack([left + gap, right - gap]).ravel()
+    sides[0], sides[-1] = left[0], right[-1]
+    twice = np.repeat(np.arange(values.size), 2)
+    return height.isel({axis: twice}).assign_coords({axis: sides})

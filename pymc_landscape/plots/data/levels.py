@@ -1,0 +1,96 @@
+"""Confidence levels as heights: the χ² cut-offs of Δ(−2LL), and the bands below and above them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from pymc_landscape.numerics import chi2_cutoff
+
+CURVE_LEVELS = (0.68, 0.95, 0.99)
+CONTOUR_LEVELS = (0.5, 0.9, 0.95, 0.99)
+MOST_BANDS = 8  # above the highest cut-off: more could not be told apart in one colour map
+
+
+def cutoffs(levels: float | Sequence[float], df: int) -> xr.DataArray:
+    """Rise of −2LL at the edge of each level's region, lowest level first (dim ``level``).
+
+    Parameters
+    ----------
+    levels : float or sequence of float
+        Confidence levels, each in (0, 1).
+    df : int
+        Degrees of freedom of the χ² law, the number of parameters that vary.
+
+    Returns
+    -------
+    xr.DataArray
+        Heights, with dim and coordinate ``level``.
+
+    Raises
+    ------
+    ValueError
+        When a level is not between 0 and 1, or ``df`` is not a positive whole number.
+
+    Examples
+    --------
+    >>> cutoffs([0.95, 0.5], df=2).round(2).to_series().to_dict()
+    {0.5: 1.39, 0.95: 5.99}
+    """
+    wanted = np.unique(np.atleast_1d(np.asarray(levels, dtype=float)))
+    if not wanted.size or not np.all((wanted > 0) & (wanted < 1)):
+        raise ValueError(
+            f"Expected confidence levels between 0 and 1, got {levels}; "
+            "write 95 % as 0.95, and hide the lines with visuals."
+        )
+    if df < 1 or int(df) != df:
+        raise ValueError(f"Expected df to be a whole number from 1 up, got {df}; leave it out.")
+    heights = np.atleast_1d(chi2_cutoff(wanted, df=int(df)))
+    return xr.DataArray(heights, dims="level", coords={"level": wanted})
+
+
+def percent(level: float) -> str:
+    """Write a level as people read it.
+
+    Examples
+    --------
+    >>> percent(0.95)
+    '95 %'
+    """
+    return f"{100 * level:g} %"
+
+
+def band_edges(heights: NDArray[np.float64], top: float) -> NDArray[np.float64]:
+    """Edges of the filled bands: 0, the cut-offs, then round numbers until ``top`` is covered.
+
+    Above the highest cut-off the edges follow 1, 2, 5, 10, …, so that a wall a thousand times
+    higher than the valley still has a shape; where that is too many, powers of ten alone.
+
+    Examples
+    --------
+    >>> band_edges(np.array([1.39, 5.99]), top=42.0).tolist()
+    [0.0, 1.39, 5.99, 10.0, 20.0, 50.0]
+    """
+    above = _round_numbers(1.3 * float(heights[-1]), top, (1, 2, 5))
+    if above.size > MOST_BANDS:
+        above = _round_numbers(1.3 * float(heights[-1]), top, (1,))
+    stride = -(-above.size // MOST_BANDS)  # past 10^8 even the decades are too many
+    return np.concatenate([[0.0], heights, above[::-1][:: max(stride, 1)][::-1]])
+
+
+def _round_numbers(low: float, top: float, steps: tuple[int, ...]) -> NDArray[np.float64]:
+    if top <= low / 1.3:
+        return np.empty(0)
+    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(max(low, top))) + 1)
+    numbers = np.outer(decades, steps).ravel()
+    numbers = numbers[numbers >= low]
+    return numbers[: np.searchsorted(numbers, top) + 1]
+
+
+def edge_labels(edges: NDArray[np.float64], heights: xr.DataArray) -> list[str]:
+    """Text beside each band edge: its height, and its level where it is a cut-off."""
+    levels = {float(height): float(height["level"]) for height in heights}
+    return [f"{edge:.2f} ({percent(levels[edge])})" if edge in levels else f"{edge:g}" for edge in map(float, edges)]

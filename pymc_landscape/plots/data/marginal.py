@@ -1,0 +1,75 @@
+"""A marginal posterior on the scale of a profile: how far −2 log of its density rises above its lowest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from arviz_base.validate import validate_sample_dims
+
+from pymc_landscape.plots.data.draws import element, posterior_of
+from pymc_landscape.plots.data.polylines import Array
+
+
+@dataclass(frozen=True)
+class Marginal:
+    """A density on a grid, as a signed root.
+
+    Attributes
+    ----------
+    x : array (n,)
+        Values, in increasing order.
+    zeta : array (n,)
+        ±√(−2 log p(x) / max p): a straight line where the posterior is normal.
+    """
+
+    x: Array
+    zeta: Array
+
+    def within(self, rise: float) -> tuple[float, float]:
+        """Return the outermost values up to a rise."""
+        seen = self.x[self.zeta**2 <= rise]
+        return float(seen[0]), float(seen[-1])
+
+
+def draws_of(labels: Sequence[str], dt: Any, group: str, sample_dims: str | Sequence[str] | None) -> dict[str, Array]:
+    """Return the draws of each parameter that has any.
+
+    Raises
+    ------
+    ValueError
+        When none has.
+    """
+    posterior = posterior_of(dt, group)
+    dims = validate_sample_dims(sample_dims, data=posterior)
+    found = {label: drawn for label in labels if (drawn := element(posterior, label, dims)) is not None}
+    if not found:
+        raise ValueError(
+            f"Expected draws of {list(labels)} in group {group!r}, got draws of {list(posterior)}; "
+            "pass the draws of the same model, or leave dt out."
+        )
+    return found
+
+
+def marginals_of(
+    labels: Sequence[str], dt: Any, group: str, sample_dims: str | Sequence[str] | None
+) -> dict[str, Marginal]:
+    """Return the marginal posterior of each parameter that has draws."""
+    found = {label: marginal_of(drawn) for label, drawn in draws_of(labels, dt, group, sample_dims).items()}
+    return {label: marginal for label, marginal in found.items() if marginal is not None}
+
+
+def marginal_of(drawn: Array) -> Marginal | None:
+    """Estimate a density from draws, by ArviZ's kernels; there is none of draws that are all the same."""
+    from arviz_stats.base import array_stats  # type: ignore[attr-defined]
+
+    drawn = drawn[np.isfinite(drawn)]
+    if drawn.size < 2 or np.ptp(drawn) == 0:
+        return None
+    x, density, _ = array_stats.kde(drawn)  # type: ignore[no-untyped-call]
+    with np.errstate(divide="ignore"):
+        rise = -2 * np.log(density / density.max())
+    side = np.sign(np.arange(x.size) - int(density.argmax()))
+    return Marginal(np.asarray(x, dtype=float), side * np.sqrt(rise))

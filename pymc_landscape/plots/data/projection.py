@@ -1,0 +1,232 @@
+"""Where the iterates of a descent stand on the axes of a landscape, and how far from its plane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from pymc_landscape.plots.data.descents import SAMPLE
+from pymc_landscape.plots.data.draws import element
+from pymc_landscape.plots.data.landscape import LandscapeView, landscape_view
+
+Array = NDArray[np.float64]
+
+
+def project_paths(
+    landscape: xr.Dataset | xr.DataTree,
+    descent: xr.Dataset,
+    *,
+    metric: xr.DataArray | None = None,
+    var_name: str = "delta_minus2ll",
+    landscape_group: str = "landscape",
+) -> xr.Dataset:
+    r"""Place the iterates of a descent on the two axes of a landscape.
+
+    A path through more than two parameters does not lie on the surface that is drawn: ``off_plane``
+    tells how far from it each iterate is, and ``delta_minus2ll`` how high it really stands.
+
+    Parameters
+    ----------
+    landscape : Dataset or DataTree
+        With two dims of more than one point: labels of elements on the natural scale (``beta[x1]``)
+        or of value variables (``sigma_log__``), or ``u`` and ``v`` of a plane.
+    descent : Dataset
+        What ``descend`` returns.
+    metric : DataArray, optional
+        Of a plane: weights M (dims plane_parameter, plane_parameter_bis) in which an iterate's
+        nearest point is meant. Defaults to the identity, the ordinary distance.
+    var_name : str, default "delta_minus2ll"
+        The surface, as in :func:`landscape`.
+    landscape_group : str, default "landscape"
+        Group of ``landscape``, when it is a DataTree.
+
+    Returns
+    -------
+    Dataset
+        Dims those of the descent's samples (chain, draw, and optimizer where it has one); variables
+        ``x``, ``y``, ``off_plane`` (NaN where the landscape does not say where the others are
+        held), ``minus2ll``, and ``delta_minus2ll`` above the landscape's own zero.
+        ``attrs["axes"]`` names the axes; ``attrs["off"]`` says "plane" or "slice".
+
+    Raises
+    ------
+    ValueError
+        When the landscape does not have two axes, or the descent has no values on one of them.
+
+    Notes
+    -----
+    On a plane c + uD₁ + vD₂ the point nearest to θ has (u, v) = (θ − c)MDᵀ(DMDᵀ)⁻¹ (generalised
+    least squares, Aitken 1935), and ``off_plane`` is the Euclidean length of what is left. On a
+    slice it is the length of the other elements' distance from where they are held.
+    """
+    of = two_axes(landscape_view(landscape, var_name, landscape_group))
+    return place_paths(of, descent, metric)
+
+
+def two_axes(of: LandscapeView) -> LandscapeView:
+    """Refuse a landscape with one axis, or with more than two that vary."""
+    further = [dim for dim in of.panels if of.height.sizes[dim] > 1]
+    if len(of.axes) == 2 and not further:
+        height = of.height.isel(dict.fromkeys(of.panels, 0), drop=True)
+        return LandscapeView(height, of.axes, (), of.df, of.label, of.source)
+    middle = {dim: of.height[dim].values[of.height.sizes[dim] // 2].item() for dim in further}
+    todo = f"choose a slice, for example ds.sel({middle})" if further else "use plots.landscape"
+    raise ValueError(f"Expected two axes, got {[*of.axes, *further]}; {todo}.")
+
+
+def place_paths(of: LandscapeView, descent: xr.Dataset, metric: xr.DataArray | None = None) -> xr.Dataset:
+    """Place a descent on the axes of a relief; see :func:`project_paths`."""
+    dims = tuple(dim for dim in (*SAMPLE, "optimizer") if dim in descent.dims)
+    flat = descent["minus2ll"].transpose(*dims)
+    if _is_plane(of):
+        x, y, off = _on_plane(of, descent, dims, metric)
+    else:
+        x, y = _of_all(descent, of.axes, dims, "on the axes")
+        off = _off_slice(of, descent, dims)
+    columns = {"x": x, "y": y, "off_plane": off, "minus2ll": flat.values.ravel()}
+    columns["delta_minus2ll"] = columns["minus2ll"] - zero_of(of)
+    data = {name: (dims, values.reshape(flat.shape)) for name, values in columns.items()}
+    kept = {dim: flat[dim] for dim in dims if dim in flat.coords}
+    return xr.Dataset(data, kept, {"axes": list(of.axes), "off": "plane" if _is_plane(of) else "slice"})
+
+
+def zero_of(of: LandscapeView) -> float:
+    """Return the −2LL at which the drawn heights begin; NaN where the heights are not of the likelihood."""
+    if of.label != "Δ(−2LL)" or not {"minus2ll", "log_likelihood"} & set(of.source):
+        return np.nan
+    if of.height.name == "term_log_likelihood":
+        return np.nan
+    level = of.source["minus2ll"] if "minus2ll" in of.source else -2.0 * of.source["log_likelihood"]
+    gap = (level - of.height).values
+    finite = gap[np.isfinite(gap)]
+    return float(finite[0]) if finite.size else np.nan
+
+
+def values_of(descent: xr.Dataset, label: str, dims: tuple[str, ...]) -> Array | None:
+    """All iterates of one element, on the natural scale or, by its value label, unconstrained."""
+    natural = element(descent, label, dims)
+    if natural is not None or "theta" not in descent.coords:
+        return natural
+    theta = descent["theta"]
+    along = [dim for dim in theta.dims if dim not in dims]
+    if len(along) != 1 or along[0] not in theta.coords:
+        return None
+    where = _column(theta[along[0]].values.astype(str).tolist(), label)
+    return None if where is None else theta.transpose(*dims, along[0]).values[..., where].ravel().astype(float)
+
+
+def _column(labels: list[str], label: str) -> int | None:
+    """Find the column of θ of this label, or of the parameter whose unconstrained value it names.
+
+    θ may call the element ``sigma`` what a grid calls ``sigma_log__``: both are its unconstrained value.
+    """
+    if label in labels:
+        return labels.index(label)
+    name, bracket, element_ = label.partition("[")
+    owners = [own for own in labels if own[len(_name(own)) :] == bracket + element_ and _owns(_name(own), name)]
+    return labels.index(max(owners, key=len)) if owners else None
+
+
+def _owns(name: str, value_name: str) -> bool:
+    """Whether ``sigma`` may have the value variable ``sigma_log__``: its name, a transform's, and ``__``."""
+    return value_name.startswith(f"{name}_") and value_name.endswith("__") and len(value_name) > len(name) + 3
+
+
+def _is_plane(of: LandscapeView) -> bool:
+    return {"center", "direction"} <= set(of.source.variables) or of.source.attrs.get("kind") in ("plane", "principal")
+
+
+def _of_all(descent: xr.Dataset, labels: Sequence[str], dims: tuple[str, ...], where: str) -> list[Array]:
+    """Values of each element; one that is missing is refused by name."""
+    found = {label: values_of(descent, label, dims) for label in labels}
+    missing = [label for label, values in found.items() if values is None]
+    if missing:
+        raise ValueError(
+            f"Expected a descent with the elements {where}, got none of {missing} among {_names(descent)}; "
+            "pass a descent of the landscape's own model."
+        )
+    return [values for values in found.values() if values is not None]
+
+
+def _on_plane(
+    of: LandscapeView, descent: xr.Dataset, dims: tuple[str, ...], metric: xr.DataArray | None
+) -> tuple[Array, Array, Array]:
+    if not {"center", "direction"} <= set(of.source.variables):
+        raise ValueError(
+            "Expected a plane with the variables 'center' and 'direction', got none; "
+            "draw the landscape that evaluate_landscape returns for a plane_grid."
+        )
+    labels = [str(label) for label in of.source["plane_parameter"].values]
+    columns = _of_all(descent, labels, dims, "of the plane")
+    direction = of.source["direction"].sel(axis=list(of.axes)).transpose("axis", "plane_parameter").values
+    offset = np.column_stack(columns) - of.source["center"].values
+    t = _nearest(offset, direction, _weights(metric, labels))
+    with np.errstate(invalid="ignore", over="ignore"):
+        off = np.linalg.norm(offset - t @ direction, axis=-1)
+    return t[:, 0], t[:, 1], off
+
+
+def _nearest(offset: Array, direction: Array, weights: Array) -> Array:
+    weighted = weights @ direction.T
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(offset @ weighted @ np.linalg.pinv(direction @ weighted))
+
+
+def _weights(metric: xr.DataArray | None, labels: list[str]) -> Array:
+    if metric is None:
+        return np.eye(len(labels))
+    same = {"plane_parameter": labels, "plane_parameter_bis": labels}
+    return np.asarray(metric.reindex(same, fill_value=0.0).transpose(*same).values)
+
+
+def draws_metric(of: LandscapeView, posterior: xr.Dataset, dims: tuple[str, ...]) -> xr.DataArray | None:
+    """Σ⁻¹ of the draws over the elements a plane moves, in which the draws are projected too.
+
+    Else one and the same θ would stand at two places, as a draw and as an iterate.
+    """
+    if not {"center", "direction"} <= set(of.source.variables):
+        return None
+    moved = np.any(of.source["direction"].transpose("axis", "plane_parameter").values != 0, axis=0)
+    labels = [str(label) for label in of.source["plane_parameter"].values[moved]]
+    found = [element(posterior, label, dims) for label in labels]
+    columns = [values for values in found if values is not None]
+    if not columns or len(columns) < len(labels):
+        return None
+    inverse = np.linalg.pinv(np.atleast_2d(np.cov(np.column_stack(columns), rowvar=False)))
+    dims_ = ("plane_parameter", "plane_parameter_bis")
+    return xr.DataArray(inverse, dims=dims_, coords=dict.fromkeys(dims_, labels))
+
+
+def _off_slice(of: LandscapeView, descent: xr.Dataset, dims: tuple[str, ...]) -> Array:
+    """Distance of the elements on no axis from where the landscape holds them."""
+    size = int(np.prod([descent.sizes[dim] for dim in dims]))
+    if not {"at", "parameter"} <= set(of.source.coords) or of.source.attrs.get("others", "fix") != "fix":
+        return np.full(size, np.nan)
+    at = dict(zip(of.source["parameter"].values.astype(str).tolist(), of.source["at"].values, strict=True))
+    total = np.zeros(size)
+    for label in _held(at, of.axes):
+        values = values_of(descent, label, dims)
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = total + (np.nan if values is None else (values - at[label]) ** 2)
+    return np.sqrt(total)
+
+
+def _held(at: dict[str, float], axes: tuple[str, ...]) -> list[str]:
+    """Elements on no axis; an axis ``sigma_log__`` moves ``sigma``, one of a simplex all its weights."""
+    moved = {name for name in map(_name, at) for axis in map(_name, axes) if _owns(name, axis)}
+    for name in {_name(axis) for axis in axes}:
+        weights = [value for label, value in at.items() if _name(label) == name]
+        if len(weights) > 1 and min(weights) >= 0 and np.isclose(sum(weights), 1.0, rtol=1e-9):
+            moved.add(name)
+    return [label for label in at if label not in axes and _name(label) not in moved]
+
+
+def _name(label: str) -> str:
+    return label.split("[")[0]
+
+
+def _names(descent: xr.Dataset) -> list[str]:
+    return [str(name) for name in descent.data_vars if name not in ("minus2ll", "grad_norm", "step_size")]

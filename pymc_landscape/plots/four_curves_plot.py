@@ -1,0 +1,128 @@
+"""``four_curves``: what the prior said, what the data say, what both say together, and what averaging makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+import numpy as np
+import xarray as xr
+
+from pymc_landscape.plots.data import BLUE, DASH, DOTTED, GREEN, GREY, LARGE, PURPLE, as_dataset, refuse_many
+from pymc_landscape.plots.visuals import Canvas, add_legend, artists, backend_of, checked, new_sheet, panel_of, wrapped
+
+Visual = Literal["curve", "mark", "legend", "xlabel", "ylabel"]
+NEEDED = ("value", "height", "mle", "map", "mean", "parameter", "curve")
+MOST = 24
+LINE = 40  # letters of a name's line
+ONE, MANY = (6.6, 4.0), (3.6, 2.9)
+COLOURS = {
+    "prior": GREY,
+    "likelihood profile": BLUE,
+    "posterior profile": GREEN,
+    "posterior marginal": PURPLE,
+}
+DASHES = {"prior": DOTTED, "posterior profile": DASH}
+# Marks at the foot of the picture, in the colour of the curve that they belong to.
+MARKS = {"mle": "likelihood profile", "map": "posterior profile", "mean": "posterior marginal"}
+HEIGHTS = {"mle": -0.05, "map": -0.12, "mean": -0.19}
+TOP, FOOT = 1.08, -0.25
+
+
+def four_curves(
+    curves: xr.Dataset | xr.DataTree,
+    *,
+    backend: str | None = None,
+    visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
+    **pc_kwargs: Any,
+) -> Any:
+    """Draw prior, likelihood profile, posterior profile and marginal posterior, a panel a parameter.
+
+    Use it to see at which step an answer moves: from the likelihood to the posterior profile it is the prior that
+    pulls, from there to the marginal it is the volume of what is plausible.
+
+    Parameters
+    ----------
+    curves : Dataset or DataTree
+        What ``four_curves`` returns; choose parameters with ``curves.sel(parameter=[...])``.
+    backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
+        Defaults to ``rcParams["plot.backend"]``.
+    visuals : mapping of {str : mapping or bool}, optional
+        Keyword arguments of a visual, or False to leave it out: curve, mark (at the foot: estimate, mode and mean, in
+        the colours of their curves), legend, xlabel, ylabel.
+    **pc_kwargs
+        Passed to :meth:`arviz_plots.PlotCollection.wrap`.
+
+    Returns
+    -------
+    PlotCollection
+        With ``curve`` over the dim ``curve`` and ``mark`` over the dim ``mark`` in ``viz``, and over ``panel`` where
+        there are several parameters.
+
+    Raises
+    ------
+    TypeError
+        When ``curves`` is of another type.
+    ValueError
+        When it does not hold the curves, or more than 24 parameters.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> at = np.linspace(0, 1, 5)
+    >>> ds = xr.Dataset({"value": (("parameter", "point"), [at]), "mle": ("parameter", [0.5])})
+    >>> ds["height"] = ("parameter", "curve", "point"), [[4 * at * (1 - at)] * 4]
+    >>> ds = ds.assign(map=ds["mle"], mean=ds["mle"]).assign_coords(parameter=["p"], curve=list(COLOURS))
+    >>> float(four_curves(ds, backend="none").viz["curve"]["sheet"].values[1]["y"].max())
+    1.0
+    """
+    asked = checked(visuals, get_args(Visual))
+    ds = as_dataset(curves, "curves", NEEDED, "four_curves")
+    ds = ds if "parameter" in ds.dims else ds.expand_dims("parameter")
+    refuse_many(ds.sizes["parameter"], MOST, "parameters", "curves.sel(parameter=[...])")
+    panels = ds.sizes["parameter"]
+    canvas, sheet = new_sheet(panels, backend, ONE if panels == 1 else MANY, asked, pc_kwargs)
+    _draw(canvas, sheet, ds)
+    _finish(canvas, ds)
+    add_legend(canvas, COLOURS, dashes=DASHES)
+    return canvas.pc
+
+
+def _draw(canvas: Canvas, sheet: xr.DataArray, ds: xr.Dataset) -> None:
+    backend = backend_of(canvas)
+
+    def curve(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        one, drawn = ds.isel(parameter=panel_of(da)), []
+        for name, colour in COLOURS.items():
+            dash = {"linestyle": DASHES[name][canvas.backend]} if name in DASHES else {}
+            options = {"color": colour, **dash, **kwargs}
+            height = one["height"].sel(curve=name).values
+            known = np.isfinite(height).any()
+            drawn.append(backend.line(one["value"].values, height, target, **options) if known else None)
+        return artists(drawn)
+
+    def mark(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        one, drawn = ds.isel(parameter=panel_of(da)), []
+        for name, of in MARKS.items():
+            x = np.array([float(one[name])])
+            options = {"facecolor": COLOURS[of], "edgecolor": "#ffffff", "width": 0.8, **kwargs}
+            seen = np.isfinite(x).all() and one["value"].values[0] <= x[0] <= one["value"].values[-1]
+            drawn.append(backend.scatter(x, np.array([HEIGHTS[name]]), target, **options) if seen else None)
+        return artists(drawn)
+
+    canvas.draw(curve, "curve", sheet, {"width": 1.9}, artist_dims={"curve": len(COLOURS)})
+    size = {"size": LARGE.get(canvas.backend, 80)}
+    canvas.draw(mark, "mark", sheet, size, artist_dims={"mark": len(MARKS)})
+
+
+def _finish(canvas: Canvas, ds: xr.Dataset) -> None:
+    backend = backend_of(canvas)
+    for i, target in enumerate(np.ravel(canvas.pc.viz["plot"].values)[: ds.sizes["parameter"]]):
+        one = ds.isel(parameter=i)
+        backend.xlim((float(one["value"].min()), float(one["value"].max())), target)
+        backend.ylim((FOOT, TOP), target)
+        said = {"xlabel": wrapped(str(one["parameter"].item()), LINE), "ylabel": "relative height"}
+        for visual, text in said.items():
+            if canvas.wants(visual):
+                options = {"string": text, "target": target, **canvas.options(visual)}
+                getattr(backend, visual)(**options)

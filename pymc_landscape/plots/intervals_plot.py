@@ -1,0 +1,260 @@
+"""``intervals``: what Wald, the profile, the bootstrap and the posterior say of each parameter, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+import xarray as xr
+
+from pymc_landscape.plots.data import (
+    LARGE,
+    Array,
+    Bar,
+    CredibleKind,
+    Rows,
+    arrow_head,
+    bar_colours,
+    cap,
+    gather_bars,
+    joined,
+    level_title,
+    levels_of,
+    parameters,
+    posterior_rows,
+    refuse_many,
+    shape,
+)
+from pymc_landscape.plots.visuals import Canvas, add_legend, artists, backend_of, checked, new_sheet, panel_of, wrapped
+
+Visual = Literal["line", "end", "bound", "lost", "estimate", "legend", "xlabel", "yticks"]
+MOST_ROWS, MOST_PANELS = 60, 24
+WIDTH, ROW, BAR, FRAME = 6.4, 0.22, 0.17, 1.0  # inches: of the figure, a row, a bar in it, and what is around
+SPREAD = 0.55  # share of a row that its bars take
+ALIKE = 12.0  # parameters whose widths differ by more have axes of their own
+FAR = 25.0  # so do those that lie this many widths apart
+LINE = 30  # letters of a name's line
+BREAK = {"plotly": "<br>"}
+OPEN_WIDTH = 0.5  # beyond the outermost number, in widths of all numbers: room for an open end
+
+
+def intervals(
+    intervals: xr.Dataset | xr.DataTree | Mapping[str, xr.Dataset],
+    *others: Any,
+    dt: xr.DataTree | xr.Dataset | None = None,
+    ci_kind: CredibleKind = "hdi",
+    group: str = "posterior",
+    sample_dims: str | Sequence[str] | None = None,
+    shared: bool | None = None,
+    backend: str | None = None,
+    visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
+    **pc_kwargs: Any,
+) -> Any:
+    """Draw intervals as a forest, a row a parameter, a line a method.
+
+    Use it to see at a glance where methods disagree. An arrow head is an open end (−2LL stays below the cut-off), a
+    square an end at a bound, which belongs to the interval, and a cross stands for an end that was not found.
+
+    Parameters
+    ----------
+    intervals : Dataset, DataTree, or mapping
+        What ``confidence_intervals`` returns, with one or several methods and levels; a mapping gives names of your
+        own. Of several levels, the lower ones are thicker.
+    *others : Dataset, DataTree, or mapping
+        More of them.
+    dt : DataTree or Dataset, optional
+        Draws of the posterior, of which credible intervals of the same levels are added.
+    ci_kind : {"hdi", "eti"}, default "hdi"
+        Whether those are of highest density or have equal tails.
+    group : str, default "posterior"
+        Group of ``dt`` with the draws.
+    sample_dims : str or sequence of str, optional
+        Dims of the draws. Defaults to ``rcParams["data.sample_dims"]``.
+    shared : bool, optional
+        Whether all parameters share one axis. Defaults to where their widths and places are alike.
+    backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
+        Defaults to ``rcParams["plot.backend"]``.
+    visuals : mapping of {str : mapping or bool}, optional
+        Keyword arguments of a visual, or False to leave it out: line, end (caps and arrow heads), bound, lost (ends
+        not found), estimate, legend, xlabel, yticks.
+    **pc_kwargs
+        Passed to :meth:`arviz_plots.PlotCollection.wrap`.
+
+    Returns
+    -------
+    PlotCollection
+        With ``line``, ``end``, ``bound``, ``lost`` and ``estimate`` over the dim ``method`` in ``viz``, and over
+        ``panel`` where each parameter has one.
+
+    Raises
+    ------
+    TypeError
+        When something is of another type.
+    ValueError
+        When there are no intervals, too many parameters, or no draws of any of them.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> dims = ("parameter", "bound", "method")
+    >>> ds = xr.Dataset({"interval": (dims, [[[0.4], [float("inf")]]]), "status": (dims, [[["finite"], ["open"]]])})
+    >>> ds = ds.assign(estimate=("parameter", [0.7]))
+    >>> ds = ds.assign_coords(parameter=["p"], bound=["lower", "upper"], method=["profile"])
+    >>> pc = intervals(ds, backend="none")
+    >>> float(pc.viz["line"]["sheet"].values[0]["x"][0])
+    0.4
+    """
+    asked = checked(visuals, get_args(Visual))
+    rows = gather_bars([intervals, *others])
+    if dt is not None:
+        name = f"posterior {ci_kind.upper()}"
+        rows[name] = posterior_rows(rows, levels_of([intervals]), dt, group, sample_dims, ci_kind)
+    labels = parameters(rows)
+    together = _alike(rows, labels) if shared is None else bool(shared)
+    refuse_many(len(labels), MOST_ROWS if together else MOST_PANELS, "parameters", "intervals.sel(parameter=[...])")
+    panels = [labels] if together else [[label] for label in labels]
+    size = (WIDTH, FRAME + len(panels[0]) * (ROW + BAR * len(rows)))
+    canvas, sheet = new_sheet(len(panels), backend, size, asked, {"col_wrap": 1, **pc_kwargs})
+    windows = [_window(rows, panel) for panel in panels]
+    _draw(canvas, sheet, rows, panels, windows)
+    _finish(canvas, panels, windows)
+    add_legend(canvas, bar_colours(rows), level_title(rows))
+    return canvas.pc
+
+
+def _numbers(rows: Rows, labels: Sequence[str]) -> Array:
+    """All finite ends and estimates of some parameters."""
+    bars = [bar for several in rows.values() for label in labels for bar in several.get(label, [])]
+    numbers = np.array([number for bar in bars for number in (*bar.ends, bar.center)])
+    return numbers[np.isfinite(numbers)]
+
+
+def _alike(rows: Rows, labels: Sequence[str]) -> bool:
+    """Whether all parameters can be read on one axis."""
+    found = [_numbers(rows, [label]) for label in labels]
+    widths = np.array([np.ptp(numbers) for numbers in found if numbers.size])
+    widths = widths[widths > 0]
+    if len(labels) == 1 or not widths.size:
+        return True
+    total = float(np.ptp(np.concatenate(found)))
+    return bool(widths.max() < ALIKE * widths.min() and total < FAR * np.median(widths))
+
+
+def _window(rows: Rows, labels: Sequence[str]) -> tuple[float, float]:
+    numbers = _numbers(rows, labels)
+    low, high = (float(numbers.min()), float(numbers.max())) if numbers.size else (-1.0, 1.0)
+    size = (high - low) or abs(low) or 1.0
+    bars = [bar for several in rows.values() for label in labels for bar in several.get(label, [])]
+    beyond = [
+        OPEN_WIDTH if any(bar.ends[k] == side * np.inf for bar in bars) else 0.06 for k, side in ((0, -1), (1, 1))
+    ]
+    return low - beyond[0] * size, high + beyond[1] * size
+
+
+def _places(rows: Rows, labels: Sequence[str]) -> dict[tuple[str, str], float]:
+    """Height of each line: the first parameter on top, and in its row the first method."""
+    offsets = SPREAD * (np.arange(len(rows)) / max(len(rows) - 1, 1) - 0.5) if len(rows) > 1 else np.zeros(1)
+    return {
+        (name, label): len(labels) - 1 - i - float(offset)
+        for i, label in enumerate(labels)
+        for name, offset in zip(rows, offsets, strict=True)
+    }
+
+
+def _draw(
+    canvas: Canvas,
+    sheet: xr.DataArray,
+    rows: Rows,
+    panels: Sequence[Sequence[str]],
+    windows: Sequence[tuple[float, float]],
+) -> None:
+    ink, backend = bar_colours(rows), backend_of(canvas)
+    up = min(0.1, 0.3 * SPREAD / max(len(rows) - 1, 1))
+    square = shape(canvas.backend, "square")
+    cross = shape(canvas.backend, "cross")
+
+    def once(pick: Any, paint: Any) -> Any:
+        """Draw of each method what `pick` takes from its bars, in its colour."""
+
+        def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+            i = panel_of(da)
+            places, drawn = _places(rows, panels[i]), []
+            for name, several in rows.items():
+                here = [
+                    pick(bar, places[name, label], windows[i], up, k)
+                    for label in panels[i]
+                    for k, bar in enumerate(reversed(several.get(label, [])))
+                ]
+                drawn.append(paint(joined([xy for xy in here if len(xy)]), target, ink[name], kwargs))
+            return artists(drawn)
+
+        return draw
+
+    def line(xy: Array, target: Any, colour: str, kwargs: dict[str, Any]) -> Any:
+        return backend.line(xy[:, 0], xy[:, 1], target, **{"color": colour, **kwargs}) if len(xy) else None
+
+    def dots(xy: Array, target: Any, colour: str, kwargs: dict[str, Any]) -> Any:
+        xy = xy[np.isfinite(xy).all(axis=1)]
+        options = {"facecolor": colour, "edgecolor": "#ffffff", "width": 0.8, **kwargs}
+        return backend.scatter(xy[:, 0], xy[:, 1], target, **options) if len(xy) else None
+
+    many = {"method": len(rows)}
+    canvas.draw(once(_line, line), "line", sheet, {"width": 1.6}, artist_dims=many)
+    canvas.draw(once(_inner, line), "line_inner", sheet, {"width": 4.0}, artist_dims=many)
+    canvas.draw(once(_ends, line), "end", sheet, {"width": 1.6}, artist_dims=many)
+    size = {"size": LARGE.get(canvas.backend, 80)}
+    canvas.draw(once(_estimate, dots), "estimate", sheet, size, artist_dims=many)
+    canvas.draw(once(_bound, dots), "bound", sheet, {**size, "marker": square}, artist_dims=many)
+    canvas.draw(once(_lost, dots), "lost", sheet, {**size, "marker": cross}, artist_dims=many)
+
+
+def _line(bar: Bar, y: float, window: tuple[float, float], up: float, rank: int) -> Array:
+    """From end to end; an open one to the edge of the picture, a lost one from the estimate."""
+    low, high = (bar.center if np.isnan(end) else end for end in bar.ends)
+    return np.array([[max(low, window[0]), y], [min(high, window[1]), y]]) if rank == 0 else np.empty((0, 2))
+
+
+def _inner(bar: Bar, y: float, window: tuple[float, float], up: float, rank: int) -> Array:
+    """Of several levels, all but the highest lie on it as thicker lines."""
+    return _line(bar, y, window, up, 0) if rank > 0 else np.empty((0, 2))
+
+
+def _ends(bar: Bar, y: float, window: tuple[float, float], up: float, rank: int) -> Array:
+    across = 0.018 * (window[1] - window[0])
+    found = []
+    for end, side, edge in zip(bar.ends, (-1.0, 1.0), window, strict=True):
+        if np.isinf(end) and end * side > 0:
+            found.append(arrow_head((edge, y), side, across, up))
+        elif np.isfinite(end) and rank == 0:
+            found.append(cap(end, y, up))
+    return joined(found)
+
+
+def _estimate(bar: Bar, y: float, window: tuple[float, float], up: float, rank: int) -> Array:
+    return np.array([[bar.center, y]]) if rank == 0 else np.empty((0, 2))
+
+
+def _bound(bar: Bar, y: float, window: tuple[float, float], up: float, rank: int) -> Array:
+    mine = [end for end, status in zip(bar.ends, bar.status, strict=True) if status == "at_bound"]
+    return np.array([[end, y] for end in mine]).reshape(-1, 2)
+
+
+def _lost(bar: Bar, y: float, window: tuple[float, float], up: float, rank: int) -> Array:
+    """Put a cross beside the estimate, on the side of the end that is not known."""
+    away = 0.04 * (window[1] - window[0])
+    mine = [side for end, side in zip(bar.ends, (-1.0, 1.0), strict=True) if np.isnan(end)]
+    return np.array([[bar.center + side * away, y] for side in mine]).reshape(-1, 2)
+
+
+def _finish(canvas: Canvas, panels: Sequence[Sequence[str]], windows: Sequence[tuple[float, float]]) -> None:
+    backend = backend_of(canvas)
+    for target, labels, window in zip(np.ravel(canvas.pc.viz["plot"].values), panels, windows, strict=True):
+        backend.xlim(window, target)
+        backend.ylim((-0.55, len(labels) - 0.45), target)
+        if canvas.wants("yticks"):
+            names = [wrapped(label, LINE).replace("\n", BREAK.get(canvas.backend, "\n")) for label in reversed(labels)]
+            backend.yticks(list(range(len(labels))), names, target, **canvas.options("yticks"))
+    last = np.ravel(canvas.pc.viz["plot"].values)[-1]
+    if canvas.wants("xlabel"):
+        backend.xlabel(**{"string": "value", "target": last, **canvas.options("xlabel")})

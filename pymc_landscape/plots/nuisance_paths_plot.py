@@ -1,0 +1,209 @@
+"""``nuisance_paths``: where all else is at its best, along the profile of a parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import xarray as xr
+
+from pymc_landscape.plots.data import (
+    BLUE,
+    GREY,
+    LARGE,
+    ORANGE,
+    SMALL,
+    Array,
+    as_dataset,
+    cutoffs,
+    percent,
+    refuse_many,
+    traced_profile,
+)
+from pymc_landscape.plots.visuals import (
+    PANEL_ROOM,
+    Canvas,
+    add_legend,
+    backend_of,
+    checked,
+    new_sheet,
+    panel_of,
+    wrapped,
+)
+
+Visual = Literal["path", "points", "beyond", "estimate", "legend", "xlabel", "ylabel"]
+NEEDED = ("value", "delta_minus2ll", "zeta", "slope", "status", "path", "estimate", "standard_error", "parameter_bis")
+MOST = 36
+SIZE = (3.2, 2.8)
+LINE = 30  # letters of a name's line
+STILL = 1e-9  # a path that moves by less, of its own size, stands still
+LEAST = 0.25  # half a panel's height, in standard errors of what moves: less is no movement
+
+
+@dataclass(frozen=True)
+class Path:
+    """How one parameter moves along the profile of another: points (n, 2), Δ(−2LL) at each, limits of the value."""
+
+    profiled: str
+    other: str
+    points: Array
+    rise: Array
+    estimate: int
+    window: tuple[float, float]
+    error: float
+
+    def limits(self) -> tuple[float, float]:
+        """Limits of the height: what stands between the limits of the value, and no rounding of what stands still."""
+        x, y = self.points.T
+        grid = np.clip(np.concatenate([x, self.window]), *self.window)
+        order = np.argsort(x)
+        seen = np.interp(grid, x[order], y[order])
+        low, high = float(seen.min()), float(seen.max())
+        middle = 0.5 * (low + high)
+        half = 0.55 * (high - low) if high - low > STILL * abs(middle) else 0.0
+        least = LEAST * self.error if np.isfinite(self.error) else 0.0
+        half = max(half, least) or 0.5 * (abs(middle) or 1.0)
+        return middle - half, middle + half
+
+
+def nuisance_paths(
+    profile: xr.Dataset | xr.DataTree,
+    others: str | Sequence[str] | None = None,
+    *,
+    level: float = 0.95,
+    backend: str | None = None,
+    visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
+    **pc_kwargs: Any,
+) -> Any:
+    """Draw how the other parameters move along a profile, a panel a pair.
+
+    Use it to see what a profile trades a parameter against: a steep path is a parameter that makes up for the one that
+    is held. A level path is one that has nothing to do with it, a path with a corner another valley.
+
+    Parameters
+    ----------
+    profile : Dataset or DataTree
+        What ``profile_likelihood`` returns; choose profiles with ``profile.sel(parameter=[...])``.
+    others : str or sequence of str, optional
+        Elements of ``parameter_bis`` to show. Defaults to all but the profiled one.
+    level : float, default 0.95
+        Beyond its cut-off, that of χ²₁, a path is grey.
+    backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
+        Defaults to ``rcParams["plot.backend"]``.
+    visuals : mapping of {str : mapping or bool}, optional
+        Keyword arguments of a visual, or False to leave it out: path, points (the traced ones), beyond (outside the
+        interval), estimate, legend, xlabel, ylabel.
+    **pc_kwargs
+        Passed to :meth:`arviz_plots.PlotCollection.wrap`.
+
+    Returns
+    -------
+    PlotCollection
+        With ``path``, ``points``, ``beyond`` and ``estimate`` in ``viz``, over the dim ``panel``.
+
+    Raises
+    ------
+    TypeError
+        When ``profile`` is of another type.
+    ValueError
+        When it is no profile, an element is not known, there is no other parameter, or there are more than 36 pairs.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> step = np.arange(-2, 3)
+    >>> numbers = {"value": 1.0 * step, "delta_minus2ll": 1.0 * step**2, "zeta": 1.0 * step, "slope": 2.0 * step}
+    >>> ds = xr.Dataset({name: (("parameter", "step"), [row]) for name, row in numbers.items()})
+    >>> ds["path"] = ("parameter", "step", "parameter_bis"), np.stack([step, 5.0 - step], axis=-1)[None]
+    >>> ds["status"] = ("parameter", "step"), [["converged"] * 2 + ["estimate"] + ["converged"] * 2]
+    >>> ds = ds.assign(estimate=("parameter", [0.0]), standard_error=("parameter", [1.0]))
+    >>> ds = ds.assign_coords(parameter=["a"], step=step, parameter_bis=["a", "b"])
+    >>> nuisance_paths(ds, backend="none").viz["path"]["sheet"].item()["y"].tolist()
+    [6.0, 5.0, 4.0]
+    """
+    asked = checked(visuals, get_args(Visual))
+    ds = as_dataset(profile, "profile", NEEDED, "profile_likelihood")
+    cuts = cutoffs(level, 1)
+    paths = _paths(ds, others, cuts.values)
+    refuse_many(len(paths), MOST, "pairs of parameters", "profile.sel(parameter=[...]) or others")
+    columns = {} if others is not None or "col_wrap" in pc_kwargs else _matrix(ds, paths)
+    canvas, sheet = new_sheet(len(paths), backend, SIZE, asked, {**columns, **pc_kwargs})
+    _draw(canvas, sheet, paths, float(cuts.values[-1]))
+    _finish(canvas, paths)
+    inside = f"inside the {percent(float(cuts['level'][-1]))} interval"
+    add_legend(canvas, {inside: BLUE, "beyond": GREY})
+    return canvas.pc
+
+
+def _paths(ds: xr.Dataset, others: str | Sequence[str] | None, cuts: Array) -> list[Path]:
+    known = ds["parameter_bis"].values.astype(str).tolist()
+    wanted = known if others is None else [others] if isinstance(others, str) else list(others)
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise ValueError(f"Expected others among {known}, got {unknown}; write elements as ArviZ does.")
+    profiled = ds["parameter"].values.astype(str)
+    windows = {p: traced_profile(ds, p).window(PANEL_ROOM * cuts, beside_wald=False) for p in profiled}
+    return [_path(ds, p, other, windows[p]) for p in profiled for other in wanted if other != p]
+
+
+def _path(ds: xr.Dataset, parameter: str, other: str, window: tuple[float, float]) -> Path:
+    one = ds.sel(parameter=parameter).sortby("step")
+    points = np.column_stack([one["value"].values, one["path"].sel(parameter_bis=other).values])
+    shown = np.isfinite(points).all(axis=1)
+    steps = one["step"].values[shown]
+    center = int(np.abs(steps).argmin()) if steps.size else 0
+    error = float(ds["standard_error"].sel(parameter=other)) if other in ds["parameter"].values else np.nan
+    return Path(parameter, other, points[shown], one["delta_minus2ll"].values[shown], center, window, error)
+
+
+def _matrix(ds: xr.Dataset, paths: Sequence[Path]) -> dict[str, int]:
+    """Give each profile a row, where all have as many others."""
+    number = [sum(path.profiled == str(p) for path in paths) for p in ds["parameter"].values]
+    return {"col_wrap": number[0]} if len(set(number)) == 1 and 1 < number[0] <= 6 else {}
+
+
+def _draw(canvas: Canvas, sheet: xr.DataArray, paths: Sequence[Path], cut: float) -> None:
+    backend = backend_of(canvas)
+
+    def line(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        xy = _inside(paths[panel_of(da)], cut)
+        return backend.line(xy[:, 0], xy[:, 1], target, **kwargs)
+
+    def beyond(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        xy = paths[panel_of(da)].points
+        return backend.line(xy[:, 0], xy[:, 1], target, **kwargs)
+
+    def points(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        xy = paths[panel_of(da)].points
+        return backend.scatter(xy[:, 0], xy[:, 1], target, **kwargs)
+
+    def estimate(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        path = paths[panel_of(da)]
+        return backend.scatter(*path.points[path.estimate], target, **kwargs)
+
+    canvas.draw(beyond, "beyond", sheet, {"color": GREY, "width": 1.0, "alpha": 0.6})
+    canvas.draw(line, "path", sheet, {"color": BLUE, "width": 2.2})
+    canvas.draw(points, "points", sheet, {"color": BLUE, "size": SMALL.get(canvas.backend, 25)})
+    canvas.draw(estimate, "estimate", sheet, {"color": ORANGE, "size": LARGE.get(canvas.backend, 80)})
+
+
+def _inside(path: Path, cut: float) -> Array:
+    """Points of the interval's part of a path: around the estimate, below the cut-off."""
+    outside = path.rise > cut
+    left = np.flatnonzero(outside[: path.estimate])
+    right = np.flatnonzero(outside[path.estimate :])
+    first = left[-1] + 1 if left.size else 0
+    last = path.estimate + right[0] if right.size else len(outside)
+    return path.points[first:last]
+
+
+def _finish(canvas: Canvas, paths: Sequence[Path]) -> None:
+    backend = backend_of(canvas)
+    for target, path in zip(np.ravel(canvas.pc.viz["plot"].values), paths, strict=True):
+        for visual, text in (("xlabel", path.profiled), ("ylabel", path.other)):
+            if canvas.wants(visual):
+                getattr(backend, visual)(**{"string": wrapped(text, LINE), "target": target, **canvas.options(visual)})
+        backend.xlim(path.window, target)
+        backend.ylim(path.limits(), target)

@@ -1,0 +1,184 @@
+"""``paths``: how optimisers walk on a landscape, several of them from several starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
+
+import xarray as xr
+from arviz_base.validate import validate_sample_dims
+
+from pymc_landscape.plots.data import (
+    LandscapeView,
+    draws_metric,
+    gather_descents,
+    landscape_view,
+    place_paths,
+    two_axes,
+)
+from pymc_landscape.plots.landscape_plot import LandscapeVisual
+from pymc_landscape.plots.landscape_plot import landscape as draw_landscape
+from pymc_landscape.plots.visuals import (
+    Canvas,
+    Routes,
+    add_legend,
+    backend_of,
+    checked,
+    draw_routes,
+    note_of,
+    routes_of,
+)
+
+Visual = Literal["path", "path_rim", "arrow", "arrow_rim", "iterates", "start", "end", "legend", "note"]
+LEGEND = "○ start   ● end"
+SMALL = {"matplotlib": 8.5, "plotly": 11, "bokeh": 11}
+QUIET = {"contour": {"alpha": 0.7}, "minimum": {"alpha": 0.9}}
+
+
+def paths(
+    landscape: xr.Dataset | xr.DataTree,
+    *descents: Any,
+    draws: xr.DataTree | xr.Dataset | None = None,
+    var_name: str = "delta_minus2ll",
+    levels: float | Sequence[float] | None = None,
+    df: int | None = None,
+    group: str = "posterior",
+    landscape_group: str = "landscape",
+    sample_dims: str | Sequence[str] | None = None,
+    num_samples: int = 1000,
+    backend: str | None = None,
+    labeller: Any = None,
+    visuals: Mapping[Visual | LandscapeVisual, Mapping[str, Any] | bool] | None = None,
+    **pc_kwargs: Any,
+) -> Any:
+    """Draw the paths of optimisers on the contours of a landscape of two axes.
+
+    Use it to see how each optimiser finds its way, and where it stays. With more than two
+    parameters a path does not lie on the drawn surface: it is projected, fades with its distance
+    off the plane, and a note gives the largest. To compare how fast they descend see :func:`descent`.
+
+    Parameters
+    ----------
+    landscape : Dataset or DataTree
+        What ``evaluate_landscape`` returns: axes on the natural scale, of value variables
+        (``sigma_log__``), or a plane of directions.
+    *descents : Dataset, DataTree, or mapping
+        What ``descend`` returns, of one or several optimisers; a mapping gives names of your own.
+    draws : DataTree or Dataset, optional
+        Posterior draws of the same model, shown below the paths.
+    var_name : str, default "delta_minus2ll"
+        The surface, as in :func:`landscape`.
+    levels : float or sequence of float, optional
+        Confidence levels of the cut-offs, as in :func:`landscape`.
+    df : int, optional
+        Degrees of freedom of the cut-offs, as in :func:`landscape`.
+    group : str, default "posterior"
+        Group of ``draws`` with the draws, when it is a DataTree.
+    landscape_group : str, default "landscape"
+        Group of ``landscape`` with the landscape, when it is a DataTree.
+    sample_dims : str or sequence of str, optional
+        Dims of the draws. Defaults to ``rcParams["data.sample_dims"]``.
+    num_samples : int, default 1000
+        Most draws to show, thinned evenly.
+    backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
+        Defaults to ``rcParams["plot.backend"]``.
+    labeller : labeller, optional
+        Writes the names of axes.
+    visuals : mapping of {str : mapping or bool}, optional
+        Keyword arguments of a visual, or False to leave it out. Valid keys are those of
+        :func:`landscape` and:
+
+        * path, arrow, and their light rims path_rim, arrow_rim -> passed to the backend's ``line``
+        * iterates -> dots on paths of few iterates, passed to ``scatter``
+        * start, end -> passed to ``scatter``
+        * legend -> passed to the backend's legend
+        * note -> passed to ``title``
+
+    **pc_kwargs
+        Passed to :meth:`arviz_plots.PlotCollection.wrap`.
+
+    Returns
+    -------
+    PlotCollection
+        With every visual in ``viz``: ``path`` over the dims ``optimizer`` and ``shade``, the others
+        over ``optimizer``; None where there is nothing to draw.
+
+    Raises
+    ------
+    TypeError
+        When a descent is of another type.
+    ValueError
+        When the landscape does not have two axes, there is no descent, or it has no values on them.
+
+    Notes
+    -----
+    Axes are those of the landscape: paths are clipped at the window, and interrupted where an
+    iterate is not finite. On a plane the nearest point is drawn, in the metric of the draws where
+    these are given, so that draws and iterates are projected alike; see :func:`project_paths`.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> a, b = np.linspace(-3, 3, 41), np.linspace(-2, 2, 31)
+    >>> height = a[:, None] ** 2 + b**2
+    >>> ground = xr.Dataset({"delta_minus2ll": (("a", "b"), height)}, coords={"a": a, "b": b})
+    >>> walk = 2.5 * 0.8 ** np.arange(30)[None]
+    >>> columns = {"a": walk, "b": walk / 2, "minus2ll": 1.25 * walk**2}
+    >>> descent = xr.Dataset({name: (("chain", "draw"), v) for name, v in columns.items()})
+    >>> pc = paths(ground, {"halving": descent}, backend="none")
+    >>> pc.viz["end"]["delta_minus2ll"].item()["x"].round(4).tolist()
+    [0.0039]
+    """
+    asked: dict[Any, Any] = dict(visuals or {})
+    own = checked({k: v for k, v in asked.items() if k not in get_args(LandscapeVisual)}, get_args(Visual))
+    ground: dict[Any, Any] = QUIET | {k: v for k, v in asked.items() if k in get_args(LandscapeVisual)}
+    of = two_axes(landscape_view(landscape, var_name, landscape_group))
+    routes = find_routes(of, descents, draws, group, sample_dims)
+    pc = draw_landscape(
+        landscape,
+        var_name=var_name,
+        levels=levels,
+        df=df,
+        dt=draws,
+        group=group,
+        landscape_group=landscape_group,
+        sample_dims=sample_dims,
+        num_samples=num_samples,
+        backend=backend,
+        labeller=labeller,
+        visuals=ground,
+        **pc_kwargs,
+    )
+    canvas = Canvas(pc, own, {})
+    draw_routes(canvas, routes)
+    add_legend(canvas, routes.colours, LEGEND)
+    _write_note(canvas, routes)
+    return pc
+
+
+def find_routes(
+    of: LandscapeView,
+    descents: tuple[Any, ...],
+    draws: xr.DataTree | xr.Dataset | None,
+    group: str,
+    sample_dims: str | Sequence[str] | None,
+) -> Routes:
+    """Paths of all descents on the axes of a landscape."""
+    named = gather_descents(descents)
+    metric = None
+    posterior = draws.children.get(group) if isinstance(draws, xr.DataTree) else draws
+    if posterior is not None:
+        samples = posterior.to_dataset() if isinstance(posterior, xr.DataTree) else posterior
+        metric = draws_metric(of, samples, tuple(validate_sample_dims(sample_dims, data=samples)))
+    return routes_of(of, {name: place_paths(of, ds, metric) for name, ds in named.items()}, named)
+
+
+def _write_note(canvas: Canvas, routes: Routes) -> None:
+    text = note_of(routes)
+
+    def write(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        return backend_of(canvas).title(text, target, **kwargs)
+
+    if text:
+        note = {"size": SMALL.get(canvas.backend, 11), "color": "#595959"}
+        canvas.draw(write, "note", routes.of.height, note)

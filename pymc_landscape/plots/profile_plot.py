@@ -1,0 +1,170 @@
+"""``profile``: how far −2LL rises for each value of a parameter, with all else at its best."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+import xarray as xr
+
+from pymc_landscape.plots.data import (
+    ProfileEnd,
+    as_dataset,
+    cutoffs,
+    marginals_of,
+    percent,
+    refuse_many,
+    traced_profile,
+)
+from pymc_landscape.plots.visuals import (
+    TEXT,
+    Canvas,
+    Panel,
+    Scale,
+    add_names,
+    backend_of,
+    checked,
+    draw_panel,
+    new_sheet,
+    panel_of,
+    wrapped,
+)
+
+Visual = Literal[
+    "curve",
+    "wald",
+    "posterior",
+    "cutoff",
+    "cutoff_text",
+    "end",
+    "points",
+    "estimate",
+    "mark",
+    "legend",
+    "xlabel",
+    "ylabel",
+    "title",
+]
+NEEDED = ("value", "zeta", "slope", "status", "estimate", "standard_error", "parameter", "step")
+MOST = 24
+LINE = 40  # letters of a name's line
+ONE, MANY = (6.0, 4.2), (3.6, 3.2)
+LABELS = {"delta": "Δ(−2LL)", "zeta": "ζ = ±√Δ(−2LL)"}
+
+
+def profile(
+    profile: xr.Dataset | xr.DataTree,
+    *,
+    scale: Scale = "delta",
+    level: float | Sequence[float] = (0.68, 0.95),
+    dt: xr.DataTree | xr.Dataset | None = None,
+    group: str = "posterior",
+    sample_dims: str | Sequence[str] | None = None,
+    backend: str | None = None,
+    visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
+    **pc_kwargs: Any,
+) -> Any:
+    r"""Draw profiles, a panel a parameter, with Wald's parabola and the ends of the intervals.
+
+    Use it to see whether Wald's interval can be trusted: where the profile leaves the parabola (on the ζ scale: the
+    straight line), it cannot. Read exact ends off ``confidence_intervals``; those drawn here are read off the curve.
+
+    Parameters
+    ----------
+    profile : Dataset or DataTree
+        What ``profile_likelihood`` returns; choose parameters with ``profile.sel(parameter=[...])``.
+    scale : {"delta", "zeta"}, default "delta"
+        Δ(−2LL), whose cut-offs are χ²₁ quantiles q, or its signed root ζ, with cut-offs at ±√q.
+    level : float or sequence of float, default (0.68, 0.95)
+        Confidence levels of the cut-offs. The highest one's interval is the panel's title.
+    dt : DataTree or Dataset, optional
+        Draws of the posterior, whose marginal densities p are drawn on the same scale, as −2 log p/max p.
+    group : str, default "posterior"
+        Group of ``dt`` with the draws.
+    sample_dims : str or sequence of str, optional
+        Dims of the draws. Defaults to ``rcParams["data.sample_dims"]``.
+    backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
+        Defaults to ``rcParams["plot.backend"]``.
+    visuals : mapping of {str : mapping or bool}, optional
+        Keyword arguments of a visual, or False to leave it out: curve, wald, posterior, cutoff, cutoff_text, end
+        (from the curve down to the interval's end), points (the traced ones), estimate, mark (kinks, bounds, where a
+        trace failed), legend, xlabel, ylabel, title.
+    **pc_kwargs
+        Passed to :meth:`arviz_plots.PlotCollection.wrap`.
+
+    Returns
+    -------
+    PlotCollection
+        With every visual in ``viz``, over the dim ``panel``, in the order of the parameters.
+
+    Raises
+    ------
+    TypeError
+        When ``profile`` is of another type.
+    ValueError
+        When it is no profile, has no finite estimate or more than 24 parameters, the scale is not known, a level is
+        not between 0 and 1, or there are no draws of any parameter.
+
+    Notes
+    -----
+    Between the traced points, ζ is a cubic Hermite polynomial with the exact slopes
+    :math:`d\zeta/d\psi = (d\Delta/d\psi)/2\zeta`. At a kink two tangents meet, and from an estimate at a bound Δ is a
+    parabola. A posterior density is estimated from its draws by ArviZ's kernels, which widen it a little. In a title,
+    a bracket says that the bound belongs to the interval, ∞ that −2LL stays below the cut-off, and a question mark
+    that the trace ends before it.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> step = np.arange(-3, 4)
+    >>> numbers = {"value": 10 + 2.0 * step, "zeta": 1.0 * step, "slope": 1.0 * step}
+    >>> ds = xr.Dataset({name: (("parameter", "step"), [row]) for name, row in numbers.items()})
+    >>> ds["status"] = ("parameter", "step"), [["converged"] * 3 + ["estimate"] + ["converged"] * 3]
+    >>> ds = ds.assign(estimate=("parameter", [10.0]), standard_error=("parameter", [2.0]))
+    >>> pc = profile(ds.assign_coords(parameter=["mu"], step=step), level=0.95, backend="none")
+    >>> [round(float(line["x"][0]), 2) for line in pc.viz["end"]["sheet"].values]
+    [6.08, 13.92]
+    """
+    asked = checked(visuals, get_args(Visual))
+    ds = as_dataset(profile, "profile", NEEDED, "profile_likelihood")
+    if scale not in get_args(Scale):
+        raise ValueError(f"Expected scale to be one of {list(get_args(Scale))}, got {scale!r}.")
+    cuts = cutoffs(level, 1)
+    refuse_many(ds.sizes["parameter"], MOST, "parameters", "profile.sel(parameter=[...])")
+    labels = ds["parameter"].values.astype(str)
+    marginals = {} if dt is None else marginals_of(labels.tolist(), dt, group, sample_dims)
+    panels = [Panel(traced_profile(ds, label), scale, cuts, marginals.get(label)) for label in labels]
+    canvas, sheet = new_sheet(len(panels), backend, ONE if len(panels) == 1 else MANY, asked, pc_kwargs)
+    draw_panel(canvas, sheet, lambda da: panels[panel_of(da)], cuts.size)
+    _finish(canvas, panels)
+    add_names(canvas, panels)
+    return canvas.pc
+
+
+def _finish(canvas: Canvas, panels: list[Panel]) -> None:
+    backend = backend_of(canvas)
+    for target, panel in zip(np.ravel(canvas.pc.viz["plot"].values), panels, strict=True):
+        backend.xlim(panel.window, target)
+        backend.ylim(panel.limits, target)
+        small = {"size": TEXT.get(canvas.backend, 11) + 1}
+        said = {"xlabel": wrapped(panel.one.label, LINE), "ylabel": LABELS[panel.scale], "title": interval_text(panel)}
+        for visual, text in said.items():
+            if canvas.wants(visual):
+                plain = small if visual == "title" else {}
+                options = {"string": text, "target": target, **plain, **canvas.options(visual)}
+                getattr(backend, visual)(**options)
+
+
+def interval_text(panel: Panel) -> str:
+    """Write the interval of the highest level, as ``95 %: (0.393, 0.915)``."""
+    (low, _), (high, _) = panel.ends()[-2:]
+    opening, closing = "[" if low.status == "at_bound" else "(", "]" if high.status == "at_bound" else ")"
+    name = percent(float(panel.cuts["level"][-1]))
+    return f"{name}: {opening}{_number(low)}, {_number(high)}{closing}"
+
+
+def _number(end: ProfileEnd) -> str:
+    if end.status == "open":
+        return "−∞" if end.value < 0 else "∞"
+    return "?" if end.status == "unknown" else f"{end.value:.4g}".replace("-", "−")

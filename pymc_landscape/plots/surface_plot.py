@@ -1,0 +1,309 @@
+"""``surface``: two axes of a landscape in three dimensions, with matplotlib or plotly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib import import_module
+from types import ModuleType
+from typing import Any, Literal, get_args
+
+import numpy as np
+import xarray as xr
+from arviz_base import rcParams
+from arviz_base.labels import BaseLabeller
+from matplotlib.colors import to_hex
+
+from pymc_landscape.plots.data import (
+    CONTOUR_LEVELS,
+    LandscapeView,
+    as_cells,
+    cutoffs,
+    edge_labels,
+    find_draws,
+    landscape_view,
+    limits,
+    lowest,
+    two_axes,
+)
+from pymc_landscape.plots.visuals import (
+    Array,
+    Canvas,
+    Ground,
+    Scene,
+    checked,
+    draw_surface_paths,
+    level_lines,
+    new_collection,
+    place_heights,
+    shades,
+    stand,
+)
+
+Visual = Literal[
+    "surface",
+    "contour",
+    "floor",
+    "draws",
+    "minimum",
+    "path",
+    "path_floor",
+    "start",
+    "end",
+    "legend",
+    "colorbar",
+    "xlabel",
+    "ylabel",
+    "zlabel",
+    "view",
+]
+CMAP = "viridis"
+RED, INK, WHITE = "#ff4b4b", "#333333", "#ffffff"
+CAP = 3.0  # in cut-offs of 99 %: the valley fills the picture, the walls are cut to a plateau
+DEPTH = 0.8  # how far below the valley the floor lies, in caps
+FINE = 150  # cells an axis: enough for smooth rims, few enough to turn by hand
+SIZE = (7.5, 6.0)
+
+
+def surface(
+    ds: xr.Dataset | xr.DataTree,
+    *,
+    var_name: str = "delta_minus2ll",
+    cap: float | None = None,
+    levels: float | Sequence[float] | None = None,
+    df: int | None = None,
+    dt: xr.DataTree | xr.Dataset | None = None,
+    paths: Any = None,
+    group: str = "posterior",
+    landscape_group: str = "landscape",
+    sample_dims: str | Sequence[str] | None = None,
+    num_samples: int = 500,
+    backend: str | None = None,
+    labeller: Any = None,
+    visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
+    figure_kwargs: Mapping[str, Any] | None = None,
+) -> Any:
+    r"""Draw two axes of a landscape as a surface over its contours.
+
+    Use it for an impression of valleys, ridges and walls, and with plotly to turn it by hand. To
+    read off values use :func:`landscape`.
+
+    Parameters
+    ----------
+    ds : Dataset or DataTree
+        What ``evaluate_landscape`` returns, or a tree that holds it, with two dims of more than one
+        point. Choose a slice of more with ``ds.sel``.
+    var_name : str, default "delta_minus2ll"
+        The surface, as in :func:`landscape`.
+    cap : float, optional
+        Height at which the walls are cut to a plateau, so that the valley fills the picture.
+        Defaults to three times the 99 % cut-off, or the highest point where that is lower.
+    levels : float or sequence of float, optional
+        Confidence levels of the lines. Defaults to 0.5, 0.9, 0.95, 0.99.
+    df : int, optional
+        Degrees of freedom of the cut-offs. Defaults to 2.
+    dt : DataTree or Dataset, optional
+        Draws, shown on the floor. Defaults to ``ds`` itself when it is a tree with draws of these.
+    paths : Dataset, mapping, or sequence of them, optional
+        What ``descend`` returns, of one or several optimisers. Each iterate stands at its own −2LL,
+        so that a path through further parameters leaves the surface; what is above the cap lies on
+        the plateau, as the surface does.
+    group : str, default "posterior"
+        Group of ``dt`` with the draws.
+    landscape_group : str, default "landscape"
+        Group of ``ds`` with the landscape, when ``ds`` is a DataTree.
+    sample_dims : str or sequence of str, optional
+        Dims of the draws. Defaults to ``rcParams["data.sample_dims"]``.
+    num_samples : int, default 500
+        Most draws to show, thinned evenly.
+    backend : {"matplotlib", "plotly"}, optional
+        Defaults to ``rcParams["plot.backend"]``.
+    labeller : labeller, optional
+        Writes the names of the axes.
+    visuals : mapping of {str : mapping or bool}, optional
+        Keyword arguments of a visual, or False to leave it out. Valid keys are:
+
+        * surface -> ``cmap`` (a name both libraries know), and what matplotlib's
+          ``Poly3DCollection`` or plotly's ``Surface`` takes
+        * contour, floor -> lines at the cut-offs, on the surface and on the floor: ``color``,
+          ``linewidth``
+        * draws, minimum -> points on the floor: ``color``, ``s``, ``alpha``, ``marker``
+        * path, path_floor -> lines of the paths, and their shadows on the floor
+        * start, end -> their ends: ``s``
+        * legend -> passed to the backend's legend
+        * colorbar -> ``title``
+        * xlabel, ylabel, zlabel -> text properties of the backend
+        * view -> ``elev`` and ``azim`` in degrees; by default where most of the valley is in sight
+
+    figure_kwargs : mapping, optional
+        Passed to the backend's ``create_plotting_grid``, such as ``figsize``.
+
+    Returns
+    -------
+    PlotCollection
+        With the figure and every visual in ``viz`` (``contour`` and ``floor`` over dim ``level``).
+
+    Raises
+    ------
+    TypeError
+        When ``ds`` or ``dt`` is of another type.
+    ValueError
+        When there are not two axes, no such surface, visual or backend, a level outside (0, 1), a
+        cap that is not positive, or no draws of the axes.
+
+    Notes
+    -----
+    Colours follow the square root of the height, which grows evenly with the distance from the
+    bottom of a quadratic valley. arviz-plots draws in two dimensions, so further visuals of its
+    own cannot be mapped onto the collection.
+    """
+    asked = checked(visuals, get_args(Visual))
+    solid = _solid(backend)
+    of = two_axes(landscape_view(ds, var_name, landscape_group))
+    walked = place_heights(of, paths)
+    cuts = cutoffs(CONTOUR_LEVELS if levels is None else levels, of.df if df is None else df)
+    height = _cap(of, cap, of.df if df is None else df)
+    ground = _ground(of, height)
+    scene = _scene(of, ground, cuts, height, asked)
+    draws = find_draws(of, ds, dt, group, sample_dims, num_samples)
+    figure = {"figure_kwargs": {**solid.FIGURE, **(figure_kwargs or {})}}
+    canvas = Canvas(new_collection(of, _name(backend), SIZE, figure), asked, {})
+    _draw_surface(canvas, of, ground, scene, solid)
+    _draw_lines(canvas, of, cuts, ground, scene, solid)
+    _draw_points(canvas, of, draws, scene, solid)
+    if walked:
+        draw_surface_paths(canvas, of, walked, ground, scene, solid)
+    _finish(canvas, of, scene, solid, labeller)
+    return canvas.pc
+
+
+def _name(backend: str | None) -> str:
+    return str(rcParams["plot.backend"] if backend is None else backend)
+
+
+def _solid(backend: str | None) -> ModuleType:
+    """Find the module that draws in three dimensions with this backend."""
+    name = _name(backend)
+    if name in ("matplotlib", "plotly"):
+        return import_module(f"pymc_landscape.plots.solid_{name}")
+    raise ValueError(
+        f"Expected backend to be 'matplotlib' or 'plotly' for three dimensions, got {name!r}; "
+        "choose one, or draw contours with plots.landscape."
+    )
+
+
+def _cap(of: LandscapeView, asked: float | None, df: int) -> float:
+    if asked is None:
+        wall = CAP * float(cutoffs(0.99, df)[0])
+        return min(wall, of.top) if of.top > 0 else wall
+    if not asked > 0:
+        raise ValueError(f"Expected cap to be a positive height, got {asked}; try cap=30.")
+    return float(asked)
+
+
+def _scene(of: LandscapeView, ground: Ground, cuts: xr.DataArray, cap: float, visuals: dict[str, Any]) -> Scene:
+    ticks = np.concatenate([[0.0], cuts.values[cuts.values < cap], [cap]])
+    names = edge_labels(ticks, cuts)
+    names[-1] = f"{cap:.3g}"
+    view, look = (_options(visuals, key) for key in ("view", "surface"))
+    scene = Scene(
+        x=limits(of, of.axes[0]),
+        y=limits(of, of.axes[1]),
+        floor=-DEPTH * cap,
+        cap=cap,
+        elev=0.0,
+        azim=0.0,
+        cmap=str(look.get("cmap", CMAP)),
+        ticks=ticks.tolist(),
+        names=names,
+    )
+    best = stand(scene, ground, min(float(cuts.max()), cap))
+    elev, azim = view.get("elev", best.elev), view.get("azim", best.azim)
+    return replace(scene, elev=float(elev), azim=float(azim))
+
+
+def _options(visuals: dict[str, Any], name: str) -> dict[str, Any]:
+    asked = visuals.get(name)
+    return dict(asked) if isinstance(asked, Mapping) else {}
+
+
+def _ground(of: LandscapeView, cap: float) -> Ground:
+    """Heights cut at the cap, on a finer grid, or the rim of the plateau would be a saw.
+
+    In between, √height is linear: exact along any line through the bottom of a quadratic valley.
+    """
+    root = as_cells(of) ** 0.5
+    for dim in root.dims:
+        times = -(-FINE // (root.sizes[dim] - 1))
+        fine = np.arange(times * (root.sizes[dim] - 1) + 1) / times
+        at = np.interp(fine, np.arange(root.sizes[dim]), root[dim].values.astype(float))
+        root = root.interp({dim: at})
+    x, y = (root[dim].values for dim in root.dims)
+    return x, y, np.where(np.isnan(root.values), np.nan, np.minimum(root.values**2, cap))
+
+
+def _draw_surface(canvas: Canvas, of: LandscapeView, ground: Ground, scene: Scene, solid: ModuleType) -> None:
+    def draw(da: xr.DataArray, target: Any, cmap: str = CMAP, **kwargs: Any) -> Any:
+        return solid.surface(target, *ground, scene, **kwargs)
+
+    canvas.draw(draw, "surface", of.height)
+
+
+def _draw_lines(
+    canvas: Canvas,
+    of: LandscapeView,
+    cuts: xr.DataArray,
+    ground: Ground,
+    scene: Scene,
+    solid: ModuleType,
+) -> None:
+    """Lines at the cut-offs, on the surface and straight below on the floor."""
+    shown = [float(cut) for cut in cuts if cut < scene.cap]
+    inks = [to_hex(colour) for colour in shades(np.array(shown), scene)]
+    lines = [_joined(level_lines(*ground, level)) for level in shown]
+
+    def draw(da: xr.DataArray, target: Any, below: bool, **kwargs: Any) -> Any:
+        drawn = np.empty(cuts.size, dtype=object)
+        for i, (level, ink) in enumerate(zip(shown, inks, strict=True)):
+            z = np.full(lines[i][0].size, scene.floor if below else level)
+            options = {"color": ink if below else WHITE, **kwargs}
+            on = None if below else ground
+            drawn[i] = solid.line(target, *lines[i], z, scene, ground=on, **options)
+        return drawn
+
+    many = {"level": cuts.size}
+    for visual, below in (("floor", True), ("contour", False)):
+        pen, fixed = {"linewidth": 1.4}, {"below": below}
+        canvas.draw(draw, visual, of.height, pen, fixed=fixed, artist_dims=many)
+
+
+def _joined(lines: list[Array]) -> tuple[Array, Array]:
+    """One polyline with NaN between the pieces, which both libraries draw as gaps."""
+    pieces = [np.vstack([line, [np.nan, np.nan]]) for line in lines]
+    joined = np.vstack(pieces)[:-1] if pieces else np.empty((0, 2))
+    return joined[:, 0], joined[:, 1]
+
+
+def _draw_points(
+    canvas: Canvas, of: LandscapeView, draws: xr.DataArray | None, scene: Scene, solid: ModuleType
+) -> None:
+    def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        x, y = (np.atleast_1d(da.sel(plot_axis=side).values) for side in ("x", "y"))
+        return solid.points(target, x, y, np.full(x.size, scene.floor), **kwargs)
+
+    if draws is not None:
+        canvas.draw(draw, "draws", draws, {"color": INK, "s": 4.0, "alpha": 0.35})
+    canvas.draw(draw, "minimum", lowest(of), {"color": RED, "s": 70.0, "marker": "*"})
+
+
+def _finish(canvas: Canvas, of: LandscapeView, scene: Scene, solid: ModuleType, labeller: Any) -> None:
+    target = canvas.pc.viz["plot"].item()
+    names = [(labeller or BaseLabeller()).make_label_vert(axis, {}, {}) for axis in of.axes]
+    for axis, text in zip("xyz", [*names, of.label], strict=True):
+        if canvas.wants(f"{axis}label"):
+            solid.label(target, axis, text, **canvas.options(f"{axis}label"))
+    solid.frame(target, scene)
+    if canvas.wants("colorbar") and canvas.wants("surface"):
+        title = canvas.options("colorbar", {"title": of.label})["title"]
+        bar = solid.colorbar(target, scene, title)
+        canvas.pc.viz["colorbar"] = xr.DataArray(np.array(bar, dtype=object))

@@ -1,0 +1,187 @@
+"""The picture of two axes: filled bands of Δ(−2LL), lines at the χ² heights, draws on top."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from arviz_plots.plot_collection import backend_from_object
+from arviz_plots.visuals import set_xlim, set_ylim
+from contourpy import LineType, contour_generator
+from numpy.typing import NDArray
+
+from pymc_landscape.plots.data import LandscapeView, as_cells, band_edges, edge_labels, limits, lowest, percent
+from pymc_landscape.plots.visuals.colorbar import add_colorbar, palette
+from pymc_landscape.plots.visuals.curve_panel import artists
+from pymc_landscape.plots.visuals.figure import Canvas
+
+CMAP = "viridis"  # low is dark, so the valley reads as deep and light draws stand out on it
+WHITE, AMBER, RED, NIGHT = "#ffffff", "#ffc24d", "#ff4b4b", "#2d1e54"
+SMALL = 0.15  # share of the picture: a text is larger than such a line
+CAP = 100.0  # in highest cut-offs: lines need nothing above, and plotly's tolerance grows with it
+EDGED = {"facecolor": RED, "edgecolor": WHITE}
+STAR = {
+    "matplotlib": {"marker": "*", "size": 160, **EDGED},
+    "plotly": {"marker": "star", "size": 180, **EDGED},
+    "bokeh": {"marker": "star", "size": 14, **EDGED},
+}
+PEN = {
+    "matplotlib": {"linewidths": 1.4},
+    "plotly": {"line_width": 1.4, "line_smoothing": 0},
+    "bokeh": {"line_width": 1.4},
+}
+CONTOUR_DOT = {"matplotlib": 3.5, "plotly": 9, "bokeh": 2}
+
+
+def draw_contours(canvas: Canvas, of: LandscapeView, cuts: xr.DataArray, draws: xr.DataArray | None) -> None:
+    """Bands, draws, lines with their level, lowest point, limits, colour bar."""
+    height, backend = as_cells(of), canvas.backend
+    edges = band_edges(cuts.values, of.top)
+    many, fixed = {"level": cuts.size}, {"cuts": cuts}
+    canvas.draw(_bands, "contourf", height, _cmap(canvas), fixed={"edges": edges})
+    if draws is not None:
+        dots = {"color": AMBER, "size": CONTOUR_DOT.get(backend, 9), "alpha": 0.6}
+        canvas.draw(_scatter, "draws", draws, dots)
+    pen = {"color": WHITE, **PEN.get(backend, {})}
+    canvas.draw(_lines, "contour", height, pen, fixed=fixed, artist_dims=many)
+    canvas.draw(_scatter, "minimum", lowest(of), STAR.get(backend, STAR["plotly"]))
+    if not of.panels or "contour_text" in canvas.visuals:  # small panels are full without it
+        canvas.draw(_texts, "contour_text", height, {"color": WHITE}, fixed=fixed, artist_dims=many)
+    _set_limits(canvas, of)
+    _draw_colorbar(canvas, of, edges, cuts)
+
+
+def _cmap(canvas: Canvas) -> dict[str, str]:
+    """Colour the bands by a map, unless the user asked for one colour."""
+    return {} if "color" in canvas.options("contourf") else {"cmap": CMAP}
+
+
+def _draw_colorbar(canvas: Canvas, of: LandscapeView, edges: NDArray[np.float64], cuts: xr.DataArray) -> None:
+    asked = canvas.options("contourf", _cmap(canvas))
+    if canvas.wants("colorbar") and canvas.wants("contourf") and "cmap" in asked:
+        title = canvas.options("colorbar", {"title": of.label})["title"]
+        colours = palette(asked["cmap"], edges.size - 1)
+        bar = add_colorbar(canvas.pc, colours, edge_labels(edges, cuts), title)
+        canvas.pc.viz["colorbar"] = xr.DataArray(np.array(bar, dtype=object))
+
+
+def _set_limits(canvas: Canvas, of: LandscapeView) -> None:
+    x, y = (limits(of, axis) for axis in of.axes)
+    canvas.pc.facet_map(set_xlim, limits=x, store_artist=False)
+    canvas.pc.facet_map(set_ylim, limits=y, store_artist=False)
+
+
+def _xyz(da: xr.DataArray) -> tuple[Any, Any, NDArray[np.float64]]:
+    return da[da.dims[0]].values.astype(float), da[da.dims[1]].values.astype(float), da.values
+
+
+def _bands(
+    da: xr.DataArray,
+    target: Any,
+    edges: NDArray[np.float64],
+    cmap: str | None = None,
+    **kwargs: Any,
+) -> Any:
+    backend = backend_from_object(target)
+    if cmap is not None and backend.__name__.endswith("matplotlib"):
+        # matplotlib spaces a colour map by height: the valley would be one colour
+        kwargs["color"] = palette(cmap, edges.size - 1)
+    elif cmap is not None:
+        kwargs["cmap"] = cmap
+    if backend.__name__.endswith("plotly"):
+        # its contours are filled in equal steps of height, its heat map in the steps of the colours
+        kwargs.setdefault("contours", {"coloring": "heatmap", "showlines": False})
+    return backend.contourf(*_xyz(da), target, levels=edges, **kwargs)
+
+
+def _lines(da: xr.DataArray, target: Any, cuts: xr.DataArray, **kwargs: Any) -> Any:
+    x, y, z = _xyz(da)
+    z = np.minimum(z, CAP * float(cuts.max()))
+    draw = backend_from_object(target).contour
+    crossed = [_crosses(z, float(cut)) for cut in cuts]
+    return artists(
+        [
+            draw(x, y, z, target, levels=[float(cut)], **kwargs) if crosses else None
+            for cut, crosses in zip(cuts, crossed, strict=True)
+        ]
+    )
+
+
+def _crosses(z: NDArray[np.float64], height: float) -> bool:
+    """Whether a line at this height exists; matplotlib warns of one that does not."""
+    return bool(np.nanmin(z) < height < np.nanmax(z))
+
+
+def _scatter(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+    x, y = da.sel(plot_axis="x").values, da.sel(plot_axis="y").values
+    shown = np.isfinite(x) & np.isfinite(y)
+    return backend_from_object(target).scatter(x[shown], y[shown], target, **kwargs)
+
+
+def _texts(da: xr.DataArray, target: Any, cuts: xr.DataArray, **kwargs: Any) -> Any:
+    backend = backend_from_object(target)
+    options = {**_halo(backend.__name__), **kwargs}
+    places = label_places(da, cuts)
+    return artists(
+        [
+            None if place is None else backend.text(*place, percent(level), target, **options)
+            for level, place in zip(cuts["level"].values.tolist(), places, strict=True)
+        ]
+    )
+
+
+def _halo(backend: str) -> dict[str, Any]:
+    """Give text a dark ground, in each backend's way: it stands on a line, and among draws."""
+    if backend.endswith("matplotlib"):
+        from matplotlib.patheffects import withStroke
+
+        return {"size": 8, "path_effects": [withStroke(linewidth=2.5, foreground=NIGHT)]}
+    if backend.endswith("bokeh"):
+        box = {"background_fill_color": NIGHT, "background_fill_alpha": 0.6, "border_radius": 3}
+        return {"size": 11, "padding": 2, **box}
+    if backend.endswith("plotly"):
+        return {"textfont": {"shadow": f"0px 0px 3px {NIGHT}, 0px 0px 6px {NIGHT}", "size": 11}}
+    return {}
+
+
+def level_lines(
+    x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64], height: float
+) -> list[NDArray[np.float64]]:
+    """Curves on which z, of shape (x, y), has this height, each an (n, 2) array of x and y."""
+    masked = np.ma.masked_invalid(z.T)
+    found = contour_generator(x, y, masked, line_type=LineType.Separate).lines(height)
+    return [np.asarray(line) for line in found]
+
+
+def label_places(da: xr.DataArray, cuts: xr.DataArray) -> list[tuple[float, float] | None]:
+    """Where each level's text stands: on its line, in another direction each, clear of the rest."""
+    low, size = (np.array([f(da[dim].values) for dim in da.dims]) for f in (np.min, np.ptp))
+    taken: list[NDArray[np.float64]] = []
+    for index, cut in enumerate(cuts):
+        lines = [_inner(line) for line in level_lines(*_xyz(da), float(cut))]
+        vertices = np.concatenate([(line - low) / size for line in lines]) if lines else None
+        angle = np.deg2rad(35.0 + 360.0 * index / cuts.size)
+        taken.append(_clearest(vertices, angle, taken))
+    return [None if np.isnan(p).any() else tuple((low + p * size).tolist()) for p in taken]
+
+
+def _clearest(
+    vertices: NDArray[np.float64] | None, angle: float, taken: list[NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Pick the vertex furthest in a direction that is not at the frame nor at another text."""
+    if vertices is None or np.ptp(vertices, axis=0).max() < SMALL:
+        return np.full(2, np.nan)
+    away = (vertices - vertices.mean(axis=0)) @ [np.cos(angle), np.sin(angle)]
+    away = away - 10.0 * np.any((vertices < 0.07) | (vertices > 0.93), axis=1)
+    for other in taken:
+        gap = np.abs(vertices - other)
+        away = away - 5.0 * ((gap[:, 0] < 0.1) & (gap[:, 1] < 0.06))
+    best: NDArray[np.float64] = vertices[int(away.argmax())]
+    return best
+
+
+def _inner(line: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Drop the ends of an open line, which lie on the edge of the grid or of the support."""
+    cut = 0 if np.allclose(line[0], line[-1]) else len(line) // 8
+    return line[cut : len(line) - cut]

@@ -1,0 +1,206 @@
+"""PlotCollection of ours: size, backend, panels, log axes.
+
+A PlotCollection of ours: its size, its backend, and how one visual is drawn on it.
+
+A figure that is no landscape: one panel or a row of them, each with axes of its own.
+
+A logarithmic axis, which arviz-plots does not give every backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from arviz_base import rcParams
+from arviz_base.labels import NoVarLabeller
+from arviz_base.validate import validate_dict_argument
+from arviz_plots import PlotCollection
+
+from pymc_landscape.plots.data import LandscapeView
+
+DOTS_PER_INCH = 100  # of plotly and bokeh, in arviz-plots
+COLUMNS = 4
+
+
+class PanelLabeller(NoVarLabeller):
+    """Title of a panel: ``sigma = 0.5``."""
+
+    def dim_coord_to_str(self, dim: Hashable, coord_val: Any, coord_idx: Any) -> str:
+        """Write one dimension and its value."""
+        number = isinstance(coord_val, int | float | np.number)
+        return f"{dim} = {coord_val:.4g}" if number else f"{dim} = {coord_val}"
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """Where visuals are drawn, with what the user asked of each.
+
+    Attributes
+    ----------
+    pc : PlotCollection
+        Holds the figure, its panels, and every visual drawn.
+    visuals : mapping
+        For each visual, keyword arguments, True, or False to leave it out.
+    aes_by_visuals : mapping
+        For each visual, the aesthetics that apply to it.
+    """
+
+    pc: Any
+    visuals: Mapping[str, Mapping[str, Any] | bool]
+    aes_by_visuals: Mapping[str, Sequence[str]]
+
+    @property
+    def backend(self) -> str:
+        """Name of the plotting library."""
+        return str(self.pc.backend)
+
+    def wants(self, visual: str) -> bool:
+        """Whether the visual is to be drawn."""
+        return self.visuals.get(visual) is not False
+
+    def options(self, visual: str, defaults: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Defaults, less those an aesthetic decides, under what the user asked."""
+        mapped = set(self.aes_by_visuals.get(visual, ()))
+        asked = self.visuals.get(visual)
+        kept = {key: value for key, value in (defaults or {}).items() if key not in mapped}
+        return {**kept, **(dict(asked) if isinstance(asked, Mapping) else {})}
+
+    def draw(
+        self,
+        func: Callable[..., Any],
+        visual: str,
+        data: xr.DataArray,
+        defaults: Mapping[str, Any] | None = None,
+        *,
+        fixed: Mapping[str, Any] | None = None,
+        artist_dims: Mapping[str, int] | None = None,
+    ) -> None:
+        """Draw one visual in every panel and keep its artists under its name."""
+        if not self.wants(visual):
+            return
+        self.pc.map(
+            func,
+            visual,
+            data=data.to_dataset(),
+            ignore_aes=self.pc.aes_set.difference(self.aes_by_visuals.get(visual, ())),
+            artist_dims=artist_dims,
+            **self.options(visual, defaults),
+            **(fixed or {}),
+        )
+
+    def decorate(self, func: Callable[..., Any], visual: str, defaults: Mapping[str, Any]) -> None:
+        """Do something once a panel: a label, a title, limits."""
+        if self.wants(visual):
+            self.pc.facet_map(func, visual, **self.options(visual, defaults))
+
+
+def checked(asked: Mapping[Any, Any] | None, known: Sequence[str]) -> dict[str, Any]:
+    """Copy what was asked of each visual; a visual that is not known is refused by name."""
+    return dict(validate_dict_argument(dict(asked or {}), valid_keys=known))
+
+
+def new_collection(
+    of: LandscapeView, backend: str | None, panel_size: tuple[float, float], pc_kwargs: dict[str, Any]
+) -> Any:
+    """Make a PlotCollection with one panel, or one for each value of the further dims."""
+    name = rcParams["plot.backend"] if backend is None else backend
+    try:
+        import_module(f"arviz_plots.backend.{name}")
+    except ImportError as error:
+        raise ValueError(
+            f"Expected backend to be 'matplotlib', 'plotly', 'bokeh' or 'none', installed, got "
+            f"{name!r} ({error}); install it or choose another."
+        ) from error
+    count = int(np.prod([of.height.sizes[dim] for dim in of.panels]))
+    options = {"cols": list(of.panels), "col_wrap": even_columns(count), **pc_kwargs}
+    figure = _figure_options(count, name, panel_size, options["col_wrap"])
+    options["figure_kwargs"] = {**figure, **(pc_kwargs.get("figure_kwargs") or {})}
+    pc = PlotCollection.wrap(of.height.to_dataset(), backend=name, **options)
+    if name == "plotly":  # its own margins take half of a small figure
+        pc.viz["figure"].item().update_layout(margin={"l": 70, "r": 20, "t": 50, "b": 60})
+    return pc
+
+
+def even_columns(count: int) -> int:
+    """Fewest columns that need no more rows than the widest layout: 5 panels stand 3 + 2."""
+    return -(-count // -(-count // COLUMNS))
+
+
+def _figure_options(count: int, backend: str, panel_size: tuple[float, float], wrap: int | None) -> dict[str, Any]:
+    columns = min(count, wrap or int(np.ceil(np.sqrt(count))))
+    width, height = panel_size[0] * columns, panel_size[1] * -(-count // columns)
+    if backend == "matplotlib":
+        return {"layout": "constrained", "figsize": (width, height)}
+    # only bokeh shows all tick labels of shared axes, also above an empty place in the last row
+    shared = {"sharex": True, "sharey": True} if backend == "bokeh" else {}
+    dots = (width * DOTS_PER_INCH, height * DOTS_PER_INCH)
+    return {"figsize": dots, "figsize_units": "dots", **shared}
+
+
+NAME = "sheet"
+INK, PANEL_GREY = "#000000", "#595959"
+PANEL_DOT = {"matplotlib": 36, "plotly": 81, "bokeh": 8}
+TEXT = {"matplotlib": 8.5, "plotly": 11, "bokeh": 11}
+
+
+def new_sheet(
+    panels: int, backend: str | None, size: tuple[float, float], visuals: dict[str, Any], pc_kwargs: dict[str, Any]
+) -> tuple[Canvas, xr.DataArray]:
+    """Return a canvas of so many panels (dim ``panel``; none for one), and what to draw on it with."""
+    data = xr.DataArray(np.zeros(panels), dims="panel", coords={"panel": np.arange(panels)}, name=NAME)
+    data = data if panels > 1 else data[0].drop_vars("panel")
+    own: dict[str, Any] = {"sharex": False, "sharey": False} if panels > 1 else {}
+    if panels > 1 and (backend or rcParams["plot.backend"]) == "plotly":
+        # names at an axis would reach into the next panel
+        columns = min(panels, pc_kwargs.get("col_wrap") or even_columns(panels))
+        own["plot_hspace"] = (0.36 if columns == panels else 0.25) / columns
+    figure = {"figure_kwargs": {**own, **(pc_kwargs.get("figure_kwargs") or {})}}
+    relief = LandscapeView(data, (), tuple(map(str, data.dims)), 1, "", data.to_dataset())
+    return Canvas(new_collection(relief, backend, size, {**pc_kwargs, **figure}), visuals, {}), data
+
+
+def panel_of(da: xr.DataArray) -> int:
+    """Which panel is being drawn on."""
+    return int(da["panel"]) if "panel" in da.coords else 0
+
+
+def set_log_axis(target: Any, backend: str, axis: str, limits: tuple[float, float]) -> None:
+    """Make one axis (x or y) logarithmic between two positive limits; values stay in their own units."""
+    makers = {"matplotlib": _matplotlib, "plotly": _plotly, "bokeh": _bokeh, "none": _none}
+    makers[backend](target, axis, limits)
+
+
+def _matplotlib(target: Any, axis: str, limits: tuple[float, float]) -> None:
+    getattr(target, f"set_{axis}scale")("log")
+    getattr(target, f"set_{axis}lim")(*limits)
+
+
+def _plotly(target: Any, axis: str, limits: tuple[float, float]) -> None:
+    options = {"type": "log", "range": [float(np.log10(edge)) for edge in limits]}
+    # or plotly writes 1μ, and 2 and 5 between the powers of ten
+    getattr(target, f"update_{axis}axes")(exponentformat="power", dtick=_stride(limits), **options)
+
+
+def _stride(limits: tuple[float, float]) -> int:
+    return max(1, int(np.ceil(np.log10(limits[1] / limits[0]) / 8)))
+
+
+def _bokeh(target: Any, axis: str, limits: tuple[float, float]) -> None:
+    from bokeh.models.formatters import LogTickFormatter
+    from bokeh.models.ranges import Range1d
+    from bokeh.models.scales import LogScale
+    from bokeh.models.tickers import LogTicker
+
+    setattr(target, f"{axis}_scale", LogScale())
+    setattr(target, f"{axis}_range", Range1d(start=limits[0], end=limits[1]))
+    getattr(target, f"{axis}axis").ticker = LogTicker()
+    getattr(target, f"{axis}axis").formatter = LogTickFormatter()
+
+
+def _none(target: Any, axis: str, limits: tuple[float, float]) -> None:
+    target.append({"function": f"{axis}scale", "scale": "log", "limits": limits})

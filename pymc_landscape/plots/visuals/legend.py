@@ -1,0 +1,166 @@
+"""One legend above the picture; long labels wrapped.
+
+One legend of coloured lines, where it hides nothing: above the picture, on each backend.
+
+Long labels in several lines, broken where their parts meet.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from pymc_landscape.plots.data import shape
+from pymc_landscape.plots.visuals.figure import Canvas
+
+MOST_COLUMNS = 5
+LEGEND_ROOM = 42  # dots of plotly, for a title of two lines
+
+
+@dataclass(frozen=True)
+class Sign:
+    """An entry of a legend: a line, dashed where it has a dash, or a mark where it has a shape."""
+
+    name: str
+    colour: str
+    dash: str | None
+    shape: str | None
+
+
+def add_legend(
+    canvas: Canvas,
+    colours: Mapping[str, str],
+    title: str | None = None,
+    *,
+    dashes: Mapping[str, Mapping[str, str]] | None = None,
+    shapes: Mapping[str, str] | None = None,
+) -> None:
+    """Name each colour; a title stands before the names.
+
+    Parameters
+    ----------
+    canvas : Canvas
+        Where.
+    colours : mapping of str to str
+        Of each name.
+    title : str, optional
+        Before the names.
+    dashes : mapping of str to mapping, optional
+        How the lines of some names are dashed, by backend.
+    shapes : mapping of str to str, optional
+        Names that stand for marks, not for lines, with the mark's shape.
+    """
+    if not canvas.wants("legend"):
+        return
+    shapes, dashes = shapes or {}, dashes or {}
+    signs = [
+        Sign(name, colour, dashes.get(name, {}).get(canvas.backend), _form(canvas.backend, shapes.get(name)))
+        for name, colour in colours.items()
+    ]
+    maker = {"matplotlib": _matplotlib, "plotly": _plotly, "bokeh": _bokeh, "none": _none}[canvas.backend]
+    drawn = maker(canvas.pc, signs, title, canvas.options("legend"))
+    canvas.pc.viz["legend"] = xr.DataArray(np.array(drawn, dtype=object))
+
+
+def _form(backend: str, name: str | None) -> str | None:
+    return None if name is None else shape(backend, name)
+
+
+def _matplotlib(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, Any]) -> Any:
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=sign.colour, linewidth=2.5 if sign.dash is None else 1.8, ls=sign.dash or "-")
+        if sign.shape is None
+        else Line2D([], [], color=sign.colour, linestyle="", marker=sign.shape, markersize=6.5)
+        for sign in signs
+    ]
+    options = {"loc": "outside upper center", "ncols": min(len(signs), MOST_COLUMNS), "frameon": False}
+    small = {"title_fontsize": "small", "handlelength": 1.6, "columnspacing": 1.4}
+    names = [sign.name for sign in signs]
+    return pc.viz["figure"].item().legend(handles, names, title=title, **{**options, **small, **asked})
+
+
+def _plotly(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, Any]) -> Any:
+    figure = pc.viz["figure"].item()
+    # traces without a place of their own carry the legend: those of the paths have gaps and shades
+    kind = "scatter3d" if any(trace.type == "surface" for trace in figure.data) else "scatter"
+    nowhere = {"x": [None], "y": [None]} | ({"z": [None]} if kind == "scatter3d" else {})
+    for sign in signs:
+        dash = {"width": 4} if sign.dash is None else {"width": 2.5, "dash": sign.dash}
+        line = {"mode": "lines", "line": {"color": sign.colour, **dash}}
+        mark = {"mode": "markers", "marker": {"color": sign.colour, "symbol": sign.shape, "size": 10}}
+        figure.add_trace({"type": kind, "name": sign.name, **(mark if sign.shape else line), **nowhere})
+        figure.data[-1].showlegend = True
+    flat = kind == "scatter"  # above the panels, with room for a title between; in the corner of a scene
+    if flat:
+        figure.update_layout(margin={"t": 100})
+    panels = max((figure.layout.height or 450) - 160, 100)  # in dots, less the margins
+    place = {"y": 1 + LEGEND_ROOM / panels, "yanchor": "bottom"} if flat else {"y": 1.0, "yanchor": "top"}
+    above = {"orientation": "h", "traceorder": "normal", "x": 0.0, "xanchor": "left", **place}
+    figure.update_layout(legend={**above, "title": {"text": title}, **asked})
+    return figure.layout.legend
+
+
+def _bokeh(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, Any]) -> Any:
+    from bokeh.models.annotations.legends import Legend
+
+    target = np.ravel(pc.viz["plot"].values)[0]
+    options = {"orientation": "horizontal", "border_line_alpha": 0.0, "location": "center"}
+    made = Legend(title=title, **{**options, **asked})
+    made.items = [(sign.name, [_glyph(target, sign)]) for sign in signs]
+    if target.title.text and np.size(pc.viz["plot"].values) > 1:  # a panel's own title stays with it
+        own, target.title = target.title, None
+        target.add_layout(own, "above")
+    target.add_layout(made, "above")
+    return made
+
+
+def _glyph(target: Any, sign: Sign) -> Any:
+    if sign.shape is not None:
+        return target.scatter([np.nan], [np.nan], color=sign.colour, marker=sign.shape, size=9)
+    return target.line([np.nan], [np.nan], color=sign.colour, line_width=3, line_dash=sign.dash or "solid")
+
+
+def _none(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, Any]) -> Any:
+    names, colours = [sign.name for sign in signs], [sign.colour for sign in signs]
+    made = {"function": "legend", "labels": names, "colors": colours, "title": title, **asked}
+    first = pc.viz["plot"].values
+    (first.item() if first.ndim == 0 else first.flat[0]).append(made)
+    return made
+
+
+def backend_of(canvas: Canvas) -> Any:
+    """Return the functions that draw on this canvas."""
+    return import_module(f"arviz_plots.backend.{canvas.backend}")
+
+
+# a part ends after a separator, or before a bracket
+PARTS = re.compile(r"(?<=[_ ,.])|(?=\[)")
+
+
+def wrapped(label: str, width: int) -> str:
+    """Break a label into lines of at most `width` letters.
+
+    Examples
+    --------
+    >>> print(wrapped("coefficient_of_predictor[wind speed]", 26))
+    coefficient_of_predictor
+    [wind speed]
+    >>> wrapped("mu", 26)
+    'mu'
+    """
+    lines = [""]
+    for part in filter(None, PARTS.split(label)):
+        if lines[-1] and len(lines[-1]) + len(part.rstrip()) > width:
+            lines.append("")
+        lines[-1] += part
+        while len(lines[-1].rstrip()) > width:
+            lines[-1:] = [lines[-1][:width], lines[-1][width:]]
+    return "\n".join(line.strip() for line in lines)

@@ -1,0 +1,239 @@
+"""Paths drawn on the contours: a line an optimiser with a light rim, arrow heads, start and end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from pymc_landscape.plots.data import (
+    Array,
+    LandscapeView,
+    arrows,
+    descent_colours,
+    join,
+    lengths,
+    limits,
+    segments,
+    thin,
+    with_gaps,
+)
+from pymc_landscape.plots.visuals.curve_panel import artists
+from pymc_landscape.plots.visuals.figure import Canvas
+from pymc_landscape.plots.visuals.legend import backend_of
+
+RIM = "#ffffff"
+SHADES = (1.0, 0.75, 0.5, 0.3)  # opacity of steps on the plane, and ever further off it
+ON_PLANE = 1e-6  # of the largest coordinate: rounding of the projection is no distance
+HEAD = 0.018  # length of an arrow head, in widths of the picture
+ASPECT = 1.25  # width of the picture over its height, about
+FEW = 40  # so many iterates can be told apart as dots
+PATH_DOT = {"matplotlib": 9, "plotly": 20, "bokeh": 3.5}
+SPOT = {"matplotlib": 44, "plotly": 90, "bokeh": 8}
+
+
+@dataclass(frozen=True)
+class Route:
+    """The path of one start of one optimiser, in window coordinates (0 to 1 inside).
+
+    Attributes
+    ----------
+    xy : array (n, 2)
+        Iterates that a picture can tell apart.
+    shade : array (n,) of int
+        How far off the plane, as a position in ``SHADES``.
+    when : array (n,)
+        Iteration numbers.
+    """
+
+    xy: Array
+    shade: NDArray[np.intp]
+    when: Array
+
+
+@dataclass(frozen=True)
+class Routes:
+    """All paths of a picture, by optimiser.
+
+    Attributes
+    ----------
+    of : LandscapeView
+        What lies below.
+    chains : mapping
+        For each optimiser, one Route a start.
+    colours : mapping
+        For each optimiser, its colour.
+    off : float
+        Largest distance off the plane; NaN where it is not known.
+    kind : str
+        "plane" or "slice".
+    """
+
+    of: LandscapeView
+    chains: Mapping[str, list[Route]]
+    colours: Mapping[str, str]
+    off: float
+    kind: str
+
+    def out(self, xy: Array) -> Array:
+        """Window coordinates back to those of the axes."""
+        window = np.array([limits(self.of, axis) for axis in self.of.axes])
+        return np.asarray(window[:, 0] + xy * (window[:, 1] - window[:, 0]))
+
+    @property
+    def leaving(self) -> tuple[int, int]:
+        """How many paths are somewhere outside the picture, and how many there are."""
+        every = [route for chain in self.chains.values() for route in chain]
+        return sum(bool(np.any(~((route.xy >= 0) & (route.xy <= 1)))) for route in every), len(every)
+
+
+def routes_of(of: LandscapeView, placed: Mapping[str, xr.Dataset], descents: Mapping[str, xr.Dataset]) -> Routes:
+    """Give iterates as window coordinates, each path up to where it stopped."""
+    window = np.array([limits(of, axis) for axis in of.axes])
+    off, kind = _largest(placed, descents), next(iter(placed.values())).attrs["off"]
+    chains = {}
+    for name, ds in placed.items():
+        xy = np.stack([ds["x"].values, ds["y"].values], axis=-1)
+        share = (xy - window[:, 0]) / (window[:, 1] - window[:, 0])
+        steps, shade = lengths(descents[name]), _shades(ds["off_plane"].values, off)
+        when = ds["draw"].values.astype(float)
+        chains[name] = [_route(share[i, :n], shade[i, :n], when[:n]) for i, n in enumerate(steps)]
+    return Routes(of, chains, descent_colours(placed), off, kind)
+
+
+def _route(xy: Array, shade: NDArray[np.intp], when: Array) -> Route:
+    kept = thin(xy)
+    return Route(xy[kept], shade[kept], when[kept])
+
+
+def _largest(placed: Mapping[str, xr.Dataset], descents: Mapping[str, xr.Dataset]) -> float:
+    """Largest finite distance off the plane; 0 where it is but rounding."""
+    found, scale = [], 0.0
+    for name, ds in placed.items():
+        for i, n in enumerate(lengths(descents[name])):
+            here = ds.isel(chain=i, draw=slice(int(n)))
+            found.append(here["off_plane"].values)
+            size = np.abs(np.stack([here["x"].values, here["y"].values]))
+            scale = max(scale, float(np.max(size, where=np.isfinite(size), initial=0.0)))
+    every = np.concatenate(found)
+    every = every[np.isfinite(every)]
+    if not every.size:
+        return np.nan
+    return float(every.max()) if every.max() > ON_PLANE * scale else 0.0
+
+
+def _shades(off: Array, largest: float) -> NDArray[np.intp]:
+    if not largest > 0:
+        return np.zeros(off.shape, dtype=np.intp)
+    share = np.nan_to_num(off / largest, nan=1.0, posinf=1.0)
+    return np.asarray(np.clip(share * len(SHADES), 0, len(SHADES) - 1), dtype=np.intp)
+
+
+def draw_routes(canvas: Canvas, routes: Routes) -> None:
+    """Rims, lines, arrow heads, iterates, starts and ends, in this order."""
+    width = {"color": RIM, "width": 4.2}
+    _each_shade(canvas, "path_rim", routes, width)
+    _each_shade(canvas, "path", routes, {"width": 2.0})
+    _each(canvas, "arrow_rim", routes, _line(canvas), _heads, {"color": RIM, "width": 4.5})
+    _each(canvas, "arrow", routes, _line(canvas), _heads, {"width": 2.2})
+    dot, spot = PATH_DOT.get(canvas.backend, 20), SPOT.get(canvas.backend, 90)
+    _each(canvas, "iterates", routes, _scatter(canvas), _iterates, {"size": dot, "edgecolor": RIM, "width": 0.4})
+    _each(canvas, "start", routes, _scatter(canvas), _starts, {"size": spot, "facecolor": RIM, "width": 2.0})
+    _each(canvas, "end", routes, _scatter(canvas), _ends, {"size": spot, "edgecolor": RIM, "width": 1.2})
+
+
+def _line(canvas: Canvas) -> Callable[..., Any]:
+    return lambda xy, target, **kwargs: backend_of(canvas).line(xy[:, 0], xy[:, 1], target, **kwargs)
+
+
+def _scatter(canvas: Canvas) -> Callable[..., Any]:
+    def draw(xy: Array, target: Any, **kwargs: Any) -> Any:
+        # a marker's ground and rim: one of the two is light, the other the optimiser's colour
+        own = kwargs.pop("color")
+        sides = {"facecolor": own, "edgecolor": own, **kwargs}
+        return backend_of(canvas).scatter(xy[:, 0], xy[:, 1], target, **sides)
+
+    return draw
+
+
+def _each(
+    canvas: Canvas,
+    visual: str,
+    routes: Routes,
+    draw: Callable[..., Any],
+    find: Callable[[list[Route]], Array],
+    defaults: dict[str, Any],
+) -> None:
+    """One artist an optimiser."""
+
+    def drawn(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        found = []
+        for name, chain in routes.chains.items():
+            xy = find(chain)
+            pen = {"color": routes.colours[name], **kwargs}
+            found.append(draw(routes.out(xy), target, **pen) if len(xy) else None)
+        return artists(found)
+
+    canvas.draw(drawn, visual, routes.of.height, defaults, artist_dims={"optimizer": len(routes.chains)})
+
+
+def _each_shade(canvas: Canvas, visual: str, routes: Routes, defaults: dict[str, Any]) -> None:
+    """One artist an optimiser and a shade."""
+    line = _line(canvas)
+
+    def drawn(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        found = []
+        for name, chain in routes.chains.items():
+            for i, alpha in enumerate(SHADES):
+                xy = with_gaps([_steps(route, i) for route in chain])
+                pen = {"color": routes.colours[name], "alpha": alpha, **kwargs}
+                found.append(line(routes.out(xy), target, **pen) if len(xy) else None)
+        return artists(found).reshape(len(routes.chains), len(SHADES))
+
+    many = {"optimizer": len(routes.chains), "shade": len(SHADES)}
+    canvas.draw(drawn, visual, routes.of.height, defaults, artist_dims=many)
+
+
+def _steps(route: Route, shade: int) -> Array:
+    start, end, inside = segments(route.xy)
+    mine = inside & (np.maximum(route.shade[:-1], route.shade[1:]) == shade)
+    return join(start[mine], end[mine])
+
+
+def _heads(chain: list[Route]) -> Array:
+    every = [segments(route.xy) for route in chain]
+    return with_gaps([head for a, b, inside in every for head in arrows(a[inside], b[inside], HEAD, ASPECT)])
+
+
+def _iterates(chain: list[Route]) -> Array:
+    """Take the iterates of paths of few, whose dots tell how long the steps are."""
+    return _inside([route.xy[1:-1] for route in chain if len(route.xy) <= FEW])
+
+
+def _starts(chain: list[Route]) -> Array:
+    return _inside([route.xy[:1] for route in chain])
+
+
+def _ends(chain: list[Route]) -> Array:
+    return _inside([route.xy[-1:] for route in chain])
+
+
+def _inside(places: list[Array]) -> Array:
+    every = np.concatenate([*places, np.empty((0, 2))])
+    with np.errstate(invalid="ignore"):
+        return np.asarray(every[np.all((every >= 0) & (every <= 1), axis=1)])
+
+
+def note_of(routes: Routes) -> str:
+    """Tell what a reader must know of paths that do not lie on what is drawn; empty where all do."""
+    said = []
+    if routes.off > 0:
+        said.append(f"paths fade with their distance off the {routes.kind}, at most {routes.off:.3g}")
+    leaving, number = routes.leaving
+    if leaving:
+        said.append(f"{leaving} of {number} paths leave the window")
+    return "; ".join(said)

@@ -1,0 +1,114 @@
+"""A surface, lines and points in three dimensions with matplotlib."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import PowerNorm
+from mpl_toolkits.mplot3d.art3d import Poly3DCollection  # type: ignore[import-untyped]
+from scipy.ndimage import uniform_filter
+
+from pymc_landscape.plots.visuals.scene import PLATEAU, TALL, Array, Ground, Scene, in_sight, shades
+
+# heights and depths are ours to order: matplotlib sorts whole artists only by their centre
+FIGURE = {"subplot_kws": {"projection": "3d", "computed_zorder": False}}
+FLOOR, GROUND, ON_TOP = 1, 2, 3
+
+
+def surface(target: Any, x: Array, y: Array, z: Array, scene: Scene, **kwargs: Any) -> Any:
+    """Draw the surface, lit from the left of the eye; cells with a blank corner are left out.
+
+    matplotlib's own ``plot_surface`` takes seconds for as many colours.
+    """
+    place = np.stack([*np.meshgrid(x, y, indexing="ij"), z], axis=-1)
+    corners = np.stack([place[:-1, :-1], place[1:, :-1], place[1:, 1:], place[:-1, 1:]], axis=2)
+    whole = np.isfinite(corners).all(axis=(2, 3))
+    lit = _lit(np.nan_to_num(z, nan=scene.cap), scene)[:-1, :-1]
+    options = {"linewidth": 0, "antialiased": False, "zorder": GROUND, **kwargs}
+    solid = Poly3DCollection(corners[whole], facecolors=lit[whole], **options)
+    return target.add_collection3d(solid)
+
+
+def _lit(z: Array, scene: Scene) -> Array:
+    """Colours under a lamp (Lambert), in the proportions of the box, to the left of the eye."""
+    smooth = uniform_filter(z, 5, mode="nearest")  # the facets of the grid itself are not shown
+    tall = TALL / (scene.cap - scene.floor)
+    slopes = [np.gradient(smooth * tall, 1.0 / (z.shape[i] - 1), axis=i) for i in (0, 1)]
+    normal = np.stack([-slopes[0], -slopes[1], np.ones_like(z)], axis=-1)
+    normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
+    angle = np.deg2rad(scene.azim - 70)
+    lamp = np.array([0.6 * np.cos(angle), 0.6 * np.sin(angle), 0.8])
+    light = 0.62 + 0.38 * np.clip(normal @ lamp, 0.0, 1.0)
+    light[z >= scene.cap] = 0.62 + 0.38 * 0.8  # flat, up to its very rim
+    lit: Array = shades(z, scene)[..., :3] * light[..., None]
+    return lit
+
+
+def line(
+    target: Any,
+    x: Array,
+    y: Array,
+    z: Array,
+    scene: Scene,
+    ground: Ground | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Draw a line on the floor; or on the ground, where only what the eye can see is drawn."""
+    order = FLOOR if ground is None else ON_TOP
+    if ground is not None and x.size:
+        x = np.where(in_sight(x, y, z, ground, scene), x, np.nan)
+    return target.plot(x, y, z, **{"zorder": order, **kwargs})[0]
+
+
+def points(target: Any, x: Array, y: Array, z: Array, **kwargs: Any) -> Any:
+    """Draw points on the floor."""
+    options = {"zorder": FLOOR, "depthshade": False, "linewidths": 0, **kwargs}
+    return target.scatter(x, y, z, **options)
+
+
+def spots(
+    target: Any,
+    x: Array,
+    y: Array,
+    z: Array,
+    scene: Scene,
+    ground: Ground,
+    *,
+    ink: str,
+    filled: bool,
+    **kwargs: Any,
+) -> Any:
+    """Draw discs with a light rim, or rings, where the eye can see them."""
+    look = {"c": ink if filled else "#ffffff", "edgecolors": "#ffffff" if filled else ink}
+    options = {"zorder": ON_TOP + 1, "depthshade": False, "linewidths": 1.2 if filled else 1.8, **look, **kwargs}
+    seen = in_sight(x, y, z, ground, scene)
+    return target.scatter(x[seen], y[seen], z[seen], **options)
+
+
+def colorbar(target: Any, scene: Scene, title: str) -> Any:
+    """Put a colour bar beside the surface, with the named heights."""
+    colours = colormaps[scene.cmap].with_extremes(over=PLATEAU)
+    heights = ScalarMappable(PowerNorm(0.5, vmin=0.0, vmax=scene.cap), colours)
+    options = {"extend": "max", "shrink": 0.6, "pad": 0.1, "aspect": 25}
+    bar = target.figure.colorbar(heights, ax=target, ticks=scene.ticks, **options)
+    bar.ax.set_yticklabels(scene.names)
+    bar.ax.minorticks_off()
+    bar.set_label(title)
+    return bar
+
+
+def label(target: Any, axis: str, text: str, **kwargs: Any) -> Any:
+    """Name an axis."""
+    return getattr(target, f"set_{axis}label")(text, **{"labelpad": 6, **kwargs})
+
+
+def frame(target: Any, scene: Scene) -> None:
+    """Set limits, proportions and the eye."""
+    target.set(xlim=scene.x, ylim=scene.y, zlim=(scene.floor, scene.cap))
+    target.set_zticks([tick for tick in target.get_zticks() if 0 <= tick <= scene.cap])
+    target.set_proj_type("ortho")  # then the floor's lines lie straight below the surface's
+    target.set_box_aspect((1, 1, TALL), zoom=0.88)
+    target.view_init(elev=scene.elev, azim=scene.azim)

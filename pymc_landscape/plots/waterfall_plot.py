@@ -1,0 +1,190 @@
+"""``waterfall``: where the starts of a fit ended, lowest first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from pymc_landscape.plots.visuals import (
+    PANEL_DOT,
+    PANEL_GREY,
+    TEXT,
+    Canvas,
+    add_legend,
+    artists,
+    backend_of,
+    checked,
+    new_sheet,
+    set_log_axis,
+)
+
+Visual = Literal["points", "plateau", "plateau_text", "legend", "note", "xlabel", "ylabel"]
+OPTIMUM = ("converged", "at_bound")
+COLOURS = {
+    "converged": "#009e73",
+    "at_bound": "#0072b2",
+    "not_identified": "#e69f00",
+    "unbounded": "#d55e00",
+    "failed": "#000000",
+}
+OTHER = "#cc79a7"
+SAME = 1e-3  # in Δ(−2LL): ends as near as that are one place; also the foot of the log axis
+BELOW = 0.6  # of the foot: where ends stand that are lower than the best optimum
+SIZE = (6.4, 4.2)
+
+
+def waterfall(
+    fit: Any,
+    *,
+    backend: str | None = None,
+    visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
+    **pc_kwargs: Any,
+) -> Any:
+    """Draw the end of each start of a fit, sorted by −2LL, coloured by status.
+
+    Use it to see whether the fit can be trusted: a long plateau at the foot, reached from many
+    starts, is likely the global optimum; plateaus above it are other valleys; a slope without
+    plateaus says that the searches stopped before they arrived.
+
+    Parameters
+    ----------
+    fit : Fit or Dataset
+        What ``fit_mle`` returns, or its ``starts``.
+    backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
+        Defaults to ``rcParams["plot.backend"]``.
+    visuals : mapping of {str : mapping or bool}, optional
+        Keyword arguments of a visual, or False to leave it out: points, plateau, plateau_text,
+        legend, note, xlabel, ylabel.
+    **pc_kwargs
+        Passed to :meth:`arviz_plots.PlotCollection.wrap`.
+
+    Returns
+    -------
+    PlotCollection
+        With ``points`` over the dim ``status`` and ``plateau`` over the dim ``plateau`` in ``viz``.
+
+    Raises
+    ------
+    TypeError
+        When ``fit`` has no starts.
+    ValueError
+        When no start ended at a finite −2LL.
+
+    Notes
+    -----
+    Heights are Δ(−2LL) above the lowest end that claims an optimum (or above the lowest of all).
+    All within 0.001 of it stand at the foot of the log axis. A note counts the ends below the foot
+    (of an unbounded likelihood), and those where −2LL is not finite, which stand at the top.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> ends = {"minus2ll": ("start", [12.0, 10.0, 10.0]), "status": ("start", ["converged"] * 3)}
+    >>> pc = waterfall(xr.Dataset(ends), backend="none")
+    >>> pc.viz["points"]["sheet"].item()["y"].tolist()
+    [0.001, 0.001, 2.0]
+    """
+    asked = checked(visuals, get_args(Visual))
+    starts = getattr(fit, "starts", fit)
+    if not isinstance(starts, xr.Dataset) or not {"minus2ll", "status"} <= set(starts.variables):
+        raise TypeError(
+            f"Expected a fit, or its starts with 'minus2ll' and 'status', got {type(fit).__name__}; "
+            "pass what fit_mle returns."
+        )
+    ends, status = starts["minus2ll"].values.astype(float), starts["status"].values.astype(str)
+    order = np.argsort(np.where(np.isfinite(ends), ends, np.inf), kind="stable")
+    rise, status = _rise(ends, status)[order], status[order]
+    highest = max(10.0, 3.0 * rise.max(where=np.isfinite(rise), initial=0.0))
+    shown = np.where(np.isfinite(rise), np.maximum(rise, SAME), highest / 1.5)
+    shown = np.where(rise < -SAME, BELOW * SAME, shown)
+    canvas, sheet = new_sheet(1, backend, SIZE, asked, pc_kwargs)
+    _draw_plateaus(canvas, sheet, rise, shown)
+    found = _draw_points(canvas, sheet, shown, status)
+    _finish(canvas, ends.size, highest)
+    add_legend(canvas, {name.replace("_", " "): COLOURS.get(name, OTHER) for name in found})
+    _write_note(canvas, sheet, rise)
+    return canvas.pc
+
+
+def _rise(ends: NDArray[np.float64], status: NDArray[np.str_]) -> NDArray[np.float64]:
+    finite = np.isfinite(ends)
+    if not finite.any():
+        raise ValueError(f"Expected a start that ended at a finite −2LL, got none of {ends.size}; see fit.message.")
+    claimed = finite & np.isin(status, OPTIMUM)
+    return np.where(finite, ends, np.nan) - float(ends[claimed if claimed.any() else finite].min())
+
+
+def _plateaus(rise: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """First and last position of each run of two or more ends at one height."""
+    place = np.flatnonzero(np.isfinite(rise) & (rise >= -SAME))
+    runs = np.split(place, np.flatnonzero(np.diff(rise[place]) > SAME) + 1)
+    return [(int(run[0]), int(run[-1])) for run in runs if run.size > 1]
+
+
+def _draw_plateaus(canvas: Canvas, sheet: xr.DataArray, rise: NDArray[np.float64], shown: NDArray[np.float64]) -> None:
+    runs = _plateaus(rise)
+
+    def line(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        draw = backend_of(canvas).line
+        return artists([draw([a + 0.7, b + 1.3], [shown[a], shown[a]], target, **kwargs) for a, b in runs])
+
+    def text(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        write = backend_of(canvas).text
+        named = [f"{b - a + 1} × {max(rise[a], 0.0):.3g}" for a, b in runs]
+        # above its middle, by a share of a log axis: a text of its own size in every backend
+        places = [((a + b) / 2 + 1, 1.45 * shown[a]) for a, b in runs]
+        options = {"vertical_align": "bottom", **kwargs}
+        return artists([write(*place, name, target, **options) for place, name in zip(places, named, strict=True)])
+
+    if runs:
+        many = {"plateau": len(runs)}
+        canvas.draw(line, "plateau", sheet, {"color": PANEL_GREY, "width": 9, "alpha": 0.25}, artist_dims=many)
+        size = TEXT.get(canvas.backend, 11)
+        canvas.draw(text, "plateau_text", sheet, {"color": PANEL_GREY, "size": size}, artist_dims=many)
+
+
+def _draw_points(
+    canvas: Canvas, sheet: xr.DataArray, shown: NDArray[np.float64], status: NDArray[np.str_]
+) -> list[str]:
+    found = [name for name in [*COLOURS, *sorted(set(status) - set(COLOURS))] if name in status]
+
+    def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        scatter, rank = backend_of(canvas).scatter, np.arange(1, shown.size + 1)
+        drawn = []
+        for name in found:
+            mine = status == name
+            ink = {"facecolor": COLOURS.get(name, OTHER), "edgecolor": "#ffffff", "width": 0.6, **kwargs}
+            drawn.append(scatter(rank[mine], shown[mine], target, **ink))
+        return artists(drawn)
+
+    size = {"size": PANEL_DOT.get(canvas.backend, 36)}
+    canvas.draw(draw, "points", sheet, size, artist_dims={"status": len(found)})
+    return found
+
+
+def _finish(canvas: Canvas, number: int, highest: float) -> None:
+    target, backend = canvas.pc.viz["plot"].item(), backend_of(canvas)
+    backend.xlim((0.3, number + 0.7), target)
+    step = max(1, -(-number // 10))
+    ticks = list(range(1, number + 1, step))
+    backend.xticks(ticks, [str(tick) for tick in ticks], target)
+    set_log_axis(target, canvas.backend, "y", (0.4 * SAME, highest))
+    for axis, text in (("xlabel", "start, sorted"), ("ylabel", "Δ(−2LL) where it ended")):
+        if canvas.wants(axis):
+            getattr(backend, axis)(**{"string": text, "target": target, **canvas.options(axis)})
+
+
+def _write_note(canvas: Canvas, sheet: xr.DataArray, rise: NDArray[np.float64]) -> None:
+    lower, lost = int((rise < -SAME).sum()), int(np.isnan(rise).sum())
+    said = [f"{lower} below the best optimum, under the foot"] if lower else []
+    said += [f"{lost} not finite, at the top"] if lost else []
+
+    def write(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        return backend_of(canvas).title("; ".join(said), target, **kwargs)
+
+    if said:
+        canvas.draw(write, "note", sheet, {"size": TEXT.get(canvas.backend, 11), "color": PANEL_GREY})

@@ -1,0 +1,242 @@
+"""Likelihood beside posterior: where they differ, by how much, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+from pymc.util import get_random_generator
+
+from pymc_landscape.inference.profile import Quantity, find_quantities
+from pymc_landscape.objective import Objective
+from pymc_landscape.optimize import Fit
+from pymc_landscape.posterior.densities import draw_prior, prior_spreads
+from pymc_landscape.posterior.deviance import fit_beside, warn_if_lower
+from pymc_landscape.posterior.draws import PosteriorDraws, read_posterior
+from pymc_landscape.posterior.identification import Identification
+from pymc_landscape.posterior.likelihood_estimates import estimate, likelihood_sides
+from pymc_landscape.posterior.mode import posterior_mode, prior_shares
+from pymc_landscape.posterior.summary import summarise
+from pymc_landscape.results import provenance_attributes
+
+
+def compare_with_posterior(
+    fit: Fit | pm.Model | Objective,
+    dt: Any,
+    *,
+    var_names: Any = None,
+    ci_prob: float = 0.95,
+    level: float | None = None,
+    group: str = "posterior",
+    random_seed: Any = None,
+    progressbar: bool = True,
+) -> xr.Dataset:
+    """Compare what the likelihood says of each parameter with what the posterior says, and split the difference.
+
+    Use it after sampling, to see how much of an answer is the prior. How sensitive a posterior is to its prior, without
+    any fit, is the matter of ``az.psense_summary``.
+
+    Parameters
+    ----------
+    fit : Fit, pm.Model or Objective
+        What `fit_mle` returned; a model is fitted first, from the draws. Where the likelihood has no maximum
+        (``unbounded``, as with separated classes), limits are those that its least upper bound gives: an end on one
+        side, and none on the other.
+    dt : DataTree or Dataset
+        Draws of the model's posterior, by any sampler: every free variable, with the dims chain and draw. Other
+        variables and groups are ignored, and Deterministics are computed from the draws.
+    var_names : str, sequence of str, or mapping, optional
+        As in `confidence_intervals`: variables, elements (``beta[x1]``), Deterministics, linear combinations; left out,
+        every element of every free variable.
+    ci_prob : float
+        Probability of the credible intervals.
+    level : float, optional
+        Level of the confidence intervals; left out, `ci_prob`.
+    group : str
+        Group of the tree that holds the draws.
+    random_seed : int or Generator, optional
+        For the draws of the prior.
+    progressbar : bool
+        Whether to show progress, once there is something to wait for.
+
+    Returns
+    -------
+    Dataset
+        Dim ``parameter``, and ``bound`` (lower, upper) for limits.
+
+        The likelihood: `mle`, `se`, `wald`, `profile`, `profile_status` (as in `confidence_intervals`). The mode of the
+        posterior's profile, on the natural scale: `map`. The draws: `mean`, `median`, `sd`, `hdi`, `eti`, `mcse` (of
+        the mean), `modes` (pieces of the highest-density region). The prior: `prior_sd`, ∞ where it has no variance,
+        NaN where it cannot be drawn (it is improper, or beside a potential).
+
+        The split, in units of `unit`: `prior_shift` from `mle` to `map`, `volume_shift` from `map` to `mean`, their sum
+        `total_shift`, and `shift_mcse`, its Monte Carlo error. `unit` is `se`; where there is none, the profile
+        interval's width over 2z, else `sd`.
+
+        `contraction` and `prior_share` as below; `verdict`: ``likelihood-identified``, ``prior-identified``,
+        ``unidentified`` or ``at boundary``; `sentence` and `note` in words. Attributes: ``message``, and the status of
+        fit and mode.
+
+    Raises
+    ------
+    ValueError
+        If the fit is a posterior mode or failed; if the draws lack a free variable or are not this model's; if the
+        model has random effects, over which its likelihood has yet to be integrated; if a name is not known.
+
+    Warns
+    -----
+    UserWarning
+        If a draw is lower than the fit, or all draws are far from the posterior's mode.
+
+    Notes
+    -----
+    The prior moves the mode of the profile: `prior_shift`. From there to the mean it is the volume of what is plausible
+    that counts, not its height: `volume_shift`. They can be of opposite signs.
+
+    `contraction` is 1 − posterior variance / prior variance (Betancourt 2018, "Towards a principled Bayesian
+    workflow"): 1 for a prior without a variance. `prior_share` is 1 − I_L / I_P, both at
+    `map`: I is the information of the quantity with all else profiled, 1/(gᵀ H⁻¹ g), with g the gradient of the
+    quantity and H the observed information of the likelihood, or of the posterior, on the natural scale (its Schur
+    complement, for a parameter). It is below 0 where the log prior bends upwards.
+
+    A quantity is likelihood-identified if the profile ends on at least one side and is open on none, and the prior's
+    share is not above a half; unidentified if it is not, and the posterior has no mode either; at boundary if the
+    estimate is on an edge of the support.
+
+    Examples
+    --------
+    >>> import numpy as np, pymc as pm, pymc_landscape as pml, xarray as xr
+    >>> with pm.Model() as model:
+    ...     p = pm.Beta("p", 20, 20)
+    ...     y = pm.Binomial("y", n=10, p=p, observed=7)
+    >>> exact = np.random.default_rng(1).beta(27, 23, size=(4, 500))
+    >>> draws = xr.Dataset({"p": (("chain", "draw"), exact)})
+    >>> table = pml.compare_with_posterior(pml.fit_mle(model), draws, random_seed=1)
+    >>> for part in table["sentence"].item().split("; "):
+    ...     print(part)
+    The data say p is 0.7 ± 0.145
+    the prior pulls it to 0.542 (−1.1 se)
+    the posterior is 0.539 ± 0.0717
+    80 % of the information is the prior's.
+    >>> table["verdict"].item()
+    'prior-identified'
+    """
+    _refuse_ci_prob(ci_prob)
+    level = ci_prob if level is None else level
+    fit = fit_beside(fit, dt, group=group, progressbar=progressbar)
+    draws = read_posterior(fit.objective, dt, group)
+    quantities = find_quantities(fit, var_names)
+    lower = warn_if_lower(fit, draws)
+    mode = posterior_mode(fit, draws, progressbar)
+    shares = prior_shares(mode, quantities)
+    values = draws.quantities([quantity.weights for quantity in quantities])
+    begin, lengths = mode.found.frame.natural_point(mode.found.x), [float(np.std(drawn)) for drawn in values]
+    sides = likelihood_sides(
+        fit, quantities, var_names, level=level, progressbar=progressbar, begin=begin, lengths=lengths
+    )
+    rows = [
+        Identification(
+            quantity.label, side, level, estimate(mode, quantity)[0], summarise(drawn, ci_prob), float(share)
+        )
+        for quantity, side, drawn, share in zip(quantities, sides, values, shares, strict=True)
+    ]
+    prior = _PriorSide(fit.objective, quantities, random_seed)
+    attrs = _attrs(fit, mode, draws, lower, ci_prob, level)
+    return _dataset(rows, prior, mode, attrs)
+
+
+def _refuse_ci_prob(ci_prob: float) -> None:
+    if not 0 < ci_prob < 1:
+        raise ValueError(f"Expected ci_prob between 0 and 1, got {ci_prob!r}: 0.95 is usual.")
+
+
+class _PriorSide:
+    """The prior's standard deviations, and why some are missing."""
+
+    def __init__(self, objective: Objective, quantities: Sequence[Quantity], random_seed: Any):
+        prior = draw_prior(objective, get_random_generator(random_seed, copy=True))
+        self.spreads = prior_spreads(objective, prior, [quantity.weights for quantity in quantities])
+        self.has_potential = bool(objective.compiled.parts.prior)
+        self.improper = prior.improper
+
+    def note(self, i: int) -> str:
+        """Say why there is no contraction."""
+        if not np.isnan(self.spreads[i]):
+            return ""
+        if self.has_potential:
+            return "no contraction: the prior has a potential, and cannot be drawn from"
+        return f"no contraction: the prior is improper ({', '.join(self.improper)})"
+
+
+# --- as a Dataset ----------------------------------------------------------------------------------------------------
+
+
+def _dataset(rows: Sequence[Identification], prior: _PriorSide, mode: Fit, attrs: dict[str, Any]) -> xr.Dataset:
+    def column(numbers: Any) -> tuple[str, Any]:
+        return "parameter", np.array(list(numbers))
+
+    def ends(numbers: Any) -> tuple[tuple[str, str], Any]:
+        return ("parameter", "bound"), np.array(list(numbers))
+
+    sd = np.array([row.posterior.sd for row in rows])
+    data: dict[str, Any] = {
+        "mle": column(row.likelihood.mle for row in rows),
+        "se": column(row.likelihood.se for row in rows),
+        "wald": ends(row.likelihood.wald for row in rows),
+        "profile": ends(row.likelihood.profile for row in rows),
+        "profile_status": ends(row.likelihood.status for row in rows),
+        "map": column(row.mode for row in rows),
+        "mean": column(row.posterior.mean for row in rows),
+        "median": column(row.posterior.median for row in rows),
+        "sd": ("parameter", sd),
+        "hdi": ends(row.posterior.hdi for row in rows),
+        "eti": ends(row.posterior.eti for row in rows),
+        "mcse": column(row.posterior.mcse for row in rows),
+        "modes": column(len(row.posterior.pieces) for row in rows),
+        "prior_sd": ("parameter", prior.spreads),
+        "unit": column(row.unit for row in rows),
+        "prior_shift": column(row.prior_shift for row in rows),
+        "volume_shift": column(row.volume_shift for row in rows),
+        "total_shift": column(row.total_shift for row in rows),
+        "shift_mcse": column(row.shift_mcse for row in rows),
+        "contraction": ("parameter", 1.0 - (sd / prior.spreads) ** 2),
+        "prior_share": column(row.share for row in rows),
+        "verdict": column(row.verdict for row in rows),
+        "sentence": column(row.sentence for row in rows),
+        "note": column(_note(row, prior.note(i), mode) for i, row in enumerate(rows)),
+    }
+    return xr.Dataset(data, {"parameter": [row.label for row in rows], "bound": ["lower", "upper"]}, attrs)
+
+
+def _note(row: Identification, prior: str, mode: Fit) -> str:
+    likelihood = row.likelihood
+    said = [prior, likelihood.note]
+    if "new_optimum" in likelihood.status:
+        said.append("profile limits are those of a lower optimum than the fit")
+    if np.isnan(row.mode):
+        said.append(f"no mode: {mode.message or mode.status.value}")
+    if not (np.isfinite(likelihood.se) and likelihood.se > 0):
+        unit = "the posterior's sd" if row.unit_name == "sd" else "what would be se, were the profile's limits Wald's"
+        said.append(f"shifts in units of {unit}")
+    return "; ".join(part for part in said if part)
+
+
+def _attrs(fit: Fit, mode: Fit, draws: PosteriorDraws, lower: bool, ci_prob: float, level: float) -> dict[str, Any]:
+    said = [fit.message if not fit.status.is_optimum else ""]
+    if lower:
+        said.append("A draw is lower than the fit: fit again from the draws, fit_mle(model, starts=dt).")
+    return provenance_attributes(
+        fit.objective.origin,
+        group="comparison",
+        ci_prob=ci_prob,
+        level=level,
+        minus2ll=fit.minus2ll,
+        status=fit.status.value,
+        map_status=mode.status.value,
+        map_message=mode.message,
+        draws=len(draws.vectors),
+        message=" ".join(filter(None, said)),
+    )

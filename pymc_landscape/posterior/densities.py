@@ -1,0 +1,155 @@
+"""Prior draws and spreads; prior and marginal densities.
+
+How wide the prior is: standard deviations of what a model has before it has seen data.
+
+Marginal densities of one quantity: of the prior as the model writes it, of draws by ArviZ's kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pymc as pm
+
+from pymc_landscape._typing import Array
+from pymc_landscape.inference.profile import Quantity
+from pymc_landscape.objective import Objective
+from pymc_landscape.optimize import Fit
+from pymc_landscape.posterior.draws import weighted_sums
+
+# Standard deviations from so many draws are good to about a hundredth.
+DRAWS = 4000
+# A tail of this Pareto shape has no variance; 0.5 is the limit, which draws do not tell from less.
+HEAVY = 0.7
+
+
+@dataclass(frozen=True)
+class PriorDraws:
+    """Draws of the prior on the natural scale.
+
+    Parameters
+    ----------
+    vectors : array (S, n)
+        Columns are elements of the free variables; NaN for those that cannot be drawn.
+    improper : tuple of str
+        Variables whose prior has no draws.
+    """
+
+    vectors: Array
+    improper: tuple[str, ...] = ()
+
+
+def draw_prior(objective: Objective, rng: np.random.Generator, draws: int = DRAWS) -> PriorDraws:
+    """Draw from the prior; what is improper (Flat, HalfFlat, anything beside a potential) is left NaN.
+
+    Parameters
+    ----------
+    objective : Objective
+        A model whose free variables do not depend on each other.
+    rng : Generator
+        Random numbers.
+    draws : int
+        How many.
+    """
+    layout = objective.compiled.layout()
+    vectors = np.full((draws, layout.size), np.nan)
+    if objective.compiled.parts.prior:  # a potential can turn any prior into another
+        return PriorDraws(vectors, tuple(v.name for v in objective.variables))
+    improper = []
+    for variable in objective.variables:
+        drawn = _drawn(objective.model[variable.name], draws, rng)
+        if drawn is None:
+            improper.append(variable.name)
+        else:
+            vectors[:, layout.slices[variable.name]] = drawn.reshape(draws, -1)
+    return PriorDraws(vectors, tuple(improper))
+
+
+def _drawn(variable: Any, draws: int, rng: np.random.Generator) -> Array | None:
+    try:
+        drawn = pm.draw(variable, draws=draws, random_seed=rng, mode="FAST_COMPILE")
+    except NotImplementedError:
+        return None
+    return np.asarray(drawn, dtype=float)
+
+
+def prior_spreads(objective: Objective, prior: PriorDraws, weights: Sequence[Array]) -> Array:
+    """Return the prior's standard deviation of each quantity (n,): ∞ where it has none, NaN without draws."""
+    return np.array([_spread(row) for row in weighted_sums(objective, prior.vectors, weights)])
+
+
+def _spread(values: Array) -> float:
+    from arviz_stats.base import array_stats  # type: ignore[attr-defined]
+
+    if not np.isfinite(values).all():
+        return np.nan
+    if np.ptp(values) == 0:
+        return 0.0
+    shape = float(array_stats.pareto_khat(values[None]))  # type: ignore[no-untyped-call]
+    return np.inf if shape > HEAVY else float(values.std())
+
+
+def marginal_density(drawn: Array, at: Array, bounds: tuple[float, float]) -> Array:
+    """Return a kernel estimate of the density of draws (S,) at some values (n,); 0 beyond them.
+
+    Parameters
+    ----------
+    drawn : array (S,)
+        The draws.
+    at : array (n,)
+        Where.
+    bounds : (float, float)
+        Limits of the support: mass is not smoothed across them.
+    """
+    from arviz_stats.base import array_stats  # type: ignore[attr-defined]
+
+    if not np.isfinite(drawn).all() or np.ptp(drawn) == 0:
+        return np.full(len(at), np.nan)
+    reach = 0.2 * float(np.ptp(drawn))
+    limits = (max(drawn.min() - reach, bounds[0]), min(drawn.max() + reach, bounds[1]))
+    grid, density, _ = array_stats.kde(drawn, custom_lims=limits)  # type: ignore[no-untyped-call]
+    return np.where((at >= limits[0]) & (at <= limits[1]), np.interp(at, grid, density), 0.0)
+
+
+def prior_density(mode: Fit, quantity: Quantity, at: Array, draws: Callable[[], Array]) -> Array:
+    """Return the prior density of a quantity at some values (n,), up to a constant; NaN where it is not known.
+
+    Parameters
+    ----------
+    mode : Fit
+        The posterior's mode: where the others are held.
+    quantity : Quantity
+        An element of a variable, or anything else.
+    at : array (n,)
+        Where.
+    draws : callable
+        Returns draws (S, n) of the prior; called where there is no density.
+    """
+    if _has_own_prior(mode, quantity):
+        return _slice(mode, quantity, at)
+    drawn = weighted_sums(mode.objective, draws(), [quantity.weights])[0]
+    return marginal_density(drawn, at, quantity.bounds)
+
+
+def _has_own_prior(mode: Fit, quantity: Quantity) -> bool:
+    """Whether the prior of an element does not depend on other elements; all that is beside a potential is sliced."""
+    elements = [v for v in mode.objective.variables if quantity.label in v.labels]
+    if not elements:
+        return False
+    variable = mode.objective.model[elements[0].name]
+    return not getattr(variable.owner.op, "ndim_supp", 0)
+
+
+def _slice(mode: Fit, quantity: Quantity, at: Array) -> Array:
+    compiled = mode.objective.compiled
+    point = compiled.layout().join(mode.found.frame.natural_point(mode.found.x))
+    rows = np.repeat(point[None], len(at), axis=0)
+    rows[:, compiled.layout().labels.index(quantity.label)] = at
+    log_prior = compiled.engine("density").at(rows)["log_prior"]
+    finite = np.isfinite(log_prior)
+    if not finite.any():
+        return np.full(len(at), np.nan)
+    return np.where(finite, np.exp(np.where(finite, log_prior, 0.0) - log_prior[finite].max()), 0.0)

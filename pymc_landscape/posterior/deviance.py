@@ -1,0 +1,255 @@
+"""How far above the maximum of the likelihood a posterior's draws lie: Wilks' theorem, read by a Bayesian."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+from scipy import stats
+
+from pymc_landscape._typing import Array
+from pymc_landscape.numerics import noise
+from pymc_landscape.objective import Objective, objective_of
+from pymc_landscape.optimize import Fit, Status, fit_mle
+from pymc_landscape.posterior.draws import PosteriorDraws, read_posterior
+from pymc_landscape.results import provenance_attributes
+
+# A draw that is lower than the estimate by less than this is no better.
+LOWER = 1e-6
+# A distance between distribution functions that nobody would see, however many draws prove that it is there.
+UNSEEN = 0.03
+# Draws that rise above their own mean by less than this share of k are held together by the prior.
+NARROW = 0.8
+# Below this p-value the draws do not follow χ².
+DOUBTFUL = 0.01
+
+
+def posterior_deviance(
+    model: pm.Model | Objective | Fit | None = None,
+    dt: Any = None,
+    *,
+    group: str = "posterior",
+    progressbar: bool = True,
+) -> xr.Dataset:
+    """Return how far −2LL of each posterior draw lies above its minimum, and compare that with χ²_k.
+
+    By Wilks' theorem the rise at the true value follows χ²_k over repeated data. Where the likelihood is nearly normal
+    and the prior weak, it does so over the draws of one posterior too, and its mean is the effective number of
+    parameters. Use it to see whether the model is regular, the prior strong, or the estimate no optimum; not to compare
+    models.
+
+    Parameters
+    ----------
+    model : Fit, pm.Model or Objective
+        The maximum likelihood fit that is the zero; a model is fitted first, from the draws.
+    dt : DataTree or Dataset
+        Draws of the posterior: every free variable, with the dims chain and draw. Other variables and groups are
+        ignored.
+    group : str
+        Group of the tree that holds the draws.
+    progressbar : bool
+        Whether to show progress, once there is something to wait for.
+
+    Returns
+    -------
+    Dataset
+        Dims ``chain``, ``draw``: `delta_minus2ll`, −2LL of the draw less that of the fit. Attributes: ``k``, the number
+        of parameters that the likelihood determines; ``p_d``, the mean rise, with its Monte Carlo error ``p_d_mcse``;
+        ``p_d_dic``, the mean rise above the posterior mean instead of the fit; ``ks_statistic`` and ``ks_p_value``
+        against χ²_k, the latter for ``ess`` independent draws; ``best_draw`` and ``minimum``, the lowest; ``message``:
+        whether they agree, in words.
+
+    Raises
+    ------
+    ValueError
+        If the draws are not this model's, the fit is a posterior mode or found nothing, or the model has random
+        effects that are not integrated out.
+
+    Warns
+    -----
+    UserWarning
+        If a draw is lower than the fit, which then is no optimum.
+
+    Notes
+    -----
+    ``p_d_dic`` is p_D of Spiegelhalter and others (2002, *Journal of the Royal Statistical Society* B 64, 583-639),
+    which takes the posterior mean for the zero: it does not count how far the prior moves the mean from the fit, and
+    ``p_d`` does.
+
+    Examples
+    --------
+    >>> import numpy as np, pymc as pm, pymc_landscape as pml, xarray as xr
+    >>> with pm.Model() as model:
+    ...     p = pm.Beta("p", 1, 1)
+    ...     y = pm.Binomial("y", n=1000, p=p, observed=700)
+    >>> exact = np.random.default_rng(1).beta(701, 301, size=(4, 500))
+    >>> draws = xr.Dataset({"p": (("chain", "draw"), exact)})
+    >>> rise = pml.posterior_deviance(model, draws)
+    >>> rise.attrs["k"], round(rise.attrs["p_d"], 1), rise.attrs["ks_statistic"] < 0.03
+    (1, 1.0, True)
+    """
+    fit = fit_beside(model, dt, group=group, progressbar=progressbar)
+    draws = read_posterior(fit.objective, dt, group)
+    warn_if_lower(fit, draws)
+    rise = draws.minus2ll - fit.minus2ll
+    found = _Rise(rise.reshape(draws.shape), _above_the_mean(draws), *_degrees(fit))
+    attrs = provenance_attributes(
+        fit.objective.origin,
+        group="posterior_deviance",
+        minus2ll=fit.minus2ll,
+        status=fit.status.value,
+        best_draw=draws.name(int(np.argmin(rise))),
+        minimum=float(rise.min()),
+        **found.numbers(),
+        message=found.message(),
+    )
+    coords = {"chain": draws.chain, "draw": draws.draw}
+    return xr.Dataset({"delta_minus2ll": (("chain", "draw"), found.rise)}, coords, attrs)
+
+
+def fit_beside(model: Any, dt: Any, *, group: str = "posterior", progressbar: bool = True) -> Fit:
+    """Return the maximum likelihood fit that a posterior is compared with.
+
+    Parameters
+    ----------
+    model : Fit, pm.Model, Objective or None
+        A fit is checked; a model is fitted, from the likeliest of the draws and some others.
+    dt : DataTree
+        Draws of the posterior.
+    group : str
+        Group of the tree that holds the draws.
+    progressbar : bool
+        Whether to show progress.
+
+    Raises
+    ------
+    ValueError
+        If the fit is a posterior mode, or found nothing; if its data were changed; if the model has random effects.
+    """
+    objective = model.objective if isinstance(model, Fit) else objective_of(model)
+    refuse_random_effects(objective)
+    if not isinstance(model, Fit):
+        draws = read_posterior(objective, dt, group)
+        best = np.argsort(draws.minus2ll, kind="stable")[[0, len(draws.vectors) // 2]]
+        starts = np.stack([draws.theta(i) for i in best])
+        starts = starts[np.isfinite(starts).all(axis=1)]
+        return fit_beside(fit_mle(objective, starts=starts if len(starts) else 1, progressbar=progressbar), dt)
+    if model.is_map:
+        raise ValueError("Expected a maximum likelihood fit, got a posterior mode: use fit_mle; modes are found here.")
+    if model.status is Status.FAILED:
+        raise ValueError(f"Expected a fit with an optimum, got one that failed: {model.message}")
+    _refuse_other_data(model)
+    return model
+
+
+def warn_if_lower(fit: Fit, draws: PosteriorDraws) -> bool:
+    """Tell of a draw that beats the fit; return whether there is one."""
+    best = int(np.argmin(draws.minus2ll))
+    rise = float(draws.minus2ll[best] - fit.minus2ll)
+    lower = rise < -LOWER - noise(fit.minus2ll)
+    if lower and fit.status.is_optimum:
+        warnings.warn(
+            f"The draw of {draws.name(best)} has −2LL {draws.minus2ll[best]:.6f}, lower than the fit's by {-rise:.4g}: "
+            "a new optimum, and the fit is none; fit again from the draws, fit_mle(model, starts=dt).",
+            stacklevel=3,
+        )
+    return lower
+
+
+def refuse_random_effects(objective: Objective) -> None:
+    """Refuse a model whose likelihood is conditional on random effects."""
+    if objective.conditional:
+        raise ValueError(
+            f"Expected a model whose random effects are integrated out, got {', '.join(objective.conditional)}, whose "
+            "prior depends on other parameters, as parameters: the likelihood of those alone is an integral, and a "
+            "joint fit is no answer; use Objective(model, latent='auto')."
+        )
+
+
+def _refuse_other_data(fit: Fit) -> None:
+    now = fit.found.frame.value(fit.found.x)
+    if np.isfinite(fit.found.value) and abs(now - fit.found.value) > LOWER + 1e-10 * abs(now):
+        raise ValueError(
+            f"Expected data that stay as they were fitted, got −2LL {fit.found.value:.6f} at the fit and {now:.6f} at "
+            "the same point now: the data were changed; fit again."
+        )
+
+
+def _degrees(fit: Fit) -> tuple[int, str]:
+    """Return how many parameters the likelihood determines, and why these may be fewer than there are."""
+    k, flat = fit.n_parameters, len(fit.flat)
+    if fit.status is Status.CONVERGED:
+        return k, ""
+    if fit.status is Status.AT_BOUND:
+        return k, "the estimate is on an edge, where Wilks' theorem does not hold"
+    return max(k - flat, 1), f"the fit is {fit.status.value}, where Wilks' theorem does not hold"
+
+
+def _above_the_mean(draws: PosteriorDraws) -> float:
+    """Mean −2LL less −2LL at the mean: DIC's p_D."""
+    points = draws.objective.compiled.layout().split(draws.vectors.mean(axis=0)[None])
+    return float(draws.minus2ll.mean() + 2.0 * draws.objective.natural_log_likelihood(points)[0])
+
+
+@dataclass(frozen=True)
+class _Rise:
+    """Δ(−2LL) of draws (chain, draw), and the χ² that it is compared with."""
+
+    rise: Array
+    p_d_dic: float
+    k: int
+    doubt: str = ""
+
+    def numbers(self) -> dict[str, float | int]:
+        """Return what is said of it in numbers."""
+        from arviz_stats.base import array_stats  # type: ignore[attr-defined]
+
+        return {
+            "k": self.k,
+            "p_d": float(self.rise.mean()),
+            "p_d_dic": self.p_d_dic,
+            "p_d_mcse": float(array_stats.mcse(self.rise)),  # type: ignore[no-untyped-call]
+            "ks_statistic": self.distance(),
+            "ks_p_value": self.p_value(),
+            "ess": self.independent(),
+        }
+
+    def distance(self) -> float:
+        """Largest difference between the distribution functions of the draws and of χ²_k."""
+        return float(stats.ks_1samp(self.rise.ravel(), stats.chi2(self.k).cdf).statistic)
+
+    def independent(self) -> float:
+        """Return how many independent draws these are worth."""
+        from arviz_stats.base import array_stats  # type: ignore[attr-defined]
+
+        ess = float(array_stats.ess(self.rise))  # type: ignore[no-untyped-call]
+        return min(ess, float(self.rise.size)) if np.isfinite(ess) else np.nan
+
+    def p_value(self) -> float:
+        """Return the chance of such a distance, or a larger one, between χ²_k and as many independent draws from it."""
+        n = self.independent()
+        return float(stats.kstwo.sf(self.distance(), max(int(n), 1))) if np.isfinite(n) else np.nan
+
+    def message(self) -> str:
+        """Say whether the draws agree with χ²_k."""
+        where = f"Δ(−2LL) of the draws, on average {self.rise.mean():.3g}"
+        agrees = self.distance() < UNSEEN or not self.p_value() < DOUBTFUL
+        if agrees and self.p_d_dic < NARROW * self.k:
+            said = (
+                f"{where}, follows χ²_{self.k} by two effects that cancel: the prior holds the draws together (above "
+                f"their own mean they rise by {self.p_d_dic:.3g} only) and pulls them away from the estimate"
+            )
+        elif agrees:
+            said = f"{where}, follows χ²_{self.k}: the posterior is as wide as the likelihood's own regions"
+        elif self.rise.mean() > self.k:
+            said = (
+                f"{where}, is larger than χ²_{self.k}: the prior pulls the draws away from the estimate, or the "
+                "likelihood is no parabola there"
+            )
+        else:
+            said = f"{where}, is smaller than χ²_{self.k}: the prior holds the draws together"
+        return f"{said}; {self.doubt}." if self.doubt else f"{said}."

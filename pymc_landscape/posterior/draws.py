@@ -1,0 +1,151 @@
+"""Draws of a model's posterior with their densities, checked to be possible under the model.
+
+Trees come from many samplers: what is not a free variable is ignored, and what the model computes is computed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pymc_landscape._typing import Array
+from pymc_landscape.objective import DrawVectors, Objective
+
+# Numbers of Deterministics that are held in memory at once.
+HELD = 4_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class PosteriorDraws:
+    """Draws on the natural scale, with log-likelihood and log prior.
+
+    Parameters
+    ----------
+    objective : Objective
+        The model.
+    vectors : array (S, n)
+        A row a draw, chain after chain; columns are the elements of the free variables, natural.
+    log_likelihood, log_prior : array (S,)
+        Of each draw; the prior on the natural scale.
+    chain, draw : array
+        Labels along the two dims.
+    """
+
+    objective: Objective
+    vectors: Array
+    log_likelihood: Array
+    log_prior: Array
+    chain: NDArray[np.generic]
+    draw: NDArray[np.generic]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of chains, and of draws of each."""
+        return len(self.chain), len(self.draw)
+
+    @property
+    def minus2ll(self) -> Array:
+        """−2 log L of each draw, (S,)."""
+        return -2.0 * self.log_likelihood
+
+    @property
+    def value(self) -> Array:
+        """−2 log of the posterior density of each draw on the natural scale, up to a constant, (S,)."""
+        return -2.0 * (self.log_likelihood + self.log_prior)
+
+    def name(self, i: int) -> str:
+        """Say which draw row i is."""
+        chain, draw = divmod(int(i), len(self.draw))
+        return f"chain {self.chain[chain]}, draw {self.draw[draw]}"
+
+    def theta(self, i: int) -> Array:
+        """Return draw i as an unconstrained vector."""
+        return self.objective.pack(self.objective.compiled.layout().split(self.vectors[int(i)]))
+
+    def quantities(self, weights: Sequence[Array]) -> Array:
+        """Return quantities (n, chain, draw) that are weighted sums over ``compiled.quantity_labels``."""
+        return weighted_sums(self.objective, self.vectors, weights).reshape(len(weights), *self.shape)
+
+
+def read_posterior(objective: Objective, dt: Any, group: str = "posterior") -> PosteriorDraws:
+    """Read draws of a model out of a tree.
+
+    Parameters
+    ----------
+    objective : Objective
+        The model.
+    dt : DataTree or Dataset
+        Draws with the dims chain and draw of every free variable of the model.
+    group : str
+        Group of the tree that holds them.
+
+    Raises
+    ------
+    ValueError
+        If the draws lack a free variable, have it in another shape or under other labels, are not finite, or are
+        impossible under the model.
+    """
+    found = DrawVectors(objective, dt, group)
+    vectors = found.rows(0, found.total)
+    density = objective.compiled.engine("density").at(vectors)
+    likelihood = np.asarray(sum(density[name] for name in objective.terms))
+    labels = [
+        found.coords[dim].to_numpy() if dim in found.coords else np.arange(n)
+        for dim, n in zip(found.dims, found.shape, strict=True)
+    ]
+    draws = PosteriorDraws(objective, vectors, likelihood, density["log_prior"], labels[0], labels[1])
+    _refuse_impossible(draws)
+    return draws
+
+
+def weighted_sums(objective: Objective, vectors: Array, weights: Sequence[Array]) -> Array:
+    """Return weighted sums (n, S) of all that the model has at natural points (S, size): parameters, Deterministics.
+
+    A number that is not there (NaN) spoils only the sums that it takes part in.
+    """
+    sums = np.empty((len(weights), len(vectors)))
+    natural = vectors.shape[1]
+    if not any(w[natural:].any() for w in weights):
+        _add_up(sums, vectors, weights)
+        return sums
+    rows = max(HELD // len(weights[0]), 1)
+    engine = objective.compiled.engine("derived")
+    for begin in range(0, len(vectors), rows):
+        block = vectors[begin : begin + rows]
+        derived = [value.reshape(len(block), -1) for value in engine.at(block).values()]
+        _add_up(sums[:, begin : begin + rows], np.concatenate([block, *derived], axis=1), weights)
+    return sums
+
+
+def _add_up(sums: Array, values: Array, weights: Sequence[Array]) -> None:
+    for row, weight in zip(sums, weights, strict=True):
+        parts = np.flatnonzero(weight)
+        row[:] = values[:, parts] @ weight[parts]
+
+
+# --- whether they are this model's -----------------------------------------------------------------------------------
+
+
+def _refuse_impossible(draws: PosteriorDraws) -> None:
+    """Refuse draws at which the model has no density: a sampler of this model does not go there."""
+    labels = draws.objective.compiled.layout().labels
+    absent = ~np.isfinite(draws.vectors)
+    if absent.any():
+        row, column = np.argwhere(absent)[0]
+        raise ValueError(
+            f"Expected finite draws, got {draws.vectors[row, column]} in {labels[column]} ({draws.name(row)}): "
+            "drop those draws first."
+        )
+    density = draws.log_likelihood + draws.log_prior
+    bad = np.isnan(density) | np.isneginf(density)
+    if bad.any():
+        first = int(np.argmax(bad))
+        raise ValueError(
+            f"Expected draws that are possible under the model, got {int(bad.sum())} of {len(bad)} at which its "
+            f"log density is {density[first]} (the first is {draws.name(first)}): are they draws of another model, or "
+            "of other data?"
+        )

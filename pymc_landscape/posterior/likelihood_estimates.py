@@ -1,0 +1,138 @@
+"""What the likelihood alone says of quantities: estimate, standard error, limits; also where it has no maximum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from pymc_landscape._typing import Array
+from pymc_landscape.inference import confidence_intervals
+from pymc_landscape.inference.profile import FALLS, Quantity, UnboundedLimits, standard_error, unbounded_limits
+from pymc_landscape.optimize import SIMPLEX, Fit, Status
+
+# From these a profile can be walked.
+WITH_PROFILE = (Status.CONVERGED, Status.AT_BOUND, Status.NOT_IDENTIFIED)
+
+
+@dataclass(frozen=True)
+class LikelihoodSide:
+    """The likelihood's answer for one quantity.
+
+    Parameters
+    ----------
+    mle, se : float
+        NaN for an estimate that is not determined, its error is ∞ then; NaN for the error on an edge of the support.
+    wald, profile : array (2,)
+        Limits.
+    status : tuple of str
+        Of the profile's ends, as in `confidence_intervals`.
+    is_on_edge : bool
+        Whether the estimate is on an edge of its support.
+    note : str
+        What is to be said of the limits.
+    """
+
+    mle: float
+    se: float
+    wald: Array
+    profile: Array
+    status: tuple[str, str]
+    is_on_edge: bool = False
+    note: str = ""
+
+
+def likelihood_sides(
+    fit: Fit,
+    quantities: Sequence[Quantity],
+    var_names: Any,
+    *,
+    level: float,
+    progressbar: bool,
+    begin: Mapping[str, Array],
+    lengths: Sequence[float],
+) -> list[LikelihoodSide]:
+    """Return what the likelihood says of each quantity.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of `fit_mle`; where it has no maximum, limits are those of `receding`.
+    quantities : sequence of Quantity
+        What `var_names` means.
+    var_names : str, sequence of str, mapping or None
+        As in `confidence_intervals`.
+    level : float
+        Of the limits.
+    progressbar : bool
+        Whether to show progress.
+    begin, lengths : mapping of str to array, sequence of float
+        Where to begin, and how far is far, if there is no maximum.
+    """
+    if is_receding(fit):
+        found = unbounded_limits(fit, quantities, begin, lengths, level)
+        return [_without_maximum(fit, *both) for both in zip(quantities, found, strict=True)]
+    ends, status = limits(fit, var_names, len(quantities), level, progressbar)
+    return [_side(fit, quantity, ends[i], status[i], level) for i, quantity in enumerate(quantities)]
+
+
+def _side(fit: Fit, quantity: Quantity, profile: Array, status: Any, level: float) -> LikelihoodSide:
+    mle, se = estimate(fit, quantity)
+    reach = float(stats.norm.ppf(0.5 + level / 2)) * se
+    wald = np.array([-np.inf, np.inf]) if np.isinf(se) else mle + np.array([-reach, reach])
+    note = "" if has_profile(fit) else f"no profile limits: {_why_none(fit)}"
+    return LikelihoodSide(mle, se, wald, profile, (str(status[0]), str(status[1])), _held(fit, quantity), note)
+
+
+def _without_maximum(fit: Fit, quantity: Quantity, found: UnboundedLimits) -> LikelihoodSide:
+    """Return the limits; an estimate only where both are ends, for what goes on for ever has none."""
+    mle, se = np.nan, np.inf
+    if set(found.status) <= {"finite", "at_bound"}:
+        mle, se = estimate(fit, quantity)
+    every = np.array([-np.inf, np.inf])
+    return LikelihoodSide(mle, se, every, found.limits, found.status, _held(fit, quantity), found.note)
+
+
+def _why_none(fit: Fit) -> str:
+    if fit.optimizer == SIMPLEX:
+        return "the model has no slopes"
+    return FALLS if fit.status is Status.UNBOUNDED else "the fit failed"
+
+
+def is_receding(fit: Fit) -> bool:
+    """Whether a likelihood without a maximum has a least upper bound: its −2LL falls towards some value."""
+    return fit.status is Status.UNBOUNDED and not fit.found.frame.bottomless and fit.optimizer != SIMPLEX
+
+
+def estimate(fit: Fit, quantity: Quantity) -> tuple[float, float]:
+    """Return a quantity at a fit, NaN where that is arbitrary, and its standard error."""
+    if fit.status is Status.FAILED or (fit.status is Status.UNBOUNDED and fit.found.frame.bottomless):
+        return np.nan, np.nan
+    natural = quantity.natural(fit.found.frame, fit.found.x)
+    if _held(fit, quantity):
+        return natural, np.nan
+    error = standard_error(fit, quantity)
+    determined = np.isfinite(error) or fit.status.is_optimum
+    return (natural if determined else np.nan), (np.nan if fit.status.is_optimum and np.isinf(error) else error)
+
+
+def _held(fit: Fit, quantity: Quantity) -> bool:
+    frame = fit.found.frame
+    return quantity.element is not None and quantity.place(frame) in frame.held
+
+
+def has_profile(fit: Fit) -> bool:
+    """Whether profiles can be walked: from an optimum, or along a ridge, of a model that has slopes."""
+    return fit.status in WITH_PROFILE and fit.optimizer != SIMPLEX
+
+
+def limits(fit: Fit, var_names: Any, n: int, level: float, progressbar: bool) -> tuple[Array, Any]:
+    """Return the profile limits (n, 2) of a fit's quantities, and their status (n, 2)."""
+    if not has_profile(fit):
+        return np.full((n, 2), np.nan), np.full((n, 2), "failed")
+    table = confidence_intervals(fit, var_names, level=level, progressbar=progressbar).sel({"method": "profile"})
+    ends, status = (table[name].transpose("parameter", "bound").to_numpy() for name in ("interval", "status"))
+    return ends, status.astype(str)

@@ -1,0 +1,148 @@
+"""The posterior mode, and the prior's share of the information there.
+
+The mode of a posterior, found with the help of its draws.
+
+How much of what is known of a quantity at the posterior mode is the prior's.
+
+The information of a quantity ψ in a density is the curvature of its profile: with H the Hessian of −2 log density and g
+the gradient of ψ, 2 / (gᵀ H⁻¹ g), the Schur complement where ψ is one of the axes. Of −2 log posterior and of −2LL at
+the same point, the mode, their ratio says what share the likelihood has.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+from pymc_landscape._typing import Array
+from pymc_landscape.inference.profile import Quantity
+from pymc_landscape.numerics import spectrum
+from pymc_landscape.objective import RestrictedObjective, active_bounds
+from pymc_landscape.optimize import Fit, fit_map
+from pymc_landscape.posterior.draws import PosteriorDraws
+
+# Draws that all lie so far above the mode are not this posterior's, or the mode is a spike with no mass.
+FAR = 1e-6
+
+
+def posterior_mode(fit: Fit, draws: PosteriorDraws, progressbar: bool = True) -> Fit:
+    """Fit the mode on the natural scale, from the maximum of the likelihood and from the densest draw.
+
+    Warns
+    -----
+    UserWarning
+        If all draws are far from it.
+    """
+    densest = int(np.argmin(draws.value))
+    starts = np.stack([fit.theta, draws.theta(densest)])
+    starts = starts[np.isfinite(starts).all(axis=1)]
+    mode = fit_map(fit.objective, starts=starts if len(starts) else 1, progressbar=progressbar)
+    rise = float(draws.value[densest] - mode.found.value)
+    if mode.status.is_optimum and rise > stats.chi2.isf(FAR, mode.n_parameters):
+        warnings.warn(
+            f"−2 log posterior of every draw is at least {rise:.4g} above that of the mode, where {mode.n_parameters} "
+            "on average would be usual: the draws are those of other data, or the mode is a spike without mass.",
+            stacklevel=3,
+        )
+    return mode
+
+
+# A gradient with less than this along a flat direction does not move along it.
+ALONG = 1e-6
+
+
+def prior_shares(mode: Fit, quantities: Sequence[Quantity]) -> Array:
+    """Return 1 − likelihood information / posterior information of each quantity, at the posterior mode.
+
+    Parameters
+    ----------
+    mode : Fit
+        Of `fit_map`.
+    quantities : sequence of Quantity
+        Elements, Deterministics, combinations.
+
+    Returns
+    -------
+    array (n,)
+        Below 0 where the log prior bends upwards (as that of 1/σ does), above 1 where the log-likelihood does; NaN on
+        an edge of the support, and where either has no curvature to speak of.
+    """
+    shares = np.full(len(quantities), np.nan)
+    try:
+        frame, x = _natural(mode)
+        likelihood = frame.hessian(x)
+    except (NotImplementedError, ValueError):  # a model without derivatives
+        return shares
+    posterior = _posterior_hessian(mode, frame)
+    for i, quantity in enumerate(quantities):
+        if quantity.element is None or quantity.place(frame) not in frame.held:
+            gradient = quantity.read(frame, x).gradient
+            of_likelihood, of_both = information(likelihood, gradient), information(posterior, gradient)
+            shares[i] = 1.0 - of_likelihood / of_both if of_both > 0 else np.nan
+    return shares
+
+
+def information(hessian: Array, gradient: Array) -> float:
+    """Return the information of a quantity: 2 / (gᵀ H⁻¹ g), or how fast its profile bends, halved.
+
+    Parameters
+    ----------
+    hessian : array (m, m)
+        Of −2 log density.
+    gradient : array (m,)
+        Of the quantity.
+
+    Returns
+    -------
+    float
+        0 where it is not determined, negative where the profile bends down, NaN where there is no valley across.
+
+    Examples
+    --------
+    >>> round(information(np.array([[2.0, 1.0], [1.0, 2.0]]), np.array([1.0, 0.0])), 6)
+    0.75
+    """
+    if not (np.isfinite(hessian).all() and np.isfinite(gradient).all() and gradient.any()):
+        return np.nan
+    bent = spectrum(hessian)
+    along = bent.vectors.T @ (gradient / bent.scale)
+    flat = np.abs(bent.values) <= bent.tolerance
+    down = int((bent.values[~flat] < 0).sum())
+    if down > 1:
+        return np.nan
+    if np.linalg.norm(along[flat]) > ALONG * np.linalg.norm(along):
+        return 0.0 if not down else np.nan
+    variance = 2.0 * float((along[~flat] ** 2 / bent.values[~flat]).sum())
+    # one direction bends down: either it is the quantity's own, or one across
+    return np.nan if variance == 0 or (down == 1) != (variance < 0) else 1.0 / variance
+
+
+def _natural(mode: Fit) -> tuple[RestrictedObjective, Array]:
+    """Return the mode in a frame of the likelihood where all that can be natural is; what is on an edge stays held."""
+    objective = mode.objective.with_prior_weight(0.0)
+    names = frozenset(v.name for v in objective.variables if v.elementwise and v.transform)
+    slices = RestrictedObjective(objective, names).layout.slices
+    held = {slices[name].start + i: edge for (name, i), edge in active_bounds(mode.found.frame).items()}
+    frame = RestrictedObjective(objective, names, held)
+    point = mode.found.frame.natural_point(mode.found.x)
+    moved = objective.compiled.layout(objective.compiled.names).split(objective.pack(point))
+    parts = {name: point[name] if name in names else moved[name] for name in point}
+    return frame, frame.layout.join(parts)[frame.free]
+
+
+def _posterior_hessian(mode: Fit, frame: RestrictedObjective) -> Array:
+    """Return the Hessian of −2 log posterior in the elements of `frame`: at the mode, where slopes are 0, by rates."""
+    found = mode.found
+    if found.hessian is None:
+        return np.full((len(found.x), len(found.x)), np.nan)
+    full, before, natural = found.frame.full(found.x), found.frame, frame.objective.compiled.layout()
+    jacobian = before.objective.compiled.engine("natural_jacobian", before.unconstrained).one(full)[0]
+    jacobian, rates = jacobian.reshape(len(full), -1), np.ones(len(full))
+    for name in frame.natural - before.natural:
+        rows, columns = before.layout.slices[name], natural.slices[name]
+        rates[rows] = jacobian[rows, columns].diagonal()
+    rates = rates[before.free]
+    return np.asarray(found.hessian / np.outer(rates, rates))

@@ -1,0 +1,259 @@
+"""`prior_path`: modes under a power-scaled prior, with power-scaling sensitivity.
+
+From the likelihood to the posterior: the mode under a prior that grows from nothing to all that it is.
+
+Sensitivity of a posterior to powers of its prior and its likelihood, as ArviZ computes it from the draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+from pymc.util import get_random_generator
+
+from pymc_landscape._typing import Array
+from pymc_landscape.inference import BOUNDS
+from pymc_landscape.inference.profile import Quantity, find_quantities
+from pymc_landscape.numerics import chi2_cutoff
+from pymc_landscape.objective import GROUPS, Objective, objective_of, pointwise_log_likelihood
+from pymc_landscape.optimize import Fit, fit_weighted
+from pymc_landscape.posterior.deviance import refuse_random_effects
+from pymc_landscape.posterior.likelihood_estimates import estimate, limits
+from pymc_landscape.results import DelayedProgressBar, provenance_attributes
+
+WEIGHTS = tuple(np.linspace(0.0, 1.0, 11).round(1).tolist())
+# On the way back, a mode that is lower by less than this is the same.
+LOWER = 1e-6
+
+
+def prior_path(
+    model: pm.Model | Objective | None = None,
+    weights: Sequence[float] = WEIGHTS,
+    *,
+    var_names: Any = None,
+    level: float | None = None,
+    dt: Any = None,
+    starts: Any = None,
+    random_seed: Any = None,
+    progressbar: bool = True,
+) -> xr.Dataset:
+    """Follow the mode of likelihood × prior^w from the likelihood's maximum, w = 0, to that of the posterior, w = 1.
+
+    Use it to see which parameters the prior moves, how soon, and whether it switches from one valley to another.
+    Weights above 1 show where a stronger prior of the same shape would lead.
+
+    Parameters
+    ----------
+    model : pm.Model or Objective, optional
+        Left out, the model of the surrounding ``with`` block.
+    weights : sequence of float
+        Weights w of the log prior, 0 or above.
+    var_names : str, sequence of str, or mapping, optional
+        As in `confidence_intervals`: variables, elements, Deterministics, linear combinations; left out, every element
+        of every free variable.
+    level : float, optional
+        With it, profile limits of this level under each weight.
+    dt : DataTree, optional
+        Draws of the posterior, for ``az.psense_summary``: how sensitive it is to changes of w about 1. Its groups
+        ``log_likelihood`` and ``log_prior`` are read, or computed where they are missing.
+    starts : int, points, or a posterior, optional
+        Where searches under the lowest and the highest weight begin, as in `fit_mle`; left out, at the draws where
+        there are any. The others begin at the modes of their neighbours.
+    random_seed : int or Generator, optional
+        For prior draws among the starts.
+    progressbar : bool
+        Whether to show progress, once there is something to wait for.
+
+    Returns
+    -------
+    Dataset
+        Dims ``weight``, ``parameter``: `mode` (natural scale; NaN where it is not determined) and `standard_error`. By
+        ``weight``: `minus2ll`, `delta_minus2ll` (above the lowest on the path), `log_prior`, and `status` as of `Fit`.
+        With `level`, `interval` and `interval_status`, also by ``bound``. With `dt`, by ``parameter``: `psense_prior`,
+        `psense_likelihood` and `psense_diagnosis`. ``attrs["message"]`` names the weights between which the mode jumps.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative, none is given, the model has random effects, or a name is not known.
+
+    Notes
+    -----
+    The path is walked up and down, each mode searched from its neighbour's, and the lower of two kept.
+
+    Kallioinen, Paananen, Bürkner & Vehtari (2024), *Statistics and Computing* 34, 57, raise prior or likelihood to a
+    power to see how a posterior changes; the mode needs no draws for that, and w may be far from 1.
+
+    Examples
+    --------
+    >>> import pymc as pm, pymc_landscape as pml
+    >>> with pm.Model() as model:
+    ...     mu = pm.Normal("mu", 0, 1)
+    ...     y = pm.Normal("y", mu, 1, observed=[1.0, 3.0])
+    >>> pml.prior_path(model, [0, 1, 2])["mode"].sel(parameter="mu").values.round(4).tolist()
+    [2.0, 1.3333, 1.0]
+    """
+    objective = objective_of(model)
+    refuse_random_effects(objective)
+    chosen = _checked(weights)
+    if level is not None:
+        chi2_cutoff(level)
+    begin = starts if starts is not None else 1 if dt is None else dt
+    fits = _walk(objective, chosen, begin, random_seed, progressbar)
+    quantities = find_quantities(fits[0], var_names)
+    path = _dataset(fits, chosen, quantities)
+    if level is not None:
+        path = path.merge(_intervals(fits, quantities, var_names, level, progressbar))
+    if dt is not None:
+        path = path.merge(prior_sensitivity(objective, dt, path["parameter"].values.tolist()))
+    return path
+
+
+def _checked(weights: Sequence[float]) -> list[float]:
+    chosen = np.unique(np.asarray(weights, dtype=float))
+    if not chosen.size or not np.isfinite(chosen).all() or chosen[0] < 0:
+        raise ValueError(f"Expected weights of 0 or above, got {chosen.tolist()}: for example (0, 0.5, 1).")
+    return [float(w) for w in chosen]
+
+
+# --- up, and down again ----------------------------------------------------------------------------------------------
+
+
+def _walk(
+    objective: Objective, weights: Sequence[float], starts: Any, random_seed: Any, progressbar: bool
+) -> list[Fit]:
+    """Fit under each weight, from the neighbour below and then from the one above."""
+    weighted = [objective.with_prior_weight(w) for w in weights]
+    rng = get_random_generator(random_seed, copy=True)
+    with DelayedProgressBar("Walking the path", 2 * len(weights), progressbar) as patient:
+        fits = [fit_weighted(weighted[0], starts=starts, random_seed=rng, progressbar=False)]
+        patient.advance(1)
+        for one in weighted[1:]:
+            fits.append(_from(one, fits[-1], starts, rng))
+            patient.advance(1)
+        far = fit_weighted(weighted[-1], starts=starts, random_seed=rng, progressbar=False)
+        fits[-1] = _lower(fits[-1], far)
+        patient.advance(1)
+        for i in range(len(weights) - 2, -1, -1):
+            fits[i] = _lower(fits[i], fit_weighted(weighted[i], starts=[fits[i + 1]], progressbar=False))
+            patient.advance(1)
+    return fits
+
+
+def _from(objective: Objective, neighbour: Fit, starts: Any, rng: np.random.Generator) -> Fit:
+    """Search from the neighbour's mode; where that is none, from the start too."""
+    found = fit_weighted(objective, starts=[neighbour], progressbar=False)
+    if neighbour.status.is_optimum and found.status.is_optimum:
+        return found
+    return _lower(found, fit_weighted(objective, starts=starts, random_seed=rng, progressbar=False))
+
+
+def _lower(one: Fit, other: Fit) -> Fit:
+    """Return the lower optimum; an optimum before any other end."""
+    if one.status.is_optimum != other.status.is_optimum:
+        return one if one.status.is_optimum else other
+    return other if other.found.value < one.found.value - LOWER else one
+
+
+# --- as a Dataset ----------------------------------------------------------------------------------------------------
+
+
+def _dataset(fits: Sequence[Fit], weights: Sequence[float], quantities: Sequence[Quantity]) -> xr.Dataset:
+    numbers = np.array([[estimate(fit, quantity) for quantity in quantities] for fit in fits])
+    minus2ll = np.array([fit.minus2ll for fit in fits])
+    data: dict[str, Any] = {
+        "mode": (("weight", "parameter"), numbers[..., 0]),
+        "standard_error": (("weight", "parameter"), numbers[..., 1]),
+        "minus2ll": ("weight", minus2ll),
+        "delta_minus2ll": ("weight", minus2ll - np.nanmin(minus2ll)),
+        "log_prior": ("weight", np.array([fit.log_prior for fit in fits])),
+        "status": ("weight", np.array([fit.status.value for fit in fits])),
+    }
+    coords = {"weight": list(weights), "parameter": [quantity.label for quantity in quantities]}
+    origin = fits[0].objective.origin
+    message = " ".join(filter(None, [_jumps(weights, numbers), *_reasons(fits, weights)]))
+    return xr.Dataset(data, coords, provenance_attributes(origin, group="prior_path", message=message))
+
+
+def _reasons(fits: Sequence[Fit], weights: Sequence[float]) -> list[str]:
+    """Say once for each status why there is no mode."""
+    told: dict[str, str] = {}
+    for fit, weight in zip(fits, weights, strict=True):
+        if not fit.status.is_optimum:
+            told.setdefault(fit.status.value, f"At weight {weight:g}: {fit.message}")
+    return list(told.values())
+
+
+# A step of the mode that is longer than this, in standard errors, and than so many times the step before and after.
+FAR, LONGER = 3.0, 10.0
+
+
+def _jumps(weights: Sequence[float], numbers: Array) -> str:
+    """Name the weights between which the mode goes to another valley: a step out of proportion to its neighbours."""
+    steps = np.abs(np.diff(numbers[..., 0], axis=0)) / np.fmax(numbers[:-1, :, 1], numbers[1:, :, 1])
+    speed = np.nan_to_num(steps).max(axis=1, initial=0.0)
+    said = []
+    for i in range(len(speed)):
+        beside = max(speed[max(i - 1, 0) : i].max(initial=0.0), speed[i + 1 : i + 2].max(initial=0.0))
+        if speed[i] > FAR and speed[i] > LONGER * beside and len(speed) > 1:
+            said.append(f"{weights[i]:g} and {weights[i + 1]:g}")
+    return f"The mode jumps between the weights {'; '.join(said)}." if said else ""
+
+
+def _intervals(
+    fits: Sequence[Fit], quantities: Sequence[Quantity], var_names: Any, level: float, progressbar: bool
+) -> xr.Dataset:
+    found = [limits(fit, var_names, len(quantities), level, progressbar) for fit in fits]
+    dims = ("weight", "parameter", "bound")
+    data = {
+        "interval": (dims, np.array([ends for ends, _ in found])),
+        "interval_status": (dims, np.array([status for _, status in found])),
+    }
+    return xr.Dataset(data, {"bound": list(BOUNDS)})
+
+
+DIGITS = 12
+NOT_DRAWN = "not among the draws"
+
+
+def prior_sensitivity(objective: Objective, dt: Any, labels: Sequence[Any]) -> xr.Dataset:
+    """Return what ``az.psense_summary`` says of some parameters.
+
+    Parameters
+    ----------
+    objective : Objective
+        The model.
+    dt : DataTree
+        Draws of its posterior; the groups ``log_likelihood`` and ``log_prior`` are computed where they are missing.
+    labels : sequence of str
+        Of parameters.
+
+    Returns
+    -------
+    Dataset
+        By ``parameter``: `psense_prior`, `psense_likelihood`, `psense_diagnosis`; NaN for what is not among the draws.
+    """
+    from arviz import psense_summary
+
+    table = psense_summary(_with_groups(objective, dt), round_to=DIGITS)
+    rows = table.reindex([str(label) for label in labels])
+    columns = {
+        "psense_prior": rows["prior"].to_numpy(float),
+        "psense_likelihood": rows["likelihood"].to_numpy(float),
+        "psense_diagnosis": rows["diagnosis"].fillna(NOT_DRAWN).to_numpy().astype(str),
+    }
+    data = {name: ("parameter", values) for name, values in columns.items()}
+    return xr.Dataset(data, {"parameter": np.asarray(labels)})
+
+
+def _with_groups(objective: Objective, dt: Any) -> xr.DataTree:
+    """Return a tree with the posterior and the two groups that ArviZ reads, and nothing else."""
+    complete = isinstance(dt, xr.DataTree) and all(name in dt.children for name in GROUPS)
+    densities = dt if complete else pointwise_log_likelihood(objective, dt, progressbar=False)
+    posterior = dt if isinstance(dt, xr.Dataset) else dt["posterior"].to_dataset()
+    groups = {name: densities[name].to_dataset() for name in GROUPS}
+    return xr.DataTree.from_dict({"posterior": posterior, **groups})
