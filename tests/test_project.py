@@ -17,150 +17,27 @@ import pymc_landscape
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "pymc_landscape"
 
-# A room may import rooms of lower levels, and of its own level where that makes no circle.
-# A new room gets its place here, and a line in docs/architecture.md.
-LEVELS = {
-    0: [
-        *(
-            "wilks",
-            "information",
-            "trust_region",
-            "secant",
-            "abreast",
-            "line_search",
-            "differences",
-            "lanczos",
-            "ridges",
-            "chibar",
-            "hermite",
-            "posterior_summary",
-        ),
-        *("affine", "losses", "loss_families"),
-        *("pattern", "selected_inverse", "curvature"),
-        *("aliases", "layout", "progress", "work", "provenance", "store", "checkpoint"),
-    ],
-    1: [
-        *(
-            "density",
-            "roles",
-            "interpreter",
-            "matvec",
-            "kernel",
-            "ledger",
-            "jax_batch",
-            "engine",
-            "latent_side",
-            "compiled",
-        ),
-        *(
-            "straight_line",
-            "derivatives",
-            "fisher",
-            "combination",
-            "parameters",
-            "objective",
-            "minibatch",
-            "update_rule",
-            *("model_view", "swapped_data"),
-            *("latent_density", "laplace", "quadrature", "marginal_engine", "effect_scale"),
-            *("states", "ties", "configurations", "summed_out", "state_integral"),
-        ),
-        *("reading", "draws", "reference", "points", "plane", "grid", "starts", "simulate", "sampling", "draw_vectors"),
-        *("posterior_draws", "prior_spread"),
-        *("distributions", "families", "observed_terms"),
-    ],
-    2: [
-        *("landscape_store", "landscape", "pointwise"),
-        *("held", "footing", "others", "alone", "spread", "valleys", "profiled"),
-        *(
-            "frame",
-            "search",
-            "edge",
-            "directions",
-            "verdict",
-            "brought_back",
-            "ends",
-            "natural_scale",
-            "fit_table",
-            *("latent_states", "latent_modes"),
-            "fitted",
-            "fit",
-        ),
-        *("hessian", "walk", "arrival", "learning_rate", "first_order", "downhill", "minimizers", "optimizers"),
-        *("path_dataset", "descent"),
-    ],
-    3: [
-        *("milestone", "branches", "outward", "carried_on"),
-        *("race", "stationary", "climbing", "expedition", "geometry", "spectrum"),
-        *(
-            "quantity",
-            "spot",
-            "level_set",
-            "own_limit",
-            "other_valleys",
-            "stance",
-            "interval_end",
-            "approach",
-            "trace",
-            "crossing",
-            "current",
-        ),
-        "intervals",
-        "percentiles",
-        *("cases", "left_out", "case_influence"),
-        *("laplace_check", "importance_sampling"),
-        *(
-            "profile",
-            *("joint", "joint_level", "vertex", "ray", "ring", "rim", "basin", "regions", "preview", "contour"),
-            "coverage",
-            "bootstrap",
-            "nesting",
-            "edge_weights",
-            "turning",
-            *("runaway", "simulated_ratio"),
-            "nested_pair",
-            "likelihood_ratio",
-            *("compare_loo", "compare"),
-            *("receding", "likelihood_side", "posterior_mode", "information_share", "identification"),
-            *("posterior_deviance", "compare_with_posterior", "sensitivity", "prior_path"),
-            *("profile_curve", "marginal_density", "four_curves"),
-            "loss",
-        ),
-    ],
-    4: ["datatree"],
-    5: ["plots"],
+# What a room may import, always through the façade of the other room. `_typing` is open to all.
+MAY_IMPORT = {
+    "numerics": "",
+    "results": "",
+    "engine": "numerics results",
+    "model": "engine numerics results",
+    "model.latent": "model engine numerics results",
+    "objective": "model model.latent engine numerics results",
+    "optimize": "objective numerics results",
+    "optimize.descent": "optimize objective engine numerics results",
+    "landscape": "optimize objective engine numerics results",
+    "inference.profile": "optimize objective numerics results",
+    "inference.regions": "inference.profile optimize objective numerics results",
+    "inference": "inference.profile inference.regions optimize objective numerics results",
+    "posterior": "inference inference.profile optimize objective numerics results",
+    "plots.data": "numerics",
+    "plots.visuals": "plots.data numerics",
+    "plots": "plots.data plots.visuals numerics",
 }
-LEVEL_OF = {room: level for level, rooms in LEVELS.items() for room in rooms}
-
 # Everyone else works on arrays and on Datasets.
-READS_GRAPHS = {
-    "simulate",
-    *("distributions", "families", "observed_terms"),
-    *(
-        "density",
-        "roles",
-        "interpreter",
-        "matvec",
-        "ledger",
-        "kernel",
-        "jax_batch",
-        "engine",
-        "latent_side",
-        "compiled",
-    ),
-    *(
-        "straight_line",
-        "derivatives",
-        "fisher",
-        "combination",
-        "parameters",
-        "objective",
-        "minibatch",
-        "update_rule",
-        *("model_view", "swapped_data", "latent_density", "laplace", "quadrature", "effect_scale"),
-        *("states", "ties", "configurations", "summed_out"),
-    ),
-}
+READS_GRAPHS = {"engine", "model", "model.latent", "objective", "optimize.descent"}
 
 VAGUE_NAMES = {"utils", "util", "core", "base", "helpers", "helper", "common", "misc"}
 
@@ -170,12 +47,16 @@ def source_files() -> list[Path]:
 
 
 def room_of(path: Path) -> str:
-    """``pymc_landscape/plots/surface.py`` is in the room ``plots``."""
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+    """``pymc_landscape/plots/data/draws.py`` is in the room ``plots.data``."""
+    return ".".join(path.relative_to(PACKAGE).parent.parts)
 
 
 def room_files() -> list[Path]:
-    return [path for path in source_files() if path != PACKAGE / "__init__.py"]
+    return [path for path in source_files() if path.parent != PACKAGE]
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(PACKAGE))
 
 
 def imported_names(path: Path) -> Iterator[str]:
@@ -187,10 +68,19 @@ def imported_names(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def imported_rooms(path: Path) -> set[str]:
-    parts = [name.split(".") for name in imported_names(path)]
-    rooms = {part[1] for part in parts if part[0] == "pymc_landscape" and len(part) > 1}
-    return (rooms & LEVEL_OF.keys()) - {room_of(path)}
+def imported_modules(path: Path) -> set[Path]:
+    """The modules of the package that a file imports, or names from; a façade is its ``__init__.py``."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.ImportFrom) or node.module.split(".")[0] != PACKAGE.name:
+            continue
+        place = PACKAGE.joinpath(*node.module.split(".")[1:])
+        if not place.is_dir():
+            found.add(place.with_suffix(".py"))
+            continue
+        own = room_of(path) == ".".join(place.relative_to(PACKAGE).parts)
+        found |= {place / (f"{alias.name}.py" if own else "__init__.py") for alias in node.names}
+    return found
 
 
 def imported_packages(path: Path) -> set[str]:
@@ -212,31 +102,25 @@ def test_constraints_are_mirrored_and_name_no_host():
     assert all("==" in pin and "://" not in pin for pin in pins)
 
 
-@pytest.mark.parametrize("path", room_files(), ids=lambda path: path.stem)
-def test_every_room_has_its_level(path):
-    assert room_of(path) in LEVEL_OF, f"give {room_of(path)!r} a level in tests/test_project.py"
+@pytest.mark.parametrize("path", room_files(), ids=name_of)
+def test_imports_point_one_way_and_go_through_facades(path):
+    own = room_of(path)
+    others = {module for module in imported_modules(path) if room_of(module) not in (own, "")}
+    assert {room_of(module) for module in others} <= set(MAY_IMPORT[own].split())
+    assert {module.name for module in others} <= {"__init__.py"}
 
 
-@pytest.mark.parametrize("path", room_files(), ids=lambda path: path.stem)
-def test_imports_point_down(path):
-    own = LEVEL_OF.get(room_of(path), max(LEVELS))
-    upward = {room for room in imported_rooms(path) if LEVEL_OF[room] > own}
-    assert not upward
-
-
-def test_rooms_of_one_level_make_no_circle():
-    graph: dict[str, set[str]] = {}
-    for path in room_files():
-        graph.setdefault(room_of(path), set()).update(imported_rooms(path))
+def test_modules_make_no_circle():
+    graph = {path: imported_modules(path) - {path} for path in room_files() if path.name != "__init__.py"}
     TopologicalSorter(graph).prepare()  # raises CycleError and names the circle
 
 
-@pytest.mark.parametrize("path", room_files(), ids=lambda path: path.stem)
-def test_only_the_engine_side_sees_pytensor(path):
+@pytest.mark.parametrize("path", room_files(), ids=name_of)
+def test_only_the_rooms_of_graphs_see_pytensor(path):
     assert room_of(path) in READS_GRAPHS or "pytensor" not in imported_packages(path)
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.glob("plots/*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in room_files() if "plots" in path.parts], ids=name_of)
 def test_plots_read_datasets_only(path):
     assert not imported_packages(path) & {"pymc", "pytensor"}
 

@@ -213,7 +213,7 @@ def test_ctrl_c_keeps_the_starts_that_were_searched(monkeypatch):
             raise KeyboardInterrupt
         return follow(objective, theta, origin)
 
-    monkeypatch.setattr(ends, "follow", interrupted)
+    monkeypatch.setattr(ends, "search_from_start", interrupted)
     with pm.Model() as model:
         pm.Normal("y", pm.Normal("mu", 0, 1), 1.0, observed=Y)
     with pytest.warns(UserWarning, match="2 of 4 starts"):

@@ -169,7 +169,7 @@ def test_refits_that_fail_are_nan(monkeypatch, of_mean):
         end = follow(*args)
         return type(end)(end.start, end.origin, end.found, Verdict(Status.FAILED, "no"))
 
-    monkeypatch.setattr(bootstrap, "follow", fails)
+    monkeypatch.setattr(bootstrap, "search_from_start", fails)
     with pytest.warns(UserWarning, match=r"\(2 failed\)"):
         drawn = again(here, 2)
     assert drawn.attrs["n_failed"] == 2
@@ -186,7 +186,7 @@ def interrupted_after(n: int, monkeypatch):
             raise KeyboardInterrupt
         return follow(*args)
 
-    monkeypatch.setattr(bootstrap, "follow", stops)
+    monkeypatch.setattr(bootstrap, "search_from_start", stops)
 
 
 def test_ctrl_c_keeps_the_finished_replicates(monkeypatch, of_mean):

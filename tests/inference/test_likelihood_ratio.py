@@ -491,7 +491,7 @@ def test_failed_refits_are_told(monkeypatch):
         calls.append(seed)
         return np.nan if len(calls) % 2 else 1.0
 
-    monkeypatch.setattr(likelihood_ratio.Refits, "__call__", sometimes)
+    monkeypatch.setattr(likelihood_ratio.RatioSimulator, "__call__", sometimes)
     test = lr(null, two_means(), reference="bootstrap", draws=6)
     assert "In 3 of 6 simulated data sets a refit failed" in test.message
     assert test.p_value == (1 + (test.statistic <= 1.0) * 3) / 4
@@ -506,7 +506,7 @@ def test_ctrl_c_keeps_the_finished_draws(monkeypatch):
             raise KeyboardInterrupt
         return 1.0
 
-    monkeypatch.setattr(likelihood_ratio.Refits, "__call__", stops)
+    monkeypatch.setattr(likelihood_ratio.RatioSimulator, "__call__", stops)
     with pytest.warns(UserWarning, match="3 of 9 replicates"):
         test = lr(null, two_means(), reference="bootstrap", draws=9)
     assert len(test.draws) == 3

@@ -72,7 +72,7 @@ def test_replicates_are_kept_on_the_way_and_not_at_the_end_alone(here, tmp_path,
             raise RuntimeError("out of memory")
         return follow(*args)
 
-    monkeypatch.setattr(bootstrap, "follow", breaks)
+    monkeypatch.setattr(bootstrap, "search_from_start", breaks)
     with pytest.raises(RuntimeError, match="out of memory"):
         again(here, 10, store=tmp_path / "boot.zarr")
     assert dict(opened(tmp_path / "boot.zarr").sizes) == {"chain": 1, "draw": 3}

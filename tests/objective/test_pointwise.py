@@ -19,7 +19,7 @@ from pymc_landscape.objective import draws as draw_vectors
 from pymc_landscape.objective import pointwise
 from pymc_landscape.results import zarr_store as stores
 
-DATA = Path(__file__).parents[1] / "examples" / "data"
+DATA = Path(__file__).parents[2] / "examples" / "data"
 EXACT = 1e-10
 CHAINS, DRAWS = 2, 5
 

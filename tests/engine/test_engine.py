@@ -143,7 +143,7 @@ def ways_taken(monkeypatch) -> list[str]:
         return make(self, name)
 
     monkeypatch.setattr(engine.Engine, "_way", watched)
-    monkeypatch.setattr(ledger, "is_noted", lambda name: False)  # whatever earlier runs have left on disk
+    monkeypatch.setattr(engine, "is_compiled", lambda name: False)  # whatever earlier runs have left on disk
     return taken
 
 
@@ -164,7 +164,7 @@ def test_with_patience_nothing_is_compiled(ways_taken, fine):
 
 
 def test_a_kernel_on_disk_is_taken_sooner(ways_taken, monkeypatch, fine):
-    monkeypatch.setattr(ledger, "is_noted", lambda name: True)
+    monkeypatch.setattr(engine, "is_compiled", lambda name: True)
     monkeypatch.setattr(engine, "PATIENCE_ON_DISK", 0.0)
     landscape(straight_line(), fine)
     assert ways_taken == ["interpreter", "numba"]
@@ -174,7 +174,7 @@ def test_a_kernel_is_noted_under_its_graph_and_not_its_data(line, monkeypatch, t
     """Other numbers of the same length share a kernel; another graph does not."""
     monkeypatch.setattr(ledger, "_path", lambda name: tmp_path / name)
     names = []
-    monkeypatch.setattr(ledger, "note", lambda name: names.append(name))
+    monkeypatch.setattr(engine, "record_compiled", lambda name: names.append(name))
     for y, mean in ((Y, 1.0), (Y + 1, 1.0), (Y, 2.5)):
         with pm.Model() as model:
             slope = pm.Normal("slope", 0, 2)
@@ -367,7 +367,7 @@ def test_ctrl_c_before_anything_is_finished_is_ctrl_c(refuses, simulated):
 
 @pytest.mark.parametrize("how", ["raised in a thread", "signalled to the main thread"])
 def test_ctrl_c_while_threads_work_leaves_the_finished_part(how, monkeypatch, fine, line):
-    advance, calls = progress.Patient.advance, []
+    advance, calls = progress.DelayedProgressBar.advance, []
 
     def interrupting(self, amount):
         advance(self, amount)
@@ -381,7 +381,7 @@ def test_ctrl_c_while_threads_work_leaves_the_finished_part(how, monkeypatch, fi
     objective = pml.Objective(line, backend="numba")
     landscape(objective, {"slope": [0.0, 1.0]})
     monkeypatch.setattr(work, "CHUNK_SECONDS", 1e-4)
-    monkeypatch.setattr(progress.Patient, "advance", interrupting)
+    monkeypatch.setattr(progress.DelayedProgressBar, "advance", interrupting)
     gc.disable()  # Python drops a Ctrl-C that comes in the middle of a garbage collection
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     try:
@@ -394,7 +394,7 @@ def test_ctrl_c_while_threads_work_leaves_the_finished_part(how, monkeypatch, fi
     assert result.attrs["status"] == "interrupted"
     assert result.attrs["n_evaluated"] == done.sum()
     assert 0 < done.sum() < done.size
-    monkeypatch.setattr(progress.Patient, "advance", advance)
+    monkeypatch.setattr(progress.DelayedProgressBar, "advance", advance)
     whole = landscape(objective, fine)
     np.testing.assert_array_equal(result["log_likelihood"].to_numpy()[done], whole["log_likelihood"].to_numpy()[done])
 
@@ -625,7 +625,7 @@ def test_chunks_of_nothing_are_refused(chunks, line):
 
 def test_the_bar_is_told_of_every_point(monkeypatch, line):
     told = []
-    monkeypatch.setattr(progress.Patient, "advance", lambda self, amount: told.append(amount))
+    monkeypatch.setattr(progress.DelayedProgressBar, "advance", lambda self, amount: told.append(amount))
     landscape(line, AXES, chunks=5)
     assert sum(told) == 28
 

@@ -13,7 +13,7 @@ from test_fit_traps import fit
 
 import pymc_landscape as pml
 
-SBLRC = json.loads((Path(__file__).parent / "data" / "posteriordb" / "sblrc.json").read_text(encoding="utf-8"))
+SBLRC = json.loads((Path(__file__).parents[1] / "data" / "posteriordb" / "sblrc.json").read_text(encoding="utf-8"))
 X, Y = np.array(SBLRC["X"]), np.array(SBLRC["y"])
 N, K = X.shape
 

@@ -15,7 +15,7 @@ import xarray as xr
 
 import pymc_landscape as pml
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def design(*columns: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ import pymc_landscape as pml
 from pymc_landscape import plots
 
 plot_room = import_module("pymc_landscape.plots.influence_plot")
-DATA = Path(__file__).parents[1] / "examples" / "data"
+DATA = Path(__file__).parents[2] / "examples" / "data"
 Q = stats.chi2(1).ppf(0.95)
 
 

@@ -499,13 +499,13 @@ def test_notes(table, name, words):
 
 
 def test_a_formula_that_is_wrong_is_not_believed(monkeypatch):
-    good = loss_families.FAMILIES["NormalRV"]
+    good = loss_families.LOSS_FAMILIES["NormalRV"]
 
     def off_by_little(*args):
         rows = good.rows(*args)
         return replace(rows, constant=rows.constant + 1e-6)
 
-    monkeypatch.setitem(loss_families.FAMILIES, "NormalRV", replace(good, rows=off_by_little))
+    monkeypatch.setitem(loss_families.LOSS_FAMILIES, "NormalRV", replace(good, rows=off_by_little))
     with pm.Model() as model:
         x = pm.Normal("x")
         pm.Normal("y", x, 0.6, observed=Z)

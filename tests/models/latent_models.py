@@ -18,7 +18,7 @@ import pytensor.tensor as pt
 import references as ref
 import test_published as published
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-DATA = Path(__file__).parent / "data" / "nist"
+DATA = Path(__file__).parents[1] / "data" / "nist"
 Curve = Callable[..., Any]
 
 
