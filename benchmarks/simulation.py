@@ -34,10 +34,10 @@ def coverage(name: str, draws: int) -> Answer:
     what = "mu" if name == "normal" else "p"
     pml.coverage_study(fit, what, draws=3, random_seed=1, progressbar=False)
     start = time.perf_counter(), time.process_time()
-    found = pml.coverage_study(fit, what, draws=draws, methods=list(exact), random_seed=2, progressbar=False)
+    found = pml.coverage_study(fit, what, draws=draws, method=list(exact), random_seed=2, progressbar=False)
     taken = _since(start)
     off = [
-        abs(float(found["coverage"].sel({"method": m, "parameter": what})) - share)
+        abs(float(found["coverage"].sel(interval_method=m, parameter=what)) - share)
         / np.sqrt(share * (1 - share) / draws)
         for m, share in exact.items()
     ]
@@ -64,7 +64,7 @@ def hdi(draws: int) -> Answer:
     coverage_room.Sampler = Timed
     try:
         methods = ["wald", "profile", "hdi"]
-        pml.coverage_study(fit, draws=draws, methods=methods, sampler=SAMPLER, random_seed=1, progressbar=False)
+        pml.coverage_study(fit, draws=draws, method=methods, sampler=SAMPLER, random_seed=1, progressbar=False)
     finally:
         coverage_room.Sampler = plain
     ends = [end for _, end in clock]

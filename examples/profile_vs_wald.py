@@ -138,15 +138,16 @@ def report(intervals: dict[str, xr.Dataset], coverage: xr.Dataset) -> str:
     rows = []
     for question, table in intervals.items():
         for method in ("wald", "profile"):
-            row = table.isel(parameter=0).sel({"method": method})
+            row = table.isel(parameter=0).sel(interval_method=method)
             low, high = row["interval"].to_numpy()
             words = ", ".join(row["status"].to_numpy())
             rows.append(f"  {question:28s} {method:8s} ({low:9.4f}, {high:9.4f})   {words}")
     exact = exact_coverage()
+    simulated = {method: coverage.isel(parameter=0).sel(interval_method=method) for method in exact}
     counted = "\n".join(
-        f"  {method:8s} {exact[method]:.4f} exactly, {float(coverage['coverage'].sel({'method': method}).item()):.4f} "
-        f"± {float(coverage['coverage_se'].sel({'method': method}).item()):.4f} of {coverage.attrs['draws']} simulated"
-        for method in exact
+        f"  {method:8s} {exact[method]:.4f} exactly, {float(counts['coverage']):.4f} "
+        f"± {float(counts['coverage_se']):.4f} of {coverage.attrs['draws']} simulated"
+        for method, counts in simulated.items()
     )
     return "\n".join(
         [

@@ -446,7 +446,7 @@ def against_tree(against, folder):
     ],
 )
 def test_profile_vs_wald_has_the_known_ends(against_tree, group, ends, status):
-    table = against_tree[group].to_dataset().isel(parameter=0).sel({"method": "profile"})
+    table = against_tree[group].to_dataset().isel(parameter=0).sel(interval_method="profile")
     np.testing.assert_allclose(table["interval"], ends, rtol=3e-7)
     assert table["status"].to_numpy().tolist() == status
 
@@ -460,7 +460,7 @@ def test_profile_vs_wald_counts_coverage_as_it_is(against, against_tree):
     found = against_tree["coverage"].to_dataset().isel(parameter=0)
     for method, share in exact.items():
         error = np.sqrt(share * (1 - share) / 60)
-        assert float(found["coverage"].sel({"method": method})) == pytest.approx(share, abs=4 * error)
+        assert float(found["coverage"].sel(interval_method=method)) == pytest.approx(share, abs=4 * error)
 
 
 @pytest.mark.usefixtures("against_tree")

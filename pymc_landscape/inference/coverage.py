@@ -23,7 +23,7 @@ from pymc.model.transform.optimization import freeze_model
 
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.bootstrap import inside, natural_point, refuse_unfit, repeat, seeds
-from pymc_landscape.inference.intervals import find_ends
+from pymc_landscape.inference.intervals import chosen_methods, find_ends
 from pymc_landscape.inference.percentiles import by_label
 from pymc_landscape.inference.profile import ReferenceFit, find_quantities
 from pymc_landscape.objective import Data, Objective, Simulator, digest, observed_data
@@ -44,7 +44,7 @@ def coverage_study(
     *,
     draws: int = 200,
     level: float = 0.95,
-    methods: Sequence[Covering] = ("wald", "profile"),
+    method: Covering | Sequence[Covering] = ("wald", "profile"),
     bootstrap_draws: int = 999,
     sampler: Mapping[str, Any] | None = None,
     random_seed: Any = None,
@@ -65,7 +65,7 @@ def coverage_study(
         How many data sets.
     level : float
         Confidence level, and probability of the HDI.
-    methods : sequence of {"wald", "profile", "bootstrap", "hdi"}
+    method : {"wald", "profile", "bootstrap", "hdi"}, or several
         The first three as in `confidence_intervals`. ``"hdi"`` is the highest-density interval of the posterior, which
         is sampled for each data set; its prior may pull it off the value that was simulated.
     bootstrap_draws : int
@@ -81,10 +81,10 @@ def coverage_study(
     Returns
     -------
     Dataset
-        Dims ``method``, ``parameter``: ``coverage`` (share of the intervals that hold the value), ``coverage_se``
-        (its binomial standard error), ``width`` (mean of the finite ones), ``n_open`` (intervals without a finite end
-        on some side), ``n_failed`` (data sets without an interval; they count in no share). The attribute ``draws`` is
-        the number of data sets that were finished.
+        Dims ``interval_method``, ``parameter``: ``coverage`` (share of the intervals that hold the value),
+        ``coverage_se`` (its binomial standard error), ``width`` (mean of the finite ones), ``n_open`` (intervals
+        without a finite end on some side), ``n_failed`` (data sets without an interval; they count in no share). The
+        attribute ``draws`` is the number of data sets that were finished.
 
     Raises
     ------
@@ -102,19 +102,18 @@ def coverage_study(
     True
     """
     refuse_unfit(fit, draws)
-    _refuse(methods, sampler)
-    study = _Study(fit, var_names, level, list(methods), bootstrap_draws, sampler)
+    methods = chosen_methods(method, METHODS)
+    _refuse_sampler_alone(methods, sampler)
+    study = _Study(fit, var_names, level, methods, bootstrap_draws, sampler)
     made, interrupted = repeat(study, seeds(random_seed, draws), "Simulating coverage", progressbar)
     return _dataset(study, np.stack(made), interrupted)
 
 
-def _refuse(methods: Sequence[str], sampler: Mapping[str, Any] | None) -> None:
-    if isinstance(methods, str) or not methods or not set(methods) <= set(METHODS):
-        raise ValueError(f"Expected a list of methods among {', '.join(METHODS)}, got {methods!r}.")
+def _refuse_sampler_alone(methods: Sequence[str], sampler: Mapping[str, Any] | None) -> None:
     if ("hdi" in methods) != (sampler is not None):
         raise ValueError(
             "Expected the method 'hdi' together with arguments of pm.sample, got one without the other: "
-            "methods=['profile', 'hdi'], sampler={'draws': 500, 'tune': 500, 'chains': 1}."
+            "method=['profile', 'hdi'], sampler={'draws': 500, 'tune': 500, 'chains': 1}."
         )
 
 
@@ -191,7 +190,7 @@ def _dataset(study: _Study, ends: Ends, interrupted: bool) -> xr.Dataset:
         "n_open": (known & ~finite).sum(axis=0),
         "n_failed": (~known).sum(axis=0),
     }
-    coords = {"method": study.methods, "parameter": [quantity.label for quantity in study.quantities]}
+    coords = {"interval_method": study.methods, "parameter": [quantity.label for quantity in study.quantities]}
     attrs = provenance_attributes(
         study.fit.objective.origin,
         group="coverage",
@@ -199,7 +198,7 @@ def _dataset(study: _Study, ends: Ends, interrupted: bool) -> xr.Dataset:
         draws=len(ends),
         status="interrupted" if interrupted else "complete",
     )
-    return xr.Dataset({name: (("method", "parameter"), v) for name, v in numbers.items()}, coords, attrs)
+    return xr.Dataset({name: (("interval_method", "parameter"), v) for name, v in numbers.items()}, coords, attrs)
 
 
 # What pm.sample does by itself is meant for a person who looks at one posterior.

@@ -74,11 +74,11 @@ def confidence_intervals(
     Returns
     -------
     Dataset
-        Dims ``parameter``, ``bound`` (lower, upper), ``method``, and ``level`` in front where several are asked for:
-        ``interval`` (natural scale), ``status``, ``delta_minus2ll`` at the end (NaN for the bootstrap), ``message``;
-        ``estimate`` by ``parameter``. A status is ``finite``, ``at_bound`` (the edge of the support belongs to it),
-        ``open`` (±∞: −2LL stays below the cut-off however far one goes), ``new_optimum`` (a lower one was met on the
-        way to this end; it took the estimate's place, and the end is its) or ``failed``.
+        Dims ``parameter``, ``bound`` (lower, upper), ``interval_method``, and ``level`` in front where several are
+        asked for: ``interval`` (natural scale), ``status``, ``delta_minus2ll`` at the end (NaN for the bootstrap),
+        ``message``; ``estimate`` by ``parameter``. A status is ``finite``, ``at_bound`` (the edge of the support
+        belongs to it), ``open`` (±∞: −2LL stays below the cut-off however far one goes), ``new_optimum`` (a lower one
+        was met on the way to this end; it took the estimate's place, and the end is its) or ``failed``.
 
     Raises
     ------
@@ -100,8 +100,8 @@ def confidence_intervals(
     >>> intervals["interval"].values.ravel().round(6).tolist()
     [0.393461, 0.915441]
     """
-    methods: list[str] = [method] if isinstance(method, str) else list(method)
-    _refuse(fit, methods)
+    methods = chosen_methods(method, METHODS)
+    refuse_no_optimum(fit)
     request = _request(fit, find_quantities(fit, var_names), level, progressbar)
     tables = {name: _table(name, request, draws, random_seed) for name in methods}
     return _dataset(request, tables, np.ndim(level) == 0)
@@ -140,13 +140,12 @@ def _request(fit: Fit, quantities: Sequence[Quantity], level: Any, progressbar: 
     return _Request(ReferenceFit(fit), list(quantities), levels, np.atleast_1d(chi2_cutoff(levels)), progressbar)
 
 
-def _refuse(fit: Fit, methods: Sequence[str]) -> None:
-    for name in methods:
-        if name not in METHODS:
-            raise ValueError(f"Expected method 'wald', 'profile' or 'bootstrap', got {name!r}.")
-    if not methods:
-        raise ValueError("Expected at least one method, got none.")
-    refuse_no_optimum(fit)
+def chosen_methods(method: str | Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return the methods that were asked for, one or several, in their order; refuse what is none of the known."""
+    methods = [method] if isinstance(method, str) else list(method)
+    if not methods or not set(methods) <= set(known):
+        raise ValueError(f"Expected method to be one or several of {', '.join(known)}, got {method!r}.")
+    return methods
 
 
 def _table(method: str, request: _Request, draws: int, random_seed: Any) -> Table:
@@ -249,7 +248,7 @@ def _bootstrap(request: _Request, draws: int, random_seed: Any) -> Table:
 
 def _dataset(request: _Request, tables: dict[str, Table], single: bool) -> xr.Dataset:
     labels = [quantity.label for quantity in request.quantities]
-    dims = ["level", "parameter", "bound", "method"]
+    dims = ["level", "parameter", "bound", "interval_method"]
     shape = (len(request.levels), len(labels), 2, len(tables))
     columns: dict[str, Any] = {
         "interval": np.full(shape, np.nan),
@@ -277,7 +276,7 @@ def _dataset(request: _Request, tables: dict[str, Table], single: bool) -> xr.Da
 @lru_cache
 def _coordinates(labels: tuple[str, ...], methods: tuple[str, ...]) -> xr.Coordinates:
     """Return the coordinates that need an index: these take xarray longer than all else of a Dataset."""
-    return xr.Coordinates({"parameter": list(labels), "bound": list(BOUNDS), "method": list(methods)})
+    return xr.Coordinates({"parameter": list(labels), "bound": list(BOUNDS), "interval_method": list(methods)})
 
 
 def _attrs(request: _Request) -> dict[str, Any]:

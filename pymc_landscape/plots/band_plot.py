@@ -85,7 +85,8 @@ def band(
     Returns
     -------
     PlotCollection
-        With ``band`` (dims ``method``, ``level``, ``run``), ``edge`` (``method``, ``level``), ``center`` (``method``)
+        With ``band`` (dims ``interval_method``, ``level``, ``run``), ``edge`` (``interval_method``, ``level``),
+        ``center`` (``interval_method``)
         and ``data`` in ``viz``.
 
     Raises
@@ -107,7 +108,7 @@ def band(
     >>> ends = np.array([[0.0, 1.0], [1.0, 3.0], [1.5, np.inf]])
     >>> ds = xr.Dataset({"interval": (("parameter", "bound"), ends), "estimate": ("parameter", [0.5, 2.0, 2.5])})
     >>> ds["status"] = ("parameter", "bound"), [["finite"] * 2, ["finite"] * 2, ["finite", "open"]]
-    >>> ds = ds.assign_coords(parameter=["f[0]", "f[1]", "f[2]"], bound=["lower", "upper"], method="profile")
+    >>> ds = ds.assign_coords(parameter=["f[0]", "f[1]", "f[2]"], bound=["lower", "upper"], interval_method="profile")
     >>> pc = band(ds, x=[10, 20, 30], backend="none")
     >>> filled = pc.viz["band"]["sheet"].values[0, 0, 0]
     >>> filled["x"].tolist(), filled["y_bottom"].tolist()
@@ -197,7 +198,7 @@ def _draw(
             drawn[i] = _line(xy, target, {"color": ink[name], **kwargs})
         return artists(drawn)
 
-    many, both = {"method": len(strips)}, {"method": len(strips), "level": levels}
+    many, both = {"interval_method": len(strips)}, {"interval_method": len(strips), "level": levels}
     canvas.draw(bands, "band", sheet, {"alpha": 0.2}, artist_dims={**both, "run": max(runs, 1)})
     canvas.draw(edges, "edge", sheet, {"width": 1.1}, artist_dims=both)
     canvas.draw(centers, "center", sheet, {"width": 2.2}, artist_dims=many)

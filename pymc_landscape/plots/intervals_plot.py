@@ -84,8 +84,8 @@ def intervals(
     Returns
     -------
     PlotCollection
-        With ``line``, ``end``, ``bound``, ``lost`` and ``estimate`` over the dim ``method`` in ``viz``, and over
-        ``panel`` where each parameter has one.
+        With ``line``, ``end``, ``bound``, ``lost`` and ``estimate`` over the dim ``interval_method`` in ``viz``, and
+        over ``panel`` where each parameter has one.
 
     Raises
     ------
@@ -97,10 +97,10 @@ def intervals(
     Examples
     --------
     >>> import xarray as xr
-    >>> dims = ("parameter", "bound", "method")
+    >>> dims = ("parameter", "bound", "interval_method")
     >>> ds = xr.Dataset({"interval": (dims, [[[0.4], [float("inf")]]]), "status": (dims, [[["finite"], ["open"]]])})
     >>> ds = ds.assign(estimate=("parameter", [0.7]))
-    >>> ds = ds.assign_coords(parameter=["p"], bound=["lower", "upper"], method=["profile"])
+    >>> ds = ds.assign_coords(parameter=["p"], bound=["lower", "upper"], interval_method=["profile"])
     >>> pc = intervals(ds, backend="none")
     >>> float(pc.viz["line"]["sheet"].values[0]["x"][0])
     0.4
@@ -199,7 +199,7 @@ def _draw(
         options = {"facecolor": colour, "edgecolor": "#ffffff", "width": 0.8, **kwargs}
         return backend.scatter(xy[:, 0], xy[:, 1], target, **options) if len(xy) else None
 
-    many = {"method": len(rows)}
+    many = {"interval_method": len(rows)}
     canvas.draw(once(_line, line), "line", sheet, {"width": 1.6}, artist_dims=many)
     canvas.draw(once(_inner, line), "line_inner", sheet, {"width": 4.0}, artist_dims=many)
     canvas.draw(once(_ends, line), "end", sheet, {"width": 1.6}, artist_dims=many)

@@ -76,7 +76,7 @@ def test_the_profile_of_a_proportion_covers_as_the_sum_over_counts_says(of_propo
     """A count is inside where −2 log of its likelihood ratio at p is below χ²₁(0.95)."""
     counts, chance = of_counts()
     exact = float(chance @ (log_ratio(counts, P) <= CUTOFF))
-    here = of_proportion.sel({"method": "profile"})
+    here = of_proportion.sel(interval_method="profile")
     assert within_monte_carlo(here["coverage"], exact, DRAWS)
     assert int(here["n_failed"]) == 0
     share = float(here["coverage"])
@@ -88,7 +88,7 @@ def test_the_profile_of_a_proportion_is_as_wide_as_the_sum_over_counts_says(of_p
     widths = np.array([high - low for low, high in map(profile_ends, counts)])
     mean = chance @ widths
     error = np.sqrt(chance @ (widths - mean) ** 2 / DRAWS)
-    assert float(of_proportion.sel({"method": "profile"})["width"]) == pytest.approx(mean, abs=4 * error)
+    assert float(of_proportion.sel(interval_method="profile")["width"]) == pytest.approx(mean, abs=4 * error)
 
 
 def test_walds_interval_of_a_proportion_covers_less(of_proportion):
@@ -98,10 +98,10 @@ def test_walds_interval_of_a_proportion_covers_less(of_proportion):
     inner = (counts > 0) & (counts < N)
     inside = chance[inner].sum()
     exact = float(chance[inner] @ ((low <= P) & (high >= P))[inner] / inside)
-    here = of_proportion.sel({"method": "wald"})
+    here = of_proportion.sel(interval_method="wald")
     assert within_monte_carlo(here["coverage"], exact, DRAWS)
     assert int(here["n_failed"]) == pytest.approx(DRAWS * (1 - inside), abs=4 * np.sqrt(DRAWS * (1 - inside)))
-    assert float(of_proportion.sel({"method": "profile"})["coverage"]) > exact
+    assert float(of_proportion.sel(interval_method="profile")["coverage"]) > exact
 
 
 def test_data_that_come_again_are_not_fitted_again(monkeypatch):
@@ -125,12 +125,12 @@ def mean_of_five() -> pm.Model:
 def test_a_normal_mean_from_five_is_covered_as_students_t_says():
     """The profile interval is ȳ ± s √((exp(q/n) − 1)(n − 1)/n): t has to be below √(n − 1) √(exp(q/n) − 1)."""
     n = len(Y)
-    here = study(mean_of_five(), "mu", draws=OF_MEANS, methods=["profile", "wald"], random_seed=2)
-    assert list(here["method"].values) == ["profile", "wald"]
+    here = study(mean_of_five(), "mu", draws=OF_MEANS, method=["profile", "wald"], random_seed=2)
+    assert list(here["interval_method"].values) == ["profile", "wald"]
     within = {"profile": np.sqrt((n - 1) * np.expm1(CUTOFF / n)), "wald": np.sqrt(CUTOFF * (n - 1) / n)}
     for method, reach in within.items():
         exact = 1 - 2 * stats.t(n - 1).sf(reach)
-        assert within_monte_carlo(here["coverage"].sel({"method": method, "parameter": "mu"}), exact, OF_MEANS)
+        assert within_monte_carlo(here["coverage"].sel(interval_method=method, parameter="mu"), exact, OF_MEANS)
     assert here.attrs["draws"] == OF_MEANS
     assert int(here["n_failed"].sum()) == int(here["n_open"].sum()) == 0
 
@@ -161,14 +161,14 @@ def test_the_hdi_of_a_shrunken_mean_covers_as_its_normal_law_says(monkeypatch):
     """ȳ ~ N(2, 1) and the HDI is ȳ/2 ± 1.96 √½: it holds 2 where ȳ/2, which is N(1, ¼), is that close to it."""
     monkeypatch.setattr(coverage, "Sampler", lambda objective, settings: lambda twin, seed: quantiles(twin))
     names = {"mu": {"mu": 1.0}, "thrice": {"mu": 1.0, "twice": 1.0}}
-    here = study(conjugate(), names, draws=OF_MEANS, methods=["hdi", "wald"], sampler={"draws": 1}, random_seed=3)
+    here = study(conjugate(), names, draws=OF_MEANS, method=["hdi", "wald"], sampler={"draws": 1}, random_seed=3)
     reach = 1.959963984540054 * np.sqrt(0.5)
     exact = stats.norm(1.0, 0.5).cdf(2 + reach) - stats.norm(1.0, 0.5).cdf(2 - reach)
     for name, size in (("mu", 1), ("thrice", 3)):
-        hdi = here.sel({"method": "hdi", "parameter": name})
+        hdi = here.sel(interval_method="hdi", parameter=name)
         assert within_monte_carlo(hdi["coverage"], exact, OF_MEANS)
         assert float(hdi["width"]) == pytest.approx(2 * size * reach, rel=5e-3)
-        assert within_monte_carlo(here["coverage"].sel({"method": "wald", "parameter": name}), 0.95, OF_MEANS)
+        assert within_monte_carlo(here["coverage"].sel(interval_method="wald", parameter=name), 0.95, OF_MEANS)
 
 
 @pytest.fixture(scope="module")
@@ -232,9 +232,9 @@ def test_hdis_are_made_of_sampled_posteriors():
     """At the mode of a flat prior, with known σ, an HDI is Wald's interval."""
     with pm.Model() as model:
         pm.Normal("y", pm.Normal("mu", 0, 1e3), np.float64(2.0), observed=FOUR)
-    here = study(model, draws=6, methods=["hdi", "wald"], sampler={"draws": 400, "tune": 200, "chains": 1})
-    assert here["width"].sel({"method": "hdi"}).item() == pytest.approx(2 * 1.96, rel=0.15)
-    assert here["width"].sel({"method": "wald"}).item() == pytest.approx(2 * 1.96, rel=1e-3)
+    here = study(model, draws=6, method=["hdi", "wald"], sampler={"draws": 400, "tune": 200, "chains": 1})
+    assert here["width"].sel(interval_method="hdi").item() == pytest.approx(2 * 1.96, rel=0.15)
+    assert here["width"].sel(interval_method="wald").item() == pytest.approx(2 * 1.96, rel=1e-3)
     assert (here["n_failed"] == 0).all()
     assert logging.getLogger("pymc").level == logging.INFO
 
@@ -252,9 +252,9 @@ def test_fewer_refits_of_the_bootstrap_can_be_asked_for(monkeypatch):
         return bootstrap(fit, draws=draws, **options)
 
     monkeypatch.setattr(intervals, "parametric_bootstrap", counts)
-    here = study(conjugate(), draws=3, methods=["bootstrap", "wald"], bootstrap_draws=40, random_seed=1)
+    here = study(conjugate(), draws=3, method=["bootstrap", "wald"], bootstrap_draws=40, random_seed=1)
     assert asked == [40, 40, 40]
-    assert here["width"].sel({"method": "bootstrap"}).item() == pytest.approx(2 * 1.96, rel=0.4)
+    assert here["width"].sel(interval_method="bootstrap").item() == pytest.approx(2 * 1.96, rel=0.4)
 
 
 def test_ctrl_c_keeps_the_data_sets_that_are_finished(monkeypatch):
@@ -279,15 +279,15 @@ def test_bad_requests_are_refused():
         pml.coverage_study(pml.fit_map(model, progressbar=False))
     with pytest.raises(ValueError, match="at least 1"):
         pml.coverage_study(here, draws=0)
-    with pytest.raises(ValueError, match="list of methods among wald, profile, bootstrap, hdi, got 'wald'"):
-        pml.coverage_study(here, methods="wald")
-    with pytest.raises(ValueError, match="list of methods"):
-        pml.coverage_study(here, methods=["eti"])
+    with pytest.raises(ValueError, match="one or several of wald, profile, bootstrap, hdi, got 'walt'"):
+        pml.coverage_study(here, method="walt")
+    with pytest.raises(ValueError, match="one or several of"):
+        pml.coverage_study(here, method=["eti"])
     with pytest.raises(ValueError, match="'hdi' together with arguments"):
-        pml.coverage_study(here, methods=["hdi"])
+        pml.coverage_study(here, method=["hdi"])
     with pytest.raises(ValueError, match="'hdi' together with arguments"):
         pml.coverage_study(here, sampler={"draws": 100})
     with pytest.raises(ValueError, match="got 'random_seed': leave it out"):
-        pml.coverage_study(here, methods=["hdi"], sampler={"random_seed": 1})
+        pml.coverage_study(here, method=["hdi"], sampler={"random_seed": 1})
     with pytest.raises(ValueError, match="between 0 and 1"):
         pml.coverage_study(here, level=95)

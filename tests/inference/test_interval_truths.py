@@ -41,7 +41,7 @@ def ends(fit: pml.Fit, case: Case) -> tuple[list[float], list[str], list[float]]
     """Both ends, their statuses, and Δ(−2LL) there."""
     asked = {case.label: case.combination} if case.combination else case.label
     found = pml.confidence_intervals(fit, asked, level=case.level, progressbar=False)
-    one = found.sel({"parameter": case.label, "method": "profile"})
+    one = found.sel(parameter=case.label, interval_method="profile")
     columns = ("interval", "status", "delta_minus2ll")
     interval, status, delta = ([one[c].sel(bound=b).item() for b in ("lower", "upper")] for c in columns)
     return interval, [str(s) for s in status], delta
@@ -180,11 +180,11 @@ def test_a_search_from_the_higher_valley_ends_in_the_lower_one(name, start):
 def test_all_at_once_and_at_several_levels():
     levels = [0.5, 0.9, 0.95, 0.9999]
     found = pml.confidence_intervals(fitted(CASES["budworm sex"]), level=levels, progressbar=False)
-    assert found["interval"].dims == ("level", "parameter", "bound", "method")
+    assert found["interval"].dims == ("level", "parameter", "bound", "interval_method")
     assert list(found["parameter"].values) == ["b[intercept]", "b[male]", "b[ldose]"]
     for case in CASES.values():
         if case.build is models.budworm and case.psi is None:
-            got = found["interval"].sel({"parameter": case.label, "level": case.level, "method": "profile"})
+            got = found["interval"].sel(parameter=case.label, level=case.level, interval_method="profile")
             np.testing.assert_allclose(got, [case.lower, case.upper], rtol=1e-6)
     cutoffs = stats.chi2.ppf(levels, 1)[:, None, None, None]
     np.testing.assert_allclose(found["delta_minus2ll"] - cutoffs, 0, atol=1e-8)

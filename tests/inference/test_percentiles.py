@@ -19,7 +19,7 @@ Y = np.array([1.0, 2.0, 0.5, 4.5])
 def bootstrap_ends(here: pml.Fit, *args, draws: int = 120, random_seed: int = 7, **options) -> xr.Dataset:
     return pml.confidence_intervals(
         here, *args, method="bootstrap", draws=draws, random_seed=random_seed, progressbar=False, **options
-    ).isel(method=0)
+    ).isel(interval_method=0)
 
 
 def given(here: pml.Fit, monkeypatch, values, status) -> None:
@@ -59,12 +59,14 @@ def test_methods_stand_side_by_side():
     here = fit(published.budworm())
     names = ["wald", "profile", "bootstrap"]
     three = pml.confidence_intervals(here, method=names, draws=60, random_seed=3, progressbar=False)
-    assert three["method"].values.tolist() == names
-    assert dict(three.sizes) == {"parameter": 3, "bound": 2, "method": 3}
+    assert three["interval_method"].values.tolist() == names
+    assert dict(three.sizes) == {"parameter": 3, "bound": 2, "interval_method": 3}
     for name in names:
         alone = pml.confidence_intervals(here, method=name, draws=60, random_seed=3, progressbar=False)
-        xr.testing.assert_equal(three[["interval", "status"]].sel({"method": [name]}), alone[["interval", "status"]])
-    assert three["delta_minus2ll"].sel({"method": "bootstrap"}).isnull().all()
+        xr.testing.assert_equal(
+            three[["interval", "status"]].sel(interval_method=[name]), alone[["interval", "status"]]
+        )
+    assert three["delta_minus2ll"].sel(interval_method="bootstrap").isnull().all()
 
 
 def test_a_rare_event_has_an_open_end_where_too_many_samples_hold_none():

@@ -107,7 +107,7 @@ def test_it_reaches_the_level_and_meets_the_exact_ends(budworm, profile):
         row = profile.sel(parameter=label).dropna("step", subset=["value"])
         read = np.interp([-1.959964, 1.959964], row["zeta"], row["value"])
         width = np.ptp(read)
-        assert np.abs(ends["interval"].sel(parameter=label).isel(method=0) - read).max() < 2e-3 * width
+        assert np.abs(ends["interval"].sel(parameter=label).isel(interval_method=0) - read).max() < 2e-3 * width
 
 
 # --- closed forms ----------------------------------------------------------------------------------------------------
@@ -243,10 +243,10 @@ def test_a_linear_combination_is_the_deterministic_of_it(budworm):
     cov = budworm.covariance.to_numpy()
     error = np.sqrt(cov[0, 0] + cov[1, 1] - 2 * cov[0, 1])
     wald = float(ends["estimate"][0]) + stats.norm.ppf([0.025, 0.975]) * error
-    np.testing.assert_allclose(ends["interval"].sel({"method": "wald"}).squeeze(), wald, rtol=1e-8)
+    np.testing.assert_allclose(ends["interval"].sel(interval_method="wald").squeeze(), wald, rtol=1e-8)
     with pm.Model() as turned:
         d, b1, b2 = pm.Flat("d"), pm.Flat("b1"), pm.Flat("b2")
         pm.Binomial("dead", 20, logit_p=d + b1 + b1 * MALE + b2 * DOSE, observed=DEAD)
     other = pml.confidence_intervals(fit(turned), "d", progressbar=False)
-    profiled = ends["interval"].sel({"method": "profile"})
+    profiled = ends["interval"].sel(interval_method="profile")
     np.testing.assert_allclose(profiled.squeeze(), other["interval"].squeeze(), rtol=1e-8)

@@ -131,7 +131,7 @@ def intervals_of(name: str):
 @pytest.mark.parametrize(("name", "label"), LIMITS)
 def test_profile_limits(name, label):
     """R's by root finding on the same likelihood; ``lme4_limits`` are lme4's splines through it."""
-    found = intervals_of(name).sel({"parameter": label, "method": "profile"})
+    found = intervals_of(name).sel(parameter=label, interval_method="profile")
     wanted = ANSWERS[name]["limits"][label]
     np.testing.assert_allclose(found["interval"].values, wanted, rtol=LIMIT, atol=1e-9)
     assert [str(s) for s in found["status"].values] == ["at_bound" if end == 0 else "finite" for end in wanted]

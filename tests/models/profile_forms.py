@@ -161,14 +161,14 @@ def intervals_of(*forms, level=0.95, methods=("wald", "profile")):
                     end = wald if method == "wald" else form.reach(side, q)
                     ends[i, j, k, m] = end
                     status[i, j, k, m] = word(form, method, side, end)
-    dims = ("level", "parameter", "bound", "method")
+    dims = ("level", "parameter", "bound", "interval_method")
     ds = xr.Dataset(
         {"interval": (dims, ends), "status": (dims, status), "estimate": ("parameter", [f.estimate for f in forms])},
         coords={
             "level": levels,
             "parameter": [form.label for form in forms],
             "bound": ["lower", "upper"],
-            "method": list(methods),
+            "interval_method": list(methods),
         },
         attrs={"group": "intervals"},
     )

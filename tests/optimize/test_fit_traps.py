@@ -148,7 +148,7 @@ def test_limits_that_are_spread_over_a_shape(limit):
     assert fit.status.value == "at_bound"
     estimate = np.minimum(seen / trials, highest)
     np.testing.assert_allclose(fit.point["p"], estimate, rtol=1e-9)
-    ends = pml.confidence_intervals(fit, progressbar=False)["interval"].sel(method="profile").values
+    ends = pml.confidence_intervals(fit, progressbar=False)["interval"].sel(interval_method="profile").values
     for (low, high), x, best, limit_here in zip(ends, seen, estimate, highest, strict=True):
         drop = _rise_of(trials, x, best)
         assert low == pytest.approx(optimize.brentq(drop, 1e-9, best - 1e-9), abs=1e-8)

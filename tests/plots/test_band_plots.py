@@ -18,14 +18,14 @@ def intervals_of(level=0.95, methods=("wald", "profile"), labels=None, stretch=1
     levels = np.atleast_1d(level)
     reach = stretch * stats.norm.ppf(0.5 + levels / 2)[:, None] * SE
     ends = np.stack([LINE - reach, LINE + reach], axis=-1)[..., None] * np.ones(len(methods))
-    dims = ("level", "parameter", "bound", "method")
+    dims = ("level", "parameter", "bound", "interval_method")
     ds = xr.Dataset(
         {"interval": (dims, ends), "status": (dims, np.full(ends.shape, "finite")), "estimate": ("parameter", LINE)},
         coords={
             "level": levels,
             "parameter": labels or [f"curve[{i}]" for i in range(X.size)],
             "bound": ["lower", "upper"],
-            "method": list(methods),
+            "interval_method": list(methods),
         },
         attrs={"group": "intervals"},
     )

@@ -43,11 +43,11 @@ def read_intervals(profile: xr.Dataset | xr.DataTree, *, level: float | Sequence
     Returns
     -------
     Dataset
-        As of `confidence_intervals`: dims ``parameter``, ``bound`` (lower, upper), ``method`` (``profile``), and
-        ``level`` in front where several are asked for: ``interval``, ``status`` (``finite``, ``at_bound``, ``open``,
-        ``failed``), ``delta_minus2ll``, ``message``; ``estimate`` by ``parameter``. ``failed``, with NaN, is an end
-        that the profile does not reach; `message` says how to carry it on. Where −2LL rises above the cut-off and
-        falls below it again within the profile, the ends are those of the piece that holds the estimate, and
+        As of `confidence_intervals`: dims ``parameter``, ``bound`` (lower, upper), ``interval_method`` (``profile``),
+        and ``level`` in front where several are asked for: ``interval``, ``status`` (``finite``, ``at_bound``,
+        ``open``, ``failed``), ``delta_minus2ll``, ``message``; ``estimate`` by ``parameter``. ``failed``, with NaN, is
+        an end that the profile does not reach; `message` says how to carry it on. Where −2LL rises above the cut-off
+        and falls below it again within the profile, the ends are those of the piece that holds the estimate, and
         `message` names the others.
 
     Raises
@@ -181,7 +181,7 @@ def _no_side(profile: _Profile, k: int) -> Read:
 
 
 def _dataset(table: xr.Dataset, levels: Array, read: list[list[tuple[Read, Read]]]) -> xr.Dataset:
-    dims = ["level", "parameter", "bound", "method"]
+    dims = ["level", "parameter", "bound", "interval_method"]
 
     def column(name: str) -> Array:
         return np.array([[[[getattr(end, name)] for end in row] for row in rows] for rows in read])
@@ -190,7 +190,7 @@ def _dataset(table: xr.Dataset, levels: Array, read: list[list[tuple[Read, Read]
     data |= {"delta_minus2ll": (dims, column("rise")), "message": (dims, column("message"))}
     data |= {"estimate": ("parameter", table["estimate"].to_numpy())}
     labels = table["parameter"].to_numpy().astype(str)
-    coords = {"level": levels, "parameter": labels, "bound": list(BOUNDS), "method": ["profile"]}
+    coords = {"level": levels, "parameter": labels, "bound": list(BOUNDS), "interval_method": ["profile"]}
     kept = {name: table.attrs[name] for name in ("kind", "minus2ll") if name in table.attrs}
     name = str(table.attrs.get("model_name", ""))
     message = str(table.attrs.get("message", ""))

@@ -22,7 +22,7 @@ from pymc_landscape.plots.data.marginal import draws_of
 from pymc_landscape.plots.data.polylines import BLUE, GREEN, ORANGE, PURPLE, Array
 
 CredibleKind = Literal["hdi", "eti"]
-NEEDED = ("interval", "status", "estimate", "parameter", "bound", "method")
+NEEDED = ("interval", "status", "estimate", "parameter", "bound", "interval_method")
 COLOURS = {"wald": ORANGE, "profile": BLUE, "bootstrap": GREEN, "hdi": PURPLE, "eti": PURPLE}
 # Okabe & Ito, for what has a name of its own
 OTHERS = ("#e69f00", "#56b4e9", "#cc79a7", "#000000", "#a6761d")
@@ -57,12 +57,12 @@ def gather_bars(given_ones: Sequence[Any]) -> Rows:
     """Return the bars of all Datasets and mappings; of equal names the second becomes ``profile (2)``."""
     rows: Rows = {}
     for name, ds in _every(given_ones):
-        for method in ds["method"].values.astype(str):
+        for method in ds["interval_method"].values.astype(str):
             wanted = f"{name} {NAMES.get(method, method)}" if name else NAMES.get(method, method)
             number, free = 2, wanted
             while free in rows:
                 free, number = f"{wanted} ({number})", number + 1
-            rows[free] = _bars(ds.sel({"method": method}))
+            rows[free] = _bars(ds.sel(interval_method=method))
     return rows
 
 
@@ -72,15 +72,15 @@ def _every(given_ones: Sequence[Any]) -> list[tuple[str, xr.Dataset]]:
         named = item if isinstance(item, Mapping) and not isinstance(item, xr.Dataset | xr.DataTree) else {"": item}
         for name, ds in named.items():
             ds = as_dataset(ds, "intervals", ("interval",), "confidence_intervals")
-            ds = ds if "method" in ds.dims else _with_method(ds)
+            ds = ds if "interval_method" in ds.dims else _with_method(ds)
             found.append((str(name), as_dataset(ds, "intervals", NEEDED, "confidence_intervals")))
     return found
 
 
 def _with_method(ds: xr.Dataset) -> xr.Dataset:
     """Return one method's intervals as one of several; where it has no name, they are intervals."""
-    named = ds if "method" in ds.coords else ds.assign_coords(method="interval")
-    return named.expand_dims("method")
+    named = ds if "interval_method" in ds.coords else ds.assign_coords(interval_method="interval")
+    return named.expand_dims("interval_method")
 
 
 def levels_of(given_ones: Sequence[Any]) -> list[float]:
