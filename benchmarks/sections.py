@@ -195,7 +195,7 @@ def _profile_rows(answers: list[dict[str, Any]]) -> list[Row]:
         Row("`profile_likelihood`, three profiles to 99 %", f"{trace:.1f} ms, {curves}"),
         Row("`read_intervals`, sixty ends off them", f"{read:.1f} ms; off by {off:.0e} of the ends themselves at most"),
         Row(
-            '`evaluate_landscape(others="profile")`, 41 × 41',
+            '`evaluate_landscape(nuisance="profile")`, 41 × 41',
             f"{heat:.0f} ms; {solved:.0%} of the points solved",
         ),
     ]

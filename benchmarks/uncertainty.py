@@ -83,7 +83,9 @@ def profiles(repeats: int) -> dict[str, Any]:
         traced, levels = trace(), np.linspace(0.5, 0.985, 10)
         exact = pml.confidence_intervals(fit, level=levels, progressbar=False)
         read, wanted = pml.read_intervals(traced, level=levels)["interval"], exact["interval"]
-        heat = partial(pml.evaluate_landscape, fit.objective, _around(fit), at=fit, others="profile", progressbar=False)
+        heat = partial(
+            pml.evaluate_landscape, fit.objective, _around(fit), at=fit, nuisance="profile", progressbar=False
+        )
         answer = {
             "evaluations": traced.attrs["n_evaluations"],
             "error": float(np.abs(read.transpose(*wanted.dims).to_numpy() / wanted.to_numpy() - 1).max()),

@@ -236,10 +236,10 @@ def test_no_grid_is_refused(model):
         pml.evaluate_landscape(model, [0.0, 1.0])
 
 
-@pytest.mark.parametrize("others", ["integrate", None])
-def test_others_are_held_or_profiled(others, model):
-    with pytest.raises(ValueError, match="others='fix' or 'profile', got"):
-        landscape(model, {"sigma": [0.5, 1.0]}, others=others)
+@pytest.mark.parametrize("nuisance", ["integrate", None])
+def test_nuisance_parameters_are_fixed_or_profiled(nuisance, model):
+    with pytest.raises(ValueError, match="nuisance='fix' or 'profile', got"):
+        landscape(model, {"sigma": [0.5, 1.0]}, nuisance=nuisance)
 
 
 RESERVED = ["term", "parameter", "minus2ll", "log_likelihood", "draws", "sample", "draw_parameter", "best_draw"]

@@ -73,7 +73,7 @@ def parametric_bootstrap(
         parameter and a Deterministic (the refit's estimate, natural scale); `minus2ll` of the refit;
         `delta_minus2ll`: −2LL of the original estimate on the simulated data less the refit's minimum. The coordinate
         ``status`` (chain, draw) is that of each refit as `Fit` has it; where it is ``"failed"`` the rest is NaN.
-        Attributes: ``k``, ``n_failed``, and ``status``, which is ``"interrupted"`` where Ctrl-C kept only the
+        Attributes: ``k``, ``n_failed``, and ``completion``, which is ``"interrupted"`` where Ctrl-C kept only the
         replicates that were finished.
 
     Raises
@@ -212,14 +212,14 @@ def _replicate(fit: Fit, end: StartResult) -> Replicate:
     return Replicate(vector, found.value, max(before - found.value, 0.0), end.verdict.status.value)
 
 
-def _dataset(fit: Fit, replicates: Sequence[Replicate], first_seed: int, state: str) -> xr.Dataset:
+def _dataset(fit: Fit, replicates: Sequence[Replicate], first_seed: int, completion: str) -> xr.Dataset:
     objective, status = fit.objective, [r.status for r in replicates]
     attrs = provenance_attributes(
         objective.origin,
         group="bootstrap",
         k=fit.n_parameters,
         n_failed=status.count(Status.FAILED.value),
-        status=state,
+        completion=completion,
         first_seed=first_seed,
         **_origin(fit),
     )

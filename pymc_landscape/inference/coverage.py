@@ -196,7 +196,7 @@ def _dataset(study: _Study, ends: Ends, interrupted: bool) -> xr.Dataset:
         group="coverage",
         level=study.level,
         draws=len(ends),
-        status="interrupted" if interrupted else "complete",
+        completion="interrupted" if interrupted else "complete",
     )
     return xr.Dataset({name: (("interval_method", "parameter"), v) for name, v in numbers.items()}, coords, attrs)
 

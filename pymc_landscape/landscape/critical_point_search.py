@@ -61,7 +61,8 @@ def critical_points(
         −1. Over `start`: `start_theta` (theta), `basin`, the position of the valley that steepest descent reaches from
         there (−1: none), `fate`, the same in words, and one variable ``<parameter>_at_start`` a parameter.
         The dim `theta` is called `theta_label` where a parameter has that name.
-        ``attrs["status"]`` is ``"interrupted"`` after Ctrl-C; ``attrs["note"]`` says how many searches ended nowhere.
+        ``attrs["completion"]`` is ``"interrupted"`` after Ctrl-C; ``attrs["note"]`` says how many searches ended
+        nowhere.
 
     Raises
     ------
@@ -92,14 +93,14 @@ def critical_points(
     expedition = SaddleSearch(objective, begin.theta, bool(progressbar))
     try:
         expedition.explore()
-        status = "complete"
+        completion = "complete"
     except KeyboardInterrupt:
         if not expedition.points:
             raise
-        status = "interrupted"
+        completion = "interrupted"
     found = _dataset(objective, expedition, begin)
-    found.attrs = _attributes(objective, expedition, status)
-    _warn(expedition, status)
+    found.attrs = _attributes(objective, expedition, completion)
+    _warn(expedition, completion)
     return found
 
 
@@ -182,13 +183,13 @@ def _curvatures(points: list[Stationary], k: int, labels: str) -> dict[str, Any]
     }
 
 
-def _attributes(objective: Objective, expedition: SaddleSearch, status: str) -> dict[str, str | int | float]:
+def _attributes(objective: Objective, expedition: SaddleSearch, completion: str) -> dict[str, str | int | float]:
     away = expedition.away
     counts = [f"{n} of {expedition.n_searches} searches {words}" for words, n in away.items() if n]
     return provenance_attributes(
         objective.origin,
         group="critical_points",
-        status=status,
+        completion=completion,
         note="; ".join(counts),
         n_searches=expedition.n_searches,
         n_ran_off=away[Away.INFINITY],
@@ -198,8 +199,8 @@ def _attributes(objective: Objective, expedition: SaddleSearch, status: str) -> 
     )
 
 
-def _warn(expedition: SaddleSearch, status: str) -> None:
-    if status == "interrupted":
+def _warn(expedition: SaddleSearch, completion: str) -> None:
+    if completion == "interrupted":
         warnings.warn(f"Interrupted: {len(expedition.points)} critical points had been found.", stacklevel=3)
     elif not expedition.points:
         why = ", ".join(sorted(set(expedition.fates)))

@@ -29,7 +29,7 @@ def evaluate_landscape(
     grid: xr.Dataset | Mapping[str, Any] | None = None,
     *,
     at: Any = None,
-    others: Literal["fix", "profile"] = "fix",
+    nuisance: Literal["fix", "profile"] = "fix",
     pointwise: bool = False,
     chunks: int | None = None,
     store: str | PathLike[str] | None = None,
@@ -37,10 +37,11 @@ def evaluate_landscape(
 ) -> xr.Dataset:
     r"""Evaluate log-likelihood, prior, posterior and −2LL of a model over a grid.
 
-    By default the landscape is a *slice*: elements that are on no axis are held at one point. Use it to see valleys,
-    ridges and second optima, and to check the likelihood of a model by eye. It is no confidence region unless every
-    parameter is on an axis, for the others are held and not fitted. With ``others="profile"`` they are fitted, anew at
-    each point of the grid: the χ² lines of that *profile* are confidence regions.
+    By default the landscape is a *slice*: the nuisance parameters (all elements that are on no axis) are fixed at one
+    point. Use it to see valleys, ridges and second optima, and to check the likelihood of a model by eye. It is no
+    confidence region unless every parameter is on an axis, because the nuisance parameters are not fitted. With
+    ``nuisance="profile"`` they are fitted anew at each point of the grid: the χ² lines of that *profile likelihood* are
+    confidence regions.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def evaluate_landscape(
         Where the elements on no axis are held, natural scale; what it leaves out is taken from the default, the draw
         of highest likelihood if posterior draws made the grid, else the model's initial point. For a profile, where
         the search begins: best a `Fit`; left out, a search with the axes free goes first.
-    others : {"fix", "profile"}
+    nuisance : {"fix", "profile"}
         What happens to the elements on no axis: held, or at each point where −2LL is lowest (for an `Objective` with
         ``prior_weight`` w, −2 (log L + w log prior)).
     pointwise : bool
@@ -76,7 +77,7 @@ def evaluate_landscape(
         several observed terms also `term_log_likelihood` (dim `term`), with `pointwise` one variable an observed term
         with that term's own dims. The coordinate `at` (dim `parameter`) tells where the others were held,
         ``attrs["at"]`` why there. Outside the support the log-likelihood is −∞. After Ctrl-C the points not reached
-        are NaN, and ``attrs["status"]`` is ``"interrupted"``.
+        are NaN, and ``attrs["completion"]`` is ``"interrupted"``.
 
         A profile has instead of `at` the variables `path` (by ``parameter`` too): natural values of all elements at
         each point, and `status`: ``converged``; ``at_bound``, where some of the others are on an edge of their
@@ -107,7 +108,7 @@ def evaluate_landscape(
     >>> round(float(surface["minus2ll"].idxmin("p")), 2)
     0.7
     """
-    _check_options(grid, others, chunks, store)
+    _check_options(grid, nuisance, chunks, store)
     objective = objective_of(model)
     grid = grid if isinstance(grid, xr.Dataset) else regular_grid(grid or {})
     points = GridPoints(objective, grid)
@@ -123,7 +124,7 @@ def evaluate_landscape(
         _warn(points, result, "", tally)
         return surface
     message, particulars = "", dict[str, str | int](at=reference.words)
-    if others == "profile":
+    if nuisance == "profile":
         profiled = profile_points(objective, points, reference, at, **options)
         result, message, particulars = profiled.result, profiled.message(points), profiled.particulars
         surface = profiled.beside(_surface(objective, points, result, pointwise), points, objective)
@@ -135,7 +136,7 @@ def evaluate_landscape(
         objective.origin,
         kind=str(grid.attrs.get("kind", "regular")),
         group="landscape",
-        status="interrupted" if result.interrupted else "complete",
+        completion="interrupted" if result.interrupted else "complete",
         n_evaluated=result.n_evaluated,
         **particulars,
     )
@@ -200,7 +201,7 @@ def _on_disk(
     return evaluate_into(store, points, around, evaluate, describe, attrs, progressbar)
 
 
-def _check_options(grid: Any, others: str, chunks: int | None, store: Any) -> None:
+def _check_options(grid: Any, nuisance: str, chunks: int | None, store: Any) -> None:
     if grid is None:
         raise TypeError("Expected a grid, got none: evaluate_landscape(model, regular_grid({...})).")
     if not isinstance(grid, Mapping):
@@ -208,10 +209,10 @@ def _check_options(grid: Any, others: str, chunks: int | None, store: Any) -> No
             f"Expected a grid (an xr.Dataset or a mapping of axes), got {type(grid).__name__}: make one with "
             "regular_grid, posterior_grid or plane_grid."
         )
-    if others not in ("fix", "profile"):
-        raise ValueError(f"Expected others='fix' or 'profile', got {others!r}.")
-    if others == "profile" and store is not None:
-        raise ValueError("Expected others='fix' with a store, got others='profile': leave store out.")
+    if nuisance not in ("fix", "profile"):
+        raise ValueError(f"Expected nuisance='fix' or 'profile', got {nuisance!r}.")
+    if nuisance == "profile" and store is not None:
+        raise ValueError("Expected nuisance='fix' with a store, got nuisance='profile': leave store out.")
     if chunks is not None and chunks < 1:
         raise ValueError(f"Expected chunks of at least one point, got {chunks}.")
 

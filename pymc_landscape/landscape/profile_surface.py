@@ -55,7 +55,7 @@ class Profiled:
     @property
     def particulars(self) -> dict[str, str | int]:
         """The attributes of the result."""
-        return {"others": "profile", "at": self.words, "n_evaluations": self.n_evaluations}
+        return {"nuisance": "profile", "at": self.words, "n_evaluations": self.n_evaluations}
 
     def beside(self, surface: xr.Dataset, points: GridPoints, objective: Objective) -> xr.Dataset:
         """Return a surface with `status` and `path` over the dims of the grid."""
@@ -134,8 +134,8 @@ def profile_points(
 def _refuse(points: GridPoints) -> None:
     if points.total > MOST_POINTS:
         raise ValueError(
-            f"Expected a grid of at most {MOST_POINTS} points for others='profile', got {points.total}, each of which "
-            "is a minimisation: choose fewer points an axis."
+            f"Expected a grid of at most {MOST_POINTS} points for nuisance='profile', got {points.total}, each of "
+            "which is a minimisation: choose fewer points an axis."
         )
     for name in (STATUS, PATH):
         if name in points.dims:

@@ -112,7 +112,7 @@ def evaluate_into(
     if not store.is_made:
         raise result.errors[0][1] if result.errors and not result.interrupted else KeyboardInterrupt
     result.n_evaluated = store.done
-    tally = store.finish({**attrs, "status": "interrupted" if result.interrupted else "complete"})
+    tally = store.finish({**attrs, "completion": "interrupted" if result.interrupted else "complete"})
     return open_store(store.path), result, tally
 
 
@@ -151,7 +151,7 @@ class _LandscapeStore:
             kept = open_store(path)
             if kept.attrs.get("group") != "landscape" or not self._is_same_grid(kept):
                 raise _another(path)
-            self.done, self.is_complete = int(kept.attrs["n_evaluated"]), kept.attrs["status"] == "complete"
+            self.done, self.is_complete = int(kept.attrs["n_evaluated"]), kept.attrs["completion"] == "complete"
             self._open(list(map(str, kept.data_vars)))
 
     @property
@@ -238,7 +238,7 @@ class _LandscapeStore:
         coords = (
             values.drop_vars(list(values.data_vars)).assign_coords(self.points.coords).assign_coords(self.around.coords)
         )
-        coords.attrs = provenance_attributes(group="landscape", status="interrupted", n_evaluated=0)
+        coords.attrs = provenance_attributes(group="landscape", completion="interrupted", n_evaluated=0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # zarr's, on words as coordinates, whose way of storing may yet change
             coords.to_zarr(self.path, mode="w-", consolidated=False)

@@ -66,7 +66,7 @@ def pointwise_log_likelihood(
         Group `log_likelihood`: one variable an observed term, dims the sample dims and then the term's own, less those
         summed inside it (the elements of a vector of ``pm.MvNormal``). Group `log_prior`: the same for each free
         variable, natural scale, no Jacobian. `to_datatree` places both beside the posterior. After Ctrl-C the draws
-        not reached are NaN and ``attrs["status"]`` is ``"interrupted"``.
+        not reached are NaN and ``attrs["completion"]`` is ``"interrupted"``.
 
     Raises
     ------
@@ -123,9 +123,9 @@ def pointwise_log_likelihood(
         interrupted, done = True, place.done
     if not done:
         raise KeyboardInterrupt  # nothing was finished, so nothing is lost
-    status = "interrupted" if interrupted else "complete"
-    tree = place.close(provenance_attributes(objective.origin, status=status, n_evaluated=done))
-    _warn(bad, draws, status, done)
+    completion = "interrupted" if interrupted else "complete"
+    tree = place.close(provenance_attributes(objective.origin, completion=completion, n_evaluated=done))
+    _warn(bad, draws, completion, done)
     return tree
 
 
@@ -198,8 +198,8 @@ def _place(
     return Memory(groups, len(draws.dims))
 
 
-def _warn(bad: _Bad, draws: DrawVectors, status: str, done: int) -> None:
-    if status == "interrupted":
+def _warn(bad: _Bad, draws: DrawVectors, completion: str, done: int) -> None:
+    if completion == "interrupted":
         warnings.warn(f"Interrupted: {done} of {draws.total} draws were evaluated, the others are NaN.", stacklevel=3)
     elif bad.n:
         warnings.warn(

@@ -286,7 +286,7 @@ def test_points_at_which_the_model_raises_are_nan_and_one_warning_names_the_firs
     assert np.isnan(result["log_likelihood"][5:]).all()
     assert np.isnan(result["delta_minus2ll"][5:]).all()
     assert float(result["delta_minus2ll"].min()) == 0
-    assert result.attrs["status"] == "complete"
+    assert result.attrs["completion"] == "complete"
     assert result.attrs["n_evaluated"] == 16
 
 
@@ -347,7 +347,7 @@ def test_ctrl_c_in_the_model_leaves_the_finished_part(backend, refuses, simulate
     objective = pml.Objective(simulated) if backend is None else objective_on(simulated, backend)
     with pytest.warns(UserWarning, match=r"Interrupted: 10 of 16 points were evaluated, the others are NaN"):
         result = landscape(objective, SIMULATED, chunks=2)
-    assert result.attrs["status"] == "interrupted"
+    assert result.attrs["completion"] == "interrupted"
     assert result.attrs["n_evaluated"] == 10
     np.testing.assert_allclose(result["log_likelihood"][:5], surface(simulated_by_hand, SIMULATED)[:5], rtol=1e-10)
     assert np.isnan(result["minus2ll"][5:]).all()
@@ -391,7 +391,7 @@ def test_ctrl_c_while_threads_work_leaves_the_finished_part(how, monkeypatch, fi
         signal.signal(signal.SIGINT, before)
         gc.enable()
     done = ~np.isnan(result["log_likelihood"].to_numpy())
-    assert result.attrs["status"] == "interrupted"
+    assert result.attrs["completion"] == "interrupted"
     assert result.attrs["n_evaluated"] == done.sum()
     assert 0 < done.sum() < done.size
     monkeypatch.setattr(progress.DelayedProgressBar, "advance", advance)

@@ -61,7 +61,7 @@ def test_what_comes_back_is_what_arviz_reads(of_mean, tmp_path):
     assert "status" not in drawn.indexes
     assert set(np.unique(drawn["status"])) == {"converged"}
     assert (drawn.attrs["group"], drawn.attrs["k"], drawn.attrs["n_failed"]) == ("bootstrap", 1, 0)
-    assert drawn.attrs["status"] == "complete"
+    assert drawn.attrs["completion"] == "complete"
     assert az.summary(drawn, round_to="none").loc["mu", "mean"] == pytest.approx(drawn["mu"].mean().item())
     drawn.to_netcdf(tmp_path / "drawn.nc")
     assert here.status.value == "converged"
@@ -163,7 +163,7 @@ def test_refits_that_fail_are_nan(monkeypatch, of_mean):
     from pymc_landscape.optimize.status import Status
     from pymc_landscape.optimize.status import StatusReport as Verdict
 
-    follow = bootstrap.follow
+    follow = bootstrap.search_from_start
 
     def fails(*args):
         end = follow(*args)
@@ -178,7 +178,7 @@ def test_refits_that_fail_are_nan(monkeypatch, of_mean):
 
 
 def interrupted_after(n: int, monkeypatch):
-    follow, calls = bootstrap.follow, []
+    follow, calls = bootstrap.search_from_start, []
 
     def stops(*args):
         calls.append(1)
@@ -194,7 +194,7 @@ def test_ctrl_c_keeps_the_finished_replicates(monkeypatch, of_mean):
     interrupted_after(4, monkeypatch)
     with pytest.warns(UserWarning, match="4 of 10 replicates"):
         kept = again(here, 10)
-    assert kept.attrs["status"] == "interrupted"
+    assert kept.attrs["completion"] == "interrupted"
     np.testing.assert_array_equal(kept["mu"], drawn["mu"][:, :4])
 
 

@@ -269,7 +269,7 @@ def test_ctrl_c_keeps_the_data_sets_that_are_finished(monkeypatch):
     monkeypatch.setattr(coverage, "fit_mle", stops)
     with pytest.warns(UserWarning, match="4 of 10 replicates"):
         here = study(mean_of_five(), draws=10)
-    assert (here.attrs["draws"], here.attrs["status"]) == (4, "interrupted")
+    assert (here.attrs["draws"], here.attrs["completion"]) == (4, "interrupted")
 
 
 def test_bad_requests_are_refused():

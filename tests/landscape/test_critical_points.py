@@ -278,7 +278,7 @@ def test_ctrl_c_keeps_what_was_found(monkeypatch):
     monkeypatch.setattr(Expedition, "_arrive", impatient)
     with pytest.warns(UserWarning, match="Interrupted"):
         found = find(surface(lambda x: (x**2 - 1) ** 2, "x"), starts=4)
-    assert found.attrs["status"] == "interrupted"
+    assert found.attrs["completion"] == "interrupted"
     assert {"valley"} <= set(found["kind"].to_numpy())
 
 

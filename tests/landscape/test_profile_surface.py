@@ -19,7 +19,7 @@ FLOOR = N * (np.log(2 * np.pi * VAR) + 1)
 
 
 def profiled(model, grid, **options) -> xr.Dataset:
-    return pml.evaluate_landscape(model, grid, others="profile", progressbar=False, **options)
+    return pml.evaluate_landscape(model, grid, nuisance="profile", progressbar=False, **options)
 
 
 def sliced(model, grid, **options) -> xr.Dataset:
@@ -53,8 +53,8 @@ def test_mean_with_the_deviation_profiled_out(normal):
     np.testing.assert_allclose(path(surface, "sigma"), np.sqrt(VAR + (mu - MEAN) ** 2), rtol=1e-7)
     np.testing.assert_array_equal(path(surface, "mu"), mu)
     assert set(surface["status"].values.tolist()) == {"converged"}
-    assert surface.attrs["others"] == "profile"
-    assert surface.attrs["status"] == "complete"
+    assert surface.attrs["nuisance"] == "profile"
+    assert surface.attrs["completion"] == "complete"
     assert float(surface["delta_minus2ll"].min()) == 0.0
     assert "at" not in surface.coords
 
@@ -391,7 +391,7 @@ def test_ctrl_c_keeps_what_is_solved(normal, monkeypatch):
     with pytest.warns(UserWarning, match="Interrupted: 1[12] of 41 points"):
         surface = profiled(normal, {"mu": np.linspace(-3, 5, 41)})
     done = surface["status"].to_numpy() != ""
-    assert surface.attrs["status"] == "interrupted"
+    assert surface.attrs["completion"] == "interrupted"
     np.testing.assert_array_equal(np.isfinite(surface["minus2ll"]), done)
     mu = surface["mu"].to_numpy()[done]
     np.testing.assert_allclose(surface["minus2ll"][done], FLOOR + N * np.log1p((mu - MEAN) ** 2 / VAR), atol=1e-9)

@@ -443,7 +443,7 @@ def test_means_of_pairs_are_integrated_out():
 def test_a_surface_of_profiles_goes_down_to_a_variance_of_zero(marginal, fitted):
     """At spread 0 the best of the others is a straight line by least squares."""
     grid = pml.regular_grid({"spread": [0.0, 0.5]})
-    surface = pml.evaluate_landscape(marginal, grid, at=fitted, others="profile", progressbar=False)
+    surface = pml.evaluate_landscape(marginal, grid, at=fitted, nuisance="profile", progressbar=False)
     design = np.column_stack([np.ones(len(X)), X])
     rest = np.linalg.lstsq(design, Y, rcond=None)[1][0]
     wanted = len(Y) * (np.log(2 * np.pi * rest / len(Y)) + 1)

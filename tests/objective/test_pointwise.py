@@ -190,7 +190,7 @@ def test_the_groups_stand_beside_the_posterior(tree, dt):
     assert list(tree.children) == ["posterior", "log_likelihood", "log_prior"]
     assert list(dt.children) == ["posterior"]
     attrs = tree["log_likelihood"].attrs
-    assert (attrs["group"], attrs["status"], attrs["n_evaluated"]) == ("log_likelihood", "complete", 200)
+    assert (attrs["group"], attrs["completion"], attrs["n_evaluated"]) == ("log_likelihood", "complete", 200)
 
 
 @pytest.mark.filterwarnings("ignore:Estimated shape parameter of Pareto")  # draws from the prior
@@ -384,7 +384,7 @@ def test_ctrl_c_keeps_the_finished_part(where, model, dt, found, tmp_path, monke
     with pytest.warns(UserWarning, match="Interrupted: 120 of 200 draws were evaluated, the others are NaN"):
         part = groups(model, dt, chunks=10, **options)
     for name, group in found.items():
-        assert part[name].attrs["status"] == "interrupted"
+        assert part[name].attrs["completion"] == "interrupted"
         flat = part[name].load().stack(s=("chain", "draw")).isel(s=slice(0, 120))
         xr.testing.assert_equal(flat, group.stack(s=("chain", "draw")).isel(s=slice(0, 120)))
         assert np.isnan(part[name].to_array().stack(s=("chain", "draw")).isel(s=slice(120, None))).all()
@@ -405,14 +405,14 @@ def test_a_store_goes_on_where_it_was_interrupted(first, model, dt, found, tmp_p
         interrupted_from(first, stopped)
         with pytest.warns(UserWarning, match="Interrupted"):
             part = groups(model, dt, store=where, chunks=3)
-    assert part["log_prior"].attrs["status"] == "interrupted"
+    assert part["log_prior"].attrs["completion"] == "interrupted"
     whole_blocks = 2 * 50 + (first - 100) // 3 * 3
     counts = evaluated(monkeypatch)
     again = groups(model, dt, store=str(where))
     assert sum(counts) == 200 - whole_blocks + 4  # four are asked again, to know the model by
     for name, group in found.items():
         xr.testing.assert_equal(again[name].load(), group)
-        assert again[name].attrs["status"] == "complete"
+        assert again[name].attrs["completion"] == "complete"
         assert again[name].attrs["n_evaluated"] == 200
     counts.clear()
     xr.testing.assert_equal(groups(model, dt, store=where)["log_prior"].load(), found["log_prior"])

@@ -117,7 +117,7 @@ def test_minus2ll_is_minus_twice_and_delta_starts_at_zero(name, landscape_of):
     delta = result["minus2ll"] - result["minus2ll"].min()
     np.testing.assert_array_equal(result["delta_minus2ll"], delta)
     assert float(result["delta_minus2ll"].min()) == 0
-    assert result.attrs["status"] == "complete"
+    assert result.attrs["completion"] == "complete"
     assert result.attrs["n_evaluated"] == result["minus2ll"].size
 
 

@@ -50,13 +50,13 @@ def test_a_bootstrap_goes_on_where_it_stopped(here, tmp_path, monkeypatch):
         interrupted_after(4, stopped)
         with pytest.warns(UserWarning, match="4 of 10 replicates"):
             kept = again(here, 10, store=store)
-    assert kept.attrs["status"] == "interrupted"
+    assert kept.attrs["completion"] == "interrupted"
     xr.testing.assert_identical(opened(store).load().drop_attrs(), kept.drop_attrs())
-    calls = counted(monkeypatch, bootstrap, "follow")
+    calls = counted(monkeypatch, bootstrap, "search_from_start")
     whole = again(here, 10, store=str(store))
     assert len(calls) == 6
     xr.testing.assert_identical(whole.drop_attrs(), again(here, 10).drop_attrs())
-    assert whole.attrs["status"] == opened(store).attrs["status"] == "complete"
+    assert whole.attrs["completion"] == opened(store).attrs["completion"] == "complete"
     np.testing.assert_array_equal(opened(store)["mu"], whole["mu"])
 
 
@@ -64,7 +64,7 @@ def test_replicates_are_kept_on_the_way_and_not_at_the_end_alone(here, tmp_path,
     """The process may be ended by something else than Ctrl-C."""
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
     monkeypatch.setattr(checkpoint, "SHARE", np.inf)
-    follow, calls = bootstrap.follow, []
+    follow, calls = bootstrap.search_from_start, []
 
     def breaks(*args):
         calls.append(1)
@@ -161,7 +161,7 @@ def test_a_profile_goes_on_where_it_stopped(budworm, tmp_path, monkeypatch):
     whole = pml.profile_likelihood(budworm, progressbar=False)
     same_profile(went_on, whole)
     assert went_on.attrs["n_evaluations"] < 0.7 * whole.attrs["n_evaluations"]
-    assert opened(store).attrs["status"] == "complete"
+    assert opened(store).attrs["completion"] == "complete"
     assert pml.profile_likelihood(budworm, store=store, progressbar=False).attrs["n_evaluations"] < 10
 
 
@@ -321,7 +321,7 @@ def test_a_landscape_goes_on_where_it_stopped(objective, tmp_path, monkeypatch, 
     assert [a for a, b in made[: len(asked_again)]] == asked_again
     assert sum(b - a for a, b in made) == len(asked_again) + total - n
     xr.testing.assert_identical(whole.load().drop_attrs(), plain.drop_attrs())
-    assert (whole.attrs["status"], whole.attrs["n_evaluated"]) == ("complete", total)
+    assert (whole.attrs["completion"], whole.attrs["n_evaluated"]) == ("complete", total)
     made.clear()
     xr.testing.assert_identical(surface(objective, store=store).load().drop_attrs(), plain.drop_attrs())
     assert sum(b - a for a, b in made) == 4
@@ -402,7 +402,7 @@ def test_points_at_which_the_model_raises_are_nan_in_a_store_too(tmp_path):
     with pytest.warns(UserWarning, match=r"NaN at 6 of 61 points, first at size=-3 \(AssertionError: too small"):
         plain = surface(objective, grid)
     xr.testing.assert_identical(kept.load().drop_attrs(), plain.drop_attrs())
-    assert surface(objective, grid, store=tmp_path / "surface.zarr").attrs["status"] == "complete"
+    assert surface(objective, grid, store=tmp_path / "surface.zarr").attrs["completion"] == "complete"
 
 
 def test_a_model_that_raises_everywhere_raises(tmp_path):
@@ -434,5 +434,5 @@ def test_memory_stays_bounded_where_the_grid_does_not_fit(tmp_path, monkeypatch)
 
 
 def test_a_profile_over_a_grid_has_no_store(objective, tmp_path):
-    with pytest.raises(ValueError, match="Expected others='fix' with a store"):
-        surface(objective, others="profile", store=tmp_path / "surface.zarr")
+    with pytest.raises(ValueError, match="Expected nuisance='fix' with a store"):
+        surface(objective, nuisance="profile", store=tmp_path / "surface.zarr")

@@ -75,7 +75,7 @@ def profile_likelihood(
         ``kink``, ``at_bound``, ``open``, ``failed``; empty where a side has fewer steps), and ``path`` (also by
         ``parameter_bis``): the natural value of every free element on the way. ``estimate`` and ``standard_error`` by
         ``parameter``; ``support`` by ``parameter`` and ``bound``. Attributes: ``n_evaluations`` of this call, and
-        ``status``, which is ``"interrupted"`` where Ctrl-C kept the steps there were; those of the other parameters
+        ``completion``, which is ``"interrupted"`` where Ctrl-C kept the steps there were; those of the other parameters
         are NaN, and `start` carries them on.
 
     Raises
@@ -129,9 +129,9 @@ def profile_likelihood(
     trip = _Trip(current, quantities, enough, zeta_step, earlier)
     combinations = as_json(combinations_of(var_names, earlier))
 
-    def result(state: str) -> xr.Dataset:
+    def result(completion: str) -> xr.Dataset:
         highest = max(level, trip.earlier.level) if trip.earlier is not None else level
-        return _dataset(trip, state, level=highest, zeta_step=zeta_step, combinations=combinations)
+        return _dataset(trip, completion, level=highest, zeta_step=zeta_step, combinations=combinations)
 
     def keep() -> None:
         if checkpoint.is_due:
@@ -256,7 +256,7 @@ def _warn(trip: _Trip) -> None:
 # --- as a Dataset ----------------------------------------------------------------------------------------------------
 
 
-def _dataset(trip: _Trip, state: str, level: float, zeta_step: float, combinations: str) -> xr.Dataset:
+def _dataset(trip: _Trip, completion: str, level: float, zeta_step: float, combinations: str) -> xr.Dataset:
     rows, fit = trip.all_rows(), trip.current.fit
     below, above = (max((len(row.sides[k]) for row in rows), default=0) for k in (0, 1))
     steps = np.arange(-below, above + 1)
@@ -285,7 +285,7 @@ def _dataset(trip: _Trip, state: str, level: float, zeta_step: float, combinatio
         combinations=combinations,
         minus2ll=fit.minus2ll,
         n_evaluations=trip.n_evaluations,
-        status=state,
+        completion=completion,
         message=" ".join(filter(None, [trip.current.message, *(_pieces(row, trip.enough) for row in rows)])),
     )
     return xr.Dataset(data, {**coords, "bound": ["lower", "upper"]}, attrs)

@@ -82,7 +82,7 @@ def landscape_view(data: xr.Dataset | xr.DataTree, var_name: str, landscape_grou
 
 def _label(source: xr.Dataset, var_name: str) -> str:
     """Name the height; a profile, which is wider than a slice, says that it is one."""
-    is_profile = source.attrs.get("others") == "profile" and LABELS[var_name] == LABELS["minus2ll"]
+    is_profile = source.attrs.get("nuisance") == "profile" and LABELS[var_name] == LABELS["minus2ll"]
     return f"profile {LABELS[var_name]}" if is_profile else LABELS[var_name]
 
 

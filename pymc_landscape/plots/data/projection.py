@@ -203,7 +203,7 @@ def draws_metric(of: LandscapeView, posterior: xr.Dataset, dims: tuple[str, ...]
 def _off_slice(of: LandscapeView, descent: xr.Dataset, dims: tuple[str, ...]) -> Array:
     """Distance of the elements on no axis from where the landscape holds them."""
     size = int(np.prod([descent.sizes[dim] for dim in dims]))
-    if not {"at", "parameter"} <= set(of.source.coords) or of.source.attrs.get("others", "fix") != "fix":
+    if not {"at", "parameter"} <= set(of.source.coords) or of.source.attrs.get("nuisance", "fix") != "fix":
         return np.full(size, np.nan)
     at = dict(zip(of.source["parameter"].values.astype(str).tolist(), of.source["at"].values, strict=True))
     total = np.zeros(size)
