@@ -203,13 +203,13 @@ def _refits(fit: Fit) -> Callable[[int], Replicate]:
 
 
 def _replicate(fit: Fit, end: StartResult) -> Replicate:
-    found, frame = end.found, end.found.frame
-    on_edge = bool(fit.found.frame.natural)
-    before = value_at(fit.found.frame, fit.found.x, frame.objective) if on_edge else found.begin_value
-    if end.verdict.status is Status.FAILED or before - found.value < -ABOVE:
+    found, frame = end.result, end.result.frame
+    on_edge = bool(fit.result.frame.natural)
+    before = value_at(fit.result.frame, fit.result.x, frame.objective) if on_edge else found.begin_value
+    if end.report.status is Status.FAILED or before - found.value < -ABOVE:
         return Replicate(np.full(fit.objective.compiled.layout().size, np.nan), np.nan, np.nan, Status.FAILED.value)
     vector = fit.objective.compiled.layout().join(frame.natural_point(found.x))
-    return Replicate(vector, found.value, max(before - found.value, 0.0), end.verdict.status.value)
+    return Replicate(vector, found.value, max(before - found.value, 0.0), end.report.status.value)
 
 
 def _dataset(fit: Fit, replicates: Sequence[Replicate], first_seed: int, completion: str) -> xr.Dataset:

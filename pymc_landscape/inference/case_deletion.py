@@ -47,12 +47,12 @@ class CaseDeletion:
     @property
     def frame(self) -> RestrictedObjective:
         """The surface, with its free elements."""
-        return self.fit.found.frame
+        return self.fit.result.frame
 
     @property
     def x(self) -> Array:
         """The estimate (m,) in the frame."""
-        return self.fit.found.x
+        return self.fit.result.x
 
     @cached_property
     def sizes(self) -> dict[str, int]:
@@ -105,7 +105,7 @@ class CaseDeletion:
     @cached_property
     def information(self) -> Array:
         """The information J (m, m): half the Hessian of −2 log L."""
-        found = self.fit.found
+        found = self.fit.result
         return (found.hessian if found.hessian is not None else self.frame.hessian(self.x)) / 2
 
     @cached_property

@@ -116,7 +116,7 @@ def influence(
         "observation": cases.labels,
         "parameter": [quantity.label for quantity in quantities],
         "bound": list(BOUNDS),
-        "theta": list(fit.found.frame.labels),
+        "theta": list(fit.result.frame.labels),
         "term": ("observation", np.repeat(list(cases.sizes), list(cases.sizes.values()))),
     }
     kind = "map" if fit.is_map else "mle"

@@ -117,7 +117,7 @@ def laplace_check(fit: Fit, *, draws: int = 200, random_seed: Any = None, progre
 
 def _scores(fit: Fit, seeds: Array, progressbar: bool) -> Array:
     """Return the score (draws, k) of each simulated data set at the estimate."""
-    simulator, found = Simulator(fit.objective), fit.found
+    simulator, found = Simulator(fit.objective), fit.result
     point = found.frame.natural_point(found.x)
     scores = np.empty((len(seeds), len(found.x)))
     with DelayedProgressBar("Simulating scores", len(seeds), progressbar) as patient:
@@ -139,5 +139,5 @@ def _tested(fit: Fit, scores: Array) -> LaplaceCheck:
     p_value = float(stats.f.sf(statistic * (n - df) / (df * (n - 1)), df, n - df))
     bias = inverse @ mean / np.sqrt(np.diagonal(inverse))
     return LaplaceCheck(
-        statistic, df, p_value, tuple(fit.found.frame.labels), mean, bias, n, dict(fit.objective.origin)
+        statistic, df, p_value, tuple(fit.result.frame.labels), mean, bias, n, dict(fit.objective.origin)
     )

@@ -193,7 +193,7 @@ def _refuse_no_minimum(fit: Fit, which: str) -> None:
     """Refuse a fit whose −2LL is not the lowest; one whose estimate is not unique, or at infinity, has its infimum."""
     if fit.is_map:
         raise ValueError(f"Expected maximum likelihood fits, got a posterior mode as {which}: use fit_mle.")
-    if not has_infimum(fit.status, fit.found):
+    if not has_infimum(fit.status, fit.result):
         raise ValueError(
             f"Expected fits that have arrived, got the {which}, which is {fit.status.value}: {fit.message}"
         )

@@ -137,16 +137,16 @@ class RatioSimulator:
     def _lowest(self, twin: Objective, starts: Sequence[Array]) -> float:
         """Return the lowest −2LL at which a search from one of the starts arrived; NaN where none did."""
         ends = [search_from_start(twin, theta, "") for theta in starts]
-        found = [infimum(end.verdict.status, end.found, self.begin) for end in ends]
+        found = [infimum(end.report.status, end.result, self.begin) for end in ends]
         return min((value for value in found if not np.isnan(value)), default=np.nan)
 
     def _refit_null(self, data: Mapping[str, Any]) -> tuple[float, Mapping[str, Array]]:
         twin = self.null.objective.with_data(**data)
         if self.null.n_parameters == 0:
-            frame = self.null.found.frame
+            frame = self.null.result.frame
             return RestrictedObjective(twin, frame.natural, frame.held).value(np.zeros(0)), self.point
         end = search_from_start(twin, self.begin_null, "")
-        return infimum(end.verdict.status, end.found, self.begin_null), end.found.frame.natural_point(end.found.x)
+        return infimum(end.report.status, end.result, self.begin_null), end.result.frame.natural_point(end.result.x)
 
     def _beside(self, null_point: Mapping[str, Array], share: float) -> Array:
         """Return the null's refit as a place of the alternative, with what the null fixes moved off by a share."""

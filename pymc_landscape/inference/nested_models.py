@@ -84,10 +84,10 @@ def nest(null: Fit, alternative: Fit) -> Nesting:
 def refuse_other_data(one: Fit, other: Fit, names: tuple[str, str] = ("the null", "the alternative")) -> None:
     """Refuse two fits that are not of the same observed terms and data, or whose data have changed since."""
     for fit, which in zip((one, other), names, strict=True):
-        now = fit.found.frame.value(fit.found.x)
-        if not _same(now, fit.found.value):
+        now = fit.result.frame.value(fit.result.x)
+        if not _same(now, fit.result.value):
             raise ValueError(
-                f"Expected data that stay as they were fitted, got −2LL {fit.found.value:.6f} when {which} was "
+                f"Expected data that stay as they were fitted, got −2LL {fit.result.value:.6f} when {which} was "
                 f"fitted and {now:.6f} at the same point now: its data were changed; fit it again."
             )
     terms = [", ".join(sorted(fit.objective.compiled.term_names)) for fit in (one, other)]

@@ -59,8 +59,8 @@ def search_everywhere(ground: ActiveSets, point: Point) -> dict[str, Array] | No
         return None
     theta, initial = objective.pack(point), objective.pack(objective.initial_point())
     end = search_from_start(objective, np.where(np.isfinite(theta), theta, initial), "the grid")
-    ground.n_evaluations += end.found.n_evaluations
-    return end.found.frame.natural_point(end.found.x)
+    ground.n_evaluations += end.result.n_evaluations
+    return end.result.frame.natural_point(end.result.x)
 
 
 def fit_minima(fit: Any, ground: ActiveSets) -> list[dict[str, Array]]:

@@ -208,17 +208,17 @@ class _Stop:
     def __init__(self, footing: ActiveSet, p: int, x: Array):
         self.footing, self.p = footing, p
         frame = footing.frame(p)
-        self.found: SearchResult = search(frame, x, ITERATIONS)
+        self.result: SearchResult = search(frame, x, ITERATIONS)
         footing.ground.n_evaluations += frame.n_evaluations
 
     @property
     def value(self) -> float:
-        return self.found.value
+        return self.result.value
 
     def off_an_edge(self) -> _Stop | None:
         """Let one element go where the inside is lower."""
         for place in self.footing.edges:
-            natural = self.footing.lower_inside(self.p, self.found.x, place, self.value)
+            natural = self.footing.lower_inside(self.p, self.result.x, place, self.value)
             if natural is not None:
                 other = self._released(place, natural)
                 if other.value < self.value - WORTH_IT:
@@ -229,15 +229,15 @@ class _Stop:
         """Hold one element at the edge that it is running to, where that is no worse."""
         for place, edge in self._ahead().items():
             other = self.footing.ground.footing(self.p, {**self.footing.edges, place: edge})
-            there = _Stop(other, self.p, other.carry(self.footing, np.array([self.p]), self.found.x[None])[0])
+            there = _Stop(other, self.p, other.carry(self.footing, np.array([self.p]), self.result.x[None])[0])
             no_worse = there.value <= self.value + WORTH_IT + noise(self.value)
-            if no_worse and other.lower_inside(self.p, there.found.x, place, there.value) is None:
+            if no_worse and other.lower_inside(self.p, there.result.x, place, there.value) is None:
                 return there
         return None
 
     def as_solved(self) -> NuisanceSolution:
         """Return the point, with how the others move there."""
-        found, footing = self.found, self.footing
+        found, footing = self.result, self.footing
         if found.frame.bottomless:
             return NuisanceSolution(footing, found.x, -np.inf, "unbounded")
         if not np.isfinite(found.value):
@@ -249,7 +249,7 @@ class _Stop:
         return NuisanceSolution(footing, found.x, found.value, arrived if found.is_minimum else "failed")
 
     def _looked_at(self) -> NuisanceSolution | None:
-        footing, x = self.footing, self.found.x[None]
+        footing, x = self.footing, self.result.x[None]
         if not footing.has_curves:
             return None
         _, slope, hessian = footing.curves(np.array([self.p]), x)
@@ -263,15 +263,15 @@ class _Stop:
         footing, (name, i), where = self.footing, place, np.array([self.p])
         rest = {other: edge for other, edge in footing.edges.items() if other != place}
         target = footing.ground.footing(self.p, rest)
-        point = footing.natural_points(where, self.found.x[None])
+        point = footing.natural_points(where, self.result.x[None])
         point[name].reshape(1, -1)[0, i] = natural
-        whole = footing.vectors(where, self.found.x[None])
+        whole = footing.vectors(where, self.result.x[None])
         whole[0, footing.held[list(footing.edges).index(place)]] = natural
         return _Stop(target, self.p, target.start(point, like=(footing, whole))[0])
 
     def _ahead(self) -> dict[Place, float]:
         """Return the free elements that are on their way to an edge, with the edge."""
-        found, ahead = self.found, {}
+        found, ahead = self.result, {}
         if found.hessian is None or not np.isfinite(found.hessian).all():
             errors = np.full(len(found.x), np.inf)
         else:

@@ -2,12 +2,12 @@
 
 from pymc_landscape.optimize.bounds import BOUND_DISTANCE, BOUND_STANDARD_ERROR, INSIDE, bound_ahead, lowest_depth
 from pymc_landscape.optimize.estimates import NaturalScale, as_draws
-from pymc_landscape.optimize.fit import fit_map, fit_mle, fit_weighted
+from pymc_landscape.optimize.fit import fit_map, fit_mle, fit_of, fit_weighted, require_optimum
 from pymc_landscape.optimize.fit_result import Fit
 from pymc_landscape.optimize.infimum import has_infimum, infimum
 from pymc_landscape.optimize.local_search import SIMPLEX, SearchResult, search
 from pymc_landscape.optimize.multistart import StartResult, search_from_start
-from pymc_landscape.optimize.starts import Starts, find_starts
+from pymc_landscape.optimize.starts import StartPoints, Starts, find_starts
 from pymc_landscape.optimize.status import Status, StatusReport
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Fit",
     "NaturalScale",
     "SearchResult",
+    "StartPoints",
     "StartResult",
     "Starts",
     "Status",
@@ -27,10 +28,12 @@ __all__ = [
     "find_starts",
     "fit_map",
     "fit_mle",
+    "fit_of",
     "fit_weighted",
     "has_infimum",
     "infimum",
     "lowest_depth",
+    "require_optimum",
     "search",
     "search_from_start",
 ]

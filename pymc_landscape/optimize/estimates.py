@@ -20,26 +20,26 @@ class NaturalScale:
 
     Parameters
     ----------
-    found : SearchResult
-        The end.
-    verdict : StatusReport
-        What it is.
+    result : SearchResult
+        Where the search ended.
+    report : StatusReport
+        What is claimed of it.
     information : str
         ``"observed"``, ``"expected"`` or ``"sandwich"``.
     """
 
-    def __init__(self, found: SearchResult, verdict: StatusReport, information: str):
-        self.found, self.verdict, self.information = found, verdict, information
-        self.frame, self.x = found.frame, found.x
-        self.objective: Objective = found.frame.objective
-        self.point = self.frame.natural_point(found.x)
-        self.theta = self.objective.pack(self.point) if self.frame.natural else found.x
+    def __init__(self, result: SearchResult, report: StatusReport, information: str):
+        self.result, self.report, self.information = result, report, information
+        self.frame, self.x = result.frame, result.x
+        self.objective: Objective = result.frame.objective
+        self.point = self.frame.natural_point(result.x)
+        self.theta = self.objective.pack(self.point) if self.frame.natural else result.x
 
     @cached_property
     def cov(self) -> Array:
         """Covariance over the free elements of the frame; NaN where there is no Hessian."""
         m = len(self.x)
-        hessian = self.found.hessian
+        hessian = self.result.hessian
         if self.information == "expected":
             hessian = self.objective.fisher(self.frame.full(self.x), self.frame.unconstrained)
             hessian = 2.0 * hessian[np.ix_(self.frame.free, self.frame.free)]
@@ -51,10 +51,10 @@ class NaturalScale:
         return sandwich_covariance(hessian, scores[:, self.frame.free])
 
     @property
-    def flat(self) -> Array:
+    def flat_directions(self) -> Array:
         """Directions that are not determined, over the free elements."""
-        fits = self.verdict.flat.shape[1:] == self.x.shape
-        return self.verdict.flat if fits else np.zeros((0, len(self.x)))
+        fits = self.report.flat_directions.shape[1:] == self.x.shape
+        return self.report.flat_directions if fits else np.zeros((0, len(self.x)))
 
     def _jacobian(self, kind: Kind) -> Array:
         """Return derivatives (m, n) by the free elements of the frame."""
@@ -114,11 +114,11 @@ class NaturalScale:
         return errors
 
     def _errors(self, jacobian: Array) -> Array:
-        status = self.verdict.status
-        runs_away = status is Status.UNBOUNDED and self.found.frame.bottomless
+        status = self.report.status
+        runs_away = status is Status.UNBOUNDED and self.result.frame.bottomless
         if not np.isfinite(self.cov).all() or runs_away or status is Status.FAILED:
             return np.full(jacobian.shape[1], np.nan)
-        errors = standard_errors(self.cov, self.flat, jacobian)
+        errors = standard_errors(self.cov, self.flat_directions, jacobian)
         return np.where(np.isinf(errors), np.nan, errors) if status.is_optimum else errors
 
     def settle(self) -> NaturalScale:
@@ -172,7 +172,7 @@ class NaturalScale:
         return xr.Dataset(data, self.objective.coords)
 
     def _without_error(self) -> str:
-        if self.verdict.status.is_optimum:
+        if self.report.status.is_optimum:
             return "no standard error: no curvature"
         return "no standard error: not an optimum"
 

@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
+import logging
+from typing import Literal
 
 import pymc as pm
-from pymc.util import get_random_generator
+from pymc.util import RandomGenerator, get_random_generator
 
 from pymc_landscape.objective import Objective, objective_of
 from pymc_landscape.optimize.estimates import NaturalScale
 from pymc_landscape.optimize.fit_result import Fit
-from pymc_landscape.optimize.multistart import StartResult, best_result, overall_report, search_all_starts
+from pymc_landscape.optimize.multistart import best_result, overall_report, search_all_starts
+from pymc_landscape.optimize.starts import StartPoints
 
 Information = Literal["observed", "expected"]
 
+_log = logging.getLogger("pymc_landscape")
+
 
 def fit_mle(
-    model: pm.Model | Objective | None = None,
+    model: pm.Model | Objective | Fit | None = None,
     *,
-    starts: Any = 1,
+    starts: StartPoints = 1,
     information: Information = "observed",
     sandwich: bool = False,
-    random_seed: Any = None,
+    random_seed: RandomGenerator = None,
     progressbar: bool = True,
 ) -> Fit:
     """Fit by maximum likelihood: the lowest point of the −2LL landscape, with standard errors.
 
     The priors play no part, but for the support they define. Newton's method in a trust region goes first, with exact
-    slope and Hessian; L-BFGS, and for models without gradients Nelder–Mead, stand in where it does not arrive.
+    gradient and Hessian; L-BFGS, and for models without gradients Nelder–Mead, take over where it does not converge.
 
     Parameters
     ----------
-    model : pm.Model or Objective, optional
-        Left out, the model of the surrounding ``with`` block.
+    model : pm.Model, Objective or Fit, optional
+        Left out, the model of the surrounding ``with`` block. Of a fit, its objective is fitted again, from its
+        estimate unless `starts` says otherwise.
     starts : int, points, or a posterior
         A number: the model's initial point, then prior draws. A mapping, or a list of them: points by name. What
-        ``pm.sample`` returned: its likeliest draw and some others. All ends are kept in ``fit.starts``.
+        ``pm.sample`` returned: its likeliest draw and some others. All results are kept in ``fit.starts``.
     information : {"observed", "expected"}
         Curvature behind the standard errors: the Hessian at the estimate, or its expectation (Fisher information),
         which least-squares programs report. Expected needs distributions of a known family.
@@ -54,6 +58,8 @@ def fit_mle(
 
     Raises
     ------
+    TypeError
+        If `model` is not a model, an objective or a fit.
     ValueError
         If a parameter is discrete, or `starts` are not points of this model.
 
@@ -73,26 +79,26 @@ def fit_mle(
     ('converged', 0.7, 0.144914)
     """
     objective = objective_of(model).with_prior_weight(0.0)
-    return _fit(objective, starts, information, sandwich, random_seed, progressbar)
+    return _fit(objective, _starts(model, starts), information, sandwich, random_seed, progressbar)
 
 
 def fit_map(
-    model: pm.Model | Objective | None = None,
+    model: pm.Model | Objective | Fit | None = None,
     *,
-    starts: Any = 1,
+    starts: StartPoints = 1,
     sandwich: bool = False,
-    random_seed: Any = None,
+    random_seed: RandomGenerator = None,
     progressbar: bool = True,
 ) -> Fit:
-    """Fit the posterior mode on the natural scale: the highest point of likelihood × prior, without Jacobian.
+    """Fit the posterior mode on the natural scale, without Jacobian, like ``pm.find_MAP``.
 
-    The same as `fit_mle` with the log prior added, and the same mode that ``pm.find_MAP`` looks for. Information
-    criteria are those of likelihoods and are NaN here.
+    The highest point of likelihood × prior, both as functions of the parameters themselves: `fit_mle` with the log
+    prior added. Information criteria are those of likelihoods and are NaN here.
 
     Parameters
     ----------
-    model : pm.Model or Objective, optional
-        Left out, the model of the surrounding ``with`` block.
+    model : pm.Model, Objective or Fit, optional
+        As in `fit_mle`.
     starts : int, points, or a posterior
         As in `fit_mle`.
     sandwich : bool
@@ -106,34 +112,97 @@ def fit_map(
     -------
     Fit
         `covariance` is the inverse curvature of the log posterior at its mode.
+
+    Raises
+    ------
+    TypeError
+        If `model` is not a model, an objective or a fit.
+    ValueError
+        If a parameter is discrete, or `starts` are not points of this model.
     """
     objective = objective_of(model).with_prior_weight(1.0)
-    return _fit(objective, starts, "observed", sandwich, random_seed, progressbar)
+    return _fit(objective, _starts(model, starts), "observed", sandwich, random_seed, progressbar)
 
 
-def fit_weighted(objective: Objective, *, starts: Any = 1, random_seed: Any = None, progressbar: bool = True) -> Fit:
+def fit_weighted(
+    objective: Objective,
+    *,
+    starts: StartPoints = 1,
+    random_seed: RandomGenerator = None,
+    progressbar: bool = True,
+) -> Fit:
     """Fit the highest point of likelihood × prior^w, w the objective's own `prior_weight`; as `fit_map` for w = 1."""
     return _fit(objective, starts, "observed", False, random_seed, progressbar)
 
 
+def fit_of(model: Fit | pm.Model | Objective | None, verb: str, *, progressbar: bool = True) -> Fit:
+    """Return the fit that a verb needs: a fit as it is; a model or an objective is fitted first, and the log says so.
+
+    Parameters
+    ----------
+    model : Fit, pm.Model, Objective or None
+        None is the model of the surrounding ``with`` block. An objective is fitted with its own `prior_weight`.
+    verb : str
+        Who asks, as the log shall call it: ``"confidence_intervals"``.
+    progressbar : bool
+        Whether to show progress.
+
+    Raises
+    ------
+    TypeError
+        If `model` is none of these.
+    """
+    if isinstance(model, Fit):
+        return model
+    if model is not None and not isinstance(model, pm.Model | Objective):
+        raise TypeError(
+            f"Expected a Fit, a pm.Model or an Objective, got {type(model).__name__}: pass what fit_mle returned."
+        )
+    fit = fit_weighted(objective_of(model), progressbar=progressbar)
+    method = "fit_map" if fit.is_map else "fit_mle"
+    _log.info(
+        f"{verb} needs an optimum: the model was fitted first ({fit.status.value}); "
+        f"to fit it once for several questions, pass what {method} returned."
+    )
+    return fit
+
+
+def require_optimum(fit: Fit) -> None:
+    """Refuse a fit that claims no optimum.
+
+    Raises
+    ------
+    ValueError
+        With the status of the fit and its message.
+    """
+    if not fit.status.is_optimum:
+        raise ValueError(f"Expected a fit with an optimum, got one that is {fit.status.value}: {fit.message}")
+
+
+def _starts(model: pm.Model | Objective | Fit | None, starts: StartPoints) -> StartPoints:
+    """Return where to begin: by default at the estimate, where `model` is a fit."""
+    return model if isinstance(model, Fit) and isinstance(starts, int) and starts == 1 else starts
+
+
 def _fit(
-    objective: Objective, starts: Any, information: Information, sandwich: bool, random_seed: Any, progressbar: bool
+    objective: Objective,
+    starts: StartPoints,
+    information: Information,
+    sandwich: bool,
+    random_seed: RandomGenerator,
+    progressbar: bool,
 ) -> Fit:
+    """Search from every start; make a Fit of the best result, with a report that takes the others into account."""
     if information not in ("observed", "expected"):
         raise ValueError(f"Expected information='observed' or 'expected', got {information!r}.")
     if sandwich and information == "expected":
         raise ValueError("Expected one kind of covariance, got sandwich=True and information='expected'.")
-    rng = get_random_generator(random_seed, copy=True)
-    ends = search_all_starts(objective, starts, rng, progressbar)
-    return _written(ends, "sandwich" if sandwich else information)
-
-
-def _written(ends: Sequence[StartResult], information: str) -> Fit:
-    """Make a Fit of the best end, with a verdict that takes the others into account."""
-    best = best_result(ends)
-    verdict = overall_report(best, ends)
-    natural = NaturalScale(best.found, verdict, information).settle()
-    fit = Fit(verdict.status, verdict.message, information, natural, tuple(ends))
-    if fit.is_map:  # the likelihood of each end is evaluated, and the data may change later
+    results = search_all_starts(objective, starts, get_random_generator(random_seed, copy=True), progressbar)
+    best = best_result(results)
+    report = overall_report(best, results)
+    kind = "sandwich" if sandwich else information
+    natural = NaturalScale(best.result, report, kind).settle()
+    fit = Fit(report.status, report.message, kind, natural, tuple(results))
+    if fit.is_map:  # the likelihood of each result is evaluated, and the data may change later
         _ = fit.starts
     return fit

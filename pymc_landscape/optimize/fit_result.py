@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from pymc.util import get_random_generator
+from pymc.util import RandomGenerator, get_random_generator
 
 from pymc_landscape._typing import Array
 from pymc_landscape.objective import Objective, conditional_modes
@@ -20,6 +20,31 @@ from pymc_landscape.optimize.local_search import SearchResult
 from pymc_landscape.optimize.multistart import StartResult, starts_dataset
 from pymc_landscape.optimize.status import Status
 from pymc_landscape.results import provenance_attributes
+
+# What statsmodels, SciPy, iminuit and R call things that a fit has under another name, or that a verb makes from it.
+_HERE = {
+    "fit.point holds the estimates by name, fit.theta the unconstrained vector, fit.summary() the table": (
+        "params parameters coef coefficients estimate estimates x values x_fit params_constrained best_values"
+    ),
+    "fit.standard_error holds the standard errors by name, fit.summary() the table": "bse errors stderr se std_errors",
+    "fit.covariance is the covariance matrix on the natural scale": "cov cov_params vcov hess_inv cov_x correlation",
+    "fit.log_likelihood is log L at the estimate, fit.minus2ll −2 log L": "llf loglike loglik logLik",
+    "fit.minus2ll is −2 log L at the estimate, fit.log_likelihood log L": "fun fval nllf nll fmin deviance",
+    "pml.confidence_intervals(fit) returns confidence intervals": "conf_int confint minos merrors confidence_intervals",
+    "pml.profile_likelihood(fit) traces profiles": "profile mnprofile profile_likelihood",
+    "fit.status says what was found, fit.status.is_optimum whether it is an optimum, fit.message why": (
+        "success valid converged accurate mle_retvals"
+    ),
+    "pml.likelihood_ratio_test(null, fit) tests a null model; fit.summary() has estimates and standard errors": (
+        "pvalues pvalue p_values tvalues zvalues t_test f_test wald_test"
+    ),
+    "fit.starts has the cost of each start": "nit nfev njev nfcn n_iterations",
+    "fit.n_observations is the number of observed elements": "nobs n_obs",
+    "fit.n_parameters is the number of free elements": "npar nfit df_model",
+    "pml.hessian_spectrum(fit) has the curvature, fit.theta_covariance its inverse": "hess hessian jac grad",
+    "each pm.Deterministic of the model stands in fit.derived": "fittedvalues predict",
+}
+ELSEWHERE = {name: sentence for sentence, names in _HERE.items() for name in names.split()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +87,14 @@ class Fit:
     information: str
     _natural: NaturalScale = field(repr=False)
     _ends: Sequence[StartResult] = field(repr=False)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Say where a fit has what other packages call `name`."""
+            if name in ELSEWHERE:
+                raise AttributeError(f"A Fit has no {name!r}: {ELSEWHERE[name]}.")
+            return object.__getattribute__(self, name)  # raises what Python says of it, with the nearest names
 
     # --- labelled when first asked for ------------------------------------------------------------------------------
 
@@ -128,24 +161,24 @@ class Fit:
         return conditional_modes(self.objective, self._natural.point, self._attrs("latent"))
 
     @property
-    def found(self) -> SearchResult:
-        """The end of the search that arrived: its frame, and the vector of its free elements."""
-        return self._natural.found
+    def result(self) -> SearchResult:
+        """The result of the search that converged: the objective that it minimised, and its free elements."""
+        return self._natural.result
 
     @property
-    def found_covariance(self) -> Array:
-        """Covariance over the free elements of the frame of `found`."""
+    def result_covariance(self) -> Array:
+        """Covariance (m, m) of the free elements of `result`; NaN where there is no Hessian."""
         return self._natural.cov
 
     @property
-    def flat(self) -> Array:
-        """Directions (m, k) over the same elements that the likelihood does not determine."""
-        return self._natural.flat
+    def flat_directions(self) -> Array:
+        """Directions (n, m) over the same elements that the likelihood does not determine."""
+        return self._natural.flat_directions
 
     @property
     def optimizer(self) -> str:
         """The method that arrived."""
-        return self._natural.found.optimizer
+        return self._natural.result.optimizer
 
     # --- numbers -----------------------------------------------------------------------------------------------------
 
@@ -221,7 +254,7 @@ class Fit:
         """
         return fit_summary.summary(self, level, var_names)
 
-    def draws(self, n: int = 1000, *, random_seed: Any = None) -> xr.Dataset:
+    def draws(self, n: int = 1000, *, random_seed: RandomGenerator = None) -> xr.Dataset:
         """Draw from N(θ̂, Î⁻¹) and push the draws to the natural scale: a stand-in for a posterior of the likelihood.
 
         Parameters

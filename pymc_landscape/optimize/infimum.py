@@ -51,15 +51,15 @@ def brought_back(ran: SearchResult, usual: Array) -> SearchResult | None:
         if not far:
             break
         found = _held_nearer(found, far, usual)
-        if found.left <= NEAR_ENOUGH and not far_away(found, usual, INFINITE_DISTANCE):
+        if found.remaining_decrease <= NEAR_ENOUGH and not far_away(found, usual, INFINITE_DISTANCE):
             break
-    return found if found.left <= NEAR_ENOUGH and _is_level(found, ran) else None
+    return found if found.remaining_decrease <= NEAR_ENOUGH and _is_level(found, ran) else None
 
 
 def set_free(nearer: SearchResult, ran: SearchResult, usual: Array) -> tuple[SearchResult, Array]:
     """Return what was brought back in the frame in which it ran away, and the direction in which it did."""
     frame, x, held = _in_frame_of(ran, nearer)
-    free = SearchResult(frame, x, *frame.curve(x), nearer.left, nearer.optimizer, nearer.exact)
+    free = SearchResult(frame, x, *frame.curve(x), nearer.remaining_decrease, nearer.optimizer, nearer.exact)
     return free.add_cost(nearer), np.where(held, np.sign(x - usual[frame.free]), 0.0)
 
 
@@ -113,7 +113,7 @@ def _held_nearer(found: SearchResult, far: dict[int, float], usual: Array) -> Se
 
 def has_infimum(status: Status, found: SearchResult) -> bool:
     """Whether a search ended at the lowest value that there is, or that is approached and never reached."""
-    arrived = found.is_minimum or found.left <= NEAR_ENOUGH
+    arrived = found.is_minimum or found.remaining_decrease <= NEAR_ENOUGH
     return status is not Status.FAILED and arrived and not found.frame.bottomless
 
 

@@ -55,7 +55,7 @@ class SearchResult:
         −2 (log L + w log prior) there.
     gradient, hessian : array or None
         Its derivatives; None where there are too many parameters for a Hessian.
-    left : float
+    remaining_decrease : float
         What Newton's next step would still gain; infinite where the end is no minimum.
     optimizer : str
         The method that ended there.
@@ -76,7 +76,7 @@ class SearchResult:
     value: float
     gradient: Array | None
     hessian: Array | None
-    left: float
+    remaining_decrease: float
     optimizer: str
     exact: bool = True
     reason: str = ""
@@ -97,7 +97,7 @@ class SearchResult:
     @property
     def is_minimum(self) -> bool:
         """Whether nothing is left to gain nearby."""
-        return self.left <= max(CONVERGED if self.exact else CONVERGED_BY_VALUES, 2 * self.rounding)
+        return self.remaining_decrease <= max(CONVERGED if self.exact else CONVERGED_BY_VALUES, 2 * self.rounding)
 
 
 def search(frame: RestrictedObjective, x: Array, iterations: int = ITERATIONS) -> SearchResult:
@@ -270,7 +270,7 @@ def _scale(frame: RestrictedObjective, x: Array) -> Array:
 
 def _by_slope_alone(found: SearchResult, gradient: Array) -> SearchResult:
     """Judge an end that has no Hessian by its slope: small against the value's own rounding."""
-    found.left = float(gradient @ gradient)
+    found.remaining_decrease = float(gradient @ gradient)
     return found
 
 
@@ -285,7 +285,10 @@ def _looked_at(found: SearchResult) -> SearchResult:
     if not np.isfinite(hessian).all():
         return found
     gradient = found.gradient if found.gradient is not None else np.zeros_like(found.x)
-    found.hessian, found.left = hessian, 0.5 * QuadraticModel(found.x, found.value, gradient, hessian).decrement
+    found.hessian, found.remaining_decrease = (
+        hessian,
+        0.5 * QuadraticModel(found.x, found.value, gradient, hessian).decrement,
+    )
     return found
 
 
@@ -316,5 +319,5 @@ def _without_slope(frame: RestrictedObjective, x: Array, why: str) -> SearchResu
     )
     if np.isfinite(found.value) and len(x) <= DENSE:
         found.gradient, found.hessian = hessian_of_values(frame.values, end)
-        found.left = 0.5 * QuadraticModel(end, found.value, found.gradient, found.hessian).decrement
+        found.remaining_decrease = 0.5 * QuadraticModel(end, found.value, found.gradient, found.hessian).decrement
     return found

@@ -16,7 +16,7 @@ from pymc_landscape.objective import Objective, RestrictedObjective
 from pymc_landscape.optimize.bounds import settle_on_bounds
 from pymc_landscape.optimize.infimum import INFINITE_DISTANCE, brought_back, far_away, set_free
 from pymc_landscape.optimize.local_search import SearchResult, search, search_otherwise
-from pymc_landscape.optimize.starts import Starts, find_starts
+from pymc_landscape.optimize.starts import StartPoints, Starts, find_starts
 from pymc_landscape.optimize.status import Status, StatusReport, judge, unbounded
 from pymc_landscape.results import DelayedProgressBar, provenance_attributes
 
@@ -34,18 +34,18 @@ class StartResult:
 
     start: Array
     origin: str
-    found: SearchResult
-    verdict: StatusReport
+    result: SearchResult
+    report: StatusReport
 
     @property
     def theta(self) -> Array:
         """The end as an unconstrained vector; ±inf on an edge."""
-        frame = self.found.frame
-        return frame.objective.pack(frame.natural_point(self.found.x)) if frame.natural else self.found.x
+        frame = self.result.frame
+        return frame.objective.pack(frame.natural_point(self.result.x)) if frame.natural else self.result.x
 
 
 def search_all_starts(
-    objective: Objective, starts: Any, rng: np.random.Generator, progressbar: bool
+    objective: Objective, starts: StartPoints, rng: np.random.Generator, progressbar: bool
 ) -> list[StartResult]:
     """Search from every start; Ctrl-C keeps the ends that there are, if any."""
     objective.compiled.refuse_discrete()
@@ -61,7 +61,7 @@ def search_all_starts(
             raise
         warnings.warn(f"Interrupted: {len(ends)} of {len(begin)} starts were searched.", stacklevel=4)
         return ends
-    if isinstance(starts, int | np.integer) and all(end.verdict.status is Status.FAILED for end in ends):
+    if isinstance(starts, int | np.integer) and all(end.report.status is Status.FAILED for end in ends):
         ends += _rescue(objective, begin, rng)
     return ends
 
@@ -73,7 +73,7 @@ def _rescue(objective: Objective, begin: Starts, rng: np.random.Generator) -> li
     ends = []
     for theta, origin in pairs:
         ends.append(search_from_start(objective, theta, origin))
-        if ends[-1].verdict.status is not Status.FAILED:
+        if ends[-1].report.status is not Status.FAILED:
             break
     return ends
 
@@ -122,33 +122,33 @@ def best_result(ends: Sequence[StartResult]) -> StartResult:
     order = [Status.CONVERGED, Status.NOT_IDENTIFIED, Status.UNBOUNDED, Status.FAILED]
 
     def rank(end: StartResult) -> tuple[int, float]:
-        status = end.verdict.status
-        return order.index(Status.CONVERGED if status.is_optimum else status), end.found.value
+        status = end.report.status
+        return order.index(Status.CONVERGED if status.is_optimum else status), end.result.value
 
     return min(ends, key=rank)
 
 
 def overall_report(best: StartResult, ends: Sequence[StartResult]) -> StatusReport:
     """Withdraw the claim of an optimum where another start went lower than it."""
-    if not best.verdict.status.is_optimum:
-        return best.verdict
+    if not best.report.status.is_optimum:
+        return best.report
     for end in ends:
-        lower = end.found.value < best.found.value - 1e-6 - noise(best.found.value)
-        if end.verdict.status is Status.UNBOUNDED and (lower or end.found.frame.bottomless):
+        lower = end.result.value < best.result.value - 1e-6 - noise(best.result.value)
+        if end.report.status is Status.UNBOUNDED and (lower or end.result.frame.bottomless):
             message = (
-                f"{end.verdict.message} The estimate is the best of the local maxima that were found; "
+                f"{end.report.message} The estimate is the best of the local maxima that were found; "
                 f"the start that ran away was: {end.origin}."
             )
-            return StatusReport(Status.UNBOUNDED, message, best.verdict.flat)
+            return StatusReport(Status.UNBOUNDED, message, best.report.flat_directions)
         if lower:
-            message = f"Another start ({end.origin}) ended lower without arriving: {end.verdict.message}"
-            return StatusReport(Status.FAILED, message, best.verdict.flat)
-    return best.verdict
+            message = f"Another start ({end.origin}) ended lower without arriving: {end.report.message}"
+            return StatusReport(Status.FAILED, message, best.report.flat_directions)
+    return best.report
 
 
 def starts_dataset(objective: Objective, ends: Sequence[StartResult]) -> xr.Dataset:
     """Return every start: the waterfall."""
-    found = [end.found for end in ends]
+    found = [end.result for end in ends]
     theta = np.stack([end.theta for end in ends])
     begin = np.stack([end.start for end in ends])
     weightless = objective.prior_weight == 0
@@ -156,7 +156,7 @@ def starts_dataset(objective: Objective, ends: Sequence[StartResult]) -> xr.Data
         "start_minus2ll": [f.begin_value for f in found] if weightless else objective.minus2ll(begin),
         "minus2ll": [f.value for f in found] if weightless else objective.minus2ll(theta),
         "objective": [f.value for f in found],
-        "status": [end.verdict.status.value for end in ends],
+        "status": [end.report.status.value for end in ends],
         "origin": [end.origin for end in ends],
         "optimizer": [f.optimizer for f in found],
         "n_iterations": [f.n_iterations for f in found],

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pymc as pm
 import xarray as xr
-from pymc.util import get_random_generator
+from pymc.util import RandomGenerator, get_random_generator
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, Point
 from pymc_landscape.objective import SAMPLE_DIMS, Objective, open_group, read_draws
 from pymc_landscape.results import closest
 
@@ -19,6 +19,19 @@ from pymc_landscape.results import closest
 CANDIDATES = 10
 # Beside the likeliest draw of a posterior, so many others start a search each.
 OTHER_DRAWS = 3
+
+
+class HasPoint(Protocol):
+    """A fit, as far as a start is concerned: it has a natural point."""
+
+    @property
+    def point(self) -> xr.Dataset:
+        """The estimates, natural."""
+        ...
+
+
+# What a user may give as `starts`: a number, one point or several by name, unconstrained vectors, or a posterior.
+StartPoints = int | Point | xr.Dataset | HasPoint | Sequence[Point | xr.Dataset | HasPoint] | Array | xr.DataTree
 
 
 @dataclass(frozen=True)
@@ -41,7 +54,7 @@ class Starts:
         return len(self.origin)
 
 
-def find_starts(objective: Objective, starts: Any, random_seed: Any = None) -> Starts:
+def find_starts(objective: Objective, starts: StartPoints, random_seed: RandomGenerator = None) -> Starts:
     """Turn what the user gave as `starts` into unconstrained vectors.
 
     Parameters

@@ -35,10 +35,10 @@ class StatusReport:
     Parameters
     ----------
     status : Status
-        The verdict.
+        What is claimed of the end of a search.
     message : str
         Why, and what to do.
-    flat : array (m, k)
+    flat_directions : array (m, k)
         Directions, over the free elements, along which the surface is level or falls for ever.
     lower : array (k,) or None
         A lower point that was met on the way.
@@ -46,7 +46,7 @@ class StatusReport:
 
     status: Status
     message: str = ""
-    flat: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    flat_directions: Array = field(default_factory=lambda: np.zeros((0, 0)))
     lower: Array | None = None
 
 
@@ -68,9 +68,9 @@ def judge(found: SearchResult) -> StatusReport:
     if len(asked.receding):
         return unbounded(found, *asked.receding)
     if len(asked.level):
-        return StatusReport(Status.NOT_IDENTIFIED, _not_determined(found, asked.level), flat=asked.level)
+        return StatusReport(Status.NOT_IDENTIFIED, _not_determined(found, asked.level), flat_directions=asked.level)
     if len(asked.kinked):
-        return StatusReport(Status.CONVERGED, _kinked(found, asked.kinked), flat=asked.kinked)
+        return StatusReport(Status.CONVERGED, _kinked(found, asked.kinked), flat_directions=asked.kinked)
     if found.frame.held:
         names = ", ".join(found.frame.layout.labels[i] for i in found.frame.held)
         return StatusReport(Status.AT_BOUND, f"The optimum is on the edge of the support: {names}.")
@@ -91,7 +91,7 @@ def _unbounded_below(found: SearchResult) -> StatusReport:
         f"{_density(found)} has no maximum: it rises for ever while {goes}, as where a mixture component collapses on "
         "one observation or random effects fit their data exactly; bound the scale away from the edge, tie scales "
         "together, or start elsewhere for a local maximum.",
-        flat=direction[None],
+        flat_directions=direction[None],
     )
 
 
@@ -135,7 +135,7 @@ def _unfinished(found: SearchResult) -> StatusReport:
 
 def unbounded(found: SearchResult, *directions: Array) -> StatusReport:
     """Return the verdict that −2LL falls for ever along some directions, and towards a limit."""
-    return StatusReport(Status.UNBOUNDED, _endless(found, directions[0]), flat=np.array(directions))
+    return StatusReport(Status.UNBOUNDED, _endless(found, directions[0]), flat_directions=np.array(directions))
 
 
 def _endless(found: SearchResult, direction: Array) -> str:

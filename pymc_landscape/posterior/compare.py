@@ -133,7 +133,7 @@ def compare_with_posterior(
     mode = posterior_mode(fit, draws, progressbar)
     shares = prior_shares(mode, quantities)
     values = draws.quantities([quantity.weights for quantity in quantities])
-    begin, lengths = mode.found.frame.natural_point(mode.found.x), [float(np.std(drawn)) for drawn in values]
+    begin, lengths = mode.result.frame.natural_point(mode.result.x), [float(np.std(drawn)) for drawn in values]
     sides = likelihood_sides(
         fit, quantities, var_names, level=level, progressbar=progressbar, begin=begin, lengths=lengths
     )

@@ -145,7 +145,7 @@ def _has_own_prior(mode: Fit, quantity: Quantity) -> bool:
 
 def _slice(mode: Fit, quantity: Quantity, at: Array) -> Array:
     compiled = mode.objective.compiled
-    point = compiled.layout().join(mode.found.frame.natural_point(mode.found.x))
+    point = compiled.layout().join(mode.result.frame.natural_point(mode.result.x))
     rows = np.repeat(point[None], len(at), axis=0)
     rows[:, compiled.layout().labels.index(quantity.label)] = at
     log_prior = compiled.engine("density").at(rows)["log_prior"]

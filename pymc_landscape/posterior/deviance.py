@@ -171,17 +171,17 @@ def refuse_random_effects(objective: Objective) -> None:
 
 
 def _refuse_other_data(fit: Fit) -> None:
-    now = fit.found.frame.value(fit.found.x)
-    if np.isfinite(fit.found.value) and abs(now - fit.found.value) > LOWER + 1e-10 * abs(now):
+    now = fit.result.frame.value(fit.result.x)
+    if np.isfinite(fit.result.value) and abs(now - fit.result.value) > LOWER + 1e-10 * abs(now):
         raise ValueError(
-            f"Expected data that stay as they were fitted, got −2LL {fit.found.value:.6f} at the fit and {now:.6f} at "
+            f"Expected data that stay as they were fitted, got −2LL {fit.result.value:.6f} at the fit and {now:.6f} at "
             "the same point now: the data were changed; fit again."
         )
 
 
 def _degrees(fit: Fit) -> tuple[int, str]:
     """Return how many parameters the likelihood determines, and why these may be fewer than there are."""
-    k, flat = fit.n_parameters, len(fit.flat)
+    k, flat = fit.n_parameters, len(fit.flat_directions)
     if fit.status is Status.CONVERGED:
         return k, ""
     if fit.status is Status.AT_BOUND:

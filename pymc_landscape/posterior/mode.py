@@ -40,7 +40,7 @@ def posterior_mode(fit: Fit, draws: PosteriorDraws, progressbar: bool = True) ->
     starts = np.stack([fit.theta, draws.theta(densest)])
     starts = starts[np.isfinite(starts).all(axis=1)]
     mode = fit_map(fit.objective, starts=starts if len(starts) else 1, progressbar=progressbar)
-    rise = float(draws.value[densest] - mode.found.value)
+    rise = float(draws.value[densest] - mode.result.value)
     if mode.status.is_optimum and rise > stats.chi2.isf(FAR, mode.n_parameters):
         warnings.warn(
             f"−2 log posterior of every draw is at least {rise:.4g} above that of the mode, where {mode.n_parameters} "
@@ -125,9 +125,9 @@ def _natural(mode: Fit) -> tuple[RestrictedObjective, Array]:
     objective = mode.objective.with_prior_weight(0.0)
     names = frozenset(v.name for v in objective.variables if v.elementwise and v.transform)
     slices = RestrictedObjective(objective, names).layout.slices
-    held = {slices[name].start + i: edge for (name, i), edge in active_bounds(mode.found.frame).items()}
+    held = {slices[name].start + i: edge for (name, i), edge in active_bounds(mode.result.frame).items()}
     frame = RestrictedObjective(objective, names, held)
-    point = mode.found.frame.natural_point(mode.found.x)
+    point = mode.result.frame.natural_point(mode.result.x)
     moved = objective.compiled.layout(objective.compiled.names).split(objective.pack(point))
     parts = {name: point[name] if name in names else moved[name] for name in point}
     return frame, frame.layout.join(parts)[frame.free]
@@ -135,7 +135,7 @@ def _natural(mode: Fit) -> tuple[RestrictedObjective, Array]:
 
 def _posterior_hessian(mode: Fit, frame: RestrictedObjective) -> Array:
     """Return the Hessian of −2 log posterior in the elements of `frame`: at the mode, where slopes are 0, by rates."""
-    found = mode.found
+    found = mode.result
     if found.hessian is None:
         return np.full((len(found.x), len(found.x)), np.nan)
     full, before, natural = found.frame.full(found.x), found.frame, frame.objective.compiled.layout()

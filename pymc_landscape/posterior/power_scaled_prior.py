@@ -156,7 +156,7 @@ def _lower(one: Fit, other: Fit) -> Fit:
     """Return the lower optimum; an optimum before any other end."""
     if one.status.is_optimum != other.status.is_optimum:
         return one if one.status.is_optimum else other
-    return other if other.found.value < one.found.value - LOWER else one
+    return other if other.result.value < one.result.value - LOWER else one
 
 
 # --- as a Dataset ----------------------------------------------------------------------------------------------------

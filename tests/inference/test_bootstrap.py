@@ -167,7 +167,7 @@ def test_refits_that_fail_are_nan(monkeypatch, of_mean):
 
     def fails(*args):
         end = follow(*args)
-        return type(end)(end.start, end.origin, end.found, Verdict(Status.FAILED, "no"))
+        return type(end)(end.start, end.origin, end.result, Verdict(Status.FAILED, "no"))
 
     monkeypatch.setattr(bootstrap, "search_from_start", fails)
     with pytest.warns(UserWarning, match=r"\(2 failed\)"):

@@ -212,7 +212,7 @@ def test_it_survives_a_file(profile, tmp_path):
 @pytest.mark.parametrize("name", ["b[male]", "ld50", "curve[1]"])
 def test_derivatives_over_a_level_are_exact(budworm, name, rng):
     (quantity,) = find_quantities(budworm, name)
-    spot = look(budworm.found.frame, quantity, budworm.found.x + rng.normal(size=3) * 0.05)
+    spot = look(budworm.result.frame, quantity, budworm.result.x + rng.normal(size=3) * 0.05)
     surface = LevelSet(spot, spot.coordinate * 1.02)
     y = rng.normal(size=2) * 0.02
     x = surface.point(y)
@@ -225,7 +225,7 @@ def test_derivatives_over_a_level_are_exact(budworm, name, rng):
 
 def test_the_tangent_is_how_the_others_move(budworm):
     (quantity,) = find_quantities(budworm, "ld50")
-    spot = look(budworm.found.frame, quantity, budworm.found.x)
+    spot = look(budworm.result.frame, quantity, budworm.result.x)
     step = 1e-4
     ahead, back = (descend_across(spot, spot.coordinate + s * step) for s in (1, -1))
     np.testing.assert_allclose(spot.tangent(), (ahead.x - back.x) / (2 * step), rtol=1e-5)

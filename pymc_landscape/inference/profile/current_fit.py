@@ -31,7 +31,7 @@ class ReferenceFit:
 
     def spot(self, quantity: Quantity) -> ConstrainedPoint:
         """Return the estimate as seen from `quantity`, which moves also where it is on an edge."""
-        found = self.fit.found
+        found = self.fit.result
         frame, x = freed(found.frame, found.x, quantity)
         if frame is not found.frame or found.gradient is None or found.hessian is None or not found.exact:
             return evaluate_at(frame, quantity, x)
@@ -53,11 +53,11 @@ class ReferenceFit:
 
 def standard_error(fit: Fit, quantity: Quantity) -> float:
     """Return the standard error of a quantity at a fit; ∞ where it is not determined, NaN where there is none."""
-    found = fit.found
+    found = fit.result
     gradient = quantity.rate(found.frame, found.x) * quantity.read(found.frame, found.x).gradient
-    if not gradient.any() or (not fit.status.is_optimum and not len(fit.flat)):
+    if not gradient.any() or (not fit.status.is_optimum and not len(fit.flat_directions)):
         return np.nan
-    return float(standard_errors(fit.found_covariance, fit.flat, gradient[:, None])[0])
+    return float(standard_errors(fit.result_covariance, fit.flat_directions, gradient[:, None])[0])
 
 
 def refuse_no_optimum(fit: Fit) -> None:

@@ -37,7 +37,7 @@ def other_optima(fit: Fit) -> list[dict[str, Array]]:
     if starts.sizes["start"] < 2:
         return []
     values, ends = starts["objective"].to_numpy(), starts["end_theta"].to_numpy()
-    known = [(fit.found.value, fit.theta)]
+    known = [(fit.result.value, fit.theta)]
     for i in np.argsort(values):
         new = all(abs(values[i] - value) > SAME or not _is_near(ends[i], theta) for value, theta in known)
         if new and np.isfinite(ends[i]).all() and str(starts["status"].to_numpy()[i]) in ("converged", "at_bound"):

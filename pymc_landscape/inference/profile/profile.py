@@ -224,7 +224,7 @@ class _Trip:
         return _Row(quantity, estimate, self.current.standard_error(estimate), sides)
 
     def _row(self, quantity: Quantity, others: Sequence[Mapping[str, Array]], advance: Callable[[int], None]) -> None:
-        found = self.current.fit.found.frame
+        found = self.current.fit.result.frame
         before = found.n_evaluations
         row = self._begun(quantity)
         self.rows.append(row)

@@ -64,7 +64,7 @@ def unbounded_limits(
     level : float
         Of the limits.
     """
-    rise, gradient = float(chi2_cutoff(level)), fit.found.gradient
+    rise, gradient = float(chi2_cutoff(level)), fit.result.gradient
     none = [UnboundedLimits(np.full(2, np.nan), ("failed", "failed"), f"no profile limits: {FALLS}")] * len(quantities)
     if gradient is None or not np.linalg.norm(gradient) <= STEEP:
         return none
@@ -114,7 +114,7 @@ class _Continuation:
 
     def _inside(self, target: float) -> ConstrainedPoint | None:
         """Return a point of the profile below the target: at what is plausible, else where the fit has got to."""
-        frame, x = freed(self.fit.found.frame, self.fit.found.x, self.quantity)
+        frame, x = freed(self.fit.result.frame, self.fit.result.x, self.quantity)
         there = evaluate_at(frame, self.quantity, x)
         here = evaluate_at(frame, self.quantity, frame.layout.join(self._on_scale(frame.unconstrained))[frame.free])
         self.known += [spot for spot in (there, here) if spot.is_finite]

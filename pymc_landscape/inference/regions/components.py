@@ -88,7 +88,7 @@ class Region:
 
 def find_region(fit: Fit, pair: Pair, rise: float, num: int, tick: Callable[[], None]) -> Region:
     """Find all parts of the region in which Δ stays below `rise`."""
-    found = fit.found
+    found = fit.result
     floor = found.value
     region = Region(frames=[found.frame])
     _add(region, find_centre(found.frame, pair, found.x, floor + rise), floor, num, tick)
@@ -163,7 +163,7 @@ def _area(ring: Sequence[BoundaryVertex]) -> float:
 
 def _other_optima(fit: Fit, target: float) -> Iterator[tuple[RestrictedObjective, Array]]:
     """Yield the optima below the cut-off that other starts of the fit ended at, each once."""
-    starts, seen = fit.starts, [fit.found.value]
+    starts, seen = fit.starts, [fit.result.value]
     for value, theta, status in zip(
         starts["objective"].values, starts["end_theta"].values, starts["status"].values, strict=True
     ):

@@ -123,7 +123,7 @@ class _Request:
 
     def __post_init__(self) -> None:
         """Count from here on: the fit had points of its own."""
-        frame = self.current.fit.found.frame
+        frame = self.current.fit.result.frame
         self.before = frame.n_evaluations
         self.count([frame])
 
@@ -249,12 +249,12 @@ def _traces(request: _Request) -> Answer:
 def _wald(request: _Request) -> Answer:
     """Return the ellipse on the natural scale, by the delta method."""
     fit, pair = request.current.fit, request.pair
-    found = fit.found
+    found = fit.result
     rates = [quantity.rate(found.frame, found.x) for quantity in pair]
     normals = [quantity.read(found.frame, found.x).gradient for quantity in pair]
     both = np.stack([rate * normal for rate, normal in zip(rates, normals, strict=True)], axis=1)
-    spread = both.T @ fit.found_covariance @ both
-    moved = np.abs(fit.flat @ both).max(initial=0.0) if len(fit.flat) else 0.0
+    spread = both.T @ fit.result_covariance @ both
+    moved = np.abs(fit.flat_directions @ both).max(initial=0.0) if len(fit.flat_directions) else 0.0
     if moved > 1e-9 or not np.isfinite(spread).all() or np.linalg.eigvalsh(spread)[0] <= 0:
         why = "There is no ellipse: one of the two has no standard error."
         return [_Edge([[missing_vertex("failed")] * request.num], why) for _ in request.rises], None
