@@ -28,6 +28,7 @@ A ``pm.Model`` holds a prior, a likelihood and a posterior. The verbs here show 
 * ``chi2_cutoff``: χ² cut-offs on the scale of Δ(−2LL)
 """
 
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import version
 from types import ModuleType
@@ -98,12 +99,20 @@ __all__ = [
 ]
 
 
+# Names under which a verb is looked for that no spelling would lead to.
+ELSEWHERE = {"wilks": "chi2_cutoff", "cutoff": "chi2_cutoff", "aic": "compare_models", "loo": "compare_models"}
+
+
 def __getattr__(name: str) -> ModuleType:
-    """Import the plots when they are first asked for: they bring matplotlib along."""
+    """Import the plots when they are first asked for, since they bring matplotlib along; else name what is near."""
     if name == "plots":
         return import_module("pymc_landscape.plots")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    near = [ELSEWHERE[name]] if name in ELSEWHERE else [known for known in __all__ if name in known]
+    near = near or get_close_matches(name, __all__)
+    advice = f"did you mean {' or '.join(near[:3])}?" if near else "dir(pymc_landscape) lists all."
+    raise AttributeError(f"Expected a public name of pymc_landscape, got {name!r}: {advice}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    """List the public names, and nothing else."""
+    return sorted(__all__)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
@@ -13,3 +14,11 @@ Array = NDArray[np.float64]
 Graph = Any
 # A place in a model's parameter space: values by name.
 Point = Mapping[str, ArrayLike]
+# Draws of a posterior by any sampler: the whole tree, or its group.
+Posterior = xr.DataTree | xr.Dataset
+# Variables, elements (``beta[x1]``), Deterministics; a mapping names linear combinations of them.
+VarNames = str | Sequence[str] | Mapping[str, Mapping[str, float]]
+# As in PyMC.
+RandomSeed = int | Sequence[int] | NDArray[np.integer[Any]] | np.random.RandomState | np.random.Generator
+# Where searches begin: how many places, points by name, a fit's or a mean's Dataset, vectors, or a posterior.
+Starts = int | Point | xr.Dataset | xr.DataTree | Array | Sequence[Any]
