@@ -14,7 +14,7 @@ from pymc_landscape._typing import Array
 from pymc_landscape.landscape.saddle_search import SaddleSearch
 from pymc_landscape.landscape.stationary_points import Away, Stationary
 from pymc_landscape.objective import DENSE, Objective, objective_of
-from pymc_landscape.optimize import Starts, find_starts
+from pymc_landscape.optimize import StartingPoints, find_starts
 from pymc_landscape.results import provenance_attributes
 
 # Names that the result needs for itself.
@@ -120,7 +120,7 @@ def _check(objective: Objective) -> None:
 # --- what comes back -------------------------------------------------------------------------------------------------
 
 
-def _dataset(objective: Objective, expedition: SaddleSearch, begin: Starts) -> xr.Dataset:
+def _dataset(objective: Objective, expedition: SaddleSearch, begin: StartingPoints) -> xr.Dataset:
     order = _order(expedition.points)
     points = [expedition.points[i] for i in order]
     position = {old: new for new, old in enumerate(order)} | {-1: -1}

@@ -7,7 +7,7 @@ from pymc_landscape.optimize.fit_result import Fit
 from pymc_landscape.optimize.infimum import has_infimum, infimum
 from pymc_landscape.optimize.local_search import SIMPLEX, SearchResult, search
 from pymc_landscape.optimize.multistart import StartResult, search_from_start
-from pymc_landscape.optimize.starts import StartPoints, Starts, find_starts
+from pymc_landscape.optimize.starts import StartingPoints, find_starts
 from pymc_landscape.optimize.status import Status, StatusReport
 
 __all__ = [
@@ -18,9 +18,8 @@ __all__ = [
     "Fit",
     "NaturalScale",
     "SearchResult",
-    "StartPoints",
     "StartResult",
-    "Starts",
+    "StartingPoints",
     "Status",
     "StatusReport",
     "as_draws",

@@ -6,13 +6,13 @@ import logging
 from typing import Literal
 
 import pymc as pm
-from pymc.util import RandomGenerator, get_random_generator
+from pymc.util import get_random_generator
 
+from pymc_landscape._typing import RandomSeed, Starts
 from pymc_landscape.objective import Objective, objective_of
 from pymc_landscape.optimize.estimates import NaturalScale
 from pymc_landscape.optimize.fit_result import Fit
 from pymc_landscape.optimize.multistart import best_result, overall_report, search_all_starts
-from pymc_landscape.optimize.starts import StartPoints
 
 Information = Literal["observed", "expected"]
 
@@ -22,10 +22,10 @@ _log = logging.getLogger("pymc_landscape")
 def fit_mle(
     model: pm.Model | Objective | Fit | None = None,
     *,
-    starts: StartPoints = 1,
+    starts: Starts = 1,
     information: Information = "observed",
     sandwich: bool = False,
-    random_seed: RandomGenerator = None,
+    random_seed: RandomSeed | None = None,
     progressbar: bool = True,
 ) -> Fit:
     """Fit by maximum likelihood: the lowest point of the −2LL landscape, with standard errors.
@@ -85,9 +85,9 @@ def fit_mle(
 def fit_map(
     model: pm.Model | Objective | Fit | None = None,
     *,
-    starts: StartPoints = 1,
+    starts: Starts = 1,
     sandwich: bool = False,
-    random_seed: RandomGenerator = None,
+    random_seed: RandomSeed | None = None,
     progressbar: bool = True,
 ) -> Fit:
     """Fit the posterior mode on the natural scale, without Jacobian, like ``pm.find_MAP``.
@@ -127,8 +127,8 @@ def fit_map(
 def fit_weighted(
     objective: Objective,
     *,
-    starts: StartPoints = 1,
-    random_seed: RandomGenerator = None,
+    starts: Starts = 1,
+    random_seed: RandomSeed | None = None,
     progressbar: bool = True,
 ) -> Fit:
     """Fit the highest point of likelihood × prior^w, w the objective's own `prior_weight`; as `fit_map` for w = 1."""
@@ -179,17 +179,17 @@ def require_optimum(fit: Fit) -> None:
         raise ValueError(f"Expected a fit with an optimum, got one that is {fit.status.value}: {fit.message}")
 
 
-def _starts(model: pm.Model | Objective | Fit | None, starts: StartPoints) -> StartPoints:
+def _starts(model: pm.Model | Objective | Fit | None, starts: Starts) -> Starts:
     """Return where to begin: by default at the estimate, where `model` is a fit."""
-    return model if isinstance(model, Fit) and isinstance(starts, int) and starts == 1 else starts
+    return model.point if isinstance(model, Fit) and isinstance(starts, int) and starts == 1 else starts
 
 
 def _fit(
     objective: Objective,
-    starts: StartPoints,
+    starts: Starts,
     information: Information,
     sandwich: bool,
-    random_seed: RandomGenerator,
+    random_seed: RandomSeed | None,
     progressbar: bool,
 ) -> Fit:
     """Search from every start; make a Fit of the best result, with a report that takes the others into account."""

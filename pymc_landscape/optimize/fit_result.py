@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from pymc.util import RandomGenerator, get_random_generator
+from pymc.util import get_random_generator
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, RandomSeed
 from pymc_landscape.objective import Objective, conditional_modes
 from pymc_landscape.optimize import fit_summary
 from pymc_landscape.optimize.estimates import NaturalScale, as_draws, root
@@ -254,7 +254,7 @@ class Fit:
         """
         return fit_summary.summary(self, level, var_names)
 
-    def draws(self, n: int = 1000, *, random_seed: RandomGenerator = None) -> xr.Dataset:
+    def draws(self, n: int = 1000, *, random_seed: RandomSeed | None = None) -> xr.Dataset:
         """Draw from N(θ̂, Î⁻¹) and push the draws to the natural scale: a stand-in for a posterior of the likelihood.
 
         Parameters

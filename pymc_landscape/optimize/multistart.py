@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, Starts
 from pymc_landscape.numerics import noise, one_blas_thread
 from pymc_landscape.objective import Objective, RestrictedObjective
 from pymc_landscape.optimize.bounds import settle_on_bounds
 from pymc_landscape.optimize.infimum import INFINITE_DISTANCE, brought_back, far_away, set_free
 from pymc_landscape.optimize.local_search import SearchResult, search, search_otherwise
-from pymc_landscape.optimize.starts import StartPoints, Starts, find_starts
+from pymc_landscape.optimize.starts import StartingPoints, find_starts
 from pymc_landscape.optimize.status import Status, StatusReport, judge, unbounded
 from pymc_landscape.results import DelayedProgressBar, provenance_attributes
 
@@ -45,7 +45,7 @@ class StartResult:
 
 
 def search_all_starts(
-    objective: Objective, starts: StartPoints, rng: np.random.Generator, progressbar: bool
+    objective: Objective, starts: Starts, rng: np.random.Generator, progressbar: bool
 ) -> list[StartResult]:
     """Search from every start; Ctrl-C keeps the ends that there are, if any."""
     objective.compiled.refuse_discrete()
@@ -66,7 +66,7 @@ def search_all_starts(
     return ends
 
 
-def _rescue(objective: Objective, begin: Starts, rng: np.random.Generator) -> list[StartResult]:
+def _rescue(objective: Objective, begin: StartingPoints, rng: np.random.Generator) -> list[StartResult]:
     """Try a few other starts where none arrived."""
     more = find_starts(objective, len(begin) + RESCUES, rng)
     pairs = list(zip(more.theta, more.origin, strict=True))[len(begin) :]

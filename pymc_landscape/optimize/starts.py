@@ -4,38 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pymc as pm
 import xarray as xr
-from pymc.util import RandomGenerator, get_random_generator
+from pymc.util import get_random_generator
 
-from pymc_landscape._typing import Array, Point
+from pymc_landscape._typing import Array, RandomSeed, Starts
 from pymc_landscape.objective import SAMPLE_DIMS, Objective, open_group, read_draws
 from pymc_landscape.results import closest
 
-# So many prior draws are looked at for each one that is asked for: many have no likelihood at all.
+# So many prior draws are looked at for each one that is wanted: many have no likelihood at all.
 CANDIDATES = 10
 # Beside the likeliest draw of a posterior, so many others start a search each.
 OTHER_DRAWS = 3
 
 
-class HasPoint(Protocol):
-    """A fit, as far as a start is concerned: it has a natural point."""
-
-    @property
-    def point(self) -> xr.Dataset:
-        """The estimates, natural."""
-        ...
-
-
-# What a user may give as `starts`: a number, one point or several by name, unconstrained vectors, or a posterior.
-StartPoints = int | Point | xr.Dataset | HasPoint | Sequence[Point | xr.Dataset | HasPoint] | Array | xr.DataTree
-
-
 @dataclass(frozen=True)
-class Starts:
+class StartingPoints:
     """Points to begin at.
 
     Parameters
@@ -54,7 +41,7 @@ class Starts:
         return len(self.origin)
 
 
-def find_starts(objective: Objective, starts: StartPoints, random_seed: RandomGenerator = None) -> Starts:
+def find_starts(objective: Objective, starts: Starts, random_seed: RandomSeed | None = None) -> StartingPoints:
     """Turn what the user gave as `starts` into unconstrained vectors.
 
     Parameters
@@ -70,7 +57,7 @@ def find_starts(objective: Objective, starts: StartPoints, random_seed: RandomGe
 
     Returns
     -------
-    Starts
+    StartingPoints
         All finite.
 
     Raises
@@ -93,7 +80,7 @@ def find_starts(objective: Objective, starts: StartPoints, random_seed: RandomGe
         )
     if not points:
         raise ValueError("Expected at least one start, got an empty list.")
-    return Starts(np.stack([_given(objective, _mapping(p)) for p in points]), ("given",) * len(points))
+    return StartingPoints(np.stack([_given(objective, _mapping(p)) for p in points]), ("given",) * len(points))
 
 
 def _is_point(candidate: Any) -> bool:
@@ -137,23 +124,23 @@ def _refuse_outside(objective: Objective, theta: Array, point: Mapping[str, Any]
         )
 
 
-def _vectors(objective: Objective, theta: Array) -> Starts:
+def _vectors(objective: Objective, theta: Array) -> StartingPoints:
     if theta.shape[1:] != (objective.size,) or not len(theta) or not np.isfinite(theta).all():
         raise ValueError(
             f"Expected starts of shape (n, {objective.size}), all finite, got shape {theta.shape}: "
             "objective.pack makes a row from a point."
         )
-    return Starts(theta.copy(), ("given",) * len(theta))
+    return StartingPoints(theta.copy(), ("given",) * len(theta))
 
 
-def _numbered(objective: Objective, n: int, rng: np.random.Generator) -> Starts:
+def _numbered(objective: Objective, n: int, rng: np.random.Generator) -> StartingPoints:
     if n < 1:
         raise ValueError(f"Expected at least one start, got {n}.")
     first = _given(objective, {})
     if n == 1:
-        return Starts(first[None], ("initial point",))
+        return StartingPoints(first[None], ("initial point",))
     others, word = _scattered(objective, first, n - 1, rng)
-    return Starts(np.vstack([first, others]), ("initial point", *(f"{word} {i + 1}" for i in range(n - 1))))
+    return StartingPoints(np.vstack([first, others]), ("initial point", *(f"{word} {i + 1}" for i in range(n - 1))))
 
 
 def _scattered(objective: Objective, first: Array, n: int, rng: np.random.Generator) -> tuple[Array, str]:
@@ -171,7 +158,7 @@ def _scattered(objective: Objective, first: Array, n: int, rng: np.random.Genera
     return np.vstack([chosen, spare]), "prior draw"
 
 
-def _posterior(objective: Objective, dt: Any, rng: np.random.Generator) -> Starts:
+def _posterior(objective: Objective, dt: Any, rng: np.random.Generator) -> StartingPoints:
     draws = read_draws(open_group(dt, "posterior"), [v.name for v in objective.variables])
     theta = objective.pack(draws.points(objective))
     values = np.where(np.isfinite(theta).all(axis=1), objective.value(theta), np.inf)
@@ -179,4 +166,4 @@ def _posterior(objective: Objective, dt: Any, rng: np.random.Generator) -> Start
     best = int(np.nanargmin(values))
     rows = [best, *(int(i) for i in others if i != best and np.isfinite(values[i]))]
     origin = tuple(f"posterior draw (chain {draws.chain[i]}, draw {draws.draw[i]})" for i in rows)
-    return Starts(theta[rows], origin)
+    return StartingPoints(theta[rows], origin)
