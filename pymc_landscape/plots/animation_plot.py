@@ -9,9 +9,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pymc_landscape.plots.data import Array, join, landscape_view, segments, two_axes, with_gaps
+from pymc_landscape._typing import Array
+from pymc_landscape.plots.data import join, landscape_view, segments, two_axes, with_gaps
 from pymc_landscape.plots.paths_plot import find_routes, paths
-from pymc_landscape.plots.visuals import RIM, Route, Routes
+from pymc_landscape.plots.visuals import BLACK, WHITE, Route, Routes
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
@@ -153,7 +154,7 @@ class _Walker:
         ink = routes.colours[name]
         own, head = (dict(look) if isinstance(look := asked.get(key), Mapping) else {} for key in ("path", "end"))
         line = {"color": ink, "linewidth": 2.0, "zorder": 3, **_rim(4.2), **own}
-        spot = {"color": ink, "marker": "o", "markersize": 7, "markeredgecolor": RIM, "zorder": 4, **head}
+        spot = {"color": ink, "marker": "o", "markersize": 7, "markeredgecolor": WHITE, "zorder": 4, **head}
         (self.line,) = panel.plot([], [], **line)
         (self.heads,) = panel.plot([], [], linestyle="none", **spot)
 
@@ -182,10 +183,10 @@ def _head(route: Route, iteration: float) -> Array:
 def _rim(width: float) -> dict[str, Any]:
     from matplotlib.patheffects import Normal, withStroke
 
-    return {"path_effects": [withStroke(linewidth=width, foreground=RIM), Normal()]}
+    return {"path_effects": [withStroke(linewidth=width, foreground=WHITE), Normal()]}
 
 
 def _outlined() -> dict[str, Any]:
     from matplotlib.patheffects import withStroke
 
-    return {"fontsize": 10, "color": "#000000", "path_effects": [withStroke(linewidth=3, foreground=RIM)], "zorder": 5}
+    return {"fontsize": 10, "color": BLACK, "path_effects": [withStroke(linewidth=3, foreground=WHITE)], "zorder": 5}

@@ -9,16 +9,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import (
-    DASH,
-    DOTTED,
-    INK,
-    SMALL,
-    Array,
     CredibleKind,
     Curve,
     Strip,
-    bar_colours,
     curve_of,
     gather_bars,
     joined,
@@ -26,7 +21,19 @@ from pymc_landscape.plots.data import (
     levels_of,
     posterior_rows,
 )
-from pymc_landscape.plots.visuals import Canvas, add_legend, artists, backend_of, checked, new_sheet
+from pymc_landscape.plots.visuals import (
+    BLACK,
+    DASH,
+    DOTTED,
+    Canvas,
+    add_legend,
+    artists,
+    backend_of,
+    checked,
+    marker_size,
+    method_colours,
+    new_sheet,
+)
 
 Visual = Literal["band", "edge", "center", "data", "legend", "xlabel", "ylabel"]
 SIZE = (6.4, 4.4)
@@ -125,10 +132,10 @@ def band(
     points = _checked(data)
     window = curve.window(strips, points)
     canvas, sheet = new_sheet(1, backend, SIZE, asked, pc_kwargs)
-    _draw(canvas, sheet, curve, strips, window, bar_colours(rows))
+    _draw(canvas, sheet, curve, strips, window, method_colours(rows))
     _draw_data(canvas, sheet, points)
     _finish(canvas, curve, points, window)
-    add_legend(canvas, bar_colours(rows), level_title(rows), dashes=_dashes(rows))
+    add_legend(canvas, method_colours(rows), level_title(rows), dashes=_dashes(rows))
     return canvas.pc
 
 
@@ -215,7 +222,7 @@ def _draw_data(canvas: Canvas, sheet: xr.DataArray, points: Array | None) -> Non
         return backend_of(canvas).scatter(points[:, 0], points[:, 1], target, **kwargs) if points is not None else None
 
     if points is not None:
-        canvas.draw(dots, "data", sheet, {"color": INK, "size": SMALL.get(canvas.backend, 25)})
+        canvas.draw(dots, "data", sheet, {"color": BLACK, "size": marker_size(canvas.backend, "traced point")})
 
 
 def _finish(canvas: Canvas, curve: Curve, points: Array | None, window: tuple[float, float]) -> None:

@@ -9,23 +9,25 @@ from typing import Any, Literal, get_args
 import numpy as np
 import xarray as xr
 
-from pymc_landscape.plots.data import (
+from pymc_landscape._typing import Array
+from pymc_landscape.plots.data import arrow_head, as_dataset, cap, joined, percent, refuse_many
+from pymc_landscape.plots.visuals import (
     BLUE,
     GREEN,
     GREY,
-    LARGE,
+    LIGHT_GREY,
     ORANGE,
     PURPLE,
-    Array,
-    arrow_head,
-    as_dataset,
-    cap,
-    joined,
-    percent,
-    refuse_many,
+    WHITE,
+    Canvas,
+    add_legend,
+    backend_of,
+    checked,
+    marker_size,
+    new_sheet,
     shape,
+    wrapped,
 )
-from pymc_landscape.plots.visuals import Canvas, add_legend, backend_of, checked, new_sheet, wrapped
 
 Visual = Literal[
     "wald", "profile", "hdi", "estimate", "mode", "mean", "prior", "volume", "zero", "legend", "xlabel", "yticks"
@@ -199,7 +201,7 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, rows: Sequence[Row], window: tupl
         return draw
 
     of: dict[str, tuple[list[Array], dict[str, Any]]] = {
-        "zero": ([np.array([[0.0, -0.6], [0.0, len(rows) - 0.4]])], {"color": "#bbbbbb", "width": 0.8}),
+        "zero": ([np.array([[0.0, -0.6], [0.0, len(rows) - 0.4]])], {"color": LIGHT_GREY, "width": 0.8}),
         "wald": ([p for r in rows for p in _interval(r.wald, r.y + WALD, window)], {"color": ORANGE}),
         "profile": ([p for r in rows for p in _interval(r.profile, r.y + PROFILE, window)], {"color": BLUE}),
         "hdi": ([p for r in rows for p in _interval(r.hdi, r.y + HDI, window)], {"color": PURPLE}),
@@ -221,8 +223,8 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, rows: Sequence[Row], window: tupl
     }
     for visual, (places, colour, form) in points.items():
         inside = [(float(np.clip(x, *window)), y) for x, y in places]
-        size = {"size": 0.8 * LARGE.get(canvas.backend, 80), "marker": shape(canvas.backend, form)}
-        look = {"facecolor": colour, "edgecolor": "#ffffff", "width": 0.8, **size}
+        size = {"size": 0.8 * marker_size(canvas.backend, "estimate"), "marker": shape(canvas.backend, form)}
+        look = {"facecolor": colour, "edgecolor": WHITE, "width": 0.8, **size}
         canvas.draw(dots(inside), visual, sheet, look)
 
 

@@ -9,43 +9,42 @@ import numpy as np
 import xarray as xr
 from arviz_base.labels import BaseLabeller
 from arviz_plots.visuals import labelled_x, labelled_y, set_xlim, set_ylim
-from numpy.typing import NDArray
 
+from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import LandscapeView, element, landscape_view, limits, two_axes, zero_of
 from pymc_landscape.plots.visuals import (
+    BLACK,
+    CMAP,
+    LIGHT_GREY,
+    MIDDLE_GREY,
+    MINIMUM_COLOURS,
+    RED,
+    WHITE,
     Canvas,
     add_colorbar,
     add_legend,
     artists,
     backend_of,
     checked,
+    marker_size,
     new_collection,
     palette,
+    shape,
 )
 
-Array = NDArray[np.float64]
 Visual = Literal[
     "contourf", "pass_line", "start", "valley", "saddle", "peak", "flat", "legend", "colorbar", "xlabel", "ylabel"
 ]
 KINDS = ("valley", "saddle", "peak", "flat")
-COLOURS = {"valley": "#ff4b4b", "saddle": "#ffffff", "peak": "#000000", "flat": "#999999"}
-# Okabe & Ito: one colour a basin, and grey for starts that lead nowhere
-BASINS = ("#e69f00", "#56b4e9", "#cc79a7", "#f0e442", "#0072b2", "#d55e00")
-NOWHERE = "#bbbbbb"
+COLOURS = {"valley": RED, "saddle": WHITE, "peak": BLACK, "flat": MIDDLE_GREY}
 SIGNS = {"valley": "★", "saddle": "✖", "peak": "▲", "flat": "◆"}
-MARKERS = {
-    "matplotlib": {"valley": "*", "saddle": "X", "peak": "^", "flat": "D"},
-    "plotly": {"valley": "star", "saddle": "x", "peak": "triangle-up", "flat": "diamond"},
-    "bokeh": {"valley": "star", "saddle": "circle_x", "peak": "triangle", "flat": "diamond"},
-}
-SIZE = {"matplotlib": 150, "plotly": 170, "bokeh": 14}
-DOT = {"matplotlib": 34, "plotly": 60, "bokeh": 7}
+SHAPES = {"valley": "star", "saddle": "saddle", "peak": "triangle", "flat": "diamond"}
 DASHED: dict[str, dict[str, Any]] = {
     "matplotlib": {"linestyles": "--", "linewidths": 1.2},
     "plotly": {"line_dash": "dash"},
     "bokeh": {},
 }
-MOST_BANDS, CMAP = 10, "viridis"
+MOST_BANDS = 10
 PANEL = (6.4, 4.8)
 
 
@@ -202,9 +201,12 @@ def _draw_passes(canvas: Canvas, of: LandscapeView, heights: Array) -> None:
 
 def _draw_kind(canvas: Canvas, of: LandscapeView, kind: str, places: Array) -> None:
     if len(places):
-        marker = MARKERS.get(canvas.backend, {}).get(kind)
-        rim = {"facecolor": COLOURS[kind], "edgecolor": "#ffffff" if kind in ("valley", "peak") else "#000000"}
-        look = {"size": SIZE.get(canvas.backend, 150), **({"marker": marker} if marker else {}), **rim}
+        rim = {"facecolor": COLOURS[kind], "edgecolor": WHITE if kind in ("valley", "peak") else BLACK}
+        look = {
+            "size": marker_size(canvas.backend, "critical point"),
+            "marker": shape(canvas.backend, SHAPES[kind]),
+            **rim,
+        }
         canvas.draw(lambda da, target, **kwargs: _dots(canvas, places, target, **kwargs), kind, of.height, look)
 
 
@@ -220,11 +222,11 @@ def _draw_starts(canvas: Canvas, of: LandscapeView, found: xr.Dataset) -> None:
     def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         drawn = []
         for b in basins:
-            look = {"facecolor": _colour(b), "edgecolor": "#000000", **kwargs}
+            look = {"facecolor": _colour(b), "edgecolor": BLACK, **kwargs}
             drawn.append(_dots(canvas, places[basin == b], target, **look))
         return artists(drawn)
 
-    look = {"size": DOT.get(canvas.backend, 60), "width": 0.6}
+    look = {"size": marker_size(canvas.backend, "start"), "width": 0.6}
     canvas.draw(draw, "start", of.height, look, artist_dims={"basin": len(basins)})
 
 
@@ -256,4 +258,4 @@ def _basins(found: xr.Dataset) -> dict[str, str]:
 
 
 def _colour(basin: int) -> str:
-    return NOWHERE if basin < 0 else BASINS[basin % len(BASINS)]
+    return LIGHT_GREY if basin < 0 else MINIMUM_COLOURS[basin % len(MINIMUM_COLOURS)]

@@ -10,18 +10,22 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pymc_landscape.plots.data import SAMPLE, Array, descent_colours, gather_descents, lengths, thin, with_gaps
+from pymc_landscape._typing import Array
+from pymc_landscape.plots.data import SAMPLE, gather_descents, lengths, thin, with_gaps
 from pymc_landscape.plots.visuals import (
-    PANEL_DOT,
-    PANEL_GREY,
-    TEXT,
+    DASH,
+    GREY,
+    WHITE,
     Canvas,
     add_legend,
     artists,
     backend_of,
     checked,
+    marker_size,
     new_sheet,
+    optimizer_colours,
     set_log_axis,
+    text_size,
 )
 
 Visual = Literal["line", "end", "mark", "mark_text", "legend", "xlabel", "ylabel"]
@@ -30,7 +34,6 @@ MARKS = {"0.01": 0.01, "1e-6": 1e-6}
 SIZE = (6.4, 4.4)
 DEEPEST = 1e-10  # a −2LL is known no better, seldom so well
 ENDS = "● converged   ○ not"
-DASH = {"matplotlib": "--", "plotly": "dash", "bokeh": "dashed", "none": "--"}
 
 
 def descent(
@@ -101,7 +104,7 @@ def descent(
     _draw_ends(canvas, sheet, lines, named, window)
     _finish(canvas, x, log_x, window, "Δ(−2LL)" if minimum is not None else "−2LL above the lowest seen")
     has_status = any("status" in ds.coords for ds in named.values())
-    add_legend(canvas, descent_colours(named), ENDS if has_status else None)
+    add_legend(canvas, optimizer_colours(named), ENDS if has_status else None)
     return canvas.pc
 
 
@@ -174,7 +177,7 @@ def _draw_lines(
     pen = {"width": 1.8 if several < 4 else 1.2, "alpha": 1.0 if several < 4 else 0.65}
 
     def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
-        ink, line = descent_colours(lines), backend_of(canvas).line
+        ink, line = optimizer_colours(lines), backend_of(canvas).line
         drawn = []
         for name, chains in lines.items():
             xy = with_gaps([_shown(chain, window) for chain in chains])
@@ -194,19 +197,19 @@ def _draw_ends(
     """Draw a disc where a start stopped because it had arrived, a ring where for another reason."""
 
     def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
-        ink, scatter = descent_colours(lines), backend_of(canvas).scatter
+        ink, scatter = optimizer_colours(lines), backend_of(canvas).scatter
         drawn: list[Any] = []
         for name, chains in lines.items():
             ends = np.array([_shown(chain, window)[-1] for chain in chains])
             arrived = _arrived(named[name])
-            for which, ground in ((arrived, ink[name]), (~arrived, "#ffffff")):
+            for which, ground in ((arrived, ink[name]), (~arrived, WHITE)):
                 here = ends[which & np.isfinite(ends).all(axis=1)]
                 options = {"facecolor": ground, "edgecolor": ink[name], "width": 1.5, **kwargs}
                 drawn.append(scatter(here[:, 0], here[:, 1], target, **options) if len(here) else None)
         return artists(drawn).reshape(len(lines), 2)
 
     many = {"optimizer": len(lines), "arrived": 2}
-    canvas.draw(draw, "end", sheet, {"size": PANEL_DOT.get(canvas.backend, 36)}, artist_dims=many)
+    canvas.draw(draw, "end", sheet, {"size": marker_size(canvas.backend, "point")}, artist_dims=many)
 
 
 def _arrived(ds: xr.Dataset) -> NDArray[np.bool_]:
@@ -226,10 +229,10 @@ def _draw_marks(canvas: Canvas, sheet: xr.DataArray, window: NDArray[np.float64]
         return artists([write(place, mark, name, target, **options) for name, mark in MARKS.items()])
 
     many = {"mark": len(MARKS)}
-    dash = {"color": PANEL_GREY, "width": 1, "linestyle": DASH[canvas.backend]}
+    dash = {"color": GREY, "width": 1, "linestyle": DASH[canvas.backend]}
     canvas.draw(line, "mark", sheet, dash, artist_dims=many)
-    size = TEXT.get(canvas.backend, 11)
-    canvas.draw(text, "mark_text", sheet, {"color": PANEL_GREY, "size": size}, artist_dims=many)
+    size = text_size(canvas.backend)
+    canvas.draw(text, "mark_text", sheet, {"color": GREY, "size": size}, artist_dims=many)
 
 
 def _finish(canvas: Canvas, x: str, log_x: bool, window: NDArray[np.float64], label: str) -> None:

@@ -8,8 +8,25 @@ from typing import Any, Literal, get_args
 import numpy as np
 import xarray as xr
 
-from pymc_landscape.plots.data import BLUE, DASH, DOTTED, GREEN, GREY, LARGE, PURPLE, as_dataset, refuse_many
-from pymc_landscape.plots.visuals import Canvas, add_legend, artists, backend_of, checked, new_sheet, panel_of, wrapped
+from pymc_landscape.plots.data import as_dataset, refuse_many
+from pymc_landscape.plots.visuals import (
+    BLUE,
+    DASH,
+    DOTTED,
+    GREEN,
+    GREY,
+    PURPLE,
+    WHITE,
+    Canvas,
+    add_legend,
+    artists,
+    backend_of,
+    checked,
+    marker_size,
+    new_sheet,
+    panel_of,
+    wrapped,
+)
 
 Visual = Literal["curve", "mark", "legend", "xlabel", "ylabel"]
 NEEDED = ("value", "height", "mle", "map", "mean", "parameter", "curve")
@@ -105,13 +122,13 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, ds: xr.Dataset) -> None:
         one, drawn = ds.isel(parameter=panel_of(da)), []
         for name, of in MARKS.items():
             x = np.array([float(one[name])])
-            options = {"facecolor": COLOURS[of], "edgecolor": "#ffffff", "width": 0.8, **kwargs}
+            options = {"facecolor": COLOURS[of], "edgecolor": WHITE, "width": 0.8, **kwargs}
             seen = np.isfinite(x).all() and one["value"].values[0] <= x[0] <= one["value"].values[-1]
             drawn.append(backend.scatter(x, np.array([HEIGHTS[name]]), target, **options) if seen else None)
         return artists(drawn)
 
     canvas.draw(curve, "curve", sheet, {"width": 1.9}, artist_dims={"curve": len(COLOURS)})
-    size = {"size": LARGE.get(canvas.backend, 80)}
+    size = {"size": marker_size(canvas.backend, "estimate")}
     canvas.draw(mark, "mark", sheet, size, artist_dims={"mark": len(MARKS)})
 
 

@@ -9,27 +9,30 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pymc_landscape._typing import Array
 from pymc_landscape.plots.visuals import (
-    PANEL_DOT,
-    PANEL_GREY,
-    TEXT,
+    BLUE,
+    DASH,
+    GREY,
+    ORANGE,
+    WHITE,
     Canvas,
     artists,
     backend_of,
     checked,
+    marker_size,
     new_sheet,
     panel_of,
+    text_size,
 )
 
 Visual = Literal["points", "labels", "zero", "limit", "title", "xlabel", "ylabel"]
-USUAL, HIGH = "#0072b2", "#d55e00"
 CHANGES = ("exact_change", "one_step", "change")  # the best that there is
 ACROSS = {"pareto_k": "Pareto k of LOO", "leverage": "leverage"}
 SIZE = (4.6, 4.0)
 MARGIN = 0.12  # of the range of the numbers, on each side
 NEAR = (0.16, 0.07)  # of a panel: labels closer than this would overlap
 MOST = 6  # panels that can be read beside each other
-Numbers = NDArray[np.float64]
 
 
 def influence(
@@ -124,7 +127,7 @@ def _checked(data: xr.Dataset) -> xr.Dataset:
     return data
 
 
-def _range(values: Numbers, other: float) -> tuple[float, float]:
+def _range(values: Array, other: float) -> tuple[float, float]:
     """Limits of an axis that shows all values, and another number where it is finite."""
     shown = np.append(values[np.isfinite(values)], [other] if np.isfinite(other) else [])
     low, high = (float(shown.min()), float(shown.max())) if shown.size else (0.0, 1.0)
@@ -142,13 +145,12 @@ def _draw_lines(canvas: Canvas, sheet: xr.DataArray, ranges: Ranges, limit: floa
     def upright(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         return backend_of(canvas).line([limit, limit], ranges[panel_of(da)][1], target, **kwargs)
 
-    canvas.draw(level, "zero", sheet, {"color": PANEL_GREY, "width": 0.8})
+    canvas.draw(level, "zero", sheet, {"color": GREY, "width": 0.8})
     if np.isfinite(limit):
-        dashed = {"matplotlib": "--", "plotly": "dash", "bokeh": "dashed"}.get(canvas.backend, "--")
-        canvas.draw(upright, "limit", sheet, {"color": PANEL_GREY, "width": 1.0, "linestyle": dashed})
+        canvas.draw(upright, "limit", sheet, {"color": GREY, "width": 1.0, "linestyle": DASH[canvas.backend]})
 
 
-def _draw_points(canvas: Canvas, sheet: xr.DataArray, x: Numbers, y: Numbers, limit: float) -> None:
+def _draw_points(canvas: Canvas, sheet: xr.DataArray, x: Array, y: Array, limit: float) -> None:
     def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         row = y[panel_of(da)]
         shown = np.isfinite(row) & np.isfinite(x)
@@ -158,17 +160,17 @@ def _draw_points(canvas: Canvas, sheet: xr.DataArray, x: Numbers, y: Numbers, li
         row = y[panel_of(da)]
         high = np.isfinite(row) & (x > limit)
         drawn = [draw(da, target, **kwargs)]
-        ink = {**kwargs, "facecolor": HIGH}
+        ink = {**kwargs, "facecolor": ORANGE}
         return artists([*drawn, backend_of(canvas).scatter(x[high], row[high], target, **ink)])
 
-    ink = {"size": PANEL_DOT.get(canvas.backend, 36), "facecolor": USUAL, "edgecolor": "#ffffff", "width": 0.6}
+    ink = {"size": marker_size(canvas.backend, "point"), "facecolor": BLUE, "edgecolor": WHITE, "width": 0.6}
     if np.isfinite(limit):
         canvas.draw(again, "points", sheet, ink, artist_dims={"kind": 2})
     else:
         canvas.draw(draw, "points", sheet, ink)
 
 
-def named(x: Numbers, y: Numbers, most: int, ranges: tuple[tuple[float, float], tuple[float, float]]) -> list[int]:
+def named(x: Array, y: Array, most: int, ranges: tuple[tuple[float, float], tuple[float, float]]) -> list[int]:
     """Choose the points to be named: the largest changes, less those too near to one that is."""
     wide, tall = (high - low for low, high in ranges)
     chosen: list[int] = []
@@ -180,7 +182,7 @@ def named(x: Numbers, y: Numbers, most: int, ranges: tuple[tuple[float, float], 
 
 
 def _draw_labels(
-    canvas: Canvas, sheet: xr.DataArray, x: Numbers, y: Numbers, words: NDArray[np.str_], most: int, ranges: Ranges
+    canvas: Canvas, sheet: xr.DataArray, x: Array, y: Array, words: NDArray[np.str_], most: int, ranges: Ranges
 ) -> None:
     which = [named(x, row, most, limits) for row, limits in zip(y, ranges, strict=True)]
 
@@ -204,7 +206,7 @@ def _draw_labels(
 
 
 def _ink(canvas: Canvas) -> dict[str, Any]:
-    return {"color": PANEL_GREY, "size": TEXT.get(canvas.backend, 11)}
+    return {"color": GREY, "size": text_size(canvas.backend)}
 
 
 def _one(drawn: Any) -> Any:
@@ -224,6 +226,6 @@ def _finish(canvas: Canvas, sheet: xr.DataArray, names: NDArray[np.str_], ranges
                 getattr(backend, axis)(**{"string": text, "target": target, **canvas.options(axis)})
         if not canvas.wants("title"):
             return None
-        return backend.title(names[panel], target, **{"size": TEXT.get(canvas.backend, 11), **canvas.options("title")})
+        return backend.title(names[panel], target, **{"size": text_size(canvas.backend), **canvas.options("title")})
 
     canvas.pc.map(limits, "title", data=sheet.to_dataset(), ignore_aes=canvas.pc.aes_set)

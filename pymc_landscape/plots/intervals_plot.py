@@ -8,14 +8,12 @@ from typing import Any, Literal, get_args
 import numpy as np
 import xarray as xr
 
+from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import (
-    LARGE,
-    Array,
     Bar,
     CredibleKind,
     Rows,
     arrow_head,
-    bar_colours,
     cap,
     gather_bars,
     joined,
@@ -24,9 +22,21 @@ from pymc_landscape.plots.data import (
     parameters,
     posterior_rows,
     refuse_many,
-    shape,
 )
-from pymc_landscape.plots.visuals import Canvas, add_legend, artists, backend_of, checked, new_sheet, panel_of, wrapped
+from pymc_landscape.plots.visuals import (
+    WHITE,
+    Canvas,
+    add_legend,
+    artists,
+    backend_of,
+    checked,
+    marker_size,
+    method_colours,
+    new_sheet,
+    panel_of,
+    shape,
+    wrapped,
+)
 
 Visual = Literal["line", "end", "bound", "lost", "estimate", "legend", "xlabel", "yticks"]
 MOST_ROWS, MOST_PANELS = 60, 24
@@ -119,7 +129,7 @@ def intervals(
     windows = [_window(rows, panel) for panel in panels]
     _draw(canvas, sheet, rows, panels, windows)
     _finish(canvas, panels, windows)
-    add_legend(canvas, bar_colours(rows), level_title(rows))
+    add_legend(canvas, method_colours(rows), level_title(rows))
     return canvas.pc
 
 
@@ -169,7 +179,7 @@ def _draw(
     panels: Sequence[Sequence[str]],
     windows: Sequence[tuple[float, float]],
 ) -> None:
-    ink, backend = bar_colours(rows), backend_of(canvas)
+    ink, backend = method_colours(rows), backend_of(canvas)
     up = min(0.1, 0.3 * SPREAD / max(len(rows) - 1, 1))
     square = shape(canvas.backend, "square")
     cross = shape(canvas.backend, "cross")
@@ -196,14 +206,14 @@ def _draw(
 
     def dots(xy: Array, target: Any, colour: str, kwargs: dict[str, Any]) -> Any:
         xy = xy[np.isfinite(xy).all(axis=1)]
-        options = {"facecolor": colour, "edgecolor": "#ffffff", "width": 0.8, **kwargs}
+        options = {"facecolor": colour, "edgecolor": WHITE, "width": 0.8, **kwargs}
         return backend.scatter(xy[:, 0], xy[:, 1], target, **options) if len(xy) else None
 
     many = {"interval_method": len(rows)}
     canvas.draw(once(_line, line), "line", sheet, {"width": 1.6}, artist_dims=many)
     canvas.draw(once(_inner, line), "line_inner", sheet, {"width": 4.0}, artist_dims=many)
     canvas.draw(once(_ends, line), "end", sheet, {"width": 1.6}, artist_dims=many)
-    size = {"size": LARGE.get(canvas.backend, 80)}
+    size = {"size": marker_size(canvas.backend, "estimate")}
     canvas.draw(once(_estimate, dots), "estimate", sheet, size, artist_dims=many)
     canvas.draw(once(_bound, dots), "bound", sheet, {**size, "marker": square}, artist_dims=many)
     canvas.draw(once(_lost, dots), "lost", sheet, {**size, "marker": cross}, artist_dims=many)

@@ -9,25 +9,18 @@ from typing import Any, Literal, get_args
 import numpy as np
 import xarray as xr
 
-from pymc_landscape.plots.data import (
+from pymc_landscape._typing import Array
+from pymc_landscape.plots.data import as_dataset, cutoffs, percent, refuse_many, traced_profile
+from pymc_landscape.plots.visuals import (
     BLUE,
     GREY,
-    LARGE,
     ORANGE,
-    SMALL,
-    Array,
-    as_dataset,
-    cutoffs,
-    percent,
-    refuse_many,
-    traced_profile,
-)
-from pymc_landscape.plots.visuals import (
-    PANEL_ROOM,
+    PROFILE_HEADROOM,
     Canvas,
     add_legend,
     backend_of,
     checked,
+    marker_size,
     new_sheet,
     panel_of,
     wrapped,
@@ -144,7 +137,7 @@ def _paths(ds: xr.Dataset, others: str | Sequence[str] | None, cuts: Array) -> l
     if unknown:
         raise ValueError(f"Expected others among {known}, got {unknown}; write elements as ArviZ does.")
     profiled = ds["parameter"].values.astype(str)
-    windows = {p: traced_profile(ds, p).window(PANEL_ROOM * cuts, beside_wald=False) for p in profiled}
+    windows = {p: traced_profile(ds, p).window(PROFILE_HEADROOM * cuts, beside_wald=False) for p in profiled}
     return [_path(ds, p, other, windows[p]) for p in profiled for other in wanted if other != p]
 
 
@@ -185,8 +178,8 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, paths: Sequence[Path], cut: float
 
     canvas.draw(beyond, "beyond", sheet, {"color": GREY, "width": 1.0, "alpha": 0.6})
     canvas.draw(line, "path", sheet, {"color": BLUE, "width": 2.2})
-    canvas.draw(points, "points", sheet, {"color": BLUE, "size": SMALL.get(canvas.backend, 25)})
-    canvas.draw(estimate, "estimate", sheet, {"color": ORANGE, "size": LARGE.get(canvas.backend, 80)})
+    canvas.draw(points, "points", sheet, {"color": BLUE, "size": marker_size(canvas.backend, "traced point")})
+    canvas.draw(estimate, "estimate", sheet, {"color": ORANGE, "size": marker_size(canvas.backend, "estimate")})
 
 
 def _inside(path: Path, cut: float) -> Array:

@@ -19,6 +19,7 @@ from pymc_landscape.plots.data import (
 from pymc_landscape.plots.landscape_plot import LandscapeVisual
 from pymc_landscape.plots.landscape_plot import landscape as draw_landscape
 from pymc_landscape.plots.visuals import (
+    GREY,
     Canvas,
     Routes,
     add_legend,
@@ -27,11 +28,11 @@ from pymc_landscape.plots.visuals import (
     draw_routes,
     note_of,
     routes_of,
+    text_size,
 )
 
 Visual = Literal["path", "path_rim", "arrow", "arrow_rim", "iterates", "start", "end", "legend", "note"]
 LEGEND = "○ start   ● end"
-SMALL = {"matplotlib": 8.5, "plotly": 11, "bokeh": 11}
 QUIET = {"contour": {"alpha": 0.7}, "minimum": {"alpha": 0.9}}
 
 
@@ -180,5 +181,5 @@ def _write_note(canvas: Canvas, routes: Routes) -> None:
         return backend_of(canvas).title(text, target, **kwargs)
 
     if text:
-        note = {"size": SMALL.get(canvas.backend, 11), "color": "#595959"}
+        note = {"size": text_size(canvas.backend), "color": GREY}
         canvas.draw(write, "note", routes.of.height, note)

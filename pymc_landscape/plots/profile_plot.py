@@ -18,7 +18,6 @@ from pymc_landscape.plots.data import (
     traced_profile,
 )
 from pymc_landscape.plots.visuals import (
-    TEXT,
     Canvas,
     Panel,
     Scale,
@@ -28,6 +27,7 @@ from pymc_landscape.plots.visuals import (
     draw_panel,
     new_sheet,
     panel_of,
+    text_size,
     wrapped,
 )
 
@@ -147,7 +147,7 @@ def _finish(canvas: Canvas, panels: list[Panel]) -> None:
     for target, panel in zip(np.ravel(canvas.pc.viz["plot"].values), panels, strict=True):
         backend.xlim(panel.window, target)
         backend.ylim(panel.limits, target)
-        small = {"size": TEXT.get(canvas.backend, 11) + 1}
+        small = {"size": text_size(canvas.backend) + 1}
         said = {"xlabel": wrapped(panel.one.label, LINE), "ylabel": LABELS[panel.scale], "title": interval_text(panel)}
         for visual, text in said.items():
             if canvas.wants(visual):

@@ -9,25 +9,15 @@ from typing import Any, Literal, get_args
 import numpy as np
 import xarray as xr
 
-from pymc_landscape.plots.data import (
+from pymc_landscape._typing import Array
+from pymc_landscape.plots.data import as_dataset, draws_of, join, joined, percent, refuse_many, segments
+from pymc_landscape.plots.visuals import (
     DASH,
     DOTTED,
     GREY,
-    LARGE,
+    METHODS,
     ORANGE,
     PURPLE,
-    Array,
-    as_dataset,
-    draws_of,
-    join,
-    joined,
-    percent,
-    refuse_many,
-    segments,
-)
-from pymc_landscape.plots.visuals import (
-    METHODS,
-    TEXT,
     Canvas,
     Matrix,
     Scale,
@@ -37,8 +27,10 @@ from pymc_landscape.plots.visuals import (
     backend_of,
     checked,
     draw_panel,
+    marker_size,
     new_sheet,
     panel_of,
+    text_size,
     wrapped,
 )
 
@@ -68,7 +60,6 @@ OF_PROFILE = ("value", "zeta", "slope", "status", "estimate", "standard_error", 
 MOST = 8
 LINE = 24  # letters of a name's line
 ONE, MANY = (6.0, 4.8), (3.0, 2.6)
-TINY = {"matplotlib": 5, "plotly": 9, "bokeh": 3}
 SCALES = {"zeta": "ζ", "delta": "Δ(−2LL)"}
 
 
@@ -199,7 +190,7 @@ def _draw_posterior(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix, number:
         return backend.line(xy[:, 0], xy[:, 1], target, **kwargs) if len(xy) else None
 
     if matrix.draws:
-        dot = {"color": PURPLE, "alpha": 0.3, "size": TINY.get(canvas.backend, 9), "width": 0}
+        dot = {"color": PURPLE, "alpha": 0.3, "size": marker_size(canvas.backend, "region draw"), "width": 0}
         canvas.draw(dots, "draws", sheet, dot)
         canvas.draw(edges, "hdi", sheet, {"color": PURPLE, "width": 1.2})
 
@@ -240,7 +231,7 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix) -> None:
         if method in matrix.methods:
             canvas.draw(lines(method), visual, sheet, {"color": colour, "width": 1.6, **styles[method]})
     canvas.draw(heads, "arrow", sheet, {"width": 1.6}, artist_dims={"method": len(METHODS)})
-    canvas.draw(center, "center", sheet, {"color": ORANGE, "size": LARGE.get(canvas.backend, 80)})
+    canvas.draw(center, "center", sheet, {"color": ORANGE, "size": marker_size(canvas.backend, "estimate")})
     if matrix.is_one or "level_text" in canvas.visuals:
         _level_texts(canvas, sheet, matrix)
 
@@ -261,7 +252,7 @@ def _level_texts(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix) -> None:
 
     words = {
         "color": GREY,
-        "size": TEXT.get(canvas.backend, 11),
+        "size": text_size(canvas.backend),
         "vertical_align": "bottom",
         "horizontal_align": "center",
     }

@@ -11,22 +11,29 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pymc_landscape.plots.visuals import (
-    PANEL_DOT,
-    PANEL_GREY,
-    TEXT,
+    BLUE,
+    GREY,
+    LIGHT_GREY,
+    MIDDLE_GREY,
+    ORANGE,
     Canvas,
     add_legend,
     artists,
     backend_of,
     checked,
+    marker_size,
     new_sheet,
     panel_of,
     set_log_axis,
+    text_size,
 )
 
 Visual = Literal["points", "stem", "loading", "zero", "legend", "xlabel", "ylabel", "title"]
-UP, DOWN, FLAT = "#0072b2", "#d55e00", "#999999"
-NAMES = {"positive: rises both ways": UP, "negative: falls both ways": DOWN, "zero within rounding: flat": FLAT}
+NAMES = {
+    "positive: rises both ways": BLUE,
+    "negative: falls both ways": ORANGE,
+    "zero within rounding: flat": MIDDLE_GREY,
+}
 ROUNDING = 1e-13  # of the largest eigenvalue: the sign of what is smaller is chance
 MOST = 12  # loadings that can be read beside each other
 BUTT = {"matplotlib": {"solid_capstyle": "butt"}}  # its lines reach beyond their ends, past zero
@@ -154,8 +161,8 @@ def _draw_values(canvas: Canvas, sheet: xr.DataArray, values: NDArray[np.float64
                 drawn[i] = backend_of(canvas).scatter(rank[mine], height[mine], target, **pen)
         return drawn
 
-    canvas.draw(stems, "stem", sheet, {"color": "#bbbbbb", "width": 1})
-    canvas.draw(points, "points", sheet, {"size": PANEL_DOT.get(canvas.backend, 36)}, artist_dims={"sign": 3})
+    canvas.draw(stems, "stem", sheet, {"color": LIGHT_GREY, "width": 1})
+    canvas.draw(points, "points", sheet, {"size": marker_size(canvas.backend, "point")}, artist_dims={"sign": 3})
 
 
 def _loadings(ds: xr.Dataset, direction: int) -> tuple[list[str], NDArray[np.float64], int]:
@@ -179,9 +186,9 @@ def _draw_loadings(canvas: Canvas, sheet: xr.DataArray, ds: xr.Dataset, shown: l
         return backend_of(canvas).vline(0.0, target, **kwargs) if panel_of(da) else None
 
     if shown:
-        width = {"color": PANEL_GREY, "width": 7} | BUTT.get(canvas.backend, {})
+        width = {"color": GREY, "width": 7} | BUTT.get(canvas.backend, {})
         canvas.draw(bars, "loading", sheet, width)
-        canvas.draw(zero, "zero", sheet, {"color": PANEL_GREY, "width": 1})
+        canvas.draw(zero, "zero", sheet, {"color": GREY, "width": 1})
 
 
 def _finish(canvas: Canvas, ds: xr.Dataset, shown: list[int], limits: tuple[float, float]) -> None:
@@ -213,7 +220,7 @@ def _title(ds: xr.Dataset, direction: int) -> str:
 
 
 def _name(canvas: Canvas, target: Any, x: str, y: str, title: str) -> None:
-    small = {"size": TEXT.get(canvas.backend, 11) + 1}
+    small = {"size": text_size(canvas.backend) + 1}
     for visual, text, options in (("xlabel", x, {}), ("ylabel", y, {}), ("title", title, small)):
         if text and canvas.wants(visual):
             asked = {"string": text, "target": target, **options, **canvas.options(visual)}

@@ -14,6 +14,7 @@ from arviz_base import rcParams
 from arviz_base.labels import BaseLabeller
 from matplotlib.colors import to_hex
 
+from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import (
     CONTOUR_LEVELS,
     LandscapeView,
@@ -27,7 +28,9 @@ from pymc_landscape.plots.data import (
     two_axes,
 )
 from pymc_landscape.plots.visuals import (
-    Array,
+    CMAP,
+    RED,
+    WHITE,
     Canvas,
     Ground,
     Scene,
@@ -57,8 +60,7 @@ Visual = Literal[
     "zlabel",
     "view",
 ]
-CMAP = "viridis"
-RED, INK, WHITE = "#ff4b4b", "#333333", "#ffffff"
+DRAWS_COLOUR = "#333333"
 CAP = 3.0  # in cut-offs of 99 %: the valley fills the picture, the walls are cut to a plateau
 DEPTH = 0.8  # how far below the valley the floor lies, in caps
 FINE = 150  # cells an axis: enough for smooth rims, few enough to turn by hand
@@ -185,7 +187,7 @@ def _solid(backend: str | None) -> ModuleType:
     """Find the module that draws in three dimensions with this backend."""
     name = _name(backend)
     if name in ("matplotlib", "plotly"):
-        return import_module(f"pymc_landscape.plots.solid_{name}")
+        return import_module(f"pymc_landscape.plots.visuals.surface_{name}")
     raise ValueError(
         f"Expected backend to be 'matplotlib' or 'plotly' for three dimensions, got {name!r}; "
         "choose one, or draw contours with plots.landscape."
@@ -292,7 +294,7 @@ def _draw_points(
         return solid.points(target, x, y, np.full(x.size, scene.floor), **kwargs)
 
     if draws is not None:
-        canvas.draw(draw, "draws", draws, {"color": INK, "s": 4.0, "alpha": 0.35})
+        canvas.draw(draw, "draws", draws, {"color": DRAWS_COLOUR, "s": 4.0, "alpha": 0.35})
     canvas.draw(draw, "minimum", lowest(of), {"color": RED, "s": 70.0, "marker": "*"})
 
 

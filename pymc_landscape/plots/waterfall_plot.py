@@ -10,28 +10,35 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pymc_landscape.plots.visuals import (
-    PANEL_DOT,
-    PANEL_GREY,
-    TEXT,
+    AMBER,
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PINK,
+    WHITE,
     Canvas,
     add_legend,
     artists,
     backend_of,
     checked,
+    marker_size,
     new_sheet,
     set_log_axis,
+    text_size,
 )
 
 Visual = Literal["points", "plateau", "plateau_text", "legend", "note", "xlabel", "ylabel"]
 OPTIMUM = ("converged", "at_bound")
 COLOURS = {
-    "converged": "#009e73",
-    "at_bound": "#0072b2",
-    "not_identified": "#e69f00",
-    "unbounded": "#d55e00",
-    "failed": "#000000",
+    "converged": GREEN,
+    "at_bound": BLUE,
+    "not_identified": AMBER,
+    "unbounded": ORANGE,
+    "failed": BLACK,
 }
-OTHER = "#cc79a7"
+OTHER = PINK
 SAME = 1e-3  # in Δ(−2LL): ends as near as that are one place; also the foot of the log axis
 BELOW = 0.6  # of the foot: where ends stand that are lower than the best optimum
 SIZE = (6.4, 4.2)
@@ -142,9 +149,9 @@ def _draw_plateaus(canvas: Canvas, sheet: xr.DataArray, rise: NDArray[np.float64
 
     if runs:
         many = {"plateau": len(runs)}
-        canvas.draw(line, "plateau", sheet, {"color": PANEL_GREY, "width": 9, "alpha": 0.25}, artist_dims=many)
-        size = TEXT.get(canvas.backend, 11)
-        canvas.draw(text, "plateau_text", sheet, {"color": PANEL_GREY, "size": size}, artist_dims=many)
+        canvas.draw(line, "plateau", sheet, {"color": GREY, "width": 9, "alpha": 0.25}, artist_dims=many)
+        size = text_size(canvas.backend)
+        canvas.draw(text, "plateau_text", sheet, {"color": GREY, "size": size}, artist_dims=many)
 
 
 def _draw_points(
@@ -157,11 +164,11 @@ def _draw_points(
         drawn = []
         for name in found:
             mine = status == name
-            ink = {"facecolor": COLOURS.get(name, OTHER), "edgecolor": "#ffffff", "width": 0.6, **kwargs}
+            ink = {"facecolor": COLOURS.get(name, OTHER), "edgecolor": WHITE, "width": 0.6, **kwargs}
             drawn.append(scatter(rank[mine], shown[mine], target, **ink))
         return artists(drawn)
 
-    size = {"size": PANEL_DOT.get(canvas.backend, 36)}
+    size = {"size": marker_size(canvas.backend, "point")}
     canvas.draw(draw, "points", sheet, size, artist_dims={"status": len(found)})
     return found
 
@@ -187,4 +194,4 @@ def _write_note(canvas: Canvas, sheet: xr.DataArray, rise: NDArray[np.float64]) 
         return backend_of(canvas).title("; ".join(said), target, **kwargs)
 
     if said:
-        canvas.draw(write, "note", sheet, {"size": TEXT.get(canvas.backend, 11), "color": PANEL_GREY})
+        canvas.draw(write, "note", sheet, {"size": text_size(canvas.backend), "color": GREY})

@@ -11,25 +11,24 @@ import xarray as xr
 from arviz_base import rcParams
 from numpy.typing import ArrayLike, NDArray
 
-from pymc_landscape.plots.data import (
-    BLUE,
+from pymc_landscape._typing import Array
+from pymc_landscape.plots.data import Simulated, cutoffs, gather_simulated, percent
+from pymc_landscape.plots.visuals import (
     DASH,
-    GREEN,
     GREY,
-    INK,
     ORANGE,
-    PURPLE,
-    SMALL,
-    Array,
-    Simulated,
-    cutoffs,
-    gather_simulated,
-    percent,
+    SERIES_COLOURS,
+    Canvas,
+    add_legend,
+    artists,
+    backend_of,
+    checked,
+    marker_size,
+    new_sheet,
+    text_size,
 )
-from pymc_landscape.plots.visuals import TEXT, Canvas, add_legend, artists, backend_of, checked, new_sheet
 
 Visual = Literal["envelope", "diagonal", "points", "observed", "observed_text", "legend", "xlabel", "ylabel", "title"]
-COLOURS = (BLUE, "#e69f00", GREEN, "#cc79a7", "#56b4e9", PURPLE, INK, "#a6761d")
 SIZE = (5.6, 5.0)
 MOST_POINTS = 1500  # a series: more could not be told apart
 BELOW = 0.025  # share of the picture under 0
@@ -143,7 +142,7 @@ def _top(series: Sequence[Simulated], envelopes: Mapping[Any, Envelope]) -> tupl
 
 
 def _colours(series: Sequence[Simulated]) -> list[str]:
-    return [COLOURS[i % len(COLOURS)] for i in range(len(series))]
+    return [SERIES_COLOURS[i % len(SERIES_COLOURS)] for i in range(len(series))]
 
 
 def _names(series: Sequence[Simulated]) -> list[str]:
@@ -201,7 +200,7 @@ def _draw(
     canvas.draw(envelope, "envelope", sheet, {"color": GREY, "alpha": 0.2}, artist_dims={"law": len(envelopes)})
     canvas.draw(diagonal, "diagonal", sheet, {"color": GREY, "width": 1.0})
     canvas.draw(observed, "observed", sheet, {"width": 1.4, "linestyle": DASH[canvas.backend]}, artist_dims=many)
-    canvas.draw(points, "points", sheet, {"size": SMALL.get(canvas.backend, 25)}, artist_dims=many)
+    canvas.draw(points, "points", sheet, {"size": marker_size(canvas.backend, "traced point")}, artist_dims=many)
     _observed_text(canvas, sheet, series, top)
 
 
@@ -220,9 +219,7 @@ def _observed_text(canvas: Canvas, sheet: xr.DataArray, series: Sequence[Simulat
             drawn[i] = backend.text(0.0, min(one.statistic, top[1]), words, target, **{**own, **kwargs})
         return artists(drawn)
 
-    canvas.draw(
-        text, "observed_text", sheet, {"size": TEXT.get(canvas.backend, 11)}, artist_dims={"series": len(series)}
-    )
+    canvas.draw(text, "observed_text", sheet, {"size": text_size(canvas.backend)}, artist_dims={"series": len(series)})
 
 
 def _finish(canvas: Canvas, series: Sequence[Simulated], top: tuple[float, float], level: float) -> None:
@@ -231,7 +228,7 @@ def _finish(canvas: Canvas, series: Sequence[Simulated], top: tuple[float, float
     backend.ylim((-BELOW * top[1], top[1]), target)
     laws = {one.law for one in series}
     law = f"quantile of {laws.pop()}" if len(laws) == 1 else "quantile of the law"
-    small = {"size": TEXT.get(canvas.backend, 11) + 1}
+    small = {"size": text_size(canvas.backend) + 1}
     said = {
         "xlabel": (fill(law, LABEL), {}),
         "ylabel": ("simulated Δ(−2LL)", {}),

@@ -1,6 +1,6 @@
 """What is drawn: Datasets read into arrays."""
 
-from pymc_landscape.plots.data.descents import SAMPLE, descent_colours, gather_descents, lengths
+from pymc_landscape.plots.data.descents import SAMPLE, gather_descents, lengths
 from pymc_landscape.plots.data.draws import element, find_draws, limits
 from pymc_landscape.plots.data.inputs import as_dataset, refuse_many
 from pymc_landscape.plots.data.intervals import (
@@ -9,7 +9,6 @@ from pymc_landscape.plots.data.intervals import (
     Curve,
     Rows,
     Strip,
-    bar_colours,
     curve_of,
     gather_bars,
     level_title,
@@ -20,48 +19,15 @@ from pymc_landscape.plots.data.intervals import (
 from pymc_landscape.plots.data.landscape import LandscapeView, as_cells, landscape_view, lowest
 from pymc_landscape.plots.data.levels import CONTOUR_LEVELS, CURVE_LEVELS, band_edges, cutoffs, edge_labels, percent
 from pymc_landscape.plots.data.marginal import Marginal, draws_of, marginal_of, marginals_of
-from pymc_landscape.plots.data.polylines import (
-    BLUE,
-    DASH,
-    DOTTED,
-    GREEN,
-    GREY,
-    INK,
-    LARGE,
-    ORANGE,
-    PURPLE,
-    SMALL,
-    Array,
-    arrow_head,
-    arrows,
-    cap,
-    join,
-    joined,
-    segments,
-    shape,
-    smooth,
-    thin,
-    with_gaps,
-)
+from pymc_landscape.plots.data.polylines import arrow_head, arrows, cap, join, joined, segments, smooth, thin, with_gaps
 from pymc_landscape.plots.data.profile import ProfileEnd, TracedProfile, traced_profile
 from pymc_landscape.plots.data.projection import draws_metric, place_paths, project_paths, two_axes, zero_of
 from pymc_landscape.plots.data.simulated import Simulated, gather_simulated
 
 __all__ = [
-    "BLUE",
     "CONTOUR_LEVELS",
     "CURVE_LEVELS",
-    "DASH",
-    "DOTTED",
-    "GREEN",
-    "GREY",
-    "INK",
-    "LARGE",
-    "ORANGE",
-    "PURPLE",
     "SAMPLE",
-    "SMALL",
-    "Array",
     "Bar",
     "CredibleKind",
     "Curve",
@@ -77,11 +43,9 @@ __all__ = [
     "as_cells",
     "as_dataset",
     "band_edges",
-    "bar_colours",
     "cap",
     "curve_of",
     "cutoffs",
-    "descent_colours",
     "draws_metric",
     "draws_of",
     "edge_labels",
@@ -107,7 +71,6 @@ __all__ = [
     "project_paths",
     "refuse_many",
     "segments",
-    "shape",
     "smooth",
     "thin",
     "traced_profile",

@@ -10,8 +10,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 SAMPLE = ("chain", "draw")
-# Okabe & Ito: told apart by everyone, and with a white rim on any ground
-COLOURS = ("#d55e00", "#0072b2", "#cc79a7", "#009e73", "#e69f00", "#56b4e9", "#000000", "#a6761d")
 
 
 def gather_descents(descents: tuple[Any, ...]) -> dict[str, xr.Dataset]:
@@ -73,11 +71,6 @@ def _one_each(ds: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
     if "optimizer" not in ds.dims:
         return iter([(str(ds.attrs.get("optimizer", "path")), ds)])
     return ((str(name), ds.isel(optimizer=i)) for i, name in enumerate(ds["optimizer"].values))
-
-
-def descent_colours(names: Mapping[str, Any]) -> dict[str, str]:
-    """One colour a name, the same in every picture of the same descents."""
-    return {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
 
 
 def lengths(ds: xr.Dataset) -> NDArray[np.intp]:

@@ -16,16 +16,13 @@ import xarray as xr
 from arviz_base import rcParams
 from numpy.typing import NDArray
 
+from pymc_landscape._typing import Array
 from pymc_landscape.plots.data.inputs import as_dataset
 from pymc_landscape.plots.data.levels import percent
 from pymc_landscape.plots.data.marginal import draws_of
-from pymc_landscape.plots.data.polylines import BLUE, GREEN, ORANGE, PURPLE, Array
 
 CredibleKind = Literal["hdi", "eti"]
 NEEDED = ("interval", "status", "estimate", "parameter", "bound", "interval_method")
-COLOURS = {"wald": ORANGE, "profile": BLUE, "bootstrap": GREEN, "hdi": PURPLE, "eti": PURPLE}
-# Okabe & Ito, for what has a name of its own
-OTHERS = ("#e69f00", "#56b4e9", "#cc79a7", "#000000", "#a6761d")
 NAMES = {"wald": "Wald", "hdi": "posterior HDI", "eti": "posterior ETI"}
 
 
@@ -139,13 +136,6 @@ def posterior_rows(
 def parameters(rows: Rows) -> list[str]:
     """Return all labels, in the order in which they come."""
     return list(dict.fromkeys(label for bars in rows.values() for label in bars))
-
-
-def bar_colours(rows: Rows) -> dict[str, str]:
-    """One colour a method, the same in every picture; others in order."""
-    own = {NAMES.get(method, method): colour for method, colour in COLOURS.items()}
-    rest = iter(OTHERS * len(rows))
-    return {name: own[name] if name in own else next(rest) for name in rows}
 
 
 def level_title(rows: Rows) -> str | None:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from arviz_base.validate import validate_sample_dims
 
+from pymc_landscape._typing import Array
 from pymc_landscape.plots.data.draws import element, posterior_of
-from pymc_landscape.plots.data.polylines import Array
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from pymc_landscape._typing import Array
+
 FAR = 1e6  # in windows: beyond this a picture shows no difference, and squares do not overflow
 FINE = 2000  # steps a window: iterates closer than that fall on one dot
 GAP = np.full((1, 2), np.nan)
@@ -102,22 +103,7 @@ def _along(a: Array, b: Array, run: Array, at: float) -> Array:
     return place
 
 
-BLUE, ORANGE, GREEN, PURPLE, GREY, INK = "#0072b2", "#d55e00", "#009e73", "#aa4499", "#595959", "#000000"
-DASH = {"matplotlib": "--", "plotly": "dash", "bokeh": "dashed", "none": "--"}
-DOTTED = {"matplotlib": ":", "plotly": "dot", "bokeh": "dotted", "none": ":"}
-SHAPES = {
-    "matplotlib": {"square": "s", "diamond": "D", "cross": "X", "circle": "o"},
-    "plotly": {"square": "square", "diamond": "diamond", "cross": "x", "circle": "circle"},
-    "bokeh": {"square": "square", "diamond": "diamond", "cross": "x", "circle": "circle"},
-}
-SMALL = {"matplotlib": 14, "plotly": 25, "bokeh": 5}
-LARGE = {"matplotlib": 42, "plotly": 80, "bokeh": 9}
 MARK_GAP = np.full((1, 2), np.nan)
-
-
-def shape(backend: str, name: str) -> str:
-    """Return a backend's own name of a shape."""
-    return SHAPES.get(backend, SHAPES["plotly"])[name]
 
 
 def arrow_head(tip: tuple[float, float], side: float, across: float, up: float) -> Array:

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from pymc_landscape._typing import Array
 from pymc_landscape.plots.data.descents import SAMPLE
 from pymc_landscape.plots.data.draws import element
 from pymc_landscape.plots.data.landscape import LandscapeView, landscape_view
-
-Array = NDArray[np.float64]
 
 
 def project_paths(

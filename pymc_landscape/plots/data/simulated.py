@@ -12,8 +12,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv, gammaincinv
 
+from pymc_landscape._typing import Array
 from pymc_landscape.numerics import chibar2_quantile, chibar2_tail
-from pymc_landscape.plots.data.polylines import Array
 
 NOTHING = 1e-6  # a statistic below it is 0, but for rounding
 HALVINGS = 80

@@ -2,35 +2,71 @@
 
 from pymc_landscape.plots.visuals.colorbar import add_colorbar, palette
 from pymc_landscape.plots.visuals.contour_panel import draw_contours, level_lines
-from pymc_landscape.plots.visuals.curve_panel import artists, draw_curve
+from pymc_landscape.plots.visuals.curve_panel import draw_curve
 from pymc_landscape.plots.visuals.figure import (
-    PANEL_DOT,
-    PANEL_GREY,
-    TEXT,
     Canvas,
     PanelLabeller,
+    artists,
+    backend_of,
     checked,
     new_collection,
     new_sheet,
     panel_of,
     set_log_axis,
 )
-from pymc_landscape.plots.visuals.legend import add_legend, backend_of, wrapped
-from pymc_landscape.plots.visuals.path_lines import RIM, Route, Routes, draw_routes, note_of, routes_of
-from pymc_landscape.plots.visuals.profile_panel import PANEL_ROOM, Panel, Scale, add_names, draw_panel
+from pymc_landscape.plots.visuals.legend import add_legend, wrapped
+from pymc_landscape.plots.visuals.path_lines import Route, Routes, draw_routes, note_of, routes_of
+from pymc_landscape.plots.visuals.profile_panel import Panel, Scale, add_names, draw_panel
 from pymc_landscape.plots.visuals.region_matrix import METHODS, Matrix
 from pymc_landscape.plots.visuals.region_outlines import Window
-from pymc_landscape.plots.visuals.scene import Array, Ground, Scene, shades, stand
+from pymc_landscape.plots.visuals.scene import Ground, Scene, shades, stand
+from pymc_landscape.plots.visuals.style import (
+    AMBER,
+    BLACK,
+    BLUE,
+    CMAP,
+    DASH,
+    DOTTED,
+    GREEN,
+    GREY,
+    LIGHT_GREY,
+    MIDDLE_GREY,
+    MINIMUM_COLOURS,
+    ORANGE,
+    PINK,
+    PROFILE_HEADROOM,
+    PURPLE,
+    RED,
+    SERIES_COLOURS,
+    WHITE,
+    marker_size,
+    method_colours,
+    optimizer_colours,
+    shape,
+    text_size,
+)
 from pymc_landscape.plots.visuals.surface_paths import draw_surface_paths, place_heights
 
 __all__ = [
+    "AMBER",
+    "BLACK",
+    "BLUE",
+    "CMAP",
+    "DASH",
+    "DOTTED",
+    "GREEN",
+    "GREY",
+    "LIGHT_GREY",
     "METHODS",
-    "PANEL_DOT",
-    "PANEL_GREY",
-    "PANEL_ROOM",
-    "RIM",
-    "TEXT",
-    "Array",
+    "MIDDLE_GREY",
+    "MINIMUM_COLOURS",
+    "ORANGE",
+    "PINK",
+    "PROFILE_HEADROOM",
+    "PURPLE",
+    "RED",
+    "SERIES_COLOURS",
+    "WHITE",
     "Canvas",
     "Ground",
     "Matrix",
@@ -53,15 +89,20 @@ __all__ = [
     "draw_routes",
     "draw_surface_paths",
     "level_lines",
+    "marker_size",
+    "method_colours",
     "new_collection",
     "new_sheet",
     "note_of",
+    "optimizer_colours",
     "palette",
     "panel_of",
     "place_heights",
     "routes_of",
     "set_log_axis",
     "shades",
+    "shape",
     "stand",
+    "text_size",
     "wrapped",
 ]

@@ -13,25 +13,17 @@ from numpy.typing import NDArray
 
 from pymc_landscape.plots.data import LandscapeView, as_cells, band_edges, edge_labels, limits, lowest, percent
 from pymc_landscape.plots.visuals.colorbar import add_colorbar, palette
-from pymc_landscape.plots.visuals.curve_panel import artists
-from pymc_landscape.plots.visuals.figure import Canvas
+from pymc_landscape.plots.visuals.figure import Canvas, artists
+from pymc_landscape.plots.visuals.style import CMAP, RED, WHITE, marker_size, shape
 
-CMAP = "viridis"  # low is dark, so the valley reads as deep and light draws stand out on it
-WHITE, AMBER, RED, NIGHT = "#ffffff", "#ffc24d", "#ff4b4b", "#2d1e54"
+DRAWS_COLOUR, TEXT_GROUND = "#ffc24d", "#2d1e54"  # on the map of CMAP: light dots, and a dark ground of light text
 SMALL = 0.15  # share of the picture: a text is larger than such a line
 CAP = 100.0  # in highest cut-offs: lines need nothing above, and plotly's tolerance grows with it
-EDGED = {"facecolor": RED, "edgecolor": WHITE}
-STAR = {
-    "matplotlib": {"marker": "*", "size": 160, **EDGED},
-    "plotly": {"marker": "star", "size": 180, **EDGED},
-    "bokeh": {"marker": "star", "size": 14, **EDGED},
-}
 PEN = {
     "matplotlib": {"linewidths": 1.4},
     "plotly": {"line_width": 1.4, "line_smoothing": 0},
     "bokeh": {"line_width": 1.4},
 }
-CONTOUR_DOT = {"matplotlib": 3.5, "plotly": 9, "bokeh": 2}
 
 
 def draw_contours(canvas: Canvas, of: LandscapeView, cuts: xr.DataArray, draws: xr.DataArray | None) -> None:
@@ -41,11 +33,12 @@ def draw_contours(canvas: Canvas, of: LandscapeView, cuts: xr.DataArray, draws: 
     many, fixed = {"level": cuts.size}, {"cuts": cuts}
     canvas.draw(_bands, "contourf", height, _cmap(canvas), fixed={"edges": edges})
     if draws is not None:
-        dots = {"color": AMBER, "size": CONTOUR_DOT.get(backend, 9), "alpha": 0.6}
+        dots = {"color": DRAWS_COLOUR, "size": marker_size(backend, "contour draw"), "alpha": 0.6}
         canvas.draw(_scatter, "draws", draws, dots)
     pen = {"color": WHITE, **PEN.get(backend, {})}
     canvas.draw(_lines, "contour", height, pen, fixed=fixed, artist_dims=many)
-    canvas.draw(_scatter, "minimum", lowest(of), STAR.get(backend, STAR["plotly"]))
+    star = {"marker": shape(backend, "star"), "size": marker_size(backend, "contour minimum")}
+    canvas.draw(_scatter, "minimum", lowest(of), {"facecolor": RED, "edgecolor": WHITE, **star})
     if not of.panels or "contour_text" in canvas.visuals:  # small panels are full without it
         canvas.draw(_texts, "contour_text", height, {"color": WHITE}, fixed=fixed, artist_dims=many)
     _set_limits(canvas, of)
@@ -136,12 +129,12 @@ def _halo(backend: str) -> dict[str, Any]:
     if backend.endswith("matplotlib"):
         from matplotlib.patheffects import withStroke
 
-        return {"size": 8, "path_effects": [withStroke(linewidth=2.5, foreground=NIGHT)]}
+        return {"size": 8, "path_effects": [withStroke(linewidth=2.5, foreground=TEXT_GROUND)]}
     if backend.endswith("bokeh"):
-        box = {"background_fill_color": NIGHT, "background_fill_alpha": 0.6, "border_radius": 3}
+        box = {"background_fill_color": TEXT_GROUND, "background_fill_alpha": 0.6, "border_radius": 3}
         return {"size": 11, "padding": 2, **box}
     if backend.endswith("plotly"):
-        return {"textfont": {"shadow": f"0px 0px 3px {NIGHT}, 0px 0px 6px {NIGHT}", "size": 11}}
+        return {"textfont": {"shadow": f"0px 0px 3px {TEXT_GROUND}, 0px 0px 6px {TEXT_GROUND}", "size": 11}}
     return {}
 
 

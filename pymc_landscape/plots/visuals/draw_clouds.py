@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from contourpy import LineType, contour_generator
 
-from pymc_landscape.plots.data import Array, joined
+from pymc_landscape._typing import Array
+from pymc_landscape.plots.data import joined
 
 STRAIGHT = 1 - 1e-10  # a correlation beyond it is 1 but for rounding
 

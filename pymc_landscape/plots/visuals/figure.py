@@ -20,6 +20,7 @@ from arviz_base import rcParams
 from arviz_base.labels import NoVarLabeller
 from arviz_base.validate import validate_dict_argument
 from arviz_plots import PlotCollection
+from numpy.typing import NDArray
 
 from pymc_landscape.plots.data import LandscapeView
 
@@ -99,6 +100,19 @@ class Canvas:
             self.pc.facet_map(func, visual, **self.options(visual, defaults))
 
 
+def backend_of(canvas: Canvas) -> Any:
+    """Return the functions that draw on this canvas."""
+    return import_module(f"arviz_plots.backend.{canvas.backend}")
+
+
+def artists(found: list[Any]) -> NDArray[np.object_]:
+    """Several artists of one visual as the array a PlotCollection keeps."""
+    kept = np.empty(len(found), dtype=object)
+    for i, artist in enumerate(found):
+        kept[i] = artist
+    return kept
+
+
 def checked(asked: Mapping[Any, Any] | None, known: Sequence[str]) -> dict[str, Any]:
     """Copy what was asked of each visual; a visual that is not known is refused by name."""
     return dict(validate_dict_argument(dict(asked or {}), valid_keys=known))
@@ -143,9 +157,6 @@ def _figure_options(count: int, backend: str, panel_size: tuple[float, float], w
 
 
 NAME = "sheet"
-INK, PANEL_GREY = "#000000", "#595959"
-PANEL_DOT = {"matplotlib": 36, "plotly": 81, "bokeh": 8}
-TEXT = {"matplotlib": 8.5, "plotly": 11, "bokeh": 11}
 
 
 def new_sheet(

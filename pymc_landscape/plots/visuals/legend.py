@@ -10,14 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from pymc_landscape.plots.data import shape
 from pymc_landscape.plots.visuals.figure import Canvas
+from pymc_landscape.plots.visuals.style import shape
 
 MOST_COLUMNS = 5
 LEGEND_ROOM = 42  # dots of plotly, for a title of two lines
@@ -134,11 +133,6 @@ def _none(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, An
     first = pc.viz["plot"].values
     (first.item() if first.ndim == 0 else first.flat[0]).append(made)
     return made
-
-
-def backend_of(canvas: Canvas) -> Any:
-    """Return the functions that draw on this canvas."""
-    return import_module(f"arviz_plots.backend.{canvas.backend}")
 
 
 # a part ends after a separator, or before a bracket

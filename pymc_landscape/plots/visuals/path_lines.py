@@ -10,30 +10,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pymc_landscape.plots.data import (
-    Array,
-    LandscapeView,
-    arrows,
-    descent_colours,
-    join,
-    lengths,
-    limits,
-    segments,
-    thin,
-    with_gaps,
-)
-from pymc_landscape.plots.visuals.curve_panel import artists
-from pymc_landscape.plots.visuals.figure import Canvas
-from pymc_landscape.plots.visuals.legend import backend_of
+from pymc_landscape._typing import Array
+from pymc_landscape.plots.data import LandscapeView, arrows, join, lengths, limits, segments, thin, with_gaps
+from pymc_landscape.plots.visuals.figure import Canvas, artists, backend_of
+from pymc_landscape.plots.visuals.style import WHITE, marker_size, optimizer_colours
 
-RIM = "#ffffff"
 SHADES = (1.0, 0.75, 0.5, 0.3)  # opacity of steps on the plane, and ever further off it
 ON_PLANE = 1e-6  # of the largest coordinate: rounding of the projection is no distance
 HEAD = 0.018  # length of an arrow head, in widths of the picture
 ASPECT = 1.25  # width of the picture over its height, about
 FEW = 40  # so many iterates can be told apart as dots
-PATH_DOT = {"matplotlib": 9, "plotly": 20, "bokeh": 3.5}
-SPOT = {"matplotlib": 44, "plotly": 90, "bokeh": 8}
 
 
 @dataclass(frozen=True)
@@ -102,7 +88,7 @@ def routes_of(of: LandscapeView, placed: Mapping[str, xr.Dataset], descents: Map
         steps, shade = lengths(descents[name]), _shades(ds["off_plane"].values, off)
         when = ds["draw"].values.astype(float)
         chains[name] = [_route(share[i, :n], shade[i, :n], when[:n]) for i, n in enumerate(steps)]
-    return Routes(of, chains, descent_colours(placed), off, kind)
+    return Routes(of, chains, optimizer_colours(placed), off, kind)
 
 
 def _route(xy: Array, shade: NDArray[np.intp], when: Array) -> Route:
@@ -135,15 +121,15 @@ def _shades(off: Array, largest: float) -> NDArray[np.intp]:
 
 def draw_routes(canvas: Canvas, routes: Routes) -> None:
     """Rims, lines, arrow heads, iterates, starts and ends, in this order."""
-    width = {"color": RIM, "width": 4.2}
+    width = {"color": WHITE, "width": 4.2}
     _each_shade(canvas, "path_rim", routes, width)
     _each_shade(canvas, "path", routes, {"width": 2.0})
-    _each(canvas, "arrow_rim", routes, _line(canvas), _heads, {"color": RIM, "width": 4.5})
+    _each(canvas, "arrow_rim", routes, _line(canvas), _heads, {"color": WHITE, "width": 4.5})
     _each(canvas, "arrow", routes, _line(canvas), _heads, {"width": 2.2})
-    dot, spot = PATH_DOT.get(canvas.backend, 20), SPOT.get(canvas.backend, 90)
-    _each(canvas, "iterates", routes, _scatter(canvas), _iterates, {"size": dot, "edgecolor": RIM, "width": 0.4})
-    _each(canvas, "start", routes, _scatter(canvas), _starts, {"size": spot, "facecolor": RIM, "width": 2.0})
-    _each(canvas, "end", routes, _scatter(canvas), _ends, {"size": spot, "edgecolor": RIM, "width": 1.2})
+    dot, spot = marker_size(canvas.backend, "iterate"), marker_size(canvas.backend, "path end")
+    _each(canvas, "iterates", routes, _scatter(canvas), _iterates, {"size": dot, "edgecolor": WHITE, "width": 0.4})
+    _each(canvas, "start", routes, _scatter(canvas), _starts, {"size": spot, "facecolor": WHITE, "width": 2.0})
+    _each(canvas, "end", routes, _scatter(canvas), _ends, {"size": spot, "edgecolor": WHITE, "width": 1.2})
 
 
 def _line(canvas: Canvas) -> Callable[..., Any]:

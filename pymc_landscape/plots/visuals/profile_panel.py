@@ -10,37 +10,35 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from pymc_landscape.plots.data import (
+from pymc_landscape._typing import Array
+from pymc_landscape.plots.data import Marginal, ProfileEnd, TracedProfile, percent
+from pymc_landscape.plots.visuals.figure import Canvas, artists, backend_of
+from pymc_landscape.plots.visuals.legend import add_legend
+from pymc_landscape.plots.visuals.style import (
+    AMBER,
+    BLACK,
     BLUE,
     DASH,
     GREY,
-    INK,
-    LARGE,
     ORANGE,
+    PINK,
+    PROFILE_FOOTROOM,
+    PROFILE_HEADROOM,
     PURPLE,
-    SMALL,
-    Array,
-    Marginal,
-    ProfileEnd,
-    TracedProfile,
-    percent,
+    WHITE,
+    marker_size,
     shape,
+    text_size,
 )
-from pymc_landscape.plots.visuals.curve_panel import artists
-from pymc_landscape.plots.visuals.figure import TEXT, Canvas
-from pymc_landscape.plots.visuals.legend import add_legend, backend_of
 
 Scale = Literal["delta", "zeta"]
-PANEL_ROOM = 1.45  # height of the picture in highest cut-offs
-BELOW = 0.05  # share of the height under 0
-MARK = LARGE | {"bokeh": 13}  # its diamonds are slim
 BETWEEN = tuple(np.linspace(0.1, 0.9, 17))  # where else a level may be named, in widths
 # What a traced point was, where that is worth a mark: shape, colour, name in the legend.
 MARKS = {
-    "kink": ("diamond", "#cc79a7", "kink"),
-    "at_bound": ("square", INK, "at a bound"),
-    "new_optimum": ("cross", "#e69f00", "lower optimum"),
-    "failed": ("cross", INK, "trace ended"),
+    "kink": ("diamond", PINK, "kink"),
+    "at_bound": ("square", BLACK, "at a bound"),
+    "new_optimum": ("cross", AMBER, "lower optimum"),
+    "failed": ("cross", BLACK, "trace ended"),
 }
 
 
@@ -59,7 +57,7 @@ class Panel:
         """Limits of the values: those that are given, or what shows all curves."""
         if self.limited is not None:
             return self.limited
-        low, high = self.one.window(PANEL_ROOM * self.cuts.values)
+        low, high = self.one.window(PROFILE_HEADROOM * self.cuts.values)
         if self.marginal is None:
             return low, high
         left, right = self.marginal.within(float(self.cuts.max()))
@@ -69,13 +67,13 @@ class Panel:
     @property
     def limits(self) -> tuple[float, float]:
         """Limits of the heights."""
-        top = PANEL_ROOM * float(self.cuts.max())
-        return (-np.sqrt(top), np.sqrt(top)) if self.scale == "zeta" else (-BELOW * top, top)
+        top = PROFILE_HEADROOM * float(self.cuts.max())
+        return (-np.sqrt(top), np.sqrt(top)) if self.scale == "zeta" else (-PROFILE_FOOTROOM * top, top)
 
     def height(self, zeta: Array) -> Array:
         """Return ζ as it is drawn; NaN where that is out of sight."""
         height = zeta if self.scale == "zeta" else zeta**2
-        return np.where(np.abs(zeta) <= np.sqrt(PANEL_ROOM * float(self.cuts.max())) * 1.001, height, np.nan)
+        return np.where(np.abs(zeta) <= np.sqrt(PROFILE_HEADROOM * float(self.cuts.max())) * 1.001, height, np.nan)
 
     def lines(self) -> list[float]:
         """Heights of the cut-offs: on the ζ scale both roots of each."""
@@ -101,11 +99,11 @@ def draw_panel(canvas: Canvas, sheet: xr.DataArray, find: Find, number: int, *, 
     thin = {"color": GREY, "width": 0.8}
     _draw(canvas, sheet, find, "cutoff", _cutoffs, thin, {"line": 2 * number})
     _draw(canvas, sheet, find, "end", _ends, {"color": BLUE, "width": 0.9}, {"end": 2 * number})
-    _draw(canvas, sheet, find, "points", _points, {"color": BLUE, "size": SMALL.get(backend, 25)})
-    _draw(canvas, sheet, find, "estimate", _estimate, {"color": ORANGE, "size": LARGE.get(backend, 80)})
-    _draw(canvas, sheet, find, "mark", _marks, {"size": MARK.get(backend, 80)}, {"status": len(MARKS)})
+    _draw(canvas, sheet, find, "points", _points, {"color": BLUE, "size": marker_size(backend, "traced point")})
+    _draw(canvas, sheet, find, "estimate", _estimate, {"color": ORANGE, "size": marker_size(backend, "estimate")})
+    _draw(canvas, sheet, find, "mark", _marks, {"size": marker_size(backend, "status")}, {"status": len(MARKS)})
     if text:
-        words = {"color": GREY, "size": TEXT.get(backend, 11)}
+        words = {"color": GREY, "size": text_size(backend)}
         _draw(canvas, sheet, find, "cutoff_text", _texts, words, {"level": number})
 
 
@@ -187,7 +185,7 @@ def _marks(panel: Panel, backend: Any, target: Any, **kwargs: Any) -> Any:
     name = backend.__name__.rsplit(".", 1)[-1]
     for word, (form, colour, _) in MARKS.items():
         x, y = _seen(panel, panel.one.status == word)
-        ink = {"facecolor": colour, "edgecolor": "#ffffff", "width": 0.8, "marker": shape(name, form), **kwargs}
+        ink = {"facecolor": colour, "edgecolor": WHITE, "width": 0.8, "marker": shape(name, form), **kwargs}
         drawn.append(backend.scatter(x, y, target, **ink) if x.size else None)
     return artists(drawn)
 

@@ -9,10 +9,12 @@ from functools import cached_property
 import numpy as np
 import xarray as xr
 
-from pymc_landscape.plots.data import BLUE, GREEN, ORANGE, Array, cutoffs, marginal_of, traced_profile
+from pymc_landscape._typing import Array
+from pymc_landscape.plots.data import cutoffs, marginal_of, traced_profile
 from pymc_landscape.plots.visuals.draw_clouds import Cloud, clouds
 from pymc_landscape.plots.visuals.profile_panel import Panel, Scale
 from pymc_landscape.plots.visuals.region_outlines import Outline, Window, outlines
+from pymc_landscape.plots.visuals.style import BLUE, GREEN, ORANGE
 
 # By method: the visual, its colour, and the name in the legend. The last is drawn on top.
 METHODS = {

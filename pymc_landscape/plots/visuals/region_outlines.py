@@ -9,7 +9,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pymc_landscape.plots.data import Array, smooth
+from pymc_landscape._typing import Array
+from pymc_landscape.plots.data import smooth
 
 # Of an arrow head, in windows: its length, and half its breadth.
 HEAD, BREADTH = 0.035, 0.016

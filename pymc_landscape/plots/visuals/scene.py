@@ -11,7 +11,8 @@ from matplotlib.colors import PowerNorm, to_rgba
 from numpy.typing import NDArray
 from scipy.interpolate import RegularGridInterpolator
 
-Array = NDArray[np.float64]
+from pymc_landscape._typing import Array
+
 TALL = 0.8  # height of the box, in its widths
 PLATEAU = "#d4d4d4"  # where the walls are cut: no colour of the map, so that it is no height
 ELEVATIONS = (32.0, 42.0, 52.0)

@@ -11,7 +11,9 @@ from matplotlib.colors import PowerNorm
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection  # type: ignore[import-untyped]
 from scipy.ndimage import uniform_filter
 
-from pymc_landscape.plots.visuals.scene import PLATEAU, TALL, Array, Ground, Scene, in_sight, shades
+from pymc_landscape._typing import Array
+from pymc_landscape.plots.visuals.scene import PLATEAU, TALL, Ground, Scene, in_sight, shades
+from pymc_landscape.plots.visuals.style import WHITE
 
 # heights and depths are ours to order: matplotlib sorts whole artists only by their centre
 FIGURE = {"subplot_kws": {"projection": "3d", "computed_zorder": False}}
@@ -82,7 +84,7 @@ def spots(
     **kwargs: Any,
 ) -> Any:
     """Draw discs with a light rim, or rings, where the eye can see them."""
-    look = {"c": ink if filled else "#ffffff", "edgecolors": "#ffffff" if filled else ink}
+    look = {"c": ink if filled else WHITE, "edgecolors": WHITE if filled else ink}
     options = {"zorder": ON_TOP + 1, "depthshade": False, "linewidths": 1.2 if filled else 1.8, **look, **kwargs}
     seen = in_sight(x, y, z, ground, scene)
     return target.scatter(x[seen], y[seen], z[seen], **options)

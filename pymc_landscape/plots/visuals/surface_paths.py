@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from pymc_landscape.plots.data import LandscapeView, descent_colours, gather_descents, lengths, place_paths, zero_of
-from pymc_landscape.plots.visuals.curve_panel import artists
-from pymc_landscape.plots.visuals.figure import Canvas
+from pymc_landscape._typing import Array
+from pymc_landscape.plots.data import LandscapeView, gather_descents, lengths, place_paths, zero_of
+from pymc_landscape.plots.visuals.figure import Canvas, artists
 from pymc_landscape.plots.visuals.legend import add_legend
-from pymc_landscape.plots.visuals.scene import Array, Ground, Scene
+from pymc_landscape.plots.visuals.scene import Ground, Scene
+from pymc_landscape.plots.visuals.style import optimizer_colours
 
 STRIDE = 0.01  # of the window: a long step is drawn in pieces, each seen or hidden for itself
 
@@ -47,7 +48,7 @@ def draw_surface_paths(
     canvas: Canvas, of: LandscapeView, found: Mapping[str, list[Array]], ground: Ground, scene: Scene, solid: ModuleType
 ) -> None:
     """Lines on the floor, lines at the true heights, a ring at each start and a disc at each end."""
-    ink = descent_colours(found)
+    ink = optimizer_colours(found)
 
     def line(da: xr.DataArray, target: Any, below: bool, **kwargs: Any) -> Any:
         drawn = []

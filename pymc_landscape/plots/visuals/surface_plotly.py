@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import to_hex
 
-from pymc_landscape.plots.visuals.scene import TALL, Array, Ground, Scene, shades
+from pymc_landscape._typing import Array
+from pymc_landscape.plots.visuals.scene import TALL, Ground, Scene, shades
+from pymc_landscape.plots.visuals.style import WHITE
 
 FIGURE = {"specs": [[{"type": "scene"}]]}
 LIGHT = {"ambient": 0.7, "diffuse": 0.5, "specular": 0.03, "roughness": 0.9, "fresnel": 0.0}
@@ -75,9 +77,9 @@ def spots(
     **kwargs: Any,
 ) -> Any:
     """Draw discs with a light rim, or rings; ``s`` is an area as in matplotlib."""
-    rim = {"color": "#ffffff" if filled else ink, "width": 2}
+    rim = {"color": WHITE if filled else ink, "width": 2}
     size = kwargs.pop("s", 9.0) ** 0.5
-    marker = {"color": ink if filled else "#ffffff", "size": size, "symbol": "circle", "line": rim}
+    marker = {"color": ink if filled else WHITE, "size": size, "symbol": "circle", "line": rim}
     return _add(target, {"mode": "markers", "marker": marker, **_xyz(x, y, z), **kwargs})
 
 
