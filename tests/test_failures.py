@@ -50,9 +50,9 @@ def test_a_model_without_data_is_refused():
 
 
 def test_what_is_no_model_is_refused():
-    with pytest.raises(TypeError, match=r"Expected a pm.Model or an Objective, got DataTree"):
+    with pytest.raises(TypeError, match=r"Expected a pm.Model, an Objective or a Fit, got DataTree"):
         pml.Objective(xr.DataTree())
-    with pytest.raises(TypeError, match=r"Expected a pm.Model or an Objective, got Dataset: pass the model first"):
+    with pytest.raises(TypeError, match=r"Expected a pm.Model, an Objective or a Fit, got Dataset: pass one of"):
         landscape(xr.Dataset(), {"mu": (0, 1, 3)})
 
 

@@ -96,7 +96,7 @@ def parametric_bootstrap(
     checkpoint, drawn = Checkpoint(store, "bootstrap"), seeds(random_seed, draws)
     kept = checkpoint.load()
     if kept is not None:
-        _refuse_another(fit, kept, drawn[0] if random_seed is not None else None)
+        _refuse_another(fit, kept, checkpoint, drawn[0] if random_seed is not None else None)
     first = drawn[0] if kept is None else int(kept.attrs["first_seed"])
     earlier = [] if kept is None else _replicates(fit, kept)
 
@@ -252,16 +252,13 @@ def _origin(fit: Fit) -> dict[str, Any]:
     return {"fit_minus2ll": fit.minus2ll, "fit_estimate": json.dumps(estimate.tolist())}
 
 
-def _refuse_another(fit: Fit, kept: xr.Dataset, first_seed: int | None) -> None:
+def _refuse_another(fit: Fit, kept: xr.Dataset, checkpoint: Checkpoint, first_seed: int | None) -> None:
     ours, names = _origin(fit), {v.name for v in fit.objective.variables}
     where, there = (np.asarray(json.loads(str(a["fit_estimate"])), float) for a in (ours, kept.attrs))
     same = names <= set(kept.data_vars) and where.shape == there.shape
     same = same and bool(np.isclose(fit.minus2ll, float(kept.attrs["fit_minus2ll"]), rtol=1e-9, atol=1e-6))
     if not same or not np.allclose(where, there, rtol=1e-4, atol=1e-8):
-        raise ValueError(
-            "Expected a store of this fit's replicates, got one of another model or of other data: name another store, "
-            "or delete it."
-        )
+        raise checkpoint.refusal("this fit's replicates", "one of another model or of other data")
     if first_seed is not None and first_seed != int(kept.attrs["first_seed"]):
         raise ValueError(
             "Expected the random_seed with which the store was begun, got another: leave it out to carry on with new "

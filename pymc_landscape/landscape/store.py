@@ -1,13 +1,12 @@
-"""A landscape on disk: points are written as they are evaluated, and work that was stopped goes on from there.
+"""A landscape written to a zarr store as it is evaluated; work that was stopped goes on from there.
 
-Points are counted with the last axis fastest. What is finished is always the first so many of them, and is written as
-the few boxes that together hold it; so neither the grid nor the result has to fit into memory.
+Neither the grid nor the result has to fit into memory: points are evaluated in stretches of a few seconds, the last
+axis fastest, and each stretch is written before the next.
 """
 
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
@@ -20,16 +19,23 @@ import xarray as xr
 from pymc_landscape._typing import Array
 from pymc_landscape.engine import Evaluation
 from pymc_landscape.landscape.grid_points import GridPoints
-from pymc_landscape.results import DelayedProgressBar, open_store, provenance_attributes, require_zarr
+from pymc_landscape.results import (
+    STORE_ROOT,
+    DelayedProgressBar,
+    ZarrStore,
+    open_store,
+    other_store,
+    provenance_attributes,
+    require_zarr,
+)
 
-# Points are written when so much time has gone into them, or when they take so many bytes.
+# Points are written when so many seconds have gone into them, or when they take so many bytes.
 SECONDS = 2.0
 BYTES = 2**26
-# So many at first, before it is known how long one takes.
+# So many points at first, before it is known how long one takes.
 FIRST = 8
-# Numbers in a chunk on disk.
-CHUNK = 2**17
 DELTA = "delta_minus2ll"
+EXPECTED = "this grid, of this model and its data"
 
 
 @dataclass
@@ -48,14 +54,14 @@ class Stretch:
 
 @dataclass
 class Tally:
-    """What is to be told of many values: how many are NaN, which is the first of them, whether any is finite."""
+    """What a warning needs to know of many values: how many are NaN, the first of these, and whether any is finite."""
 
     n_nan: int = 0
     first_nan: int = -1
     any_finite: bool = False
 
     def add(self, values: Array, start: int = 0) -> Tally:
-        """Count values that begin at the place `start`."""
+        """Count values that begin at point `start`."""
         bad = np.flatnonzero(np.isnan(values))
         if bad.size and not self.n_nan:
             self.first_nan = start + int(bad[0])
@@ -64,7 +70,7 @@ class Tally:
         return self
 
 
-# Evaluates points a to b; names and shapes what came of it, with the dim ``point``.
+# Evaluates points a to b; names and shapes the result, with the dim ``point``.
 Evaluate = Callable[[int, int], Evaluation]
 Describe = Callable[[Stretch, Evaluation], xr.Dataset]
 
@@ -84,16 +90,16 @@ def evaluate_into(
     around : Dataset
         Coordinates that the landscape has beside the grid's.
     evaluate, describe : callable
-        Evaluate a stretch of points, and make a Dataset of what came.
+        Evaluate a stretch of points, and make a Dataset of the result.
     attrs : dict
         Attributes of the landscape.
     progressbar : bool
-        Whether to show progress.
+        As in `evaluate_landscape`.
 
     Returns
     -------
     surface : Dataset
-        Read from disk where it is looked at.
+        Read from disk when it is used.
     result : Evaluation
         Without values: how many points are finished now, whether it was interrupted, errors.
     tally : Tally
@@ -101,12 +107,12 @@ def evaluate_into(
     """
     store, result = _LandscapeStore(Path(path), points, around), Evaluation({})
     store.refuse_another(evaluate, describe)
-    if store.is_complete:  # what there was to be told of it was told
+    if store.is_complete:  # its warnings were given when it was completed
         return open_store(store.path), Evaluation({}, store.done), Tally(any_finite=True)
     try:
-        with DelayedProgressBar("Evaluating landscape", points.total, progressbar) as patient:
-            patient.advance(store.done)
-            _go_on(store, result, evaluate, describe, patient)
+        with DelayedProgressBar("Evaluating landscape", points.total, progressbar) as bar:
+            bar.advance(store.done)
+            _evaluate_rest(store, result, evaluate, describe, bar)
     except KeyboardInterrupt:  # while something was written
         result.interrupted = True
     if not store.is_made:
@@ -116,8 +122,8 @@ def evaluate_into(
     return open_store(store.path), result, tally
 
 
-def _go_on(
-    store: _LandscapeStore, result: Evaluation, evaluate: Evaluate, describe: Describe, patient: DelayedProgressBar
+def _evaluate_rest(
+    store: _LandscapeStore, result: Evaluation, evaluate: Evaluate, describe: Describe, bar: DelayedProgressBar
 ) -> None:
     """Evaluate and write stretch after stretch."""
     length = FIRST
@@ -125,177 +131,116 @@ def _go_on(
         start, began = store.done, time.perf_counter()
         stop = min(start + length, store.points.total)
         try:
-            found = evaluate(start, stop)
+            part = evaluate(start, stop)
         except Exception as error:  # at all of these points; maybe not at others
             result.errors.append((start, error))
             store.leave_out(stop - start)
         else:
-            result.interrupted = found.interrupted
-            result.errors += [(start + i, error) for i, error in found.errors]
-            if found.n_evaluated:
-                store.write(describe(Stretch(stop - start), found).isel(point=slice(found.n_evaluated)))
-        patient.advance(store.done - start)
+            result.interrupted = part.interrupted
+            result.errors += [(start + i, error) for i, error in part.errors]
+            if part.n_evaluated:
+                store.write(describe(Stretch(stop - start), part).isel(point=slice(part.n_evaluated)))
+        bar.advance(store.done - start)
         length = store.next_length(store.done - start, time.perf_counter() - began)
 
 
 class _LandscapeStore:
-    """The arrays of a landscape on disk, and how many points of it are finished."""
+    """The arrays of a landscape on disk, made when the first values show which they are; `done` points are finished."""
 
     def __init__(self, path: Path, points: GridPoints, around: xr.Dataset):
         require_zarr()
         self.path, self.points, self.around = path, points, around
-        self.done, self._numbers, self._arrays = 0, 1, dict[str, Any]()
-        self._group: Any = None
-        self.is_complete = False
+        self.done, self._n_numbers, self.is_complete = 0, 1, False
+        self._store: ZarrStore | None = None
         if path.exists():
             kept = open_store(path)
             if kept.attrs.get("group") != "landscape" or not self._is_same_grid(kept):
-                raise _another(path)
-            self.done, self.is_complete = int(kept.attrs["n_evaluated"]), kept.attrs["completion"] == "complete"
-            self._open(list(map(str, kept.data_vars)))
+                raise other_store(path, EXPECTED)
+            self._store = ZarrStore(path, {STORE_ROOT: kept}, len(points.dims))
+            self.done, self.is_complete = self._store.done, kept.attrs.get("completion") == "complete"
 
     @property
     def is_made(self) -> bool:
         """Whether there is anything on disk."""
-        return bool(self._arrays)
+        return self._store is not None
 
     def _is_same_grid(self, kept: xr.Dataset) -> bool:
         ours = self.around.assign_coords(self.points.coords)
         return all(name in kept.coords and kept[name].equals(coord) for name, coord in ours.coords.items())
 
     def refuse_another(self, evaluate: Evaluate, describe: Describe) -> None:
-        """Ask some finished points again: of another model, or of other data, they have other values."""
-        for i in sorted({0, self.done // 3, 2 * self.done // 3, self.done - 1} if self.done else ()):
-            try:
-                found = evaluate(i, i + 1)
-            except Exception:  # the model raises here
-                continue
-            if found.interrupted:
-                raise KeyboardInterrupt
-            if not self._has(i, describe(Stretch(1), found)):
-                raise _another(self.path)
+        """Refuse the store of another model or of other data."""
 
-    def _has(self, i: int, values: xr.Dataset) -> bool:
-        """Whether point i is kept with these values."""
-        place = tuple(int(j) for j in np.unravel_index(i, self.points.shape))
-        if set(map(str, values.data_vars)) != set(self._arrays):
-            return False
-        for name, value in values.drop_vars(DELTA).items():
-            kept = np.asarray(self._arrays[str(name)][place])
-            if kept.shape != value.shape[1:] or not np.allclose(kept, value[0], 1e-9, 1e-9, equal_nan=True):
-                return False
-        return True
+        def point(i: int) -> dict[str, Array]:
+            try:
+                part = evaluate(i, i + 1)
+            except Exception:  # the model raises here
+                return {}
+            if part.interrupted:
+                raise KeyboardInterrupt
+            return _arrays(describe(Stretch(1), part))
+
+        if self._store is not None:
+            self._store.refuse_another(point, EXPECTED, derived=[DELTA])
 
     def write(self, values: xr.Dataset) -> None:
         """Add the next points."""
-        if not self._arrays:
-            self._make(values)
-        start, n = self.done, values.sizes["point"]
-        for name, value in values.drop_vars(DELTA).items():
-            self._put(str(name), start, value.to_numpy())
-        self.leave_out(n)
-        self._numbers = sum(int(np.prod(value.shape[1:])) for value in values.data_vars.values())
+        if self._store is None:
+            self._store = self._create(values)
+        for name, value in _arrays(values).items():
+            self._store.write(name, self.done, value)
+        self.leave_out(values.sizes["point"])
+        self._n_numbers = sum(int(np.prod(value.shape[1:])) for value in values.data_vars.values())
 
     def leave_out(self, n: int) -> None:
         """Count the next points as finished: NaN, if nothing was written for them."""
         self.done += n
-        if self.is_made:
-            self._group.attrs["n_evaluated"] = self.done
+        if self._store is not None:
+            self._store.finish_rows(self.done)
 
     def next_length(self, n: int, seconds: float) -> int:
         """Return how many points come next, if n took so long."""
-        return max(1, min(int(n * SECONDS / max(seconds, 1e-6)), 8 * n, BYTES // (8 * self._numbers)))
+        return max(1, min(int(n * SECONDS / max(seconds, 1e-6)), 8 * n, BYTES // (8 * self._n_numbers)))
 
     def finish(self, attrs: Mapping[str, Any]) -> Tally:
         """Write the rise above the lowest point of all, and the attributes."""
+        assert self._store is not None
         tally, lowest = Tally(), np.inf
-        for start, values in self._read("minus2ll"):
+        for start, values in self._stretches(self._store, "minus2ll"):
             tally.add(values, start)
             lowest = min(lowest, float(values[np.isfinite(values)].min(initial=np.inf)))
         with np.errstate(invalid="ignore"):
-            for start, values in self._read("minus2ll"):
-                self._put(DELTA, start, values - (lowest if np.isfinite(lowest) else np.nan))
-        self._group.attrs.update({**attrs, "n_evaluated": self.done})
+            for start, values in self._stretches(self._store, "minus2ll"):
+                self._store.write(DELTA, start, values - (lowest if np.isfinite(lowest) else np.nan))
+        self._store.finish_rows(self.done, attrs)
         return tally
 
-    def _read(self, name: str) -> Iterator[tuple[int, Array]]:
-        """Yield what is finished, stretch after stretch."""
+    def _stretches(self, store: ZarrStore, name: str) -> Iterator[tuple[int, Array]]:
+        """Read what is finished, stretch after stretch."""
         step = BYTES // 8
         for start in range(0, self.done, step):
-            boxes = _boxes(self.points.shape, start, min(start + step, self.done))
-            yield start, np.concatenate([np.ravel(self._arrays[name][box]) for box, _ in boxes])
+            yield start, store.read(name, start, min(start + step, self.done))
 
-    def _put(self, name: str, start: int, values: Array) -> None:
-        array, own = self._arrays[name], values.shape[1:]
-        for box, part in _boxes(self.points.shape, start, start + len(values)):
-            sizes = tuple(edge.stop - edge.start for edge in box)
-            array[box] = values[part.start - start : part.stop - start].reshape(*sizes, *own)
-
-    def _make(self, values: xr.Dataset) -> None:
+    def _create(self, values: xr.Dataset) -> ZarrStore:
         """Make the store, of which nothing is on disk but its labels."""
-        import zarr
-
         coords = (
             values.drop_vars(list(values.data_vars)).assign_coords(self.points.coords).assign_coords(self.around.coords)
         )
-        coords.attrs = provenance_attributes(group="landscape", completion="interrupted", n_evaluated=0)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # zarr's, on words as coordinates, whose way of storing may yet change
-            coords.to_zarr(self.path, mode="w-", consolidated=False)
-            group = zarr.open_group(self.path, mode="r+")
-        for name, value in values.items():
-            shape = (*self.points.shape, *value.shape[1:])
-            group.create_array(
-                str(name),
-                shape=shape,
-                chunks=_chunks(shape),
-                dtype="float64",
-                fill_value=np.nan,
-                dimension_names=[*self.points.dims, *map(str, value.dims[1:])],
-            )
-        self._open(list(map(str, values.data_vars)))
-
-    def _open(self, names: list[str]) -> None:
-        import zarr
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            self._group = zarr.open_group(self.path, mode="r+")
-            self._arrays = {name: self._group[name] for name in names}
+        attrs = provenance_attributes(group="landscape", completion="interrupted", n_evaluated=self.done)
+        template = coords.assign(
+            {
+                name: (
+                    (*self.points.dims, *value.dims[1:]),
+                    np.broadcast_to(np.nan, (*self.points.shape, *value.shape[1:])),  # takes no memory
+                )
+                for name, value in values.items()
+            }
+        )
+        return ZarrStore.create(
+            self.path, {STORE_ROOT: template.assign_attrs(attrs)}, len(self.points.dims), done=self.done
+        )
 
 
-def _another(path: Path) -> ValueError:
-    return ValueError(
-        f"Expected a store of this grid, of this model and its data, got another in {path}: name another store, or "
-        "delete it."
-    )
-
-
-def _chunks(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of a chunk: whole trailing axes, as many as it has room for."""
-    room, sizes = CHUNK, list[int]()
-    for n in reversed(shape):
-        sizes.append(max(1, min(n, room)))
-        room = max(1, room // max(n, 1))
-    return tuple(reversed(sizes))
-
-
-def _boxes(shape: tuple[int, ...], start: int, stop: int) -> Iterator[tuple[tuple[slice, ...], slice]]:
-    """Yield boxes of a grid that together hold points start to stop, each with the stretch of points that it holds.
-
-    Examples
-    --------
-    >>> [part for _, part in _boxes((3, 4), 2, 11)]
-    [slice(2, 4, None), slice(4, 8, None), slice(8, 11, None)]
-    """
-    while start < stop:
-        axis, size = len(shape) - 1, 1  # points in one step along the axis
-        while axis and start % (size * shape[axis]) == 0 and stop - start >= size * shape[axis]:
-            size *= shape[axis]
-            axis -= 1
-        index = np.unravel_index(start, shape)
-        n = min((stop - start) // size, shape[axis] - int(index[axis]))
-        before = [slice(int(i), int(i) + 1) for i in index[:axis]]
-        along = slice(int(index[axis]), int(index[axis]) + n)
-        yield (*before, along, *(slice(0, m) for m in shape[axis + 1 :])), slice(start, start + n * size)
-        start += n * size
+def _arrays(values: xr.Dataset) -> dict[str, Array]:
+    """Return the variables of a stretch, without the one that is computed at the end."""
+    return {str(name): value.to_numpy() for name, value in values.data_vars.items() if name != DELTA}

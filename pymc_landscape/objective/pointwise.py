@@ -21,6 +21,8 @@ from pymc_landscape.objective.objective import Objective
 from pymc_landscape.results import IN_MEMORY, DelayedProgressBar, Memory, ZarrStore, provenance_attributes
 
 GROUPS = ("log_likelihood", "log_prior")
+# What a store of them is of.
+EXPECTED = "this model, its data and these draws"
 
 
 def pointwise_log_likelihood(
@@ -99,13 +101,13 @@ def pointwise_log_likelihood(
     draws = DrawVectors(objective, dt, group, sample_dims)
     engine = objective.compiled.engine("unsummed")
     groups = _templates(objective, engine, draws)
-    place = _place(groups, draws, store, chunks)
-    place.refuse_another(partial(_again, engine, draws))
-    done, interrupted, bad = place.done, False, _Bad(**place.told)
+    arrays = _arrays(groups, draws, store, chunks)
+    arrays.refuse_another(partial(_again, engine, draws), EXPECTED)
+    done, interrupted, bad = arrays.done, False, _Bad(**arrays.tally)
     try:
         with DelayedProgressBar("Evaluating log densities", draws.total, progressbar) as progress:
             progress.advance(done)
-            for start, stop, into in place.blocks():
+            for start, stop, into in arrays.blocks():
                 total = np.empty(stop - start)
                 result = engine(
                     partial(draws.block, start),
@@ -116,15 +118,15 @@ def pointwise_log_likelihood(
                 )
                 done, interrupted = done + result.n_evaluated, result.interrupted
                 bad.add(total, start)
-                place.keep(start, stop, None if interrupted else asdict(bad))
+                arrays.keep(start, stop, None if interrupted else asdict(bad))
                 if interrupted:
                     break
     except KeyboardInterrupt:  # while something was written
-        interrupted, done = True, place.done
+        interrupted, done = True, arrays.done
     if not done:
         raise KeyboardInterrupt  # nothing was finished, so nothing is lost
     completion = "interrupted" if interrupted else "complete"
-    tree = place.close(provenance_attributes(objective.origin, completion=completion, n_evaluated=done))
+    tree = arrays.close(provenance_attributes(objective.origin, completion=completion, n_evaluated=done))
     _warn(bad, draws, completion, done)
     return tree
 
@@ -184,11 +186,11 @@ def _template(objective: Objective, name: str, length: int | None, draws: DrawVe
     return xr.DataArray(whole, dims=(*draws.dims, *dims), coords=labels)
 
 
-def _place(
+def _arrays(
     groups: Mapping[str, xr.Dataset], draws: DrawVectors, store: str | PathLike[str] | None, chunks: int | None
 ) -> Memory | ZarrStore:
     if store is not None:
-        return ZarrStore(store, groups, len(draws.dims), chunks)
+        return ZarrStore.open_or_create(store, groups, len(draws.dims), EXPECTED, longest=chunks)
     size = sum(group.nbytes for group in groups.values())
     if size > IN_MEMORY:
         raise ValueError(

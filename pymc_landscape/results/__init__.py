@@ -1,20 +1,30 @@
 """How results are reported, labelled, stored and gathered. Knows nothing of the rest."""
 
-from pymc_landscape.results.checkpoint import Checkpoint, open_store, require_zarr
+from pymc_landscape.results.checkpoint import Checkpoint
 from pymc_landscape.results.datatree import to_datatree
 from pymc_landscape.results.messages import closest
 from pymc_landscape.results.progress import DelayedProgressBar
 from pymc_landscape.results.provenance import provenance_attributes
-from pymc_landscape.results.zarr_store import IN_MEMORY, Memory, ZarrStore
+from pymc_landscape.results.zarr_store import (
+    IN_MEMORY,
+    Memory,
+    ZarrStore,
+    open_store,
+    other_store,
+    require_zarr,
+)
+from pymc_landscape.results.zarr_store import ROOT as STORE_ROOT
 
 __all__ = [
     "IN_MEMORY",
+    "STORE_ROOT",
     "Checkpoint",
     "DelayedProgressBar",
     "Memory",
     "ZarrStore",
     "closest",
     "open_store",
+    "other_store",
     "provenance_attributes",
     "require_zarr",
     "to_datatree",

@@ -1,26 +1,27 @@
-"""A result kept on disk while it is made, so that work that was stopped goes on from there.
+"""A whole result kept on disk while it grows, so that work that was stopped goes on from there.
 
 The store is a zarr directory with what the verb returns, as far as it has come: ``xr.open_zarr`` reads it at any time.
+Results that are written row by row, because they may be larger than memory, are kept by `zarr_store` instead.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
-import warnings
-from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 
 import xarray as xr
 
-# What keeping takes is to stay below this share of the time; nothing that takes less than a second is lost.
+from pymc_landscape.results.zarr_store import open_store, other_store, require_zarr, silent_zarr
+
+# Writing takes at most this share of the time, and happens at most once in so many seconds.
 SHARE = 0.05
 SECONDS = 1.0
 
 
 class Checkpoint:
-    """Where a result is kept, whole, each time that it has grown.
+    """A store to which a result is written whole, each time that it has grown enough.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ class Checkpoint:
         if path is not None:
             require_zarr()
         self.path, self.group = (None if path is None else Path(path)), group
-        self._kept_at, self._took = time.perf_counter(), 0.0
+        self._saved_at, self._took = time.perf_counter(), 0.0
 
     def load(self) -> xr.Dataset | None:
         """Return what is kept; None where nothing is.
@@ -49,58 +50,41 @@ class Checkpoint:
         ValueError
             If something else is there.
         """
-        if self.path is None or not _found(self.path):
+        if self.path is None or not _is_there(self.path):
             return None
         kept = open_store(self.path).load()
         if kept.attrs.get("group") != self.group:
-            raise ValueError(
-                f"Expected a store of the group {self.group!r}, got {kept.attrs.get('group')!r} in {self.path}: name "
-                "another, or delete it."
-            )
+            raise self.refusal(f"the group {self.group!r}", repr(kept.attrs.get("group")))
         return kept
+
+    def refusal(self, expected: str, got: str) -> ValueError:
+        """Return the refusal of what is kept, because it is not what the store was expected to be of."""
+        return other_store(self.path or Path(), expected, got)
 
     @property
     def is_due(self) -> bool:
-        """Whether enough has been done since the result was last kept."""
-        since = time.perf_counter() - self._kept_at
+        """Whether enough time has passed since the result was last saved."""
+        since = time.perf_counter() - self._saved_at
         return self.path is not None and since > max(SECONDS, self._took / SHARE)
 
     def save(self, result: xr.Dataset) -> None:
-        """Keep a result in the place of the earlier one, of which nothing is lost before this one is written."""
+        """Replace the earlier result, of which nothing is lost before this one is written."""
         if self.path is None:
             return
         began, new, old = time.perf_counter(), _beside(self.path, "new"), _beside(self.path, "old")
         shutil.rmtree(new, ignore_errors=True)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # zarr's, on words, whose way of storing may yet change
+        with silent_zarr():
             result.to_zarr(new, mode="w", consolidated=False)
         if self.path.exists():
             self.path.rename(old)
         new.rename(self.path)
         shutil.rmtree(old, ignore_errors=True)
-        self._kept_at = time.perf_counter()
-        self._took = self._kept_at - began
+        self._saved_at = time.perf_counter()
+        self._took = self._saved_at - began
 
 
-def require_zarr() -> None:
-    """Refuse to go on without zarr."""
-    if find_spec("zarr") is None:
-        raise ImportError("Expected the package zarr for store=..., got none: pip install 'pymc-landscape[zarr]'.")
-
-
-def open_store(path: Path) -> xr.Dataset:
-    """Open a store; its arrays are read where they are looked at."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            opened: xr.Dataset = xr.open_zarr(path, chunks=None, consolidated=False)
-    except Exception as error:
-        raise ValueError(f"Expected a zarr store in {path}, got something else: name another, or delete it.") from error
-    return opened
-
-
-def _found(path: Path) -> bool:
-    """Whether a store is there, also where the process ended while one took the place of the other."""
+def _is_there(path: Path) -> bool:
+    """Whether a store is there, also where the process ended while one replaced the other."""
     new, old = _beside(path, "new"), _beside(path, "old")
     if not path.exists() and old.exists():
         (new if new.exists() else old).rename(path)

@@ -1,9 +1,15 @@
-"""Where many numbers go as they are computed: into memory, or, where they would not fit, into a zarr store on disk."""
+"""Arrays that are computed row by row, kept in memory or in a zarr store on disk, from which stopped work goes on.
+
+Rows are counted over the leading dims of the arrays, the last of these fastest. Finished are always the first so many
+rows; they are written as the few boxes that together hold them, so that no array has to fit into memory. What was not
+reached is NaN.
+"""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
@@ -15,26 +21,63 @@ import xarray as xr
 
 from pymc_landscape._typing import Array
 
-# What is held in memory when no store was named.
+# Bytes of a result that is kept in memory when no store was named.
 IN_MEMORY = 2**30
-# What is computed before it is written.
+# Bytes that are computed before they are written.
 BLOCK = 2**27
-# A chunk on disk: large enough for few files, small enough that some observations can be read without the others.
+# Bytes of a chunk on disk: large enough for few files, small enough that some observations can be read by themselves.
 CHUNK = 2**22
-# What the root of a store tells: how many come before the first block that is not finished, and what was found in them.
-FINISHED, TOLD = "n_finished", "told"
+# Attributes of a store's root: how many rows are finished, and what was counted in them.
+FINISHED, TALLY = "n_evaluated", "tally"
+# The name of a group that is the root itself, so that ``xr.open_zarr`` reads the store.
+ROOT = "/"
 
-# Gives row i of each array.
+# Computes row i of each array; empty where the row cannot be computed.
 Row = Callable[[int], Mapping[str, Array]]
 
 
+# --- what every store needs ------------------------------------------------------------------------------------------
+
+
+def require_zarr() -> None:
+    """Refuse to go on without zarr."""
+    if find_spec("zarr") is None:
+        raise ImportError('Expected the package zarr for store=..., got none: pip install "pymc-landscape[zarr]".')
+
+
+def other_store(path: Path, expected: str, got: str = "another") -> ValueError:
+    """Return the refusal of a store that was made of something else."""
+    return ValueError(f"Expected a store of {expected}, got {got} in {path}: name another, or delete it.")
+
+
+@contextmanager
+def silent_zarr() -> Iterator[None]:
+    """Silence zarr's warnings on strings, whose way of storing may yet change."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def open_store(path: Path) -> xr.Dataset:
+    """Open the root of a store as a Dataset, whose arrays are read from disk when they are used."""
+    try:
+        with silent_zarr():
+            opened: xr.Dataset = xr.open_zarr(path, chunks=None, consolidated=False)
+    except Exception as error:
+        raise ValueError(f"Expected a zarr store in {path}, got something else: name another, or delete it.") from error
+    return opened
+
+
+# --- arrays row by row -----------------------------------------------------------------------------------------------
+
+
 class Memory:
-    """Groups of arrays in memory, all of them one block.
+    """Groups of arrays in memory, all rows of them one block.
 
     Parameters
     ----------
     groups : mapping of str to Dataset
-        What is to come: each variable with the dims, coords and shape that it will have.
+        Templates: each variable with the dims, coords and shape that it will have.
     lead : int
         How many dims of each variable come first and are counted together, the last fastest.
     """
@@ -48,19 +91,19 @@ class Memory:
     done = 0
 
     @property
-    def told(self) -> dict[str, int]:
-        """What was told of finished blocks: there are none."""
+    def tally(self) -> dict[str, int]:
+        """What was counted in finished rows: there are none."""
         return {}
 
-    def refuse_another(self, row: Row) -> None:
-        """Refuse what others have begun: nobody has."""
+    def refuse_another(self, row: Row, expected: str) -> None:
+        """Refuse arrays of something else: these are new."""
 
     def blocks(self) -> Iterator[tuple[int, int, dict[str, Array]]]:
         """Yield where a block starts and stops, and its arrays (stop - start, elements) to be filled."""
         yield 0, self._total, self._flat
 
-    def keep(self, start: int, stop: int, told: Mapping[str, int] | None) -> None:
-        """Keep the block: it is where it belongs."""
+    def keep(self, start: int, stop: int, tally: Mapping[str, int] | None) -> None:
+        """Keep the block: it was computed in its final position."""
 
     def close(self, attrs: Mapping[str, Any]) -> xr.DataTree:
         """Return the groups, filled."""
@@ -72,142 +115,215 @@ class Memory:
 
 
 class ZarrStore:
-    """Groups of arrays in a zarr store, written block by block; what was not reached is NaN there.
+    """Groups of arrays in a zarr store that `create` has made.
 
     Parameters
     ----------
     path : path
-        A directory that does not exist yet; or a store of these groups, whose finished blocks are kept.
+        Its directory.
     groups : mapping of str to Dataset
-        As for `Memory`.
+        Templates, as for `Memory`; a single group may be the `ROOT`.
     lead : int
         As for `Memory`.
-    most : int, optional
-        Largest length of a block.
 
     Attributes
     ----------
     done : int
-        How many come before the first block that is not finished.
-    told : dict of str to int
-        What was told of those.
-
-    Raises
-    ------
-    ImportError
-        If zarr is not installed.
-    ValueError
-        If something else is at `path`.
+        How many rows are finished.
+    tally : dict of str to int
+        What was counted in them.
     """
 
-    def __init__(self, path: str | PathLike[str], groups: Mapping[str, xr.Dataset], lead: int, most: int | None = None):
-        _require_zarr()
-        self._path = Path(path)
-        arrays = {str(n): a for group in groups.values() for n, a in group.items()}
-        self._lead = _first(arrays).shape[:lead]
+    def __init__(self, path: Path, groups: Mapping[str, xr.Dataset], lead: int):
+        import zarr  # an optional dependency
+
+        self._path = path
         self._names = {name: list(group) for name, group in groups.items()}
-        if not self._path.exists():
-            width = sum(int(np.prod(_elements(a, lead))) for a in arrays.values())
-            length = max(1, min(BLOCK // (8 * max(width, 1)), self._lead[-1], most or BLOCK))
-            _make(self._path, groups, lead, length)
-        self._root, self._groups, self._arrays = _open(self._path, groups)
+        self._root: Any
+        with silent_zarr():
+            self._root = zarr.open_group(path, mode="r+")
+            self._groups = {name: _group(self._root, name) for name in groups}
+            self._arrays = {str(n): self._groups[name][str(n)] for name, group in groups.items() for n in group}
+        self._lead = _first(self._arrays).shape[:lead]
         self._length = int(_first(self._arrays).chunks[lead - 1])
-        self._buffer = {n: np.empty((self._length, *_elements(a, lead))) for n, a in arrays.items()}
-        self.done = int(self._root.attrs[FINISHED])
+        self.done = int(str(self._root.attrs[FINISHED]))
+
+    @classmethod
+    def create(
+        cls, path: Path, groups: Mapping[str, xr.Dataset], lead: int, length: int | None = None, done: int = 0
+    ) -> ZarrStore:
+        """Write the labels and attributes of a new store, and make its arrays, of which nothing is on disk yet.
+
+        Chunks have `length` rows along the last of the leading dims and one along those before; left out, whole
+        trailing axes. The first `done` rows count as finished.
+        """
+        import zarr
+
+        with silent_zarr():
+            xr.DataTree.from_dict({name: _labels(g) for name, g in groups.items()}).to_zarr(path, consolidated=False)
+            root: Any = zarr.open_group(path, mode="r+")
+        for name, group in groups.items():
+            for n, a in group.items():
+                _group(root, name).create_array(
+                    str(n),
+                    shape=a.shape,
+                    chunks=_chunks(a.shape, lead, length),
+                    dtype="float64",
+                    fill_value=np.nan,
+                    compressors=None,  # most digits of a log density are noise
+                    dimension_names=[str(dim) for dim in a.dims],
+                )
+        root.attrs.update({FINISHED: done})
+        return cls(path, groups, lead)
+
+    @classmethod
+    def open_or_create(
+        cls,
+        path: str | PathLike[str],
+        groups: Mapping[str, xr.Dataset],
+        lead: int,
+        expected: str,
+        longest: int | None = None,
+    ) -> ZarrStore:
+        """Open the store at a path if it is one of these groups; make it, in blocks of bounded size, if none is there.
+
+        Raises
+        ------
+        ImportError
+            If zarr is not installed.
+        ValueError
+            If something else is at `path`; `expected` says in words what the store should be of.
+        """
+        require_zarr()
+        path = Path(path)
+        if path.exists():
+            if not _is_store_of(path, groups):
+                raise other_store(path, expected)
+            return cls(path, groups, lead)
+        arrays = {str(n): a for group in groups.values() for n, a in group.items()}
+        width = sum(int(np.prod(_elements(a, lead))) for a in arrays.values())
+        last = _first(arrays).shape[lead - 1]
+        return cls.create(path, groups, lead, max(1, min(BLOCK // (8 * max(width, 1)), last, longest or BLOCK)))
 
     @property
-    def told(self) -> dict[str, int]:
-        """What was told of the finished blocks."""
-        return dict(self._root.attrs[TOLD])
+    def tally(self) -> dict[str, int]:
+        """What was counted in the finished rows."""
+        return dict(self._root.attrs.get(TALLY, {}))
 
-    def refuse_another(self, row: Row) -> None:
-        """Ask for some finished rows again: of another model, other data or other draws, they have other values."""
+    def refuse_another(self, row: Row, expected: str, derived: Collection[str] = ()) -> None:
+        """Compute four finished rows again: of another model or of other data, they have other values.
+
+        Arrays named in `derived` are computed from whole arrays, and are not compared.
+        """
         for i in sorted({0, self.done // 3, 2 * self.done // 3, self.done - 1} if self.done else ()):
-            index = tuple(int(j) for j in np.unravel_index(i, self._lead))
-            for name, value in row(i).items():
-                kept = np.ravel(self._arrays[name][index])
-                if not np.allclose(kept, np.ravel(value), 1e-9, 1e-9, equal_nan=True):
-                    raise _another(self._path)
+            values = row(i)
+            if values and not self._has(i, values, derived):
+                raise other_store(self._path, expected)
+
+    def _has(self, i: int, values: Mapping[str, Array], derived: Collection[str]) -> bool:
+        """Whether row i is kept with these values."""
+        if set(values) != self._arrays.keys() - set(derived):
+            return False
+        index = tuple(int(j) for j in np.unravel_index(i, self._lead))
+        for name, value in values.items():
+            kept, new = np.ravel(self._arrays[name][index]), np.ravel(value)
+            if kept.shape != new.shape or not np.allclose(kept, new, 1e-9, 1e-9, equal_nan=True):
+                return False
+        return True
 
     def blocks(self) -> Iterator[tuple[int, int, dict[str, Array]]]:
-        """Yield where a block not yet finished starts and stops, and its arrays (stop - start, ...) to be filled."""
-        inner = self._lead[-1]
+        """Yield where a block not yet finished starts and stops, and its arrays (stop - start, elements) to be filled.
+
+        The arrays are those of the block before.
+        """
+        inner, lead = self._lead[-1], len(self._lead)
+        self._buffer = {n: np.empty((self._length, *_elements(a, lead))) for n, a in self._arrays.items()}
         for first in range(0, int(np.prod(self._lead)), inner):
             for a in range(0, inner, self._length):
                 b = min(a + self._length, inner)
                 if first + a >= self.done:
                     yield first + a, first + b, {name: flat[: b - a] for name, flat in self._buffer.items()}
 
-    def keep(self, start: int, stop: int, told: Mapping[str, int] | None) -> None:
-        """Write the block to disk, and, if it is finished, what is `told` of all blocks so far."""
-        *index, a = map(int, np.unravel_index(start, self._lead))
-        for name, array in self._arrays.items():
-            values = self._buffer[name][: stop - start]
-            array[(*index, slice(a, a + stop - start))] = values.reshape(stop - start, *array.shape[len(self._lead) :])
-        if told is not None:
-            self._root.attrs.update({FINISHED: stop, TOLD: dict(told)})
+    def keep(self, start: int, stop: int, tally: Mapping[str, int] | None) -> None:
+        """Write the block that `blocks` gave; with a tally of all blocks so far, count it as finished."""
+        for name, flat in self._buffer.items():
+            self.write(name, start, flat[: stop - start])
+        if tally is not None:
+            self._root.attrs.update({FINISHED: stop, TALLY: dict(tally)})
+
+    def write(self, name: str, start: int, values: Array) -> None:
+        """Write rows of one array, from row `start` on."""
+        array = self._arrays[name]
+        own = array.shape[len(self._lead) :]
+        for box, rows in boxes(self._lead, start, start + len(values)):
+            sizes = tuple(along.stop - along.start for along in box)
+            array[box] = values[rows.start - start : rows.stop - start].reshape(*sizes, *own)
+
+    def read(self, name: str, start: int, stop: int) -> Array:
+        """Read rows `start` to `stop` of an array of one number a row."""
+        array = self._arrays[name]
+        return np.concatenate([np.ravel(array[box]) for box, _ in boxes(self._lead, start, stop)])
+
+    def finish_rows(self, done: int, attrs: Mapping[str, Any] | None = None) -> None:
+        """Count the first `done` rows as finished, and write attributes of the root."""
+        self.done = done
+        self._root.attrs.update({**(attrs or {}), FINISHED: done})
 
     def close(self, attrs: Mapping[str, Any]) -> xr.DataTree:
-        """Return the groups, to be read from disk where they are looked at."""
+        """Return the groups, with these attributes, to be read from disk when they are used."""
         for name, group in self._groups.items():
             group.attrs.update({**attrs, "group": name})
         tree = xr.open_datatree(self._path, engine="zarr", consolidated=False, chunks=None)
         return xr.DataTree.from_dict({name: tree[name].to_dataset()[names] for name, names in self._names.items()})
 
 
-def _require_zarr() -> None:
-    if find_spec("zarr") is None:
-        raise ImportError("Expected the package zarr for store=..., got none: pip install zarr.")
+def boxes(shape: tuple[int, ...], start: int, stop: int) -> Iterator[tuple[tuple[slice, ...], slice]]:
+    """Yield boxes of a grid that together hold rows start to stop, each with the rows that it holds.
+
+    Examples
+    --------
+    >>> [rows for _, rows in boxes((3, 4), 2, 11)]
+    [slice(2, 4, None), slice(4, 8, None), slice(8, 11, None)]
+    """
+    while start < stop:
+        axis, size = len(shape) - 1, 1  # rows in one step along the axis
+        while axis and start % (size * shape[axis]) == 0 and stop - start >= size * shape[axis]:
+            size *= shape[axis]
+            axis -= 1
+        index = np.unravel_index(start, shape)
+        n = min((stop - start) // size, shape[axis] - int(index[axis]))
+        before = [slice(int(i), int(i) + 1) for i in index[:axis]]
+        along = slice(int(index[axis]), int(index[axis]) + n)
+        yield (*before, along, *(slice(0, m) for m in shape[axis + 1 :])), slice(start, start + n * size)
+        start += n * size
 
 
-def _another(path: Path) -> ValueError:
-    return ValueError(
-        f"Expected a store of this model, its data and these draws, got another in {path}: name another, or delete it."
-    )
+def _chunks(shape: tuple[int, ...], lead: int, length: int | None) -> tuple[int, ...]:
+    """Return the shape of a chunk: `length` rows of one array if given, and whole trailing axes while there is room."""
+    first = () if length is None else (*(1,) * (lead - 1), length)
+    room, sizes = max(1, CHUNK // (8 * (length or 1))), list[int]()
+    for n in reversed(shape[len(first) :]):
+        sizes.append(max(1, min(n, room)))
+        room = max(1, room // max(n, 1))
+    return (*first, *reversed(sizes))
 
 
-def _make(path: Path, groups: Mapping[str, xr.Dataset], lead: int, length: int) -> None:
-    """Write the labels, and make the arrays, of which nothing is on disk before it is written."""
-    import zarr  # wanted here alone
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # zarr's, on words as coordinates, whose way of storing may yet change
-        xr.DataTree.from_dict({name: _labels(g) for name, g in groups.items()}).to_zarr(path, consolidated=False)
-        root: Any = zarr.open_group(path)
-    for name, group in groups.items():
-        for n, a in group.items():
-            root[name].create_array(
-                str(n),
-                shape=a.shape,
-                chunks=_chunks(a.shape, lead, length),
-                dtype="float64",
-                fill_value=np.nan,
-                compressors=None,  # most digits of a log density are noise
-                dimension_names=[str(dim) for dim in a.dims],
-            )
-    root.attrs.update({FINISHED: 0, TOLD: {}})
-
-
-def _open(path: Path, groups: Mapping[str, xr.Dataset]) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-    """Open the root, the groups and the arrays of a store, if it is one of these groups."""
+def _is_store_of(path: Path, groups: Mapping[str, xr.Dataset]) -> bool:
+    """Whether a store has these groups, with variables of the same names, dims and shapes, and the same labels."""
     import zarr
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with silent_zarr():
         try:
-            root: Any = zarr.open_group(path, mode="r+")
+            attrs = zarr.open_group(path, mode="r").attrs
             kept = xr.open_datatree(path, engine="zarr", consolidated=False, chunks=None)
-        except Exception as error:
-            raise _another(path) from error
-        same = FINISHED in root.attrs and set(kept.children) == set(groups)
-        if not same or not all(_is_like(kept[name].to_dataset(), group) for name, group in groups.items()):
-            raise _another(path)
-        made = {name: root[name] for name in groups}
-        return root, made, {str(n): made[name][str(n)] for name, group in groups.items() for n in group}
+        except Exception:
+            return False
+        if FINISHED not in attrs or set(kept.children) != set(groups):
+            return False
+        return all(_is_like(kept[name].to_dataset(), group) for name, group in groups.items())
 
 
 def _is_like(kept: xr.Dataset, group: xr.Dataset) -> bool:
-    """Whether both have variables of the same names, dims and shapes, and the same labels."""
     labels = _labels(group).coords
     arrays = {n: (a.dims, a.shape) for n, a in group.items()}
     return (
@@ -224,17 +340,12 @@ def _labels(group: xr.Dataset) -> xr.Dataset:
     return labels.reset_index(stacked)
 
 
-def _chunks(shape: tuple[int, ...], lead: int, length: int) -> tuple[int, ...]:
-    """Give a chunk as many draws as a block, and so many elements that it gets its size."""
-    room, own = max(1, CHUNK // (8 * length)), []
-    for n in reversed(shape[lead:]):
-        own.append(max(1, min(n, room)))
-        room = max(1, room // max(n, 1))
-    return (*(1,) * (lead - 1), length, *reversed(own))
+def _group(root: Any, name: str) -> Any:
+    return root if name == ROOT else root[name]
 
 
-def _elements(array: xr.DataArray, lead: int) -> tuple[int, ...]:
-    """Elements of one draw in a row; none where it is a single number."""
+def _elements(array: Any, lead: int) -> tuple[int, ...]:
+    """Return the number of elements of a row; nothing where a row is a single number."""
     own = array.shape[lead:]
     return (int(np.prod(own)),) if own else ()
 

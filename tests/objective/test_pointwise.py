@@ -507,7 +507,7 @@ def test_wrong_options_are_refused(model, dt, tmp_path, monkeypatch):
     ):
         groups(model, dt, store=tmp_path)
     monkeypatch.setattr(stores, "find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"Expected the package zarr for store=.*pip install zarr"):
+    with pytest.raises(ImportError, match=r"Expected the package zarr for store=.*pip install .pymc-landscape"):
         groups(model, dt, store=tmp_path / "new.zarr")
 
 

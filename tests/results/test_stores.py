@@ -14,7 +14,7 @@ from test_fit_traps import fit
 import pymc_landscape as pml
 from pymc_landscape.inference import bootstrap
 from pymc_landscape.inference.profile.profile_side import ProfileSide as Outward
-from pymc_landscape.results import checkpoint
+from pymc_landscape.results import checkpoint, zarr_store
 
 Y = np.array([1.0, 2.0, 0.5, 4.5])
 pytest.importorskip("zarr")
@@ -225,8 +225,8 @@ def test_what_is_no_such_store_is_refused(here, tmp_path):
 
 
 def test_without_zarr_a_store_is_refused(here, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"pip install 'pymc-landscape\[zarr\]'"):
+    monkeypatch.setattr(zarr_store, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r'pip install "pymc-landscape\[zarr\]"'):
         again(here, 3, store=tmp_path / "boot.zarr")
     assert not (tmp_path / "boot.zarr").exists()
     assert again(here, 3).sizes["draw"] == 3
@@ -335,19 +335,17 @@ def test_ctrl_c_before_a_point_is_finished_is_passed_on(objective, tmp_path, mon
 
 
 def test_ctrl_c_while_points_are_written_loses_them_alone(objective, tmp_path, monkeypatch):
-    from pymc_landscape.landscape.store import _LandscapeStore
-
-    put, done = _LandscapeStore._put, []
+    write, done = zarr_store.ZarrStore.write, []
 
     def stops(self, name, start, values):
         done.append(1)
         if len(done) == 15:
             raise KeyboardInterrupt
-        put(self, name, start, values)
+        write(self, name, start, values)
 
     store = tmp_path / "surface.zarr"
     with monkeypatch.context() as stopped:
-        stopped.setattr(_LandscapeStore, "_put", stops)
+        stopped.setattr(zarr_store.ZarrStore, "write", stops)
         with pytest.warns(UserWarning, match="Interrupted"):
             surface(objective, store=store)
     xr.testing.assert_identical(surface(objective, store=store).load().drop_attrs(), surface(objective).drop_attrs())
@@ -419,7 +417,7 @@ def test_memory_stays_bounded_where_the_grid_does_not_fit(tmp_path, monkeypatch)
     from pymc_landscape.landscape import store as landscape_store
 
     monkeypatch.setattr(landscape_store, "BYTES", 2**18)
-    monkeypatch.setattr(landscape_store, "CHUNK", 2**12)
+    monkeypatch.setattr(zarr_store, "CHUNK", 2**15)
     model = spread()
     grid = pml.regular_grid({"mu": (-1.0, 5.0, 300), "sigma": (0.5, 4.0, 300)})
     surface(model, GRID, at={"offset": 0.25})  # engines are made
