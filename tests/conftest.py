@@ -14,6 +14,7 @@ from zoo import TRAITS, ZOO, Specimen
 import pymc_landscape as pml
 
 matplotlib.use("Agg")
+collect_ignore = ["models"]  # imported by tests, no tests themselves
 SEED = 20050214
 
 

@@ -2,34 +2,19 @@
 
 import arviz as az
 import numpy as np
+import published
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
-import test_published as published
+from posteriors import mean_of
 from scipy import stats
+from verbs import again, fit, interrupted_after
 
 import pymc_landscape as pml
 from pymc_landscape.inference import bootstrap
 from pymc_landscape.objective.simulate import Simulator
 
 Y = np.array([1.0, 2.0, 0.5, 4.5])
-
-
-def again(fit: pml.Fit, draws: int, random_seed: int = 7, **options):
-    return pml.parametric_bootstrap(fit, draws=draws, random_seed=random_seed, progressbar=False, **options)
-
-
-def fit(model: pm.Model | pml.Objective, **options) -> pml.Fit:
-    return pml.fit_mle(model, progressbar=False, **options)
-
-
-def mean_of(y: np.ndarray, sigma: float = 2.0) -> pm.Model:
-    """A normal mean with known standard deviation, and something computed from it."""
-    with pm.Model() as model:
-        mu = pm.Normal("mu", 0, 10)
-        pm.Deterministic("twice", 2 * mu)
-        pm.Normal("y", mu, np.float64(sigma), observed=y)
-    return model
 
 
 @pytest.fixture(scope="module")
@@ -175,18 +160,6 @@ def test_refits_that_fail_are_nan(monkeypatch, of_mean):
     assert drawn.attrs["n_failed"] == 2
     assert np.isnan(drawn["mu"]).all()
     assert np.isnan(drawn["delta_minus2ll"]).all()
-
-
-def interrupted_after(n: int, monkeypatch):
-    follow, calls = bootstrap.search_from_start, []
-
-    def stops(*args):
-        calls.append(1)
-        if len(calls) > n:
-            raise KeyboardInterrupt
-        return follow(*args)
-
-    monkeypatch.setattr(bootstrap, "search_from_start", stops)
 
 
 def test_ctrl_c_keeps_the_finished_replicates(monkeypatch, of_mean):

@@ -4,12 +4,12 @@ import warnings
 
 import arviz as az
 import numpy as np
+import published
 import pymc as pm
 import pytest
-import test_published as published
 import xarray as xr
 from scipy import stats
-from test_fit_traps import eight_schools, one_way
+from variance_components import eight_schools, one_way
 
 import pymc_landscape as pml
 

@@ -8,7 +8,7 @@ import pymc as pm
 import pytest
 import xarray as xr
 from scipy import optimize, stats
-from test_fit_traps import fit
+from verbs import fit
 
 import pymc_landscape as pml
 from pymc_landscape.inference import coverage

@@ -4,13 +4,13 @@ import runpy
 from functools import cache
 
 import numpy as np
+import published
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
-import test_published as published
+from published import EXAMPLES
 from scipy import stats
-from test_fit_references import EXAMPLES
-from test_fit_traps import one_way
+from variance_components import one_way
 
 import pymc_landscape as pml
 from pymc_landscape.inference import likelihood_ratio

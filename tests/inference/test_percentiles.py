@@ -1,14 +1,14 @@
 """Bootstrap intervals: percentiles of the refits, with what refits without an optimum leave of them."""
 
 import numpy as np
+import published
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
-import test_published as published
 import xarray as xr
+from posteriors import mean_of
 from scipy import stats
-from test_bootstrap import again, mean_of
-from test_fit_traps import fit
+from verbs import again, fit
 
 import pymc_landscape as pml
 from pymc_landscape.inference import intervals

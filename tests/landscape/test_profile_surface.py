@@ -9,7 +9,7 @@ import pytensor.tensor as pt
 import pytest
 import xarray as xr
 from scipy import optimize
-from test_fit_traps import EFFECT, ERROR, eight_schools, one_way
+from variance_components import EFFECT, ERROR, eight_schools, one_way
 
 import pymc_landscape as pml
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
+import published
 import pymc as pm
 import pytensor.tensor as pt
 import references as ref
-import test_published as published
 from references import digits, numbers
 
 # How a positive parameter may be written. None of it may matter to a likelihood.

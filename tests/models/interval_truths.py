@@ -19,7 +19,7 @@ import interval_models as models
 import numpy as np
 import pymc as pm
 from scipy import stats
-from test_fit_traps import eight_schools, one_way
+from variance_components import eight_schools, one_way
 
 Parts = Mapping[str, np.ndarray]
 CLOSED = 1e-8

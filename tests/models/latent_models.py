@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import published
 import pymc as pm
 import pytensor.tensor as pt
 import references as ref
-import test_published as published
 
 DATA = Path(__file__).parents[1] / "data"
 

@@ -58,3 +58,20 @@ def jeffreys_draws(y: np.ndarray = SAMPLE, draws: int = 1000, chains: int = 4, s
     rng, n = np.random.default_rng(seed), len(y)
     sigma = np.sqrt(((y - y.mean()) ** 2).sum() / rng.chisquare(n - 1, (chains, draws)))
     return tree(mu=rng.normal(y.mean(), sigma / np.sqrt(n)), sigma=sigma)
+
+
+def mean_of(y: np.ndarray, sigma: float = 2.0) -> pm.Model:
+    """A normal mean with known standard deviation, and something computed from it."""
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 10)
+        pm.Deterministic("twice", 2 * mu)
+        pm.Normal("y", mu, np.float64(sigma), observed=y)
+    return model
+
+
+def two_valleys() -> pm.Model:
+    """−log L with valleys at −2 and 2; that at 2 is deeper by 3."""
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 5)
+        pm.Potential("y", pm.math.logaddexp(-0.5 * ((mu + 2) / 0.3) ** 2 - 3, -0.5 * ((mu - 2) / 0.3) ** 2))
+    return model

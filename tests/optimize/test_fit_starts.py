@@ -7,9 +7,11 @@ import pytest
 import references as ref
 import xarray as xr
 import zoo_awkward
+from interval_models import FLAT_Y as Y
 from pymc.distributions import transforms
 from scipy import optimize, stats
-from test_fit_traps import Y, eight_schools, fit, one_way, value
+from variance_components import eight_schools, one_way
+from verbs import fit, value
 from zoo import ZOO
 
 from pymc_landscape.optimize import multistart as ends

@@ -2,11 +2,11 @@
 
 import arviz as az
 import numpy as np
+import published
 import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 import pytest
-import test_published as published
 import xarray as xr
 from posteriors import (
     KNOWN,
@@ -19,9 +19,10 @@ from posteriors import (
     normal_mean_draws,
     normal_mean_posterior,
     tree,
+    two_valleys,
 )
 from scipy import integrate, special, stats
-from test_fit_traps import fit
+from verbs import fit
 
 import pymc_landscape as pml
 
@@ -386,8 +387,6 @@ def test_draws_of_other_data_are_told(mean_fit):
 
 
 def test_a_draw_below_the_fit_is_told():
-    from test_posterior_deviance import two_valleys
-
     local = fit(two_valleys(), starts=[{"mu": -2.0}])
     with pytest.warns(UserWarning, match="lower than the fit's by 6: a new optimum"):
         found = compare(local, tree(mu=np.random.default_rng(12).normal(2.0, 0.3, (2, 200))))

@@ -18,7 +18,7 @@ from posteriors import (
     tree,
 )
 from scipy import stats
-from test_fit_traps import fit
+from verbs import fit
 
 import pymc_landscape as pml
 

@@ -13,9 +13,10 @@ from posteriors import (
     normal_mean_draws,
     normal_mean_posterior,
     tree,
+    two_valleys,
 )
 from scipy import stats
-from test_fit_traps import fit
+from verbs import fit
 
 import pymc_landscape as pml
 
@@ -103,14 +104,6 @@ def test_a_model_is_fitted_from_the_draws(mean_fit):
     of_model = pml.posterior_deviance(normal_mean(), draws, progressbar=False)
     of_fit = pml.posterior_deviance(mean_fit, draws)
     np.testing.assert_allclose(of_model["delta_minus2ll"], of_fit["delta_minus2ll"], atol=1e-9)
-
-
-def two_valleys() -> pm.Model:
-    """−log L with valleys at −2 and 2; that at 2 is deeper by 3."""
-    with pm.Model() as model:
-        mu = pm.Normal("mu", 0, 5)
-        pm.Potential("y", pm.math.logaddexp(-0.5 * ((mu + 2) / 0.3) ** 2 - 3, -0.5 * ((mu - 2) / 0.3) ** 2))
-    return model
 
 
 def test_a_draw_that_beats_the_fit_is_told():

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 from posteriors import tree
 from scipy import special
-from test_fit_traps import fit
+from verbs import fit
 
 import pymc_landscape as pml
 

@@ -5,10 +5,9 @@ import numpy as np
 import pymc as pm
 import pytest
 import xarray as xr
-from posteriors import KNOWN, NOISE, PRIOR_MEAN, PRIOR_SD, normal_mean, normal_mean_draws
+from posteriors import KNOWN, NOISE, PRIOR_MEAN, PRIOR_SD, normal_mean, normal_mean_draws, two_valleys
 from scipy import special, stats
-from test_fit_traps import fit
-from test_posterior_deviance import two_valleys
+from verbs import fit
 
 import pymc_landscape as pml
 

@@ -3,13 +3,13 @@
 import tracemalloc
 
 import numpy as np
+import published
 import pymc as pm
 import pytest
-import test_published as published
 import xarray as xr
+from posteriors import mean_of
 from pytensor.raise_op import Assert
-from test_bootstrap import again, interrupted_after, mean_of
-from test_fit_traps import fit
+from verbs import again, fit, interrupted_after
 
 import pymc_landscape as pml
 from pymc_landscape.inference import bootstrap

@@ -1,11 +1,13 @@
 """Profiles against refits and closed forms; the surface over one level against finite differences."""
 
 import numpy as np
+import published
 import pymc as pm
 import pytest
 import xarray as xr
 from scipy import optimize, stats
-from test_fit_traps import eight_schools, fit, one_way
+from variance_components import eight_schools, one_way
+from verbs import fit
 
 import pymc_landscape as pml
 from pymc_landscape.inference.profile.constrained_point import evaluate_at as look
@@ -13,19 +15,6 @@ from pymc_landscape.inference.profile.constraint_manifold import ConstraintManif
 from pymc_landscape.inference.profile.constraint_manifold import minimize_on as descend_across
 from pymc_landscape.inference.profile.quantities import find_quantities
 from pymc_landscape.numerics.finite_differences import hessian_of_slopes
-
-DOSE, MALE = np.tile(np.arange(6.0), 2), np.repeat([1.0, 0.0], 6)
-DEAD = np.array([1, 4, 9, 13, 18, 20, 0, 2, 6, 10, 12, 16])
-
-
-@pytest.fixture(scope="module")
-def budworm() -> pml.Fit:
-    with pm.Model(coords={"term": ["constant", "male", "dose"]}) as model:
-        b = pm.Normal("b", 0, 10, dims="term")
-        pm.Deterministic("ld50", -b[0] / b[2])
-        pm.Deterministic("curve", pm.math.invlogit(b[0] + b[2] * np.array([0.0, 2.5, 5.0])))
-        pm.Binomial("dead", 20, logit_p=b[0] + b[1] * MALE + b[2] * DOSE, observed=DEAD)
-    return fit(model)
 
 
 @pytest.fixture(scope="module")
@@ -246,7 +235,7 @@ def test_a_linear_combination_is_the_deterministic_of_it(budworm):
     np.testing.assert_allclose(ends["interval"].sel(interval_method="wald").squeeze(), wald, rtol=1e-8)
     with pm.Model() as turned:
         d, b1, b2 = pm.Flat("d"), pm.Flat("b1"), pm.Flat("b2")
-        pm.Binomial("dead", 20, logit_p=d + b1 + b1 * MALE + b2 * DOSE, observed=DEAD)
+        pm.Binomial("dead", 20, logit_p=d + b1 + b1 * published.MALE + b2 * published.DOSE, observed=published.DEAD)
     other = pml.confidence_intervals(fit(turned), "d", progressbar=False)
     profiled = ends["interval"].sel(interval_method="profile")
     np.testing.assert_allclose(profiled.squeeze(), other["interval"].squeeze(), rtol=1e-8)

@@ -5,8 +5,8 @@ import pymc as pm
 import pytest
 import xarray as xr
 from scipy import optimize
-from test_fit_traps import fit, one_way
-from test_profile import budworm  # noqa: F401  a fixture
+from variance_components import one_way
+from verbs import fit
 
 import pymc_landscape as pml
 
@@ -41,7 +41,7 @@ def test_two_means_with_known_covariance_have_an_ellipse():
         np.testing.assert_allclose(np.einsum("vi,ij,vj->v", moved, 12 * np.linalg.inv(cov), moved), CUTOFF, rtol=1e-7)
 
 
-def test_each_vertex_plugged_back_meets_the_cut_off(budworm):  # noqa: F811
+def test_each_vertex_plugged_back_meets_the_cut_off(budworm):
     ring = pml.confidence_contour(budworm, ["b[constant]", "b[dose]"], level=0.95, num=40, progressbar=False)
     ring = ring.squeeze("level")
     assert (ring["status"] == "finite").all()
@@ -52,7 +52,7 @@ def test_each_vertex_plugged_back_meets_the_cut_off(budworm):  # noqa: F811
         assert plugged_back(budworm, held, budworm.theta) == pytest.approx(CUTOFF, abs=1e-6)
 
 
-def test_a_deterministic_and_a_parameter(budworm):  # noqa: F811
+def test_a_deterministic_and_a_parameter(budworm):
     """Of b₀ and b₂ at a vertex of (ld50, b₂): b₀ = −ld50 b₂."""
     ring = pml.confidence_contour(budworm, ["ld50", "b[dose]"], level=0.68, num=12, progressbar=False)
     ring = ring.squeeze("level")
@@ -94,7 +94,7 @@ def test_a_region_without_an_end_says_so():
     np.testing.assert_allclose(rise - least, pml.chi2_cutoff(0.999, df=2), atol=1e-6)
 
 
-def test_bad_requests_are_refused(budworm):  # noqa: F811
+def test_bad_requests_are_refused(budworm):
     with pytest.raises(ValueError, match="Expected two quantities, got 3"):
         pml.confidence_contour(budworm, "b")
     with pytest.raises(ValueError, match="vary apart"):
@@ -105,7 +105,7 @@ def test_bad_requests_are_refused(budworm):  # noqa: F811
         pml.confidence_contour(budworm, ["b[male]", "b[dose]"], method="minos")
 
 
-def test_it_survives_a_file(budworm, tmp_path):  # noqa: F811
+def test_it_survives_a_file(budworm, tmp_path):
     ring = pml.confidence_contour(budworm, ["b[male]", "b[dose]"], num=6, progressbar=False)
     ring.to_netcdf(tmp_path / "contour.nc")
     with xr.open_dataset(tmp_path / "contour.nc") as again:

@@ -6,12 +6,12 @@ from functools import cache
 
 import interval_models as models
 import numpy as np
+import published
 import pymc as pm
 import pytest
-import test_published as published
 from interval_truths import CASES, HIGHER, INF, Case
 from scipy import optimize, special, stats
-from test_fit_traps import one_way
+from variance_components import one_way
 
 import pymc_landscape as pml
 

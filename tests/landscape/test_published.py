@@ -3,23 +3,40 @@
 Known constants enter the models as ``np.float64``: PyTensor keeps a plain 0.5 in single precision.
 """
 
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
+from published import (
+    AGE,
+    B_HAT,
+    B_SE,
+    BOUGHT,
+    CONC,
+    DEAD,
+    DOSE,
+    LAST,
+    MALE,
+    RATE,
+    SIGMA_ML,
+    SSE,
+    TRIED,
+    VM,
+    K,
+    S,
+    bg_nbd_logp,
+    budworm,
+    dyestuff,
+    nbd_logp,
+    puromycin,
+    read,
+)
 from scipy import special, stats
+from variance_components import SCHOOLS
 
 import pymc_landscape as pml
 
-DATA = Path(__file__).parents[1] / "examples" / "data"
 EXACT = 1e-10
-
-
-def read(name: str) -> pd.DataFrame:
-    return pd.read_csv(DATA / f"{name}.csv")
 
 
 def landscape(model: pm.Model, axes: dict, **at):
@@ -49,21 +66,7 @@ def assert_floor(result, minus2ll: float, digits: int, **node: float) -> None:
     assert result["minus2ll"].min().item() == pytest.approx(minus2ll, abs=0.6 * 10.0**-digits)
 
 
-# Puromycin: Bates & Watts (1988), treated cells. rate = Vm c / (K + c) + error.
-TREATED = read("puromycin").query("state == 'treated'")
-CONC, RATE = TREATED["conc"].to_numpy(float), TREATED["rate"].to_numpy(float)
-VM, K, SSE, S, SIGMA_ML = 212.683743, 0.06412128, 1195.448814, 10.93366, 9.98101871
 VM_AXIS, K_AXIS = around(VM, 25, 31), around(K, 0.03, 25)
-
-
-def puromycin(sigma: float | None = None) -> pm.Model:
-    with pm.Model() as model:
-        vm = pm.Flat("Vm", initval=200.0)
-        k = pm.HalfFlat("K", initval=0.1)
-        if sigma is None:
-            sigma = pm.HalfFlat("sigma", initval=10.0)
-        pm.Normal("rate", vm * CONC / (k + CONC), sigma, observed=RATE)
-    return model
 
 
 def sum_of_squares(vm: np.ndarray, k: np.ndarray) -> np.ndarray:
@@ -101,22 +104,6 @@ def test_puromycin_profiled_sigma_is_the_logarithm_of_the_sum_of_squares():
     np.testing.assert_allclose(profile - profile[0], identity, rtol=1e-9, atol=1e-9)
 
 
-# Budworm: Venables & Ripley, MASS section 7.2. logit p = b0 + b1 [sex = M] + b2 ldose.
-BUDWORM = read("budworm")
-DOSE = BUDWORM["ldose"].to_numpy(float)
-MALE = (BUDWORM["sex"] == "M").to_numpy(float)
-DEAD, TRIED = BUDWORM["dead"].to_numpy(), BUDWORM["n"].to_numpy()
-B_HAT = np.array([-3.47315529, 1.10074335, 1.06421396])
-B_SE = np.array([0.46852038, 0.35582713, 0.13107749])
-
-
-def budworm() -> pm.Model:
-    with pm.Model(coords={"term": ["intercept", "male", "ldose"]}) as model:
-        b = pm.Flat("b", dims="term")
-        pm.Binomial("dead", n=TRIED, logit_p=b[0] + b[1] * MALE + b[2] * DOSE, observed=DEAD)
-    return model
-
-
 def test_budworm_at_every_point_and_at_the_published_maximum():
     axes = [around(m, 3 * s, 11) for m, s in zip(B_HAT, B_SE, strict=True)]
     labels = ["b[intercept]", "b[male]", "b[ldose]"]
@@ -134,31 +121,6 @@ def test_budworm_saturated_model_leaves_the_published_residual_deviance():
     saturated = stats.binom(TRIED, DEAD / TRIED).logpmf(DEAD).sum()
     deviance = at["minus2ll"].item() + 2 * saturated
     assert deviance == pytest.approx(6.75706423, abs=1e-7)
-
-
-# CDNOW: Fader, Hardie & Lee (2005). x repeat purchases, the last at t_x, observed for T weeks.
-CDNOW = read("cdnow")
-BOUGHT = CDNOW["frequency"].to_numpy(float)
-LAST, AGE = CDNOW["recency_weeks"].to_numpy(float), CDNOW["age_weeks"].to_numpy(float)
-
-
-def nbd_logp(x, r, alpha, age):
-    """Log-likelihood of each customer when nobody ever leaves."""
-    return pt.gammaln(r + x) - pt.gammaln(r) + r * pt.log(alpha) - (r + x) * pt.log(alpha + age)
-
-
-def betaln(a, b):
-    """Logarithm of the beta function."""
-    return pt.gammaln(a) + pt.gammaln(b) - pt.gammaln(a + b)
-
-
-def bg_nbd_logp(x, last, age, r, alpha, a, b):
-    """Log-likelihood of each customer when one may leave after each purchase."""
-    rate = pt.gammaln(r + x) - pt.gammaln(r) + r * pt.log(alpha)
-    stayed = betaln(a, b + x) - betaln(a, b) - (r + x) * pt.log(alpha + age)
-    left = betaln(a + 1, b + pt.maximum(x, 1) - 1) - betaln(a, b)
-    left = left - (r + x) * pt.log(alpha + last)
-    return rate + pt.switch(x > 0, pt.logaddexp(stayed, left), stayed)
 
 
 def test_nbd_at_every_point_and_at_the_published_maximum():
@@ -199,10 +161,6 @@ def bg_nbd_by_hand(*parameters: np.ndarray) -> np.ndarray:
     return (a1 + np.where(repeat, np.logaddexp(a2, a3), a2)).sum(-1)
 
 
-# Eight schools: Rubin (1981). The marginal likelihood of (mu, tau) has its maximum on the edge.
-SCHOOLS = read("eight_schools")
-
-
 def test_eight_schools_floor_lies_on_the_edge():
     effect, error = (SCHOOLS[c].to_numpy(float) for c in ("effect", "standard_error"))
     with pm.Model() as model:
@@ -214,17 +172,6 @@ def test_eight_schools_floor_lies_on_the_edge():
     by_hand = stats.norm(mu, np.sqrt(tau**2 + error**2)).logpdf(effect).sum(-1)
     assert_close(result["log_likelihood"], by_hand)
     assert_floor(result, 2 * 29.67424369, 7, mu=7.68561672, tau=0.0)
-
-
-# Dyestuff: Davies & Goldsmith (1972), and Box & Tiao's set with no batch effect at all.
-def dyestuff(which: str) -> tuple[pm.Model, np.ndarray]:
-    rows = read("dyestuff").query("set == @which")
-    table = np.stack([g.to_numpy(float) for _, g in rows.groupby("batch")["yield"]])
-    with pm.Model() as model:
-        mu, between, within = pm.Flat("mu"), pm.HalfFlat("between"), pm.HalfFlat("within")
-        cov = within**2 * np.eye(5) + between**2 * np.ones((5, 5))
-        pm.MvNormal("yield", pt.ones(5) * mu, cov, observed=table)
-    return model, table
 
 
 @pytest.mark.parametrize(

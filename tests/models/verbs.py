@@ -1,0 +1,32 @@
+"""Verbs as tests call them: without a progress bar."""
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+
+import pymc_landscape as pml
+from pymc_landscape.inference import bootstrap
+
+
+def fit(model: pm.Model | pml.Objective, **options):
+    return pml.fit_mle(model, progressbar=False, **options)
+
+
+def value(dataset: xr.Dataset, name: str) -> np.ndarray:
+    return dataset[name].to_numpy()
+
+
+def again(fit: pml.Fit, draws: int, random_seed: int = 7, **options):
+    return pml.parametric_bootstrap(fit, draws=draws, random_seed=random_seed, progressbar=False, **options)
+
+
+def interrupted_after(n: int, monkeypatch):
+    follow, calls = bootstrap.search_from_start, []
+
+    def stops(*args):
+        calls.append(1)
+        if len(calls) > n:
+            raise KeyboardInterrupt
+        return follow(*args)
+
+    monkeypatch.setattr(bootstrap, "search_from_start", stops)
