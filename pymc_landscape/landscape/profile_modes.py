@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import product
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from pymc_landscape.landscape.profile_active_set import ActiveSet, ActiveSets, I
 from pymc_landscape.landscape.profile_axes import Place
 from pymc_landscape.landscape.profile_continuation import BETWEEN, LOWER, GridContinuation
 from pymc_landscape.landscape.profile_solver import NuisanceSolution, solve_single
-from pymc_landscape.optimize import search_from_start
+from pymc_landscape.optimize import Fit, search_from_start
 
 # Searches from elsewhere begin at the lowest of so many places that are behind a hill: as far as this from the model's
 # initial point and from the solution, unconstrained, and in units of those where they are large; the same each time.
@@ -63,13 +62,12 @@ def search_everywhere(ground: ActiveSets, point: Point) -> dict[str, Array] | No
     return end.result.frame.natural_point(end.result.x)
 
 
-def fit_minima(fit: Any, ground: ActiveSets) -> list[dict[str, Array]]:
-    """Return where the other starts of a fit ended."""
-    starts, objective = getattr(fit, "starts", None), getattr(fit, "objective", None)
-    if starts is None or objective is None or objective.model is not ground.objective.model:
+def fit_minima(fit: Fit | None, ground: ActiveSets) -> list[dict[str, Array]]:
+    """Return the lowest of the other optima that the starts of a fit of the same model ended at, as natural points."""
+    if fit is None or fit.objective.model is not ground.objective.model:
         return []
-    thetas = starts["end_theta"].to_numpy()[np.argsort(starts["objective"].to_numpy())[1 : ENDS + 1]]
-    return [objective.unpack(theta) for theta in thetas if np.isfinite(theta).all()]
+    inside = [optimum.natural for optimum in fit.local_optima() if np.isfinite(optimum.theta).all()]
+    return inside[:ENDS]
 
 
 class _Slice:

@@ -18,6 +18,7 @@ from pymc_landscape.landscape.profile_continuation import GridContinuation
 from pymc_landscape.landscape.profile_modes import fill_grid, fit_minima, search_everywhere
 from pymc_landscape.numerics import one_blas_thread
 from pymc_landscape.objective import LOG_PRIOR, Layout, Objective, Reference
+from pymc_landscape.optimize import Fit
 from pymc_landscape.results import DelayedProgressBar
 
 # Each point is a minimisation: more would take hours.
@@ -152,7 +153,7 @@ def _fill(spread: GridContinuation, reference: Reference, at: Any) -> str:
         spread.stand()
         return reference.words
     assert reference.point is not None
-    begin = [reference.point, *fit_minima(at, ground)]
+    begin = [reference.point, *fit_minima(at if isinstance(at, Fit) else None, ground)]
     found = search_everywhere(ground, reference.point) if at is None else None
     fill_grid(spread, begin if found is None else [found, *begin])
     return reference.words if found is None else f"a search from {reference.words}"

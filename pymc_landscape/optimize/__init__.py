@@ -6,7 +6,7 @@ from pymc_landscape.optimize.fit import fit_map, fit_mle, fit_of, fit_weighted, 
 from pymc_landscape.optimize.fit_result import Fit
 from pymc_landscape.optimize.infimum import has_infimum, infimum
 from pymc_landscape.optimize.local_search import SIMPLEX, SearchResult, search
-from pymc_landscape.optimize.multistart import StartResult, search_from_start
+from pymc_landscape.optimize.multistart import LocalOptimum, StartResult, search_from_start
 from pymc_landscape.optimize.starts import StartingPoints, find_starts
 from pymc_landscape.optimize.status import Status, StatusReport
 
@@ -16,6 +16,7 @@ __all__ = [
     "INSIDE",
     "SIMPLEX",
     "Fit",
+    "LocalOptimum",
     "NaturalScale",
     "SearchResult",
     "StartResult",

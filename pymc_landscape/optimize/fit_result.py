@@ -17,7 +17,7 @@ from pymc_landscape.objective import Objective, conditional_modes
 from pymc_landscape.optimize import fit_summary
 from pymc_landscape.optimize.estimates import NaturalScale, as_draws, root
 from pymc_landscape.optimize.local_search import SearchResult
-from pymc_landscape.optimize.multistart import StartResult, starts_dataset
+from pymc_landscape.optimize.multistart import LocalOptimum, StartResult, local_optima, starts_dataset
 from pymc_landscape.optimize.status import Status
 from pymc_landscape.results import provenance_attributes
 
@@ -147,6 +147,28 @@ class Fit:
     def starts(self) -> xr.Dataset:
         """Every start: the waterfall."""
         return starts_dataset(self.objective, self._ends)
+
+    def local_optima(self) -> tuple[LocalOptimum, ...]:
+        """Return the other optima at which the fit's starts ended, each once, the lowest first.
+
+        Returns
+        -------
+        tuple of LocalOptimum
+            Each with `value`, −2 (log L + w log prior); `status`; `theta`, the unconstrained vector; and `point`, a
+            Dataset on the natural scale. Empty where all starts ended at the estimate, or at no optimum. Two are the
+            same if their values are within 1e-6 and all unconstrained elements within 1e-3 (absolute, and relative).
+
+        Examples
+        --------
+        >>> import numpy as np, pymc as pm, pymc_landscape as pml
+        >>> with pm.Model() as model:
+        ...     angle = pm.Normal("angle", 0, 2)
+        ...     y = pm.Normal("y", pm.math.sin(angle), 0.1, observed=np.sin(0.5))
+        >>> fit = pml.fit_mle(model, starts=[{"angle": 0.0}, {"angle": 3.0}])
+        >>> [round(float(optimum.point["angle"]), 6) for optimum in fit.local_optima()]  # π − 0.5
+        [2.641593]
+        """
+        return local_optima(self.result.value, self.theta, self._ends)
 
     @cached_property
     def latent(self) -> xr.Dataset:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,9 @@ from pymc_landscape.results import DelayedProgressBar, provenance_attributes
 RESCUES = 4
 # A search is begun anew below a lower point that was met, so many times.
 RESTARTS = 3
-# A lower end by less than this is the same end.
-WORTH_IT = 1e-6
+# Two results are the same optimum if their values (−2LL) and all unconstrained elements (absolute, and relative to
+# the element) are as near as this; a value that is lower by less displaces no other.
+SAME_VALUE, SAME_THETA = 1e-6, 1e-3
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def search_from_start(objective: Objective, theta: Array, origin: str) -> StartR
     found, verdict = _settled(search(RestrictedObjective(objective), theta))
     if verdict.status in (Status.FAILED, Status.NOT_IDENTIFIED):
         other = search_otherwise(found, theta)
-        if other.value < found.value - WORTH_IT:
+        if other.value < found.value - SAME_VALUE:
             found, verdict = _settled(other)
     if verdict.status is Status.UNBOUNDED and (not found.is_minimum or far_away(found, theta, INFINITE_DISTANCE)):
         found, verdict = _with_digits(found, verdict, theta)
@@ -133,7 +135,7 @@ def overall_report(best: StartResult, ends: Sequence[StartResult]) -> StatusRepo
     if not best.report.status.is_optimum:
         return best.report
     for end in ends:
-        lower = end.result.value < best.result.value - 1e-6 - noise(best.result.value)
+        lower = end.result.value < best.result.value - SAME_VALUE - noise(best.result.value)
         if end.report.status is Status.UNBOUNDED and (lower or end.result.frame.bottomless):
             message = (
                 f"{end.report.message} The estimate is the best of the local maxima that were found; "
@@ -144,6 +146,69 @@ def overall_report(best: StartResult, ends: Sequence[StartResult]) -> StatusRepo
             message = f"Another start ({end.origin}) ended lower without arriving: {end.report.message}"
             return StatusReport(Status.FAILED, message, best.report.flat_directions)
     return best.report
+
+
+@dataclass(frozen=True)
+class LocalOptimum:
+    """An optimum beside the estimate, at which another start ended.
+
+    Attributes
+    ----------
+    value : float
+        −2 (log L + w log prior) there.
+    status : Status
+        ``converged`` or ``at_bound``.
+    theta : array (k,)
+        Unconstrained; ±inf at a bound of the support.
+    point : Dataset
+        On the natural scale, one variable a parameter, with the model's dims.
+    natural : dict of str to array
+        The same as plain arrays.
+    result : SearchResult
+        The search that ended there.
+    """
+
+    status: Status
+    theta: Array
+    result: SearchResult
+
+    @property
+    def value(self) -> float:
+        """−2 (log L + w log prior) there."""
+        return self.result.value
+
+    @cached_property
+    def natural(self) -> dict[str, Array]:
+        """Natural values by name."""
+        return self.result.frame.natural_point(self.result.x)
+
+    @cached_property
+    def point(self) -> xr.Dataset:
+        """Natural values, one variable a parameter, with the model's dims."""
+        objective = self.result.frame.objective
+        return xr.Dataset({v.name: (v.dims, self.natural[v.name]) for v in objective.variables}, objective.coords)
+
+
+def local_optima(value: float, theta: Array, results: Sequence[StartResult]) -> tuple[LocalOptimum, ...]:
+    """Return the optima among `results` other than the one at `theta`, each once, the lowest first.
+
+    Two optima are the same if their values are within `SAME_VALUE`, and all unconstrained elements that are finite in
+    both within `SAME_THETA` of one another.
+    """
+    distinct: list[LocalOptimum] = []
+    known = [(value, theta)]
+    for one in sorted(results, key=lambda one: one.result.value):
+        here = LocalOptimum(one.report.status, one.theta, one.result)
+        if here.status.is_optimum and not any(_is_same(here, *other) for other in known):
+            distinct.append(here)
+            known.append((here.value, here.theta))
+    return tuple(distinct)
+
+
+def _is_same(optimum: LocalOptimum, value: float, theta: Array) -> bool:
+    finite = np.isfinite(optimum.theta) & np.isfinite(theta)
+    near = np.allclose(optimum.theta[finite], theta[finite], rtol=SAME_THETA, atol=SAME_THETA)
+    return bool(near and abs(optimum.value - value) <= SAME_VALUE)
 
 
 def starts_dataset(objective: Objective, ends: Sequence[StartResult]) -> xr.Dataset:

@@ -1,5 +1,8 @@
 """What a fit holds: labels, numbers, tables, draws; and the kinds of information behind its standard errors."""
 
+import copy
+import re
+
 import arviz as az
 import numpy as np
 import pymc as pm
@@ -7,6 +10,7 @@ import pytest
 import xarray as xr
 
 import pymc_landscape as pml
+from pymc_landscape.optimize import fit_of
 
 X = np.array([[1.0, 0.5], [1.0, -1.2], [1.0, 2.0], [1.0, 0.1], [1.0, -0.4], [1.0, 1.4], [1.0, -2.2], [1.0, 0.9]])
 Y = np.array([2.1, -0.9, 4.4, 1.2, 0.7, 3.9, -2.8, 2.6])
@@ -254,3 +258,40 @@ def test_what_has_no_closed_form_is_refused():
 def test_contradictory_kinds_are_refused(objective, options):
     with pytest.raises(ValueError, match="Expected"):
         pml.fit_mle(objective, progressbar=False, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("params", "fit.point"), ("bse", "fit.standard_error"), ("conf_int", "pml.confidence_intervals")]
+)
+def test_words_of_other_packages_are_told_where_that_is_here(name, told):
+    with pm.Model() as model:
+        pm.Normal("y", pm.Normal("mu", 0, 1), 1.0, observed=[0.1, 0.4])
+    fit = pml.fit_mle(model)
+    with pytest.raises(AttributeError, match=re.escape(told)):
+        getattr(fit, name)
+    assert not hasattr(fit, "__array__")
+    assert copy.copy(fit).minus2ll == fit.minus2ll
+    with pytest.raises(AttributeError, match="no attribute 'nothing_of_the_kind'"):
+        _ = fit.nothing_of_the_kind
+
+
+def test_a_model_is_fitted_where_an_optimum_is_needed_and_the_log_says_so(caplog):
+    with pm.Model() as model:
+        pm.Normal("y", pm.Normal("mu", 0, 1), 1.0, observed=[0.1, 0.4])
+    with caplog.at_level("INFO", logger="pymc_landscape"):
+        fit = fit_of(pml.Objective(model), "influence")
+    assert "influence needs an optimum: the model was fitted first (converged)" in caplog.text
+    assert fit_of(fit, "influence") is fit
+    with model:
+        assert fit_of(None, "influence").minus2ll == fit.minus2ll
+    with pytest.raises(TypeError, match=r"Expected a Fit, a pm.Model or an Objective, got str: pass what fit_mle"):
+        fit_of("model", "influence")
+
+
+def test_a_fit_is_fitted_again_from_its_estimate():
+    with pm.Model() as model:
+        pm.Normal("y", pm.Normal("mu", 0, 1), 1.0, observed=[0.1, 0.4])
+    mode = pml.fit_map(model)
+    fit = pml.fit_mle(mode)
+    np.testing.assert_allclose(fit.starts["start_theta"][0], mode.theta)
+    assert float(fit.point["mu"]) == pytest.approx(0.25)

@@ -206,14 +206,24 @@ def test_every_start_is_kept_and_the_lowest_end_is_the_estimate():
     assert (value(here.starts, "n_evaluations") > 0).all()
 
 
+def test_local_optima_are_the_other_optima_each_once_the_lowest_first():
+    here = fit(cauchy(), starts=[{"m": 6.0}, {"m": -5.0}, {"m": 6.1}, {"m": -4.9}])
+    (other,) = here.local_optima()
+    place, height = cauchy_minimum(6.0)
+    assert float(other.point["m"]) == pytest.approx(place, rel=1e-6)
+    assert other.value == pytest.approx(height, rel=1e-9)
+    assert other.status.is_optimum
+    assert float(fit(cauchy(), starts=here.local_optima()).point["m"]) == pytest.approx(place, rel=1e-6)
+
+
 def test_ctrl_c_keeps_the_starts_that_were_searched(monkeypatch):
-    follow, calls = ends.follow, []
+    search, calls = ends.search_from_start, []
 
     def interrupted(objective, theta, origin):
         calls.append(origin)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return follow(objective, theta, origin)
+        return search(objective, theta, origin)
 
     monkeypatch.setattr(ends, "search_from_start", interrupted)
     with pm.Model() as model:

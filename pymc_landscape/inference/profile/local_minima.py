@@ -22,8 +22,6 @@ WORTH_IT = 1e-6
 
 # So many optima of other starts are looked at, the lowest first, and so many dips.
 MOST, DIPS = 4, 2
-# Two optima are one if their values, and all their elements, are as near as this.
-SAME, NEAR = 1e-6, 1e-3
 # How far to look, in units in which a parabola would rise by the square of half; a fall of less is none.
 REACH = np.geomspace(1.0, 60.0, 32)
 FALL = 0.5
@@ -32,21 +30,9 @@ POINTS = 4096
 
 
 def other_optima(fit: Fit) -> list[dict[str, Array]]:
-    """Return the optima, as natural points, that other starts of a fit ended at, each once and not the estimate."""
-    starts = fit.starts
-    if starts.sizes["start"] < 2:
-        return []
-    values, ends = starts["objective"].to_numpy(), starts["end_theta"].to_numpy()
-    known = [(fit.result.value, fit.theta)]
-    for i in np.argsort(values):
-        new = all(abs(values[i] - value) > SAME or not _is_near(ends[i], theta) for value, theta in known)
-        if new and np.isfinite(ends[i]).all() and str(starts["status"].to_numpy()[i]) in ("converged", "at_bound"):
-            known.append((float(values[i]), ends[i]))
-    return [fit.objective.unpack(theta) for _, theta in known[1 : MOST + 1]]
-
-
-def _is_near(one: Array, other: Array) -> bool:
-    return bool(np.allclose(one, other, rtol=NEAR, atol=NEAR))
+    """Return the lowest of the other optima that the starts of a fit ended at, as natural points."""
+    inside = [optimum.natural for optimum in fit.local_optima() if np.isfinite(optimum.theta).all()]
+    return inside[:MOST]
 
 
 def lowest_local_minimum(

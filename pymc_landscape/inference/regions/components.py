@@ -22,7 +22,7 @@ from pymc_landscape.inference.regions.local_geometry import RegionCentre, find_c
 from pymc_landscape.inference.regions.rays import Rays
 from pymc_landscape.inference.regions.vertices import BoundaryVertex, is_whole, trace_rays
 from pymc_landscape.numerics import noise
-from pymc_landscape.objective import RestrictedObjective, with_active_bounds
+from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.optimize import Fit, search
 
 # Where beyond each vertex, in radii, the surface is looked at for another part of the region.
@@ -94,8 +94,9 @@ def find_region(fit: Fit, pair: Pair, rise: float, num: int, tick: Callable[[], 
     _add(region, find_centre(found.frame, pair, found.x, floor + rise), floor, num, tick)
     if region.lower is not None:
         return region
-    for frame, x in _other_optima(fit, floor + rise):
-        _add_other(region, pair, frame, x, floor, rise, num)
+    for optimum in fit.local_optima():
+        if optimum.value < floor + rise - noise(floor + rise):
+            _add_other(region, pair, optimum.result.frame, optimum.result.x, floor, rise, num)
     while len(region.pieces) < MOST and region.lower is None:
         beyond = _lower_beyond(region, pair, floor, rise)
         if beyond is None or not _add_other(region, pair, *beyond, floor, rise, num):
@@ -159,37 +160,6 @@ def _area(ring: Sequence[BoundaryVertex]) -> float:
 
 
 # --- other parts -----------------------------------------------------------------------------------------------------
-
-
-def _other_optima(fit: Fit, target: float) -> Iterator[tuple[RestrictedObjective, Array]]:
-    """Yield the optima below the cut-off that other starts of the fit ended at, each once."""
-    starts, seen = fit.starts, [fit.result.value]
-    for value, theta, status in zip(
-        starts["objective"].values, starts["end_theta"].values, starts["status"].values, strict=True
-    ):
-        new = all(abs(value - other) > ALIKE for other in seen) or not _is_near(fit, theta)
-        if status in ("converged", "at_bound") and value < target - noise(target) and new:
-            seen.append(float(value))
-            yield _placed(fit, theta)
-
-
-def _is_near(fit: Fit, theta: Array) -> bool:
-    finite = np.isfinite(theta) & np.isfinite(fit.theta)
-    return bool(np.allclose(theta[finite], fit.theta[finite], rtol=1e-3, atol=1e-3))
-
-
-def _placed(fit: Fit, theta: Array) -> tuple[RestrictedObjective, Array]:
-    """Return a frame that holds what is on an edge, and the vector of all else."""
-    objective = fit.objective
-    frame = RestrictedObjective(objective)
-    held = {}
-    for v in objective.variables:
-        for i, value in enumerate(theta[frame.layout.slices[v.name]]):
-            edge = v.limits(i)[int(value > 0)] if np.isinf(value) else value
-            if v.elementwise and (np.isinf(value) or (not v.transform and value in v.limits(i))):
-                held[v.name, i] = float(edge)
-    finite = np.where(np.isfinite(theta), theta, 0.0)
-    return with_active_bounds(frame, finite, held)
 
 
 def _add_other(
