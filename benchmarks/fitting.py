@@ -65,7 +65,7 @@ def adam(repeats: int) -> dict[str, Any]:
         objective = pml.Objective(regression(1000))
         walk = partial(pml.descend, objective, "adam", steps=STEPS, tolerance=0.0, progressbar=False)
         thetas = walk()["theta"].values[0]
-        slope = objective.slope()
+        slope = objective.value_and_gradient_function()
         ways: dict[str, Way] = {
             "descend": lambda: float(walk()["minus2ll"][0, -1]),
             "gradient": partial(_each, slope, thetas),

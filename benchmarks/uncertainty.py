@@ -66,9 +66,9 @@ def _in_both_states(fit: pml.Fit, ways: dict[str, Way], repeats: int) -> dict[st
         start = time.perf_counter()
         way()
         calls[name].append(time.perf_counter() - start)
-    compiled = fit.objective.compiled
+    objective = fit.objective
     for kind in ("density", "slope"):
-        compiled.engine(kind, compiled.names).compile()
+        objective.engine(kind, objective.names).compile()
     end = time.perf_counter() + USED_SECONDS
     while time.perf_counter() < end:
         ways["ours"]()
@@ -110,7 +110,7 @@ def _minuit(fit: pml.Fit, gradient: bool) -> Any:
     """Return iminuit at the same minimum, of −2LL: a rise of 1 is one standard error."""
     from iminuit import Minuit
 
-    slope = fit.objective.slope()
+    slope = fit.objective.value_and_gradient_function()
     options: dict[str, Any] = {"grad": lambda x: slope(np.asarray(x))[1]} if gradient else {}
     minuit = Minuit(lambda x: slope(np.asarray(x))[0], fit.theta, **options)
     minuit.errordef = Minuit.LEAST_SQUARES

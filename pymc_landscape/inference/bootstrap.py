@@ -178,9 +178,9 @@ def inside(fit: Fit) -> Array:
     return np.where(np.isfinite(fit.theta), fit.theta, fit.objective.pack(fit.objective.initial_point()))
 
 
-def value_at(found_frame: RestrictedObjective, x: Array, objective: Objective) -> float:
+def value_at(restricted: RestrictedObjective, x: Array, objective: Objective) -> float:
     """Return −2LL of another objective at a point of a frame."""
-    return RestrictedObjective(objective, found_frame.natural, found_frame.held).value(x)
+    return RestrictedObjective(objective, restricted.natural, restricted.fixed).value(x)
 
 
 # --- one replicate ---------------------------------------------------------------------------------------------------
@@ -203,12 +203,12 @@ def _refits(fit: Fit) -> Callable[[int], Replicate]:
 
 
 def _replicate(fit: Fit, end: StartResult) -> Replicate:
-    found, frame = end.result, end.result.frame
-    on_edge = bool(fit.result.frame.natural)
-    before = value_at(fit.result.frame, fit.result.x, frame.objective) if on_edge else found.begin_value
+    found, restricted = end.result, end.result.restricted
+    on_edge = bool(fit.result.restricted.natural)
+    before = value_at(fit.result.restricted, fit.result.x, restricted.objective) if on_edge else found.begin_value
     if end.report.status is Status.FAILED or before - found.value < -ABOVE:
-        return Replicate(np.full(fit.objective.compiled.layout().size, np.nan), np.nan, np.nan, Status.FAILED.value)
-    vector = fit.objective.compiled.layout().join(frame.natural_point(found.x))
+        return Replicate(np.full(fit.objective.layout().size, np.nan), np.nan, np.nan, Status.FAILED.value)
+    vector = fit.objective.layout().join(restricted.natural_point(found.x))
     return Replicate(vector, found.value, max(before - found.value, 0.0), end.report.status.value)
 
 
@@ -223,9 +223,7 @@ def _dataset(fit: Fit, replicates: Sequence[Replicate], first_seed: int, complet
         first_seed=first_seed,
         **_origin(fit),
     )
-    drawn = as_draws(
-        RestrictedObjective(objective, objective.compiled.names), np.stack([r.vector for r in replicates]), attrs
-    )
+    drawn = as_draws(RestrictedObjective(objective, objective.names), np.stack([r.vector for r in replicates]), attrs)
     dims = ("chain", "draw")
     drawn["minus2ll"] = (dims, np.array([[r.minus2ll for r in replicates]]))
     drawn["delta_minus2ll"] = (dims, np.array([[r.delta for r in replicates]]))
@@ -248,7 +246,7 @@ def _warn(status: Sequence[str]) -> None:
 
 def _origin(fit: Fit) -> dict[str, Any]:
     """Return what tells one fit from another: its minimum, and where it is."""
-    estimate = fit.objective.compiled.layout().join(natural_point(fit))
+    estimate = fit.objective.layout().join(natural_point(fit))
     return {"fit_minus2ll": fit.minus2ll, "fit_estimate": json.dumps(estimate.tolist())}
 
 
@@ -270,5 +268,5 @@ def _replicates(fit: Fit, kept: xr.Dataset) -> list[Replicate]:
     flat = kept.isel(chain=0)
     points = {v.name: flat[v.name].transpose("draw", ...).to_numpy() for v in fit.objective.variables}
     columns = [flat[name].to_numpy() for name in ("minus2ll", "delta_minus2ll", "status")]
-    vectors = fit.objective.compiled.layout().join(points)
+    vectors = fit.objective.layout().join(points)
     return [Replicate(v, float(a), float(b), str(c)) for v, a, b, c in zip(vectors, *columns, strict=True)]

@@ -56,17 +56,18 @@ def edge_covariance(nesting: Nesting, fit: Fit) -> Array:
     """
     assert nesting.point is not None
     point = nesting.point
-    labels = list(fit.objective.compiled.layout().labels)
+    labels = list(fit.objective.layout().labels)
     where = [labels.index(label) for label in nesting.edge]
     ways = np.array([_way_inside(fit, point, i) for i in where])
     steps = STEP_INSIDE * sizes(fit, point)[where] * ways
     inside = point.copy()
     inside[where] += steps
-    frame, x, rows = _edge_frame(fit, inside, nesting.edge)
-    hessian, slope = frame.hessian(x), frame.slope(x)[1]
+    restricted, x, rows = _restricted_at_bounds(fit, inside, nesting.edge)
+    hessian, slope = restricted.hessian(x), restricted.value_and_gradient(x)[1]
     nearer = x.copy()
     nearer[rows] -= steps / 2
-    even = np.abs(frame.slope(nearer)[1][rows] / slope[rows] - 0.5) < 0.05  # a slope that falls to 0 with the distance
+    # a slope that falls to 0 with the distance
+    even = np.abs(restricted.value_and_gradient(nearer)[1][rows] / slope[rows] - 0.5) < 0.05
     scale = np.ones(len(x))
     scale[rows] = np.where(even, 2.0 * steps, ways)
     diagonal = np.zeros(len(x))
@@ -80,14 +81,13 @@ def _way_inside(fit: Fit, point: Array, i: int) -> float:
     return -1.0 if abs(high - point[i]) < abs(point[i] - low) else 1.0
 
 
-def _edge_frame(fit: Fit, inside: Array, edge: Sequence[str]) -> tuple[RestrictedObjective, Array, list[int]]:
+def _restricted_at_bounds(fit: Fit, inside: Array, edge: Sequence[str]) -> tuple[RestrictedObjective, Array, list[int]]:
     """Return a frame with the variables on the edge on their natural scale, the point in it, and their places."""
-    objective, compiled = fit.objective, fit.objective.compiled
+    objective = fit.objective
     natural = frozenset(v.name for v in objective.variables if set(v.labels) & set(edge))
-    frame, point = RestrictedObjective(objective, natural), compiled.layout().split(inside)
-    theta = compiled.layout(compiled.names).split(objective.pack(point))
-    x = frame.layout.join({name: point[name] if name in natural else theta[name] for name in point})
-    return frame, x, [frame.layout.labels.index(label) for label in edge]
+    restricted = RestrictedObjective(objective, natural)
+    x = restricted.restrict(objective.layout().split(inside))
+    return restricted, x, [restricted.layout.labels.index(label) for label in edge]
 
 
 # Values of a vanished element at which the slope is looked at, in units of the one at the null, or of 1.
@@ -100,20 +100,20 @@ def is_vanishing_correlation(nesting: Nesting, fit: Fit) -> bool:
     """Whether one parameter is on an edge, and each that vanishes there turns its direction: as correlations do."""
     if nesting.point is None or len(nesting.edge) != 1 or not nesting.vanished:
         return False
-    labels = list(fit.objective.compiled.layout().labels)
+    labels = list(fit.objective.layout().labels)
     edge, point = labels.index(nesting.edge[0]), nesting.point
     bounds = {label: v.limits(i) for v in fit.objective.variables for i, label in enumerate(v.labels)}
     if any(bounds[label] != (-1.0, 1.0) for label in nesting.vanished):
         return False
-    frame = RestrictedObjective(fit.objective, frozenset(v.name for v in fit.objective.variables))
-    return all(_is_in_proportion(frame, point, edge, labels.index(label)) for label in nesting.vanished)
+    restricted = RestrictedObjective(fit.objective, frozenset(v.name for v in fit.objective.variables))
+    return all(_is_in_proportion(restricted, point, edge, labels.index(label)) for label in nesting.vanished)
 
 
-def _is_in_proportion(frame: RestrictedObjective, point: Array, edge: int, i: int) -> bool:
+def _is_in_proportion(restricted: RestrictedObjective, point: Array, edge: int, i: int) -> bool:
     places = np.repeat(point[None], len(TURNS), axis=0)
     places[:, i] = TURNS
     with np.errstate(all="ignore"):
-        slopes = np.array([frame.slope(place)[1][edge] for place in places])
+        slopes = np.array([restricted.value_and_gradient(place)[1][edge] for place in places])
     if not np.isfinite(slopes).all() or np.abs(slopes).max() <= LEVEL:
         return False
     rate = float(slopes @ TURNS / (TURNS @ TURNS))

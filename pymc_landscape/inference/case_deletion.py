@@ -45,9 +45,9 @@ class CaseDeletion:
     fit: Fit
 
     @property
-    def frame(self) -> RestrictedObjective:
+    def restricted(self) -> RestrictedObjective:
         """The surface, with its free elements."""
-        return self.fit.result.frame
+        return self.fit.result.restricted
 
     @property
     def x(self) -> Array:
@@ -58,7 +58,7 @@ class CaseDeletion:
     def sizes(self) -> dict[str, int]:
         """How many observations each term has."""
         objective = self.fit.objective
-        engine = objective.compiled.engine("pointwise", self.frame.unconstrained)
+        engine = objective.engine("pointwise", self.restricted.unconstrained)
         lengths = dict(zip(engine.names, engine.lengths, strict=True))
         return {name: lengths[name] or 1 for name in objective.terms}
 
@@ -67,20 +67,22 @@ class CaseDeletion:
         """One label an observation, as ArviZ would write it: ``dead[F1]``."""
         found: list[str] = []
         for name, size in self.sizes.items():
-            dims, coords, shape = self.fit.objective.compiled.term_dims(name, size)
+            dims, coords, shape = self.fit.objective.term_dims(name, size)
             axes = [coords.get(dim, np.arange(n)) for dim, n in zip(dims, shape, strict=True)]
             found += element_labels(name, axes)
         return found
 
-    def log_likelihood(self, frame: RestrictedObjective, x: Array) -> Array:
+    def log_likelihood(self, restricted: RestrictedObjective, x: Array) -> Array:
         """Return the log-likelihood of each observation (n,) at a point of a frame."""
-        engine = frame.objective.compiled.engine("pointwise", frame.unconstrained)
-        values = dict(zip(engine.names, engine.one(frame.full(x)), strict=True))
+        engine = restricted.engine("pointwise")
+        values = dict(zip(engine.names, engine.one(restricted.full(x)), strict=True))
         return np.concatenate([np.ravel(values[name]) for name in self.sizes])
 
     def scores(self, x: Array) -> Array:
         """Return the slope of each observation's log-likelihood (n, m) over the free elements."""
-        return self.fit.objective.scores(self.frame.full(x), self.frame.unconstrained)[:, self.frame.free]
+        return self.fit.objective.scores(self.restricted.full(x), self.restricted.unconstrained)[
+            :, self.restricted.free
+        ]
 
     def curvatures(self, x: Array, case: int | None = None) -> Array:
         """Return −∂²ℓᵢ of each observation (n, m, m), or of one (1, m, m), from differences of the scores."""
@@ -106,7 +108,7 @@ class CaseDeletion:
     def information(self) -> Array:
         """The information J (m, m): half the Hessian of −2 log L."""
         found = self.fit.result
-        return (found.hessian if found.hessian is not None else self.frame.hessian(self.x)) / 2
+        return (found.hessian if found.hessian is not None else self.restricted.hessian(self.x)) / 2
 
     @cached_property
     def inverse(self) -> Array:
@@ -177,8 +179,8 @@ class DeletedObservation:
 
     def value(self, x: Array) -> float:
         """Return the surface at x; +inf where there is none."""
-        frame = self.cases.frame
-        value = frame.value(x) + 2.0 * float(self.cases.log_likelihood(frame, x)[self.case])
+        restricted = self.cases.restricted
+        value = restricted.value(x) + 2.0 * float(self.cases.log_likelihood(restricted, x)[self.case])
         return value if np.isfinite(value) else np.inf
 
     def lowest(self, start: Array) -> Array:
@@ -196,7 +198,7 @@ class DeletedObservation:
 
     def _newton(self, x: Array) -> tuple[Array, float]:
         """Return the step, along negative curvature too, and what it would gain where all of it is positive."""
-        _, gradient, hessian = self.cases.frame.curve(x)
+        _, gradient, hessian = self.cases.restricted.value_gradient_hessian(x)
         gradient = gradient + 2.0 * self.cases.scores(x)[self.case]
         values, vectors = np.linalg.eigh(hessian - 2.0 * self.cases.curvatures(x, self.case)[0])
         along = vectors.T @ gradient

@@ -116,7 +116,7 @@ def influence(
         "observation": cases.labels,
         "parameter": [quantity.label for quantity in quantities],
         "bound": list(BOUNDS),
-        "theta": list(fit.result.frame.labels),
+        "theta": list(fit.result.restricted.labels),
         "term": ("observation", np.repeat(list(cases.sizes), list(cases.sizes.values()))),
     }
     kind = "map" if fit.is_map else "mle"
@@ -148,7 +148,7 @@ def _of_observations(cases: CaseDeletion) -> Variables:
     steps = cases.one_step
     displacement = np.einsum("nj,jk,nk->n", steps, cases.information, steps)
     return {
-        "log_likelihood": (["observation"], cases.log_likelihood(cases.frame, cases.x)),
+        "log_likelihood": (["observation"], cases.log_likelihood(cases.restricted, cases.x)),
         "leverage": (["observation"], cases.leverage),
         "displacement": (["observation"], displacement),
         "score": (["observation", "theta"], cases.score),
@@ -156,7 +156,7 @@ def _of_observations(cases: CaseDeletion) -> Variables:
 
 
 def _of_estimates(cases: CaseDeletion, quantities: Sequence[Quantity]) -> Variables:
-    gradients = [q.rate(cases.frame, cases.x) * q.read(cases.frame, cases.x).gradient for q in quantities]
+    gradients = [q.rate(cases.restricted, cases.x) * q.read(cases.restricted, cases.x).gradient for q in quantities]
     current, estimate = ReferenceFit(cases.fit), _values(cases, quantities, cases.x[None])[0]
     errors = [current.standard_error(current.spot(quantity)) for quantity in quantities]
     return {
@@ -179,11 +179,11 @@ def _values(cases: CaseDeletion, quantities: Sequence[Quantity], points: Array) 
 
 def _elements(cases: CaseDeletion, points: Array) -> Array:
     """Return all elements of free variables and Deterministics at many points, in the order of a quantity's weights."""
-    frame, objective = cases.frame, cases.fit.objective
-    natural = frame.natural_points(points)
+    restricted, objective = cases.restricted, cases.fit.objective
+    natural = restricted.natural_points(points)
     found = [natural[v.name] for v in objective.variables]
-    if objective.compiled.deterministics:
-        found += objective.compiled.engine("derived", frame.unconstrained).at(frame.full(points)).values()
+    if objective.deterministics:
+        found += objective.engine("derived", restricted.unconstrained).at(restricted.full(points)).values()
     return np.concatenate([np.reshape(value, (len(points), -1)) for value in found], axis=1)
 
 
@@ -195,7 +195,7 @@ def _of_ends(cases: CaseDeletion, quantities: Sequence[Quantity], rise: float) -
     with np.errstate(all="ignore"):  # far out, anything overflows
         ends = find_endpoints([EndpointProblem(estimate, side, rise) for estimate in estimates for side in (-1.0, 1.0)])
     found = [ends[i : i + 2] for i in range(0, len(ends), 2)]
-    here = cases.log_likelihood(cases.frame, cases.x)
+    here = cases.log_likelihood(cases.restricted, cases.x)
     changes = np.array([[_end_change(cases, end, here) for end in pair] for pair in found])
     return {
         "end": (["parameter", "bound"], np.array([[end.value for end in pair] for pair in found])),
@@ -210,7 +210,7 @@ def _end_change(cases: CaseDeletion, end: Endpoint, here: Array) -> Array:
         return np.zeros_like(here)
     if end.status != "finite" or end.spot is None:
         return np.full_like(here, np.nan)
-    there = cases.log_likelihood(end.spot.frame, end.spot.x)
+    there = cases.log_likelihood(end.spot.restricted, end.spot.x)
     change: Array = -2.0 * (there - here) / end.spot.natural_slope
     return change
 
@@ -243,7 +243,7 @@ def _heights(cases: CaseDeletion, points: Array) -> Array:
     heights = np.full(len(points), np.nan)
     usable = np.isfinite(points).all(axis=1)
     if usable.any():
-        heights[usable] = cases.frame.values(points[usable]) - cases.frame.value(cases.x)
+        heights[usable] = cases.restricted.values(points[usable]) - cases.restricted.value(cases.x)
     return heights
 
 

@@ -249,7 +249,7 @@ class Sampler:
         Dataset
             The group ``posterior``.
         """
-        twin.compiled.use_data()
+        twin.use_data()
         try:
             tree = pm.sample(model=self.model, random_seed=random_seed, **self.settings)
         except ValueError as error:
@@ -274,7 +274,7 @@ class _Recorder(NDArray):  # type: ignore[misc]
 
 def _refillable(objective: Objective) -> pm.FrozenModel:
     """Return a copy of the model that reads the containers of data which twins of `objective` fill."""
-    model, filled = objective.model, objective.with_data(**observed_data(objective)).compiled
+    model, filled = objective.model, objective.with_data(**observed_data(objective))
     observed = {model.rvs_to_values[rv] for rv in model.observed_RVs}
     others = {value.name: filled.swaps[value].get_value() for value in filled.swaps if value not in observed}
     copy = pm.do(model, others) if others else clone_model(model)

@@ -183,14 +183,14 @@ def _ends(request: _Request) -> tuple[Table, tuple[tuple[int, int], ConstrainedP
     with one_blas_thread(), DelayedProgressBar("Searching ends", total, request.progressbar) as patient:
         for first in range(0, len(request.quantities), TOGETHER):
             estimates = [request.current.spot(q) for q in request.quantities[first : first + TOGETHER]]
-            frames = {id(estimate.frame): estimate.frame for estimate in estimates}
-            before = sum(frame.n_evaluations for frame in frames.values())
+            restrictions = {id(estimate.restricted): estimate.restricted for estimate in estimates}
+            before = sum(restricted.n_evaluations for restricted in restrictions.values())
             for (i, j, k), end in _ends_of(request, estimates, others).items():
                 patient.advance(1)
                 if end.status == "new_optimum" and end.spot is not None:
                     return table | {(i, first + j, k): end}, ((first + j, k), end.spot)
                 table[i, first + j, k] = end
-            request.n_evaluations += sum(frame.n_evaluations for frame in frames.values()) - before
+            request.n_evaluations += sum(restricted.n_evaluations for restricted in restrictions.values()) - before
     return table, None
 
 

@@ -101,7 +101,7 @@ def laplace_check(fit: Fit, *, draws: int = 200, random_seed: Any = None, progre
     ValueError
         If nothing was integrated out, the fit has no optimum, or too few data sets have a score.
     """
-    if not fit.objective.compiled.effects:
+    if not fit.objective.is_integral:
         raise ValueError("Expected a fit with random effects that were integrated out, got one without.")
     if not fit.status.is_optimum:
         raise ValueError(f"Expected a fit with an optimum, got one that is {fit.status.value}: {fit.message}")
@@ -118,12 +118,13 @@ def laplace_check(fit: Fit, *, draws: int = 200, random_seed: Any = None, progre
 def _scores(fit: Fit, seeds: Array, progressbar: bool) -> Array:
     """Return the score (draws, k) of each simulated data set at the estimate."""
     simulator, found = Simulator(fit.objective), fit.result
-    point = found.frame.natural_point(found.x)
+    point = found.restricted.natural_point(found.x)
     scores = np.empty((len(seeds), len(found.x)))
     with DelayedProgressBar("Simulating scores", len(seeds), progressbar) as patient:
         for i, seed in enumerate(seeds):
             twin = fit.objective.with_data(**simulator(point, int(seed)))
-            scores[i] = -0.5 * RestrictedObjective(twin, found.frame.natural, found.frame.held).slope(found.x)[1]
+            restricted = RestrictedObjective(twin, found.restricted.natural, found.restricted.fixed)
+            scores[i] = -0.5 * restricted.value_and_gradient(found.x)[1]
             patient.advance(1)
     return scores
 
@@ -139,5 +140,5 @@ def _tested(fit: Fit, scores: Array) -> LaplaceCheck:
     p_value = float(stats.f.sf(statistic * (n - df) / (df * (n - 1)), df, n - df))
     bias = inverse @ mean / np.sqrt(np.diagonal(inverse))
     return LaplaceCheck(
-        statistic, df, p_value, tuple(fit.result.frame.labels), mean, bias, n, dict(fit.objective.origin)
+        statistic, df, p_value, tuple(fit.result.restricted.labels), mean, bias, n, dict(fit.objective.origin)
     )

@@ -23,6 +23,7 @@ from pymc_landscape.objective import (
     Simulator,
     known_value,
     objective_of,
+    observed_data,
     observed_values,
 )
 from pymc_landscape.optimize import Fit, NaturalScale, Status, StatusReport, fit_mle, infimum, search, search_from_start
@@ -84,14 +85,14 @@ def _point_null(model: pm.Model, objective: Objective) -> Fit:
     _refuse_other_observed(model, objective)
     shapes = {v.name: v.shape for v in objective.variables}
     point = {name: np.broadcast_to(np.asarray(value), shapes[name]) for name, value in values.items()}
-    vector = objective.compiled.layout().join(point)
-    frame = RestrictedObjective(objective, objective.compiled.names, dict(enumerate(vector.tolist())))
-    natural = NaturalScale(search(frame, np.zeros(0)), StatusReport(Status.CONVERGED), "observed").settle()
+    vector = objective.layout().join(point)
+    restricted = RestrictedObjective(objective, objective.names, dict(enumerate(vector.tolist())))
+    natural = NaturalScale(search(restricted, np.zeros(0)), StatusReport(Status.CONVERGED), "observed").settle()
     return PointNull(Status.CONVERGED, "Nothing is free.", "observed", natural, ())
 
 
 def _refuse_other_observed(model: pm.Model, objective: Objective) -> None:
-    mine, theirs = observed_values(model), observed_values(objective.model, objective.compiled.swaps)
+    mine, theirs = observed_values(model), observed_data(objective)
     same = mine.keys() == theirs.keys() and all(np.array_equal(mine[n], theirs[n], equal_nan=True) for n in mine)
     if not same:
         raise ValueError(
@@ -143,10 +144,12 @@ class RatioSimulator:
     def _refit_null(self, data: Mapping[str, Any]) -> tuple[float, Mapping[str, Array]]:
         twin = self.null.objective.with_data(**data)
         if self.null.n_parameters == 0:
-            frame = self.null.result.frame
-            return RestrictedObjective(twin, frame.natural, frame.held).value(np.zeros(0)), self.point
+            restricted = self.null.result.restricted
+            return RestrictedObjective(twin, restricted.natural, restricted.fixed).value(np.zeros(0)), self.point
         end = search_from_start(twin, self.begin_null, "")
-        return infimum(end.report.status, end.result, self.begin_null), end.result.frame.natural_point(end.result.x)
+        return infimum(end.report.status, end.result, self.begin_null), end.result.restricted.natural_point(
+            end.result.x
+        )
 
     def _beside(self, null_point: Mapping[str, Array], share: float) -> Array:
         """Return the null's refit as a place of the alternative, with what the null fixes moved off by a share."""
@@ -162,7 +165,7 @@ def _ran_away(alternative: Fit, nesting: Nesting, share: float) -> dict[str, Arr
     objective, estimate = alternative.objective, natural_point(alternative)
     if nesting.point is None:
         return estimate
-    layout = objective.compiled.layout()
+    layout = objective.layout()
     vector, initial = layout.join(estimate), layout.join(objective.initial_point())
     off = np.where(vector == nesting.point, initial, vector)
     moved = nesting.point + share * (off - nesting.point)

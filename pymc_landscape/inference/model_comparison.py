@@ -307,7 +307,7 @@ def _loo_note(loo: Any) -> str:
 def _by_observation(fit: Fit) -> Objective:
     """Return an objective that knows single observations: given random effects, which draws have."""
     objective = fit.objective
-    if not objective.compiled.effects:
+    if not objective.is_integral:
         return objective
     return Objective(objective.model, latent=objective.summed, potentials=objective.potentials)
 

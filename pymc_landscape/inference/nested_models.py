@@ -84,13 +84,13 @@ def nest(null: Fit, alternative: Fit) -> Nesting:
 def refuse_other_data(one: Fit, other: Fit, names: tuple[str, str] = ("the null", "the alternative")) -> None:
     """Refuse two fits that are not of the same observed terms and data, or whose data have changed since."""
     for fit, which in zip((one, other), names, strict=True):
-        now = fit.result.frame.value(fit.result.x)
+        now = fit.result.restricted.value(fit.result.x)
         if not _same(now, fit.result.value):
             raise ValueError(
                 f"Expected data that stay as they were fitted, got −2LL {fit.result.value:.6f} when {which} was "
                 f"fitted and {now:.6f} at the same point now: its data were changed; fit it again."
             )
-    terms = [", ".join(sorted(fit.objective.compiled.term_names)) for fit in (one, other)]
+    terms = [", ".join(sorted(fit.objective.term_names)) for fit in (one, other)]
     if terms[0] != terms[1]:
         raise ValueError(
             f"Expected two models of the same observed variables, got {terms[0]} in {names[0]} and {terms[1]} in "
@@ -213,13 +213,13 @@ def _same(one: float, other: float) -> bool:
 
 def _minus2ll(fit: Fit, vectors: Array) -> Array:
     """Return −2LL at natural vectors (n, size); NaN where there is none."""
-    frame = RestrictedObjective(fit.objective, fit.objective.compiled.names)
-    values = frame.values(vectors)
+    restricted = RestrictedObjective(fit.objective, fit.objective.names)
+    values = restricted.values(vectors)
     return np.where(np.isfinite(values), values, np.nan)
 
 
 def _flat_estimate(fit: Fit) -> Array:
-    return fit.objective.compiled.layout().join(natural_point(fit))
+    return fit.objective.layout().join(natural_point(fit))
 
 
 def flat_bounds(fit: Fit) -> list[tuple[float, float]]:
@@ -235,7 +235,7 @@ def _classified(df: int, located: tuple[dict[str, float], Array | None, str], nu
     fixed, point, assumed = located
     if point is None:
         return Nesting(df, fixed, assumed=assumed)
-    labels = alternative.objective.compiled.layout().labels
+    labels = alternative.objective.layout().labels
     places = {label: i for i, label in enumerate(labels)}
     edge = tuple(label for label in fixed if _is_on_edge(alternative, point, places[label]))
     others = [label for label in labels if label not in edge]
@@ -245,7 +245,7 @@ def _classified(df: int, located: tuple[dict[str, float], Array | None, str], nu
 
 def sizes(fit: Fit, point: Array) -> Array:
     """Return a typical distance for each natural element: to the estimate, else to the initial point, else 1."""
-    initial = fit.objective.compiled.layout().join(fit.objective.initial_point())
+    initial = fit.objective.layout().join(fit.objective.initial_point())
     found = np.ones(len(point))
     for other in (initial, _flat_estimate(fit)):
         distance = np.abs(other - point)

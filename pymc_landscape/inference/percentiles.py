@@ -70,6 +70,6 @@ def _quantile(values: Array, share: float, side: int) -> float:
 def by_label(fit: Fit, drawn: xr.Dataset) -> Array:
     """Return replicates or draws (draws, n) in the order of a quantity's weights."""
     objective = fit.objective
-    names = [*(v.name for v in objective.variables), *objective.compiled.deterministics]
+    names = [*(v.name for v in objective.variables), *objective.deterministics]
     columns = [drawn[name].stack(at=("chain", "draw")).transpose("at", ...).to_numpy() for name in names]
     return np.concatenate([column.reshape(len(column), -1) for column in columns], axis=1)

@@ -194,7 +194,7 @@ def _attributes(objective: Objective, expedition: SaddleSearch, completion: str)
         n_searches=expedition.n_searches,
         n_ran_off=away[Away.INFINITY],
         n_lost=away[Away.LOST],
-        n_evaluations=expedition.frame.n_evaluations,
+        n_evaluations=expedition.restricted.n_evaluations,
         prior_weight=objective.prior_weight,
     )
 

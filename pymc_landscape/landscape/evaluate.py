@@ -161,7 +161,7 @@ def _slice(
 ) -> Evaluation:
     """Evaluate the density at all points, with the others held."""
     base = reference.vector(objective, points.layout)
-    engine = objective.compiled.engine("pointwise" if pointwise else "density", points.unconstrained)
+    engine = objective.engine("pointwise" if pointwise else "density", points.unconstrained)
     with DelayedProgressBar("Evaluating landscape", points.total, progressbar) as progress:
         result = engine(
             lambda a, b: points.rows(base, a, b),
@@ -187,7 +187,7 @@ def _on_disk(
 ) -> tuple[xr.Dataset, Evaluation, Tally]:
     """Evaluate what a store does not have yet of the same."""
     base = reference.vector(objective, points.layout)
-    engine = objective.compiled.engine("pointwise" if pointwise else "density", points.unconstrained)
+    engine = objective.engine("pointwise" if pointwise else "density", points.unconstrained)
 
     def evaluate(start: int, stop: int) -> Evaluation:
         return engine(lambda a, b: points.rows(base, start + a, start + b), stop - start, chunk=chunks)
@@ -256,7 +256,7 @@ def _pointwise(objective: Objective, points: GridPoints | Stretch, terms: Mappin
     """Give each term's values their own dims: those of the observed variable, less the ones summed inside it."""
     arrays = {}
     for name, values in terms.items():
-        dims, coords, shape = objective.compiled.term_dims(name, int(np.prod(values.shape[1:])))
+        dims, coords, shape = objective.term_dims(name, int(np.prod(values.shape[1:])))
         arrays[name] = xr.DataArray(values.reshape(*points.shape, *shape), dims=(*points.dims, *dims), coords=coords)
     return xr.Dataset(arrays)
 

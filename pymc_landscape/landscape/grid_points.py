@@ -97,7 +97,7 @@ class GridPoints:
         self.unconstrained = frozenset(e.variable.name for e in self.elements if e.unconstrained)
         _refuse_two_scales(self.elements, self.unconstrained)
         _refuse_doubles(self.labels, self.elements)
-        self.layout: Layout = objective.compiled.layout(self.unconstrained)
+        self.layout: Layout = objective.layout(self.unconstrained)
         self._columns = [self.layout.slices[e.variable.name].start + e.index for e in self.elements]
         if self.is_plane:
             _refuse_integers(self.labels, self.elements)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -198,13 +197,11 @@ def hessian_map(objective: Objective, theta: Array) -> Product:
     Interpreted always: for a large network a kernel takes minutes to compile and is no faster, since the time goes into
     matrix products that are compiled already; for small models all products together take less than a compiler does.
     """
-    compiled = copy(objective.compiled)
-    if compiled.backend is None:
-        compiled.backend = "interpreter"
-    engine = compiled.engine("hessian_product", compiled.names)
+    interpreted = objective.interpreted()
+    engine = interpreted.engine("hessian_product", objective.names)
 
     def product(direction: Array) -> Array:
-        compiled.use_data()
+        interpreted.use_data()
         return _finite(engine.one(np.concatenate([theta, direction]))[0])
 
     return product

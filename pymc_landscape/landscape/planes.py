@@ -134,7 +134,7 @@ class _Space:
     def __init__(self, center: Place, objective: Objective | None):
         self.objective, draws = objective, _draws(center)
         if objective is not None:
-            self.labels = objective.compiled.layout(objective.compiled.names).labels
+            self.labels = objective.layout(objective.names).labels
             self._kept = _continuous(objective)
         elif draws is not None:
             self.labels, self._kept = draws.labels, ~draws.discrete

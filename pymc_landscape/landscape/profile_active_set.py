@@ -7,7 +7,6 @@ share it have vectors of one layout, and can be evaluated as one stack.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,7 +20,14 @@ from pymc_landscape.engine import Engine
 from pymc_landscape.landscape.grid_points import GridPoints
 from pymc_landscape.landscape.profile_axes import GridAxes, Place
 from pymc_landscape.numerics import noise
-from pymc_landscape.objective import ARITHMETIC_ERRORS, DENSE, FreeVariable, Objective, RestrictedObjective
+from pymc_landscape.objective import (
+    ARITHMETIC_ERRORS,
+    DENSE,
+    FreeVariable,
+    MemoizedObjective,
+    Objective,
+    RestrictedObjective,
+)
 from pymc_landscape.optimize import INSIDE, lowest_depth
 
 Indices = NDArray[np.intp]
@@ -52,7 +58,7 @@ class ActiveSets:
     """
 
     def __init__(self, objective: Objective, points: GridPoints, base: Array):
-        self.objective = objective.with_integers_held()
+        self.objective = objective.with_integers_fixed()
         self.held = GridAxes(self.objective, points, base)
         self.variables = self.held.variables
         self.n_evaluations = 0
@@ -104,8 +110,8 @@ class ActiveSet:
     def __init__(self, ground: ActiveSets, natural: frozenset[str], edges: Mapping[Place, float]):
         self.ground, self.natural, self.edges = ground, natural, dict(edges)
         self.objective = ground.objective
-        self.unconstrained = self.objective.compiled.names - natural
-        self.layout = self.objective.compiled.layout(self.unconstrained)
+        self.unconstrained = self.objective.names - natural
+        self.layout = self.objective.layout(self.unconstrained)
         starts = {name: where.start for name, where in self.layout.slices.items()}
         self.axes = np.array([starts[n] + i for n, i in (c.place for c in ground.held.columns)], dtype=int)
         self.held = np.array([starts[n] + i for n, i in edges], dtype=int)
@@ -132,7 +138,7 @@ class ActiveSet:
 
     def natural_points(self, ps: Indices, x: Array) -> dict[str, Array]:
         """Return the natural values of all variables at points; those on axes as the grid has them."""
-        engine = self.objective.compiled.engine("natural", self.unconstrained)
+        engine = self.objective.engine("natural", self.unconstrained)
         values = {n: np.array(v).reshape(len(ps), -1) for n, v in engine.at(self.vectors(ps, x)).items()}
         for column in self.ground.held.columns:
             name, i = column.place
@@ -142,14 +148,12 @@ class ActiveSet:
 
     def start(self, point: Mapping[str, Array], like: tuple[ActiveSet, Array] | None = None) -> Array:
         """Return the free elements (..., m) at natural points; on scales that `like` has too, as they are there."""
-        compiled = self.objective.compiled
-        theta = compiled.layout(compiled.names).split(self.objective.pack(point))
-        parts = {name: point[name] if name in self.natural else theta[name] for name in point}
+        kept: dict[str, Array] = {}
         if like is not None:
             other, vectors = like
-            same = {n for n in parts if (n in self.natural) == (n in other.natural)}
-            parts |= {n: part for n, part in other.layout.split(vectors).items() if n in same}
-        start: Array = self.layout.join(parts)[..., self.free]
+            parts = other.layout.split(vectors)
+            kept = {n: part for n, part in parts.items() if (n in self.natural) == (n in other.natural)}
+        start: Array = self.objective.vector(point, self.unconstrained, kept)[..., self.free]
         return start
 
     def carry(self, other: ActiveSet, ps: Indices, x: Array) -> Array:
@@ -164,11 +168,11 @@ class ActiveSet:
 
     # --- values ------------------------------------------------------------------------------------------------------
 
-    def frame(self, p: int) -> RestrictedObjective:
+    def restricted(self, p: int) -> RestrictedObjective:
         """Return the surface over the free elements at one point."""
         held = dict(zip(self.axes.tolist(), self.on_axes(p).tolist(), strict=True))
         held |= dict(zip(self.held.tolist(), self.edges.values(), strict=True))
-        return (_Remembering if self.has_curves else RestrictedObjective)(self.objective, self.natural, held)
+        return (MemoizedObjective if self.has_curves else RestrictedObjective)(self.objective, self.natural, held)
 
     def values(self, vectors: Array) -> Array:
         """Return what is minimised, at whole vectors (n, k); +inf where there is no value."""
@@ -184,7 +188,7 @@ class ActiveSet:
 
     @cached_property
     def _engine(self) -> Engine:
-        return self.objective.compiled.engine("hessian", self.unconstrained)
+        return self.objective.engine("hessian", self.unconstrained)
 
     def curves(self, ps: Indices, x: Array) -> tuple[Array, Array, Array]:
         """Return value, slope and Hessian over all elements at points; NaN where the model raises."""
@@ -243,33 +247,6 @@ class ActiveSet:
 
         depth, lowest = lowest_depth(values, INSIDE * (self.ground.typical(place) - edge))
         return edge + depth if lowest < value - WORTH_IT - noise(value) else None
-
-
-class _Remembering(RestrictedObjective):
-    """A frame that evaluates value, slope and Hessian in one pass, and keeps the last."""
-
-    _last: tuple[bytes, tuple[float, Array, Array | None]] = b"nowhere", (np.nan, np.zeros(0), None)
-
-    def slope(self, x: Array) -> tuple[float, Array]:
-        """Return value and gradient; +inf where there is no value."""
-        value, gradient, _ = self._pass(x)
-        self.bottomless = self.bottomless or value == -np.inf
-        return (value if math.isfinite(value) else np.inf), gradient[self.free]
-
-    def hessian(self, x: Array) -> Array:
-        """Return the Hessian; by differences of slopes where it is not finite."""
-        return self._believed(x, self._pass(x)[2])
-
-    def _pass(self, x: Array) -> tuple[float, Array, Array | None]:
-        key = np.asarray(x).tobytes()
-        if self._last[0] != key:
-            self.n_evaluations += 1
-            try:
-                found: tuple[float, Array, Array | None] = self._at_once(self.full(x))
-            except ARITHMETIC_ERRORS:
-                found = (*self._slope(self.full(x)), None)
-            self._last = key, found
-        return self._last[1]
 
 
 def _stacked(found: list[list[Array]]) -> list[Array]:

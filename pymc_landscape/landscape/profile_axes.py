@@ -101,7 +101,7 @@ class GridAxes:
         """Return the unconstrained values of the variables on natural axes."""
         if not any(v.transform for v in self.on_natural_axes.values()):
             return {}
-        values = self.objective.compiled.engine("unconstrained", self.points.unconstrained).at(rows)
+        values = self.objective.engine("unconstrained", self.points.unconstrained).at(rows)
         return {n: values[n].reshape(len(rows), -1) for n, v in self.on_natural_axes.items() if v.transform}
 
     def _natural(self, rows: Array) -> dict[str, Array]:
@@ -112,7 +112,7 @@ class GridAxes:
         ]
         if not arrays:
             return {}
-        values = self.objective.compiled.engine("natural", self.points.unconstrained).at(rows)
+        values = self.objective.engine("natural", self.points.unconstrained).at(rows)
         return {n: values[n].reshape(len(rows), -1) for n in arrays}
 
     def _size(self, name: str) -> int:

@@ -59,7 +59,7 @@ def search_everywhere(ground: ActiveSets, point: Point) -> dict[str, Array] | No
     theta, initial = objective.pack(point), objective.pack(objective.initial_point())
     end = search_from_start(objective, np.where(np.isfinite(theta), theta, initial), "the grid")
     ground.n_evaluations += end.result.n_evaluations
-    return end.result.frame.natural_point(end.result.x)
+    return end.result.restricted.natural_point(end.result.x)
 
 
 def fit_minima(fit: Fit | None, ground: ActiveSets) -> list[dict[str, Array]]:

@@ -207,9 +207,9 @@ class _Stop:
 
     def __init__(self, footing: ActiveSet, p: int, x: Array):
         self.footing, self.p = footing, p
-        frame = footing.frame(p)
-        self.result: SearchResult = search(frame, x, ITERATIONS)
-        footing.ground.n_evaluations += frame.n_evaluations
+        restricted = footing.restricted(p)
+        self.result: SearchResult = search(restricted, x, ITERATIONS)
+        footing.ground.n_evaluations += restricted.n_evaluations
 
     @property
     def value(self) -> float:
@@ -238,7 +238,7 @@ class _Stop:
     def as_solved(self) -> NuisanceSolution:
         """Return the point, with how the others move there."""
         found, footing = self.result, self.footing
-        if found.frame.bottomless:
+        if found.restricted.unbounded_below:
             return NuisanceSolution(footing, found.x, -np.inf, "unbounded")
         if not np.isfinite(found.value):
             return NuisanceSolution(footing, found.x, np.inf, "outside")

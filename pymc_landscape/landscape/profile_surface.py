@@ -167,9 +167,9 @@ def _evaluated(
 ) -> Profiled:
     held, objective = spread.ground.held, spread.ground.objective
     solved = [(p, found) for p, found in enumerate(spread.best) if found is not None]
-    layout = objective.compiled.layout(_unconstrained(spread))
+    layout = objective.layout(_unconstrained(spread))
     vectors, path = _vectors(spread, layout, reference)
-    engine = objective.compiled.engine("pointwise" if pointwise else "density", layout.unconstrained)
+    engine = objective.engine("pointwise" if pointwise else "density", layout.unconstrained)
     result = engine(lambda a, b: vectors[a:b], held.total, chunk=chunks)
     status = np.where(held.inside, "", "outside").astype("U16")
     for p, found in solved:
@@ -195,7 +195,7 @@ def _unconstrained(spread: GridContinuation) -> frozenset[str]:
 def _vectors(spread: GridContinuation, layout: Layout, reference: Reference) -> tuple[Array, Array]:
     """Return the vector and the natural values of all points; of those without a value, on the axes alone."""
     held, objective = spread.ground.held, spread.ground.objective
-    natural = objective.compiled.layout()
+    natural = objective.layout()
     vectors = np.tile(reference.vector(objective, layout), (held.total, 1))
     for column in held.columns:
         name, i = column.place
@@ -205,7 +205,8 @@ def _vectors(spread: GridContinuation, layout: Layout, reference: Reference) -> 
     for footing, ps, x in _by_footing(spread):
         point = footing.natural_points(ps, x)
         theta = footing.layout.split(footing.vectors(ps, x))
-        vectors[ps] = layout.join({n: theta[n] if n in layout.unconstrained else point[n] for n in point})
+        kept = {n: theta[n] for n in layout.unconstrained}
+        vectors[ps] = objective.vector(point, layout.unconstrained, kept)
         path[ps] = natural.join(point)
     return vectors, path
 

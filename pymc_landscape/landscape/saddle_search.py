@@ -72,7 +72,7 @@ class SaddleSearch:
     """
 
     def __init__(self, objective: Objective, starts: Array, progressbar: bool):
-        self.frame, self.starts, self.progressbar = RestrictedObjective(objective), starts, progressbar
+        self.restricted, self.starts, self.progressbar = RestrictedObjective(objective), starts, progressbar
         self.points: list[Stationary] = []
         self.ends = [NONE] * len(starts)
         self.fates = ["not reached"] * len(starts)
@@ -102,7 +102,7 @@ class SaddleSearch:
     def _arrive(self, x: Array) -> int:
         """Look at the end of a search; return the position of what is there."""
         self.n_searches += 1
-        return self._note(examine(self.frame, x))
+        return self._note(examine(self.restricted, x))
 
     def _note(self, found: Stationary | Away) -> int:
         if isinstance(found, Away):
@@ -125,10 +125,10 @@ class SaddleSearch:
     def _bottom(self, x: Array) -> tuple[int, str]:
         """Return where steepest descent ends, and the same in words."""
         self.n_searches += 1
-        end = gradient_flow(self.frame, x)
-        found = examine(self.frame, end)
+        end = gradient_flow(self.restricted, x)
+        found = examine(self.restricted, end)
         if found is Away.LOST or (isinstance(found, Stationary) and found.index):
-            found = examine(self.frame, search(self.frame, end).x)
+            found = examine(self.restricted, search(self.restricted, end).x)
         end_at = self._note(found)
         if isinstance(found, Away):
             return NONE, found.value
@@ -141,7 +141,7 @@ class SaddleSearch:
         indices = sorted({1, min(2, k), k})
         for i, x in enumerate(self.starts):
             scale = self._scale(x)
-            yield least_gradient_norm(self.frame, x, scale)
+            yield least_gradient_norm(self.restricted, x, scale)
             for climbs in indices if i < CLIMBERS else ():
                 yield self._follow(x, scale, climbs)
 
@@ -179,22 +179,22 @@ class SaddleSearch:
     def _between(self, one: Stationary, other: Stationary) -> Iterator[Array]:
         a, b = one.here.x, other.here.x
         segment = a + ALONG[:, None] * (b - a)
-        values = self.frame.values(segment)
+        values = self.restricted.values(segment)
         highest = segment[int(np.argmax(np.where(np.isfinite(values), values, -np.inf)))]
         scale = np.sqrt((one.here.spectrum.scale**2 + other.here.spectrum.scale**2) / 4.0)
         yield self._follow(highest, scale, 1)
-        yield least_gradient_norm(self.frame, 0.5 * (a + b), scale)
+        yield least_gradient_norm(self.restricted, 0.5 * (a + b), scale)
 
     def _follow(self, x: Array, scale: Array, climbs: int) -> Array:
         """Look no further out than many times the extent of what is known."""
         known = np.array([*self.starts, *(p.here.x for p in self.points)])
         extent = float(np.linalg.norm(scale * (known - x), axis=1).max())
-        return eigenvector_following(self.frame, x, scale, climbs, reach=FAR * max(extent, 1.0))
+        return eigenvector_following(self.restricted, x, scale, climbs, reach=FAR * max(extent, 1.0))
 
     def _scale(self, x: Array) -> Array:
         """Return 1 / standard errors: of the lowest valley, or where there is none the curvatures at x."""
         valleys = [self.points[i].here for i in self._valleys()]
-        here = min(valleys, key=lambda place: place.value) if valleys else look(self.frame, x)
+        here = min(valleys, key=lambda place: place.value) if valleys else look(self.restricted, x)
         return np.ones_like(x) if here is None else here.spectrum.scale / np.sqrt(2.0)
 
     def _sides(self) -> bool:
@@ -220,26 +220,32 @@ FIRST_STEP, LARGEST_STEP = 0.3, 100.0
 STEEP = 1e50
 
 
-def gradient_flow(frame: RestrictedObjective, x: Array) -> Array:
+def gradient_flow(restricted: RestrictedObjective, x: Array) -> Array:
     """Follow steepest descent, dx/dt = −∇f, until Newton's own steps would do; return where that is."""
-    if look(frame, x) is None:
+    if look(restricted, x) is None:
         return x
     solver = integrate.LSODA(
-        lambda t, y: -frame.slope(y)[1], 0.0, x, np.inf, rtol=1e-3, atol=1e-6, jac=lambda t, y: -frame.hessian(y)
+        lambda t, y: -restricted.value_and_gradient(y)[1],
+        0.0,
+        x,
+        np.inf,
+        rtol=1e-3,
+        atol=1e-6,
+        jac=lambda t, y: -restricted.hessian(y),
     )
     for step in range(FLOW_STEPS):
         if solver.status != "running" or not np.isfinite(solver.y).all():
             break
         solver.step()
         if step % FLOW_CHECK == 0:
-            here = look(frame, solver.y)
+            here = look(restricted, solver.y)
             if here is None or 0.5 * here.decrement < NEAR_ENOUGH:
                 break
     end: Array = solver.y
-    return end if np.isfinite(frame.value(end)) else x
+    return end if np.isfinite(restricted.value(end)) else x
 
 
-def eigenvector_following(frame: RestrictedObjective, x: Array, scale: Array, climbs: int, reach: float) -> Array:
+def eigenvector_following(restricted: RestrictedObjective, x: Array, scale: Array, climbs: int, reach: float) -> Array:
     """Go up along the `climbs` softest directions and down along the others; return the end.
 
     Parameters
@@ -255,7 +261,7 @@ def eigenvector_following(frame: RestrictedObjective, x: Array, scale: Array, cl
     reach : float
         Further than this from `x` is given up.
     """
-    here, radius = look(frame, x), FIRST_STEP
+    here, radius = look(restricted, x), FIRST_STEP
     signs = np.where(np.arange(len(x)) < climbs, -1.0, 1.0)
     for _ in range(FOLLOW_STEPS):
         if here is None or np.linalg.norm(scale * (here.x - x)) > reach:
@@ -267,7 +273,7 @@ def eigenvector_following(frame: RestrictedObjective, x: Array, scale: Array, cl
         if (signs * values > 0).all() and 0.5 * float(np.abs(slope) @ np.abs(step)) < NEAR:
             break
         move = vectors @ (step * min(1.0, radius / max(length, 1e-300))) / scale
-        there = look(frame, here.x + move)
+        there = look(restricted, here.x + move)
         wrong = np.inf if there is None else _surprise(here, there, move, scale)
         if wrong > 0.5:
             radius = 0.4 * min(radius, length)
@@ -287,15 +293,15 @@ def _surprise(here: QuadraticModel, there: QuadraticModel, move: Array, scale: A
     return float(np.linalg.norm((there.gradient - foretold) / scale)) / before
 
 
-def least_gradient_norm(frame: RestrictedObjective, x: Array, scale: Array) -> Array:
+def least_gradient_norm(restricted: RestrictedObjective, x: Array, scale: Array) -> Array:
     """Minimise the square of the slope from `x`; return the end, where that is 0 or at a minimum of its own."""
 
     def slope(y: Array) -> Array:
-        gradient = frame.slope(y / scale)[1] / scale
+        gradient = restricted.value_and_gradient(y / scale)[1] / scale
         return gradient if np.isfinite(gradient).all() else np.full_like(y, STEEP)
 
     def jacobian(y: Array) -> Array:
-        hessian = frame.hessian(y / scale) / np.outer(scale, scale)
+        hessian = restricted.hessian(y / scale) / np.outer(scale, scale)
         return hessian if np.isfinite(hessian).all() else np.eye(len(y))
 
     found = optimize.least_squares(

@@ -94,37 +94,37 @@ def _length(here: QuadraticModel, move: Array) -> float:
     return float(np.sqrt(0.5 * np.abs(here.spectrum.values) @ along**2))
 
 
-def look(frame: RestrictedObjective, x: Array) -> QuadraticModel | None:
+def look(restricted: RestrictedObjective, x: Array) -> QuadraticModel | None:
     """Look at a point; None where there is no value or no derivative."""
-    here = quadratic_model(frame, x) if np.isfinite(x).all() else None
+    here = quadratic_model(restricted, x) if np.isfinite(x).all() else None
     if here is None or not (np.isfinite(here.value) and np.isfinite(here.gradient).all()):
         return None
     return here if np.isfinite(here.hessian).all() else None
 
 
-def examine(frame: RestrictedObjective, x: Array) -> Stationary | Away:
+def examine(restricted: RestrictedObjective, x: Array) -> Stationary | Away:
     """Go the last steps by Newton's method, and say what is there."""
-    here = look(frame, x)
+    here = look(restricted, x)
     if here is None:
         return Away.LOST
-    here = _last_steps(frame, here)
-    if _is_far(frame, here.x):
+    here = _last_steps(restricted, here)
+    if _is_far(restricted, here.x):
         return Away.INFINITY
     if not (_left(here) < ARRIVED and _moves(here) < STILL):
-        return Away.INFINITY if _recedes(frame, here) else Away.LOST
-    bends = _bends(frame, here)
+        return Away.INFINITY if _recedes(restricted, here) else Away.LOST
+    bends = _bends(restricted, here)
     if bends.all():
         return Stationary(here, bends)
-    if _levels_off(frame, here, bends):
+    if _levels_off(restricted, here, bends):
         return Away.INFINITY
-    return Stationary(here, bends, _is_on_ridge(frame, here, bends))
+    return Stationary(here, bends, _is_on_ridge(restricted, here, bends))
 
 
-def _last_steps(frame: RestrictedObjective, here: QuadraticModel) -> QuadraticModel:
+def _last_steps(restricted: RestrictedObjective, here: QuadraticModel) -> QuadraticModel:
     """Take Newton's steps while they shrink: by half near a degenerate point, by far more near others."""
     for _ in range(NEWTON_STEPS):
         before = _moves(here)
-        there = look(frame, here.x + here.newton_step()) if before > 0 else None
+        there = look(restricted, here.x + here.newton_step()) if before > 0 else None
         if there is None or not _moves(there) < SHRINKS * before:
             break
         here = there
@@ -143,16 +143,16 @@ def _left(here: QuadraticModel) -> float:
     return np.inf if slope[flat].any() else float((slope[~flat] ** 2 / values[~flat]).sum())
 
 
-def _is_far(frame: RestrictedObjective, x: Array) -> bool:
+def _is_far(restricted: RestrictedObjective, x: Array) -> bool:
     """Whether a transformed variable is at its edge, for floating point, or any variable beyond all scales."""
-    layout = frame.layout
-    at_edge = [np.abs(x[layout.slices[v.name]]).max() > RUNAWAY for v in frame.objective.variables if v.transform]
+    layout = restricted.layout
+    at_edge = [np.abs(x[layout.slices[v.name]]).max() > RUNAWAY for v in restricted.objective.variables if v.transform]
     return any(at_edge) or bool(np.abs(x).max() > BEYOND)
 
 
-def _recedes(frame: RestrictedObjective, here: QuadraticModel) -> bool:
+def _recedes(restricted: RestrictedObjective, here: QuadraticModel) -> bool:
     """Whether Newton's steps go on and on the same way while there is ever less to gain."""
-    there = look(frame, here.x + here.newton_step())
+    there = look(restricted, here.x + here.newton_step())
     if there is None or not _left(there) < min(_left(here), NEARLY_LEVEL):
         return False
     one, two = here.newton_step(), there.newton_step()
@@ -160,12 +160,12 @@ def _recedes(frame: RestrictedObjective, here: QuadraticModel) -> bool:
     return bool(one @ two > 0.9 * lengths[0] * lengths[1] and lengths[1] > 0.5 * lengths[0])
 
 
-def _bends(frame: RestrictedObjective, here: QuadraticModel) -> Array:
+def _bends(restricted: RestrictedObjective, here: QuadraticModel) -> Array:
     """Ask the surface: at some fraction t of a standard error it must change by ±t² on both sides, beyond rounding."""
     k, curvature = len(here.x), here.spectrum
     steps = np.array([curvature.direction(i) for i in range(k)])
     moves = np.array([side * t * step for step in steps for t in PROBES for side in (1.0, -1.0)])
-    changes = (frame.values(here.x + moves) - here.value).reshape(k, len(PROBES), 2)
+    changes = (restricted.values(here.x + moves) - here.value).reshape(k, len(PROBES), 2)
     expected = (np.sign(curvature.values)[:, None] * PROBES**2)[..., None]
     follows = (np.abs(changes - expected) <= BENDS * np.abs(expected)).all(axis=-1)
     visible = 10 * noise(here.value) < PROBES**2
@@ -181,22 +181,22 @@ def _level_steps(here: QuadraticModel, bends: Array, size: float) -> Array:
     return level
 
 
-def _levels_off(frame: RestrictedObjective, here: QuadraticModel, bends: Array) -> bool:
+def _levels_off(restricted: RestrictedObjective, here: QuadraticModel, bends: Array) -> bool:
     """Whether the surface is level on one side only: a limit that is never reached, and no point."""
     for step in _level_steps(here, bends, 1.0):
         moves = np.array([[1.0], [3.0], [-1.0], [-3.0]]) * step
-        changes = np.abs(frame.values(here.x + moves) - here.value).reshape(2, 2).max(axis=1)
+        changes = np.abs(restricted.values(here.x + moves) - here.value).reshape(2, 2).max(axis=1)
         if changes.min() < LEVEL and changes.max() > 1e3 * LEVEL:
             return True
     return False
 
 
-def _is_on_ridge(frame: RestrictedObjective, here: QuadraticModel, bends: Array) -> bool:
+def _is_on_ridge(restricted: RestrictedObjective, here: QuadraticModel, bends: Array) -> bool:
     """Step aside along a level direction and go back to zero slope: on a ridge one does not come back."""
     aside = 0.1
     for step in _level_steps(here, bends, aside):
-        there = look(frame, here.x + step)
-        there = there if there is None else _last_steps(frame, there)
+        there = look(restricted, here.x + step)
+        there = there if there is None else _last_steps(restricted, there)
         if there is None or not _left(there) < ARRIVED:
             continue
         moved = float((np.abs(there.x - here.x) / (1.0 + np.abs(here.x))).max())

@@ -34,9 +34,9 @@ class Learned:
         self.surface = surface
         self._known, self._last = here, (here.x, here.gradient)
 
-    def slope(self, x: Array) -> tuple[float, Array]:
+    def value_and_gradient(self, x: Array) -> tuple[float, Array]:
         """Return value and gradient; +inf where there is no value."""
-        value, gradient = self.surface.slope(x)
+        value, gradient = self.surface.value_and_gradient(x)
         self._last = x, gradient
         return value, gradient
 
@@ -62,9 +62,9 @@ class Unchanged:
     def __init__(self, surface: Surface, here: QuadraticModel):
         self.surface, self.here = surface, here
 
-    def slope(self, x: Array) -> tuple[float, Array]:
+    def value_and_gradient(self, x: Array) -> tuple[float, Array]:
         """Return value and gradient; +inf where there is no value."""
-        return self.surface.slope(x)
+        return self.surface.value_and_gradient(x)
 
     def hessian(self, x: Array) -> Array:
         """Return the Hessian."""

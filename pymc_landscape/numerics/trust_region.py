@@ -41,7 +41,7 @@ FLAT_SLOPE = 1e-8
 class Surface(Protocol):
     """A function to be minimised."""
 
-    def slope(self, x: Array) -> tuple[float, Array]:
+    def value_and_gradient(self, x: Array) -> tuple[float, Array]:
         """Return value and gradient; +inf where there is no value."""
 
     def hessian(self, x: Array) -> Array:
@@ -85,7 +85,7 @@ class QuadraticModel:
 
 def quadratic_model(surface: Surface, x: Array) -> QuadraticModel:
     """Look at a point."""
-    value, gradient = surface.slope(x)
+    value, gradient = surface.value_and_gradient(x)
     return QuadraticModel(x, value, gradient, surface.hessian(x))
 
 
@@ -119,7 +119,7 @@ def descend_newton(
             before = here.value
         n += 1
         step, promised, length = constrained_step(here, radius)
-        value, gradient = surface.slope(here.x + step)
+        value, gradient = surface.value_and_gradient(here.x + step)
         gained = _share_gained(here.value - value, promised, here.value) if np.isfinite(gradient).all() else -np.inf
         hessian = surface.hessian(here.x + step) if gained > TAKEN else None
         if hessian is not None and np.isfinite(hessian).all():

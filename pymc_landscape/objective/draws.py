@@ -228,7 +228,7 @@ class DrawVectors:
         dataset = _group(draws, group)
         self.dims = (sample_dims,) if isinstance(sample_dims, str) else tuple(sample_dims)
         _refuse_other_dims(dataset, self.dims, group)
-        self._layout = objective.compiled.layout()
+        self._layout = objective.layout()
         self._arrays = {v.name: _of_variable(dataset, v, self.dims) for v in objective.variables}
         self._flat = {name: _at_hand(array, len(self.dims)) for name, array in self._arrays.items()}
         first = dataset[next(iter(self._arrays))]

@@ -96,7 +96,7 @@ class Evaluators(LatentIntegrals):
         quadrature: int = 1,
     ):
         super().__init__(model, parts, backend, compile_kwargs, latent=latent, quadrature=quadrature)
-        self.prior_weight, self._integers_held = prior_weight, False
+        self.prior_weight, self._integers_fixed = prior_weight, False
 
     @property
     def quantity_labels(self) -> tuple[str, ...]:
@@ -138,7 +138,9 @@ class Evaluators(LatentIntegrals):
             Names of the free variables that stand in the vector on their unconstrained scale.
         """
         weight = self._weight if kind in WEIGHTED else 0.0
-        engine = self.kept((kind, unconstrained, weight, self._integers_held), lambda: self._build(kind, unconstrained))
+        engine = self.kept(
+            (kind, unconstrained, weight, self._integers_fixed), lambda: self._build(kind, unconstrained)
+        )
         self.use_data()
         return engine
 
@@ -230,11 +232,17 @@ class Evaluators(LatentIntegrals):
     def refuse_discrete(self) -> None:
         """Refuse to differentiate with respect to integers."""
         discrete = [v.name for v in self.variables if v.discrete]
-        if discrete and not self._integers_held:
+        if discrete and not self._integers_fixed:
             raise ValueError(
                 f"Expected continuous parameters, got the discrete {', '.join(discrete)}: they can be grid axes but "
                 f"not descended; Objective(model, latent={discrete!r}) sums them out."
             )
+
+    def interpreted(self) -> Evaluators:
+        """Return the same with engines that interpret, unless a backend was asked for."""
+        twin = copy(self)
+        twin.backend = self.backend or "interpreter"
+        return twin
 
     def with_prior_weight(self, prior_weight: float) -> Evaluators:
         """Return the same engines, with derivatives for another weight of the prior."""
@@ -242,8 +250,8 @@ class Evaluators(LatentIntegrals):
         twin.prior_weight = float(prior_weight)
         return twin
 
-    def with_integers_held(self) -> Evaluators:
+    def with_integers_fixed(self) -> Evaluators:
         """Return the same engines for work that moves no integer: their derivatives are 0."""
         twin = copy(self)
-        twin._integers_held = any(v.discrete for v in self.variables)
+        twin._integers_fixed = any(v.discrete for v in self.variables)
         return twin

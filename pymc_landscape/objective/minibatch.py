@@ -73,17 +73,17 @@ class BatchSlope:
     """
 
     def __init__(self, objective: Objective, size: int):
-        self.objective, self.compiled = objective, objective.compiled
-        self.n_rows = self.compiled.kept("n_rows", lambda: _count_rows(self._density()))
+        self.objective, self.evaluators = objective, objective.evaluators
+        self.n_rows = self.evaluators.kept("n_rows", lambda: _count_rows(self._density()))
         _check_size(size, self.n_rows)
         self.size = int(size)
         self.share = self.size / self.n_rows
         key = ("minibatch_slope", self.size, objective.prior_weight)
-        self.engine = self.compiled.kept(key, self._build)
+        self.engine = self.evaluators.kept(key, self._build)
 
     def __call__(self, theta: Array, rows: NDArray[np.int64]) -> tuple[float, Array]:
         """Return −2 (N/B Σ log L over `rows` + w log prior) and its gradient at `theta` (k,)."""
-        self.compiled.use_data()
+        self.evaluators.use_data()
         try:
             value, gradient = self.engine.one(np.concatenate([theta, rows]))
         except (ArithmeticError, AssertionError, IndexError, ValueError):
@@ -100,8 +100,8 @@ class BatchSlope:
             left = left[self.size :]
 
     def _density(self) -> Density:
-        self.compiled.refuse_discrete()
-        return self.compiled.density(self.compiled.names)
+        self.evaluators.refuse_discrete()
+        return self.evaluators.density(self.evaluators.names)
 
     def _build(self) -> Engine:
         """Return the first engine that agrees with the plain way."""
@@ -120,7 +120,7 @@ class BatchSlope:
         """Write the graphs; without a guess, index the evaluated rows, the plain way."""
         vector, rows = density.vector, pt.vector("rows", dtype="int64", shape=(self.size,))
         *terms, prior = without_parameter_checks(
-            [*density.rows.values(), density.prior], self.compiled.model.check_bounds
+            [*density.rows.values(), density.prior], self.evaluators.model.check_bounds
         )
         if guess is None:
             chosen = [term[rows] for term in terms]
@@ -140,9 +140,9 @@ class BatchSlope:
         return Engine(
             both,
             dict(zip(graphs, written, strict=True)),
-            check_bounds=self.compiled.model.check_bounds,
-            backend=self.compiled.backend,
-            compile_kwargs=self.compiled.compile_kwargs,
+            check_bounds=self.evaluators.model.check_bounds,
+            backend=self.evaluators.backend,
+            compile_kwargs=self.evaluators.compile_kwargs,
         )
 
     def _agrees(self, engine: Engine) -> bool:
@@ -165,7 +165,7 @@ class BatchSlope:
 
 def _plain_rows(objective: Objective, theta: Array, n_rows: int) -> Array:
     """Return the log-likelihood of each row, summed over the terms."""
-    engine = objective.compiled.engine("pointwise", objective.compiled.names)
+    engine = objective.evaluators.engine("pointwise", objective.evaluators.names)
     values = dict(zip(engine.names, engine.one(theta), strict=True))
     return np.sum([values[term].reshape(n_rows, -1).sum(axis=1) for term in objective.terms], axis=0)
 

@@ -11,9 +11,10 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from pymc_landscape._typing import Array, Point
+from pymc_landscape._typing import Array, Graph, Point
 from pymc_landscape.model import (
     PotentialRole,
+    PotentialRoles,
     check_model,
     find_latent,
     on_all_data,
@@ -102,7 +103,7 @@ class Objective(Parameters):
         self.potentials: PotentialRole | None = potentials
         self.latent = resolve_latent(self.model, latent)
         self.prior_weight, self.quadrature = float(prior_weight), _nodes(quadrature)
-        self.compiled = Evaluators(
+        self.evaluators = Evaluators(
             self.model,
             parts,
             self.prior_weight,
@@ -111,11 +112,11 @@ class Objective(Parameters):
             latent=self.latent,
             quadrature=self.quadrature,
         )
-        self.summed = tuple(v.name for v in self.compiled.summed)
+        self.summed = tuple(v.name for v in self.evaluators.summed)
         effects = find_latent(self.model, without=self.summed)
         self.conditional = tuple(name for name in effects if name not in self.latent)
-        self.terms = self.compiled.terms
-        self.compiled.refuse_unsummable()
+        self.terms = self.evaluators.terms
+        self.evaluators.refuse_unsummable()
 
     def __repr__(self) -> str:
         """Name the terms and the parameters."""
@@ -129,7 +130,22 @@ class Objective(Parameters):
     @property
     def is_integral(self) -> bool:
         """Whether random effects are integrated out: a Hessian is made of differences of exact gradients then."""
-        return bool(self.compiled.effects)
+        return bool(self.evaluators.effects)
+
+    @property
+    def potential_roles(self) -> PotentialRoles:
+        """The model's potentials by what they count as."""
+        return self.evaluators.parts
+
+    @property
+    def term_names(self) -> list[str]:
+        """Names of the observed variables, and of the potentials that count as likelihood."""
+        return self.evaluators.term_names
+
+    @property
+    def swaps(self) -> dict[Graph, Graph]:
+        """Data of the model that `with_data` has replaced, with the containers that stand for them in its graphs."""
+        return self.evaluators.swaps
 
     @property
     def origin(self) -> dict[str, str | int | float]:
@@ -155,8 +171,8 @@ class Objective(Parameters):
 
     def natural_log_likelihood(self, points: Point) -> Array:
         """Return log L for S points on the natural scale (arrays with a leading dim S); shape (S,)."""
-        vectors = self.compiled.layout().join(points)
-        values = self.compiled.engine("density").at(vectors)
+        vectors = self.evaluators.layout().join(points)
+        values = self.evaluators.engine("density").at(vectors)
         return np.asarray(sum(values[name] for name in self.terms))
 
     def minus2ll(self, theta: ArrayLike) -> Array:
@@ -204,9 +220,9 @@ class Objective(Parameters):
         Observations are the elements of the observed terms, one term after the other. `unconstrained` names the
         variables that stand in the vector on that scale; left out, all.
         """
-        names = self.compiled.names if unconstrained is None else unconstrained
-        scores = self.compiled.engine("scores", names).one(np.asarray(vector, dtype=float))[0]
-        return scores.reshape(-1, self.compiled.layout(names).size)
+        names = self.evaluators.names if unconstrained is None else unconstrained
+        scores = self.evaluators.engine("scores", names).one(np.asarray(vector, dtype=float))[0]
+        return scores.reshape(-1, self.evaluators.layout(names).size)
 
     def fisher(self, vector: ArrayLike, unconstrained: frozenset[str] | None = None) -> Array:
         """Return the expected information (k, k) of log L at one `theta` (k,), or in the layout of `scores`.
@@ -216,8 +232,8 @@ class Objective(Parameters):
         ValueError
             If the Fisher information of an observed term is not known in closed form.
         """
-        names = self.compiled.names if unconstrained is None else unconstrained
-        engine, size = self.compiled.engine("fisher", names), self.compiled.layout(names).size
+        names = self.evaluators.names if unconstrained is None else unconstrained
+        engine, size = self.evaluators.engine("fisher", names), self.evaluators.layout(names).size
         return engine.one(np.asarray(vector, dtype=float))[0].reshape(size, size)
 
     def jacobian(self, theta: ArrayLike) -> Array:
@@ -228,38 +244,54 @@ class Objective(Parameters):
     @property
     def n_observations(self) -> int:
         """Number of observed elements; of a multivariate term, of its vectors. Potentials do not count."""
-        return self.compiled.n_observations
+        return self.evaluators.n_observations
 
-    def slope(self, natural: frozenset[str] = frozenset()) -> Callable[[Array], tuple[float, Array]]:
+    def value_and_gradient_function(
+        self, natural: frozenset[str] = frozenset()
+    ) -> Callable[[Array], tuple[float, Array]]:
         """Return a function of one vector (k,) that gives `value` and its gradient, with little overhead.
 
         The vector is `theta`, but for the variables named `natural`, which stand in it on their natural scale. Where
         the model itself raises, the function gives (inf, NaN): what an optimiser makes of that is to step back.
         """
-        compiled = self.compiled
-        engine = compiled.engine("slope", compiled.names - natural)
+        evaluators = self.evaluators
+        engine = evaluators.engine("slope", evaluators.names - natural)
 
-        def slope(vector: Array) -> tuple[float, Array]:
-            compiled.use_data()  # another objective of the model may have worked meanwhile
+        def value_and_gradient(vector: Array) -> tuple[float, Array]:
+            evaluators.use_data()  # another objective of the model may have worked meanwhile
             try:
                 value, gradient = engine.one(vector)
             except (ArithmeticError, AssertionError, IndexError, ValueError):
                 return np.inf, np.full(len(vector), np.nan)
             return float(value), gradient
 
-        return slope
+        return value_and_gradient
+
+    def term_dims(self, term: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
+        """Return dims, coords and shape of a term's pointwise log-likelihood, of which there are `size` numbers."""
+        return self.evaluators.term_dims(term, size)
+
+    def refuse_discrete(self) -> None:
+        """Refuse to differentiate with respect to integers."""
+        self.evaluators.refuse_discrete()
+
+    def interpreted(self) -> Objective:
+        """Return the same objective, with nothing compiled unless a backend was asked for."""
+        twin = copy(self)
+        twin.evaluators = self.evaluators.interpreted()
+        return twin
 
     def with_prior_weight(self, prior_weight: float) -> Objective:
         """Return the same objective with another weight of the log prior in `value`."""
         twin = copy(self)
         twin.prior_weight = float(prior_weight)
-        twin.compiled = self.compiled.with_prior_weight(prior_weight)
+        twin.evaluators = self.evaluators.with_prior_weight(prior_weight)
         return twin
 
-    def with_integers_held(self) -> Objective:
+    def with_integers_fixed(self) -> Objective:
         """Return the same objective with derivatives also where parameters are discrete: 0 along them."""
         twin = copy(self)
-        twin.compiled = self.compiled.with_integers_held()
+        twin.evaluators = self.evaluators.with_integers_fixed()
         return twin
 
     def with_data(self, **data: ArrayLike) -> Objective:
@@ -283,7 +315,7 @@ class Objective(Parameters):
             If a name is not data of the model, or the shape is another.
         """
         twin = copy(self)
-        twin.compiled = self.compiled.with_data(data)
+        twin.evaluators = self.evaluators.with_data(data)
         return twin
 
 

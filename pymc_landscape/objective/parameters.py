@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pymc as pm
@@ -10,9 +12,12 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from pymc_landscape._typing import Array, Point
-from pymc_landscape.model import Element, FreeVariable
+from pymc_landscape.engine import Engine
+from pymc_landscape.model import Element, FreeVariable, Layout
 from pymc_landscape.objective.evaluators import Evaluators, Kind
 from pymc_landscape.results import closest
+
+_NOTHING: Mapping[str, Array] = MappingProxyType({})
 
 
 class Parameters:
@@ -22,17 +27,32 @@ class Parameters:
     ----------
     model : pm.Model
         The model.
-    compiled : Evaluators
+    evaluators : Evaluators
         Its engines.
     """
 
     model: pm.Model
-    compiled: Evaluators
+    evaluators: Evaluators
 
     @property
     def variables(self) -> tuple[FreeVariable, ...]:
         """The free variables: names, shapes, dims, coords, transforms, supports."""
-        return self.compiled.variables
+        return self.evaluators.variables
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of the free variables."""
+        return self.evaluators.names
+
+    @property
+    def deterministics(self) -> tuple[str, ...]:
+        """Names of the Deterministics that are computed from parameters alone."""
+        return self.evaluators.deterministics
+
+    @property
+    def quantity_labels(self) -> tuple[str, ...]:
+        """Labels of all that has a value at a point: elements of the free variables, natural, and of Deterministics."""
+        return self.evaluators.quantity_labels
 
     @property
     def size(self) -> int:
@@ -67,7 +87,7 @@ class Parameters:
         ValueError
             If the model has no such element; the message lists those that it has, the closest first.
         """
-        elements = self.compiled.elements
+        elements = self.evaluators.elements
         if label in elements:
             return elements[label]
         whole = next((v for v in self.variables if label in (v.name, v.value_name)), None)
@@ -80,11 +100,55 @@ class Parameters:
         why = f"{derived[0]} is a Deterministic, computed from the parameters" if derived else "no such parameter"
         raise ValueError(f"Expected a parameter of the model, got {label!r} ({why}): use {closest(label, elements)}.")
 
-    # --- between points and theta ------------------------------------------------------------------------------------
+    def derived_dims(self, name: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
+        """Return dims, coords and shape of a Deterministic, of which there are `size` numbers."""
+        return self.evaluators.derived_dims(name, size)
+
+    # --- between points and vectors ----------------------------------------------------------------------------------
+
+    def layout(self, unconstrained: frozenset[str] = frozenset()) -> Layout:
+        """Return the order of elements in a vector that holds `unconstrained` variables on that scale."""
+        return self.evaluators.layout(unconstrained)
+
+    def engine(self, kind: Kind, unconstrained: frozenset[str] = frozenset()) -> Engine:
+        """Return the engine that evaluates one kind of output for vectors of a layout, with this objective's data.
+
+        The kinds are those of :meth:`~pymc_landscape.objective.evaluators.Evaluators.engine`. An engine is shared by
+        all objectives of a model: whoever keeps one calls `use_data` before it is asked again.
+        """
+        return self.evaluators.engine(kind, unconstrained)
+
+    def use_data(self) -> None:
+        """Leave the engines with the data of this objective: they are shared with those that have other data."""
+        self.evaluators.use_data()
+
+    def vector(self, point: Point, unconstrained: frozenset[str], kept: Mapping[str, Array] = _NOTHING) -> Array:
+        """Return natural values (..., *shape) as vectors in which `unconstrained` variables are on that scale.
+
+        Parameters
+        ----------
+        point : mapping of str to array
+            Every free variable on the natural scale; where all are in `kept`, it may be empty.
+        unconstrained : frozenset of str
+            Names of the variables that are unconstrained in the vector.
+        kept : mapping of str to array
+            Values that are on the scale of the vector already, taken as they are.
+
+        Returns
+        -------
+        array (..., k)
+            In the order of ``layout(unconstrained)``.
+        """
+        theta = self.layout(self.names).split(self.pack(point)) if unconstrained - kept.keys() else {}
+        parts = {
+            v.name: kept[v.name] if v.name in kept else (theta if v.name in unconstrained else point)[v.name]
+            for v in self.variables
+        }
+        return self.layout(unconstrained).join(parts)
 
     def initial_point(self) -> dict[str, Array]:
         """Return the model's initial point on the natural scale, one array a free variable."""
-        return self.compiled.initial_point()
+        return self.evaluators.initial_point()
 
     def pack(self, point: Point) -> Array:
         """Bring a point from the natural scale to the flat unconstrained vector.
@@ -107,9 +171,9 @@ class Parameters:
         """
         natural = self.complete(point)
         _refuse_uneven_batches(natural, self.variables)
-        vectors = self.compiled.layout().join(natural)
+        vectors = self.evaluators.layout().join(natural)
         flat = vectors.reshape(-1, vectors.shape[-1])
-        moved = self.compiled.engine("unconstrained").at(flat)
+        moved = self.evaluators.engine("unconstrained").at(flat)
         parts = [moved[v.name].reshape(len(flat), -1) for v in self.variables]
         return np.concatenate(parts, axis=1).reshape((*vectors.shape[:-1], self.size))
 
@@ -142,14 +206,14 @@ class Parameters:
             return found
         theta = self.pack({**self.initial_point(), **found})
         for v in on_values:
-            where = self.compiled.layout(self.compiled.names).slices[v.name]
+            where = self.evaluators.layout(self.evaluators.names).slices[v.name]
             theta[..., where] = np.ravel(np.asarray(point[v.value_name]))
         return {**self.unpack(theta), **found}
 
     def _at(self, theta: ArrayLike, kind: Kind, **shapes: tuple[int, ...]) -> dict[str, Array]:
         """Evaluate the outputs of one kind of engine for `theta` with any leading dims; `shapes` are one point's."""
         vectors = np.asarray(theta, dtype=float)
-        engine = self.compiled.engine(kind, self.compiled.names)
+        engine = self.evaluators.engine(kind, self.evaluators.names)
         if vectors.shape[-1:] != (engine.size,):
             raise ValueError(
                 f"Expected theta with {self.size} elements ({', '.join(self.labels[:6])}), got shape "

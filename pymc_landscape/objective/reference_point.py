@@ -26,12 +26,7 @@ class Reference:
         """Return the point in the order, and on the scales, of `layout`."""
         if self.point is None:
             return np.zeros(layout.size)
-        values = dict(self.point)
-        if layout.unconstrained:
-            theta = objective.compiled.layout(objective.compiled.names)
-            moved = theta.split(objective.pack(self.point))
-            values.update({name: moved[name] for name in layout.unconstrained})
-        return layout.join(values)
+        return objective.vector(self.point, layout.unconstrained)
 
 
 def reference_point(objective: Objective, grid: xr.Dataset, at: Any, held: Sequence[str]) -> Reference:

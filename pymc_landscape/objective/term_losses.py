@@ -82,11 +82,11 @@ def loss_table(model: pm.Model | Objective | Fitted | None = None, *, at: Any = 
     y  squared error    5.0  4.0  1.3547   21.3547
     """
     objective = _given(model)
-    objective.compiled.refuse_latent()
+    objective.evaluators.refuse_latent()
     where = model if at is None and is_fitted(model) else at
     reference = reference_point(objective, xr.Dataset(), where, [v.name for v in objective.variables])
     point = reference.point or {}
-    logs = objective.compiled.engine("density").at(objective.compiled.layout().join(point)[None])
+    logs = objective.evaluators.engine("density").at(objective.evaluators.layout().join(point)[None])
     terms = observed_terms(objective, point)
     rows = [_row(term, -2.0 * float(logs[term.name][0])) for term in terms]
     table = pd.DataFrame(rows, index=[term.name for term in terms], columns=list(COLUMNS))
@@ -227,9 +227,9 @@ class Term:
 
 def observed_terms(objective: Objective, point: Point) -> tuple[Term, ...]:
     """Return the terms of the log-likelihood at a point on the natural scale, in the objective's order."""
-    objective.compiled.use_data()
-    terms, function = objective.compiled.kept("observed terms", lambda: _compile(objective))
-    found = iter(function(objective.compiled.layout().join(point)))
+    objective.evaluators.use_data()
+    terms, function = objective.evaluators.kept("observed terms", lambda: _compile(objective))
+    found = iter(function(objective.evaluators.layout().join(point)))
     return tuple(_filled(term, found) for term in terms)
 
 
@@ -241,8 +241,8 @@ def _filled(term: Term, found: Any) -> Term:
 
 def _compile(objective: Objective) -> tuple[tuple[Term, ...], Any]:
     """Return the terms without their numbers, and a function of the natural vector that gives these."""
-    compiled, model = objective.compiled, objective.model
-    values = GraphInputs(model, compiled.layout(), compiled.swaps)
+    evaluators, model = objective.evaluators, objective.model
+    values = GraphInputs(model, evaluators.layout(), evaluators.swaps)
     terms: list[Term] = []
     outputs: list[Graph] = []
     for name in objective.terms:
@@ -263,8 +263,8 @@ def _compile(objective: Objective) -> tuple[tuple[Term, ...], Any]:
 
 
 def _described(objective: Objective, name: str) -> Described:
-    model, compiled = objective.model, objective.compiled
-    group = compiled.sums.named(name) if compiled.summed else None
+    model, evaluators = objective.model, objective.evaluators
+    group = evaluators.sums.named(name) if evaluators.summed else None
     if group is not None:
         return Described("Mixture", unnamed=f"it is summed over {', '.join(group.summed)}, and {OF_A_SUM}")
     rv = model[name]

@@ -56,16 +56,16 @@ def settle_on_bounds(found: SearchResult) -> SearchResult:
 
 def _candidates(found: SearchResult) -> Edges:
     """Return the elements that may be on their way to an edge, by variable and index, with where that is."""
-    frame = found.frame
-    if frame.natural or len(found.x) != frame.layout.size:
+    restricted = found.restricted
+    if restricted.natural or len(found.x) != restricted.layout.size:
         return {}
     errors = _errors(found)
-    initial = frame.objective.initial_point()
+    initial = restricted.objective.initial_point()
     places: Edges = {}
-    for v in frame.objective.variables:
+    for v in restricted.objective.variables:
         if not v.elementwise or v.discrete:
             continue
-        where = frame.layout.slices[v.name]
+        where = restricted.layout.slices[v.name]
         typical = np.ravel(initial[v.name])
         for i, value in enumerate(found.x[where]):
             edge = bound_ahead(v, i, float(value), float(errors[where.start + i]), float(typical[i]))
@@ -119,38 +119,26 @@ def _near_natural(value: float, error: float, bounds: tuple[float, float], typic
 
 def _on_bound(found: SearchResult, edges: Edges) -> SearchResult | None:
     """Hold elements at the edge and let the others move; None where the inside is better."""
-    objective = found.frame.objective
-    natural = frozenset(name for name, _ in edges)
-    layout = objective.compiled.layout(objective.compiled.names - natural)
-    held = {layout.slices[name].start + i: edge for (name, i), edge in edges.items()}
-    frame = RestrictedObjective(objective, natural, held)
-    begin = _vector(found, frame)[frame.free]
-    if not np.isfinite(frame.value(begin)):
+    restricted, begin = found.restricted.with_fixed(found.x, edges)
+    if not np.isfinite(restricted.value(begin)):
         return None
-    there = search(frame, begin).add_cost(found)
+    there = search(restricted, begin).add_cost(found)
     lower = there.value <= found.value + noise(found.value) + 1e-9
     if not (there.is_minimum and lower) or _something_lower_inside(there, edges):
         return None
     return there
 
 
-def _vector(found: SearchResult, frame: RestrictedObjective) -> Array:
-    """Return where `found` is, in the layout of another frame."""
-    point = found.frame.natural_point(found.x)
-    theta = frame.objective.compiled.layout(frame.objective.compiled.names).split(found.x)
-    return frame.layout.join({n: point[n] if n in frame.natural else theta[n] for n in point})
-
-
 def _something_lower_inside(there: SearchResult, edges: Edges) -> bool:
     """Look inside, one element at a time: on a scale that is symmetric about 0 the edge is stationary in any case."""
-    frame = there.frame
-    initial = frame.objective.initial_point()
-    whole = frame.full(there.x)
-    inside = RestrictedObjective(frame.objective, frame.natural)
+    restricted = there.restricted
+    initial = restricted.objective.initial_point()
+    whole = restricted.full(there.x)
+    inside = RestrictedObjective(restricted.objective, restricted.natural)
     for (name, i), edge in edges.items():
         typical = float(np.ravel(initial[name])[i]) - edge
         probes = np.repeat(whole[None], len(INSIDE), axis=0)
-        probes[:, frame.layout.slices[name].start + i] = edge + INSIDE * typical
+        probes[:, restricted.layout.slices[name].start + i] = edge + INSIDE * typical
         if (inside.values(probes) < there.value - noise(there.value) - 1e-9).any():
             return True
     return False

@@ -30,10 +30,10 @@ class NaturalScale:
 
     def __init__(self, result: SearchResult, report: StatusReport, information: str):
         self.result, self.report, self.information = result, report, information
-        self.frame, self.x = result.frame, result.x
-        self.objective: Objective = result.frame.objective
-        self.point = self.frame.natural_point(result.x)
-        self.theta = self.objective.pack(self.point) if self.frame.natural else result.x
+        self.restricted, self.x = result.restricted, result.x
+        self.objective: Objective = result.restricted.objective
+        self.point = self.restricted.natural_point(result.x)
+        self.theta = self.objective.pack(self.point) if self.restricted.natural else result.x
 
     @cached_property
     def cov(self) -> Array:
@@ -41,14 +41,14 @@ class NaturalScale:
         m = len(self.x)
         hessian = self.result.hessian
         if self.information == "expected":
-            hessian = self.objective.fisher(self.frame.full(self.x), self.frame.unconstrained)
-            hessian = 2.0 * hessian[np.ix_(self.frame.free, self.frame.free)]
+            hessian = self.objective.fisher(self.restricted.full(self.x), self.restricted.unconstrained)
+            hessian = 2.0 * hessian[np.ix_(self.restricted.free, self.restricted.free)]
         if hessian is None or not np.isfinite(hessian).all():
             return np.full((m, m), np.nan)
         if self.information != "sandwich":
             return covariance(hessian)
-        scores = self.objective.scores(self.frame.full(self.x), self.frame.unconstrained)
-        return sandwich_covariance(hessian, scores[:, self.frame.free])
+        scores = self.objective.scores(self.restricted.full(self.x), self.restricted.unconstrained)
+        return sandwich_covariance(hessian, scores[:, self.restricted.free])
 
     @property
     def flat_directions(self) -> Array:
@@ -58,9 +58,9 @@ class NaturalScale:
 
     def _jacobian(self, kind: Kind) -> Array:
         """Return derivatives (m, n) by the free elements of the frame."""
-        full = self.frame.full(self.x)
-        jacobian: Array = self.objective.compiled.engine(kind, self.frame.unconstrained).one(full)[0]
-        free: Array = jacobian.reshape(len(full), -1)[self.frame.free]
+        full = self.restricted.full(self.x)
+        jacobian: Array = self.objective.engine(kind, self.restricted.unconstrained).one(full)[0]
+        free: Array = jacobian.reshape(len(full), -1)[self.restricted.free]
         return free
 
     @cached_property
@@ -76,27 +76,27 @@ class NaturalScale:
     def theta_covariance(self) -> Array:
         """Return the covariance on the unconstrained scale; NaN for elements on an edge."""
         k = self.objective.size
-        if not self.frame.natural:
+        if not self.restricted.natural:
             return self.cov
         cov = np.full((k, k), np.nan)
-        theta_layout = self.objective.compiled.layout(self.objective.compiled.names)
-        where = [self._place_in_theta(i, theta_layout.slices) for i in self.frame.free]
-        rates = np.array([self._rate(i, j) for i, j in zip(self.frame.free, where, strict=True)])
+        theta_layout = self.objective.layout(self.objective.names)
+        where = [self._place_in_theta(i, theta_layout.slices) for i in self.restricted.free]
+        rates = np.array([self._rate(i, j) for i, j in zip(self.restricted.free, where, strict=True)])
         cov[np.ix_(where, where)] = self.cov * np.outer(rates, rates)
         return cov
 
     def _place_in_theta(self, i: int, slices: dict[str, slice]) -> int:
         """Elements that an edge concerns are transformed one by one: their places correspond."""
-        for name, where in self.frame.layout.slices.items():
+        for name, where in self.restricted.layout.slices.items():
             if where.start <= i < where.stop:
                 return int(slices[name].start + i - where.start)
         raise AssertionError(i)
 
     def _rate(self, i: int, j: int) -> float:
         """Change of `theta[j]` for a change of element i of the frame."""
-        label = self.frame.layout.labels[i]
-        name = next(n for n, where in self.frame.layout.slices.items() if where.start <= i < where.stop)
-        if name not in self.frame.natural:
+        label = self.restricted.layout.labels[i]
+        name = next(n for n, where in self.restricted.layout.slices.items() if where.start <= i < where.stop)
+        if name not in self.restricted.natural:
             return 1.0
         finite = np.where(np.isfinite(self.theta), self.theta, 0.0)
         natural = [natural_label for v in self.objective.variables for natural_label in v.labels]
@@ -105,9 +105,9 @@ class NaturalScale:
     @cached_property
     def errors(self) -> dict[str, Array]:
         """Standard errors of the natural elements; NaN on an edge."""
-        layout = self.objective.compiled.layout()
+        layout = self.objective.layout()
         errors = layout.split(self._errors(self._to_natural))
-        on_edge = {self.frame.layout.labels[i] for i in self.frame.held}
+        on_edge = {self.restricted.layout.labels[i] for i in self.restricted.fixed}
         for v in self.objective.variables:
             held = np.reshape([label in on_edge for label in v.labels], v.shape)
             errors[v.name] = np.where(held, np.nan, errors[v.name])
@@ -115,7 +115,7 @@ class NaturalScale:
 
     def _errors(self, jacobian: Array) -> Array:
         status = self.report.status
-        runs_away = status is Status.UNBOUNDED and self.result.frame.bottomless
+        runs_away = status is Status.UNBOUNDED and self.result.restricted.unbounded_below
         if not np.isfinite(self.cov).all() or runs_away or status is Status.FAILED:
             return np.full(jacobian.shape[1], np.nan)
         errors = standard_errors(self.cov, self.flat_directions, jacobian)
@@ -140,10 +140,10 @@ class NaturalScale:
 
     @cached_property
     def _derived_arrays(self) -> tuple[dict[str, Array], dict[str, Array]]:
-        if not self.objective.compiled.deterministics:
+        if not self.objective.deterministics:
             return {}, {}
-        full = self.frame.full(self.x)
-        engine = self.objective.compiled.engine("derived", self.frame.unconstrained)
+        full = self.restricted.full(self.x)
+        engine = self.objective.engine("derived", self.restricted.unconstrained)
         values = dict(zip(engine.names, map(np.asarray, engine.one(full)), strict=True))
         try:
             errors = self._errors(self._jacobian("derived_jacobian"))
@@ -155,15 +155,15 @@ class NaturalScale:
     def _derived_dataset(self, values: dict[str, Array]) -> xr.Dataset:
         arrays = {}
         for name, value in values.items():
-            dims, coords, shape = self.objective.compiled.derived_dims(name, value.size)
+            dims, coords, shape = self.objective.derived_dims(name, value.size)
             arrays[name] = xr.DataArray(np.reshape(value, shape), coords, dims)
         return xr.Dataset(arrays)
 
     @cached_property
     def values(self) -> tuple[float, float]:
         """Log-likelihood and log prior."""
-        engine = self.objective.compiled.engine("density", self.frame.unconstrained)
-        out = dict(zip(engine.names, engine.one(self.frame.full(self.x)), strict=True))
+        engine = self.objective.engine("density", self.restricted.unconstrained)
+        out = dict(zip(engine.names, engine.one(self.restricted.full(self.x)), strict=True))
         return float(sum(out[term] for term in self.objective.terms)), float(out["log_prior"])
 
     def dataset(self, values: dict[str, Array]) -> xr.Dataset:
@@ -178,7 +178,7 @@ class NaturalScale:
 
     def notes(self) -> dict[str, str]:
         """Return why a standard error is missing, by element."""
-        notes = {self.frame.layout.labels[i]: "on the edge of the support" for i in self.frame.held}
+        notes = {self.restricted.layout.labels[i]: "on the edge of the support" for i in self.restricted.fixed}
         for v in self.objective.variables:
             for label, error in zip(v.labels, np.ravel(self.errors[v.name]), strict=True):
                 if label not in notes and np.isinf(error):
@@ -195,31 +195,30 @@ def root(cov: Array) -> Array:
     return root
 
 
-def _clipped(frame: RestrictedObjective, x: Array) -> Array:
+def _clipped(restricted: RestrictedObjective, x: Array) -> Array:
     """Bring natural values back into their support."""
-    low, high = np.full(frame.layout.size, -np.inf), np.full(frame.layout.size, np.inf)
-    for v in frame.objective.variables:
-        if v.name in frame.natural:
-            low[frame.layout.slices[v.name]], high[frame.layout.slices[v.name]] = v.low, v.high
-    return np.clip(x, low[frame.free], high[frame.free])
+    low, high = np.full(restricted.layout.size, -np.inf), np.full(restricted.layout.size, np.inf)
+    for v in restricted.objective.variables:
+        if v.name in restricted.natural:
+            low[restricted.layout.slices[v.name]], high[restricted.layout.slices[v.name]] = v.low, v.high
+    return np.clip(x, low[restricted.free], high[restricted.free])
 
 
-def as_draws(frame: RestrictedObjective, x: Array, attrs: dict[str, Any]) -> xr.Dataset:
+def as_draws(restricted: RestrictedObjective, x: Array, attrs: dict[str, Any]) -> xr.Dataset:
     """Return vectors (n, m) of free elements as draws of one chain, on the natural scale."""
-    inside = _clipped(frame, x)
-    natural = frame.natural_points(inside)
-    variables = frame.objective.variables
+    inside = _clipped(restricted, x)
+    natural = restricted.natural_points(inside)
+    variables = restricted.objective.variables
     data = {v.name: (("chain", "draw", *v.dims), natural[v.name][None]) for v in variables}
-    coords = {"chain": [0], "draw": np.arange(len(x)), **frame.objective.coords}
+    coords = {"chain": [0], "draw": np.arange(len(x)), **restricted.objective.coords}
     parameters = xr.Dataset(data, coords, attrs)
-    return parameters.assign(_derived_draws(frame, inside)) if frame.objective.compiled.deterministics else parameters
+    return parameters.assign(_derived_draws(restricted, inside)) if restricted.objective.deterministics else parameters
 
 
-def _derived_draws(frame: RestrictedObjective, x: Array) -> dict[str, xr.DataArray]:
+def _derived_draws(restricted: RestrictedObjective, x: Array) -> dict[str, xr.DataArray]:
     """Return every Deterministic of many points (n, m)."""
-    compiled = frame.objective.compiled
     drawn = {}
-    for name, values in compiled.engine("derived", frame.unconstrained).at(frame.full(x)).items():
-        dims, coords, shape = compiled.derived_dims(name, values[0].size)
+    for name, values in restricted.engine("derived").at(restricted.full(x)).items():
+        dims, coords, shape = restricted.objective.derived_dims(name, values[0].size)
         drawn[name] = xr.DataArray(values.reshape(1, len(x), *shape), coords, ["chain", "draw", *dims])
     return drawn

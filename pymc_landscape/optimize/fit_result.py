@@ -297,14 +297,14 @@ class Fit:
         ValueError
             If the fit has no covariance to draw from.
         """
-        frame, center, cov = self._natural.frame, self._natural.x, self._natural.cov
+        restricted, center, cov = self._natural.restricted, self._natural.x, self._natural.cov
         if not self.status.is_optimum or not np.isfinite(cov).all():
             raise ValueError(
                 f"Expected a fit with an optimum and a covariance, got one that is {self.status.value}: {self.message}"
             )
         rng = get_random_generator(random_seed, copy=True)
         x = center + rng.standard_normal((n, len(center))) @ root(cov)
-        return as_draws(frame, x, self._attrs("draws"))
+        return as_draws(restricted, x, self._attrs("draws"))
 
     def to_dataset(self) -> xr.Dataset:
         """Return estimate, standard errors and covariance as one Dataset, for `to_datatree`.

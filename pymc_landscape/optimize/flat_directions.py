@@ -84,9 +84,11 @@ def ask(found: SearchResult) -> Directions:
 def _curvature(found: SearchResult, hessian: Array) -> tuple[Spectrum, float]:
     """Return the curvatures, and the size below which one is zero: finer, where differences leave that open."""
     curvature, k = spectrum(hessian), len(found.x)
-    if not found.frame.objective.is_integral or not any(_is_suspicious(curvature, 0.0, i, found.x) for i in range(k)):
+    if not found.restricted.objective.is_integral or not any(
+        _is_suspicious(curvature, 0.0, i, found.x) for i in range(k)
+    ):
         return curvature, curvature.tolerance
-    finer = hessian_of_slopes(lambda x: found.frame.slope(x)[1], found.x)
+    finer = hessian_of_slopes(lambda x: found.restricted.value_and_gradient(x)[1], found.x)
     curvature = spectrum(finer) if np.isfinite(finer).all() else curvature
     return curvature, DIFFERENCES * float(np.abs(curvature.values).max())
 
@@ -126,7 +128,7 @@ def _sign_of_retreat(found: SearchResult, unit: Array) -> float:
     """Return in which sense of a level direction the estimate ran out: it was not level on the way. 0 if it was."""
     along = float(found.x @ unit) / float(unit @ unit)
     factors = np.concatenate([ON_FROM_IT, ON_THE_WAY]) - 1.0
-    rises = found.frame.values(found.x + factors[:, None] * along * unit) - found.value
+    rises = found.restricted.values(found.x + factors[:, None] * along * unit) - found.value
     on, back = rises[: len(ON_FROM_IT)], rises[len(ON_FROM_IT) :]
     has_run = (on < LEVEL_THERE).any() and (back > RISE_THERE).any() and not _is_bent(on, back[: len(on)])
     return float(np.sign(along)) if has_run else 0.0
@@ -146,10 +148,12 @@ def far_out(found: SearchResult) -> list[Array]:
 
 def beyond(found: SearchResult, limit: float) -> list[int]:
     """Return the free elements of transformed variables that are further out than `limit`."""
-    transformed = [v for v in found.frame.objective.variables if v.transform and v.name not in found.frame.natural]
-    slices = [found.frame.layout.slices[v.name] for v in transformed]
+    transformed = [
+        v for v in found.restricted.objective.variables if v.transform and v.name not in found.restricted.natural
+    ]
+    slices = [found.restricted.layout.slices[v.name] for v in transformed]
     inside = {i for where in slices for i in range(where.start, where.stop)}
-    return [j for j, i in enumerate(found.frame.free) if i in inside and abs(found.x[j]) > limit]
+    return [j for j, i in enumerate(found.restricted.free) if i in inside and abs(found.x[j]) > limit]
 
 
 def _going_on(found: SearchResult) -> list[Array]:
@@ -162,7 +166,7 @@ def _going_on(found: SearchResult) -> list[Array]:
         if not (np.abs(before / here.x) > LONG).any():
             return []
         for _ in range(STEPS_IN_A_ROW):
-            here = quadratic_model(found.frame, here.x + before)
+            here = quadratic_model(found.restricted, here.x + before)
             if not np.isfinite(here.hessian).all() or here.value > found.value + NO_RISE:
                 return []
             now = here.newton_step()
@@ -185,4 +189,4 @@ def _is_suspicious(curvature: Spectrum, zero: float, i: int, x: Array) -> bool:
 
 def _rises(found: SearchResult, moves: Array) -> Array:
     """Return by how much the value rises along ±moves: (2, number of moves)."""
-    return (found.frame.values(found.x + np.concatenate([moves, -moves])) - found.value).reshape(2, -1)
+    return (found.restricted.values(found.x + np.concatenate([moves, -moves])) - found.value).reshape(2, -1)

@@ -58,22 +58,28 @@ def brought_back(ran: SearchResult, usual: Array) -> SearchResult | None:
 
 def set_free(nearer: SearchResult, ran: SearchResult, usual: Array) -> tuple[SearchResult, Array]:
     """Return what was brought back in the frame in which it ran away, and the direction in which it did."""
-    frame, x, held = _in_frame_of(ran, nearer)
-    free = SearchResult(frame, x, *frame.curve(x), nearer.remaining_decrease, nearer.optimizer, nearer.exact)
-    return free.add_cost(nearer), np.where(held, np.sign(x - usual[frame.free]), 0.0)
+    restricted, x, held = _restricted_like(ran, nearer)
+    free = SearchResult(
+        restricted, x, *restricted.value_gradient_hessian(x), nearer.remaining_decrease, nearer.optimizer, nearer.exact
+    )
+    return free.add_cost(nearer), np.where(held, np.sign(x - usual[restricted.free]), 0.0)
 
 
-def _in_frame_of(ran: SearchResult, nearer: SearchResult) -> tuple[RestrictedObjective, Array, NDArray[np.bool_]]:
+def _restricted_like(ran: SearchResult, nearer: SearchResult) -> tuple[RestrictedObjective, Array, NDArray[np.bool_]]:
     """Return a frame like that of `ran`, the point of `nearer` in it, and which elements `nearer` holds."""
-    frame = RestrictedObjective(ran.frame.objective, ran.frame.natural, ran.frame.held)
-    return frame, nearer.frame.full(nearer.x)[frame.free], ~np.isin(frame.free, nearer.frame.free)
+    restricted = RestrictedObjective(ran.restricted.objective, ran.restricted.natural, ran.restricted.fixed)
+    return (
+        restricted,
+        nearer.restricted.full(nearer.x)[restricted.free],
+        ~np.isin(restricted.free, nearer.restricted.free),
+    )
 
 
 def _is_level(found: SearchResult, ran: SearchResult) -> bool:
     """Whether nothing is to be gained along what is held; a likelihood that rises for ever has no infimum."""
-    frame, x, held = _in_frame_of(ran, found)
-    gradient = frame.slope(x)[1]
-    return not found.frame.bottomless and bool((np.abs(gradient[held]) <= LEVEL).all())
+    restricted, x, held = _restricted_like(ran, found)
+    gradient = restricted.value_and_gradient(x)[1]
+    return not found.restricted.unbounded_below and bool((np.abs(gradient[held]) <= LEVEL).all())
 
 
 def far_away(found: SearchResult, usual: Array, by: float) -> dict[int, float]:
@@ -88,33 +94,35 @@ def far_away(found: SearchResult, usual: Array, by: float) -> dict[int, float]:
     by : float
         What is far.
     """
-    frame = found.frame
+    restricted = found.restricted
     places = [
         i
-        for v in frame.objective.variables
-        if v.transform is not None and v.name in frame.unconstrained
-        for i in range(*frame.layout.slices[v.name].indices(frame.layout.size))
+        for v in restricted.objective.variables
+        if v.transform is not None and v.name in restricted.unconstrained
+        for i in range(*restricted.layout.slices[v.name].indices(restricted.layout.size))
     ]
-    where = dict(zip(frame.free.tolist(), found.x.tolist(), strict=True))
+    where = dict(zip(restricted.free.tolist(), found.x.tolist(), strict=True))
     away = {i: where[i] - float(usual[i]) for i in places if i in where}
     return {i: distance for i, distance in away.items() if abs(distance) > by}
 
 
 def _held_nearer(found: SearchResult, far: dict[int, float], usual: Array) -> SearchResult:
     """Hold what is furthest out at the rim of what is not, and search for the others' best."""
-    frame = found.frame
-    whole = frame.full(found.x).copy()
+    restricted = found.restricted
+    whole = restricted.full(found.x).copy()
     for i, distance in far.items():
         whole[i] = usual[i] + np.clip(distance, -INFINITE_DISTANCE, INFINITE_DISTANCE)
     furthest = max(far, key=lambda i: abs(far[i]))
-    nearer = RestrictedObjective(frame.objective, frame.natural, {**frame.held, furthest: float(whole[furthest])})
+    nearer = RestrictedObjective(
+        restricted.objective, restricted.natural, {**restricted.fixed, furthest: float(whole[furthest])}
+    )
     return search(nearer, whole[nearer.free])
 
 
 def has_infimum(status: Status, found: SearchResult) -> bool:
     """Whether a search ended at the lowest value that there is, or that is approached and never reached."""
     arrived = found.is_minimum or found.remaining_decrease <= NEAR_ENOUGH
-    return status is not Status.FAILED and arrived and not found.frame.bottomless
+    return status is not Status.FAILED and arrived and not found.restricted.unbounded_below
 
 
 def infimum(status: Status, found: SearchResult, usual: Array) -> float:

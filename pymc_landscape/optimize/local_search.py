@@ -71,7 +71,7 @@ class SearchResult:
         What it cost.
     """
 
-    frame: RestrictedObjective
+    restricted: RestrictedObjective
     x: Array
     value: float
     gradient: Array | None
@@ -100,7 +100,7 @@ class SearchResult:
         return self.remaining_decrease <= max(CONVERGED if self.exact else CONVERGED_BY_VALUES, 2 * self.rounding)
 
 
-def search(frame: RestrictedObjective, x: Array, iterations: int = ITERATIONS) -> SearchResult:
+def search(restricted: RestrictedObjective, x: Array, iterations: int = ITERATIONS) -> SearchResult:
     """Go down from `x` as far as it goes.
 
     Parameters
@@ -118,8 +118,8 @@ def search(frame: RestrictedObjective, x: Array, iterations: int = ITERATIONS) -
         Also where the end is no optimum: `reason` says why.
     """
     x = np.asarray(x, dtype=float)
-    begin_value = frame.value(x)
-    found = _timed(frame, lambda: _search(frame, x, iterations))
+    begin_value = restricted.value(x)
+    found = _timed(restricted, lambda: _search(restricted, x, iterations))
     found.begin_value = begin_value
     return found
 
@@ -128,51 +128,54 @@ def search_otherwise(found: SearchResult, x: Array) -> SearchResult:
     """Search again from the start `x`, first with small steps, then with L-BFGS in front; return the lower end."""
     if found.optimizer != NEWTON or not len(x):
         return found
-    frame = RestrictedObjective(found.frame.objective)  # an end on an edge has a frame with fewer elements than a start
+    # a result at a bound has fewer free elements than a start
+    restricted = RestrictedObjective(found.restricted.objective)
     try:
-        careful = _timed(frame, lambda: _newton(frame, x, ITERATIONS, CAREFUL)).add_cost(found)
+        careful = _timed(restricted, lambda: _newton(restricted, x, ITERATIONS, CAREFUL)).add_cost(found)
     except (NotImplementedError, ValueError):
         return found
     if careful.is_minimum and careful.value < found.value - noise(found.value):
         return careful
-    return _lower(found, _timed(frame, lambda: _quasi_newton_first(frame, x)).add_cost(careful))
+    return _lower(found, _timed(restricted, lambda: _quasi_newton_first(restricted, x)).add_cost(careful))
 
 
-def _timed(frame: RestrictedObjective, go: Callable[[], SearchResult]) -> SearchResult:
-    began, evaluated = time.perf_counter(), frame.n_evaluations
+def _timed(restricted: RestrictedObjective, go: Callable[[], SearchResult]) -> SearchResult:
+    began, evaluated = time.perf_counter(), restricted.n_evaluations
     with np.errstate(all="ignore"):  # far out, anything overflows
         found = go()
     found.seconds = time.perf_counter() - began
-    found.n_evaluations = frame.n_evaluations - evaluated
+    found.n_evaluations = restricted.n_evaluations - evaluated
     return found
 
 
-def _search(frame: RestrictedObjective, x: Array, iterations: int) -> SearchResult:
+def _search(restricted: RestrictedObjective, x: Array, iterations: int) -> SearchResult:
     if not len(x):
-        return SearchResult(frame, x, frame.value(x), np.zeros(0), np.zeros((0, 0)), 0.0, "none: nothing is free")
+        return SearchResult(
+            restricted, x, restricted.value(x), np.zeros(0), np.zeros((0, 0)), 0.0, "none: nothing is free"
+        )
     try:
-        start = _with_slope(frame, x)
+        start = _with_slope(restricted, x)
     except ValueError:  # an Op without a gradient
-        return _without_slope(frame, x, "the model has no gradient")
+        return _without_slope(restricted, x, "the model has no gradient")
     if start is None:
-        return _without_slope(frame, x, "the gradient is not finite at the start, nor nearby")
+        return _without_slope(restricted, x, "the gradient is not finite at the start, nor nearby")
     if len(x) > DENSE:
-        return _quasi_newton(frame, start)
+        return _quasi_newton(restricted, start)
     try:
-        found = _newton(frame, start, iterations)
+        found = _newton(restricted, start, iterations)
     except (NotImplementedError, ValueError):  # a gradient, but no second derivative
-        return _quasi_newton(frame, start)
-    if found.is_minimum or frame.bottomless:
+        return _quasi_newton(restricted, start)
+    if found.is_minimum or restricted.unbounded_below:
         return found
-    return _lower(found, _quasi_newton_first(frame, found.x).add_cost(found))
+    return _lower(found, _quasi_newton_first(restricted, found.x).add_cost(found))
 
 
-def _quasi_newton_first(frame: RestrictedObjective, x: Array) -> SearchResult:
+def _quasi_newton_first(restricted: RestrictedObjective, x: Array) -> SearchResult:
     """Let L-BFGS go first, and Newton's method finish."""
-    second = _quasi_newton(frame, x)
-    if second.hessian is None or frame.bottomless:
+    second = _quasi_newton(restricted, x)
+    if second.hessian is None or restricted.unbounded_below:
         return second
-    third = _newton(frame, second.x, ITERATIONS)
+    third = _newton(restricted, second.x, ITERATIONS)
     third.n_iterations += second.n_iterations
     return _lower(second, third)
 
@@ -182,48 +185,50 @@ def _lower(one: SearchResult, other: SearchResult) -> SearchResult:
     return one if one.value < other.value - noise(other.value) else other
 
 
-def _with_slope(frame: RestrictedObjective, x: Array) -> Array | None:
+def _with_slope(restricted: RestrictedObjective, x: Array) -> Array | None:
     """Return x, or the lowest of some points beside it, where value and slope are finite."""
-    value, gradient = frame.slope(x)
+    value, gradient = restricted.value_and_gradient(x)
     if np.isfinite(value) and np.isfinite(gradient).all():
         return x
     rng = np.random.default_rng(NUDGES)  # the same points each time: a fit without random starts is not random
     beside = x + rng.uniform(-1.0, 1.0, size=(NUDGES, len(x))) * np.linspace(0.1, 2.0, NUDGES)[:, None]
-    slopes = [(frame.slope(there), i) for i, there in enumerate(beside)]
+    slopes = [(restricted.value_and_gradient(there), i) for i, there in enumerate(beside)]
     usable = [(value, i) for (value, gradient), i in slopes if np.isfinite(value) and np.isfinite(gradient).all()]
     return beside[min(usable)[1]] if usable else None
 
 
-def _newton(frame: RestrictedObjective, x: Array, iterations: int, radius: float | None = None) -> SearchResult:
-    here = QuadraticModel(x, *frame.curve(x))
+def _newton(restricted: RestrictedObjective, x: Array, iterations: int, radius: float | None = None) -> SearchResult:
+    here = QuadraticModel(x, *restricted.value_gradient_hessian(x))
     if not np.isfinite(here.hessian).all():
         raise ValueError("no finite second derivative at the start")
     learned = 0
-    if frame.objective.is_integral:
-        here, learned = _approached(frame, here, radius)
-    here, n = descend_newton(frame, here, iterations, radius)
-    here = polish(frame, here)
-    found = _search_result(frame, here, NEWTON)
+    if restricted.objective.is_integral:
+        here, learned = _approached(restricted, here, radius)
+    here, n = descend_newton(restricted, here, iterations, radius)
+    here = polish(restricted, here)
+    found = _search_result(restricted, here, NEWTON)
     found.n_iterations = learned + n
     if not found.is_minimum:
-        found.rounding = _rounding(frame, here)
+        found.rounding = _rounding(restricted, here)
     if not found.is_minimum:
         found.reason = "no more progress" if n < iterations else f"{iterations} Newton steps were used up"
     return found
 
 
-def _approached(frame: RestrictedObjective, here: QuadraticModel, radius: float | None) -> tuple[QuadraticModel, int]:
+def _approached(
+    restricted: RestrictedObjective, here: QuadraticModel, radius: float | None
+) -> tuple[QuadraticModel, int]:
     """Go down with Hessians learned from slopes, and look where that ends; return also how many steps were tried."""
-    end, n = descend_newton(Learned(frame, here), here, LEARNED, radius, near=EXACT)
-    there = QuadraticModel(end.x, *frame.curve(end.x))
+    end, n = descend_newton(Learned(restricted, here), here, LEARNED, radius, near=EXACT)
+    there = QuadraticModel(end.x, *restricted.value_gradient_hessian(end.x))
     if not np.isfinite(there.hessian).all():
         return here, n
     if 0.5 * there.decrement < SAME_CURVATURE:
-        there = polish(Unchanged(frame, there), there)
+        there = polish(Unchanged(restricted, there), there)
     return there, n
 
 
-def _rounding(frame: RestrictedObjective, here: QuadraticModel) -> float:
+def _rounding(restricted: RestrictedObjective, here: QuadraticModel) -> float:
     """Return how much the value changes where x changes in its last digits only.
 
     Where residuals are as small as the rounding of what they are the difference of, nothing can be found more exactly.
@@ -231,37 +236,37 @@ def _rounding(frame: RestrictedObjective, here: QuadraticModel) -> float:
     if not 0.5 * here.decrement < ROUGH:
         return 0.0
     last = np.spacing(np.abs(here.x)) * np.arange(-4, 5)[:, None]
-    values = frame.values(here.x + last)
+    values = restricted.values(here.x + last)
     return float(np.ptp(values)) if np.isfinite(values).all() else 0.0
 
 
-def _search_result(frame: RestrictedObjective, here: QuadraticModel, optimizer: str) -> SearchResult:
-    return SearchResult(frame, here.x, here.value, here.gradient, here.hessian, 0.5 * here.decrement, optimizer)
+def _search_result(restricted: RestrictedObjective, here: QuadraticModel, optimizer: str) -> SearchResult:
+    return SearchResult(restricted, here.x, here.value, here.gradient, here.hessian, 0.5 * here.decrement, optimizer)
 
 
-def _quasi_newton(frame: RestrictedObjective, x: Array) -> SearchResult:
+def _quasi_newton(restricted: RestrictedObjective, x: Array) -> SearchResult:
     """Run L-BFGS on axes of equal curvature at its start."""
-    scale = _scale(frame, x)
+    scale = _scale(restricted, x)
 
     def scaled(y: Array) -> tuple[float, Array]:
-        value, gradient = frame.slope(y / scale)
+        value, gradient = restricted.value_and_gradient(y / scale)
         finite = np.isfinite(gradient).all()
         return (value, gradient / scale) if np.isfinite(value) and finite else (1e300, np.zeros_like(y))
 
     options: dict[str, Any] = {"maxiter": 2_000, "maxfun": 3_000, "ftol": 1e-15, "gtol": 1e-8, "maxcor": 20}
     result = optimize.minimize(scaled, x * scale, jac=True, method="L-BFGS-B", options=options)
     end = np.asarray(result.x) / scale
-    value, gradient = frame.slope(end)
-    found = SearchResult(frame, end, value, gradient, None, np.inf, LBFGS, reason=str(result.message))
+    value, gradient = restricted.value_and_gradient(end)
+    found = SearchResult(restricted, end, value, gradient, None, np.inf, LBFGS, reason=str(result.message))
     found.n_iterations = int(result.nit)
     return _looked_at(found) if len(x) <= DENSE else _by_slope_alone(found, gradient / scale)
 
 
-def _scale(frame: RestrictedObjective, x: Array) -> Array:
+def _scale(restricted: RestrictedObjective, x: Array) -> Array:
     if len(x) > DENSE:
         return np.ones_like(x)
     try:
-        curvature = np.abs(np.diagonal(frame.hessian(x)))
+        curvature = np.abs(np.diagonal(restricted.hessian(x)))
     except (NotImplementedError, ValueError):
         return np.ones_like(x)
     usable = np.isfinite(curvature) & (curvature > 0)
@@ -276,11 +281,11 @@ def _by_slope_alone(found: SearchResult, gradient: Array) -> SearchResult:
 
 def _looked_at(found: SearchResult) -> SearchResult:
     """Add the Hessian, by differences of slopes where the model has none."""
-    frame = found.frame
+    restricted = found.restricted
     try:
-        hessian = frame.hessian(found.x)
+        hessian = restricted.hessian(found.x)
     except (NotImplementedError, ValueError):
-        hessian = hessian_of_slopes(lambda x: frame.slope(x)[1], found.x)
+        hessian = hessian_of_slopes(lambda x: restricted.value_and_gradient(x)[1], found.x)
         found.exact = False
     if not np.isfinite(hessian).all():
         return found
@@ -292,12 +297,12 @@ def _looked_at(found: SearchResult) -> SearchResult:
     return found
 
 
-def _without_slope(frame: RestrictedObjective, x: Array, why: str) -> SearchResult:
+def _without_slope(restricted: RestrictedObjective, x: Array, why: str) -> SearchResult:
     """Minimise by values alone: simplex after simplex, until a new one gains nothing."""
     from better_optimize import minimize
 
     def value(y: Array) -> float:
-        return min(frame.value(y), 1e300)
+        return min(restricted.value(y), 1e300)
 
     n, last, end = 0, np.inf, x
     for _ in range(5):
@@ -315,9 +320,9 @@ def _without_slope(frame: RestrictedObjective, x: Array, why: str) -> SearchResu
             break
         last = float(result.fun)
     found = SearchResult(
-        frame, end, frame.value(end), None, None, np.inf, SIMPLEX, exact=False, reason=why, n_iterations=n
+        restricted, end, restricted.value(end), None, None, np.inf, SIMPLEX, exact=False, reason=why, n_iterations=n
     )
     if np.isfinite(found.value) and len(x) <= DENSE:
-        found.gradient, found.hessian = hessian_of_values(frame.values, end)
+        found.gradient, found.hessian = hessian_of_values(restricted.values, end)
         found.remaining_decrease = 0.5 * QuadraticModel(end, found.value, found.gradient, found.hessian).decrement
     return found

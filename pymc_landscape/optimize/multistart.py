@@ -42,15 +42,17 @@ class StartResult:
     @property
     def theta(self) -> Array:
         """The end as an unconstrained vector; ±inf on an edge."""
-        frame = self.result.frame
-        return frame.objective.pack(frame.natural_point(self.result.x)) if frame.natural else self.result.x
+        restricted = self.result.restricted
+        return (
+            restricted.objective.pack(restricted.natural_point(self.result.x)) if restricted.natural else self.result.x
+        )
 
 
 def search_all_starts(
     objective: Objective, starts: Starts, rng: np.random.Generator, progressbar: bool
 ) -> list[StartResult]:
     """Search from every start; Ctrl-C keeps the ends that there are, if any."""
-    objective.compiled.refuse_discrete()
+    objective.refuse_discrete()
     begin = find_starts(objective, starts, rng)
     ends: list[StartResult] = []
     try:
@@ -115,7 +117,7 @@ def _settled(found: SearchResult) -> tuple[SearchResult, StatusReport]:
 
 
 def _continued(found: SearchResult, x: Array) -> SearchResult:
-    there = search(found.frame, x).add_cost(found)
+    there = search(found.restricted, x).add_cost(found)
     return there if there.value < found.value + noise(found.value) else found
 
 
@@ -136,7 +138,7 @@ def overall_report(best: StartResult, ends: Sequence[StartResult]) -> StatusRepo
         return best.report
     for end in ends:
         lower = end.result.value < best.result.value - SAME_VALUE - noise(best.result.value)
-        if end.report.status is Status.UNBOUNDED and (lower or end.result.frame.bottomless):
+        if end.report.status is Status.UNBOUNDED and (lower or end.result.restricted.unbounded_below):
             message = (
                 f"{end.report.message} The estimate is the best of the local maxima that were found; "
                 f"the start that ran away was: {end.origin}."
@@ -180,12 +182,12 @@ class LocalOptimum:
     @cached_property
     def natural(self) -> dict[str, Array]:
         """Natural values by name."""
-        return self.result.frame.natural_point(self.result.x)
+        return self.result.restricted.natural_point(self.result.x)
 
     @cached_property
     def point(self) -> xr.Dataset:
         """Natural values, one variable a parameter, with the model's dims."""
-        objective = self.result.frame.objective
+        objective = self.result.restricted.objective
         return xr.Dataset({v.name: (v.dims, self.natural[v.name]) for v in objective.variables}, objective.coords)
 
 

@@ -61,7 +61,9 @@ def judge(found: SearchResult) -> StatusReport:
     if not np.isfinite(found.value):
         return StatusReport(Status.FAILED, "No start had a finite likelihood: give starts inside the support.")
     if not found.is_minimum:
-        return _unbounded_below(found) if found.frame.bottomless or _has_run_away(found) else _unfinished(found)
+        return (
+            _unbounded_below(found) if found.restricted.unbounded_below or _has_run_away(found) else _unfinished(found)
+        )
     asked = ask(found)
     if asked.lower is not None:
         return StatusReport(Status.FAILED, "A lower point was found beside the end of the search.", lower=asked.lower)
@@ -71,8 +73,8 @@ def judge(found: SearchResult) -> StatusReport:
         return StatusReport(Status.NOT_IDENTIFIED, _not_determined(found, asked.level), flat_directions=asked.level)
     if len(asked.kinked):
         return StatusReport(Status.CONVERGED, _kinked(found, asked.kinked), flat_directions=asked.kinked)
-    if found.frame.held:
-        names = ", ".join(found.frame.layout.labels[i] for i in found.frame.held)
+    if found.restricted.fixed:
+        names = ", ".join(found.restricted.layout.labels[i] for i in found.restricted.fixed)
         return StatusReport(Status.AT_BOUND, f"The optimum is on the edge of the support: {names}.")
     return StatusReport(Status.CONVERGED)
 
@@ -97,17 +99,17 @@ def _unbounded_below(found: SearchResult) -> StatusReport:
 
 def _goes(found: SearchResult, j: int, way: float) -> str:
     """Say where an element runs."""
-    frame, i = found.frame, int(found.frame.free[j])
-    for v in frame.objective.variables:
-        where = frame.layout.slices[v.name]
+    restricted, i = found.restricted, int(found.restricted.free[j])
+    for v in restricted.objective.variables:
+        where = restricted.layout.slices[v.name]
         if where.start <= i < where.stop and v.elementwise:
             edge = v.limits(i - where.start)[int(way > 0)]
             return f"{v.labels[i - where.start]} goes to {_number(edge)}"
-    return f"{frame.layout.labels[i]} goes to {_number(np.sign(way) * np.inf)}"
+    return f"{restricted.layout.labels[i]} goes to {_number(np.sign(way) * np.inf)}"
 
 
 def _density(found: SearchResult) -> str:
-    return "The posterior density" if found.frame.objective.prior_weight else "The likelihood"
+    return "The posterior density" if found.restricted.objective.prior_weight else "The likelihood"
 
 
 def _number(value: float) -> str:
@@ -123,7 +125,7 @@ def _unfinished(found: SearchResult) -> StatusReport:
         scale = spectrum(found.hessian).scale if found.hessian is not None else np.ones_like(found.x)
         direction = -found.gradient / scale**2
         away = direction / np.abs(direction).max() * max(1.0, float(np.abs(found.x).max()))
-        rises = found.frame.values(found.x + ONWARD[:, None] * away) - found.value
+        rises = found.restricted.values(found.x + ONWARD[:, None] * away) - found.value
         if np.isfinite(rises).all() and (np.diff(rises, prepend=0.0) < 0).all():
             return unbounded(found, away)
     return StatusReport(
@@ -152,12 +154,12 @@ def _endless(found: SearchResult, direction: Array) -> str:
 
 
 def _kinked(found: SearchResult, directions: Array) -> str:
-    names = ", ".join(name_direction(d, found.frame.labels) for d in directions[:5])
+    names = ", ".join(name_direction(d, found.restricted.labels) for d in directions[:5])
     return f"The surface has a kink at the optimum, and no curvature along {names}: no standard error there."
 
 
 def _not_determined(found: SearchResult, level: Array) -> str:
-    names = ", ".join(name_direction(d, found.frame.labels) for d in level[:5])
+    names = ", ".join(name_direction(d, found.restricted.labels) for d in level[:5])
     idle = found.hessian is not None and all(not found.hessian[d != 0].any() for d in level)
     if idle:
         return f"The likelihood does not depend on {names}{_random_effects(found)}"
@@ -169,14 +171,14 @@ def _not_determined(found: SearchResult, level: Array) -> str:
 
 def _perhaps_effects(found: SearchResult) -> str:
     """Say which parameters a joint fit would better integrate out."""
-    names = found.frame.objective.perhaps_latent
+    names = found.restricted.objective.perhaps_latent
     if not names:
         return ""
     return f"; if {', '.join(names)} are random effects, integrate them out: Objective(model, latent={list(names)})"
 
 
 def _random_effects(found: SearchResult) -> str:
-    effects = found.frame.objective.conditional
+    effects = found.restricted.objective.conditional
     if not effects:
         return ": leave the parameter out, or use a prior (fit_map)."
     return f", for it is conditional on the random effects {', '.join(effects)}: use Objective(model, latent='auto')."

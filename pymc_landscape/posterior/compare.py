@@ -133,7 +133,7 @@ def compare_with_posterior(
     mode = posterior_mode(fit, draws, progressbar)
     shares = prior_shares(mode, quantities)
     values = draws.quantities([quantity.weights for quantity in quantities])
-    begin, lengths = mode.result.frame.natural_point(mode.result.x), [float(np.std(drawn)) for drawn in values]
+    begin, lengths = mode.result.restricted.natural_point(mode.result.x), [float(np.std(drawn)) for drawn in values]
     sides = likelihood_sides(
         fit, quantities, var_names, level=level, progressbar=progressbar, begin=begin, lengths=lengths
     )
@@ -159,7 +159,7 @@ class _PriorSide:
     def __init__(self, objective: Objective, quantities: Sequence[Quantity], random_seed: Any):
         prior = draw_prior(objective, get_random_generator(random_seed, copy=True))
         self.spreads = prior_spreads(objective, prior, [quantity.weights for quantity in quantities])
-        self.has_potential = bool(objective.compiled.parts.prior)
+        self.has_potential = bool(objective.potential_roles.prior)
         self.improper = prior.improper
 
     def note(self, i: int) -> str:

@@ -54,9 +54,9 @@ def draw_prior(objective: Objective, rng: np.random.Generator, draws: int = DRAW
     draws : int
         How many.
     """
-    layout = objective.compiled.layout()
+    layout = objective.layout()
     vectors = np.full((draws, layout.size), np.nan)
-    if objective.compiled.parts.prior:  # a potential can turn any prior into another
+    if objective.potential_roles.prior:  # a potential can turn any prior into another
         return PriorDraws(vectors, tuple(v.name for v in objective.variables))
     improper = []
     for variable in objective.variables:
@@ -144,11 +144,11 @@ def _has_own_prior(mode: Fit, quantity: Quantity) -> bool:
 
 
 def _slice(mode: Fit, quantity: Quantity, at: Array) -> Array:
-    compiled = mode.objective.compiled
-    point = compiled.layout().join(mode.result.frame.natural_point(mode.result.x))
+    objective = mode.objective
+    point = objective.layout().join(mode.result.restricted.natural_point(mode.result.x))
     rows = np.repeat(point[None], len(at), axis=0)
-    rows[:, compiled.layout().labels.index(quantity.label)] = at
-    log_prior = compiled.engine("density").at(rows)["log_prior"]
+    rows[:, objective.layout().labels.index(quantity.label)] = at
+    log_prior = objective.engine("density").at(rows)["log_prior"]
     finite = np.isfinite(log_prior)
     if not finite.any():
         return np.full(len(at), np.nan)

@@ -171,7 +171,7 @@ def refuse_random_effects(objective: Objective) -> None:
 
 
 def _refuse_other_data(fit: Fit) -> None:
-    now = fit.result.frame.value(fit.result.x)
+    now = fit.result.restricted.value(fit.result.x)
     if np.isfinite(fit.result.value) and abs(now - fit.result.value) > LOWER + 1e-10 * abs(now):
         raise ValueError(
             f"Expected data that stay as they were fitted, got −2LL {fit.result.value:.6f} at the fit and {now:.6f} at "
@@ -191,7 +191,7 @@ def _degrees(fit: Fit) -> tuple[int, str]:
 
 def _above_the_mean(draws: PosteriorDraws) -> float:
     """Mean −2LL less −2LL at the mean: DIC's p_D."""
-    points = draws.objective.compiled.layout().split(draws.vectors.mean(axis=0)[None])
+    points = draws.objective.layout().split(draws.vectors.mean(axis=0)[None])
     return float(draws.minus2ll.mean() + 2.0 * draws.objective.natural_log_likelihood(points)[0])
 
 

@@ -64,10 +64,10 @@ class PosteriorDraws:
 
     def theta(self, i: int) -> Array:
         """Return draw i as an unconstrained vector."""
-        return self.objective.pack(self.objective.compiled.layout().split(self.vectors[int(i)]))
+        return self.objective.pack(self.objective.layout().split(self.vectors[int(i)]))
 
     def quantities(self, weights: Sequence[Array]) -> Array:
-        """Return quantities (n, chain, draw) that are weighted sums over ``compiled.quantity_labels``."""
+        """Return quantities (n, chain, draw) that are weighted sums over ``objective.quantity_labels``."""
         return weighted_sums(self.objective, self.vectors, weights).reshape(len(weights), *self.shape)
 
 
@@ -91,7 +91,7 @@ def read_posterior(objective: Objective, dt: Any, group: str = "posterior") -> P
     """
     found = DrawVectors(objective, dt, group)
     vectors = found.rows(0, found.total)
-    density = objective.compiled.engine("density").at(vectors)
+    density = objective.engine("density").at(vectors)
     likelihood = np.asarray(sum(density[name] for name in objective.terms))
     labels = [
         found.coords[dim].to_numpy() if dim in found.coords else np.arange(n)
@@ -113,7 +113,7 @@ def weighted_sums(objective: Objective, vectors: Array, weights: Sequence[Array]
         _add_up(sums, vectors, weights)
         return sums
     rows = max(HELD // len(weights[0]), 1)
-    engine = objective.compiled.engine("derived")
+    engine = objective.engine("derived")
     for begin in range(0, len(vectors), rows):
         block = vectors[begin : begin + rows]
         derived = [value.reshape(len(block), -1) for value in engine.at(block).values()]
@@ -132,7 +132,7 @@ def _add_up(sums: Array, values: Array, weights: Sequence[Array]) -> None:
 
 def _refuse_impossible(draws: PosteriorDraws) -> None:
     """Refuse draws at which the model has no density: a sampler of this model does not go there."""
-    labels = draws.objective.compiled.layout().labels
+    labels = draws.objective.layout().labels
     absent = ~np.isfinite(draws.vectors)
     if absent.any():
         row, column = np.argwhere(absent)[0]

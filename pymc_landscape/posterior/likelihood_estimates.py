@@ -104,14 +104,14 @@ def _why_none(fit: Fit) -> str:
 
 def is_receding(fit: Fit) -> bool:
     """Whether a likelihood without a maximum has a least upper bound: its −2LL falls towards some value."""
-    return fit.status is Status.UNBOUNDED and not fit.result.frame.bottomless and fit.optimizer != SIMPLEX
+    return fit.status is Status.UNBOUNDED and not fit.result.restricted.unbounded_below and fit.optimizer != SIMPLEX
 
 
 def estimate(fit: Fit, quantity: Quantity) -> tuple[float, float]:
     """Return a quantity at a fit, NaN where that is arbitrary, and its standard error."""
-    if fit.status is Status.FAILED or (fit.status is Status.UNBOUNDED and fit.result.frame.bottomless):
+    if fit.status is Status.FAILED or (fit.status is Status.UNBOUNDED and fit.result.restricted.unbounded_below):
         return np.nan, np.nan
-    natural = quantity.natural(fit.result.frame, fit.result.x)
+    natural = quantity.natural(fit.result.restricted, fit.result.x)
     if _held(fit, quantity):
         return natural, np.nan
     error = standard_error(fit, quantity)
@@ -120,8 +120,8 @@ def estimate(fit: Fit, quantity: Quantity) -> tuple[float, float]:
 
 
 def _held(fit: Fit, quantity: Quantity) -> bool:
-    frame = fit.result.frame
-    return quantity.element is not None and quantity.place(frame) in frame.held
+    restricted = fit.result.restricted
+    return quantity.element is not None and quantity.place(restricted) in restricted.fixed
 
 
 def has_profile(fit: Fit) -> bool:

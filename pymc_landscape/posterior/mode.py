@@ -20,7 +20,7 @@ from scipy import stats
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile import Quantity
 from pymc_landscape.numerics import spectrum
-from pymc_landscape.objective import RestrictedObjective, active_bounds
+from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.optimize import Fit, fit_map
 from pymc_landscape.posterior.draws import PosteriorDraws
 
@@ -72,14 +72,14 @@ def prior_shares(mode: Fit, quantities: Sequence[Quantity]) -> Array:
     """
     shares = np.full(len(quantities), np.nan)
     try:
-        frame, x = _natural(mode)
-        likelihood = frame.hessian(x)
+        restricted, x = _natural(mode)
+        likelihood = restricted.hessian(x)
     except (NotImplementedError, ValueError):  # a model without derivatives
         return shares
-    posterior = _posterior_hessian(mode, frame)
+    posterior = _posterior_hessian(mode, restricted)
     for i, quantity in enumerate(quantities):
-        if quantity.element is None or quantity.place(frame) not in frame.held:
-            gradient = quantity.read(frame, x).gradient
+        if quantity.element is None or quantity.place(restricted) not in restricted.fixed:
+            gradient = quantity.read(restricted, x).gradient
             of_likelihood, of_both = information(likelihood, gradient), information(posterior, gradient)
             shares[i] = 1.0 - of_likelihood / of_both if of_both > 0 else np.nan
     return shares
@@ -124,24 +124,19 @@ def _natural(mode: Fit) -> tuple[RestrictedObjective, Array]:
     """Return the mode in a frame of the likelihood where all that can be natural is; what is on an edge stays held."""
     objective = mode.objective.with_prior_weight(0.0)
     names = frozenset(v.name for v in objective.variables if v.elementwise and v.transform)
-    slices = RestrictedObjective(objective, names).layout.slices
-    held = {slices[name].start + i: edge for (name, i), edge in active_bounds(mode.result.frame).items()}
-    frame = RestrictedObjective(objective, names, held)
-    point = mode.result.frame.natural_point(mode.result.x)
-    moved = objective.compiled.layout(objective.compiled.names).split(objective.pack(point))
-    parts = {name: point[name] if name in names else moved[name] for name in point}
-    return frame, frame.layout.join(parts)[frame.free]
+    restricted = RestrictedObjective.fixing(objective, mode.result.restricted.fixed_elements, names)
+    return restricted, mode.result.restricted.transfer(mode.result.x, restricted)
 
 
-def _posterior_hessian(mode: Fit, frame: RestrictedObjective) -> Array:
+def _posterior_hessian(mode: Fit, restricted: RestrictedObjective) -> Array:
     """Return the Hessian of −2 log posterior in the elements of `frame`: at the mode, where slopes are 0, by rates."""
     found = mode.result
     if found.hessian is None:
         return np.full((len(found.x), len(found.x)), np.nan)
-    full, before, natural = found.frame.full(found.x), found.frame, frame.objective.compiled.layout()
-    jacobian = before.objective.compiled.engine("natural_jacobian", before.unconstrained).one(full)[0]
+    full, before, natural = found.restricted.full(found.x), found.restricted, restricted.objective.layout()
+    jacobian = before.engine("natural_jacobian").one(full)[0]
     jacobian, rates = jacobian.reshape(len(full), -1), np.ones(len(full))
-    for name in frame.natural - before.natural:
+    for name in restricted.natural - before.natural:
         rows, columns = before.layout.slices[name], natural.slices[name]
         rates[rows] = jacobian[rows, columns].diagonal()
     rates = rates[before.free]

@@ -210,7 +210,7 @@ def test_the_interpreter_never_walks_through_elements_in_python(n_parameters, mo
     monkeypatch.setattr(interpreter, "straight_line", lambda function: function)
     objective = pml.Objective(model, backend="interpreter")
     landscape(objective, {"sigma": [0.5, 1.0]})
-    nodes = objective.compiled.engine("density")._way("interpreter").run.maker.fgraph.apply_nodes
+    nodes = objective.engine("density")._way("interpreter").run.maker.fgraph.apply_nodes
     assert not [n.op for n in nodes if "Fused" in type(n.op).__name__]
     assert not [n.op for n in nodes if isinstance(n.op, Elemwise) and n.op.nfunc_spec is None]
 

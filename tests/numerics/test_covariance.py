@@ -19,7 +19,7 @@ class Surface:
         self.value, self.gradient, self.hessian_of = value, gradient, hessian
         self.n = 0
 
-    def slope(self, x):
+    def value_and_gradient(self, x):
         self.n += 1
         return float(self.value(x)), np.asarray(self.gradient(x), dtype=float)
 
@@ -103,9 +103,11 @@ def test_sandwich_of_a_mean_is_its_empirical_variance(rng):
 def test_differences_of_slopes_and_of_values(rng):
     x = rng.normal(size=2)
     exact = BANANA.hessian(x)
-    np.testing.assert_allclose(hessian_of_slopes(lambda p: BANANA.slope(p)[1], x), exact, rtol=1e-8, atol=1e-6)
+    np.testing.assert_allclose(
+        hessian_of_slopes(lambda p: BANANA.value_and_gradient(p)[1], x), exact, rtol=1e-8, atol=1e-6
+    )
     gradient, hessian = hessian_of_values(lambda points: np.array([BANANA.value(p) for p in points]), x)
-    np.testing.assert_allclose(gradient, BANANA.slope(x)[1], rtol=1e-7, atol=1e-7)
+    np.testing.assert_allclose(gradient, BANANA.value_and_gradient(x)[1], rtol=1e-7, atol=1e-7)
     np.testing.assert_allclose(hessian, exact, rtol=1e-5, atol=1e-4)
 
 

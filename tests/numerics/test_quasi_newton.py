@@ -15,7 +15,7 @@ class Rosenbrock:
     def __init__(self):
         self.slopes = self.hessians = 0
 
-    def slope(self, x):
+    def value_and_gradient(self, x):
         self.slopes += 1
         return float(optimize.rosen(x)), optimize.rosen_der(x)
 
@@ -43,7 +43,7 @@ def test_a_step_that_says_nothing_new_changes_nothing():
 @pytest.mark.parametrize("k", [2, 6])
 def test_a_curved_valley_is_walked_to_its_end_with_one_hessian(k):
     surface, begin = Rosenbrock(), np.full(k, -1.2)
-    here = Place(begin, *surface.slope(begin), surface.hessian(begin))
+    here = Place(begin, *surface.value_and_gradient(begin), surface.hessian(begin))
     end, _ = descend_newton(Learned(surface, here), here, 300, near=1e-16)
     assert surface.hessians == 1
     np.testing.assert_allclose(end.x, np.ones(k) if k == 2 else _lowest(end.x), atol=1e-7)
@@ -62,7 +62,7 @@ def _lowest(begin):
 
 def test_the_last_steps_need_no_new_hessian():
     surface, beside = Rosenbrock(), np.ones(3) + 1e-6
-    here = Place(beside, *surface.slope(beside), surface.hessian(beside))
+    here = Place(beside, *surface.value_and_gradient(beside), surface.hessian(beside))
     end = polish(Unchanged(surface, here), here)
     assert surface.hessians == 1
     np.testing.assert_allclose(end.x, 1.0, atol=1e-10)

@@ -16,7 +16,7 @@ from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint,
 from pymc_landscape.inference.profile.constraint_manifold import minimize_on
 from pymc_landscape.inference.profile.quantities import Quantity
 from pymc_landscape.numerics import noise
-from pymc_landscape.objective import BoundElement, RestrictedObjective, _positions, active_bounds, with_active_bounds
+from pymc_landscape.objective import BoundElement, RestrictedObjective
 from pymc_landscape.optimize import BOUND_DISTANCE, BOUND_STANDARD_ERROR, INSIDE, lowest_depth
 
 WORTH_IT = 1e-9
@@ -42,51 +42,53 @@ def settle_active_set(spot: ConstrainedPoint, level: float) -> ConstrainedPoint:
     return spot
 
 
-def freed(frame: RestrictedObjective, x: Array, quantity: Quantity) -> tuple[RestrictedObjective, Array]:
+def freed(restricted: RestrictedObjective, x: Array, quantity: Quantity) -> tuple[RestrictedObjective, Array]:
     """Let the quantity's own element move where the estimate holds it on an edge."""
-    if quantity.element is None or quantity.place(frame) not in frame.held:
-        return frame, x
-    place = quantity.place(frame)
+    if quantity.element is None or quantity.place(restricted) not in restricted.fixed:
+        return restricted, x
+    place = quantity.place(restricted)
     free = RestrictedObjective(
-        frame.objective, frame.natural, {i: edge for i, edge in frame.held.items() if i != place}
+        restricted.objective, restricted.natural, {i: edge for i, edge in restricted.fixed.items() if i != place}
     )
-    return free, frame.full(x)[free.free]
+    return free, restricted.full(x)[free.free]
 
 
 def _release_bound(spot: ConstrainedPoint, level: float) -> ConstrainedPoint | None:
     """Let one element go where the inside is lower."""
-    for frame, x in lower_inside(spot.frame, spot.x, spot.value):
-        found = _across(frame, x, spot, level)
+    for restricted, x in lower_inside(spot.restricted, spot.x, spot.value):
+        found = _across(restricted, x, spot, level)
         if found is not None and found.value < spot.value - WORTH_IT:
             return found
     return None
 
 
-def lower_inside(frame: RestrictedObjective, x: Array, value: float) -> Iterator[tuple[RestrictedObjective, Array]]:
+def lower_inside(
+    restricted: RestrictedObjective, x: Array, value: float
+) -> Iterator[tuple[RestrictedObjective, Array]]:
     """Look inside the support, from one held element at a time, and yield what is lower than on the edge."""
-    if not frame.held:
+    if not restricted.fixed:
         return
-    whole, initial = frame.full(x), frame.objective.initial_point()
-    open_frame = RestrictedObjective(frame.objective, frame.natural)
-    for (name, i), edge in active_bounds(frame).items():
+    whole, initial = restricted.full(x), restricted.objective.initial_point()
+    released = RestrictedObjective(restricted.objective, restricted.natural)
+    for (name, i), edge in restricted.fixed_elements.items():
         typical = float(np.ravel(initial[name])[i]) - edge
 
-        def probes(depths: Array, position: int = _positions(frame)[name, i], at: float = edge) -> Array:
+        def probes(depths: Array, position: int = restricted.positions[name, i], at: float = edge) -> Array:
             rows = np.repeat(whole[None], len(depths), axis=0)
             rows[:, position] = at + depths
             return rows
 
-        depth, lowest = lowest_depth(lambda depths: open_frame.values(probes(depths)), INSIDE * typical)
+        depth, lowest = lowest_depth(lambda depths: released.values(probes(depths)), INSIDE * typical)
         if lowest < value - WORTH_IT - noise(value):
-            rest = {place: at for place, at in active_bounds(frame).items() if place != (name, i)}
-            yield with_active_bounds(open_frame, probes(np.array([depth]))[0], rest)
+            rest = {place: at for place, at in restricted.fixed_elements.items() if place != (name, i)}
+            yield released.with_fixed(probes(np.array([depth]))[0], rest)
 
 
 def _activate_bound(spot: ConstrainedPoint, level: float) -> ConstrainedPoint | None:
     """Hold one element at the edge that it is running to, where that is no worse."""
-    frame = spot.frame
+    restricted = spot.restricted
     for (name, i), edge in _in_sight(spot).items():
-        found = _across(*with_active_bounds(frame, spot.x, {**active_bounds(frame), (name, i): edge}), spot, level)
+        found = _across(*restricted.with_fixed(spot.x, {**restricted.fixed_elements, (name, i): edge}), spot, level)
         inside = _release_bound(found, found.coordinate) if found is not None else None
         best = inside or found
         lower = WORTH_IT if best is inside else -WORTH_IT
@@ -97,15 +99,15 @@ def _activate_bound(spot: ConstrainedPoint, level: float) -> ConstrainedPoint | 
 
 def _in_sight(spot: ConstrainedPoint) -> dict[BoundElement, float]:
     """Return the elements that are far out, or vague, towards an edge of their support, with the edge."""
-    frame = spot.frame
-    moved = {v.name: v for v in frame.objective.variables if v.name not in frame.natural and v.transform}
+    restricted = spot.restricted
+    moved = {v.name: v for v in restricted.objective.variables if v.name not in restricted.natural and v.transform}
     if not any(v.bounded.any() for v in moved.values()):
         return {}
     errors = np.sqrt(np.abs(spot.covariance.diagonal()))
-    at = dict(zip(frame.free.tolist(), zip(spot.x.tolist(), errors.tolist(), strict=True), strict=True))
+    at = dict(zip(restricted.free.tolist(), zip(spot.x.tolist(), errors.tolist(), strict=True), strict=True))
     own = (spot.quantity.element[0].name, spot.quantity.element[1]) if spot.quantity.element else None
     seen = {}
-    for (name, i), position in _positions(frame).items():
+    for (name, i), position in restricted.positions.items():
         if position not in at or name not in moved or (name, i) == own:
             continue
         value, error = at[position]
@@ -115,12 +117,13 @@ def _in_sight(spot: ConstrainedPoint) -> dict[BoundElement, float]:
     return seen
 
 
-def _across(frame: RestrictedObjective, x: Array, spot: ConstrainedPoint, level: float) -> ConstrainedPoint | None:
+def _across(restricted: RestrictedObjective, x: Array, spot: ConstrainedPoint, level: float) -> ConstrainedPoint | None:
     """Minimise in another frame, at the same value of the quantity."""
-    there = evaluate_at(frame, spot.quantity, x)
+    there = evaluate_at(restricted, spot.quantity, x)
     if not there.is_finite:
         return None
     same_scale = spot.quantity.element is None or (
-        (spot.quantity.element[0].name in frame.natural) == (spot.quantity.element[0].name in spot.frame.natural)
+        (spot.quantity.element[0].name in restricted.natural)
+        == (spot.quantity.element[0].name in spot.restricted.natural)
     )
     return minimize_on(there, level if same_scale else there.coordinate)

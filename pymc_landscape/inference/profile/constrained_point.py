@@ -54,7 +54,7 @@ class ConstrainedPoint:
         Of the coordinate.
     """
 
-    frame: RestrictedObjective
+    restricted: RestrictedObjective
     quantity: Quantity
     x: Array
     value: float
@@ -89,17 +89,17 @@ class ConstrainedPoint:
     @cached_property
     def natural(self) -> float:
         """The quantity ψ itself."""
-        return self.quantity.natural(self.frame, self.x)
+        return self.quantity.natural(self.restricted, self.x)
 
     @cached_property
     def sign(self) -> float:
         """1 where ψ rises with the coordinate, -1 where it falls."""
-        return self.quantity.sign(self.frame, self.x)
+        return self.quantity.sign(self.restricted, self.x)
 
     @cached_property
     def natural_slope(self) -> float:
         """Slope of the profile by ψ."""
-        rate = self.quantity.rate(self.frame, self.x)
+        rate = self.quantity.rate(self.restricted, self.x)
         return self.slope / rate if rate else np.nan
 
     @cached_property
@@ -205,7 +205,7 @@ class ConstrainedPoint:
         Far out, a density can be the difference of large numbers: what is lowest there is rounding.
         """
         if values is None:
-            values = self.frame.screened(self.last_digits())
+            values = self.restricted.screened(self.last_digits())
         return bool(np.ptp(values) > max(ROUGH, 100 * noise(self.value)))
 
     def rounding(self) -> float:
@@ -221,9 +221,11 @@ def solve_kkt(matrix: Array, right: Array) -> Array:
     return np.asarray(solution)
 
 
-def evaluate_at(frame: RestrictedObjective, quantity: Quantity, x: Array) -> ConstrainedPoint:
+def evaluate_at(restricted: RestrictedObjective, quantity: Quantity, x: Array) -> ConstrainedPoint:
     """Look at a point: one value, gradient and Hessian."""
-    return ConstrainedPoint(frame, quantity, x, *frame.curve(x), quantity.read(frame, x))
+    return ConstrainedPoint(
+        restricted, quantity, x, *restricted.value_gradient_hessian(x), quantity.read(restricted, x)
+    )
 
 
 # Eigenvalues below this share of the largest are no curvature, and a slope below this is none.
@@ -253,7 +255,7 @@ class JointConstrainedPoint:
         Their Hessians.
     """
 
-    frame: RestrictedObjective
+    restricted: RestrictedObjective
     pair: Pair
     x: Array
     value: float
@@ -272,7 +274,7 @@ class JointConstrainedPoint:
     @property
     def natural(self) -> Array:
         """The two quantities themselves."""
-        return np.array([quantity.natural(self.frame, self.x) for quantity in self.pair])
+        return np.array([quantity.natural(self.restricted, self.x) for quantity in self.pair])
 
     @cached_property
     def scale(self) -> Array:
@@ -326,12 +328,12 @@ class JointConstrainedPoint:
         return np.asarray(solution[:m] / scale)
 
 
-def evaluate_jointly_at(frame: RestrictedObjective, pair: Pair, x: Array) -> JointConstrainedPoint:
+def evaluate_jointly_at(restricted: RestrictedObjective, pair: Pair, x: Array) -> JointConstrainedPoint:
     """Look at a point: one value, gradient and Hessian."""
-    value, gradient, hessian = frame.curve(x)
-    readings = [quantity.read(frame, x) for quantity in pair]
+    value, gradient, hessian = restricted.value_gradient_hessian(x)
+    readings = [quantity.read(restricted, x) for quantity in pair]
     return JointConstrainedPoint(
-        frame,
+        restricted,
         pair,
         x,
         value,

@@ -47,13 +47,13 @@ class ConstraintManifold:
 
     def __init__(self, spot: ConstrainedPoint, level: float):
         self.spot, self.level = spot, level
-        self.frame, self.quantity, scale = spot.frame, spot.quantity, spot.scale
+        self.restricted, self.quantity, scale = spot.restricted, spot.quantity, spot.scale
         normal = spot.reading.gradient / scale
         self.normal = normal / np.linalg.norm(normal) / scale
         self.basis = spot.across / scale[:, None]
         self._last = spot
 
-    def slope(self, y: Array) -> tuple[float, Array]:
+    def value_and_gradient(self, y: Array) -> tuple[float, Array]:
         """Return value and gradient; +inf where the level is not reached."""
         there = self.look(y)
         if there is None:
@@ -75,14 +75,14 @@ class ConstraintManifold:
         """Look at x(y), once where value, slope and Hessian are asked for in turn; None where it is not reached."""
         x = self.point(y)
         if x is not None and not np.array_equal(x, self._last.x):
-            self._last = evaluate_at(self.frame, self.quantity, x)
+            self._last = evaluate_at(self.restricted, self.quantity, x)
         return self._last if x is not None else None
 
     def point(self, y: Array) -> Array | None:
         """Return x(y), or None where the normal does not lead to the level."""
         x = self.spot.x + self.basis @ y
         for _ in range(ONTO):
-            reading = self.quantity.read(self.frame, x)
+            reading = self.quantity.read(self.restricted, x)
             missing, rate = self.level - reading.value, float(reading.gradient @ self.normal)
             if not np.isfinite(missing) or not rate:
                 return None
@@ -139,7 +139,7 @@ class JointConstraintManifold:
         self.normal, self.basis = turned[:, :2], turned[:, 2:]
         self._last: tuple[Array, JointConstrainedPoint] | None = None
 
-    def slope(self, y: Array) -> tuple[float, Array]:
+    def value_and_gradient(self, y: Array) -> tuple[float, Array]:
         """Return value and gradient; +inf where the level is not reached."""
         there = self.look(y)
         if there is None:
@@ -161,7 +161,7 @@ class JointConstraintManifold:
         if self._last is not None and np.array_equal(self._last[0], y):
             return self._last[1]
         x = self.point(y)
-        there = evaluate_jointly_at(self.here.frame, self.here.pair, x) if x is not None else None
+        there = evaluate_jointly_at(self.here.restricted, self.here.pair, x) if x is not None else None
         if there is None or not there.is_finite:
             return None
         self._last = (y, there)
@@ -170,10 +170,10 @@ class JointConstraintManifold:
     def point(self, y: Array) -> Array | None:
         """Return x(y), or None where the normals do not lead to the level."""
         x: Array = self.here.x + self.basis @ y
-        frame, pair = self.here.frame, self.here.pair
+        restricted, pair = self.here.restricted, self.here.pair
         size = np.maximum(np.abs(self.goal), 1e-3)
         for _ in range(ONTO_BOTH):
-            readings = [quantity.read(frame, x) for quantity in pair]
+            readings = [quantity.read(restricted, x) for quantity in pair]
             missing: Array = self.goal - np.array([r.value for r in readings])
             if not np.isfinite(missing).all():
                 return None

@@ -80,7 +80,7 @@ def leaving(here: ConstrainedPoint, level: float) -> list[Array]:
 
 
 def _minimised(here: ConstrainedPoint, x: Array, level: float) -> ConstrainedPoint | None:
-    predicted = evaluate_at(here.frame, here.quantity, x)
+    predicted = evaluate_at(here.restricted, here.quantity, x)
     if not predicted.is_finite:
         return None
     there = minimize_on(predicted, level)
@@ -116,9 +116,9 @@ class ProfileContinuation:
 
     def way(self, spot: ConstrainedPoint) -> float:
         """How far a point is from the estimate, by the coordinate; infinitely far where its scale changed."""
-        if self.quantity.element is not None and spot.frame.natural != self.estimate.frame.natural:
+        if self.quantity.element is not None and spot.restricted.natural != self.estimate.restricted.natural:
             name = self.quantity.element[0].name
-            if (name in spot.frame.natural) != (name in self.estimate.frame.natural):
+            if (name in spot.restricted.natural) != (name in self.estimate.restricted.natural):
                 return np.inf
         return self.side * (spot.coordinate - self.estimate.coordinate)
 
@@ -198,7 +198,7 @@ class ProfileContinuation:
         if self.quantity.element is None:
             return max(abs(self.estimate.coordinate), 1.0)
         variable, i = self.quantity.element
-        initial = float(np.ravel(self.estimate.frame.objective.initial_point()[variable.name])[i])
+        initial = float(np.ravel(self.estimate.restricted.objective.initial_point()[variable.name])[i])
         return abs(initial - self.estimate.natural) or 1.0
 
     def _length(self, spot: ConstrainedPoint, last: float) -> float:
@@ -241,20 +241,23 @@ class ProfileContinuation:
 
     def _lower_between(self, here: ConstrainedPoint, there: ConstrainedPoint, height: float) -> ConstrainedPoint | None:
         """Return a point lower than some height that the step has jumped over."""
-        if here.frame.held.keys() != there.frame.held.keys() or here.frame.natural != there.frame.natural:
+        if (
+            here.restricted.fixed.keys() != there.restricted.fixed.keys()
+            or here.restricted.natural != there.restricted.natural
+        ):
             return None
         points = here.x + BETWEEN[:, None] * (there.x - here.x)
-        values = there.frame.screened(points)
+        values = there.restricted.screened(points)
         lowest = int(np.argmin(values))
         if not values[lowest] < height - LOWER - there.rounding():
             return None
-        found = evaluate_at(there.frame, self.quantity, points[lowest])
+        found = evaluate_at(there.restricted, self.quantity, points[lowest])
         return None if found.is_rough() else found
 
     def _turns(self, here: ConstrainedPoint, there: ConstrainedPoint) -> bool:
         """Whether the slope jumps: another valley of the others has become the lower one, or an edge is met."""
         dc = there.coordinate - here.coordinate
-        if not dc or there.frame.held.keys() != here.frame.held.keys():
+        if not dc or there.restricted.fixed.keys() != here.restricted.fixed.keys():
             return False
         gained = there.value - here.value
         low, high = sorted((here.slope * dc, there.slope * dc))

@@ -32,10 +32,12 @@ class ReferenceFit:
     def spot(self, quantity: Quantity) -> ConstrainedPoint:
         """Return the estimate as seen from `quantity`, which moves also where it is on an edge."""
         found = self.fit.result
-        frame, x = freed(found.frame, found.x, quantity)
-        if frame is not found.frame or found.gradient is None or found.hessian is None or not found.exact:
-            return evaluate_at(frame, quantity, x)
-        return ConstrainedPoint(frame, quantity, x, found.value, found.gradient, found.hessian, quantity.read(frame, x))
+        restricted, x = freed(found.restricted, found.x, quantity)
+        if restricted is not found.restricted or found.gradient is None or found.hessian is None or not found.exact:
+            return evaluate_at(restricted, quantity, x)
+        return ConstrainedPoint(
+            restricted, quantity, x, found.value, found.gradient, found.hessian, quantity.read(restricted, x)
+        )
 
     def standard_error(self, spot: ConstrainedPoint) -> float:
         """Return the standard error of a quantity; infinite where it is not determined, NaN where there is none."""
@@ -43,7 +45,7 @@ class ReferenceFit:
 
     def take(self, spot: ConstrainedPoint) -> None:
         """Fit again from a point that is lower than the estimate."""
-        point = spot.frame.natural_point(spot.x)
+        point = spot.restricted.natural_point(spot.x)
         self.fit = fit_weighted(self.fit.objective, starts=[point], progressbar=False)
         self.message = (
             f"A lower optimum was met, and took the estimate's place: -2LL {self.fit.minus2ll:.6f}; "
@@ -54,7 +56,7 @@ class ReferenceFit:
 def standard_error(fit: Fit, quantity: Quantity) -> float:
     """Return the standard error of a quantity at a fit; ∞ where it is not determined, NaN where there is none."""
     found = fit.result
-    gradient = quantity.rate(found.frame, found.x) * quantity.read(found.frame, found.x).gradient
+    gradient = quantity.rate(found.restricted, found.x) * quantity.read(found.restricted, found.x).gradient
     if not gradient.any() or (not fit.status.is_optimum and not len(fit.flat_directions)):
         return np.nan
     return float(standard_errors(fit.result_covariance, fit.flat_directions, gradient[:, None])[0])

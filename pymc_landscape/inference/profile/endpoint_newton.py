@@ -78,7 +78,7 @@ def newton_endpoint(task: EndpointProblem) -> ConstrainedPoint | None:
 
 def refine_endpoint(task: EndpointProblem, spot: ConstrainedPoint) -> ConstrainedPoint | None:
     """Take Newton's steps from a point near the end."""
-    same = spot.frame.held.keys() == task.estimate.frame.held.keys()
+    same = spot.restricted.fixed.keys() == task.estimate.restricted.fixed.keys()
     metric = task.estimate.hessian if same and task.estimate.is_finite else spot.hessian
     for _ in range(STEPS):
         if task.is_met(spot):
@@ -116,7 +116,7 @@ def _shortened(step: Array, metric: Array, rise: float) -> Array:
 def _evaluate_nearer(spot: ConstrainedPoint, x: Array) -> ConstrainedPoint | None:
     """Look at x, or half-way to it as often as it takes to find a finite value."""
     for _ in range(8):
-        there = evaluate_at(spot.frame, spot.quantity, x)
+        there = evaluate_at(spot.restricted, spot.quantity, x)
         if there.is_finite:
             return there
         x = 0.5 * (spot.x + x)
@@ -139,7 +139,7 @@ def newton_endpoints_batch(tasks: Sequence[EndpointProblem]) -> list[Constrained
     groups: dict[tuple[int, bytes], list[int]] = {}
     for i, task in enumerate(tasks):
         if _is_plain(task.estimate):
-            groups.setdefault((id(task.estimate.frame), task.estimate.x.tobytes()), []).append(i)
+            groups.setdefault((id(task.estimate.restricted), task.estimate.x.tobytes()), []).append(i)
     found: list[ConstrainedPoint | None] = [None] * len(tasks)
     for same in groups.values():
         with np.errstate(all="ignore"):  # a way that leads nowhere ends in NaN
@@ -150,7 +150,7 @@ def newton_endpoints_batch(tasks: Sequence[EndpointProblem]) -> list[Constrained
 
 
 def _is_plain(estimate: ConstrainedPoint) -> bool:
-    return not estimate.is_bent and estimate.is_finite and estimate.frame.is_small
+    return not estimate.is_bent and estimate.is_finite and estimate.restricted.is_small
 
 
 class _Stack:
@@ -191,7 +191,7 @@ class _Stack:
 
     def _look(self, rows: NDArray[np.intp], x: Array) -> NDArray[np.intp]:
         """Look at points, and return those of the rows that have a value with derivatives there."""
-        value, gradient, hessian = self.begin.frame.curves(x)
+        value, gradient, hessian = self.begin.restricted.batch_value_gradient_hessian(x)
         plain = np.isfinite(value) & np.isfinite(gradient).all(axis=1) & np.isfinite(hessian).all(axis=(1, 2))
         rows = rows[plain]
         self.x[rows], self.value[rows] = x[plain], value[plain]
@@ -216,6 +216,6 @@ class _Stack:
             return np.full((n, m), np.nan), missing
 
     def _spot(self, i: int) -> ConstrainedPoint:
-        frame, quantity, x = self.begin.frame, self.tasks[i].estimate.quantity, self.x[i]
-        value, reading = float(self.value[i]), quantity.read(frame, x)
-        return ConstrainedPoint(frame, quantity, x, value, self.gradient[i], self.hessian[i], reading)
+        restricted, quantity, x = self.begin.restricted, self.tasks[i].estimate.quantity, self.x[i]
+        value, reading = float(self.value[i]), quantity.read(restricted, x)
+        return ConstrainedPoint(restricted, quantity, x, value, self.gradient[i], self.hessian[i], reading)

@@ -20,7 +20,7 @@ from pymc_landscape.inference.profile.endpoint_newton import (
     refine_endpoint,
 )
 from pymc_landscape.inference.profile.local_minima import dips, lowest_local_minimum
-from pymc_landscape.objective import RestrictedObjective, active_bounds, screen_batch, with_active_bounds
+from pymc_landscape.objective import RestrictedObjective, screen_batch
 from pymc_landscape.optimize import search
 
 # Points of the walk to a cut-off, at the least.
@@ -133,7 +133,7 @@ def _screens(tasks: Sequence[EndpointProblem], spots: Sequence[ConstrainedPoint 
     moves = [here if spot is None else spot for here, spot in zip(estimates, spots, strict=True)]
     lines = [here.x + SCREEN[:, None] * (there.x - here.x) for here, there in zip(estimates, moves, strict=True)]
     points = [np.concatenate([line, there.last_digits()]) for line, there in zip(lines, moves, strict=True)]
-    values = screen_batch([here.frame for here in estimates], points)
+    values = screen_batch([here.restricted for here in estimates], points)
     return [(line, both[: len(line)], both[len(line) :]) for line, both in zip(lines, values, strict=True)]
 
 
@@ -149,7 +149,7 @@ def _lower_on_the_way(task: EndpointProblem, spot: ConstrainedPoint, screen: Scr
     lowest = int(np.argmin(values))
     if not values[lowest] < begin.value - LOWER - begin.rounding():
         return None
-    there = evaluate_at(spot.frame, spot.quantity, points[lowest])
+    there = evaluate_at(spot.restricted, spot.quantity, points[lowest])
     if there.is_rough():
         return None
     return Endpoint(there.natural, "new_optimum", there.value - begin.value, NEW_OPTIMUM, there)
@@ -167,20 +167,19 @@ def _at_bound(task: EndpointProblem) -> Endpoint | None:
     if quantity.element is None or not np.isfinite(edge):
         return None
     variable, i = quantity.element
-    frame, x = with_active_bounds(
-        estimate.frame, estimate.x, {**active_bounds(estimate.frame), (variable.name, i): edge}
-    )
-    found = _lowest_at_bound(frame, x)
+    fixed = {**estimate.restricted.fixed_elements, (variable.name, i): edge}
+    restricted, x = estimate.restricted.with_fixed(estimate.x, fixed)
+    found = _lowest_at_bound(restricted, x)
     if found is None or not found < task.target:
         return None
     rise = found - estimate.value
     return Endpoint(edge, "at_bound", rise, "-2LL stays below the cut-off up to the edge of the support")
 
 
-def _lowest_at_bound(frame: RestrictedObjective, x: Array) -> float | None:
-    if not np.isfinite(frame.value(x)):
+def _lowest_at_bound(restricted: RestrictedObjective, x: Array) -> float | None:
+    if not np.isfinite(restricted.value(x)):
         return None
-    found = search(frame, x)
+    found = search(restricted, x)
     return found.value if found.is_minimum else None
 
 
@@ -239,14 +238,14 @@ def _between(low: ConstrainedPoint, high: ConstrainedPoint, spot: ConstrainedPoi
 
 def _bracketed(task: EndpointProblem, low: ConstrainedPoint, high: ConstrainedPoint) -> Endpoint:
     """Close in by ``scipy.optimize.toms748`` over refits, each from the nearest point so far."""
-    if (low.quantity.element is not None) and low.frame.natural != high.frame.natural:
+    if (low.quantity.element is not None) and low.restricted.natural != high.restricted.natural:
         low = _in_same_restriction(low, high)
     known: list[ConstrainedPoint] = [low, high]
 
     def height(level: float) -> float:
         nearest = min(known, key=lambda s: abs(s.coordinate - level))
         begin = evaluate_at(
-            nearest.frame, nearest.quantity, nearest.x + (level - nearest.coordinate) * nearest.tangent()
+            nearest.restricted, nearest.quantity, nearest.x + (level - nearest.coordinate) * nearest.tangent()
         )
         found = minimize_on(begin if begin.is_finite else nearest, level)
         if found is None:
@@ -266,5 +265,5 @@ def _bracketed(task: EndpointProblem, low: ConstrainedPoint, high: ConstrainedPo
 
 
 def _in_same_restriction(spot: ConstrainedPoint, other: ConstrainedPoint) -> ConstrainedPoint:
-    frame, x = with_active_bounds(spot.frame, spot.x, active_bounds(other.frame))
-    return evaluate_at(frame, spot.quantity, x)
+    restricted, x = spot.restricted.with_fixed(spot.x, other.restricted.fixed_elements)
+    return evaluate_at(restricted, spot.quantity, x)

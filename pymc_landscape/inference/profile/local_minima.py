@@ -14,7 +14,7 @@ from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.active_set import settle_active_set
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
 from pymc_landscape.inference.profile.constraint_manifold import minimize_on
-from pymc_landscape.objective import restrict_point, screen_batch
+from pymc_landscape.objective import screen_batch
 from pymc_landscape.optimize import Fit
 
 # A valley that is lower by less than this is the same one.
@@ -53,8 +53,8 @@ def lowest_local_minimum(
         return None
     best = here
     (near,) = dips([here]) if beside is None else (beside,)
-    for x in [*(restrict_point(here.frame, point) for point in others), *near]:
-        begin = evaluate_at(here.frame, here.quantity, x)
+    for x in [*(here.restricted.restrict(point) for point in others), *near]:
+        begin = evaluate_at(here.restricted, here.quantity, x)
         found = minimize_on(begin, here.coordinate) if begin.is_finite else None
         if found is not None and found.value < best.value - WORTH_IT - found.rounding() and not found.is_rough():
             best = settle_active_set(found, found.coordinate)
@@ -64,15 +64,15 @@ def lowest_local_minimum(
 def dips(spots: Sequence[ConstrainedPoint]) -> list[list[Array]]:
     """Return points beside each spot at which the surface has fallen after it had risen, the lowest first."""
     lines = [_lines(here) for here in spots]
-    frames, points = [here.frame for here in spots], [line.reshape(-1, line.shape[-1]) for line in lines]
-    values = screen_batch(frames, points)
+    restrictions, points = [here.restricted for here in spots], [line.reshape(-1, line.shape[-1]) for line in lines]
+    values = screen_batch(restrictions, points)
     return [_falls(*found) for found in zip(spots, lines, values, strict=True)]
 
 
 def _lines(here: ConstrainedPoint) -> Array:
     """Return points (ways, len(REACH), m) out along each direction across, and against it."""
     ways = (here.across / here.scale[:, None]).T
-    is_integral = bool(here.frame.objective.compiled.effects)  # each value is one: none
+    is_integral = here.restricted.objective.is_integral  # each value is one: none
     if is_integral or 2 * len(ways) * len(REACH) > POINTS:
         return np.empty((0, len(REACH), len(here.x)))
     return np.asarray(here.x + REACH[:, None] * np.concatenate([ways, -ways])[:, None])

@@ -224,25 +224,25 @@ class _Trip:
         return _Row(quantity, estimate, self.current.standard_error(estimate), sides)
 
     def _row(self, quantity: Quantity, others: Sequence[Mapping[str, Array]], advance: Callable[[int], None]) -> None:
-        found = self.current.fit.result.frame
+        found = self.current.fit.result.restricted
         before = found.n_evaluations
         row = self._begun(quantity)
         self.rows.append(row)
         estimate, error, (low, high) = row.estimate, row.error, row.sides
-        frames: dict[int, RestrictedObjective] = {}
+        restrictions: dict[int, RestrictedObjective] = {}
         try:
             for side, marks in ((-1.0, low), (1.0, high)):
                 if estimate.natural != quantity.bounds[int(side > 0)] and not np.isinf(error):
                     outward = ProfileSide(estimate, side, self.zeta_step, marks)
-                    frames |= {id(frame): frame for frame in outward.frames}
+                    restrictions |= {id(restricted): restricted for restricted in outward.restrictions}
                     with np.errstate(all="ignore"):  # far out, anything overflows
                         outward.walk(self.enough, [*others, *(outward.across(low) if side > 0 else [])])
-                    frames |= {id(frame): frame for frame in outward.frames}
+                    restrictions |= {id(restricted): restricted for restricted in outward.restrictions}
                 advance(1)
         finally:
-            frames |= {id(estimate.frame): estimate.frame}
-            begun = before if id(found) in frames else 0
-            self.n_evaluations += sum(frame.n_evaluations for frame in frames.values()) - begun
+            restrictions |= {id(estimate.restricted): estimate.restricted}
+            begun = before if id(found) in restrictions else 0
+            self.n_evaluations += sum(restricted.n_evaluations for restricted in restrictions.values()) - begun
 
 
 def _warn(trip: _Trip) -> None:

@@ -29,7 +29,7 @@ from pymc_landscape.inference.profile.continuation import (
 from pymc_landscape.inference.profile.local_minima import WORTH_IT, lowest_local_minimum
 from pymc_landscape.inference.profile.profile_steps import StoredStep, coordinate, point_at_step, stored_step
 from pymc_landscape.numerics import cubic
-from pymc_landscape.objective import RestrictedObjective, natural_point_of, restrict_point
+from pymc_landscape.objective import RestrictedObjective
 
 # So often another valley is changed to at the end of a side.
 VALLEYS = 3
@@ -66,7 +66,7 @@ class ProfileSide:
         """Begin at the estimate, or where the last steps ended."""
         self.trace = ProfileContinuation(self.estimate, self.side * self.estimate.sign, self.zeta_step)
         self.edge = self.estimate.quantity.bounds[int(self.side > 0)]
-        self.frames: list[RestrictedObjective] = [self.estimate.frame]
+        self.restrictions: list[RestrictedObjective] = [self.estimate.restricted]
 
     def walk(self, enough: float, others: Sequence[Mapping[str, Array]]) -> None:
         """Go on until Δ exceeds `enough`.
@@ -106,14 +106,14 @@ class ProfileSide:
             if len(self.marks) > 1
             else stored_step(ProfileStep(self.estimate, "estimate"), self.estimate)
         )
-        length = abs(spot.coordinate - coordinate(before, spot.frame, spot.quantity))
+        length = abs(spot.coordinate - coordinate(before, spot.restricted, spot.quantity))
         self.trace.resume(spot, length or self.trace.first_length(), [mark.rise for mark in self.marks])
 
     # --- along one valley --------------------------------------------------------------------------------------------
 
     def _take(self, steps: Iterator[ProfileStep], enough: float) -> None:
         for step in steps:
-            self.frames.append(step.spot.frame)
+            self.restrictions.append(step.spot.restricted)
             if step.state == "new_optimum":
                 raise LowerOptimum(step.spot)
             self._add(self._named(step), enough)
@@ -138,14 +138,18 @@ class ProfileSide:
     def _between(self, a: ConstrainedPoint, b: ConstrainedPoint, halvings: int) -> list[ProfileStep]:
         """Return more steps where the profile bends so much between two that a cubic would not follow it."""
         way = b.coordinate - a.coordinate
-        if halvings == 0 or a.frame.held.keys() != b.frame.held.keys() or (a is self.estimate and abs(a.slope) > 0.1):
+        if (
+            halvings == 0
+            or a.restricted.fixed.keys() != b.restricted.fixed.keys()
+            or (a is self.estimate and abs(a.slope) > 0.1)
+        ):
             return []
         if not self._bends(a, b):
             return []
         middle = trace_profile(a, a.coordinate + 0.5 * way)
         if middle is None:
             return []
-        self.frames.append(middle.frame)
+        self.restrictions.append(middle.restricted)
         inner, outer = self._between(a, middle, halvings - 1), self._between(middle, b, halvings - 1)
         return [*inner, ProfileStep(middle, "converged"), *outer]
 
@@ -174,11 +178,11 @@ class ProfileSide:
 
     def _minima(self, enough: float, others: Sequence[Mapping[str, Array]]) -> Iterator[float]:
         """Yield how far out the other minima below the cut-off are, on this side."""
-        frame = self.estimate.frame
+        restricted = self.estimate.restricted
         for point in others:
-            x = restrict_point(frame, point)
-            if frame.value(x) < self.estimate.value + enough:
-                away = self.estimate.quantity.read(frame, x).value - self.estimate.coordinate
+            x = restricted.restrict(point)
+            if restricted.value(x) < self.estimate.value + enough:
+                away = self.estimate.quantity.read(restricted, x).value - self.estimate.coordinate
                 yield self.trace.side * away
 
     # --- into another ------------------------------------------------------------------------------------------------
@@ -200,7 +204,7 @@ class ProfileSide:
 
     def across(self, other: Sequence[StoredStep]) -> list[dict[str, Array]]:
         """Return where the others are at the last step of the other side."""
-        return [natural_point_of(self.estimate.frame, other[-1].path)] if other else []
+        return [self.estimate.restricted.objective.layout().split(other[-1].path)] if other else []
 
 
 # Newton's steps to where two valleys are equally low, and how close they come.
@@ -256,8 +260,8 @@ def go_back(estimate: ConstrainedPoint, marks: Sequence[StoredStep]) -> list[Sto
 def _level(estimate: ConstrainedPoint, marks: Sequence[StoredStep], i: int, new: ConstrainedPoint) -> float:
     """Return the coordinate of a step, or (-1) of the estimate, on the scale of `new`."""
     if i >= 0:
-        return coordinate(marks[i], new.frame, new.quantity)
-    return coordinate(stored_step(ProfileStep(estimate, "estimate"), estimate), new.frame, new.quantity)
+        return coordinate(marks[i], new.restricted, new.quantity)
+    return coordinate(stored_step(ProfileStep(estimate, "estimate"), estimate), new.restricted, new.quantity)
 
 
 def _first_is(marks: Sequence[StoredStep], state: State) -> list[StoredStep]:
@@ -279,7 +283,7 @@ def meet(old: ConstrainedPoint, new: ConstrainedPoint) -> tuple[ConstrainedPoint
 
     None where it is not found, or where the two came to be one.
     """
-    if old.frame.natural != new.frame.natural and old.quantity.element is not None:
+    if old.restricted.natural != new.restricted.natural and old.quantity.element is not None:
         return None
     low, high = old.coordinate, new.coordinate
     level = _crossing(old, new)

@@ -20,7 +20,7 @@ from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint,
 from pymc_landscape.inference.profile.continuation import ProfileStep, State
 from pymc_landscape.inference.profile.quantities import Quantity, find_quantities
 from pymc_landscape.numerics import noise
-from pymc_landscape.objective import RestrictedObjective, natural_point_of, restrict_point
+from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.optimize import Fit
 
 # Of the value at a step: by more than this it is another surface, or another optimum.
@@ -60,13 +60,13 @@ def stored_step(step: ProfileStep, estimate: ConstrainedPoint) -> StoredStep:
 
 def natural_vector(spot: ConstrainedPoint) -> Array:
     """Return the natural values of all free elements."""
-    point = spot.frame.natural_point(spot.x)
-    return np.concatenate([np.ravel(point[v.name]) for v in spot.frame.objective.variables])
+    point = spot.restricted.natural_point(spot.x)
+    return np.concatenate([np.ravel(point[v.name]) for v in spot.restricted.objective.variables])
 
 
-def coordinate(mark: StoredStep, frame: RestrictedObjective, quantity: Quantity) -> float:
+def coordinate(mark: StoredStep, restricted: RestrictedObjective, quantity: Quantity) -> float:
     """Return the coordinate of a step as `frame` has it."""
-    return quantity.read(frame, restrict_point(frame, natural_point_of(frame, mark.path))).value
+    return quantity.read(restricted, restricted.restrict(restricted.objective.layout().split(mark.path))).value
 
 
 def point_at_step(mark: StoredStep, estimate: ConstrainedPoint) -> ConstrainedPoint:
@@ -79,8 +79,10 @@ def point_at_step(mark: StoredStep, estimate: ConstrainedPoint) -> ConstrainedPo
     """
     if mark.spot is not None:
         return mark.spot
-    frame = _restriction_of(estimate, mark)
-    spot = evaluate_at(frame, estimate.quantity, restrict_point(frame, natural_point_of(frame, mark.path)))
+    restricted = _restriction_of(estimate, mark)
+    spot = evaluate_at(
+        restricted, estimate.quantity, restricted.restrict(restricted.objective.layout().split(mark.path))
+    )
     if not abs(spot.value - estimate.value - mark.rise) <= SAME * (1.0 + mark.rise) + spot.rounding():
         raise ValueError(
             f"Expected a profile of this model and data, got one of {estimate.quantity.label!r} that is "
@@ -92,18 +94,17 @@ def point_at_step(mark: StoredStep, estimate: ConstrainedPoint) -> ConstrainedPo
 
 def _restriction_of(estimate: ConstrainedPoint, mark: StoredStep) -> RestrictedObjective:
     """Return the frame in which the elements that a step has on an edge are held there."""
-    quantity, objective = estimate.quantity, estimate.frame.objective
+    quantity, objective = estimate.quantity, estimate.restricted.objective
     own = (quantity.element[0].name, quantity.element[1]) if quantity.element else None
     held: dict[tuple[str, int], float] = {}
     for v in objective.variables:
-        values = np.ravel(natural_point_of(estimate.frame, mark.path)[v.name])
+        values = np.ravel(estimate.restricted.objective.layout().split(mark.path)[v.name])
         if v.elementwise and not v.discrete:
             held |= {(v.name, i): x for i, x in enumerate(values.tolist()) if x in v.limits(i) and (v.name, i) != own}
     natural = frozenset(name for name, _ in held)
-    if own is not None and own[0] in estimate.frame.natural:
+    if own is not None and own[0] in estimate.restricted.natural:
         natural |= {own[0]}
-    slices = RestrictedObjective(objective, natural).layout.slices
-    return RestrictedObjective(objective, natural, {slices[name].start + i: edge for (name, i), edge in held.items()})
+    return RestrictedObjective.fixing(objective, held, natural)
 
 
 # Of −2LL at the minimum: two fits of the same model and data end closer than this.

@@ -52,49 +52,51 @@ class Quantity:
         """Limits of the support; infinite for a combination."""
         return self.element[0].limits(self.element[1]) if self.element else (-np.inf, np.inf)
 
-    def place(self, frame: RestrictedObjective) -> int:
+    def place(self, restricted: RestrictedObjective) -> int:
         """Return the position of the element in the vector of `frame`."""
         assert self.element is not None
         variable, i = self.element
-        return int(frame.layout.slices[variable.name].start + i)
+        return int(restricted.layout.slices[variable.name].start + i)
 
-    def natural(self, frame: RestrictedObjective, x: Array) -> float:
+    def natural(self, restricted: RestrictedObjective, x: Array) -> float:
         """Return ψ at x, natural."""
         if self.element is not None and self.element[0].transform is None:
-            return float(frame.full(x)[self.place(frame)])
+            return float(restricted.full(x)[self.place(restricted)])
         if self.element is not None:
             variable, i = self.element
-            return float(np.ravel(frame.natural_point(x)[variable.name])[i])
-        return float(self._evaluate(frame, x)[0])
+            return float(np.ravel(restricted.natural_point(x)[variable.name])[i])
+        return float(self._evaluate(restricted, x)[0])
 
-    def read(self, frame: RestrictedObjective, x: Array) -> Derivatives:
+    def read(self, restricted: RestrictedObjective, x: Array) -> Derivatives:
         """Return the coordinate at x with its derivatives."""
         m = len(x)
         if self.element is None:
-            value, gradient, hessian = self._evaluate(frame, x)
-            size, free = frame.layout.size, frame.free
+            value, gradient, hessian = self._evaluate(restricted, x)
+            size, free = restricted.layout.size, restricted.free
             return Derivatives(float(value), gradient[free], hessian.reshape(size, size)[np.ix_(free, free)])
-        unit = (frame.free == self.place(frame)).astype(float)
-        return Derivatives(float(frame.full(x)[self.place(frame)]), unit, np.zeros((m, m)))
+        unit = (restricted.free == self.place(restricted)).astype(float)
+        return Derivatives(float(restricted.full(x)[self.place(restricted)]), unit, np.zeros((m, m)))
 
-    def rate(self, frame: RestrictedObjective, x: Array) -> float:
+    def rate(self, restricted: RestrictedObjective, x: Array) -> float:
         """Return the change of ψ for a change of the coordinate."""
-        if self.element is None or self.element[0].transform is None or self.element[0].name in frame.natural:
+        if self.element is None or self.element[0].transform is None or self.element[0].name in restricted.natural:
             return 1.0
-        full = frame.full(x)
-        jacobian = frame.objective.compiled.engine("natural_jacobian", frame.unconstrained).one(full)[0]
-        return float(jacobian.reshape(len(full), -1)[self.place(frame)] @ self.weights[: self._n_natural(frame)])
+        full = restricted.full(x)
+        jacobian = restricted.engine("natural_jacobian").one(full)[0]
+        return float(
+            jacobian.reshape(len(full), -1)[self.place(restricted)] @ self.weights[: self._n_natural(restricted)]
+        )
 
-    def sign(self, frame: RestrictedObjective, x: Array) -> float:
+    def sign(self, restricted: RestrictedObjective, x: Array) -> float:
         """Return 1 where ψ rises with the coordinate, -1 where it falls (below an upper limit only)."""
-        return 1.0 if self.rate(frame, x) >= 0 else -1.0
+        return 1.0 if self.rate(restricted, x) >= 0 else -1.0
 
-    def _n_natural(self, frame: RestrictedObjective) -> int:
-        return sum(int(np.prod(v.shape)) for v in frame.objective.variables)
+    def _n_natural(self, restricted: RestrictedObjective) -> int:
+        return sum(int(np.prod(v.shape)) for v in restricted.objective.variables)
 
-    def _evaluate(self, frame: RestrictedObjective, x: Array) -> list[Array]:
-        engine = frame.objective.compiled.engine("combination", frame.unconstrained)
-        return engine.one(np.concatenate([frame.full(x), self.weights]))
+    def _evaluate(self, restricted: RestrictedObjective, x: Array) -> list[Array]:
+        engine = restricted.engine("combination")
+        return engine.one(np.concatenate([restricted.full(x), self.weights]))
 
 
 def find_quantities(fit: Fit, var_names: Any) -> list[Quantity]:
@@ -118,7 +120,7 @@ def find_quantities(fit: Fit, var_names: Any) -> list[Quantity]:
     ValueError
         If a name is not known.
     """
-    labels = fit.objective.compiled.quantity_labels
+    labels = fit.objective.quantity_labels
     if isinstance(var_names, Mapping):
         return [_combination(labels, str(name), parts) for name, parts in var_names.items()]
     elements = _elements(fit.objective)

@@ -26,14 +26,14 @@ class _Quantity:
     def __init__(self, spot: ConstrainedPoint, side: float, unit: float):
         self.spot, self.factor = spot, -side / unit
 
-    def slope(self, x: Array) -> tuple[float, Array]:
+    def value_and_gradient(self, x: Array) -> tuple[float, Array]:
         """Return value and gradient; +inf outside the support."""
-        reading = self.spot.quantity.read(self.spot.frame, x)
+        reading = self.spot.quantity.read(self.spot.restricted, x)
         return self.factor * (reading.value - self.spot.coordinate), self.factor * reading.gradient
 
     def hessian(self, x: Array) -> Array:
         """Return the Hessian."""
-        return self.factor * self.spot.quantity.read(self.spot.frame, x).hessian
+        return self.factor * self.spot.quantity.read(self.spot.restricted, x).hessian
 
 
 def range_limit(
@@ -56,7 +56,7 @@ def range_limit(
         return None
     unit = abs(here.coordinate - estimate.coordinate) or max(abs(estimate.coordinate), 1.0)
     for x in (_down_the_quantity(here, side, unit), _straight_on(here, side, unit, highest)):
-        there = evaluate_at(here.frame, here.quantity, x) if x is not None else None
+        there = evaluate_at(here.restricted, here.quantity, x) if x is not None else None
         if there is not None and there.value <= highest and side * (there.coordinate - here.coordinate) >= 0:
             return there
     return None
@@ -76,8 +76,8 @@ def _straight_on(here: ConstrainedPoint, side: float, unit: float, highest: floa
     before = here.coordinate
     for length in LENGTHS if 0 < size < np.inf else ():
         x = here.x + length / size * along
-        reading = here.quantity.read(here.frame, x)
-        if not (np.isfinite(reading.value) and here.frame.value(x) <= highest):
+        reading = here.quantity.read(here.restricted, x)
+        if not (np.isfinite(reading.value) and here.restricted.value(x) <= highest):
             return None
         if abs(reading.value - before) < LEFT * unit and np.abs(reading.gradient).max() < LEFT * unit:
             return np.asarray(x)

@@ -114,9 +114,9 @@ class _Continuation:
 
     def _inside(self, target: float) -> ConstrainedPoint | None:
         """Return a point of the profile below the target: at what is plausible, else where the fit has got to."""
-        frame, x = freed(self.fit.result.frame, self.fit.result.x, self.quantity)
-        there = evaluate_at(frame, self.quantity, x)
-        here = evaluate_at(frame, self.quantity, frame.layout.join(self._on_scale(frame.unconstrained))[frame.free])
+        restricted, x = freed(self.fit.result.restricted, self.fit.result.x, self.quantity)
+        there = evaluate_at(restricted, self.quantity, x)
+        here = evaluate_at(restricted, self.quantity, restricted.restrict(self.begin))
         self.known += [spot for spot in (there, here) if spot.is_finite]
         if not self.known:
             return None
@@ -126,17 +126,11 @@ class _Continuation:
         self.outside = near
         return there if there.value < target else None
 
-    def _on_scale(self, unconstrained: frozenset[str]) -> dict[str, Array]:
-        """Return the point to begin at, on the scale of the frame."""
-        objective = self.fit.objective
-        moved = objective.compiled.layout(objective.compiled.names).split(objective.pack(self.begin))
-        return {name: moved[name] if name in unconstrained else np.asarray(self.begin[name]) for name in self.begin}
-
     def _end(self, middle: ConstrainedPoint, side: float, target: float) -> tuple[float, str]:
         """Walk to one side of the coordinate, each step twice the last, until the profile is above the target."""
         if self.outside is not None and side * (self.outside.coordinate - middle.coordinate) > 0:
             return self._between(middle, self.outside, target)
-        rate = abs(self.quantity.rate(middle.frame, middle.x)) or 1.0
+        rate = abs(self.quantity.rate(middle.restricted, middle.x)) or 1.0
         low, step = middle, self.length / rate
         for _ in range(DOUBLINGS):
             level = middle.coordinate + side * step
@@ -196,7 +190,7 @@ class _Continuation:
                 best = found
             if best is not None and _has_arrived(best):
                 break
-        if best is not None and (best.frame.bottomless or best.value < self.fit.minus2ll - CLOSE):
+        if best is not None and (best.restricted.unbounded_below or best.value < self.fit.minus2ll - CLOSE):
             raise _NoFloorError
         if best is not None and best.is_finite:
             self.known.append(best)
@@ -211,7 +205,7 @@ class _Continuation:
         moved = [spot.x + (level - spot.coordinate) * spot.tangent() for spot in sides]
         rays = [spot.x * (level / spot.coordinate) for spot in sides if spot.coordinate * level > 0]
         for x in (*moved, *(spot.x for spot in sides), *rays):
-            there = evaluate_at(sides[0].frame, self.quantity, x)
+            there = evaluate_at(sides[0].restricted, self.quantity, x)
             if there.is_finite:
                 yield there
 

@@ -102,7 +102,7 @@ def _across(rays: Rays, here: JointConstrainedPoint, along: Array, length: float
     """Return to the edge on the line across the step."""
     moved = length * (rays.root @ along)
     line = BoundaryLine(here.coordinates + moved, np.linalg.solve(rays.root.T, along))
-    there = rays.solve(here.frame, here.x + here.along(moved), line)
+    there = rays.solve(here.restricted, here.x + here.along(moved), line)
     return there if there is not None and rays.is_inside(there.coordinates) else None
 
 
@@ -117,8 +117,8 @@ def _onto_bound(rays: Rays, here: JointConstrainedPoint, along: Array, length: f
         corner = here.coordinates + share * moved
         corner[i] = edge
         x = here.x + here.along(share * moved)
-        x = np.where(here.frame.free == here.pair[i].place(here.frame), edge, x)
-        there = rays.solve(here.frame, x, BoundaryLine(corner, np.eye(2)[i]))
+        x = np.where(here.restricted.free == here.pair[i].place(here.restricted), edge, x)
+        there = rays.solve(here.restricted, x, BoundaryLine(corner, np.eye(2)[i]))
         if there is not None and rays.is_inside(there.coordinates):
             return there
     return None
@@ -211,14 +211,16 @@ def _between(rays: Rays, joints: Sequence[JointConstrainedPoint], run: Array, s:
     k = int(np.clip(np.searchsorted(run, s, side="right") - 1, 0, len(joints) - 2))
     a, b, size = joints[k], joints[k + 1], run[k + 1] - run[k]
     t = (s - run[k]) / size
-    if t < 1e-9 or t > 1 - 1e-9 or a.frame is not b.frame:
+    if t < 1e-9 or t > 1 - 1e-9 or a.restricted is not b.restricted:
         return finite_vertex(a if t < 0.5 else b, floor)
     rates = [j.along(size * (rays.root @ tangent(rays, j))) for j in (a, b)]
     x = _cubic(t, a.x, b.x, *rates)
     ca, cb = a.coordinates, b.coordinates
     anchor = _cubic(t, ca, cb, *(size * (rays.root @ tangent(rays, j)) for j in (a, b)))
     chord = rays.whitened(cb) - rays.whitened(ca)
-    found = rays.solve(a.frame, x, BoundaryLine(anchor, np.linalg.solve(rays.root.T, chord / np.linalg.norm(chord))))
+    found = rays.solve(
+        a.restricted, x, BoundaryLine(anchor, np.linalg.solve(rays.root.T, chord / np.linalg.norm(chord)))
+    )
     near = found is not None and np.linalg.norm(rays.whitened(found.coordinates) - rays.whitened(anchor)) < 0.3 * size
     return finite_vertex(found if found is not None and near else a if t < 0.5 else b, floor)
 

@@ -78,7 +78,7 @@ class Region:
 
     pieces: list[RegionComponent] = field(default_factory=list)
     lower: ConstrainedPoint | None = None
-    frames: list[RestrictedObjective] = field(default_factory=list)
+    restrictions: list[RestrictedObjective] = field(default_factory=list)
 
     @property
     def overlap(self) -> bool:
@@ -90,13 +90,13 @@ def find_region(fit: Fit, pair: Pair, rise: float, num: int, tick: Callable[[], 
     """Find all parts of the region in which Δ stays below `rise`."""
     found = fit.result
     floor = found.value
-    region = Region(frames=[found.frame])
-    _add(region, find_centre(found.frame, pair, found.x, floor + rise), floor, num, tick)
+    region = Region(restrictions=[found.restricted])
+    _add(region, find_centre(found.restricted, pair, found.x, floor + rise), floor, num, tick)
     if region.lower is not None:
         return region
     for optimum in fit.local_optima():
         if optimum.value < floor + rise - noise(floor + rise):
-            _add_other(region, pair, optimum.result.frame, optimum.result.x, floor, rise, num)
+            _add_other(region, pair, optimum.result.restricted, optimum.result.x, floor, rise, num)
     while len(region.pieces) < MOST and region.lower is None:
         beyond = _lower_beyond(region, pair, floor, rise)
         if beyond is None or not _add_other(region, pair, *beyond, floor, rise, num):
@@ -106,7 +106,10 @@ def find_region(fit: Fit, pair: Pair, rise: float, num: int, tick: Callable[[], 
 
 def _add(region: Region, basin: RegionCentre, floor: float, num: int, tick: Callable[[], None]) -> None:
     """Add the part around a minimum: ray by ray, or along its edge where rays do not show it all."""
-    region.frames += [basin.minimum.frame, *(end.spot.frame for end in basin.ends.values() if end.spot is not None)]
+    region.restrictions += [
+        basin.minimum.restricted,
+        *(end.spot.restricted for end in basin.ends.values() if end.spot is not None),
+    ]
     met = [end.spot for end in basin.ends.values() if end.status == "new_optimum" and end.spot is not None]
     lower = [spot for spot in met if spot.value < floor - LOWER - spot.rounding()]
     if lower:
@@ -116,7 +119,7 @@ def _add(region: Region, basin: RegionCentre, floor: float, num: int, tick: Call
     piece = RegionComponent(basin, ring, "open" if basin.endless else "closed")
     if not is_whole(basin.rays, ring, basin.ends):
         piece = _followed(basin, ring, floor, num) or RegionComponent(basin, ring, "partial")
-    region.frames += [v.joint.frame for curve in piece.curves for v in curve if v.joint is not None]
+    region.restrictions += [v.joint.restricted for curve in piece.curves for v in curve if v.joint is not None]
     region.pieces.append(piece)
 
 
@@ -163,14 +166,14 @@ def _area(ring: Sequence[BoundaryVertex]) -> float:
 
 
 def _add_other(
-    region: Region, pair: Pair, frame: RestrictedObjective, x: Array, floor: float, rise: float, num: int
+    region: Region, pair: Pair, restricted: RestrictedObjective, x: Array, floor: float, rise: float, num: int
 ) -> bool:
     """Add the part around another minimum, unless it is one that is known; return whether it is new."""
-    there = evaluate_jointly_at(frame, pair, x)
+    there = evaluate_jointly_at(restricted, pair, x)
     if not there.is_finite or any(_is_same(piece, there) for piece in region.pieces):
         return False
     before = len(region.pieces)
-    _add(region, find_centre(frame, pair, x, floor + rise), floor, num, lambda: None)
+    _add(region, find_centre(restricted, pair, x, floor + rise), floor, num, lambda: None)
     if len(region.pieces) == before:
         return False
     new = region.pieces[-1]
@@ -192,7 +195,7 @@ def _is_same(piece: RegionComponent, there: JointConstrainedPoint) -> bool:
 
 def _natural_gap(root: Array, one: JointConstrainedPoint, other: JointConstrainedPoint) -> Array:
     """Return the difference of two points as coordinates; of different scales, by natural values."""
-    if one.frame.natural == other.frame.natural:
+    if one.restricted.natural == other.restricted.natural:
         return other.coordinates - one.coordinates
     size = np.maximum(np.abs(one.natural), 1e-12)
     return (other.natural - one.natural) / size * np.diag(root)
@@ -202,20 +205,20 @@ def _lower_beyond(region: Region, pair: Pair, floor: float, rise: float) -> tupl
     """Look along the straight lines from a minimum through its vertices for a minimum that is not known."""
     for piece in region.pieces:
         center = piece.basin.minimum
-        ends = [v.joint.x for v in piece.ring if v.joint is not None and v.joint.frame is center.frame]
+        ends = [v.joint.x for v in piece.ring if v.joint is not None and v.joint.restricted is center.restricted]
         if not ends:
             continue
         lines = center.x + BEYOND[:, None, None] * (np.array(ends) - center.x)
         with np.errstate(all="ignore"):
-            values = center.frame.screened(lines.reshape(-1, len(center.x))).reshape(lines.shape[:2])
+            values = center.restricted.screened(lines.reshape(-1, len(center.x))).reshape(lines.shape[:2])
         for line in _minima_below(values, floor + rise):
-            found = search(center.frame, lines[line])
+            found = search(center.restricted, lines[line])
             if found.value < floor - LOWER - noise(floor):
-                region.lower = evaluate_at(center.frame, pair[0], found.x)
+                region.lower = evaluate_at(center.restricted, pair[0], found.x)
                 return None
-            there = evaluate_jointly_at(center.frame, pair, found.x)
+            there = evaluate_jointly_at(center.restricted, pair, found.x)
             if found.is_minimum and found.value < floor + rise and not any(_is_same(p, there) for p in region.pieces):
-                return center.frame, found.x
+                return center.restricted, found.x
     return None
 
 

@@ -118,26 +118,26 @@ class _Request:
     levels: Array
     num: int
     progressbar: bool
-    frames: dict[int, RestrictedObjective] = field(default_factory=dict)
+    restrictions: dict[int, RestrictedObjective] = field(default_factory=dict)
     before: int = 0
 
     def __post_init__(self) -> None:
         """Count from here on: the fit had points of its own."""
-        frame = self.current.fit.result.frame
-        self.before = frame.n_evaluations
-        self.count([frame])
+        restricted = self.current.fit.result.restricted
+        self.before = restricted.n_evaluations
+        self.count([restricted])
 
     @property
     def n_evaluations(self) -> int:
-        return sum(frame.n_evaluations for frame in self.frames.values()) - self.before
+        return sum(restricted.n_evaluations for restricted in self.restrictions.values()) - self.before
 
     @property
     def rises(self) -> Array:
         return np.atleast_1d(chi2_cutoff(self.levels, df=2))
 
-    def count(self, frames: Sequence[RestrictedObjective]) -> None:
+    def count(self, restrictions: Sequence[RestrictedObjective]) -> None:
         """Note where points are evaluated."""
-        self.frames |= {id(frame): frame for frame in frames}
+        self.restrictions |= {id(restricted): restricted for restricted in restrictions}
 
     def patient(self, total: int) -> DelayedProgressBar:
         return DelayedProgressBar("Turning rays", total, self.progressbar)
@@ -176,8 +176,8 @@ def _pair(fit: Fit, var_names: Any) -> Pair:
 def _whole_normal(current: ReferenceFit, quantity: Quantity) -> Array:
     """Return the quantity's gradient by all elements of the fit's vector, also those on an edge."""
     spot = current.spot(quantity)
-    scaled = np.zeros(spot.frame.layout.size)
-    scaled[spot.frame.free] = spot.reading.gradient / spot.scale
+    scaled = np.zeros(spot.restricted.layout.size)
+    scaled[spot.restricted.free] = spot.reading.gradient / spot.scale
     return scaled
 
 
@@ -190,7 +190,7 @@ def _exact(request: _Request) -> Answer:
     with one_blas_thread(), np.errstate(all="ignore"), request.patient(total) as patient:  # far out, anything overflows
         for level, rise in zip(request.levels, request.rises, strict=True):
             region = find_region(fit, request.pair, float(rise), request.num, _ticks(patient))
-            request.count(region.frames)
+            request.count(region.restrictions)
             if region.lower is not None:
                 return edges, region.lower
             curves = [curve for piece in region.pieces for curve in piece.curves]
@@ -236,7 +236,7 @@ def _traces(request: _Request) -> Answer:
     with one_blas_thread(), np.errstate(all="ignore"), request.patient(2) as patient:
         for quantity, other in (request.pair, request.pair[::-1]):
             spot = current.spot(quantity)
-            request.count([spot.frame])
+            request.count([spot.restricted])
             course, lower = profile_traces(spot, other, enough)
             if lower is not None:
                 return [], lower
@@ -250,8 +250,8 @@ def _wald(request: _Request) -> Answer:
     """Return the ellipse on the natural scale, by the delta method."""
     fit, pair = request.current.fit, request.pair
     found = fit.result
-    rates = [quantity.rate(found.frame, found.x) for quantity in pair]
-    normals = [quantity.read(found.frame, found.x).gradient for quantity in pair]
+    rates = [quantity.rate(found.restricted, found.x) for quantity in pair]
+    normals = [quantity.read(found.restricted, found.x).gradient for quantity in pair]
     both = np.stack([rate * normal for rate, normal in zip(rates, normals, strict=True)], axis=1)
     spread = both.T @ fit.result_covariance @ both
     moved = np.abs(fit.flat_directions @ both).max(initial=0.0) if len(fit.flat_directions) else 0.0
@@ -260,7 +260,7 @@ def _wald(request: _Request) -> Answer:
         return [_Edge([[missing_vertex("failed")] * request.num], why) for _ in request.rises], None
     angles = 2 * np.pi * np.arange(request.num) / request.num
     circle = np.linalg.cholesky(spread) @ np.array([np.cos(angles), np.sin(angles)])
-    center = np.array([quantity.natural(found.frame, found.x) for quantity in pair])
+    center = np.array([quantity.natural(found.restricted, found.x) for quantity in pair])
     rings = [
         [BoundaryVertex(center + np.sqrt(rise) * at, np.nan, "finite") for at in circle.T] for rise in request.rises
     ]

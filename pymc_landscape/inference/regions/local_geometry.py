@@ -28,7 +28,7 @@ from pymc_landscape.inference.profile import (
 )
 from pymc_landscape.inference.regions.rays import Rays, hold
 from pymc_landscape.numerics import covariance, spectrum
-from pymc_landscape.objective import RestrictedObjective, on_natural_scale
+from pymc_landscape.objective import RestrictedObjective
 
 # A minimum nearer to a wall than this share of the region's width is no good place to look around from.
 NEAR = 0.25
@@ -62,7 +62,7 @@ class RegionCentre:
         return [key for key, end in self.ends.items() if end.status == "open"]
 
 
-def find_centre(frame: RestrictedObjective, pair: Pair, x: Array, target: float) -> RegionCentre:
+def find_centre(restricted: RestrictedObjective, pair: Pair, x: Array, target: float) -> RegionCentre:
     """Look around a minimum.
 
     Parameters
@@ -76,24 +76,24 @@ def find_centre(frame: RestrictedObjective, pair: Pair, x: Array, target: float)
     target : float
         Value of the surface at its edge.
     """
-    ends = _ends(frame, pair, x, target)
+    ends = _ends(restricted, pair, x, target)
     for quantity in pair:
-        frame, x = freed(frame, x, quantity)
+        restricted, x = freed(restricted, x, quantity)
     walled = {key for key, end in ends.items() if end.status == "at_bound"}
     names = {q.element[0].name for (i, _) in walled if (q := pair[i]).element is not None}
-    frame, x = on_natural_scale(frame, x, frozenset(names))
+    restricted, x = restricted.on_natural_scale(x, frozenset(names))
     walls = np.array([[-np.inf, np.inf]] * 2)
     for i, k in walled:
         walls[i, k] = pair[i].bounds[k]
-    minimum = evaluate_jointly_at(frame, pair, x)
+    minimum = evaluate_jointly_at(restricted, pair, x)
     return RegionCentre(minimum, _rays(minimum, ends, walls, target), ends)
 
 
-def _ends(frame: RestrictedObjective, pair: Pair, x: Array, target: float) -> dict[tuple[int, int], Endpoint]:
+def _ends(restricted: RestrictedObjective, pair: Pair, x: Array, target: float) -> dict[tuple[int, int], Endpoint]:
     """Find where the region ends along each axis; the other quantity may stand on an edge meanwhile."""
     ends: dict[tuple[int, int], Endpoint] = {}
     for i, quantity in enumerate(pair):
-        spot = evaluate_at(*_aimed(frame, x, quantity))
+        spot = evaluate_at(*_aimed(restricted, x, quantity))
         never = _is_flat(spot.hessian, spot.gradient, spot.reading.gradient)
         sides, rise = (-1.0, 1.0), target - spot.value
         nowhere = [Endpoint(side * np.inf, "open", 0.0) for side in sides]
@@ -103,8 +103,10 @@ def _ends(frame: RestrictedObjective, pair: Pair, x: Array, target: float) -> di
     return ends
 
 
-def _aimed(frame: RestrictedObjective, x: Array, quantity: Quantity) -> tuple[RestrictedObjective, Quantity, Array]:
-    there, y = freed(frame, x, quantity)
+def _aimed(
+    restricted: RestrictedObjective, x: Array, quantity: Quantity
+) -> tuple[RestrictedObjective, Quantity, Array]:
+    there, y = freed(restricted, x, quantity)
     return there, quantity, y
 
 
@@ -154,9 +156,9 @@ def _coordinate(minimum: JointConstrainedPoint, end: Endpoint, i: int) -> float:
     if quantity.element is None or quantity.element[0].transform is None:
         return end.value
     name = quantity.element[0].name
-    if name in minimum.frame.natural:
+    if name in minimum.restricted.natural:
         return end.value
-    known = end.spot is not None and name not in end.spot.frame.natural
+    known = end.spot is not None and name not in end.spot.restricted.natural
     return end.spot.coordinate if known and end.spot is not None else np.nan
 
 
@@ -183,21 +185,21 @@ def _deep(minimum: JointConstrainedPoint, span: tuple[float, float], walls: Arra
     wall, side = (low, 1.0) if np.isfinite(walls[i, 0]) else (high, -1.0)
     variable, j = minimum.pair[i].element or (None, 0)
     assert variable is not None
-    typical = abs(float(np.ravel(minimum.frame.objective.initial_point()[variable.name])[j]) - wall) or 1.0
+    typical = abs(float(np.ravel(minimum.restricted.objective.initial_point()[variable.name])[j]) - wall) or 1.0
     return wall + side * depth * typical
 
 
 def _beside(minimum: JointConstrainedPoint, i: int, level: float) -> JointConstrainedPoint | None:
     """Minimise where one coordinate is held."""
     quantity = minimum.pair[i]
-    unit = minimum.frame.free == quantity.place(minimum.frame)
-    begin = evaluate_at(minimum.frame, quantity, np.where(unit, level, minimum.x))
+    unit = minimum.restricted.free == quantity.place(minimum.restricted)
+    begin = evaluate_at(minimum.restricted, quantity, np.where(unit, level, minimum.x))
     found = minimize_on(begin, level) if begin.is_finite else None
     if found is None:
         return None
     found = settle_active_set(found, level)
-    there = evaluate_jointly_at(found.frame, minimum.pair, found.x)
-    same = all(freed(there.frame, there.x, q)[0] is there.frame for q in minimum.pair)
+    there = evaluate_jointly_at(found.restricted, minimum.pair, found.x)
+    same = all(freed(there.restricted, there.x, q)[0] is there.restricted for q in minimum.pair)
     return there if same else None
 
 

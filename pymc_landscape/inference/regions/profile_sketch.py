@@ -123,9 +123,9 @@ def _row(
     """Return both values and their rates by ζ: dζ = (dΔ/dc) dc / 2ζ, and at the minimum dc = se dζ."""
     along = spot.tangent()
     per_zeta = 2.0 * zeta / spot.slope if zeta else spot.sign * float(np.sqrt(2.0 / _bend(spot, along)))
-    own = spot.quantity.rate(spot.frame, spot.x) * per_zeta
-    moved = other.rate(spot.frame, spot.x) * float(other.read(spot.frame, spot.x).gradient @ along) * per_zeta
-    return spot.natural, own, other.natural(spot.frame, spot.x), moved
+    own = spot.quantity.rate(spot.restricted, spot.x) * per_zeta
+    moved = other.rate(spot.restricted, spot.x) * float(other.read(spot.restricted, spot.x).gradient @ along) * per_zeta
+    return spot.natural, own, other.natural(spot.restricted, spot.x), moved
 
 
 def _bend(spot: ConstrainedPoint, along: Array) -> float:

@@ -122,10 +122,10 @@ class Rays:
         """Whether both coordinates are on this side of the walls, or on them."""
         return bool((coordinates >= self.walls[:, 0]).all() and (coordinates <= self.walls[:, 1]).all())
 
-    def solve(self, frame: RestrictedObjective, x: Array, line: BoundaryLine) -> JointConstrainedPoint | None:
+    def solve(self, restricted: RestrictedObjective, x: Array, line: BoundaryLine) -> JointConstrainedPoint | None:
         """Take Newton's steps to the vertex on a line; None where they do not lead to it."""
         for _ in range(STEPS):
-            here = evaluate_jointly_at(frame, self.center.pair, x)
+            here = evaluate_jointly_at(restricted, self.center.pair, x)
             if not here.is_finite:
                 return None
             off = float(line.normal @ (here.coordinates - line.anchor))
@@ -151,7 +151,7 @@ class Rays:
 
     def _shortened(self, here: JointConstrainedPoint, step: Array) -> Array:
         """Keep a step to the size of the region."""
-        metric = self.center.hessian if here.frame is self.center.frame else here.hessian
+        metric = self.center.hessian if here.restricted is self.center.restricted else here.hessian
         length = float(np.sqrt(max(0.5 * float(step @ metric @ step), 0.0)))
         longest = max(1.0, self.reach)
         return step if length <= longest else step * (longest / length)
@@ -165,7 +165,7 @@ class Rays:
         x = here.x + step * (1.0 if share > 1 - 1e-9 else SHORT_OF_IT * max(share, 0.0))
         for quantity, (low, high) in zip(self.center.pair, self.walls, strict=True):
             if np.isfinite(low) or np.isfinite(high):
-                x = np.where(here.frame.free == quantity.place(here.frame), np.clip(x, low, high), x)
+                x = np.where(here.restricted.free == quantity.place(here.restricted), np.clip(x, low, high), x)
         return x
 
 
@@ -225,7 +225,7 @@ def _between(
 ) -> JointConstrainedPoint | None:
     """Solve for the vertex between two points of the ray."""
     for near, _ in (high, low):
-        vertex = rays.solve(near.frame, near.x, rays.line(angle))
+        vertex = rays.solve(near.restricted, near.x, rays.line(angle))
         if vertex is not None and low[1] <= rays.radius(vertex, angle) <= high[1]:
             return vertex
     return None
@@ -243,7 +243,9 @@ def hold(begin: JointConstrainedPoint, goal: Array) -> JointConstrainedPoint | N
         missing = goal - here.coordinates
         if np.abs(missing).max() <= 1e-9 * max(1.0, np.abs(goal).max()) and here.left < 1e-8:
             return here
-        there = evaluate_jointly_at(here.frame, here.pair, here.x + here.solve(here.normals.T, missing, -here.gradient))
+        there = evaluate_jointly_at(
+            here.restricted, here.pair, here.x + here.solve(here.normals.T, missing, -here.gradient)
+        )
         if not there.is_finite:
             break
         here = there

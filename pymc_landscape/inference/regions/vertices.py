@@ -95,14 +95,14 @@ def _vertex(rays: Rays, angle: float, last: tuple[JointConstrainedPoint, float] 
 
 def _from_ellipse(rays: Rays, angle: float) -> JointConstrainedPoint | None:
     begin = rays.wald(angle)
-    found = rays.solve(rays.center.frame, begin, rays.line(angle)) if begin is not None else None
+    found = rays.solve(rays.center.restricted, begin, rays.line(angle)) if begin is not None else None
     return found if found is not None and _is_first(rays, found, angle) else None
 
 
 def _turned(
     rays: Rays, angle: float, here: JointConstrainedPoint, at: float, halvings: int = HALVINGS
 ) -> JointConstrainedPoint | None:
-    found = rays.solve(here.frame, rays.turned(here, at, angle - at), rays.line(angle))
+    found = rays.solve(here.restricted, rays.turned(here, at, angle - at), rays.line(angle))
     if found is not None or not halvings:
         return found
     middle = 0.5 * (at + angle)
@@ -118,10 +118,10 @@ def _is_first(rays: Rays, joint: JointConstrainedPoint, angle: float) -> bool:
 
 def _released(rays: Rays, vertex: JointConstrainedPoint, angle: float) -> JointConstrainedPoint:
     """Let others leave the edges of their supports where that is lower; the vertex is further out then."""
-    for frame, x in lower_inside(vertex.frame, vertex.x, vertex.value):
-        begin = evaluate_jointly_at(frame, vertex.pair, x)
+    for restricted, x in lower_inside(vertex.restricted, vertex.x, vertex.value):
+        begin = evaluate_jointly_at(restricted, vertex.pair, x)
         lower = hold_ray(rays, begin, angle, rays.radius(vertex, angle)) if begin.is_finite else None
-        found = rays.solve(frame, x if lower is None else lower.x, rays.line(angle))
+        found = rays.solve(restricted, x if lower is None else lower.x, rays.line(angle))
         if found is not None and rays.radius(found, angle) > rays.radius(vertex, angle):
             return found
     return vertex
@@ -167,10 +167,10 @@ def on_bound(rays: Rays, angle: float, begin: JointConstrainedPoint) -> Constrai
 
 def at_bound_vertex(begin: JointConstrainedPoint, i: int, edge: float, level: float) -> ConstrainedPoint | None:
     """Minimise with one coordinate on the edge of its support and the other at `level`."""
-    frame, other = begin.frame, begin.pair[1 - i]
-    place = begin.pair[i].place(frame)
-    there = RestrictedObjective(frame.objective, frame.natural, {**frame.held, place: edge})
-    spot = evaluate_at(there, other, frame.full(begin.x)[there.free])
+    restricted, other = begin.restricted, begin.pair[1 - i]
+    place = begin.pair[i].place(restricted)
+    there = RestrictedObjective(restricted.objective, restricted.natural, {**restricted.fixed, place: edge})
+    spot = evaluate_at(there, other, restricted.full(begin.x)[there.free])
     if not spot.is_finite:
         return None
     near = evaluate_at(there, other, spot.x + (level - spot.coordinate) * spot.tangent())
@@ -218,9 +218,9 @@ def _goes_on(rays: Rays, a: JointConstrainedPoint, b: JointConstrainedPoint, num
 def _passes(rays: Rays, known: Sequence[JointConstrainedPoint], end: ConstrainedPoint | None, num: int) -> bool:
     """Return whether an end lies on the edge as the vertices beside it have it."""
     pair = rays.center.pair
-    if end is None or end.frame.natural != rays.center.frame.natural or not known:
+    if end is None or end.restricted.natural != rays.center.restricted.natural or not known:
         return True
-    at = rays.whitened(np.array([quantity.read(end.frame, end.x).value for quantity in pair]))
+    at = rays.whitened(np.array([quantity.read(end.restricted, end.x).value for quantity in pair]))
     angle, radius = float(np.arctan2(at[1], at[0])), float(np.linalg.norm(at))
     for joint in known:
         here = rays.whitened(joint.coordinates)

@@ -181,7 +181,7 @@ class Laplace:
         """Whether θ lies in its support."""
         return bool(self._values.one(np.concatenate([theta, self._last]))[1])
 
-    def slope(self, theta: Array) -> tuple[float, Array]:
+    def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """Return log L and its exact gradient (k,), also beyond an edge of the support; NaN where no û is found."""
         mode = self.mode(theta)
         if mode is None:

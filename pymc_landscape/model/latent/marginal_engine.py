@@ -114,7 +114,7 @@ class MarginalEngine(Engine):
     def _slope(self, vector: Array) -> tuple[float, Array]:
         """Return −2 (log L + w log prior) and its gradient."""
         jacobian, theta = self._moved(vector)
-        value, gradient = self.laplace.slope(theta)
+        value, gradient = self.laplace.value_and_gradient(theta)
         if weight := self.weight():
             prior, uphill = self.laplace.prior_slope(theta)
             value, gradient = value + weight * prior, gradient + weight * uphill

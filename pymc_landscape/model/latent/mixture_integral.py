@@ -109,7 +109,7 @@ class StateIntegral(Quadrature):
         return (np.nan if found is None else found[1] + float(logsumexp(found[2], axis=0).sum())), float(prior)
 
     @override
-    def slope(self, theta: Array) -> tuple[float, Array]:
+    def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
         found = self._of_states(theta)
         if found is None:
             return np.nan, np.full(self.n_parameters, np.nan)

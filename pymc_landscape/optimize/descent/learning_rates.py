@@ -65,22 +65,28 @@ def by_curvature(objective: Objective, start: Array, batch: BatchSlope | None = 
 
 def _on_the_way(objective: Objective, start: Array) -> list[Array]:
     """Return the start, and some points on a way down."""
-    frame = RestrictedObjective(objective)
+    restricted = RestrictedObjective(objective)
     with np.errstate(all="ignore"):
         try:
-            return _newton_points(frame, start) if objective.size <= DENSE else _quasi_newton_points(frame, start)
+            return (
+                _newton_points(restricted, start)
+                if objective.size <= DENSE
+                else _quasi_newton_points(restricted, start)
+            )
         except (ArithmeticError, NotImplementedError, ValueError):
             return [start]
 
 
-def _newton_points(frame: RestrictedObjective, start: Array) -> list[Array]:
-    seen: list[QuadraticModel] = [quadratic_model(frame, start)]
-    descend_newton(frame, seen[0], AHEAD, tell=seen.append)
+def _newton_points(restricted: RestrictedObjective, start: Array) -> list[Array]:
+    seen: list[QuadraticModel] = [quadratic_model(restricted, start)]
+    descend_newton(restricted, seen[0], AHEAD, tell=seen.append)
     return [here.x for here in seen]
 
 
-def _quasi_newton_points(frame: RestrictedObjective, start: Array) -> list[Array]:
-    found = optimize.minimize(frame.slope, start, jac=True, method="L-BFGS-B", options={"maxiter": AHEAD})
+def _quasi_newton_points(restricted: RestrictedObjective, start: Array) -> list[Array]:
+    found = optimize.minimize(
+        restricted.value_and_gradient, start, jac=True, method="L-BFGS-B", options={"maxiter": AHEAD}
+    )
     return [start, np.asarray(found.x)]
 
 

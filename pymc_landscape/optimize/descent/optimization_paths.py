@@ -120,7 +120,7 @@ def descend(
     ('converged', 0.7)
     """
     objective = objective_of(model)
-    objective.compiled.refuse_discrete()
+    objective.refuse_discrete()
     refuse_own_names(objective)
     plans = optimizer_specs(optimizer, learning_rate, options)
     _check_numbers(steps, tolerance, record_every)
@@ -249,18 +249,18 @@ class _Descent:
         if not plan.needs_gradient:
             return _values_alone(self.objective)
         if self.batch is None or not plan.takes_batches:
-            return self.objective.slope()
+            return self.objective.value_and_gradient_function()
         batch, rows = self.batch, self.batch.batches(np.random.default_rng(seed))
         return lambda theta: batch(theta, next(rows))
 
 
 def _values_alone(objective: Objective) -> Slope:
     """Return a slope that knows the value only."""
-    engine = objective.compiled.engine("density", objective.compiled.names)
+    engine = objective.engine("density", objective.names)
     nowhere = np.full(objective.size, np.nan)
 
     def value(theta: Array) -> tuple[float, Array]:
-        objective.compiled.use_data()
+        objective.use_data()
         try:
             out: Mapping[str, Any] = dict(zip(engine.names, engine.one(theta), strict=True))
         except (ArithmeticError, AssertionError, IndexError, ValueError):

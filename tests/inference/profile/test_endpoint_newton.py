@@ -62,10 +62,13 @@ def test_a_minimum_without_curvature_gives_no_way(tasks):
 
 def test_blocks_of_several_frames_are_screened_as_each_alone(current, rng):
     (quantity,) = find_quantities(current.fit, "mu")
-    one, held = current.spot(quantity).frame, type(current.spot(quantity).frame)(current.fit.objective, held={1: 0.5})
+    one, held = (
+        current.spot(quantity).restricted,
+        type(current.spot(quantity).restricted)(current.fit.objective, fixed={1: 0.5}),
+    )
     blocks = [rng.normal(size=(3, 2)), rng.normal(size=(2, 1)), np.empty((0, 2)), rng.normal(size=(1, 2))]
     before = one.n_evaluations
     together = screened_together([one, held, one, one], blocks)
     assert one.n_evaluations == before
-    for frame, block, values in zip([one, held, one, one], blocks, together, strict=True):
-        np.testing.assert_array_equal(values, [frame.value(x) for x in block])
+    for restricted, block, values in zip([one, held, one, one], blocks, together, strict=True):
+        np.testing.assert_array_equal(values, [restricted.value(x) for x in block])

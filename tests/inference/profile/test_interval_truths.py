@@ -78,7 +78,7 @@ def refit(fit: pml.Fit, case: Case, value: float) -> float:
 
 def _one_held(fit: pml.Fit, case: Case, value: float, theta: np.ndarray) -> float:
     """Hold one element; move the others."""
-    objective, slope = fit.objective, fit.objective.slope()
+    objective, slope = fit.objective, fit.objective.value_and_gradient_function()
     i = objective.labels.index(case.label)
     point = {name: np.array(values) for name, values in objective.unpack(theta).items()}
     name = case.label.split("[")[0]
@@ -113,7 +113,7 @@ def _polished(reduced, x: np.ndarray) -> float:
 
 def _constrained(fit: pml.Fit, case: Case, value: float, theta: np.ndarray) -> float:
     """Hold the quantity by an equation between the elements."""
-    objective, slope = fit.objective, fit.objective.slope()
+    objective, slope = fit.objective, fit.objective.value_and_gradient_function()
     errors = np.sqrt(np.diag(fit.theta_covariance))
     scale = np.where(np.isfinite(errors) & (errors > 0), errors, 1.0)
 

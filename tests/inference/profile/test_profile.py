@@ -201,20 +201,20 @@ def test_it_survives_a_file(profile, tmp_path):
 @pytest.mark.parametrize("name", ["b[male]", "ld50", "curve[1]"])
 def test_derivatives_over_a_level_are_exact(budworm, name, rng):
     (quantity,) = find_quantities(budworm, name)
-    spot = look(budworm.result.frame, quantity, budworm.result.x + rng.normal(size=3) * 0.05)
+    spot = look(budworm.result.restricted, quantity, budworm.result.x + rng.normal(size=3) * 0.05)
     surface = LevelSet(spot, spot.coordinate * 1.02)
     y = rng.normal(size=2) * 0.02
     x = surface.point(y)
-    assert quantity.read(spot.frame, x).value == pytest.approx(spot.coordinate * 1.02, rel=1e-13)
-    by_values = optimize.approx_fprime(y, lambda y: surface.slope(y)[0], 1e-7)
-    np.testing.assert_allclose(surface.slope(y)[1], by_values, rtol=1e-4, atol=1e-4)
-    by_slopes = hessian_of_slopes(lambda y: surface.slope(y)[1], y)
+    assert quantity.read(spot.restricted, x).value == pytest.approx(spot.coordinate * 1.02, rel=1e-13)
+    by_values = optimize.approx_fprime(y, lambda y: surface.value_and_gradient(y)[0], 1e-7)
+    np.testing.assert_allclose(surface.value_and_gradient(y)[1], by_values, rtol=1e-4, atol=1e-4)
+    by_slopes = hessian_of_slopes(lambda y: surface.value_and_gradient(y)[1], y)
     np.testing.assert_allclose(surface.hessian(y), by_slopes, rtol=1e-6, atol=1e-5)
 
 
 def test_the_tangent_is_how_the_others_move(budworm):
     (quantity,) = find_quantities(budworm, "ld50")
-    spot = look(budworm.result.frame, quantity, budworm.result.x)
+    spot = look(budworm.result.restricted, quantity, budworm.result.x)
     step = 1e-4
     ahead, back = (descend_across(spot, spot.coordinate + s * step) for s in (1, -1))
     np.testing.assert_allclose(spot.tangent(), (ahead.x - back.x) / (2 * step), rtol=1e-5)

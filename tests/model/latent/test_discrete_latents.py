@@ -315,7 +315,7 @@ def of_cases(objective: pml.Objective, w: float, mu, a=0.0, shift: float = 0.0) 
 
 def test_terms_that_share_a_state_are_one_term(twofold):
     assert twofold.terms == ("a + b", "c")
-    assert twofold.compiled.deterministics == ("other",)
+    assert twofold.deterministics == ("other",)
     theta = twofold.pack({"w": 0.3, "mu": [-1.0, 2.0]})
     terms = twofold.term_log_likelihood(theta)
     assert float(terms["a + b"]) == pytest.approx(of_cases(twofold, 0.3, (-1, 2)).sum(), rel=1e-7)
@@ -378,7 +378,7 @@ def test_which_observations_belong_together_may_change():
         return np.log(0.7 * heights[0] + 0.3 * heights[1]).sum()
 
     objective, at = pml.Objective(model, latent="z"), {"w": [0.3]}
-    assert objective.compiled.term_dims("y", 2)[0] == ["z_dim_0"]
+    assert objective.term_dims("y", 2)[0] == ["z_dim_0"]
     for value in ([0, 0, 1, 1], [0, 1, 1, 1]):
         found = objective.with_data(group=value).natural_log_likelihood(at)
         assert float(found[0]) == pytest.approx(wanted(np.array(value)), rel=1e-10)
@@ -448,7 +448,7 @@ def test_effects_alone_are_not_integrated_where_states_alone_are_named(classes):
     at = {"w": [0.6], "mu": [[-1.0, 2.0]], "spread": [1.0], "s": [1.1], "u": u[None]}
     found = float(objective.natural_log_likelihood(at)[0])
     assert found == pytest.approx(special.logsumexp(sums, axis=0).sum(), rel=1e-10)
-    assert objective.compiled.term_dims("y", 5)[0] == ["group"]
+    assert objective.term_dims("y", 5)[0] == ["group"]
 
 
 def test_a_fit_knows_classes_and_effects(classes):

@@ -437,7 +437,7 @@ def test_ctrl_c_inside_better_optimize(quadratic, monkeypatch):
         real = original(self, natural)
         return slope
 
-    original = pml.Objective.slope
+    original = pml.Objective.value_and_gradient_function
     monkeypatch.setattr(pml.Objective, "slope", counted)
     path = run(quadratic, "CG")
     assert path["status"].item() == "interrupted"
