@@ -83,7 +83,7 @@ class LikelihoodRatioTest:
         if len(self.draws):
             data["draws"], coords["draw"] = ("draw", self.draws), np.arange(len(self.draws))
         origin = self.alternative.objective.origin
-        attrs = provenance_attributes(origin, group="comparison", reference=self.reference, message=self.message)
+        attrs = provenance_attributes(origin, group="likelihood_ratio", reference=self.reference, message=self.message)
         return xr.Dataset(data, coords, attrs)
 
     def __repr__(self) -> str:

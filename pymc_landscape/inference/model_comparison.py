@@ -21,6 +21,7 @@ from pymc_landscape.inference.likelihood_ratio import Reference, likelihood_rati
 from pymc_landscape.inference.nested_models import nest, refuse_other_data
 from pymc_landscape.objective import SAMPLE_DIMS, Objective, open_group, pointwise_log_likelihood
 from pymc_landscape.optimize import Fit
+from pymc_landscape.results import provenance_attributes
 
 COLUMNS = (
     *("k", "n", "minus2ll", "aic", "aicc", "bic", "delta_aic", "weight_aic", "delta_bic", "weight_bic"),
@@ -190,7 +191,7 @@ def _table(entries: Sequence[_Entry], tests: Sequence[_Test], loo: Mapping[str, 
     best = {name: _best(table, name) for name in CRITERIA}
     table["note"] = [_note(entry.name, best, notes) for entry, notes in zip(entries, table["note"], strict=True)]
     table = table.astype({"lr_df": "Int64"})[list(COLUMNS)].sort_values("aic", kind="stable", na_position="last")
-    table.attrs["message"] = _agreement(best)
+    table.attrs = provenance_attributes(group="model_comparison", message=_agreement(best))
     return table
 
 

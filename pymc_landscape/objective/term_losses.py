@@ -23,6 +23,7 @@ from pymc_landscape.engine import interpreter_mode, without_parameter_checks
 from pymc_landscape.model import LOSS_FAMILIES, Affine, Described, Family, GraphInputs, add_up, describe, quantile_of
 from pymc_landscape.objective.objective import Fitted, Objective, is_fitted, objective_of
 from pymc_landscape.objective.reference_point import reference_point
+from pymc_landscape.results import provenance_attributes
 
 COLUMNS = ("distribution", "loss", "value", "a", "b", "minus2ll", "note")
 # How far a·value + b may be from −2LL, per unit of what was added up. PyMC has constants of single precision, such as
@@ -90,7 +91,8 @@ def loss_table(model: pm.Model | Objective | Fitted | None = None, *, at: Any = 
     terms = observed_terms(objective, point)
     rows = [_row(term, -2.0 * float(logs[term.name][0])) for term in terms]
     table = pd.DataFrame(rows, index=[term.name for term in terms], columns=list(COLUMNS))
-    table.attrs["at"] = "the fit" if is_fitted(where) else reference.words
+    begin = "the fit" if is_fitted(where) else reference.words
+    table.attrs = provenance_attributes(objective.origin, group="loss_table", at=begin)
     return table
 
 

@@ -1,27 +1,75 @@
-"""Results as groups of one tree, beside the posterior."""
+"""Results as groups of one tree, beside the posterior; which verb's result is in which group."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
+import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
+
+# The group of every result, and the verb or method that makes it: a name belongs to one of them alone.
+GROUPS = {
+    "landscape": "evaluate_landscape",
+    "critical_points": "critical_points",
+    "spectrum": "hessian_spectrum",
+    "fit": "Fit.to_dataset",
+    "draws": "Fit.draws",
+    "latent": "Fit.latent",
+    "starts": "Fit.starts",
+    "descent": "descend",
+    "descent_race": "descent_race",
+    "profile": "profile_likelihood",
+    "intervals": "confidence_intervals",
+    "read_intervals": "read_intervals",
+    "contour": "confidence_contour",
+    "likelihood_ratio": "likelihood_ratio_test",
+    "model_comparison": "compare_models",
+    "bootstrap": "parametric_bootstrap",
+    "coverage": "coverage_study",
+    "influence": "influence",
+    "laplace_check": "laplace_check",
+    "importance_sampling": "importance_sampling",
+    "loss_table": "loss_table",
+    "log_likelihood": "pointwise_log_likelihood",
+    "log_prior": "pointwise_log_likelihood",
+    "comparison": "compare_with_posterior",
+    "posterior_deviance": "posterior_deviance",
+    "curves": "four_curves",
+    "prior_path": "prior_path",
+}
+# Verbs that return a table, and the dim along which its rows lie in a tree.
+TABLE_DIMS = {"model_comparison": "model", "loss_table": "term", "descent_race": "optimizer"}
 
 
-def to_datatree(*results: Any, dt: xr.DataTree | None = None) -> xr.DataTree:
+class HasDataset(Protocol):
+    """A result that is no Dataset, such as a `Fit` or a `LikelihoodRatioTest`."""
+
+    def to_dataset(self) -> xr.Dataset:
+        """Return the numbers as one Dataset."""
+
+
+type Result = xr.Dataset | xr.DataTree | pd.DataFrame | HasDataset
+
+
+def to_datatree(*results: Result, dt: xr.DataTree | None = None) -> xr.DataTree:
     """Gather results into a DataTree, next to the groups of the user's own.
 
     Parameters
     ----------
-    *results : xr.Dataset, xr.DataTree, or an object with `to_dataset()`
-        Results of this package; each, or each group of a tree, knows the name of its group. A second of the same kind
-        gets the suffix ``_2``.
+    *results : xr.Dataset, xr.DataTree, pd.DataFrame, or an object with `to_dataset()`
+        Results of this package, tables too; each, or each group of a tree, knows the name of its group. A second of
+        the same kind gets the suffix ``_2``.
     dt : xr.DataTree, optional
-        A tree whose groups come first, for example what ``pm.sample`` returned. It is left as it is.
+        A tree whose groups come first, for example what ``pm.sample`` returned. It is not modified.
 
     Returns
     -------
     xr.DataTree
-        With the groups of `dt`, and one group a result: ``landscape``, ``landscape_2``, ...
+        With the groups of `dt`, and one group a result: ``landscape``, ``landscape_2``, ... A table becomes a Dataset
+        of its columns along the dim ``model`` (`compare_models`), ``term`` (`loss_table`) or ``optimizer``
+        (`descent_race`); integers with missing values become floats, and missing words empty ones.
 
     Raises
     ------
@@ -45,20 +93,39 @@ def to_datatree(*results: Any, dt: xr.DataTree | None = None) -> xr.DataTree:
     return tree
 
 
-def _datasets(result: Any) -> list[xr.Dataset]:
+def _datasets(result: Result) -> list[xr.Dataset]:
     if isinstance(result, xr.DataTree):
         return [child.to_dataset() for child in result.children.values()]
-    return [result if isinstance(result, xr.Dataset) else _dataset(result)]
-
-
-def _dataset(result: Any) -> xr.Dataset:
+    if isinstance(result, xr.Dataset):
+        return [result]
+    if isinstance(result, pd.DataFrame):
+        return [_of_table(result)]
     if not hasattr(result, "to_dataset"):
         raise TypeError(f"Expected a result of pymc_landscape, got {type(result).__name__}.")
-    dataset: xr.Dataset = result.to_dataset()
-    return dataset
+    return [result.to_dataset()]
 
 
-def _free_name(group: str, tree: xr.DataTree, result: Any) -> str:
+def _of_table(table: pd.DataFrame) -> xr.Dataset:
+    """Return the columns of a table as variables along the dim of its rows."""
+    dim = TABLE_DIMS.get(str(table.attrs.get("group", "")))
+    if dim is None:
+        raise TypeError(
+            "Expected a table of pymc_landscape, got a DataFrame that has not its attrs['group']: pass what "
+            "compare_models, loss_table or descent_race returned."
+        )
+    columns = {str(name): (dim, _column(column)) for name, column in table.items()}
+    return xr.Dataset(columns, {dim: table.index.to_numpy().astype(str)}, table.attrs)
+
+
+def _column(column: pd.Series) -> NDArray[Any]:
+    """Return a column as an array that netCDF and zarr keep."""
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        column = column.fillna("").astype(object)
+        return np.array(column, dtype=str)
+    return np.asarray(column.to_numpy(float, na_value=np.nan) if column.hasnans else column)
+
+
+def _free_name(group: str, tree: xr.DataTree, result: Result) -> str:
     if not group:
         raise TypeError(
             f"Expected a result of pymc_landscape, got a {type(result).__name__} without attrs['group']: "

@@ -14,9 +14,6 @@ def _version(distribution: str) -> str:
     return metadata.version(distribution)
 
 
-Attributes = Mapping[str, str | int | float]
-
-
 def provenance_attributes(
     origin: str | Mapping[str, str | int | float] = "", **particulars: str | int | float
 ) -> dict[str, str | int | float]:
@@ -37,7 +34,7 @@ def provenance_attributes(
 
     Examples
     --------
-    >>> provenance("growth", kind="regular")["kind"]
+    >>> provenance_attributes("growth", kind="regular")["kind"]
     'regular'
     """
     return {

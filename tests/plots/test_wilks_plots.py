@@ -23,7 +23,7 @@ def compared(draws, statistic=3.0, df=1) -> xr.Dataset:
     """What a bootstrapped test's ``to_dataset`` returns, less what is not read."""
     p_value = (1 + int((np.asarray(draws) >= statistic).sum())) / (1 + len(draws))
     data = {"statistic": statistic, "df": df, "p_value": p_value, "draws": ("draw", np.asarray(draws))}
-    return xr.Dataset(data, attrs={"group": "comparison", "reference": "bootstrap"})
+    return xr.Dataset(data, attrs={"group": "likelihood_ratio", "reference": "bootstrap"})
 
 
 def drawn(pc, visual):

@@ -1,12 +1,18 @@
 """Results beside the posterior, saved and reopened as they were."""
 
+import re
+from collections import Counter
+from pathlib import Path
+
 import arviz as az
 import numpy as np
+import pandas as pd
 import pymc as pm
 import pytest
 import xarray as xr
 
 import pymc_landscape as pml
+from pymc_landscape.results.datatree import GROUPS, TABLE_DIMS
 
 Y = np.array([0.4, -0.2, 1.3, 0.9, 0.1])
 COUNTS = np.array([1, 0, 3])
@@ -108,12 +114,72 @@ def test_a_tree_that_has_a_landscape_gets_the_next_number(surfaces, dt):
     xr.testing.assert_identical(twice["landscape"].to_dataset(), surfaces["regular"])
 
 
-def test_a_verdict_brings_its_own_dataset(surfaces):
-    class Verdict:
+def test_a_result_object_brings_its_own_dataset(surfaces):
+    class Report:
         def to_dataset(self):
             return surfaces["regular"].assign_attrs(group="comparison")
 
-    assert list(pml.to_datatree(Verdict(), surfaces["regular"]).children) == ["comparison", "landscape"]
+    assert list(pml.to_datatree(Report(), surfaces["regular"]).children) == ["comparison", "landscape"]
+
+
+def test_each_group_belongs_to_one_verb():
+    """The groups that the package writes are those of the table, each written in one place, by a verb that is there."""
+    package = Path(pml.__file__).parent
+    texts = [path.read_text(encoding="utf-8") for path in package.rglob("*.py")]
+    written = Counter(
+        re.findall(r'group="(\w+)"', "\n".join(line for t in texts for line in t.splitlines() if "def " not in line))
+    )
+    written += Counter(re.findall(r'_attrs\("(\w+)"\)', "\n".join(texts)))
+    of_trees = {"log_likelihood", "log_prior"}
+    assert set(written) == set(GROUPS) - of_trees
+    for verb in GROUPS.values():
+        owner, _, method = verb.rpartition(".")
+        assert hasattr(getattr(pml, owner), method) if owner else verb in pml.__all__
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, pd.DataFrame]:
+    with pm.Model() as free:
+        mu, sigma = pm.Normal("mu", 0, 10), pm.HalfNormal("sigma", 5)
+        pm.Normal("y", mu, sigma, observed=Y)
+        pm.Poisson("n", 2.0, observed=COUNTS)
+    fits = {"free": pml.fit_mle(free, progressbar=False), "zero": pml.fit_mle(pm.do(free, {"mu": 0.0}))}
+    path = pml.descend(free, ["newton", "gradient_descent"], starts=2, steps=20, random_seed=1, progressbar=False)
+    return {
+        "model_comparison": pml.compare_models(fits, progressbar=False),
+        "loss_table": pml.loss_table(free),
+        "descent_race": pml.descent_race(path),
+    }
+
+
+@pytest.mark.parametrize("how", ["netcdf4", "h5netcdf", "zarr"])
+@pytest.mark.filterwarnings("ignore::zarr.errors.ZarrUserWarning")
+def test_tables_are_groups_too_and_are_saved_unchanged(how, tables, tmp_path):
+    tree = pml.to_datatree(*tables.values())
+    assert list(tree.children) == list(tables)
+    again = saved(tree, tmp_path, how)
+    for group, dim in TABLE_DIMS.items():
+        table, ds = tables[group], tree[group].to_dataset()
+        assert set(ds.sizes) == {dim}
+        assert ds[dim].values.tolist() == list(table.index)
+        assert list(ds.data_vars) == list(table.columns)
+        assert ds.attrs == table.attrs
+        xr.testing.assert_identical(again[group].to_dataset(), ds)
+        for name, column in table.items():
+            back = ds[name].values
+            if pd.api.types.is_numeric_dtype(column.dtype):
+                np.testing.assert_array_equal(back.astype(float), column.to_numpy(float, na_value=np.nan))
+            else:
+                assert back.tolist() == column.fillna("").tolist()
+
+
+def test_another_table_is_refused(tables):
+    with pytest.raises(TypeError, match="pass what compare_models, loss_table or descent_race returned"):
+        pml.to_datatree(pd.DataFrame({"a": [1.0]}))
+    assert list(pml.to_datatree(tables["loss_table"][["loss", "value"]]).children) == ["loss_table"]
 
 
 def test_what_is_no_result_is_refused(surfaces, dt):

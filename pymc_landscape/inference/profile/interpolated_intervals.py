@@ -195,5 +195,5 @@ def _dataset(table: xr.Dataset, levels: Array, read: list[list[tuple[Read, Read]
     name = str(table.attrs.get("model_name", ""))
     message = str(table.attrs.get("message", ""))
     return xr.Dataset(
-        data, coords, provenance_attributes(name, group="intervals", message=message, n_evaluations=0, **kept)
+        data, coords, provenance_attributes(name, group="read_intervals", message=message, n_evaluations=0, **kept)
     )

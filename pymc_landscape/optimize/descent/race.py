@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pymc_landscape.optimize.descent.optimization_paths import lowest_of
+from pymc_landscape.results import provenance_attributes
 
 # Heights above the minimum, in units of −2LL: no test could tell it from the minimum; no digit of a table could.
 LEVELS = {"0.01": 1e-2, "1e-6": 1e-6}
@@ -64,7 +65,9 @@ def descent_race(path: xr.Dataset, minimum: Any = None) -> pd.DataFrame:
         for j in range(path.sizes["optimizer"])
         for i in range(path.sizes["chain"])
     ]
-    return pd.DataFrame(rows).set_index("optimizer")
+    table = pd.DataFrame(rows).set_index("optimizer")
+    table.attrs = provenance_attributes(str(path.attrs.get("model_name", "")), group="descent_race")
+    return table
 
 
 def _heights(path: xr.Dataset, minimum: Any) -> xr.DataArray:

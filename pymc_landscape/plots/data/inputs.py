@@ -8,8 +8,8 @@ from typing import Any
 import xarray as xr
 
 
-def as_dataset(data: Any, group: str, needed: Sequence[str], verb: str) -> xr.Dataset:
-    """Return the Dataset that `verb` made.
+def as_dataset(data: Any, group: str | Sequence[str], needed: Sequence[str], verb: str) -> xr.Dataset:
+    """Return the Dataset that `verb` made; of several groups in which it may be, the first that a tree has.
 
     Raises
     ------
@@ -20,7 +20,7 @@ def as_dataset(data: Any, group: str, needed: Sequence[str], verb: str) -> xr.Da
 
     Examples
     --------
-    >>> given(xr.Dataset({"zeta": 0.0}), "profile", ["zeta"], "profile_likelihood")["zeta"].item()
+    >>> as_dataset(xr.Dataset({"zeta": 0.0}), "profile", ["zeta"], "profile_likelihood")["zeta"].item()
     0.0
     """
     if isinstance(data, xr.DataTree):
@@ -35,13 +35,15 @@ def as_dataset(data: Any, group: str, needed: Sequence[str], verb: str) -> xr.Da
     return data
 
 
-def _from_tree(tree: xr.DataTree, group: str, verb: str) -> xr.Dataset:
-    if group in tree.children:
-        return tree.children[group].to_dataset()
+def _from_tree(tree: xr.DataTree, group: str | Sequence[str], verb: str) -> xr.Dataset:
+    groups = [group] if isinstance(group, str) else group
+    for name in groups:
+        if name in tree.children:
+            return tree.children[name].to_dataset()
     if not tree.children:
         return tree.to_dataset()
     raise ValueError(
-        f"Expected a group {group!r} in the tree, got {sorted(map(str, tree.children))}; "
+        f"Expected a group {groups[0]!r} in the tree, got {sorted(map(str, tree.children))}; "
         f"pass what {verb} returns, or to_datatree of it."
     )
 

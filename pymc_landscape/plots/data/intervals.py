@@ -22,6 +22,7 @@ from pymc_landscape.plots.data.levels import percent
 from pymc_landscape.plots.data.marginal import draws_of
 
 CredibleKind = Literal["hdi", "eti"]
+GROUPS = ("intervals", "read_intervals")
 NEEDED = ("interval", "status", "estimate", "parameter", "bound", "interval_method")
 NAMES = {"wald": "Wald", "hdi": "posterior HDI", "eti": "posterior ETI"}
 
@@ -68,9 +69,9 @@ def _every(given_ones: Sequence[Any]) -> list[tuple[str, xr.Dataset]]:
     for item in given_ones:
         named = item if isinstance(item, Mapping) and not isinstance(item, xr.Dataset | xr.DataTree) else {"": item}
         for name, ds in named.items():
-            ds = as_dataset(ds, "intervals", ("interval",), "confidence_intervals")
+            ds = as_dataset(ds, GROUPS, ("interval",), "confidence_intervals")
             ds = ds if "interval_method" in ds.dims else _with_method(ds)
-            found.append((str(name), as_dataset(ds, "intervals", NEEDED, "confidence_intervals")))
+            found.append((str(name), as_dataset(ds, GROUPS, NEEDED, "confidence_intervals")))
     return found
 
 

@@ -145,7 +145,7 @@ def _dataset(result: Any) -> xr.Dataset:
 
 
 def _of_tree(tree: xr.DataTree) -> xr.Dataset:
-    groups: Sequence[str] = [group for group in ("comparison", "bootstrap") if group in tree.children]
+    groups: Sequence[str] = [group for group in ("likelihood_ratio", "bootstrap") if group in tree.children]
     return (tree.children[groups[0]] if groups else tree).to_dataset()
 
 
