@@ -16,13 +16,14 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
+import pymc as pm
 import xarray as xr
 from pymc.util import get_random_generator
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, RandomSeed
 from pymc_landscape.numerics import one_blas_thread
 from pymc_landscape.objective import Objective, RestrictedObjective, Simulator, digest
-from pymc_landscape.optimize import Fit, StartResult, Status, as_draws, search_from_start
+from pymc_landscape.optimize import Fit, StartResult, Status, as_draws, fit_of, require_optimum, search_from_start
 from pymc_landscape.results import Checkpoint, DelayedProgressBar, provenance_attributes
 
 # A refit may end above the estimate it began at by rounding; by more than this it has failed.
@@ -40,11 +41,11 @@ class Replicate:
 
 
 def parametric_bootstrap(
-    fit: Fit,
+    fit: Fit | pm.Model | Objective | None = None,
     *,
     draws: int = 999,
     store: str | PathLike[str] | None = None,
-    random_seed: Any = None,
+    random_seed: RandomSeed | None = None,
     progressbar: bool = True,
 ) -> xr.Dataset:
     """Simulate data from a fit and fit the model again, many times: the sampling distribution of the estimates.
@@ -54,8 +55,9 @@ def parametric_bootstrap(
 
     Parameters
     ----------
-    fit : Fit
-        A maximum likelihood fit that claims an optimum.
+    fit : Fit, pm.Model or Objective, optional
+        A maximum likelihood fit that claims an optimum; a model is fitted first, and left out it is that of the
+        surrounding ``with`` block.
     draws : int
         How many data sets.
     store : path, optional
@@ -92,7 +94,7 @@ def parametric_bootstrap(
     >>> dict(again.sizes), bool(abs(again["p"].mean() - 0.7) < 3 * (0.21 / 10 / 50) ** 0.5)
     ({'chain': 1, 'draw': 50}, True)
     """
-    refuse_unfit(fit, draws)
+    fit = fit_to_simulate(fit, "parametric_bootstrap", draws, progressbar)
     checkpoint, drawn = Checkpoint(store, "bootstrap"), seeds(random_seed, draws)
     kept = checkpoint.load()
     if kept is not None:
@@ -117,19 +119,23 @@ def parametric_bootstrap(
 # --- shared with the likelihood ratio test and the study of coverage ---------------------------------------------
 
 
-def refuse_unfit(fit: Fit, draws: int) -> None:
-    """Refuse a fit from which nothing is to be simulated, and a number of draws that is none."""
-    if not isinstance(fit, Fit):
-        raise TypeError(f"Expected a Fit, got {type(fit).__name__}: pass what fit_mle returned.")
+def fit_to_simulate(model: Fit | pm.Model | Objective | None, verb: str, draws: int, progressbar: bool) -> Fit:
+    """Return the fit from which a verb simulates; refuse one that does not stand for the data's law."""
+    refuse_draws(draws)
+    fit = fit_of(model, verb, prior_weight=0.0, progressbar=progressbar)
     if fit.is_map:
         raise ValueError("Expected a maximum likelihood fit, got a posterior mode: use fit_mle.")
-    if not fit.status.is_optimum:
-        raise ValueError(f"Expected a fit that claims an optimum, got one that is {fit.status.value}: {fit.message}")
+    require_optimum(fit)
+    return fit
+
+
+def refuse_draws(draws: int) -> None:
+    """Refuse a number of simulated data sets that is none."""
     if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
         raise ValueError(f"Expected draws to be a whole number, at least 1, got {draws!r}.")
 
 
-def seeds(random_seed: Any, draws: int) -> list[int]:
+def seeds(random_seed: RandomSeed | None, draws: int) -> list[int]:
     """Return one seed a replicate."""
     rng = get_random_generator(random_seed, copy=True)
     return [int(seed) for seed in rng.integers(2**63 - 1, size=draws)]

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pymc as pm
 import xarray as xr
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, Posterior, VarNames
 from pymc_landscape.inference.case_deletion import CaseDeletion, DeletedObservation
 from pymc_landscape.inference.profile import (
     BOUNDS,
@@ -22,8 +23,8 @@ from pymc_landscape.inference.profile import (
     refuse_no_optimum,
 )
 from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
-from pymc_landscape.objective import open_group, pointwise_log_likelihood
-from pymc_landscape.optimize import Fit
+from pymc_landscape.objective import Objective, open_group, pointwise_log_likelihood
+from pymc_landscape.optimize import Fit, fit_of
 from pymc_landscape.results import DelayedProgressBar, provenance_attributes
 
 # So many fits are made one after the other, and no more.
@@ -31,10 +32,10 @@ MOST_REFITS = 2_000
 
 
 def influence(
-    fit: Fit,
-    var_names: Any = None,
+    fit: Fit | pm.Model | Objective | None = None,
+    var_names: VarNames | None = None,
     *,
-    dt: Any = None,
+    dt: Posterior | None = None,
     level: float = 0.95,
     exact: bool = False,
     progressbar: bool = True,
@@ -46,12 +47,13 @@ def influence(
 
     Parameters
     ----------
-    fit : Fit
-        What `fit_mle` returned; of `fit_map`, changes are those of the posterior's mode.
+    fit : Fit, pm.Model or Objective, optional
+        What `fit_mle` returned; a model is fitted first, and left out it is that of the surrounding ``with`` block. Of
+        `fit_map`, changes are those of the posterior's mode.
     var_names : str, sequence of str, or mapping, optional
         As in `confidence_intervals`: variables, elements, Deterministics, linear combinations; left out, every
         element of every free variable.
-    dt : DataTree, optional
+    dt : DataTree or Dataset, optional
         Draws of the posterior of the same model, for `pareto_k` and `elpd_loo` by ``az.loo``.
     level : float
         Confidence level of the intervals whose ends are looked at.
@@ -103,6 +105,7 @@ def influence(
     >>> found["one_step"].values.ravel().round(6).tolist()  # (3 − y) / 3
     [1.0, 0.666667, 0.333333, -2.0]
     """
+    fit = fit_of(fit, "influence", progressbar=progressbar)
     refuse_no_optimum(fit)
     rise = float(chi2_cutoff(level))
     cases, quantities = CaseDeletion(fit), find_quantities(fit, var_names)
@@ -250,7 +253,7 @@ def _heights(cases: CaseDeletion, points: Array) -> Array:
 # --- the posterior ---------------------------------------------------------------------------------------------------
 
 
-def _cross_validated(cases: CaseDeletion, dt: Any) -> list[Any]:
+def _cross_validated(cases: CaseDeletion, dt: Posterior) -> list[Any]:
     """Return what ``az.loo`` says of each term."""
     from arviz import loo
 

@@ -21,8 +21,8 @@ from pymc.backends.ndarray import NDArray
 from pymc.model.fgraph import clone_model
 from pymc.model.transform.optimization import freeze_model
 
-from pymc_landscape._typing import Array
-from pymc_landscape.inference.bootstrap import inside, natural_point, refuse_unfit, repeat, seeds
+from pymc_landscape._typing import Array, RandomSeed, VarNames
+from pymc_landscape.inference.bootstrap import fit_to_simulate, inside, natural_point, repeat, seeds
 from pymc_landscape.inference.intervals import chosen_methods, find_ends
 from pymc_landscape.inference.percentiles import by_label
 from pymc_landscape.inference.profile import ReferenceFit, find_quantities
@@ -39,15 +39,15 @@ WITH_INTERVALS = (Status.CONVERGED, Status.AT_BOUND, Status.NOT_IDENTIFIED)
 
 
 def coverage_study(
-    fit: Fit,
-    var_names: Any = None,
+    fit: Fit | pm.Model | Objective | None = None,
+    var_names: VarNames | None = None,
     *,
     draws: int = 200,
     level: float = 0.95,
     method: Covering | Sequence[Covering] = ("wald", "profile"),
     bootstrap_draws: int = 999,
     sampler: Mapping[str, Any] | None = None,
-    random_seed: Any = None,
+    random_seed: RandomSeed | None = None,
     progressbar: bool = True,
 ) -> xr.Dataset:
     """Simulate data from a fit, make intervals from each set, and count how many hold the value that was simulated.
@@ -57,8 +57,9 @@ def coverage_study(
 
     Parameters
     ----------
-    fit : Fit
-        A maximum likelihood fit that claims an optimum.
+    fit : Fit, pm.Model or Objective, optional
+        A maximum likelihood fit that claims an optimum; a model is fitted first, and left out it is that of the
+        surrounding ``with`` block.
     var_names : str, sequence of str, or mapping, optional
         As in `confidence_intervals`.
     draws : int
@@ -101,9 +102,9 @@ def coverage_study(
     >>> bool(study["coverage"][1] > study["coverage"][0])
     True
     """
-    refuse_unfit(fit, draws)
     methods = chosen_methods(method, METHODS)
     _refuse_sampler_alone(methods, sampler)
+    fit = fit_to_simulate(fit, "coverage_study", draws, progressbar)
     study = _Study(fit, var_names, level, methods, bootstrap_draws, sampler)
     made, interrupted = repeat(study, seeds(random_seed, draws), "Simulating coverage", progressbar)
     return _dataset(study, np.stack(made), interrupted)
@@ -123,7 +124,7 @@ class _Study:
     def __init__(
         self,
         fit: Fit,
-        var_names: Any,
+        var_names: VarNames | None,
         level: float,
         methods: list[str],
         bootstrap_draws: int,

@@ -9,10 +9,11 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
+import pymc as pm
 import xarray as xr
 from scipy import stats
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, RandomSeed, VarNames
 from pymc_landscape.inference.bootstrap import parametric_bootstrap
 from pymc_landscape.inference.percentiles import Percentiles
 from pymc_landscape.inference.profile import (
@@ -27,7 +28,8 @@ from pymc_landscape.inference.profile import (
     refuse_no_optimum,
 )
 from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
-from pymc_landscape.optimize import Fit
+from pymc_landscape.objective import Objective
+from pymc_landscape.optimize import Fit, fit_of
 from pymc_landscape.results import DelayedProgressBar, provenance_attributes
 
 Method = Literal["wald", "profile", "bootstrap"]
@@ -40,21 +42,22 @@ TOGETHER = 8
 
 
 def confidence_intervals(
-    fit: Fit,
-    var_names: Any = None,
+    fit: Fit | pm.Model | Objective | None = None,
+    var_names: VarNames | None = None,
     *,
     level: float | Sequence[float] = 0.95,
     method: Method | Sequence[Method] = "profile",
     draws: int = 999,
-    random_seed: Any = None,
+    random_seed: RandomSeed | None = None,
     progressbar: bool = True,
 ) -> xr.Dataset:
     """Return confidence intervals of parameters, Deterministics and linear combinations.
 
     Parameters
     ----------
-    fit : Fit
-        What `fit_mle` returned; of `fit_map`, the intervals are those of the posterior's profile.
+    fit : Fit, pm.Model or Objective, optional
+        What `fit_mle` returned; a model is fitted first, and left out it is that of the surrounding ``with`` block. Of
+        `fit_map`, the intervals are those of the posterior's profile.
     var_names : str, sequence of str, or mapping, optional
         Variables, elements (``beta[x1]``) and Deterministics; left out, every element of every free variable. A
         mapping names linear combinations: ``{"difference": {"beta[a]": 1, "beta[b]": -1}}``.
@@ -101,6 +104,7 @@ def confidence_intervals(
     [0.393461, 0.915441]
     """
     methods = chosen_methods(method, METHODS)
+    fit = fit_of(fit, "confidence_intervals", progressbar=progressbar)
     refuse_no_optimum(fit)
     request = _request(fit, find_quantities(fit, var_names), level, progressbar)
     tables = {name: _table(name, request, draws, random_seed) for name in methods}
@@ -108,7 +112,12 @@ def confidence_intervals(
 
 
 def find_ends(
-    fit: Fit, quantities: Sequence[Quantity], level: float, methods: Sequence[str], draws: int, random_seed: Any
+    fit: Fit,
+    quantities: Sequence[Quantity],
+    level: float,
+    methods: Sequence[str],
+    draws: int,
+    random_seed: RandomSeed | None,
 ) -> Array:
     """Return the ends alone, (method, parameter, bound), for work that wants them many times."""
     request = _request(fit, quantities, level, progressbar=False)
@@ -148,7 +157,7 @@ def chosen_methods(method: str | Sequence[str], known: Sequence[str]) -> list[st
     return methods
 
 
-def _table(method: str, request: _Request, draws: int, random_seed: Any) -> Table:
+def _table(method: str, request: _Request, draws: int, random_seed: RandomSeed | None) -> Table:
     if method == "profile":
         return _profile(request)
     if method == "wald":
@@ -230,7 +239,7 @@ def _wald(request: _Request) -> Table:
 # --- by simulation ---------------------------------------------------------------------------------------------------
 
 
-def _bootstrap(request: _Request, draws: int, random_seed: Any) -> Table:
+def _bootstrap(request: _Request, draws: int, random_seed: RandomSeed | None) -> Table:
     replicates = parametric_bootstrap(
         request.current.fit, draws=draws, random_seed=random_seed, progressbar=request.progressbar
     )

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pymc as pm
 import xarray as xr
 from pymc.util import get_random_generator
 from scipy import stats
 
-from pymc_landscape._typing import Array
-from pymc_landscape.objective import RestrictedObjective, Simulator
-from pymc_landscape.optimize import Fit
+from pymc_landscape._typing import Array, RandomSeed
+from pymc_landscape.inference.bootstrap import refuse_draws
+from pymc_landscape.objective import Objective, RestrictedObjective, Simulator
+from pymc_landscape.optimize import Fit, fit_of, require_optimum
 from pymc_landscape.results import DelayedProgressBar, provenance_attributes
 
 # Of the largest: directions in which scores vary less are not asked about.
@@ -77,13 +79,20 @@ class LaplaceCheck:
         )
 
 
-def laplace_check(fit: Fit, *, draws: int = 200, random_seed: Any = None, progressbar: bool = True) -> LaplaceCheck:
+def laplace_check(
+    fit: Fit | pm.Model | Objective | None = None,
+    *,
+    draws: int = 200,
+    random_seed: RandomSeed | None = None,
+    progressbar: bool = True,
+) -> LaplaceCheck:
     """Test the approximation behind a fit with random effects by simulating from it.
 
     Parameters
     ----------
-    fit : Fit
-        With random effects that are integrated out, and an optimum.
+    fit : Fit, pm.Model or Objective, optional
+        With random effects that are integrated out, and an optimum; a model is fitted first, and left out it is that
+        of the surrounding ``with`` block.
     draws : int
         Data sets to simulate. More find smaller inconsistencies: look at `bias`, not at the p-value alone.
     random_seed : int or Generator, optional
@@ -101,10 +110,11 @@ def laplace_check(fit: Fit, *, draws: int = 200, random_seed: Any = None, progre
     ValueError
         If nothing was integrated out, the fit has no optimum, or too few data sets have a score.
     """
+    refuse_draws(draws)
+    fit = fit_of(fit, "laplace_check", progressbar=progressbar)
     if not fit.objective.is_integral:
         raise ValueError("Expected a fit with random effects that were integrated out, got one without.")
-    if not fit.status.is_optimum:
-        raise ValueError(f"Expected a fit with an optimum, got one that is {fit.status.value}: {fit.message}")
+    require_optimum(fit)
     rng = get_random_generator(random_seed, copy=True)
     seeds = rng.integers(0, 2**31, size=draws)
     scores = _scores(fit, seeds, progressbar)

@@ -10,8 +10,8 @@ import numpy as np
 import pymc as pm
 import xarray as xr
 
-from pymc_landscape._typing import Array
-from pymc_landscape.inference.bootstrap import natural_point, repeat, seeds
+from pymc_landscape._typing import Array, RandomSeed
+from pymc_landscape.inference.bootstrap import natural_point, refuse_draws, repeat, seeds
 from pymc_landscape.inference.boundary_weights import is_vanishing_correlation, mixture
 from pymc_landscape.inference.likelihood_ratio_fits import ZERO, RatioSimulator, nested_pair
 from pymc_landscape.inference.nested_models import Nesting, nest
@@ -117,7 +117,7 @@ def likelihood_ratio_test(
     *,
     reference: Reference = "auto",
     draws: int = 999,
-    random_seed: Any = None,
+    random_seed: RandomSeed | None = None,
     progressbar: bool = True,
 ) -> LikelihoodRatioTest:
     """Test a model against a larger one of the same data by how much −2LL falls.
@@ -170,9 +170,8 @@ def likelihood_ratio_test(
     """
     if reference not in get_args(Reference):
         raise ValueError(f"Expected reference to be one of {', '.join(get_args(Reference))}, got {reference!r}.")
-    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
-        raise ValueError(f"Expected draws to be a whole number, at least 1, got {draws!r}.")
-    fits = nested_pair(null, alternative)
+    refuse_draws(draws)
+    fits = nested_pair(null, alternative, progressbar)
     for fit, which in zip(fits, ("null", "alternative"), strict=True):
         _refuse_no_minimum(fit, which)
     nesting = nest(*fits)
@@ -265,7 +264,7 @@ def _bootstrapped(
     null: Fit,
     alternative: Fit,
     draws: int,
-    random_seed: Any,
+    random_seed: RandomSeed | None,
     progressbar: bool,
     message: str,
 ) -> LikelihoodRatioTest:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pymc as pm
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, Starts
 from pymc_landscape.inference.bootstrap import inside, natural_point
 from pymc_landscape.inference.nested_models import ALMOST_INFINITE, Nesting
 from pymc_landscape.objective import (
@@ -26,7 +26,18 @@ from pymc_landscape.objective import (
     observed_data,
     observed_values,
 )
-from pymc_landscape.optimize import Fit, NaturalScale, Status, StatusReport, fit_mle, infimum, search, search_from_start
+from pymc_landscape.optimize import (
+    Fit,
+    NaturalScale,
+    Status,
+    StatusReport,
+    fit_of,
+    infimum,
+    search,
+    search_from_start,
+)
+
+VERB = "likelihood_ratio_test"
 
 
 class PointNull(Fit):
@@ -43,13 +54,17 @@ class PointNull(Fit):
         return {label: "fixed by the null" for v in self.objective.variables for label in v.labels}
 
 
-def nested_pair(null: Any, alternative: Any) -> tuple[Fit, Fit]:
+def nested_pair(
+    null: Fit | pm.Model | Objective, alternative: Fit | pm.Model | Objective, progressbar: bool = False
+) -> tuple[Fit, Fit]:
     """Fit what is not a fit; the alternative also from the null's estimate.
 
     Parameters
     ----------
     null, alternative : Fit, pm.Model or Objective
         The smaller model, of which nothing may be free, and the larger.
+    progressbar : bool
+        Whether to show the progress of fits.
 
     Returns
     -------
@@ -62,15 +77,16 @@ def nested_pair(null: Any, alternative: Any) -> tuple[Fit, Fit]:
         If a null without free variables leaves a parameter open, or has other data.
     """
     if isinstance(null, pm.Model) and not null.free_RVs:
-        larger = alternative if isinstance(alternative, Fit) else fit_mle(alternative, progressbar=False)
+        larger = fit_of(alternative, VERB, prior_weight=0.0, progressbar=progressbar)
         return _point_null(null, larger.objective), larger
-    smaller = null if isinstance(null, Fit) else fit_mle(null, progressbar=False)
-    if isinstance(alternative, Fit):
-        return smaller, alternative
+    smaller = fit_of(null, VERB, prior_weight=0.0, progressbar=progressbar)
+    if not isinstance(alternative, pm.Model | Objective):
+        return smaller, fit_of(alternative, VERB)
     objective = objective_of(alternative)
     shapes = {v.name: v.shape for v in objective.variables}
     shared = {n: x for n, x in natural_point(smaller).items() if shapes.get(n) == x.shape}
-    return smaller, fit_mle(objective, starts=[{}, shared] if shared else 1, progressbar=False)
+    starts: Starts = [{}, shared] if shared else 1
+    return smaller, fit_of(objective, VERB, starts=starts, prior_weight=0.0, progressbar=progressbar)
 
 
 def _point_null(model: pm.Model, objective: Objective) -> Fit:

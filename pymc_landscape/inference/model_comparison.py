@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pymc as pm
 import xarray as xr
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, Posterior, RandomSeed
 from pymc_landscape.inference.likelihood_ratio import Reference, likelihood_ratio_test
 from pymc_landscape.inference.nested_models import nest, refuse_other_data
 from pymc_landscape.objective import SAMPLE_DIMS, Objective, open_group, pointwise_log_likelihood
-from pymc_landscape.optimize import Fit
+from pymc_landscape.optimize import Fit, fit_of
 from pymc_landscape.results import provenance_attributes
 
 COLUMNS = (
@@ -32,12 +33,16 @@ CRITERIA = {"aic": True, "aicc": True, "bic": True, "elpd_loo": False}
 TITLES = {"aic": "AIC", "aicc": "AICc", "bic": "BIC", "elpd_loo": "LOO"}
 
 
+type Comparable = Fit | pm.Model | Objective
+type Models = Mapping[str, Comparable | tuple[Comparable, Posterior]]
+
+
 def compare_models(
-    models: Mapping[str, Fit | tuple[Fit, Any]],
+    models: Models,
     *,
     reference: Reference = "auto",
     draws: int = 999,
-    random_seed: Any = None,
+    random_seed: RandomSeed | None = None,
     progressbar: bool = True,
 ) -> pd.DataFrame:
     """Compare models of the same data in one table, like that of ``az.compare``.
@@ -48,8 +53,9 @@ def compare_models(
 
     Parameters
     ----------
-    models : mapping of str to Fit or (Fit, DataTree)
-        Maximum likelihood fits by name, each alone or with a posterior of the same model, for LOO.
+    models : mapping of str to Fit, pm.Model or Objective, or to (one of these, DataTree)
+        Maximum likelihood fits by name, each alone or with a posterior of the same model, for LOO; a model is fitted
+        first.
     reference : {"auto", "chi2", "chibar2", "bootstrap"}
         As in `likelihood_ratio_test`.
     draws : int
@@ -67,7 +73,8 @@ def compare_models(
         ``lr_statistic``, ``lr_df``, ``lr_p``, ``lr_reference`` of the test against the largest other model that is
         nested in this one; ``elpd_loo``, ``se_loo``, ``weight_loo`` (stacking) of ``az.compare``, NaN without a
         posterior; and ``note``: by which criteria it is the best, what the test was against, and what to beware of.
-        `attrs["message"]` says in a sentence whether the criteria agree.
+        ``attrs["message"]`` says in a sentence whether the criteria agree; ``attrs["group"]`` is the name that
+        `to_datatree` gives the table.
 
     Raises
     ------
@@ -93,7 +100,7 @@ def compare_models(
     free  2    5.6596     0.0000  0.0054
     zero  1   13.4003     5.7406     NaN
     """
-    entries = [_entry(name, model) for name, model in _checked(models).items()]
+    entries = [_entry(name, model, progressbar) for name, model in _checked(models).items()]
     _refuse_other_data(entries)
     options = {"reference": reference, "draws": draws, "random_seed": random_seed, "progressbar": progressbar}
     tests = [_test(entry, entries, options) for entry in entries]
@@ -107,7 +114,7 @@ class _Entry:
 
     name: str
     fit: Fit
-    dt: xr.DataTree | None
+    dt: Posterior | None
 
 
 @dataclass(frozen=True)
@@ -124,7 +131,7 @@ class _Test:
 # --- what was given --------------------------------------------------------------------------------------------------
 
 
-def _checked(models: Any) -> Mapping[str, Any]:
+def _checked(models: Models) -> Models:
     if not isinstance(models, Mapping):
         raise TypeError(f"Expected a mapping of names to fits, got {type(models).__name__}: {{'name': fit, …}}.")
     if not models:
@@ -132,10 +139,9 @@ def _checked(models: Any) -> Mapping[str, Any]:
     return models
 
 
-def _entry(name: str, model: Any) -> _Entry:
-    fit, dt = model if isinstance(model, tuple) and len(model) == 2 else (model, None)
-    if not isinstance(fit, Fit):
-        raise TypeError(f"Expected a Fit or (Fit, DataTree) as {name!r}, got {type(fit).__name__}: use fit_mle.")
+def _entry(name: str, model: Comparable | tuple[Comparable, Posterior], progressbar: bool) -> _Entry:
+    fitted, dt = model if isinstance(model, tuple) and len(model) == 2 else (model, None)
+    fit = fit_of(fitted, f"compare_models ({name})", prior_weight=0.0, progressbar=progressbar)
     if fit.is_map:
         raise ValueError(f"Expected maximum likelihood fits, got a posterior mode as {name!r}: use fit_mle.")
     if fit.objective.conditional:

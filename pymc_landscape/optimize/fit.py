@@ -135,15 +135,26 @@ def fit_weighted(
     return _fit(objective, starts, "observed", False, random_seed, progressbar)
 
 
-def fit_of(model: Fit | pm.Model | Objective | None, verb: str, *, progressbar: bool = True) -> Fit:
+def fit_of(
+    model: Fit | pm.Model | Objective | None,
+    verb: str,
+    *,
+    starts: Starts = 1,
+    prior_weight: float | None = None,
+    progressbar: bool = True,
+) -> Fit:
     """Return the fit that a verb needs: a fit as it is; a model or an objective is fitted first, and the log says so.
 
     Parameters
     ----------
     model : Fit, pm.Model, Objective or None
-        None is the model of the surrounding ``with`` block. An objective is fitted with its own `prior_weight`.
+        None is the model of the surrounding ``with`` block.
     verb : str
         Who asks, as the log shall call it: ``"confidence_intervals"``.
+    starts : int, points, or a posterior
+        Where the fit of a model begins, as in `fit_mle`.
+    prior_weight : float, optional
+        Weight of the log prior in that fit, 0 for a verb about the likelihood alone; left out, the objective's own.
     progressbar : bool
         Whether to show progress.
 
@@ -158,7 +169,10 @@ def fit_of(model: Fit | pm.Model | Objective | None, verb: str, *, progressbar: 
         raise TypeError(
             f"Expected a Fit, a pm.Model or an Objective, got {type(model).__name__}: pass what fit_mle returned."
         )
-    fit = fit_weighted(objective_of(model), progressbar=progressbar)
+    objective = objective_of(model)
+    if prior_weight is not None:
+        objective = objective.with_prior_weight(prior_weight)
+    fit = fit_weighted(objective, starts=starts, progressbar=progressbar)
     method = "fit_map" if fit.is_map else "fit_mle"
     _log.info(
         f"{verb} needs an optimum: the model was fitted first ({fit.status.value}); "

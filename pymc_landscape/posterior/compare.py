@@ -10,6 +10,7 @@ import pymc as pm
 import xarray as xr
 from pymc.util import get_random_generator
 
+from pymc_landscape._typing import Posterior, RandomSeed, VarNames
 from pymc_landscape.inference.profile import Quantity, find_quantities
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit
@@ -24,14 +25,14 @@ from pymc_landscape.results import provenance_attributes
 
 
 def compare_with_posterior(
-    fit: Fit | pm.Model | Objective,
-    dt: Any,
+    fit: Fit | pm.Model | Objective | None,
+    dt: Posterior,
     *,
-    var_names: Any = None,
+    var_names: VarNames | None = None,
     ci_prob: float = 0.95,
     level: float | None = None,
     group: str = "posterior",
-    random_seed: Any = None,
+    random_seed: RandomSeed | None = None,
     progressbar: bool = True,
 ) -> xr.Dataset:
     """Compare what the likelihood says of each parameter with what the posterior says, and split the difference.
@@ -126,7 +127,7 @@ def compare_with_posterior(
     """
     _refuse_ci_prob(ci_prob)
     level = ci_prob if level is None else level
-    fit = fit_beside(fit, dt, group=group, progressbar=progressbar)
+    fit = fit_beside(fit, dt, "compare_with_posterior", group=group, progressbar=progressbar)
     draws = read_posterior(fit.objective, dt, group)
     quantities = find_quantities(fit, var_names)
     lower = warn_if_lower(fit, draws)
@@ -156,7 +157,7 @@ def _refuse_ci_prob(ci_prob: float) -> None:
 class _PriorSide:
     """The prior's standard deviations, and why some are missing."""
 
-    def __init__(self, objective: Objective, quantities: Sequence[Quantity], random_seed: Any):
+    def __init__(self, objective: Objective, quantities: Sequence[Quantity], random_seed: RandomSeed | None):
         prior = draw_prior(objective, get_random_generator(random_seed, copy=True))
         self.spreads = prior_spreads(objective, prior, [quantity.weights for quantity in quantities])
         self.has_potential = bool(objective.potential_roles.prior)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pymc as pm
 import xarray as xr
 from scipy import stats
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, Posterior, Starts
 from pymc_landscape.numerics import noise
 from pymc_landscape.objective import Objective, objective_of
-from pymc_landscape.optimize import Fit, Status, fit_mle
+from pymc_landscape.optimize import Fit, Status, fit_of
 from pymc_landscape.posterior.draws import PosteriorDraws, read_posterior
 from pymc_landscape.results import provenance_attributes
 
@@ -30,7 +29,7 @@ DOUBTFUL = 0.01
 
 def posterior_deviance(
     model: pm.Model | Objective | Fit | None = None,
-    dt: Any = None,
+    dt: Posterior | None = None,
     *,
     group: str = "posterior",
     progressbar: bool = True,
@@ -92,7 +91,7 @@ def posterior_deviance(
     >>> rise.attrs["k"], round(rise.attrs["p_d"], 1), rise.attrs["ks_statistic"] < 0.03
     (1, 1.0, True)
     """
-    fit = fit_beside(model, dt, group=group, progressbar=progressbar)
+    fit = fit_beside(model, dt, "posterior_deviance", group=group, progressbar=progressbar)
     draws = read_posterior(fit.objective, dt, group)
     warn_if_lower(fit, draws)
     rise = draws.minus2ll - fit.minus2ll
@@ -111,15 +110,24 @@ def posterior_deviance(
     return xr.Dataset({"delta_minus2ll": (("chain", "draw"), found.rise)}, coords, attrs)
 
 
-def fit_beside(model: Any, dt: Any, *, group: str = "posterior", progressbar: bool = True) -> Fit:
+def fit_beside(
+    model: Fit | pm.Model | Objective | None,
+    dt: Posterior | None,
+    verb: str,
+    *,
+    group: str = "posterior",
+    progressbar: bool = True,
+) -> Fit:
     """Return the maximum likelihood fit that a posterior is compared with.
 
     Parameters
     ----------
     model : Fit, pm.Model, Objective or None
-        A fit is checked; a model is fitted, from the likeliest of the draws and some others.
-    dt : DataTree
+        A fit is checked; a model is fitted, from the likeliest of the draws and one other.
+    dt : DataTree or Dataset
         Draws of the posterior.
+    verb : str
+        Who asks, for the log.
     group : str
         Group of the tree that holds the draws.
     progressbar : bool
@@ -130,20 +138,21 @@ def fit_beside(model: Any, dt: Any, *, group: str = "posterior", progressbar: bo
     ValueError
         If the fit is a posterior mode, or found nothing; if its data were changed; if the model has random effects.
     """
-    objective = model.objective if isinstance(model, Fit) else objective_of(model)
+    objective = objective_of(model)
     refuse_random_effects(objective)
+    starts: Starts = 1
     if not isinstance(model, Fit):
         draws = read_posterior(objective, dt, group)
         best = np.argsort(draws.minus2ll, kind="stable")[[0, len(draws.vectors) // 2]]
-        starts = np.stack([draws.theta(i) for i in best])
-        starts = starts[np.isfinite(starts).all(axis=1)]
-        return fit_beside(fit_mle(objective, starts=starts if len(starts) else 1, progressbar=progressbar), dt)
-    if model.is_map:
+        finite = [theta for theta in map(draws.theta, best) if np.isfinite(theta).all()]
+        starts = np.stack(finite) if finite else 1
+    fit = fit_of(model, verb, starts=starts, prior_weight=0.0, progressbar=progressbar)
+    if fit.is_map:
         raise ValueError("Expected a maximum likelihood fit, got a posterior mode: use fit_mle; modes are found here.")
-    if model.status is Status.FAILED:
-        raise ValueError(f"Expected a fit with an optimum, got one that failed: {model.message}")
-    _refuse_other_data(model)
-    return model
+    if fit.status is Status.FAILED:
+        raise ValueError(f"Expected a fit with an optimum, got one that failed: {fit.message}")
+    _refuse_other_data(fit)
+    return fit
 
 
 def warn_if_lower(fit: Fit, draws: PosteriorDraws) -> bool:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, Posterior
 from pymc_landscape.objective import DrawVectors, Objective
 
 # Numbers of Deterministics that are held in memory at once.
@@ -71,7 +70,7 @@ class PosteriorDraws:
         return weighted_sums(self.objective, self.vectors, weights).reshape(len(weights), *self.shape)
 
 
-def read_posterior(objective: Objective, dt: Any, group: str = "posterior") -> PosteriorDraws:
+def read_posterior(objective: Objective, dt: Posterior | None, group: str = "posterior") -> PosteriorDraws:
     """Read draws of a model out of a tree.
 
     Parameters

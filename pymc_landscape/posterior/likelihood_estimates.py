@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, VarNames
 from pymc_landscape.inference import confidence_intervals
 from pymc_landscape.inference.profile import FALLS, Quantity, UnboundedLimits, standard_error, unbounded_limits
 from pymc_landscape.optimize import SIMPLEX, Fit, Status
@@ -48,7 +48,7 @@ class LikelihoodSide:
 def likelihood_sides(
     fit: Fit,
     quantities: Sequence[Quantity],
-    var_names: Any,
+    var_names: VarNames | None,
     *,
     level: float,
     progressbar: bool,
@@ -129,7 +129,7 @@ def has_profile(fit: Fit) -> bool:
     return fit.status in WITH_PROFILE and fit.optimizer != SIMPLEX
 
 
-def limits(fit: Fit, var_names: Any, n: int, level: float, progressbar: bool) -> tuple[Array, Any]:
+def limits(fit: Fit, var_names: VarNames | None, n: int, level: float, progressbar: bool) -> tuple[Array, Any]:
     """Return the profile limits (n, 2) of a fit's quantities, and their status (n, 2)."""
     if not has_profile(fit):
         return np.full((n, 2), np.nan), np.full((n, 2), "failed")

@@ -11,7 +11,7 @@ import xarray as xr
 from pymc.util import get_random_generator
 from scipy import stats
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, Posterior, RandomSeed, VarNames
 from pymc_landscape.inference.profile import Quantity, find_quantities, profile_likelihood
 from pymc_landscape.numerics import relative_height
 from pymc_landscape.objective import Objective
@@ -32,13 +32,13 @@ SHOWN, TAIL, WIDEST = 9.0, 5e-4, 8.0
 
 
 def four_curves(
-    fit: Fit | pm.Model | Objective,
-    dt: Any,
-    var_names: Any = None,
+    fit: Fit | pm.Model | Objective | None,
+    dt: Posterior,
+    var_names: VarNames | None = None,
     *,
     num: int = 201,
     group: str = "posterior",
-    random_seed: Any = None,
+    random_seed: RandomSeed | None = None,
     progressbar: bool = True,
 ) -> xr.Dataset:
     """Compute prior, likelihood profile, posterior profile and marginal posterior of parameters, as curves.
@@ -98,7 +98,7 @@ def four_curves(
     """
     if num < 11:
         raise ValueError(f"Expected num of at least 11 points a curve, got {num}.")
-    fit = fit_beside(fit, dt, group=group, progressbar=progressbar)
+    fit = fit_beside(fit, dt, "four_curves", group=group, progressbar=progressbar)
     draws = read_posterior(fit.objective, dt, group)
     warn_if_lower(fit, draws)
     quantities = find_quantities(fit, var_names)
@@ -112,7 +112,7 @@ def four_curves(
 class _Sides:
     """The likelihood and the posterior, each with its profiles."""
 
-    def __init__(self, fit: Fit, mode: Fit, draws: PosteriorDraws, var_names: Any, progressbar: bool):
+    def __init__(self, fit: Fit, mode: Fit, draws: PosteriorDraws, var_names: VarNames | None, progressbar: bool):
         self.fit, self.mode, self.draws = fit, mode, draws
         self.profiles = [_profile(one, var_names, progressbar) for one in (fit, mode)]
         self._prior: Array | None = None
@@ -135,7 +135,7 @@ class _Sides:
         return self._prior
 
 
-def _profile(fit: Fit, var_names: Any, progressbar: bool) -> xr.Dataset | None:
+def _profile(fit: Fit, var_names: VarNames | None, progressbar: bool) -> xr.Dataset | None:
     """Trace the profiles of a fit; None where there is no optimum to trace from."""
     if not has_profile(fit):
         return None

@@ -15,7 +15,7 @@ import pymc as pm
 import xarray as xr
 from pymc.util import get_random_generator
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, Posterior, RandomSeed, Starts, VarNames
 from pymc_landscape.inference import BOUNDS
 from pymc_landscape.inference.profile import Quantity, find_quantities
 from pymc_landscape.numerics import chi2_cutoff
@@ -31,14 +31,14 @@ LOWER = 1e-6
 
 
 def prior_path(
-    model: pm.Model | Objective | None = None,
+    model: pm.Model | Objective | Fit | None = None,
     weights: Sequence[float] = WEIGHTS,
     *,
-    var_names: Any = None,
+    var_names: VarNames | None = None,
     level: float | None = None,
-    dt: Any = None,
-    starts: Any = None,
-    random_seed: Any = None,
+    dt: Posterior | None = None,
+    starts: Starts | None = None,
+    random_seed: RandomSeed | None = None,
     progressbar: bool = True,
 ) -> xr.Dataset:
     """Follow the mode of likelihood × prior^w from the likelihood's maximum, w = 0, to that of the posterior, w = 1.
@@ -48,7 +48,7 @@ def prior_path(
 
     Parameters
     ----------
-    model : pm.Model or Objective, optional
+    model : pm.Model, Objective or Fit, optional
         Left out, the model of the surrounding ``with`` block.
     weights : sequence of float
         Weights w of the log prior, 0 or above.
@@ -57,7 +57,7 @@ def prior_path(
         of every free variable.
     level : float, optional
         With it, profile limits of this level under each weight.
-    dt : DataTree, optional
+    dt : DataTree or Dataset, optional
         Draws of the posterior, for ``az.psense_summary``: how sensitive it is to changes of w about 1. Its groups
         ``log_likelihood`` and ``log_prior`` are read, or computed where they are missing.
     starts : int, points, or a posterior, optional
@@ -102,7 +102,7 @@ def prior_path(
     chosen = _checked(weights)
     if level is not None:
         chi2_cutoff(level)
-    begin = starts if starts is not None else 1 if dt is None else dt
+    begin: Starts = starts if starts is not None else 1 if dt is None else dt
     fits = _walk(objective, chosen, begin, random_seed, progressbar)
     quantities = find_quantities(fits[0], var_names)
     path = _dataset(fits, chosen, quantities)
@@ -124,7 +124,7 @@ def _checked(weights: Sequence[float]) -> list[float]:
 
 
 def _walk(
-    objective: Objective, weights: Sequence[float], starts: Any, random_seed: Any, progressbar: bool
+    objective: Objective, weights: Sequence[float], starts: Starts, random_seed: RandomSeed | None, progressbar: bool
 ) -> list[Fit]:
     """Fit under each weight, from the neighbour below and then from the one above."""
     weighted = [objective.with_prior_weight(w) for w in weights]
@@ -144,7 +144,7 @@ def _walk(
     return fits
 
 
-def _from(objective: Objective, neighbour: Fit, starts: Any, rng: np.random.Generator) -> Fit:
+def _from(objective: Objective, neighbour: Fit, starts: Starts, rng: np.random.Generator) -> Fit:
     """Search from the neighbour's mode; where that is none, from the start too."""
     found = fit_weighted(objective, starts=[neighbour], progressbar=False)
     if neighbour.status.is_optimum and found.status.is_optimum:
@@ -205,7 +205,7 @@ def _jumps(weights: Sequence[float], numbers: Array) -> str:
 
 
 def _intervals(
-    fits: Sequence[Fit], quantities: Sequence[Quantity], var_names: Any, level: float, progressbar: bool
+    fits: Sequence[Fit], quantities: Sequence[Quantity], var_names: VarNames | None, level: float, progressbar: bool
 ) -> xr.Dataset:
     found = [limits(fit, var_names, len(quantities), level, progressbar) for fit in fits]
     dims = ("weight", "parameter", "bound")
@@ -220,7 +220,7 @@ DIGITS = 12
 NOT_DRAWN = "not among the draws"
 
 
-def prior_sensitivity(objective: Objective, dt: Any, labels: Sequence[Any]) -> xr.Dataset:
+def prior_sensitivity(objective: Objective, dt: Posterior, labels: Sequence[Any]) -> xr.Dataset:
     """Return what ``az.psense_summary`` says of some parameters.
 
     Parameters
@@ -250,7 +250,7 @@ def prior_sensitivity(objective: Objective, dt: Any, labels: Sequence[Any]) -> x
     return xr.Dataset(data, {"parameter": np.asarray(labels)})
 
 
-def _with_groups(objective: Objective, dt: Any) -> xr.DataTree:
+def _with_groups(objective: Objective, dt: Posterior) -> xr.DataTree:
     """Return a tree with the posterior and the two groups that ArviZ reads, and nothing else."""
     complete = isinstance(dt, xr.DataTree) and all(name in dt.children for name in GROUPS)
     densities = dt if complete else pointwise_log_likelihood(objective, dt, progressbar=False)
