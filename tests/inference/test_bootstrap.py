@@ -215,6 +215,5 @@ def test_a_number_of_draws_is_a_whole_number(of_mean, draws):
         again(of_mean[0], draws)
 
 
-def test_a_model_is_no_fit():
-    with pytest.raises(TypeError, match="Expected a Fit, got Model"):
-        pml.parametric_bootstrap(mean_of(Y))  # type: ignore[arg-type]
+def test_a_model_is_fitted_first(of_mean):
+    xr.testing.assert_allclose(again(mean_of(Y), 3), again(of_mean[0], 3))

@@ -340,7 +340,8 @@ def test_the_infimum_of_what_runs_away_is_read_where_there_are_digits(start):
     """Underdispersed counts under a negative binomial: −2LL falls towards Poisson's and never reaches it."""
     usual = np.array([1.0, start])
     poisson = -2 * stats.poisson(EVEN.mean()).logpmf(EVEN).sum()
-    assert infimum(follow(pml.Objective(far_out()), usual, ""), usual) == pytest.approx(poisson, abs=2e-3)
+    end = follow(pml.Objective(far_out()), usual, "")
+    assert infimum(end.report.status, end.result, usual) == pytest.approx(poisson, abs=2e-3)
 
 
 def test_what_falls_for_ever_has_no_infimum():
@@ -349,7 +350,8 @@ def test_what_falls_for_ever_has_no_infimum():
         pm.Normal("y", pm.Normal("mu", 0, 1), pm.HalfNormal("sigma", 1), observed=[0.3])
     usual = np.array([0.0, 0.0])
     with np.errstate(all="ignore"):
-        assert np.isnan(infimum(follow(pml.Objective(model), usual, ""), usual))
+        end = follow(pml.Objective(model), usual, "")
+        assert np.isnan(infimum(end.report.status, end.result, usual))
 
 
 # --- refused ---------------------------------------------------------------------------------------------------------
