@@ -6,6 +6,7 @@ import published
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
+import xarray as xr
 from posteriors import mean_of
 from scipy import stats
 from verbs import again, fit, interrupted_after

@@ -217,7 +217,7 @@ def test_what_is_no_maximum_likelihood_fit_is_refused(fits):
         pml.compare_models({"both": pml.fit_map(budworm("both"), progressbar=False)})
     with pytest.raises(TypeError, match="mapping of names to fits, got list"):
         pml.compare_models([fits["both"]])
-    with pytest.raises(TypeError, match="Expected a Fit, a pm.Model or an Objective, got int"):
+    with pytest.raises(TypeError, match="or an Objective, got int"):
         pml.compare_models({"both": 3})
     with pytest.raises(ValueError, match="at least one model"):
         pml.compare_models({})
