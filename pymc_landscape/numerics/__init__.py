@@ -16,7 +16,7 @@ from pymc_landscape.numerics.factorization import Blocks, Factor, NotPositive, f
 from pymc_landscape.numerics.finite_differences import EPS, hessian_of_slopes, hessian_of_values
 from pymc_landscape.numerics.lanczos import Product, leading_eigenpairs, trace
 from pymc_landscape.numerics.line_search import backtrack
-from pymc_landscape.numerics.profile_curve import Side, cubic, relative_height
+from pymc_landscape.numerics.profile_curve import CurveSide, ProfileCurve, cubic_hermite, profile_curve
 from pymc_landscape.numerics.quasi_newton import Learned, Unchanged
 from pymc_landscape.numerics.sparsity import Pattern, Stack, coloured, find_pattern
 from pymc_landscape.numerics.threads import one_blas_thread
@@ -36,13 +36,14 @@ __all__ = [
     "NEAR",
     "Arrivals",
     "Blocks",
+    "CurveSide",
     "Factor",
     "Learned",
     "NotPositive",
     "Pattern",
     "Product",
+    "ProfileCurve",
     "QuadraticModel",
-    "Side",
     "Spectrum",
     "Stack",
     "Unchanged",
@@ -53,7 +54,7 @@ __all__ = [
     "chibar2_weights",
     "coloured",
     "covariance",
-    "cubic",
+    "cubic_hermite",
     "delta_method",
     "descend_newton",
     "factorised",
@@ -68,8 +69,8 @@ __all__ = [
     "noise",
     "one_blas_thread",
     "polish",
+    "profile_curve",
     "quadratic_model",
-    "relative_height",
     "sandwich_covariance",
     "simple_basis",
     "spectrum",

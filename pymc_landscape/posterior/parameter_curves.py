@@ -13,7 +13,7 @@ from scipy import stats
 
 from pymc_landscape._typing import Array, Posterior, RandomSeed, VarNames
 from pymc_landscape.inference.profile import Quantity, find_quantities, profile_likelihood
-from pymc_landscape.numerics import relative_height
+from pymc_landscape.numerics import profile_curve
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit
 from pymc_landscape.posterior.densities import draw_prior, marginal_density, prior_density
@@ -121,7 +121,8 @@ class _Sides:
         """Return values (num,) and heights (4, num) of one quantity."""
         of_one = [None if several is None else several.isel(parameter=i) for several in self.profiles]
         at = _points(_window(of_one[0], drawn, quantity.bounds), drawn, num)
-        profiles = [np.full(num, np.nan) if one is None else relative_height(one, at) for one in of_one]
+        curves = [None if one is None else profile_curve(one) for one in of_one]
+        profiles = [np.full(num, np.nan) if one is None else one.relative_likelihood(at) for one in curves]
         prior = prior_density(self.mode, quantity, at, lambda: self.prior_draws(rng))
         heights = np.stack([prior, *profiles, marginal_density(drawn, at, quantity.bounds)])
         with np.errstate(invalid="ignore"):

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_landscape._typing import Array
-from pymc_landscape.numerics import Side, chi2_cutoff
+from pymc_landscape.numerics import CurveSide, ProfileCurve, chi2_cutoff, profile_curve
 from pymc_landscape.results import provenance_attributes
 
 NEEDED = ("value", "delta_minus2ll", "slope", "status", "estimate", "standard_error")
@@ -18,8 +18,8 @@ BOUNDS = ("lower", "upper")
 
 
 @dataclass(frozen=True)
-class Read:
-    """One end: value, status, Δ(−2LL) there, and what else there is to say."""
+class InterpolatedEndpoint:
+    """One end of an interval: value, status, Δ(−2LL) there, and what else there is to say."""
 
     value: float
     status: str
@@ -75,8 +75,8 @@ def read_intervals(profile: xr.Dataset | xr.DataTree, *, level: float | Sequence
     levels = np.atleast_1d(np.asarray(level, dtype=float))
     rises = np.atleast_1d(chi2_cutoff(levels))
     table = _checked(profile)
-    read = [[_row(_one(table, j), q) for j in range(table.sizes["parameter"])] for q in rises]
-    dataset = _dataset(table, levels, read)
+    profiles = [_profile(table.isel(parameter=j)) for j in range(table.sizes["parameter"])]
+    dataset = _dataset(table, levels, [[_interval(profile, q) for profile in profiles] for q in rises])
     return dataset.isel(level=0) if np.ndim(level) == 0 else dataset
 
 
@@ -97,94 +97,91 @@ def _checked(profile: Any) -> xr.Dataset:
 
 @dataclass(frozen=True)
 class _Profile:
-    """Both sides of one profile, and the limits of the support (NaN where the profile does not say)."""
+    """The curve of one profile, the limits of the support (NaN where it does not say), and the standard error."""
 
-    sides: tuple[Side, Side]
+    curve: ProfileCurve
     support: Array
     error: float
 
+    def side(self, k: int) -> CurveSide:
+        """Return the lower (0) or upper (1) side."""
+        return (self.curve.lower, self.curve.upper)[k]
 
-def _one(table: xr.Dataset, j: int) -> _Profile | None:
+
+def _profile(row: xr.Dataset) -> _Profile | None:
     """Take one profile out of the table; None where it was not traced."""
-    row = table.isel(parameter=j)
-    value, rise, slope = (row[name].to_numpy().astype(float) for name in ("value", "delta_minus2ll", "slope"))
-    status, step = row["status"].to_numpy().astype(str), row["step"].to_numpy()
-    (center,) = np.flatnonzero(step == 0)
-    if not np.isfinite(value[center]):
+    curve = profile_curve(row)
+    if curve is None:
         return None
-    error = float(row["standard_error"])
-    known = np.isfinite(error) and error > 0 and table.attrs.get("information", "observed") == "observed"
-    order = [center - np.arange(center + 1), np.arange(center, len(step))]
-    sides = []
-    for sign, places in zip((-1.0, 1.0), order, strict=True):
-        at = places[np.isfinite(value[places])]
-        sides.append(Side(sign, value[at], rise[at], slope[at], status[at].tolist(), error if known else np.nan))
     support = row["support"].to_numpy() if "support" in row else np.full(2, np.nan)
-    return _Profile((sides[0], sides[1]), support, error)
+    return _Profile(curve, support, float(row["standard_error"]))
 
 
-def _row(profile: _Profile | None, rise: float) -> tuple[Read, Read]:
+def _interval(profile: _Profile | None, rise: float) -> tuple[InterpolatedEndpoint, InterpolatedEndpoint]:
     if profile is None:
-        nothing = Read(np.nan, "failed", np.nan, "this profile was not traced: carry on with start=")
-        return nothing, nothing
-    low, high = (_end(profile, k, rise) for k in (0, 1))
-    return low, high
+        absent = InterpolatedEndpoint(np.nan, "failed", np.nan, "this profile was not traced: carry on with start=")
+        return absent, absent
+    return _endpoint(profile, 0, rise), _endpoint(profile, 1, rise)
 
 
-def _end(profile: _Profile, k: int, rise: float) -> Read:
-    side = profile.sides[k]
-    met = side.crossings(rise)
-    if met:
-        return Read(met[0], "finite", rise, _others(profile, k, met[1:], rise))
-    return _last(profile, k, rise)
+def _endpoint(profile: _Profile, k: int, rise: float) -> InterpolatedEndpoint:
+    crossings = profile.side(k).crossings(rise)
+    if not crossings:
+        return _beyond_last_step(profile, k, rise)
+    return InterpolatedEndpoint(crossings[0], "finite", rise, _further_intervals(profile, k, crossings[1:], rise))
 
 
-def _others(profile: _Profile, k: int, met: list[float], rise: float) -> str:
-    """Name the other pieces of the set on this side: from where Δ falls below the cut-off to where it rises again."""
-    if not met:
+def _further_intervals(profile: _Profile, k: int, crossings: list[float], rise: float) -> str:
+    """Name the other parts of the set on this side: from where Δ falls below the cut-off to where it rises again."""
+    if not crossings:
         return ""
-    ends = [f"{end:.6g}" for end in met]
-    if len(met) % 2:
-        last = _last(profile, k, rise)
-        ends.append("where the profile ends" if np.isnan(last.value) else f"{last.value:.6g}")
-    pieces = [f"from {a} to {b}" for a, b in zip(ends[::2], ends[1::2], strict=True)]
-    return f"the confidence set has another piece, {' and '.join(pieces)}"
+    limits = [f"{value:.6g}" for value in crossings]
+    if len(crossings) % 2:
+        last = _beyond_last_step(profile, k, rise)
+        limits.append("where the profile ends" if np.isnan(last.value) else f"{last.value:.6g}")
+    intervals = [f"from {a} to {b}" for a, b in zip(limits[::2], limits[1::2], strict=True)]
+    return f"the confidence set has another piece, {' and '.join(intervals)}"
 
 
-def _last(profile: _Profile, k: int, rise: float) -> Read:
-    """Say what is known of an end where the profile never meets the cut-off."""
-    side, edge = profile.sides[k], float(profile.support[k])
-    reached, why = float(side.rise[-1]), side.status[-1]
+def _beyond_last_step(profile: _Profile, k: int, rise: float) -> InterpolatedEndpoint:
+    """Say what is known of an endpoint where the profile never meets the cut-off."""
+    side, bound = profile.side(k), float(profile.support[k])
+    reached, reason = float(side.rise[-1]), side.status[-1]
     if len(side.value) == 1:
-        return _no_side(profile, k)
-    if why in ("open", "at_bound") and rise > side.limit():
-        if why == "at_bound":
-            said = f"-2LL rises by {reached:.4g} only on the way to the edge"
-            return Read(edge if np.isfinite(edge) else float(side.value[-1]), "at_bound", reached, said)
-        return Read(side.sign * np.inf, "open", reached, f"-2LL rises by {reached:.4g} only, however far one goes")
-    stopped = "could not be followed beyond" if why == "failed" else "ends at"
+        return _without_steps(profile, k)
+    if reason in ("open", "at_bound") and rise > side.limit:
+        if reason == "at_bound":
+            message = f"-2LL rises by {reached:.4g} only on the way to the edge"
+            value = bound if np.isfinite(bound) else float(side.value[-1])
+            return InterpolatedEndpoint(value, "at_bound", reached, message)
+        message = f"-2LL rises by {reached:.4g} only, however far one goes"
+        return InterpolatedEndpoint(side.sign * np.inf, "open", reached, message)
+    stopped = "could not be followed beyond" if reason == "failed" else "ends at"
     message = f"the profile {stopped} {side.value[-1]:.6g}, where -2LL is {reached:.4g} higher: carry it on with start="
-    return Read(np.nan, "failed", reached, message)
+    return InterpolatedEndpoint(np.nan, "failed", reached, message)
 
 
-def _no_side(profile: _Profile, k: int) -> Read:
-    side, other, edge = profile.sides[k], profile.sides[1 - k], float(profile.support[k])
-    estimate = float(side.value[0])
+def _without_steps(profile: _Profile, k: int) -> InterpolatedEndpoint:
+    side, opposite, bound = profile.side(k), profile.side(1 - k), float(profile.support[k])
+    estimate = profile.curve.estimate
     if np.isinf(profile.error):
-        return Read(side.sign * np.inf, "open", 0.0, "not determined by the likelihood")
-    if estimate == edge or (np.isnan(edge) and len(other.value) > 1):
-        return Read(estimate, "at_bound", 0.0, "the estimate is on the edge of the support")
-    return Read(np.nan, "failed", 0.0, "the profile has no steps on this side: carry it on with start=")
+        return InterpolatedEndpoint(side.sign * np.inf, "open", 0.0, "not determined by the likelihood")
+    if estimate == bound or (np.isnan(bound) and len(opposite.value) > 1):
+        return InterpolatedEndpoint(estimate, "at_bound", 0.0, "the estimate is on the edge of the support")
+    message = "the profile has no steps on this side: carry it on with start="
+    return InterpolatedEndpoint(np.nan, "failed", 0.0, message)
 
 
 # --- as a Dataset ----------------------------------------------------------------------------------------------------
 
 
-def _dataset(table: xr.Dataset, levels: Array, read: list[list[tuple[Read, Read]]]) -> xr.Dataset:
+def _dataset(
+    table: xr.Dataset, levels: Array, intervals: list[list[tuple[InterpolatedEndpoint, InterpolatedEndpoint]]]
+) -> xr.Dataset:
     dims = ["level", "parameter", "bound", "interval_method"]
 
     def column(name: str) -> Array:
-        return np.array([[[[getattr(end, name)] for end in row] for row in rows] for rows in read])
+        return np.array([[[[getattr(end, name)] for end in row] for row in rows] for rows in intervals])
 
     data: dict[str, Any] = {"interval": (dims, column("value")), "status": (dims, column("status"))}
     data |= {"delta_minus2ll": (dims, column("rise")), "message": (dims, column("message"))}

@@ -28,7 +28,7 @@ from pymc_landscape.inference.profile.continuation import (
 )
 from pymc_landscape.inference.profile.local_minima import WORTH_IT, lowest_local_minimum
 from pymc_landscape.inference.profile.profile_steps import StoredStep, coordinate, point_at_step, stored_step
-from pymc_landscape.numerics import cubic
+from pymc_landscape.numerics import cubic_hermite
 from pymc_landscape.objective import RestrictedObjective
 
 # So often another valley is changed to at the end of a side.
@@ -160,8 +160,8 @@ class ProfileSide:
         if not (slopes > 0).all() or rises.min() <= 0:
             return bool(abs(gained - slopes.mean()) > BENDS * max(abs(gained), self.zeta_step**2))
         zetas = np.sqrt(rises)
-        share = cubic(0.5, np.array([0.0, 1.0]), 2.0 * zetas * np.diff(zetas) / slopes)
-        height = cubic(share, rises, slopes)
+        share = float(cubic_hermite(0.5, np.array([0.0, 1.0]), 2.0 * zetas * np.diff(zetas) / slopes))
+        height = float(cubic_hermite(share, rises, slopes))
         return bool(abs(height - zetas.mean() ** 2) > APART * gained)
 
     def _look_beyond(self, enough: float, others: Sequence[Mapping[str, Array]]) -> None:

@@ -16,6 +16,7 @@ from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile import JointConstrainedPoint
 from pymc_landscape.inference.regions.rays import BoundaryLine, Rays
 from pymc_landscape.inference.regions.vertices import BoundaryVertex, at_bound_vertex, finite_vertex, missing_vertex
+from pymc_landscape.numerics import cubic_hermite
 
 # The edge turns by about so much a step; by more than the second, and the step is taken again, shorter. It turns into
 # the step about as much as out of it: where the two differ by more than the third, another part of the edge was met.
@@ -214,20 +215,16 @@ def _between(rays: Rays, joints: Sequence[JointConstrainedPoint], run: Array, s:
     if t < 1e-9 or t > 1 - 1e-9 or a.restricted is not b.restricted:
         return finite_vertex(a if t < 0.5 else b, floor)
     rates = [j.along(size * (rays.root @ tangent(rays, j))) for j in (a, b)]
-    x = _cubic(t, a.x, b.x, *rates)
+    x = cubic_hermite(t, np.array([a.x, b.x]), np.array(rates))
     ca, cb = a.coordinates, b.coordinates
-    anchor = _cubic(t, ca, cb, *(size * (rays.root @ tangent(rays, j)) for j in (a, b)))
+    turning = np.array([size * (rays.root @ tangent(rays, j)) for j in (a, b)])
+    anchor = cubic_hermite(t, np.array([ca, cb]), turning)
     chord = rays.whitened(cb) - rays.whitened(ca)
     found = rays.solve(
         a.restricted, x, BoundaryLine(anchor, np.linalg.solve(rays.root.T, chord / np.linalg.norm(chord)))
     )
     near = found is not None and np.linalg.norm(rays.whitened(found.coordinates) - rays.whitened(anchor)) < 0.3 * size
     return finite_vertex(found if found is not None and near else a if t < 0.5 else b, floor)
-
-
-def _cubic(t: float, a: Array, b: Array, da: Array, db: Array) -> Array:
-    cubic: Array = (1 + 2 * t) * (1 - t) ** 2 * a + t * t * (3 - 2 * t) * b
-    return cubic + t * (1 - t) ** 2 * da - t * t * (1 - t) * db
 
 
 def _with_bound(

@@ -139,7 +139,7 @@ def _draw(
 
 
 def _curve(panel: Panel, backend: Any, target: Any, **kwargs: Any) -> Any:
-    x, zeta = panel.one.curve(*panel.window)
+    x, zeta = panel.one.between(*panel.window)
     return backend.line(x, panel.height(zeta), target, **kwargs)
 
 
