@@ -69,7 +69,7 @@ def _root_of_rising(polynomial: Array, targets: Array) -> Array:
     """Return the shares in [0, 1] at which a rising polynomial has some values: Newton's steps within a bracket."""
     derivative, (first, last) = np.polyder(polynomial), np.polyval(polynomial, np.array([0.0, 1.0]))
     low, high = np.zeros_like(targets), np.ones_like(targets)
-    t = np.clip((targets - first) / (last - first), 0.0, 1.0)
+    t: Array = np.clip((targets - first) / (last - first), 0.0, 1.0)
     for _ in range(ITERATIONS):
         excess = np.polyval(polynomial, t) - targets
         low, high = np.where(excess <= 0, t, low), np.where(excess >= 0, t, high)

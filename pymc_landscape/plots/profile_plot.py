@@ -108,11 +108,11 @@ def profile(
 
     Notes
     -----
-    Between the traced points, ζ is a cubic Hermite polynomial with the exact slopes
-    :math:`d\zeta/d\psi = (d\Delta/d\psi)/2\zeta`. At a kink two tangents meet, and from an estimate at a bound Δ is a
-    parabola. A posterior density is estimated from its draws by ArviZ's kernels, which widen it a little. In a title,
-    a bracket says that the bound belongs to the interval, ∞ that −2LL stays below the cut-off, and a question mark
-    that the trace ends before it.
+    The curve is the one that `read_intervals` and `four_curves` read: between the traced points the value is a cubic
+    Hermite polynomial of ζ with the exact slopes :math:`d\psi/d\zeta = 2\zeta/(d\Delta/d\psi)`, and at a kink two
+    tangents meet. A posterior density is estimated from its draws by ArviZ's kernels, which widen it a little. In a
+    title, a bracket says that the bound belongs to the interval, ∞ that −2LL stays below the cut-off, and a question
+    mark that the trace ends before it.
 
     Examples
     --------
