@@ -63,15 +63,15 @@ def test_a_proportion(successes):
 
 
 def test_four_curves_meet_the_interval():
-    """The verb itself, between its points: the height at an interval's end is the cut-off's, not 3e-3 of -2LL off."""
+    """The verb itself, between its points: the height at an interval's end is the cut-off's."""
     _, here = binomial(9)
     profile = pml.profile_likelihood(here, level=stats.chi2.cdf(20.0, 1), progressbar=False)  # as far as four_curves
     draws = xr.Dataset({"p": (("chain", "draw"), np.random.default_rng(1).beta(10, 2, size=(4, 500)))})
-    curves = pml.four_curves(here, draws, num=2001, progressbar=False).sel(parameter="p")
+    curves = pml.four_curves(here, draws, num=4001, progressbar=False).sel(parameter="p")
     height = curves["height"].sel(curve="likelihood profile")
     for value, cut in ends_of(profile, "p"):
-        near = float(np.interp(value, curves["value"], height / height.max()))
-        assert -2.0 * np.log(near) == pytest.approx(cut, abs=1e-4)
+        delta = -2.0 * np.log(height / height.max())
+        assert float(np.interp(value, curves["value"], delta)) == pytest.approx(cut, abs=1e-3)
 
 
 def test_a_regression_with_refits_by_scipy():
