@@ -75,7 +75,7 @@ def draw_figures(surface: xr.Dataset, sgd: xr.Dataset, rest: xr.Dataset, dt: xr.
     minimum = sgd.attrs["minimum"]
     pictures = {
         "descent_race_paths": pml.plots.paths(
-            surface, sgd, rest, draws=dt, backend="matplotlib", visuals={"path": {"width": 1.1}}
+            surface, sgd, rest, dt=dt, backend="matplotlib", visuals={"path": {"width": 1.1}}
         ),
         "descent_race_cost": pml.plots.descent(
             sgd, rest, minimum=minimum, x="evaluations", log_x=True, backend="matplotlib"

@@ -4,21 +4,27 @@
 draws on top (two axes), on every backend of arviz-plots; ``surface`` draws two axes in three
 dimensions, with matplotlib or plotly. Nothing here evaluates a model.
 
-``paths`` draws optimisers on a landscape, ``animation`` lets them walk, ``descent`` draws how deep they
-are after so many steps, ``waterfall`` where the starts of a fit ended, ``spectrum`` how the surface bends,
-``critical_points`` valleys, peaks and the passes between.
+``paths`` draws the paths of optimisers on a landscape, ``animation`` shows them iteration by iteration, ``descent``
+draws how low they are after so many iterations, ``waterfall`` where the starts of a fit ended, ``spectrum`` how
+strongly the surface bends, ``critical_points`` minima, maxima and saddles.
 
 ``regions`` draws joint confidence regions, a panel a pair.
 
-``comparison`` draws the way from the likelihood's answer to the posterior's, ``four_curves`` what prior, likelihood
+``comparison`` draws the steps from the likelihood's answer to the posterior's, ``four_curves`` what prior, likelihood
 and posterior say of a parameter.
 
-``profile`` draws what a profile says beside Wald's parabola, ``nuisance_paths`` what the others do meanwhile,
+``profile`` draws a profile beside Wald's parabola, ``nuisance_paths`` the values of the nuisance parameters along it,
 ``intervals`` the intervals of all methods row by row, ``band`` those of a curve along it, and ``wilks_qq`` whether
 simulated drops of −2LL follow their law.
 
-``influence`` draws which observations an estimate hangs on.
+``influence`` draws which observations an estimate depends on.
+
+Every plot takes ``backend``, ``visuals``, ``figsize`` (inches, of the whole figure) and ``**pc_kwargs``; posterior
+draws are ``dt``, and confidence levels ``level``, a number or several.
 """
+
+from difflib import get_close_matches
+from typing import NoReturn
 
 from pymc_landscape.plots.animation_plot import animation
 from pymc_landscape.plots.band_plot import band
@@ -59,3 +65,20 @@ __all__ = [
     "waterfall",
     "wilks_qq",
 ]
+
+
+# Under which names a plot is looked for that no spelling would lead to.
+ELSEWHERE = {"contour": "landscape", "curve": "profile", "film": "animation", "forest": "intervals", "pair": "regions"}
+
+
+def __getattr__(name: str) -> NoReturn:
+    """Name the plots that are near what is not one."""
+    near = [ELSEWHERE[name]] if name in ELSEWHERE else [known for known in __all__ if name in known]
+    near = near or get_close_matches(name, __all__)
+    advice = f"did you mean {' or '.join(near[:3])}?" if near else "dir(pymc_landscape.plots) lists all."
+    raise AttributeError(f"Expected a plot of pymc_landscape, got {name!r}: {advice}")
+
+
+def __dir__() -> list[str]:
+    """List the plots, and nothing else."""
+    return sorted(__all__)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from arviz_base.labels import BaseLabeller
 from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
-from pymc_landscape.plots.data import join, landscape_view, segments, two_axes, with_gaps
+from pymc_landscape.plots.data import Descents, join, landscape_view, segments, two_axes, with_gaps
 from pymc_landscape.plots.paths_plot import find_routes, paths
 from pymc_landscape.plots.visuals import BLACK, WHITE, Route, Routes
 
@@ -25,18 +26,19 @@ MOVING = ("path", "path_rim", "arrow", "arrow_rim", "iterates", "end")
 
 def animation(
     landscape: xr.Dataset | xr.DataTree,
-    *descents: Any,
+    *descents: Descents,
     frames: int = 80,
     interval: float = 60.0,
-    draws: xr.DataTree | xr.Dataset | None = None,
+    dt: xr.DataTree | xr.Dataset | None = None,
     var_name: str = "delta_minus2ll",
-    levels: float | Sequence[float] | None = None,
+    level: float | Sequence[float] | None = None,
     df: int | None = None,
     group: str = "posterior",
     landscape_group: str = "landscape",
     sample_dims: str | Sequence[str] | None = None,
     num_samples: int = 1000,
-    labeller: Any = None,
+    figsize: tuple[float, float] | None = None,
+    labeller: BaseLabeller | None = None,
     visuals: Mapping[Any, Mapping[str, Any] | bool] | None = None,
     **pc_kwargs: Any,
 ) -> FuncAnimation:
@@ -57,22 +59,24 @@ def animation(
         happens, get more of the pictures.
     interval : float, default 60
         Milliseconds a picture.
-    draws : DataTree or Dataset, optional
+    dt : DataTree or Dataset, optional
         Posterior draws of the same model, shown below the paths.
     var_name : str, default "delta_minus2ll"
         The surface, as in :func:`landscape`.
-    levels : float or sequence of float, optional
+    level : float or sequence of float, optional
         Confidence levels of the cut-offs, as in :func:`landscape`.
     df : int, optional
         Degrees of freedom of the cut-offs, as in :func:`landscape`.
     group : str, default "posterior"
-        Group of ``draws`` with the draws, when it is a DataTree.
+        Group of ``dt`` with the draws, when it is a DataTree.
     landscape_group : str, default "landscape"
         Group of ``landscape`` with the landscape, when it is a DataTree.
     sample_dims : str or sequence of str, optional
         Dims of the draws. Defaults to ``rcParams["data.sample_dims"]``.
     num_samples : int, default 1000
         Most draws to show, thinned evenly.
+    figsize : (float, float), optional
+        Width and height of the whole figure in inches, or in hundreds of dots for plotly and bokeh.
     labeller : labeller, optional
         Writes the names of axes.
     visuals : mapping of {str : mapping or bool}, optional
@@ -99,13 +103,13 @@ def animation(
     asked: dict[Any, Any] = dict(visuals or {})
     still = {"start": {"zorder": 3.5}, **asked, **dict.fromkeys(MOVING, False)}
     of = two_axes(landscape_view(landscape, var_name, landscape_group))
-    routes = find_routes(of, descents, draws, group, sample_dims)
+    routes = find_routes(of, descents, dt, group, sample_dims)
     pc = paths(
         landscape,
         *descents,
-        draws=draws,
+        dt=dt,
         var_name=var_name,
-        levels=levels,
+        level=level,
         df=df,
         group=group,
         landscape_group=landscape_group,
@@ -114,6 +118,7 @@ def animation(
         backend="matplotlib",
         labeller=labeller,
         visuals=still,
+        figsize=figsize,
         **pc_kwargs,
     )
     figure, panel = pc.viz["figure"].item(), pc.viz["plot"].item()

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
+from arviz_plots import PlotCollection
 from numpy.typing import ArrayLike
 
 from pymc_landscape._typing import Array
@@ -42,7 +43,7 @@ DASHES = {"Wald": DASH, "bootstrap": DOTTED}
 
 def band(
     intervals: xr.Dataset | xr.DataTree | Mapping[str, xr.Dataset],
-    *others: Any,
+    *more: xr.Dataset | xr.DataTree | Mapping[str, xr.Dataset],
     x: ArrayLike | None = None,
     dt: xr.DataTree | xr.Dataset | None = None,
     data: tuple[ArrayLike, ArrayLike] | None = None,
@@ -50,10 +51,11 @@ def band(
     ci_kind: CredibleKind = "hdi",
     group: str = "posterior",
     sample_dims: str | Sequence[str] | None = None,
+    figsize: tuple[float, float] | None = None,
     backend: str | None = None,
     visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
     **pc_kwargs: Any,
-) -> Any:
+) -> PlotCollection:
     """Draw intervals of a curve as a band, beside those of the posterior.
 
     Use it for predictions: a Deterministic ``curve`` with an element for each value of `x` has profile intervals as any
@@ -64,7 +66,7 @@ def band(
     intervals : Dataset, DataTree, or mapping
         What ``confidence_intervals(fit, "curve")`` returns, with one or several methods and levels; a mapping gives
         names of your own. Of several levels, the lower ones are darker.
-    *others : Dataset, DataTree, or mapping
+    *more : Dataset, DataTree, or mapping
         More of them, of the same curve.
     x : array_like (n,), optional
         Where the elements stand on the horizontal axis; its name, if it has one, is the label. Defaults to the
@@ -81,6 +83,8 @@ def band(
         Group of ``dt`` with the draws.
     sample_dims : str or sequence of str, optional
         Dims of the draws. Defaults to ``rcParams["data.sample_dims"]``.
+    figsize : (float, float), optional
+        Width and height of the whole figure in inches, or in hundreds of dots for plotly and bokeh.
     backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
@@ -122,7 +126,7 @@ def band(
     ([10.0, 20.0, 30.0], [0.0, 1.0, 1.5])
     """
     asked = checked(visuals, get_args(Visual))
-    rows = gather_bars([intervals, *others])
+    rows = gather_bars([intervals, *more])
     curve = curve_of(rows, var_name, x)
     rows = {name: {label: bars[label] for label in curve.labels if label in bars} for name, bars in rows.items()}
     if dt is not None:
@@ -131,7 +135,7 @@ def band(
     strips = {name: curve.strips(bars) for name, bars in rows.items()}
     points = _checked(data)
     window = curve.window(strips, points)
-    canvas, sheet = new_sheet(1, backend, SIZE, asked, pc_kwargs)
+    canvas, sheet = new_sheet(1, backend, SIZE, asked, pc_kwargs, figsize)
     _draw(canvas, sheet, curve, strips, window, method_colours(rows))
     _draw_data(canvas, sheet, points)
     _finish(canvas, curve, points, window)

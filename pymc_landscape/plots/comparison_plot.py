@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
+from arviz_plots import PlotCollection
 
 from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import arrow_head, as_dataset, cap, joined, percent, refuse_many
@@ -53,10 +54,11 @@ COLOURS = {
 def comparison(
     table: xr.Dataset | xr.DataTree,
     *,
+    figsize: tuple[float, float] | None = None,
     backend: str | None = None,
     visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
     **pc_kwargs: Any,
-) -> Any:
+) -> PlotCollection:
     """Draw the comparison of likelihood and posterior, all parameters in standard errors from the estimate.
 
     Use it to see for each parameter how far the prior pulls and how far averaging moves the answer, beside how sure
@@ -68,6 +70,8 @@ def comparison(
     ----------
     table : Dataset or DataTree
         What ``compare_with_posterior`` returns; choose parameters with ``table.sel(parameter=[...])``.
+    figsize : (float, float), optional
+        Width and height of the whole figure in inches, or in hundreds of dots for plotly and bokeh.
     backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
@@ -110,7 +114,7 @@ def comparison(
     refuse_many(ds.sizes["parameter"], MOST, "parameters", "table.sel(parameter=[...])")
     rows = [_row(ds.isel(parameter=i), ds.sizes["parameter"] - 1 - i) for i in range(ds.sizes["parameter"])]
     window = _window(rows)
-    canvas, sheet = new_sheet(1, backend, (WIDTH, FRAME + ROW * len(rows)), asked, pc_kwargs)
+    canvas, sheet = new_sheet(1, backend, (WIDTH, FRAME + ROW * len(rows)), asked, pc_kwargs, figsize)
     _draw(canvas, sheet, rows, window)
     _finish(canvas, rows, window)
     add_legend(canvas, COLOURS, _title(ds))

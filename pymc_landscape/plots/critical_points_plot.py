@@ -8,10 +8,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 import xarray as xr
 from arviz_base.labels import BaseLabeller
+from arviz_plots import PlotCollection
 from arviz_plots.visuals import labelled_x, labelled_y, set_xlim, set_ylim
 
 from pymc_landscape._typing import Array
-from pymc_landscape.plots.data import LandscapeView, element, landscape_view, limits, two_axes, zero_of
+from pymc_landscape.plots.data import LandscapeView, as_dataset, element, landscape_view, limits, two_axes, zero_of
 from pymc_landscape.plots.visuals import (
     BLACK,
     CMAP,
@@ -44,6 +45,7 @@ DASHED: dict[str, dict[str, Any]] = {
     "plotly": {"line_dash": "dash"},
     "bokeh": {},
 }
+NEEDED = ("kind", "index", "delta_minus2ll", "critical_point")
 MOST_BANDS = 10
 PANEL = (6.4, 4.8)
 
@@ -55,10 +57,11 @@ def critical_points(
     var_name: str = "delta_minus2ll",
     landscape_group: str = "landscape",
     points_group: str = "critical_points",
+    figsize: tuple[float, float] | None = None,
     backend: str | None = None,
     visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
     **pc_kwargs: Any,
-) -> Any:
+) -> PlotCollection:
     """Mark valleys, saddles and peaks on a landscape of two axes, with the lines at the height of the passes.
 
     Use it to see how many optima a likelihood has and how high one must climb from one to the next; starts are dots
@@ -75,6 +78,8 @@ def critical_points(
         The surface, as in :func:`landscape`.
     landscape_group, points_group : str
         Groups of ``landscape`` and ``points``, when these are DataTrees.
+    figsize : (float, float), optional
+        Width and height of the whole figure in inches, or in hundreds of dots for plotly and bokeh.
     backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
@@ -90,6 +95,8 @@ def critical_points(
 
     Raises
     ------
+    TypeError
+        When ``landscape`` or ``points`` is of another type.
     ValueError
         When the landscape does not have two axes, or the points have no values on them.
 
@@ -108,9 +115,9 @@ def critical_points(
     """
     asked = checked(visuals, get_args(Visual))
     of = two_axes(landscape_view(landscape, var_name, landscape_group))
-    found = points.children[points_group].to_dataset() if isinstance(points, xr.DataTree) else points
+    found = as_dataset(points, points_group, NEEDED, "critical_points", group_argument="points_group")
     places = _places(of, found, "critical_point")
-    canvas = Canvas(new_collection(of, backend, PANEL, pc_kwargs), asked, {})
+    canvas = Canvas(new_collection(of, backend, PANEL, pc_kwargs, figsize), asked, {})
     heights = _heights(of, found)
     _draw_ground(canvas, of, heights)
     _draw_passes(canvas, of, heights[found["index"].to_numpy() == 1])

@@ -8,10 +8,11 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
+from arviz_plots import PlotCollection
 from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
-from pymc_landscape.plots.data import SAMPLE, gather_descents, lengths, thin, with_gaps
+from pymc_landscape.plots.data import SAMPLE, Descents, FitLike, gather_descents, lengths, thin, with_gaps
 from pymc_landscape.plots.visuals import (
     DASH,
     GREY,
@@ -37,14 +38,15 @@ ENDS = "● converged   ○ not"
 
 
 def descent(
-    *descents: Any,
-    minimum: Any = None,
+    *descents: Descents,
+    minimum: float | FitLike | xr.Dataset | None = None,
     x: Cost = "iteration",
     log_x: bool = False,
+    figsize: tuple[float, float] | None = None,
     backend: str | None = None,
     visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
     **pc_kwargs: Any,
-) -> Any:
+) -> PlotCollection:
     """Draw Δ(−2LL) of optimisers against what it cost them, a line a start.
 
     Use it to compare how fast optimisers descend, and how near they come: lines mark 0.01, which
@@ -63,6 +65,8 @@ def descent(
     log_x : bool, default False
         Whether the cost is on a log axis too, so that Newton and SGD fit in one picture. The start
         itself, at cost 0, is not on it.
+    figsize : (float, float), optional
+        Width and height of the whole figure in inches, or in hundreds of dots for plotly and bokeh.
     backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
@@ -79,7 +83,7 @@ def descent(
     Raises
     ------
     TypeError
-        When a descent is of another type.
+        When a descent or the minimum is of another type.
     ValueError
         When there is no descent, no finite −2LL, or no such cost.
 
@@ -98,7 +102,7 @@ def descent(
     lowest = _lowest(named, minimum)
     lines = {name: _lines(ds, x, log_x, lowest) for name, ds in named.items()}
     window = _window(lines, log_x)
-    canvas, sheet = new_sheet(1, backend, SIZE, asked, pc_kwargs)
+    canvas, sheet = new_sheet(1, backend, SIZE, asked, pc_kwargs, figsize)
     _draw_marks(canvas, sheet, window)
     _draw_lines(canvas, sheet, lines, window)
     _draw_ends(canvas, sheet, lines, named, window)
@@ -108,7 +112,7 @@ def descent(
     return canvas.pc
 
 
-def _lowest(named: Mapping[str, xr.Dataset], minimum: Any) -> float:
+def _lowest(named: Mapping[str, xr.Dataset], minimum: float | FitLike | xr.Dataset | None) -> float:
     every = np.concatenate([ds["minus2ll"].values.ravel() for ds in named.values()])
     every = every[np.isfinite(every)]
     if not every.size:
@@ -116,16 +120,25 @@ def _lowest(named: Mapping[str, xr.Dataset], minimum: Any) -> float:
     seen = float(every.min())
     if minimum is None:
         return seen
-    value = minimum["minus2ll"] if isinstance(minimum, xr.Dataset) else getattr(minimum, "minus2ll", minimum)
-    given = float(value)
-    if seen < given - 1e-6 * max(1.0, abs(given)):
+    bottom = _minus2ll(minimum)
+    if seen < bottom - 1e-6 * max(1.0, abs(bottom)):
         warnings.warn(
-            f"A path goes {given - seen:.3g} below the minimum of {given:.6g}; it is drawn at the bottom: "
+            f"A path goes {bottom - seen:.3g} below the minimum of {bottom:.6g}; it is drawn at the bottom: "
             "give a better minimum.",
             UserWarning,
             stacklevel=3,
         )
-    return given
+    return bottom
+
+
+def _minus2ll(minimum: float | FitLike | xr.Dataset) -> float:
+    value = minimum.get("minus2ll") if isinstance(minimum, xr.Dataset) else getattr(minimum, "minus2ll", minimum)
+    if not isinstance(value, xr.DataArray | float | int | np.number):
+        raise TypeError(
+            f"Expected minimum to be a number, a fit, or a Dataset with 'minus2ll', got {type(minimum).__name__}; "
+            "pass what fit_mle returns."
+        )
+    return float(value)
 
 
 def _lines(ds: xr.Dataset, x: str, log_x: bool, lowest: float) -> list[Array]:

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
+from arviz_plots import PlotCollection
 
 from pymc_landscape.plots.data import as_dataset, refuse_many
 from pymc_landscape.plots.visuals import (
@@ -49,10 +50,11 @@ TOP, FOOT = 1.08, -0.25
 def four_curves(
     curves: xr.Dataset | xr.DataTree,
     *,
+    figsize: tuple[float, float] | None = None,
     backend: str | None = None,
     visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
     **pc_kwargs: Any,
-) -> Any:
+) -> PlotCollection:
     """Draw prior, likelihood profile, posterior profile and marginal posterior, a panel a parameter.
 
     Use it to see at which step an answer moves: from the likelihood to the posterior profile it is the prior that
@@ -62,6 +64,8 @@ def four_curves(
     ----------
     curves : Dataset or DataTree
         What ``four_curves`` returns; choose parameters with ``curves.sel(parameter=[...])``.
+    figsize : (float, float), optional
+        Width and height of the whole figure in inches, or in hundreds of dots for plotly and bokeh.
     backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
@@ -98,7 +102,7 @@ def four_curves(
     ds = ds if "parameter" in ds.dims else ds.expand_dims("parameter")
     refuse_many(ds.sizes["parameter"], MOST, "parameters", "curves.sel(parameter=[...])")
     panels = ds.sizes["parameter"]
-    canvas, sheet = new_sheet(panels, backend, ONE if panels == 1 else MANY, asked, pc_kwargs)
+    canvas, sheet = new_sheet(panels, backend, ONE if panels == 1 else MANY, asked, pc_kwargs, figsize)
     _draw(canvas, sheet, ds)
     _finish(canvas, ds)
     add_legend(canvas, COLOURS, dashes=DASHES)

@@ -7,9 +7,11 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
+from arviz_plots import PlotCollection
 from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
+from pymc_landscape.plots.data import as_dataset, refuse_many
 from pymc_landscape.plots.visuals import (
     BLUE,
     DASH,
@@ -32,6 +34,7 @@ ACROSS = {"pareto_k": "Pareto k of LOO", "leverage": "leverage"}
 SIZE = (4.6, 4.0)
 MARGIN = 0.12  # of the range of the numbers, on each side
 NEAR = (0.16, 0.07)  # of a panel: labels closer than this would overlap
+NEEDED = ("standard_error", "observation", "parameter")
 MOST = 6  # panels that can be read beside each other
 
 
@@ -39,10 +42,11 @@ def influence(
     influence: xr.Dataset | xr.DataTree,
     *,
     labels: int = 4,
+    figsize: tuple[float, float] | None = None,
     backend: str | None = None,
     visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
     **pc_kwargs: Any,
-) -> Any:
+) -> PlotCollection:
     """Draw the change of each estimate without an observation against LOO's Pareto k, a panel a parameter.
 
     Use it to see whether the likelihood and the posterior hang on the same observations: a point
@@ -56,6 +60,8 @@ def influence(
     labels : int
         How many observations a panel names, those of the largest changes; fewer where names would
         overlap.
+    figsize : (float, float), optional
+        Width and height of the whole figure in inches, or in hundreds of dots for plotly and bokeh.
     backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
@@ -92,12 +98,12 @@ def influence(
     [0.5, -1.5]
     """
     asked = checked(visuals, get_args(Visual))
-    ds = _dataset(influence)
+    ds = _checked(as_dataset(influence, "influence", NEEDED, "influence"))
     change = next(name for name in CHANGES if name in ds)
     across = next(name for name in ACROSS if name in ds)
     y = (ds[change] / ds["standard_error"]).transpose("parameter", "observation").to_numpy()
     x = ds[across].to_numpy().astype(float)
-    canvas, sheet = new_sheet(len(y), backend, SIZE, asked, pc_kwargs)
+    canvas, sheet = new_sheet(len(y), backend, SIZE, asked, pc_kwargs, figsize)
     limit = float(ds.attrs["good_k"]) if across == "pareto_k" and "good_k" in ds.attrs else np.inf
     ranges = [(_range(x, limit), _range(row, 0.0)) for row in y]
     _draw_lines(canvas, sheet, ranges, limit)
@@ -107,23 +113,14 @@ def influence(
     return canvas.pc
 
 
-def _dataset(data: Any) -> xr.Dataset:
-    found = (data.children.get("influence") or data).to_dataset() if isinstance(data, xr.DataTree) else data
-    if not isinstance(found, xr.Dataset):
-        raise TypeError(f"Expected the Dataset from influence, got {type(data).__name__}; pass influence(fit).")
-    return _checked(found)
-
-
 def _checked(data: xr.Dataset) -> xr.Dataset:
-    if "standard_error" not in data or not set(CHANGES) & set(data) or not set(ACROSS) & set(data):
-        raise ValueError(f"Expected changes of estimates by observation, got {list(data)}; pass influence(fit).")
-    if "parameter" not in data.dims:
-        data = data.expand_dims("parameter")
-    if data.sizes["parameter"] > MOST:
+    if not set(CHANGES) & set(data) or not set(ACROSS) & set(data):
         raise ValueError(
-            f"Expected at most {MOST} parameters, got {data.sizes['parameter']}: choose some with "
-            ".sel(parameter=[...])."
+            f"Expected the Dataset from influence, got one of {list(data)} without changes of estimates or without "
+            "what stands across; pass what influence returns."
         )
+    data = data if "parameter" in data.dims else data.expand_dims("parameter")
+    refuse_many(data.sizes["parameter"], MOST, "parameters", "influence.sel(parameter=[...])")
     return data
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
+from arviz_plots import PlotCollection
 
 from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import (
@@ -51,16 +52,17 @@ OPEN_WIDTH = 0.5  # beyond the outermost number, in widths of all numbers: room 
 
 def intervals(
     intervals: xr.Dataset | xr.DataTree | Mapping[str, xr.Dataset],
-    *others: Any,
+    *more: xr.Dataset | xr.DataTree | Mapping[str, xr.Dataset],
     dt: xr.DataTree | xr.Dataset | None = None,
     ci_kind: CredibleKind = "hdi",
     group: str = "posterior",
     sample_dims: str | Sequence[str] | None = None,
     shared: bool | None = None,
+    figsize: tuple[float, float] | None = None,
     backend: str | None = None,
     visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
     **pc_kwargs: Any,
-) -> Any:
+) -> PlotCollection:
     """Draw intervals as a forest, a row a parameter, a line a method.
 
     Use it to see at a glance where methods disagree. An arrow head is an open end (−2LL stays below the cut-off), a
@@ -71,7 +73,7 @@ def intervals(
     intervals : Dataset, DataTree, or mapping
         What ``confidence_intervals`` returns, with one or several methods and levels; a mapping gives names of your
         own. Of several levels, the lower ones are thicker.
-    *others : Dataset, DataTree, or mapping
+    *more : Dataset, DataTree, or mapping
         More of them.
     dt : DataTree or Dataset, optional
         Draws of the posterior, of which credible intervals of the same levels are added.
@@ -83,6 +85,8 @@ def intervals(
         Dims of the draws. Defaults to ``rcParams["data.sample_dims"]``.
     shared : bool, optional
         Whether all parameters share one axis. Defaults to where their widths and places are alike.
+    figsize : (float, float), optional
+        Width and height of the whole figure in inches, or in hundreds of dots for plotly and bokeh.
     backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
@@ -116,7 +120,7 @@ def intervals(
     0.4
     """
     asked = checked(visuals, get_args(Visual))
-    rows = gather_bars([intervals, *others])
+    rows = gather_bars([intervals, *more])
     if dt is not None:
         name = f"posterior {ci_kind.upper()}"
         rows[name] = posterior_rows(rows, levels_of([intervals]), dt, group, sample_dims, ci_kind)
@@ -125,7 +129,7 @@ def intervals(
     refuse_many(len(labels), MOST_ROWS if together else MOST_PANELS, "parameters", "intervals.sel(parameter=[...])")
     panels = [labels] if together else [[label] for label in labels]
     size = (WIDTH, FRAME + len(panels[0]) * (ROW + BAR * len(rows)))
-    canvas, sheet = new_sheet(len(panels), backend, size, asked, {"col_wrap": 1, **pc_kwargs})
+    canvas, sheet = new_sheet(len(panels), backend, size, asked, {"col_wrap": 1, **pc_kwargs}, figsize)
     windows = [_window(rows, panel) for panel in panels]
     _draw(canvas, sheet, rows, panels, windows)
     _finish(canvas, panels, windows)

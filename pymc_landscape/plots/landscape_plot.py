@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 import xarray as xr
 from arviz_base.labels import BaseLabeller
+from arviz_plots import PlotCollection
 from arviz_plots.visuals import labelled_title, labelled_x, labelled_y
 
 from pymc_landscape.plots.data import CONTOUR_LEVELS, CURVE_LEVELS, LandscapeView, cutoffs, find_draws, landscape_view
@@ -34,20 +35,21 @@ def landscape(
     ds: xr.Dataset | xr.DataTree,
     *,
     var_name: str = "delta_minus2ll",
-    levels: float | Sequence[float] | None = None,
+    level: float | Sequence[float] | None = None,
     df: int | None = None,
     dt: xr.DataTree | xr.Dataset | None = None,
     group: str = "posterior",
     landscape_group: str = "landscape",
     sample_dims: str | Sequence[str] | None = None,
     num_samples: int = 1000,
-    plot_collection: Any = None,
+    plot_collection: PlotCollection | None = None,
+    figsize: tuple[float, float] | None = None,
     backend: str | None = None,
-    labeller: Any = None,
+    labeller: BaseLabeller | None = None,
     aes_by_visuals: Mapping[LandscapeVisual, Sequence[str]] | None = None,
     visuals: Mapping[LandscapeVisual, Mapping[str, Any] | bool] | None = None,
     **pc_kwargs: Any,
-) -> Any:
+) -> PlotCollection:
     r"""Draw a landscape with the χ² cut-offs of Δ(−2LL), and the posterior draws on it.
 
     One axis gives a curve cut by horizontal lines, two give filled contours; further axes, and
@@ -64,7 +66,7 @@ def landscape(
     var_name : str, default "delta_minus2ll"
         The surface: also "minus2ll", "log_likelihood", "log_prior", "log_posterior" or
         "term_log_likelihood", drawn as −2 log p above its lowest value on the grid.
-    levels : float or sequence of float, optional
+    level : float or sequence of float, optional
         Confidence levels of the cut-offs. Defaults to 0.68, 0.95, 0.99 for one axis and to
         0.5, 0.9, 0.95, 0.99 for two.
     df : int, optional
@@ -83,6 +85,8 @@ def landscape(
         Most draws to show, thinned evenly.
     plot_collection : PlotCollection, optional
         Draw on this one instead of a new one.
+    figsize : (float, float), optional
+        Width and height of the whole figure in inches, or in hundreds of dots for plotly and bokeh.
     backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
         Defaults to ``rcParams["plot.backend"]``.
     labeller : labeller, optional
@@ -142,20 +146,20 @@ def landscape(
     of = landscape_view(ds, var_name, landscape_group)
     one_axis = len(of.axes) == 1
     cuts = cutoffs(
-        (CURVE_LEVELS if one_axis else CONTOUR_LEVELS) if levels is None else levels,
+        (CURVE_LEVELS if one_axis else CONTOUR_LEVELS) if level is None else level,
         of.df if df is None else df,
     )
     draws = find_draws(of, ds, dt, group, sample_dims, num_samples)
     if plot_collection is None:
         size = MANY_PANELS if of.panels else ONE_CURVE if one_axis else ONE_PANEL
-        plot_collection = new_collection(of, backend, size, pc_kwargs)
+        plot_collection = new_collection(of, backend, size, pc_kwargs, figsize)
     canvas = Canvas(plot_collection, asked, aes)
     (draw_curve if one_axis else draw_contours)(canvas, of, cuts, draws)
     _name_axes(canvas, of, labeller)
     return plot_collection
 
 
-def _name_axes(canvas: Canvas, of: LandscapeView, labeller: Any) -> None:
+def _name_axes(canvas: Canvas, of: LandscapeView, labeller: BaseLabeller | None) -> None:
     axis_labeller = labeller or BaseLabeller()
     names = [axis_labeller.make_label_vert(axis, {}, {}) for axis in of.axes]
     canvas.decorate(labelled_x, "xlabel", {"text": names[0]})

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
+from arviz_plots import PlotCollection
 
 from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import as_dataset, cutoffs, percent, refuse_many, traced_profile
@@ -63,13 +64,14 @@ class Path:
 
 def nuisance_paths(
     profile: xr.Dataset | xr.DataTree,
-    others: str | Sequence[str] | None = None,
+    nuisance: str | Sequence[str] | None = None,
     *,
-    level: float = 0.95,
+    level: float | Sequence[float] = 0.95,
+    figsize: tuple[float, float] | None = None,
     backend: str | None = None,
     visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
     **pc_kwargs: Any,
-) -> Any:
+) -> PlotCollection:
     """Draw how the other parameters move along a profile, a panel a pair.
 
     Use it to see what a profile trades a parameter against: a steep path is a parameter that makes up for the one that
@@ -79,10 +81,12 @@ def nuisance_paths(
     ----------
     profile : Dataset or DataTree
         What ``profile_likelihood`` returns; choose profiles with ``profile.sel(parameter=[...])``.
-    others : str or sequence of str, optional
+    nuisance : str or sequence of str, optional
         Elements of ``parameter_bis`` to show. Defaults to all but the profiled one.
-    level : float, default 0.95
-        Beyond its cut-off, that of χ²₁, a path is grey.
+    level : float or sequence of float, default 0.95
+        Beyond the cut-off of the highest, that of χ²₁, a path is grey.
+    figsize : (float, float), optional
+        Width and height of the whole figure in inches, or in hundreds of dots for plotly and bokeh.
     backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
@@ -119,10 +123,10 @@ def nuisance_paths(
     asked = checked(visuals, get_args(Visual))
     ds = as_dataset(profile, "profile", NEEDED, "profile_likelihood")
     cuts = cutoffs(level, 1)
-    paths = _paths(ds, others, cuts.values)
-    refuse_many(len(paths), MOST, "pairs of parameters", "profile.sel(parameter=[...]) or others")
-    columns = {} if others is not None or "col_wrap" in pc_kwargs else _matrix(ds, paths)
-    canvas, sheet = new_sheet(len(paths), backend, SIZE, asked, {**columns, **pc_kwargs})
+    paths = _paths(ds, nuisance, cuts.values)
+    refuse_many(len(paths), MOST, "pairs of parameters", "profile.sel(parameter=[...]) or nuisance")
+    columns = {} if nuisance is not None or "col_wrap" in pc_kwargs else _matrix(ds, paths)
+    canvas, sheet = new_sheet(len(paths), backend, SIZE, asked, {**columns, **pc_kwargs}, figsize)
     _draw(canvas, sheet, paths, float(cuts.values[-1]))
     _finish(canvas, paths)
     inside = f"inside the {percent(float(cuts['level'][-1]))} interval"
@@ -130,12 +134,12 @@ def nuisance_paths(
     return canvas.pc
 
 
-def _paths(ds: xr.Dataset, others: str | Sequence[str] | None, cuts: Array) -> list[Path]:
+def _paths(ds: xr.Dataset, nuisance: str | Sequence[str] | None, cuts: Array) -> list[Path]:
     known = ds["parameter_bis"].values.astype(str).tolist()
-    wanted = known if others is None else [others] if isinstance(others, str) else list(others)
+    wanted = known if nuisance is None else [nuisance] if isinstance(nuisance, str) else list(nuisance)
     unknown = [name for name in wanted if name not in known]
     if unknown:
-        raise ValueError(f"Expected others among {known}, got {unknown}; write elements as ArviZ does.")
+        raise ValueError(f"Expected nuisance among {known}, got {unknown}; write elements as ArviZ does.")
     profiled = ds["parameter"].values.astype(str)
     windows = {p: traced_profile(ds, p).window(PROFILE_HEADROOM * cuts, beside_wald=False) for p in profiled}
     return [_path(ds, p, other, windows[p]) for p in profiled for other in wanted if other != p]
@@ -152,7 +156,7 @@ def _path(ds: xr.Dataset, parameter: str, other: str, window: tuple[float, float
 
 
 def _matrix(ds: xr.Dataset, paths: Sequence[Path]) -> dict[str, int]:
-    """Give each profile a row, where all have as many others."""
+    """Give each profile a row, where all have as many nuisance parameters."""
     number = [sum(path.profiled == str(p) for path in paths) for p in ds["parameter"].values]
     return {"col_wrap": number[0]} if len(set(number)) == 1 and 1 < number[0] <= 6 else {}
 

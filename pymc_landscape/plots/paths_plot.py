@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import xarray as xr
+from arviz_base.labels import BaseLabeller
 from arviz_base.validate import validate_sample_dims
+from arviz_plots import PlotCollection
 
 from pymc_landscape.plots.data import (
+    Descents,
     LandscapeView,
     draws_metric,
     gather_descents,
@@ -38,20 +41,21 @@ QUIET = {"contour": {"alpha": 0.7}, "minimum": {"alpha": 0.9}}
 
 def paths(
     landscape: xr.Dataset | xr.DataTree,
-    *descents: Any,
-    draws: xr.DataTree | xr.Dataset | None = None,
+    *descents: Descents,
+    dt: xr.DataTree | xr.Dataset | None = None,
     var_name: str = "delta_minus2ll",
-    levels: float | Sequence[float] | None = None,
+    level: float | Sequence[float] | None = None,
     df: int | None = None,
     group: str = "posterior",
     landscape_group: str = "landscape",
     sample_dims: str | Sequence[str] | None = None,
     num_samples: int = 1000,
+    figsize: tuple[float, float] | None = None,
     backend: str | None = None,
-    labeller: Any = None,
+    labeller: BaseLabeller | None = None,
     visuals: Mapping[Visual | LandscapeVisual, Mapping[str, Any] | bool] | None = None,
     **pc_kwargs: Any,
-) -> Any:
+) -> PlotCollection:
     """Draw the paths of optimisers on the contours of a landscape of two axes.
 
     Use it to see how each optimiser finds its way, and where it stays. With more than two
@@ -65,22 +69,24 @@ def paths(
         (``sigma_log__``), or a plane of directions.
     *descents : Dataset, DataTree, or mapping
         What ``descend`` returns, of one or several optimisers; a mapping gives names of your own.
-    draws : DataTree or Dataset, optional
+    dt : DataTree or Dataset, optional
         Posterior draws of the same model, shown below the paths.
     var_name : str, default "delta_minus2ll"
         The surface, as in :func:`landscape`.
-    levels : float or sequence of float, optional
+    level : float or sequence of float, optional
         Confidence levels of the cut-offs, as in :func:`landscape`.
     df : int, optional
         Degrees of freedom of the cut-offs, as in :func:`landscape`.
     group : str, default "posterior"
-        Group of ``draws`` with the draws, when it is a DataTree.
+        Group of ``dt`` with the draws, when it is a DataTree.
     landscape_group : str, default "landscape"
         Group of ``landscape`` with the landscape, when it is a DataTree.
     sample_dims : str or sequence of str, optional
         Dims of the draws. Defaults to ``rcParams["data.sample_dims"]``.
     num_samples : int, default 1000
         Most draws to show, thinned evenly.
+    figsize : (float, float), optional
+        Width and height of the whole figure in inches, or in hundreds of dots for plotly and bokeh.
     backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
         Defaults to ``rcParams["plot.backend"]``.
     labeller : labeller, optional
@@ -134,13 +140,13 @@ def paths(
     own = checked({k: v for k, v in asked.items() if k not in get_args(LandscapeVisual)}, get_args(Visual))
     ground: dict[Any, Any] = QUIET | {k: v for k, v in asked.items() if k in get_args(LandscapeVisual)}
     of = two_axes(landscape_view(landscape, var_name, landscape_group))
-    routes = find_routes(of, descents, draws, group, sample_dims)
+    routes = find_routes(of, descents, dt, group, sample_dims)
     pc = draw_landscape(
         landscape,
         var_name=var_name,
-        levels=levels,
+        level=level,
         df=df,
-        dt=draws,
+        dt=dt,
         group=group,
         landscape_group=landscape_group,
         sample_dims=sample_dims,
@@ -148,6 +154,7 @@ def paths(
         backend=backend,
         labeller=labeller,
         visuals=ground,
+        figsize=figsize,
         **pc_kwargs,
     )
     canvas = Canvas(pc, own, {})
@@ -159,15 +166,15 @@ def paths(
 
 def find_routes(
     of: LandscapeView,
-    descents: tuple[Any, ...],
-    draws: xr.DataTree | xr.Dataset | None,
+    descents: Sequence[Descents],
+    dt: xr.DataTree | xr.Dataset | None,
     group: str,
     sample_dims: str | Sequence[str] | None,
 ) -> Routes:
     """Paths of all descents on the axes of a landscape."""
     named = gather_descents(descents)
     metric = None
-    posterior = draws.children.get(group) if isinstance(draws, xr.DataTree) else draws
+    posterior = dt.children.get(group) if isinstance(dt, xr.DataTree) else dt
     if posterior is not None:
         samples = posterior.to_dataset() if isinstance(posterior, xr.DataTree) else posterior
         metric = draws_metric(of, samples, tuple(validate_sample_dims(sample_dims, data=samples)))

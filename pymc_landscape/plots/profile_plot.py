@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
+from arviz_plots import PlotCollection
 
 from pymc_landscape.plots.data import (
     ProfileEnd,
@@ -61,10 +62,11 @@ def profile(
     dt: xr.DataTree | xr.Dataset | None = None,
     group: str = "posterior",
     sample_dims: str | Sequence[str] | None = None,
+    figsize: tuple[float, float] | None = None,
     backend: str | None = None,
     visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
     **pc_kwargs: Any,
-) -> Any:
+) -> PlotCollection:
     r"""Draw profiles, a panel a parameter, with Wald's parabola and the ends of the intervals.
 
     Use it to see whether Wald's interval can be trusted: where the profile leaves the parabola (on the ζ scale: the
@@ -84,6 +86,8 @@ def profile(
         Group of ``dt`` with the draws.
     sample_dims : str or sequence of str, optional
         Dims of the draws. Defaults to ``rcParams["data.sample_dims"]``.
+    figsize : (float, float), optional
+        Width and height of the whole figure in inches, or in hundreds of dots for plotly and bokeh.
     backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
@@ -135,7 +139,7 @@ def profile(
     labels = ds["parameter"].values.astype(str)
     marginals = {} if dt is None else marginals_of(labels.tolist(), dt, group, sample_dims)
     panels = [Panel(traced_profile(ds, label), scale, cuts, marginals.get(label)) for label in labels]
-    canvas, sheet = new_sheet(len(panels), backend, ONE if len(panels) == 1 else MANY, asked, pc_kwargs)
+    canvas, sheet = new_sheet(len(panels), backend, ONE if len(panels) == 1 else MANY, asked, pc_kwargs, figsize)
     draw_panel(canvas, sheet, lambda da: panels[panel_of(da)], cuts.size)
     _finish(canvas, panels)
     add_names(canvas, panels)

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
+from arviz_plots import PlotCollection
 
 from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import as_dataset, draws_of, join, joined, percent, refuse_many, segments
@@ -72,10 +73,11 @@ def regions(
     group: str = "posterior",
     sample_dims: str | Sequence[str] | None = None,
     num_samples: int = 300,
+    figsize: tuple[float, float] | None = None,
     backend: str | None = None,
     visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
     **pc_kwargs: Any,
-) -> Any:
+) -> PlotCollection:
     r"""Draw joint confidence regions, a panel a pair.
 
     Use it to see which parameters make up for one another, where a region bends, falls apart or has no end, and how far
@@ -99,6 +101,8 @@ def regions(
         Dims of the draws. Defaults to ``rcParams["data.sample_dims"]``.
     num_samples : int, default 300
         How many dots in a panel, at most.
+    figsize : (float, float), optional
+        Width and height of the whole figure in inches, or in hundreds of dots for plotly and bokeh.
     backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
@@ -151,7 +155,7 @@ def regions(
     refuse_many(len(matrix.labels), MOST, "parameters", "fewer contours")
     size = ONE if matrix.is_one else MANY
     options = {"col_wrap": matrix.width, **pc_kwargs}
-    canvas, sheet = new_sheet(matrix.width**2, backend, size, asked, options)
+    canvas, sheet = new_sheet(matrix.width**2, backend, size, asked, options, figsize)
     _draw_posterior(canvas, sheet, matrix, num_samples)
     _draw(canvas, sheet, matrix)
     _finish(canvas, matrix)

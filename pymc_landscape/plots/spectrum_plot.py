@@ -8,8 +8,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
+from arviz_plots import PlotCollection
 from numpy.typing import NDArray
 
+from pymc_landscape.plots.data import as_dataset
 from pymc_landscape.plots.visuals import (
     BLUE,
     GREY,
@@ -46,10 +48,11 @@ def spectrum(
     spectrum: xr.Dataset | xr.DataTree,
     *,
     directions: int | None = None,
+    figsize: tuple[float, float] | None = None,
     backend: str | None = None,
     visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
     **pc_kwargs: Any,
-) -> Any:
+) -> PlotCollection:
     """Draw the eigenvalues of the Hessian on a log axis, and the flattest directions beside them.
 
     Use it to see which combinations of parameters the data determine, and which not: eigenvalues
@@ -62,6 +65,8 @@ def spectrum(
     directions : int, optional
         How many directions to show, flattest first. Defaults to those that have a note, one at
         least and two at most.
+    figsize : (float, float), optional
+        Width and height of the whole figure in inches, or in hundreds of dots for plotly and bokeh.
     backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
@@ -89,9 +94,9 @@ def spectrum(
     loadings are drawn.
     """
     asked = checked(visuals, get_args(Visual))
-    ds = _dataset(spectrum)
+    ds = as_dataset(spectrum, "spectrum", ("eigenvalue", "eigenvector", "direction"), "hessian_spectrum")
     shown = _flattest(ds, directions)
-    canvas, sheet = new_sheet(1 + len(shown), backend, SIZE, asked, pc_kwargs)
+    canvas, sheet = new_sheet(1 + len(shown), backend, SIZE, asked, pc_kwargs, figsize)
     values = ds["eigenvalue"].values.astype(float)
     limits = _limits(values)
     _draw_values(canvas, sheet, values, limits[0])
@@ -100,20 +105,6 @@ def spectrum(
     found = [name for name, mine in zip(NAMES, _signs(values), strict=True) if mine.any()]
     add_legend(canvas, {name: NAMES[name] for name in found})
     return canvas.pc
-
-
-def _dataset(data: Any) -> xr.Dataset:
-    if isinstance(data, xr.DataTree):
-        data = (data.children.get("spectrum") or data).to_dataset()
-    if not isinstance(data, xr.Dataset):
-        raise TypeError(
-            f"Expected the Dataset from hessian_spectrum, got {type(data).__name__}; pass hessian_spectrum(fit)."
-        )
-    if not {"eigenvalue", "eigenvector"} <= set(data.variables):
-        raise ValueError(
-            f"Expected a spectrum with 'eigenvalue' and 'eigenvector', got {list(data)}; pass hessian_spectrum(fit)."
-        )
-    return data
 
 
 def _flattest(ds: xr.Dataset, number: int | None) -> list[int]:

@@ -12,11 +12,13 @@ import numpy as np
 import xarray as xr
 from arviz_base import rcParams
 from arviz_base.labels import BaseLabeller
+from arviz_plots import PlotCollection
 from matplotlib.colors import to_hex
 
 from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import (
     CONTOUR_LEVELS,
+    Descents,
     LandscapeView,
     as_cells,
     cutoffs,
@@ -72,19 +74,20 @@ def surface(
     *,
     var_name: str = "delta_minus2ll",
     cap: float | None = None,
-    levels: float | Sequence[float] | None = None,
+    level: float | Sequence[float] | None = None,
     df: int | None = None,
     dt: xr.DataTree | xr.Dataset | None = None,
-    paths: Any = None,
+    paths: Descents | Sequence[Descents] | None = None,
     group: str = "posterior",
     landscape_group: str = "landscape",
     sample_dims: str | Sequence[str] | None = None,
     num_samples: int = 500,
+    figsize: tuple[float, float] | None = None,
     backend: str | None = None,
-    labeller: Any = None,
+    labeller: BaseLabeller | None = None,
     visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
-    figure_kwargs: Mapping[str, Any] | None = None,
-) -> Any:
+    **pc_kwargs: Any,
+) -> PlotCollection:
     r"""Draw two axes of a landscape as a surface over its contours.
 
     Use it for an impression of valleys, ridges and walls, and with plotly to turn it by hand. To
@@ -100,7 +103,7 @@ def surface(
     cap : float, optional
         Height at which the walls are cut to a plateau, so that the valley fills the picture.
         Defaults to three times the 99 % cut-off, or the highest point where that is lower.
-    levels : float or sequence of float, optional
+    level : float or sequence of float, optional
         Confidence levels of the lines. Defaults to 0.5, 0.9, 0.95, 0.99.
     df : int, optional
         Degrees of freedom of the cut-offs. Defaults to 2.
@@ -118,6 +121,8 @@ def surface(
         Dims of the draws. Defaults to ``rcParams["data.sample_dims"]``.
     num_samples : int, default 500
         Most draws to show, thinned evenly.
+    figsize : (float, float), optional
+        Width and height of the whole figure in inches, or in hundreds of dots for plotly and bokeh.
     backend : {"matplotlib", "plotly"}, optional
         Defaults to ``rcParams["plot.backend"]``.
     labeller : labeller, optional
@@ -137,8 +142,8 @@ def surface(
         * xlabel, ylabel, zlabel -> text properties of the backend
         * view -> ``elev`` and ``azim`` in degrees; by default where most of the valley is in sight
 
-    figure_kwargs : mapping, optional
-        Passed to the backend's ``create_plotting_grid``, such as ``figsize``.
+    **pc_kwargs
+        Passed to :meth:`arviz_plots.PlotCollection.wrap`.
 
     Returns
     -------
@@ -163,13 +168,14 @@ def surface(
     solid = _solid(backend)
     of = two_axes(landscape_view(ds, var_name, landscape_group))
     walked = place_heights(of, paths)
-    cuts = cutoffs(CONTOUR_LEVELS if levels is None else levels, of.df if df is None else df)
+    cuts = cutoffs(CONTOUR_LEVELS if level is None else level, of.df if df is None else df)
     height = _cap(of, cap, of.df if df is None else df)
     ground = _ground(of, height)
     scene = _scene(of, ground, cuts, height, asked)
     draws = find_draws(of, ds, dt, group, sample_dims, num_samples)
-    figure = {"figure_kwargs": {**solid.FIGURE, **(figure_kwargs or {})}}
-    canvas = Canvas(new_collection(of, _name(backend), SIZE, figure), asked, {})
+    three = {**solid.FIGURE, **(pc_kwargs.get("figure_kwargs") or {})}
+    pc = new_collection(of, _name(backend), SIZE, {**pc_kwargs, "figure_kwargs": three}, figsize)
+    canvas = Canvas(pc, asked, {})
     _draw_surface(canvas, of, ground, scene, solid)
     _draw_lines(canvas, of, cuts, ground, scene, solid)
     _draw_points(canvas, of, draws, scene, solid)
@@ -298,7 +304,7 @@ def _draw_points(
     canvas.draw(draw, "minimum", lowest(of), {"color": RED, "s": 70.0, "marker": "*"})
 
 
-def _finish(canvas: Canvas, of: LandscapeView, scene: Scene, solid: ModuleType, labeller: Any) -> None:
+def _finish(canvas: Canvas, of: LandscapeView, scene: Scene, solid: ModuleType, labeller: BaseLabeller | None) -> None:
     target = canvas.pc.viz["plot"].item()
     names = [(labeller or BaseLabeller()).make_label_vert(axis, {}, {}) for axis in of.axes]
     for axis, text in zip("xyz", [*names, of.label], strict=True):

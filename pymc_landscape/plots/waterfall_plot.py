@@ -7,8 +7,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
+from arviz_plots import PlotCollection
 from numpy.typing import NDArray
 
+from pymc_landscape.plots.data import FitLike
 from pymc_landscape.plots.visuals import (
     AMBER,
     BLACK,
@@ -45,12 +47,13 @@ SIZE = (6.4, 4.2)
 
 
 def waterfall(
-    fit: Any,
+    fit: FitLike | xr.Dataset,
     *,
+    figsize: tuple[float, float] | None = None,
     backend: str | None = None,
     visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
     **pc_kwargs: Any,
-) -> Any:
+) -> PlotCollection:
     """Draw the end of each start of a fit, sorted by −2LL, coloured by status.
 
     Use it to see whether the fit can be trusted: a long plateau at the foot, reached from many
@@ -61,6 +64,8 @@ def waterfall(
     ----------
     fit : Fit or Dataset
         What ``fit_mle`` returns, or its ``starts``.
+    figsize : (float, float), optional
+        Width and height of the whole figure in inches, or in hundreds of dots for plotly and bokeh.
     backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
@@ -108,7 +113,7 @@ def waterfall(
     highest = max(10.0, 3.0 * rise.max(where=np.isfinite(rise), initial=0.0))
     shown = np.where(np.isfinite(rise), np.maximum(rise, SAME), highest / 1.5)
     shown = np.where(rise < -SAME, BELOW * SAME, shown)
-    canvas, sheet = new_sheet(1, backend, SIZE, asked, pc_kwargs)
+    canvas, sheet = new_sheet(1, backend, SIZE, asked, pc_kwargs, figsize)
     _draw_plateaus(canvas, sheet, rise, shown)
     found = _draw_points(canvas, sheet, shown, status)
     _finish(canvas, ends.size, highest)

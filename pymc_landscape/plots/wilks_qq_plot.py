@@ -9,10 +9,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 import xarray as xr
 from arviz_base import rcParams
+from arviz_plots import PlotCollection
 from numpy.typing import ArrayLike, NDArray
 
 from pymc_landscape._typing import Array
-from pymc_landscape.plots.data import Simulated, cutoffs, gather_simulated, percent
+from pymc_landscape.plots.data import Simulated, SimulatedLike, cutoffs, gather_simulated, percent
 from pymc_landscape.plots.visuals import (
     DASH,
     GREY,
@@ -38,16 +39,17 @@ LABEL = 52
 
 
 def wilks_qq(
-    results: Any,
+    results: SimulatedLike | Mapping[str, SimulatedLike],
     *,
     df: int | None = None,
     weights: ArrayLike | None = None,
-    level: float = 0.95,
+    level: float | Sequence[float] = 0.95,
     envelope_prob: float | None = None,
+    figsize: tuple[float, float] | None = None,
     backend: str | None = None,
     visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
     **pc_kwargs: Any,
-) -> Any:
+) -> PlotCollection:
     r"""Draw simulated likelihood ratios against the quantiles of χ², or of a mixture.
 
     Use it to see whether a χ² cut-off can be trusted for this model and this many data: points on the diagonal say yes,
@@ -63,11 +65,13 @@ def wilks_qq(
         Degrees of freedom of χ². Defaults to the test's, or to the number of parameters that were fitted.
     weights : array_like (df + 1,), optional
         Those of χ²₀, χ²₁, ... in a mixture, in place of `df`.
-    level : float, default 0.95
-        The title tells what share of the draws lies beyond its cut-off, unless there is an observed statistic.
+    level : float or sequence of float, default 0.95
+        The title tells what share of the draws lies beyond the cut-off of each, unless there is an observed statistic.
     envelope_prob : float, optional
         Each point lies in the envelope with this probability if the law is right. Defaults to
         ``rcParams["stats.envelope_prob"]``.
+    figsize : (float, float), optional
+        Width and height of the whole figure in inches, or in hundreds of dots for plotly and bokeh.
     backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
@@ -110,7 +114,7 @@ def wilks_qq(
     prob = float(rcParams["stats.envelope_prob"] if envelope_prob is None else envelope_prob)
     if not 0 < prob < 1:
         raise ValueError(f"Expected envelope_prob between 0 and 1, got {prob}; write 95 % as 0.95.")
-    canvas, sheet = new_sheet(1, backend, SIZE, asked, pc_kwargs)
+    canvas, sheet = new_sheet(1, backend, SIZE, asked, pc_kwargs, figsize)
     envelopes = _envelopes(series, prob)
     top = _top(series, envelopes)
     _draw(canvas, sheet, series, envelopes, top)
@@ -222,7 +226,9 @@ def _observed_text(canvas: Canvas, sheet: xr.DataArray, series: Sequence[Simulat
     canvas.draw(text, "observed_text", sheet, {"size": text_size(canvas.backend)}, artist_dims={"series": len(series)})
 
 
-def _finish(canvas: Canvas, series: Sequence[Simulated], top: tuple[float, float], level: float) -> None:
+def _finish(
+    canvas: Canvas, series: Sequence[Simulated], top: tuple[float, float], level: float | Sequence[float]
+) -> None:
     backend, target = backend_of(canvas), canvas.pc.viz["plot"].item()
     backend.xlim((-BELOW * top[0], top[0]), target)
     backend.ylim((-BELOW * top[1], top[1]), target)
@@ -239,13 +245,17 @@ def _finish(canvas: Canvas, series: Sequence[Simulated], top: tuple[float, float
             getattr(backend, visual)(**{"string": text, "target": target, **plain, **canvas.options(visual)})
 
 
-def title(series: Sequence[Simulated], level: float) -> str:
-    """Write p-values of what was observed; without that, how often a test of a level rejects."""
+def title(series: Sequence[Simulated], level: float | Sequence[float]) -> str:
+    """Write p-values of what was observed; without that, how often a test of each level rejects."""
     if any(np.isfinite(one.statistic) for one in series):
         return "; ".join(f"{one.name}: {_p_value(one)}" if one.name else _p_value(one) for one in series)
-    said = [f"{percent(round(one.beyond(level), 3))}{_zeros(one)}" for one in series]
+    return "; ".join(_rejections(series, float(one)) for one in np.unique(np.atleast_1d(level)))
+
+
+def _rejections(series: Sequence[Simulated], level: float) -> str:
+    shares = [f"{percent(round(one.beyond(level), 3))}{_zeros(one)}" for one in series]
     names = [one.name.replace(" ", "\N{NO-BREAK SPACE}") for one in series]  # a name stays on one line
-    named = [f"{text} ({name})" if name else text for text, name in zip(said, names, strict=True)]
+    named = [f"{text} ({name})" if name else text for text, name in zip(shares, names, strict=True)]
     return f"beyond the {percent(level)} cut-off: {', '.join(named)}"
 
 

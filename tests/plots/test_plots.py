@@ -205,7 +205,7 @@ def test_rug_of_draws():
     [(None, [0.5, 0.9, 0.95, 0.99]), (0.95, [0.95]), ([0.9, 0.3], [0.3, 0.9])],
 )
 def test_contours_lie_where_the_surface_has_the_chi2_height(levels, expected):
-    pc = plots.landscape(bowl(121), levels=levels, backend="matplotlib")
+    pc = plots.landscape(bowl(121), level=levels, backend="matplotlib")
     lines = np.atleast_1d(artists_of(pc, "contour").values)
     assert len(lines) == len(expected)
     for line, level in zip(lines, expected, strict=True):
@@ -574,8 +574,8 @@ REFUSED = {
     "no axis": (lambda: bowl().isel({X: 3, Y: 4}), {}, ValueError, "two or more points"),
     "no value": (lambda: bowl() * np.nan, {}, ValueError, "finite somewhere"),
     "panels": (lambda: three_axes(np.arange(30.0)), {}, ValueError, "at most 12 panels.*'tau': 30"),
-    "95": (bowl, {"levels": 95}, ValueError, "between 0 and 1, got 95; write 95 % as 0.95"),
-    "no level": (bowl, {"levels": []}, ValueError, "between 0 and 1"),
+    "95": (bowl, {"level": 95}, ValueError, "between 0 and 1, got 95; write 95 % as 0.95"),
+    "no level": (bowl, {"level": []}, ValueError, "between 0 and 1"),
     "df": (bowl, {"df": 0}, ValueError, "df to be a whole number"),
     "visual": (bowl, {"visuals": {"dots": False}}, ValueError, r"\['dots'\].*draws"),
     "aes": (bowl, {"aes_by_visuals": {"dots": ["color"]}}, ValueError, r"\['dots'\]"),

@@ -164,9 +164,9 @@ def test_what_hardly_moves_is_drawn_level(normal):
     assert high - low == pytest.approx(0.5 * forms.SD / np.sqrt(forms.N))
 
 
-def test_others_are_chosen_by_name(normal):
-    assert pml.plots.nuisance_paths(normal, "mu", backend="none").viz["path"]["sheet"].ndim == 0
-    with pytest.raises(ValueError, match=r"Expected others among \['mu', 'sigma'\], got \['nu'\]"):
+def test_nuisance_parameters_are_chosen_by_name(normal):
+    assert pml.plots.nuisance_paths(normal, nuisance=["mu"], backend="none").viz["path"]["sheet"].ndim == 0
+    with pytest.raises(ValueError, match=r"Expected nuisance among \['mu', 'sigma'\], got \['nu'\]"):
         pml.plots.nuisance_paths(normal, "nu")
     with pytest.raises(ValueError, match="pairs of parameters, got 0"):
         pml.plots.nuisance_paths(normal.sel(parameter=["mu"]), "mu")

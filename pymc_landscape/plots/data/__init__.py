@@ -2,7 +2,7 @@
 
 from pymc_landscape.plots.data.descents import SAMPLE, gather_descents, lengths
 from pymc_landscape.plots.data.draws import element, find_draws, limits
-from pymc_landscape.plots.data.inputs import as_dataset, refuse_many
+from pymc_landscape.plots.data.inputs import Descents, FitLike, SimulatedLike, as_dataset, refuse_many
 from pymc_landscape.plots.data.intervals import (
     Bar,
     CredibleKind,
@@ -31,11 +31,14 @@ __all__ = [
     "Bar",
     "CredibleKind",
     "Curve",
+    "Descents",
+    "FitLike",
     "LandscapeView",
     "Marginal",
     "ProfileEnd",
     "Rows",
     "Simulated",
+    "SimulatedLike",
     "Strip",
     "TracedProfile",
     "arrow_head",

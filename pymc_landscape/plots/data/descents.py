@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pymc_landscape.plots.data.inputs import Descents
+
 SAMPLE = ("chain", "draw")
 
 
-def gather_descents(descents: tuple[Any, ...]) -> dict[str, xr.Dataset]:
+def gather_descents(descents: Sequence[Descents]) -> dict[str, xr.Dataset]:
     """Name each optimiser's Dataset (dims chain, draw); of equal names the second becomes ``adam (2)``.
 
     Raises
@@ -34,7 +36,7 @@ def gather_descents(descents: tuple[Any, ...]) -> dict[str, xr.Dataset]:
     return found
 
 
-def _every(descents: tuple[Any, ...]) -> Iterator[tuple[str, xr.Dataset]]:
+def _every(descents: Sequence[Any]) -> Iterator[tuple[str, xr.Dataset]]:
     for item in descents:
         if isinstance(item, xr.Dataset):
             yield from _one_each(item)
@@ -45,10 +47,7 @@ def _every(descents: tuple[Any, ...]) -> Iterator[tuple[str, xr.Dataset]]:
                 several = list(_every((ds,)))
                 yield from ((f"{name} {own}" if len(several) > 1 else str(name), part) for own, part in several)
         else:
-            raise TypeError(
-                f"Expected a descent (a Dataset, or a mapping from names to them), got {type(item).__name__}; "
-                "pass what descend returns."
-            )
+            raise TypeError(f"Expected the Dataset from descend, got {type(item).__name__}; pass what descend returns.")
 
 
 def _group(tree: xr.DataTree) -> xr.Dataset:

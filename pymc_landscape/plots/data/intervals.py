@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import xarray as xr
 from arviz_base import rcParams
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pymc_landscape._typing import Array
 from pymc_landscape.plots.data.inputs import as_dataset
@@ -107,7 +107,7 @@ def _bar(ds: xr.Dataset, level: float) -> Bar:
 def posterior_rows(
     rows: Rows,
     levels: Sequence[float],
-    dt: Any,
+    dt: xr.Dataset | xr.DataTree,
     group: str,
     sample_dims: str | Sequence[str] | None,
     ci_kind: CredibleKind = "hdi",
@@ -204,7 +204,7 @@ def _down(bars: Sequence[Bar]) -> range:
     return range(len(bars) - 1, -1, -1)
 
 
-def curve_of(rows: Rows, var_name: str | None, x: Any) -> Curve:
+def curve_of(rows: Rows, var_name: str | None, x: ArrayLike | None) -> Curve:
     """Return the curve whose elements there are intervals of.
 
     Raises
@@ -228,7 +228,7 @@ def curve_of(rows: Rows, var_name: str | None, x: Any) -> Curve:
     return Curve(name, [mine[i] for i in order], places[order], x_name)
 
 
-def _places(labels: Sequence[str], x: Any) -> tuple[Array, str]:
+def _places(labels: Sequence[str], x: ArrayLike | None) -> tuple[Array, str]:
     if x is None:
         return _from_labels(labels), ""
     places = np.ravel(np.asarray(x, dtype=float))

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from pymc_landscape.plots.data.inputs import as_dataset
+
 LABELS = {
     "delta_minus2ll": "Δ(−2LL)",
     "minus2ll": "Δ(−2LL)",
@@ -67,7 +69,7 @@ def landscape_view(data: xr.Dataset | xr.DataTree, var_name: str, landscape_grou
     ValueError
         When it holds no such surface, no finite value, no axis that varies, or too many panels.
     """
-    source = _dataset(data, landscape_group)
+    source = as_dataset(data, landscape_group, (), "evaluate_landscape", group_argument="landscape_group")
     _check_name(source, var_name)
     grid = _grid_dims(source)
     height = _rise(source[var_name], [d for d in source[var_name].dims if d in grid])
@@ -84,25 +86,6 @@ def _label(source: xr.Dataset, var_name: str) -> str:
     """Name the height; a profile, which is wider than a slice, says that it is one."""
     is_profile = source.attrs.get("nuisance") == "profile" and LABELS[var_name] == LABELS["minus2ll"]
     return f"profile {LABELS[var_name]}" if is_profile else LABELS[var_name]
-
-
-def _dataset(data: xr.Dataset | xr.DataTree, group: str) -> xr.Dataset:
-    if isinstance(data, xr.Dataset):
-        return data
-    if not isinstance(data, xr.DataTree):
-        raise TypeError(
-            f"Expected the Dataset from evaluate_landscape, or a DataTree with a group {group!r}, "
-            f"got {type(data).__name__}; pass evaluate_landscape(model, grid)."
-        )
-    if group in data.children:
-        return data.children[group].to_dataset()
-    if data.name == group:
-        return data.to_dataset()
-    raise ValueError(
-        f"Expected a group {group!r} in the tree, got {sorted(map(str, data.children))}; "
-        "make one with to_datatree(evaluate_landscape(model, grid), dt=dt), or name yours "
-        "in landscape_group."
-    )
 
 
 def _check_name(source: xr.Dataset, var_name: str) -> None:
@@ -148,14 +131,14 @@ def _check_panels(height: xr.DataArray, panels: tuple[str, ...], varying: list[s
     if count <= MOST_PANELS:
         return
     sizes = {dim: height.sizes[dim] for dim in panels}
-    some = {dim: _spread(size, len(panels)) for dim, size in sizes.items()}
+    some = {dim: _example_positions(size, len(panels)) for dim, size in sizes.items()}
     raise ValueError(
         f"Expected two axes and at most {MOST_PANELS} panels, got axes {varying} with panels over "
         f"{sizes}; choose a few values first, for example ds.isel({some})."
     )
 
 
-def _spread(size: int, dims: int) -> list[int]:
+def _example_positions(size: int, dims: int) -> list[int]:
     """Choose a few evenly spread positions, for the example in the message."""
     number = 5 if dims == 1 else 3 if dims == 2 else 2 if dims == 3 else 1
     return [int(i) for i in np.linspace(0, size - 1, number + 2).round()[1:-1]]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import xarray as xr
 from arviz_base.validate import validate_sample_dims
 
 from pymc_landscape._typing import Array
@@ -34,7 +34,9 @@ class Marginal:
         return float(seen[0]), float(seen[-1])
 
 
-def draws_of(labels: Sequence[str], dt: Any, group: str, sample_dims: str | Sequence[str] | None) -> dict[str, Array]:
+def draws_of(
+    labels: Sequence[str], dt: xr.Dataset | xr.DataTree, group: str, sample_dims: str | Sequence[str] | None
+) -> dict[str, Array]:
     """Return the draws of each parameter that has any.
 
     Raises
@@ -54,7 +56,7 @@ def draws_of(labels: Sequence[str], dt: Any, group: str, sample_dims: str | Sequ
 
 
 def marginals_of(
-    labels: Sequence[str], dt: Any, group: str, sample_dims: str | Sequence[str] | None
+    labels: Sequence[str], dt: xr.Dataset | xr.DataTree, group: str, sample_dims: str | Sequence[str] | None
 ) -> dict[str, Marginal]:
     """Return the marginal posterior of each parameter that has draws."""
     found = {label: marginal_of(drawn) for label, drawn in draws_of(labels, dt, group, sample_dims).items()}

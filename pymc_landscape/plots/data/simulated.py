@@ -14,6 +14,7 @@ from scipy.special import betaincinv, gammaincinv
 
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import chibar2_quantile, chibar2_tail
+from pymc_landscape.plots.data.inputs import SimulatedLike
 
 NOTHING = 1e-6  # a statistic below it is 0, but for rounding
 HALVINGS = 80
@@ -100,7 +101,9 @@ def quantiles(probability: ArrayLike, weights: ArrayLike) -> Array:
     return np.where(atom, 0.0, high)
 
 
-def gather_simulated(results: Any, df: int | None, weights: ArrayLike | None) -> list[Simulated]:
+def gather_simulated(
+    results: SimulatedLike | Mapping[str, SimulatedLike], df: int | None, weights: ArrayLike | None
+) -> list[Simulated]:
     """Return one series, or one for each name of a mapping."""
     law = None if weights is None else _checked(weights, df)
     if isinstance(results, Mapping) and not isinstance(results, xr.Dataset | xr.DataTree):
@@ -120,7 +123,7 @@ def _checked(weights: ArrayLike, df: int | None) -> Array:
     return scaled
 
 
-def _series(name: str, result: Any, df: int | None, law: Array | None) -> Simulated:
+def _series(name: str, result: SimulatedLike, df: int | None, law: Array | None) -> Simulated:
     ds = _dataset(result)
     found = "draws" if "draws" in ds else "delta_minus2ll"
     if found not in ds or not set(ds[found].dims) <= {"chain", "draw"}:

@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 
 from pymc_landscape.plots.data import LandscapeView
 
+# What the plots call an argument that has another name elsewhere.
+CALLED_HERE = {"draws": "dt", "idata": "dt", "trace": "dt", "levels": "level", "others": "nuisance", "size": "figsize"}
 DOTS_PER_INCH = 100  # of plotly and bokeh, in arviz-plots
 COLUMNS = 4
 
@@ -51,7 +53,7 @@ class Canvas:
         For each visual, the aesthetics that apply to it.
     """
 
-    pc: Any
+    pc: PlotCollection
     visuals: Mapping[str, Mapping[str, Any] | bool]
     aes_by_visuals: Mapping[str, Sequence[str]]
 
@@ -119,9 +121,22 @@ def checked(asked: Mapping[Any, Any] | None, known: Sequence[str]) -> dict[str, 
 
 
 def new_collection(
-    of: LandscapeView, backend: str | None, panel_size: tuple[float, float], pc_kwargs: dict[str, Any]
-) -> Any:
-    """Make a PlotCollection with one panel, or one for each value of the further dims."""
+    of: LandscapeView,
+    backend: str | None,
+    panel_size: tuple[float, float],
+    pc_kwargs: Mapping[str, Any],
+    figsize: tuple[float, float] | None = None,
+) -> PlotCollection:
+    """Make a PlotCollection with one panel, or one for each value of the further dims.
+
+    Raises
+    ------
+    TypeError
+        When ``pc_kwargs`` has what neither the plot nor ``PlotCollection.wrap`` takes.
+    ValueError
+        When the backend is not known, or ``figsize`` is no pair of positive numbers.
+    """
+    _refuse_unknown(pc_kwargs)
     name = rcParams["plot.backend"] if backend is None else backend
     try:
         import_module(f"arviz_plots.backend.{name}")
@@ -132,9 +147,10 @@ def new_collection(
         ) from error
     count = int(np.prod([of.height.sizes[dim] for dim in of.panels]))
     options = {"cols": list(of.panels), "col_wrap": even_columns(count), **pc_kwargs}
-    figure = _figure_options(count, name, panel_size, options["col_wrap"])
-    options["figure_kwargs"] = {**figure, **(pc_kwargs.get("figure_kwargs") or {})}
-    pc = PlotCollection.wrap(of.height.to_dataset(), backend=name, **options)
+    columns = min(count, options["col_wrap"] or int(np.ceil(np.sqrt(count))))
+    size = panel_size[0] * columns, panel_size[1] * -(-count // columns)
+    options["figure_kwargs"] = _figure_kwargs(name, size, pc_kwargs.get("figure_kwargs") or {}, figsize)
+    pc: PlotCollection = PlotCollection.wrap(of.height.to_dataset(), backend=name, **options)
     if name == "plotly":  # its own margins take half of a small figure
         pc.viz["figure"].item().update_layout(margin={"l": 70, "r": 20, "t": 50, "b": 60})
     return pc
@@ -145,22 +161,55 @@ def even_columns(count: int) -> int:
     return -(-count // -(-count // COLUMNS))
 
 
-def _figure_options(count: int, backend: str, panel_size: tuple[float, float], wrap: int | None) -> dict[str, Any]:
-    columns = min(count, wrap or int(np.ceil(np.sqrt(count))))
-    width, height = panel_size[0] * columns, panel_size[1] * -(-count // columns)
+def _figure_kwargs(
+    backend: str, default: tuple[float, float], asked: Mapping[str, Any], figsize: tuple[float, float] | None
+) -> dict[str, Any]:
+    """Options of the figure: its size is `figsize`, else what `asked` says, else the default, in inches.
+
+    bokeh warns of inches, so that plotly and bokeh get dots.
+    """
+    inches = asked.get("figsize_units", "inches") == "inches"
+    own = {key: value for key, value in asked.items() if key not in ("figsize", "figsize_units")}
+    if figsize is None and asked.get("figsize") is not None and not inches:
+        size = {"figsize": asked["figsize"], "figsize_units": asked["figsize_units"]}
+    else:
+        width, height = _checked_size(asked.get("figsize") or default if figsize is None else figsize)
+        scale = 1 if backend == "matplotlib" else DOTS_PER_INCH
+        size = {"figsize": (width * scale, height * scale)}
+        size |= {} if backend == "matplotlib" else {"figsize_units": "dots"}
     if backend == "matplotlib":
-        return {"layout": "constrained", "figsize": (width, height)}
+        return {"layout": "constrained", **size, **own}
     # only bokeh shows all tick labels of shared axes, also above an empty place in the last row
     shared = {"sharex": True, "sharey": True} if backend == "bokeh" else {}
-    dots = (width * DOTS_PER_INCH, height * DOTS_PER_INCH)
-    return {"figsize": dots, "figsize_units": "dots", **shared}
+    return {**size, **shared, **own}
+
+
+def _checked_size(size: Sequence[float]) -> tuple[float, float]:
+    sides = np.asarray(size, dtype=float)
+    if sides.shape != (2,) or not (np.isfinite(sides) & (sides > 0)).all():
+        raise ValueError(f"Expected figsize to be a width and a height in inches, got {size!r}; try figsize=(6, 4).")
+    return float(sides[0]), float(sides[1])
+
+
+def _refuse_unknown(pc_kwargs: Mapping[str, Any]) -> None:
+    """Refuse a keyword argument that would change nothing."""
+    unknown = sorted(set(pc_kwargs) - {"cols", "col_wrap", "figure_kwargs", "aes"} - set(pc_kwargs.get("aes") or {}))
+    if unknown:
+        meant = [f"{CALLED_HERE[name]} in place of {name}" for name in unknown if name in CALLED_HERE]
+        advice = f"write {', '.join(meant)}" if meant else "see the parameters of this plot"
+        raise TypeError(f"Expected arguments of this plot or of PlotCollection.wrap, got {unknown}; {advice}.")
 
 
 NAME = "sheet"
 
 
 def new_sheet(
-    panels: int, backend: str | None, size: tuple[float, float], visuals: dict[str, Any], pc_kwargs: dict[str, Any]
+    panels: int,
+    backend: str | None,
+    size: tuple[float, float],
+    visuals: dict[str, Any],
+    pc_kwargs: Mapping[str, Any],
+    figsize: tuple[float, float] | None = None,
 ) -> tuple[Canvas, xr.DataArray]:
     """Return a canvas of so many panels (dim ``panel``; none for one), and what to draw on it with."""
     data = xr.DataArray(np.zeros(panels), dims="panel", coords={"panel": np.arange(panels)}, name=NAME)
@@ -171,8 +220,8 @@ def new_sheet(
         columns = min(panels, pc_kwargs.get("col_wrap") or even_columns(panels))
         own["plot_hspace"] = (0.36 if columns == panels else 0.25) / columns
     figure = {"figure_kwargs": {**own, **(pc_kwargs.get("figure_kwargs") or {})}}
-    relief = LandscapeView(data, (), tuple(map(str, data.dims)), 1, "", data.to_dataset())
-    return Canvas(new_collection(relief, backend, size, {**pc_kwargs, **figure}), visuals, {}), data
+    view = LandscapeView(data, (), tuple(map(str, data.dims)), 1, "", data.to_dataset())
+    return Canvas(new_collection(view, backend, size, {**pc_kwargs, **figure}, figsize), visuals, {}), data
 
 
 def panel_of(da: xr.DataArray) -> int:
