@@ -8,7 +8,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
-from test_plots import bowl
 
 import pymc_landscape as pml
 from pymc_landscape import plots
@@ -53,6 +52,11 @@ def test_names_of_the_room_are_the_plots():
 def test_no_module_bears_the_name_of_a_plot():
     modules = {path.stem for path in Path(plots.__file__).parent.glob("*") if path.name != "__pycache__"}
     assert not modules & set(plots.__all__)
+
+
+def bowl():
+    a, b = np.linspace(-3, 3, 21), np.linspace(-2, 2, 31)
+    return xr.Dataset({"delta_minus2ll": (("a", "b"), a[:, None] ** 2 + b**2)}, coords={"a": a, "b": b})
 
 
 # --- size -------------------------------------------------------------------------------------------
