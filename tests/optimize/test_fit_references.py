@@ -94,6 +94,8 @@ def unconstrained(model: pm.Model, point: xr.Dataset) -> dict[str, np.ndarray]:
 
 
 # Posterior modes, on the natural scale and without Jacobian: what find_MAP looks for.
+# PyMC's own optimiser may end in rounding and say so; what is compared is where it ended.
+@pytest.mark.filterwarnings("ignore:The optimizer did not converge:UserWarning")
 @pytest.mark.parametrize("name", ["stackloss", "mtcars", "clotting_log", "lh_conditional"])
 def test_the_posterior_mode_is_that_of_find_map(name):
     model = model_of(name)
