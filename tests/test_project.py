@@ -36,6 +36,10 @@ MAY_IMPORT = {
     "plots.visuals": "plots.data numerics",
     "plots": "plots.data plots.visuals numerics",
 }
+MOST_ENTRIES = 12
+MOST_MODULES = 18
+MODULE_LINES = range(40, 361)
+DEEPEST_CHAIN = 24
 # Everyone else works on arrays and on Datasets.
 READS_GRAPHS = {"engine", "model", "model.latent", "objective", "optimize.descent"}
 
@@ -68,19 +72,40 @@ def imported_names(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def package_imports(path: Path) -> Iterator[tuple[Path, str]]:
+    """What a file imports from the package, for type checkers as well: the module or façade named, and the name."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == PACKAGE.name:
+            target = PACKAGE.joinpath(*node.module.split(".")[1:])
+            for alias in node.names:
+                yield (target / "__init__.py" if target.is_dir() else target.with_suffix(".py")), alias.name
+
+
 def imported_modules(path: Path) -> set[Path]:
     """The modules of the package that a file imports, or names from; a façade is its ``__init__.py``."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if not isinstance(node, ast.ImportFrom) or node.module.split(".")[0] != PACKAGE.name:
-            continue
-        place = PACKAGE.joinpath(*node.module.split(".")[1:])
-        if not place.is_dir():
-            found.add(place.with_suffix(".py"))
-            continue
-        own = room_of(path) == ".".join(place.relative_to(PACKAGE).parts)
-        found |= {place / (f"{alias.name}.py" if own else "__init__.py") for alias in node.names}
-    return found
+    modules = set()
+    for module, name in package_imports(path):
+        sibling = module.with_name(f"{name}.py")
+        own = module.name == "__init__.py" and room_of(module) == room_of(path)
+        modules.add(sibling if own and sibling.exists() else module)
+    return modules
+
+
+def definition_of(module: Path, name: str) -> Path:
+    """The file that defines a name, looked for behind façades."""
+    if module.name != "__init__.py":
+        return module
+    if (sibling := module.with_name(f"{name}.py")).exists():
+        return sibling
+    return next((definition_of(*found) for found in package_imports(module) if found[1] == name), module)
+
+
+def longest_chain(graph: dict[Path, set[Path]]) -> list[Path]:
+    """The longest way from import to import; raises CycleError where imports go in a circle, and names it."""
+    chains: dict[Path, list[Path]] = {}
+    for path in TopologicalSorter(graph).static_order():
+        chains[path] = [path, *max((chains[module] for module in graph.get(path, ())), key=len, default=[])]
+    return max(chains.values(), key=len)
 
 
 def imported_packages(path: Path) -> set[str]:
@@ -110,9 +135,32 @@ def test_imports_point_one_way_and_go_through_facades(path):
     assert {module.name for module in others} <= {"__init__.py"}
 
 
-def test_modules_make_no_circle():
-    graph = {path: imported_modules(path) - {path} for path in room_files() if path.name != "__init__.py"}
-    TopologicalSorter(graph).prepare()  # raises CycleError and names the circle
+def test_imports_make_no_circle_and_no_long_chain():
+    """Façades are looked through: what counts is the file that a name comes from."""
+    files = [path for path in source_files() if path.name != "__init__.py"]
+    graph = {path: {definition_of(*found) for found in package_imports(path)} - {path} for path in files}
+    chain = longest_chain(graph)
+    assert len(chain) <= DEEPEST_CHAIN, " -> ".join(map(name_of, chain))
+
+
+def test_the_package_has_few_entries():
+    entries = {path.name for path in PACKAGE.iterdir()} - {"py.typed", "__pycache__"}
+    assert len(entries) <= MOST_ENTRIES, sorted(entries)
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_no_room_is_crowded(room):
+    modules = [path.name for path in room_files() if room_of(path) == room and path.name != "__init__.py"]
+    assert 0 < len(modules) <= MOST_MODULES, modules
+
+
+def test_every_room_has_its_directions():
+    assert {room_of(path) for path in room_files()} == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("path", [path for path in room_files() if path.name != "__init__.py"], ids=name_of)
+def test_modules_are_neither_scraps_nor_scrolls(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) in MODULE_LINES
 
 
 @pytest.mark.parametrize("path", room_files(), ids=name_of)
