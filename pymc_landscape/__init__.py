@@ -3,7 +3,7 @@
 A ``pm.Model`` holds a prior, a likelihood and a posterior. The verbs here show the likelihood:
 
 * ``Objective``: a model's −2LL, gradient and Hessian, compiled once
-* ``regular_grid``, ``posterior_grid``, ``plane_grid``: where to look
+* ``regular_grid``, ``posterior_grid``, ``fit_grid``, ``plane_grid``: where to look
 * ``evaluate_landscape``: log-likelihood, prior, posterior and −2LL over a grid
 * ``fit_mle``, ``fit_map``: the lowest point, with standard errors, as a ``Fit``
 * ``likelihood_ratio_test``: does a larger model improve by more than chance, as a ``LikelihoodRatioTest``
@@ -48,6 +48,7 @@ from pymc_landscape.inference.regions import confidence_contour
 from pymc_landscape.landscape import (
     critical_points,
     evaluate_landscape,
+    fit_grid,
     hessian_spectrum,
     plane_grid,
     posterior_grid,
@@ -76,6 +77,7 @@ __all__ = [
     "descend",
     "descent_race",
     "evaluate_landscape",
+    "fit_grid",
     "fit_map",
     "fit_mle",
     "four_curves",

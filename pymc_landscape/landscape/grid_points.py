@@ -143,8 +143,8 @@ class GridPoints:
 
 
 def _axes(grid: xr.Dataset) -> list[str]:
-    """Return the dims that are axes: those of a grid's own record of draws are not."""
-    return [str(d) for d in grid.dims if d not in ("draw_parameter", "sample")]
+    """Return the dims that are axes: those of a grid's own record of draws or of an estimate are not."""
+    return [str(d) for d in grid.dims if d not in ("draw_parameter", "sample", "parameter")]
 
 
 def _finite(grid: xr.Dataset, dim: str) -> Array:

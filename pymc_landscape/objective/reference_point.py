@@ -53,6 +53,8 @@ def _default(objective: Objective, grid: xr.Dataset) -> Reference:
         return Reference(
             _one_point(grid["best_draw"], objective), f"draw of highest likelihood ({grid.attrs['best_draw']})"
         )
+    if "at" in grid:
+        return Reference(_one_point(grid["at"], objective), str(grid.attrs.get("at", "given with the grid")))
     if "draws" in grid:
         return _likeliest(objective, grid)
     return Reference(objective.initial_point(), "the model's initial point")
