@@ -1,4 +1,4 @@
-"""Valleys, peaks and saddles of the −2LL landscape."""
+"""`critical_points`: local minima, maxima and saddles of the −2LL landscape, found from many starts."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pymc as pm
 import xarray as xr
 from scipy import linalg
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, RandomSeed, Starts
 from pymc_landscape.landscape.saddle_search import SaddleSearch
-from pymc_landscape.landscape.stationary_points import Away, Stationary
+from pymc_landscape.landscape.stationary_points import SearchFailure, StationaryPoint
 from pymc_landscape.objective import DENSE, Objective, objective_of
-from pymc_landscape.optimize import StartingPoints, find_starts
+from pymc_landscape.optimize import Fit, StartingPoints, find_starts
 from pymc_landscape.results import provenance_attributes
 
 # Names that the result needs for itself.
@@ -27,10 +27,10 @@ RESERVED = frozenset(
 
 
 def critical_points(
-    model: pm.Model | Objective | None = None,
+    model: pm.Model | Objective | Fit | None = None,
     *,
-    starts: Any = 20,
-    random_seed: Any = None,
+    starts: Starts = 20,
+    random_seed: RandomSeed | None = None,
     progressbar: bool = True,
 ) -> xr.Dataset:
     """Find the points of the −2LL landscape where its slope is zero: valleys, peaks and the saddles between.
@@ -41,7 +41,7 @@ def critical_points(
 
     Parameters
     ----------
-    model : pm.Model or Objective, optional
+    model : pm.Model, Objective or Fit, optional
         Left out, the model of the surrounding ``with`` block. An objective with a `prior_weight` is searched with it.
     starts : int, points, or a posterior
         As in `fit_mle`: where searches begin. More are begun between the valleys that are found.
@@ -90,18 +90,18 @@ def critical_points(
     objective = objective_of(model)
     _check(objective)
     begin = find_starts(objective, starts, random_seed)
-    expedition = SaddleSearch(objective, begin.theta, bool(progressbar))
+    search = SaddleSearch(objective, begin.theta, bool(progressbar))
     try:
-        expedition.explore()
+        search.run()
         completion = "complete"
     except KeyboardInterrupt:
-        if not expedition.points:
+        if not search.points:
             raise
         completion = "interrupted"
-    found = _dataset(objective, expedition, begin)
-    found.attrs = _attributes(objective, expedition, completion)
-    _warn(expedition, completion)
-    return found
+    result = _dataset(objective, search, begin)
+    result.attrs = _attributes(objective, search, completion)
+    _warn(search, completion)
+    return result
 
 
 def _check(objective: Objective) -> None:
@@ -120,12 +120,12 @@ def _check(objective: Objective) -> None:
 # --- what comes back -------------------------------------------------------------------------------------------------
 
 
-def _dataset(objective: Objective, expedition: SaddleSearch, begin: StartingPoints) -> xr.Dataset:
-    order = _order(expedition.points)
-    points = [expedition.points[i] for i in order]
+def _dataset(objective: Objective, search: SaddleSearch, begin: StartingPoints) -> xr.Dataset:
+    order = _order(search.points)
+    points = [search.points[i] for i in order]
     position = {old: new for new, old in enumerate(order)} | {-1: -1}
     theta = np.array([p.here.x for p in points]).reshape(-1, objective.size)
-    joins = [[position[side] for side in expedition.joins.get(i, (-1, -1))] for i in order]
+    joins = [[position[side] for side in search.joins.get(i, (-1, -1))] for i in order]
     labels = "theta_label" if "theta" in {v.name for v in objective.variables} else "theta"
     data = {
         **_named(objective, theta, "critical_point", "{}"),
@@ -135,8 +135,8 @@ def _dataset(objective: Objective, expedition: SaddleSearch, begin: StartingPoin
         "joins": (("critical_point", "side"), np.array(joins, dtype=int).reshape(-1, 2)),
         **_named(objective, begin.theta, "start", "{}_at_start"),
         "start_theta": (("start", labels), begin.theta),
-        "basin": ("start", np.array([position[end] for end in expedition.ends])),
-        "fate": ("start", np.array(expedition.fates)),
+        "basin": ("start", np.array([position[end] for end in search.basins])),
+        "fate": ("start", np.array(search.fates)),
     }
     coords = {
         **objective.coords,
@@ -150,7 +150,7 @@ def _dataset(objective: Objective, expedition: SaddleSearch, begin: StartingPoin
     return xr.Dataset(data, coords)
 
 
-def _order(points: list[Stationary]) -> list[int]:
+def _order(points: list[StationaryPoint]) -> list[int]:
     """Return the lowest first; of equal height, as mirror images are, the one of smaller coordinates."""
     keys = [(float(f"{p.here.value:.9g}") if abs(p.here.value) > 1e-9 else 0.0, *p.here.x.round(6)) for p in points]
     return sorted(range(len(points)), key=keys.__getitem__)
@@ -169,7 +169,7 @@ def _heights(objective: Objective, theta: Array) -> dict[str, Any]:
     }
 
 
-def _curvatures(points: list[Stationary], k: int, labels: str) -> dict[str, Any]:
+def _curvatures(points: list[StationaryPoint], k: int, labels: str) -> dict[str, Any]:
     pairs = [linalg.eigh(p.here.hessian) for p in points]
     values = np.array([w[::-1] for w, _ in pairs]).reshape(-1, k)
     vectors = np.array([v[:, ::-1].T for _, v in pairs]).reshape(-1, k, k)
@@ -183,25 +183,25 @@ def _curvatures(points: list[Stationary], k: int, labels: str) -> dict[str, Any]
     }
 
 
-def _attributes(objective: Objective, expedition: SaddleSearch, completion: str) -> dict[str, str | int | float]:
-    away = expedition.away
-    counts = [f"{n} of {expedition.n_searches} searches {words}" for words, n in away.items() if n]
+def _attributes(objective: Objective, search: SaddleSearch, completion: str) -> dict[str, str | int | float]:
+    failures = search.failures
+    counts = [f"{n} of {search.n_searches} searches {words}" for words, n in failures.items() if n]
     return provenance_attributes(
         objective.origin,
         group="critical_points",
         completion=completion,
         note="; ".join(counts),
-        n_searches=expedition.n_searches,
-        n_ran_off=away[Away.INFINITY],
-        n_lost=away[Away.LOST],
-        n_evaluations=expedition.restricted.n_evaluations,
+        n_searches=search.n_searches,
+        n_ran_off=failures[SearchFailure.INFINITY],
+        n_lost=failures[SearchFailure.LOST],
+        n_evaluations=search.restricted.n_evaluations,
         prior_weight=objective.prior_weight,
     )
 
 
-def _warn(expedition: SaddleSearch, completion: str) -> None:
+def _warn(search: SaddleSearch, completion: str) -> None:
     if completion == "interrupted":
-        warnings.warn(f"Interrupted: {len(expedition.points)} critical points had been found.", stacklevel=3)
-    elif not expedition.points:
-        why = ", ".join(sorted(set(expedition.fates)))
+        warnings.warn(f"Interrupted: {len(search.points)} critical points had been found.", stacklevel=3)
+    elif not search.points:
+        why = ", ".join(sorted(set(search.fates)))
         warnings.warn(f"No critical point was found; from the starts, descent {why}.", stacklevel=3)

@@ -1,7 +1,7 @@
-"""What a point is where the slope is zero: valley, peak, saddle or flat, and the proof that the slope is zero there.
+"""Stationary points: whether a point is one, and its kind (local minimum, maximum, saddle or flat).
 
-A small slope is no proof: it is small also far out, where the surface levels off. At a regular stationary point
-Newton's steps vanish, and the surface itself, not only its Hessian, bends.
+A small gradient is no proof, since it is small also where the surface levels off towards infinity. At a regular
+stationary point Newton's steps vanish, and the values of the function, not only its Hessian, show the curvature.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from pymc_landscape.numerics import QuadraticModel, noise, quadratic_model
 from pymc_landscape.objective import RestrictedObjective
 
 NEWTON_STEPS = 60
-# What Newton's next step may still move at a stationary point, relative to 1 + |x|.
+# Length of Newton's next step at a stationary point, at most, relative to 1 + |x|.
 STILL = 1e-3
-# What it may still change of the value.
+# Change of the value by that step, at most.
 ARRIVED = 1e-6
-# Newton's last steps go on while each is shorter than this much of the one before.
+# Newton's method goes on while each step is shorter than this much of the one before.
 SHRINKS = 0.9
-# An unconstrained value of a transformed variable, and of any, beyond which there is only infinity.
+# An unconstrained value of a transformed variable, and of any variable, that counts as infinite.
 RUNAWAY, BEYOND = 30.0, 1e8
-# With less to gain than this, Newton's steps that go on are those of a surface that levels off.
+# With a smaller remaining decrease than this, Newton steps of constant length are those of a surface that levels off.
 NEARLY_LEVEL = 0.1
-# A change of less than this far along a direction counts as none.
+# A smaller change of the value along a direction counts as none.
 LEVEL = 1e-5
-# In standard errors: where the surface is asked whether it bends as its Hessian says, to so much of what is expected.
+# Steps, in standard errors, at which values are compared with the curvature; the relative error that is allowed.
 PROBES, BENDS = np.array([1.0, 0.1, 0.01, 0.001]), 0.5
-# Points closer than this, in standard errors and relative to 1 + |x|, are one.
+# Two points closer than this, in standard errors and relative to 1 + |x|, are the same.
 SAME = 0.01
 
 
-class Away(StrEnum):
+class SearchFailure(StrEnum):
     """Why a search ended at no stationary point."""
 
     INFINITY = "ran off to infinity or to the edge of the support"
@@ -42,17 +42,17 @@ class Away(StrEnum):
 
 
 @dataclass(frozen=True)
-class Stationary:
-    """A point where the slope is zero.
+class StationaryPoint:
+    """A point where the gradient is zero.
 
     Parameters
     ----------
     here : QuadraticModel
         The point, with value, gradient and Hessian.
     bends : array (k,) of bool
-        For each eigenvector of ``here.spectrum``, whether the surface bends along it; else it is level.
+        For each eigenvector of ``here.spectrum``, whether values show curvature along it; else the surface is level.
     on_ridge : bool
-        Whether neighbours along the level directions are stationary too.
+        Whether neighbouring points along the level directions are stationary too.
     """
 
     here: QuadraticModel
@@ -76,8 +76,8 @@ class Stationary:
         """The direction (k,) of the lowest eigenvalue, one standard error long."""
         return self.here.spectrum.direction(0)
 
-    def is_same(self, other: Stationary) -> bool:
-        """Whether two are one: the same place, in the metric of the Hessians, or the same ridge."""
+    def is_same(self, other: StationaryPoint) -> bool:
+        """Whether two are the same point, in the metric of the Hessians, or on the same ridge."""
         one, two = self.here, other.here
         if abs(one.value - two.value) > 1e-6 + 10 * noise(one.value) or self.index != other.index:
             return False
@@ -89,79 +89,79 @@ class Stationary:
 
 
 def _length(here: QuadraticModel, move: Array) -> float:
-    """Return the length of a move in standard errors, by the size of the curvature."""
+    """Return the length of a move in standard errors, by the absolute curvature."""
     along = here.spectrum.vectors.T @ (here.spectrum.scale * move)
     return float(np.sqrt(0.5 * np.abs(here.spectrum.values) @ along**2))
 
 
-def look(restricted: RestrictedObjective, x: Array) -> QuadraticModel | None:
-    """Look at a point; None where there is no value or no derivative."""
+def evaluate_at(restricted: RestrictedObjective, x: Array) -> QuadraticModel | None:
+    """Return the quadratic model at a point; None where there is no value or no derivative."""
     here = quadratic_model(restricted, x) if np.isfinite(x).all() else None
     if here is None or not (np.isfinite(here.value) and np.isfinite(here.gradient).all()):
         return None
     return here if np.isfinite(here.hessian).all() else None
 
 
-def examine(restricted: RestrictedObjective, x: Array) -> Stationary | Away:
-    """Go the last steps by Newton's method, and say what is there."""
-    here = look(restricted, x)
+def examine(restricted: RestrictedObjective, x: Array) -> StationaryPoint | SearchFailure:
+    """Finish by Newton's method, and decide whether there is a stationary point."""
+    here = evaluate_at(restricted, x)
     if here is None:
-        return Away.LOST
-    here = _last_steps(restricted, here)
+        return SearchFailure.LOST
+    here = _newton_to_rest(restricted, here)
     if _is_far(restricted, here.x):
-        return Away.INFINITY
-    if not (_left(here) < ARRIVED and _moves(here) < STILL):
-        return Away.INFINITY if _recedes(restricted, here) else Away.LOST
-    bends = _bends(restricted, here)
+        return SearchFailure.INFINITY
+    if not (_remaining_decrease(here) < ARRIVED and _newton_step_length(here) < STILL):
+        return SearchFailure.INFINITY if _keeps_falling(restricted, here) else SearchFailure.LOST
+    bends = _verified_curvature(restricted, here)
     if bends.all():
-        return Stationary(here, bends)
+        return StationaryPoint(here, bends)
     if _levels_off(restricted, here, bends):
-        return Away.INFINITY
-    return Stationary(here, bends, _is_on_ridge(restricted, here, bends))
+        return SearchFailure.INFINITY
+    return StationaryPoint(here, bends, _is_on_ridge(restricted, here, bends))
 
 
-def _last_steps(restricted: RestrictedObjective, here: QuadraticModel) -> QuadraticModel:
-    """Take Newton's steps while they shrink: by half near a degenerate point, by far more near others."""
+def _newton_to_rest(restricted: RestrictedObjective, here: QuadraticModel) -> QuadraticModel:
+    """Take Newton's steps while they shrink: by half near a degenerate point, quadratically near others."""
     for _ in range(NEWTON_STEPS):
-        before = _moves(here)
-        there = look(restricted, here.x + here.newton_step()) if before > 0 else None
-        if there is None or not _moves(there) < SHRINKS * before:
+        before = _newton_step_length(here)
+        there = evaluate_at(restricted, here.x + here.newton_step()) if before > 0 else None
+        if there is None or not _newton_step_length(there) < SHRINKS * before:
             break
         here = there
     return here
 
 
-def _moves(here: QuadraticModel) -> float:
-    """Return how far Newton's next step goes, relative to 1 + |x|."""
+def _newton_step_length(here: QuadraticModel) -> float:
+    """Return the length of Newton's next step, relative to 1 + |x|."""
     return float((np.abs(here.newton_step()) / (1.0 + np.abs(here.x))).max(initial=0.0))
 
 
-def _left(here: QuadraticModel) -> float:
-    """Return Σ slope² / |eigenvalue|, the size of what Newton's next step would change; infinite on a level slope."""
+def _remaining_decrease(here: QuadraticModel) -> float:
+    """Return Σ slope² / |eigenvalue|, twice the change by Newton's next step; ∞ along a slope without curvature."""
     values, slope = np.abs(here.spectrum.values), here.slope
     flat = values <= here.spectrum.tolerance
     return np.inf if slope[flat].any() else float((slope[~flat] ** 2 / values[~flat]).sum())
 
 
 def _is_far(restricted: RestrictedObjective, x: Array) -> bool:
-    """Whether a transformed variable is at its edge, for floating point, or any variable beyond all scales."""
+    """Whether a transformed variable is at its bound in floating point, or any variable counts as infinite."""
     layout = restricted.layout
-    at_edge = [np.abs(x[layout.slices[v.name]]).max() > RUNAWAY for v in restricted.objective.variables if v.transform]
-    return any(at_edge) or bool(np.abs(x).max() > BEYOND)
+    at_bound = [np.abs(x[layout.slices[v.name]]).max() > RUNAWAY for v in restricted.objective.variables if v.transform]
+    return any(at_bound) or bool(np.abs(x).max() > BEYOND)
 
 
-def _recedes(restricted: RestrictedObjective, here: QuadraticModel) -> bool:
-    """Whether Newton's steps go on and on the same way while there is ever less to gain."""
-    there = look(restricted, here.x + here.newton_step())
-    if there is None or not _left(there) < min(_left(here), NEARLY_LEVEL):
+def _keeps_falling(restricted: RestrictedObjective, here: QuadraticModel) -> bool:
+    """Whether Newton's steps keep direction and length while the remaining decrease vanishes."""
+    there = evaluate_at(restricted, here.x + here.newton_step())
+    if there is None or not _remaining_decrease(there) < min(_remaining_decrease(here), NEARLY_LEVEL):
         return False
     one, two = here.newton_step(), there.newton_step()
     lengths = float(np.linalg.norm(one)), float(np.linalg.norm(two))
     return bool(one @ two > 0.9 * lengths[0] * lengths[1] and lengths[1] > 0.5 * lengths[0])
 
 
-def _bends(restricted: RestrictedObjective, here: QuadraticModel) -> Array:
-    """Ask the surface: at some fraction t of a standard error it must change by ±t² on both sides, beyond rounding."""
+def _verified_curvature(restricted: RestrictedObjective, here: QuadraticModel) -> Array:
+    """Whether values change by ±t² at some fraction t of a standard error on both sides, beyond rounding."""
     k, curvature = len(here.x), here.spectrum
     steps = np.array([curvature.direction(i) for i in range(k)])
     moves = np.array([side * t * step for step in steps for t in PROBES for side in (1.0, -1.0)])
@@ -182,7 +182,7 @@ def _level_steps(here: QuadraticModel, bends: Array, size: float) -> Array:
 
 
 def _levels_off(restricted: RestrictedObjective, here: QuadraticModel, bends: Array) -> bool:
-    """Whether the surface is level on one side only: a limit that is never reached, and no point."""
+    """Whether the surface is level on one side only: then it approaches a limit and has no stationary point."""
     for step in _level_steps(here, bends, 1.0):
         moves = np.array([[1.0], [3.0], [-1.0], [-3.0]]) * step
         changes = np.abs(restricted.values(here.x + moves) - here.value).reshape(2, 2).max(axis=1)
@@ -192,12 +192,12 @@ def _levels_off(restricted: RestrictedObjective, here: QuadraticModel, bends: Ar
 
 
 def _is_on_ridge(restricted: RestrictedObjective, here: QuadraticModel, bends: Array) -> bool:
-    """Step aside along a level direction and go back to zero slope: on a ridge one does not come back."""
+    """Whether Newton's method, from a step along a level direction, ends elsewhere at the same value: on a ridge."""
     aside = 0.1
     for step in _level_steps(here, bends, aside):
-        there = look(restricted, here.x + step)
-        there = there if there is None else _last_steps(restricted, there)
-        if there is None or not _left(there) < ARRIVED:
+        there = evaluate_at(restricted, here.x + step)
+        there = there if there is None else _newton_to_rest(restricted, there)
+        if there is None or not _remaining_decrease(there) < ARRIVED:
             continue
         moved = float((np.abs(there.x - here.x) / (1.0 + np.abs(here.x))).max())
         if moved > 0.5 * aside and abs(there.value - here.value) < 1e-6 + 10 * noise(here.value):

@@ -12,7 +12,7 @@ import xarray as xr
 from scipy.integrate import solve_ivp
 
 import pymc_landscape as pml
-from pymc_landscape.landscape.saddle_search import SaddleSearch as Expedition
+from pymc_landscape.landscape.saddle_search import SaddleSearch
 from pymc_landscape.numerics.covariance import spectrum
 from pymc_landscape.numerics.direction_names import name_direction, simple_basis
 from pymc_landscape.numerics.lanczos import leading_eigenpairs, trace
@@ -267,7 +267,7 @@ def test_parameters_may_have_the_names_of_dims():
 
 
 def test_ctrl_c_keeps_what_was_found(monkeypatch):
-    arrive, left = Expedition._arrive, [3]
+    arrive, left = SaddleSearch._examine_end, [3]
 
     def impatient(self, x):
         left[0] -= 1
@@ -275,7 +275,7 @@ def test_ctrl_c_keeps_what_was_found(monkeypatch):
             raise KeyboardInterrupt
         return arrive(self, x)
 
-    monkeypatch.setattr(Expedition, "_arrive", impatient)
+    monkeypatch.setattr(SaddleSearch, "_examine_end", impatient)
     with pytest.warns(UserWarning, match="Interrupted"):
         found = find(surface(lambda x: (x**2 - 1) ** 2, "x"), starts=4)
     assert found.attrs["completion"] == "interrupted"
@@ -286,7 +286,7 @@ def test_ctrl_c_before_anything_was_found_is_ctrl_c(monkeypatch):
     def at_once(self, x):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Expedition, "_bottom", at_once)
+    monkeypatch.setattr(SaddleSearch, "_descend_from", at_once)
     with pytest.raises(KeyboardInterrupt):
         find(surface(lambda x: x**2, "x"), starts=2)
 
