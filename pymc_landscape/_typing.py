@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import xarray as xr
@@ -14,6 +14,19 @@ Array = NDArray[np.float64]
 Graph = Any
 # A place in a model's parameter space: values by name.
 Point = Mapping[str, ArrayLike]
+
+
+class HasPoint(Protocol):
+    """A fit, as far as a place is concerned."""
+
+    @property
+    def point(self) -> xr.Dataset:
+        """The estimates, natural."""
+        ...
+
+
+# The same as a user may give it: by name, as a Dataset, or as a fit.
+PointLike = Point | xr.Dataset | HasPoint
 # Draws of a posterior by any sampler: the whole tree, or its group.
 Posterior = xr.DataTree | xr.Dataset
 # Variables, elements (``beta[x1]``), Deterministics; a mapping names linear combinations of them.

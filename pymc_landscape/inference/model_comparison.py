@@ -311,17 +311,9 @@ def _loo_note(loo: Any) -> str:
     return f"LOO: {high} Pareto k above {loo.good_k:.2f}" if high else ""
 
 
-def _by_observation(fit: Fit) -> Objective:
-    """Return an objective that knows single observations: given random effects, which draws have."""
-    objective = fit.objective
-    if not objective.is_integral:
-        return objective
-    return Objective(objective.model, latent=objective.summed, potentials=objective.potentials)
-
-
 def _one_term(fit: Fit, dt: Any) -> xr.DataTree:
     """Return a tree with the log-likelihood of each observation under one name."""
-    densities = dt if _has_group(dt) else pointwise_log_likelihood(_by_observation(fit), dt, progressbar=False)
+    densities = dt if _has_group(dt) else pointwise_log_likelihood(fit, dt, progressbar=False)
     densities = densities["log_likelihood"].to_dataset()
     if len(densities.data_vars) > 1:
         densities = _joined(densities)

@@ -11,13 +11,14 @@ import numpy as np
 import pymc as pm
 import xarray as xr
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, PointLike
 from pymc_landscape.engine import Evaluation
 from pymc_landscape.landscape.grid_points import GridPoints
 from pymc_landscape.landscape.grids import regular_grid
 from pymc_landscape.landscape.profile_surface import profile_points
 from pymc_landscape.landscape.store import Stretch, Tally, evaluate_into
 from pymc_landscape.objective import LOG_PRIOR, Objective, Reference, objective_of, reference_point
+from pymc_landscape.optimize import Fit
 from pymc_landscape.results import DelayedProgressBar, provenance_attributes
 
 # More points than this are a mistake: at a nanosecond each they would take a minute and half a terabyte.
@@ -25,10 +26,10 @@ MOST_POINTS = 2**36
 
 
 def evaluate_landscape(
-    model: pm.Model | Objective | None = None,
+    model: pm.Model | Objective | Fit | None = None,
     grid: xr.Dataset | Mapping[str, Any] | None = None,
     *,
-    at: Any = None,
+    at: PointLike | None = None,
     nuisance: Literal["fix", "profile"] = "fix",
     pointwise: bool = False,
     chunks: int | None = None,
@@ -45,7 +46,7 @@ def evaluate_landscape(
 
     Parameters
     ----------
-    model : pm.Model or Objective, optional
+    model : pm.Model, Objective or Fit, optional
         The model; left out, that of the surrounding ``with`` block.
     grid : xr.Dataset or mapping
         From `regular_grid`, `posterior_grid` or `plane_grid`; a mapping is passed to `regular_grid`. One element of a

@@ -10,7 +10,7 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, Posterior
 from pymc_landscape.landscape.grid_points import refuse_reserved_names
 from pymc_landscape.landscape.planes import plane_dataset, principal_axes
 from pymc_landscape.numerics import chi2_cutoff
@@ -56,7 +56,7 @@ def regular_grid(axes: Mapping[str, tuple[float, float, int] | ArrayLike]) -> xr
 
 
 def posterior_grid(
-    dt: Any,
+    dt: Posterior,
     var_names: str | Sequence[str] | None = None,
     *,
     num: int = 51,
@@ -161,7 +161,7 @@ def _objective_if_any(model: pm.Model | Objective | None) -> Objective | None:
     return objective_of(model)
 
 
-def _minus2ll_of_draws(dt: Any, draws: Draws, objective: Objective | None) -> Array | None:
+def _minus2ll_of_draws(dt: Posterior, draws: Draws, objective: Objective | None) -> Array | None:
     """−2LL of each draw, from the tree or from the model; None where neither knows."""
     if objective is not None:
         return -2.0 * objective.natural_log_likelihood(draws.points(objective))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import pymc as pm
 import xarray as xr
 from pymc.util import get_random_generator
 from scipy import linalg
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, PointLike, RandomSeed
 from pymc_landscape.numerics import Product, Spectrum, leading_eigenpairs, name_direction, simple_basis, spectrum, trace
 from pymc_landscape.objective import DENSE, Objective, objective_of, reference_point
+from pymc_landscape.optimize import Fit
 from pymc_landscape.results import provenance_attributes
 
 # How many eigenvalues where the matrix is too large for all of them.
@@ -45,7 +46,13 @@ class Directions:
     condition_number: float
 
 
-def hessian_spectrum(fit: Any = None, *, at: Any = None, num: int | None = None, random_seed: Any = None) -> xr.Dataset:
+def hessian_spectrum(
+    fit: Fit | pm.Model | Objective | None = None,
+    *,
+    at: PointLike | Array | None = None,
+    num: int | None = None,
+    random_seed: RandomSeed | None = None,
+) -> xr.Dataset:
     """Return the eigenvalues of the Hessian of −2LL at a point, and say in words which directions are ridges.
 
     An eigenvalue λ is the curvature along its direction: a step of √(2/λ), one standard error, raises −2LL by about 1.
@@ -94,7 +101,7 @@ def hessian_spectrum(fit: Any = None, *, at: Any = None, num: int | None = None,
     >>> found["eigenvalue"].round(6).values, str(found["note"].values[-1])
     (array([12.,  0.]), 'a − b is not determined')
     """
-    objective = fit.objective if hasattr(fit, "objective") else objective_of(fit)
+    objective = objective_of(fit)
     theta = _place(objective, fit, at)
     if num is not None and not 0 < num <= objective.size:
         raise ValueError(f"Expected num between 1 and the {objective.size} parameters of the model, got {num!r}.")
@@ -107,9 +114,9 @@ def hessian_spectrum(fit: Any = None, *, at: Any = None, num: int | None = None,
     return _dataset(objective, theta, found, method)
 
 
-def _place(objective: Objective, fit: Any, at: Any) -> Array:
+def _place(objective: Objective, fit: Fit | pm.Model | Objective | None, at: PointLike | Array | None) -> Array:
     """Return the `theta` to look at."""
-    if at is None and hasattr(fit, "theta"):
+    if at is None and isinstance(fit, Fit):
         theta = np.asarray(fit.theta, dtype=float)
     elif isinstance(at, np.ndarray):
         theta = np.asarray(at, dtype=float)

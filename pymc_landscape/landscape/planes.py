@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from pymc.util import get_random_generator
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, RandomSeed
 from pymc_landscape.objective import SAMPLE_DIMS, Draws, Objective, element_labels, objective_of, open_group, read_draws
 from pymc_landscape.results import provenance_attributes
 
@@ -29,7 +29,7 @@ def plane_grid(
     model: pm.Model | Objective | None = None,
     num: int = 51,
     extent: float = 3.0,
-    random_seed: Any = None,
+    random_seed: RandomSeed | None = None,
 ) -> xr.Dataset:
     """Make a grid on a plane through a space of any number of parameters.
 
@@ -175,7 +175,7 @@ def _continuous(objective: Objective) -> NDArray[np.bool_]:
     return np.concatenate(parts)
 
 
-def _named_directions(space: _Space, word: str, random_seed: Any) -> Array:
+def _named_directions(space: _Space, word: str, random_seed: RandomSeed | None) -> Array:
     if word not in ("random", "filter", "principal"):
         raise ValueError(f"Expected directions 'random', 'filter' or 'principal', points or draws, got {word!r}.")
     if len(space.labels) < 2:

@@ -17,7 +17,7 @@ import xarray as xr
 from pymc.util import get_random_generator
 from scipy.special import logsumexp
 
-from pymc_landscape._typing import Array, Point
+from pymc_landscape._typing import Array, Point, RandomSeed
 from pymc_landscape.model.latent import LOG_2PI, Mode, Quadrature
 from pymc_landscape.numerics import Blocks
 from pymc_landscape.objective.objective import Fitted, Objective, is_fitted, objective_of
@@ -71,7 +71,7 @@ def importance_sampling(
     *,
     at: Point | None = None,
     draws: int = 1000,
-    random_seed: Any = None,
+    random_seed: RandomSeed | None = None,
 ) -> ImportanceEstimate:
     """Estimate a marginal likelihood by importance sampling, to see how good Laplace's approximation is.
 

@@ -360,6 +360,10 @@ def _nodes(quadrature: int) -> int:
 
 
 def _refuse_no_model(model: Any) -> None:
+    if model is None and pm.Model.get_context(error_if_none=False) is None:
+        raise TypeError(
+            "Expected a pm.Model, an Objective or a Fit, got none: pass one first, or call in the model's with block."
+        )
     if model is not None and not isinstance(model, pm.Model):
         raise TypeError(
             f"Expected a pm.Model, an Objective or a Fit, got {type(model).__name__}: pass one of these first."

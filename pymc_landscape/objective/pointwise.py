@@ -7,17 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from os import PathLike
-from typing import Any
 
 import numpy as np
 import pymc as pm
 import xarray as xr
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, Posterior
 from pymc_landscape.engine import Engine
 from pymc_landscape.objective.draws import SAMPLE_DIMS, DrawVectors
 from pymc_landscape.objective.evaluators import TOTAL
-from pymc_landscape.objective.objective import Objective
+from pymc_landscape.objective.objective import Fitted, Objective, is_fitted
 from pymc_landscape.results import IN_MEMORY, DelayedProgressBar, Memory, ZarrStore, provenance_attributes
 
 GROUPS = ("log_likelihood", "log_prior")
@@ -26,8 +25,8 @@ EXPECTED = "this model, its data and these draws"
 
 
 def pointwise_log_likelihood(
-    model: pm.Model | Objective | None = None,
-    dt: Any = None,
+    model: pm.Model | Objective | Fitted | None = None,
+    dt: Posterior | None = None,
     *,
     store: str | PathLike[str] | None = None,
     chunks: int | None = None,
@@ -43,9 +42,10 @@ def pointwise_log_likelihood(
 
     Parameters
     ----------
-    model : pm.Model or Objective, optional
-        The model; left out, that of the surrounding ``with`` block. Random effects are parameters here: the likelihood
-        is conditional on their draws, as PyMC's is. An Objective tells what potentials count as.
+    model : pm.Model, Objective or Fit, optional
+        The model; left out, that of the surrounding ``with`` block. Random effects are parameters here, also of a fit
+        that integrated them out: the likelihood is conditional on their draws, as PyMC's is. An Objective tells what
+        potentials count as.
     dt : DataTree or Dataset
         Holds the draws: what ``pm.sample`` returned or a file of it, thinned or not. Variables are found by name;
         Deterministics, unconstrained values and other groups (warm-up) are left alone.
@@ -97,7 +97,7 @@ def pointwise_log_likelihood(
     ['posterior', 'log_likelihood', 'log_prior']
     """
     _check_options(dt, chunks)
-    objective = model if isinstance(model, Objective) else Objective(model, latent=())
+    objective = _given_effects(model)
     draws = DrawVectors(objective, dt, group, sample_dims)
     engine = objective.evaluators.engine("unsummed")
     groups = _templates(objective, engine, draws)
@@ -157,7 +157,19 @@ def _again(engine: Engine, draws: DrawVectors, i: int) -> dict[str, Array]:
     return {name: value for name, value in result.values.items() if name != TOTAL}
 
 
-def _check_options(dt: Any, chunks: int | None) -> None:
+def _given_effects(model: pm.Model | Objective | Fitted | None) -> Objective:
+    """Return an objective that knows single observations: given random effects, which draws have."""
+    if isinstance(model, Objective):
+        return model
+    if not is_fitted(model):
+        return Objective(model, latent=())
+    fitted = model.objective
+    if not fitted.is_integral:
+        return fitted
+    return Objective(fitted.model, latent=fitted.summed, potentials=fitted.potentials)
+
+
+def _check_options(dt: Posterior | None, chunks: int | None) -> None:
     if dt is None:
         raise TypeError("Expected posterior draws, got none: pointwise_log_likelihood(model, dt).")
     if chunks is not None and chunks < 1:

@@ -9,9 +9,10 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
+import pymc as pm
 import xarray as xr
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, VarNames
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint
 from pymc_landscape.inference.profile.continuation import ProfileStep
 from pymc_landscape.inference.profile.current_fit import ReferenceFit, refuse_no_optimum
@@ -27,8 +28,8 @@ from pymc_landscape.inference.profile.profile_steps import (
 )
 from pymc_landscape.inference.profile.quantities import Quantity, find_quantities
 from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
-from pymc_landscape.objective import RestrictedObjective
-from pymc_landscape.optimize import Fit
+from pymc_landscape.objective import Objective, RestrictedObjective
+from pymc_landscape.optimize import Fit, fit_of
 from pymc_landscape.results import Checkpoint, DelayedProgressBar, provenance_attributes
 
 # Points between the estimate and the cut-off, as lme4 has them.
@@ -37,8 +38,8 @@ RESTARTS = 3
 
 
 def profile_likelihood(
-    fit: Fit,
-    var_names: Any = None,
+    fit: Fit | pm.Model | Objective | None = None,
+    var_names: VarNames | None = None,
     *,
     level: float = 0.99,
     start: xr.Dataset | None = None,
@@ -52,8 +53,9 @@ def profile_likelihood(
 
     Parameters
     ----------
-    fit : Fit
-        What `fit_mle` returned; of `fit_map`, the profile is the posterior's.
+    fit : Fit, pm.Model or Objective, optional
+        What `fit_mle` returned; a model is fitted first, and left out it is that of the surrounding ``with`` block. Of
+        `fit_map`, the profile is the posterior's.
     var_names : str, sequence of str, or mapping, optional
         As in `confidence_intervals`; left out, what `start` has, or every element of every free variable.
     level : float
@@ -120,6 +122,7 @@ def profile_likelihood(
     True
     """
     enough = chi2_cutoff(level)
+    fit = fit_of(fit, "profile_likelihood", progressbar=progressbar)
     refuse_no_optimum(fit)
     checkpoint = Checkpoint(store, "profile")
     start = _kept(checkpoint, start)
@@ -157,7 +160,7 @@ def _kept(checkpoint: Checkpoint, start: xr.Dataset | None) -> xr.Dataset | None
     return start if kept is None else kept
 
 
-def _quantities(fit: Fit, var_names: Any, earlier: Earlier | None, all_kept: bool) -> list[Quantity]:
+def _quantities(fit: Fit, var_names: VarNames | None, earlier: Earlier | None, all_kept: bool) -> list[Quantity]:
     """Return what is to be profiled: of what was profiled before, that which is asked for, or all."""
     if earlier is None:
         return find_quantities(fit, var_names)

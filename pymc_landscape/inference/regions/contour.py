@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+import pymc as pm
 import xarray as xr
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, VarNames
 from pymc_landscape.inference.profile import (
     ConstrainedPoint,
     Pair,
@@ -23,8 +24,8 @@ from pymc_landscape.inference.regions.components import Region, find_region
 from pymc_landscape.inference.regions.profile_sketch import interpolated_contour, profile_traces
 from pymc_landscape.inference.regions.vertices import BoundaryVertex, missing_vertex
 from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
-from pymc_landscape.objective import RestrictedObjective
-from pymc_landscape.optimize import Fit
+from pymc_landscape.objective import Objective, RestrictedObjective
+from pymc_landscape.optimize import Fit, fit_of
 from pymc_landscape.results import DelayedProgressBar, provenance_attributes
 
 Method = Literal["exact", "traces", "wald"]
@@ -34,8 +35,8 @@ RESTARTS = 3
 
 
 def confidence_contour(
-    fit: Fit,
-    var_names: Any,
+    fit: Fit | pm.Model | Objective | None,
+    var_names: VarNames,
     *,
     level: float | Sequence[float] = (0.68, 0.95),
     num: int = 48,
@@ -49,8 +50,8 @@ def confidence_contour(
 
     Parameters
     ----------
-    fit : Fit
-        What `fit_mle` returned.
+    fit : Fit, pm.Model or Objective
+        What `fit_mle` returned; a model is fitted first, and None is that of the surrounding ``with`` block.
     var_names : sequence of two str, or mapping of two combinations
         Elements or Deterministics, as in `confidence_intervals`.
     level : float or sequence of float
@@ -92,6 +93,7 @@ def confidence_contour(
     along itself, and vertices stand at equal distances. Other parts are looked for around optima that other starts of
     the fit ended at, and beyond each vertex; what neither meets is not seen.
     """
+    fit = fit_of(fit, "confidence_contour", progressbar=progressbar)
     refuse_no_optimum(fit)
     if method not in METHODS:
         raise ValueError(f"Expected method 'exact', 'traces' or 'wald', got {method!r}.")
@@ -160,7 +162,7 @@ def _levels(level: float | Sequence[float]) -> Array:
     return levels
 
 
-def _pair(fit: Fit, var_names: Any) -> Pair:
+def _pair(fit: Fit, var_names: VarNames) -> Pair:
     quantities = find_quantities(fit, var_names)
     if len(quantities) != 2:
         labels = ", ".join(q.label for q in quantities)

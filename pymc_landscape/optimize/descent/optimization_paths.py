@@ -12,10 +12,10 @@ import pymc as pm
 import xarray as xr
 from pymc.util import get_random_generator
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, RandomSeed, Starts
 from pymc_landscape.objective import BatchSlope, Objective, objective_of
-from pymc_landscape.optimize import find_starts
-from pymc_landscape.optimize.descent.optimizers import OptimizerSpec, optimizer_specs
+from pymc_landscape.optimize import Fit, find_starts
+from pymc_landscape.optimize.descent.optimizers import LearningRates, Optimizers, OptimizerSpec, optimizer_specs
 from pymc_landscape.optimize.descent.path import ConvergenceTest, DescentPath, Slope, Stop
 from pymc_landscape.optimize.descent.path_dataset import path_dataset, refuse_own_names
 from pymc_landscape.results import DelayedProgressBar, provenance_attributes
@@ -30,17 +30,17 @@ FEWEST_RECORDS = 5
 
 
 def descend(
-    model: pm.Model | Objective | None = None,
-    optimizer: Any = "adam",
+    model: pm.Model | Objective | Fit | None = None,
+    optimizer: Optimizers = "adam",
     *,
-    starts: Any = 1,
+    starts: Starts = 1,
     steps: int = 500,
     batch_size: int | None = None,
-    learning_rate: Any = None,
+    learning_rate: LearningRates | None = None,
     tolerance: float = TOLERANCE,
     record_every: int | None = None,
-    minimum: Any = None,
-    random_seed: Any = None,
+    minimum: float | Fit | None = None,
+    random_seed: RandomSeed | None = None,
     progressbar: bool = True,
     **options: Any,
 ) -> xr.Dataset:
@@ -52,7 +52,7 @@ def descend(
 
     Parameters
     ----------
-    model : pm.Model or Objective, optional
+    model : pm.Model, Objective or Fit, optional
         Left out, the model of the surrounding ``with`` block.
     optimizer : str, callable, or a sequence or mapping of these
         By name, in any case: ``sgd``, ``momentum``, ``nesterov``, ``adagrad``, ``adadelta``, ``rmsprop``, ``adam``,
@@ -154,9 +154,9 @@ def descend(
     )
 
 
-def lowest_of(minimum: Any) -> float:
+def lowest_of(minimum: float | Fit) -> float:
     """Return the −2LL of a number, or of a Fit."""
-    value = float(getattr(minimum, "minus2ll", minimum))
+    value = float(minimum.minus2ll if isinstance(minimum, Fit) else minimum)
     if not np.isfinite(value):
         raise ValueError(f"Expected minimum to be the lowest −2LL, a finite number or a Fit, got {minimum!r}.")
     return value

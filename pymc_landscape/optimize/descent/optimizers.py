@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
@@ -23,6 +23,11 @@ from pymc_landscape.optimize.descent.update_rules import (
 )
 from pymc_landscape.results import closest
 
+# What a user may give: a name or a rule, or several as a list or by names of their own.
+Optimizers = str | Optimizer | Sequence[str | Optimizer] | Mapping[str, str | Optimizer]
+# A number, a schedule by iteration, or one of these by optimizer.
+LearningRate = float | Callable[[int], float]
+LearningRates = LearningRate | Mapping[str, LearningRate]
 Kind = Literal["rule", "downhill", "minimizer"]
 DOWNHILL = ("gradient_descent", "newton", "natural_gradient")
 ALIASES = {"lbfgs": "L-BFGS-B", "nesterovmomentum": "nesterov", "gd": "gradient_descent"}
@@ -107,7 +112,9 @@ def _schedule_of(learning_rate: Any) -> Schedule:
     return schedule
 
 
-def optimizer_specs(optimizer: Any, learning_rate: Any, options: Mapping[str, Any]) -> list[OptimizerSpec]:
+def optimizer_specs(
+    optimizer: Optimizers, learning_rate: LearningRates | None, options: Mapping[str, Any]
+) -> list[OptimizerSpec]:
     """Turn what the user gave as `optimizer` into plans.
 
     Raises

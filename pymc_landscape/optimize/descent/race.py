@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from pymc_landscape.optimize import Fit
 from pymc_landscape.optimize.descent.optimization_paths import lowest_of
 from pymc_landscape.results import provenance_attributes
 
@@ -16,7 +17,7 @@ from pymc_landscape.results import provenance_attributes
 LEVELS = {"0.01": 1e-2, "1e-6": 1e-6}
 
 
-def descent_race(path: xr.Dataset, minimum: Any = None) -> pd.DataFrame:
+def descent_race(path: xr.Dataset, minimum: float | Fit | None = None) -> pd.DataFrame:
     """Compare optimisers that began at the same starts.
 
     Parameters
@@ -70,7 +71,7 @@ def descent_race(path: xr.Dataset, minimum: Any = None) -> pd.DataFrame:
     return table
 
 
-def _heights(path: xr.Dataset, minimum: Any) -> xr.DataArray:
+def _heights(path: xr.Dataset, minimum: float | Fit | None) -> xr.DataArray:
     finite = path["minus2ll"].values[np.isfinite(path["minus2ll"].values)]
     given = path.attrs.get("minimum") if minimum is None else minimum
     lowest = lowest_of(given) if given is not None else finite.min(initial=np.inf)
