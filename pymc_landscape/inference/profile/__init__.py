@@ -3,12 +3,10 @@
 from pymc_landscape.inference.profile.active_set import freed, lower_inside, settle_active_set
 from pymc_landscape.inference.profile.constrained_point import (
     ConstrainedPoint,
-    JointConstrainedPoint,
     Pair,
     evaluate_at,
-    evaluate_jointly_at,
 )
-from pymc_landscape.inference.profile.constraint_manifold import minimize_jointly_on, minimize_on
+from pymc_landscape.inference.profile.constraint_manifold import minimize_on
 from pymc_landscape.inference.profile.continuation import LOWER, ProfileContinuation, ProfileStep
 from pymc_landscape.inference.profile.current_fit import ReferenceFit, refuse_no_optimum, standard_error
 from pymc_landscape.inference.profile.endpoint_newton import EndpointProblem
@@ -26,7 +24,6 @@ __all__ = [
     "ConstrainedPoint",
     "Endpoint",
     "EndpointProblem",
-    "JointConstrainedPoint",
     "Pair",
     "ProfileContinuation",
     "ProfileStep",
@@ -34,12 +31,10 @@ __all__ = [
     "ReferenceFit",
     "UnboundedLimits",
     "evaluate_at",
-    "evaluate_jointly_at",
     "find_endpoints",
     "find_quantities",
     "freed",
     "lower_inside",
-    "minimize_jointly_on",
     "minimize_on",
     "other_optima",
     "profile_likelihood",

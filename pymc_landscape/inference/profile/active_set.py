@@ -44,9 +44,9 @@ def settle_active_set(spot: ConstrainedPoint, level: float) -> ConstrainedPoint:
 
 def freed(restricted: RestrictedObjective, x: Array, quantity: Quantity) -> tuple[RestrictedObjective, Array]:
     """Let the quantity's own element move where the estimate holds it on an edge."""
-    if quantity.element is None or quantity.place(restricted) not in restricted.fixed:
+    if quantity.element is None or quantity.position(restricted) not in restricted.fixed:
         return restricted, x
-    place = quantity.place(restricted)
+    place = quantity.position(restricted)
     free = RestrictedObjective(
         restricted.objective, restricted.natural, {i: edge for i, edge in restricted.fixed.items() if i != place}
     )

@@ -61,7 +61,7 @@ def trace_profile(here: ConstrainedPoint, level: float) -> ConstrainedPoint | No
     if here.is_stationary:
         ways = [_minimised(here, x, level) for x in leaving(here, level)]
         return min((spot for spot in ways if spot is not None), key=lambda spot: spot.value, default=None)
-    along = here.tangent() if here.is_finite else here.reading.gradient
+    along = here.tangent() if here.is_finite else here.normal
     return _minimised(here, here.x + (level - here.coordinate) * along, level)
 
 
@@ -70,7 +70,7 @@ def leaving(here: ConstrainedPoint, level: float) -> list[Array]:
     bent = spectrum(here.hessian)
     root = bent.vectors[:, bent.values > bent.tolerance] / bent.scale[:, None]
     root = root / np.sqrt(bent.values[bent.values > bent.tolerance])
-    sizes, ways = np.linalg.eigh(root.T @ here.reading.hessian @ root)
+    sizes, ways = np.linalg.eigh(root.T @ here.derivatives[0].hessian @ root)
     missing = level - here.coordinate
     best = int(np.argmax(sizes * np.sign(missing))) if len(sizes) else 0
     if not len(sizes) or not sizes[best] * missing > 0:
@@ -187,7 +187,7 @@ class ProfileContinuation:
         spot = self.estimate
         if not spot.is_finite:
             return FROM_EDGE * self._typical()
-        variance = float(spot.reading.gradient @ covariance(spot.hessian) @ spot.reading.gradient)
+        variance = float(spot.normal @ covariance(spot.hessian) @ spot.normal)
         if 0 < variance < np.inf:  # Δ = a d + d² / v; at an estimate on an edge a is not 0
             slope = max(spot.slope * self.side, 0.0)
             return 2.0 * self.zeta_step**2 / float(slope + np.sqrt(slope**2 + 4.0 * self.zeta_step**2 / variance))

@@ -36,7 +36,7 @@ class ReferenceFit:
         if restricted is not found.restricted or found.gradient is None or found.hessian is None or not found.exact:
             return evaluate_at(restricted, quantity, x)
         return ConstrainedPoint(
-            restricted, quantity, x, found.value, found.gradient, found.hessian, quantity.read(restricted, x)
+            restricted, (quantity,), x, found.value, found.gradient, found.hessian, (quantity.evaluate(restricted, x),)
         )
 
     def standard_error(self, spot: ConstrainedPoint) -> float:
@@ -56,7 +56,7 @@ class ReferenceFit:
 def standard_error(fit: Fit, quantity: Quantity) -> float:
     """Return the standard error of a quantity at a fit; ∞ where it is not determined, NaN where there is none."""
     found = fit.result
-    gradient = quantity.rate(found.restricted, found.x) * quantity.read(found.restricted, found.x).gradient
+    gradient = quantity.rate(found.restricted, found.x) * quantity.evaluate(found.restricted, found.x).gradient
     if not gradient.any() or (not fit.status.is_optimum and not len(fit.flat_directions)):
         return np.nan
     return float(standard_errors(fit.result_covariance, fit.flat_directions, gradient[:, None])[0])

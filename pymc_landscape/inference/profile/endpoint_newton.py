@@ -63,7 +63,7 @@ class EndpointProblem:
         """Whether `spot` is such an end, as exactly as floating point allows."""
         close = max(CLOSE, 10 * spot.rounding())
         level = abs(spot.value - self.target) <= close and spot.decrement <= max(LEFT, 10 * spot.rounding())
-        outward = level and spot.is_valley and self.side * spot.sign * spot.slope > 0
+        outward = level and spot.is_convex and self.side * spot.sign * spot.slope > 0
         return bool(outward and self.side * (spot.natural - self.estimate.natural) > 0)
 
 
@@ -83,7 +83,7 @@ def refine_endpoint(task: EndpointProblem, spot: ConstrainedPoint) -> Constraine
     for _ in range(STEPS):
         if task.is_met(spot):
             return spot
-        step = _shortened(spot.step(task.target - spot.value), metric, task.rise)
+        step = _shortened(spot.step_to(task.target - spot.value), metric, task.rise)
         if not np.isfinite(step).all():
             return None
         there = _evaluate_nearer(spot, spot.x + step)
@@ -98,8 +98,8 @@ def _shifted(task: EndpointProblem) -> Array | None:
     spot = task.estimate
     if not spot.is_finite or spot.is_stationary:
         return None
-    along = spot.covariance @ spot.reading.gradient
-    variance = float(along @ spot.reading.gradient)
+    along = spot.covariance @ spot.normal
+    variance = float(along @ spot.normal)
     if not 0 < variance < np.inf:
         return None
     shifted: Array = spot.x + task.direction * np.sqrt(task.rise / variance) * along
@@ -158,7 +158,7 @@ class _Stack:
 
     def __init__(self, tasks: Sequence[EndpointProblem]):
         self.tasks, self.begin = tasks, tasks[0].estimate
-        self.places = np.array([np.flatnonzero(task.estimate.reading.gradient)[0] for task in tasks])
+        self.places = np.array([np.flatnonzero(task.estimate.normal)[0] for task in tasks])
         self.rises = np.array([task.rise for task in tasks])
         n, m = len(tasks), len(self.begin.x)
         self.x, self.value = np.empty((n, m)), np.full(n, np.nan)
@@ -217,5 +217,5 @@ class _Stack:
 
     def _spot(self, i: int) -> ConstrainedPoint:
         restricted, quantity, x = self.begin.restricted, self.tasks[i].estimate.quantity, self.x[i]
-        value, reading = float(self.value[i]), quantity.read(restricted, x)
-        return ConstrainedPoint(restricted, quantity, x, value, self.gradient[i], self.hessian[i], reading)
+        value, derivatives = float(self.value[i]), (quantity.evaluate(restricted, x),)
+        return ConstrainedPoint(restricted, (quantity,), x, value, self.gradient[i], self.hessian[i], derivatives)

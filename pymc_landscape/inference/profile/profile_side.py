@@ -182,7 +182,7 @@ class ProfileSide:
         for point in others:
             x = restricted.restrict(point)
             if restricted.value(x) < self.estimate.value + enough:
-                away = self.estimate.quantity.read(restricted, x).value - self.estimate.coordinate
+                away = self.estimate.quantity.evaluate(restricted, x).value - self.estimate.coordinate
                 yield self.trace.side * away
 
     # --- into another ------------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ def natural_vector(spot: ConstrainedPoint) -> Array:
 
 def coordinate(mark: StoredStep, restricted: RestrictedObjective, quantity: Quantity) -> float:
     """Return the coordinate of a step as `frame` has it."""
-    return quantity.read(restricted, restricted.restrict(restricted.objective.layout().split(mark.path))).value
+    return quantity.evaluate(restricted, restricted.restrict(restricted.objective.layout().split(mark.path))).value
 
 
 def point_at_step(mark: StoredStep, estimate: ConstrainedPoint) -> ConstrainedPoint:

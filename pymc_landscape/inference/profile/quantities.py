@@ -52,7 +52,7 @@ class Quantity:
         """Limits of the support; infinite for a combination."""
         return self.element[0].limits(self.element[1]) if self.element else (-np.inf, np.inf)
 
-    def place(self, restricted: RestrictedObjective) -> int:
+    def position(self, restricted: RestrictedObjective) -> int:
         """Return the position of the element in the vector of `frame`."""
         assert self.element is not None
         variable, i = self.element
@@ -61,21 +61,21 @@ class Quantity:
     def natural(self, restricted: RestrictedObjective, x: Array) -> float:
         """Return ψ at x, natural."""
         if self.element is not None and self.element[0].transform is None:
-            return float(restricted.full(x)[self.place(restricted)])
+            return float(restricted.full(x)[self.position(restricted)])
         if self.element is not None:
             variable, i = self.element
             return float(np.ravel(restricted.natural_point(x)[variable.name])[i])
-        return float(self._evaluate(restricted, x)[0])
+        return float(self._combination(restricted, x)[0])
 
-    def read(self, restricted: RestrictedObjective, x: Array) -> Derivatives:
+    def evaluate(self, restricted: RestrictedObjective, x: Array) -> Derivatives:
         """Return the coordinate at x with its derivatives."""
         m = len(x)
         if self.element is None:
-            value, gradient, hessian = self._evaluate(restricted, x)
+            value, gradient, hessian = self._combination(restricted, x)
             size, free = restricted.layout.size, restricted.free
             return Derivatives(float(value), gradient[free], hessian.reshape(size, size)[np.ix_(free, free)])
-        unit = (restricted.free == self.place(restricted)).astype(float)
-        return Derivatives(float(restricted.full(x)[self.place(restricted)]), unit, np.zeros((m, m)))
+        unit = (restricted.free == self.position(restricted)).astype(float)
+        return Derivatives(float(restricted.full(x)[self.position(restricted)]), unit, np.zeros((m, m)))
 
     def rate(self, restricted: RestrictedObjective, x: Array) -> float:
         """Return the change of ψ for a change of the coordinate."""
@@ -84,7 +84,7 @@ class Quantity:
         full = restricted.full(x)
         jacobian = restricted.engine("natural_jacobian").one(full)[0]
         return float(
-            jacobian.reshape(len(full), -1)[self.place(restricted)] @ self.weights[: self._n_natural(restricted)]
+            jacobian.reshape(len(full), -1)[self.position(restricted)] @ self.weights[: self._n_natural(restricted)]
         )
 
     def sign(self, restricted: RestrictedObjective, x: Array) -> float:
@@ -94,7 +94,7 @@ class Quantity:
     def _n_natural(self, restricted: RestrictedObjective) -> int:
         return sum(int(np.prod(v.shape)) for v in restricted.objective.variables)
 
-    def _evaluate(self, restricted: RestrictedObjective, x: Array) -> list[Array]:
+    def _combination(self, restricted: RestrictedObjective, x: Array) -> list[Array]:
         engine = restricted.engine("combination")
         return engine.one(np.concatenate([restricted.full(x), self.weights]))
 

@@ -28,12 +28,12 @@ class _Quantity:
 
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
         """Return value and gradient; +inf outside the support."""
-        reading = self.spot.quantity.read(self.spot.restricted, x)
+        reading = self.spot.quantity.evaluate(self.spot.restricted, x)
         return self.factor * (reading.value - self.spot.coordinate), self.factor * reading.gradient
 
     def hessian(self, x: Array) -> Array:
         """Return the Hessian."""
-        return self.factor * self.spot.quantity.read(self.spot.restricted, x).hessian
+        return self.factor * self.spot.quantity.evaluate(self.spot.restricted, x).hessian
 
 
 def range_limit(
@@ -76,7 +76,7 @@ def _straight_on(here: ConstrainedPoint, side: float, unit: float, highest: floa
     before = here.coordinate
     for length in LENGTHS if 0 < size < np.inf else ():
         x = here.x + length / size * along
-        reading = here.quantity.read(here.restricted, x)
+        reading = here.quantity.evaluate(here.restricted, x)
         if not (np.isfinite(reading.value) and here.restricted.value(x) <= highest):
             return None
         if abs(reading.value - before) < LEFT * unit and np.abs(reading.gradient).max() < LEFT * unit:

@@ -217,10 +217,10 @@ def _has_arrived(spot: ConstrainedPoint) -> bool:
 def _lowest(spot: ConstrainedPoint, level: float) -> ConstrainedPoint | None:
     """Minimise over all points with coordinate `level`, as far as that goes."""
     surface, begin = ConstraintManifold(spot, level), np.zeros(len(spot.x) - 1)
-    if surface.look(begin) is None:
+    if surface.evaluate(begin) is None:
         return None
     if len(begin):
         here = quadratic_model(surface, begin)
         if np.isfinite(here.value) and np.isfinite(here.hessian).all():
             begin = polish(surface, descend_newton(surface, here, ITERATIONS)[0]).x
-    return surface.look(begin)
+    return surface.evaluate(begin)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pymc_landscape._typing import Array
-from pymc_landscape.inference.profile import JointConstrainedPoint
+from pymc_landscape.inference.profile import ConstrainedPoint
 from pymc_landscape.inference.regions.rays import BoundaryLine, Rays
 from pymc_landscape.inference.regions.vertices import BoundaryVertex, at_bound_vertex, finite_vertex, missing_vertex
 from pymc_landscape.numerics import cubic_hermite
@@ -36,23 +36,23 @@ class BoundaryCurve:
 
     Parameters
     ----------
-    joints : list of JointConstrainedPoint
+    joints : list of ConstrainedPoint
         The first is where it began.
     state : str
         ``closed``, ``open``, ``at_bound`` or ``failed``.
     """
 
-    joints: list[JointConstrainedPoint]
+    joints: list[ConstrainedPoint]
     state: str
 
 
-def tangent(rays: Rays, joint: JointConstrainedPoint, way: int = 1) -> Array:
+def tangent(rays: Rays, joint: ConstrainedPoint, way: int = 1) -> Array:
     """Return the unit tangent (2,) of the edge on the axes of the rays; way 1 keeps the region on the left."""
     normal = rays.outward(joint)
     return way * np.array([-normal[1], normal[0]])
 
 
-def follow_boundary(rays: Rays, begin: JointConstrainedPoint, way: int, far: float) -> BoundaryCurve:
+def follow_boundary(rays: Rays, begin: ConstrainedPoint, way: int, far: float) -> BoundaryCurve:
     """Follow the edge until it comes back to where it began, meets a wall, or is `far` away."""
     joints, length, crawled = [begin], FIRST * rays.reach, 0
     for _ in range(STEPS):
@@ -73,13 +73,11 @@ def follow_boundary(rays: Rays, begin: JointConstrainedPoint, way: int, far: flo
     return BoundaryCurve(joints, "failed")
 
 
-def _distance(rays: Rays, joint: JointConstrainedPoint) -> float:
+def _distance(rays: Rays, joint: ConstrainedPoint) -> float:
     return float(np.linalg.norm(rays.whitened(joint.coordinates)))
 
 
-def _step(
-    rays: Rays, here: JointConstrainedPoint, way: int, length: float
-) -> tuple[JointConstrainedPoint, float, float] | None:
+def _step(rays: Rays, here: ConstrainedPoint, way: int, length: float) -> tuple[ConstrainedPoint, float, float] | None:
     """Return the next point, the length of the step after it, and that of this one."""
     along = tangent(rays, here, way)
     while length > SHORTEST * rays.reach:
@@ -99,15 +97,15 @@ def _angle(a: Array, b: Array) -> float:
     return float(np.arctan2(a[0] * b[1] - a[1] * b[0], a @ b))
 
 
-def _across(rays: Rays, here: JointConstrainedPoint, along: Array, length: float) -> JointConstrainedPoint | None:
+def _across(rays: Rays, here: ConstrainedPoint, along: Array, length: float) -> ConstrainedPoint | None:
     """Return to the edge on the line across the step."""
     moved = length * (rays.root @ along)
     line = BoundaryLine(here.coordinates + moved, np.linalg.solve(rays.root.T, along))
-    there = rays.solve(here.restricted, here.x + here.along(moved), line)
+    there = rays.solve(here.restricted, here.x + here.tangent(moved), line)
     return there if there is not None and rays.is_inside(there.coordinates) else None
 
 
-def _onto_bound(rays: Rays, here: JointConstrainedPoint, along: Array, length: float) -> JointConstrainedPoint | None:
+def _onto_bound(rays: Rays, here: ConstrainedPoint, along: Array, length: float) -> ConstrainedPoint | None:
     """Return where the edge meets a wall that the step would go through."""
     moved = length * (rays.root @ along)
     for i in (0, 1):
@@ -117,15 +115,15 @@ def _onto_bound(rays: Rays, here: JointConstrainedPoint, along: Array, length: f
         share = (edge - here.coordinates[i]) / moved[i]
         corner = here.coordinates + share * moved
         corner[i] = edge
-        x = here.x + here.along(share * moved)
-        x = np.where(here.restricted.free == here.pair[i].place(here.restricted), edge, x)
+        x = here.x + here.tangent(share * moved)
+        x = np.where(here.restricted.free == here.quantities[i].position(here.restricted), edge, x)
         there = rays.solve(here.restricted, x, BoundaryLine(corner, np.eye(2)[i]))
         if there is not None and rays.is_inside(there.coordinates):
             return there
     return None
 
 
-def _on_which_bound(rays: Rays, joint: JointConstrainedPoint) -> int | None:
+def _on_which_bound(rays: Rays, joint: ConstrainedPoint) -> int | None:
     for i in (0, 1):
         width = abs(joint.coordinates[i] - rays.center.coordinates[i])
         if (np.abs(rays.walls[i] - joint.coordinates[i]) <= 1e-9 * width).any():
@@ -133,9 +131,7 @@ def _on_which_bound(rays: Rays, joint: JointConstrainedPoint) -> int | None:
     return None
 
 
-def _comes_back(
-    rays: Rays, here: JointConstrainedPoint, there: JointConstrainedPoint, begin: JointConstrainedPoint, way: int
-) -> bool:
+def _comes_back(rays: Rays, here: ConstrainedPoint, there: ConstrainedPoint, begin: ConstrainedPoint, way: int) -> bool:
     """Whether the step passes the point where the walk began."""
     a, b, start = (rays.whitened(joint.coordinates) for joint in (here, there, begin))
     step = b - a
@@ -145,14 +141,14 @@ def _comes_back(
     return bool(0 < share <= 1 and beside < 0.35 * np.linalg.norm(step) and same_way)
 
 
-def go_round(rays: Rays, begin: JointConstrainedPoint, far: float) -> tuple[list[BoundaryCurve], str]:
+def go_round(rays: Rays, begin: ConstrainedPoint, far: float) -> tuple[list[BoundaryCurve], str]:
     """Follow the edge from a point of it, both ways where it does not come back.
 
     Parameters
     ----------
     rays : Rays
         The axes.
-    begin : JointConstrainedPoint
+    begin : ConstrainedPoint
         A point of the edge.
     far : float
         The edge is followed so far from the centre, in the distance that it would have on a quadratic surface.
@@ -173,7 +169,7 @@ def go_round(rays: Rays, begin: JointConstrainedPoint, far: float) -> tuple[list
     return [ahead, back], worst
 
 
-def runs_through(rays: Rays, walks: Sequence[BoundaryCurve], joint: JointConstrainedPoint) -> bool:
+def runs_through(rays: Rays, walks: Sequence[BoundaryCurve], joint: ConstrainedPoint) -> bool:
     """Whether an edge that was followed passes a point of the edge, with the region on the same side."""
     at, normal = rays.whitened(joint.coordinates), rays.outward(joint)
     for walk in walks:
@@ -207,14 +203,14 @@ def vertices(rays: Rays, walks: Sequence[BoundaryCurve], state: str, num: int, f
     return ring
 
 
-def _between(rays: Rays, joints: Sequence[JointConstrainedPoint], run: Array, s: float, floor: float) -> BoundaryVertex:
+def _between(rays: Rays, joints: Sequence[ConstrainedPoint], run: Array, s: float, floor: float) -> BoundaryVertex:
     """Return the vertex at a distance along the edge, begun from a cubic between the points beside it."""
     k = int(np.clip(np.searchsorted(run, s, side="right") - 1, 0, len(joints) - 2))
     a, b, size = joints[k], joints[k + 1], run[k + 1] - run[k]
     t = (s - run[k]) / size
     if t < 1e-9 or t > 1 - 1e-9 or a.restricted is not b.restricted:
         return finite_vertex(a if t < 0.5 else b, floor)
-    rates = [j.along(size * (rays.root @ tangent(rays, j))) for j in (a, b)]
+    rates = [j.tangent(size * (rays.root @ tangent(rays, j))) for j in (a, b)]
     x = cubic_hermite(t, np.array([a.x, b.x]), np.array(rates))
     ca, cb = a.coordinates, b.coordinates
     turning = np.array([size * (rays.root @ tangent(rays, j)) for j in (a, b)])
@@ -228,7 +224,7 @@ def _between(rays: Rays, joints: Sequence[JointConstrainedPoint], run: Array, s:
 
 
 def _with_bound(
-    rays: Rays, joints: Sequence[JointConstrainedPoint], run: Array, num: int, floor: float
+    rays: Rays, joints: Sequence[ConstrainedPoint], run: Array, num: int, floor: float
 ) -> list[BoundaryVertex]:
     """Share the vertices between the edge and the walls that close it."""
     turns = _along_bounds(rays, joints[-1], joints[0])
@@ -242,7 +238,7 @@ def _with_bound(
     return [ends[0], *ring[1:-1], ends[1], *(_on_bound(rays, joints, place, floor) for place in places)]
 
 
-def _along_bounds(rays: Rays, begin: JointConstrainedPoint, end: JointConstrainedPoint) -> list[Array]:
+def _along_bounds(rays: Rays, begin: ConstrainedPoint, end: ConstrainedPoint) -> list[Array]:
     """Return where the way along walls turns: from one end of the edge, round a corner if need be, to the other."""
     ends = [_snapped(rays, joint) for joint in (begin, end)]
     walls = [_on_which_bound(rays, joint) for joint in (begin, end)]
@@ -253,7 +249,7 @@ def _along_bounds(rays: Rays, begin: JointConstrainedPoint, end: JointConstraine
     return [ends[0], corner, ends[1]]
 
 
-def _snapped(rays: Rays, joint: JointConstrainedPoint) -> Array:
+def _snapped(rays: Rays, joint: ConstrainedPoint) -> Array:
     """Return the coordinates of a point on a wall, exactly there."""
     at, wall = joint.coordinates.copy(), _on_which_bound(rays, joint)
     if wall is not None:
@@ -261,7 +257,7 @@ def _snapped(rays: Rays, joint: JointConstrainedPoint) -> Array:
     return at
 
 
-def _put_on(rays: Rays, vertex: BoundaryVertex, joint: JointConstrainedPoint) -> BoundaryVertex:
+def _put_on(rays: Rays, vertex: BoundaryVertex, joint: ConstrainedPoint) -> BoundaryVertex:
     """Write an end of the edge as the point of a wall that it is."""
     place, wall = vertex.place.copy(), _on_which_bound(rays, joint)
     if wall is not None:
@@ -269,7 +265,7 @@ def _put_on(rays: Rays, vertex: BoundaryVertex, joint: JointConstrainedPoint) ->
     return BoundaryVertex(place, vertex.rise, "at_bound", vertex.joint)
 
 
-def _on_bound(rays: Rays, joints: Sequence[JointConstrainedPoint], place: Array, floor: float) -> BoundaryVertex:
+def _on_bound(rays: Rays, joints: Sequence[ConstrainedPoint], place: Array, floor: float) -> BoundaryVertex:
     """Return the vertex of a wall at a place of it."""
     wall = next((i for i in (0, 1) if (rays.walls[i] == place[i]).any()), None)
     near = min((joints[0], joints[-1]), key=lambda joint: float(np.linalg.norm(joint.coordinates - place)))

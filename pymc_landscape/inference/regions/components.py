@@ -12,10 +12,8 @@ from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile import (
     LOWER,
     ConstrainedPoint,
-    JointConstrainedPoint,
     Pair,
     evaluate_at,
-    evaluate_jointly_at,
 )
 from pymc_landscape.inference.regions.boundary_continuation import go_round, runs_through, vertices
 from pymc_landscape.inference.regions.local_geometry import RegionCentre, find_centre
@@ -130,7 +128,7 @@ def _followed(basin: RegionCentre, ring: Sequence[BoundaryVertex], floor: float,
     if not known:
         return None
 
-    def square(joint: JointConstrainedPoint) -> float:
+    def square(joint: ConstrainedPoint) -> float:
         at = rays.whitened(joint.coordinates)
         return float(rays.outward(joint) @ at / np.linalg.norm(at))
 
@@ -151,7 +149,7 @@ def _followed(basin: RegionCentre, ring: Sequence[BoundaryVertex], floor: float,
     return RegionComponent(basin, ring, "partial" if worst == "failed" else worst, curves)
 
 
-def _is_left(rays: Rays, joint: JointConstrainedPoint, far: float) -> bool:
+def _is_left(rays: Rays, joint: ConstrainedPoint, far: float) -> bool:
     """Whether a point is so near that the edge through it would be followed."""
     return bool(np.linalg.norm(rays.whitened(joint.coordinates)) < far * rays.reach)
 
@@ -169,7 +167,7 @@ def _add_other(
     region: Region, pair: Pair, restricted: RestrictedObjective, x: Array, floor: float, rise: float, num: int
 ) -> bool:
     """Add the part around another minimum, unless it is one that is known; return whether it is new."""
-    there = evaluate_jointly_at(restricted, pair, x)
+    there = evaluate_at(restricted, pair, x)
     if not there.is_finite or any(_is_same(piece, there) for piece in region.pieces):
         return False
     before = len(region.pieces)
@@ -187,18 +185,18 @@ def _add_other(
     return True
 
 
-def _is_same(piece: RegionComponent, there: JointConstrainedPoint) -> bool:
+def _is_same(piece: RegionComponent, there: ConstrainedPoint) -> bool:
     minimum, rays = piece.basin.minimum, piece.basin.rays
     apart = np.linalg.norm(np.linalg.solve(rays.root, _natural_gap(rays.root, minimum, there)))
     return bool(apart < SAME * rays.reach and abs(minimum.value - there.value) < ALIKE)
 
 
-def _natural_gap(root: Array, one: JointConstrainedPoint, other: JointConstrainedPoint) -> Array:
+def _natural_gap(root: Array, one: ConstrainedPoint, other: ConstrainedPoint) -> Array:
     """Return the difference of two points as coordinates; of different scales, by natural values."""
     if one.restricted.natural == other.restricted.natural:
         return other.coordinates - one.coordinates
-    size = np.maximum(np.abs(one.natural), 1e-12)
-    return (other.natural - one.natural) / size * np.diag(root)
+    size = np.maximum(np.abs(one.natural_values), 1e-12)
+    return (other.natural_values - one.natural_values) / size * np.diag(root)
 
 
 def _lower_beyond(region: Region, pair: Pair, floor: float, rise: float) -> tuple[RestrictedObjective, Array] | None:
@@ -216,7 +214,7 @@ def _lower_beyond(region: Region, pair: Pair, floor: float, rise: float) -> tupl
             if found.value < floor - LOWER - noise(floor):
                 region.lower = evaluate_at(center.restricted, pair[0], found.x)
                 return None
-            there = evaluate_jointly_at(center.restricted, pair, found.x)
+            there = evaluate_at(center.restricted, pair, found.x)
             if found.is_minimum and found.value < floor + rise and not any(_is_same(p, there) for p in region.pieces):
                 return center.restricted, found.x
     return None

@@ -179,7 +179,7 @@ def _whole_normal(current: ReferenceFit, quantity: Quantity) -> Array:
     """Return the quantity's gradient by all elements of the fit's vector, also those on an edge."""
     spot = current.spot(quantity)
     scaled = np.zeros(spot.restricted.layout.size)
-    scaled[spot.restricted.free] = spot.reading.gradient / spot.scale
+    scaled[spot.restricted.free] = spot.normal / spot.scale
     return scaled
 
 
@@ -253,7 +253,7 @@ def _wald(request: _Request) -> Answer:
     fit, pair = request.current.fit, request.pair
     found = fit.result
     rates = [quantity.rate(found.restricted, found.x) for quantity in pair]
-    normals = [quantity.read(found.restricted, found.x).gradient for quantity in pair]
+    normals = [quantity.evaluate(found.restricted, found.x).gradient for quantity in pair]
     both = np.stack([rate * normal for rate, normal in zip(rates, normals, strict=True)], axis=1)
     spread = both.T @ fit.result_covariance @ both
     moved = np.abs(fit.flat_directions @ both).max(initial=0.0) if len(fit.flat_directions) else 0.0

@@ -14,13 +14,12 @@ import numpy as np
 
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile import (
+    ConstrainedPoint,
     Endpoint,
     EndpointProblem,
-    JointConstrainedPoint,
     Pair,
     Quantity,
     evaluate_at,
-    evaluate_jointly_at,
     find_endpoints,
     freed,
     minimize_on,
@@ -44,7 +43,7 @@ class RegionCentre:
 
     Parameters
     ----------
-    minimum : JointConstrainedPoint
+    minimum : ConstrainedPoint
         On the natural scale where there are walls.
     rays : Rays
         From a point inside.
@@ -52,7 +51,7 @@ class RegionCentre:
         Where the region ends along each axis: those are ends of the profiles of one alone, at the cut-off of two.
     """
 
-    minimum: JointConstrainedPoint
+    minimum: ConstrainedPoint
     rays: Rays
     ends: Ends
 
@@ -85,7 +84,7 @@ def find_centre(restricted: RestrictedObjective, pair: Pair, x: Array, target: f
     walls = np.array([[-np.inf, np.inf]] * 2)
     for i, k in walled:
         walls[i, k] = pair[i].bounds[k]
-    minimum = evaluate_jointly_at(restricted, pair, x)
+    minimum = evaluate_at(restricted, pair, x)
     return RegionCentre(minimum, _rays(minimum, ends, walls, target), ends)
 
 
@@ -94,7 +93,7 @@ def _ends(restricted: RestrictedObjective, pair: Pair, x: Array, target: float) 
     ends: dict[tuple[int, int], Endpoint] = {}
     for i, quantity in enumerate(pair):
         spot = evaluate_at(*_aimed(restricted, x, quantity))
-        never = _is_flat(spot.hessian, spot.gradient, spot.reading.gradient)
+        never = _is_flat(spot.hessian, spot.gradient, spot.normal)
         sides, rise = (-1.0, 1.0), target - spot.value
         nowhere = [Endpoint(side * np.inf, "open", 0.0) for side in sides]
         ends[i, 0], ends[i, 1] = (
@@ -121,7 +120,7 @@ def _is_flat(hessian: Array, gradient: Array, normal: Array) -> bool:
 # --- where rays begin ------------------------------------------------------------------------------------------------
 
 
-def _rays(minimum: JointConstrainedPoint, ends: Ends, walls: Array, target: float) -> Rays:
+def _rays(minimum: ConstrainedPoint, ends: Ends, walls: Array, target: float) -> Rays:
     near = [i for i in (0, 1) if _is_near(minimum, ends, walls, i)]
     center = _further_in(minimum, ends, walls, near, target) if near else None
     if center is not None:
@@ -134,14 +133,14 @@ def _rays(minimum: JointConstrainedPoint, ends: Ends, walls: Array, target: floa
     return Rays(minimum, _as_wide_as_high(minimum, ends, walls, target), target, walls, is_wald=False)
 
 
-def _is_near(minimum: JointConstrainedPoint, ends: Ends, walls: Array, i: int) -> bool:
+def _is_near(minimum: ConstrainedPoint, ends: Ends, walls: Array, i: int) -> bool:
     at, (low, high) = minimum.coordinates[i], _span(minimum, ends, walls, i)
     beside = [abs(at - edge) for edge in walls[i] if np.isfinite(edge)]
     width = high - low if np.isfinite(high - low) else np.inf
     return bool(beside and min(beside) < NEAR * width)
 
 
-def _span(minimum: JointConstrainedPoint, ends: Ends, walls: Array, i: int) -> tuple[float, float]:
+def _span(minimum: ConstrainedPoint, ends: Ends, walls: Array, i: int) -> tuple[float, float]:
     """Return where the region ends along an axis, as coordinates; infinite or NaN where that is not known."""
     low, high = (_coordinate(minimum, ends[i, k], i) for k in (0, 1))
     return (float(walls[i, 0]) if np.isfinite(walls[i, 0]) else low), (
@@ -149,8 +148,8 @@ def _span(minimum: JointConstrainedPoint, ends: Ends, walls: Array, i: int) -> t
     )
 
 
-def _coordinate(minimum: JointConstrainedPoint, end: Endpoint, i: int) -> float:
-    quantity: Quantity = minimum.pair[i]
+def _coordinate(minimum: ConstrainedPoint, end: Endpoint, i: int) -> float:
+    quantity: Quantity = minimum.quantities[i]
     if end.status not in ("finite", "at_bound"):
         return np.nan
     if quantity.element is None or quantity.element[0].transform is None:
@@ -163,8 +162,8 @@ def _coordinate(minimum: JointConstrainedPoint, end: Endpoint, i: int) -> float:
 
 
 def _further_in(
-    minimum: JointConstrainedPoint, ends: Ends, walls: Array, near: list[int], target: float
-) -> JointConstrainedPoint | None:
+    minimum: ConstrainedPoint, ends: Ends, walls: Array, near: list[int], target: float
+) -> ConstrainedPoint | None:
     """Return a point of the region away from the walls, with all else at its best."""
     enough = target - 0.1 * (target - minimum.value)
     for depth in DEPTHS:
@@ -177,33 +176,33 @@ def _further_in(
     return None
 
 
-def _deep(minimum: JointConstrainedPoint, span: tuple[float, float], walls: Array, i: int, depth: float) -> float:
+def _deep(minimum: ConstrainedPoint, span: tuple[float, float], walls: Array, i: int, depth: float) -> float:
     low, high = span
     if np.isfinite(low) and np.isfinite(high):
         from_low = abs(minimum.coordinates[i] - low) <= abs(high - minimum.coordinates[i])
         return low + depth * (high - low) if from_low else high - depth * (high - low)
     wall, side = (low, 1.0) if np.isfinite(walls[i, 0]) else (high, -1.0)
-    variable, j = minimum.pair[i].element or (None, 0)
+    variable, j = minimum.quantities[i].element or (None, 0)
     assert variable is not None
     typical = abs(float(np.ravel(minimum.restricted.objective.initial_point()[variable.name])[j]) - wall) or 1.0
     return wall + side * depth * typical
 
 
-def _beside(minimum: JointConstrainedPoint, i: int, level: float) -> JointConstrainedPoint | None:
+def _beside(minimum: ConstrainedPoint, i: int, level: float) -> ConstrainedPoint | None:
     """Minimise where one coordinate is held."""
-    quantity = minimum.pair[i]
-    unit = minimum.restricted.free == quantity.place(minimum.restricted)
+    quantity = minimum.quantities[i]
+    unit = minimum.restricted.free == quantity.position(minimum.restricted)
     begin = evaluate_at(minimum.restricted, quantity, np.where(unit, level, minimum.x))
     found = minimize_on(begin, level) if begin.is_finite else None
     if found is None:
         return None
     found = settle_active_set(found, level)
-    there = evaluate_jointly_at(found.restricted, minimum.pair, found.x)
-    same = all(freed(there.restricted, there.x, q)[0] is there.restricted for q in minimum.pair)
+    there = evaluate_at(found.restricted, minimum.quantities, found.x)
+    same = all(freed(there.restricted, there.x, q)[0] is there.restricted for q in minimum.quantities)
     return there if same else None
 
 
-def _as_wide_as_high(center: JointConstrainedPoint, ends: Ends, walls: Array, target: float) -> Array:
+def _as_wide_as_high(center: ConstrainedPoint, ends: Ends, walls: Array, target: float) -> Array:
     """Return axes on which the region is a circle, if it is an upright ellipse."""
     reach = np.sqrt(max(target - center.value, 1e-300))
     halves = []

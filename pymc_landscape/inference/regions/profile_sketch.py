@@ -124,7 +124,9 @@ def _row(
     along = spot.tangent()
     per_zeta = 2.0 * zeta / spot.slope if zeta else spot.sign * float(np.sqrt(2.0 / _bend(spot, along)))
     own = spot.quantity.rate(spot.restricted, spot.x) * per_zeta
-    moved = other.rate(spot.restricted, spot.x) * float(other.read(spot.restricted, spot.x).gradient @ along) * per_zeta
+    moved = (
+        other.rate(spot.restricted, spot.x) * float(other.evaluate(spot.restricted, spot.x).gradient @ along) * per_zeta
+    )
     return spot.natural, own, other.natural(spot.restricted, spot.x), moved
 
 

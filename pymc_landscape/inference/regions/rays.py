@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pymc_landscape._typing import Array
-from pymc_landscape.inference.profile import JointConstrainedPoint, evaluate_jointly_at, minimize_jointly_on
+from pymc_landscape.inference.profile import ConstrainedPoint, evaluate_at, minimize_on
 from pymc_landscape.numerics import covariance, noise
 from pymc_landscape.objective import RestrictedObjective
 
@@ -46,7 +46,7 @@ class Rays:
 
     Parameters
     ----------
-    center : JointConstrainedPoint
+    center : ConstrainedPoint
         Where rays begin.
     root : array (2, 2)
         L; where the centre is a minimum, Wald's region is a circle on these axes.
@@ -60,7 +60,7 @@ class Rays:
 
     def __init__(
         self,
-        center: JointConstrainedPoint,
+        center: ConstrainedPoint,
         root: Array,
         target: float,
         walls: Array | None = None,
@@ -91,13 +91,13 @@ class Rays:
         """Return coordinates (..., 2) on the axes of the circle."""
         return np.asarray(np.linalg.solve(self.root, (coordinates - self.center.coordinates).T).T)
 
-    def radius(self, joint: JointConstrainedPoint, angle: float) -> float:
+    def radius(self, joint: ConstrainedPoint, angle: float) -> float:
         """Return how far along the ray a point is."""
         return float(self.whitened(joint.coordinates) @ self.unit(angle))
 
-    def outward(self, joint: JointConstrainedPoint) -> Array:
+    def outward(self, joint: ConstrainedPoint) -> Array:
         """Return the unit normal (2,) of the edge at a point of it, away from the region, on the axes of the circle."""
-        normal = self.root.T @ joint.slope
+        normal = self.root.T @ joint.slopes
         return np.asarray(normal / np.linalg.norm(normal))
 
     def wald(self, angle: float) -> Array | None:
@@ -122,10 +122,10 @@ class Rays:
         """Whether both coordinates are on this side of the walls, or on them."""
         return bool((coordinates >= self.walls[:, 0]).all() and (coordinates <= self.walls[:, 1]).all())
 
-    def solve(self, restricted: RestrictedObjective, x: Array, line: BoundaryLine) -> JointConstrainedPoint | None:
+    def solve(self, restricted: RestrictedObjective, x: Array, line: BoundaryLine) -> ConstrainedPoint | None:
         """Take Newton's steps to the vertex on a line; None where they do not lead to it."""
         for _ in range(STEPS):
-            here = evaluate_jointly_at(restricted, self.center.pair, x)
+            here = evaluate_at(restricted, self.center.quantities, x)
             if not here.is_finite:
                 return None
             off = float(line.normal @ (here.coordinates - line.anchor))
@@ -136,7 +136,7 @@ class Rays:
             x = self._stepped(here, self._shortened(here, step))
         return None
 
-    def turned(self, here: JointConstrainedPoint, angle: float, by: float) -> Array:
+    def turned(self, here: ConstrainedPoint, angle: float, by: float) -> Array:
         """Return where a vertex goes when its ray turns, to first order."""
         moved = here.coordinates - self.center.coordinates
         turning = np.linalg.solve(self.root.T, -self.unit(angle))
@@ -144,28 +144,28 @@ class Rays:
         rate = here.solve(rows, np.array([0.0, -float(turning @ moved)]), np.zeros_like(here.x))
         return self._stepped(here, self._shortened(here, by * rate))
 
-    def _is_met(self, here: JointConstrainedPoint, off: float) -> bool:
+    def _is_met(self, here: ConstrainedPoint, off: float) -> bool:
         rounding = 10 * noise(here.value)
         close = abs(here.value - self.target) <= max(CLOSE, rounding) and abs(off) <= 1e-8
-        return close and here.left <= max(LEFT, rounding)
+        return close and here.decrement <= max(LEFT, rounding)
 
-    def _shortened(self, here: JointConstrainedPoint, step: Array) -> Array:
+    def _shortened(self, here: ConstrainedPoint, step: Array) -> Array:
         """Keep a step to the size of the region."""
         metric = self.center.hessian if here.restricted is self.center.restricted else here.hessian
         length = float(np.sqrt(max(0.5 * float(step @ metric @ step), 0.0)))
         longest = max(1.0, self.reach)
         return step if length <= longest else step * (longest / length)
 
-    def _stepped(self, here: JointConstrainedPoint, step: Array) -> Array:
+    def _stepped(self, here: ConstrainedPoint, step: Array) -> Array:
         """Step on this side of the walls; coordinates that have some are elements, and move in straight lines."""
         moved = here.normals.T @ step
         room = np.where(moved > 0, self.walls[:, 1], self.walls[:, 0]) - here.coordinates
         with np.errstate(divide="ignore", invalid="ignore"):
             share = float(np.nanmin(np.where(moved != 0, room / moved, np.inf)))
         x = here.x + step * (1.0 if share > 1 - 1e-9 else SHORT_OF_IT * max(share, 0.0))
-        for quantity, (low, high) in zip(self.center.pair, self.walls, strict=True):
+        for quantity, (low, high) in zip(self.center.quantities, self.walls, strict=True):
             if np.isfinite(low) or np.isfinite(high):
-                x = np.where(here.restricted.free == quantity.place(here.restricted), np.clip(x, low, high), x)
+                x = np.where(here.restricted.free == quantity.position(here.restricted), np.clip(x, low, high), x)
         return x
 
 
@@ -176,7 +176,7 @@ CORRECTIONS = 8
 LEVEL, IN_A_ROW = 1e-4, 4
 
 
-def trace_ray(rays: Rays, angle: float, farthest: float = np.inf) -> tuple[JointConstrainedPoint | None, str]:
+def trace_ray(rays: Rays, angle: float, farthest: float = np.inf) -> tuple[ConstrainedPoint | None, str]:
     """Walk out until the surface passes the cut-off.
 
     Parameters
@@ -190,7 +190,7 @@ def trace_ray(rays: Rays, angle: float, farthest: float = np.inf) -> tuple[Joint
 
     Returns
     -------
-    vertex : JointConstrainedPoint or None
+    vertex : ConstrainedPoint or None
         The vertex; for ``open``, the last point of the walk.
     status : str
         ``finite``; ``open`` where the surface becomes level below the cut-off; ``failed``.
@@ -221,8 +221,8 @@ def trace_ray(rays: Rays, angle: float, farthest: float = np.inf) -> tuple[Joint
 
 
 def _between(
-    rays: Rays, angle: float, low: tuple[JointConstrainedPoint, float], high: tuple[JointConstrainedPoint, float]
-) -> JointConstrainedPoint | None:
+    rays: Rays, angle: float, low: tuple[ConstrainedPoint, float], high: tuple[ConstrainedPoint, float]
+) -> ConstrainedPoint | None:
     """Solve for the vertex between two points of the ray."""
     for near, _ in (high, low):
         vertex = rays.solve(near.restricted, near.x, rays.line(angle))
@@ -231,22 +231,22 @@ def _between(
     return None
 
 
-def hold_ray(rays: Rays, begin: JointConstrainedPoint, angle: float, radius: float) -> JointConstrainedPoint | None:
+def hold_ray(rays: Rays, begin: ConstrainedPoint, angle: float, radius: float) -> ConstrainedPoint | None:
     """Minimise with both coordinates held on the ray."""
     return hold(begin, rays.center.coordinates + radius * rays.direction(angle))
 
 
-def hold(begin: JointConstrainedPoint, goal: Array) -> JointConstrainedPoint | None:
+def hold(begin: ConstrainedPoint, goal: Array) -> ConstrainedPoint | None:
     """Minimise with both coordinates held: by Newton's steps, else in a trust region."""
     here = begin
     for _ in range(CORRECTIONS):
         missing = goal - here.coordinates
-        if np.abs(missing).max() <= 1e-9 * max(1.0, np.abs(goal).max()) and here.left < 1e-8:
+        if np.abs(missing).max() <= 1e-9 * max(1.0, np.abs(goal).max()) and here.decrement < 1e-8:
             return here
-        there = evaluate_jointly_at(
-            here.restricted, here.pair, here.x + here.solve(here.normals.T, missing, -here.gradient)
+        there = evaluate_at(
+            here.restricted, here.quantities, here.x + here.solve(here.normals.T, missing, -here.gradient)
         )
         if not there.is_finite:
             break
         here = there
-    return minimize_jointly_on(begin, goal)
+    return minimize_on(begin, goal)

@@ -14,9 +14,7 @@ import numpy as np
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile import (
     ConstrainedPoint,
-    JointConstrainedPoint,
     evaluate_at,
-    evaluate_jointly_at,
     lower_inside,
     minimize_on,
 )
@@ -47,14 +45,14 @@ class BoundaryVertex:
         Δ(−2LL) there.
     status : str
         ``finite``, ``at_bound``, ``open`` or ``failed``.
-    joint : JointConstrainedPoint or None
+    joint : ConstrainedPoint or None
         The point, where the surface meets the cut-off.
     """
 
     place: Array
     rise: float
     status: str
-    joint: JointConstrainedPoint | None = None
+    joint: ConstrainedPoint | None = None
 
 
 def missing_vertex(status: str) -> BoundaryVertex:
@@ -65,7 +63,7 @@ def missing_vertex(status: str) -> BoundaryVertex:
 def trace_rays(basin: RegionCentre, floor: float, num: int, tick: Callable[[], None]) -> list[BoundaryVertex]:
     """Return a vertex on each of `num` rays; rises are from `floor`."""
     rays, ring = basin.rays, []
-    last: tuple[JointConstrainedPoint, float] | None = None
+    last: tuple[ConstrainedPoint, float] | None = None
     for angle in 2 * np.pi * np.arange(num) / num:
         vertex = _vertex(rays, float(angle), last, floor)
         last = (vertex.joint, float(angle)) if vertex.joint is not None else None
@@ -74,7 +72,7 @@ def trace_rays(basin: RegionCentre, floor: float, num: int, tick: Callable[[], N
     return _opened(ring, basin.endless)
 
 
-def _vertex(rays: Rays, angle: float, last: tuple[JointConstrainedPoint, float] | None, floor: float) -> BoundaryVertex:
+def _vertex(rays: Rays, angle: float, last: tuple[ConstrainedPoint, float] | None, floor: float) -> BoundaryVertex:
     """Turn on from the last vertex, else begin from the ellipse, else look at the wall, else walk out along the ray."""
     distance = rays.wall(angle)[0]
     found = _turned(rays, angle, *last) if last is not None else _from_ellipse(rays, angle)
@@ -93,15 +91,15 @@ def _vertex(rays: Rays, angle: float, last: tuple[JointConstrainedPoint, float] 
     return finite_vertex(_released(rays, found, angle), floor)
 
 
-def _from_ellipse(rays: Rays, angle: float) -> JointConstrainedPoint | None:
+def _from_ellipse(rays: Rays, angle: float) -> ConstrainedPoint | None:
     begin = rays.wald(angle)
     found = rays.solve(rays.center.restricted, begin, rays.line(angle)) if begin is not None else None
     return found if found is not None and _is_first(rays, found, angle) else None
 
 
 def _turned(
-    rays: Rays, angle: float, here: JointConstrainedPoint, at: float, halvings: int = HALVINGS
-) -> JointConstrainedPoint | None:
+    rays: Rays, angle: float, here: ConstrainedPoint, at: float, halvings: int = HALVINGS
+) -> ConstrainedPoint | None:
     found = rays.solve(here.restricted, rays.turned(here, at, angle - at), rays.line(angle))
     if found is not None or not halvings:
         return found
@@ -110,16 +108,16 @@ def _turned(
     return None if halfway is None else _turned(rays, angle, halfway, middle, halvings - 1)
 
 
-def _is_first(rays: Rays, joint: JointConstrainedPoint, angle: float) -> bool:
+def _is_first(rays: Rays, joint: ConstrainedPoint, angle: float) -> bool:
     """Whether the surface is on its way up where it meets the cut-off, on this side of the centre and of walls."""
     ahead = rays.radius(joint, angle) > 0 and float(rays.outward(joint) @ rays.unit(angle)) > 0
     return bool(ahead and rays.is_inside(joint.coordinates))
 
 
-def _released(rays: Rays, vertex: JointConstrainedPoint, angle: float) -> JointConstrainedPoint:
+def _released(rays: Rays, vertex: ConstrainedPoint, angle: float) -> ConstrainedPoint:
     """Let others leave the edges of their supports where that is lower; the vertex is further out then."""
     for restricted, x in lower_inside(vertex.restricted, vertex.x, vertex.value):
-        begin = evaluate_jointly_at(restricted, vertex.pair, x)
+        begin = evaluate_at(restricted, vertex.quantities, x)
         lower = hold_ray(rays, begin, angle, rays.radius(vertex, angle)) if begin.is_finite else None
         found = rays.solve(restricted, x if lower is None else lower.x, rays.line(angle))
         if found is not None and rays.radius(found, angle) > rays.radius(vertex, angle):
@@ -127,18 +125,18 @@ def _released(rays: Rays, vertex: JointConstrainedPoint, angle: float) -> JointC
     return vertex
 
 
-def finite_vertex(joint: JointConstrainedPoint, floor: float) -> BoundaryVertex:
+def finite_vertex(joint: ConstrainedPoint, floor: float) -> BoundaryVertex:
     """Write a point of the edge on the natural scale."""
-    return BoundaryVertex(joint.natural, joint.value - floor, "finite", joint)
+    return BoundaryVertex(joint.natural_values, joint.value - floor, "finite", joint)
 
 
-def _stopped(rays: Rays, joint: JointConstrainedPoint | None, status: str, floor: float) -> BoundaryVertex:
+def _stopped(rays: Rays, joint: ConstrainedPoint | None, status: str, floor: float) -> BoundaryVertex:
     """Put a walk that came to the edge of a support, on a scale on which that is far away, on it."""
     if joint is None or status == "failed":
         return missing_vertex("failed")
-    place = joint.natural
-    for i, quantity in enumerate(joint.pair):
-        away = np.abs(np.array(quantity.bounds) - rays.center.natural[i])
+    place = joint.natural_values
+    for i, quantity in enumerate(joint.quantities):
+        away = np.abs(np.array(quantity.bounds) - rays.center.natural_values[i])
         near = np.abs(np.array(quantity.bounds) - place[i]) < TOUCHES * away
         if near.any():
             place[i] = quantity.bounds[int(np.argmax(near))]
@@ -158,17 +156,17 @@ def _opened(ring: list[BoundaryVertex], endless: Sequence[tuple[int, int]]) -> l
 # --- on a wall -------------------------------------------------------------------------------------------------------
 
 
-def on_bound(rays: Rays, angle: float, begin: JointConstrainedPoint) -> ConstrainedPoint | None:
+def on_bound(rays: Rays, angle: float, begin: ConstrainedPoint) -> ConstrainedPoint | None:
     """Minimise where a ray meets a wall."""
     distance, i, edge = rays.wall(angle)
     level = rays.center.coordinates[1 - i] + distance * rays.direction(angle)[1 - i]
     return at_bound_vertex(begin, i, edge, float(level))
 
 
-def at_bound_vertex(begin: JointConstrainedPoint, i: int, edge: float, level: float) -> ConstrainedPoint | None:
+def at_bound_vertex(begin: ConstrainedPoint, i: int, edge: float, level: float) -> ConstrainedPoint | None:
     """Minimise with one coordinate on the edge of its support and the other at `level`."""
-    restricted, other = begin.restricted, begin.pair[1 - i]
-    place = begin.pair[i].place(restricted)
+    restricted, other = begin.restricted, begin.quantities[1 - i]
+    place = begin.quantities[i].position(restricted)
     there = RestrictedObjective(restricted.objective, restricted.natural, {**restricted.fixed, place: edge})
     spot = evaluate_at(there, other, restricted.full(begin.x)[there.free])
     if not spot.is_finite:
@@ -200,7 +198,7 @@ def is_whole(rays: Rays, ring: Sequence[BoundaryVertex], ends: Ends) -> bool:
     return all(_passes(rays, known, end.spot, len(ring)) for end in ends.values() if end.status == "finite")
 
 
-def _goes_on(rays: Rays, a: JointConstrainedPoint, b: JointConstrainedPoint, num: int) -> bool:
+def _goes_on(rays: Rays, a: ConstrainedPoint, b: ConstrainedPoint, num: int) -> bool:
     here, there = rays.whitened(a.coordinates), rays.whitened(b.coordinates)
     chord = there - here
     turns = []
@@ -215,12 +213,12 @@ def _goes_on(rays: Rays, a: JointConstrainedPoint, b: JointConstrainedPoint, num
     return even and bool(max(abs(out), abs(into)) < TURN + np.pi / num)
 
 
-def _passes(rays: Rays, known: Sequence[JointConstrainedPoint], end: ConstrainedPoint | None, num: int) -> bool:
+def _passes(rays: Rays, known: Sequence[ConstrainedPoint], end: ConstrainedPoint | None, num: int) -> bool:
     """Return whether an end lies on the edge as the vertices beside it have it."""
-    pair = rays.center.pair
+    pair = rays.center.quantities
     if end is None or end.restricted.natural != rays.center.restricted.natural or not known:
         return True
-    at = rays.whitened(np.array([quantity.read(end.restricted, end.x).value for quantity in pair]))
+    at = rays.whitened(np.array([quantity.evaluate(end.restricted, end.x).value for quantity in pair]))
     angle, radius = float(np.arctan2(at[1], at[0])), float(np.linalg.norm(at))
     for joint in known:
         here = rays.whitened(joint.coordinates)

@@ -204,8 +204,8 @@ def test_derivatives_over_a_level_are_exact(budworm, name, rng):
     spot = look(budworm.result.restricted, quantity, budworm.result.x + rng.normal(size=3) * 0.05)
     surface = LevelSet(spot, spot.coordinate * 1.02)
     y = rng.normal(size=2) * 0.02
-    x = surface.point(y)
-    assert quantity.read(spot.restricted, x).value == pytest.approx(spot.coordinate * 1.02, rel=1e-13)
+    x = surface.position(y)
+    assert quantity.evaluate(spot.restricted, x).value == pytest.approx(spot.coordinate * 1.02, rel=1e-13)
     by_values = optimize.approx_fprime(y, lambda y: surface.value_and_gradient(y)[0], 1e-7)
     np.testing.assert_allclose(surface.value_and_gradient(y)[1], by_values, rtol=1e-4, atol=1e-4)
     by_slopes = hessian_of_slopes(lambda y: surface.value_and_gradient(y)[1], y)
