@@ -1,4 +1,4 @@
-"""``animation``: optimisers walking on a landscape, to be saved as a film."""
+"""``animation``: the paths of optimisers on a landscape, iteration by iteration, to be saved as a film."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from arviz_base.labels import BaseLabeller
 from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
-from pymc_landscape.plots.data import Descents, join, landscape_view, segments, two_axes, with_gaps
-from pymc_landscape.plots.paths_plot import find_routes, paths
+from pymc_landscape.plots.data import Descents, join, segments, with_gaps
+from pymc_landscape.plots.paths_plot import draw_paths
 from pymc_landscape.plots.visuals import BLACK, WHITE, Route, Routes
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def animation(
     visuals: Mapping[Any, Mapping[str, Any] | bool] | None = None,
     **pc_kwargs: Any,
 ) -> FuncAnimation:
-    """Let optimisers walk on the contours of a landscape, iteration by iteration.
+    """Show the paths of optimisers on the contours of a landscape, iteration by iteration.
 
     Save it with ``.save("descent.gif", writer="pillow")``, or show it in a notebook with
     ``.to_jshtml()``; keep the result in a variable, or nothing moves. For a still picture use
@@ -101,12 +101,10 @@ def animation(
     if frames < 2:
         raise ValueError(f"Expected two frames or more, got {frames}; try frames=80.")
     asked: dict[Any, Any] = dict(visuals or {})
-    still = {"start": {"zorder": 3.5}, **asked, **dict.fromkeys(MOVING, False)}
-    of = two_axes(landscape_view(landscape, var_name, landscape_group))
-    routes = find_routes(of, descents, dt, group, sample_dims)
-    pc = paths(
+    pc, routes = draw_paths(
         landscape,
-        *descents,
+        descents,
+        {"start": {"zorder": 3.5}, **asked, **dict.fromkeys(MOVING, False)},
         dt=dt,
         var_name=var_name,
         level=level,
@@ -115,23 +113,22 @@ def animation(
         landscape_group=landscape_group,
         sample_dims=sample_dims,
         num_samples=num_samples,
+        figsize=figsize,
         backend="matplotlib",
         labeller=labeller,
-        visuals=still,
-        figsize=figsize,
         **pc_kwargs,
     )
     figure, panel = pc.viz["figure"].item(), pc.viz["plot"].item()
-    walkers = [_Walker(routes, name, panel, asked) for name in routes.chains]
+    moving = [_MovingPath(routes, name, panel, asked) for name in routes.chains]
     clock = panel.text(0.985, 0.98, "", transform=panel.transAxes, ha="right", va="top", **_outlined())
     shown = iterations(routes, frames)
 
     def update(iteration: float) -> Iterable[Any]:
         clock.set_text(f"iteration {iteration:g}")
-        return [clock, *(artist for walker in walkers for artist in walker.walk_to(iteration))]
+        return [clock, *(artist for path in moving for artist in path.show_until(iteration))]
 
     update(shown[0])
-    figure.draw_without_rendering()  # places everything once: to do so for each picture takes most of the time
+    figure.draw_without_rendering()  # the layout is computed once: for each picture anew it takes most of the time
     figure.set_layout_engine("none")
     pictures = [*shown, *[shown[-1]] * STILL]
     return FuncAnimation(figure, update, frames=pictures, interval=interval, blit=False)
@@ -140,52 +137,54 @@ def animation(
 def iterations(routes: Routes, frames: int) -> list[float]:
     """Choose which iterations are shown: of those in which something moves, at most so many, more of the early ones.
 
-    Their places grow with the square of time, so that Newton's five steps can be seen beside five hundred.
+    Their positions grow with the square of time, so that Newton's five steps can be seen beside five hundred.
     """
     every = np.unique(np.concatenate([route.when for chain in routes.chains.values() for route in chain]))
     if every.size <= frames:
         return [float(when) for when in every]
     # no step is skipped at first, where the square would show one twice
-    places = np.maximum((every.size - 1) * np.linspace(0.0, 1.0, frames) ** 2, np.arange(frames))
-    return [float(when) for when in every[places.round().astype(int)]]
+    positions = np.maximum((every.size - 1) * np.linspace(0.0, 1.0, frames) ** 2, np.arange(frames))
+    return [float(when) for when in every[positions.round().astype(int)]]
 
 
-class _Walker:
+class _MovingPath:
     """One optimiser's line and heads, of all its starts."""
 
-    def __init__(self, routes: Routes, name: str, panel: Any, asked: Mapping[str, Any]):
+    def __init__(self, routes: Routes, name: str, panel: Any, options: Mapping[str, Any]):
         self.routes, self.chain = routes, routes.chains[name]
         self.steps = [segments(route.xy) for route in self.chain]
         ink = routes.colours[name]
-        own, head = (dict(look) if isinstance(look := asked.get(key), Mapping) else {} for key in ("path", "end"))
-        line = {"color": ink, "linewidth": 2.0, "zorder": 3, **_rim(4.2), **own}
-        spot = {"color": ink, "marker": "o", "markersize": 7, "markeredgecolor": WHITE, "zorder": 4, **head}
+        line_options, marker_options = (
+            dict(style) if isinstance(style := options.get(key), Mapping) else {} for key in ("path", "end")
+        )
+        line = {"color": ink, "linewidth": 2.0, "zorder": 3, **_with_rim(4.2), **line_options}
+        marker = {"color": ink, "marker": "o", "markersize": 7, "markeredgecolor": WHITE, "zorder": 4, **marker_options}
         (self.line,) = panel.plot([], [], **line)
-        (self.heads,) = panel.plot([], [], linestyle="none", **spot)
+        (self.heads,) = panel.plot([], [], linestyle="none", **marker)
 
-    def walk_to(self, iteration: float) -> list[Any]:
+    def show_until(self, iteration: float) -> list[Any]:
         """Draw all iterates up to this one."""
-        lines = [_walked(route, steps, iteration) for route, steps in zip(self.chain, self.steps, strict=True)]
-        heads = np.array([_head(route, iteration) for route in self.chain])
+        lines = [_shown_steps(route, steps, iteration) for route, steps in zip(self.chain, self.steps, strict=True)]
+        heads = np.array([_position(route, iteration) for route in self.chain])
         self.line.set_data(*self.routes.out(with_gaps(lines)).T)
         self.heads.set_data(*self.routes.out(heads).T)
         return [self.line, self.heads]
 
 
-def _walked(route: Route, steps: tuple[Array, Array, NDArray[np.bool_]], iteration: float) -> Array:
+def _shown_steps(route: Route, steps: tuple[Array, Array, NDArray[np.bool_]], iteration: float) -> Array:
     start, end, inside = steps
     done = inside & (route.when[1:] <= iteration)
     return join(start[done], end[done])
 
 
-def _head(route: Route, iteration: float) -> Array:
+def _position(route: Route, iteration: float) -> Array:
     """Where the path is by now; NaN outside the window."""
     here = route.xy[max(int(np.searchsorted(route.when, iteration, side="right")) - 1, 0)]
     within = bool(np.all((here >= 0) & (here <= 1)))
     return here if within else np.full(2, np.nan)
 
 
-def _rim(width: float) -> dict[str, Any]:
+def _with_rim(width: float) -> dict[str, Any]:
     from matplotlib.patheffects import Normal, withStroke
 
     return {"path_effects": [withStroke(linewidth=width, foreground=WHITE), Normal()]}

@@ -1,4 +1,4 @@
-"""``band``: how well a curve is known, from end to end of its intervals, by the likelihood and by the posterior."""
+"""``band``: pointwise intervals of a curve, by the likelihood and by the posterior."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from pymc_landscape.plots.data import (
     Strip,
     curve_of,
     gather_bars,
-    joined,
     level_title,
     levels_of,
     posterior_rows,
+    with_gaps,
 )
 from pymc_landscape.plots.visuals import (
     BLACK,
@@ -69,7 +69,7 @@ def band(
     *more : Dataset, DataTree, or mapping
         More of them, of the same curve.
     x : array_like (n,), optional
-        Where the elements stand on the horizontal axis; its name, if it has one, is the label. Defaults to the
+        Positions of the elements on the horizontal axis; its name, if it has one, is the label. Defaults to the
         coordinate in the elements' labels (``curve[0.5]``), else to 0, 1, ....
     dt : DataTree or Dataset, optional
         Draws of the posterior with the same Deterministic, whose band of the same levels is added.
@@ -110,8 +110,8 @@ def band(
 
     Notes
     -----
-    An open end reaches the panel's edge; an end that was not found leaves a gap. Bands by the profile are filled, or
-    where there are none those of the first method; others are drawn by their edges alone.
+    An open end reaches the limit of the panel; an end that was not found leaves a gap. Bands by the profile are
+    filled, or where there are none those of the first method; of the others only the two lines of ends are drawn.
 
     Examples
     --------
@@ -156,12 +156,12 @@ def _checked(data: Any) -> Array | None:
 
 
 def _dashes(names: Iterable[str]) -> dict[str, Mapping[str, str]]:
-    """Return how the edges of methods are dashed."""
+    """Return how the lines of ends of each method are dashed."""
     return {name: dashes for name in names for method, dashes in DASHES.items() if method in name.split()}
 
 
 def _filled(names: Sequence[str]) -> list[str]:
-    """Return which bands are filled: more than one kind would be mud."""
+    """Return which bands are filled: overlapping fills of several methods could not be told apart."""
     return [name for name in names if "profile" in name.split()] or [names[0]]
 
 
@@ -189,13 +189,13 @@ def _draw(
                     drawn[i, j, k] = backend.fill_between_y(curve.x[at], low, high, target, **own)
         return drawn
 
-    def edges(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+    def boundaries(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         drawn = np.empty((len(strips), levels), dtype=object)
         for i, (name, several) in enumerate(strips.items()):
             style = {"linestyle": dashes[name][canvas.backend]} if name in dashes else {}
             for j, strip in enumerate(several):
                 both = [np.column_stack([curve.x, np.where(np.isfinite(e), e, np.nan)]) for e in strip.ends]
-                drawn[i, j] = _line(joined(both), target, {"color": ink[name], **style, **kwargs})
+                drawn[i, j] = _line(with_gaps(both), target, {"color": ink[name], **style, **kwargs})
         return drawn
 
     def _line(xy: Array, target: Any, kwargs: dict[str, Any]) -> Any:
@@ -211,7 +211,7 @@ def _draw(
 
     many, both = {"interval_method": len(strips)}, {"interval_method": len(strips), "level": levels}
     canvas.draw(bands, "band", sheet, {"alpha": 0.2}, artist_dims={**both, "run": max(runs, 1)})
-    canvas.draw(edges, "edge", sheet, {"width": 1.1}, artist_dims=both)
+    canvas.draw(boundaries, "edge", sheet, {"width": 1.1}, artist_dims=both)
     canvas.draw(centers, "center", sheet, {"width": 2.2}, artist_dims=many)
 
 
@@ -236,5 +236,4 @@ def _finish(canvas: Canvas, curve: Curve, points: Array | None, window: tuple[fl
     backend.xlim((float(seen.min()) - margin, float(seen.max()) + margin), target)
     backend.ylim(window, target)
     for visual, text in (("xlabel", curve.x_name), ("ylabel", curve.name)):
-        if canvas.wants(visual):
-            getattr(backend, visual)(**{"string": text, "target": target, **canvas.options(visual)})
+        canvas.write(visual, text, target)

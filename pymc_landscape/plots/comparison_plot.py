@@ -11,7 +11,7 @@ import xarray as xr
 from arviz_plots import PlotCollection
 
 from pymc_landscape._typing import Array
-from pymc_landscape.plots.data import arrow_head, as_dataset, cap, joined, percent, refuse_many
+from pymc_landscape.plots.data import arrow_head, as_dataset, cap, percent, refuse_many, with_gaps
 from pymc_landscape.plots.visuals import (
     BLUE,
     GREEN,
@@ -35,12 +35,12 @@ Visual = Literal[
 ]
 NEEDED = ("mle", "unit", "wald", "profile", "map", "mean", "hdi", "prior_share", "parameter", "bound")
 MOST = 40
-WIDTH, ROW, FRAME = 6.6, 0.85, 1.1  # inches: of the figure, of a row, and what is around
+WIDTH, ROW, SURROUNDINGS = 6.6, 0.85, 1.1  # inches: of the figure, of a row, and what is around
 LINE = 26  # letters of a name's line
 # Heights within a row: the likelihood on top, below it what the prior does, what averaging does, and the posterior.
 WALD, PROFILE, PRIOR, VOLUME, HDI = 0.34, 0.20, 0.02, -0.14, -0.32
 UP = 0.06
-# Nothing is drawn further out than this, in units; open ends go to the edge.
+# Nothing is drawn further out than this, in units; open ends go to the limit of the picture.
 WIDEST = 40.0
 COLOURS = {
     "Wald": ORANGE,
@@ -114,7 +114,7 @@ def comparison(
     refuse_many(ds.sizes["parameter"], MOST, "parameters", "table.sel(parameter=[...])")
     rows = [_row(ds.isel(parameter=i), ds.sizes["parameter"] - 1 - i) for i in range(ds.sizes["parameter"])]
     window = _window(rows)
-    canvas, sheet = new_sheet(1, backend, (WIDTH, FRAME + ROW * len(rows)), asked, pc_kwargs, figsize)
+    canvas, sheet = new_sheet(1, backend, (WIDTH, SURROUNDINGS + ROW * len(rows)), asked, pc_kwargs, figsize)
     _draw(canvas, sheet, rows, window)
     _finish(canvas, rows, window)
     add_legend(canvas, COLOURS, _title(ds))
@@ -164,47 +164,47 @@ def _title(ds: xr.Dataset) -> str | None:
 # --- what is drawn ---------------------------------------------------------------------------------------------------
 
 
-def _interval(ends: Array, y: float, window: tuple[float, float]) -> list[Array]:
+def _interval(endpoints: Array, y: float, window: tuple[float, float]) -> list[Array]:
     """From end to end with caps; an end beyond the picture has an arrow head."""
-    if np.isnan(ends).any():
+    if np.isnan(endpoints).any():
         return []
-    low, high = float(max(ends[0], window[0])), float(min(ends[1], window[1]))
+    low, high = float(max(endpoints[0], window[0])), float(min(endpoints[1], window[1]))
     drawn = [np.array([[low, y], [high, y]])]
     across = 0.02 * (window[1] - window[0])
-    for end, shown, side in zip(ends, (low, high), (-1.0, 1.0), strict=True):
-        drawn.append(cap(shown, y, UP) if shown == end else arrow_head((shown, y), side, across, UP))
+    for endpoint, shown, side in zip(endpoints, (low, high), (-1.0, 1.0), strict=True):
+        drawn.append(cap(shown, y, UP) if shown == endpoint else arrow_head((shown, y), side, across, UP))
     return drawn
 
 
-def _arrow(begin: float, end: float, y: float, above: float, window: tuple[float, float]) -> list[Array]:
+def _arrow(begin: float, endpoint: float, y: float, above: float, window: tuple[float, float]) -> list[Array]:
     """Return an arrow from one answer to the next, with a line down from where the first one stands."""
-    if np.isnan(begin) or np.isnan(end):
+    if np.isnan(begin) or np.isnan(endpoint):
         return []
-    begin, end = (float(np.clip(x, *window)) for x in (begin, end))
+    begin, endpoint = (float(np.clip(x, *window)) for x in (begin, endpoint))
     across = 0.02 * (window[1] - window[0])
-    way = np.array([[begin, above], [begin, y], [end, y]])
-    head = arrow_head((end, y), float(np.sign(end - begin)), across, UP)
-    return [way, head] if abs(end - begin) > 1.5 * across else [way]  # a shorter arrow would be all head
+    shaft = np.array([[begin, above], [begin, y], [endpoint, y]])
+    head = arrow_head((endpoint, y), float(np.sign(endpoint - begin)), across, UP)
+    return [shaft, head] if abs(endpoint - begin) > 1.5 * across else [shaft]  # a shorter arrow would be all head
 
 
 def _draw(canvas: Canvas, sheet: xr.DataArray, rows: Sequence[Row], window: tuple[float, float]) -> None:
     backend = backend_of(canvas)
 
-    def lines(pieces: Sequence[Array]) -> Any:
+    def lines(polylines: Sequence[Array]) -> Any:
         def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
-            xy = joined(list(pieces))
+            xy = with_gaps(list(polylines))
             return backend.line(xy[:, 0], xy[:, 1], target, **kwargs) if len(xy) else None
 
         return draw
 
-    def dots(places: Sequence[tuple[float, float]]) -> Any:
+    def dots(centers: Sequence[tuple[float, float]]) -> Any:
         def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
-            xy = np.array([place for place in places if np.isfinite(place[0])]).reshape(-1, 2)
+            xy = np.array([point for point in centers if np.isfinite(point[0])]).reshape(-1, 2)
             return backend.scatter(xy[:, 0], xy[:, 1], target, **kwargs) if len(xy) else None
 
         return draw
 
-    of: dict[str, tuple[list[Array], dict[str, Any]]] = {
+    lines_of: dict[str, tuple[list[Array], dict[str, Any]]] = {
         "zero": ([np.array([[0.0, -0.6], [0.0, len(rows) - 0.4]])], {"color": LIGHT_GREY, "width": 0.8}),
         "wald": ([p for r in rows for p in _interval(r.wald, r.y + WALD, window)], {"color": ORANGE}),
         "profile": ([p for r in rows for p in _interval(r.profile, r.y + PROFILE, window)], {"color": BLUE}),
@@ -218,18 +218,18 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, rows: Sequence[Row], window: tupl
             {"color": GREY},
         ),
     }
-    for visual, (pieces, options) in of.items():
-        canvas.draw(lines(pieces), visual, sheet, {"width": 1.7, **options})
-    points = {
+    for visual, (polylines, options) in lines_of.items():
+        canvas.draw(lines(polylines), visual, sheet, {"width": 1.7, **options})
+    markers = {
         "estimate": ([(r.mle, r.y + PROFILE) for r in rows], BLUE, "circle"),
         "mode": ([(r.mode, r.y + PRIOR) for r in rows], GREEN, "diamond"),
         "mean": ([(r.mean, r.y + HDI) for r in rows], PURPLE, "circle"),
     }
-    for visual, (places, colour, form) in points.items():
-        inside = [(float(np.clip(x, *window)), y) for x, y in places]
+    for visual, (centers, colour, form) in markers.items():
+        inside = [(float(np.clip(x, *window)), y) for x, y in centers]
         size = {"size": 0.8 * marker_size(canvas.backend, "estimate"), "marker": shape(canvas.backend, form)}
-        look = {"facecolor": colour, "edgecolor": WHITE, "width": 0.8, **size}
-        canvas.draw(dots(inside), visual, sheet, look)
+        style = {"facecolor": colour, "edgecolor": WHITE, "width": 0.8, **size}
+        canvas.draw(dots(inside), visual, sheet, style)
 
 
 def _finish(canvas: Canvas, rows: Sequence[Row], window: tuple[float, float]) -> None:
@@ -240,9 +240,7 @@ def _finish(canvas: Canvas, rows: Sequence[Row], window: tuple[float, float]) ->
     if canvas.wants("yticks"):
         bottom_up = list(reversed(rows))
         backend.yticks([r.y for r in bottom_up], list(map(_name, bottom_up)), target, **canvas.options("yticks"))
-    if canvas.wants("xlabel"):
-        string = "standard errors from the estimate"
-        backend.xlabel(**{"string": string, "target": target, **canvas.options("xlabel")})
+    canvas.write("xlabel", "standard errors from the estimate", target)
 
 
 def _name(row: Row) -> str:

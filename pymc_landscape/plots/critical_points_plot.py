@@ -1,4 +1,4 @@
-"""``critical_points``: valleys, peaks and passes on a landscape, and which starts lead where."""
+"""``critical_points``: minima, maxima and saddles on a landscape, and which starts lead to which."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def critical_points(
     visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
     **pc_kwargs: Any,
 ) -> PlotCollection:
-    """Mark valleys, saddles and peaks on a landscape of two axes, with the lines at the height of the passes.
+    """Mark minima, saddles and maxima on a landscape of two axes, with the lines at the heights of the saddles.
 
     Use it to see how many optima a likelihood has and how high one must climb from one to the next; starts are dots
     in the colour of the valley that they lead to. With more than two parameters the landscape is a slice, and the
@@ -105,58 +105,58 @@ def critical_points(
     >>> import numpy as np, xarray as xr
     >>> a, b = np.linspace(-2, 2, 41), np.linspace(-1, 1, 21)
     >>> height = (a[:, None] ** 2 - 1) ** 2 + b**2
-    >>> ground = xr.Dataset({"delta_minus2ll": (("a", "b"), height)}, coords={"a": a, "b": b})
+    >>> surface = xr.Dataset({"delta_minus2ll": (("a", "b"), height)}, coords={"a": a, "b": b})
     >>> at = {"a": [-1.0, 1.0, 0.0], "b": [0.0, 0.0, 0.0], "delta_minus2ll": [0.0, 0.0, 1.0]}
     >>> at |= {"kind": ["valley", "valley", "saddle"], "index": [0, 0, 1]}
     >>> points = xr.Dataset({name: ("critical_point", values) for name, values in at.items()})
-    >>> pc = critical_points(ground, points, backend="none")
+    >>> pc = critical_points(surface, points, backend="none")
     >>> pc.viz["valley"]["delta_minus2ll"].item()["x"].tolist()
     [-1.0, 1.0]
     """
     asked = checked(visuals, get_args(Visual))
-    of = two_axes(landscape_view(landscape, var_name, landscape_group))
-    found = as_dataset(points, points_group, NEEDED, "critical_points", group_argument="points_group")
-    places = _places(of, found, "critical_point")
-    canvas = Canvas(new_collection(of, backend, PANEL, pc_kwargs, figsize), asked, {})
-    heights = _heights(of, found)
-    _draw_ground(canvas, of, heights)
-    _draw_passes(canvas, of, heights[found["index"].to_numpy() == 1])
-    _draw_starts(canvas, of, found)
+    view = two_axes(landscape_view(landscape, var_name, landscape_group))
+    points = as_dataset(points, points_group, NEEDED, "critical_points", group_argument="points_group")
+    positions = _positions(view, points, "critical_point")
+    canvas = Canvas(new_collection(view, backend, PANEL, pc_kwargs, figsize), asked, {})
+    heights = _heights(view, points)
+    _draw_bands(canvas, view, heights)
+    _draw_saddle_lines(canvas, view, heights[points["index"].to_numpy() == 1])
+    _draw_starts(canvas, view, points)
     for kind in KINDS:
-        _draw_kind(canvas, of, kind, places[found["kind"].to_numpy() == kind])
-    _finish(canvas, of, found)
+        _draw_kind(canvas, view, kind, positions[points["kind"].to_numpy() == kind])
+    _finish(canvas, view, points)
     return canvas.pc
 
 
-def _places(of: LandscapeView, found: xr.Dataset, dim: str) -> Array:
-    """Where points stand on the axes, (n, 2)."""
-    columns = [element(found, axis, (dim,)) for axis in of.axes]
-    missing = [axis for axis, values in zip(of.axes, columns, strict=True) if values is None]
+def _positions(view: LandscapeView, points: xr.Dataset, dim: str) -> Array:
+    """Coordinates of the points on the axes, (n, 2)."""
+    columns = [element(points, axis, (dim,)) for axis in view.axes]
+    missing = [axis for axis, values in zip(view.axes, columns, strict=True) if values is None]
     if missing:
         raise ValueError(
-            f"Expected points with values of {missing}, got those of {list(found)}: "
+            f"Expected points with values of {missing}, got those of {list(points)}: "
             "pass critical_points of the landscape's own model, and axes on the natural scale."
         )
     return np.stack([np.asarray(column) for column in columns], axis=1)
 
 
-def _heights(of: LandscapeView, found: xr.Dataset) -> Array:
+def _heights(view: LandscapeView, points: xr.Dataset) -> Array:
     """Heights of the points above the landscape's own zero, which is its lowest grid point."""
-    zero = zero_of(of)
-    if "minus2ll" in found and np.isfinite(zero):
-        return np.asarray(found["minus2ll"].to_numpy() - zero)
-    return np.asarray(found["delta_minus2ll"].to_numpy(), dtype=float)
+    zero = zero_of(view)
+    if "minus2ll" in points and np.isfinite(zero):
+        return np.asarray(points["minus2ll"].to_numpy() - zero)
+    return np.asarray(points["delta_minus2ll"].to_numpy(), dtype=float)
 
 
-# --- the ground ------------------------------------------------------------------------------------------------------
+# --- the surface -----------------------------------------------------------------------------------------------------
 
 
-def band_edges(heights: Array, top: float) -> Array:
-    """Edges of the bands: 0, then 1, 2, 5, 10, … around the heights of the points, and the top.
+def boundaries_around(heights: Array, top: float) -> Array:
+    """Boundaries of the bands: 0, then 1, 2, 5, 10, … around the heights of the points, and the top.
 
     Examples
     --------
-    >>> band_edges(np.array([0.0, 80.0, 850.0]), top=9000.0).tolist()
+    >>> boundaries_around(np.array([0.0, 80.0, 850.0]), top=9000.0).tolist()
     [0.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 9000.0]
     """
     highest = float(heights[np.isfinite(heights)].max(initial=0.0))
@@ -168,101 +168,101 @@ def band_edges(heights: Array, top: float) -> Array:
     return np.concatenate([[0.0], inner[inner < top], [top]])
 
 
-def _draw_ground(canvas: Canvas, of: LandscapeView, heights: Array) -> None:
-    edges = band_edges(heights, of.top)
+def _draw_bands(canvas: Canvas, view: LandscapeView, heights: Array) -> None:
+    boundaries = boundaries_around(heights, view.top)
     cmap = canvas.options("contourf", {"cmap": CMAP}).get("cmap", CMAP)
-    colours = palette(cmap, edges.size - 1)
+    colours = palette(cmap, boundaries.size - 1)
 
     def bands(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         kwargs.pop("cmap", None)
         own: dict[str, Any] = {"color": colours} if canvas.backend == "matplotlib" else {"cmap": cmap}
         if canvas.backend == "plotly":
             own["contours"] = {"coloring": "heatmap", "showlines": False}
-        x, y = (da[axis].values.astype(float) for axis in of.axes)
-        return backend_of(canvas).contourf(x, y, da.values, target, levels=edges, **{**own, **kwargs})
+        x, y = (da[axis].values.astype(float) for axis in view.axes)
+        return backend_of(canvas).contourf(x, y, da.values, target, levels=boundaries, **{**own, **kwargs})
 
-    canvas.draw(bands, "contourf", of.height)
+    canvas.draw(bands, "contourf", view.height)
     if canvas.wants("contourf") and canvas.wants("colorbar"):
-        title = canvas.options("colorbar", {"title": of.label})["title"]
-        bar = add_colorbar(canvas.pc, colours, [f"{edge:.4g}" for edge in edges], title)
+        title = canvas.options("colorbar", {"title": view.label})["title"]
+        bar = add_colorbar(canvas.pc, colours, [f"{boundary:.4g}" for boundary in boundaries], title)
         canvas.pc.viz["colorbar"] = xr.DataArray(np.array(bar, dtype=object))
 
 
-def _draw_passes(canvas: Canvas, of: LandscapeView, heights: Array) -> None:
-    """Draw a line at the height of each pass: two valleys are one lake from there on."""
-    low, high = float(of.height.min()), of.top
+def _draw_saddle_lines(canvas: Canvas, view: LandscapeView, heights: Array) -> None:
+    """Draw a line at the height of each saddle of index 1: above it the regions of two minima are one."""
+    low, high = float(view.height.min()), view.top
     shown = [float(h) for h in np.unique(heights.round(9)) if low < h < high]
 
     def lines(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
-        x, y = (da[axis].values.astype(float) for axis in of.axes)
+        x, y = (da[axis].values.astype(float) for axis in view.axes)
         draw = backend_of(canvas).contour
         return artists([draw(x, y, da.values, target, levels=[height], **kwargs) for height in shown])
 
     if shown:
         pen: dict[str, Any] = {"color": COLOURS["saddle"], **DASHED.get(canvas.backend, {})}
-        canvas.draw(lines, "pass_line", of.height, pen, artist_dims={"pass": len(shown)})
+        canvas.draw(lines, "pass_line", view.height, pen, artist_dims={"pass": len(shown)})
 
 
 # --- points ----------------------------------------------------------------------------------------------------------
 
 
-def _draw_kind(canvas: Canvas, of: LandscapeView, kind: str, places: Array) -> None:
-    if len(places):
+def _draw_kind(canvas: Canvas, view: LandscapeView, kind: str, positions: Array) -> None:
+    if len(positions):
         rim = {"facecolor": COLOURS[kind], "edgecolor": WHITE if kind in ("valley", "peak") else BLACK}
-        look = {
+        style = {
             "size": marker_size(canvas.backend, "critical point"),
             "marker": shape(canvas.backend, SHAPES[kind]),
             **rim,
         }
-        canvas.draw(lambda da, target, **kwargs: _dots(canvas, places, target, **kwargs), kind, of.height, look)
+        canvas.draw(lambda da, target, **kwargs: _dots(canvas, positions, target, **kwargs), kind, view.height, style)
 
 
-def _draw_starts(canvas: Canvas, of: LandscapeView, found: xr.Dataset) -> None:
-    """Draw the starts, a colour a basin."""
-    named = [str(name) for name in found if str(name).endswith("_at_start")]
-    if "basin" not in found or not named:
+def _draw_starts(canvas: Canvas, view: LandscapeView, points: xr.Dataset) -> None:
+    """Draw the starts, a colour for each point that they lead to."""
+    named = [str(name) for name in points if str(name).endswith("_at_start")]
+    if "basin" not in points or not named:
         return
-    starts = found[named].rename({name: name.removesuffix("_at_start") for name in named})
-    places, basin = _places(of, starts, "start"), found["basin"].to_numpy()
-    basins = [int(b) for b in np.unique(basin)]
+    starts = points[named].rename({name: name.removesuffix("_at_start") for name in named})
+    positions, reached = _positions(view, starts, "start"), points["basin"].to_numpy()
+    targets = [int(b) for b in np.unique(reached)]
 
     def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         drawn = []
-        for b in basins:
-            look = {"facecolor": _colour(b), "edgecolor": BLACK, **kwargs}
-            drawn.append(_dots(canvas, places[basin == b], target, **look))
+        for b in targets:
+            style = {"facecolor": _colour(b), "edgecolor": BLACK, **kwargs}
+            drawn.append(_dots(canvas, positions[reached == b], target, **style))
         return artists(drawn)
 
-    look = {"size": marker_size(canvas.backend, "start"), "width": 0.6}
-    canvas.draw(draw, "start", of.height, look, artist_dims={"basin": len(basins)})
+    style = {"size": marker_size(canvas.backend, "start"), "width": 0.6}
+    canvas.draw(draw, "start", view.height, style, artist_dims={"basin": len(targets)})
 
 
-def _dots(canvas: Canvas, places: Array, target: Any, **kwargs: Any) -> Any:
-    return backend_of(canvas).scatter(places[:, 0], places[:, 1], target, **kwargs)
+def _dots(canvas: Canvas, positions: Array, target: Any, **kwargs: Any) -> Any:
+    return backend_of(canvas).scatter(positions[:, 0], positions[:, 1], target, **kwargs)
 
 
-def _finish(canvas: Canvas, of: LandscapeView, found: xr.Dataset) -> None:
+def _finish(canvas: Canvas, view: LandscapeView, points: xr.Dataset) -> None:
     """Window, names of the axes, and a legend of the kinds that are there."""
-    x, y = (limits(of, axis) for axis in of.axes)
+    x, y = (limits(view, axis) for axis in view.axes)
     canvas.pc.facet_map(set_xlim, limits=x, store_artist=False)
     canvas.pc.facet_map(set_ylim, limits=y, store_artist=False)
-    names = [BaseLabeller().make_label_vert(axis, {}, {}) for axis in of.axes]
+    names = [BaseLabeller().make_label_vert(axis, {}, {}) for axis in view.axes]
     canvas.decorate(labelled_x, "xlabel", {"text": names[0]})
     canvas.decorate(labelled_y, "ylabel", {"text": names[1]})
-    add_legend(canvas, _basins(found), _signs(found))
+    add_legend(canvas, _start_colours(points), _signs(points))
 
 
-def _signs(found: xr.Dataset) -> str:
-    """Say which sign stands for which kind, of those that are there."""
-    there = set(found["kind"].to_numpy().tolist())
+def _signs(points: xr.Dataset) -> str:
+    """Write the signs of the kinds that there are."""
+    there = set(points["kind"].to_numpy().tolist())
     signs = [f"{SIGNS[kind]} {kind}" for kind in KINDS if kind in there]
-    return "   ".join([*signs, *(["● start, by the point that it leads to:"] if "basin" in found else [])])
+    return "   ".join([*signs, *(["● start, by the point that it leads to:"] if "basin" in points else [])])
 
 
-def _basins(found: xr.Dataset) -> dict[str, str]:
-    basins = np.unique(found["basin"].to_numpy()).tolist() if "basin" in found else []
-    return {("nowhere" if b < 0 else f"{b}"): _colour(b) for b in basins}
+def _start_colours(points: xr.Dataset) -> dict[str, str]:
+    targets = np.unique(points["basin"].to_numpy()).tolist() if "basin" in points else []
+    return {("nowhere" if b < 0 else f"{b}"): _colour(b) for b in targets}
 
 
-def _colour(basin: int) -> str:
-    return LIGHT_GREY if basin < 0 else MINIMUM_COLOURS[basin % len(MINIMUM_COLOURS)]
+def _colour(reached: int) -> str:
+    return LIGHT_GREY if reached < 0 else MINIMUM_COLOURS[reached % len(MINIMUM_COLOURS)]

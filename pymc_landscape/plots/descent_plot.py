@@ -1,4 +1,4 @@
-"""``descent``: how deep optimisers are after so many iterations, evaluations or seconds."""
+"""``descent``: Δ(−2LL) of optimisers by iteration, evaluation or second."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from pymc_landscape.plots.visuals import (
 
 Visual = Literal["line", "end", "mark", "mark_text", "legend", "xlabel", "ylabel"]
 Cost = Literal["iteration", "evaluations", "seconds"]
-MARKS = {"0.01": 0.01, "1e-6": 1e-6}
+REFERENCE_HEIGHTS = {"0.01": 0.01, "1e-6": 1e-6}
 SIZE = (6.4, 4.4)
 DEEPEST = 1e-10  # a −2LL is known no better, seldom so well
-ENDS = "● converged   ○ not"
+STATUS_TITLE = "● converged   ○ not"
 
 
 def descent(
@@ -90,8 +90,8 @@ def descent(
     Examples
     --------
     >>> import numpy as np, xarray as xr
-    >>> walk = xr.Dataset({"minus2ll": (("chain", "draw"), 100 + 0.5 ** np.arange(20.0)[None])})
-    >>> pc = descent({"halving": walk}, minimum=100.0, backend="none")
+    >>> path = xr.Dataset({"minus2ll": (("chain", "draw"), 100 + 0.5 ** np.arange(20.0)[None])})
+    >>> pc = descent({"halving": path}, minimum=100.0, backend="none")
     >>> pc.viz["line"]["sheet"].item()["y"][:3].tolist()
     [1.0, 0.5, 0.25]
     """
@@ -103,12 +103,12 @@ def descent(
     lines = {name: _lines(ds, x, log_x, lowest) for name, ds in named.items()}
     window = _window(lines, log_x)
     canvas, sheet = new_sheet(1, backend, SIZE, asked, pc_kwargs, figsize)
-    _draw_marks(canvas, sheet, window)
+    _draw_reference_lines(canvas, sheet, window)
     _draw_lines(canvas, sheet, lines, window)
-    _draw_ends(canvas, sheet, lines, named, window)
+    _draw_endpoints(canvas, sheet, lines, named, window)
     _finish(canvas, x, log_x, window, "Δ(−2LL)" if minimum is not None else "−2LL above the lowest seen")
     has_status = any("status" in ds.coords for ds in named.values())
-    add_legend(canvas, optimizer_colours(named), ENDS if has_status else None)
+    add_legend(canvas, optimizer_colours(named), STATUS_TITLE if has_status else None)
     return canvas.pc
 
 
@@ -168,19 +168,19 @@ def _window(lines: Mapping[str, list[Array]], log_x: bool) -> NDArray[np.float64
         every = np.array([[1.0, 1.0]])
     cost, rise = every[:, 0], every[:, 1]
     deepest = rise[rise > 0].min(initial=1.0)
-    low = 0.3 * np.clip(deepest, DEEPEST, MARKS["1e-6"])
+    low = 0.3 * np.clip(deepest, DEEPEST, REFERENCE_HEIGHTS["1e-6"])
     last = cost.max() or 1.0
     across = (0.8 * cost.min(), 2.0 * last) if log_x else (-0.02 * last, 1.11 * last)  # room for the marks' text
     return np.array([across, (low, 3.0 * max(rise.max(), 1.0))])
 
 
 def _shown(line: Array, window: NDArray[np.float64]) -> Array:
-    """Leave points that a picture can tell apart; those at the bottom stand on the lowest line."""
-    held = np.column_stack([line[:, 0], np.maximum(line[:, 1], 1.5 * window[1, 0])])
+    """Keep points that differ in the picture; those below the axis are drawn at its lowest height."""
+    floored = np.column_stack([line[:, 0], np.maximum(line[:, 1], 1.5 * window[1, 0])])
     logged = np.array([window[0, 0] > 0, True])  # only a log axis begins above 0
-    scaled = np.where(logged, np.log(np.where(logged, held, 1.0)), held)
+    scaled = np.where(logged, np.log(np.where(logged, floored, 1.0)), floored)
     size = np.ptp(np.where(logged[:, None], np.log(np.where(logged[:, None], window, 1.0)), window), axis=1)
-    return np.asarray(held[thin(scaled / size)])
+    return np.asarray(floored[thin(scaled / size)])
 
 
 def _draw_lines(
@@ -200,48 +200,48 @@ def _draw_lines(
     canvas.draw(draw, "line", sheet, pen, artist_dims={"optimizer": len(lines)})
 
 
-def _draw_ends(
+def _draw_endpoints(
     canvas: Canvas,
     sheet: xr.DataArray,
     lines: Mapping[str, list[Array]],
     named: Mapping[str, xr.Dataset],
     window: NDArray[np.float64],
 ) -> None:
-    """Draw a disc where a start stopped because it had arrived, a ring where for another reason."""
+    """Draw a disc where a start converged, a ring where it stopped for another reason."""
 
     def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         ink, scatter = optimizer_colours(lines), backend_of(canvas).scatter
         drawn: list[Any] = []
         for name, chains in lines.items():
-            ends = np.array([_shown(chain, window)[-1] for chain in chains])
-            arrived = _arrived(named[name])
-            for which, ground in ((arrived, ink[name]), (~arrived, WHITE)):
-                here = ends[which & np.isfinite(ends).all(axis=1)]
-                options = {"facecolor": ground, "edgecolor": ink[name], "width": 1.5, **kwargs}
+            endpoints = np.array([_shown(chain, window)[-1] for chain in chains])
+            converged = _has_converged(named[name])
+            for which, fill in ((converged, ink[name]), (~converged, WHITE)):
+                here = endpoints[which & np.isfinite(endpoints).all(axis=1)]
+                options = {"facecolor": fill, "edgecolor": ink[name], "width": 1.5, **kwargs}
                 drawn.append(scatter(here[:, 0], here[:, 1], target, **options) if len(here) else None)
         return artists(drawn).reshape(len(lines), 2)
 
-    many = {"optimizer": len(lines), "arrived": 2}
+    many = {"optimizer": len(lines), "converged": 2}
     canvas.draw(draw, "end", sheet, {"size": marker_size(canvas.backend, "point")}, artist_dims=many)
 
 
-def _arrived(ds: xr.Dataset) -> NDArray[np.bool_]:
+def _has_converged(ds: xr.Dataset) -> NDArray[np.bool_]:
     if "status" not in ds.coords:
         return np.ones(ds.sizes["chain"], dtype=bool)
     return np.asarray(ds["status"].values.astype(str) == "converged")
 
 
-def _draw_marks(canvas: Canvas, sheet: xr.DataArray, window: NDArray[np.float64]) -> None:
+def _draw_reference_lines(canvas: Canvas, sheet: xr.DataArray, window: NDArray[np.float64]) -> None:
     def line(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
-        return artists([backend_of(canvas).line(window[0], [mark, mark], target, **kwargs) for mark in MARKS.values()])
+        draw = backend_of(canvas).line
+        return artists([draw(window[0], [height, height], target, **kwargs) for height in REFERENCE_HEIGHTS.values()])
 
     def text(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         options = {"horizontal_align": "right", "vertical_align": "bottom", **kwargs}
-        place = window[0, 1] - 0.01 * np.ptp(window[0])
-        write = backend_of(canvas).text
-        return artists([write(place, mark, name, target, **options) for name, mark in MARKS.items()])
+        x, write = window[0, 1] - 0.01 * np.ptp(window[0]), backend_of(canvas).text
+        return artists([write(x, height, name, target, **options) for name, height in REFERENCE_HEIGHTS.items()])
 
-    many = {"mark": len(MARKS)}
+    many = {"mark": len(REFERENCE_HEIGHTS)}
     dash = {"color": GREY, "width": 1, "linestyle": DASH[canvas.backend]}
     canvas.draw(line, "mark", sheet, dash, artist_dims=many)
     size = text_size(canvas.backend)
@@ -256,5 +256,4 @@ def _finish(canvas: Canvas, x: str, log_x: bool, window: NDArray[np.float64], la
         backend.xlim((window[0, 0], window[0, 1]), target)
     set_log_axis(target, canvas.backend, "y", (window[1, 0], window[1, 1]))
     for axis, text in (("xlabel", x), ("ylabel", label)):
-        if canvas.wants(axis):
-            getattr(backend, axis)(**{"string": text, "target": target, **canvas.options(axis)})
+        canvas.write(axis, text, target)

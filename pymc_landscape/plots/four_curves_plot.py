@@ -1,4 +1,4 @@
-"""``four_curves``: what the prior said, what the data say, what both say together, and what averaging makes of it."""
+"""``four_curves``: prior, profile likelihood, profile posterior and marginal posterior of each parameter."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ COLOURS = {
     "posterior marginal": PURPLE,
 }
 DASHES = {"prior": DOTTED, "posterior profile": DASH}
-# Marks at the foot of the picture, in the colour of the curve that they belong to.
-MARKS = {"mle": "likelihood profile", "map": "posterior profile", "mean": "posterior marginal"}
+# Point estimates below the curves, in the colour of the curve that they belong to.
+POINT_ESTIMATES = {"mle": "likelihood profile", "map": "posterior profile", "mean": "posterior marginal"}
 HEIGHTS = {"mle": -0.05, "map": -0.12, "mean": -0.19}
 TOP, FOOT = 1.08, -0.25
 
@@ -69,8 +69,8 @@ def four_curves(
     backend : {"matplotlib", "plotly", "bokeh", "none"}, optional
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
-        Keyword arguments of a visual, or False to leave it out: curve, mark (at the foot: estimate, mode and mean, in
-        the colours of their curves), legend, xlabel, ylabel.
+        Keyword arguments of a visual, or False to leave it out: curve, mark (below the curves: estimate, mode and mean,
+        in the colours of their curves), legend, xlabel, ylabel.
     **pc_kwargs
         Passed to :meth:`arviz_plots.PlotCollection.wrap`.
 
@@ -124,16 +124,16 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, ds: xr.Dataset) -> None:
 
     def mark(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         one, drawn = ds.isel(parameter=panel_of(da)), []
-        for name, of in MARKS.items():
+        for name, curve_name in POINT_ESTIMATES.items():
             x = np.array([float(one[name])])
-            options = {"facecolor": COLOURS[of], "edgecolor": WHITE, "width": 0.8, **kwargs}
+            options = {"facecolor": COLOURS[curve_name], "edgecolor": WHITE, "width": 0.8, **kwargs}
             seen = np.isfinite(x).all() and one["value"].values[0] <= x[0] <= one["value"].values[-1]
             drawn.append(backend.scatter(x, np.array([HEIGHTS[name]]), target, **options) if seen else None)
         return artists(drawn)
 
     canvas.draw(curve, "curve", sheet, {"width": 1.9}, artist_dims={"curve": len(COLOURS)})
     size = {"size": marker_size(canvas.backend, "estimate")}
-    canvas.draw(mark, "mark", sheet, size, artist_dims={"mark": len(MARKS)})
+    canvas.draw(mark, "mark", sheet, size, artist_dims={"mark": len(POINT_ESTIMATES)})
 
 
 def _finish(canvas: Canvas, ds: xr.Dataset) -> None:
@@ -142,8 +142,5 @@ def _finish(canvas: Canvas, ds: xr.Dataset) -> None:
         one = ds.isel(parameter=i)
         backend.xlim((float(one["value"].min()), float(one["value"].max())), target)
         backend.ylim((FOOT, TOP), target)
-        said = {"xlabel": wrapped(str(one["parameter"].item()), LINE), "ylabel": "relative height"}
-        for visual, text in said.items():
-            if canvas.wants(visual):
-                options = {"string": text, "target": target, **canvas.options(visual)}
-                getattr(backend, visual)(**options)
+        canvas.write("xlabel", wrapped(str(one["parameter"].item()), LINE), target)
+        canvas.write("ylabel", "relative height", target)

@@ -1,4 +1,4 @@
-"""``influence``: which observations an estimate hangs on, and whether the posterior hangs on them too."""
+"""``influence``: which observations an estimate depends on, and whether the posterior depends on them too."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def influence(
 ) -> PlotCollection:
     """Draw the change of each estimate without an observation against LOO's Pareto k, a panel a parameter.
 
-    Use it to see whether the likelihood and the posterior hang on the same observations: a point
+    Use it to see whether the likelihood and the posterior depend on the same observations: a point
     far from the level line moves the estimate, one to the right of the dashed line is one that
     the posterior's draws do not describe well once it is left out.
 
@@ -124,9 +124,9 @@ def _checked(data: xr.Dataset) -> xr.Dataset:
     return data
 
 
-def _range(values: Array, other: float) -> tuple[float, float]:
+def _range(values: Array, also: float) -> tuple[float, float]:
     """Limits of an axis that shows all values, and another number where it is finite."""
-    shown = np.append(values[np.isfinite(values)], [other] if np.isfinite(other) else [])
+    shown = np.append(values[np.isfinite(values)], [also] if np.isfinite(also) else [])
     low, high = (float(shown.min()), float(shown.max())) if shown.size else (0.0, 1.0)
     room = MARGIN * ((high - low) or 1.0)
     return low - room, high + room
@@ -189,10 +189,10 @@ def _draw_labels(
         lift, drawn = 0.025 * (high - low), []
         for i in which[panel]:
             side = np.sign(y[panel][i]) or 1.0  # away from the level line
-            place = {"vertical_align": "bottom" if side > 0 else "top"}
-            place["horizontal_align"] = "right" if x[i] > left + 0.75 * (right - left) else "left"
+            alignment = {"vertical_align": "bottom" if side > 0 else "top"}
+            alignment["horizontal_align"] = "right" if x[i] > left + 0.75 * (right - left) else "left"
             text = backend_of(canvas).text
-            drawn.append(text(x[i], y[panel][i] + side * lift, words[i], target, **{**place, **kwargs}))
+            drawn.append(text(x[i], y[panel][i] + side * lift, words[i], target, **{**alignment, **kwargs}))
         return artists(drawn)
 
     count = max((len(chosen) for chosen in which), default=0)
@@ -218,9 +218,9 @@ def _finish(canvas: Canvas, sheet: xr.DataArray, names: NDArray[np.str_], ranges
         panel = panel_of(da)
         backend.xlim(ranges[panel][0], target)
         backend.ylim(ranges[panel][1], target)
-        for axis, text in (("xlabel", across), ("ylabel", "change without it, in standard errors")):
-            if canvas.wants(axis) and (axis == "xlabel" or panel == 0):
-                getattr(backend, axis)(**{"string": text, "target": target, **canvas.options(axis)})
+        canvas.write("xlabel", across, target)
+        if panel == 0:
+            canvas.write("ylabel", "change without it, in standard errors", target)
         if not canvas.wants("title"):
             return None
         return backend.title(names[panel], target, **{"size": text_size(canvas.backend), **canvas.options("title")})

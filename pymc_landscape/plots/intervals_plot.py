@@ -1,4 +1,4 @@
-"""``intervals``: what Wald, the profile, the bootstrap and the posterior say of each parameter, row by row."""
+"""``intervals``: a forest of intervals of each parameter, by Wald, profile, bootstrap and posterior."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from pymc_landscape.plots.data import (
     arrow_head,
     cap,
     gather_bars,
-    joined,
     level_title,
     levels_of,
     parameters,
     posterior_rows,
     refuse_many,
+    with_gaps,
 )
 from pymc_landscape.plots.visuals import (
     WHITE,
@@ -41,8 +41,8 @@ from pymc_landscape.plots.visuals import (
 
 Visual = Literal["line", "end", "bound", "lost", "estimate", "legend", "xlabel", "yticks"]
 MOST_ROWS, MOST_PANELS = 60, 24
-WIDTH, ROW, BAR, FRAME = 6.4, 0.22, 0.17, 1.0  # inches: of the figure, a row, a bar in it, and what is around
-SPREAD = 0.55  # share of a row that its bars take
+WIDTH, ROW, BAR, SURROUNDINGS = 6.4, 0.22, 0.17, 1.0  # inches: of the figure, a row, a bar in it, and what is around
+BARS_SHARE = 0.55  # share of a row that its bars take
 ALIKE = 12.0  # parameters whose widths differ by more have axes of their own
 FAR = 25.0  # so do those that lie this many widths apart
 LINE = 30  # letters of a name's line
@@ -125,10 +125,10 @@ def intervals(
         name = f"posterior {ci_kind.upper()}"
         rows[name] = posterior_rows(rows, levels_of([intervals]), dt, group, sample_dims, ci_kind)
     labels = parameters(rows)
-    together = _alike(rows, labels) if shared is None else bool(shared)
-    refuse_many(len(labels), MOST_ROWS if together else MOST_PANELS, "parameters", "intervals.sel(parameter=[...])")
-    panels = [labels] if together else [[label] for label in labels]
-    size = (WIDTH, FRAME + len(panels[0]) * (ROW + BAR * len(rows)))
+    shared_axis = _alike(rows, labels) if shared is None else bool(shared)
+    refuse_many(len(labels), MOST_ROWS if shared_axis else MOST_PANELS, "parameters", "intervals.sel(parameter=[...])")
+    panels = [labels] if shared_axis else [[label] for label in labels]
+    size = (WIDTH, SURROUNDINGS + len(panels[0]) * (ROW + BAR * len(rows)))
     canvas, sheet = new_sheet(len(panels), backend, size, asked, {"col_wrap": 1, **pc_kwargs}, figsize)
     windows = [_window(rows, panel) for panel in panels]
     _draw(canvas, sheet, rows, panels, windows)
@@ -146,12 +146,12 @@ def _numbers(rows: Rows, labels: Sequence[str]) -> Array:
 
 def _alike(rows: Rows, labels: Sequence[str]) -> bool:
     """Whether all parameters can be read on one axis."""
-    found = [_numbers(rows, [label]) for label in labels]
-    widths = np.array([np.ptp(numbers) for numbers in found if numbers.size])
+    polylines = [_numbers(rows, [label]) for label in labels]
+    widths = np.array([np.ptp(numbers) for numbers in polylines if numbers.size])
     widths = widths[widths > 0]
     if len(labels) == 1 or not widths.size:
         return True
-    total = float(np.ptp(np.concatenate(found)))
+    total = float(np.ptp(np.concatenate(polylines)))
     return bool(widths.max() < ALIKE * widths.min() and total < FAR * np.median(widths))
 
 
@@ -166,9 +166,9 @@ def _window(rows: Rows, labels: Sequence[str]) -> tuple[float, float]:
     return low - beyond[0] * size, high + beyond[1] * size
 
 
-def _places(rows: Rows, labels: Sequence[str]) -> dict[tuple[str, str], float]:
+def _heights(rows: Rows, labels: Sequence[str]) -> dict[tuple[str, str], float]:
     """Height of each line: the first parameter on top, and in its row the first method."""
-    offsets = SPREAD * (np.arange(len(rows)) / max(len(rows) - 1, 1) - 0.5) if len(rows) > 1 else np.zeros(1)
+    offsets = BARS_SHARE * (np.arange(len(rows)) / max(len(rows) - 1, 1) - 0.5) if len(rows) > 1 else np.zeros(1)
     return {
         (name, label): len(labels) - 1 - i - float(offset)
         for i, label in enumerate(labels)
@@ -184,7 +184,7 @@ def _draw(
     windows: Sequence[tuple[float, float]],
 ) -> None:
     ink, backend = method_colours(rows), backend_of(canvas)
-    up = min(0.1, 0.3 * SPREAD / max(len(rows) - 1, 1))
+    up = min(0.1, 0.3 * BARS_SHARE / max(len(rows) - 1, 1))
     square = shape(canvas.backend, "square")
     cross = shape(canvas.backend, "cross")
 
@@ -193,14 +193,14 @@ def _draw(
 
         def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
             i = panel_of(da)
-            places, drawn = _places(rows, panels[i]), []
+            heights, drawn = _heights(rows, panels[i]), []
             for name, several in rows.items():
                 here = [
-                    pick(bar, places[name, label], windows[i], up, k)
+                    pick(bar, heights[name, label], windows[i], up, k)
                     for label in panels[i]
                     for k, bar in enumerate(reversed(several.get(label, [])))
                 ]
-                drawn.append(paint(joined([xy for xy in here if len(xy)]), target, ink[name], kwargs))
+                drawn.append(paint(with_gaps([xy for xy in here if len(xy)]), target, ink[name], kwargs))
             return artists(drawn)
 
         return draw
@@ -224,7 +224,7 @@ def _draw(
 
 
 def _line(bar: Bar, y: float, window: tuple[float, float], up: float, rank: int) -> Array:
-    """From end to end; an open one to the edge of the picture, a lost one from the estimate."""
+    """From end to end; an open one to the limit of the picture, one not found from the estimate."""
     low, high = (bar.center if np.isnan(end) else end for end in bar.ends)
     return np.array([[max(low, window[0]), y], [min(high, window[1]), y]]) if rank == 0 else np.empty((0, 2))
 
@@ -236,13 +236,13 @@ def _inner(bar: Bar, y: float, window: tuple[float, float], up: float, rank: int
 
 def _ends(bar: Bar, y: float, window: tuple[float, float], up: float, rank: int) -> Array:
     across = 0.018 * (window[1] - window[0])
-    found = []
-    for end, side, edge in zip(bar.ends, (-1.0, 1.0), window, strict=True):
+    polylines = []
+    for end, side, limit in zip(bar.ends, (-1.0, 1.0), window, strict=True):
         if np.isinf(end) and end * side > 0:
-            found.append(arrow_head((edge, y), side, across, up))
+            polylines.append(arrow_head((limit, y), side, across, up))
         elif np.isfinite(end) and rank == 0:
-            found.append(cap(end, y, up))
-    return joined(found)
+            polylines.append(cap(end, y, up))
+    return with_gaps(polylines)
 
 
 def _estimate(bar: Bar, y: float, window: tuple[float, float], up: float, rank: int) -> Array:
@@ -256,9 +256,9 @@ def _bound(bar: Bar, y: float, window: tuple[float, float], up: float, rank: int
 
 def _lost(bar: Bar, y: float, window: tuple[float, float], up: float, rank: int) -> Array:
     """Put a cross beside the estimate, on the side of the end that is not known."""
-    away = 0.04 * (window[1] - window[0])
+    offset = 0.04 * (window[1] - window[0])
     mine = [side for end, side in zip(bar.ends, (-1.0, 1.0), strict=True) if np.isnan(end)]
-    return np.array([[bar.center + side * away, y] for side in mine]).reshape(-1, 2)
+    return np.array([[bar.center + side * offset, y] for side in mine]).reshape(-1, 2)
 
 
 def _finish(canvas: Canvas, panels: Sequence[Sequence[str]], windows: Sequence[tuple[float, float]]) -> None:
@@ -270,5 +270,4 @@ def _finish(canvas: Canvas, panels: Sequence[Sequence[str]], windows: Sequence[t
             names = [wrapped(label, LINE).replace("\n", BREAK.get(canvas.backend, "\n")) for label in reversed(labels)]
             backend.yticks(list(range(len(labels))), names, target, **canvas.options("yticks"))
     last = np.ravel(canvas.pc.viz["plot"].values)[-1]
-    if canvas.wants("xlabel"):
-        backend.xlabel(**{"string": "value", "target": last, **canvas.options("xlabel")})
+    canvas.write("xlabel", "value", last)

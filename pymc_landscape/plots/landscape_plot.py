@@ -1,4 +1,4 @@
-"""``landscape``: the likelihood, or the prior or posterior, seen over one or two parameters."""
+"""``landscape``: the likelihood, or the prior or posterior, over one or two parameters."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def landscape(
     One axis gives a curve cut by horizontal lines, two give filled contours; further axes, and
     the terms of ``term_log_likelihood``, become panels. Use it to see where the likelihood
     is low and flat, and whether the posterior lies there. For an impression of depth see
-    :func:`surface`. A slice with the other parameters held fixed is narrower than the profile:
+    :func:`surface`. A slice with the nuisance parameters fixed is narrower than the profile:
     do not read confidence intervals off it when the parameters are correlated.
 
     Parameters
@@ -143,27 +143,27 @@ def landscape(
     """
     asked = checked(visuals, get_args(LandscapeVisual))
     aes = checked(aes_by_visuals, get_args(LandscapeVisual))
-    of = landscape_view(ds, var_name, landscape_group)
-    one_axis = len(of.axes) == 1
+    view = landscape_view(ds, var_name, landscape_group)
+    one_axis = len(view.axes) == 1
     cuts = cutoffs(
         (CURVE_LEVELS if one_axis else CONTOUR_LEVELS) if level is None else level,
-        of.df if df is None else df,
+        view.df if df is None else df,
     )
-    draws = find_draws(of, ds, dt, group, sample_dims, num_samples)
+    draws = find_draws(view, ds, dt, group, sample_dims, num_samples)
     if plot_collection is None:
-        size = MANY_PANELS if of.panels else ONE_CURVE if one_axis else ONE_PANEL
-        plot_collection = new_collection(of, backend, size, pc_kwargs, figsize)
+        size = MANY_PANELS if view.panels else ONE_CURVE if one_axis else ONE_PANEL
+        plot_collection = new_collection(view, backend, size, pc_kwargs, figsize)
     canvas = Canvas(plot_collection, asked, aes)
-    (draw_curve if one_axis else draw_contours)(canvas, of, cuts, draws)
-    _name_axes(canvas, of, labeller)
+    (draw_curve if one_axis else draw_contours)(canvas, view, cuts, draws)
+    _name_axes(canvas, view, labeller)
     return plot_collection
 
 
-def _name_axes(canvas: Canvas, of: LandscapeView, labeller: BaseLabeller | None) -> None:
+def _name_axes(canvas: Canvas, view: LandscapeView, labeller: BaseLabeller | None) -> None:
     axis_labeller = labeller or BaseLabeller()
-    names = [axis_labeller.make_label_vert(axis, {}, {}) for axis in of.axes]
+    names = [axis_labeller.make_label_vert(axis, {}, {}) for axis in view.axes]
     canvas.decorate(labelled_x, "xlabel", {"text": names[0]})
-    canvas.decorate(labelled_y, "ylabel", {"text": names[1] if len(names) > 1 else of.label})
-    if of.panels:
+    canvas.decorate(labelled_y, "ylabel", {"text": names[1] if len(names) > 1 else view.label})
+    if view.panels:
         title = {"labeller": labeller or PanelLabeller(), "subset_info": True}
         canvas.decorate(labelled_title, "title", title)

@@ -1,4 +1,4 @@
-"""``nuisance_paths``: where all else is at its best, along the profile of a parameter."""
+"""``nuisance_paths``: the constrained estimates of the nuisance parameters along the profile of a parameter."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NEEDED = ("value", "delta_minus2ll", "zeta", "slope", "status", "path", "estimat
 MOST = 36
 SIZE = (3.2, 2.8)
 LINE = 30  # letters of a name's line
-STILL = 1e-9  # a path that moves by less, of its own size, stands still
+STILL = 1e-9  # a path that changes by less, of its own size, is constant
 LEAST = 0.25  # half a panel's height, in standard errors of what moves: less is no movement
 
 
@@ -41,7 +41,7 @@ class Path:
     """How one parameter moves along the profile of another: points (n, 2), Δ(−2LL) at each, limits of the value."""
 
     profiled: str
-    other: str
+    nuisance: str
     points: Array
     rise: Array
     estimate: int
@@ -49,7 +49,7 @@ class Path:
     error: float
 
     def limits(self) -> tuple[float, float]:
-        """Limits of the height: what stands between the limits of the value, and no rounding of what stands still."""
+        """Limits of the height: those of the path between the limits of the value, and some room about a constant."""
         x, y = self.points.T
         grid = np.clip(np.concatenate([x, self.window]), *self.window)
         order = np.argsort(x)
@@ -72,10 +72,10 @@ def nuisance_paths(
     visuals: Mapping[Visual, Mapping[str, Any] | bool] | None = None,
     **pc_kwargs: Any,
 ) -> PlotCollection:
-    """Draw how the other parameters move along a profile, a panel a pair.
+    """Draw the estimates of the nuisance parameters along a profile, a panel a pair.
 
     Use it to see what a profile trades a parameter against: a steep path is a parameter that makes up for the one that
-    is held. A level path is one that has nothing to do with it, a path with a corner another valley.
+    is fixed. A level path is one that has nothing to do with it, a path with a corner another local minimum.
 
     Parameters
     ----------
@@ -142,17 +142,17 @@ def _paths(ds: xr.Dataset, nuisance: str | Sequence[str] | None, cuts: Array) ->
         raise ValueError(f"Expected nuisance among {known}, got {unknown}; write elements as ArviZ does.")
     profiled = ds["parameter"].values.astype(str)
     windows = {p: traced_profile(ds, p).window(PROFILE_HEADROOM * cuts, beside_wald=False) for p in profiled}
-    return [_path(ds, p, other, windows[p]) for p in profiled for other in wanted if other != p]
+    return [_path(ds, p, name, windows[p]) for p in profiled for name in wanted if name != p]
 
 
-def _path(ds: xr.Dataset, parameter: str, other: str, window: tuple[float, float]) -> Path:
+def _path(ds: xr.Dataset, parameter: str, name: str, window: tuple[float, float]) -> Path:
     one = ds.sel(parameter=parameter).sortby("step")
-    points = np.column_stack([one["value"].values, one["path"].sel(parameter_bis=other).values])
+    points = np.column_stack([one["value"].values, one["path"].sel(parameter_bis=name).values])
     shown = np.isfinite(points).all(axis=1)
     steps = one["step"].values[shown]
     center = int(np.abs(steps).argmin()) if steps.size else 0
-    error = float(ds["standard_error"].sel(parameter=other)) if other in ds["parameter"].values else np.nan
-    return Path(parameter, other, points[shown], one["delta_minus2ll"].values[shown], center, window, error)
+    error = float(ds["standard_error"].sel(parameter=name)) if name in ds["parameter"].values else np.nan
+    return Path(parameter, name, points[shown], one["delta_minus2ll"].values[shown], center, window, error)
 
 
 def _matrix(ds: xr.Dataset, paths: Sequence[Path]) -> dict[str, int]:
@@ -199,8 +199,7 @@ def _inside(path: Path, cut: float) -> Array:
 def _finish(canvas: Canvas, paths: Sequence[Path]) -> None:
     backend = backend_of(canvas)
     for target, path in zip(np.ravel(canvas.pc.viz["plot"].values), paths, strict=True):
-        for visual, text in (("xlabel", path.profiled), ("ylabel", path.other)):
-            if canvas.wants(visual):
-                getattr(backend, visual)(**{"string": wrapped(text, LINE), "target": target, **canvas.options(visual)})
+        for visual, text in (("xlabel", path.profiled), ("ylabel", path.nuisance)):
+            canvas.write(visual, wrapped(text, LINE), target)
         backend.xlim(path.window, target)
         backend.ylim(path.limits(), target)

@@ -1,4 +1,4 @@
-"""``paths``: how optimisers walk on a landscape, several of them from several starts."""
+"""``paths``: the paths of optimisers on a landscape, several of them from several starts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pymc_landscape.plots.data import (
     draws_metric,
     gather_descents,
     landscape_view,
-    place_paths,
+    paths_on_axes,
     two_axes,
 )
 from pymc_landscape.plots.landscape_plot import LandscapeVisual
@@ -58,7 +58,7 @@ def paths(
 ) -> PlotCollection:
     """Draw the paths of optimisers on the contours of a landscape of two axes.
 
-    Use it to see how each optimiser finds its way, and where it stays. With more than two
+    Use it to see how each optimiser approaches the minimum, and where it stops. With more than two
     parameters a path does not lie on the drawn surface: it is projected, fades with its distance
     off the plane, and a note gives the largest. To compare how fast they descend see :func:`descent`.
 
@@ -128,44 +128,56 @@ def paths(
     >>> import numpy as np, xarray as xr
     >>> a, b = np.linspace(-3, 3, 41), np.linspace(-2, 2, 31)
     >>> height = a[:, None] ** 2 + b**2
-    >>> ground = xr.Dataset({"delta_minus2ll": (("a", "b"), height)}, coords={"a": a, "b": b})
-    >>> walk = 2.5 * 0.8 ** np.arange(30)[None]
-    >>> columns = {"a": walk, "b": walk / 2, "minus2ll": 1.25 * walk**2}
+    >>> surface = xr.Dataset({"delta_minus2ll": (("a", "b"), height)}, coords={"a": a, "b": b})
+    >>> path = 2.5 * 0.8 ** np.arange(30)[None]
+    >>> columns = {"a": path, "b": path / 2, "minus2ll": 1.25 * path**2}
     >>> descent = xr.Dataset({name: (("chain", "draw"), v) for name, v in columns.items()})
-    >>> pc = paths(ground, {"halving": descent}, backend="none")
+    >>> pc = paths(surface, {"halving": descent}, backend="none")
     >>> pc.viz["end"]["delta_minus2ll"].item()["x"].round(4).tolist()
     [0.0039]
     """
-    asked: dict[Any, Any] = dict(visuals or {})
-    own = checked({k: v for k, v in asked.items() if k not in get_args(LandscapeVisual)}, get_args(Visual))
-    ground: dict[Any, Any] = QUIET | {k: v for k, v in asked.items() if k in get_args(LandscapeVisual)}
-    of = two_axes(landscape_view(landscape, var_name, landscape_group))
-    routes = find_routes(of, descents, dt, group, sample_dims)
-    pc = draw_landscape(
+    pc, _ = draw_paths(
         landscape,
+        descents,
+        visuals,
+        dt=dt,
         var_name=var_name,
         level=level,
         df=df,
-        dt=dt,
         group=group,
         landscape_group=landscape_group,
         sample_dims=sample_dims,
         num_samples=num_samples,
+        figsize=figsize,
         backend=backend,
         labeller=labeller,
-        visuals=ground,
-        figsize=figsize,
         **pc_kwargs,
     )
+    return pc
+
+
+def draw_paths(
+    landscape: xr.Dataset | xr.DataTree,
+    descents: Sequence[Descents],
+    visuals: Mapping[Any, Mapping[str, Any] | bool] | None,
+    **options: Any,
+) -> tuple[PlotCollection, Routes]:
+    """Draw a landscape and the paths on it, and return the paths too; the options are those of :func:`landscape`."""
+    asked = dict(visuals or {})
+    own = checked({k: v for k, v in asked.items() if k not in get_args(LandscapeVisual)}, get_args(Visual))
+    below: dict[Any, Any] = QUIET | {k: v for k, v in asked.items() if k in get_args(LandscapeVisual)}
+    view = two_axes(landscape_view(landscape, options["var_name"], options["landscape_group"]))
+    routes = _find_routes(view, descents, options["dt"], options["group"], options["sample_dims"])
+    pc = draw_landscape(landscape, visuals=below, **options)
     canvas = Canvas(pc, own, {})
     draw_routes(canvas, routes)
     add_legend(canvas, routes.colours, LEGEND)
     _write_note(canvas, routes)
-    return pc
+    return pc, routes
 
 
-def find_routes(
-    of: LandscapeView,
+def _find_routes(
+    view: LandscapeView,
     descents: Sequence[Descents],
     dt: xr.DataTree | xr.Dataset | None,
     group: str,
@@ -177,8 +189,8 @@ def find_routes(
     posterior = dt.children.get(group) if isinstance(dt, xr.DataTree) else dt
     if posterior is not None:
         samples = posterior.to_dataset() if isinstance(posterior, xr.DataTree) else posterior
-        metric = draws_metric(of, samples, tuple(validate_sample_dims(sample_dims, data=samples)))
-    return routes_of(of, {name: place_paths(of, ds, metric) for name, ds in named.items()}, named)
+        metric = draws_metric(view, samples, tuple(validate_sample_dims(sample_dims, data=samples)))
+    return routes_of(view, {name: paths_on_axes(view, ds, metric) for name, ds in named.items()}, named)
 
 
 def _write_note(canvas: Canvas, routes: Routes) -> None:
@@ -189,4 +201,4 @@ def _write_note(canvas: Canvas, routes: Routes) -> None:
 
     if text:
         note = {"size": text_size(canvas.backend), "color": GREY}
-        canvas.draw(write, "note", routes.of.height, note)
+        canvas.draw(write, "note", routes.view.height, note)

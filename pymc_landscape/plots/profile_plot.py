@@ -1,4 +1,4 @@
-"""``profile``: how far −2LL rises for each value of a parameter, with all else at its best."""
+"""``profile``: the rise of −2LL for each value of a parameter, with the nuisance parameters minimised out."""
 
 from __future__ import annotations
 
@@ -151,13 +151,9 @@ def _finish(canvas: Canvas, panels: list[Panel]) -> None:
     for target, panel in zip(np.ravel(canvas.pc.viz["plot"].values), panels, strict=True):
         backend.xlim(panel.window, target)
         backend.ylim(panel.limits, target)
-        small = {"size": text_size(canvas.backend) + 1}
-        said = {"xlabel": wrapped(panel.one.label, LINE), "ylabel": LABELS[panel.scale], "title": interval_text(panel)}
-        for visual, text in said.items():
-            if canvas.wants(visual):
-                plain = small if visual == "title" else {}
-                options = {"string": text, "target": target, **plain, **canvas.options(visual)}
-                getattr(backend, visual)(**options)
+        canvas.write("xlabel", wrapped(panel.one.label, LINE), target)
+        canvas.write("ylabel", LABELS[panel.scale], target)
+        canvas.write("title", interval_text(panel), target, {"size": text_size(canvas.backend) + 1})
 
 
 def interval_text(panel: Panel) -> str:

@@ -11,7 +11,7 @@ import xarray as xr
 from arviz_plots import PlotCollection
 
 from pymc_landscape._typing import Array
-from pymc_landscape.plots.data import as_dataset, draws_of, join, joined, percent, refuse_many, segments
+from pymc_landscape.plots.data import as_dataset, draws_of, join, percent, refuse_many, segments, with_gaps
 from pymc_landscape.plots.visuals import (
     DASH,
     DOTTED,
@@ -188,7 +188,7 @@ def _draw_posterior(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix, number:
         xy = cloud.thinned(number)
         return backend.scatter(xy[:, 0], xy[:, 1], target, **kwargs)
 
-    def edges(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+    def density_regions(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         cloud = matrix.cloud(panel_of(da))
         xy = np.empty((0, 2)) if cloud is None else cloud.regions(matrix.levels)
         return backend.line(xy[:, 0], xy[:, 1], target, **kwargs) if len(xy) else None
@@ -196,7 +196,7 @@ def _draw_posterior(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix, number:
     if matrix.draws:
         dot = {"color": PURPLE, "alpha": 0.3, "size": marker_size(canvas.backend, "region draw"), "width": 0}
         canvas.draw(dots, "draws", sheet, dot)
-        canvas.draw(edges, "hdi", sheet, {"color": PURPLE, "width": 1.2})
+        canvas.draw(density_regions, "hdi", sheet, {"color": PURPLE, "width": 1.2})
 
 
 def _draw(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix) -> None:
@@ -206,7 +206,7 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix) -> None:
         def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
             windows = [matrix.windows[i] for i in matrix.pair(panel_of(da))]
             runs = [run for one in matrix.outlines(panel_of(da), method) for run in one.runs]
-            return _line(joined([part for run in runs if len(part := _clipped(run, windows))]), target, kwargs)
+            return _line(with_gaps([part for run in runs if len(part := _clipped(run, windows))]), target, kwargs)
 
         return draw
 
@@ -214,8 +214,8 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix) -> None:
         panel, drawn = panel_of(da), []
         windows = (matrix.windows[matrix.pair(panel)[0]], matrix.windows[matrix.pair(panel)[1]])
         for method, (_, colour, _) in METHODS.items():
-            found = [head for one in matrix.outlines(panel, method) for head in one.heads(windows)]
-            drawn.append(_line(joined(found), target, {"color": colour, **kwargs}))
+            outlines_of = [head for one in matrix.outlines(panel, method) for head in one.heads(windows)]
+            drawn.append(_line(with_gaps(outlines_of), target, {"color": colour, **kwargs}))
         return artists(drawn)
 
     def _line(xy: Array, target: Any, kwargs: dict[str, Any]) -> Any:
@@ -245,9 +245,9 @@ def _level_texts(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix) -> None:
     backend, many = backend_of(canvas), len(matrix.levels)
 
     def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
-        found = [matrix.outlines(panel_of(da), method) for method in reversed(METHODS)]
+        outlines_of = [matrix.outlines(panel_of(da), method) for method in reversed(METHODS)]
         drawn: list[Any] = [None] * many
-        for one in next(filter(None, found), []):
+        for one in next(filter(None, outlines_of), []):
             seen = _inside(one.points, *(matrix.windows[i] for i in matrix.pair(panel_of(da))))
             if len(seen):
                 x, y = seen[int(np.argmax(seen[:, 1]))]
@@ -298,9 +298,7 @@ def _finish(canvas: Canvas, matrix: Matrix) -> None:
         if on_diagonal or panel % matrix.width == 0:
             names["ylabel"] = SCALES[matrix.scale] if on_diagonal else matrix.labels[y]
         for visual, text in names.items():
-            if canvas.wants(visual):
-                options = {"string": wrapped(text, LINE), "target": target, **canvas.options(visual)}
-                getattr(backend, visual)(**options)
+            canvas.write(visual, wrapped(text, LINE), target)
 
 
 def _clear(backend: str, target: Any) -> None:

@@ -213,6 +213,5 @@ def _title(ds: xr.Dataset, direction: int) -> str:
 def _name(canvas: Canvas, target: Any, x: str, y: str, title: str) -> None:
     small = {"size": text_size(canvas.backend) + 1}
     for visual, text, options in (("xlabel", x, {}), ("ylabel", y, {}), ("title", title, small)):
-        if text and canvas.wants(visual):
-            asked = {"string": text, "target": target, **options, **canvas.options(visual)}
-            getattr(backend_of(canvas), visual)(**asked)
+        if text:
+            canvas.write(visual, text, target, options)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib import import_module
 from types import ModuleType
 from typing import Any, Literal, get_args
 
@@ -15,34 +14,36 @@ from arviz_base.labels import BaseLabeller
 from arviz_plots import PlotCollection
 from matplotlib.colors import to_hex
 
-from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import (
     CONTOUR_LEVELS,
     Descents,
     LandscapeView,
     as_cells,
+    boundary_labels,
     cutoffs,
-    edge_labels,
     find_draws,
     landscape_view,
     limits,
     lowest,
     two_axes,
+    with_gaps,
 )
 from pymc_landscape.plots.visuals import (
     CMAP,
     RED,
     WHITE,
     Canvas,
-    Ground,
     Scene,
+    SurfaceGrid,
+    best_view,
     checked,
     draw_surface_paths,
     level_lines,
     new_collection,
-    place_heights,
+    path_heights,
     shades,
-    stand,
+    surface_matplotlib,
+    surface_plotly,
 )
 
 Visual = Literal[
@@ -62,9 +63,10 @@ Visual = Literal[
     "zlabel",
     "view",
 ]
+LIBRARIES = {"matplotlib": surface_matplotlib, "plotly": surface_plotly}
 DRAWS_COLOUR = "#333333"
-CAP = 3.0  # in cut-offs of 99 %: the valley fills the picture, the walls are cut to a plateau
-DEPTH = 0.8  # how far below the valley the floor lies, in caps
+CAP = 3.0  # in cut-offs of 99 %: the minimum fills the picture, what is higher is cut to a plateau
+DEPTH = 0.8  # how far below the minimum the floor lies, in caps
 FINE = 150  # cells an axis: enough for smooth rims, few enough to turn by hand
 SIZE = (7.5, 6.0)
 
@@ -90,7 +92,7 @@ def surface(
 ) -> PlotCollection:
     r"""Draw two axes of a landscape as a surface over its contours.
 
-    Use it for an impression of valleys, ridges and walls, and with plotly to turn it by hand. To
+    Use it for an impression of valleys and ridges, and with plotly to turn it by hand. To
     read off values use :func:`landscape`.
 
     Parameters
@@ -101,7 +103,7 @@ def surface(
     var_name : str, default "delta_minus2ll"
         The surface, as in :func:`landscape`.
     cap : float, optional
-        Height at which the walls are cut to a plateau, so that the valley fills the picture.
+        Height at which the surface is cut to a plateau, so that the valley fills the picture.
         Defaults to three times the 99 % cut-off, or the highest point where that is lower.
     level : float or sequence of float, optional
         Confidence levels of the lines. Defaults to 0.5, 0.9, 0.95, 0.99.
@@ -110,7 +112,7 @@ def surface(
     dt : DataTree or Dataset, optional
         Draws, shown on the floor. Defaults to ``ds`` itself when it is a tree with draws of these.
     paths : Dataset, mapping, or sequence of them, optional
-        What ``descend`` returns, of one or several optimisers. Each iterate stands at its own −2LL,
+        What ``descend`` returns, of one or several optimisers. Each iterate is drawn at its own −2LL,
         so that a path through further parameters leaves the surface; what is above the cap lies on
         the plateau, as the surface does.
     group : str, default "posterior"
@@ -165,23 +167,23 @@ def surface(
     own cannot be mapped onto the collection.
     """
     asked = checked(visuals, get_args(Visual))
-    solid = _solid(backend)
-    of = two_axes(landscape_view(ds, var_name, landscape_group))
-    walked = place_heights(of, paths)
-    cuts = cutoffs(CONTOUR_LEVELS if level is None else level, of.df if df is None else df)
-    height = _cap(of, cap, of.df if df is None else df)
-    ground = _ground(of, height)
-    scene = _scene(of, ground, cuts, height, asked)
-    draws = find_draws(of, ds, dt, group, sample_dims, num_samples)
-    three = {**solid.FIGURE, **(pc_kwargs.get("figure_kwargs") or {})}
-    pc = new_collection(of, _name(backend), SIZE, {**pc_kwargs, "figure_kwargs": three}, figsize)
+    library = _library(backend)
+    view = two_axes(landscape_view(ds, var_name, landscape_group))
+    heights_of_paths = path_heights(view, paths)
+    cuts = cutoffs(CONTOUR_LEVELS if level is None else level, view.df if df is None else df)
+    height = _cap(view, cap, view.df if df is None else df)
+    grid = _fine_grid(view, height)
+    scene = _scene(view, grid, cuts, height, asked)
+    draws = find_draws(view, ds, dt, group, sample_dims, num_samples)
+    three = {**library.FIGURE, **(pc_kwargs.get("figure_kwargs") or {})}
+    pc = new_collection(view, _name(backend), SIZE, {**pc_kwargs, "figure_kwargs": three}, figsize)
     canvas = Canvas(pc, asked, {})
-    _draw_surface(canvas, of, ground, scene, solid)
-    _draw_lines(canvas, of, cuts, ground, scene, solid)
-    _draw_points(canvas, of, draws, scene, solid)
-    if walked:
-        draw_surface_paths(canvas, of, walked, ground, scene, solid)
-    _finish(canvas, of, scene, solid, labeller)
+    _draw_surface(canvas, view, grid, scene, library)
+    _draw_lines(canvas, view, cuts, grid, scene, library)
+    _draw_points(canvas, view, draws, scene, library)
+    if heights_of_paths:
+        draw_surface_paths(canvas, view, heights_of_paths, grid, scene, library)
+    _finish(canvas, view, scene, library, labeller)
     return canvas.pc
 
 
@@ -189,44 +191,44 @@ def _name(backend: str | None) -> str:
     return str(rcParams["plot.backend"] if backend is None else backend)
 
 
-def _solid(backend: str | None) -> ModuleType:
+def _library(backend: str | None) -> ModuleType:
     """Find the module that draws in three dimensions with this backend."""
     name = _name(backend)
-    if name in ("matplotlib", "plotly"):
-        return import_module(f"pymc_landscape.plots.visuals.surface_{name}")
+    if name in LIBRARIES:
+        return LIBRARIES[name]
     raise ValueError(
         f"Expected backend to be 'matplotlib' or 'plotly' for three dimensions, got {name!r}; "
         "choose one, or draw contours with plots.landscape."
     )
 
 
-def _cap(of: LandscapeView, asked: float | None, df: int) -> float:
+def _cap(view: LandscapeView, asked: float | None, df: int) -> float:
     if asked is None:
-        wall = CAP * float(cutoffs(0.99, df)[0])
-        return min(wall, of.top) if of.top > 0 else wall
+        default = CAP * float(cutoffs(0.99, df)[0])
+        return min(default, view.top) if view.top > 0 else default
     if not asked > 0:
         raise ValueError(f"Expected cap to be a positive height, got {asked}; try cap=30.")
     return float(asked)
 
 
-def _scene(of: LandscapeView, ground: Ground, cuts: xr.DataArray, cap: float, visuals: dict[str, Any]) -> Scene:
+def _scene(view: LandscapeView, grid: SurfaceGrid, cuts: xr.DataArray, cap: float, visuals: dict[str, Any]) -> Scene:
     ticks = np.concatenate([[0.0], cuts.values[cuts.values < cap], [cap]])
-    names = edge_labels(ticks, cuts)
+    names = boundary_labels(ticks, cuts)
     names[-1] = f"{cap:.3g}"
-    view, look = (_options(visuals, key) for key in ("view", "surface"))
+    angles, surface_options = (_options(visuals, key) for key in ("view", "surface"))
     scene = Scene(
-        x=limits(of, of.axes[0]),
-        y=limits(of, of.axes[1]),
+        x=limits(view, view.axes[0]),
+        y=limits(view, view.axes[1]),
         floor=-DEPTH * cap,
         cap=cap,
         elev=0.0,
         azim=0.0,
-        cmap=str(look.get("cmap", CMAP)),
+        cmap=str(surface_options.get("cmap", CMAP)),
         ticks=ticks.tolist(),
         names=names,
     )
-    best = stand(scene, ground, min(float(cuts.max()), cap))
-    elev, azim = view.get("elev", best.elev), view.get("azim", best.azim)
+    best = best_view(scene, grid, min(float(cuts.max()), cap))
+    elev, azim = angles.get("elev", best.elev), angles.get("azim", best.azim)
     return replace(scene, elev=float(elev), azim=float(azim))
 
 
@@ -235,12 +237,12 @@ def _options(visuals: dict[str, Any], name: str) -> dict[str, Any]:
     return dict(asked) if isinstance(asked, Mapping) else {}
 
 
-def _ground(of: LandscapeView, cap: float) -> Ground:
-    """Heights cut at the cap, on a finer grid, or the rim of the plateau would be a saw.
+def _fine_grid(view: LandscapeView, cap: float) -> SurfaceGrid:
+    """Heights cut at the cap, on a finer grid, without which the rim of the plateau would be jagged.
 
-    In between, √height is linear: exact along any line through the bottom of a quadratic valley.
+    In between, √height is linear: exact along any line through a quadratic minimum.
     """
-    root = as_cells(of) ** 0.5
+    root = as_cells(view) ** 0.5
     for dim in root.dims:
         times = -(-FINE // (root.sizes[dim] - 1))
         fine = np.arange(times * (root.sizes[dim] - 1) + 1) / times
@@ -250,68 +252,63 @@ def _ground(of: LandscapeView, cap: float) -> Ground:
     return x, y, np.where(np.isnan(root.values), np.nan, np.minimum(root.values**2, cap))
 
 
-def _draw_surface(canvas: Canvas, of: LandscapeView, ground: Ground, scene: Scene, solid: ModuleType) -> None:
+def _draw_surface(canvas: Canvas, view: LandscapeView, grid: SurfaceGrid, scene: Scene, library: ModuleType) -> None:
     def draw(da: xr.DataArray, target: Any, cmap: str = CMAP, **kwargs: Any) -> Any:
-        return solid.surface(target, *ground, scene, **kwargs)
+        return library.surface(target, *grid, scene, **kwargs)
 
-    canvas.draw(draw, "surface", of.height)
+    canvas.draw(draw, "surface", view.height)
 
 
 def _draw_lines(
     canvas: Canvas,
-    of: LandscapeView,
+    view: LandscapeView,
     cuts: xr.DataArray,
-    ground: Ground,
+    grid: SurfaceGrid,
     scene: Scene,
-    solid: ModuleType,
+    library: ModuleType,
 ) -> None:
     """Lines at the cut-offs, on the surface and straight below on the floor."""
     shown = [float(cut) for cut in cuts if cut < scene.cap]
     inks = [to_hex(colour) for colour in shades(np.array(shown), scene)]
-    lines = [_joined(level_lines(*ground, level)) for level in shown]
+    lines = [with_gaps(level_lines(*grid, level)).T for level in shown]
 
     def draw(da: xr.DataArray, target: Any, below: bool, **kwargs: Any) -> Any:
         drawn = np.empty(cuts.size, dtype=object)
         for i, (level, ink) in enumerate(zip(shown, inks, strict=True)):
             z = np.full(lines[i][0].size, scene.floor if below else level)
             options = {"color": ink if below else WHITE, **kwargs}
-            on = None if below else ground
-            drawn[i] = solid.line(target, *lines[i], z, scene, ground=on, **options)
+            on = None if below else grid
+            drawn[i] = library.line(target, (*lines[i], z), scene, grid=on, **options)
         return drawn
 
     many = {"level": cuts.size}
     for visual, below in (("floor", True), ("contour", False)):
         pen, fixed = {"linewidth": 1.4}, {"below": below}
-        canvas.draw(draw, visual, of.height, pen, fixed=fixed, artist_dims=many)
-
-
-def _joined(lines: list[Array]) -> tuple[Array, Array]:
-    """One polyline with NaN between the pieces, which both libraries draw as gaps."""
-    pieces = [np.vstack([line, [np.nan, np.nan]]) for line in lines]
-    joined = np.vstack(pieces)[:-1] if pieces else np.empty((0, 2))
-    return joined[:, 0], joined[:, 1]
+        canvas.draw(draw, visual, view.height, pen, fixed=fixed, artist_dims=many)
 
 
 def _draw_points(
-    canvas: Canvas, of: LandscapeView, draws: xr.DataArray | None, scene: Scene, solid: ModuleType
+    canvas: Canvas, view: LandscapeView, draws: xr.DataArray | None, scene: Scene, library: ModuleType
 ) -> None:
     def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         x, y = (np.atleast_1d(da.sel(plot_axis=side).values) for side in ("x", "y"))
-        return solid.points(target, x, y, np.full(x.size, scene.floor), **kwargs)
+        return library.scatter(target, (x, y, np.full(x.size, scene.floor)), **kwargs)
 
     if draws is not None:
         canvas.draw(draw, "draws", draws, {"color": DRAWS_COLOUR, "s": 4.0, "alpha": 0.35})
-    canvas.draw(draw, "minimum", lowest(of), {"color": RED, "s": 70.0, "marker": "*"})
+    canvas.draw(draw, "minimum", lowest(view), {"color": RED, "s": 70.0, "marker": "*"})
 
 
-def _finish(canvas: Canvas, of: LandscapeView, scene: Scene, solid: ModuleType, labeller: BaseLabeller | None) -> None:
+def _finish(
+    canvas: Canvas, view: LandscapeView, scene: Scene, library: ModuleType, labeller: BaseLabeller | None
+) -> None:
     target = canvas.pc.viz["plot"].item()
-    names = [(labeller or BaseLabeller()).make_label_vert(axis, {}, {}) for axis in of.axes]
-    for axis, text in zip("xyz", [*names, of.label], strict=True):
+    names = [(labeller or BaseLabeller()).make_label_vert(axis, {}, {}) for axis in view.axes]
+    for axis, text in zip("xyz", [*names, view.label], strict=True):
         if canvas.wants(f"{axis}label"):
-            solid.label(target, axis, text, **canvas.options(f"{axis}label"))
-    solid.frame(target, scene)
+            library.label(target, axis, text, **canvas.options(f"{axis}label"))
+    library.set_view(target, scene)
     if canvas.wants("colorbar") and canvas.wants("surface"):
-        title = canvas.options("colorbar", {"title": of.label})["title"]
-        bar = solid.colorbar(target, scene, title)
+        title = canvas.options("colorbar", {"title": view.label})["title"]
+        bar = library.colorbar(target, scene, title)
         canvas.pc.viz["colorbar"] = xr.DataArray(np.array(bar, dtype=object))

@@ -41,8 +41,8 @@ COLOURS = {
     "failed": BLACK,
 }
 OTHER = PINK
-SAME = 1e-3  # in Δ(−2LL): ends as near as that are one place; also the foot of the log axis
-BELOW = 0.6  # of the foot: where ends stand that are lower than the best optimum
+SAME = 1e-3  # in Δ(−2LL): ends that differ by less are one; also the lowest height of the log axis
+BELOW = 0.6  # of SAME: height at which ends lower than the best optimum are drawn
 SIZE = (6.4, 4.2)
 
 
@@ -56,9 +56,9 @@ def waterfall(
 ) -> PlotCollection:
     """Draw the end of each start of a fit, sorted by −2LL, coloured by status.
 
-    Use it to see whether the fit can be trusted: a long plateau at the foot, reached from many
-    starts, is likely the global optimum; plateaus above it are other valleys; a slope without
-    plateaus says that the searches stopped before they arrived.
+    Use it to see whether the fit can be trusted: a long plateau at the bottom, reached from many
+    starts, is likely the global optimum; plateaus above it are other local minima; a slope without
+    plateaus says that the searches stopped before they converged.
 
     Parameters
     ----------
@@ -89,8 +89,8 @@ def waterfall(
     Notes
     -----
     Heights are Δ(−2LL) above the lowest end that claims an optimum (or above the lowest of all).
-    All within 0.001 of it stand at the foot of the log axis. A note counts the ends below the foot
-    (of an unbounded likelihood), and those where −2LL is not finite, which stand at the top.
+    All within 0.001 of it are drawn at 0.001 on the log axis. A note counts the ends below it
+    (of an unbounded likelihood), and those where −2LL is not finite, which are drawn at the top.
 
     Examples
     --------
@@ -115,9 +115,9 @@ def waterfall(
     shown = np.where(rise < -SAME, BELOW * SAME, shown)
     canvas, sheet = new_sheet(1, backend, SIZE, asked, pc_kwargs, figsize)
     _draw_plateaus(canvas, sheet, rise, shown)
-    found = _draw_points(canvas, sheet, shown, status)
+    shown_status = _draw_points(canvas, sheet, shown, status)
     _finish(canvas, ends.size, highest)
-    add_legend(canvas, {name.replace("_", " "): COLOURS.get(name, OTHER) for name in found})
+    add_legend(canvas, {name.replace("_", " "): COLOURS.get(name, OTHER) for name in shown_status})
     _write_note(canvas, sheet, rise)
     return canvas.pc
 
@@ -132,8 +132,8 @@ def _rise(ends: NDArray[np.float64], status: NDArray[np.str_]) -> NDArray[np.flo
 
 def _plateaus(rise: NDArray[np.float64]) -> list[tuple[int, int]]:
     """First and last position of each run of two or more ends at one height."""
-    place = np.flatnonzero(np.isfinite(rise) & (rise >= -SAME))
-    runs = np.split(place, np.flatnonzero(np.diff(rise[place]) > SAME) + 1)
+    order_of_finite = np.flatnonzero(np.isfinite(rise) & (rise >= -SAME))
+    runs = np.split(order_of_finite, np.flatnonzero(np.diff(rise[order_of_finite]) > SAME) + 1)
     return [(int(run[0]), int(run[-1])) for run in runs if run.size > 1]
 
 
@@ -148,9 +148,14 @@ def _draw_plateaus(canvas: Canvas, sheet: xr.DataArray, rise: NDArray[np.float64
         write = backend_of(canvas).text
         named = [f"{b - a + 1} × {max(rise[a], 0.0):.3g}" for a, b in runs]
         # above its middle, by a share of a log axis: a text of its own size in every backend
-        places = [((a + b) / 2 + 1, 1.45 * shown[a]) for a, b in runs]
+        positions = [((a + b) / 2 + 1, 1.45 * shown[a]) for a, b in runs]
         options = {"vertical_align": "bottom", **kwargs}
-        return artists([write(*place, name, target, **options) for place, name in zip(places, named, strict=True)])
+        return artists(
+            [
+                write(*order_of_finite, name, target, **options)
+                for order_of_finite, name in zip(positions, named, strict=True)
+            ]
+        )
 
     if runs:
         many = {"plateau": len(runs)}
@@ -162,20 +167,20 @@ def _draw_plateaus(canvas: Canvas, sheet: xr.DataArray, rise: NDArray[np.float64
 def _draw_points(
     canvas: Canvas, sheet: xr.DataArray, shown: NDArray[np.float64], status: NDArray[np.str_]
 ) -> list[str]:
-    found = [name for name in [*COLOURS, *sorted(set(status) - set(COLOURS))] if name in status]
+    shown_status = [name for name in [*COLOURS, *sorted(set(status) - set(COLOURS))] if name in status]
 
     def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         scatter, rank = backend_of(canvas).scatter, np.arange(1, shown.size + 1)
         drawn = []
-        for name in found:
+        for name in shown_status:
             mine = status == name
             ink = {"facecolor": COLOURS.get(name, OTHER), "edgecolor": WHITE, "width": 0.6, **kwargs}
             drawn.append(scatter(rank[mine], shown[mine], target, **ink))
         return artists(drawn)
 
     size = {"size": marker_size(canvas.backend, "point")}
-    canvas.draw(draw, "points", sheet, size, artist_dims={"status": len(found)})
-    return found
+    canvas.draw(draw, "points", sheet, size, artist_dims={"status": len(shown_status)})
+    return shown_status
 
 
 def _finish(canvas: Canvas, number: int, highest: float) -> None:
@@ -186,17 +191,16 @@ def _finish(canvas: Canvas, number: int, highest: float) -> None:
     backend.xticks(ticks, [str(tick) for tick in ticks], target)
     set_log_axis(target, canvas.backend, "y", (0.4 * SAME, highest))
     for axis, text in (("xlabel", "start, sorted"), ("ylabel", "Δ(−2LL) where it ended")):
-        if canvas.wants(axis):
-            getattr(backend, axis)(**{"string": text, "target": target, **canvas.options(axis)})
+        canvas.write(axis, text, target)
 
 
 def _write_note(canvas: Canvas, sheet: xr.DataArray, rise: NDArray[np.float64]) -> None:
     lower, lost = int((rise < -SAME).sum()), int(np.isnan(rise).sum())
-    said = [f"{lower} below the best optimum, under the foot"] if lower else []
-    said += [f"{lost} not finite, at the top"] if lost else []
+    parts = [f"{lower} below the best optimum, under the foot"] if lower else []
+    parts += [f"{lost} not finite, at the top"] if lost else []
 
     def write(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
-        return backend_of(canvas).title("; ".join(said), target, **kwargs)
+        return backend_of(canvas).title("; ".join(parts), target, **kwargs)
 
-    if said:
+    if parts:
         canvas.draw(write, "note", sheet, {"size": text_size(canvas.backend), "color": GREY})

@@ -1,4 +1,4 @@
-"""``wilks_qq``: whether simulated drops of −2LL follow χ², as Wilks says, or a mixture."""
+"""``wilks_qq``: simulated drops of −2LL against the quantiles of χ² (Wilks), or of a χ̄² mixture."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from pymc_landscape.plots.visuals import (
 
 Visual = Literal["envelope", "diagonal", "points", "observed", "observed_text", "legend", "xlabel", "ylabel", "title"]
 SIZE = (5.6, 5.0)
-MOST_POINTS = 1500  # a series: more could not be told apart
+MOST_POINTS = 1500  # of a series: more could not be distinguished
 BELOW = 0.025  # share of the picture under 0
-FAR = 1.5  # an observed statistic higher than so many pictures is told, not shown
+FAR = 1.5  # an observed statistic higher than so many pictures is written, not drawn
 LINE = 66  # letters of a title's line
 LABEL = 52
 
@@ -53,7 +53,7 @@ def wilks_qq(
     r"""Draw simulated likelihood ratios against the quantiles of χ², or of a mixture.
 
     Use it to see whether a χ² cut-off can be trusted for this model and this many data: points on the diagonal say yes,
-    points above it that a test by χ² rejects too often. Several series show how the law is neared as the data grow.
+    points above it that a test by χ² rejects too often. Several series show how the law is approached as the data grow.
 
     Parameters
     ----------
@@ -128,13 +128,13 @@ Envelope = tuple[Array, Array, Array]
 
 
 def _envelopes(series: Sequence[Simulated], prob: float) -> dict[tuple[Any, ...], Envelope]:
-    """One for each law and number of draws: quantiles, and lower and upper edge."""
-    found: dict[tuple[Any, ...], Envelope] = {}
+    """One for each law and number of draws: quantiles, and lower and upper boundary."""
+    envelopes: dict[tuple[Any, ...], Envelope] = {}
     for one in series:
         key = (one.draws.size, *one.weights)
-        if key not in found:
-            found[key] = (one.expected, *one.envelope(prob))
-    return found
+        if key not in envelopes:
+            envelopes[key] = (one.expected, *one.envelope(prob))
+    return envelopes
 
 
 def _top(series: Sequence[Simulated], envelopes: Mapping[Any, Envelope]) -> tuple[float, float]:
@@ -171,12 +171,12 @@ def _draw(
     top: tuple[float, float],
 ) -> None:
     backend, colours = backend_of(canvas), _colours(series)
-    alone = len(envelopes) == 1
+    single_law = len(envelopes) == 1
 
     def envelope(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         drawn = []
         for i, (x, below, above) in enumerate(envelopes.values()):
-            at, own = _shown(x.size), {} if alone else {"color": colours[i]}
+            at, own = _shown(x.size), {} if single_law else {"color": colours[i]}
             drawn.append(backend.fill_between_y(x[at], below[at], above[at], target, **{**kwargs, **own}))
         return artists(drawn)
 
@@ -218,8 +218,8 @@ def _observed_text(canvas: Canvas, sheet: xr.DataArray, series: Sequence[Simulat
                 continue
             above = one.statistic > top[1]
             words = f"observed {one.statistic:.4g}" + (" ↑" if above else "")
-            place = {"vertical_align": "top" if above or one.statistic > 0.93 * top[1] else "bottom"}
-            own = {"color": colour if len(series) > 1 else ORANGE, "horizontal_align": "left", **place}
+            alignment = {"vertical_align": "top" if above or one.statistic > 0.93 * top[1] else "bottom"}
+            own = {"color": colour if len(series) > 1 else ORANGE, "horizontal_align": "left", **alignment}
             drawn[i] = backend.text(0.0, min(one.statistic, top[1]), words, target, **{**own, **kwargs})
         return artists(drawn)
 
@@ -234,15 +234,9 @@ def _finish(
     backend.ylim((-BELOW * top[1], top[1]), target)
     laws = {one.law for one in series}
     law = f"quantile of {laws.pop()}" if len(laws) == 1 else "quantile of the law"
-    small = {"size": text_size(canvas.backend) + 1}
-    said = {
-        "xlabel": (fill(law, LABEL), {}),
-        "ylabel": ("simulated Δ(−2LL)", {}),
-        "title": (fill(title(series, level), LINE), small),
-    }
-    for visual, (text, plain) in said.items():
-        if canvas.wants(visual):
-            getattr(backend, visual)(**{"string": text, "target": target, **plain, **canvas.options(visual)})
+    canvas.write("xlabel", fill(law, LABEL), target)
+    canvas.write("ylabel", "simulated Δ(−2LL)", target)
+    canvas.write("title", fill(title(series, level), LINE), target, {"size": text_size(canvas.backend) + 1})
 
 
 def title(series: Sequence[Simulated], level: float | Sequence[float]) -> str:

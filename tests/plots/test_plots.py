@@ -12,12 +12,12 @@ from matplotlib.colors import to_rgb
 from scipy.stats import chi2
 
 from pymc_landscape import plots
-from pymc_landscape.plots.data.draws import place_draws
+from pymc_landscape.plots.data.draws import draws_on_axes
 from pymc_landscape.plots.data.landscape import landscape_view as relief
-from pymc_landscape.plots.data.levels import MOST_BANDS, band_edges, cutoffs
+from pymc_landscape.plots.data.levels import MOST_BANDS, band_boundaries, cutoffs
 from pymc_landscape.plots.visuals.colorbar import palette
-from pymc_landscape.plots.visuals.contour_panel import label_places, level_lines
-from pymc_landscape.plots.visuals.scene import Scene, in_sight, stand
+from pymc_landscape.plots.visuals.contour_panel import label_positions, level_lines
+from pymc_landscape.plots.visuals.scene import Scene, best_view, in_sight
 
 BACKENDS = [
     pytest.param(name, marks=pytest.mark.skipif(find_spec(needs) is None, reason=f"no {needs}"))
@@ -236,7 +236,7 @@ def test_colour_bar_names_heights_and_levels():
 
 def test_level_names_stand_on_their_lines_apart_from_each_other():
     of, cuts = relief(bowl(121), "delta_minus2ll"), cutoffs([0.5, 0.9, 0.95, 0.99], 2)
-    places = np.array(label_places(of.height, cuts))
+    places = np.array(label_positions(of.height, cuts))
     np.testing.assert_allclose(quadratic(*places.T), cuts, atol=0.05)
     gaps = np.abs(places[:, None] - places) / [10, 12]
     assert ((gaps > [0.05, 0.05]).any(-1) | np.eye(4, dtype=bool)).all()
@@ -244,7 +244,7 @@ def test_level_names_stand_on_their_lines_apart_from_each_other():
 
 def test_tiny_regions_have_no_text():
     of = relief(bowl(121) * 400, "delta_minus2ll")
-    assert label_places(of.height, cutoffs([0.5, 0.99], 2)) == [None, None]
+    assert label_positions(of.height, cutoffs([0.5, 0.99], 2)) == [None, None]
 
 
 def test_panels_have_text_only_when_asked():
@@ -356,7 +356,7 @@ def test_draws_are_projected_on_their_plane():
     dt = posterior(500, tau=theta[..., 2], mu=theta[..., 0])
     dt["posterior"]["beta"][..., 0] = theta[..., 1]
     of = relief(plane(**directions()), "delta_minus2ll")
-    points = place_draws(of, dt, "posterior", None, 10_000)
+    points = draws_on_axes(of, dt, "posterior", None, 10_000)
     inside = (np.abs(t) <= [3, 4]).all(-1)
     np.testing.assert_allclose(points.T, t[inside], atol=1e-8)
 
@@ -372,7 +372,7 @@ def test_plane_of_two_parameters_shows_the_draws_themselves():
         ),
     }
     dt = posterior()
-    points = place_draws(relief(plane(**extra), "delta_minus2ll"), dt, "posterior", None, 10_000)
+    points = draws_on_axes(relief(plane(**extra), "delta_minus2ll"), dt, "posterior", None, 10_000)
     mu, beta = dt["posterior"]["mu"].values.ravel(), dt["posterior"]["beta"].values[..., 0].ravel()
     inside = (np.abs(mu) <= 3) & (np.abs(beta / 2) <= 4)
     np.testing.assert_allclose(points, [mu[inside], beta[inside] / 2], atol=1e-10)
@@ -409,7 +409,7 @@ def test_df_can_be_chosen():
 def test_each_draw_is_in_the_panel_nearest_to_it():
     dt = posterior()
     of = relief(three_axes(), "delta_minus2ll")
-    points = place_draws(of, dt, "posterior", None, 10_000)
+    points = draws_on_axes(of, dt, "posterior", None, 10_000)
     shown = points.notnull().all("plot_axis")
     assert (shown.sum("tau") == 1).all()
     tau = dt["posterior"]["tau"].values.ravel()
@@ -624,7 +624,7 @@ def test_suggestion_of_the_refusal_works():
 @given(top=st.floats(0, 1e12), levels=st.lists(st.floats(0.01, 0.999), min_size=1, max_size=5))
 def test_band_edges_rise_cover_the_top_and_stay_few(top, levels):
     heights = cutoffs(levels, 2).values
-    edges = band_edges(heights, top)
+    edges = band_boundaries(heights, top)
     assert edges[0] == 0
     assert (np.diff(edges) > 0).all()
     assert edges[-1] >= top
@@ -733,7 +733,7 @@ def test_a_wall_hides_what_is_behind_it():
 
 
 def test_one_stands_on_the_open_side():
-    eye = stand(scene(), wall(), 5.0).eye
+    eye = best_view(scene(), wall(), 5.0).eye
     assert eye[0] < 0
     assert np.linalg.norm(eye) == pytest.approx(1)
 

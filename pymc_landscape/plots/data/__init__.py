@@ -17,11 +17,18 @@ from pymc_landscape.plots.data.intervals import (
     posterior_rows,
 )
 from pymc_landscape.plots.data.landscape import LandscapeView, as_cells, landscape_view, lowest
-from pymc_landscape.plots.data.levels import CONTOUR_LEVELS, CURVE_LEVELS, band_edges, cutoffs, edge_labels, percent
+from pymc_landscape.plots.data.levels import (
+    CONTOUR_LEVELS,
+    CURVE_LEVELS,
+    band_boundaries,
+    boundary_labels,
+    cutoffs,
+    percent,
+)
 from pymc_landscape.plots.data.marginal import Marginal, draws_of, marginal_of, marginals_of
-from pymc_landscape.plots.data.polylines import arrow_head, arrows, cap, join, joined, segments, smooth, thin, with_gaps
+from pymc_landscape.plots.data.polylines import arrow_head, arrows, cap, join, segments, smooth, thin, with_gaps
 from pymc_landscape.plots.data.profile import ProfileEnd, TracedProfile, traced_profile
-from pymc_landscape.plots.data.projection import draws_metric, place_paths, project_paths, two_axes, zero_of
+from pymc_landscape.plots.data.projection import draws_metric, paths_on_axes, project_paths, two_axes, zero_of
 from pymc_landscape.plots.data.simulated import Simulated, gather_simulated
 
 __all__ = [
@@ -45,20 +52,19 @@ __all__ = [
     "arrows",
     "as_cells",
     "as_dataset",
-    "band_edges",
+    "band_boundaries",
+    "boundary_labels",
     "cap",
     "curve_of",
     "cutoffs",
     "draws_metric",
     "draws_of",
-    "edge_labels",
     "element",
     "find_draws",
     "gather_bars",
     "gather_descents",
     "gather_simulated",
     "join",
-    "joined",
     "landscape_view",
     "lengths",
     "level_title",
@@ -68,8 +74,8 @@ __all__ = [
     "marginal_of",
     "marginals_of",
     "parameters",
+    "paths_on_axes",
     "percent",
-    "place_paths",
     "posterior_rows",
     "project_paths",
     "refuse_many",

@@ -24,16 +24,16 @@ def gather_descents(descents: Sequence[Descents]) -> dict[str, xr.Dataset]:
     ValueError
         When there is none, or one without chain and draw.
     """
-    found: dict[str, xr.Dataset] = {}
+    named: dict[str, xr.Dataset] = {}
     for wanted, ds in _every(descents):
         number = 2
         name = wanted
-        while name in found:
+        while name in named:
             name, number = f"{wanted} ({number})", number + 1
-        found[name] = ds
-    if not found:
+        named[name] = ds
+    if not named:
         raise ValueError("Expected at least one descent, got none; pass what descend returns.")
-    return found
+    return named
 
 
 def _every(descents: Sequence[Any]) -> Iterator[tuple[str, xr.Dataset]]:

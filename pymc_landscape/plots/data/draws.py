@@ -1,4 +1,4 @@
-"""Posterior draws placed on the axes of a landscape, or projected on its plane."""
+"""Posterior draws on the axes of a landscape, or projected on its plane."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JITTER_SEED = 0  # the same picture every time
 
 
 def find_draws(
-    of: LandscapeView,
+    view: LandscapeView,
     ds: xr.Dataset | xr.DataTree,
     dt: xr.DataTree | xr.Dataset | None,
     group: str,
@@ -27,10 +27,10 @@ def find_draws(
 ) -> xr.DataArray | None:
     """Draws of ``dt``, which must fit; or those of the landscape's own tree, where they fit."""
     if dt is not None:
-        points = place_draws(of, dt, group, sample_dims, num_samples)
+        points = draws_on_axes(view, dt, group, sample_dims, num_samples)
         if points is None:
             warnings.warn(
-                f"The landscape has no directions of {list(of.axes)} on the scale of the draws, so no draws are shown.",
+                f"The landscape has no directions of {list(view.axes)} on the scale of the draws: no draws are shown.",
                 UserWarning,
                 stacklevel=3,
             )
@@ -38,13 +38,13 @@ def find_draws(
     if not isinstance(ds, xr.DataTree) or group not in ds.children:
         return None
     try:
-        return place_draws(of, ds, group, sample_dims, num_samples)
+        return draws_on_axes(view, ds, group, sample_dims, num_samples)
     except ValueError:
         return None
 
 
-def place_draws(
-    of: LandscapeView,
+def draws_on_axes(
+    view: LandscapeView,
     data: xr.Dataset | xr.DataTree,
     group: str,
     sample_dims: str | Sequence[str] | None,
@@ -52,7 +52,7 @@ def place_draws(
 ) -> xr.DataArray | None:
     """Posterior draws as points on the picture, at most ``num_samples`` a panel in all.
 
-    Only draws inside the grid's box are kept. Where panels stand for values of further parameters,
+    Only draws inside the grid's box are kept. Where panels show values of further parameters,
     each draw goes to the panel nearest to it, because that is the slice it belongs to.
 
     Returns
@@ -68,18 +68,18 @@ def place_draws(
     """
     posterior = posterior_of(data, group)
     dims = validate_sample_dims(sample_dims, data=posterior)
-    values = _coordinates(of, posterior, dims, group)
+    values = _coordinates(view, posterior, dims, group)
     if values is None:
         return None
-    inside = np.all([_inside(of, axis, v) for axis, v in zip(of.axes, values, strict=True)], axis=0)
+    inside = np.all([_inside(view, axis, v) for axis, v in zip(view.axes, values, strict=True)], axis=0)
     kept = _thin(np.flatnonzero(inside), num_samples)
     points = xr.DataArray(
-        np.array([_jitter(of, axis, v[kept]) for axis, v in zip(of.axes, values, strict=True)]),
+        np.array([_jitter(view, axis, v[kept]) for axis, v in zip(view.axes, values, strict=True)]),
         dims=["plot_axis", "sample"],
-        coords={"plot_axis": ["x", "y"][: len(of.axes)]},
-        name=of.height.name,
+        coords={"plot_axis": ["x", "y"][: len(view.axes)]},
+        name=view.height.name,
     )
-    return _into_panels(of, points, posterior, dims, kept)
+    return _into_panels(view, points, posterior, dims, kept)
 
 
 def posterior_of(data: xr.Dataset | xr.DataTree, group: str) -> xr.Dataset:
@@ -105,35 +105,35 @@ def element(posterior: xr.Dataset, label: str, dims: Sequence[str]) -> NDArray[n
     for name in (n for n in posterior if label == n or label.startswith(f"{n}[")):
         for var_name, sel, isel in xarray_sel_iter(posterior[[name]], skip_dims=set(dims)):
             if labeller.make_label_flat(var_name, sel, isel) == label:
-                found = posterior[name].isel(isel).transpose(*dims)
-                return np.asarray(found.values, dtype=float).ravel()
+                drawn = posterior[name].isel(isel).transpose(*dims)
+                return np.asarray(drawn.values, dtype=float).ravel()
     return None
 
 
 def _coordinates(
-    of: LandscapeView, posterior: xr.Dataset, dims: Sequence[str], group: str
+    view: LandscapeView, posterior: xr.Dataset, dims: Sequence[str], group: str
 ) -> list[NDArray[np.float64]] | None:
-    found = [element(posterior, axis, dims) for axis in of.axes]
-    values = [v for v in found if v is not None]
-    if len(values) == len(of.axes):
+    drawn = [element(posterior, axis, dims) for axis in view.axes]
+    values = [v for v in drawn if v is not None]
+    if len(values) == len(view.axes):
         return values
-    if of.source.attrs.get("kind") in ("plane", "principal"):
-        return _project(of, posterior, dims)
-    missing = [axis for axis, v in zip(of.axes, found, strict=True) if v is None]
+    if view.source.attrs.get("kind") in ("plane", "principal"):
+        return _project(view, posterior, dims)
+    missing = [axis for axis, v in zip(view.axes, drawn, strict=True) if v is None]
     raise ValueError(
         f"Expected draws of {missing} in group {group!r}, got draws of {list(posterior)}; "
         "pass the draws of the landscape's own model, or leave dt out."
     )
 
 
-def _project(of: LandscapeView, posterior: xr.Dataset, dims: Sequence[str]) -> list[NDArray[np.float64]] | None:
+def _project(view: LandscapeView, posterior: xr.Dataset, dims: Sequence[str]) -> list[NDArray[np.float64]] | None:
     """Coordinates t of the plane's point nearest to each draw, in the draws' own metric Σ⁻¹.
 
     Minimising (θ − c − tD)Σ⁻¹(θ − c − tD)ᵀ gives t = (θ − c)Σ⁻¹Dᵀ(DΣ⁻¹Dᵀ)⁻¹ (generalised least
     squares, Aitken 1935): no unit of a parameter counts more than another, and for principal
     axes these are the principal coordinates themselves.
     """
-    plane = _plane(of, posterior, dims)
+    plane = _plane(view, posterior, dims)
     if plane is None:
         return None
     offset, direction = plane
@@ -143,30 +143,30 @@ def _project(of: LandscapeView, posterior: xr.Dataset, dims: Sequence[str]) -> l
 
 
 def _plane(
-    of: LandscapeView, posterior: xr.Dataset, dims: Sequence[str]
+    view: LandscapeView, posterior: xr.Dataset, dims: Sequence[str]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Draws less the plane's centre, and its directions, over the parameters that take part."""
-    if not {"center", "direction"} <= set(of.source.variables):
+    if not {"center", "direction"} <= set(view.source.variables):
         return None
-    used = of.source["direction"].sel(axis=list(of.axes)).transpose("axis", "plane_parameter")
+    used = view.source["direction"].sel(axis=list(view.axes)).transpose("axis", "plane_parameter")
     used = used.isel(plane_parameter=np.flatnonzero(np.any(used.values != 0, axis=0)))
-    found = [element(posterior, str(label), dims) for label in used["plane_parameter"].values]
-    columns = [v for v in found if v is not None]
+    drawn = [element(posterior, str(label), dims) for label in used["plane_parameter"].values]
+    columns = [v for v in drawn if v is not None]
     if not columns or len(columns) < used.sizes["plane_parameter"]:
         return None
-    center = of.source["center"].sel(plane_parameter=used["plane_parameter"])
+    center = view.source["center"].sel(plane_parameter=used["plane_parameter"])
     return np.column_stack(columns) - center.values, used.values
 
 
-def _inside(of: LandscapeView, axis: str, values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    low, high = limits(of, axis)
+def _inside(view: LandscapeView, axis: str, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    low, high = limits(view, axis)
     return np.asarray((values >= low) & (values <= high))
 
 
-def limits(of: LandscapeView, axis: str) -> tuple[float, float]:
+def limits(view: LandscapeView, axis: str) -> tuple[float, float]:
     """Return the ends of the axis as drawn: the grid's, and half a cell more if discrete."""
-    values = of.height[axis].values.astype(float)
-    margin = 0.5 * np.diff(values)[[0, -1]] if of.is_discrete(axis) else np.zeros(2)
+    values = view.height[axis].values.astype(float)
+    margin = 0.5 * np.diff(values)[[0, -1]] if view.is_discrete(axis) else np.zeros(2)
     return float(values[0] - margin[0]), float(values[-1] + margin[1])
 
 
@@ -178,23 +178,23 @@ def _thin(kept: NDArray[np.intp], number: int) -> NDArray[np.intp]:
     return chosen
 
 
-def _jitter(of: LandscapeView, axis: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Spread draws of a whole number over its cell; in one spot their number would be unseen."""
-    if not of.is_discrete(axis):
+def _jitter(view: LandscapeView, axis: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Spread draws of a whole number over its cell; at one point their number could not be seen."""
+    if not view.is_discrete(axis):
         return values
-    step = float(np.diff(of.height[axis].values.astype(float)).min())
+    step = float(np.diff(view.height[axis].values.astype(float)).min())
     return values + np.random.default_rng(JITTER_SEED).uniform(-0.3, 0.3, values.size) * step
 
 
 def _into_panels(
-    of: LandscapeView,
+    view: LandscapeView,
     points: xr.DataArray,
     posterior: xr.Dataset,
     dims: Sequence[str],
     kept: NDArray[np.intp],
 ) -> xr.DataArray:
-    for panel in of.panels:
-        shown = of.height[panel]
+    for panel in view.panels:
+        shown = view.height[panel]
         points = points.expand_dims({panel: shown.values}, axis=-1)
         values = element(posterior, panel, dims) if shown.dtype.kind in "iuf" else None
         if values is not None:

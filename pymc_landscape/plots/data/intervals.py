@@ -1,9 +1,4 @@
-"""Interval ends by parameter, method and level; strips of a curve.
-
-What a forest of intervals is made of: for each parameter its ends, by method and level.
-
-The intervals of a curve's elements as strips over its horizontal axis.
-"""
+"""Interval ends by parameter, method and level; and those of a curve's elements as strips over its horizontal axis."""
 
 from __future__ import annotations
 
@@ -51,10 +46,10 @@ class Bar:
 Rows = dict[str, dict[str, list[Bar]]]
 
 
-def gather_bars(given_ones: Sequence[Any]) -> Rows:
+def gather_bars(inputs: Sequence[Any]) -> Rows:
     """Return the bars of all Datasets and mappings; of equal names the second becomes ``profile (2)``."""
     rows: Rows = {}
-    for name, ds in _every(given_ones):
+    for name, ds in _every(inputs):
         for method in ds["interval_method"].values.astype(str):
             wanted = f"{name} {NAMES.get(method, method)}" if name else NAMES.get(method, method)
             number, free = 2, wanted
@@ -64,15 +59,15 @@ def gather_bars(given_ones: Sequence[Any]) -> Rows:
     return rows
 
 
-def _every(given_ones: Sequence[Any]) -> list[tuple[str, xr.Dataset]]:
-    found: list[tuple[str, xr.Dataset]] = []
-    for item in given_ones:
+def _every(inputs: Sequence[Any]) -> list[tuple[str, xr.Dataset]]:
+    gathered: list[tuple[str, xr.Dataset]] = []
+    for item in inputs:
         named = item if isinstance(item, Mapping) and not isinstance(item, xr.Dataset | xr.DataTree) else {"": item}
         for name, ds in named.items():
             ds = as_dataset(ds, GROUPS, ("interval",), "confidence_intervals")
             ds = ds if "interval_method" in ds.dims else _with_method(ds)
-            found.append((str(name), as_dataset(ds, GROUPS, NEEDED, "confidence_intervals")))
-    return found
+            gathered.append((str(name), as_dataset(ds, GROUPS, NEEDED, "confidence_intervals")))
+    return gathered
 
 
 def _with_method(ds: xr.Dataset) -> xr.Dataset:
@@ -81,9 +76,9 @@ def _with_method(ds: xr.Dataset) -> xr.Dataset:
     return named.expand_dims("interval_method")
 
 
-def levels_of(given_ones: Sequence[Any]) -> list[float]:
+def levels_of(inputs: Sequence[Any]) -> list[float]:
     """Return the levels of the first Dataset."""
-    ds = _every(given_ones)[0][1]
+    ds = _every(inputs)[0][1]
     return [float(level) for level in np.atleast_1d(ds["level"].values)] if "level" in ds.coords else []
 
 
@@ -151,7 +146,7 @@ OPEN = 0.25  # beyond the outermost number, in heights of all numbers: room for 
 
 @dataclass(frozen=True)
 class Strip:
-    """Lower and upper ends along a curve, at one level by one method; ±∞ where open, NaN where lost."""
+    """Lower and upper ends along a curve, at one level by one method; ±∞ where open, NaN where not found."""
 
     lower: Array
     upper: Array
@@ -165,8 +160,8 @@ class Strip:
     def runs(self) -> list[NDArray[np.intp]]:
         """Return positions without a gap between, two at least."""
         there = ~np.isnan(self.lower) & ~np.isnan(self.upper)
-        pieces = np.split(np.arange(there.size), np.flatnonzero(np.diff(there)) + 1)
-        return [piece for piece in pieces if piece.size > 1 and there[piece[0]]]
+        runs = np.split(np.arange(there.size), np.flatnonzero(np.diff(there)) + 1)
+        return [piece for piece in runs if piece.size > 1 and there[piece[0]]]
 
 
 @dataclass(frozen=True)
@@ -223,18 +218,18 @@ def curve_of(rows: Rows, var_name: str | None, x: ArrayLike | None) -> Curve:
             f"Expected intervals of a curve, got {len(mine)} of {name!r} among those of {variables}; "
             "pass confidence_intervals of a Deterministic with several elements."
         )
-    places, x_name = _places(mine, x)
-    order = np.argsort(places, kind="stable")
-    return Curve(name, [mine[i] for i in order], places[order], x_name)
+    positions, x_name = _positions(mine, x)
+    order = np.argsort(positions, kind="stable")
+    return Curve(name, [mine[i] for i in order], positions[order], x_name)
 
 
-def _places(labels: Sequence[str], x: ArrayLike | None) -> tuple[Array, str]:
+def _positions(labels: Sequence[str], x: ArrayLike | None) -> tuple[Array, str]:
     if x is None:
         return _from_labels(labels), ""
-    places = np.ravel(np.asarray(x, dtype=float))
-    if places.size != len(labels):
-        raise ValueError(f"Expected x with a value for each of the {len(labels)} elements, got {places.size}.")
-    return places, str(getattr(x, "name", None) or "")
+    positions = np.ravel(np.asarray(x, dtype=float))
+    if positions.size != len(labels):
+        raise ValueError(f"Expected x with a value for each of the {len(labels)} elements, got {positions.size}.")
+    return positions, str(getattr(x, "name", None) or "")
 
 
 def _from_labels(labels: Sequence[str]) -> Array:

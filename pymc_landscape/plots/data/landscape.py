@@ -144,27 +144,27 @@ def _example_positions(size: int, dims: int) -> list[int]:
     return [int(i) for i in np.linspace(0, size - 1, number + 2).round()[1:-1]]
 
 
-def lowest(of: LandscapeView) -> xr.DataArray:
+def lowest(view: LandscapeView) -> xr.DataArray:
     """Position of the lowest grid point of each panel, dim ``plot_axis`` (x, y)."""
-    where = of.height.fillna(np.inf).argmin(list(of.axes))
-    places = [of.height[axis].isel({axis: where[axis]}).drop_vars(axis) for axis in of.axes]
-    if len(places) == 1:
-        places.append(of.height.min(of.axes[0]))
-    place = xr.broadcast(*places)
+    where = view.height.fillna(np.inf).argmin(list(view.axes))
+    coordinates = [view.height[axis].isel({axis: where[axis]}).drop_vars(axis) for axis in view.axes]
+    if len(coordinates) == 1:
+        coordinates.append(view.height.min(view.axes[0]))
+    broadcast = xr.broadcast(*coordinates)
     point = xr.DataArray(
-        np.stack([side.values.astype(float) for side in place]),
-        dims=["plot_axis", *place[0].dims],
-        coords={"plot_axis": ["x", "y"], **{dim: of.height[dim] for dim in of.panels}},
-        name=of.height.name,
+        np.stack([side.values.astype(float) for side in broadcast]),
+        dims=["plot_axis", *broadcast[0].dims],
+        coords={"plot_axis": ["x", "y"], **{dim: view.height[dim] for dim in view.panels}},
+        name=view.height.name,
     )
-    return point.where(of.height.notnull().any(list(of.axes)))
+    return point.where(view.height.notnull().any(list(view.axes)))
 
 
-def as_cells(of: LandscapeView) -> xr.DataArray:
+def as_cells(view: LandscapeView) -> xr.DataArray:
     """Give each value of a discrete axis its cell, with no slope from one to the next."""
-    height = of.height
-    for axis in of.axes:
-        if of.is_discrete(axis):
+    height = view.height
+    for axis in view.axes:
+        if view.is_discrete(axis):
             height = _widen(height, axis)
     return height
 
@@ -172,10 +172,10 @@ def as_cells(of: LandscapeView) -> xr.DataArray:
 def _widen(height: xr.DataArray, axis: str) -> xr.DataArray:
     values = height[axis].values.astype(float)
     step = np.diff(values)
-    left = values - 0.5 * np.concatenate([step[:1], step])
-    right = values + 0.5 * np.concatenate([step, step[-1:]])
+    lower = values - 0.5 * np.concatenate([step[:1], step])
+    upper = values + 0.5 * np.concatenate([step, step[-1:]])
     gap = 1e-6 * step.min()  # coordinates must increase, also from one cell to the next
-    sides = np.column_stack([left + gap, right - gap]).ravel()
-    sides[0], sides[-1] = left[0], right[-1]
+    sides = np.column_stack([lower + gap, upper - gap]).ravel()
+    sides[0], sides[-1] = lower[0], upper[-1]
     twice = np.repeat(np.arange(values.size), 2)
     return height.isel({axis: twice}).assign_coords({axis: sides})

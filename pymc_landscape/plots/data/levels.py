@@ -12,11 +12,11 @@ from pymc_landscape.numerics import chi2_cutoff
 
 CURVE_LEVELS = (0.68, 0.95, 0.99)
 CONTOUR_LEVELS = (0.5, 0.9, 0.95, 0.99)
-MOST_BANDS = 8  # above the highest cut-off: more could not be told apart in one colour map
+MOST_BANDS = 8  # above the highest cut-off: more could not be distinguished in one colour map
 
 
 def cutoffs(levels: float | Sequence[float], df: int) -> xr.DataArray:
-    """Rise of −2LL at the edge of each level's region, lowest level first (dim ``level``).
+    """Rise of −2LL at the boundary of each level's region, lowest level first (dim ``level``).
 
     Parameters
     ----------
@@ -63,15 +63,15 @@ def percent(level: float) -> str:
     return f"{100 * level:g} %"
 
 
-def band_edges(heights: NDArray[np.float64], top: float) -> NDArray[np.float64]:
-    """Edges of the filled bands: 0, the cut-offs, then round numbers until ``top`` is covered.
+def band_boundaries(heights: NDArray[np.float64], top: float) -> NDArray[np.float64]:
+    """Boundaries of the filled bands: 0, the cut-offs, then round numbers until ``top`` is covered.
 
-    Above the highest cut-off the edges follow 1, 2, 5, 10, …, so that a wall a thousand times
-    higher than the valley still has a shape; where that is too many, powers of ten alone.
+    Above the highest cut-off they follow 1, 2, 5, 10, …, so that a surface a thousand times
+    higher than the cut-offs still has a shape; where that is too many, powers of ten alone.
 
     Examples
     --------
-    >>> band_edges(np.array([1.39, 5.99]), top=42.0).tolist()
+    >>> band_boundaries(np.array([1.39, 5.99]), top=42.0).tolist()
     [0.0, 1.39, 5.99, 10.0, 20.0, 50.0]
     """
     above = _round_numbers(1.3 * float(heights[-1]), top, (1, 2, 5))
@@ -90,7 +90,10 @@ def _round_numbers(low: float, top: float, steps: tuple[int, ...]) -> NDArray[np
     return numbers[: np.searchsorted(numbers, top) + 1]
 
 
-def edge_labels(edges: NDArray[np.float64], heights: xr.DataArray) -> list[str]:
-    """Text beside each band edge: its height, and its level where it is a cut-off."""
+def boundary_labels(boundaries: NDArray[np.float64], heights: xr.DataArray) -> list[str]:
+    """Text beside each boundary of a band: its height, and its level where it is a cut-off."""
     levels = {float(height): float(height["level"]) for height in heights}
-    return [f"{edge:.2f} ({percent(levels[edge])})" if edge in levels else f"{edge:g}" for edge in map(float, edges)]
+    return [
+        f"{boundary:.2f} ({percent(levels[boundary])})" if boundary in levels else f"{boundary:g}"
+        for boundary in map(float, boundaries)
+    ]

@@ -46,21 +46,21 @@ def draws_of(
     """
     posterior = posterior_of(dt, group)
     dims = validate_sample_dims(sample_dims, data=posterior)
-    found = {label: drawn for label in labels if (drawn := element(posterior, label, dims)) is not None}
-    if not found:
+    drawn = {label: drawn for label in labels if (drawn := element(posterior, label, dims)) is not None}
+    if not drawn:
         raise ValueError(
             f"Expected draws of {list(labels)} in group {group!r}, got draws of {list(posterior)}; "
             "pass the draws of the same model, or leave dt out."
         )
-    return found
+    return drawn
 
 
 def marginals_of(
     labels: Sequence[str], dt: xr.Dataset | xr.DataTree, group: str, sample_dims: str | Sequence[str] | None
 ) -> dict[str, Marginal]:
     """Return the marginal posterior of each parameter that has draws."""
-    found = {label: marginal_of(drawn) for label, drawn in draws_of(labels, dt, group, sample_dims).items()}
-    return {label: marginal for label, marginal in found.items() if marginal is not None}
+    drawn = {label: marginal_of(drawn) for label, drawn in draws_of(labels, dt, group, sample_dims).items()}
+    return {label: marginal for label, marginal in drawn.items() if marginal is not None}
 
 
 def marginal_of(drawn: Array) -> Marginal | None:

@@ -1,13 +1,8 @@
-"""Clipped, thinned and smoothed lines; marks for ends.
-
-Paths as polylines inside a window: clipped, thinned, with arrow heads. NaN rows are gaps.
-
-Marks that mean the same on each backend: how an end is closed, and what a step was.
-
-A smooth line through vertices: centripetal Catmull-Rom splines, which make no loops and no overshoot.
-"""
+"""Polylines of shape (n, 2), in which NaN rows are gaps: clipped, thinned, joined, with arrow heads, and smoothed."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +11,11 @@ from pymc_landscape._typing import Array
 
 FAR = 1e6  # in windows: beyond this a picture shows no difference, and squares do not overflow
 FINE = 2000  # steps a window: iterates closer than that fall on one dot
-GAP = np.full((1, 2), np.nan)
+GAP = np.full(2, np.nan)
 
 
 def thin(xy: Array) -> NDArray[np.intp]:
-    """Rows, of shape (n, 2) in windows, that a picture can tell apart; the ends and gaps are kept.
+    """Rows, of shape (n, 2) in windows, that differ in the picture; the ends and gaps are kept.
 
     Examples
     --------
@@ -61,15 +56,16 @@ def join(start: Array, end: Array) -> Array:
         if here == 0:
             rows.append(a)
         elif not np.array_equal(a, end[here - 1]):
-            rows += [GAP[0], a]
+            rows += [GAP, a]
         rows.append(b)
     return np.array(rows)
 
 
-def with_gaps(lines: list[Array]) -> Array:
-    """Several polylines as one."""
-    pieces = [piece for line in lines if len(line) for piece in (line, GAP)]
-    return np.concatenate(pieces[:-1]) if pieces else np.empty((0, 2))
+def with_gaps(lines: Sequence[Array], columns: int = 2) -> Array:
+    """Several polylines of so many columns as one, with a gap between; empty ones are left out."""
+    gap = np.full((1, columns), np.nan)
+    sections = [section for line in lines if len(line) for section in (line, gap)]
+    return np.concatenate(sections[:-1]) if sections else np.empty((0, columns))
 
 
 def arrows(start: Array, end: Array, size: float, aspect: float) -> list[Array]:
@@ -82,8 +78,8 @@ def arrows(start: Array, end: Array, size: float, aspect: float) -> list[Array]:
     run = np.concatenate([[0.0], np.cumsum(np.linalg.norm(b - a, axis=1))])
     if run[-1] < 4 * size:
         return []
-    places = (0.5,) if run[-1] < 0.4 else (0.3, 0.7)
-    return [_head(a, b, run, place * run[-1], size) / stretch for place in places]
+    shares = (0.5,) if run[-1] < 0.4 else (0.3, 0.7)
+    return [_head(a, b, run, share * run[-1], size) / stretch for share in shares]
 
 
 def _head(a: Array, b: Array, run: Array, at: float, size: float) -> Array:
@@ -99,11 +95,7 @@ def _head(a: Array, b: Array, run: Array, at: float, size: float) -> Array:
 def _along(a: Array, b: Array, run: Array, at: float) -> Array:
     i = int(np.clip(np.searchsorted(run, at, side="right") - 1, 0, len(a) - 1))
     share = (at - run[i]) / ((run[i + 1] - run[i]) or 1.0)
-    place: Array = a[i] + np.clip(share, 0.0, 1.0) * (b[i] - a[i])
-    return place
-
-
-MARK_GAP = np.full((1, 2), np.nan)
+    return np.asarray(a[i] + np.clip(share, 0.0, 1.0) * (b[i] - a[i]))
 
 
 def arrow_head(tip: tuple[float, float], side: float, across: float, up: float) -> Array:
@@ -121,12 +113,6 @@ def arrow_head(tip: tuple[float, float], side: float, across: float, up: float) 
 def cap(x: float, y: float, up: float) -> Array:
     """Return a short upright line, rows x, y: an end that is a number."""
     return np.array([[x, y - up], [x, y + up]])
-
-
-def joined(lines: list[Array]) -> Array:
-    """Several lines as one with gaps."""
-    pieces = [piece for line in lines for piece in (line, MARK_GAP)]
-    return np.concatenate(pieces[:-1]) if pieces else np.empty((0, 2))
 
 
 FINE_CURVE = 6  # points to a segment
@@ -160,8 +146,8 @@ def smooth(xy: Array, sharp: NDArray[np.bool_]) -> Array:
     closed = bool(np.array_equal(xy[0], xy[-1]))
     before = np.concatenate([xy[-2:-1] if closed else _beyond(xy[1], xy[0]), xy[:-1]])
     after = np.concatenate([xy[1:], xy[1:2] if closed else _beyond(xy[-2], xy[-1])])
-    sharp = sharp | (_turn(before, xy, after) > CORNER)
-    pieces = [
+    sharp = sharp | (_turning_angle(before, xy, after) > CORNER)
+    sections = [
         _segment(
             _beyond(xy[i + 1], xy[i])[0] if sharp[i] else before[i],
             xy[i],
@@ -170,7 +156,7 @@ def smooth(xy: Array, sharp: NDArray[np.bool_]) -> Array:
         )
         for i in range(len(xy) - 1)
     ]
-    return np.concatenate([*pieces, xy[-1:]])
+    return np.concatenate([*sections, xy[-1:]])
 
 
 def _beyond(a: Array, b: Array) -> Array:
@@ -178,7 +164,7 @@ def _beyond(a: Array, b: Array) -> Array:
     return np.asarray([2 * b - a])
 
 
-def _turn(before: Array, here: Array, after: Array) -> Array:
+def _turning_angle(before: Array, here: Array, after: Array) -> Array:
     """By what angle a line turns."""
     came, goes = here - before, after - here
     cross = came[:, 0] * goes[:, 1] - came[:, 1] * goes[:, 0]

@@ -71,11 +71,11 @@ class TracedProfile:
 
     def between(self, low: float, high: float) -> tuple[Array, Array]:
         """Return values between two limits, traced ones among them, and ζ there."""
-        pieces = [np.array([self.value[0]])]
+        sections = [np.array([self.value[0]])]
         for a, b in zip(self.value[:-1], self.value[1:], strict=True):
             first, last = np.clip([a, b], low, high)
-            pieces.append(np.linspace(first, last, DENSE))
-        x = np.unique(np.concatenate(pieces))
+            sections.append(np.linspace(first, last, DENSE))
+        x = np.unique(np.concatenate(sections))
         x = x[(x >= low) & (x <= high)]
         return x, self.at(x)
 

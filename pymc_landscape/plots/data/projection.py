@@ -1,4 +1,4 @@
-"""Where the iterates of a descent stand on the axes of a landscape, and how far from its plane."""
+"""Iterates of a descent projected on the axes of a landscape, and their distance from its plane."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def project_paths(
     var_name: str = "delta_minus2ll",
     landscape_group: str = "landscape",
 ) -> xr.Dataset:
-    r"""Place the iterates of a descent on the two axes of a landscape.
+    r"""Project the iterates of a descent on the two axes of a landscape.
 
     A path through more than two parameters does not lie on the surface that is drawn: ``off_plane``
-    tells how far from it each iterate is, and ``delta_minus2ll`` how high it really stands.
+    tells how far from it each iterate is, and ``delta_minus2ll`` its true height.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ def project_paths(
     -------
     Dataset
         Dims those of the descent's samples (chain, draw, and optimizer where it has one); variables
-        ``x``, ``y``, ``off_plane`` (NaN where the landscape does not say where the others are
-        held), ``minus2ll``, and ``delta_minus2ll`` above the landscape's own zero.
+        ``x``, ``y``, ``off_plane`` (NaN where the landscape does not say where the nuisance
+        parameters are fixed), ``minus2ll``, and ``delta_minus2ll`` above the landscape's own zero.
         ``attrs["axes"]`` names the axes; ``attrs["off"]`` says "plane" or "slice".
 
     Raises
@@ -58,47 +58,47 @@ def project_paths(
     -----
     On a plane c + uD₁ + vD₂ the point nearest to θ has (u, v) = (θ − c)MDᵀ(DMDᵀ)⁻¹ (generalised
     least squares, Aitken 1935), and ``off_plane`` is the Euclidean length of what is left. On a
-    slice it is the length of the other elements' distance from where they are held.
+    slice it is the distance of the nuisance parameters from where they are fixed.
     """
-    of = two_axes(landscape_view(landscape, var_name, landscape_group))
-    return place_paths(of, descent, metric)
+    view = two_axes(landscape_view(landscape, var_name, landscape_group))
+    return paths_on_axes(view, descent, metric)
 
 
-def two_axes(of: LandscapeView) -> LandscapeView:
+def two_axes(view: LandscapeView) -> LandscapeView:
     """Refuse a landscape with one axis, or with more than two that vary."""
-    further = [dim for dim in of.panels if of.height.sizes[dim] > 1]
-    if len(of.axes) == 2 and not further:
-        height = of.height.isel(dict.fromkeys(of.panels, 0), drop=True)
-        return LandscapeView(height, of.axes, (), of.df, of.label, of.source)
-    middle = {dim: of.height[dim].values[of.height.sizes[dim] // 2].item() for dim in further}
+    further = [dim for dim in view.panels if view.height.sizes[dim] > 1]
+    if len(view.axes) == 2 and not further:
+        height = view.height.isel(dict.fromkeys(view.panels, 0), drop=True)
+        return LandscapeView(height, view.axes, (), view.df, view.label, view.source)
+    middle = {dim: view.height[dim].values[view.height.sizes[dim] // 2].item() for dim in further}
     todo = f"choose a slice, for example ds.sel({middle})" if further else "use plots.landscape"
-    raise ValueError(f"Expected two axes, got {[*of.axes, *further]}; {todo}.")
+    raise ValueError(f"Expected two axes, got {[*view.axes, *further]}; {todo}.")
 
 
-def place_paths(of: LandscapeView, descent: xr.Dataset, metric: xr.DataArray | None = None) -> xr.Dataset:
-    """Place a descent on the axes of a relief; see :func:`project_paths`."""
+def paths_on_axes(view: LandscapeView, descent: xr.Dataset, metric: xr.DataArray | None = None) -> xr.Dataset:
+    """Project a descent on the axes of a landscape; see :func:`project_paths`."""
     dims = tuple(dim for dim in (*SAMPLE, "optimizer") if dim in descent.dims)
     flat = descent["minus2ll"].transpose(*dims)
-    if _is_plane(of):
-        x, y, off = _on_plane(of, descent, dims, metric)
+    if _is_plane(view):
+        x, y, off = _on_plane(view, descent, dims, metric)
     else:
-        x, y = _of_all(descent, of.axes, dims, "on the axes")
-        off = _off_slice(of, descent, dims)
+        x, y = _of_all(descent, view.axes, dims, "on the axes")
+        off = _off_slice(view, descent, dims)
     columns = {"x": x, "y": y, "off_plane": off, "minus2ll": flat.values.ravel()}
-    columns["delta_minus2ll"] = columns["minus2ll"] - zero_of(of)
+    columns["delta_minus2ll"] = columns["minus2ll"] - zero_of(view)
     data = {name: (dims, values.reshape(flat.shape)) for name, values in columns.items()}
     kept = {dim: flat[dim] for dim in dims if dim in flat.coords}
-    return xr.Dataset(data, kept, {"axes": list(of.axes), "off": "plane" if _is_plane(of) else "slice"})
+    return xr.Dataset(data, kept, {"axes": list(view.axes), "off": "plane" if _is_plane(view) else "slice"})
 
 
-def zero_of(of: LandscapeView) -> float:
+def zero_of(view: LandscapeView) -> float:
     """Return the −2LL at which the drawn heights begin; NaN where the heights are not of the likelihood."""
-    if of.label != "Δ(−2LL)" or not {"minus2ll", "log_likelihood"} & set(of.source):
+    if view.label != "Δ(−2LL)" or not {"minus2ll", "log_likelihood"} & set(view.source):
         return np.nan
-    if of.height.name == "term_log_likelihood":
+    if view.height.name == "term_log_likelihood":
         return np.nan
-    level = of.source["minus2ll"] if "minus2ll" in of.source else -2.0 * of.source["log_likelihood"]
-    gap = (level - of.height).values
+    level = view.source["minus2ll"] if "minus2ll" in view.source else -2.0 * view.source["log_likelihood"]
+    gap = (level - view.height).values
     finite = gap[np.isfinite(gap)]
     return float(finite[0]) if finite.size else np.nan
 
@@ -133,34 +133,37 @@ def _owns(name: str, value_name: str) -> bool:
     return value_name.startswith(f"{name}_") and value_name.endswith("__") and len(value_name) > len(name) + 3
 
 
-def _is_plane(of: LandscapeView) -> bool:
-    return {"center", "direction"} <= set(of.source.variables) or of.source.attrs.get("kind") in ("plane", "principal")
+def _is_plane(view: LandscapeView) -> bool:
+    return {"center", "direction"} <= set(view.source.variables) or view.source.attrs.get("kind") in (
+        "plane",
+        "principal",
+    )
 
 
 def _of_all(descent: xr.Dataset, labels: Sequence[str], dims: tuple[str, ...], where: str) -> list[Array]:
     """Values of each element; one that is missing is refused by name."""
-    found = {label: values_of(descent, label, dims) for label in labels}
-    missing = [label for label, values in found.items() if values is None]
+    columns_of = {label: values_of(descent, label, dims) for label in labels}
+    missing = [label for label, values in columns_of.items() if values is None]
     if missing:
         raise ValueError(
             f"Expected a descent with the elements {where}, got none of {missing} among {_names(descent)}; "
             "pass a descent of the landscape's own model."
         )
-    return [values for values in found.values() if values is not None]
+    return [values for values in columns_of.values() if values is not None]
 
 
 def _on_plane(
-    of: LandscapeView, descent: xr.Dataset, dims: tuple[str, ...], metric: xr.DataArray | None
+    view: LandscapeView, descent: xr.Dataset, dims: tuple[str, ...], metric: xr.DataArray | None
 ) -> tuple[Array, Array, Array]:
-    if not {"center", "direction"} <= set(of.source.variables):
+    if not {"center", "direction"} <= set(view.source.variables):
         raise ValueError(
             "Expected a plane with the variables 'center' and 'direction', got none; "
             "draw the landscape that evaluate_landscape returns for a plane_grid."
         )
-    labels = [str(label) for label in of.source["plane_parameter"].values]
+    labels = [str(label) for label in view.source["plane_parameter"].values]
     columns = _of_all(descent, labels, dims, "of the plane")
-    direction = of.source["direction"].sel(axis=list(of.axes)).transpose("axis", "plane_parameter").values
-    offset = np.column_stack(columns) - of.source["center"].values
+    direction = view.source["direction"].sel(axis=list(view.axes)).transpose("axis", "plane_parameter").values
+    offset = np.column_stack(columns) - view.source["center"].values
     t = _nearest(offset, direction, _weights(metric, labels))
     with np.errstate(invalid="ignore", over="ignore"):
         off = np.linalg.norm(offset - t @ direction, axis=-1)
@@ -180,17 +183,17 @@ def _weights(metric: xr.DataArray | None, labels: list[str]) -> Array:
     return np.asarray(metric.reindex(same, fill_value=0.0).transpose(*same).values)
 
 
-def draws_metric(of: LandscapeView, posterior: xr.Dataset, dims: tuple[str, ...]) -> xr.DataArray | None:
+def draws_metric(view: LandscapeView, posterior: xr.Dataset, dims: tuple[str, ...]) -> xr.DataArray | None:
     """Σ⁻¹ of the draws over the elements a plane moves, in which the draws are projected too.
 
-    Else one and the same θ would stand at two places, as a draw and as an iterate.
+    Otherwise one and the same θ would be drawn at two points, as a draw and as an iterate.
     """
-    if not {"center", "direction"} <= set(of.source.variables):
+    if not {"center", "direction"} <= set(view.source.variables):
         return None
-    moved = np.any(of.source["direction"].transpose("axis", "plane_parameter").values != 0, axis=0)
-    labels = [str(label) for label in of.source["plane_parameter"].values[moved]]
-    found = [element(posterior, label, dims) for label in labels]
-    columns = [values for values in found if values is not None]
+    moved = np.any(view.source["direction"].transpose("axis", "plane_parameter").values != 0, axis=0)
+    labels = [str(label) for label in view.source["plane_parameter"].values[moved]]
+    columns_of = [element(posterior, label, dims) for label in labels]
+    columns = [values for values in columns_of if values is not None]
     if not columns or len(columns) < len(labels):
         return None
     inverse = np.linalg.pinv(np.atleast_2d(np.cov(np.column_stack(columns), rowvar=False)))
@@ -198,21 +201,21 @@ def draws_metric(of: LandscapeView, posterior: xr.Dataset, dims: tuple[str, ...]
     return xr.DataArray(inverse, dims=dims_, coords=dict.fromkeys(dims_, labels))
 
 
-def _off_slice(of: LandscapeView, descent: xr.Dataset, dims: tuple[str, ...]) -> Array:
-    """Distance of the elements on no axis from where the landscape holds them."""
+def _off_slice(view: LandscapeView, descent: xr.Dataset, dims: tuple[str, ...]) -> Array:
+    """Distance of the nuisance parameters from where the landscape fixes them."""
     size = int(np.prod([descent.sizes[dim] for dim in dims]))
-    if not {"at", "parameter"} <= set(of.source.coords) or of.source.attrs.get("nuisance", "fix") != "fix":
+    if not {"at", "parameter"} <= set(view.source.coords) or view.source.attrs.get("nuisance", "fix") != "fix":
         return np.full(size, np.nan)
-    at = dict(zip(of.source["parameter"].values.astype(str).tolist(), of.source["at"].values, strict=True))
+    at = dict(zip(view.source["parameter"].values.astype(str).tolist(), view.source["at"].values, strict=True))
     total = np.zeros(size)
-    for label in _held(at, of.axes):
+    for label in _fixed_labels(at, view.axes):
         values = values_of(descent, label, dims)
         with np.errstate(over="ignore", invalid="ignore"):
             total = total + (np.nan if values is None else (values - at[label]) ** 2)
     return np.sqrt(total)
 
 
-def _held(at: dict[str, float], axes: tuple[str, ...]) -> list[str]:
+def _fixed_labels(at: dict[str, float], axes: tuple[str, ...]) -> list[str]:
     """Elements on no axis; an axis ``sigma_log__`` moves ``sigma``, one of a simplex all its weights."""
     moved = {name for name in map(_name, at) for axis in map(_name, axes) if _owns(name, axis)}
     for name in {_name(axis) for axis in axes}:

@@ -1,4 +1,4 @@
-"""Simulated statistics beside the law that they should follow: quantiles, and how far order statistics stray."""
+"""Simulated statistics beside the law that they should follow: quantiles, and the envelope of the order statistics."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pymc_landscape._typing import Array
 from pymc_landscape.numerics import chibar2_quantile, chibar2_tail
 from pymc_landscape.plots.data.inputs import SimulatedLike
 
-NOTHING = 1e-6  # a statistic below it is 0, but for rounding
+ZERO = 1e-6  # a statistic below it is 0, but for rounding
 HALVINGS = 80
 VERB = "likelihood_ratio_test(..., reference='bootstrap') or parametric_bootstrap"
 
@@ -50,7 +50,7 @@ class Simulated:
 
     @cached_property
     def expected(self) -> Array:
-        """Quantiles of the law where the order statistics stand on average."""
+        """Quantiles of the law at the mean ranks of the order statistics."""
         return quantiles(self.rank / (self.draws.size + 1), self.weights)
 
     def envelope(self, prob: float) -> tuple[Array, Array]:
@@ -62,8 +62,8 @@ class Simulated:
     @property
     def law(self) -> str:
         """Write the law, as ``0.5 χ²(0) + 0.5 χ²(1)``."""
-        parts = [(w, j) for j, w in enumerate(self.weights) if w > 0]
-        return " + ".join(f"χ²({j})" if w == 1 else f"{w:.3g} χ²({j})" for w, j in parts)
+        components = [(w, j) for j, w in enumerate(self.weights) if w > 0]
+        return " + ".join(f"χ²({j})" if w == 1 else f"{w:.3g} χ²({j})" for w, j in components)
 
     @property
     def p_by_law(self) -> float:
@@ -77,7 +77,7 @@ class Simulated:
     @property
     def at_zero(self) -> float:
         """Share of draws that are 0."""
-        return float((self.draws <= NOTHING).mean())
+        return float((self.draws <= ZERO).mean())
 
 
 def quantiles(probability: ArrayLike, weights: ArrayLike) -> Array:
@@ -125,11 +125,11 @@ def _checked(weights: ArrayLike, df: int | None) -> Array:
 
 def _series(name: str, result: SimulatedLike, df: int | None, law: Array | None) -> Simulated:
     ds = _dataset(result)
-    found = "draws" if "draws" in ds else "delta_minus2ll"
-    if found not in ds or not set(ds[found].dims) <= {"chain", "draw"}:
+    name_of_draws = "draws" if "draws" in ds else "delta_minus2ll"
+    if name_of_draws not in ds or not set(ds[name_of_draws].dims) <= {"chain", "draw"}:
         instead = "a test without simulated draws" if "statistic" in ds else f"a Dataset of {list(ds)}"
         raise ValueError(f"Expected simulated statistics, got {instead}; pass what {VERB} returns.")
-    draws = ds[found].to_numpy().astype(float).ravel()
+    draws = ds[name_of_draws].to_numpy().astype(float).ravel()
     draws = np.sort(draws[np.isfinite(draws)])
     if not draws.size:
         raise ValueError("Expected simulated statistics, got none that is finite.")

@@ -1,5 +1,6 @@
 """How things are drawn."""
 
+from pymc_landscape.plots.visuals import surface_matplotlib, surface_plotly
 from pymc_landscape.plots.visuals.colorbar import add_colorbar, palette
 from pymc_landscape.plots.visuals.contour_panel import draw_contours, level_lines
 from pymc_landscape.plots.visuals.curve_panel import draw_curve
@@ -19,7 +20,7 @@ from pymc_landscape.plots.visuals.path_lines import Route, Routes, draw_routes, 
 from pymc_landscape.plots.visuals.profile_panel import Panel, Scale, add_names, draw_panel
 from pymc_landscape.plots.visuals.region_matrix import METHODS, Matrix
 from pymc_landscape.plots.visuals.region_outlines import Window
-from pymc_landscape.plots.visuals.scene import Ground, Scene, shades, stand
+from pymc_landscape.plots.visuals.scene import Scene, SurfaceGrid, best_view, shades
 from pymc_landscape.plots.visuals.style import (
     AMBER,
     BLACK,
@@ -45,7 +46,7 @@ from pymc_landscape.plots.visuals.style import (
     shape,
     text_size,
 )
-from pymc_landscape.plots.visuals.surface_paths import draw_surface_paths, place_heights
+from pymc_landscape.plots.visuals.surface_paths import draw_surface_paths, path_heights
 
 __all__ = [
     "AMBER",
@@ -68,7 +69,6 @@ __all__ = [
     "SERIES_COLOURS",
     "WHITE",
     "Canvas",
-    "Ground",
     "Matrix",
     "Panel",
     "PanelLabeller",
@@ -76,12 +76,14 @@ __all__ = [
     "Routes",
     "Scale",
     "Scene",
+    "SurfaceGrid",
     "Window",
     "add_colorbar",
     "add_legend",
     "add_names",
     "artists",
     "backend_of",
+    "best_view",
     "checked",
     "draw_contours",
     "draw_curve",
@@ -97,12 +99,13 @@ __all__ = [
     "optimizer_colours",
     "palette",
     "panel_of",
-    "place_heights",
+    "path_heights",
     "routes_of",
     "set_log_axis",
     "shades",
     "shape",
-    "stand",
+    "surface_matplotlib",
+    "surface_plotly",
     "text_size",
     "wrapped",
 ]

@@ -24,7 +24,7 @@ def palette(cmap: str, number: int) -> list[str]:
 
 
 def add_colorbar(pc: Any, colours: Sequence[str], labels: Sequence[str], title: str) -> Any:
-    """Put one colour bar beside all panels; ``labels`` name the edges, one more than colours.
+    """Put one colour bar beside all panels; ``labels`` name the boundaries of the bands, one more than colours.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def _matplotlib(pc: Any, colours: list[str], labels: list[str], title: str) -> A
 
 def _plotly(pc: Any, colours: list[str], labels: list[str], title: str) -> Any:
     number = len(colours)
-    steps = [(edge / number, c) for i, c in enumerate(colours) for edge in (i, i + 1)]
+    steps = [(boundary / number, c) for i, c in enumerate(colours) for boundary in (i, i + 1)]
     marker = {
         "color": [0],
         "colorscale": steps,
@@ -74,7 +74,7 @@ def _plotly(pc: Any, colours: list[str], labels: list[str], title: str) -> Any:
 
 
 def _bokeh(pc: Any, colours: list[str], labels: list[str], title: str) -> Any:
-    """Stand the bar beside the panels: inside the last one it would take that panel's room."""
+    """Put the bar beside the panels: inside the last one it would make that panel smaller."""
     from bokeh.layouts import row
     from bokeh.models.annotations import ColorBar, Title
     from bokeh.models.mappers import LinearColorMapper

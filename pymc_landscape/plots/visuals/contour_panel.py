@@ -11,12 +11,12 @@ from arviz_plots.visuals import set_xlim, set_ylim
 from contourpy import LineType, contour_generator
 from numpy.typing import NDArray
 
-from pymc_landscape.plots.data import LandscapeView, as_cells, band_edges, edge_labels, limits, lowest, percent
+from pymc_landscape.plots.data import LandscapeView, as_cells, band_boundaries, boundary_labels, limits, lowest, percent
 from pymc_landscape.plots.visuals.colorbar import add_colorbar, palette
 from pymc_landscape.plots.visuals.figure import Canvas, artists
 from pymc_landscape.plots.visuals.style import CMAP, RED, WHITE, marker_size, shape
 
-DRAWS_COLOUR, TEXT_GROUND = "#ffc24d", "#2d1e54"  # on the map of CMAP: light dots, and a dark ground of light text
+DRAWS_COLOUR, HALO_COLOUR = "#ffc24d", "#2d1e54"  # on CMAP: light dots, and a dark halo of light text
 SMALL = 0.15  # share of the picture: a text is larger than such a line
 CAP = 100.0  # in highest cut-offs: lines need nothing above, and plotly's tolerance grows with it
 PEN = {
@@ -26,23 +26,23 @@ PEN = {
 }
 
 
-def draw_contours(canvas: Canvas, of: LandscapeView, cuts: xr.DataArray, draws: xr.DataArray | None) -> None:
+def draw_contours(canvas: Canvas, view: LandscapeView, cuts: xr.DataArray, draws: xr.DataArray | None) -> None:
     """Bands, draws, lines with their level, lowest point, limits, colour bar."""
-    height, backend = as_cells(of), canvas.backend
-    edges = band_edges(cuts.values, of.top)
+    height, backend = as_cells(view), canvas.backend
+    boundaries = band_boundaries(cuts.values, view.top)
     many, fixed = {"level": cuts.size}, {"cuts": cuts}
-    canvas.draw(_bands, "contourf", height, _cmap(canvas), fixed={"edges": edges})
+    canvas.draw(_bands, "contourf", height, _cmap(canvas), fixed={"boundaries": boundaries})
     if draws is not None:
         dots = {"color": DRAWS_COLOUR, "size": marker_size(backend, "contour draw"), "alpha": 0.6}
         canvas.draw(_scatter, "draws", draws, dots)
     pen = {"color": WHITE, **PEN.get(backend, {})}
     canvas.draw(_lines, "contour", height, pen, fixed=fixed, artist_dims=many)
     star = {"marker": shape(backend, "star"), "size": marker_size(backend, "contour minimum")}
-    canvas.draw(_scatter, "minimum", lowest(of), {"facecolor": RED, "edgecolor": WHITE, **star})
-    if not of.panels or "contour_text" in canvas.visuals:  # small panels are full without it
+    canvas.draw(_scatter, "minimum", lowest(view), {"facecolor": RED, "edgecolor": WHITE, **star})
+    if not view.panels or "contour_text" in canvas.visuals:  # small panels are full without it
         canvas.draw(_texts, "contour_text", height, {"color": WHITE}, fixed=fixed, artist_dims=many)
-    _set_limits(canvas, of)
-    _draw_colorbar(canvas, of, edges, cuts)
+    _set_limits(canvas, view)
+    _draw_colorbar(canvas, view, boundaries, cuts)
 
 
 def _cmap(canvas: Canvas) -> dict[str, str]:
@@ -50,17 +50,17 @@ def _cmap(canvas: Canvas) -> dict[str, str]:
     return {} if "color" in canvas.options("contourf") else {"cmap": CMAP}
 
 
-def _draw_colorbar(canvas: Canvas, of: LandscapeView, edges: NDArray[np.float64], cuts: xr.DataArray) -> None:
+def _draw_colorbar(canvas: Canvas, view: LandscapeView, boundaries: NDArray[np.float64], cuts: xr.DataArray) -> None:
     asked = canvas.options("contourf", _cmap(canvas))
     if canvas.wants("colorbar") and canvas.wants("contourf") and "cmap" in asked:
-        title = canvas.options("colorbar", {"title": of.label})["title"]
-        colours = palette(asked["cmap"], edges.size - 1)
-        bar = add_colorbar(canvas.pc, colours, edge_labels(edges, cuts), title)
+        title = canvas.options("colorbar", {"title": view.label})["title"]
+        colours = palette(asked["cmap"], boundaries.size - 1)
+        bar = add_colorbar(canvas.pc, colours, boundary_labels(boundaries, cuts), title)
         canvas.pc.viz["colorbar"] = xr.DataArray(np.array(bar, dtype=object))
 
 
-def _set_limits(canvas: Canvas, of: LandscapeView) -> None:
-    x, y = (limits(of, axis) for axis in of.axes)
+def _set_limits(canvas: Canvas, view: LandscapeView) -> None:
+    x, y = (limits(view, axis) for axis in view.axes)
     canvas.pc.facet_map(set_xlim, limits=x, store_artist=False)
     canvas.pc.facet_map(set_ylim, limits=y, store_artist=False)
 
@@ -72,20 +72,20 @@ def _xyz(da: xr.DataArray) -> tuple[Any, Any, NDArray[np.float64]]:
 def _bands(
     da: xr.DataArray,
     target: Any,
-    edges: NDArray[np.float64],
+    boundaries: NDArray[np.float64],
     cmap: str | None = None,
     **kwargs: Any,
 ) -> Any:
     backend = backend_from_object(target)
     if cmap is not None and backend.__name__.endswith("matplotlib"):
-        # matplotlib spaces a colour map by height: the valley would be one colour
-        kwargs["color"] = palette(cmap, edges.size - 1)
+        # matplotlib spaces a colour map by height: all low bands would have one colour
+        kwargs["color"] = palette(cmap, boundaries.size - 1)
     elif cmap is not None:
         kwargs["cmap"] = cmap
     if backend.__name__.endswith("plotly"):
         # its contours are filled in equal steps of height, its heat map in the steps of the colours
         kwargs.setdefault("contours", {"coloring": "heatmap", "showlines": False})
-    return backend.contourf(*_xyz(da), target, levels=edges, **kwargs)
+    return backend.contourf(*_xyz(da), target, levels=boundaries, **kwargs)
 
 
 def _lines(da: xr.DataArray, target: Any, cuts: xr.DataArray, **kwargs: Any) -> Any:
@@ -115,26 +115,26 @@ def _scatter(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
 def _texts(da: xr.DataArray, target: Any, cuts: xr.DataArray, **kwargs: Any) -> Any:
     backend = backend_from_object(target)
     options = {**_halo(backend.__name__), **kwargs}
-    places = label_places(da, cuts)
+    positions = label_positions(da, cuts)
     return artists(
         [
-            None if place is None else backend.text(*place, percent(level), target, **options)
-            for level, place in zip(cuts["level"].values.tolist(), places, strict=True)
+            None if position is None else backend.text(*position, percent(level), target, **options)
+            for level, position in zip(cuts["level"].values.tolist(), positions, strict=True)
         ]
     )
 
 
 def _halo(backend: str) -> dict[str, Any]:
-    """Give text a dark ground, in each backend's way: it stands on a line, and among draws."""
+    """Options that give text a dark halo on each backend: it is written on a line, and among draws."""
     if backend.endswith("matplotlib"):
         from matplotlib.patheffects import withStroke
 
-        return {"size": 8, "path_effects": [withStroke(linewidth=2.5, foreground=TEXT_GROUND)]}
+        return {"size": 8, "path_effects": [withStroke(linewidth=2.5, foreground=HALO_COLOUR)]}
     if backend.endswith("bokeh"):
-        box = {"background_fill_color": TEXT_GROUND, "background_fill_alpha": 0.6, "border_radius": 3}
+        box = {"background_fill_color": HALO_COLOUR, "background_fill_alpha": 0.6, "border_radius": 3}
         return {"size": 11, "padding": 2, **box}
     if backend.endswith("plotly"):
-        return {"textfont": {"shadow": f"0px 0px 3px {TEXT_GROUND}, 0px 0px 6px {TEXT_GROUND}", "size": 11}}
+        return {"textfont": {"shadow": f"0px 0px 3px {HALO_COLOUR}, 0px 0px 6px {HALO_COLOUR}", "size": 11}}
     return {}
 
 
@@ -143,12 +143,12 @@ def level_lines(
 ) -> list[NDArray[np.float64]]:
     """Curves on which z, of shape (x, y), has this height, each an (n, 2) array of x and y."""
     masked = np.ma.masked_invalid(z.T)
-    found = contour_generator(x, y, masked, line_type=LineType.Separate).lines(height)
-    return [np.asarray(line) for line in found]
+    lines = contour_generator(x, y, masked, line_type=LineType.Separate).lines(height)
+    return [np.asarray(line) for line in lines]
 
 
-def label_places(da: xr.DataArray, cuts: xr.DataArray) -> list[tuple[float, float] | None]:
-    """Where each level's text stands: on its line, in another direction each, clear of the rest."""
+def label_positions(da: xr.DataArray, cuts: xr.DataArray) -> list[tuple[float, float] | None]:
+    """Positions of the levels' texts: each on its line, in a direction of its own, clear of the others."""
     low, size = (np.array([f(da[dim].values) for dim in da.dims]) for f in (np.min, np.ptp))
     taken: list[NDArray[np.float64]] = []
     for index, cut in enumerate(cuts):
@@ -162,19 +162,19 @@ def label_places(da: xr.DataArray, cuts: xr.DataArray) -> list[tuple[float, floa
 def _clearest(
     vertices: NDArray[np.float64] | None, angle: float, taken: list[NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """Pick the vertex furthest in a direction that is not at the frame nor at another text."""
+    """Pick the vertex furthest in a direction that is neither at the panel's limits nor at another text."""
     if vertices is None or np.ptp(vertices, axis=0).max() < SMALL:
         return np.full(2, np.nan)
-    away = (vertices - vertices.mean(axis=0)) @ [np.cos(angle), np.sin(angle)]
-    away = away - 10.0 * np.any((vertices < 0.07) | (vertices > 0.93), axis=1)
+    reach = (vertices - vertices.mean(axis=0)) @ [np.cos(angle), np.sin(angle)]
+    reach = reach - 10.0 * np.any((vertices < 0.07) | (vertices > 0.93), axis=1)
     for other in taken:
         gap = np.abs(vertices - other)
-        away = away - 5.0 * ((gap[:, 0] < 0.1) & (gap[:, 1] < 0.06))
-    best: NDArray[np.float64] = vertices[int(away.argmax())]
+        reach = reach - 5.0 * ((gap[:, 0] < 0.1) & (gap[:, 1] < 0.06))
+    best: NDArray[np.float64] = vertices[int(reach.argmax())]
     return best
 
 
 def _inner(line: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Drop the ends of an open line, which lie on the edge of the grid or of the support."""
+    """Drop the ends of an open line, which lie at the limits of the grid or on a bound of the support."""
     cut = 0 if np.allclose(line[0], line[-1]) else len(line) // 8
     return line[cut : len(line) - cut]

@@ -17,32 +17,32 @@ from pymc_landscape.plots.visuals.style import BLACK, BLUE, CURVE_FOOTROOM, CURV
 RUG = {"bokeh": {"size": 10}}
 
 
-def draw_curve(canvas: Canvas, of: LandscapeView, cuts: xr.DataArray, draws: xr.DataArray | None) -> None:
+def draw_curve(canvas: Canvas, view: LandscapeView, cuts: xr.DataArray, draws: xr.DataArray | None) -> None:
     """Curve, cut-off lines with their level, lowest point, and a rug of draws."""
-    top, (low, high) = _top(of, cuts), limits(of, of.axes[0])
+    top, (low, high) = _top(view, cuts), limits(view, view.axes[0])
     many, backend = {"level": cuts.size}, canvas.backend
     # the curve first: plotly leaves lines that span a panel out of an empty one
-    canvas.draw(_curve, "curve", of.height, {"color": BLUE, "width": 2})
+    canvas.draw(_curve, "curve", view.height, {"color": BLUE, "width": 2})
     thin = {"color": GREY, "width": 1}
-    canvas.draw(_cutoff, "cutoff", of.height, thin, fixed={"cuts": cuts.values}, artist_dims=many)
-    if of.is_discrete(of.axes[0]):
-        canvas.draw(_points, "points", of.height, {"color": BLUE, "size": marker_size(backend, "grid point")})
+    canvas.draw(_cutoff, "cutoff", view.height, thin, fixed={"cuts": cuts.values}, artist_dims=many)
+    if view.is_discrete(view.axes[0]):
+        canvas.draw(_points, "points", view.height, {"color": BLUE, "size": marker_size(backend, "grid point")})
     if draws is not None:
         rug = {"y": -CURVE_FOOTROOM / 2 * top, "marker": "|", "alpha": 0.3, "color": BLACK}
         canvas.draw(scatter_x, "draws", draws.sel(plot_axis="x"), rug | RUG.get(backend, {}))
-    canvas.draw(_spot, "minimum", lowest(of), {"color": ORANGE, "size": marker_size(backend, "curve minimum")})
-    ends = {"cuts": cuts, "x": high - 0.01 * (high - low)}
+    canvas.draw(_minimum, "minimum", lowest(view), {"color": ORANGE, "size": marker_size(backend, "curve minimum")})
+    right_end = {"cuts": cuts, "x": high - 0.01 * (high - low)}
     text = {"color": GREY, "size": 12} if backend == "bokeh" else {"color": GREY}
-    canvas.draw(_cutoff_text, "cutoff_text", of.height, text, fixed=ends, artist_dims=many)
+    canvas.draw(_cutoff_text, "cutoff_text", view.height, text, fixed=right_end, artist_dims=many)
     canvas.pc.facet_map(set_xlim, limits=(low, high), store_artist=False)
     canvas.pc.facet_map(set_ylim, limits=(-CURVE_FOOTROOM * top, top), store_artist=False)
 
 
-def _top(of: LandscapeView, cuts: xr.DataArray) -> float:
+def _top(view: LandscapeView, cuts: xr.DataArray) -> float:
     """Height of the picture: the cut-offs fill most of it, and every panel's floor is in it."""
-    floors = float(of.height.min(of.axes[0]).max())
+    floors = float(view.height.min(view.axes[0]).max())
     highest = float(cuts.max())
-    return max(min(CURVE_HEADROOM * highest, 1.02 * of.top), 1.15 * highest, 1.3 * floors)
+    return max(min(CURVE_HEADROOM * highest, 1.02 * view.top), 1.15 * highest, 1.3 * floors)
 
 
 def _curve(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
@@ -53,7 +53,7 @@ def _points(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
     return backend_from_object(target).scatter(da[da.dims[0]].values, da.values, target, **kwargs)
 
 
-def _spot(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+def _minimum(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
     x, y = da.sel(plot_axis="x").item(), da.sel(plot_axis="y").item()
     return backend_from_object(target).scatter(x, y, target, **kwargs)
 

@@ -8,7 +8,7 @@ import numpy as np
 from contourpy import LineType, contour_generator
 
 from pymc_landscape._typing import Array
-from pymc_landscape.plots.data import joined
+from pymc_landscape.plots.data import with_gaps
 
 STRAIGHT = 1 - 1e-10  # a correlation beyond it is 1 but for rounding
 
@@ -33,7 +33,7 @@ class Cloud:
         return not moves or bool(abs(np.asarray(np.corrcoef(self.xy.T))[0, 1]) > STRAIGHT)
 
     def regions(self, probs: list[float]) -> Array:
-        """Return the edges of the regions of highest density as one line with gaps, by ArviZ's kernels."""
+        """Return the boundaries of the regions of highest density as one line with gaps, by ArviZ's kernel density."""
         if self.is_flat:
             return np.empty((0, 2))
         from arviz_stats.base import array_stats  # type: ignore[attr-defined]
@@ -44,15 +44,15 @@ class Cloud:
         # beyond the outermost draws there is nothing: lines close there
         x, y = (np.concatenate([[v[0]], v, [v[-1]]]) for v in (x, y))
         lines = contour_generator(x, y, np.pad(density, 1).T, line_type=LineType.Separate)
-        return joined([np.asarray(line) for height in heights for line in lines.lines(float(height))])
+        return with_gaps([np.asarray(line) for height in heights for line in lines.lines(float(height))])
 
 
 def clouds(draws: dict[str, Array], labels: list[str]) -> dict[tuple[int, int], Cloud]:
     """Return a cloud for each pair of parameters that both have draws."""
-    found = {}
+    by_pair = {}
     for i, one in enumerate(labels):
         for j, other in enumerate(labels[i + 1 :], start=i + 1):
             if one in draws and other in draws:
                 xy = np.column_stack([draws[one], draws[other]])
-                found[i, j] = Cloud(xy[np.isfinite(xy).all(axis=1)])
-    return found
+                by_pair[i, j] = Cloud(xy[np.isfinite(xy).all(axis=1)])
+    return by_pair

@@ -1,11 +1,4 @@
-"""PlotCollection of ours: size, backend, panels, log axes.
-
-A PlotCollection of ours: its size, its backend, and how one visual is drawn on it.
-
-A figure that is no landscape: one panel or a row of them, each with axes of its own.
-
-A logarithmic axis, which arviz-plots does not give every backend.
-"""
+"""The figure of a plot: a PlotCollection with its backend, size, panels and log axes; and how visuals are drawn."""
 
 from __future__ import annotations
 
@@ -96,6 +89,12 @@ class Canvas:
             **(fixed or {}),
         )
 
+    def write(self, visual: str, text: str, target: Any, defaults: Mapping[str, Any] | None = None) -> None:
+        """Write a label of an axis or a title in one panel, unless it is left out."""
+        if self.wants(visual):
+            options = {"string": text, "target": target, **self.options(visual, defaults)}
+            getattr(backend_of(self), visual)(**options)
+
     def decorate(self, func: Callable[..., Any], visual: str, defaults: Mapping[str, Any]) -> None:
         """Do something once a panel: a label, a title, limits."""
         if self.wants(visual):
@@ -121,7 +120,7 @@ def checked(asked: Mapping[Any, Any] | None, known: Sequence[str]) -> dict[str, 
 
 
 def new_collection(
-    of: LandscapeView,
+    view: LandscapeView,
     backend: str | None,
     panel_size: tuple[float, float],
     pc_kwargs: Mapping[str, Any],
@@ -145,19 +144,19 @@ def new_collection(
             f"Expected backend to be 'matplotlib', 'plotly', 'bokeh' or 'none', installed, got "
             f"{name!r} ({error}); install it or choose another."
         ) from error
-    count = int(np.prod([of.height.sizes[dim] for dim in of.panels]))
-    options = {"cols": list(of.panels), "col_wrap": even_columns(count), **pc_kwargs}
+    count = int(np.prod([view.height.sizes[dim] for dim in view.panels]))
+    options = {"cols": list(view.panels), "col_wrap": even_columns(count), **pc_kwargs}
     columns = min(count, options["col_wrap"] or int(np.ceil(np.sqrt(count))))
     size = panel_size[0] * columns, panel_size[1] * -(-count // columns)
     options["figure_kwargs"] = _figure_kwargs(name, size, pc_kwargs.get("figure_kwargs") or {}, figsize)
-    pc: PlotCollection = PlotCollection.wrap(of.height.to_dataset(), backend=name, **options)
+    pc: PlotCollection = PlotCollection.wrap(view.height.to_dataset(), backend=name, **options)
     if name == "plotly":  # its own margins take half of a small figure
         pc.viz["figure"].item().update_layout(margin={"l": 70, "r": 20, "t": 50, "b": 60})
     return pc
 
 
 def even_columns(count: int) -> int:
-    """Fewest columns that need no more rows than the widest layout: 5 panels stand 3 + 2."""
+    """Fewest columns that need no more rows than the widest layout: 5 panels are laid out as 3 + 2."""
     return -(-count // -(-count // COLUMNS))
 
 
@@ -179,7 +178,7 @@ def _figure_kwargs(
         size |= {} if backend == "matplotlib" else {"figsize_units": "dots"}
     if backend == "matplotlib":
         return {"layout": "constrained", **size, **own}
-    # only bokeh shows all tick labels of shared axes, also above an empty place in the last row
+    # only bokeh shows all tick labels of shared axes, also above an empty cell of the last row
     shared = {"sharex": True, "sharey": True} if backend == "bokeh" else {}
     return {**size, **shared, **own}
 
@@ -231,17 +230,17 @@ def panel_of(da: xr.DataArray) -> int:
 
 def set_log_axis(target: Any, backend: str, axis: str, limits: tuple[float, float]) -> None:
     """Make one axis (x or y) logarithmic between two positive limits; values stay in their own units."""
-    makers = {"matplotlib": _matplotlib, "plotly": _plotly, "bokeh": _bokeh, "none": _none}
+    makers = {"matplotlib": _log_matplotlib, "plotly": _log_plotly, "bokeh": _log_bokeh, "none": _log_none}
     makers[backend](target, axis, limits)
 
 
-def _matplotlib(target: Any, axis: str, limits: tuple[float, float]) -> None:
+def _log_matplotlib(target: Any, axis: str, limits: tuple[float, float]) -> None:
     getattr(target, f"set_{axis}scale")("log")
     getattr(target, f"set_{axis}lim")(*limits)
 
 
-def _plotly(target: Any, axis: str, limits: tuple[float, float]) -> None:
-    options = {"type": "log", "range": [float(np.log10(edge)) for edge in limits]}
+def _log_plotly(target: Any, axis: str, limits: tuple[float, float]) -> None:
+    options = {"type": "log", "range": [float(np.log10(limit)) for limit in limits]}
     # or plotly writes 1μ, and 2 and 5 between the powers of ten
     getattr(target, f"update_{axis}axes")(exponentformat="power", dtick=_stride(limits), **options)
 
@@ -250,7 +249,7 @@ def _stride(limits: tuple[float, float]) -> int:
     return max(1, int(np.ceil(np.log10(limits[1] / limits[0]) / 8)))
 
 
-def _bokeh(target: Any, axis: str, limits: tuple[float, float]) -> None:
+def _log_bokeh(target: Any, axis: str, limits: tuple[float, float]) -> None:
     from bokeh.models.formatters import LogTickFormatter
     from bokeh.models.ranges import Range1d
     from bokeh.models.scales import LogScale
@@ -262,5 +261,5 @@ def _bokeh(target: Any, axis: str, limits: tuple[float, float]) -> None:
     getattr(target, f"{axis}axis").formatter = LogTickFormatter()
 
 
-def _none(target: Any, axis: str, limits: tuple[float, float]) -> None:
+def _log_none(target: Any, axis: str, limits: tuple[float, float]) -> None:
     target.append({"function": f"{axis}scale", "scale": "log", "limits": limits})

@@ -1,9 +1,4 @@
-"""One legend above the picture; long labels wrapped.
-
-One legend of coloured lines, where it hides nothing: above the picture, on each backend.
-
-Long labels in several lines, broken where their parts meet.
-"""
+"""One legend above the panels, where it hides nothing, on each backend; and long labels broken into lines."""
 
 from __future__ import annotations
 
@@ -53,7 +48,7 @@ def add_legend(
     dashes : mapping of str to mapping, optional
         How the lines of some names are dashed, by backend.
     shapes : mapping of str to str, optional
-        Names that stand for marks, not for lines, with the mark's shape.
+        Names of markers, not of lines, with the marker's shape.
     """
     if not canvas.wants("legend"):
         return
@@ -88,7 +83,7 @@ def _matplotlib(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[s
 
 def _plotly(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, Any]) -> Any:
     figure = pc.viz["figure"].item()
-    # traces without a place of their own carry the legend: those of the paths have gaps and shades
+    # traces without points carry the legend: those of the paths have gaps and shades
     kind = "scatter3d" if any(trace.type == "surface" for trace in figure.data) else "scatter"
     nowhere = {"x": [None], "y": [None]} | ({"z": [None]} if kind == "scatter3d" else {})
     for sign in signs:
@@ -101,8 +96,8 @@ def _plotly(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, 
     if flat:
         figure.update_layout(margin={"t": 100})
     panels = max((figure.layout.height or 450) - 160, 100)  # in dots, less the margins
-    place = {"y": 1 + LEGEND_ROOM / panels, "yanchor": "bottom"} if flat else {"y": 1.0, "yanchor": "top"}
-    above = {"orientation": "h", "traceorder": "normal", "x": 0.0, "xanchor": "left", **place}
+    position = {"y": 1 + LEGEND_ROOM / panels, "yanchor": "bottom"} if flat else {"y": 1.0, "yanchor": "top"}
+    above = {"orientation": "h", "traceorder": "normal", "x": 0.0, "xanchor": "left", **position}
     figure.update_layout(legend={**above, "title": {"text": title}, **asked})
     return figure.layout.legend
 
@@ -136,7 +131,7 @@ def _none(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, An
 
 
 # a part ends after a separator, or before a bracket
-PARTS = re.compile(r"(?<=[_ ,.])|(?=\[)")
+SECTION_BREAK = re.compile(r"(?<=[_ ,.])|(?=\[)")
 
 
 def wrapped(label: str, width: int) -> str:
@@ -151,7 +146,7 @@ def wrapped(label: str, width: int) -> str:
     'mu'
     """
     lines = [""]
-    for part in filter(None, PARTS.split(label)):
+    for part in filter(None, SECTION_BREAK.split(label)):
         if lines[-1] and len(lines[-1]) + len(part.rstrip()) > width:
             lines.append("")
         lines[-1] += part

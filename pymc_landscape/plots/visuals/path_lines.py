@@ -19,7 +19,7 @@ SHADES = (1.0, 0.75, 0.5, 0.3)  # opacity of steps on the plane, and ever furthe
 ON_PLANE = 1e-6  # of the largest coordinate: rounding of the projection is no distance
 HEAD = 0.018  # length of an arrow head, in widths of the picture
 ASPECT = 1.25  # width of the picture over its height, about
-FEW = 40  # so many iterates can be told apart as dots
+FEW = 40  # up to so many iterates are drawn as dots
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Route:
     Attributes
     ----------
     xy : array (n, 2)
-        Iterates that a picture can tell apart.
+        Iterates that differ in the picture.
     shade : array (n,) of int
         How far off the plane, as a position in ``SHADES``.
     when : array (n,)
@@ -59,7 +59,7 @@ class Routes:
         "plane" or "slice".
     """
 
-    of: LandscapeView
+    view: LandscapeView
     chains: Mapping[str, list[Route]]
     colours: Mapping[str, str]
     off: float
@@ -67,7 +67,7 @@ class Routes:
 
     def out(self, xy: Array) -> Array:
         """Window coordinates back to those of the axes."""
-        window = np.array([limits(self.of, axis) for axis in self.of.axes])
+        window = np.array([limits(self.view, axis) for axis in self.view.axes])
         return np.asarray(window[:, 0] + xy * (window[:, 1] - window[:, 0]))
 
     @property
@@ -77,9 +77,9 @@ class Routes:
         return sum(bool(np.any(~((route.xy >= 0) & (route.xy <= 1)))) for route in every), len(every)
 
 
-def routes_of(of: LandscapeView, placed: Mapping[str, xr.Dataset], descents: Mapping[str, xr.Dataset]) -> Routes:
+def routes_of(view: LandscapeView, placed: Mapping[str, xr.Dataset], descents: Mapping[str, xr.Dataset]) -> Routes:
     """Give iterates as window coordinates, each path up to where it stopped."""
-    window = np.array([limits(of, axis) for axis in of.axes])
+    window = np.array([limits(view, axis) for axis in view.axes])
     off, kind = _largest(placed, descents), next(iter(placed.values())).attrs["off"]
     chains = {}
     for name, ds in placed.items():
@@ -88,7 +88,7 @@ def routes_of(of: LandscapeView, placed: Mapping[str, xr.Dataset], descents: Map
         steps, shade = lengths(descents[name]), _shades(ds["off_plane"].values, off)
         when = ds["draw"].values.astype(float)
         chains[name] = [_route(share[i, :n], shade[i, :n], when[:n]) for i, n in enumerate(steps)]
-    return Routes(of, chains, optimizer_colours(placed), off, kind)
+    return Routes(view, chains, optimizer_colours(placed), off, kind)
 
 
 def _route(xy: Array, shade: NDArray[np.intp], when: Array) -> Route:
@@ -126,10 +126,17 @@ def draw_routes(canvas: Canvas, routes: Routes) -> None:
     _each_shade(canvas, "path", routes, {"width": 2.0})
     _each(canvas, "arrow_rim", routes, _line(canvas), _heads, {"color": WHITE, "width": 4.5})
     _each(canvas, "arrow", routes, _line(canvas), _heads, {"width": 2.2})
-    dot, spot = marker_size(canvas.backend, "iterate"), marker_size(canvas.backend, "path end")
-    _each(canvas, "iterates", routes, _scatter(canvas), _iterates, {"size": dot, "edgecolor": WHITE, "width": 0.4})
-    _each(canvas, "start", routes, _scatter(canvas), _starts, {"size": spot, "facecolor": WHITE, "width": 2.0})
-    _each(canvas, "end", routes, _scatter(canvas), _ends, {"size": spot, "edgecolor": WHITE, "width": 1.2})
+    iterate_size, end_size = marker_size(canvas.backend, "iterate"), marker_size(canvas.backend, "path end")
+    _each(
+        canvas,
+        "iterates",
+        routes,
+        _scatter(canvas),
+        _iterates,
+        {"size": iterate_size, "edgecolor": WHITE, "width": 0.4},
+    )
+    _each(canvas, "start", routes, _scatter(canvas), _starts, {"size": end_size, "facecolor": WHITE, "width": 2.0})
+    _each(canvas, "end", routes, _scatter(canvas), _ends, {"size": end_size, "edgecolor": WHITE, "width": 1.2})
 
 
 def _line(canvas: Canvas) -> Callable[..., Any]:
@@ -138,7 +145,7 @@ def _line(canvas: Canvas) -> Callable[..., Any]:
 
 def _scatter(canvas: Canvas) -> Callable[..., Any]:
     def draw(xy: Array, target: Any, **kwargs: Any) -> Any:
-        # a marker's ground and rim: one of the two is light, the other the optimiser's colour
+        # a marker's face and edge: one of the two is light, the other has the optimiser's colour
         own = kwargs.pop("color")
         sides = {"facecolor": own, "edgecolor": own, **kwargs}
         return backend_of(canvas).scatter(xy[:, 0], xy[:, 1], target, **sides)
@@ -164,7 +171,7 @@ def _each(
             found.append(draw(routes.out(xy), target, **pen) if len(xy) else None)
         return artists(found)
 
-    canvas.draw(drawn, visual, routes.of.height, defaults, artist_dims={"optimizer": len(routes.chains)})
+    canvas.draw(drawn, visual, routes.view.height, defaults, artist_dims={"optimizer": len(routes.chains)})
 
 
 def _each_shade(canvas: Canvas, visual: str, routes: Routes, defaults: dict[str, Any]) -> None:
@@ -181,7 +188,7 @@ def _each_shade(canvas: Canvas, visual: str, routes: Routes, defaults: dict[str,
         return artists(found).reshape(len(routes.chains), len(SHADES))
 
     many = {"optimizer": len(routes.chains), "shade": len(SHADES)}
-    canvas.draw(drawn, visual, routes.of.height, defaults, artist_dims=many)
+    canvas.draw(drawn, visual, routes.view.height, defaults, artist_dims=many)
 
 
 def _steps(route: Route, shade: int) -> Array:
@@ -196,7 +203,7 @@ def _heads(chain: list[Route]) -> Array:
 
 
 def _iterates(chain: list[Route]) -> Array:
-    """Take the iterates of paths of few, whose dots tell how long the steps are."""
+    """Take the iterates of paths with few of them, whose dots show the lengths of the steps."""
     return _inside([route.xy[1:-1] for route in chain if len(route.xy) <= FEW])
 
 
@@ -208,18 +215,18 @@ def _ends(chain: list[Route]) -> Array:
     return _inside([route.xy[-1:] for route in chain])
 
 
-def _inside(places: list[Array]) -> Array:
-    every = np.concatenate([*places, np.empty((0, 2))])
+def _inside(points: list[Array]) -> Array:
+    every = np.concatenate([*points, np.empty((0, 2))])
     with np.errstate(invalid="ignore"):
         return np.asarray(every[np.all((every >= 0) & (every <= 1), axis=1)])
 
 
 def note_of(routes: Routes) -> str:
-    """Tell what a reader must know of paths that do not lie on what is drawn; empty where all do."""
-    said = []
+    """Write how far paths are off the drawn surface, and how many leave the window; empty where none does."""
+    remarks = []
     if routes.off > 0:
-        said.append(f"paths fade with their distance off the {routes.kind}, at most {routes.off:.3g}")
+        remarks.append(f"paths fade with their distance off the {routes.kind}, at most {routes.off:.3g}")
     leaving, number = routes.leaving
     if leaving:
-        said.append(f"{leaving} of {number} paths leave the window")
-    return "; ".join(said)
+        remarks.append(f"{leaving} of {number} paths leave the window")
+    return "; ".join(remarks)

@@ -32,7 +32,7 @@ from pymc_landscape.plots.visuals.style import (
 )
 
 Scale = Literal["delta", "zeta"]
-BETWEEN = tuple(np.linspace(0.1, 0.9, 17))  # where else a level may be named, in widths
+BETWEEN = tuple(np.linspace(0.1, 0.9, 17))  # where else a level may be written, in widths
 # What a traced point was, where that is worth a mark: shape, colour, name in the legend.
 MARKS = {
     "kink": ("diamond", PINK, "kink"),
@@ -71,7 +71,7 @@ class Panel:
         return (-np.sqrt(top), np.sqrt(top)) if self.scale == "zeta" else (-PROFILE_FOOTROOM * top, top)
 
     def height(self, zeta: Array) -> Array:
-        """Return ζ as it is drawn; NaN where that is out of sight."""
+        """Return ζ as it is drawn; NaN above the panel."""
         height = zeta if self.scale == "zeta" else zeta**2
         return np.where(np.abs(zeta) <= np.sqrt(PROFILE_HEADROOM * float(self.cuts.max())) * 1.001, height, np.nan)
 
@@ -198,19 +198,19 @@ def _seen(panel: Panel, mine: Any) -> tuple[Array, Array]:
 
 
 def _texts(panel: Panel, backend: Any, target: Any, **kwargs: Any) -> Any:
-    """Name the levels where the curves are not."""
+    """Write the levels where the curves are not."""
     options = {"vertical_align": "bottom", **kwargs}
     heights = np.sqrt(panel.cuts.values) if panel.scale == "zeta" else panel.cuts.values
     drawn = []
     for height, level in zip(heights, panel.cuts["level"].values, strict=True):
-        x, align = _free_place(panel, float(height))
+        x, align = _free_position(panel, float(height))
         own = {"horizontal_align": align, **options}
         drawn.append(backend.text(x, float(height), percent(float(level)), target, **own))
     return artists(drawn)
 
 
-def _free_place(panel: Panel, height: float) -> tuple[float, str]:
-    """Return the place on a cut-off that is least in the way: in the valley, at either edge, or between."""
+def _free_position(panel: Panel, height: float) -> tuple[float, str]:
+    """Return where on a cut-off a text overlaps least: above the estimate, at either limit, or between."""
     low, high = panel.window
     foot, top = panel.limits
     x = np.linspace(low, high, 401)
@@ -223,9 +223,9 @@ def _free_place(panel: Panel, height: float) -> tuple[float, str]:
             beside |= np.abs(x - end.value) <= 0.005 * (high - low)
     share = (x - low) / (high - low)
     middle = float(np.clip((panel.one.estimate - low) / (high - low), 0.0, 1.0))
-    places = [(middle, "center"), (0.02, "left"), (0.98, "right"), *((at, "center") for at in BETWEEN)]
+    candidates = [(middle, "center"), (0.02, "left"), (0.98, "right"), *((at, "center") for at in BETWEEN)]
     reach = {"center": (-0.09, 0.09), "left": (-0.02, 0.16), "right": (-0.16, 0.02)}
-    spans = [(at + reach[align][0], at + reach[align][1]) for at, align in places]
+    spans = [(at + reach[align][0], at + reach[align][1]) for at, align in candidates]
     hidden = [int((beside & (share > a) & (share < b)).sum()) + 401 * (a < 0 or b > 1.001) for a, b in spans]
-    at, align = places[int(np.argmin(hidden))]
+    at, align = candidates[int(np.argmin(hidden))]
     return low + at * (high - low), align

@@ -1,4 +1,4 @@
-"""Which region stands where in a matrix of all pairs, and between which limits."""
+"""Which region is in which panel of a matrix of all pairs, and between which limits."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ METHODS = {
     "exact": ("region", BLUE, "exact"),
 }
 MARGIN = 0.06
-REACH = 3.0  # where a region has no end, so far is shown, in lengths of what ends
-BESIDE = 0.3  # room for a method that is not the exact edge, in widths of that, at most
-APART = 8.0  # room for a posterior that the prior pulls away, in the same; beyond it the edge would be a dot
+REACH = 3.0  # of an unbounded side so much is shown, in lengths of the bounded ones
+BESIDE = 0.3  # room for other methods than the exact boundary, in widths of that, at most
+APART = 8.0  # room for a posterior that the prior pulls away, in the same; with more the boundary would shrink to a dot
 OUTER = 0.1  # of the draws that a region leaves out, so many may be out of the picture: it is wider than its margins
 Cell = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """Which region stands where.
+    """Regions, profiles and draws by panel.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class Matrix:
 
     @cached_property
     def windows(self) -> list[Window]:
-        """Limits of each parameter, the same in all panels: those of the exact edge where there is one."""
+        """Limits of each parameter, the same in all panels: those of the exact boundary where there is one."""
         return [self._window(i) for i in range(len(self.labels))]
 
     def _window(self, i: int) -> Window:
@@ -119,14 +119,14 @@ class Matrix:
             (APART, self._drawn(i, center)),
         ):
             low, high = (
-                max(so_far, min(reach, edge + room * size))
-                for so_far, reach, edge in zip((low, high), beside, own, strict=True)
+                max(so_far, min(reach, own_reach + room * size))
+                for so_far, reach, own_reach in zip((low, high), beside, own, strict=True)
             )
         margin = MARGIN * (low + high or size)
         return center - low - margin, center + high + margin
 
     def _reaches(self, i: int, center: float, methods: set[str]) -> tuple[float, float]:
-        """How far to show on either side; of what has no end, some lengths of what ends."""
+        """How far to show on either side; of an unbounded one, some lengths of the bounded ones."""
         found = [[one.reach(axis, side, center) for one, axis in self._with(i, methods)] for side in (-1.0, 1.0)]
         ends = [max((reach for reach, is_open in several if not is_open), default=0.0) for several in found]
         endless = [max((reach for reach, is_open in several if is_open), default=0.0) for several in found]

@@ -1,4 +1,4 @@
-"""The edge of a joint region as lines: closed where it closes, and with arrow heads where it has no end."""
+"""The boundary of a joint region as lines: closed where it closes, with arrow heads where the region is unbounded."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pymc_landscape.plots.data import smooth
 
 # Of an arrow head, in windows: its length, and half its breadth.
 HEAD, BREADTH = 0.035, 0.016
-FARTHEST = 3.0  # where a line meets an edge of the support: so many steps beyond its last vertex, at most
-TIP = 0.98  # a line's end that goes nearly as far as the line goes is where the region has no end
+FARTHEST = 3.0  # a line is extended to a bound of the support by so many steps beyond its last vertex, at most
+TIP = 0.98  # the region is unbounded on a side where an open end goes nearly as far as the line does
 Window = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Outline:
-    """The edge of one pair's region at one level, by one method.
+    """The boundary of one pair's region at one level, by one method.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Outline:
     runs : list of array (n, 2)
         Lines without a gap; a closed one ends where it begins.
     open_ends : list of array (n, 2)
-        Lines that break off because the region goes on, each towards where it does.
+        Lines that end because the region is unbounded there, each in the direction of that end.
     """
 
     level: float
@@ -50,7 +50,7 @@ class Outline:
         return [low + size * _head(line[-1], line[-2]) for line in lines if len(line) > 1]
 
     def reach(self, axis: int, side: float, center: float) -> tuple[float, bool]:
-        """Return how far the edge goes on one side of a place, and whether it goes on for ever."""
+        """Return how far the boundary goes on one side of a value, and whether the region is unbounded there."""
         if not self.runs:
             return 0.0, False
         far = float(max(0.0, (side * (self.points[:, axis] - center)).max()))
@@ -66,13 +66,13 @@ def outlines(ds: xr.Dataset, pair: Sequence[str]) -> list[Outline]:
 def _outline(one: xr.Dataset, pair: Sequence[str]) -> Outline:
     xy = np.stack([one[label].to_numpy().astype(float) for label in pair], axis=1)
     status, piece = one["status"].to_numpy().astype(str), one["piece"].to_numpy()
-    found = Outline(float(one["level"]), [], [])
+    outline = Outline(float(one["level"]), [], [])
     for number in np.unique(piece[piece >= 0]):
         mine = piece == number
         for run, ends in _runs(xy[mine], status[mine]):
-            found.runs.append(run)
-            found.open_ends.extend(ends)
-    return found
+            outline.runs.append(run)
+            outline.open_ends.extend(ends)
+    return outline
 
 
 def _runs(xy: Array, status: NDArray[np.str_]) -> Iterator[tuple[Array, list[Array]]]:
@@ -94,7 +94,7 @@ def _runs(xy: Array, status: NDArray[np.str_]) -> Iterator[tuple[Array, list[Arr
 
 
 def _smoothed(xy: Array, status: NDArray[np.str_]) -> Array:
-    """Return a smooth line through the vertices, but along the edge of a support."""
+    """Return a smooth line through the vertices, with straight sections along a bound of the support."""
     low, size = xy.min(axis=0), np.ptp(xy, axis=0)
     size = np.where(size > 0, size, 1.0)
     # back to the vertices' own digits: what is closed stays closed
@@ -104,23 +104,23 @@ def _smoothed(xy: Array, status: NDArray[np.str_]) -> Array:
 
 
 def _with_corners(xy: Array, status: NDArray[np.str_]) -> tuple[Array, NDArray[np.str_]]:
-    """Lead each line that comes to the edge of a support as far as there: rays seldom hit the corner."""
-    places, corners = [], []
+    """Extend each line that comes to a bound of the support as far as there: rays seldom hit the corner."""
+    positions, corners = [], []
     for i in np.flatnonzero(status == "at_bound"):
-        for away in (-1, 1):
-            corner = _corner(xy, status, int(i), away)
+        for side in (-1, 1):
+            corner = _corner(xy, status, int(i), side)
             if corner is not None:
-                places.append(i + (away > 0))
+                positions.append(i + (side > 0))
                 corners.append(corner)
     if not corners:
         return xy, status
-    return np.insert(xy, places, corners, axis=0), np.insert(status, places, "at_bound")
+    return np.insert(xy, positions, corners, axis=0), np.insert(status, positions, "at_bound")
 
 
-def _corner(xy: Array, status: NDArray[np.str_], i: int, away: int) -> Array | None:
-    """Where the line through the two vertices beside a vertex on an edge meets that edge."""
+def _corner(xy: Array, status: NDArray[np.str_], i: int, side: int) -> Array | None:
+    """Where the line through the two vertices beside a vertex on a bound meets that bound."""
     n = len(xy)
-    one, two, along = (i + away) % n, (i + 2 * away) % n, (i - away) % n
+    one, two, along = (i + side) % n, (i + 2 * side) % n, (i - side) % n
     if n < 4 or status[one] != "finite" or status[two] != "finite" or status[along] != "at_bound":
         return None
     step = xy[one] - xy[two]

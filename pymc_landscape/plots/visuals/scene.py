@@ -1,4 +1,4 @@
-"""The scene of a surface in three dimensions: its box, its colours, and where one stands."""
+"""The scene of a surface in three dimensions: its box, its colours, and the direction of the camera."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from scipy.interpolate import RegularGridInterpolator
 from pymc_landscape._typing import Array
 
 TALL = 0.8  # height of the box, in its widths
-PLATEAU = "#d4d4d4"  # where the walls are cut: no colour of the map, so that it is no height
+PLATEAU = "#d4d4d4"  # where heights are cut at the cap: no colour of the map, so that it is no height
 ELEVATIONS = (32.0, 42.0, 52.0)
-AZIMUTHS = (-58.0, -122.0, 58.0, 122.0, -32.0, -148.0, 32.0, 148.0)  # no edge hides another
+AZIMUTHS = (-58.0, -122.0, 58.0, 122.0, -32.0, -148.0, 32.0, 148.0)  # seen across a corner of the box
 MOST_TRIED = 300
-Ground = tuple[Array, Array, Array]  # x, y and the heights over them, cut at the cap
+SurfaceGrid = tuple[Array, Array, Array]  # x, y and the heights over them, cut at the cap
+Points = tuple[Array, Array, Array]  # x, y and z of each
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Scene:
     floor, cap : float
         Lowest and highest z.
     elev, azim : float
-        Direction of the eye, in degrees.
+        Direction of the camera, in degrees.
     cmap : str
         Colour map of the heights.
     ticks, names : sequence
@@ -51,39 +52,39 @@ class Scene:
 
     @property
     def eye(self) -> Array:
-        """Unit vector towards the eye."""
+        """Unit vector towards the camera."""
         up, round_ = np.deg2rad([self.elev, self.azim])
         return np.array([np.cos(up) * np.cos(round_), np.cos(up) * np.sin(round_), np.sin(up)])
 
 
 def shades(z: Array, scene: Scene) -> Array:
-    """Colours (RGBA) by √height, evenly spaced over a quadratic valley; grey on the plateau."""
+    """Colours (RGBA) by √height, evenly spaced over a quadratic minimum; grey at the cap."""
     colours = colormaps[scene.cmap](PowerNorm(0.5, vmin=0.0, vmax=scene.cap)(z))
     colours[np.asarray(z) >= scene.cap] = to_rgba(PLATEAU)
     return np.asarray(colours)
 
 
-def stand(scene: Scene, ground: Ground, low: float) -> Scene:
-    """Stand where most of the ground below ``low`` is in sight; higher up only if that helps."""
-    x, y, z = ground
+def best_view(scene: Scene, grid: SurfaceGrid, low: float) -> Scene:
+    """Choose the camera that sees most of the surface below ``low``; a higher one only if it sees more."""
+    x, y, z = grid
     below = np.argwhere(z < low)
     below = below[:: -(-len(below) // MOST_TRIED)]
-    places = x[below[:, 0]], y[below[:, 1]], z[below[:, 0], below[:, 1]]
+    points = x[below[:, 0]], y[below[:, 1]], z[below[:, 0], below[:, 1]]
     views = [replace(scene, elev=e, azim=a) for e in ELEVATIONS for a in AZIMUTHS]
 
     def merit(view: Scene) -> float:
-        return round(float(in_sight(*places, ground, view).mean()) - 0.01 * view.elev, 2)
+        return round(float(in_sight(*points, grid, view).mean()) - 0.01 * view.elev, 2)
 
     return max(views, key=merit) if len(below) else views[0]
 
 
-def in_sight(x: Array, y: Array, z: Array, ground: Ground, of: Scene) -> NDArray[np.bool_]:
-    """Which points on the surface the eye can see: nothing rises above the ray to it."""
-    height = RegularGridInterpolator(ground[:2], ground[2], bounds_error=False)
+def in_sight(x: Array, y: Array, z: Array, grid: SurfaceGrid, scene: Scene) -> NDArray[np.bool_]:
+    """Which points on the surface the camera sees: nothing rises above the ray to it."""
+    height = RegularGridInterpolator(grid[:2], grid[2], bounds_error=False)
     steps = np.linspace(0.01, 1.6, 100)[:, None]
-    tall = (of.cap - of.floor) / TALL
-    rays_x = x + steps * of.eye[0] * (of.x[1] - of.x[0])
-    rays_y = y + steps * of.eye[1] * (of.y[1] - of.y[0])
+    tall = (scene.cap - scene.floor) / TALL
+    rays_x = x + steps * scene.eye[0] * (scene.x[1] - scene.x[0])
+    rays_y = y + steps * scene.eye[1] * (scene.y[1] - scene.y[0])
     with np.errstate(invalid="ignore"):
-        above = height(np.stack([rays_x, rays_y], axis=-1)) - (z + steps * of.eye[2] * tall)
-    return ~np.any(above > 0.01 * of.cap, axis=0)
+        above = height(np.stack([rays_x, rays_y], axis=-1)) - (z + steps * scene.eye[2] * tall)
+    return ~np.any(above > 0.01 * scene.cap, axis=0)

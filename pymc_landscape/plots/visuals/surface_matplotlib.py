@@ -12,30 +12,30 @@ from mpl_toolkits.mplot3d.art3d import Poly3DCollection  # type: ignore[import-u
 from scipy.ndimage import uniform_filter
 
 from pymc_landscape._typing import Array
-from pymc_landscape.plots.visuals.scene import PLATEAU, TALL, Ground, Scene, in_sight, shades
+from pymc_landscape.plots.visuals.scene import PLATEAU, TALL, Points, Scene, SurfaceGrid, in_sight, shades
 from pymc_landscape.plots.visuals.style import WHITE
 
 # heights and depths are ours to order: matplotlib sorts whole artists only by their centre
 FIGURE = {"subplot_kws": {"projection": "3d", "computed_zorder": False}}
-FLOOR, GROUND, ON_TOP = 1, 2, 3
+FLOOR, ON_SURFACE, ON_TOP = 1, 2, 3
 
 
 def surface(target: Any, x: Array, y: Array, z: Array, scene: Scene, **kwargs: Any) -> Any:
-    """Draw the surface, lit from the left of the eye; cells with a blank corner are left out.
+    """Draw the surface, lit from the left of the camera; cells with a blank corner are left out.
 
     matplotlib's own ``plot_surface`` takes seconds for as many colours.
     """
-    place = np.stack([*np.meshgrid(x, y, indexing="ij"), z], axis=-1)
-    corners = np.stack([place[:-1, :-1], place[1:, :-1], place[1:, 1:], place[:-1, 1:]], axis=2)
+    vertices = np.stack([*np.meshgrid(x, y, indexing="ij"), z], axis=-1)
+    corners = np.stack([vertices[:-1, :-1], vertices[1:, :-1], vertices[1:, 1:], vertices[:-1, 1:]], axis=2)
     whole = np.isfinite(corners).all(axis=(2, 3))
     lit = _lit(np.nan_to_num(z, nan=scene.cap), scene)[:-1, :-1]
-    options = {"linewidth": 0, "antialiased": False, "zorder": GROUND, **kwargs}
+    options = {"linewidth": 0, "antialiased": False, "zorder": ON_SURFACE, **kwargs}
     solid = Poly3DCollection(corners[whole], facecolors=lit[whole], **options)
     return target.add_collection3d(solid)
 
 
 def _lit(z: Array, scene: Scene) -> Array:
-    """Colours under a lamp (Lambert), in the proportions of the box, to the left of the eye."""
+    """Colours under a lamp (Lambert), in the proportions of the box, to the left of the camera."""
     smooth = uniform_filter(z, 5, mode="nearest")  # the facets of the grid itself are not shown
     tall = TALL / (scene.cap - scene.floor)
     slopes = [np.gradient(smooth * tall, 1.0 / (z.shape[i] - 1), axis=i) for i in (0, 1)]
@@ -49,44 +49,29 @@ def _lit(z: Array, scene: Scene) -> Array:
     return lit
 
 
-def line(
-    target: Any,
-    x: Array,
-    y: Array,
-    z: Array,
-    scene: Scene,
-    ground: Ground | None = None,
-    **kwargs: Any,
-) -> Any:
-    """Draw a line on the floor; or on the ground, where only what the eye can see is drawn."""
-    order = FLOOR if ground is None else ON_TOP
-    if ground is not None and x.size:
-        x = np.where(in_sight(x, y, z, ground, scene), x, np.nan)
+def line(target: Any, points: Points, scene: Scene, grid: SurfaceGrid | None = None, **kwargs: Any) -> Any:
+    """Draw a line on the floor; or, given the surface, what the camera sees of a line on it."""
+    order = FLOOR if grid is None else ON_TOP
+    x, y, z = points
+    if grid is not None and x.size:
+        x = np.where(in_sight(x, y, z, grid, scene), x, np.nan)
     return target.plot(x, y, z, **{"zorder": order, **kwargs})[0]
 
 
-def points(target: Any, x: Array, y: Array, z: Array, **kwargs: Any) -> Any:
+def scatter(target: Any, points: Points, **kwargs: Any) -> Any:
     """Draw points on the floor."""
     options = {"zorder": FLOOR, "depthshade": False, "linewidths": 0, **kwargs}
-    return target.scatter(x, y, z, **options)
+    return target.scatter(*points, **options)
 
 
-def spots(
-    target: Any,
-    x: Array,
-    y: Array,
-    z: Array,
-    scene: Scene,
-    ground: Ground,
-    *,
-    ink: str,
-    filled: bool,
-    **kwargs: Any,
+def endpoints(
+    target: Any, points: Points, scene: Scene, grid: SurfaceGrid, color: str, filled: bool, **kwargs: Any
 ) -> Any:
-    """Draw discs with a light rim, or rings, where the eye can see them."""
-    look = {"c": ink if filled else WHITE, "edgecolors": WHITE if filled else ink}
-    options = {"zorder": ON_TOP + 1, "depthshade": False, "linewidths": 1.2 if filled else 1.8, **look, **kwargs}
-    seen = in_sight(x, y, z, ground, scene)
+    """Draw discs with a light rim, or rings, where the camera sees them."""
+    style = {"c": color if filled else WHITE, "edgecolors": WHITE if filled else color}
+    options = {"zorder": ON_TOP + 1, "depthshade": False, "linewidths": 1.2 if filled else 1.8, **style, **kwargs}
+    x, y, z = points
+    seen = in_sight(x, y, z, grid, scene)
     return target.scatter(x[seen], y[seen], z[seen], **options)
 
 
@@ -107,8 +92,8 @@ def label(target: Any, axis: str, text: str, **kwargs: Any) -> Any:
     return getattr(target, f"set_{axis}label")(text, **{"labelpad": 6, **kwargs})
 
 
-def frame(target: Any, scene: Scene) -> None:
-    """Set limits, proportions and the eye."""
+def set_view(target: Any, scene: Scene) -> None:
+    """Set limits, proportions and the camera."""
     target.set(xlim=scene.x, ylim=scene.y, zlim=(scene.floor, scene.cap))
     target.set_zticks([tick for tick in target.get_zticks() if 0 <= tick <= scene.cap])
     target.set_proj_type("ortho")  # then the floor's lines lie straight below the surface's

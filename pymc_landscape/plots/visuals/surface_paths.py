@@ -11,16 +11,16 @@ import numpy as np
 import xarray as xr
 
 from pymc_landscape._typing import Array
-from pymc_landscape.plots.data import LandscapeView, gather_descents, lengths, place_paths, zero_of
+from pymc_landscape.plots.data import LandscapeView, gather_descents, lengths, paths_on_axes, with_gaps, zero_of
 from pymc_landscape.plots.visuals.figure import Canvas, artists
 from pymc_landscape.plots.visuals.legend import add_legend
-from pymc_landscape.plots.visuals.scene import Ground, Scene
+from pymc_landscape.plots.visuals.scene import Scene, SurfaceGrid
 from pymc_landscape.plots.visuals.style import optimizer_colours
 
-STRIDE = 0.01  # of the window: a long step is drawn in pieces, each seen or hidden for itself
+STRIDE = 0.01  # of the window: a long step is divided, so that each part is seen or hidden for itself
 
 
-def place_heights(of: LandscapeView, descents: Any) -> dict[str, list[Array]]:
+def path_heights(view: LandscapeView, descents: Any) -> dict[str, list[Array]]:
     """For each optimiser, each start's iterates as rows x, y and their true height on the picture.
 
     Raises
@@ -30,53 +30,57 @@ def place_heights(of: LandscapeView, descents: Any) -> dict[str, list[Array]]:
     """
     if descents is None:
         return {}
-    if not np.isfinite(zero_of(of)):
+    if not np.isfinite(zero_of(view)):
         raise ValueError(
             "Expected a surface of the likelihood for the paths, whose heights are −2LL, got "
-            f"{of.height.name!r} of a Dataset with {list(of.source)}; choose var_name='delta_minus2ll'."
+            f"{view.height.name!r} of a Dataset with {list(view.source)}; choose var_name='delta_minus2ll'."
         )
     several = descents if isinstance(descents, list | tuple) else (descents,)
-    found = {}
+    paths = {}
     for name, ds in gather_descents(tuple(several)).items():
-        placed = place_paths(of, ds)
+        placed = paths_on_axes(view, ds)
         rows = np.stack([placed[key].values for key in ("x", "y", "delta_minus2ll")], axis=-1)
-        found[name] = [rows[i, :n] for i, n in enumerate(lengths(ds))]
-    return found
+        paths[name] = [rows[i, :n] for i, n in enumerate(lengths(ds))]
+    return paths
 
 
 def draw_surface_paths(
-    canvas: Canvas, of: LandscapeView, found: Mapping[str, list[Array]], ground: Ground, scene: Scene, solid: ModuleType
+    canvas: Canvas,
+    view: LandscapeView,
+    paths: Mapping[str, list[Array]],
+    grid: SurfaceGrid,
+    scene: Scene,
+    library: ModuleType,
 ) -> None:
     """Lines on the floor, lines at the true heights, a ring at each start and a disc at each end."""
-    ink = optimizer_colours(found)
+    ink = optimizer_colours(paths)
 
     def line(da: xr.DataArray, target: Any, below: bool, **kwargs: Any) -> Any:
         drawn = []
-        for name, chains in found.items():
-            x, y, z = _joined([_inside(chain, scene) for chain in chains])
+        for name, chains in paths.items():
+            x, y, z = with_gaps([_inside(chain, scene) for chain in chains], columns=3).T
             pen = {"color": ink[name], **kwargs}
             z = np.full(z.size, scene.floor) if below else z
-            drawn.append(solid.line(target, x, y, z, scene, ground=None if below else ground, **pen))
+            drawn.append(library.line(target, (x, y, z), scene, grid=None if below else grid, **pen))
         return artists(drawn)
 
     def points(da: xr.DataArray, target: Any, last: bool, **kwargs: Any) -> Any:
         drawn = []
-        for name, chains in found.items():
+        for name, chains in paths.items():
             ends = np.array([_capped(chain[[-1 if last else 0]], scene)[0] for chain in chains])
-            look = {"ink": ink[name], "filled": last}
-            drawn.append(solid.spots(target, *ends.T, scene, ground, **look, **kwargs))
+            drawn.append(library.endpoints(target, tuple(ends.T), scene, grid, ink[name], last, **kwargs))
         return artists(drawn)
 
-    many = {"optimizer": len(found)}
-    canvas.draw(line, "path_floor", of.height, {"linewidth": 1.2}, fixed={"below": True}, artist_dims=many)
-    canvas.draw(line, "path", of.height, {"linewidth": 2.4}, fixed={"below": False}, artist_dims=many)
+    many = {"optimizer": len(paths)}
+    canvas.draw(line, "path_floor", view.height, {"linewidth": 1.2}, fixed={"below": True}, artist_dims=many)
+    canvas.draw(line, "path", view.height, {"linewidth": 2.4}, fixed={"below": False}, artist_dims=many)
     for visual, last in (("start", False), ("end", True)):
-        canvas.draw(points, visual, of.height, {"s": 40.0}, fixed={"last": last}, artist_dims=many)
+        canvas.draw(points, visual, view.height, {"s": 40.0}, fixed={"last": last}, artist_dims=many)
     add_legend(canvas, ink, "○ start   ● end")
 
 
 def _capped(rows: Array, scene: Scene) -> Array:
-    """Keep iterates inside the box, those above the cap on the plateau as the surface is; others NaN."""
+    """Keep iterates inside the box, those above the cap at the cap as the surface is; the rest becomes NaN."""
     x, y, z = rows.T
     with np.errstate(invalid="ignore"):
         within = (x >= scene.x[0]) & (x <= scene.x[1]) & (y >= scene.y[0]) & (y <= scene.y[1]) & (z >= scene.floor)
@@ -85,14 +89,14 @@ def _capped(rows: Array, scene: Scene) -> Array:
 
 
 def _inside(rows: Array, scene: Scene) -> Array:
-    """Cut a path in pieces no longer than a stride; outside the box nothing."""
+    """Divide a path into steps no longer than a stride; outside the box nothing."""
     size = np.array([np.ptp(scene.x), np.ptp(scene.y)])
-    pieces = [_pieces(a, b, size) for a, b in pairwise(rows)]
-    return _capped(np.concatenate([*pieces, rows[-1:]]), scene)
+    steps = [_subdivided(a, b, size) for a, b in pairwise(rows)]
+    return _capped(np.concatenate([*steps, rows[-1:]]), scene)
 
 
-def _pieces(a: Array, b: Array, size: Array) -> Array:
-    """Begin and interior of one step; a step from or to a place far outside is not divided further."""
+def _subdivided(a: Array, b: Array, size: Array) -> Array:
+    """Begin and interior of one step; a step from or to a point far outside is not divided."""
     with np.errstate(invalid="ignore", over="ignore"):
         length = float(np.max(np.abs(b[:2] - a[:2]) / size))
     number = int(np.ceil(length / STRIDE)) if 0 < length < 100 else 1
@@ -100,9 +104,3 @@ def _pieces(a: Array, b: Array, size: Array) -> Array:
         return np.stack([a, np.full(3, np.nan)])
     share = np.arange(max(number, 1))[:, None] / max(number, 1)
     return np.asarray(a + share * (b - a))
-
-
-def _joined(lines: list[Array]) -> tuple[Array, Array, Array]:
-    gap = np.full((1, 3), np.nan)
-    rows = np.concatenate([piece for line in lines for piece in (line, gap)])
-    return rows[:, 0], rows[:, 1], rows[:, 2]

@@ -8,12 +8,12 @@ import numpy as np
 from matplotlib.colors import to_hex
 
 from pymc_landscape._typing import Array
-from pymc_landscape.plots.visuals.scene import TALL, Ground, Scene, shades
+from pymc_landscape.plots.visuals.scene import TALL, Points, Scene, SurfaceGrid, shades
 from pymc_landscape.plots.visuals.style import WHITE
 
 FIGURE = {"specs": [[{"type": "scene"}]]}
 LIGHT = {"ambient": 0.7, "diffuse": 0.5, "specular": 0.03, "roughness": 0.9, "fresnel": 0.0}
-DISTANCE = 2.3  # of the eye, in widths of the box
+DISTANCE = 2.3  # of the camera, in widths of the box
 
 
 def surface(target: Any, x: Array, y: Array, z: Array, scene: Scene, **kwargs: Any) -> Any:
@@ -37,22 +37,15 @@ def surface(target: Any, x: Array, y: Array, z: Array, scene: Scene, **kwargs: A
     return _add(target, {**trace, **kwargs})
 
 
-def line(
-    target: Any,
-    x: Array,
-    y: Array,
-    z: Array,
-    scene: Scene,
-    ground: Ground | None = None,
-    **kwargs: Any,
-) -> Any:
+def line(target: Any, points: Points, scene: Scene, grid: SurfaceGrid | None = None, **kwargs: Any) -> Any:
     """Draw a line; one on the surface a little above it, or it would be half buried."""
-    lift = 0.0 if ground is None else 0.004 * (scene.cap - scene.floor)
+    lift = 0.0 if grid is None else 0.004 * (scene.cap - scene.floor)
+    x, y, z = points
     pen = {"color": kwargs.pop("color", None), "width": 2.5 * kwargs.pop("linewidth", 1.0)}
-    return _add(target, {"mode": "lines", "line": pen, **_xyz(x, y, z + lift), **kwargs})
+    return _add(target, {"mode": "lines", "line": pen, **_coordinates((x, y, z + lift)), **kwargs})
 
 
-def points(target: Any, x: Array, y: Array, z: Array, **kwargs: Any) -> Any:
+def scatter(target: Any, points: Points, **kwargs: Any) -> Any:
     """Draw points; ``s`` is an area as in matplotlib."""
     symbol = kwargs.pop("marker", "circle")
     marker = {
@@ -61,31 +54,21 @@ def points(target: Any, x: Array, y: Array, z: Array, **kwargs: Any) -> Any:
         "opacity": kwargs.pop("alpha", 1.0),
         "symbol": {"*": "diamond", "o": "circle"}.get(symbol, symbol),
     }
-    return _add(target, {"mode": "markers", "marker": marker, **_xyz(x, y, z), **kwargs})
+    return _add(target, {"mode": "markers", "marker": marker, **_coordinates(points), **kwargs})
 
 
-def spots(
-    target: Any,
-    x: Array,
-    y: Array,
-    z: Array,
-    scene: Scene,
-    ground: Ground,
-    *,
-    ink: str,
-    filled: bool,
-    **kwargs: Any,
+def endpoints(
+    target: Any, points: Points, scene: Scene, grid: SurfaceGrid, color: str, filled: bool, **kwargs: Any
 ) -> Any:
     """Draw discs with a light rim, or rings; ``s`` is an area as in matplotlib."""
-    rim = {"color": WHITE if filled else ink, "width": 2}
+    rim = {"color": WHITE if filled else color, "width": 2}
     size = kwargs.pop("s", 9.0) ** 0.5
-    marker = {"color": ink if filled else WHITE, "size": size, "symbol": "circle", "line": rim}
-    return _add(target, {"mode": "markers", "marker": marker, **_xyz(x, y, z), **kwargs})
+    marker = {"color": color if filled else WHITE, "size": size, "symbol": "circle", "line": rim}
+    return _add(target, {"mode": "markers", "marker": marker, **_coordinates(points), **kwargs})
 
 
-def _xyz(x: Array, y: Array, z: Array) -> dict[str, Any]:
-    place = {"x": x, "y": y, "z": z}
-    return {"type": "scatter3d", "showlegend": False, "hoverinfo": "skip", **place}
+def _coordinates(points: Points) -> dict[str, Any]:
+    return {"type": "scatter3d", "showlegend": False, "hoverinfo": "skip", **dict(zip("xyz", points, strict=True))}
 
 
 def _add(target: Any, trace: dict[str, Any]) -> Any:
@@ -108,8 +91,8 @@ def label(target: Any, axis: str, text: str, **kwargs: Any) -> Any:
     return text
 
 
-def frame(target: Any, scene: Scene) -> None:
-    """Set limits, proportions and the eye."""
+def set_view(target: Any, scene: Scene) -> None:
+    """Set limits, proportions and the camera."""
     ticks, room = _round_ticks(scene.cap), 0.01 * (scene.cap - scene.floor)  # else half is clipped
     eye = dict(zip("xyz", map(float, DISTANCE * scene.eye), strict=True))
     target.figure.update_scenes(
