@@ -25,8 +25,8 @@ class HasPoint(Protocol):
         ...
 
 
-# The same as a user may give it: by name, as a Dataset, or as a fit.
-PointLike = Point | xr.Dataset | HasPoint
+# The same as a user may give it: by name, as a Dataset, as the `at` of a landscape, or as a fit.
+PointLike = Point | xr.Dataset | xr.DataTree | xr.DataArray | HasPoint
 # Draws of a posterior by any sampler: the whole tree, or its group.
 Posterior = xr.DataTree | xr.Dataset
 # Variables, elements (``beta[x1]``), Deterministics; a mapping names linear combinations of them.

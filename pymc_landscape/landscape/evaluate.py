@@ -1,4 +1,4 @@
-"""The surface itself: log-likelihood, prior, posterior and −2LL of a model over a grid."""
+"""`evaluate_landscape`: log-likelihood, prior, posterior and −2LL of a model over a grid."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import xarray as xr
 from pymc_landscape._typing import Array, PointLike
 from pymc_landscape.engine import Evaluation
 from pymc_landscape.landscape.grid_points import GridPoints
-from pymc_landscape.landscape.grids import regular_grid
+from pymc_landscape.landscape.grids import Axis, regular_grid
 from pymc_landscape.landscape.profile_surface import profile_points
 from pymc_landscape.landscape.store import Stretch, Tally, evaluate_into
 from pymc_landscape.objective import LOG_PRIOR, Objective, Reference, objective_of, reference_point
@@ -27,7 +27,7 @@ MOST_POINTS = 2**36
 
 def evaluate_landscape(
     model: pm.Model | Objective | Fit | None = None,
-    grid: xr.Dataset | Mapping[str, Any] | None = None,
+    grid: xr.Dataset | Mapping[str, Axis] | None = None,
     *,
     at: PointLike | None = None,
     nuisance: Literal["fix", "profile"] = "fix",
@@ -49,15 +49,17 @@ def evaluate_landscape(
     model : pm.Model, Objective or Fit, optional
         The model; left out, that of the surrounding ``with`` block.
     grid : xr.Dataset or mapping
-        From `regular_grid`, `posterior_grid` or `plane_grid`; a mapping is passed to `regular_grid`. One element of a
-        simplex may be an axis: the others then share the rest in the proportion that they have at `at`.
-    at : mapping, xr.Dataset, the `at` of another landscape, or an object with a `point`, optional
-        Where the elements on no axis are held, natural scale; what it leaves out is taken from the default, the draw
-        of highest likelihood if posterior draws made the grid, else the model's initial point. For a profile, where
-        the search begins: best a `Fit`; left out, a search with the axes free goes first.
+        From `regular_grid`, `posterior_grid`, `fit_grid` or `plane_grid`; a mapping is passed to `regular_grid`. One
+        element of a simplex may be an axis: its other elements then share the rest in the proportion that they have at
+        `at`.
+    at : mapping, xr.Dataset, Fit, or the `at` of another landscape, optional
+        Where the nuisance parameters are fixed, natural scale. Left out, and for what it leaves out: the estimate if
+        `model` is a fit or a fit made the grid, the draw of highest likelihood if posterior draws made it, else the
+        model's initial point. For a profile, where the search begins: best a `Fit`; left out, a search with the axes
+        free goes first.
     nuisance : {"fix", "profile"}
-        What happens to the elements on no axis: held, or at each point where −2LL is lowest (for an `Objective` with
-        ``prior_weight`` w, −2 (log L + w log prior)).
+        What becomes of the elements on no axis: fixed, or minimised over at each point of the grid (−2LL; for an
+        `Objective` with ``prior_weight`` w, −2 (log L + w log prior)).
     pointwise : bool
         Whether to return each observation's log-likelihood too. Its size is the grid's times the data's.
     chunks : int, optional
@@ -65,8 +67,8 @@ def evaluate_landscape(
         is the density at the solved points that goes by chunks.
     store : path, optional
         For a slice: a zarr store on disk, to which points are written as they come. The grid may then be larger than
-        memory, and what comes back is read from disk where it is looked at. Where the store is there already, it is
-        carried on: after Ctrl-C or a crash. Needs the package zarr.
+        memory, and the result is read from disk when it is used. A store that is there already is
+        continued, as after Ctrl-C or a crash. Needs the package zarr.
     progressbar : bool
         Whether to show a progress bar once the work has taken half a second.
 
@@ -76,15 +78,15 @@ def evaluate_landscape(
         Over the dims of the grid: `log_likelihood`, `log_prior` (natural scale, no Jacobian), `log_posterior` (their
         sum, not normalised), `minus2ll` = −2 log L, and `delta_minus2ll`, the same less its minimum on the grid. With
         several observed terms also `term_log_likelihood` (dim `term`), with `pointwise` one variable an observed term
-        with that term's own dims. The coordinate `at` (dim `parameter`) tells where the others were held,
-        ``attrs["at"]`` why there. Outside the support the log-likelihood is −∞. After Ctrl-C the points not reached
-        are NaN, and ``attrs["completion"]`` is ``"interrupted"``.
+        with that term's own dims. The coordinate `at` (dim `parameter`) is where the nuisance parameters were fixed,
+        ``attrs["at"]`` says why there. Outside the support the log-likelihood is −∞. After Ctrl-C the points not
+        reached are NaN, and ``attrs["completion"]`` is ``"interrupted"``.
 
         A profile has instead of `at` the variables `path` (by ``parameter`` too): natural values of all elements at
-        each point, and `status`: ``converged``; ``at_bound``, where some of the others are on an edge of their
-        support; ``outside``, where no values of the others have a likelihood; ``failed``, where a search did not
-        arrive, so that the surface may be lower; ``unbounded``, where −2LL falls for ever, and is NaN; empty where not
-        reached. ``attrs["n_evaluations"]`` counts evaluations of value, slope and Hessian.
+        each point, and `status`: ``converged``; ``at_bound``, where some nuisance parameters are at a bound of their
+        support; ``outside``, where none of their values has a likelihood; ``failed``, where a search did not converge,
+        so that the surface may be lower; ``unbounded``, where −2LL falls without limit, and is NaN; empty where not
+        reached. ``attrs["n_evaluations"]`` counts evaluations of value, gradient and Hessian.
 
     Raises
     ------
@@ -95,9 +97,10 @@ def evaluate_landscape(
 
     Notes
     -----
-    A profile spreads from solved points to their neighbours along the tangent dν/dψ = −H_νν⁻¹ H_νψ, and Newton's
-    method finishes. Then each point is solved again wherever a neighbour's solution, or that of a few searches begun
-    elsewhere, leads lower. Valleys of the others to which none of these leads are not found.
+    A profile is computed by numerical continuation: from solved points to their neighbours along the tangent
+    dν/dψ = −H_νν⁻¹ H_νψ, then by Newton's method with an active set of bounds (Nocedal & Wright 2006, *Numerical
+    Optimization*, sections 11.3 and 16.5). Afterwards a point is solved again wherever the solution of a neighbour, or
+    of a few searches begun elsewhere, leads lower. Local minima to which none of these leads are not found.
 
     Examples
     --------
@@ -118,7 +121,8 @@ def evaluate_landscape(
             f"Expected a grid that can be evaluated, got {points.total:.1e} points over {len(points.dims)} axes: "
             "choose fewer var_names, or plane_grid for a plane through many parameters."
         )
-    reference = reference_point(objective, grid, at, points.held)
+    at = model if at is None and isinstance(model, Fit) else at
+    reference = reference_point(objective, grid, at, points.nuisance)
     options: _Options = {"pointwise": pointwise, "chunks": chunks, "progressbar": progressbar}
     if store is not None:
         surface, result, tally = _on_disk(store, objective, points, reference, grid, **options)
@@ -160,7 +164,7 @@ def _slice(
     chunks: int | None,
     progressbar: bool,
 ) -> Evaluation:
-    """Evaluate the density at all points, with the others held."""
+    """Evaluate the density at all points, with the nuisance parameters fixed."""
     base = reference.vector(objective, points.layout)
     engine = objective.engine("pointwise" if pointwise else "density", points.unconstrained)
     with DelayedProgressBar("Evaluating landscape", points.total, progressbar) as progress:
@@ -186,7 +190,7 @@ def _on_disk(
     chunks: int | None,
     progressbar: bool,
 ) -> tuple[xr.Dataset, Evaluation, Tally]:
-    """Evaluate what a store does not have yet of the same."""
+    """Evaluate the points that a store does not have yet."""
     base = reference.vector(objective, points.layout)
     engine = objective.engine("pointwise" if pointwise else "density", points.unconstrained)
 
@@ -202,13 +206,13 @@ def _on_disk(
     return evaluate_into(store, points, around, evaluate, describe, attrs, progressbar)
 
 
-def _check_options(grid: Any, nuisance: str, chunks: int | None, store: Any) -> None:
+def _check_options(grid: object, nuisance: str, chunks: int | None, store: str | PathLike[str] | None) -> None:
     if grid is None:
         raise TypeError("Expected a grid, got none: evaluate_landscape(model, regular_grid({...})).")
     if not isinstance(grid, Mapping):
         raise TypeError(
             f"Expected a grid (an xr.Dataset or a mapping of axes), got {type(grid).__name__}: make one with "
-            "regular_grid, posterior_grid or plane_grid."
+            "regular_grid, posterior_grid, fit_grid or plane_grid."
         )
     if nuisance not in ("fix", "profile"):
         raise ValueError(f"Expected nuisance='fix' or 'profile', got {nuisance!r}.")
@@ -219,7 +223,7 @@ def _check_options(grid: Any, nuisance: str, chunks: int | None, store: Any) -> 
 
 
 def _surface(objective: Objective, points: GridPoints | Stretch, result: Evaluation, pointwise: bool) -> xr.Dataset:
-    """Name and shape what the engine gave."""
+    """Name and shape the results of the engine."""
     dims, shape = points.dims, points.shape
     terms = {n: result.values[n] for n in objective.terms}
     sums = {n: v if v.ndim == 1 else v.sum(1) for n, v in terms.items()}
@@ -271,7 +275,7 @@ def _with_reference(surface: xr.Dataset, objective: Objective, reference: Refere
 
 
 def _with_plane(surface: xr.Dataset, points: GridPoints, grid: xr.Dataset) -> xr.Dataset:
-    """Add which plane it is."""
+    """Add the centre and the directions of a plane."""
     return surface.assign_coords(grid[["center", "direction"]].variables) if points.is_plane else surface
 
 
@@ -295,6 +299,6 @@ def _warn(points: GridPoints, result: Evaluation, message: str, tally: Tally) ->
         )
     elif not tally.any_finite:
         warnings.warn(
-            "The likelihood is zero at every point of the grid: look at the ranges, and at where the others are held.",
+            "The likelihood is zero at every point of the grid: look at the ranges, and at `at`.",
             stacklevel=3,
         )

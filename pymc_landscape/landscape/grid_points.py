@@ -1,7 +1,7 @@
 """The points of a grid as rows of flat vectors, built chunk by chunk, never all at once.
 
 An axis names an element of a parameter on its natural scale, or on its unconstrained one by the name of its value
-variable. The vector holds a variable on the scale that its axes ask for, all others on the natural one.
+variable. The vector has a variable on the scale of its axes, all others on the natural one.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ class GridPoints:
     coords : xr.Coordinates
         The grid's own, whole numbers still whole.
     unconstrained : frozenset of str
-        Variables that stand in the vectors on their unconstrained scale.
-    held : tuple of str
+        Variables that are on their unconstrained scale in the vectors.
+    nuisance : tuple of str
         Variables of which at least one element is on no axis.
     moved : tuple of (str, int)
         The elements that the grid gives, by variable and place in it: those on axes, and the rest of a simplex where
@@ -108,7 +108,7 @@ class GridPoints:
         self._shares = _simplex_shares(self.elements, self.layout, self.is_plane)
         moved = {(e.variable.name, e.index) for e in self.elements}
         self.moved = (*((e.variable.name, e.index) for e in self.elements), *_single_rests(self.elements))
-        self.held = tuple(
+        self.nuisance = tuple(
             v.name
             for v in objective.variables
             if any((v.name, i) not in moved for i in range(int(np.prod(self.layout.shape(v)))))
@@ -126,8 +126,8 @@ class GridPoints:
         vectors = np.tile(base, (stop - start, 1))
         vectors[:, self._columns] = self._center + at @ self._direction if self.is_plane else at
         for moved, rest in self._shares:
-            left = 1.0 - vectors[:, moved].sum(1, keepdims=True)
-            vectors[:, rest] = left * base[rest] / base[rest].sum()
+            remainder = 1.0 - vectors[:, moved].sum(1, keepdims=True)
+            vectors[:, rest] = remainder * base[rest] / base[rest].sum()
         return vectors
 
     def _refuse_outside(self) -> None:

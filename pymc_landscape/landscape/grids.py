@@ -1,4 +1,4 @@
-"""Grids: where to look. By hand, or where the posterior says that something is to be seen."""
+"""Grids of axes: given by hand, or over the region of posterior draws."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from pymc_landscape.landscape.grid_points import refuse_reserved_names
 from pymc_landscape.landscape.planes import plane_dataset, principal_axes
 from pymc_landscape.numerics import chi2_cutoff
 from pymc_landscape.objective import Draws, Objective, objective_of, open_group, read_draws, select_labels
+from pymc_landscape.optimize import Fit
 from pymc_landscape.results import provenance_attributes
 
+# An axis: a range and its number of points, or the points.
+Axis = tuple[float, float, int] | ArrayLike
 # The region of the draws' −2LL that a posterior-informed grid always contains.
 REGION_LEVEL = 0.95
 # Draws kept with a grid until a model can say which is the likeliest: at most this many numbers.
 KEPT_NUMBERS = 20_000_000
 
 
-def regular_grid(axes: Mapping[str, tuple[float, float, int] | ArrayLike]) -> xr.Dataset:
+def regular_grid(axes: Mapping[str, Axis]) -> xr.Dataset:
     """Make a grid from ranges or values.
 
     Parameters
@@ -64,7 +67,7 @@ def posterior_grid(
     coords: Mapping[str, Any] | None = None,
     group: str = "posterior",
     axes: Literal["parameters", "principal"] = "parameters",
-    model: pm.Model | Objective | None = None,
+    model: pm.Model | Objective | Fit | None = None,
 ) -> xr.Dataset:
     """Make a grid over the region that posterior draws occupy.
 
@@ -75,7 +78,7 @@ def posterior_grid(
 
     Parameters
     ----------
-    dt : DataTree, or what ArviZ converts to one
+    dt : DataTree or Dataset
         Draws with the dims chain and draw.
     var_names : str or sequence of str, optional
         Variables, or single elements such as ``"beta[x1]"``; default all. As in ArviZ, ``"~name"`` leaves one out.
@@ -90,7 +93,7 @@ def posterior_grid(
     axes : {"parameters", "principal"}
         One axis a parameter, or for correlated posteriors the two leading principal axes of the chosen parameters,
         `u` and `v`, in units of the draws' standard deviation along them.
-    model : pm.Model or Objective, optional
+    model : pm.Model, Objective or Fit, optional
         The model; left out, that of the surrounding ``with`` block, if any. With it, variables that it computes
         (Deterministics) are left out.
 
@@ -127,14 +130,14 @@ def posterior_grid(
         grid = _principal_grid(chosen, near, num, ci_prob)
     else:
         values = {
-            label: _spread(column, column[near], num, ci_prob, bool(discrete))
+            label: _range_of(column, column[near], num, ci_prob, bool(discrete))
             for label, column, discrete in zip(labels, chosen.matrix.T, chosen.discrete, strict=True)
         }
         grid = xr.Dataset(coords=values, attrs=provenance_attributes(kind="posterior"))
     return _with_reference(grid, draws, minus2ll)
 
 
-def _axis(label: str, spec: tuple[float, float, int] | ArrayLike) -> Array:
+def _axis(label: str, spec: Axis) -> Array:
     if isinstance(spec, tuple):
         if len(spec) != 3 or int(spec[2]) != spec[2] or spec[2] < 1:
             raise ValueError(
@@ -154,7 +157,7 @@ def _axis(label: str, spec: tuple[float, float, int] | ArrayLike) -> Array:
     return values
 
 
-def _objective_if_any(model: pm.Model | Objective | None) -> Objective | None:
+def _objective_if_any(model: pm.Model | Objective | Fit | None) -> Objective | None:
     """Return the objective of `model` or of the surrounding with block; None outside of one."""
     if model is None and pm.Model.get_context(error_if_none=False) is None:
         return None
@@ -182,7 +185,7 @@ def _region(minus2ll: Array, k: int) -> Array:
     return np.asarray(minus2ll - np.nanmin(minus2ll) <= chi2_cutoff(REGION_LEVEL, k))
 
 
-def _spread(column: Array, near: Array, num: int, ci_prob: float, discrete: bool) -> Array:
+def _range_of(column: Array, near: Array, num: int, ci_prob: float, discrete: bool) -> Array:
     """Values from the lowest to the highest of what an axis must contain."""
     from arviz_stats.base import array_stats  # type: ignore[attr-defined]
 
@@ -197,13 +200,13 @@ def _spread(column: Array, near: Array, num: int, ci_prob: float, discrete: bool
     return np.linspace(low, high, num)
 
 
-def _principal_grid(chosen: Draws, near: Any, num: int, ci_prob: float) -> xr.Dataset:
+def _principal_grid(chosen: Draws, near: Array | slice, num: int, ci_prob: float) -> xr.Dataset:
     if chosen.discrete.any():
         name = chosen.labels[int(np.argmax(chosen.discrete))]
         raise ValueError(f"Expected continuous parameters for principal axes, got the integer {name}.")
     center = chosen.matrix.mean(0)
     directions, scores = principal_axes(chosen.matrix - center)
-    values = [_spread(s, s[near], num, ci_prob, discrete=False) for s in scores.T]
+    values = [_range_of(s, s[near], num, ci_prob, discrete=False) for s in scores.T]
     return plane_dataset(center, directions, values, chosen.labels, kind="principal")
 
 

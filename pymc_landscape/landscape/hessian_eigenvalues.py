@@ -1,4 +1,7 @@
-"""Curvature at a point: the eigenvalues of the Hessian of −2LL, and its ridges in words."""
+"""`hessian_spectrum`: eigenvalues of the Hessian of −2LL at a point, and its flat directions in words.
+
+All eigenvalues of a dense Hessian, or the leading ones by the method of Lanczos on Hessian–vector products.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from pymc_landscape.results import provenance_attributes
 
 # How many eigenvalues where the matrix is too large for all of them.
 LEADING = 10
-# A direction is called poorly determined if its standard error is so many times that of its parts, each alone.
+# A direction is called poorly determined if its standard error is so many times that of its parts, each by itself.
 POOR = 30.0
 
 
@@ -50,7 +53,7 @@ def hessian_spectrum(
     fit: Fit | pm.Model | Objective | None = None,
     *,
     at: PointLike | Array | None = None,
-    num: int | None = None,
+    n_eigenvalues: int | None = None,
     random_seed: RandomSeed | None = None,
 ) -> xr.Dataset:
     """Return the eigenvalues of the Hessian of −2LL at a point, and say in words which directions are ridges.
@@ -63,11 +66,12 @@ def hessian_spectrum(
     Parameters
     ----------
     fit : Fit, pm.Model or Objective, optional
-        A fit is looked at where it is; a model at `at`. Left out, the model of the surrounding ``with`` block.
+        The Hessian of a fit is taken at its estimate, that of a model at `at`. Left out, the model of the surrounding
+        ``with`` block.
     at : mapping, xr.Dataset, Fit or array (k,), optional
         The point, on the natural scale by name (what it leaves out stands at the model's initial point), or as `theta`.
         Left out, the fit, or the model's initial point.
-    num : int, optional
+    n_eigenvalues : int, optional
         How many eigenvalues, those of largest size, found without forming the matrix. Left out, all of them up to 300
         parameters, and ten where there are more.
     random_seed : int or Generator, optional
@@ -84,7 +88,7 @@ def hessian_spectrum(
     Raises
     ------
     ValueError
-        If the Hessian is not finite at the point, as on the edge of a support, or the model has no derivatives.
+        If the Hessian is not finite at the point, as at a bound of a support, or the model has no derivatives.
 
     Notes
     -----
@@ -102,20 +106,22 @@ def hessian_spectrum(
     (array([12.,  0.]), 'a − b is not determined')
     """
     objective = objective_of(fit)
-    theta = _place(objective, fit, at)
-    if num is not None and not 0 < num <= objective.size:
-        raise ValueError(f"Expected num between 1 and the {objective.size} parameters of the model, got {num!r}.")
-    few = num is None and objective.size <= DENSE
-    if few or num == objective.size:
-        found, method = _dense(_hessian(objective, theta), objective.labels), "dense"
+    theta = _theta_of(objective, fit, at)
+    if n_eigenvalues is not None and not 0 < n_eigenvalues <= objective.size:
+        raise ValueError(
+            f"Expected n_eigenvalues between 1 and the {objective.size} parameters of the model, got {n_eigenvalues!r}."
+        )
+    few = n_eigenvalues is None and objective.size <= DENSE
+    if few or n_eigenvalues == objective.size:
+        result, method = _dense(_hessian(objective, theta), objective.labels), "dense"
     else:
         rng = get_random_generator(random_seed, copy=True)
-        found, method = _leading(objective, theta, num or LEADING, rng), "lanczos"
-    return _dataset(objective, theta, found, method)
+        result, method = _leading(objective, theta, n_eigenvalues or LEADING, rng), "lanczos"
+    return _dataset(objective, theta, result, method)
 
 
-def _place(objective: Objective, fit: Fit | pm.Model | Objective | None, at: PointLike | Array | None) -> Array:
-    """Return the `theta` to look at."""
+def _theta_of(objective: Objective, fit: Fit | pm.Model | Objective | None, at: PointLike | Array | None) -> Array:
+    """Return the point as `theta`."""
     if at is None and isinstance(fit, Fit):
         theta = np.asarray(fit.theta, dtype=float)
     elif isinstance(at, np.ndarray):
@@ -128,7 +134,7 @@ def _place(objective: Objective, fit: Fit | pm.Model | Objective | None, at: Poi
     if not np.isfinite(theta).all():
         bad = [label for label, value in zip(objective.labels, theta, strict=True) if not np.isfinite(value)]
         raise ValueError(
-            f"Expected a point inside the support, got one with {', '.join(bad)} on its edge or outside, where "
+            f"Expected a point inside the support, got one with {', '.join(bad)} at a bound or outside, where "
             "there is no curvature on the unconstrained scale: give a point inside by at=, or fix it with pm.do."
         )
     return theta
@@ -140,7 +146,7 @@ def _hessian(objective: Objective, theta: Array) -> Array:
 
 def _finite(derivatives: Array) -> Array:
     if not np.isfinite(derivatives).all():
-        raise ValueError("Expected a finite Hessian, got NaN or infinity: look at another point by at=.")
+        raise ValueError("Expected a finite Hessian, got NaN or infinity: choose another point by at=.")
     return derivatives
 
 
@@ -214,14 +220,14 @@ def hessian_map(objective: Objective, theta: Array) -> Product:
     return product
 
 
-def _dataset(objective: Objective, theta: Array, found: Directions, method: str) -> xr.Dataset:
+def _dataset(objective: Objective, theta: Array, result: Directions, method: str) -> xr.Dataset:
     data = {
-        "eigenvalue": ("direction", found.values),
-        "eigenvector": (("direction", "parameter"), found.vectors),
-        "note": ("direction", np.array(found.notes)),
+        "eigenvalue": ("direction", result.values),
+        "eigenvector": (("direction", "parameter"), result.vectors),
+        "note": ("direction", np.array(result.notes)),
     }
     coords = {
-        "direction": np.arange(len(found.values)),
+        "direction": np.arange(len(result.values)),
         "parameter": list(objective.labels),
         "at": ("parameter", theta),
     }
@@ -229,9 +235,9 @@ def _dataset(objective: Objective, theta: Array, found: Directions, method: str)
         objective.origin,
         group="spectrum",
         method=method,
-        trace=found.trace,
-        trace_se=found.trace_se,
-        condition_number=found.condition_number,
+        trace=result.trace,
+        trace_se=result.trace_se,
+        condition_number=result.condition_number,
         prior_weight=objective.prior_weight,
     )
     return xr.Dataset(data, coords, attrs)

@@ -1,9 +1,9 @@
-"""Planes through a space of many parameters: a centre, and two directions to walk in."""
+"""`plane_grid`: a plane through a space of many parameters, given by a centre and two directions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import numpy as np
 import pymc as pm
@@ -13,20 +13,21 @@ from pymc.util import get_random_generator
 
 from pymc_landscape._typing import Array, RandomSeed
 from pymc_landscape.objective import SAMPLE_DIMS, Draws, Objective, element_labels, objective_of, open_group, read_draws
+from pymc_landscape.optimize import Fit
 from pymc_landscape.results import provenance_attributes
 
 AXES = ("u", "v")
 # Through draws or a path the plane reaches a fifth of their spread beyond them.
 MARGIN = 0.2
 
-Place = Mapping[str, ArrayLike] | xr.Dataset | xr.DataTree
+PointOrDraws = Mapping[str, ArrayLike] | xr.Dataset | xr.DataTree | Fit
 
 
 def plane_grid(
-    center: Place,
-    directions: Literal["random", "filter", "principal"] | Place | Sequence[Place] = "random",
+    center: PointOrDraws,
+    directions: Literal["random", "filter", "principal"] | PointOrDraws | Sequence[PointOrDraws] = "random",
     *,
-    model: pm.Model | Objective | None = None,
+    model: pm.Model | Objective | Fit | None = None,
     num: int = 51,
     extent: float = 3.0,
     random_seed: RandomSeed | None = None,
@@ -38,9 +39,9 @@ def plane_grid(
 
     Parameters
     ----------
-    center : point or posterior
-        Where u = v = 0: one value a parameter by name (a mapping or a Dataset), or draws (dims chain and draw), whose
-        mean is taken.
+    center : point, Fit or posterior
+        Where u = v = 0: one value a parameter by name (a mapping, a Dataset or a fit), or draws (dims chain and draw),
+        whose mean is taken.
     directions : str, point, pair of points, or draws
         ``"random"``: two random orthogonal directions, scaled for each element by its posterior sd where `center` is a
         posterior, else for each variable to the norm of its own value (filter norm; Li et al. 2018, *Visualizing the
@@ -48,7 +49,7 @@ def plane_grid(
         principal axes of the draws in `center`. Draws or a path (a posterior, or the result of `descend`): the
         principal axes of those, seen from the centre. Two points: the plane through three points, the centre at
         (0, 0), the first at (1, 0), the second at (0, 1).
-    model : pm.Model or Objective, optional
+    model : pm.Model, Objective or Fit, optional
         With a model the plane lies on the unconstrained scale, where every direction stays inside the support;
         without one, on the natural scale.
     num : int
@@ -81,18 +82,18 @@ def plane_grid(
     space = _Space(center, objective_of(model) if model is not None else None)
     half = np.linspace(-extent, extent, num)
     if isinstance(directions, str):
-        found = _named_directions(space, directions, random_seed)
-        return plane_dataset(space.center, found, [half, half], space.labels, kind="plane")
+        spanning = _named_directions(space, directions, random_seed)
+        return plane_dataset(space.center, spanning, [half, half], space.labels, kind="plane")
     if isinstance(directions, Sequence):
         if len(directions) != 2:
             raise ValueError(f"Expected two further points, got {len(directions)}: a plane goes through three.")
-        found = np.stack([space.vector(point) - space.center for point in cast(Sequence[Place], directions)])
+        spanning = np.stack([space.vector(point) - space.center for point in cast(Sequence[PointOrDraws], directions)])
         values = 0.5 + np.linspace(-extent / 2, extent / 2, num)
-        return plane_dataset(space.center, found, [values, values], space.labels, kind="plane")
+        return plane_dataset(space.center, spanning, [values, values], space.labels, kind="plane")
     path = space.matrix(directions) - space.center
-    found, scores = principal_axes(path)
+    spanning, scores = principal_axes(path)
     reaches = [_reach(s, num) for s in scores.T]
-    return plane_dataset(space.center, found, reaches, space.labels, kind="plane")
+    return plane_dataset(space.center, spanning, reaches, space.labels, kind="plane")
 
 
 def plane_dataset(
@@ -131,7 +132,7 @@ def principal_axes(deviations: Array, n: int = 2) -> tuple[Array, Array]:
 class _Space:
     """The parameters of a plane as one flat vector, on the natural scale or on a model's unconstrained one."""
 
-    def __init__(self, center: Place, objective: Objective | None):
+    def __init__(self, center: PointOrDraws, objective: Objective | None):
         self.objective, draws = objective, _draws(center)
         if objective is not None:
             self.labels = objective.layout(objective.names).labels
@@ -146,7 +147,7 @@ class _Space:
         self.draws = None if draws is None else self.matrix(center)
         self.center = self.vector(center) if self.draws is None else self.draws.mean(0)
 
-    def vector(self, point: Place) -> Array:
+    def vector(self, point: PointOrDraws) -> Array:
         """Return one point as a flat vector."""
         if self.objective is not None:
             return self.objective.pack(_arrays(point))[self._kept]
@@ -156,9 +157,9 @@ class _Space:
             raise ValueError(f"Expected points with the same parameters, got one without {lacking[0]}.")
         return np.array([named[label] for label in self.labels])
 
-    def matrix(self, place: Place) -> Array:
+    def matrix(self, source: PointOrDraws) -> Array:
         """Return draws or a path as rows of flat vectors."""
-        draws = _draws(place)
+        draws = _draws(source)
         if draws is None:
             raise ValueError(
                 "Expected draws or a path (dims chain and draw), or a pair of points, got a single point: "
@@ -170,7 +171,7 @@ class _Space:
 
 
 def _continuous(objective: Objective) -> NDArray[np.bool_]:
-    """Which elements can be moved by any amount: integers are held."""
+    """Which elements can be moved by any amount: integers are fixed."""
     parts = [np.full(int(np.prod(v.value_shape)), not v.discrete) for v in objective.variables]
     return np.concatenate(parts)
 
@@ -206,28 +207,28 @@ def _reach(scores: Array, num: int) -> Array:
     return np.linspace(low - MARGIN * (high - low), high + MARGIN * (high - low), num)
 
 
-def _draws(place: Any) -> Draws | None:
+def _draws(source: PointOrDraws) -> Draws | None:
     """Return draws if that is what `place` holds."""
-    dataset = open_group(place, "posterior") if isinstance(place, xr.DataTree) else place
+    dataset = open_group(source, "posterior") if isinstance(source, xr.DataTree) else source
     if isinstance(dataset, xr.Dataset) and set(SAMPLE_DIMS) <= set(dataset.dims):
         return read_draws(dataset)
     return None
 
 
-def _arrays(place: Any) -> dict[str, xr.DataArray]:
+def _arrays(source: PointOrDraws) -> dict[str, xr.DataArray]:
     """Return the values of a point by name."""
-    place = getattr(place, "point", place)
-    if isinstance(place, xr.Dataset):
-        return {str(name): array for name, array in place.data_vars.items()}
-    if not isinstance(place, Mapping):
-        raise TypeError(f"Expected a point (a mapping or a Dataset) or draws, got {type(place).__name__}.")
-    return {str(name): xr.DataArray(np.asarray(value, dtype=float)) for name, value in place.items()}
+    source = getattr(source, "point", source)
+    if isinstance(source, xr.Dataset):
+        return {str(name): array for name, array in source.data_vars.items()}
+    if not isinstance(source, Mapping):
+        raise TypeError(f"Expected a point (a mapping or a Dataset) or draws, got {type(source).__name__}.")
+    return {str(name): xr.DataArray(np.asarray(value, dtype=float)) for name, value in source.items()}
 
 
-def _elements(place: Any) -> dict[str, float]:
+def _elements(source: PointOrDraws) -> dict[str, float]:
     """Return each element of a point by its label."""
     labelled: dict[str, float] = {}
-    for name, array in _arrays(place).items():
+    for name, array in _arrays(source).items():
         axes = [array[dim].to_numpy() for dim in array.dims]
         labelled.update(zip(element_labels(name, axes), array.to_numpy().ravel().tolist(), strict=True))
     return labelled

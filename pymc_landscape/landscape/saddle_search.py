@@ -104,14 +104,14 @@ class SaddleSearch:
         self.n_searches += 1
         return self._record(examine(self.restricted, x))
 
-    def _record(self, found: StationaryPoint | SearchFailure) -> int:
-        if isinstance(found, SearchFailure):
-            self.failures[found] += 1
+    def _record(self, result: StationaryPoint | SearchFailure) -> int:
+        if isinstance(result, SearchFailure):
+            self.failures[result] += 1
             return NONE
         for i, known in enumerate(self.points):
-            if found.is_same(known):
+            if result.is_same(known):
                 return i
-        self.points.append(found)
+        self.points.append(result)
         return len(self.points) - 1
 
     # --- down --------------------------------------------------------------------------------------------------------
@@ -125,14 +125,14 @@ class SaddleSearch:
     def _descend_from(self, x: Array) -> tuple[int, str]:
         """Return the position of the minimum to which steepest descent leads, and the same in words."""
         self.n_searches += 1
-        end = gradient_flow(self.restricted, x)
-        found = examine(self.restricted, end)
-        if found is SearchFailure.LOST or (isinstance(found, StationaryPoint) and found.index):
-            found = examine(self.restricted, search(self.restricted, end).x)
-        end_at = self._record(found)
-        if isinstance(found, SearchFailure):
-            return NONE, found.value
-        return (NONE, SearchFailure.LOST.value) if found.index else (end_at, REACHED[found.kind])
+        endpoint = gradient_flow(self.restricted, x)
+        result = examine(self.restricted, endpoint)
+        if result is SearchFailure.LOST or (isinstance(result, StationaryPoint) and result.index):
+            result = examine(self.restricted, search(self.restricted, endpoint).x)
+        position = self._record(result)
+        if isinstance(result, SearchFailure):
+            return NONE, result.value
+        return (NONE, SearchFailure.LOST.value) if result.index else (position, REACHED[result.kind])
 
     # --- up ----------------------------------------------------------------------------------------------------------
 
@@ -194,7 +194,7 @@ class SaddleSearch:
     def _scale(self, x: Array) -> Array:
         """Return 1 / standard errors: of the lowest minimum, or where there is none by the curvatures at x."""
         minima = [self.points[i].here for i in self._minima()]
-        here = min(minima, key=lambda place: place.value) if minima else evaluate_at(self.restricted, x)
+        here = min(minima, key=lambda model: model.value) if minima else evaluate_at(self.restricted, x)
         return np.ones_like(x) if here is None else here.spectrum.scale / np.sqrt(2.0)
 
     def _descend_from_passes(self) -> bool:
@@ -241,8 +241,8 @@ def gradient_flow(restricted: RestrictedObjective, x: Array) -> Array:
             here = evaluate_at(restricted, solver.y)
             if here is None or 0.5 * here.decrement < NEAR_ENOUGH:
                 break
-    end: Array = solver.y
-    return end if np.isfinite(restricted.value(end)) else x
+    endpoint: Array = solver.y
+    return endpoint if np.isfinite(restricted.value(endpoint)) else x
 
 
 def eigenvector_following(restricted: RestrictedObjective, x: Array, scale: Array, climbs: int, reach: float) -> Array:
@@ -304,7 +304,7 @@ def least_gradient_norm(restricted: RestrictedObjective, x: Array, scale: Array)
         hessian = restricted.hessian(y / scale) / np.outer(scale, scale)
         return hessian if np.isfinite(hessian).all() else np.eye(len(y))
 
-    found = optimize.least_squares(
+    result = optimize.least_squares(
         slope,
         x * scale,
         jacobian,
@@ -315,5 +315,5 @@ def least_gradient_norm(restricted: RestrictedObjective, x: Array, scale: Array)
         gtol=1e-12,
         max_nfev=LEAST_NORM_STEPS,
     )
-    end: Array = found.x / scale
-    return end
+    endpoint: Array = result.x / scale
+    return endpoint

@@ -1,4 +1,4 @@
-"""The point at which elements that are on no axis are held."""
+"""The point at which nuisance parameters, the elements that are on no axis of a grid, are fixed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, PointLike
 from pymc_landscape.model import Layout
 from pymc_landscape.objective.draws import SAMPLE_DIMS, Draws
 from pymc_landscape.objective.objective import Objective
@@ -17,7 +17,7 @@ from pymc_landscape.objective.objective import Objective
 
 @dataclass(frozen=True)
 class Reference:
-    """A point on the natural scale, or None if nothing is held, and in words where it comes from."""
+    """A point on the natural scale, or None if nothing is fixed, and in words where it comes from."""
 
     point: dict[str, Array] | None
     words: str
@@ -29,9 +29,9 @@ class Reference:
         return objective.vector(self.point, layout.unconstrained)
 
 
-def reference_point(objective: Objective, grid: xr.Dataset, at: Any, held: Sequence[str]) -> Reference:
-    """Decide where the variables `held` stand: where `at` says, else at the likeliest draw, else where PyMC starts."""
-    if not held:
+def reference_point(objective: Objective, grid: xr.Dataset, at: PointLike | None, nuisance: Sequence[str]) -> Reference:
+    """Return where the variables `nuisance` are fixed: at `at`, else where the grid says, else at the initial point."""
+    if not nuisance:
         return Reference(None, "nothing is held: every parameter is on an axis")
     if at is None:
         return _default(objective, grid)
@@ -84,16 +84,16 @@ def _labels(grid: xr.Dataset) -> tuple[str, ...]:
 
 
 def _named_values(at: Any, objective: Objective) -> dict[str, Any]:
-    place = getattr(at, "point", at)
-    if isinstance(place, xr.DataArray) and place.dims == ("parameter",):  # a landscape's own `at`
-        return _one_point(place, objective)
-    if isinstance(place, xr.Dataset | xr.DataTree) and set(SAMPLE_DIMS) <= set(place.dims):
+    source = getattr(at, "point", at)
+    if isinstance(source, xr.DataArray) and source.dims == ("parameter",):  # a landscape's own `at`
+        return _one_point(source, objective)
+    if isinstance(source, xr.Dataset | xr.DataTree) and set(SAMPLE_DIMS) <= set(source.dims):
         raise ValueError(
             "Expected one point for at, got draws: take one, for example dt.posterior.mean(('chain', 'draw'))."
         )
-    if not isinstance(place, Mapping):
+    if not isinstance(source, Mapping):
         raise TypeError(f"Expected a point for at (a mapping or a Dataset), got {type(at).__name__}.")
-    items = place.data_vars.items() if isinstance(place, xr.Dataset) else place.items()
+    items = source.data_vars.items() if isinstance(source, xr.Dataset) else source.items()
     return {str(name): value for name, value in items}
 
 
