@@ -19,7 +19,6 @@ from pymc_landscape._typing import Array
 from pymc_landscape.engine import Engine
 from pymc_landscape.landscape.grid_points import GridPoints
 from pymc_landscape.landscape.profile_axes import GridAxes, Place
-from pymc_landscape.numerics import noise
 from pymc_landscape.objective import (
     ARITHMETIC_ERRORS,
     DENSE,
@@ -28,11 +27,9 @@ from pymc_landscape.objective import (
     Objective,
     RestrictedObjective,
 )
-from pymc_landscape.optimize import INSIDE, lowest_depth
+from pymc_landscape.optimize import InsideBound, is_lower
 
 Indices = NDArray[np.intp]
-# Heights that differ by less are the same.
-WORTH_IT = 1e-9
 # Seconds of looks at single points after which a function of blocks is worth its making, for more than a few points.
 PATIENCE, FEW = 0.5, 4
 
@@ -218,35 +215,31 @@ class ActiveSet:
             return _stacked([self._one(vector) for vector in vectors])
         return [out["value"], out["gradient"], out["hessian"]]
 
-    # --- edges -------------------------------------------------------------------------------------------------------
+    # --- bounds ------------------------------------------------------------------------------------------------------
 
     @cached_property
-    def with_edges(self) -> list[tuple[int, Place]]:
-        """The free elements whose support has an edge, with their positions among the free ones."""
-        variables = {n: v for n, v in self.ground.variables.items() if v.elementwise}
-        return [(j, (n, i)) for j, (n, i) in enumerate(self.places) if n in variables and variables[n].bounded[i]]
+    def bounded(self) -> list[tuple[int, Place, FreeVariable, float]]:
+        """The free elements whose support has an end.
 
-    def standing(self, place: Place) -> tuple[FreeVariable, float]:
-        """Return the variable of an element, without a transform where it stands natural, and its typical value."""
-        variable = self.ground.variables[place[0]]
-        stands = replace(variable, transform=None) if variable.name in self.natural else variable
-        return stands, self.ground.typical(place)
+        Each with its position among the free ones, its variable (without a transform where that stands on the natural
+        scale), and its natural value at the initial point.
+        """
+        elements = []
+        for j, (name, i) in enumerate(self.places):
+            variable = self.ground.variables[name]
+            if variable.elementwise and variable.bounded[i]:
+                stands = replace(variable, transform=None) if name in self.natural else variable
+                elements.append((j, (name, i), stands, self.ground.typical((name, i))))
+        return elements
 
     def lower_inside(self, p: int, x: Array, place: Place, value: float) -> float | None:
-        """Look inside the support from one edge, at point p; return the natural value at which it is lowest.
+        """Look inside the support from one bound, at point p; return the natural value at which it is lowest.
 
         None where nothing there is lower than `value`.
         """
-        edge, position = self.edges[place], self.held[list(self.edges).index(place)]
-        whole = self.vectors(np.array([p]), x[None])
-
-        def values(depths: Array) -> Array:
-            rows = np.repeat(whole, len(depths), axis=0)
-            rows[:, position] = edge + depths
-            return self.values(rows)
-
-        depth, lowest = lowest_depth(values, INSIDE * (self.ground.typical(place) - edge))
-        return edge + depth if lowest < value - WORTH_IT - noise(value) else None
+        inside = InsideBound(self.restricted(p), x, place)
+        depth, lowest = inside.lowest()
+        return inside.bound + depth if is_lower(lowest, value) else None
 
 
 def _stacked(found: list[list[Array]]) -> list[Array]:

@@ -7,17 +7,18 @@ The elements on no axis at their best at one point of a grid, by the careful way
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
-from pymc_landscape.landscape.profile_active_set import WORTH_IT, ActiveSet, Indices
+from pymc_landscape.landscape.profile_active_set import ActiveSet, Indices
 from pymc_landscape.landscape.profile_axes import Place
 from pymc_landscape.numerics import Arrivals, covariance, newton_descent_batch, newton_steps, noise
 from pymc_landscape.objective import FreeVariable
-from pymc_landscape.optimize import SearchResult, bound_ahead, search
+from pymc_landscape.optimize import BOUND_TOLERANCE, SearchResult, bound_ahead, bounds_ahead, search, settle
 
 # A slope at an edge that is less than this for each standard error is none.
 SLOPE = 1e-7
@@ -115,7 +116,7 @@ def _lower(one: NuisanceSolution | None, on_edge: NuisanceSolution | None) -> Nu
     """Return the lower of two; of equals, the one on the edge."""
     if one is None or on_edge is None:
         return one or on_edge
-    return on_edge if on_edge.value <= one.value + WORTH_IT + noise(one.value) else one
+    return on_edge if on_edge.value <= one.value + BOUND_TOLERANCE + noise(one.value) else one
 
 
 def _stay_on_bounds(footing: ActiveSet, ps: Indices, ends: Arrivals) -> NDArray[np.bool_]:
@@ -147,8 +148,7 @@ def _ahead(
     """Return the edges towards which free elements are on their way, with the points of which that is true."""
     errors = np.sqrt(2.0 * np.abs(np.einsum("nii->ni", ends.inverse)))
     found: dict[int, dict[Place, float]] = {}
-    for j, place in footing.with_edges:
-        v, typical = footing.standing(place)
+    for j, place, v, typical in footing.bounded:
         for i in np.flatnonzero(asked & np.isfinite(ends.value)).tolist():
             x, error = float(ends.x[i, j]), float(errors[i, j])
             if v.transform and not ends.arrived[i] and np.sign(x) * (x - spare[i, j]) > RUN:
@@ -169,8 +169,6 @@ def _passed(v: FreeVariable, i: int, begin: float) -> float | None:
     return low if begin < low else high if begin > high else None
 
 
-# Elements leave an edge and return to it; a search that does so more often than this goes round in circles.
-CHANGES = 6
 # Newton's steps of one search.
 ITERATIONS = 200
 
@@ -193,17 +191,11 @@ def solve_single(footing: ActiveSet, p: int, x: Array) -> NuisanceSolution:
         Also where it is no optimum.
     """
     with np.errstate(all="ignore"):
-        here = _Stop(footing, p, x)
-        for _ in range(CHANGES):
-            other = here.off_an_edge() or here.onto_an_edge()
-            if other is None:
-                break
-            here = other
-        return here.as_solved()
+        return settle(_SingleMinimum(footing, p, x)).as_solved()
 
 
-class _Stop:
-    """Where a search came to on one footing."""
+class _SingleMinimum:
+    """The minimum of the nuisance parameters at one point of a grid, with some bounds active."""
 
     def __init__(self, footing: ActiveSet, p: int, x: Array):
         self.footing, self.p = footing, p
@@ -213,27 +205,29 @@ class _Stop:
 
     @property
     def value(self) -> float:
+        """The value at the minimum."""
         return self.result.value
 
-    def off_an_edge(self) -> _Stop | None:
-        """Let one element go where the inside is lower."""
+    def released(self) -> Iterator[_SingleMinimum]:
+        """Yield minima with one bound released, where the inside is lower."""
         for place in self.footing.edges:
             natural = self.footing.lower_inside(self.p, self.result.x, place, self.value)
             if natural is not None:
-                other = self._released(place, natural)
-                if other.value < self.value - WORTH_IT:
-                    return other
-        return None
+                yield self._released(place, natural)
 
-    def onto_an_edge(self) -> _Stop | None:
-        """Hold one element at the edge that it is running to, where that is no worse."""
-        for place, edge in self._ahead().items():
-            other = self.footing.ground.footing(self.p, {**self.footing.edges, place: edge})
-            there = _Stop(other, self.p, other.carry(self.footing, np.array([self.p]), self.result.x[None])[0])
-            no_worse = there.value <= self.value + WORTH_IT + noise(self.value)
-            if no_worse and other.lower_inside(self.p, there.result.x, place, there.value) is None:
-                return there
-        return None
+    def activated(self) -> Iterator[_SingleMinimum]:
+        """Yield minima with one bound more active."""
+        x = self.result.x
+        for place, bound in bounds_ahead(self.result.restricted, x, self._errors).items():
+            other = self.footing.ground.footing(self.p, {**self.footing.edges, place: bound})
+            yield _SingleMinimum(other, self.p, other.carry(self.footing, np.array([self.p]), x[None])[0])
+
+    def _errors(self) -> Array:
+        """Return standard errors, infinite where there is no Hessian."""
+        hessian = self.result.hessian
+        if hessian is None or not np.isfinite(hessian).all():
+            return np.full(len(self.result.x), np.inf)
+        return np.sqrt(np.abs(covariance(hessian).diagonal()))
 
     def as_solved(self) -> NuisanceSolution:
         """Return the point, with how the others move there."""
@@ -259,7 +253,7 @@ class _Stop:
         inverse = newton_steps(slope[:, footing.free], own)[2]
         return solved(footing, x[0], self.value, hessian[0], inverse[0])
 
-    def _released(self, place: Place, natural: float) -> _Stop:
+    def _released(self, place: Place, natural: float) -> _SingleMinimum:
         footing, (name, i), where = self.footing, place, np.array([self.p])
         rest = {other: edge for other, edge in footing.edges.items() if other != place}
         target = footing.ground.footing(self.p, rest)
@@ -267,18 +261,4 @@ class _Stop:
         point[name].reshape(1, -1)[0, i] = natural
         whole = footing.vectors(where, self.result.x[None])
         whole[0, footing.held[list(footing.edges).index(place)]] = natural
-        return _Stop(target, self.p, target.start(point, like=(footing, whole))[0])
-
-    def _ahead(self) -> dict[Place, float]:
-        """Return the free elements that are on their way to an edge, with the edge."""
-        found, ahead = self.result, {}
-        if found.hessian is None or not np.isfinite(found.hessian).all():
-            errors = np.full(len(found.x), np.inf)
-        else:
-            errors = np.sqrt(np.abs(covariance(found.hessian).diagonal()))
-        for j, place in self.footing.with_edges:
-            variable, typical = self.footing.standing(place)
-            edge = bound_ahead(variable, place[1], float(found.x[j]), float(errors[j]), typical)
-            if edge is not None:
-                ahead[place] = edge
-        return ahead
+        return _SingleMinimum(target, self.p, target.start(point, like=(footing, whole))[0])

@@ -1,6 +1,14 @@
 """From starts to a `Fit` and its status."""
 
-from pymc_landscape.optimize.bounds import BOUND_DISTANCE, BOUND_STANDARD_ERROR, INSIDE, bound_ahead, lowest_depth
+from pymc_landscape.optimize.active_set import (
+    BOUND_TOLERANCE,
+    InsideBound,
+    bound_ahead,
+    bounds_ahead,
+    is_lower,
+    released_bounds,
+    settle,
+)
 from pymc_landscape.optimize.estimates import NaturalScale, as_draws
 from pymc_landscape.optimize.fit import fit_map, fit_mle, fit_of, fit_weighted, require_optimum
 from pymc_landscape.optimize.fit_result import Fit
@@ -11,11 +19,10 @@ from pymc_landscape.optimize.starts import StartingPoints, find_starts
 from pymc_landscape.optimize.status import Status, StatusReport
 
 __all__ = [
-    "BOUND_DISTANCE",
-    "BOUND_STANDARD_ERROR",
-    "INSIDE",
+    "BOUND_TOLERANCE",
     "SIMPLEX",
     "Fit",
+    "InsideBound",
     "LocalOptimum",
     "NaturalScale",
     "SearchResult",
@@ -25,6 +32,7 @@ __all__ = [
     "StatusReport",
     "as_draws",
     "bound_ahead",
+    "bounds_ahead",
     "find_starts",
     "fit_map",
     "fit_mle",
@@ -32,8 +40,10 @@ __all__ = [
     "fit_weighted",
     "has_infimum",
     "infimum",
-    "lowest_depth",
+    "is_lower",
+    "released_bounds",
     "require_optimum",
     "search",
     "search_from_start",
+    "settle",
 ]

@@ -27,7 +27,7 @@ RESCUES = 4
 RESTARTS = 3
 # Two results are the same optimum if their values (−2LL) and all unconstrained elements (absolute, and relative to
 # the element) are as near as this; a value that is lower by less displaces no other.
-SAME_VALUE, SAME_THETA = 1e-6, 1e-3
+SAME_OPTIMUM, SAME_THETA = 1e-6, 1e-3
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def search_from_start(objective: Objective, theta: Array, origin: str) -> StartR
     found, verdict = _settled(search(RestrictedObjective(objective), theta))
     if verdict.status in (Status.FAILED, Status.NOT_IDENTIFIED):
         other = search_otherwise(found, theta)
-        if other.value < found.value - SAME_VALUE:
+        if other.value < found.value - SAME_OPTIMUM:
             found, verdict = _settled(other)
     if verdict.status is Status.UNBOUNDED and (not found.is_minimum or far_away(found, theta, INFINITE_DISTANCE)):
         found, verdict = _with_digits(found, verdict, theta)
@@ -137,7 +137,7 @@ def overall_report(best: StartResult, ends: Sequence[StartResult]) -> StatusRepo
     if not best.report.status.is_optimum:
         return best.report
     for end in ends:
-        lower = end.result.value < best.result.value - SAME_VALUE - noise(best.result.value)
+        lower = end.result.value < best.result.value - SAME_OPTIMUM - noise(best.result.value)
         if end.report.status is Status.UNBOUNDED and (lower or end.result.restricted.unbounded_below):
             message = (
                 f"{end.report.message} The estimate is the best of the local maxima that were found; "
@@ -194,7 +194,7 @@ class LocalOptimum:
 def local_optima(value: float, theta: Array, results: Sequence[StartResult]) -> tuple[LocalOptimum, ...]:
     """Return the optima among `results` other than the one at `theta`, each once, the lowest first.
 
-    Two optima are the same if their values are within `SAME_VALUE`, and all unconstrained elements that are finite in
+    Two optima are the same if their values are within `SAME_OPTIMUM`, and all unconstrained elements that are finite in
     both within `SAME_THETA` of one another.
     """
     distinct: list[LocalOptimum] = []
@@ -210,7 +210,7 @@ def local_optima(value: float, theta: Array, results: Sequence[StartResult]) -> 
 def _is_same(optimum: LocalOptimum, value: float, theta: Array) -> bool:
     finite = np.isfinite(optimum.theta) & np.isfinite(theta)
     near = np.allclose(optimum.theta[finite], theta[finite], rtol=SAME_THETA, atol=SAME_THETA)
-    return bool(near and abs(optimum.value - value) <= SAME_VALUE)
+    return bool(near and abs(optimum.value - value) <= SAME_OPTIMUM)
 
 
 def starts_dataset(objective: Objective, ends: Sequence[StartResult]) -> xr.Dataset:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
 
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import name_direction, spectrum
+from pymc_landscape.optimize.active_set import bound_towards
 from pymc_landscape.optimize.flat_directions import ask, beyond, far_out
 from pymc_landscape.optimize.local_search import SearchResult
 
@@ -103,7 +104,8 @@ def _goes(found: SearchResult, j: int, way: float) -> str:
     for v in restricted.objective.variables:
         where = restricted.layout.slices[v.name]
         if where.start <= i < where.stop and v.elementwise:
-            edge = v.limits(i - where.start)[int(way > 0)]
+            stands = v if v.name in restricted.unconstrained else replace(v, transform=None)
+            edge = bound_towards(stands, i - where.start, way)
             return f"{v.labels[i - where.start]} goes to {_number(edge)}"
     return f"{restricted.layout.labels[i]} goes to {_number(np.sign(way) * np.inf)}"
 

@@ -1,6 +1,6 @@
 """Profile likelihoods: constrained minimisation along a quantity, and interval ends."""
 
-from pymc_landscape.inference.profile.active_set import freed, lower_inside, settle_active_set
+from pymc_landscape.inference.profile.active_set import freed, settle_active_set
 from pymc_landscape.inference.profile.constrained_point import (
     ConstrainedPoint,
     Pair,
@@ -34,7 +34,6 @@ __all__ = [
     "find_endpoints",
     "find_quantities",
     "freed",
-    "lower_inside",
     "minimize_on",
     "other_optima",
     "profile_likelihood",

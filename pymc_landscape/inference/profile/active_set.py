@@ -1,13 +1,14 @@
-"""Which elements stand on an edge of their support while one quantity is held.
+"""The active set of bounds while one quantity is fixed.
 
-Along a profile an optimum of the others can reach an edge or leave it: the standard deviation of groups is 0 near the
-estimate of their mean and not further out. On an edge a search sees no slope, so the inside is looked at instead.
+Along a profile the nuisance parameters can come to a bound of their support or leave it: the standard deviation of
+groups is 0 near the estimate of their mean and not further out. What is special here is the constraint ψ = const; the
+method is that of :mod:`~pymc_landscape.optimize.active_set`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,115 +16,88 @@ from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
 from pymc_landscape.inference.profile.constraint_manifold import minimize_on
 from pymc_landscape.inference.profile.quantities import Quantity
-from pymc_landscape.numerics import noise
-from pymc_landscape.objective import BoundElement, RestrictedObjective
-from pymc_landscape.optimize import BOUND_DISTANCE, BOUND_STANDARD_ERROR, INSIDE, lowest_depth
-
-WORTH_IT = 1e-9
-# Elements leave an edge and return to it; a search that does so more often than this goes round in circles.
-CHANGES = 6
+from pymc_landscape.objective import RestrictedObjective
+from pymc_landscape.optimize import bounds_ahead, released_bounds, settle
 
 
-def settle_active_set(spot: ConstrainedPoint, level: float) -> ConstrainedPoint:
-    """Return the lowest point of the same level that is found by stepping off edges and onto them.
+def settle_active_set(point: ConstrainedPoint, level: float) -> ConstrainedPoint:
+    """Return the lowest minimum at the same value of the quantity that releasing and activating bounds leads to.
 
     Parameters
     ----------
-    spot : ConstrainedPoint
+    point : ConstrainedPoint
         A minimum where the quantity's coordinate is `level`.
     level : float
-        The coordinate, on the scale of `spot.frame`.
+        The coordinate, on the scale of the point's restricted objective.
+
+    Returns
+    -------
+    ConstrainedPoint
+        `point` itself where no bound is to be released or activated.
     """
-    for _ in range(CHANGES):
-        other = _release_bound(spot, level) or _activate_bound(spot, level)
-        if other is None:
-            return spot
-        level, spot = other.coordinate, other
-    return spot
+    return settle(_ConstrainedMinimum(point, level)).point
 
 
 def freed(restricted: RestrictedObjective, x: Array, quantity: Quantity) -> tuple[RestrictedObjective, Array]:
-    """Let the quantity's own element move where the estimate holds it on an edge."""
+    """Let the quantity's own element move where the estimate has it fixed at a bound."""
     if quantity.element is None or quantity.position(restricted) not in restricted.fixed:
         return restricted, x
-    place = quantity.position(restricted)
-    free = RestrictedObjective(
-        restricted.objective, restricted.natural, {i: edge for i, edge in restricted.fixed.items() if i != place}
-    )
+    position = quantity.position(restricted)
+    fixed = {i: bound for i, bound in restricted.fixed.items() if i != position}
+    free = RestrictedObjective(restricted.objective, restricted.natural, fixed)
     return free, restricted.full(x)[free.free]
 
 
-def _release_bound(spot: ConstrainedPoint, level: float) -> ConstrainedPoint | None:
-    """Let one element go where the inside is lower."""
-    for restricted, x in lower_inside(spot.restricted, spot.x, spot.value):
-        found = _across(restricted, x, spot, level)
-        if found is not None and found.value < spot.value - WORTH_IT:
-            return found
-    return None
+@dataclass(frozen=True)
+class _ConstrainedMinimum:
+    """A minimum at one value of a quantity, with some bounds active.
 
+    Parameters
+    ----------
+    point : ConstrainedPoint
+        The minimum.
+    level : float
+        The quantity's coordinate there.
+    """
 
-def lower_inside(
-    restricted: RestrictedObjective, x: Array, value: float
-) -> Iterator[tuple[RestrictedObjective, Array]]:
-    """Look inside the support, from one held element at a time, and yield what is lower than on the edge."""
-    if not restricted.fixed:
-        return
-    whole, initial = restricted.full(x), restricted.objective.initial_point()
-    released = RestrictedObjective(restricted.objective, restricted.natural)
-    for (name, i), edge in restricted.fixed_elements.items():
-        typical = float(np.ravel(initial[name])[i]) - edge
+    point: ConstrainedPoint
+    level: float
 
-        def probes(depths: Array, position: int = restricted.positions[name, i], at: float = edge) -> Array:
-            rows = np.repeat(whole[None], len(depths), axis=0)
-            rows[:, position] = at + depths
-            return rows
+    @property
+    def value(self) -> float:
+        """The value at the minimum."""
+        return self.point.value
 
-        depth, lowest = lowest_depth(lambda depths: released.values(probes(depths)), INSIDE * typical)
-        if lowest < value - WORTH_IT - noise(value):
-            rest = {place: at for place, at in restricted.fixed_elements.items() if place != (name, i)}
-            yield released.with_fixed(probes(np.array([depth]))[0], rest)
+    def released(self) -> Iterator[_ConstrainedMinimum]:
+        """Yield minima with one bound released, where the inside is lower."""
+        point = self.point
+        for restricted, x in released_bounds(point.restricted, point.x, point.value):
+            yield from self._minimized(restricted, x)
 
+    def activated(self) -> Iterator[_ConstrainedMinimum]:
+        """Yield minima with one bound more active, of elements other than the quantity's own."""
+        point, restricted = self.point, self.point.restricted
+        element = point.quantity.element
+        own = (element[0].name, element[1]) if element else None
+        for other, bound in bounds_ahead(restricted, point.x, self._errors, transformed_only=True).items():
+            if other != own:
+                yield from self._minimized(*restricted.with_fixed(point.x, {**restricted.fixed_elements, other: bound}))
 
-def _activate_bound(spot: ConstrainedPoint, level: float) -> ConstrainedPoint | None:
-    """Hold one element at the edge that it is running to, where that is no worse."""
-    restricted = spot.restricted
-    for (name, i), edge in _in_sight(spot).items():
-        found = _across(*restricted.with_fixed(spot.x, {**restricted.fixed_elements, (name, i): edge}), spot, level)
-        inside = _release_bound(found, found.coordinate) if found is not None else None
-        best = inside or found
-        lower = WORTH_IT if best is inside else -WORTH_IT
-        if best is not None and best.value < spot.value - lower:
-            return best
-    return None
+    def _errors(self) -> Array:
+        """Return the standard errors of the free elements with the quantity fixed."""
+        errors: Array = np.sqrt(np.abs(self.point.covariance.diagonal()))
+        return errors
 
-
-def _in_sight(spot: ConstrainedPoint) -> dict[BoundElement, float]:
-    """Return the elements that are far out, or vague, towards an edge of their support, with the edge."""
-    restricted = spot.restricted
-    moved = {v.name: v for v in restricted.objective.variables if v.name not in restricted.natural and v.transform}
-    if not any(v.bounded.any() for v in moved.values()):
-        return {}
-    errors = np.sqrt(np.abs(spot.covariance.diagonal()))
-    at = dict(zip(restricted.free.tolist(), zip(spot.x.tolist(), errors.tolist(), strict=True), strict=True))
-    own = (spot.quantity.element[0].name, spot.quantity.element[1]) if spot.quantity.element else None
-    seen = {}
-    for (name, i), position in restricted.positions.items():
-        if position not in at or name not in moved or (name, i) == own:
-            continue
-        value, error = at[position]
-        edge = moved[name].limits(i)[int(value > 0)]
-        if math.isfinite(edge) and (abs(value) > BOUND_DISTANCE or error > BOUND_STANDARD_ERROR):
-            seen[name, i] = edge
-    return seen
-
-
-def _across(restricted: RestrictedObjective, x: Array, spot: ConstrainedPoint, level: float) -> ConstrainedPoint | None:
-    """Minimise in another frame, at the same value of the quantity."""
-    there = evaluate_at(restricted, spot.quantity, x)
-    if not there.is_finite:
-        return None
-    same_scale = spot.quantity.element is None or (
-        (spot.quantity.element[0].name in restricted.natural)
-        == (spot.quantity.element[0].name in spot.restricted.natural)
-    )
-    return minimize_on(there, level if same_scale else there.coordinate)
+    def _minimized(self, restricted: RestrictedObjective, x: Array) -> Iterator[_ConstrainedMinimum]:
+        """Yield the minimum with other bounds active, at the same value of the quantity, if there is one."""
+        quantity = self.point.quantity
+        there = evaluate_at(restricted, quantity, x)
+        if not there.is_finite:
+            return
+        element = quantity.element
+        same_scale = element is None or (
+            (element[0].name in restricted.natural) == (element[0].name in self.point.restricted.natural)
+        )
+        minimum = minimize_on(there, self.level if same_scale else there.coordinate)
+        if minimum is not None:
+            yield _ConstrainedMinimum(minimum, minimum.coordinate)

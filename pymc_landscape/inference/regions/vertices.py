@@ -15,12 +15,12 @@ from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile import (
     ConstrainedPoint,
     evaluate_at,
-    lower_inside,
     minimize_on,
 )
 from pymc_landscape.inference.regions.local_geometry import Ends, RegionCentre
 from pymc_landscape.inference.regions.rays import Rays, hold_ray, trace_ray
 from pymc_landscape.objective import RestrictedObjective
+from pymc_landscape.optimize import released_bounds
 
 # A turn is halved at most so often before the ray is walked along instead.
 HALVINGS = 3
@@ -116,7 +116,7 @@ def _is_first(rays: Rays, joint: ConstrainedPoint, angle: float) -> bool:
 
 def _released(rays: Rays, vertex: ConstrainedPoint, angle: float) -> ConstrainedPoint:
     """Let others leave the edges of their supports where that is lower; the vertex is further out then."""
-    for restricted, x in lower_inside(vertex.restricted, vertex.x, vertex.value):
+    for restricted, x in released_bounds(vertex.restricted, vertex.x, vertex.value):
         begin = evaluate_at(restricted, vertex.quantities, x)
         lower = hold_ray(rays, begin, angle, rays.radius(vertex, angle)) if begin.is_finite else None
         found = rays.solve(restricted, x if lower is None else lower.x, rays.line(angle))
