@@ -1,7 +1,6 @@
 """From starts to a `Fit` and its status."""
 
 from pymc_landscape.optimize.active_set import (
-    BOUND_TOLERANCE,
     InsideBound,
     bound_ahead,
     bounds_ahead,
@@ -17,9 +16,11 @@ from pymc_landscape.optimize.local_search import SIMPLEX, SearchResult, search
 from pymc_landscape.optimize.multistart import LocalOptimum, StartResult, search_from_start
 from pymc_landscape.optimize.starts import StartingPoints, find_starts
 from pymc_landscape.optimize.status import Status, StatusReport
+from pymc_landscape.optimize.tolerances import BOUND_TOLERANCE, RUNAWAY_DISTANCE
 
 __all__ = [
     "BOUND_TOLERANCE",
+    "RUNAWAY_DISTANCE",
     "SIMPLEX",
     "Fit",
     "InsideBound",

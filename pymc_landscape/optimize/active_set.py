@@ -21,17 +21,13 @@ import numpy as np
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import noise
 from pymc_landscape.objective import BoundElement, FreeVariable, RestrictedObjective
+from pymc_landscape.optimize.tolerances import BOUND_DISTANCE, BOUND_STANDARD_ERROR, BOUND_TOLERANCE
 
-# On an unconstrained scale: an element further out than this, or with a larger standard error, may be on its way to
-# the bound.
-BOUND_DISTANCE, BOUND_STANDARD_ERROR = 7.0, 2.0
 # Without a transform: as near to the bound as this, in units of the initial point's distance.
 NATURAL_DISTANCE = 1e-2
 # Distances from the bound, in units of the initial point's, at which something lower than at the bound would show; and
 # so many more between the neighbours of the lowest.
 INSIDE, FINER = np.array([1e-6, 1e-4, 1e-3, 1e-2, 0.1, 0.3, 1.0]), 25
-# Values of −2LL that differ by less, rounding aside, are the same: of two such, the one at the bound is taken.
-BOUND_TOLERANCE = 1e-9
 # Bounds are released and activated again; a search in which that happens more often than this goes round in circles.
 CHANGES = 6
 

@@ -7,8 +7,9 @@ import numpy as np
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import covariance, noise
 from pymc_landscape.objective import BoundElement
-from pymc_landscape.optimize.active_set import BOUND_TOLERANCE, InsideBound, bounds_ahead, is_lower
+from pymc_landscape.optimize.active_set import InsideBound, bounds_ahead, is_lower
 from pymc_landscape.optimize.local_search import SearchResult, search
+from pymc_landscape.optimize.tolerances import BOUND_TOLERANCE
 
 
 def settle_on_bounds(result: SearchResult) -> SearchResult:

@@ -1,46 +1,49 @@
-"""Directions along which an optimum may be none: the surface itself is asked.
+"""Directions along which the result of a search may be no optimum: the surface itself is asked.
 
 A small gradient is no proof. At a regular optimum −2LL rises by t² at t standard errors. Along a ridge it stays level;
-where an estimate runs to infinity it is level or falls on one side and rises on the other; beside a saddle, or before
-another valley, it falls. Where separation leaves no maximum, Newton's steps do not shrink.
+where an estimate runs to infinity it is level or falls on one side and rises on the other; beside a saddle, or on the
+way to another local minimum, it falls. Where separation leaves no maximum, Newton's steps do not shrink.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import QuadraticModel, Spectrum, hessian_of_slopes, quadratic_model, simple_basis, spectrum
 from pymc_landscape.optimize.local_search import SearchResult
+from pymc_landscape.optimize.tolerances import (
+    EXAMINED_DISTANCE,
+    FALL,
+    LEVEL_FAR_OUT,
+    NO_RISE,
+    RISE_FAR_OUT,
+    RUNAWAY_DISTANCE,
+)
 
-# A direction is asked about if its standard error is so many times the estimate along it, or if its curvature, on
-# scales that make the diagonal 1, is as small as this.
-DIRECTION_STANDARD_ERROR, LEVEL = 30.0, 1e-7
-# The same for curvatures that are differences of slopes: less than this share of the largest is none.
+# A direction is suspicious if its standard error is so many times the estimate along it, or if its curvature, on
+# scales that make the diagonal 1, is this small a share of the largest.
+SUSPICIOUS_ERROR, SUSPICIOUS_CURVATURE = 30.0, 1e-7
+# Of curvatures that are differences of gradients, less than this share of the largest is none.
 DIFFERENCES = 1e-8
-# In standard errors: where the surface is asked.
-STEPS = np.array([0.5, 3.0, 10.0])
-# In sizes of the estimate: the same for directions whose standard error means nothing.
-SIZES = np.array([1e-3, 1e-2, 0.1, 0.5])
-# A rise of less than this counts as none, where t² was expected; a fall of more is another place.
-NO_RISE, FALL = 1e-5, 1e-4
-# An unconstrained value beyond this is asked whether it has run away.
-DIRECTION_DISTANCE = 12.0
-# On from an estimate that is far out, and back towards the middle; and what counts as level and as a rise there, where
-# densities lose digits.
-ON_FROM_IT, ON_THE_WAY = np.array([1.1, 1.3, 1.5]), np.array([0.9, 0.7, 0.5, 0.25, 0.1, 0.0])
-LEVEL_THERE, RISE_THERE = 1e-2, 0.05
-# Rises on the two sides of a point of a bent ridge, one at least this share of the other.
+# Where the surface is evaluated along a direction: in standard errors, and where those mean nothing, in sizes of the
+# estimate.
+STEPS, SIZES = np.array([0.5, 3.0, 10.0]), np.array([1e-3, 1e-2, 0.1, 0.5])
+# In multiples of the estimate: onward from one that is far out, and back towards the middle.
+ONWARD, BACK = np.array([1.1, 1.3, 1.5]), np.array([0.9, 0.7, 0.5, 0.25, 0.1, 0.0])
+# Rises on the two sides of a point of a bent ridge: one is at least this share of the other.
 ALIKE = 0.2
 # Newton's steps go on for ever if so many in a row keep length and direction, and are so long against the estimate.
 STEPS_IN_A_ROW, LONG = 5, 1e-4
+# A gradient of less than this, by one unit of the unconstrained scale, is none for an element that has run away.
+NO_GRADIENT = 1e-3
 
 
 @dataclass(frozen=True)
 class Directions:
-    """What was found along directions over the free elements, a row each.
+    """What is known of directions over the free elements, a row each.
 
     Parameters
     ----------
@@ -52,129 +55,51 @@ class Directions:
         It rises at once on both sides, without curvature.
     lower : array (k,) or None
         A lower point.
+    run_away : list of int
+        Elements that ran away, of a search that ended at no minimum.
     """
 
     level: Array
     receding: Array
     kinked: Array
     lower: Array | None = None
+    run_away: list[int] = field(default_factory=list)
 
 
-def ask(found: SearchResult) -> Directions:
-    """Ask the surface along every direction that looks too flat."""
-    k = len(found.x)
-    if not k:
-        return Directions(*(np.zeros((0, 0)),) * 3)
+def find_directions(result: SearchResult) -> Directions:
+    """Examine every direction in which the result of a search may be no optimum."""
+    k = len(result.x)
     level: list[Array] = []
     receding: list[Array] = []
     kinked: list[Array] = []
-    if found.hessian is not None:
-        curvature, zero = _curvature(found, found.hessian)
-        receding += far_out(found) + _going_on(found)
+    lower, run_away = None, list[int]()
+    if not result.is_minimum:
+        run_away = _run_away(result)
+        receding = [] if run_away else _receding_short_of_an_optimum(result)
+    elif k and result.hessian is not None:
+        curvature, zero = _curvature(result, result.hessian)
+        receding = _far_out(result) + _newton_goes_on(result)
         for i in range(k):
-            if not _is_suspicious(curvature, zero, i, found.x):
-                continue
-            lower = _sort(found, curvature, zero, i, level, receding, kinked)
-            if lower is not None:
-                return Directions(*(np.zeros((0, k)),) * 3, lower)
-    rows = [np.array(several).reshape(-1, k) for several in (level, receding, kinked)]
-    return Directions(simple_basis(rows[0]), rows[1], rows[2])
+            if _is_suspicious(curvature, zero, i, result.x):
+                lower = _classify(result, curvature, zero, i, level, receding, kinked)
+                if lower is not None:
+                    break
+    rows = [np.array(several).reshape(len(several), k) for several in (level, receding, kinked)]
+    return Directions(simple_basis(rows[0]), rows[1], rows[2], lower, run_away)
 
 
-def _curvature(found: SearchResult, hessian: Array) -> tuple[Spectrum, float]:
+# --- at a minimum ----------------------------------------------------------------------------------------------------
+
+
+def _curvature(result: SearchResult, hessian: Array) -> tuple[Spectrum, float]:
     """Return the curvatures, and the size below which one is zero: finer, where differences leave that open."""
-    curvature, k = spectrum(hessian), len(found.x)
-    if not found.restricted.objective.is_integral or not any(
-        _is_suspicious(curvature, 0.0, i, found.x) for i in range(k)
-    ):
+    curvature, k = spectrum(hessian), len(result.x)
+    integral = result.restricted.objective.is_integral
+    if not integral or not any(_is_suspicious(curvature, 0.0, i, result.x) for i in range(k)):
         return curvature, curvature.tolerance
-    finer = hessian_of_slopes(lambda x: found.restricted.value_and_gradient(x)[1], found.x)
+    finer = hessian_of_slopes(lambda x: result.restricted.value_and_gradient(x)[1], result.x)
     curvature = spectrum(finer) if np.isfinite(finer).all() else curvature
     return curvature, DIFFERENCES * float(np.abs(curvature.values).max())
-
-
-def _sort(
-    found: SearchResult,
-    curvature: Spectrum,
-    zero: float,
-    i: int,
-    level: list[Array],
-    receding: list[Array],
-    kinked: list[Array],
-) -> Array | None:
-    """Put direction i where it belongs, or return a lower point."""
-    step, is_zero = curvature.direction(i), bool(abs(curvature.values[i]) <= zero)
-    unit = step / np.max(np.abs(step) / np.maximum(np.abs(found.x), 1.0))
-    near = _rises(found, SIZES[:, None] * unit)
-    away = near if is_zero else _rises(found, STEPS[:, None] * step)
-    for rises, moves in ((near, SIZES[:, None] * unit), (away, STEPS[:, None] * step)):
-        if rises.min() < -FALL:
-            side, t = divmod(int(np.argmin(rises)), rises.shape[1])
-            return np.asarray(found.x + (1.0, -1.0)[side] * moves[t])
-    if is_zero and (near[:, 0] > NO_RISE).all():
-        kinked.append(step)
-        return None
-    flat_sides = (away[:, :1] if is_zero else away) < NO_RISE
-    sides = flat_sides.all(axis=1)
-    if sides.all():
-        back = _sign_of_retreat(found, unit)
-        (receding if back else level).append((back or 1.0) * step)
-    elif sides.any():
-        receding.append(step if sides[0] else -step)
-    return None
-
-
-def _sign_of_retreat(found: SearchResult, unit: Array) -> float:
-    """Return in which sense of a level direction the estimate ran out: it was not level on the way. 0 if it was."""
-    along = float(found.x @ unit) / float(unit @ unit)
-    factors = np.concatenate([ON_FROM_IT, ON_THE_WAY]) - 1.0
-    rises = found.restricted.values(found.x + factors[:, None] * along * unit) - found.value
-    on, back = rises[: len(ON_FROM_IT)], rises[len(ON_FROM_IT) :]
-    has_run = (on < LEVEL_THERE).any() and (back > RISE_THERE).any() and not _is_bent(on, back[: len(on)])
-    return float(np.sign(along)) if has_run else 0.0
-
-
-def _is_bent(on: Array, back: Array) -> bool:
-    """Whether a ridge only bends away from a straight line: it rises smoothly, and as much on either side."""
-    rising = (np.diff(on, prepend=NO_RISE) > 0).all() and (np.diff(back, prepend=NO_RISE) > 0).all()
-    return bool(rising and (on > ALIKE * back).all())
-
-
-def far_out(found: SearchResult) -> list[Array]:
-    """Return axes along which an estimate is so far out that the surface is level there, and was not on the way."""
-    axes = [np.sign(found.x[j]) * (np.arange(len(found.x)) == j) for j in beyond(found, DIRECTION_DISTANCE)]
-    return [axis for axis in axes if _sign_of_retreat(found, axis)]
-
-
-def beyond(found: SearchResult, limit: float) -> list[int]:
-    """Return the free elements of transformed variables that are further out than `limit`."""
-    transformed = [
-        v for v in found.restricted.objective.variables if v.transform and v.name not in found.restricted.natural
-    ]
-    slices = [found.restricted.layout.slices[v.name] for v in transformed]
-    inside = {i for where in slices for i in range(where.start, where.stop)}
-    return [j for j, i in enumerate(found.restricted.free) if i in inside and abs(found.x[j]) > limit]
-
-
-def _going_on(found: SearchResult) -> list[Array]:
-    """Take more of Newton's steps: at an optimum they shrink at once, towards infinity they keep their length."""
-    if found.gradient is None or found.hessian is None or not found.exact:
-        return []
-    here = QuadraticModel(found.x, found.value, found.gradient, found.hessian)
-    before = here.newton_step()
-    with np.errstate(all="ignore"):
-        if not (np.abs(before / here.x) > LONG).any():
-            return []
-        for _ in range(STEPS_IN_A_ROW):
-            here = quadratic_model(found.restricted, here.x + before)
-            if not np.isfinite(here.hessian).all() or here.value > found.value + NO_RISE:
-                return []
-            now = here.newton_step()
-            size, last = float(np.linalg.norm(now)), float(np.linalg.norm(before))
-            if not (0.3 * last < size < 3.0 * last and now @ before > 0.95 * size * last):
-                return []
-            before = now
-    return [here.x - found.x]
 
 
 def _is_suspicious(curvature: Spectrum, zero: float, i: int, x: Array) -> bool:
@@ -184,9 +109,116 @@ def _is_suspicious(curvature: Spectrum, zero: float, i: int, x: Array) -> bool:
     length = float(np.linalg.norm(step))
     along = abs(float(x @ step)) / length
     relative = curvature.values[i] / curvature.values[-1]
-    return bool(relative < LEVEL or length > DIRECTION_STANDARD_ERROR * max(along, 1e-300))
+    return bool(relative < SUSPICIOUS_CURVATURE or length > SUSPICIOUS_ERROR * max(along, 1e-300))
 
 
-def _rises(found: SearchResult, moves: Array) -> Array:
+def _classify(
+    result: SearchResult,
+    curvature: Spectrum,
+    zero: float,
+    i: int,
+    level: list[Array],
+    receding: list[Array],
+    kinked: list[Array],
+) -> Array | None:
+    """Add direction i to the list to which it belongs, or return a lower point."""
+    step, is_zero = curvature.direction(i), bool(abs(curvature.values[i]) <= zero)
+    unit = step / np.max(np.abs(step) / np.maximum(np.abs(result.x), 1.0))
+    near = _rises(result, SIZES[:, None] * unit)
+    away = near if is_zero else _rises(result, STEPS[:, None] * step)
+    for rises, moves in ((near, SIZES[:, None] * unit), (away, STEPS[:, None] * step)):
+        if rises.min() < -FALL:
+            side, t = divmod(int(np.argmin(rises)), rises.shape[1])
+            return np.asarray(result.x + (1.0, -1.0)[side] * moves[t])
+    if is_zero and (near[:, 0] > NO_RISE).all():
+        kinked.append(step)
+        return None
+    is_flat = ((away[:, :1] if is_zero else away) < NO_RISE).all(axis=1)  # on either side
+    if is_flat.all():
+        sign = _sign_of_retreat(result, unit)
+        (receding if sign else level).append((sign or 1.0) * step)
+    elif is_flat.any():
+        receding.append(step if is_flat[0] else -step)
+    return None
+
+
+def _rises(result: SearchResult, moves: Array) -> Array:
     """Return by how much the value rises along ±moves: (2, number of moves)."""
-    return (found.restricted.values(found.x + np.concatenate([moves, -moves])) - found.value).reshape(2, -1)
+    return (result.restricted.values(result.x + np.concatenate([moves, -moves])) - result.value).reshape(2, -1)
+
+
+def _sign_of_retreat(result: SearchResult, unit: Array) -> float:
+    """Return in which sense of a level direction the estimate ran out: it was not level on the way. 0 if it was."""
+    along = float(result.x @ unit) / float(unit @ unit)
+    factors = np.concatenate([ONWARD, BACK]) - 1.0
+    rises = result.restricted.values(result.x + factors[:, None] * along * unit) - result.value
+    onward, back = rises[: len(ONWARD)], rises[len(ONWARD) :]
+    came_out = (onward < LEVEL_FAR_OUT).any() and (back > RISE_FAR_OUT).any()
+    return float(np.sign(along)) if came_out and not _is_bent(onward, back[: len(onward)]) else 0.0
+
+
+def _is_bent(onward: Array, back: Array) -> bool:
+    """Whether a ridge only bends away from a straight line: it rises smoothly, and as much on either side."""
+    rising = (np.diff(onward, prepend=NO_RISE) > 0).all() and (np.diff(back, prepend=NO_RISE) > 0).all()
+    return bool(rising and (onward > ALIKE * back).all())
+
+
+def _newton_goes_on(result: SearchResult) -> list[Array]:
+    """Take more of Newton's steps: at an optimum they shrink at once, towards infinity they keep their length."""
+    if result.gradient is None or result.hessian is None or not result.exact:
+        return []
+    here = QuadraticModel(result.x, result.value, result.gradient, result.hessian)
+    before = here.newton_step()
+    with np.errstate(all="ignore"):
+        if not (np.abs(before / here.x) > LONG).any():
+            return []
+        for _ in range(STEPS_IN_A_ROW):
+            here = quadratic_model(result.restricted, here.x + before)
+            if not np.isfinite(here.hessian).all() or here.value > result.value + NO_RISE:
+                return []
+            now = here.newton_step()
+            size, last = float(np.linalg.norm(now)), float(np.linalg.norm(before))
+            if not (0.3 * last < size < 3.0 * last and now @ before > 0.95 * size * last):
+                return []
+            before = now
+    return [here.x - result.x]
+
+
+# --- far out, or short of an optimum ---------------------------------------------------------------------------------
+
+
+def _beyond(result: SearchResult, distance: float) -> list[int]:
+    """Return the free elements of transformed variables that are further out than `distance`."""
+    restricted = result.restricted
+    transformed = [v for v in restricted.objective.variables if v.transform and v.name not in restricted.natural]
+    slices = [restricted.layout.slices[v.name] for v in transformed]
+    positions = {i for where in slices for i in range(where.start, where.stop)}
+    return [j for j, i in enumerate(restricted.free) if i in positions and abs(result.x[j]) > distance]
+
+
+def _far_out(result: SearchResult) -> list[Array]:
+    """Return axes along which an estimate is so far out that the surface is level there, and was not on the way."""
+    k = len(result.x)
+    axes = [np.sign(result.x[j]) * (np.arange(k) == j) for j in _beyond(result, EXAMINED_DISTANCE)]
+    return [axis for axis in axes if _sign_of_retreat(result, axis)]
+
+
+def _run_away(result: SearchResult) -> list[int]:
+    """Return the elements that ran to infinity: where a likelihood of +∞ was met, at least the furthest."""
+    away = _beyond(result, RUNAWAY_DISTANCE)
+    if result.restricted.unbounded_below:
+        return away or [int(j) for j in np.argsort(-np.abs(result.x))[:1]]
+    return away if result.gradient is None or np.linalg.norm(result.gradient) > NO_GRADIENT else []
+
+
+def _receding_short_of_an_optimum(result: SearchResult) -> list[Array]:
+    """Distinguish a surface that falls for ever from a search that just did not converge."""
+    axes = _far_out(result)
+    if axes or result.gradient is None or not np.isfinite(result.gradient).all() or not result.gradient.any():
+        return axes
+    scale = spectrum(result.hessian).scale if result.hessian is not None else np.ones_like(result.x)
+    direction = -result.gradient / scale**2
+    move = direction / np.abs(direction).max() * max(1.0, float(np.abs(result.x).max()))
+    rises = result.restricted.values(result.x + STEPS[:, None] * move) - result.value
+    falls = np.isfinite(rises).all() and (np.diff(rises, prepend=0.0) < 0).all()
+    return [move] if falls else []

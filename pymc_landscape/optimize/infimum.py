@@ -1,13 +1,9 @@
 """Likelihoods that are best at infinity: the finite point that stands for the limit.
 
-A search that ran away, brought back to where densities still have digits.
-
-Of a likelihood that is best at infinity, a search goes there, and far out a density that is the difference of large
-numbers is rounding and no more: Student's t with 10^30 degrees of freedom. By then −2LL has long been as low as it
-gets. So what ran away is brought back to where it can be told from infinity by nothing but the digits, and the others
-find their best again.
-
-What a search that ran away would have reached: −2LL as low as it is known from where densities still have digits.
+A search goes to infinity there, and far out a density that is the difference of large numbers is rounding and no more:
+Student's t with 10³⁰ degrees of freedom. Long before, −2LL is as low as it gets. So the elements that ran away are
+fixed one after the other where they are as good as infinite and densities still have their digits, and the remaining
+ones are minimised over again. The value there is the infimum.
 """
 
 from __future__ import annotations
@@ -18,126 +14,112 @@ from numpy.typing import NDArray
 from pymc_landscape._typing import Array
 from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.optimize.local_search import SearchResult, search
-from pymc_landscape.optimize.status import Status
+from pymc_landscape.optimize.status import Status, StatusReport, unbounded
+from pymc_landscape.optimize.tolerances import INFINITE_DISTANCE, NEAR_INFIMUM, SUSPICIOUS_DISTANCE
 
-# A transformed parameter further than this from where it is usual, on the unconstrained scale (by a factor of three
-# million, on the natural one), is as good as infinite; further than the second, it may be what keeps a search from
-# arriving.
-INFINITE_DISTANCE, SUSPICIOUS_DISTANCE = 15.0, 7.0
-# And a slope of less than this there, by one unit of that scale, is none.
-LEVEL = 1e-3
-# An end with less than this to gain counts as the lowest.
-NEAR_ENOUGH = 1e-4
+# A gradient of less than this, by one unit of the unconstrained scale, is none.
+NO_GRADIENT = 1e-3
 
 
-def brought_back(ran: SearchResult, usual: Array) -> SearchResult | None:
-    """Hold what is far out at the rim of what is not, one after the other, and let the others find their best.
-
-    Parameters
-    ----------
-    ran : SearchResult
-        Where a search ended.
-    usual : array (k,)
-        An unconstrained vector at which the densities have all their digits.
-
-    Returns
-    -------
-    SearchResult or None
-        In a frame that holds what ran away; None where something is to be gained further out, or nothing was found.
-    """
-    found = ran
-    for _ in usual:
-        far = far_away(found, usual, SUSPICIOUS_DISTANCE)
-        if not far:
-            break
-        found = _held_nearer(found, far, usual)
-        if found.remaining_decrease <= NEAR_ENOUGH and not far_away(found, usual, INFINITE_DISTANCE):
-            break
-    return found if found.remaining_decrease <= NEAR_ENOUGH and _is_level(found, ran) else None
-
-
-def set_free(nearer: SearchResult, ran: SearchResult, usual: Array) -> tuple[SearchResult, Array]:
-    """Return what was brought back in the frame in which it ran away, and the direction in which it did."""
-    restricted, x, held = _restricted_like(ran, nearer)
-    free = SearchResult(
-        restricted, x, *restricted.value_gradient_hessian(x), nearer.remaining_decrease, nearer.optimizer, nearer.exact
-    )
-    return free.add_cost(nearer), np.where(held, np.sign(x - usual[restricted.free]), 0.0)
-
-
-def _restricted_like(ran: SearchResult, nearer: SearchResult) -> tuple[RestrictedObjective, Array, NDArray[np.bool_]]:
-    """Return a frame like that of `ran`, the point of `nearer` in it, and which elements `nearer` holds."""
-    restricted = RestrictedObjective(ran.restricted.objective, ran.restricted.natural, ran.restricted.fixed)
-    return (
-        restricted,
-        nearer.restricted.full(nearer.x)[restricted.free],
-        ~np.isin(restricted.free, nearer.restricted.free),
-    )
-
-
-def _is_level(found: SearchResult, ran: SearchResult) -> bool:
-    """Whether nothing is to be gained along what is held; a likelihood that rises for ever has no infimum."""
-    restricted, x, held = _restricted_like(ran, found)
-    gradient = restricted.value_and_gradient(x)[1]
-    return not found.restricted.unbounded_below and bool((np.abs(gradient[held]) <= LEVEL).all())
-
-
-def far_away(found: SearchResult, usual: Array, by: float) -> dict[int, float]:
-    """Return what is free, transformed and far out: how far, by its place in the whole vector.
-
-    Parameters
-    ----------
-    found : SearchResult
-        Where a search ended.
-    usual : array (k,)
-        An unconstrained vector from which distances count.
-    by : float
-        What is far.
-    """
-    restricted = found.restricted
-    places = [
-        i
-        for v in restricted.objective.variables
-        if v.transform is not None and v.name in restricted.unconstrained
-        for i in range(*restricted.layout.slices[v.name].indices(restricted.layout.size))
-    ]
-    where = dict(zip(restricted.free.tolist(), found.x.tolist(), strict=True))
-    away = {i: where[i] - float(usual[i]) for i in places if i in where}
-    return {i: distance for i, distance in away.items() if abs(distance) > by}
-
-
-def _held_nearer(found: SearchResult, far: dict[int, float], usual: Array) -> SearchResult:
-    """Hold what is furthest out at the rim of what is not, and search for the others' best."""
-    restricted = found.restricted
-    whole = restricted.full(found.x).copy()
-    for i, distance in far.items():
-        whole[i] = usual[i] + np.clip(distance, -INFINITE_DISTANCE, INFINITE_DISTANCE)
-    furthest = max(far, key=lambda i: abs(far[i]))
-    nearer = RestrictedObjective(
-        restricted.objective, restricted.natural, {**restricted.fixed, furthest: float(whole[furthest])}
-    )
-    return search(nearer, whole[nearer.free])
-
-
-def has_infimum(status: Status, found: SearchResult) -> bool:
-    """Whether a search ended at the lowest value that there is, or that is approached and never reached."""
-    arrived = found.is_minimum or found.remaining_decrease <= NEAR_ENOUGH
-    return status is not Status.FAILED and arrived and not found.restricted.unbounded_below
-
-
-def infimum(status: Status, found: SearchResult, usual: Array) -> float:
+def infimum(status: Status, result: SearchResult, begin: Array) -> float:
     """Return the lowest −2LL that a search reached or ran towards; NaN where it did neither.
 
     Parameters
     ----------
     status : Status
-        What is claimed of the end of the search.
-    found : SearchResult
-        Where it ended.
-    usual : array (k,)
+        What is claimed of the result.
+    result : SearchResult
+        Where the search ended.
+    begin : array (k,)
         An unconstrained vector at which the densities have all their digits.
     """
-    if has_infimum(status, found) and not far_away(found, usual, INFINITE_DISTANCE):
-        return found.value
-    nearer = brought_back(found, usual)
-    return np.nan if nearer is None else nearer.value
+    if has_infimum(status, result) and not _distances(result, begin, INFINITE_DISTANCE):
+        return result.value
+    finite = _brought_back(result, begin)
+    return np.nan if finite is None else finite.value
+
+
+def has_infimum(status: Status, result: SearchResult) -> bool:
+    """Whether a search ended at the lowest value that there is, or that is approached and never reached."""
+    lowest = result.is_minimum or result.remaining_decrease <= NEAR_INFIMUM
+    return status is not Status.FAILED and lowest and not result.restricted.unbounded_below
+
+
+def limit_of(result: SearchResult, report: StatusReport, begin: Array) -> tuple[SearchResult, StatusReport]:
+    """Return the finite point that stands for the limit of a search that ran away, if it has one.
+
+    Parameters
+    ----------
+    result, report : SearchResult, StatusReport
+        Where a search ended; with another status than unbounded, or where it ended within reach, both come back.
+    begin : array (k,)
+        An unconstrained vector at which the densities have all their digits.
+
+    Returns
+    -------
+    result : SearchResult
+        Of the same restricted objective, all elements free again.
+    report : StatusReport
+        With the direction in which the search ran away.
+    """
+    if report.status is not Status.UNBOUNDED:
+        return result, report
+    if result.is_minimum and not _distances(result, begin, INFINITE_DISTANCE):
+        return result, report
+    with np.errstate(all="ignore"):
+        finite = _brought_back(result, begin)
+        if finite is None or finite is result:
+            return result, report
+        restricted, x, fixed = _released(finite, result)
+        derivatives = restricted.value_gradient_hessian(x)
+    limit = SearchResult(restricted, x, *derivatives, finite.remaining_decrease, finite.optimizer, finite.exact)
+    direction = np.where(fixed, np.sign(x - begin[restricted.free]), 0.0)
+    return limit.add_cost(finite).add_cost(result), unbounded(limit, direction)
+
+
+def _brought_back(result: SearchResult, begin: Array) -> SearchResult | None:
+    """Fix what is far out where it is as good as infinite, the furthest first, and minimise over the rest each time.
+
+    None where something is to be gained further out, or nothing was found.
+    """
+    finite = result
+    for _ in begin:
+        far = _distances(finite, begin, SUSPICIOUS_DISTANCE)
+        if not far:
+            break
+        restricted = finite.restricted
+        whole = restricted.full(finite.x).copy()
+        for i, distance in far.items():
+            whole[i] = begin[i] + np.clip(distance, -INFINITE_DISTANCE, INFINITE_DISTANCE)
+        furthest = max(far, key=lambda i: abs(far[i]))
+        fixed = {**restricted.fixed, furthest: float(whole[furthest])}
+        nearer = RestrictedObjective(restricted.objective, restricted.natural, fixed)
+        finite = search(nearer, whole[nearer.free])
+        if finite.remaining_decrease <= NEAR_INFIMUM and not _distances(finite, begin, INFINITE_DISTANCE):
+            break
+    if not finite.remaining_decrease <= NEAR_INFIMUM or finite.restricted.unbounded_below:
+        return None
+    restricted, x, is_fixed = _released(finite, result)
+    gradient = restricted.value_and_gradient(x)[1]
+    return finite if (np.abs(gradient[is_fixed]) <= NO_GRADIENT).all() else None
+
+
+def _distances(result: SearchResult, begin: Array, more_than: float) -> dict[int, float]:
+    """Return how far free elements of transformed variables are from `begin`, by position in the whole vector."""
+    restricted = result.restricted
+    x = dict(zip(restricted.free.tolist(), result.x.tolist(), strict=True))
+    far: dict[int, float] = {}
+    for v in restricted.objective.variables:
+        if v.transform is not None and v.name in restricted.unconstrained:
+            where = restricted.layout.slices[v.name]
+            distances = {i: x[i] - float(begin[i]) for i in range(where.start, where.stop) if i in x}
+            far |= {i: distance for i, distance in distances.items() if abs(distance) > more_than}
+    return far
+
+
+def _released(finite: SearchResult, result: SearchResult) -> tuple[RestrictedObjective, Array, NDArray[np.bool_]]:
+    """Return an objective with all elements free that were so in `result`, those of `finite`, and which it fixes."""
+    before = result.restricted
+    restricted = RestrictedObjective(before.objective, before.natural, before.fixed)
+    x = finite.restricted.full(finite.x)[restricted.free]
+    return restricted, x, ~np.isin(restricted.free, finite.restricted.free)

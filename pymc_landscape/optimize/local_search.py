@@ -1,4 +1,4 @@
-"""One start to one end: Newton in a trust region, then L-BFGS, then a method that needs no slope."""
+"""One start to one result: Newton in a trust region, then L-BFGS, then a method that needs no gradient."""
 
 from __future__ import annotations
 
@@ -24,39 +24,35 @@ from pymc_landscape.numerics import (
     polish,
 )
 from pymc_landscape.objective import DENSE, RestrictedObjective
+from pymc_landscape.optimize.tolerances import CONVERGED, CONVERGED_BY_VALUES, ROUGH, SAME_CURVATURE
 
 NEWTON, LBFGS, SIMPLEX = "trust-region Newton", "L-BFGS-B", "Nelder-Mead"
-ITERATIONS = 1000
-# So many steps are taken with Hessians that are learned on the way, where each is a sum of slopes.
-LEARNED = 50
-# With less than this to gain, a Hessian is as good as the one where nothing is left: it is 1e-6 standard errors away.
-SAME_CURVATURE = 1e-12
-# First radius of a second search, in standard errors: a long first step may have left the valley.
+# Newton steps at most; and at most so many with Hessians learned from gradients, where each costs many of them.
+ITERATIONS, LEARNED = 1000, 50
+# First radius of a second search, in standard errors: a long first step may have left the local minimum.
 CAREFUL = 1.0
-# Half the Newton decrement: an end that has less than this to gain, in units of −2 log L, is an optimum.
-CONVERGED = 1e-6
-# An end that has more to gain than this is none, however rough the surface is.
-ROUGH = 1.0
-# A method without slopes sees its optimum only to about the root of the rounding.
-CONVERGED_BY_VALUES = 1e-3
-# So many points are tried beside a start that has no slope, further away each time.
+# So many points are tried beside a start that has no gradient, further away each time.
 NUDGES = 20
+# What a method is told where the objective has no value.
+TOO_HIGH = 1e300
 
 
 @dataclass
 class SearchResult:
-    """Where a search ended.
+    """The result of one search.
 
     Parameters
     ----------
+    restricted : RestrictedObjective
+        What was minimised.
     x : array (m,)
-        The end, over the free elements of `frame`.
+        Its free elements at the end.
     value : float
         −2 (log L + w log prior) there.
     gradient, hessian : array or None
         Its derivatives; None where there are too many parameters for a Hessian.
     remaining_decrease : float
-        What Newton's next step would still gain; infinite where the end is no minimum.
+        Half the Newton decrement, what the next step would still gain; infinite where the end is no minimum.
     optimizer : str
         The method that ended there.
     exact : bool
@@ -97,15 +93,16 @@ class SearchResult:
     @property
     def is_minimum(self) -> bool:
         """Whether nothing is left to gain nearby."""
-        return self.remaining_decrease <= max(CONVERGED if self.exact else CONVERGED_BY_VALUES, 2 * self.rounding)
+        tolerance = max(CONVERGED if self.exact else CONVERGED_BY_VALUES, 2 * self.rounding)
+        return self.remaining_decrease <= tolerance
 
 
 def search(restricted: RestrictedObjective, x: Array, iterations: int = ITERATIONS) -> SearchResult:
-    """Go down from `x` as far as it goes.
+    """Minimise from `x`: Newton's method first, L-BFGS and Newton again where that does not converge.
 
     Parameters
     ----------
-    frame : RestrictedObjective
+    restricted : RestrictedObjective
         What is minimised.
     x : array (m,)
         Where to begin.
@@ -119,113 +116,102 @@ def search(restricted: RestrictedObjective, x: Array, iterations: int = ITERATIO
     """
     x = np.asarray(x, dtype=float)
     begin_value = restricted.value(x)
-    found = _timed(restricted, lambda: _search(restricted, x, iterations))
-    found.begin_value = begin_value
-    return found
-
-
-def search_otherwise(found: SearchResult, x: Array) -> SearchResult:
-    """Search again from the start `x`, first with small steps, then with L-BFGS in front; return the lower end."""
-    if found.optimizer != NEWTON or not len(x):
-        return found
-    # a result at a bound has fewer free elements than a start
-    restricted = RestrictedObjective(found.restricted.objective)
-    try:
-        careful = _timed(restricted, lambda: _newton(restricted, x, ITERATIONS, CAREFUL)).add_cost(found)
-    except (NotImplementedError, ValueError):
-        return found
-    if careful.is_minimum and careful.value < found.value - noise(found.value):
-        return careful
-    return _lower(found, _timed(restricted, lambda: _quasi_newton_first(restricted, x)).add_cost(careful))
-
-
-def _timed(restricted: RestrictedObjective, go: Callable[[], SearchResult]) -> SearchResult:
-    began, evaluated = time.perf_counter(), restricted.n_evaluations
-    with np.errstate(all="ignore"):  # far out, anything overflows
-        found = go()
-    found.seconds = time.perf_counter() - began
-    found.n_evaluations = restricted.n_evaluations - evaluated
-    return found
+    result = _timed(restricted, lambda: _search(restricted, x, iterations))
+    result.begin_value = begin_value
+    return result
 
 
 def _search(restricted: RestrictedObjective, x: Array, iterations: int) -> SearchResult:
     if not len(x):
-        return SearchResult(
-            restricted, x, restricted.value(x), np.zeros(0), np.zeros((0, 0)), 0.0, "none: nothing is free"
-        )
+        nothing = np.zeros(0), np.zeros((0, 0))
+        return SearchResult(restricted, x, restricted.value(x), *nothing, 0.0, "none: nothing is free")
     try:
-        start = _with_slope(restricted, x)
+        start = _with_gradient(restricted, x)
     except ValueError:  # an Op without a gradient
-        return _without_slope(restricted, x, "the model has no gradient")
+        return _nelder_mead(restricted, x, "the model has no gradient")
     if start is None:
-        return _without_slope(restricted, x, "the gradient is not finite at the start, nor nearby")
+        return _nelder_mead(restricted, x, "the gradient is not finite at the start, nor nearby")
     if len(x) > DENSE:
-        return _quasi_newton(restricted, start)
+        return _lbfgs(restricted, start)
     try:
-        found = _newton(restricted, start, iterations)
+        result = _newton(restricted, start, iterations)
     except (NotImplementedError, ValueError):  # a gradient, but no second derivative
-        return _quasi_newton(restricted, start)
-    if found.is_minimum or restricted.unbounded_below:
-        return found
-    return _lower(found, _quasi_newton_first(restricted, found.x).add_cost(found))
+        return _lbfgs(restricted, start)
+    if result.is_minimum or restricted.unbounded_below:
+        return result
+    return _lower(result, _lbfgs_then_newton(restricted, result.x).add_cost(result))
 
 
-def _quasi_newton_first(restricted: RestrictedObjective, x: Array) -> SearchResult:
-    """Let L-BFGS go first, and Newton's method finish."""
-    second = _quasi_newton(restricted, x)
-    if second.hessian is None or restricted.unbounded_below:
-        return second
-    third = _newton(restricted, second.x, ITERATIONS)
-    third.n_iterations += second.n_iterations
-    return _lower(second, third)
+def search_otherwise(result: SearchResult, x: Array) -> SearchResult:
+    """Search again from the start `x`, first with small steps, then with L-BFGS in front; return the lower result."""
+    if result.optimizer != NEWTON or not len(x):
+        return result
+    # a result at a bound has fewer free elements than a start
+    restricted = RestrictedObjective(result.restricted.objective)
+    try:
+        careful = _timed(restricted, lambda: _newton(restricted, x, ITERATIONS, CAREFUL)).add_cost(result)
+    except (NotImplementedError, ValueError):
+        return result
+    if careful.is_minimum and careful.value < result.value - noise(result.value):
+        return careful
+    return _lower(result, _timed(restricted, lambda: _lbfgs_then_newton(restricted, x)).add_cost(careful))
+
+
+def _timed(restricted: RestrictedObjective, run: Callable[[], SearchResult]) -> SearchResult:
+    """Run a search, and write down what it cost."""
+    began, evaluated = time.perf_counter(), restricted.n_evaluations
+    with np.errstate(all="ignore"):  # far out, anything overflows
+        result = run()
+    result.seconds = time.perf_counter() - began
+    result.n_evaluations = restricted.n_evaluations - evaluated
+    return result
 
 
 def _lower(one: SearchResult, other: SearchResult) -> SearchResult:
-    """Return the lower end; of two that are equal, the later."""
+    """Return the lower result; of two that are equal, the later."""
     return one if one.value < other.value - noise(other.value) else other
 
 
-def _with_slope(restricted: RestrictedObjective, x: Array) -> Array | None:
-    """Return x, or the lowest of some points beside it, where value and slope are finite."""
+def _with_gradient(restricted: RestrictedObjective, x: Array) -> Array | None:
+    """Return x, or the lowest of some points beside it, where value and gradient are finite."""
     value, gradient = restricted.value_and_gradient(x)
     if np.isfinite(value) and np.isfinite(gradient).all():
         return x
     rng = np.random.default_rng(NUDGES)  # the same points each time: a fit without random starts is not random
     beside = x + rng.uniform(-1.0, 1.0, size=(NUDGES, len(x))) * np.linspace(0.1, 2.0, NUDGES)[:, None]
-    slopes = [(restricted.value_and_gradient(there), i) for i, there in enumerate(beside)]
-    usable = [(value, i) for (value, gradient), i in slopes if np.isfinite(value) and np.isfinite(gradient).all()]
+    evaluated = [(restricted.value_and_gradient(there), i) for i, there in enumerate(beside)]
+    usable = [(value, i) for (value, gradient), i in evaluated if np.isfinite(value) and np.isfinite(gradient).all()]
     return beside[min(usable)[1]] if usable else None
 
 
+# --- Newton's method -------------------------------------------------------------------------------------------------
+
+
 def _newton(restricted: RestrictedObjective, x: Array, iterations: int, radius: float | None = None) -> SearchResult:
+    """Minimise by Newton's method in a trust region, then polish by plain Newton steps.
+
+    Where each Hessian costs many gradients, as of an integral, Hessians that are learned from the gradients go first.
+    """
     here = QuadraticModel(x, *restricted.value_gradient_hessian(x))
     if not np.isfinite(here.hessian).all():
         raise ValueError("no finite second derivative at the start")
     learned = 0
     if restricted.objective.is_integral:
-        here, learned = _approached(restricted, here, radius)
+        there, learned = descend_newton(Learned(restricted, here), here, LEARNED, radius, near=EXACT)
+        there = QuadraticModel(there.x, *restricted.value_gradient_hessian(there.x))
+        if np.isfinite(there.hessian).all():
+            near = 0.5 * there.decrement < SAME_CURVATURE
+            here = polish(Unchanged(restricted, there), there) if near else there
     here, n = descend_newton(restricted, here, iterations, radius)
     here = polish(restricted, here)
-    found = _search_result(restricted, here, NEWTON)
-    found.n_iterations = learned + n
-    if not found.is_minimum:
-        found.rounding = _rounding(restricted, here)
-    if not found.is_minimum:
-        found.reason = "no more progress" if n < iterations else f"{iterations} Newton steps were used up"
-    return found
-
-
-def _approached(
-    restricted: RestrictedObjective, here: QuadraticModel, radius: float | None
-) -> tuple[QuadraticModel, int]:
-    """Go down with Hessians learned from slopes, and look where that ends; return also how many steps were tried."""
-    end, n = descend_newton(Learned(restricted, here), here, LEARNED, radius, near=EXACT)
-    there = QuadraticModel(end.x, *restricted.value_gradient_hessian(end.x))
-    if not np.isfinite(there.hessian).all():
-        return here, n
-    if 0.5 * there.decrement < SAME_CURVATURE:
-        there = polish(Unchanged(restricted, there), there)
-    return there, n
+    remaining = 0.5 * here.decrement
+    result = SearchResult(restricted, here.x, here.value, here.gradient, here.hessian, remaining, NEWTON)
+    result.n_iterations = learned + n
+    if not result.is_minimum:
+        result.rounding = _rounding(restricted, here)
+    if not result.is_minimum:
+        result.reason = "no more progress" if n < iterations else f"{iterations} Newton steps were used up"
+    return result
 
 
 def _rounding(restricted: RestrictedObjective, here: QuadraticModel) -> float:
@@ -240,89 +226,80 @@ def _rounding(restricted: RestrictedObjective, here: QuadraticModel) -> float:
     return float(np.ptp(values)) if np.isfinite(values).all() else 0.0
 
 
-def _search_result(restricted: RestrictedObjective, here: QuadraticModel, optimizer: str) -> SearchResult:
-    return SearchResult(restricted, here.x, here.value, here.gradient, here.hessian, 0.5 * here.decrement, optimizer)
+# --- L-BFGS ----------------------------------------------------------------------------------------------------------
 
 
-def _quasi_newton(restricted: RestrictedObjective, x: Array) -> SearchResult:
-    """Run L-BFGS on axes of equal curvature at its start."""
-    scale = _scale(restricted, x)
+def _lbfgs_then_newton(restricted: RestrictedObjective, x: Array) -> SearchResult:
+    """Let L-BFGS go first, and Newton's method finish."""
+    first = _lbfgs(restricted, x)
+    if first.hessian is None or restricted.unbounded_below:
+        return first
+    second = _newton(restricted, first.x, ITERATIONS)
+    second.n_iterations += first.n_iterations
+    return _lower(first, second)
+
+
+def _lbfgs(restricted: RestrictedObjective, x: Array) -> SearchResult:
+    """Minimise by L-BFGS on axes of equal curvature at the start; add the Hessian where it is not too large."""
+    scale = np.ones_like(x)
+    if len(x) <= DENSE:
+        try:
+            curvature = np.abs(np.diagonal(restricted.hessian(x)))
+            scale = np.sqrt(np.where(np.isfinite(curvature) & (curvature > 0), curvature, 1.0))
+        except (NotImplementedError, ValueError):
+            pass
 
     def scaled(y: Array) -> tuple[float, Array]:
         value, gradient = restricted.value_and_gradient(y / scale)
-        finite = np.isfinite(gradient).all()
-        return (value, gradient / scale) if np.isfinite(value) and finite else (1e300, np.zeros_like(y))
+        finite = np.isfinite(value) and np.isfinite(gradient).all()
+        return (value, gradient / scale) if finite else (TOO_HIGH, np.zeros_like(y))
 
     options: dict[str, Any] = {"maxiter": 2_000, "maxfun": 3_000, "ftol": 1e-15, "gtol": 1e-8, "maxcor": 20}
-    result = optimize.minimize(scaled, x * scale, jac=True, method="L-BFGS-B", options=options)
-    end = np.asarray(result.x) / scale
-    value, gradient = restricted.value_and_gradient(end)
-    found = SearchResult(restricted, end, value, gradient, None, np.inf, LBFGS, reason=str(result.message))
-    found.n_iterations = int(result.nit)
-    return _looked_at(found) if len(x) <= DENSE else _by_slope_alone(found, gradient / scale)
-
-
-def _scale(restricted: RestrictedObjective, x: Array) -> Array:
-    if len(x) > DENSE:
-        return np.ones_like(x)
+    ended = optimize.minimize(scaled, x * scale, jac=True, method="L-BFGS-B", options=options)
+    x = np.asarray(ended.x) / scale
+    value, gradient = restricted.value_and_gradient(x)
+    result = SearchResult(restricted, x, value, gradient, None, np.inf, LBFGS, reason=str(ended.message))
+    result.n_iterations = int(ended.nit)
+    if len(x) > DENSE:  # judged by its gradient alone
+        result.remaining_decrease = float((gradient / scale) @ (gradient / scale))
+        return result
     try:
-        curvature = np.abs(np.diagonal(restricted.hessian(x)))
+        hessian = restricted.hessian(x)
     except (NotImplementedError, ValueError):
-        return np.ones_like(x)
-    usable = np.isfinite(curvature) & (curvature > 0)
-    return np.sqrt(np.where(usable, curvature, 1.0))
+        hessian = hessian_of_slopes(lambda there: restricted.value_and_gradient(there)[1], x)
+        result.exact = False
+    if np.isfinite(hessian).all():
+        result.hessian = hessian
+        result.remaining_decrease = 0.5 * QuadraticModel(x, value, gradient, hessian).decrement
+    return result
 
 
-def _by_slope_alone(found: SearchResult, gradient: Array) -> SearchResult:
-    """Judge an end that has no Hessian by its slope: small against the value's own rounding."""
-    found.remaining_decrease = float(gradient @ gradient)
-    return found
+# --- without a gradient ----------------------------------------------------------------------------------------------
 
 
-def _looked_at(found: SearchResult) -> SearchResult:
-    """Add the Hessian, by differences of slopes where the model has none."""
-    restricted = found.restricted
-    try:
-        hessian = restricted.hessian(found.x)
-    except (NotImplementedError, ValueError):
-        hessian = hessian_of_slopes(lambda x: restricted.value_and_gradient(x)[1], found.x)
-        found.exact = False
-    if not np.isfinite(hessian).all():
-        return found
-    gradient = found.gradient if found.gradient is not None else np.zeros_like(found.x)
-    found.hessian, found.remaining_decrease = (
-        hessian,
-        0.5 * QuadraticModel(found.x, found.value, gradient, hessian).decrement,
-    )
-    return found
-
-
-def _without_slope(restricted: RestrictedObjective, x: Array, why: str) -> SearchResult:
-    """Minimise by values alone: simplex after simplex, until a new one gains nothing."""
+def _nelder_mead(restricted: RestrictedObjective, x: Array, why: str) -> SearchResult:
+    """Minimise by values alone: simplex after simplex, until a new one gains nothing; derivatives by differences."""
     from better_optimize import minimize
 
-    def value(y: Array) -> float:
-        return min(restricted.value(y), 1e300)
-
-    n, last, end = 0, np.inf, x
+    n, last = 0, np.inf
+    options = {"xatol": 1e-9, "fatol": 1e-11, "maxiter": 1_000 * len(x), "adaptive": len(x) > 5}
     for _ in range(5):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            result = minimize(
-                value,
-                end,
+            ended = minimize(
+                lambda y: min(restricted.value(y), TOO_HIGH),
+                x,
                 method="nelder-mead",
                 progressbar=False,
-                options={"xatol": 1e-9, "fatol": 1e-11, "maxiter": 1_000 * len(x), "adaptive": len(x) > 5},
+                options=options,
             )
-        n, end = n + int(result.nit), np.asarray(result.x)
-        if last - float(result.fun) < 1e-9:
+        n, x = n + int(ended.nit), np.asarray(ended.x)
+        if last - float(ended.fun) < 1e-9:
             break
-        last = float(result.fun)
-    found = SearchResult(
-        restricted, end, restricted.value(end), None, None, np.inf, SIMPLEX, exact=False, reason=why, n_iterations=n
-    )
-    if np.isfinite(found.value) and len(x) <= DENSE:
-        found.gradient, found.hessian = hessian_of_values(restricted.values, end)
-        found.remaining_decrease = 0.5 * QuadraticModel(end, found.value, found.gradient, found.hessian).decrement
-    return found
+        last = float(ended.fun)
+    value = restricted.value(x)
+    result = SearchResult(restricted, x, value, None, None, np.inf, SIMPLEX, exact=False, reason=why, n_iterations=n)
+    if np.isfinite(value) and len(x) <= DENSE:
+        result.gradient, result.hessian = hessian_of_values(restricted.values, x)
+        result.remaining_decrease = 0.5 * QuadraticModel(x, value, result.gradient, result.hessian).decrement
+    return result
