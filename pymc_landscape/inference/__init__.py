@@ -3,13 +3,12 @@
 from pymc_landscape.inference.bootstrap import parametric_bootstrap
 from pymc_landscape.inference.case_influence import influence
 from pymc_landscape.inference.coverage import coverage_study
-from pymc_landscape.inference.intervals import BOUNDS, confidence_intervals
+from pymc_landscape.inference.intervals import confidence_intervals
 from pymc_landscape.inference.laplace_consistency import laplace_check
 from pymc_landscape.inference.likelihood_ratio import LikelihoodRatioTest, likelihood_ratio_test
 from pymc_landscape.inference.model_comparison import compare_models
 
 __all__ = [
-    "BOUNDS",
     "LikelihoodRatioTest",
     "compare_models",
     "confidence_intervals",

@@ -1,8 +1,11 @@
-"""Parametric bootstrap: data drawn from the fitted model, and the model fitted again to each of them.
+"""`parametric_bootstrap`: data simulated from the fitted model, and the model fitted again to each of them.
 
-What an estimate would have been had the world been asked again, if the model and its estimate were true (Efron &
-Tibshirani 1993, *An Introduction to the Bootstrap*, chapter 6). The model is compiled once; each refit is a search from
-the estimate, judged as any fit is.
+The replicates are a sample from the sampling distribution of the estimates, on the assumption that the model and its
+estimate are true (Efron & Tibshirani 1993, *An Introduction to the Bootstrap*, chapter 6). The model is compiled once;
+each refit is one search from the estimate, with a status as any fit has.
+
+Below the verb stands what the likelihood ratio test and the study of coverage share with it: seeds, the loop over
+simulated data sets, and what may be simulated from.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from pymc_landscape.objective import Objective, RestrictedObjective, Simulator, 
 from pymc_landscape.optimize import Fit, StartResult, Status, as_draws, fit_of, require_optimum, search_from_start
 from pymc_landscape.results import Checkpoint, DelayedProgressBar, provenance_attributes
 
-# A refit may end above the estimate it began at by rounding; by more than this it has failed.
+# A refit may end above the −2LL of its start by rounding; by more than this, in units of −2LL, it has failed.
 ABOVE = 1e-6
 
 
@@ -107,7 +110,7 @@ def parametric_bootstrap(
             checkpoint.save(_dataset(fit, made, first, "interrupted"))
 
     made, interrupted = repeat(
-        _refits(fit), drawn, "Bootstrapping", progressbar, earlier=earlier[:draws], after_each=keep
+        _refitter(fit), drawn, "Bootstrapping", progressbar, earlier=earlier[:draws], after_each=keep
     )
     _warn([replicate.status for replicate in made])
     result = _dataset(fit, made, first, "interrupted" if interrupted else "complete")
@@ -150,19 +153,19 @@ def repeat[Made](
     earlier: Sequence[Made] = (),
     after_each: Callable[[list[Made]], None] = lambda made: None,
 ) -> tuple[list[Made], bool]:
-    """Call `once` with each seed, less those of what was made `earlier`; Ctrl-C keeps what is finished, and says so."""
+    """Call `once` with each seed that `earlier` does not cover; Ctrl-C keeps what is finished, and says so."""
     made = list(earlier)
     try:
         # far out, anything overflows
         with (
             np.errstate(all="ignore"),
             one_blas_thread(),
-            DelayedProgressBar(description, len(seeds), progressbar) as patient,
+            DelayedProgressBar(description, len(seeds), progressbar) as bar,
         ):
-            patient.advance(len(made))
+            bar.advance(len(made))
             for seed in seeds[len(made) :]:
                 made.append(once(seed))
-                patient.advance(1)
+                bar.advance(1)
                 after_each(made)
     except KeyboardInterrupt:
         if not made:
@@ -177,24 +180,24 @@ def natural_point(fit: Fit) -> dict[str, Array]:
     return {str(name): value.to_numpy() for name, value in fit.point.data_vars.items()}
 
 
-def inside(fit: Fit) -> Array:
-    """Return the estimate as a place to begin at: what is on an edge, where every slope is 0, begins inside."""
+def start_inside(fit: Fit) -> Array:
+    """Return the estimate as a start: an element at a bound, where the gradient vanishes, starts inside the support."""
     if np.isfinite(fit.theta).all():
         return fit.theta
     return np.where(np.isfinite(fit.theta), fit.theta, fit.objective.pack(fit.objective.initial_point()))
 
 
-def value_at(restricted: RestrictedObjective, x: Array, objective: Objective) -> float:
-    """Return −2LL of another objective at a point of a frame."""
-    return RestrictedObjective(objective, restricted.natural, restricted.fixed).value(x)
+def restricted_like(restricted: RestrictedObjective, twin: Objective) -> RestrictedObjective:
+    """Return the objective of other data with the same natural and fixed elements."""
+    return RestrictedObjective(twin, restricted.natural, restricted.fixed)
 
 
 # --- one replicate ---------------------------------------------------------------------------------------------------
 
 
-def _refits(fit: Fit) -> Callable[[int], Replicate]:
-    """Return a function that makes a replicate of a seed; data that come again are not fitted again."""
-    simulator, point, theta = Simulator(fit.objective), natural_point(fit), inside(fit)
+def _refitter(fit: Fit) -> Callable[[int], Replicate]:
+    """Return a function that makes the replicate of a seed; data that come a second time are not fitted again."""
+    simulator, point, theta = Simulator(fit.objective), natural_point(fit), start_inside(fit)
     known: dict[bytes, Replicate] = {}
 
     def refit(seed: int) -> Replicate:
@@ -208,14 +211,16 @@ def _refits(fit: Fit) -> Callable[[int], Replicate]:
     return refit
 
 
-def _replicate(fit: Fit, end: StartResult) -> Replicate:
-    found, restricted = end.result, end.result.restricted
-    on_edge = bool(fit.result.restricted.natural)
-    before = value_at(fit.result.restricted, fit.result.x, restricted.objective) if on_edge else found.begin_value
-    if end.report.status is Status.FAILED or before - found.value < -ABOVE:
+def _replicate(fit: Fit, start_result: StartResult) -> Replicate:
+    """Return what is kept of one refit."""
+    result, restricted = start_result.result, start_result.result.restricted
+    before = result.begin_value
+    if fit.result.restricted.natural:  # the search began inside the support, not at the estimate
+        before = restricted_like(fit.result.restricted, restricted.objective).value(fit.result.x)
+    if start_result.report.status is Status.FAILED or before - result.value < -ABOVE:
         return Replicate(np.full(fit.objective.layout().size, np.nan), np.nan, np.nan, Status.FAILED.value)
-    vector = fit.objective.layout().join(restricted.natural_point(found.x))
-    return Replicate(vector, found.value, max(before - found.value, 0.0), end.report.status.value)
+    vector = fit.objective.layout().join(restricted.natural_point(result.x))
+    return Replicate(vector, result.value, max(before - result.value, 0.0), start_result.report.status.value)
 
 
 def _dataset(fit: Fit, replicates: Sequence[Replicate], first_seed: int, completion: str) -> xr.Dataset:
@@ -247,7 +252,7 @@ def _warn(status: Sequence[str]) -> None:
         )
 
 
-# --- carried on from a store -----------------------------------------------------------------------------------------
+# --- resumed from a store --------------------------------------------------------------------------------------------
 
 
 def _origin(fit: Fit) -> dict[str, Any]:

@@ -22,8 +22,8 @@ from pymc.model.fgraph import clone_model
 from pymc.model.transform.optimization import freeze_model
 
 from pymc_landscape._typing import Array, RandomSeed, VarNames
-from pymc_landscape.inference.bootstrap import fit_to_simulate, inside, natural_point, repeat, seeds
-from pymc_landscape.inference.intervals import chosen_methods, find_ends
+from pymc_landscape.inference.bootstrap import fit_to_simulate, natural_point, repeat, seeds, start_inside
+from pymc_landscape.inference.intervals import chosen_methods, interval_limits
 from pymc_landscape.inference.percentiles import by_label
 from pymc_landscape.inference.profile import ReferenceFit, find_quantities
 from pymc_landscape.objective import Data, Objective, Simulator, digest, observed_data
@@ -134,7 +134,7 @@ class _Study:
         self.quantities = find_quantities(fit, var_names)
         self.truth = np.array([ReferenceFit(fit).spot(quantity).natural for quantity in self.quantities])
         self.of_refits = [method for method in methods if method != "hdi"]
-        self.simulator, self.point, self.begin = Simulator(fit.objective), natural_point(fit), inside(fit)
+        self.simulator, self.point, self.begin = Simulator(fit.objective), natural_point(fit), start_inside(fit)
         self.sample = Sampler(fit.objective, sampler) if sampler is not None else None
         self._known: dict[bytes, Ends] = {}
 
@@ -164,7 +164,7 @@ class _Study:
             return np.full((len(self.of_refits), len(self.quantities), 2), np.nan)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a lower optimum: taken, as a user would
-            return find_ends(again, self.quantities, self.level, self.of_refits, self.bootstrap_draws, seed)
+            return interval_limits(again, self.quantities, self.level, self.of_refits, self.bootstrap_draws, seed)
 
     def _hdi(self, posterior: xr.Dataset) -> Ends:
         from arviz_stats.base import array_stats  # type: ignore[attr-defined]

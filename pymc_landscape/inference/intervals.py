@@ -17,6 +17,7 @@ from pymc_landscape._typing import Array, RandomSeed, VarNames
 from pymc_landscape.inference.bootstrap import parametric_bootstrap
 from pymc_landscape.inference.percentiles import Percentiles
 from pymc_landscape.inference.profile import (
+    BOUNDS,
     ConstrainedPoint,
     Endpoint,
     EndpointProblem,
@@ -34,10 +35,9 @@ from pymc_landscape.results import DelayedProgressBar, provenance_attributes
 
 Method = Literal["wald", "profile", "bootstrap"]
 METHODS = ("wald", "profile", "bootstrap")
-BOUNDS = ("lower", "upper")
-# How often a lower optimum that a search met takes the place of the estimate.
+# How often a lower optimum that was met on the way to an endpoint takes the place of the estimate.
 RESTARTS = 3
-# Quantities whose ends are searched together: enough to gain by it, few enough for progress to be seen.
+# Quantities whose endpoints are searched as one stack: enough to gain by it, few enough for progress to be seen.
 TOGETHER = 8
 
 
@@ -79,7 +79,7 @@ def confidence_intervals(
     Dataset
         Dims ``parameter``, ``bound`` (lower, upper), ``interval_method``, and ``level`` in front where several are
         asked for: ``interval`` (natural scale), ``status``, ``delta_minus2ll`` at the end (NaN for the bootstrap),
-        ``message``; ``estimate`` by ``parameter``. A status is ``finite``, ``at_bound`` (the edge of the support
+        ``message``; ``estimate`` by ``parameter``. A status is ``finite``, ``at_bound`` (the bound of the support
         belongs to it), ``open`` (±∞: −2LL stays below the cut-off however far one goes), ``new_optimum`` (a lower one
         was met on the way to this end; it took the estimate's place, and the end is its) or ``failed``.
 
@@ -107,11 +107,11 @@ def confidence_intervals(
     fit = fit_of(fit, "confidence_intervals", progressbar=progressbar)
     refuse_no_optimum(fit)
     request = _request(fit, find_quantities(fit, var_names), level, progressbar)
-    tables = {name: _table(name, request, draws, random_seed) for name in methods}
+    tables = {name: _endpoints(name, request, draws, random_seed) for name in methods}
     return _dataset(request, tables, np.ndim(level) == 0)
 
 
-def find_ends(
+def interval_limits(
     fit: Fit,
     quantities: Sequence[Quantity],
     level: float,
@@ -119,20 +119,20 @@ def find_ends(
     draws: int,
     random_seed: RandomSeed | None,
 ) -> Array:
-    """Return the ends alone, (method, parameter, bound), for work that wants them many times."""
+    """Return the limits alone, (method, parameter, bound), for work that wants them many times."""
     request = _request(fit, quantities, level, progressbar=False)
-    ends = np.full((len(methods), len(quantities), 2), np.nan)
+    limits = np.full((len(methods), len(quantities), 2), np.nan)
     for m, name in enumerate(methods):
-        for (_, j, k), end in _table(name, request, draws, random_seed).items():
-            ends[m, j, k] = end.value
-    return ends
+        for (_, j, k), endpoint in _endpoints(name, request, draws, random_seed).items():
+            limits[m, j, k] = endpoint.value
+    return limits
 
 
 @dataclass
 class _Request:
     """What is asked of which fit."""
 
-    current: ReferenceFit
+    reference: ReferenceFit
     quantities: list[Quantity]
     levels: Array
     rises: Array
@@ -140,8 +140,8 @@ class _Request:
     n_evaluations: int = 0
 
 
-# By level, quantity and side.
-Table = dict[tuple[int, int, int], Endpoint]
+# By the positions of level, quantity and side (0 lower, 1 upper).
+Endpoints = dict[tuple[int, int, int], Endpoint]
 
 
 def _request(fit: Fit, quantities: Sequence[Quantity], level: Any, progressbar: bool) -> _Request:
@@ -157,95 +157,99 @@ def chosen_methods(method: str | Sequence[str], known: Sequence[str]) -> list[st
     return methods
 
 
-def _table(method: str, request: _Request, draws: int, random_seed: RandomSeed | None) -> Table:
+def _endpoints(method: str, request: _Request, draws: int, random_seed: RandomSeed | None) -> Endpoints:
     if method == "profile":
-        return _profile(request)
+        return _profile_endpoints(request)
     if method == "wald":
-        return _wald(request)
-    return _bootstrap(request, draws, random_seed)
+        return _wald_endpoints(request)
+    return _bootstrap_endpoints(request, draws, random_seed)
 
 
 # --- by the profile --------------------------------------------------------------------------------------------------
 
 
-def _profile(request: _Request) -> Table:
-    """Find all ends; where a lower optimum is met, refit there and begin again."""
+def _profile_endpoints(request: _Request) -> Endpoints:
+    """Find all endpoints; where a lower optimum is met, refit there and begin again."""
     met: set[tuple[int, int]] = set()
     for _ in range(RESTARTS + 1):
-        table, lower = _ends(request)
+        table, lower = _search_endpoints(request)
         if lower is None:
             break
         met.add(lower[0])
-        request.current.take(lower[1])
-    for key, end in table.items():
-        if key[1:] in met and end.status == "finite":
-            table[key] = Endpoint(end.value, "new_optimum", end.rise, "of the lower optimum that was met", end.spot)
+        request.reference.take(lower[1])
+    for key, endpoint in table.items():
+        if key[1:] in met and endpoint.status == "finite":
+            why = "of the lower optimum that was met"
+            table[key] = Endpoint(endpoint.value, "new_optimum", endpoint.rise, why, endpoint.spot)
     if met:
-        warnings.warn(request.current.message, stacklevel=4)
+        warnings.warn(request.reference.message, stacklevel=4)
     return table
 
 
-def _ends(request: _Request) -> tuple[Table, tuple[tuple[int, int], ConstrainedPoint] | None]:
-    table: Table = {}
+def _search_endpoints(request: _Request) -> tuple[Endpoints, tuple[tuple[int, int], ConstrainedPoint] | None]:
+    """Return the endpoints; with them quantity, side and place of the first optimum lower than the estimate, if any."""
+    table: Endpoints = {}
     total = 2 * len(request.quantities) * len(request.rises)
-    others = other_optima(request.current.fit)
-    with one_blas_thread(), DelayedProgressBar("Searching ends", total, request.progressbar) as patient:
+    optima = other_optima(request.reference.fit)
+    with one_blas_thread(), DelayedProgressBar("Searching interval endpoints", total, request.progressbar) as bar:
         for first in range(0, len(request.quantities), TOGETHER):
-            estimates = [request.current.spot(q) for q in request.quantities[first : first + TOGETHER]]
+            estimates = [request.reference.spot(q) for q in request.quantities[first : first + TOGETHER]]
             restrictions = {id(estimate.restricted): estimate.restricted for estimate in estimates}
             before = sum(restricted.n_evaluations for restricted in restrictions.values())
-            for (i, j, k), end in _ends_of(request, estimates, others).items():
-                patient.advance(1)
-                if end.status == "new_optimum" and end.spot is not None:
-                    return table | {(i, first + j, k): end}, ((first + j, k), end.spot)
-                table[i, first + j, k] = end
+            for (i, j, k), endpoint in _endpoints_of(request, estimates, optima).items():
+                bar.advance(1)
+                if endpoint.status == "new_optimum" and endpoint.spot is not None:
+                    return table | {(i, first + j, k): endpoint}, ((first + j, k), endpoint.spot)
+                table[i, first + j, k] = endpoint
             request.n_evaluations += sum(restricted.n_evaluations for restricted in restrictions.values()) - before
     return table, None
 
 
-def _ends_of(request: _Request, estimates: Sequence[ConstrainedPoint], others: Sequence[Mapping[str, Array]]) -> Table:
-    """Return the ends of some quantities, by level, quantity and side."""
+def _endpoints_of(
+    request: _Request, estimates: Sequence[ConstrainedPoint], optima: Sequence[Mapping[str, Array]]
+) -> Endpoints:
+    """Return the endpoints of some quantities; those of a quantity without a finite standard error are open."""
     sides, why = (-1.0, 1.0), "not determined by the likelihood"
     keys: list[tuple[int, int, int]] = []
-    table: Table = {}
+    table: Endpoints = {}
     for j, estimate in enumerate(estimates):
         own = [(i, j, k) for i in range(len(request.rises)) for k in (0, 1)]
-        if np.isinf(request.current.standard_error(estimate)):
+        if np.isinf(request.reference.standard_error(estimate)):
             table |= {key: Endpoint(sides[key[2]] * np.inf, "open", 0.0, why) for key in own}
         else:
             keys += own
-    tasks = [EndpointProblem(estimates[j], sides[k], float(request.rises[i])) for i, j, k in keys]
+    problems = [EndpointProblem(estimates[j], sides[k], float(request.rises[i])) for i, j, k in keys]
     with np.errstate(all="ignore"):  # far out, anything overflows
-        return table | dict(zip(keys, find_endpoints(tasks, others), strict=True))
+        return table | dict(zip(keys, find_endpoints(problems, optima), strict=True))
 
 
 # --- by curvature ----------------------------------------------------------------------------------------------------
 
 
-def _wald(request: _Request) -> Table:
-    table: Table = {}
+def _wald_endpoints(request: _Request) -> Endpoints:
+    table: Endpoints = {}
     for j, quantity in enumerate(request.quantities):
-        spot = request.current.spot(quantity)
-        error = request.current.standard_error(spot)
+        estimate = request.reference.spot(quantity)
+        error = request.reference.standard_error(estimate)
         for i, level in enumerate(request.levels):
             reach = float(stats.norm.ppf(0.5 + level / 2)) * error
             for k, side in enumerate((-1.0, 1.0)):
                 status = "finite" if np.isfinite(error) else "open" if np.isinf(error) else "failed"
                 why = "" if np.isfinite(error) else "no standard error"
-                table[i, j, k] = Endpoint(spot.natural + side * reach, status, np.nan, why)
+                table[i, j, k] = Endpoint(estimate.natural + side * reach, status, np.nan, why)
     return table
 
 
 # --- by simulation ---------------------------------------------------------------------------------------------------
 
 
-def _bootstrap(request: _Request, draws: int, random_seed: RandomSeed | None) -> Table:
+def _bootstrap_endpoints(request: _Request, draws: int, random_seed: RandomSeed | None) -> Endpoints:
     replicates = parametric_bootstrap(
-        request.current.fit, draws=draws, random_seed=random_seed, progressbar=request.progressbar
+        request.reference.fit, draws=draws, random_seed=random_seed, progressbar=request.progressbar
     )
-    percentiles = Percentiles(request.current.fit, replicates)
+    percentiles = Percentiles(request.reference.fit, replicates)
     return {
-        (i, j, k): percentiles.end(quantity, float(level), k)
+        (i, j, k): percentiles.endpoint(quantity, float(level), k)
         for j, quantity in enumerate(request.quantities)
         for i, level in enumerate(request.levels)
         for k in (0, 1)
@@ -255,7 +259,7 @@ def _bootstrap(request: _Request, draws: int, random_seed: RandomSeed | None) ->
 # --- as a Dataset ----------------------------------------------------------------------------------------------------
 
 
-def _dataset(request: _Request, tables: dict[str, Table], single: bool) -> xr.Dataset:
+def _dataset(request: _Request, tables: dict[str, Endpoints], single: bool) -> xr.Dataset:
     labels = [quantity.label for quantity in request.quantities]
     dims = ["level", "parameter", "bound", "interval_method"]
     shape = (len(request.levels), len(labels), 2, len(tables))
@@ -266,13 +270,14 @@ def _dataset(request: _Request, tables: dict[str, Table], single: bool) -> xr.Da
         "message": np.full(shape, "", dtype=object),
     }
     for m, table in enumerate(tables.values()):
-        for key, end in table.items():
-            for name, number in zip(columns, (end.value, end.status, end.rise, end.message), strict=True):
+        for key, endpoint in table.items():
+            fields = (endpoint.value, endpoint.status, endpoint.rise, endpoint.message)
+            for name, number in zip(columns, fields, strict=True):
                 columns[name][(*key, m)] = number
     data: dict[str, Any] = {
         name: (dims, values.astype(str) if values.dtype == object else values) for name, values in columns.items()
     }
-    estimates = np.array([request.current.spot(quantity).natural for quantity in request.quantities])
+    estimates = np.array([request.reference.spot(quantity).natural for quantity in request.quantities])
     data["estimate"] = (["parameter"], estimates)
     if single:
         data = {
@@ -289,9 +294,9 @@ def _coordinates(labels: tuple[str, ...], methods: tuple[str, ...]) -> xr.Coordi
 
 
 def _attrs(request: _Request) -> dict[str, Any]:
-    fit = request.current.fit
+    fit = request.reference.fit
     numbers = {"minus2ll": fit.minus2ll, "n_evaluations": request.n_evaluations}
     kind = "map" if fit.is_map else "mle"
     return provenance_attributes(
-        fit.objective.origin, group="intervals", kind=kind, message=request.current.message, **numbers
+        fit.objective.origin, group="intervals", kind=kind, message=request.reference.message, **numbers
     )

@@ -1,4 +1,4 @@
-"""The likelihood ratio test: whether a larger model improves on a smaller by more than chance would."""
+"""`likelihood_ratio_test`: whether a larger model improves on a smaller by more than chance would."""
 
 from __future__ import annotations
 
@@ -107,8 +107,8 @@ class LikelihoodRatioTest:
     def _law(self) -> str:
         if self.reference == "bootstrap":
             return f"parametric bootstrap, {len(self.draws)} draws"
-        parts = [(w, j) for j, w in enumerate(self.weights) if w > 0]
-        return " + ".join(f"{'' if w == 1 else f'{w:.4g} '}χ²({j})" for w, j in parts)
+        terms = [(w, j) for j, w in enumerate(self.weights) if w > 0]
+        return " + ".join(f"{'' if w == 1 else f'{w:.4g} '}χ²({j})" for w, j in terms)
 
 
 def likelihood_ratio_test(
@@ -131,8 +131,8 @@ def likelihood_ratio_test(
         The smaller model and the larger; what is not a fit is fitted.
     reference : {"auto", "chi2", "chibar2", "bootstrap"}
         The law under the null. ``"auto"``: χ² where the null lies inside the alternative; the χ̄² mixture where it puts
-        parameters on the edge of their support; the parametric bootstrap where neither holds, since parameters of
-        the alternative make no difference under the null (Davies 1977), or the null's own estimate is on an edge.
+        parameters at a bound of their support; the parametric bootstrap where neither holds, since parameters of
+        the alternative make no difference under the null (Davies 1977), or the null's own estimate is at a bound.
     draws : int
         How many data sets a bootstrap simulates.
     random_seed : int or Generator, optional
@@ -154,9 +154,10 @@ def likelihood_ratio_test(
     Notes
     -----
     LR = −2 log L(null) + 2 log L(alternative), asymptotically χ² with the difference of the numbers of parameters as
-    degrees of freedom (Wilks 1938, *Annals of Mathematical Statistics* 9); on an edge Σ wⱼ χ²ⱼ (Self & Liang 1987,
-    *Journal of the American Statistical Association* 82(398)). Simulated: p = (1 + #{LR* ≥ LR}) / (1 + B) (Davison &
-    Hinkley 1997, *Bootstrap Methods and their Application*, chapter 4).
+    degrees of freedom (Wilks 1938, *Annals of Mathematical Statistics* 9, 60-62); at a bound Σ wⱼ χ²ⱼ (Self & Liang
+    1987, *Journal of the American Statistical Association* 82, 605-610; Stram & Lee 1994, *Biometrics* 50, 1171-1177).
+    A parameter that vanishes under the null leaves no χ² (Davies 1977, *Biometrika* 64, 247-254). Simulated: p = (1 +
+    #{LR* ≥ LR}) / (1 + B) (Davison & Hinkley 1997, *Bootstrap Methods and their Application*, chapter 4).
 
     Examples
     --------
@@ -217,33 +218,33 @@ def _chosen(reference: Reference, nesting: Nesting, null: Fit, alternative: Fit)
     """Return the reference and why it is that."""
     if reference != "auto":
         return reference, f"The reference {reference} was asked for."
-    turns = is_vanishing_correlation(nesting, alternative)
-    irregular = _irregular(nesting, null, turns)
+    correlated = is_vanishing_correlation(nesting, alternative)
+    irregular = _irregular(nesting, null, correlated)
     if irregular:
         return "bootstrap", _if_simulable(null, irregular)
-    if not nesting.edge:
+    if not nesting.at_bound:
         return "chi2", "The null lies inside the alternative." if nesting.point is not None else ""
-    on_edge = f"The null puts {', '.join(nesting.edge)} on the edge of the alternative"
+    reason = f"The null puts {', '.join(nesting.at_bound)} at a bound of the alternative"
     try:
         mixture(nesting, alternative)
     except (ValueError, np.linalg.LinAlgError) as error:
-        return "bootstrap", _if_simulable(null, f"{on_edge}, where the weights of χ̄² cannot be had: {error}")
-    if turns:
-        on_edge += f", and {', '.join(nesting.vanished)}, which vanishes there, only turns with it (Stram & Lee 1994)"
-    return "chibar2", f"{on_edge}: the reference is a mixture of χ² (Self & Liang 1987)."
+        return "bootstrap", _if_simulable(null, f"{reason}, where the weights of χ̄² cannot be had: {error}")
+    if correlated:
+        reason += f", where {', '.join(nesting.vanished)} vanishes as a correlation does (Stram & Lee 1994)"
+    return "chibar2", f"{reason}: the reference is a mixture of χ² (Self & Liang 1987)."
 
 
-def _irregular(nesting: Nesting, null: Fit, turns: bool) -> str:
+def _irregular(nesting: Nesting, null: Fit, correlated: bool) -> str:
     """Say why no mixture of χ² is the law, if so."""
-    if nesting.vanished and not turns:
+    if nesting.vanished and not correlated:
         names = ", ".join(nesting.vanished)
         return f"Under the null {names} makes no difference to the likelihood, so that no χ² is its law (Davies 1977)."
     if null.status is Status.AT_BOUND:
-        return "The null's own estimate is on an edge of its support, so that no simple mixture of χ² is the law."
+        return "The null's own estimate is at a bound of its support, so that no simple mixture of χ² is the law."
     if not null.status.is_optimum:
         return f"The null's estimate is {null.status.value}, so that no χ² is the law."
-    if len(nesting.edge) > nesting.df:
-        return "The null puts more parameters on the edge than it has fewer."
+    if len(nesting.at_bound) > nesting.df:
+        return "The null puts more parameters at a bound than it has fewer."
     return ""
 
 
@@ -268,9 +269,9 @@ def _bootstrapped(
     progressbar: bool,
     message: str,
 ) -> LikelihoodRatioTest:
-    once = RatioSimulator(null, alternative, nesting)
-    drawn, interrupted = repeat(once, seeds(random_seed, draws), "Simulating under the null", progressbar)
-    simulated = np.array(drawn)
+    simulate = RatioSimulator(null, alternative, nesting)
+    statistics, interrupted = repeat(simulate, seeds(random_seed, draws), "Simulating under the null", progressbar)
+    simulated = np.array(statistics)
     failed = int(np.isnan(simulated).sum())
     simulated = simulated[~np.isnan(simulated)]
     if not len(simulated):
@@ -278,7 +279,7 @@ def _bootstrapped(
     if failed:
         message += f" In {failed} of {failed + len(simulated)} simulated data sets a refit failed; they are left out."
     if interrupted:
-        message += f" Interrupted after {len(drawn)} of {draws} data sets."
+        message += f" Interrupted after {len(statistics)} of {draws} data sets."
     p_value = (1 + int((simulated >= statistic - BELOW_ZERO).sum())) / (1 + len(simulated))
     weights = np.zeros(0)
     return LikelihoodRatioTest(

@@ -1,23 +1,22 @@
-"""The two fits of a test, on the data and on data simulated under the null.
+"""The fits that a likelihood ratio test is made of: of the data, and of data simulated under the null.
 
-The two fits of a likelihood ratio test, also where the null has nothing free. Nesting itself is judged elsewhere.
-
-The law of a likelihood ratio, simulated: data drawn from the null, and both models fitted to them.
+A null in which nothing is free is a point of the alternative. The simulated law is that of the parametric bootstrap
+(Davison & Hinkley 1997, *Bootstrap Methods and their Application*, chapter 4).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pymc as pm
 
 from pymc_landscape._typing import Array, Starts
-from pymc_landscape.inference.bootstrap import inside, natural_point
+from pymc_landscape.inference.bootstrap import natural_point, restricted_like, start_inside
 from pymc_landscape.inference.nested_models import ALMOST_INFINITE, Nesting
 from pymc_landscape.objective import (
+    Data,
     Objective,
     RestrictedObjective,
     Simulator,
@@ -38,6 +37,14 @@ from pymc_landscape.optimize import (
 )
 
 VERB = "likelihood_ratio_test"
+# An alternative that ends above the null by less than this, in units of −2LL, has converged to the null.
+SAME_AS_NULL = 1e-3
+# A statistic that is nearer to 0 than this is 0, where a mixture has its χ²₀.
+ZERO = 1e-8
+# How far to either side of its estimate a parameter starts that vanishes under the null, on the unconstrained scale.
+VANISHED_SHIFT = 3.0
+# Where the alternative starts between the null (0) and its own estimate (1): first half way, then near either.
+HALF, NEAR_NULL, NEAR_ESTIMATE = 0.5, 0.05, 1.0
 
 
 class PointNull(Fit):
@@ -117,73 +124,72 @@ def _refuse_other_observed(model: pm.Model, objective: Objective) -> None:
         )
 
 
-# An alternative that ends above the null by less than this has arrived at the null.
-SAME_AS_NULL = 1e-3
-# A statistic that is nearer to 0 than this is 0, where a mixture has its χ²₀.
-ZERO = 1e-8
-# How far to either side of its estimate a parameter begins that vanishes under the null, on the unconstrained scale.
-VANISHED = 3.0
-
-
 class RatioSimulator:
-    """Simulates data under the null and fits both models to it: one statistic a call, NaN where a refit failed."""
+    """The statistic of data simulated under the null, both models fitted to them: one a call, NaN where a fit failed.
+
+    Parameters
+    ----------
+    null, alternative : Fit
+        The two fits of the observed data.
+    nesting : Nesting
+        The null as a point of the alternative.
+    """
 
     def __init__(self, null: Fit, alternative: Fit, nesting: Nesting):
-        self.null, self.alternative = null, alternative
+        self.null, self.alternative, self.nesting = null, alternative, nesting
         self.simulator, self.point = Simulator(null.objective), natural_point(null)
-        self.begin_null, self.begin = inside(null), inside(alternative)
-        self.nesting = nesting
+        self.null_start, self.start = start_inside(null), start_inside(alternative)
 
     def __call__(self, seed: int) -> float:
-        """Return LR of one simulated data set."""
+        """Return LR of one simulated data set; where the alternative ends above the null, it is searched again."""
         data = self.simulator(self.point, seed)
-        lowest, where = self._refit_null(data)
+        null_minimum, null_point = self._refit_null(data)
         twin = self.alternative.objective.with_data(**data)
-        for starts in (self._usual(where), (self._beside(where, 0.05), self._beside(where, 1.0))):
-            statistic = lowest - self._lowest(twin, starts)
+        again = [self._between(null_point, share) for share in (NEAR_NULL, NEAR_ESTIMATE)]
+        for starts in (self._starts(null_point), again):
+            statistic = null_minimum - self._minimum(twin, starts)
             if statistic >= -SAME_AS_NULL:
                 return statistic if statistic > ZERO else 0.0
         return np.nan
 
-    def _usual(self, where: Mapping[str, Array]) -> list[Array]:
-        """Return where to begin; what makes no difference under the null may have an optimum on either side."""
-        half = self._beside(where, 0.5)
-        shift = VANISHED * np.isin(self.alternative.objective.labels, list(self.nesting.vanished))
-        return [self.begin, *([half - shift, half + shift] if shift.any() else [half])]
-
-    def _lowest(self, twin: Objective, starts: Sequence[Array]) -> float:
-        """Return the lowest −2LL at which a search from one of the starts arrived; NaN where none did."""
-        ends = [search_from_start(twin, theta, "") for theta in starts]
-        found = [infimum(end.report.status, end.result, self.begin) for end in ends]
-        return min((value for value in found if not np.isnan(value)), default=np.nan)
-
-    def _refit_null(self, data: Mapping[str, Any]) -> tuple[float, Mapping[str, Array]]:
+    def _refit_null(self, data: Data) -> tuple[float, Mapping[str, Array]]:
+        """Return the null's lowest −2LL of simulated data, and the natural point there."""
         twin = self.null.objective.with_data(**data)
         if self.null.n_parameters == 0:
-            restricted = self.null.result.restricted
-            return RestrictedObjective(twin, restricted.natural, restricted.fixed).value(np.zeros(0)), self.point
-        end = search_from_start(twin, self.begin_null, "")
-        return infimum(end.report.status, end.result, self.begin_null), end.result.restricted.natural_point(
-            end.result.x
-        )
+            return restricted_like(self.null.result.restricted, twin).value(np.zeros(0)), self.point
+        end = search_from_start(twin, self.null_start, "")
+        minimum = infimum(end.report.status, end.result, self.null_start)
+        return minimum, end.result.restricted.natural_point(end.result.x)
 
-    def _beside(self, null_point: Mapping[str, Array], share: float) -> Array:
-        """Return the null's refit as a place of the alternative, with what the null fixes moved off by a share."""
+    def _starts(self, null_point: Mapping[str, Array]) -> list[Array]:
+        """Return the alternative's starts; what vanishes under the null may have an optimum on either side."""
+        half = self._between(null_point, HALF)
+        shift = VANISHED_SHIFT * np.isin(self.alternative.objective.labels, list(self.nesting.vanished))
+        return [self.start, *([half - shift, half + shift] if shift.any() else [half])]
+
+    def _minimum(self, twin: Objective, starts: Sequence[Array]) -> float:
+        """Return the lowest −2LL to which a search from one of the starts converged; NaN where none did."""
+        results = [search_from_start(twin, theta, "") for theta in starts]
+        values = [infimum(each.report.status, each.result, self.start) for each in results]
+        return min((value for value in values if not np.isnan(value)), default=np.nan)
+
+    def _between(self, null_point: Mapping[str, Array], share: float) -> Array:
+        """Return the null's refit in the alternative, with what the null fixes moved by a share of its way off it."""
         objective = self.alternative.objective
         shapes = {v.name: v.shape for v in objective.variables}
         shared = {n: x for n, x in null_point.items() if shapes.get(n) == x.shape and self.null.n_parameters}
-        theta = objective.pack({**_ran_away(self.alternative, self.nesting, share), **shared})
-        return np.where(np.isfinite(theta), theta, self.begin)
+        theta = objective.pack({**self._off_the_null(share), **shared})
+        return np.where(np.isfinite(theta), theta, self.start)
 
-
-def _ran_away(alternative: Fit, nesting: Nesting, share: float) -> dict[str, Array]:
-    """Return the alternative's estimate, with what the null fixes moved from there to it, but for a share."""
-    objective, estimate = alternative.objective, natural_point(alternative)
-    if nesting.point is None:
-        return estimate
-    layout = objective.layout()
-    vector, initial = layout.join(estimate), layout.join(objective.initial_point())
-    off = np.where(vector == nesting.point, initial, vector)
-    moved = nesting.point + share * (off - nesting.point)
-    fixed = np.isin(layout.labels, list(nesting.fixed)) & (np.abs(nesting.point) < ALMOST_INFINITE)
-    return layout.split(np.where(fixed, moved, vector))
+    def _off_the_null(self, share: float) -> dict[str, Array]:
+        """Return the alternative's estimate, with what the null fixes at a share of the way from the null to it."""
+        objective, null = self.alternative.objective, self.nesting.point
+        estimate = natural_point(self.alternative)
+        if null is None:
+            return estimate
+        layout = objective.layout()
+        vector, initial = layout.join(estimate), layout.join(objective.initial_point())
+        off = np.where(vector == null, initial, vector)
+        moved = null + share * (off - null)
+        fixed = np.isin(layout.labels, list(self.nesting.fixed)) & (np.abs(null) < ALMOST_INFINITE)
+        return layout.split(np.where(fixed, moved, vector))

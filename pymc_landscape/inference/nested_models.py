@@ -1,8 +1,8 @@
-"""Whether one model is a special case of another, and where in it: inside, or on an edge.
+"""Whether one model is a special case of another, and at which point of it: inside its parameter space, or at a bound.
 
-Parameters are matched by name. Where the null stands in the alternative is read off the null's graph (``pm.do`` leaves
-the fixed value under the parameter's name, a Deterministic computes it), else 0 and the edges of the support are tried:
-the right place is the one at which the alternative has the null's −2LL.
+Parameters are matched by name. The values that the null fixes are read off its graph (``pm.do`` leaves the fixed value
+under the parameter's name, a Deterministic computes it), else 0 and the bounds of the support are tried: the right
+point is the one at which the alternative has the null's −2LL.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from pymc_landscape.inference.bootstrap import natural_point
 from pymc_landscape.objective import FreeVariable, RestrictedObjective, known_value, observed_data
 from pymc_landscape.optimize import Fit
 
-# Two numbers for the same −2LL: absolute, and relative to its size.
+# Two values of −2LL are the same within this, absolute and relative to their size.
 SAME, SAME_RELATIVE = 1e-6, 1e-10
-# More places than this are not tried.
-MOST_PLACES = 4096
+# More candidate points than this are not tried.
+MOST_CANDIDATES = 4096
 # Stands for infinity where a density has no value there: 1 / dispersion of counts without any.
 ALMOST_INFINITE = 1e13
-# As near to an edge as this, in distances of the estimate or the initial point from it, is on it.
-ON_EDGE = 1e-8
-# In the same distances: where a parameter is asked whether it makes a difference.
-ASKED = np.array([-0.5, -0.1, 0.1, 0.5, 1.0])
+# As near to a bound as this, in distances of the estimate or the initial point from it, is at it.
+AT_BOUND = 1e-8
+# In the same distances: at these a parameter is tested for making a difference to −2LL.
+PROBES = np.array([-0.5, -0.1, 0.1, 0.5, 1.0])
 
 
 @dataclass(frozen=True)
 class Nesting:
-    """Where a null stands in its alternative.
+    """A null as a point of its alternative.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ class Nesting:
         How many free parameters the alternative has more.
     fixed : dict of str to float
         Elements of the alternative that are not free in the null, with their values; NaN where not known.
-    edge : tuple of str
-        Those on an edge of the support, or at a point about which the likelihood is a mirror image.
+    at_bound : tuple of str
+        Those at a bound of the support, or at a point about which the likelihood is symmetric.
     vanished : tuple of str
         Elements that make no difference where the null holds.
     point : array or None
@@ -52,7 +52,7 @@ class Nesting:
 
     df: int
     fixed: dict[str, float]
-    edge: tuple[str, ...] = ()
+    at_bound: tuple[str, ...] = ()
     vanished: tuple[str, ...] = ()
     point: Array | None = None
     assumed: str = ""
@@ -84,12 +84,7 @@ def nest(null: Fit, alternative: Fit) -> Nesting:
 def refuse_other_data(one: Fit, other: Fit, names: tuple[str, str] = ("the null", "the alternative")) -> None:
     """Refuse two fits that are not of the same observed terms and data, or whose data have changed since."""
     for fit, which in zip((one, other), names, strict=True):
-        now = fit.result.restricted.value(fit.result.x)
-        if not _same(now, fit.result.value):
-            raise ValueError(
-                f"Expected data that stay as they were fitted, got −2LL {fit.result.value:.6f} when {which} was "
-                f"fitted and {now:.6f} at the same point now: its data were changed; fit it again."
-            )
+        refuse_changed_data(fit, which)
     terms = [", ".join(sorted(fit.objective.term_names)) for fit in (one, other)]
     if terms[0] != terms[1]:
         raise ValueError(
@@ -103,6 +98,16 @@ def refuse_other_data(one: Fit, other: Fit, names: tuple[str, str] = ("the null"
                 f"Expected two models of the same data, got different values of {name!r} in {names[0]} and in "
                 f"{names[1]}: likelihoods of different data do not compare."
             )
+
+
+def refuse_changed_data(fit: Fit, name: str) -> None:
+    """Refuse a fit whose data were changed after it was made."""
+    before, now = fit.result.value, fit.result.restricted.value(fit.result.x)
+    if np.isfinite(before) and not _same(now, before):
+        raise ValueError(
+            f"Expected data that stay as they were fitted, got −2LL {before:.6f} when {name} was fitted and "
+            f"{now:.6f} at the same point now: the data were changed; fit again."
+        )
 
 
 def _refuse_not_a_subset(null: Fit, alternative: Fit) -> None:
@@ -120,7 +125,7 @@ def _free_labels(fit: Fit) -> list[str]:
     return [label for v in fit.objective.variables for label in v.labels] if fit.n_parameters else []
 
 
-# --- where the null stands -------------------------------------------------------------------------------------------
+# --- the null as a point of the alternative --------------------------------------------------------------------------
 
 
 def _located(null: Fit, alternative: Fit) -> tuple[dict[str, float], Array | None, str]:
@@ -134,12 +139,12 @@ def _located(null: Fit, alternative: Fit) -> tuple[dict[str, float], Array | Non
     unknown = [i for i, label in enumerate(labels) if label not in known]
     assumed = ""
     if unknown:
-        found = _tried(null, alternative, vector, unknown)
-        if found is None:
+        completed = _completed(null, alternative, vector, unknown)
+        if completed is None:
             return dict.fromkeys(fixed, np.nan), None, _not_known([labels[i] for i in unknown])
-        vector = found
-        said = ", ".join(f"{labels[i]} = {word(vector[i])}" for i in unknown)
-        assumed = f"The null was found in the alternative at {said}."
+        vector = completed
+        values = ", ".join(f"{labels[i]} = {word(vector[i])}" for i in unknown)
+        assumed = f"The null was found in the alternative at {values}."
     else:
         _refuse_another_likelihood(null, alternative, vector, fixed)
     where = dict(zip(labels, vector, strict=True))
@@ -148,7 +153,7 @@ def _located(null: Fit, alternative: Fit) -> tuple[dict[str, float], Array | Non
 
 def _not_known(names: Sequence[str]) -> str:
     return (
-        f"Where the null has {', '.join(names)} is not known: it is neither 0 nor an edge of the support, and was "
+        f"Where the null has {', '.join(names)} is not known: it is neither 0 nor a bound of the support, and was "
         "taken to lie inside."
     )
 
@@ -177,17 +182,17 @@ def _read_off(null: Fit, v: FreeVariable, known: dict[str, float]) -> dict[str, 
     return {label: float(x) for label, x in zip(v.labels, values, strict=True) if label in missing}
 
 
-def _tried(null: Fit, alternative: Fit, vector: Array, unknown: Sequence[int]) -> Array | None:
-    """Try 0, the edges and the alternative's own estimate for what is not known; None where no place is the null."""
+def _completed(null: Fit, alternative: Fit, vector: Array, unknown: Sequence[int]) -> Array | None:
+    """Try 0, the bounds and the alternative's own estimate for what is not known; None where no point is the null."""
     estimate, bounds = _flat_estimate(alternative), flat_bounds(alternative)
     choices = [_choices(bounds[i], estimate[i]) for i in unknown]
-    if np.prod([len(c) for c in choices], dtype=float) > MOST_PLACES:
+    if np.prod([len(c) for c in choices], dtype=float) > MOST_CANDIDATES:
         return None
-    places = np.repeat(vector[None], int(np.prod([len(c) for c in choices])), axis=0)
-    places[:, list(unknown)] = np.array(list(product(*choices)))
-    for place, value in zip(places, _minus2ll(alternative, places), strict=True):
+    candidates = np.repeat(vector[None], int(np.prod([len(c) for c in choices])), axis=0)
+    candidates[:, list(unknown)] = np.array(list(product(*choices)))
+    for candidate, value in zip(candidates, _minus2ll(alternative, candidates), strict=True):
         if _same(value, null.minus2ll):
-            return np.asarray(place)
+            return np.asarray(candidate)
     return None
 
 
@@ -228,7 +233,7 @@ def flat_bounds(fit: Fit) -> list[tuple[float, float]]:
     return [v.limits(i) if v.elementwise else free for v in fit.objective.variables for i in range(len(v.labels))]
 
 
-# --- inside, or on an edge -------------------------------------------------------------------------------------------
+# --- inside, or at a bound -------------------------------------------------------------------------------------------
 
 
 def _classified(df: int, located: tuple[dict[str, float], Array | None, str], null: Fit, alternative: Fit) -> Nesting:
@@ -236,27 +241,28 @@ def _classified(df: int, located: tuple[dict[str, float], Array | None, str], nu
     if point is None:
         return Nesting(df, fixed, assumed=assumed)
     labels = alternative.objective.layout().labels
-    places = {label: i for i, label in enumerate(labels)}
-    edge = tuple(label for label in fixed if _is_on_edge(alternative, point, places[label]))
-    others = [label for label in labels if label not in edge]
-    vanished = tuple(label for label in others if _makes_no_difference(alternative, point, places[label]))
-    return Nesting(df, fixed, edge, vanished, point, assumed)
+    positions = {label: i for i, label in enumerate(labels)}
+    at_bound = tuple(label for label in fixed if _is_at_bound(alternative, point, positions[label]))
+    rest = [label for label in labels if label not in at_bound]
+    vanished = tuple(label for label in rest if _makes_no_difference(alternative, point, positions[label]))
+    return Nesting(df, fixed, at_bound, vanished, point, assumed)
 
 
 def sizes(fit: Fit, point: Array) -> Array:
     """Return a typical distance for each natural element: to the estimate, else to the initial point, else 1."""
     initial = fit.objective.layout().join(fit.objective.initial_point())
-    found = np.ones(len(point))
+    size = np.ones(len(point))
     for other in (initial, _flat_estimate(fit)):
         distance = np.abs(other - point)
-        found = np.where((distance > ON_EDGE) & np.isfinite(distance), distance, found)
-    return found
+        size = np.where((distance > AT_BOUND) & np.isfinite(distance), distance, size)
+    return size
 
 
-def _is_on_edge(fit: Fit, point: Array, i: int) -> bool:
+def _is_at_bound(fit: Fit, point: Array, i: int) -> bool:
+    """Whether an element is at a bound, or −2LL is symmetric about it: a standard deviation that may be negative."""
     low, high = flat_bounds(fit)[i]
     size = sizes(fit, point)[i]
-    if min(abs(point[i] - low), abs(high - point[i])) <= ON_EDGE * size or abs(point[i]) >= ALMOST_INFINITE:
+    if min(abs(point[i] - low), abs(high - point[i])) <= AT_BOUND * size or abs(point[i]) >= ALMOST_INFINITE:
         return True
     steps = size * np.array([-0.1, 0.1, -0.5, 0.5])
     rises = _rises(fit, point, i, steps)
@@ -265,17 +271,18 @@ def _is_on_edge(fit: Fit, point: Array, i: int) -> bool:
 
 
 def _makes_no_difference(fit: Fit, point: Array, i: int) -> bool:
-    """Whether −2LL is level along an element; one that cannot move by itself says nothing."""
+    """Whether −2LL does not change along an element; an element that cannot move by itself has no say."""
     low, high = flat_bounds(fit)[i]
     size = max(sizes(fit, point)[i], abs(point[i]) if abs(point[i]) < ALMOST_INFINITE else 0.0)
-    moved = np.clip(point[i] + size * ASKED, low, high) - point[i]
+    moved = np.clip(point[i] + size * PROBES, low, high) - point[i]
     rises = _rises(fit, point, i, moved[moved != 0])
     return bool(np.isfinite(rises).any() and np.nanmax(np.abs(rises)) <= SAME * 1e-2)
 
 
 def _rises(fit: Fit, point: Array, i: int, steps: Array) -> Array:
-    there = np.repeat(point[None], len(steps) + 1, axis=0)
-    there[1:, i] += steps
-    values = _minus2ll(fit, there)
+    """Return by how much −2LL changes with steps along one element."""
+    points = np.repeat(point[None], len(steps) + 1, axis=0)
+    points[1:, i] += steps
+    values = _minus2ll(fit, points)
     rises: Array = values[1:] - values[0]
     return rises

@@ -1,4 +1,8 @@
-"""Interval ends from refits to simulated data: percentiles, also where some of the refits have no optimum."""
+"""Percentile intervals from bootstrap replicates, also where some of the refits have no optimum.
+
+The percentile interval of level 1 − 2α ends at the α and 1 − α quantiles of the replicates (Efron & Tibshirani 1993,
+*An Introduction to the Bootstrap*, section 13.3).
+"""
 
 from __future__ import annotations
 
@@ -12,11 +16,11 @@ from pymc_landscape.optimize import Fit, Status
 
 
 class Percentiles:
-    """Ends of intervals of any quantity, from what ``parametric_bootstrap`` returned.
+    """Interval endpoints of any quantity, from what ``parametric_bootstrap`` returned.
 
-    Refits that failed have no value. What they would have had may lie beyond an end: where they are as many as the
-    tail is to hold, there is no end. Refits that ran away count as infinite in whatever is further out than in all
-    refits that arrived.
+    Refits that failed have no value, and theirs might lie beyond an endpoint: where they are as many as the tail holds,
+    there is no endpoint. A refit that ran away has no maximum; a quantity counts as infinite in it if it lies further
+    out than in every refit that converged.
 
     Parameters
     ----------
@@ -29,47 +33,47 @@ class Percentiles:
     def __init__(self, fit: Fit, replicates: xr.Dataset):
         self._values = by_label(fit, replicates)
         status = replicates["status"].to_numpy().ravel()
-        self._arrived = np.array([Status(word).is_optimum for word in status])
-        self._away = status == Status.UNBOUNDED.value
+        self._converged = np.array([Status(word).is_optimum for word in status])
+        self._ran_away = status == Status.UNBOUNDED.value
         self._failed = status == Status.FAILED.value
 
-    def end(self, quantity: Quantity, level: float, side: int) -> Endpoint:
-        """Return the lower (0) or upper (1) end of a quantity at one level."""
+    def endpoint(self, quantity: Quantity, level: float, side: int) -> Endpoint:
+        """Return the lower (0) or upper (1) endpoint of a quantity at one level."""
         tail, n = 0.5 - level / 2, len(self._values)
         if self._failed.mean() >= tail:
             return Endpoint(np.nan, "failed", np.nan, f"{self._failed.sum()} of {n} refits failed")
-        drawn, away = self._drawn(quantity)
-        value = _quantile(drawn, tail if side == 0 else 1 - tail, side)
-        told = [f"{self._failed.sum()} of {n} refits failed"] if self._failed.any() else []
-        told += [f"{away} of {n} refits ran away"] if away else []
-        on_edge = value == quantity.bounds[side]
-        state = "open" if np.isinf(value) else "at_bound" if on_edge else "finite"
-        return Endpoint(value, state, np.nan, "; ".join(told))
+        values, n_ran_away = self._counted_values(quantity)
+        value = _quantile(values, tail if side == 0 else 1 - tail, side)
+        notes = [f"{self._failed.sum()} of {n} refits failed"] if self._failed.any() else []
+        notes += [f"{n_ran_away} of {n} refits ran away"] if n_ran_away else []
+        at_bound = value == quantity.bounds[side]
+        status = "open" if np.isinf(value) else "at_bound" if at_bound else "finite"
+        return Endpoint(value, status, np.nan, "; ".join(notes))
 
-    def _drawn(self, quantity: Quantity) -> tuple[Array, int]:
+    def _counted_values(self, quantity: Quantity) -> tuple[Array, int]:
         """Return the values that count, and how many of them are infinite."""
         values = self._values @ quantity.weights
-        inner = values[self._arrived]
+        inner = values[self._converged]
         if len(inner):
-            values = np.where(self._away & (values < inner.min()), -np.inf, values)
-            values = np.where(self._away & (values > inner.max()), np.inf, values)
+            values = np.where(self._ran_away & (values < inner.min()), -np.inf, values)
+            values = np.where(self._ran_away & (values > inner.max()), np.inf, values)
         counted = values[~self._failed & ~np.isnan(values)]
         return counted, int(np.isinf(counted).sum())
 
 
 def _quantile(values: Array, share: float, side: int) -> float:
     """Return a quantile, linear between two values; infinite where one of them is."""
-    place = share * (len(values) - 1)
+    position = share * (len(values) - 1)
     ordered: NDArray[np.float64] = np.sort(values)
-    below, above = float(ordered[int(np.floor(place))]), float(ordered[int(np.ceil(place))])
+    below, above = float(ordered[int(np.floor(position))]), float(ordered[int(np.ceil(position))])
     if np.isinf(below) or np.isinf(above):
         return below if side == 0 else above
-    return below + float(place - np.floor(place)) * (above - below)
+    return below + float(position - np.floor(position)) * (above - below)
 
 
-def by_label(fit: Fit, drawn: xr.Dataset) -> Array:
+def by_label(fit: Fit, values: xr.Dataset) -> Array:
     """Return replicates or draws (draws, n) in the order of a quantity's weights."""
     objective = fit.objective
     names = [*(v.name for v in objective.variables), *objective.deterministics]
-    columns = [drawn[name].stack(at=("chain", "draw")).transpose("at", ...).to_numpy() for name in names]
+    columns = [values[name].stack(at=("chain", "draw")).transpose("at", ...).to_numpy() for name in names]
     return np.concatenate([column.reshape(len(column), -1) for column in columns], axis=1)

@@ -16,8 +16,7 @@ import xarray as xr
 from pymc.util import get_random_generator
 
 from pymc_landscape._typing import Array, Posterior, RandomSeed, Starts, VarNames
-from pymc_landscape.inference import BOUNDS
-from pymc_landscape.inference.profile import Quantity, find_quantities
+from pymc_landscape.inference.profile import BOUNDS, Quantity, find_quantities
 from pymc_landscape.numerics import chi2_cutoff
 from pymc_landscape.objective import GROUPS, Objective, objective_of, pointwise_log_likelihood
 from pymc_landscape.optimize import Fit, fit_weighted
