@@ -159,7 +159,7 @@ def _of_observations(cases: CaseDeletion) -> Variables:
 
 
 def _of_estimates(cases: CaseDeletion, quantities: Sequence[Quantity]) -> Variables:
-    gradients = [q.rate(cases.restricted, cases.x) * q.read(cases.restricted, cases.x).gradient for q in quantities]
+    gradients = [q.rate(cases.restricted, cases.x) * q.evaluate(cases.restricted, cases.x).gradient for q in quantities]
     current, estimate = ReferenceFit(cases.fit), _values(cases, quantities, cases.x[None])[0]
     errors = [current.standard_error(current.spot(quantity)) for quantity in quantities]
     return {

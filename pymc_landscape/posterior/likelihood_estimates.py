@@ -121,7 +121,7 @@ def estimate(fit: Fit, quantity: Quantity) -> tuple[float, float]:
 
 def _held(fit: Fit, quantity: Quantity) -> bool:
     restricted = fit.result.restricted
-    return quantity.element is not None and quantity.place(restricted) in restricted.fixed
+    return quantity.element is not None and quantity.position(restricted) in restricted.fixed
 
 
 def has_profile(fit: Fit) -> bool:

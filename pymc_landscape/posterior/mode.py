@@ -78,7 +78,7 @@ def prior_shares(mode: Fit, quantities: Sequence[Quantity]) -> Array:
         return shares
     posterior = _posterior_hessian(mode, restricted)
     for i, quantity in enumerate(quantities):
-        if quantity.element is None or quantity.place(restricted) not in restricted.fixed:
+        if quantity.element is None or quantity.position(restricted) not in restricted.fixed:
             gradient = quantity.evaluate(restricted, x).gradient
             of_likelihood, of_both = information(likelihood, gradient), information(posterior, gradient)
             shares[i] = 1.0 - of_likelihood / of_both if of_both > 0 else np.nan
