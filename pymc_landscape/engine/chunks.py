@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from threading import Lock
 
 import numpy as np
 
 from pymc_landscape._typing import Array
+from pymc_landscape.engine.backend import Backend, Run
+from pymc_landscape.numerics import n_workers, on_threads
 
 Rows = Callable[[int, int], Array]
-Run = Callable[[Array], list[Array]]
-Fill = Callable[[Array, list[Array]], None]
 Progress = Callable[[int], None]
 
 # Long enough that the 40 µs a pool spends on a chunk vanish, short enough for Ctrl-C and the progress bar.
@@ -49,18 +46,6 @@ class Evaluation:
     errors: list[tuple[int, Exception]] = field(default_factory=list)
 
 
-@dataclass
-class Backend:
-    """A way to evaluate a block of points."""
-
-    run: Run
-    block: int | None = None  # the size of block that it likes, if any
-    parallel: bool = False
-    seconds_a_point: float = np.inf  # at best
-    width: int = 1  # how many numbers it gives for a point
-    fill: Fill | None = None  # the same as `run`, into arrays at hand
-
-
 class ChunkedEvaluation:
     """Points to be evaluated, and the results so far: in arrays of their own, or in those given as `into`."""
 
@@ -82,49 +67,38 @@ class ChunkedEvaluation:
         self._reached: list[tuple[int, int]] = []
         self._lock = Lock()
 
-    def block(self, way: Backend, start: int, stop: int) -> None:
-        """Evaluate points start to stop, in pieces no larger than a chunk."""
+    def block(self, backend: Backend, start: int, stop: int) -> None:
+        """Evaluate points start to stop, in parts no larger than a chunk."""
         for a in range(start, stop, self.chunk):
             b, began = min(a + self.chunk, stop), time.perf_counter()
-            self._evaluate(way, self.rows(a, b), a)
-            way.width = sum(int(np.prod(v.shape[1:])) for v in self.result.values.values()) or way.width
+            self._evaluate(backend, self.rows(a, b), a)
+            backend.width = sum(int(np.prod(v.shape[1:])) for v in self.result.values.values()) or backend.width
             # the fastest seen: a busy machine makes points slow, never fast
             rate = max(time.perf_counter() - began, 1e-7) / (b - a)
-            way.seconds_a_point = min(way.seconds_a_point, rate)
+            backend.seconds_per_point = min(backend.seconds_per_point, rate)
             with self._lock:
                 self._reached.append((a, b))
                 self.result.n_evaluated += b - a
                 self.progress(b - a)
 
-    def finish(self, way: Backend) -> None:
+    def finish(self, backend: Backend) -> None:
         """Evaluate all that is left, on threads where they help."""
-        workers = _workers() if way.parallel else 1
-        size = way.block or self._timed_size(way, workers)
+        workers = n_workers() if backend.parallel else 1
+        size = backend.block or self._timed_size(backend, workers)
         starts = range(self.position, self.total, size)
-        pieces = ((a, min(a + size, self.total)) for a in starts)
-        if workers == 1 or len(starts) < 2:
-            for a, b in pieces:
-                self.block(way, a, b)
-        else:
-            self._on_threads(way, pieces, workers)
+        on_threads(
+            lambda start: self.block(backend, start, min(start + size, self.total)), starts, min(workers, len(starts))
+        )
 
-    def _on_threads(self, way: Backend, pieces: Iterator[tuple[int, int]], workers: int) -> None:
-        pool = ThreadPoolExecutor(workers)
-        try:
-            for _ in pool.map(lambda piece: self.block(way, *piece), pieces):
-                pass
-        finally:  # Ctrl-C: drop what has not started; the rest ends within a chunk
-            pool.shutdown(wait=True, cancel_futures=True)
-
-    def _timed_size(self, way: Backend, workers: int) -> int:
+    def _timed_size(self, backend: Backend, workers: int) -> int:
         """Return how many points fill a chunk's time, and no more than leave work for every thread."""
-        if way.seconds_a_point == np.inf:
+        if backend.seconds_per_point == np.inf:
             first = min(16, self.total - self.position)
-            self.block(way, self.position, self.position + first)
+            self.block(backend, self.position, self.position + first)
             self.position += first
         left = self.total - self.position
-        full = min(int(CHUNK_SECONDS / way.seconds_a_point), CHUNK_BYTES // (8 * max(way.width, 1)))
-        even = -(-left // workers) if left * way.seconds_a_point > WORTH_A_THREAD else left
+        full = min(int(CHUNK_SECONDS / backend.seconds_per_point), CHUNK_BYTES // (8 * max(backend.width, 1)))
+        even = -(-left // workers) if left * backend.seconds_per_point > WORTH_A_THREAD else left
         return max(1, min(full, even, self.chunk))
 
     def blank(self) -> None:
@@ -135,17 +109,17 @@ class ChunkedEvaluation:
                 value[position:a] = np.nan
             position = b
 
-    def _evaluate(self, way: Backend, points: Array, start: int) -> None:
+    def _evaluate(self, backend: Backend, points: Array, start: int) -> None:
         """Evaluate straight into the results where that can be done: they may be as large as memory."""
-        if way.fill is not None and self.result.values:
+        if backend.fill is not None and self.result.values:
             outs = [self.result.values[name][start : start + len(points)] for name in self.names]
             try:
-                way.fill(points, outs)
+                backend.fill(points, outs)
             except Exception:  # a point raises: find out which
                 pass
             else:
                 return
-        self._store(start, self._careful(way.run, points, start))
+        self._store(start, self._careful(backend.run, points, start))
 
     def _careful(self, run: Run, points: Array, start: int) -> list[Array] | None:
         """Evaluate; where the model raises, halve the block until only the points that raise are left out."""
@@ -176,9 +150,3 @@ class ChunkedEvaluation:
                     self.result.values[name] = made
         for name, value in zip(self.names, values, strict=True):
             self.result.values[name][start : start + len(value)] = value
-
-
-@cache
-def _workers() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

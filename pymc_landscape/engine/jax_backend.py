@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pymc as pm
 
 from pymc_landscape._typing import Array, Graph
+from pymc_landscape.engine.backend import Backend
 
 # Points that run through the processor side by side inside JAX's own loop.
 SIDE_BY_SIDE = 256
+# Points in a block.
+BLOCK = 4096
 
 
-def jax_batch(vector: Graph, graphs: Sequence[Graph]) -> Callable[[Array], list[Array]]:
-    """Return a function of a block of points (G, k) that gives one (G, ...) array an output.
+def jax_backend(vector: Graph, graphs: Sequence[Graph]) -> Backend:
+    """Return the graphs as JAX functions of blocks of points.
 
     Parameters
     ----------
@@ -37,10 +40,10 @@ def jax_batch(vector: Graph, graphs: Sequence[Graph]) -> Callable[[Array], list[
         ) from error
     function = pm.pytensorf.compile([vector], graphs, mode="JAX", on_unused_input="ignore", trust_input=True)
     shared = [container.storage for container in function.input_storage[1:]]
-    one = function.vm.jit_fn
+    of_one_point = function.vm.jit_fn
 
     def many(points: Array, *data: Array) -> Any:
-        return jax.lax.map(lambda point: one(point, *data), points, batch_size=SIDE_BY_SIDE)
+        return jax.lax.map(lambda point: of_one_point(point, *data), points, batch_size=SIDE_BY_SIDE)
 
     compiled = jax.jit(many)
 
@@ -49,7 +52,7 @@ def jax_batch(vector: Graph, graphs: Sequence[Graph]) -> Callable[[Array], list[
         values = compiled(padded, *(storage[0] for storage in shared))
         return [np.asarray(value)[: len(points)] for value in values]
 
-    return run
+    return Backend(run, block=BLOCK)
 
 
 def _pad(points: Array) -> Array:

@@ -22,6 +22,8 @@ from pymc_landscape._typing import Graph
 
 # Smaller constants (shapes, indices, coefficients) stay in the graph, where they can be folded.
 LIFTED_FROM = 9
+# Part of the name of every kernel on disk: raise it when the generated source changes, or the name of its module.
+SOURCE_VERSION = 2
 
 
 def kernel_name(graphs: Sequence[Graph]) -> str:
@@ -33,7 +35,7 @@ def kernel_name(graphs: Sequence[Graph]) -> str:
         What the kernel computes. Constants of `LIFTED_FROM` or more numbers are data, and not part of the name.
     """
     known: dict[Graph, str] = {}
-    digest = sha256(f"{version('pytensor')} {version('numba')} {pytensor.config.floatX}".encode())
+    digest = sha256(f"{SOURCE_VERSION} {version('pytensor')} {version('numba')} {pytensor.config.floatX}".encode())
     for node in toposort(graphs):
         inputs = [known.setdefault(v, _leaf(v)) for v in node.inputs]
         digest.update(f"{node.op} {inputs}".encode())

@@ -1,12 +1,6 @@
-"""One compiled loop over points; its disk cache and matrix-vector Op.
+"""One compiled loop over points: numba's machine code around PyTensor's own graph function.
 
-A matrix times a vector, in place of PyTensor's general product.
-
-Numba needs half a minute to compile the general product for the first time, and seconds for this one; it runs as fast.
-
-One compiled loop over points: numba's machine code around PyTensor's own graph function.
-
-Ready once it is on disk, this is the fast way. Four ideas make it so:
+Once it is on disk, this is the fast way. Four ideas make it so:
 
 * ``pm.compile`` is asked only to *rewrite* the graph; numba compiles lazily, so nothing is compiled twice.
 * Array constants of the rewritten graph become trailing arguments. Compile time and disk-cache key then do not depend
@@ -14,7 +8,8 @@ Ready once it is on disk, this is the fast way. Four ideas make it so:
   ``pm.sample`` left on disk is used again.
 * The loop is written as source and registered in PyTensor's disk cache. It is serial and releases the GIL: chunks run
   on a thread pool. Numba's ``prange`` would lose exceptions and leave garbage behind.
-* A matrix times a vector gets an Op of its own, for the compiler's sake.
+* A matrix times a vector gets an Op of its own: numba needs half a minute to compile PyTensor's general product for
+  the first time, and seconds for this one, which runs as fast.
 """
 
 from __future__ import annotations
@@ -40,7 +35,8 @@ from pytensor.link.numba.dispatch.basic import (
 from pytensor.tensor.math import Dot
 
 from pymc_landscape._typing import Array, Graph
-from pymc_landscape.engine.kernel_cache import LIFTED_FROM
+from pymc_landscape.engine.backend import Backend
+from pymc_landscape.engine.kernel_cache import LIFTED_FROM, SOURCE_VERSION
 
 # No mode asks for this rewrite but ours.
 MATVEC = "landscape_matvec"
@@ -100,12 +96,9 @@ def _dot_to_matvec(fgraph: Any, node: Apply[Any]) -> list[Graph] | None:
 
 optdb.register(MATVEC, in2out(_dot_to_matvec, name=MATVEC), position=1.9)
 
-# Part of the disk-cache key: raise it whenever the generated source changes.
-SOURCE_VERSION = 1
 
-
-class Kernel:
-    """A compiled function of many points, and the data that it needs.
+def numba_backend(vector: Graph, graphs: Sequence[Graph], lengths: Sequence[int | None]) -> Backend:
+    """Return the graphs as a compiled loop over points; threads help where no Op has to stay in Python.
 
     Parameters
     ----------
@@ -115,6 +108,18 @@ class Kernel:
         One graph an output, a float64 scalar or vector of one point.
     lengths : sequence of int or None
         The length of each output that is a vector, None for a scalar.
+    """
+    kernel = Kernel(vector, graphs, lengths)
+    return Backend(kernel, fill=kernel.fill, parallel=not kernel.object_mode)
+
+
+class Kernel:
+    """A compiled function of many points, and the data that it needs.
+
+    Parameters
+    ----------
+    vector, graphs, lengths
+        As in `numba_backend`.
 
     Attributes
     ----------

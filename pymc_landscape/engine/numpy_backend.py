@@ -12,7 +12,7 @@ and this module holds one rule for each:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pymc as pm
@@ -21,18 +21,17 @@ from pytensor import tensor as pt
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import vectorize_graph
 
-from pymc_landscape._typing import Array, Graph
+from pymc_landscape._typing import Graph
+from pymc_landscape.engine.backend import Backend, point_by_point
 from pymc_landscape.engine.python_backend import straight_line
 from pymc_landscape.engine.rewrites import interpreter_mode
-
-Block = Callable[[Array], list[Array]]
 
 # 2**17 doubles are a MiB: what is in flight stays near the second-level cache, and calls are few.
 BLOCK_ELEMENTS = 2**17
 
 
-def interpreted(vector: Graph, graphs: Sequence[Graph]) -> tuple[Block, int]:
-    """Return a function of a block of points, (G, k) -> one (G, ...) array an output, and the best G.
+def numpy_backend(vector: Graph, graphs: Sequence[Graph]) -> Backend:
+    """Return the graphs as functions of blocks of points, Op by Op with NumPy; one by one what cannot be vectorised.
 
     Parameters
     ----------
@@ -43,16 +42,16 @@ def interpreted(vector: Graph, graphs: Sequence[Graph]) -> tuple[Block, int]:
 
     Returns
     -------
-    block : callable
-        Evaluates a block of points.
-    size : int
-        The number of points a block at which the work stays in the processor's cache.
-
-    Raises
-    ------
-    NotImplementedError
-        If an Op cannot be written for many points at once.
+    Backend
+        Its blocks are so large that the work stays in the processor's cache.
     """
+    try:
+        return _in_blocks(vector, graphs)
+    except NotImplementedError:
+        return Backend(point_by_point(vector, graphs, mode=interpreter_mode()), block=1)
+
+
+def _in_blocks(vector: Graph, graphs: Sequence[Graph]) -> Backend:
     points = vector.type.clone(shape=(None, *vector.type.shape))("points")
     with pytensor.config.change_flags(cxx=""):  # constants are folded by NumPy too, not by gcc
         vectorized = _vectorized(graphs, {vector: points})
@@ -60,7 +59,7 @@ def interpreted(vector: Graph, graphs: Sequence[Graph]) -> tuple[Block, int]:
         function = pm.pytensorf.compile(
             [points], batch, mode=interpreter_mode(), on_unused_input="ignore", trust_input=True
         )
-    return straight_line(function), _block_size(function.maker.fgraph)
+    return Backend(straight_line(function), block=_block_size(function.maker.fgraph))
 
 
 def _vectorized(graphs: Sequence[Graph], places: dict[Graph, Graph]) -> list[Graph]:

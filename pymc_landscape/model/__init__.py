@@ -26,11 +26,12 @@ from pymc_landscape.model.derivatives import (
     slope_graph,
 )
 from pymc_landscape.model.distributions import kind_of, name_of, without_dims
+from pymc_landscape.model.engine_factory import EngineFactory
 from pymc_landscape.model.fisher_information import fisher_graph
 from pymc_landscape.model.layout import Element, FreeVariable, Layout, element_labels
 from pymc_landscape.model.loss_families import LOSS_FAMILIES, Family
 from pymc_landscape.model.loss_formulas import Affine, add_up, quantile_of
-from pymc_landscape.model.metadata import Made, shared_data
+from pymc_landscape.model.metadata import Made, ModelMetadata, shared_data
 from pymc_landscape.model.observation_families import Described, describe
 from pymc_landscape.model.roles import (
     PotentialRole,
@@ -49,12 +50,14 @@ __all__ = [
     "Density",
     "Described",
     "Element",
+    "EngineFactory",
     "Family",
     "FreeVariable",
     "GraphInputs",
     "Layout",
     "LogDensities",
     "Made",
+    "ModelMetadata",
     "PotentialRole",
     "PotentialRoles",
     "add_up",

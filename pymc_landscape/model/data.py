@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import copy
-from typing import Self
 
 import numpy as np
-import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 from numpy.typing import ArrayLike
@@ -17,41 +14,50 @@ from pymc_landscape.model.metadata import ModelMetadata, shared_data
 from pymc_landscape.results import closest
 
 
-class DataSwaps(ModelMetadata):
-    """A model with some of its data replaced.
+class DataSwaps:
+    """The data of a model that are replaced; the model is left alone.
 
     Parameters
     ----------
-    model : pm.Model
-        The model; it is left alone.
-    latent : tuple of str
-        As in :class:`~pymc_landscape.model.metadata.ModelMetadata`.
+    metadata : ModelMetadata
+        Of the model.
+    values : mapping of str to array, optional
+        New values by name of an observed variable or of ``pm.Data``.
     """
 
-    def __init__(self, model: pm.Model, latent: tuple[str, ...] = ()):
-        super().__init__(model, latent)
-        self._data: dict[str, Array] = {}
+    def __init__(self, metadata: ModelMetadata, values: Mapping[str, Array] | None = None):
+        self.metadata, self.model = metadata, metadata.model
+        self._values = dict(values or {})
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of the data that are replaced."""
+        return frozenset(self._values)
 
     @property
     def swaps(self) -> dict[Graph, Graph]:
         """Data of the model that are replaced, with what stands for them in its graphs."""
-        return {self._variable(name): self._swap(name) for name in self._data}
+        return {self._variable(name): self._swap(name) for name in self._values}
+
+    def integers(self) -> tuple[tuple[str, bytes], ...]:
+        """Return the whole numbers among ``pm.Data``, which may say which observation belongs to what."""
+        now = {d.name: self._values.get(d.name, d.get_value(borrow=True)) for d in shared_data(self.model)}
+        return tuple((name, value.tobytes()) for name, value in now.items() if np.asarray(value).dtype.kind in "iub")
 
     def use_data(self) -> None:
-        """Leave the engines with this model's data: they are shared by twins with other data."""
-        for name, value in self._data.items():
+        """Leave the engines with these data: they are shared by all that have other data."""
+        for name, value in self._values.items():
             self._swap(name).set_value(value, borrow=True)
 
-    def with_data(self, data: Mapping[str, ArrayLike]) -> Self:
+    def with_data(self, data: Mapping[str, ArrayLike]) -> DataSwaps:
         """Return the same with other values for observed variables or ``pm.Data``."""
-        twin = copy(self)
-        twin._data = dict(self._data)
+        values = dict(self._values)
         for name, new in data.items():
             old = np.shape(self._swap(name).get_value(borrow=True))
             if np.shape(new) != old:
                 raise ValueError(f"Expected {name} of shape {old}, got {np.shape(new)}.")
-            twin._data[name] = _without_loss(name, np.asarray(new), self._swap(name).type.dtype)
-        return twin
+            values[name] = _without_loss(name, np.asarray(new), self._swap(name).type.dtype)
+        return DataSwaps(self.metadata, values)
 
     def _variable(self, name: str) -> Graph:
         """Return the variable in the model's graphs that holds the data `name`."""
@@ -64,11 +70,12 @@ class DataSwaps(ModelMetadata):
     def _swap(self, name: str) -> Graph:
         """Return the shared variable that stands for the data `name` in graphs with other data."""
         old = self._variable(name)
-        key = ("swap", old)
-        if key not in self._store:
+
+        def container() -> Graph:
             now = pt.as_tensor(old, allow_xtensor_conversion=True).eval()
-            self._store[key] = pytensor.shared(now, name=f"{name}_swap", shape=old.type.shape)
-        return self._store[key]
+            return pytensor.shared(now, name=f"{name}_swap", shape=old.type.shape)
+
+        return self.metadata.keep(("swap", old), container)
 
 
 def _without_loss(name: str, new: Array, dtype: str) -> Array:

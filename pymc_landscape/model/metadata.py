@@ -23,7 +23,7 @@ _SHARED: WeakKeyDictionary[pm.Model, dict[Hashable, Any]] = WeakKeyDictionary()
 
 
 class ModelMetadata:
-    """A model's parameters, read again when it changes.
+    """A model's variables, their names and dims, read again when it changes; and what is kept of it meanwhile.
 
     Parameters
     ----------
@@ -48,18 +48,18 @@ class ModelMetadata:
         return tuple(v for v in self._all_variables if v.name in self.latent and not v.discrete)
 
     @property
-    def summed(self) -> tuple[FreeVariable, ...]:
+    def summed_variables(self) -> tuple[FreeVariable, ...]:
         """The discrete free variables that are summed out."""
         return tuple(v for v in self._all_variables if v.name in self.latent and v.discrete)
 
     @property
     def _all_variables(self) -> tuple[FreeVariable, ...]:
-        return self._read("variables", lambda: roles.free_variables(self.model))
+        return self.read("variables", lambda: roles.free_variables(self.model))
 
     @property
     def elements(self) -> dict[str, Element]:
         """Every label that the model knows, with the element it names."""
-        return self._read(("elements", self.latent), lambda: find_elements(self.variables))
+        return self.read(("elements", self.latent), lambda: find_elements(self.variables))
 
     @property
     def names(self) -> frozenset[str]:
@@ -69,7 +69,7 @@ class ModelMetadata:
     @property
     def deterministics(self) -> tuple[str, ...]:
         """Names of the Deterministics that are computed from parameters alone."""
-        return self._read(("deterministics", self.latent), self._without_effects)
+        return self.read(("deterministics", self.latent), self._without_effects)
 
     def _without_effects(self) -> tuple[str, ...]:
         effects = {self.model[name] for name in self.latent}
@@ -79,15 +79,15 @@ class ModelMetadata:
     def initial_point(self) -> dict[str, Array]:
         """Return the model's initial point on the natural scale, brought inside where PyMC's own is outside."""
         key = ("initial point", tuple(map(str, self.model.rvs_to_initial_values.values())))
-        point = self._read(key, lambda: roles.initial_point(self.model))
+        point = self.read(key, lambda: roles.initial_point(self.model))
         return {v.name: v.inside(point[v.name]) for v in self.variables}
 
     def term_dims(self, term: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
         """Return dims, coords and shape of a term's pointwise log-likelihood, of which there are `size` numbers."""
-        shape = self._read(("shape", term), lambda: self._shape(term))
+        shape = self.read(("shape", term), lambda: self._shape(term))
         names = self.model.named_vars_to_dims.get(term) or (None,) * len(shape)
         dims = [name or f"{term}_dim_{i}" for i, name in enumerate(names)]
-        own = self._own(term, shape, size)
+        own = self._n_density_dims(term, shape, size)
         shape, dims = shape[:own], dims[:own]
         if int(np.prod(shape)) != size:
             shape, dims = (size,), [f"{term}_dim_0"]
@@ -95,7 +95,7 @@ class ModelMetadata:
         coords = {d: np.asarray(c) for d, c in labels.items() if c is not None}
         return dims, coords, tuple(int(n) for n in shape)
 
-    def _own(self, name: str, shape: tuple[int, ...], size: int) -> int:
+    def _n_density_dims(self, name: str, shape: tuple[int, ...], size: int) -> int:
         """Return how many dims of a variable its log density has: a multivariate one is summed over the last."""
         node = self.model[name].owner
         own = len(shape) - (getattr(node.op, "ndim_supp", None) or 0 if node else 0)
@@ -109,16 +109,11 @@ class ModelMetadata:
         known = tensor.type.shape
         return known if None not in known else tuple(int(n) for n in tensor.shape.eval(mode="FAST_COMPILE"))
 
-    def own_dims(self, name: str, length: int | None) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
-        """Return dims, coords and shape of the log density of a variable: of `length` numbers, None for a scalar."""
-        if length is None:
-            return [], {}, ()
-        free = next((v for v in self.variables if v.name == name), None)
-        if free is None:
-            return self.term_dims(name, length)
-        own = self._own(name, free.shape, length)
+    def prior_dims(self, free: FreeVariable, length: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
+        """Return dims, coords and shape of the log density of a free variable, of which there are `length` numbers."""
+        own = self._n_density_dims(free.name, free.shape, length)
         if int(np.prod(free.shape[:own])) != length:
-            return [f"{name}_dim_0"], {}, (length,)
+            return [f"{free.name}_dim_0"], {}, (length,)
         return list(free.dims[:own]), dict(zip(free.dims, free.coords, strict=True)), free.shape[:own]
 
     def derived_dims(self, name: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
@@ -136,18 +131,21 @@ class ModelMetadata:
     @property
     def n_observations(self) -> int:
         """Number of observations: elements of the observed terms, compositions and count vectors as one each."""
-        return self._read("n_observations", lambda: sum(roles.n_rows(self.model, rv) for rv in self.model.observed_RVs))
+        return self.read("n_observations", lambda: sum(roles.n_rows(self.model, rv) for rv in self.model.observed_RVs))
 
     def layout(self, unconstrained: frozenset[str] = frozenset()) -> Layout:
         """Return the order of elements in a vector that holds `unconstrained` variables on that scale."""
         return Layout(self.variables, unconstrained)
 
-    def _read(self, key: Hashable, read: Callable[[], Made]) -> Made:
-        """Return what `read` finds, read once for each `key` until the model changes."""
-        whole = (key, self._fingerprint())
-        if whole not in self._store:
-            self._store[whole] = read()
-        made: Made = self._store[whole]
+    def read(self, key: Hashable, read: Callable[[], Made]) -> Made:
+        """Return what `read` gives, read once for each `key` until the model changes."""
+        return self.keep((key, self._fingerprint()), read)
+
+    def keep(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """Return what `make` gives, made once for each `key` as long as the model lives."""
+        if key not in self._store:
+            self._store[key] = make()
+        made: Made = self._store[key]
         return made
 
     def _fingerprint(self) -> Hashable:

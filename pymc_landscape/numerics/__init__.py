@@ -19,7 +19,7 @@ from pymc_landscape.numerics.line_search import backtrack
 from pymc_landscape.numerics.profile_curve import CurveSide, ProfileCurve, cubic_hermite, profile_curve
 from pymc_landscape.numerics.quasi_newton import Learned, Unchanged
 from pymc_landscape.numerics.sparsity import Pattern, Stack, coloured, find_pattern
-from pymc_landscape.numerics.threads import one_blas_thread
+from pymc_landscape.numerics.threads import n_workers, on_threads, one_blas_thread
 from pymc_landscape.numerics.trust_region import (
     EXACT,
     NEAR,
@@ -63,10 +63,12 @@ __all__ = [
     "hessian_of_values",
     "leading_eigenpairs",
     "lengths",
+    "n_workers",
     "name_direction",
     "newton_descent_batch",
     "newton_steps",
     "noise",
+    "on_threads",
     "one_blas_thread",
     "polish",
     "profile_curve",

@@ -54,14 +54,14 @@ def conditional_modes(objective: Objective, point: Point, attrs: Mapping[str, An
         its most probable state, and ``name_probability``, with a dim ``name_state`` more. NaN where there is no mode.
     """
     evaluators = objective.evaluators
-    evaluators.use_data()
-    theta = evaluators.layout().join(point)
+    objective.use_data()
+    theta = objective.layout().join(point)
     arrays: dict[str, xr.DataArray] = {}
-    if evaluators.effects and isinstance(evaluators.marginal, StateIntegral):
-        return xr.Dataset(_of_both(objective, evaluators.marginal, theta), attrs=dict(attrs))
-    if evaluators.effects:
+    if evaluators.metadata.effects and isinstance(evaluators.integrals.marginal, StateIntegral):
+        return xr.Dataset(_of_both(objective, evaluators.integrals.marginal, theta), attrs=dict(attrs))
+    if evaluators.metadata.effects:
         arrays, theta = _of_effects(objective, theta)
-    if evaluators.summed:
+    if evaluators.metadata.summed_variables:
         arrays |= probable_states(objective, theta)
     return xr.Dataset(arrays, attrs=dict(attrs))
 
@@ -69,7 +69,7 @@ def conditional_modes(objective: Objective, point: Point, attrs: Mapping[str, An
 def _of_both(objective: Objective, integral: StateIntegral, theta: Array) -> dict[str, xr.DataArray]:
     """Return states with the effects averaged over, and effects given the most probable state of their block."""
     evaluators, found = objective.evaluators, integral.given_states(theta)
-    scale = evaluators.kept("effect scale by state", lambda: EffectScale(integral))
+    scale = evaluators.factory.kept("effect scale by state", lambda: EffectScale(integral))
     if found is None:
         shares = np.full(integral.possible.shape, np.nan)
         values = errors = np.full(scale.size, np.nan)
@@ -79,18 +79,18 @@ def _of_both(objective: Objective, integral: StateIntegral, theta: Array) -> dic
         best = shares.argmax(axis=0)[integral.pattern.components]
         best = best if len(best) == scale.size else np.full(scale.size, np.bincount(best).argmax())
         values, errors = (np.choose(best, several) for several in (rows, [scale.deviations(mode) for mode in modes]))
-    names = tuple(evaluators.sums.names)
+    names = tuple(evaluators.integrals.sums.names)
     return _labelled(objective, values, errors) | of_shares(objective, names, integral.plan, shares[:, integral.block])
 
 
 def _of_effects(objective: Objective, theta: Array) -> tuple[dict[str, xr.DataArray], Array]:
     """Return effects and standard errors, and the vector of parameters and effects."""
     evaluators = objective.evaluators
-    scale = evaluators.kept("effect scale", lambda: EffectScale(evaluators.laplace))
-    mode = evaluators.laplace.mode(theta)
+    scale = evaluators.factory.kept("effect scale", lambda: EffectScale(evaluators.integrals.laplace))
+    mode = evaluators.integrals.laplace.mode(theta)
     if mode is None:
         nowhere = np.full(scale.size, np.nan)
-        vector = np.concatenate([theta, np.full(evaluators.laplace.n_effects, np.nan)])
+        vector = np.concatenate([theta, np.full(evaluators.integrals.laplace.n_effects, np.nan)])
         return _labelled(objective, nowhere, nowhere), vector
     values = np.concatenate([np.ravel(value) for value in scale.values(mode.vector).values()])
     return _labelled(objective, values, scale.deviations(mode)), mode.vector
@@ -98,7 +98,7 @@ def _of_effects(objective: Objective, theta: Array) -> tuple[dict[str, xr.DataAr
 
 def _labelled(objective: Objective, values: Array, errors: Array) -> dict[str, xr.DataArray]:
     """Return effects and standard errors, one after the other, with the model's dims."""
-    effects, arrays = objective.evaluators.effects, {}
+    effects, arrays = objective.evaluators.metadata.effects, {}
     ends = np.cumsum([int(np.prod(v.shape)) for v in effects])[:-1]
     for v, value, error in zip(effects, np.split(values, ends), np.split(errors, ends), strict=True):
         coords = dict(zip(v.dims, v.coords, strict=True))
@@ -124,7 +124,7 @@ def probable_states(objective: Objective, vector: Array) -> dict[str, xr.DataArr
     dict of str to DataArray
         ``name``, with the model's dims, and ``name_probability``, with a dim ``name_state`` more.
     """
-    groups, engine = objective.evaluators.kept("configurations", lambda: _configurations(objective))
+    groups, engine = objective.evaluators.factory.kept("configurations", lambda: _configurations(objective))
     arrays: dict[str, xr.DataArray] = {}
     for (group, plan), heights in zip(groups, engine.one(vector), strict=True):
         arrays |= of_shares(objective, group.summed, plan, softmax(np.reshape(heights, plan.possible.shape), axis=0))
@@ -135,10 +135,10 @@ def of_shares(
     objective: Objective, names: Sequence[str], plan: ConfigurationPlan, shares: Array
 ) -> dict[str, xr.DataArray]:
     """Return the same from the probabilities (C, K) of the configurations of one sum."""
-    variables: dict[str, FreeVariable] = {v.name: v for v in objective.evaluators.summed}
+    variables: dict[str, FreeVariable] = {v.name: v for v in objective.evaluators.metadata.summed_variables}
     arrays: dict[str, xr.DataArray] = {}
     for name in names:
-        states = objective.evaluators.sums.states[name]
+        states = objective.evaluators.integrals.sums.states[name]
         arrays |= _labelled_states(variables[name], states, _marginal(plan, name, states, shares))
     return arrays
 
@@ -147,18 +147,18 @@ def _configurations(objective: Objective) -> tuple[list[tuple[Group, Configurati
     """Return the sums, and an engine that gives the log density (C, K) of the configurations of each."""
     evaluators, names = objective.evaluators, objective.summed
     values: GraphInputs
-    if evaluators.effects:
+    if evaluators.metadata.effects:
         values = latent = LatentValues(
-            evaluators.model, evaluators.variables, evaluators.effects, evaluators.swaps, names
+            evaluators.model, objective.variables, evaluators.metadata.effects, evaluators.data.swaps, names
         )
-        pieces, _ = joint_pieces(latent, evaluators.parts, names)
+        pieces, _ = joint_pieces(latent, evaluators.roles, names)
     else:
-        values = GraphInputs(evaluators.model, evaluators.layout(), evaluators.swaps)
-        pieces, _ = density_pieces(values, evaluators.parts, names)
-    reference = cast(SumOut, evaluators.sum_out(frozenset())).reference
-    tables = list(evaluators.sums.tables(pieces, discrete_values(values, names), {values.vector: reference}))
+        values = GraphInputs(evaluators.model, objective.layout(), evaluators.data.swaps)
+        pieces, _ = density_pieces(values, evaluators.roles, names)
+    reference = cast(SumOut, evaluators.integrals.sum_out(evaluators.integrals.reference)).reference
+    tables = list(evaluators.integrals.sums.tables(pieces, discrete_values(values, names), {values.vector: reference}))
     graphs = {found.group.name: found.heights.astype("float64") for found in tables}
-    engine = Engine(values.vector, graphs, check_bounds=evaluators.model.check_bounds, backend="interpreter")
+    engine = evaluators.factory.interpreted(values.vector, graphs)
     return [(found.group, found.plan) for found in tables], engine
 
 

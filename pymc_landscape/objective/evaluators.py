@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from typing import Any, Literal, cast, override
+from typing import Any, Literal, cast
 
 import numpy as np
 import pymc as pm
 import pytensor
+from numpy.typing import ArrayLike
 
-from pymc_landscape._typing import Graph
+from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import Engine
 from pymc_landscape.model import (
+    DataSwaps,
     Density,
+    EngineFactory,
     GraphInputs,
     Layout,
+    ModelMetadata,
     PotentialRoles,
     combination_graph,
     derived_graphs,
@@ -25,11 +29,12 @@ from pymc_landscape.model import (
     hessian_product_graph,
     jacobian_graph,
     joined,
+    model_density,
     natural_graphs,
     slope_graph,
     unconstrained_graphs,
 )
-from pymc_landscape.model.latent import TOGETHER, LatentIntegrals, MarginalEngine, MarginalKind
+from pymc_landscape.model.latent import LatentIntegrals, MarginalEngine, MarginalKind
 
 Kind = Literal[
     "density",
@@ -63,31 +68,42 @@ FOR_FEW_POINTS = frozenset(
 WEIGHTED = frozenset(["slope", "hessian", "hessian_product"])
 
 
-class Evaluators(LatentIntegrals):
-    """Engines of `model`, by kind and by scale of the flat vector.
+class Evaluators:
+    """Engines of a model's values and derivatives, by kind and by scale of the flat vector.
 
     Parameters
     ----------
     model : pm.Model
         The model; later changes of its data are seen.
-    parts : PotentialRoles
+    roles : PotentialRoles
         What its potentials count as.
     prior_weight : float
         Weight of the log prior in gradients and Hessians.
     backend : str or None
-        As in :class:`~pymc_landscape.engine.engine.Engine`.
+        As in :class:`~pymc_landscape.engine.graph_engine.GraphEngine`.
     compile_kwargs : mapping or None
         As in PyMC.
     latent : tuple of str
         Names of the random effects that are integrated out, and of the discrete variables that are summed out.
     quadrature : int
         Nodes for each of them; 1 is Laplace's approximation.
+
+    Attributes
+    ----------
+    metadata : ModelMetadata
+        Names, shapes and dims of the model's variables.
+    data : DataSwaps
+        Which of its data are replaced.
+    factory : EngineFactory
+        Makes engines, and keeps what was made.
+    integrals : LatentIntegrals
+        What is integrated and summed out.
     """
 
     def __init__(
         self,
         model: pm.Model,
-        parts: PotentialRoles,
+        roles: PotentialRoles,
         prior_weight: float,
         backend: str | None,
         compile_kwargs: Mapping[str, Any] | None,
@@ -95,29 +111,41 @@ class Evaluators(LatentIntegrals):
         latent: tuple[str, ...] = (),
         quadrature: int = 1,
     ):
-        super().__init__(model, parts, backend, compile_kwargs, latent=latent, quadrature=quadrature)
+        self.metadata, self.roles, self.quadrature = ModelMetadata(model, latent), roles, quadrature
         self.prior_weight, self._integers_fixed = prior_weight, False
+        self._connect(DataSwaps(self.metadata), backend, compile_kwargs)
+
+    def _connect(self, data: DataSwaps, backend: str | None, compile_kwargs: Mapping[str, Any] | None) -> None:
+        metadata, roles = self.metadata, self.roles
+        self.data = data
+        self.factory = EngineFactory(metadata, data, backend, compile_kwargs, (roles, metadata.latent, self.quadrature))
+        self.integrals = LatentIntegrals(metadata, data, roles, self.factory, self.quadrature)
+
+    @property
+    def model(self) -> pm.Model:
+        """The model."""
+        return self.metadata.model
 
     @property
     def quantity_labels(self) -> tuple[str, ...]:
         """Labels of all that has a value at a point: elements of the free variables, natural, and of Deterministics."""
-        natural = [label for v in self.variables for label in v.labels]
-        return self._read(("quantities", self.latent), lambda: (*natural, *self._derived_labels()))
+        natural = [label for v in self.metadata.variables for label in v.labels]
+        key = "quantities", self.metadata.latent
+        return self.metadata.read(key, lambda: (*natural, *self._derived_labels()))
 
     def _derived_labels(self) -> list[str]:
-        if not self.deterministics:
+        if not self.metadata.deterministics:
             return []
-        engine = self.engine("derived", self.names)
+        engine = self.engine("derived", self.metadata.names)
         labels: list[str] = []
         for name, value in zip(engine.names, engine.one(np.zeros(engine.size)), strict=True):
-            dims, coords, shape = self.derived_dims(name, np.size(value))
-            places = [coords.get(dim, np.arange(n)) for dim, n in zip(dims, shape, strict=True)]
-            labels += element_labels(name, places)
+            dims, coords, shape = self.metadata.derived_dims(name, np.size(value))
+            axes = [coords.get(dim, np.arange(n)) for dim, n in zip(dims, shape, strict=True)]
+            labels += element_labels(name, axes)
         return labels
 
     # --- engines -----------------------------------------------------------------------------------------------------
 
-    @override
     def engine(self, kind: Kind, unconstrained: frozenset[str] = frozenset()) -> Engine:
         """Return an engine, and leave it with this model's data.
 
@@ -138,7 +166,7 @@ class Evaluators(LatentIntegrals):
             Names of the free variables that stand in the vector on their unconstrained scale.
         """
         weight = self._weight if kind in WEIGHTED else 0.0
-        engine = self.kept(
+        engine = self.factory.kept(
             (kind, unconstrained, weight, self._integers_fixed), lambda: self._build(kind, unconstrained)
         )
         self.use_data()
@@ -149,50 +177,47 @@ class Evaluators(LatentIntegrals):
         """Weight of the log prior in graphs: 0, 1, or for all others one variable, so that none needs a compile."""
         if self.prior_weight in (0.0, 1.0):
             return self.prior_weight
-        if "prior weight" not in self._store:
-            self._store["prior weight"] = pytensor.shared(self.prior_weight, name="prior_weight")
-        return self._store["prior weight"]
+        return self.metadata.keep("prior weight", lambda: pytensor.shared(self.prior_weight, name="prior_weight"))
 
-    @override
     def use_data(self) -> None:
-        super().use_data()
+        """Leave the engines with these data, and with this weight of the prior: they are shared with others."""
+        self.data.use_data()
         weight = self._weight
         if not isinstance(weight, float):
             weight.set_value(self.prior_weight)
 
     def _build(self, kind: Kind, unconstrained: frozenset[str]) -> Engine:
-        if self.effects and kind in ("density", *WEIGHTED):
+        if self.metadata.effects and kind in ("density", *WEIGHTED):
             return self._marginal(cast(MarginalKind, kind), unconstrained)
-        vector, graphs = self._graphs(kind, self.layout(unconstrained))
-        if kind in FOR_FEW_POINTS:
-            return Engine(vector, graphs, check_bounds=self.model.check_bounds, backend="interpreter")
-        return self._engine_of(vector, graphs)
+        vector, graphs = self._graphs(kind, self.metadata.layout(unconstrained))
+        return (self.factory.interpreted if kind in FOR_FEW_POINTS else self.factory.engine)(vector, graphs)
 
     def _marginal(self, kind: MarginalKind, unconstrained: frozenset[str]) -> Engine:
         if kind in WEIGHTED:
             self.refuse_discrete()
         natural = self.engine("natural", unconstrained) if unconstrained else None
         jacobian = self.engine("natural_jacobian", unconstrained) if unconstrained and kind in WEIGHTED else None
-        weight, size = self._weight, self.layout(unconstrained).size
+        weight, size = self._weight, self.metadata.layout(unconstrained).size
         weigh = (lambda: weight) if isinstance(weight, float) else (lambda: float(weight.get_value()))
-        return MarginalEngine(kind, TOGETHER.join(self.term_names), self.marginal, size, natural, jacobian, weigh)
+        integral, term = self.integrals.marginal, self.integrals.joint_term
+        return MarginalEngine(kind, term, integral, size, natural, jacobian, weigh)
 
     def _graphs(self, kind: Kind, layout: Layout) -> Graphs:
         if kind in ("natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian"):
             return self._moved(kind, layout)
         if kind == "fisher":
-            self.refuse_latent()
-            if self.summed:
-                self.sums.refuse_known_information()
+            self.integrals.refuse_latent()
+            if self.metadata.summed_variables:
+                self.integrals.sums.refuse_known_information()
             values = self._values(layout)
-            return values.vector, {"fisher": fisher_graph(values, self.parts.likelihood)}
+            return values.vector, {"fisher": fisher_graph(values, self.roles.likelihood)}
         if kind == "combination":
-            return combination_graph(self._values(layout), self.deterministics, len(self.quantity_labels))
+            return combination_graph(self._values(layout), self.metadata.deterministics, len(self.quantity_labels))
         density = self.density(layout.unconstrained)
         if kind == "scores":
             self.refuse_discrete()
-            if self.summed:
-                self.sums.refuse_one_row()
+            if self.metadata.summed_variables:
+                self.integrals.sums.refuse_one_row()
             return density.vector, {"scores": jacobian_graph(list(density.rows.values()), density.vector).T}
         if kind in WEIGHTED:
             return self._weighted(kind, density)
@@ -206,14 +231,41 @@ class Evaluators(LatentIntegrals):
         """Write free variables on the other scale, or Deterministics, or the derivatives of either."""
         derived, values = kind.startswith("derived"), self._values(layout)
         write = unconstrained_graphs if kind == "unconstrained" else natural_graphs
-        moved, vector = derived_graphs(values, self.deterministics) if derived else write(values), values.vector
+        names = self.metadata.deterministics if derived else tuple(v.name for v in self.metadata.variables)
+        moved, vector = derived_graphs(values, names) if derived else write(values), values.vector
         if kind.endswith("jacobian"):
             return vector, {"jacobian": jacobian_graph(moved, vector), "moved": joined(moved)}
-        names = self.deterministics if derived else [v.name for v in self.variables]
         return vector, dict(zip(names, moved, strict=True))
 
+    def density(self, unconstrained: frozenset[str]) -> Density:
+        """Return the graphs of the density, on these data."""
+        self.integrals.refuse_latent()
+        summed = bool(self.metadata.summed_variables)
+        out = self.integrals.sum_out(self._reference(unconstrained)) if summed else None
+        return model_density(
+            self.model,
+            self.metadata.layout(unconstrained),
+            self.roles,
+            self.data.swaps,
+            summed=self.integrals.summed_names,
+            marginalize=out.marginalize if out else None,
+        )
+
+    def _reference(self, unconstrained: frozenset[str]) -> Array:
+        """Return the model's initial point as a vector of a layout."""
+        point = self.integrals.reference
+        if not unconstrained:
+            return point
+        return np.concatenate([np.ravel(value) for value in self.engine("unconstrained", unconstrained).one(point)])
+
+    def refuse_unsummable(self) -> None:
+        """Refuse discrete variables that cannot be summed out, before anything is asked of them."""
+        if self.metadata.summed_variables:
+            make = (lambda: self.integrals.laplace) if self.metadata.effects else (lambda: self.density(frozenset()))
+            self.factory.kept("sums are possible", lambda: bool(make()))
+
     def _values(self, layout: Layout) -> GraphInputs:
-        return GraphInputs(self.model, layout, self.swaps)
+        return GraphInputs(self.model, layout, self.data.swaps)
 
     def _weighted(self, kind: Kind, density: Density) -> Graphs:
         """Write derivatives of −2 (log L + w log prior)."""
@@ -231,7 +283,7 @@ class Evaluators(LatentIntegrals):
 
     def refuse_discrete(self) -> None:
         """Refuse to differentiate with respect to integers."""
-        discrete = [v.name for v in self.variables if v.discrete]
+        discrete = [v.name for v in self.metadata.variables if v.discrete]
         if discrete and not self._integers_fixed:
             raise ValueError(
                 f"Expected continuous parameters, got the discrete {', '.join(discrete)}: they can be grid axes but "
@@ -240,8 +292,14 @@ class Evaluators(LatentIntegrals):
 
     def interpreted(self) -> Evaluators:
         """Return the same with engines that interpret, unless a backend was asked for."""
-        twin = copy(self)
-        twin.backend = self.backend or "interpreter"
+        twin, factory = copy(self), self.factory
+        twin._connect(self.data, factory.backend or "interpreter", factory.compile_kwargs)
+        return twin
+
+    def with_data(self, data: Mapping[str, ArrayLike]) -> Evaluators:
+        """Return the same engines with other values for observed variables or ``pm.Data``."""
+        twin, factory = copy(self), self.factory
+        twin._connect(self.data.with_data(data), factory.backend, factory.compile_kwargs)
         return twin
 
     def with_prior_weight(self, prior_weight: float) -> Evaluators:
@@ -253,5 +311,5 @@ class Evaluators(LatentIntegrals):
     def with_integers_fixed(self) -> Evaluators:
         """Return the same engines for work that moves no integer: their derivatives are 0."""
         twin = copy(self)
-        twin._integers_fixed = any(v.discrete for v in self.variables)
+        twin._integers_fixed = any(v.discrete for v in self.metadata.variables)
         return twin

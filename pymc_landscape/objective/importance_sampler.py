@@ -97,7 +97,7 @@ def importance_sampling(
         If nothing is integrated out, or no likeliest random effects are found at the point.
     """
     objective = objective_of(model)
-    if not objective.evaluators.effects:
+    if not objective.is_integral:
         raise ValueError("Expected a model with random effects that are integrated out, got none: name them as latent.")
     if objective.summed:
         raise ValueError(
@@ -106,31 +106,31 @@ def importance_sampling(
         )
     if draws < 2:
         raise ValueError(f"Expected at least two draws, got {draws}.")
-    evaluators = objective.evaluators
-    evaluators.use_data()
-    mode = evaluators.laplace.mode(_natural(model, objective, at))
+    integrals = objective.evaluators.integrals
+    objective.use_data()
+    mode = integrals.laplace.mode(_natural(model, objective, at))
     if mode is None:
         raise ValueError("Expected a point with likeliest random effects, got one where none were found.")
-    z = get_random_generator(random_seed, copy=True).standard_normal((draws, evaluators.laplace.n_effects))
+    z = get_random_generator(random_seed, copy=True).standard_normal((draws, integrals.laplace.n_effects))
     logs = _block_logs(_pieces(objective), mode, z)
     value, error, effective = _summed(logs)
     return ImportanceEstimate(
-        -2.0 * value, 2.0 * error, -2.0 * evaluators.laplace.integral(mode), effective, draws, dict(objective.origin)
+        -2.0 * value, 2.0 * error, -2.0 * integrals.laplace.integral(mode), effective, draws, dict(objective.origin)
     )
 
 
 def _pieces(objective: Objective) -> Quadrature:
     """Return the integral that knows the density in pieces: the objective's own, or one made for them."""
-    evaluators = objective.evaluators
-    if isinstance(evaluators.laplace, Quadrature):
-        return evaluators.laplace
-    return cast(Quadrature, evaluators.kept("pieces", lambda: evaluators.integral(2)))
+    evaluators, laplace = objective.evaluators, objective.evaluators.integrals.laplace
+    if isinstance(laplace, Quadrature):
+        return laplace
+    return cast(Quadrature, evaluators.factory.kept("pieces", lambda: evaluators.integrals.integral(2)))
 
 
 def _natural(model: Any, objective: Objective, at: Point | None) -> Array:
     point: dict[str, Any] = dict(objective.initial_point())
     point |= {str(n): v.to_numpy() for n, v in model.point.items()} if is_fitted(model) else {}
-    return objective.evaluators.layout().join(objective.complete(point | dict(at or {})))
+    return objective.layout().join(objective.complete(point | dict(at or {})))
 
 
 def _block_logs(pieces: Quadrature, mode: Mode, z: Array) -> list[Array]:

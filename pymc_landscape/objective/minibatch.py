@@ -74,12 +74,12 @@ class BatchSlope:
 
     def __init__(self, objective: Objective, size: int):
         self.objective, self.evaluators = objective, objective.evaluators
-        self.n_rows = self.evaluators.kept("n_rows", lambda: _count_rows(self._density()))
+        self.n_rows = self.evaluators.factory.kept("n_rows", lambda: _count_rows(self._density()))
         _check_size(size, self.n_rows)
         self.size = int(size)
         self.share = self.size / self.n_rows
         key = ("minibatch_slope", self.size, objective.prior_weight)
-        self.engine = self.evaluators.kept(key, self._build)
+        self.engine = self.evaluators.factory.kept(key, self._build)
 
     def __call__(self, theta: Array, rows: NDArray[np.int64]) -> tuple[float, Array]:
         """Return −2 (N/B Σ log L over `rows` + w log prior) and its gradient at `theta` (k,)."""
@@ -101,7 +101,7 @@ class BatchSlope:
 
     def _density(self) -> Density:
         self.evaluators.refuse_discrete()
-        return self.evaluators.density(self.evaluators.names)
+        return self.evaluators.density(self.evaluators.metadata.names)
 
     def _build(self) -> Engine:
         """Return the first engine that agrees with the plain way."""
@@ -137,13 +137,7 @@ class BatchSlope:
         both = pt.vector("theta_and_rows", dtype="float64", shape=(k + self.size,))
         places = {vector: vector.type.filter_variable(both[:k]), rows: both[k:].astype("int64")}
         written = graph_replace(list(graphs.values()), places, strict=False)
-        return Engine(
-            both,
-            dict(zip(graphs, written, strict=True)),
-            check_bounds=self.evaluators.model.check_bounds,
-            backend=self.evaluators.backend,
-            compile_kwargs=self.evaluators.compile_kwargs,
-        )
+        return self.evaluators.factory.engine(both, dict(zip(graphs, written, strict=True)))
 
     def _agrees(self, engine: Engine) -> bool:
         """Whether two random batches have the value that the model's own rows add up to."""
@@ -165,7 +159,7 @@ class BatchSlope:
 
 def _plain_rows(objective: Objective, theta: Array, n_rows: int) -> Array:
     """Return the log-likelihood of each row, summed over the terms."""
-    engine = objective.evaluators.engine("pointwise", objective.evaluators.names)
+    engine = objective.engine("pointwise", objective.names)
     values = dict(zip(engine.names, engine.one(theta), strict=True))
     return np.sum([values[term].reshape(n_rows, -1).sum(axis=1) for term in objective.terms], axis=0)
 

@@ -112,10 +112,10 @@ class Objective(Parameters):
             latent=self.latent,
             quadrature=self.quadrature,
         )
-        self.summed = tuple(v.name for v in self.evaluators.summed)
+        self.summed = tuple(v.name for v in self.evaluators.metadata.summed_variables)
         effects = find_latent(self.model, without=self.summed)
         self.conditional = tuple(name for name in effects if name not in self.latent)
-        self.terms = self.evaluators.terms
+        self.terms = self.evaluators.integrals.terms
         self.evaluators.refuse_unsummable()
 
     def __repr__(self) -> str:
@@ -130,22 +130,22 @@ class Objective(Parameters):
     @property
     def is_integral(self) -> bool:
         """Whether random effects are integrated out: a Hessian is made of differences of exact gradients then."""
-        return bool(self.evaluators.effects)
+        return bool(self.evaluators.metadata.effects)
 
     @property
     def potential_roles(self) -> PotentialRoles:
         """The model's potentials by what they count as."""
-        return self.evaluators.parts
+        return self.evaluators.roles
 
     @property
     def term_names(self) -> list[str]:
         """Names of the observed variables, and of the potentials that count as likelihood."""
-        return self.evaluators.term_names
+        return self.evaluators.integrals.term_names
 
     @property
     def swaps(self) -> dict[Graph, Graph]:
         """Data of the model that `with_data` has replaced, with the containers that stand for them in its graphs."""
-        return self.evaluators.swaps
+        return self.evaluators.data.swaps
 
     @property
     def origin(self) -> dict[str, str | int | float]:
@@ -171,7 +171,7 @@ class Objective(Parameters):
 
     def natural_log_likelihood(self, points: Point) -> Array:
         """Return log L for S points on the natural scale (arrays with a leading dim S); shape (S,)."""
-        vectors = self.evaluators.layout().join(points)
+        vectors = self.evaluators.metadata.layout().join(points)
         values = self.evaluators.engine("density").at(vectors)
         return np.asarray(sum(values[name] for name in self.terms))
 
@@ -220,9 +220,9 @@ class Objective(Parameters):
         Observations are the elements of the observed terms, one term after the other. `unconstrained` names the
         variables that stand in the vector on that scale; left out, all.
         """
-        names = self.evaluators.names if unconstrained is None else unconstrained
+        names = self.evaluators.metadata.names if unconstrained is None else unconstrained
         scores = self.evaluators.engine("scores", names).one(np.asarray(vector, dtype=float))[0]
-        return scores.reshape(-1, self.evaluators.layout(names).size)
+        return scores.reshape(-1, self.evaluators.metadata.layout(names).size)
 
     def fisher(self, vector: ArrayLike, unconstrained: frozenset[str] | None = None) -> Array:
         """Return the expected information (k, k) of log L at one `theta` (k,), or in the layout of `scores`.
@@ -232,8 +232,8 @@ class Objective(Parameters):
         ValueError
             If the Fisher information of an observed term is not known in closed form.
         """
-        names = self.evaluators.names if unconstrained is None else unconstrained
-        engine, size = self.evaluators.engine("fisher", names), self.evaluators.layout(names).size
+        names = self.evaluators.metadata.names if unconstrained is None else unconstrained
+        engine, size = self.evaluators.engine("fisher", names), self.evaluators.metadata.layout(names).size
         return engine.one(np.asarray(vector, dtype=float))[0].reshape(size, size)
 
     def jacobian(self, theta: ArrayLike) -> Array:
@@ -244,7 +244,7 @@ class Objective(Parameters):
     @property
     def n_observations(self) -> int:
         """Number of observed elements; of a multivariate term, of its vectors. Potentials do not count."""
-        return self.evaluators.n_observations
+        return self.evaluators.metadata.n_observations
 
     def value_and_gradient_function(
         self, natural: frozenset[str] = frozenset()
@@ -255,7 +255,7 @@ class Objective(Parameters):
         the model itself raises, the function gives (inf, NaN): what an optimiser makes of that is to step back.
         """
         evaluators = self.evaluators
-        engine = evaluators.engine("slope", evaluators.names - natural)
+        engine = evaluators.engine("slope", evaluators.metadata.names - natural)
 
         def value_and_gradient(vector: Array) -> tuple[float, Array]:
             evaluators.use_data()  # another objective of the model may have worked meanwhile
@@ -269,7 +269,7 @@ class Objective(Parameters):
 
     def term_dims(self, term: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
         """Return dims, coords and shape of a term's pointwise log-likelihood, of which there are `size` numbers."""
-        return self.evaluators.term_dims(term, size)
+        return self.evaluators.integrals.term_dims(term, size)
 
     def refuse_discrete(self) -> None:
         """Refuse to differentiate with respect to integers."""

@@ -37,17 +37,17 @@ class Parameters:
     @property
     def variables(self) -> tuple[FreeVariable, ...]:
         """The free variables: names, shapes, dims, coords, transforms, supports."""
-        return self.evaluators.variables
+        return self.evaluators.metadata.variables
 
     @property
     def names(self) -> frozenset[str]:
         """Names of the free variables."""
-        return self.evaluators.names
+        return self.evaluators.metadata.names
 
     @property
     def deterministics(self) -> tuple[str, ...]:
         """Names of the Deterministics that are computed from parameters alone."""
-        return self.evaluators.deterministics
+        return self.evaluators.metadata.deterministics
 
     @property
     def quantity_labels(self) -> tuple[str, ...]:
@@ -87,7 +87,7 @@ class Parameters:
         ValueError
             If the model has no such element; the message lists those that it has, the closest first.
         """
-        elements = self.evaluators.elements
+        elements = self.evaluators.metadata.elements
         if label in elements:
             return elements[label]
         whole = next((v for v in self.variables if label in (v.name, v.value_name)), None)
@@ -102,13 +102,13 @@ class Parameters:
 
     def derived_dims(self, name: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
         """Return dims, coords and shape of a Deterministic, of which there are `size` numbers."""
-        return self.evaluators.derived_dims(name, size)
+        return self.evaluators.metadata.derived_dims(name, size)
 
     # --- between points and vectors ----------------------------------------------------------------------------------
 
     def layout(self, unconstrained: frozenset[str] = frozenset()) -> Layout:
         """Return the order of elements in a vector that holds `unconstrained` variables on that scale."""
-        return self.evaluators.layout(unconstrained)
+        return self.evaluators.metadata.layout(unconstrained)
 
     def engine(self, kind: Kind, unconstrained: frozenset[str] = frozenset()) -> Engine:
         """Return the engine that evaluates one kind of output for vectors of a layout, with this objective's data.
@@ -148,7 +148,7 @@ class Parameters:
 
     def initial_point(self) -> dict[str, Array]:
         """Return the model's initial point on the natural scale, one array a free variable."""
-        return self.evaluators.initial_point()
+        return self.evaluators.metadata.initial_point()
 
     def pack(self, point: Point) -> Array:
         """Bring a point from the natural scale to the flat unconstrained vector.
@@ -171,7 +171,7 @@ class Parameters:
         """
         natural = self.complete(point)
         _refuse_uneven_batches(natural, self.variables)
-        vectors = self.evaluators.layout().join(natural)
+        vectors = self.evaluators.metadata.layout().join(natural)
         flat = vectors.reshape(-1, vectors.shape[-1])
         moved = self.evaluators.engine("unconstrained").at(flat)
         parts = [moved[v.name].reshape(len(flat), -1) for v in self.variables]
@@ -206,14 +206,14 @@ class Parameters:
             return found
         theta = self.pack({**self.initial_point(), **found})
         for v in on_values:
-            where = self.evaluators.layout(self.evaluators.names).slices[v.name]
+            where = self.evaluators.metadata.layout(self.evaluators.metadata.names).slices[v.name]
             theta[..., where] = np.ravel(np.asarray(point[v.value_name]))
         return {**self.unpack(theta), **found}
 
     def _at(self, theta: ArrayLike, kind: Kind, **shapes: tuple[int, ...]) -> dict[str, Array]:
         """Evaluate the outputs of one kind of engine for `theta` with any leading dims; `shapes` are one point's."""
         vectors = np.asarray(theta, dtype=float)
-        engine = self.evaluators.engine(kind, self.evaluators.names)
+        engine = self.evaluators.engine(kind, self.evaluators.metadata.names)
         if vectors.shape[-1:] != (engine.size,):
             raise ValueError(
                 f"Expected theta with {self.size} elements ({', '.join(self.labels[:6])}), got shape "

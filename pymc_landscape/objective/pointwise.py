@@ -99,7 +99,7 @@ def pointwise_log_likelihood(
     _check_options(dt, chunks)
     objective = _given_effects(model)
     draws = DrawVectors(objective, dt, group, sample_dims)
-    engine = objective.evaluators.engine("unsummed")
+    engine = objective.engine("unsummed")
     groups = _templates(objective, engine, draws)
     arrays = _arrays(groups, draws, store, chunks)
     arrays.refuse_another(partial(_again, engine, draws), EXPECTED)
@@ -192,7 +192,7 @@ def _templates(objective: Objective, engine: Engine, draws: DrawVectors) -> dict
 
 
 def _template(objective: Objective, name: str, length: int | None, draws: DrawVectors) -> xr.DataArray:
-    dims, coords, shape = objective.evaluators.own_dims(name, length)
+    dims, coords, shape = objective.evaluators.integrals.density_dims(name, length)
     labels = {dim: coords.get(dim, np.arange(n)) for dim, n in zip(dims, shape, strict=True)}
     whole = np.broadcast_to(np.nan, (*draws.shape, *shape))  # takes no memory
     return xr.DataArray(whole, dims=(*draws.dims, *dims), coords=labels)

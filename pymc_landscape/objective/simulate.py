@@ -57,7 +57,7 @@ class Simulator:
         self.objective = objective
         _refuse_potentials(objective)
         self._names: list[str] = [rv.name for rv in objective.model.observed_RVs]
-        self._function, self._rngs = objective.evaluators.kept("simulate", lambda: _compile(objective))
+        self._function, self._rngs = objective.evaluators.factory.kept("simulate", lambda: _compile(objective))
 
     def __call__(self, point: Point, random_seed: int) -> Data:
         """Draw once.
@@ -79,10 +79,10 @@ class Simulator:
         ValueError
             If a distribution cannot be drawn from: a ``pm.CustomDist`` without `random`.
         """
-        self.objective.evaluators.use_data()
+        self.objective.use_data()
         reseed_rngs(self._rngs, random_seed)
         try:
-            drawn = self._function(self.objective.evaluators.layout().join(point))
+            drawn = self._function(self.objective.layout().join(point))
         except NotImplementedError as error:
             raise ValueError(_cannot(self._culprit(), error)) from error
         return dict(zip(self._names, map(np.asarray, drawn), strict=True))
@@ -104,7 +104,7 @@ def _cannot(name: str, error: Exception) -> str:
 
 
 def _refuse_potentials(objective: Objective) -> None:
-    potentials = objective.evaluators.parts.likelihood
+    potentials = objective.potential_roles.likelihood
     if potentials:
         raise ValueError(
             f"Expected data that can be simulated, got the pm.Potential {potentials[0]!r}, a number without a "
@@ -115,7 +115,7 @@ def _refuse_potentials(objective: Objective) -> None:
 def _compile(objective: Objective) -> tuple[Any, list[Any]]:
     """Return a function of the natural vector, and its generators of random numbers."""
     evaluators, model = objective.evaluators, objective.model
-    layout = evaluators.layout()
+    layout = evaluators.metadata.layout()
     vector = pt.vector("vector", dtype="float64", shape=(layout.size,))
     # what is integrated or summed out has no value, and is drawn anew
     values = {rv: rv.type(rv.name) for rv in (model[v.name] for v in objective.variables)}
@@ -126,7 +126,7 @@ def _compile(objective: Objective) -> tuple[Any, list[Any]]:
         value: _place(vector, value, layout.slices[rv.name], layout[rv.name].shape) for rv, value in values.items()
     }
     tensors = [pt.as_tensor(graph, allow_xtensor_conversion=True) for graph in graphs]
-    written = graph_replace(tensors, {**places, **evaluators.swaps}, strict=False)
+    written = graph_replace(tensors, {**places, **evaluators.data.swaps}, strict=False)
     with pytensor.config.change_flags(cxx=""):
         function = pm.pytensorf.compile(
             [vector], written, mode=interpreter_mode(), on_unused_input="ignore", trust_input=True
@@ -145,8 +145,8 @@ def digest(data: Data) -> bytes | None:
 
 def observed_data(objective: Objective) -> Data:
     """Return the values of the observed variables that an objective has now."""
-    objective.evaluators.use_data()
-    return observed_values(objective.model, objective.evaluators.swaps)
+    objective.use_data()
+    return observed_values(objective.model, objective.swaps)
 
 
 def observed_values(model: pm.Model, swaps: Mapping[Graph, Graph] = {}) -> Data:

@@ -83,11 +83,11 @@ def loss_table(model: pm.Model | Objective | Fitted | None = None, *, at: PointL
     y  squared error    5.0  4.0  1.3547   21.3547
     """
     objective = _given(model)
-    objective.evaluators.refuse_latent()
+    objective.evaluators.integrals.refuse_latent()
     where = model if at is None and is_fitted(model) else at
     reference = reference_point(objective, xr.Dataset(), where, [v.name for v in objective.variables])
     point = reference.point or {}
-    logs = objective.evaluators.engine("density").at(objective.evaluators.layout().join(point)[None])
+    logs = objective.engine("density").at(objective.layout().join(point)[None])
     terms = observed_terms(objective, point)
     rows = [_row(term, -2.0 * float(logs[term.name][0])) for term in terms]
     table = pd.DataFrame(rows, index=[term.name for term in terms], columns=list(COLUMNS))
@@ -229,9 +229,9 @@ class Term:
 
 def observed_terms(objective: Objective, point: Point) -> tuple[Term, ...]:
     """Return the terms of the log-likelihood at a point on the natural scale, in the objective's order."""
-    objective.evaluators.use_data()
-    terms, function = objective.evaluators.kept("observed terms", lambda: _compile(objective))
-    found = iter(function(objective.evaluators.layout().join(point)))
+    objective.use_data()
+    terms, function = objective.evaluators.factory.kept("observed terms", lambda: _compile(objective))
+    found = iter(function(objective.layout().join(point)))
     return tuple(_filled(term, found) for term in terms)
 
 
@@ -244,7 +244,7 @@ def _filled(term: Term, found: Any) -> Term:
 def _compile(objective: Objective) -> tuple[tuple[Term, ...], Any]:
     """Return the terms without their numbers, and a function of the natural vector that gives these."""
     evaluators, model = objective.evaluators, objective.model
-    values = GraphInputs(model, evaluators.layout(), evaluators.swaps)
+    values = GraphInputs(model, evaluators.metadata.layout(), evaluators.data.swaps)
     terms: list[Term] = []
     outputs: list[Graph] = []
     for name in objective.terms:
@@ -266,7 +266,7 @@ def _compile(objective: Objective) -> tuple[tuple[Term, ...], Any]:
 
 def _described(objective: Objective, name: str) -> Described:
     model, evaluators = objective.model, objective.evaluators
-    group = evaluators.sums.named(name) if evaluators.summed else None
+    group = evaluators.integrals.sums.named(name) if evaluators.metadata.summed_variables else None
     if group is not None:
         return Described("Mixture", unnamed=f"it is summed over {', '.join(group.summed)}, and {OF_A_SUM}")
     rv = model[name]

@@ -20,10 +20,7 @@ from pytensor.tensor.elemwise import Elemwise
 from scipy import stats
 
 import pymc_landscape as pml
-from pymc_landscape.engine import chunks as work
-from pymc_landscape.engine import engine
-from pymc_landscape.engine import kernel_cache as ledger
-from pymc_landscape.engine import numpy_backend as interpreter
+from pymc_landscape.engine import backend_choice, chunks, graph_engine, kernel_cache, numpy_backend
 from pymc_landscape.landscape import grid_points as points
 from pymc_landscape.model import metadata as model_view
 from pymc_landscape.results import progress
@@ -112,8 +109,8 @@ def test_chunks_change_nothing(chunks, line):
 def test_chunks_change_nothing_on_the_kernel(line):
     objective = pml.Objective(line, backend="numba")
     whole = landscape(objective, AXES)
-    for chunks in (1, 5):
-        xr.testing.assert_equal(landscape(objective, AXES, chunks=chunks), whole)
+    for n in (1, 5):
+        xr.testing.assert_equal(landscape(objective, AXES, chunks=n), whole)
 
 
 @pytest.fixture(scope="module")
@@ -132,25 +129,25 @@ def test_threads_give_the_same_bits_every_time(fine, line):
 
 
 @pytest.fixture
-def ways_taken(monkeypatch) -> list[str]:
-    """Names of the ways that engines made ready, in order."""
+def backends_made(monkeypatch) -> list[str]:
+    """Names of the back ends that engines made, in order."""
     taken: list[str] = []
-    make = engine.Engine._way
+    make = graph_engine.GraphEngine.backend
 
     def watched(self, name):
-        if name not in self._ways:
+        if name not in self._backends:
             taken.append(name)
         return make(self, name)
 
-    monkeypatch.setattr(engine.Engine, "_way", watched)
-    monkeypatch.setattr(engine, "is_compiled", lambda name: False)  # whatever earlier runs have left on disk
+    monkeypatch.setattr(graph_engine.GraphEngine, "backend", watched)
+    monkeypatch.setattr(backend_choice, "is_compiled", lambda name: False)  # whatever earlier runs have left on disk
     return taken
 
 
-def test_without_patience_the_kernel_takes_over(ways_taken, monkeypatch, fine):
-    monkeypatch.setattr(engine, "PATIENCE", 0.0)
+def test_without_patience_the_kernel_takes_over(backends_made, monkeypatch, fine):
+    monkeypatch.setattr(backend_choice, "PATIENCE", 0.0)
     result = landscape(straight_line(), fine)
-    assert ways_taken[:2] == ["interpreter", "numba"]
+    assert backends_made[:2] == ["interpreter", "numba"]
     assert result.attrs["n_evaluated"] == 301 * 200
     some = result.isel({"slope": [0, 7, 300], "sigma": [0, 1, 199]})
     wanted = surface(log_likelihood, {d: some[d].to_numpy() for d in fine})
@@ -158,23 +155,23 @@ def test_without_patience_the_kernel_takes_over(ways_taken, monkeypatch, fine):
     assert np.isfinite(result["log_likelihood"]).all()
 
 
-def test_with_patience_nothing_is_compiled(ways_taken, fine):
+def test_with_patience_nothing_is_compiled(backends_made, fine):
     landscape(straight_line(), fine)
-    assert ways_taken == ["interpreter"]
+    assert backends_made == ["interpreter"]
 
 
-def test_a_kernel_on_disk_is_taken_sooner(ways_taken, monkeypatch, fine):
-    monkeypatch.setattr(engine, "is_compiled", lambda name: True)
-    monkeypatch.setattr(engine, "PATIENCE_ON_DISK", 0.0)
+def test_a_kernel_on_disk_is_taken_sooner(backends_made, monkeypatch, fine):
+    monkeypatch.setattr(backend_choice, "is_compiled", lambda name: True)
+    monkeypatch.setattr(backend_choice, "PATIENCE_ON_DISK", 0.0)
     landscape(straight_line(), fine)
-    assert ways_taken == ["interpreter", "numba"]
+    assert backends_made == ["interpreter", "numba"]
 
 
 def test_a_kernel_is_noted_under_its_graph_and_not_its_data(line, monkeypatch, tmp_path):
     """Other numbers of the same length share a kernel; another graph does not."""
-    monkeypatch.setattr(ledger, "_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(kernel_cache, "_path", lambda name: tmp_path / name)
     names = []
-    monkeypatch.setattr(engine, "record_compiled", lambda name: names.append(name))
+    monkeypatch.setattr(graph_engine, "record_compiled", lambda name: names.append(name))
     for y, mean in ((Y, 1.0), (Y + 1, 1.0), (Y, 2.5)):
         with pm.Model() as model:
             slope = pm.Normal("slope", 0, 2)
@@ -207,21 +204,21 @@ def test_the_interpreter_never_walks_through_elements_in_python(n_parameters, mo
         a = pm.Normal("a", 0, 1, shape=n_parameters)
         sigma = pm.HalfNormal("sigma", 1)
         pm.Normal("y", a.sum() + X, sigma, observed=Y)
-    monkeypatch.setattr(interpreter, "straight_line", lambda function: function)
+    monkeypatch.setattr(numpy_backend, "straight_line", lambda function: function)
     objective = pml.Objective(model, backend="interpreter")
     landscape(objective, {"sigma": [0.5, 1.0]})
-    nodes = objective.engine("density")._way("interpreter").run.maker.fgraph.apply_nodes
+    nodes = objective.engine("density").backend("interpreter").run.maker.fgraph.apply_nodes
     assert not [n.op for n in nodes if "Fused" in type(n.op).__name__]
     assert not [n.op for n in nodes if isinstance(n.op, Elemwise) and n.op.nfunc_spec is None]
 
 
-def test_many_small_requests_end_at_the_kernel(ways_taken, monkeypatch):
-    monkeypatch.setattr(engine, "PATIENCE", 0.001)
+def test_many_small_requests_end_at_the_kernel(backends_made, monkeypatch):
+    monkeypatch.setattr(backend_choice, "PATIENCE", 0.001)
     objective = pml.Objective(straight_line())
     for slope in np.linspace(0, 1, 500):
         value = float(objective.log_likelihood([slope, np.log(0.5)]))
         assert value == pytest.approx(log_likelihood(slope, 0.5), rel=1e-10)
-    assert ways_taken == ["numba"]  # until then single points are interpreted, without a block
+    assert backends_made == ["numba"]  # until then single points are interpreted, without a block
 
 
 # --- points that raise -----------------------------------------------------------------------------------------------
@@ -380,7 +377,7 @@ def test_ctrl_c_while_threads_work_leaves_the_finished_part(how, monkeypatch, fi
 
     objective = pml.Objective(line, backend="numba")
     landscape(objective, {"slope": [0.0, 1.0]})
-    monkeypatch.setattr(work, "CHUNK_SECONDS", 1e-4)
+    monkeypatch.setattr(chunks, "CHUNK_SECONDS", 1e-4)
     monkeypatch.setattr(progress.DelayedProgressBar, "advance", interrupting)
     gc.disable()  # Python drops a Ctrl-C that comes in the middle of a garbage collection
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
@@ -418,7 +415,7 @@ def asked(monkeypatch) -> list[int]:
 
 @pytest.mark.parametrize("backend", [None, "numba"])
 def test_rows_are_never_built_for_the_whole_grid(backend, asked, monkeypatch, fine, line):
-    monkeypatch.setattr(work, "CHUNK_BYTES", 8 * 2 * 1000)  # a thousand points of two parameters
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 8 * 2 * 1000)  # a thousand points of two parameters
     landscape(pml.Objective(line, backend=backend), fine)
     assert sum(asked) == 301 * 200
     assert max(asked) <= 1000
@@ -437,7 +434,7 @@ def test_many_parameters_do_not_multiply_the_grid(monkeypatch):
         a = pm.Normal("a", 0, np.float64(2.5), shape=n)
         pm.Normal("y", a.sum(), np.float64(0.7), observed=1.0)
     objective = pml.Objective(model, backend="interpreter")
-    monkeypatch.setattr(work, "CHUNK_BYTES", 2**20)
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 2**20)
     values = np.linspace(-1, 1, num)
     landscape(objective, {"a[3]": values[:2], "a[1999]": values})
     tracemalloc.start()
@@ -550,13 +547,13 @@ def test_data_set_in_the_model_reach_a_twin_with_other_data():
     np.testing.assert_allclose(found, wanted, rtol=1e-10)
 
 
-def test_other_data_compile_nothing(ways_taken, line):
+def test_other_data_compile_nothing(backends_made, line):
     objective = pml.Objective(line, backend="numba")
     objective.with_data(y=Y + 1).minus2ll([0.4, 0.0])
-    ways_taken.clear()
+    backends_made.clear()
     for shift in (1, 2, 3):
         objective.with_data(y=Y + shift).minus2ll([0.4, 0.0])
-    assert ways_taken == []
+    assert backends_made == []
 
 
 @pytest.mark.parametrize(

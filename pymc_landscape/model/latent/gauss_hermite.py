@@ -28,8 +28,7 @@ from scipy.special import logsumexp
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import Engine
 from pymc_landscape.model import in_one_vector, slope_graph
-from pymc_landscape.model.latent.joint_density import JointDensity
-from pymc_landscape.model.latent.laplace import Adjoint, Build, Laplace, Mode
+from pymc_landscape.model.latent.laplace import Adjoint, Integrand, Laplace, Mode
 from pymc_landscape.numerics import Blocks, Stack
 
 # More nodes than this for one block are not laid.
@@ -57,22 +56,14 @@ class Quadrature(Laplace):
 
     Parameters
     ----------
-    density : JointDensity
-        Graphs over (θ, u).
-    reference : array (k,)
-        A place inside the support.
-    groups : array (q,)
-        A guess at which elements of u belong together.
-    build : callable
-        Makes an Engine of a vector and graphs.
+    integrand : Integrand
+        The density of data and effects.
     nodes : int
-        Nodes an element of a block.
+        Nodes an element of a block; 1 is Laplace's approximation.
     """
 
-    def __init__(
-        self, density: JointDensity, reference: Array, groups: NDArray[np.intp], build: Build, nodes: int
-    ) -> None:
-        super().__init__(density, reference, groups, build)
+    def __init__(self, integrand: Integrand, nodes: int):
+        super().__init__(integrand)
         self.nodes = nodes
 
     # --- graphs ------------------------------------------------------------------------------------------------------
@@ -97,7 +88,11 @@ class Quadrature(Laplace):
 
     @cached_property
     def owners(self) -> NDArray[np.intp]:
-        """Number of the block that each piece of f depends on; −1 for none.
+        """Number of the block that each piece of f depends on; −1 for none."""
+        return self._find_owners()
+
+    def _find_owners(self) -> NDArray[np.intp]:
+        """Move effects and see which pieces change.
 
         Blocks are moved together, those whose number has some binary digit and then those that have it not: what moves
         in both depends on several.

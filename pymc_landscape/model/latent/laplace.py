@@ -72,24 +72,41 @@ class Adjoint:
     entries: Array
 
 
-class Laplace:
-    """The marginal likelihood of a model over its parameters on their natural scale.
+@dataclass(frozen=True)
+class Integrand:
+    """What is integrated over random effects, and what an integral has to know beside it.
 
     Parameters
     ----------
     density : JointDensity
         Graphs over (θ, u).
     reference : array (k,)
-        A place inside the support.
+        A θ inside the support.
     groups : array (q,)
         A guess at which elements of u belong together.
     build : callable
         Makes an Engine of a vector and graphs.
     """
 
-    def __init__(self, density: JointDensity, reference: Array, groups: NDArray[np.intp], build: Build):
-        self.density, self.reference, self.groups, self.build = density, reference, groups, build
-        self.n_parameters, self.n_effects = len(reference), len(groups)
+    density: JointDensity
+    reference: Array
+    groups: NDArray[np.intp]
+    build: Build
+
+
+class Laplace:
+    """The marginal likelihood of a model over its parameters on their natural scale.
+
+    Parameters
+    ----------
+    integrand : Integrand
+        The density of data and effects.
+    """
+
+    def __init__(self, integrand: Integrand):
+        self.density, self.build = integrand.density, integrand.build
+        self.reference, self.groups = integrand.reference, integrand.groups
+        self.n_parameters, self.n_effects = len(self.reference), len(self.groups)
         self._last = np.zeros(self.n_effects)
 
     # --- graphs ------------------------------------------------------------------------------------------------------
@@ -116,6 +133,9 @@ class Laplace:
     @cached_property
     def pattern(self) -> Pattern:
         """Which effects meet."""
+        return self._find_pattern()
+
+    def _find_pattern(self) -> Pattern:
         k, point = self.n_parameters, self._anywhere()
 
         def product(directions: Array) -> Array:

@@ -55,16 +55,9 @@ class MarginalEngine(Engine):
         jacobian: Engine | None,
         weight: Callable[[], float],
     ):
+        super().__init__(NAMES.get(kind, (term, "log_prior")), 2 * size if kind == "hessian_product" else size)
         self.kind, self.laplace, self.weight = kind, laplace, weight
-        self.names = NAMES.get(kind, (term, "log_prior"))
         self._k, self._natural, self._jacobian = size, natural, jacobian
-        self.backend, self._linear_algebra = None, False
-        self._ways, self._spent = {}, 0.0
-
-    @property
-    @override
-    def size(self) -> int:
-        return 2 * self._k if self.kind == "hessian_product" else self._k
 
     @cached_property
     @override
@@ -83,12 +76,18 @@ class MarginalEngine(Engine):
         return [np.stack(column) for column in zip(*map(self.one, points), strict=True)]
 
     @override
+    def at(self, points: Array) -> dict[str, Array]:
+        if len(points) == 1:
+            return {name: value[None] for name, value in zip(self.names, self.one(points[0]), strict=True)}
+        return super().at(points)
+
+    @override
     def compile(self) -> None:
         """Nothing to do: the engines inside choose for themselves."""
 
     @override
-    def _run(self, work: ChunkedEvaluation) -> None:
-        work.finish(Backend(self.several))
+    def evaluate(self, evaluation: ChunkedEvaluation) -> None:
+        evaluation.finish(Backend(self.several))
 
     def _answer(self, point: Array) -> tuple[float | Array, ...]:
         if self.kind == "density":

@@ -10,7 +10,8 @@ Laplace's approximation is exact there. The sum over states of one integrand, in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, override
 
 import numpy as np
@@ -20,8 +21,7 @@ from scipy.special import logsumexp, softmax
 from pymc_landscape._typing import Array
 from pymc_landscape.model.latent.discrete_states import FEW, ConfigurationPlan
 from pymc_landscape.model.latent.gauss_hermite import Quadrature, blocks_of, through_root
-from pymc_landscape.model.latent.joint_density import JointDensity
-from pymc_landscape.model.latent.laplace import Adjoint, Build, Mode
+from pymc_landscape.model.latent.laplace import Adjoint, Integrand, Mode
 from pymc_landscape.numerics import Pattern, coloured
 
 
@@ -34,14 +34,8 @@ class StateIntegral(Quadrature):
 
     Parameters
     ----------
-    density : JointDensity
-        Graphs over (θ, u), in which `shared` stand for the discrete variables; what depends on these comes first.
-    reference : array (k,)
-        A place inside the support.
-    groups : array (q,)
-        A guess at which elements of u belong together.
-    build : callable
-        Makes an Engine of a vector and graphs.
+    integrand : Integrand
+        The density, in which `shared` stand for the discrete variables; what depends on these comes first.
     nodes : int
         Nodes an element of a block; 1 is Laplace's approximation.
     plan : ConfigurationPlan
@@ -49,49 +43,54 @@ class StateIntegral(Quadrature):
     shared : mapping of str to shared variable
         What stands for each discrete variable.
 
+    Attributes
+    ----------
+    block : array (sets,)
+        The block of effects that each set of discrete variables belongs to.
+    possible : array (C, blocks)
+        Whether each state is possible in each block.
+
     Raises
     ------
     Apart
         If some block has several sets of discrete variables, some set several blocks or none.
     """
 
-    def __init__(
-        self,
-        density: JointDensity,
-        reference: Array,
-        groups: NDArray[np.intp],
-        build: Build,
-        nodes: int,
-        plan: ConfigurationPlan,
-        shared: Mapping[str, Any],
-    ):
-        super().__init__(density, reference, groups, build, nodes)
+    def __init__(self, integrand: Integrand, nodes: int, plan: ConfigurationPlan, shared: Mapping[str, Any]):
+        super().__init__(integrand, nodes)
         self.plan, self.shared = plan, shared
         self.n_states = len(plan.possible)
         if self.n_states > FEW:
             raise Apart
         self._lasts = [np.zeros(self.n_effects) for _ in range(self.n_states)]
-        self._settle()
+        self._owners, self.block, self.possible = self._join_blocks()
 
-    def _settle(self) -> None:
+    @cached_property
+    @override
+    def pattern(self) -> Pattern:
+        return _union([self._find_pattern() for _ in self._states()])
+
+    @cached_property
+    @override
+    def owners(self) -> NDArray[np.intp]:
+        return self._owners
+
+    def _join_blocks(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
         """Find the blocks, with the sets of discrete variables that they meet, looking at each state."""
-        patterns, owners = [], []
-        for c in range(self.n_states):
-            self._enter(c)
-            for name in ("pattern", "owners", "parts"):
-                self.__dict__.pop(name, None)
-            patterns.append(Quadrature.pattern.func(self))  # type: ignore[attr-defined]
-        self.__dict__["pattern"] = _union(patterns)
-        for c in range(self.n_states):
-            self._enter(c)
-            owners.append(Quadrature.owners.func(self))  # type: ignore[attr-defined]
+        owners = [self._find_owners() for _ in self._states()]
         own = np.max(owners, axis=0)
         if any(((o >= 0) & (o != own)).any() for o in owners):
             raise Apart
         sets = np.full(len(own), -1)
         first = np.concatenate([np.ravel(rows) for rows in self.plan.rows.values()])
         sets[: len(first)] = first
-        self.__dict__["owners"], self.block, self.possible = _joined(own, sets, self.plan)
+        return _joined(own, sets, self.plan)
+
+    def _states(self) -> Iterator[int]:
+        """Put the discrete variables into one configuration after the other."""
+        for c in range(self.n_states):
+            self._enter(c)
+            yield c
 
     def _enter(self, c: int) -> None:
         """Put the discrete variables into their c-th configuration."""

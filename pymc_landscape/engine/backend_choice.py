@@ -1,0 +1,103 @@
+"""Which back end evaluates the graphs of an engine: a choice by the size of the work and by the time it has taken.
+
+The interpreter is ready at once; the kernel is machine code, which takes seconds to compile the first time. Whoever
+interprets for as long as compiling takes, and only then compiles, never needs more than twice the time of the better
+choice made in advance. So the interpreter starts, and its time is added up over all requests to one engine: many small
+requests end at the kernel too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from pytensor.graph.traversal import ancestors
+
+from pymc_landscape._typing import Graph
+from pymc_landscape.engine.kernel_cache import is_compiled, kernel_name
+
+# Seconds of processor time that are interpreted before a kernel is compiled: about what compiling takes. Factorisations
+# and solves take numba several times longer to compile; a kernel that is on disk is loaded in one second.
+PATIENCE = 3.0
+PATIENCE_ON_DISK = 1.0
+PATIENCE_LINEAR_ALGEBRA = 12.0
+# Number of points from which linear algebra is left at once to a kernel that only has to be loaded.
+MANY_POINTS = 2_000
+# Seconds of single points after which blocks of more than FEW points are worth a function of blocks: that takes as
+# long to write.
+PATIENCE_FOR_BLOCKS, FEW = 1.0, 4
+# Seconds of work for which threads, chunks and the search for points that raise are not set up.
+SMALL = 2e-3
+
+
+class BackendChoice:
+    """The choice between interpreter and kernel for one engine.
+
+    Parameters
+    ----------
+    graphs : sequence of Graph
+        What is evaluated.
+    asked : str or None
+        The back end that the user wants; None leaves the choice open.
+    patience : float or None
+        Seconds of interpreting for which no kernel is compiled that is not on disk; None is what compiling takes.
+
+    Attributes
+    ----------
+    spent : float
+        Seconds that the interpreter has worked.
+    has_kernel : bool
+        Whether the kernel is loaded.
+    linear_algebra : bool
+        Whether numba has a factorisation or a solve to compile.
+    """
+
+    def __init__(self, graphs: Sequence[Graph], asked: str | None, patience: float | None = None):
+        self.graphs, self.asked = graphs, asked
+        self.spent, self.has_kernel = 0.0, False
+        self.linear_algebra = _has_linear_algebra(graphs)
+        self._given = patience
+
+    def choose_backend(self, total: int) -> str:
+        """Return the name of the back end for `total` more points, after what has been spent."""
+        if self.asked is not None:
+            return self.asked
+        if self.has_kernel or self.spent > self.patience:
+            return "numba"
+        at_once = self.linear_algebra and total >= MANY_POINTS and self._on_disk
+        return "numba" if at_once else "interpreter"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether single points may still be interpreted."""
+        return self.asked == "interpreter" or (self.asked is None and not self.has_kernel)
+
+    def wants_blocks(self, total: int) -> bool:
+        """Whether so many points are worth a function of blocks, where none has been written yet."""
+        return total > FEW and self.spent > PATIENCE_FOR_BLOCKS
+
+    @cached_property
+    def kernel_name(self) -> str:
+        """The name under which the kernel is known on disk."""
+        return kernel_name(self.graphs)
+
+    @cached_property
+    def _on_disk(self) -> bool:
+        """Whether the kernel has been compiled on this machine before."""
+        return is_compiled(self.kernel_name)
+
+    @cached_property
+    def patience(self) -> float:
+        """Seconds of interpreting that a kernel has to beat."""
+        if self.asked == "interpreter":
+            return np.inf
+        if self._on_disk:
+            return PATIENCE_ON_DISK
+        usual = PATIENCE_LINEAR_ALGEBRA if self.linear_algebra else PATIENCE
+        return usual if self._given is None else self._given
+
+
+def _has_linear_algebra(graphs: Sequence[Graph]) -> bool:
+    modules = {type(getattr(v.owner.op, "core_op", v.owner.op)).__module__ for v in ancestors(graphs) if v.owner}
+    return any("linalg" in module for module in modules)

@@ -1,0 +1,221 @@
+"""The graphs of one point, evaluated at many by the back end that suits the size of the work.
+
+* The *interpreter* evaluates whole blocks with NumPy, or single points as straight Python, and is ready at once.
+* The *kernel* is machine code by numba, which takes seconds to compile the first time.
+* *JAX*, PyTensor's C compiler and modes of the user are used when asked for.
+
+With ``backend=None`` a :class:`~pymc_landscape.engine.backend_choice.BackendChoice` decides between the first two.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from functools import cached_property
+from typing import Any, override
+
+import numpy as np
+import pymc as pm
+import pytensor
+from pymc.pytensorf import resolve_backend_compile_kwargs
+
+from pymc_landscape._typing import Array, Graph
+from pymc_landscape.engine.backend import Backend, point_by_point
+from pymc_landscape.engine.backend_choice import SMALL, BackendChoice
+from pymc_landscape.engine.chunks import ChunkedEvaluation
+from pymc_landscape.engine.engine import Engine
+from pymc_landscape.engine.kernel_cache import record_compiled
+from pymc_landscape.engine.numpy_backend import numpy_backend
+from pymc_landscape.engine.python_backend import straight_line
+from pymc_landscape.engine.rewrites import interpreter_mode, without_parameter_checks
+from pymc_landscape.numerics import one_blas_thread
+
+_log = logging.getLogger("pymc_landscape")
+
+# The first block also pays for first calls of everything: it says nothing about the others.
+WARM_UP_BLOCKS = 1
+
+
+class GraphEngine(Engine):
+    """Graphs of one flat vector, ready to be evaluated at many.
+
+    Parameters
+    ----------
+    vector : Graph
+        Flat input of length k.
+    graphs : mapping of str to Graph
+        Graphs of one point; arrays come back raveled to vectors.
+    check_bounds : bool
+        As in ``pm.Model``.
+    backend : str, optional
+        ``"numba"``, ``"jax"``, ``"c"``, or ``"interpreter"``; None chooses by the size of the work.
+    compile_kwargs : dict, optional
+        As in PyMC; a ``mode`` in it is used as it is, in a loop over points.
+    patience : float, optional
+        Seconds of interpreting for which no kernel is compiled that is not on disk; left out, about what compiling
+        takes for most graphs.
+    """
+
+    def __init__(
+        self,
+        vector: Graph,
+        graphs: Mapping[str, Graph],
+        *,
+        check_bounds: bool = True,
+        backend: str | None = None,
+        compile_kwargs: Mapping[str, Any] | None = None,
+        patience: float | None = None,
+    ):
+        self.vector = vector
+        self.graphs = without_parameter_checks([_flat(graph) for graph in graphs.values()], check_bounds)
+        self.compile_kwargs = dict(compile_kwargs or {})
+        asked = "mode" if "mode" in self.compile_kwargs and backend is None else backend
+        if asked not in (None, "interpreter"):
+            resolve_backend_compile_kwargs(backend, self.compile_kwargs)
+        self.choice = BackendChoice(self.graphs, asked, patience)
+        self._backends: dict[str, Backend] = {}
+        super().__init__(tuple(graphs), int(vector.type.shape[0]), linear_algebra=self.choice.linear_algebra)
+
+    @cached_property
+    @override
+    def lengths(self) -> list[int | None]:
+        shapes = [graph.type.shape for graph in self.graphs]
+        if any(None in shape for shape in shapes):  # not known before they are evaluated
+            example = self.backend("interpreter").run(np.ones((1, self.size)))
+            shapes = [value.shape[1:] for value in example]
+        return [shape[0] if shape else None for shape in shapes]
+
+    # --- small work --------------------------------------------------------------------------------------------------
+
+    @override
+    def one(self, point: Array) -> list[Array]:
+        name = self.choice.choose_backend(1)
+        if name != "interpreter":
+            return [value[0] for value in self.backend(name).run(point[None])]
+        single, start = self._single, time.thread_time()
+        with np.errstate(all="ignore"):
+            values: list[Array] = single(point)
+        self.choice.spent += time.thread_time() - start
+        return values
+
+    @override
+    def several(self, points: Array) -> list[Array]:
+        single = self.choice.choose_backend(1) == "interpreter" and not self._backends
+        if not single or self.choice.wants_blocks(len(points)):
+            out = self.at(points)
+            return [out[name] for name in self.names]
+        return [np.stack(values) for values in zip(*(self.one(point) for point in points), strict=True)]
+
+    @override
+    def at(self, points: Array) -> dict[str, Array]:
+        if len(points) == 1 and self.choice.is_open:
+            return {name: value[None] for name, value in zip(self.names, self.one(points[0]), strict=True)}
+        block = self._directly(points)
+        return super().at(points) if block is None else dict(zip(self.names, block, strict=True))
+
+    def _directly(self, points: Array) -> list[Array] | None:
+        """Evaluate a block that is done before larger work is set up; None if it is not, or if the model raises."""
+        name = self.choice.choose_backend(len(points))
+        backend = self._backends.get(name) if self.choice.asked in (None, "interpreter") else None
+        if backend is None or len(points) * backend.seconds_per_point > SMALL:
+            return None
+        if len(points) > (backend.block or np.inf):
+            return None
+        start = time.thread_time()
+        try:
+            with one_blas_thread() if self.linear_algebra else nullcontext(), np.errstate(all="ignore"):
+                return backend.run(points)
+        except Exception:  # at some point or other: the larger machinery finds out at which
+            return None
+        finally:
+            self.choice.spent += time.thread_time() - start
+
+    @cached_property
+    def _single(self) -> Callable[[Array], list[Array]]:
+        """The graphs as they are, interpreted: vectorising a large graph takes longer than many points."""
+        compile_ = pm.pytensorf.compile
+        with pytensor.config.change_flags(cxx=""):
+            function = compile_(
+                [self.vector], self.graphs, mode=interpreter_mode(), on_unused_input="ignore", trust_input=True
+            )
+        return straight_line(function)
+
+    # --- large work --------------------------------------------------------------------------------------------------
+
+    @override
+    def evaluate(self, evaluation: ChunkedEvaluation) -> None:
+        if self.choice.asked is None and self.choice.choose_backend(evaluation.total) == "interpreter":
+            self._interpret(evaluation)
+        if evaluation.position < evaluation.total:
+            evaluation.finish(self.backend(self.choice.asked or "numba"))
+
+    def _interpret(self, evaluation: ChunkedEvaluation) -> None:
+        """Interpret block after block while the whole of it is expected to stay within the patience.
+
+        Patience counts processor time, so that a busy machine does not change the choice.
+        """
+        backend, blocks, choice = self.backend("interpreter"), 0, self.choice
+        while evaluation.position < evaluation.total:
+            start, first = time.thread_time(), evaluation.position
+            evaluation.position = min(first + (backend.block or 1), evaluation.total)
+            evaluation.block(backend, first, evaluation.position)
+            seconds = time.thread_time() - start
+            choice.spent += seconds
+            blocks += 1
+            left = seconds * (evaluation.total - evaluation.position) / (evaluation.position - first)
+            if blocks > WARM_UP_BLOCKS and choice.spent + left > choice.patience:
+                return
+
+    # --- back ends ---------------------------------------------------------------------------------------------------
+
+    @override
+    def compile(self) -> None:
+        self.backend(self.choice.asked or "numba")
+
+    def backend(self, name: str) -> Backend:
+        """Return a back end by name, made when it is first asked for."""
+        if name not in self._backends:
+            makers = {"interpreter": self._interpreter, "numba": self._kernel_or_interpreter, "jax": self._jax}
+            self._backends[name] = makers.get(name, self._as_asked)()
+            self.choice.has_kernel = self.choice.has_kernel or name == "numba"
+        return self._backends[name]
+
+    def _interpreter(self) -> Backend:
+        return numpy_backend(self.vector, self.graphs)
+
+    def _kernel_or_interpreter(self) -> Backend:
+        """Compile the kernel; what numba cannot compile stays with the interpreter, which is right and slower."""
+        from numba.core.errors import NumbaError
+
+        from pymc_landscape.engine.numba_backend import numba_backend
+
+        try:
+            backend = numba_backend(self.vector, self.graphs, self.lengths)
+        except (NumbaError, NotImplementedError):
+            if self.choice.asked == "numba":
+                raise
+            _log.info("Numba cannot compile this model: going on with NumPy.")
+            return self.backend("interpreter")
+        if not backend.parallel and self.choice.asked is None:
+            _log.info("An Op of the model is Python code, which numba cannot compile: going on with NumPy.")
+            return self.backend("interpreter")
+        record_compiled(self.choice.kernel_name)
+        return backend
+
+    def _jax(self) -> Backend:
+        from pymc_landscape.engine.jax_backend import jax_backend
+
+        return jax_backend(self.vector, self.graphs)
+
+    def _as_asked(self) -> Backend:
+        """Loop over a function of one point, compiled as the user asked."""
+        name = None if self.choice.asked == "mode" else self.choice.asked
+        options = resolve_backend_compile_kwargs(name, self.compile_kwargs)
+        return Backend(point_by_point(self.vector, self.graphs, **options))
+
+
+def _flat(graph: Graph) -> Graph:
+    graph = graph.astype("float64")
+    return graph.ravel() if graph.type.ndim > 1 else graph
