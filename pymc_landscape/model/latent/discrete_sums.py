@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pymc as pm
@@ -24,20 +23,14 @@ from pymc.logprob.transforms import (
     LogTransform,
     SimplexTransform,
 )
-from pymc.logprob.utils import CheckParameterValue
 from pytensor.graph.basic import Variable
-from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import graph_replace
-from pytensor.graph.rewriting.basic import in2out, node_rewriter
 from pytensor.graph.traversal import ancestors
-from pytensor.scalar.basic import AND
-from pytensor.tensor.basic import MakeVector, ScalarFromTensor, TensorFromScalar
-from pytensor.tensor.elemwise import CAReduce
 
 from pymc_landscape._typing import Array, Graph
-from pymc_landscape.engine import without_parameter_checks
 from pymc_landscape.model import FreeVariable, GraphInputs, LogDensities, discrete_values, without
 from pymc_landscape.model.latent.discrete_states import ConfigurationPlan, configuration_plan, states_of, table, untied
+from pymc_landscape.model.latent.state_checks import settle_checks
 
 # Transforms that need nothing but the value.
 UNMOVED = (CircularTransform, LogOddsTransform, LogTransform, SimplexTransform, LogExpM1)
@@ -196,7 +189,7 @@ class Sums:
             stands = {values[name]: values[name].type.filter_variable(plain) for name, plain in own.items()}
             graphs = pieces.of((*group.dependent, *group.summed))
             written = graph_replace(list(graphs.values()), stands, strict=False)
-            graphs = dict(zip(graphs, _settled(written, self.model.check_bounds, own), strict=True))
+            graphs = dict(zip(graphs, settle_checks(written, self.model.check_bounds, own), strict=True))
             plan = self.plan(group, graphs, own, places)
             yield Sum(group, plan, table(plan, graphs, own), untied(plan, graphs, own), graphs, own)
 
@@ -311,50 +304,3 @@ def _refuse_moving_supports(model: pm.Model, group: Group) -> None:
                 f"Expected supports that no discrete variable moves, got {name}, whose limits depend on "
                 f"{', '.join(group.summed)}: write it as a variable with constant limits, scaled where it is used."
             )
-
-
-# --- checks of parameters, state by state ----------------------------------------------------------------------------
-
-
-def _settled(graphs: Sequence[Graph], check_bounds: bool, values: Mapping[str, Graph]) -> list[Graph]:
-    """Write graphs with plain Ops; a parameter that a state makes illegal rules out that state, not all of them."""
-    copied = FunctionGraph(outputs=list(graphs), clone=True, copy_inputs=False, copy_orphans=False)
-    if check_bounds:
-        in2out(_row_by_row(set(values.values())), name="checks_row_by_row").rewrite(copied)
-    return without_parameter_checks(list(copied.outputs), check_bounds)
-
-
-def _row_by_row(discrete: set[Graph]) -> Any:
-    @node_rewriter([CheckParameterValue])
-    def checked(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
-        value, *conditions = node.inputs
-        if not node.op.can_be_replaced_by_ninf or discrete.isdisjoint(ancestors(conditions)):
-            return None
-        for condition in (leaf for whole in conditions for leaf in _leaves(whole)):
-            moves = not discrete.isdisjoint(ancestors([condition]))
-            value = pt.switch(_in_rows(condition, value) if moves else pt.all(condition), value, -np.inf)
-        return [value]
-
-    return checked
-
-
-def _in_rows(condition: Graph, value: Graph) -> Graph:
-    """Return a condition on parameters as one on the rows of a density, which has their first dims."""
-    extra = condition.type.ndim - value.type.ndim
-    if extra > 0:
-        return pt.all(condition, axis=tuple(range(-extra, 0)))
-    pairs = zip(condition.type.shape, value.type.shape, strict=False)
-    alike = extra == 0 and all(n == m or n == 1 or None in (n, m) for n, m in pairs)
-    return condition if alike or not condition.type.ndim else pt.all(condition)
-
-
-def _leaves(condition: Graph) -> Iterator[Graph]:
-    """Give the conditions of which all must hold."""
-    node = condition.owner
-    op = None if node is None else node.op
-    is_all = isinstance(op, CAReduce) and isinstance(op.scalar_op, AND)
-    if is_all or isinstance(op, MakeVector | ScalarFromTensor | TensorFromScalar):
-        for part in node.inputs:
-            yield from _leaves(part)
-    else:
-        yield condition
