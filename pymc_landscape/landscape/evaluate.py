@@ -19,7 +19,7 @@ from pymc_landscape.landscape.profile_surface import profile_points
 from pymc_landscape.landscape.store import Stretch, Tally, evaluate_into
 from pymc_landscape.objective import LOG_PRIOR, Objective, Reference, objective_of, reference_point
 from pymc_landscape.optimize import Fit
-from pymc_landscape.results import DelayedProgressBar, provenance_attributes
+from pymc_landscape.results import DelayedProgressBar, provenance_attributes, require_chunks, wrong_type
 
 # More points than this are a mistake: at a nanosecond each they would take a minute and half a terabyte.
 MOST_POINTS = 2**36
@@ -210,16 +210,16 @@ def _check_options(grid: object, nuisance: str, chunks: int | None, store: str |
     if grid is None:
         raise TypeError("Expected a grid, got none: evaluate_landscape(model, regular_grid({...})).")
     if not isinstance(grid, Mapping):
-        raise TypeError(
-            f"Expected a grid (an xr.Dataset or a mapping of axes), got {type(grid).__name__}: make one with "
-            "regular_grid, posterior_grid, fit_grid or plane_grid."
+        raise wrong_type(
+            "a grid (an xr.Dataset or a mapping of axes)",
+            grid,
+            "make one with regular_grid, posterior_grid, fit_grid or plane_grid",
         )
     if nuisance not in ("fix", "profile"):
         raise ValueError(f"Expected nuisance='fix' or 'profile', got {nuisance!r}.")
     if nuisance == "profile" and store is not None:
         raise ValueError("Expected nuisance='fix' with a store, got nuisance='profile': leave store out.")
-    if chunks is not None and chunks < 1:
-        raise ValueError(f"Expected chunks of at least one point, got {chunks}.")
+    require_chunks(chunks, "point")
 
 
 def _surface(objective: Objective, points: GridPoints | Stretch, result: Evaluation, pointwise: bool) -> xr.Dataset:

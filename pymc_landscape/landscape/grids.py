@@ -16,7 +16,7 @@ from pymc_landscape.landscape.planes import plane_dataset, principal_axes
 from pymc_landscape.numerics import chi2_cutoff
 from pymc_landscape.objective import Draws, Objective, objective_of, open_group, read_draws, select_labels
 from pymc_landscape.optimize import Fit
-from pymc_landscape.results import provenance_attributes
+from pymc_landscape.results import provenance_attributes, require_probability
 
 # An axis: a range and its number of points, or the points.
 Axis = tuple[float, float, int] | ArrayLike
@@ -110,8 +110,7 @@ def posterior_grid(
     ValueError
         If a variable is unknown, `ci_prob` is not in (0, 1), or the draws are not finite.
     """
-    if not 0 < ci_prob < 1:
-        raise ValueError(f"Expected ci_prob strictly between 0 and 1, got {ci_prob}: for 99 % write 0.99.")
+    require_probability("ci_prob", ci_prob, usual=0.99)
     if num < 1:
         raise ValueError(f"Expected num of at least 1 point an axis, got {num}.")
     if axes not in ("parameters", "principal"):

@@ -14,7 +14,7 @@ from pymc.util import get_random_generator
 from pymc_landscape._typing import Array, RandomSeed
 from pymc_landscape.objective import SAMPLE_DIMS, Draws, Objective, element_labels, objective_of, open_group, read_draws
 from pymc_landscape.optimize import Fit
-from pymc_landscape.results import provenance_attributes
+from pymc_landscape.results import provenance_attributes, wrong_type
 
 AXES = ("u", "v")
 # Through draws or a path the plane reaches a fifth of their spread beyond them.
@@ -221,7 +221,7 @@ def _arrays(source: PointOrDraws) -> dict[str, xr.DataArray]:
     if isinstance(source, xr.Dataset):
         return {str(name): array for name, array in source.data_vars.items()}
     if not isinstance(source, Mapping):
-        raise TypeError(f"Expected a point (a mapping or a Dataset) or draws, got {type(source).__name__}.")
+        raise wrong_type("a point (a mapping or a Dataset) or draws", source, "give values by name")
     return {str(name): xr.DataArray(np.asarray(value, dtype=float)) for name, value in source.items()}
 
 

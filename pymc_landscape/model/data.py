@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.model.metadata import ModelMetadata, shared_data
-from pymc_landscape.results import closest
+from pymc_landscape.results import unknown_name
 
 
 class DataSwaps:
@@ -64,7 +64,7 @@ class DataSwaps:
         observed = {rv.name: self.model.rvs_to_values[rv] for rv in self.model.observed_RVs}
         known = {**{d.name: d for d in shared_data(self.model)}, **observed}
         if name not in known:
-            raise ValueError(f"Expected data of the model, got {name!r}: it has {closest(name, known)}.")
+            raise unknown_name("data of the model", name, known, "it has")
         return known[name]
 
     def _swap(self, name: str) -> Graph:

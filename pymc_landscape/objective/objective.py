@@ -24,6 +24,7 @@ from pymc_landscape.model import (
 )
 from pymc_landscape.objective.evaluators import Evaluators
 from pymc_landscape.objective.parameters import Parameters
+from pymc_landscape.results import wrong_type
 
 # Up to so many parameters the Hessian is one vectorised graph; beyond, a product a column takes less memory.
 DENSE = 300
@@ -365,6 +366,4 @@ def _refuse_no_model(model: Any) -> None:
             "Expected a pm.Model, an Objective or a Fit, got none: pass one first, or call in the model's with block."
         )
     if model is not None and not isinstance(model, pm.Model):
-        raise TypeError(
-            f"Expected a pm.Model, an Objective or a Fit, got {type(model).__name__}: pass one of these first."
-        )
+        raise wrong_type("a pm.Model, an Objective or a Fit", model, "pass one of these first")

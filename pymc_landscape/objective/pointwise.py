@@ -17,7 +17,14 @@ from pymc_landscape.engine import Engine
 from pymc_landscape.objective.draws import SAMPLE_DIMS, DrawVectors
 from pymc_landscape.objective.evaluators import TOTAL
 from pymc_landscape.objective.objective import Fitted, Objective, is_fitted
-from pymc_landscape.results import IN_MEMORY, DelayedProgressBar, Memory, ZarrStore, provenance_attributes
+from pymc_landscape.results import (
+    IN_MEMORY,
+    DelayedProgressBar,
+    Memory,
+    ZarrStore,
+    provenance_attributes,
+    require_chunks,
+)
 
 GROUPS = ("log_likelihood", "log_prior")
 # What a store of them is of.
@@ -172,8 +179,7 @@ def _given_effects(model: pm.Model | Objective | Fitted | None) -> Objective:
 def _check_options(dt: Posterior | None, chunks: int | None) -> None:
     if dt is None:
         raise TypeError("Expected posterior draws, got none: pointwise_log_likelihood(model, dt).")
-    if chunks is not None and chunks < 1:
-        raise ValueError(f"Expected chunks of at least one draw, got {chunks}.")
+    require_chunks(chunks, "draw")
 
 
 # --- what is to come -------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from pymc_landscape._typing import Array, PointLike
 from pymc_landscape.model import Layout
 from pymc_landscape.objective.draws import SAMPLE_DIMS, Draws
 from pymc_landscape.objective.objective import Objective
+from pymc_landscape.results import wrong_type
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def _named_values(at: Any, objective: Objective) -> dict[str, Any]:
             "Expected one point for at, got draws: take one, for example dt.posterior.mean(('chain', 'draw'))."
         )
     if not isinstance(source, Mapping):
-        raise TypeError(f"Expected a point for at (a mapping or a Dataset), got {type(at).__name__}.")
+        raise wrong_type("a point for at (a mapping or a Dataset)", at, "give values by name, or a Fit")
     items = source.data_vars.items() if isinstance(source, xr.Dataset) else source.items()
     return {str(name): value for name, value in items}
 

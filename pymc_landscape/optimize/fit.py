@@ -13,6 +13,7 @@ from pymc_landscape.objective import Objective, objective_of
 from pymc_landscape.optimize.estimates import NaturalScale
 from pymc_landscape.optimize.fit_result import Fit
 from pymc_landscape.optimize.multistart import best_result, overall_report, search_all_starts
+from pymc_landscape.results import wrong_type
 
 Information = Literal["observed", "expected"]
 
@@ -166,9 +167,7 @@ def fit_of(
     if isinstance(model, Fit):
         return model
     if model is not None and not isinstance(model, pm.Model | Objective):
-        raise TypeError(
-            f"Expected a Fit, a pm.Model or an Objective, got {type(model).__name__}: pass what fit_mle returned."
-        )
+        raise wrong_type("a Fit, a pm.Model or an Objective", model, "pass what fit_mle returned")
     objective = objective_of(model)
     if prior_weight is not None:
         objective = objective.with_prior_weight(prior_weight)

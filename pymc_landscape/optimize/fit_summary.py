@@ -12,7 +12,7 @@ import xarray as xr
 from scipy import stats
 
 from pymc_landscape.objective import element_labels
-from pymc_landscape.results import closest
+from pymc_landscape.results import require_probability, unknown_name
 
 # A table of more rows is not read.
 SHOWN = 25
@@ -20,8 +20,7 @@ SHOWN = 25
 
 def summary(fit: Any, level: float = 0.95, var_names: str | Sequence[str] | None = None) -> pd.DataFrame:
     """Return estimate, standard error, Wald limits and notes, a row an element."""
-    if not 0 < level < 1:
-        raise ValueError(f"Expected a level between 0 and 1, got {level!r}: 0.95 is usual.")
+    require_probability("a level", level)
     estimates = xr.merge([fit.point, fit.derived])
     errors = xr.merge([fit.standard_error, fit.derived_standard_error])
     rows = [row for name in _names(fit, var_names) for row in _rows(name, estimates[name], errors[name], fit.notes)]
@@ -39,9 +38,7 @@ def _names(fit: Any, var_names: str | Sequence[str] | None) -> list[str]:
     asked = known if var_names is None else [var_names] if isinstance(var_names, str) else list(var_names)
     for name in asked:
         if name not in known:
-            raise ValueError(
-                f"Expected parameters or Deterministics of the model, got {name!r}: use {closest(name, known)}."
-            )
+            raise unknown_name("parameters or Deterministics of the model", name, known)
     return asked
 
 

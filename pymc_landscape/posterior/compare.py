@@ -21,7 +21,7 @@ from pymc_landscape.posterior.identification import Identification
 from pymc_landscape.posterior.likelihood_estimates import estimate, likelihood_sides
 from pymc_landscape.posterior.mode import posterior_mode, prior_shares
 from pymc_landscape.posterior.summary import summarise
-from pymc_landscape.results import provenance_attributes
+from pymc_landscape.results import provenance_attributes, require_probability
 
 
 def compare_with_posterior(
@@ -125,7 +125,7 @@ def compare_with_posterior(
     >>> table["verdict"].item()
     'prior-identified'
     """
-    _refuse_ci_prob(ci_prob)
+    require_probability("ci_prob", ci_prob)
     level = ci_prob if level is None else level
     fit = fit_beside(fit, dt, "compare_with_posterior", group=group, progressbar=progressbar)
     draws = read_posterior(fit.objective, dt, group)
@@ -147,11 +147,6 @@ def compare_with_posterior(
     prior = _PriorSide(fit.objective, quantities, random_seed)
     attrs = _attrs(fit, mode, draws, lower, ci_prob, level)
     return _dataset(rows, prior, mode, attrs)
-
-
-def _refuse_ci_prob(ci_prob: float) -> None:
-    if not 0 < ci_prob < 1:
-        raise ValueError(f"Expected ci_prob between 0 and 1, got {ci_prob!r}: 0.95 is usual.")
 
 
 class _PriorSide:

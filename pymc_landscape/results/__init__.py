@@ -2,7 +2,7 @@
 
 from pymc_landscape.results.checkpoint import Checkpoint
 from pymc_landscape.results.datatree import to_datatree
-from pymc_landscape.results.messages import closest
+from pymc_landscape.results.messages import closest, require_chunks, require_probability, unknown_name, wrong_type
 from pymc_landscape.results.progress import DelayedProgressBar
 from pymc_landscape.results.provenance import provenance_attributes
 from pymc_landscape.results.zarr_store import (
@@ -26,6 +26,10 @@ __all__ = [
     "open_store",
     "other_store",
     "provenance_attributes",
+    "require_chunks",
+    "require_probability",
     "require_zarr",
     "to_datatree",
+    "unknown_name",
+    "wrong_type",
 ]

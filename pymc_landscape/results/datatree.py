@@ -9,6 +9,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from pymc_landscape.results.messages import wrong_type
+
 # The group of every result, and the verb or method that makes it: a name belongs to one of them alone.
 GROUPS = {
     "landscape": "evaluate_landscape",
@@ -84,7 +86,7 @@ def to_datatree(*results: Result, dt: xr.DataTree | None = None) -> xr.DataTree:
     ['landscape', 'landscape_2']
     """
     if dt is not None and not isinstance(dt, xr.DataTree):
-        raise TypeError(f"Expected dt to be a DataTree, got {type(dt).__name__}: pass what pm.sample returned.")
+        raise wrong_type("dt to be a DataTree", dt, "pass what pm.sample returned")
     tree = xr.DataTree() if dt is None else dt.copy()
     for result in results:
         for dataset in _datasets(result):
@@ -101,7 +103,7 @@ def _datasets(result: Result) -> list[xr.Dataset]:
     if isinstance(result, pd.DataFrame):
         return [_of_table(result)]
     if not hasattr(result, "to_dataset"):
-        raise TypeError(f"Expected a result of pymc_landscape, got {type(result).__name__}.")
+        raise wrong_type("a result of pymc_landscape", result, "pass what its verbs return")
     return [result.to_dataset()]
 
 

@@ -98,7 +98,7 @@ def test_summary_is_a_table_a_row_an_element(fit):
 
 @pytest.mark.parametrize("level", [0, 1, 95, -0.5])
 def test_a_level_outside_its_limits_is_refused(fit, level):
-    with pytest.raises(ValueError, match="level between 0 and 1"):
+    with pytest.raises(ValueError, match="level strictly between 0 and 1"):
         fit.summary(level=level)
 
 

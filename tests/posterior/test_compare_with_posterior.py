@@ -468,7 +468,7 @@ def test_a_level_of_its_own(mean_fit):
 
 def test_wrong_questions_get_a_sentence(mean_fit):
     draws = normal_mean_draws(draws=10)
-    with pytest.raises(ValueError, match="ci_prob between 0 and 1, got 95"):
+    with pytest.raises(ValueError, match="ci_prob strictly between 0 and 1, got 95"):
         compare(mean_fit, draws, ci_prob=95)
     with pytest.raises(ValueError, match="got 'nu': use mu"):
         compare(mean_fit, draws, var_names=["nu"])

@@ -17,7 +17,7 @@ import numpy as np
 from pymc_landscape._typing import Array
 from pymc_landscape.objective import FreeVariable, Objective, RestrictedObjective
 from pymc_landscape.optimize import Fit
-from pymc_landscape.results import closest
+from pymc_landscape.results import unknown_name
 
 
 @dataclass(frozen=True)
@@ -139,9 +139,7 @@ def _labels_of(name: str, labels: Sequence[str]) -> list[str]:
     found = [label for label in labels if label == name] or [lab for lab in labels if lab.startswith(f"{name}[")]
     if not found:
         known = list(dict.fromkeys([*labels, *(label.split("[")[0] for label in labels)]))
-        raise ValueError(
-            f"Expected parameters or Deterministics of the model, got {name!r}: use {closest(name, known)}."
-        )
+        raise unknown_name("parameters or Deterministics of the model", name, known)
     return found
 
 

@@ -14,7 +14,7 @@ from pymc_landscape._typing import Array
 from pymc_landscape.numerics import noise
 from pymc_landscape.objective import DENSE, Objective
 from pymc_landscape.optimize.descent.path import ConvergenceTest, DescentPath, Stop
-from pymc_landscape.results import closest
+from pymc_landscape.results import unknown_name
 
 # A method's own rules give way to ours, but where it is so precise that it cannot go on. Options by their names in
 # better_optimize; those that a method does not have are left out.
@@ -47,7 +47,7 @@ def check_options(method: str, options: Mapping[str, Any]) -> None:
     known = _options(method)
     for option in options:
         if option not in known:
-            raise ValueError(f"Expected an option of {method}, got {option!r}: it has {closest(option, known)}.")
+            raise unknown_name(f"an option of {method}", option, known, "it has")
 
 
 def _options(method: str) -> list[str]:

@@ -21,7 +21,7 @@ from pymc_landscape.optimize.descent.update_rules import (
     named_rule,
     run_update_rule,
 )
-from pymc_landscape.results import closest
+from pymc_landscape.results import unknown_name
 
 # What a user may give: a name or a rule, or several as a list or by names of their own.
 Optimizers = str | Optimizer | Sequence[str | Optimizer] | Mapping[str, str | Optimizer]
@@ -160,7 +160,7 @@ def _rates(learning_rate: Any, labels: list[str]) -> dict[str, Any]:
     rates = dict(learning_rate) if isinstance(learning_rate, Mapping) else dict.fromkeys(labels, learning_rate)
     for label, rate in rates.items():
         if label not in labels:
-            raise ValueError(f"Expected learning rates by optimizer, got {label!r}: there is {closest(label, labels)}.")
+            raise unknown_name("learning rates by optimizer", label, labels, "there is")
         if rate is not None and not callable(rate):
             _refuse_rate(rate)
     return {label: rates.get(label) for label in labels}
@@ -197,9 +197,7 @@ def _by_name(label: str, name: str, rate: Any, options: Mapping[str, Any]) -> Op
     known |= dict.fromkeys(minimizers.methods(), "minimizer")
     plain = {_plain(method): method for method in known} | ALIASES
     if _plain(name) not in plain:
-        raise ValueError(
-            f"Expected an optimizer, got {name!r}: there is {closest(name, [*known, 'l-bfgs'], limit=40)}."
-        )
+        raise unknown_name("an optimizer", name, [*known, "l-bfgs"], "there is", limit=40)
     method = plain[_plain(name)]
     if known[method] == "minimizer":
         minimizers.check_options(method, options)
@@ -214,7 +212,7 @@ def _check_rule_options(name: str, options: Mapping[str, Any]) -> None:
     known = [option for option in keywords(RULES[name]) if option != "learning_rate"]
     for option in options:
         if option not in known:
-            raise ValueError(f"Expected an option of {name}, got {option!r}: it has {closest(option, known)}.")
+            raise unknown_name(f"an option of {name}", option, known, "it has")
 
 
 def _plain(name: str) -> str:

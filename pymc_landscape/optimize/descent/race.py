@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pymc_landscape.optimize import Fit
 from pymc_landscape.optimize.descent.optimization_paths import lowest_of
-from pymc_landscape.results import provenance_attributes
+from pymc_landscape.results import provenance_attributes, wrong_type
 
 # Heights above the minimum, in units of −2LL: no test could tell it from the minimum; no digit of a table could.
 LEVELS = {"0.01": 1e-2, "1e-6": 1e-6}
@@ -57,7 +57,7 @@ def descent_race(path: xr.Dataset, minimum: float | Fit | None = None) -> pd.Dat
     {'newton': 'converged', 'gradient_descent': 'converged'}
     """
     if not isinstance(path, xr.Dataset) or "n_evaluations" not in path.coords:
-        raise TypeError(f"Expected what descend returned, got {type(path).__name__}.")
+        raise wrong_type("what descend returned", path, "pass its Dataset")
     if "optimizer" not in path.dims:
         path = path.expand_dims(optimizer=[path.attrs.get("optimizer", "")])
     height = _heights(path, minimum)
