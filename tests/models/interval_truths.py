@@ -469,11 +469,11 @@ VALLEYS = [
     Case("uneven scale", _murray(1.05), "s[0]", 1.0473334373986, 3.050916861813),
 ]
 # Where a search begins in the higher valley, and what must be found in the end: that of the lower one.
-HIGHER = [
-    ("Cauchy at 0.95", {"mu": -1.7276257007134}),
-    ("Cauchy at 0.99", {"mu": -1.7276257007134}),
-    ("uneven rho", {"s": [1.62712, 1.62712], "rho": -0.44633615}),
-    ("uneven rho at 0.5", {"s": [1.62712, 1.62712], "rho": -0.44633615}),
-]
+HIGHER = {
+    "Cauchy at 0.95": {"mu": -1.7276257007134},
+    "Cauchy at 0.99": {"mu": -1.7276257007134},
+    "uneven rho": {"s": [1.62712, 1.62712], "rho": -0.44633615},
+    "uneven rho at 0.5": {"s": [1.62712, 1.62712], "rho": -0.44633615},
+}
 
 CASES = {case.name: case for case in [*COUNTS, *NORMAL, *BUDWORM, *REGRESSIONS, *VARIANCE, *OPEN, *VALLEYS]}

@@ -11,6 +11,7 @@ import pymc as pm
 import pytest
 from interval_truths import CASES, HIGHER, INF, Case
 from scipy import optimize, special, stats
+from selection import some
 from variance_components import one_way
 
 import pymc_landscape as pml
@@ -132,10 +133,37 @@ def _constrained(fit: pml.Fit, case: Case, value: float, theta: np.ndarray) -> f
     return found.fun if abs(held(found.x)) < 1e-9 else INF
 
 
+# Of the forms in which a model may be written one runs always, as of the sizes of a sample.
+OTHER_FORMS = (
+    "untransformed",
+    "beta",
+    "logit",
+    "half normal",
+    "log normal",
+    "uniform",
+    "flat",
+    "interval",
+    "whole line",
+    "as nls",
+    "10 of 10",
+    "of 10 at",
+    "of 30 at",
+    "mean of 10",
+    "Dyestuff mu at",
+    "Dyestuff sigma_b at",
+    "overdispersion sigma",
+    "uneven",
+)
+FIRST_FORMS = ("0 of 10, uniform", "7 of 10 at", "logit at dose 3")
+ONE_OF_EACH = some(
+    CASES, lambda name: name.startswith(FIRST_FORMS) or "half flat" in name or not any(f in name for f in OTHER_FORMS)
+)
+
+
 # --- intervals -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_ends_are_the_known_ones(name):
     case = CASES[name]
     interval, status, delta = known_ends(name)
@@ -150,7 +178,7 @@ def test_ends_are_the_known_ones(name):
             assert not rise > cutoff
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_ends_plugged_back_raise_minus2ll_to_the_cutoff(name):
     case = CASES[name]
     fit = fitted(case)
@@ -161,9 +189,9 @@ def test_ends_plugged_back_raise_minus2ll_to_the_cutoff(name):
             assert -1e-6 < over < (1e-6 if case.psi is None else 1e-5)  # a search along an equation stops above
 
 
-@pytest.mark.parametrize(("name", "start"), HIGHER, ids=[f"{name} from above" for name, _ in HIGHER])
-def test_a_search_from_the_higher_valley_ends_in_the_lower_one(name, start):
-    case = CASES[name]
+@pytest.mark.parametrize("name", some(HIGHER, lambda name: name in ONE_OF_EACH))
+def test_a_search_from_the_higher_valley_ends_in_the_lower_one(name):
+    case, start = CASES[name], HIGHER[name]
     here = pml.fit_mle(case.build(), starts=[start], progressbar=False)
     best = fitted(case)
     assert here.minus2ll > best.minus2ll + 0.05
