@@ -168,7 +168,7 @@ def _several(contours: Any) -> list[Any]:
     if isinstance(contours, xr.DataTree):
         groups = [name for name in contours.children if str(name).split("_")[0] == "contour"]
         return [contours.children[name].to_dataset() for name in groups] or [contours]
-    return [contours] if isinstance(contours, xr.Dataset) else list(contours)
+    return list(contours) if isinstance(contours, list | tuple) else [contours]
 
 
 def _name(canvas: Canvas, matrix: Matrix) -> None:

@@ -115,3 +115,14 @@ def test_a_name_from_elsewhere_is_answered_with_ours(name, instead):
         plots.landscape(bowl(), backend="none", **{name: 0.9})
     with pytest.raises(TypeError, match=r"got \['no_such'\]; see the parameters of this plot"):
         plots.waterfall(starts(), backend="none", no_such=1)
+
+
+# --- what is no input -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", [3, "profile", None], ids=repr)
+@pytest.mark.parametrize("name", plots.__all__)
+def test_what_is_none_of_the_inputs_is_refused_in_one_sentence(name, wrong):
+    arguments = (bowl(), wrong) if name in ("paths", "animation", "critical_points", "project_paths") else (wrong,)
+    with pytest.raises(TypeError, match=r"Expected .*, got \w+; pass what .* returns\.$"):
+        getattr(plots, name)(*arguments)

@@ -10,12 +10,13 @@ import xarray as xr
 from pymc_landscape._typing import Array
 from pymc_landscape.plots.data.descents import SAMPLE
 from pymc_landscape.plots.data.draws import element
+from pymc_landscape.plots.data.inputs import as_dataset
 from pymc_landscape.plots.data.landscape import LandscapeView, landscape_view
 
 
 def project_paths(
     landscape: xr.Dataset | xr.DataTree,
-    descent: xr.Dataset,
+    descent: xr.Dataset | xr.DataTree,
     *,
     metric: xr.DataArray | None = None,
     var_name: str = "delta_minus2ll",
@@ -31,7 +32,7 @@ def project_paths(
     landscape : Dataset or DataTree
         With two dims of more than one point: labels of elements on the natural scale (``beta[x1]``)
         or of value variables (``sigma_log__``), or ``u`` and ``v`` of a plane.
-    descent : Dataset
+    descent : Dataset or DataTree
         What ``descend`` returns.
     metric : DataArray, optional
         Of a plane: weights M (dims plane_parameter, plane_parameter_bis) in which an iterate's
@@ -51,6 +52,8 @@ def project_paths(
 
     Raises
     ------
+    TypeError
+        When ``landscape`` or ``descent`` is of another type.
     ValueError
         When the landscape does not have two axes, or the descent has no values on one of them.
 
@@ -61,7 +64,7 @@ def project_paths(
     slice it is the distance of the nuisance parameters from where they are fixed.
     """
     view = two_axes(landscape_view(landscape, var_name, landscape_group))
-    return paths_on_axes(view, descent, metric)
+    return paths_on_axes(view, as_dataset(descent, "descent", ("minus2ll", *SAMPLE), "descend"), metric)
 
 
 def two_axes(view: LandscapeView) -> LandscapeView:
