@@ -108,7 +108,7 @@ def influence(
     fit = fit_of(fit, "influence", progressbar=progressbar)
     refuse_no_optimum(fit)
     rise = float(chi2_cutoff(level))
-    cases, quantities = CaseDeletion(fit), find_quantities(fit, var_names)
+    cases, quantities = CaseDeletion(fit), find_quantities(fit.objective, var_names)
     _refuse_many(cases, exact)
     with one_blas_thread():
         data = {**_of_observations(cases), **_of_estimates(cases, quantities), **_of_ends(cases, quantities, rise)}
@@ -161,7 +161,7 @@ def _of_observations(cases: CaseDeletion) -> Variables:
 def _of_estimates(cases: CaseDeletion, quantities: Sequence[Quantity]) -> Variables:
     gradients = [q.rate(cases.restricted, cases.x) * q.evaluate(cases.restricted, cases.x).gradient for q in quantities]
     current, estimate = ReferenceFit(cases.fit), _values(cases, quantities, cases.x[None])[0]
-    errors = [current.standard_error(current.spot(quantity)) for quantity in quantities]
+    errors = [current.standard_error(current.estimate_of(quantity)) for quantity in quantities]
     return {
         "change": (BY_PARAMETER, cases.first_order @ np.transpose(gradients)),
         "one_step": (BY_PARAMETER, _values(cases, quantities, cases.x + cases.one_step) - estimate),
@@ -194,7 +194,7 @@ def _elements(cases: CaseDeletion, points: Array) -> Array:
 
 
 def _of_ends(cases: CaseDeletion, quantities: Sequence[Quantity], rise: float) -> Variables:
-    estimates = [ReferenceFit(cases.fit).spot(quantity) for quantity in quantities]
+    estimates = [ReferenceFit(cases.fit).estimate_of(quantity) for quantity in quantities]
     with np.errstate(all="ignore"):  # far out, anything overflows
         ends = find_endpoints([EndpointProblem(estimate, side, rise) for estimate in estimates for side in (-1.0, 1.0)])
     found = [ends[i : i + 2] for i in range(0, len(ends), 2)]
@@ -211,10 +211,10 @@ def _end_change(cases: CaseDeletion, end: Endpoint, here: Array) -> Array:
     """Return how one end moves without each observation (n,)."""
     if end.status == "at_bound":
         return np.zeros_like(here)
-    if end.status != "finite" or end.spot is None:
+    if end.status != "finite" or end.point is None:
         return np.full_like(here, np.nan)
-    there = cases.log_likelihood(end.spot.restricted, end.spot.x)
-    change: Array = -2.0 * (there - here) / end.spot.natural_slope
+    there = cases.log_likelihood(end.point.restricted, end.point.x)
+    change: Array = -2.0 * (there - here) / end.point.natural_slope
     return change
 
 

@@ -131,8 +131,8 @@ class _Study:
         sampler: Mapping[str, Any] | None,
     ):
         self.fit, self.level, self.methods, self.bootstrap_draws = fit, level, methods, bootstrap_draws
-        self.quantities = find_quantities(fit, var_names)
-        self.truth = np.array([ReferenceFit(fit).spot(quantity).natural for quantity in self.quantities])
+        self.quantities = find_quantities(fit.objective, var_names)
+        self.truth = np.array([ReferenceFit(fit).estimate_of(quantity).natural for quantity in self.quantities])
         self.of_refits = [method for method in methods if method != "hdi"]
         self.simulator, self.point, self.begin = Simulator(fit.objective), natural_point(fit), start_inside(fit)
         self.sample = Sampler(fit.objective, sampler) if sampler is not None else None

@@ -106,7 +106,7 @@ def confidence_intervals(
     methods = chosen_methods(method, METHODS)
     fit = fit_of(fit, "confidence_intervals", progressbar=progressbar)
     refuse_no_optimum(fit)
-    request = _request(fit, find_quantities(fit, var_names), level, progressbar)
+    request = _request(fit, find_quantities(fit.objective, var_names), level, progressbar)
     tables = {name: _endpoints(name, request, draws, random_seed) for name in methods}
     return _dataset(request, tables, np.ndim(level) == 0)
 
@@ -180,7 +180,7 @@ def _profile_endpoints(request: _Request) -> Endpoints:
     for key, endpoint in table.items():
         if key[1:] in met and endpoint.status == "finite":
             why = "of the lower optimum that was met"
-            table[key] = Endpoint(endpoint.value, "new_optimum", endpoint.rise, why, endpoint.spot)
+            table[key] = Endpoint(endpoint.value, "new_optimum", endpoint.rise, why, endpoint.point)
     if met:
         warnings.warn(request.reference.message, stacklevel=4)
     return table
@@ -193,13 +193,13 @@ def _search_endpoints(request: _Request) -> tuple[Endpoints, tuple[tuple[int, in
     optima = other_optima(request.reference.fit)
     with one_blas_thread(), DelayedProgressBar("Searching interval endpoints", total, request.progressbar) as bar:
         for first in range(0, len(request.quantities), TOGETHER):
-            estimates = [request.reference.spot(q) for q in request.quantities[first : first + TOGETHER]]
+            estimates = [request.reference.estimate_of(q) for q in request.quantities[first : first + TOGETHER]]
             restrictions = {id(estimate.restricted): estimate.restricted for estimate in estimates}
             before = sum(restricted.n_evaluations for restricted in restrictions.values())
             for (i, j, k), endpoint in _endpoints_of(request, estimates, optima).items():
                 bar.advance(1)
-                if endpoint.status == "new_optimum" and endpoint.spot is not None:
-                    return table | {(i, first + j, k): endpoint}, ((first + j, k), endpoint.spot)
+                if endpoint.status == "new_optimum" and endpoint.point is not None:
+                    return table | {(i, first + j, k): endpoint}, ((first + j, k), endpoint.point)
                 table[i, first + j, k] = endpoint
             request.n_evaluations += sum(restricted.n_evaluations for restricted in restrictions.values()) - before
     return table, None
@@ -229,7 +229,7 @@ def _endpoints_of(
 def _wald_endpoints(request: _Request) -> Endpoints:
     table: Endpoints = {}
     for j, quantity in enumerate(request.quantities):
-        estimate = request.reference.spot(quantity)
+        estimate = request.reference.estimate_of(quantity)
         error = request.reference.standard_error(estimate)
         for i, level in enumerate(request.levels):
             reach = float(stats.norm.ppf(0.5 + level / 2)) * error
@@ -277,7 +277,7 @@ def _dataset(request: _Request, tables: dict[str, Endpoints], single: bool) -> x
     data: dict[str, Any] = {
         name: (dims, values.astype(str) if values.dtype == object else values) for name, values in columns.items()
     }
-    estimates = np.array([request.reference.spot(quantity).natural for quantity in request.quantities])
+    estimates = np.array([request.reference.estimate_of(quantity).natural for quantity in request.quantities])
     data["estimate"] = (["parameter"], estimates)
     if single:
         data = {

@@ -202,9 +202,9 @@ class CurveSide:
     status: list[str]
     error: float
 
-    def crossings(self, rise: float) -> list[float]:
+    def values_at(self, rise: float) -> list[float]:
         """Return the values at which Δ meets a height, from the estimate outward: up, down, up, …."""
-        met = [distance for piece in self._pieces if piece is not None for distance in piece.distances(rise)]
+        met = [distance for piece in self._segments if piece is not None for distance in piece.distances(rise)]
         return [float(self.value[0] + self.sign * distance) for distance in met]
 
     def rises(self, values: Array) -> Array:
@@ -212,7 +212,7 @@ class CurveSide:
         away, last = self.sign * (values - self.value[0]), self._distance[-1]
         away = np.where(np.abs(away - last) <= ROUNDING * (np.abs(values) + last), last, away)
         which, result = np.searchsorted(self._distance, away) - 1, np.full(np.shape(values), np.nan)
-        for i, piece in enumerate(self._pieces):
+        for i, piece in enumerate(self._segments):
             mine = which == i
             if piece is not None and mine.any():
                 result[mine] = piece.rises(away[mine])
@@ -233,7 +233,7 @@ class CurveSide:
         return np.asarray(self.sign * (self.value - self.value[0]))
 
     @cached_property
-    def _pieces(self) -> list[_Piece | None]:
+    def _segments(self) -> list[_Piece | None]:
         """Between each step and the next; None where two stand at one value."""
         return [self._piece(i) for i in range(len(self.value) - 1)]
 
@@ -252,8 +252,8 @@ class CurveSide:
 
     def _is_rising(self, i: int) -> bool:
         """Whether the curve rises from step i to the next one, without a corner."""
-        outward = self.sign * self.slope[i : i + 2]
-        up = self.rise[i + 1] > self.rise[i] and outward[1] > 0 and (i == 0 or outward[0] > 0)
+        slopes = self.sign * self.slope[i : i + 2]
+        up = self.rise[i + 1] > self.rise[i] and slopes[1] > 0 and (i == 0 or slopes[0] > 0)
         return bool(up and self.status[i + 1] != "kink")
 
     def _rising(self, i: int, ends: Array, heights: Array) -> _Piece:

@@ -129,7 +129,7 @@ def compare_with_posterior(
     level = ci_prob if level is None else level
     fit = fit_beside(fit, dt, "compare_with_posterior", group=group, progressbar=progressbar)
     draws = read_posterior(fit.objective, dt, group)
-    quantities = find_quantities(fit, var_names)
+    quantities = find_quantities(fit.objective, var_names)
     lower = warn_if_lower(fit, draws)
     mode = posterior_mode(fit, draws, progressbar)
     shares = prior_shares(mode, quantities)

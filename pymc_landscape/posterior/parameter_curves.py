@@ -101,7 +101,7 @@ def four_curves(
     fit = fit_beside(fit, dt, "four_curves", group=group, progressbar=progressbar)
     draws = read_posterior(fit.objective, dt, group)
     warn_if_lower(fit, draws)
-    quantities = find_quantities(fit, var_names)
+    quantities = find_quantities(fit.objective, var_names)
     sides = _Sides(fit, posterior_mode(fit, draws, progressbar), draws, var_names, progressbar)
     rng = get_random_generator(random_seed, copy=True)
     values = draws.quantities([quantity.weights for quantity in quantities])

@@ -103,7 +103,7 @@ def prior_path(
         chi2_cutoff(level)
     begin: Starts = starts if starts is not None else 1 if dt is None else dt
     fits = _walk(objective, chosen, begin, random_seed, progressbar)
-    quantities = find_quantities(fits[0], var_names)
+    quantities = find_quantities(fits[0].objective, var_names)
     path = _dataset(fits, chosen, quantities)
     if level is not None:
         path = path.merge(_intervals(fits, quantities, var_names, level, progressbar))

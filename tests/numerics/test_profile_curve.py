@@ -156,5 +156,5 @@ def test_a_corner_that_was_not_solved_is_two_tangents():
     )
     assert_all_agree(profile, "x")
     curve = profile_curve(profile.sel(parameter="x"))
-    np.testing.assert_allclose(curve.upper.crossings(1.6), [1.3], rtol=1e-12)  # on the first tangent
-    np.testing.assert_allclose(curve.upper.crossings(2.4), [1.8], rtol=1e-12)  # on the second
+    np.testing.assert_allclose(curve.upper.values_at(1.6), [1.3], rtol=1e-12)  # on the first tangent
+    np.testing.assert_allclose(curve.upper.values_at(2.4), [1.8], rtol=1e-12)  # on the second

@@ -134,7 +134,7 @@ def test_another_seed_is_refused_and_none_carries_on(here, tmp_path):
 
 def stopped_after(sides: int, monkeypatch) -> None:
     """Ctrl-C when so many sides have been walked."""
-    walk, walked = Outward.walk, []
+    walk, walked = Outward.extend, []
 
     def stops(self, *args):
         if len(walked) == sides:
@@ -142,7 +142,7 @@ def stopped_after(sides: int, monkeypatch) -> None:
         walked.append(1)
         return walk(self, *args)
 
-    monkeypatch.setattr(Outward, "walk", stops)
+    monkeypatch.setattr(Outward, "extend", stops)
 
 
 def same_profile(one: xr.Dataset, other: xr.Dataset) -> None:
@@ -168,7 +168,7 @@ def test_a_profile_goes_on_where_it_stopped(budworm, tmp_path, monkeypatch):
 def test_a_profile_is_kept_after_each_parameter(budworm, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
     monkeypatch.setattr(checkpoint, "SHARE", np.inf)
-    walk, walked = Outward.walk, []
+    walk, walked = Outward.extend, []
 
     def breaks(self, *args):
         walked.append(1)
@@ -176,7 +176,7 @@ def test_a_profile_is_kept_after_each_parameter(budworm, tmp_path, monkeypatch):
             raise RuntimeError("out of memory")
         return walk(self, *args)
 
-    monkeypatch.setattr(Outward, "walk", breaks)
+    monkeypatch.setattr(Outward, "extend", breaks)
     with pytest.raises(RuntimeError, match="out of memory"):
         pml.profile_likelihood(budworm, store=tmp_path / "profile.zarr", progressbar=False)
     kept = opened(tmp_path / "profile.zarr")

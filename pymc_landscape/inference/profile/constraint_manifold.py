@@ -96,7 +96,7 @@ def _solve(matrix: Array, right: Array) -> Array:
     """Solve r equations; NaN where they are singular."""
     if len(matrix) == 1:
         with np.errstate(divide="ignore", invalid="ignore"):
-            return right / matrix[0, 0]
+            return np.asarray(right / matrix[0, 0])
     try:
         return np.linalg.solve(matrix, right)
     except np.linalg.LinAlgError:

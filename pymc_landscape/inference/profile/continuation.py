@@ -29,7 +29,7 @@ GROWTH, SHRUNK, SMALLEST = 2.0, 0.25, 1e-6
 # A surface this much lower than the estimate is another optimum.
 LOWER = 1e-6
 # Gains of so many steps that are rounding; and so little that their sum, were they a geometric series, has a limit.
-NOTHING, LITTLE = 1e-7, 1e-3
+NEGLIGIBLE, LITTLE = 1e-7, 1e-3
 # So many steps, each of at least this share of the way and gaining less than this share of what the last one gained
 # for its length, counted in ways: the profile has a limit.
 FADING, STRIDE, SHARE = 3, 0.05, 0.7
@@ -45,37 +45,37 @@ BEYOND, STRIDES = 3.0, 4
 # There, steps are at least this share of the way to the cut-off.
 COARSE = 0.05
 # First step from an estimate on an edge, in units of the initial point's distance.
-FROM_EDGE = 1e-3
+FROM_BOUND = 1e-3
 
 
 @dataclass(frozen=True)
 class ProfileStep:
     """A point of a profile and what it is."""
 
-    spot: ConstrainedPoint
+    point: ConstrainedPoint
     state: State
 
 
-def trace_profile(here: ConstrainedPoint, level: float) -> ConstrainedPoint | None:
+def step_along(here: ConstrainedPoint, level: float) -> ConstrainedPoint | None:
     """Go along the profile from one of its points to another coordinate: predict along the tangent, then minimise."""
     if here.is_stationary:
-        ways = [_minimised(here, x, level) for x in leaving(here, level)]
-        return min((spot for spot in ways if spot is not None), key=lambda spot: spot.value, default=None)
+        distances = [_minimised(here, x, level) for x in departures(here, level)]
+        return min((point for point in distances if point is not None), key=lambda point: point.value, default=None)
     along = here.tangent() if here.is_finite else here.normal
     return _minimised(here, here.x + (level - here.coordinate) * along, level)
 
 
-def leaving(here: ConstrainedPoint, level: float) -> list[Array]:
+def departures(here: ConstrainedPoint, level: float) -> list[Array]:
     """Return where a quantity without a slope has some value, nearest in standard errors: on either side, if at all."""
     bent = spectrum(here.hessian)
     root = bent.vectors[:, bent.values > bent.tolerance] / bent.scale[:, None]
     root = root / np.sqrt(bent.values[bent.values > bent.tolerance])
-    sizes, ways = np.linalg.eigh(root.T @ here.derivatives[0].hessian @ root)
+    sizes, distances = np.linalg.eigh(root.T @ here.derivatives[0].hessian @ root)
     missing = level - here.coordinate
     best = int(np.argmax(sizes * np.sign(missing))) if len(sizes) else 0
     if not len(sizes) or not sizes[best] * missing > 0:
         return []
-    step = np.sqrt(2.0 * missing / sizes[best]) * (root @ ways[:, best])
+    step = np.sqrt(2.0 * missing / sizes[best]) * (root @ distances[:, best])
     return [here.x + step, here.x - step]
 
 
@@ -106,25 +106,25 @@ class ProfileContinuation:
         self.estimate, self.side, self.zeta_step = estimate, side, zeta_step
         self.quantity: Quantity = estimate.quantity
         self.rises: list[float] = []
-        self.ways: list[float] = []
+        self.distances: list[float] = []
         self.here, self.length = estimate, np.nan
 
     def resume(self, here: ConstrainedPoint, last: float, rises: Sequence[float]) -> None:
         """Go on from a point of the profile that was reached before by a step of length `last`."""
-        self.rises, self.ways = list(rises), [np.nan] * len(rises)
+        self.rises, self.distances = list(rises), [np.nan] * len(rises)
         self.here, self.length = here, self._length(here, last)
 
-    def way(self, spot: ConstrainedPoint) -> float:
+    def distance(self, point: ConstrainedPoint) -> float:
         """How far a point is from the estimate, by the coordinate; infinitely far where its scale changed."""
-        if self.quantity.element is not None and spot.restricted.natural != self.estimate.restricted.natural:
+        if self.quantity.element is not None and point.restricted.natural != self.estimate.restricted.natural:
             name = self.quantity.element[0].name
-            if (name in spot.restricted.natural) != (name in self.estimate.restricted.natural):
+            if (name in point.restricted.natural) != (name in self.estimate.restricted.natural):
                 return np.inf
-        return self.side * (spot.coordinate - self.estimate.coordinate)
+        return self.side * (point.coordinate - self.estimate.coordinate)
 
-    def rise(self, spot: ConstrainedPoint) -> float:
+    def rise(self, point: ConstrainedPoint) -> float:
         """Δ(−2LL) at a point."""
-        return spot.value - self.estimate.value
+        return point.value - self.estimate.value
 
     def steps(self, enough: float, until: float = 0.0) -> Iterator[ProfileStep]:
         """Walk until Δ exceeds `enough`, the edge is reached, or the profile ends for another reason, told last.
@@ -133,15 +133,15 @@ class ProfileContinuation:
         """
         if np.isnan(self.length):
             self.length = self.first_length()
-        while len(self.rises) < LONGEST and (self.rise(self.here) < enough or self.way(self.here) < until):
+        while len(self.rises) < LONGEST and (self.rise(self.here) < enough or self.distance(self.here) < until):
             here = self.here
             coarse = COARSE * until if self.rise(here) > 2.0 * enough else 0.0
-            found = self._next(here, max(self.length, coarse), enough)
-            if isinstance(found, ProfileStep):
-                yield from self._on_the_way(here, found)
-                yield found
+            result = self._next(here, max(self.length, coarse), enough)
+            if isinstance(result, ProfileStep):
+                yield from self._approach_limit(here, result)
+                yield result
                 return
-            there, length = found
+            there, length = result
             between = self._lower_between(here, there, self.estimate.value)
             if between is not None:
                 yield ProfileStep(between, "new_optimum")
@@ -150,28 +150,28 @@ class ProfileContinuation:
                 yield ProfileStep(there, "new_optimum")
                 return
             self.rises.append(self.rise(there))
-            self.ways.append(self.way(there))
+            self.distances.append(self.distance(there))
             self.length, self.here = self._length(there, length), there
             yield ProfileStep(there, "kink" if self._turns(here, there) else "converged")
             if self._fades(enough):
                 yield ProfileStep(there, "open")
                 return
             if self._crawls():
-                yield self._end_of_the_road(there)
+                yield self._last_step(there)
                 return
         if self.rise(self.here) < enough:
             yield ProfileStep(self.here, "failed")
 
-    def is_lower(self, spot: ConstrainedPoint) -> bool:
+    def is_lower(self, point: ConstrainedPoint) -> bool:
         """Whether a point is lower than the estimate, by more than rounding."""
-        return self.rise(spot) < -LOWER - spot.rounding()
+        return self.rise(point) < -LOWER - point.rounding()
 
     def falls_beyond(self, first: ConstrainedPoint) -> bool:
         """Stride on from the first point above a cut-off, to see whether the profile falls again.
 
         At each stride the others are at their best; in between, the surface is looked at on the straight line.
         """
-        here, stride = first, (BEYOND - 1.0) / STRIDES * self.way(first)
+        here, stride = first, (BEYOND - 1.0) / STRIDES * self.distance(first)
         for _ in range(STRIDES):
             there = self._corrected(here, stride)
             if there is None:
@@ -184,14 +184,14 @@ class ProfileContinuation:
 
     def first_length(self) -> float:
         """Return the first step of the coordinate: what a parabola would need."""
-        spot = self.estimate
-        if not spot.is_finite:
-            return FROM_EDGE * self._typical()
-        variance = float(spot.normal @ covariance(spot.hessian) @ spot.normal)
+        point = self.estimate
+        if not point.is_finite:
+            return FROM_BOUND * self._typical()
+        variance = float(point.normal @ covariance(point.hessian) @ point.normal)
         if 0 < variance < np.inf:  # Δ = a d + d² / v; at an estimate on an edge a is not 0
-            slope = max(spot.slope * self.side, 0.0)
+            slope = max(point.slope * self.side, 0.0)
             return 2.0 * self.zeta_step**2 / float(slope + np.sqrt(slope**2 + 4.0 * self.zeta_step**2 / variance))
-        return FROM_EDGE * self._typical()
+        return FROM_BOUND * self._typical()
 
     def _typical(self) -> float:
         """Return how far the model's initial point is from the estimate, natural: a length where there is no other."""
@@ -201,9 +201,9 @@ class ProfileContinuation:
         initial = float(np.ravel(self.estimate.restricted.objective.initial_point()[variable.name])[i])
         return abs(initial - self.estimate.natural) or 1.0
 
-    def _length(self, spot: ConstrainedPoint, last: float) -> float:
+    def _length(self, point: ConstrainedPoint, last: float) -> float:
         """Return the step that moves ζ by `zeta_step`, if the profile goes on as it goes now."""
-        zeta, slope = np.sqrt(max(self.rise(spot), 0.0)), abs(spot.slope)
+        zeta, slope = np.sqrt(max(self.rise(point), 0.0)), abs(point.slope)
         wanted = self.zeta_step * 2.0 * zeta / slope if slope > 0 else np.inf
         return float(min(max(wanted, 0.1 * last), GROWTH * last))
 
@@ -222,22 +222,22 @@ class ProfileContinuation:
             if limit is not None:
                 return ProfileStep(limit, "at_bound")
             length *= SHRUNK
-        return self._end_of_the_road(here)
+        return self._last_step(here)
 
-    def _on_the_way(self, here: ConstrainedPoint, last: ProfileStep) -> Iterator[ProfileStep]:
+    def _approach_limit(self, here: ConstrainedPoint, last: ProfileStep) -> Iterator[ProfileStep]:
         """Step nearer and nearer to where the quantity itself ends: Δ rises steeply there."""
-        while last.state == "at_bound" and self._zeta(last.spot) - self._zeta(here) > 0.5 * self.zeta_step:
-            there = self._corrected(here, NEARER * (self.way(last.spot) - self.way(here)))
+        while last.state == "at_bound" and self._zeta(last.point) - self._zeta(here) > 0.5 * self.zeta_step:
+            there = self._corrected(here, NEARER * (self.distance(last.point) - self.distance(here)))
             if there is None or self.rise(there) <= self.rise(here):
                 return
             here = there
             yield ProfileStep(here, "converged")
 
-    def _zeta(self, spot: ConstrainedPoint) -> float:
-        return float(np.sqrt(max(self.rise(spot), 0.0)))
+    def _zeta(self, point: ConstrainedPoint) -> float:
+        return float(np.sqrt(max(self.rise(point), 0.0)))
 
     def _corrected(self, here: ConstrainedPoint, length: float) -> ConstrainedPoint | None:
-        return trace_profile(here, here.coordinate + self.side * length)
+        return step_along(here, here.coordinate + self.side * length)
 
     def _lower_between(self, here: ConstrainedPoint, there: ConstrainedPoint, height: float) -> ConstrainedPoint | None:
         """Return a point lower than some height that the step has jumped over."""
@@ -251,8 +251,8 @@ class ProfileContinuation:
         lowest = int(np.argmin(values))
         if not values[lowest] < height - LOWER - there.rounding():
             return None
-        found = evaluate_at(there.restricted, self.quantity, points[lowest])
-        return None if found.is_rough() else found
+        result = evaluate_at(there.restricted, self.quantity, points[lowest])
+        return None if result.is_rough() else result
 
     def _turns(self, here: ConstrainedPoint, there: ConstrainedPoint) -> bool:
         """Whether the slope jumps: another valley of the others has become the lower one, or an edge is met."""
@@ -266,12 +266,12 @@ class ProfileContinuation:
 
     def _fades(self, enough: float) -> bool:
         """Whether long steps gain less and less, and all that they could gain is not enough."""
-        last, ways = np.array(self.rises[-FADING - 1 :]), np.array(self.ways[-FADING - 1 :])
-        strides = np.diff(ways) / ways[1:]
+        last, distances = np.array(self.rises[-FADING - 1 :]), np.array(self.distances[-FADING - 1 :])
+        strides = np.diff(distances) / distances[1:]
         if len(last) <= FADING or not (np.isfinite(strides) & (strides >= STRIDE)).all():
             return False
         gains = np.abs(np.diff(last))
-        if gains.max() < NOTHING:
+        if gains.max() < NEGLIGIBLE:
             return True
         whole = gains / strides
         share = float((whole[1:] / np.maximum(whole[:-1], 1e-300)).max())
@@ -279,10 +279,10 @@ class ProfileContinuation:
 
     def _crawls(self) -> bool:
         """Whether steps have become too short to lead anywhere: there is a corner that cannot be passed."""
-        ways = np.array(self.ways[-CRAWLING - 1 :])
-        return len(ways) > CRAWLING and bool((np.diff(ways) < CRAWL * ways[1:]).all())
+        distances = np.array(self.distances[-CRAWLING - 1 :])
+        return len(distances) > CRAWLING and bool((np.diff(distances) < CRAWL * distances[1:]).all())
 
-    def _end_of_the_road(self, here: ConstrainedPoint) -> ProfileStep:
-        edge = self.quantity.bounds[int(self.side * self.estimate.sign > 0)]
-        near = np.isfinite(edge) and abs(here.natural - edge) < 1e-6 * max(abs(self.estimate.natural - edge), 1e-12)
+    def _last_step(self, here: ConstrainedPoint) -> ProfileStep:
+        bound = self.quantity.bounds[int(self.side * self.estimate.sign > 0)]
+        near = np.isfinite(bound) and abs(here.natural - bound) < 1e-6 * max(abs(self.estimate.natural - bound), 1e-12)
         return ProfileStep(here, "at_bound" if near else "failed")

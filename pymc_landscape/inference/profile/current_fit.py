@@ -29,24 +29,29 @@ class ReferenceFit:
         self.fit = fit
         self.message = ""
 
-    def spot(self, quantity: Quantity) -> ConstrainedPoint:
-        """Return the estimate as seen from `quantity`, which moves also where it is on an edge."""
-        found = self.fit.result
-        restricted, x = freed(found.restricted, found.x, quantity)
-        if restricted is not found.restricted or found.gradient is None or found.hessian is None or not found.exact:
+    def estimate_of(self, quantity: Quantity) -> ConstrainedPoint:
+        """Return the estimate as seen from `quantity`, which moves also where it is at a bound."""
+        result = self.fit.result
+        restricted, x = freed(result.restricted, result.x, quantity)
+        if restricted is not result.restricted or result.gradient is None or result.hessian is None or not result.exact:
             return evaluate_at(restricted, quantity, x)
         return ConstrainedPoint(
-            restricted, (quantity,), x, found.value, found.gradient, found.hessian, (quantity.evaluate(restricted, x),)
+            restricted,
+            (quantity,),
+            x,
+            result.value,
+            result.gradient,
+            result.hessian,
+            (quantity.evaluate(restricted, x),),
         )
 
-    def standard_error(self, spot: ConstrainedPoint) -> float:
+    def standard_error(self, point: ConstrainedPoint) -> float:
         """Return the standard error of a quantity; infinite where it is not determined, NaN where there is none."""
-        return standard_error(self.fit, spot.quantity)
+        return standard_error(self.fit, point.quantity)
 
-    def take(self, spot: ConstrainedPoint) -> None:
+    def take(self, point: ConstrainedPoint) -> None:
         """Fit again from a point that is lower than the estimate."""
-        point = spot.restricted.natural_point(spot.x)
-        self.fit = fit_weighted(self.fit.objective, starts=[point], progressbar=False)
+        self.fit = fit_weighted(self.fit.objective, starts=[point.restricted.natural_point(point.x)], progressbar=False)
         self.message = (
             f"A lower optimum was met, and took the estimate's place: -2LL {self.fit.minus2ll:.6f}; "
             "give the fit more starts."
@@ -55,8 +60,8 @@ class ReferenceFit:
 
 def standard_error(fit: Fit, quantity: Quantity) -> float:
     """Return the standard error of a quantity at a fit; ∞ where it is not determined, NaN where there is none."""
-    found = fit.result
-    gradient = quantity.rate(found.restricted, found.x) * quantity.evaluate(found.restricted, found.x).gradient
+    result = fit.result
+    gradient = quantity.rate(result.restricted, result.x) * quantity.evaluate(result.restricted, result.x).gradient
     if not gradient.any() or (not fit.status.is_optimum and not len(fit.flat_directions)):
         return np.nan
     return float(standard_errors(fit.result_covariance, fit.flat_directions, gradient[:, None])[0])

@@ -26,7 +26,7 @@ from pymc_landscape.numerics import step_lengths_batch
 
 STEPS = 15
 # Of the cut-off, and of what minimising across would still gain: an error of the end below 1e-10 of itself.
-CLOSE, LEFT = 1e-10, 1e-11
+CLOSE, REMAINING = 1e-10, 1e-11
 # No step goes further than this, in standard errors, for each one that the cut-off is away.
 LONGEST = 1.0
 
@@ -59,50 +59,50 @@ class EndpointProblem:
         """The value of the surface at the end."""
         return self.estimate.value + self.rise
 
-    def is_met(self, spot: ConstrainedPoint) -> bool:
-        """Whether `spot` is such an end, as exactly as floating point allows."""
-        close = max(CLOSE, 10 * spot.rounding())
-        level = abs(spot.value - self.target) <= close and spot.decrement <= max(LEFT, 10 * spot.rounding())
-        outward = level and spot.is_convex and self.side * spot.sign * spot.slope > 0
-        return bool(outward and self.side * (spot.natural - self.estimate.natural) > 0)
+    def is_met(self, point: ConstrainedPoint) -> bool:
+        """Whether `point` is such an end, as exactly as floating point allows."""
+        close = max(CLOSE, 10 * point.rounding())
+        level = abs(point.value - self.target) <= close and point.decrement <= max(REMAINING, 10 * point.rounding())
+        rises_away = level and point.is_convex and self.side * point.sign * point.slope > 0
+        return bool(rises_away and self.side * (point.natural - self.estimate.natural) > 0)
 
 
-def newton_endpoint(task: EndpointProblem) -> ConstrainedPoint | None:
+def newton_endpoint(problem: EndpointProblem) -> ConstrainedPoint | None:
     """Return the end, or None where Newton's steps do not lead to it."""
-    begin = _shifted(task)
+    begin = _shifted(problem)
     if begin is None:
         return None
-    spot = _evaluate_nearer(task.estimate, begin)
-    return refine_endpoint(task, spot) if spot is not None else None
+    point = _evaluate_nearer(problem.estimate, begin)
+    return refine_endpoint(problem, point) if point is not None else None
 
 
-def refine_endpoint(task: EndpointProblem, spot: ConstrainedPoint) -> ConstrainedPoint | None:
+def refine_endpoint(problem: EndpointProblem, point: ConstrainedPoint) -> ConstrainedPoint | None:
     """Take Newton's steps from a point near the end."""
-    same = spot.restricted.fixed.keys() == task.estimate.restricted.fixed.keys()
-    metric = task.estimate.hessian if same and task.estimate.is_finite else spot.hessian
+    same = point.restricted.fixed.keys() == problem.estimate.restricted.fixed.keys()
+    metric = problem.estimate.hessian if same and problem.estimate.is_finite else point.hessian
     for _ in range(STEPS):
-        if task.is_met(spot):
-            return spot
-        step = _shortened(spot.step_to(task.target - spot.value), metric, task.rise)
+        if problem.is_met(point):
+            return point
+        step = _shortened(point.step_to(problem.target - point.value), metric, problem.rise)
         if not np.isfinite(step).all():
             return None
-        there = _evaluate_nearer(spot, spot.x + step)
+        there = _evaluate_nearer(point, point.x + step)
         if there is None:
             return None
-        spot = there
-    return spot if task.is_met(spot) else None
+        point = there
+    return point if problem.is_met(point) else None
 
 
-def _shifted(task: EndpointProblem) -> Array | None:
+def _shifted(problem: EndpointProblem) -> Array | None:
     """Where the end would be on a quadratic surface: x̂ ± √q C∇c / √(∇cᵀC∇c)."""
-    spot = task.estimate
-    if not spot.is_finite or spot.is_stationary:
+    point = problem.estimate
+    if not point.is_finite or point.is_stationary:
         return None
-    along = spot.covariance @ spot.normal
-    variance = float(along @ spot.normal)
+    along = point.covariance @ point.normal
+    variance = float(along @ point.normal)
     if not 0 < variance < np.inf:
         return None
-    shifted: Array = spot.x + task.direction * np.sqrt(task.rise / variance) * along
+    shifted: Array = point.x + problem.direction * np.sqrt(problem.rise / variance) * along
     return shifted
 
 
@@ -113,22 +113,22 @@ def _shortened(step: Array, metric: Array, rise: float) -> Array:
     return step if length <= longest else step * (longest / length)
 
 
-def _evaluate_nearer(spot: ConstrainedPoint, x: Array) -> ConstrainedPoint | None:
+def _evaluate_nearer(point: ConstrainedPoint, x: Array) -> ConstrainedPoint | None:
     """Look at x, or half-way to it as often as it takes to find a finite value."""
     for _ in range(8):
-        there = evaluate_at(spot.restricted, spot.quantity, x)
+        there = evaluate_at(point.restricted, point.quantity, x)
         if there.is_finite:
             return there
-        x = 0.5 * (spot.x + x)
+        x = 0.5 * (point.x + x)
     return None
 
 
-def newton_endpoints_batch(tasks: Sequence[EndpointProblem]) -> list[ConstrainedPoint | None]:
+def newton_endpoints_batch(problems: Sequence[EndpointProblem]) -> list[ConstrainedPoint | None]:
     """Go towards ends until the next step would change nothing.
 
     Parameters
     ----------
-    tasks : sequence of EndpointProblem
+    problems : sequence of EndpointProblem
         The ends.
 
     Returns
@@ -137,16 +137,16 @@ def newton_endpoints_batch(tasks: Sequence[EndpointProblem]) -> list[Constrained
         The last point on the way to each, at the end or near it; None where the way is not for a stack.
     """
     groups: dict[tuple[int, bytes], list[int]] = {}
-    for i, task in enumerate(tasks):
-        if _is_plain(task.estimate):
-            groups.setdefault((id(task.estimate.restricted), task.estimate.x.tobytes()), []).append(i)
-    found: list[ConstrainedPoint | None] = [None] * len(tasks)
+    for i, problem in enumerate(problems):
+        if _is_plain(problem.estimate):
+            groups.setdefault((id(problem.estimate.restricted), problem.estimate.x.tobytes()), []).append(i)
+    result: list[ConstrainedPoint | None] = [None] * len(problems)
     for same in groups.values():
         with np.errstate(all="ignore"):  # a way that leads nowhere ends in NaN
-            ends = _Stack([tasks[i] for i in same]).walk()
-        for i, spot in zip(same, ends, strict=True):
-            found[i] = spot
-    return found
+            results = _Stack([problems[i] for i in same]).run()
+        for i, point in zip(same, results, strict=True):
+            result[i] = point
+    return result
 
 
 def _is_plain(estimate: ConstrainedPoint) -> bool:
@@ -156,40 +156,40 @@ def _is_plain(estimate: ConstrainedPoint) -> bool:
 class _Stack:
     """Ends of several elements, all from one minimum."""
 
-    def __init__(self, tasks: Sequence[EndpointProblem]):
-        self.tasks, self.begin = tasks, tasks[0].estimate
-        self.places = np.array([np.flatnonzero(task.estimate.normal)[0] for task in tasks])
-        self.rises = np.array([task.rise for task in tasks])
-        n, m = len(tasks), len(self.begin.x)
+    def __init__(self, problems: Sequence[EndpointProblem]):
+        self.problems, self.begin = problems, problems[0].estimate
+        self.positions = np.array([np.flatnonzero(problem.estimate.normal)[0] for problem in problems])
+        self.rises = np.array([problem.rise for problem in problems])
+        n, m = len(problems), len(self.begin.x)
         self.x, self.value = np.empty((n, m)), np.full(n, np.nan)
         self.gradient, self.hessian = np.empty((n, m)), np.empty((n, m, m))
 
-    def walk(self) -> list[ConstrainedPoint | None]:
+    def run(self) -> list[ConstrainedPoint | None]:
         """Return the last point that each came to."""
-        active, x = np.arange(len(self.tasks)), self._first()
+        active, x = np.arange(len(self.problems)), self._first()
         rounding = 10.0 * self.begin.rounding()
         for _ in range(STEPS):
             there = np.isfinite(x).all(axis=1)
             if not there.any():
                 break
-            active = self._look(active[there], x[there])
+            active = self._evaluate(active[there], x[there])
             step, missing = self._steps(active)
             size = 0.5 * np.einsum("ni,ij,nj->n", step, self.begin.hessian, step)
             longest = LONGEST * np.maximum(1.0, np.sqrt(self.rises[active]))
             x = self.x[active] + step * np.minimum(1.0, longest / np.sqrt(np.maximum(size, 1e-300)))[:, None]
-            on = (np.abs(missing) > max(CLOSE, rounding)) | ~(2.0 * size <= max(LEFT, rounding))
+            on = (np.abs(missing) > max(CLOSE, rounding)) | ~(2.0 * size <= max(REMAINING, rounding))
             active, x = active[on], x[on]
-        return [self._spot(i) if np.isfinite(value) else None for i, value in enumerate(self.value)]
+        return [self._point(i) if np.isfinite(value) else None for i, value in enumerate(self.value)]
 
     def _first(self) -> Array:
         """Return where the ends would be on a quadratic surface: x̂ ± √q C∇c / √(∇cᵀC∇c)."""
-        along = self.begin.covariance[self.places]
-        variance = along[np.arange(len(along)), self.places]
-        reach = np.array([task.direction for task in self.tasks]) * np.sqrt(self.rises / variance)
+        along = self.begin.covariance[self.positions]
+        variance = along[np.arange(len(along)), self.positions]
+        reach = np.array([problem.direction for problem in self.problems]) * np.sqrt(self.rises / variance)
         first: Array = self.begin.x + reach[:, None] * along
         return first
 
-    def _look(self, rows: NDArray[np.intp], x: Array) -> NDArray[np.intp]:
+    def _evaluate(self, rows: NDArray[np.intp], x: Array) -> NDArray[np.intp]:
         """Look at points, and return those of the rows that have a value with derivatives there."""
         value, gradient, hessian = self.begin.restricted.batch_value_gradient_hessian(x)
         plain = np.isfinite(value) & np.isfinite(gradient).all(axis=1) & np.isfinite(hessian).all(axis=(1, 2))
@@ -207,7 +207,7 @@ class _Stack:
         size = np.sqrt(np.einsum("ni,ni->n", slope, slope))
         matrix, right = np.zeros((n, m + 1, m + 1)), np.empty((n, m + 1))
         matrix[:, :m, :m] = self.hessian[rows] / (scale[:, :, None] * scale[:, None, :])
-        matrix[each, self.places[rows], m] = 1.0
+        matrix[each, self.positions[rows], m] = 1.0
         matrix[:, m, :m] = slope / size[:, None]
         right[:, :m], right[:, m] = -slope, missing / size
         try:
@@ -215,7 +215,7 @@ class _Stack:
         except np.linalg.LinAlgError:
             return np.full((n, m), np.nan), missing
 
-    def _spot(self, i: int) -> ConstrainedPoint:
-        restricted, quantity, x = self.begin.restricted, self.tasks[i].estimate.quantity, self.x[i]
+    def _point(self, i: int) -> ConstrainedPoint:
+        restricted, quantity, x = self.begin.restricted, self.problems[i].estimate.quantity, self.x[i]
         value, derivatives = float(self.value[i]), (quantity.evaluate(restricted, x),)
         return ConstrainedPoint(restricted, (quantity,), x, value, self.gradient[i], self.hessian[i], derivatives)

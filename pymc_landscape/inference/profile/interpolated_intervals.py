@@ -125,18 +125,18 @@ def _interval(profile: _Profile | None, rise: float) -> tuple[InterpolatedEndpoi
 
 
 def _endpoint(profile: _Profile, k: int, rise: float) -> InterpolatedEndpoint:
-    crossings = profile.side(k).crossings(rise)
-    if not crossings:
+    values = profile.side(k).values_at(rise)
+    if not values:
         return _beyond_last_step(profile, k, rise)
-    return InterpolatedEndpoint(crossings[0], "finite", rise, _further_intervals(profile, k, crossings[1:], rise))
+    return InterpolatedEndpoint(values[0], "finite", rise, _further_intervals(profile, k, values[1:], rise))
 
 
-def _further_intervals(profile: _Profile, k: int, crossings: list[float], rise: float) -> str:
+def _further_intervals(profile: _Profile, k: int, values: list[float], rise: float) -> str:
     """Name the other parts of the set on this side: from where Δ falls below the cut-off to where it rises again."""
-    if not crossings:
+    if not values:
         return ""
-    limits = [f"{value:.6g}" for value in crossings]
-    if len(crossings) % 2:
+    limits = [f"{value:.6g}" for value in values]
+    if len(values) % 2:
         last = _beyond_last_step(profile, k, rise)
         limits.append("where the profile ends" if np.isnan(last.value) else f"{last.value:.6g}")
     intervals = [f"from {a} to {b}" for a, b in zip(limits[::2], limits[1::2], strict=True)]
@@ -181,7 +181,7 @@ def _dataset(
     dims = ["level", "parameter", "bound", "interval_method"]
 
     def column(name: str) -> Array:
-        return np.array([[[[getattr(end, name)] for end in row] for row in rows] for rows in intervals])
+        return np.array([[[[getattr(endpoint, name)] for endpoint in row] for row in rows] for rows in intervals])
 
     data: dict[str, Any] = {"interval": (dims, column("value")), "status": (dims, column("status"))}
     data |= {"delta_minus2ll": (dims, column("rise")), "message": (dims, column("message"))}

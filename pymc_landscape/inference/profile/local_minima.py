@@ -36,7 +36,7 @@ def other_optima(fit: Fit) -> list[dict[str, Array]]:
 
 
 def lowest_local_minimum(
-    here: ConstrainedPoint, others: Sequence[Mapping[str, Array]], beside: Sequence[Array] | None = None
+    here: ConstrainedPoint, starts: Sequence[Mapping[str, Array]], beside: Sequence[Array] | None = None
 ) -> ConstrainedPoint | None:
     """Return the minimum across in another valley, at the same value of the quantity, if one is lower than `here`.
 
@@ -44,7 +44,7 @@ def lowest_local_minimum(
     ----------
     here : ConstrainedPoint
         A minimum across.
-    others : sequence of points
+    starts : sequence of points
         Natural points that may lie in other valleys.
     beside : sequence of array, optional
         Its `dips`, where they are known.
@@ -53,32 +53,32 @@ def lowest_local_minimum(
         return None
     best = here
     (near,) = dips([here]) if beside is None else (beside,)
-    for x in [*(here.restricted.restrict(point) for point in others), *near]:
+    for x in [*(here.restricted.restrict(point) for point in starts), *near]:
         begin = evaluate_at(here.restricted, here.quantity, x)
-        found = minimize_on(begin, here.coordinate) if begin.is_finite else None
-        if found is not None and found.value < best.value - WORTH_IT - found.rounding() and not found.is_rough():
-            best = settle_active_set(found, found.coordinate)
+        result = minimize_on(begin, here.coordinate) if begin.is_finite else None
+        if result is not None and result.value < best.value - WORTH_IT - result.rounding() and not result.is_rough():
+            best = settle_active_set(result, result.coordinate)
     return None if best is here else best
 
 
-def dips(spots: Sequence[ConstrainedPoint]) -> list[list[Array]]:
+def dips(minima: Sequence[ConstrainedPoint]) -> list[list[Array]]:
     """Return points beside each spot at which the surface has fallen after it had risen, the lowest first."""
-    lines = [_lines(here) for here in spots]
-    restrictions, points = [here.restricted for here in spots], [line.reshape(-1, line.shape[-1]) for line in lines]
+    lines = [_lines(here) for here in minima]
+    restrictions, points = [here.restricted for here in minima], [line.reshape(-1, line.shape[-1]) for line in lines]
     values = screen_batch(restrictions, points)
-    return [_falls(*found) for found in zip(spots, lines, values, strict=True)]
+    return [_lowest_after_rise(*result) for result in zip(minima, lines, values, strict=True)]
 
 
 def _lines(here: ConstrainedPoint) -> Array:
     """Return points (ways, len(REACH), m) out along each direction across, and against it."""
-    ways = (here.across / here.scale[:, None]).T
+    directions = (here.across / here.scale[:, None]).T
     is_integral = here.restricted.objective.is_integral  # each value is one: none
-    if is_integral or 2 * len(ways) * len(REACH) > POINTS:
+    if is_integral or 2 * len(directions) * len(REACH) > POINTS:
         return np.empty((0, len(REACH), len(here.x)))
-    return np.asarray(here.x + REACH[:, None] * np.concatenate([ways, -ways])[:, None])
+    return np.asarray(here.x + REACH[:, None] * np.concatenate([directions, -directions])[:, None])
 
 
-def _falls(here: ConstrainedPoint, lines: Array, values: Array) -> list[Array]:
+def _lowest_after_rise(here: ConstrainedPoint, lines: Array, values: Array) -> list[Array]:
     values = values.reshape(lines.shape[:2])
     highest = np.maximum.accumulate(np.maximum(np.where(np.isfinite(values), values, -np.inf), here.value), axis=1)
     low = np.where(values < highest - FALL, values, np.inf)

@@ -126,28 +126,28 @@ def profile_likelihood(
     refuse_no_optimum(fit)
     checkpoint = Checkpoint(store, "profile")
     start = _kept(checkpoint, start)
-    current, earlier = ReferenceFit(fit), Earlier(start, fit) if start is not None else None
+    reference, earlier = ReferenceFit(fit), Earlier(start, fit) if start is not None else None
     quantities = _quantities(fit, var_names, earlier, all_kept=store is not None)
     zeta_step = earlier.zeta_step if earlier is not None else float(np.sqrt(enough)) / POINTS
-    trip = _Trip(current, quantities, enough, zeta_step, earlier)
+    run = _ProfileRun(reference, quantities, enough, zeta_step, earlier)
     combinations = as_json(combinations_of(var_names, earlier))
 
     def result(completion: str) -> xr.Dataset:
-        highest = max(level, trip.earlier.level) if trip.earlier is not None else level
-        return _dataset(trip, completion, level=highest, zeta_step=zeta_step, combinations=combinations)
+        highest = max(level, run.earlier.level) if run.earlier is not None else level
+        return _dataset(run, completion, level=highest, zeta_step=zeta_step, combinations=combinations)
 
     def keep() -> None:
         if checkpoint.is_due:
             checkpoint.save(result("interrupted"))
 
     for _ in range(RESTARTS + 1):
-        lower = trip.trace(progressbar, keep)
+        lower = run.trace(progressbar, keep)
         if lower is None:
             break
-        current.take(lower)
-        trip.earlier = None
-    _warn(trip)
-    traced = result("interrupted" if trip.interrupted else "complete")
+        reference.take(lower)
+        run.earlier = None
+    _warn(run)
+    traced = result("interrupted" if run.interrupted else "complete")
     checkpoint.save(traced)
     return traced
 
@@ -163,14 +163,14 @@ def _kept(checkpoint: Checkpoint, start: xr.Dataset | None) -> xr.Dataset | None
 def _quantities(fit: Fit, var_names: VarNames | None, earlier: Earlier | None, all_kept: bool) -> list[Quantity]:
     """Return what is to be profiled: of what was profiled before, that which is asked for, or all."""
     if earlier is None:
-        return find_quantities(fit, var_names)
+        return find_quantities(fit.objective, var_names)
     before = earlier.quantities(fit) if var_names is None or all_kept else []
-    asked = find_quantities(fit, var_names) if var_names is not None else []
+    asked = find_quantities(fit.objective, var_names) if var_names is not None else []
     return list({quantity.label: quantity for quantity in [*before, *asked]}.values())
 
 
 @dataclass(frozen=True)
-class _Row:
+class _Profile:
     """One profile: the estimate, and its two sides as far as they were walked."""
 
     quantity: Quantity
@@ -179,105 +179,107 @@ class _Row:
     sides: tuple[list[StoredStep], list[StoredStep]]
 
 
-class _Trip:
+class _ProfileRun:
     """All profiles that were asked for."""
 
     def __init__(
         self,
-        current: ReferenceFit,
+        reference: ReferenceFit,
         quantities: Sequence[Quantity],
         enough: float,
         zeta_step: float,
         earlier: Earlier | None,
     ):
-        self.current, self.quantities, self.enough, self.zeta_step = current, quantities, enough, zeta_step
+        self.reference, self.quantities, self.enough, self.zeta_step = reference, quantities, enough, zeta_step
         self.earlier = earlier
-        self.rows: list[_Row] = []
+        self.rows: list[_Profile] = []
         self.n_evaluations = 0
         self.interrupted = False
 
     def trace(self, progressbar: bool, after_each: Callable[[], None]) -> ConstrainedPoint | None:
         """Trace all; return a point lower than the estimate, if one is met."""
         self.rows = []
-        others = [self.current.fit.objective.initial_point(), *other_optima(self.current.fit)]
+        starts = [self.reference.fit.objective.initial_point(), *other_optima(self.reference.fit)]
         try:
             with (
                 one_blas_thread(),
-                DelayedProgressBar("Tracing profiles", 2 * len(self.quantities), progressbar) as patient,
+                DelayedProgressBar("Tracing profiles", 2 * len(self.quantities), progressbar) as bar,
             ):
                 for quantity in self.quantities:
-                    self._row(quantity, others, patient.advance)
+                    self._row(quantity, starts, bar.advance)
                     after_each()
         except LowerOptimum as met:
-            return met.spot
+            return met.point
         except KeyboardInterrupt:
             if not any(row.sides[0] or row.sides[1] for row in self.all_rows()):
                 raise
             self.interrupted = True
         return None
 
-    def all_rows(self) -> list[_Row]:
+    def all_rows(self) -> list[_Profile]:
         """Return the profiles so far; those that this trip has not come to, as they were earlier."""
         left = self.quantities[len(self.rows) :] if self.earlier is not None else []
         return [*self.rows, *(self._begun(quantity) for quantity in left)]
 
-    def _begun(self, quantity: Quantity) -> _Row:
-        estimate = self.current.spot(quantity)
+    def _begun(self, quantity: Quantity) -> _Profile:
+        estimate = self.reference.estimate_of(quantity)
         sides = self.earlier.sides(quantity) if self.earlier is not None else ([], [])
-        return _Row(quantity, estimate, self.current.standard_error(estimate), sides)
+        return _Profile(quantity, estimate, self.reference.standard_error(estimate), sides)
 
-    def _row(self, quantity: Quantity, others: Sequence[Mapping[str, Array]], advance: Callable[[int], None]) -> None:
-        found = self.current.fit.result.restricted
-        before = found.n_evaluations
+    def _row(self, quantity: Quantity, starts: Sequence[Mapping[str, Array]], advance: Callable[[int], None]) -> None:
+        result = self.reference.fit.result.restricted
+        before = result.n_evaluations
         row = self._begun(quantity)
         self.rows.append(row)
         estimate, error, (low, high) = row.estimate, row.error, row.sides
         restrictions: dict[int, RestrictedObjective] = {}
         try:
-            for side, marks in ((-1.0, low), (1.0, high)):
+            for side, steps in ((-1.0, low), (1.0, high)):
                 if estimate.natural != quantity.bounds[int(side > 0)] and not np.isinf(error):
-                    outward = ProfileSide(estimate, side, self.zeta_step, marks)
-                    restrictions |= {id(restricted): restricted for restricted in outward.restrictions}
+                    profile_side = ProfileSide(estimate, side, self.zeta_step, steps)
+                    restrictions |= {id(restricted): restricted for restricted in profile_side.restrictions}
                     with np.errstate(all="ignore"):  # far out, anything overflows
-                        outward.walk(self.enough, [*others, *(outward.across(low) if side > 0 else [])])
-                    restrictions |= {id(restricted): restricted for restricted in outward.restrictions}
+                        profile_side.extend(
+                            self.enough, [*starts, *(profile_side.nuisance_starts(low) if side > 0 else [])]
+                        )
+                    restrictions |= {id(restricted): restricted for restricted in profile_side.restrictions}
                 advance(1)
         finally:
             restrictions |= {id(estimate.restricted): estimate.restricted}
-            begun = before if id(found) in restrictions else 0
+            begun = before if id(result) in restrictions else 0
             self.n_evaluations += sum(restricted.n_evaluations for restricted in restrictions.values()) - begun
 
 
-def _warn(trip: _Trip) -> None:
-    if trip.current.message:
-        warnings.warn(trip.current.message, stacklevel=3)
-    if trip.interrupted:
-        done = f"{len(trip.rows)} of {len(trip.quantities)} profiles were begun"
+def _warn(run: _ProfileRun) -> None:
+    if run.reference.message:
+        warnings.warn(run.reference.message, stacklevel=3)
+    if run.interrupted:
+        done = f"{len(run.rows)} of {len(run.quantities)} profiles were begun"
         warnings.warn(f"Interrupted: {done}; carry on with start=.", stacklevel=3)
 
 
 # --- as a Dataset ----------------------------------------------------------------------------------------------------
 
 
-def _dataset(trip: _Trip, completion: str, level: float, zeta_step: float, combinations: str) -> xr.Dataset:
-    rows, fit = trip.all_rows(), trip.current.fit
+def _dataset(run: _ProfileRun, completion: str, level: float, zeta_step: float, combinations: str) -> xr.Dataset:
+    rows, fit = run.all_rows(), run.reference.fit
     below, above = (max((len(row.sides[k]) for row in rows), default=0) for k in (0, 1))
     steps = np.arange(-below, above + 1)
     labels = [label for v in fit.objective.variables for label in v.labels]
-    shape = (len(trip.quantities), len(steps))
+    shape = (len(run.quantities), len(steps))
     numbers = {name: np.full(shape, np.nan) for name in ("value", "delta_minus2ll", "zeta", "slope")}
     status, path = np.full(shape, "", dtype="U16"), np.full((*shape, len(labels)), np.nan)
     for i, row in enumerate(rows):
-        for n, mark in _numbered(row):
+        for n, stored in _numbered_steps(row):
             j = n + below
-            status[i, j], path[i, j] = mark.state, mark.path
-            of_step = (mark.value, mark.rise, np.sign(n) * np.sqrt(mark.rise), mark.slope)
+            status[i, j], path[i, j] = stored.state, stored.path
+            of_step = (stored.value, stored.rise, np.sign(n) * np.sqrt(stored.rise), stored.slope)
             for column, number in zip(numbers.values(), of_step, strict=True):
                 column[i, j] = number
     data: dict[str, Any] = {name: (("parameter", "step"), values) for name, values in numbers.items()}
     data |= {"status": (("parameter", "step"), status), "path": (("parameter", "step", "parameter_bis"), path)}
-    data |= _by_parameter(trip, rows)
-    coords = {"parameter": [quantity.label for quantity in trip.quantities], "step": steps, "parameter_bis": labels}
+    data |= _by_parameter(run, rows)
+    coords = {"parameter": [quantity.label for quantity in run.quantities], "step": steps, "parameter_bis": labels}
     attrs = provenance_attributes(
         fit.objective.origin,
         group="profile",
@@ -287,19 +289,19 @@ def _dataset(trip: _Trip, completion: str, level: float, zeta_step: float, combi
         zeta_step=zeta_step,
         combinations=combinations,
         minus2ll=fit.minus2ll,
-        n_evaluations=trip.n_evaluations,
+        n_evaluations=run.n_evaluations,
         completion=completion,
-        message=" ".join(filter(None, [trip.current.message, *(_pieces(row, trip.enough) for row in rows)])),
+        message=" ".join(filter(None, [run.reference.message, *(_further_intervals(row, run.enough) for row in rows)])),
     )
     return xr.Dataset(data, {**coords, "bound": ["lower", "upper"]}, attrs)
 
 
-def _by_parameter(trip: _Trip, rows: Sequence[_Row]) -> dict[str, Any]:
-    n = len(trip.quantities)
+def _by_parameter(run: _ProfileRun, rows: Sequence[_Profile]) -> dict[str, Any]:
+    n = len(run.quantities)
     estimate, error = np.full(n, np.nan), np.full(n, np.nan)
     for i, row in enumerate(rows):
         estimate[i], error[i] = row.estimate.natural, row.error
-    support = np.array([quantity.bounds for quantity in trip.quantities], dtype=float).reshape(n, 2)
+    support = np.array([quantity.bounds for quantity in run.quantities], dtype=float).reshape(n, 2)
     return {
         "estimate": ("parameter", estimate),
         "standard_error": ("parameter", error),
@@ -307,19 +309,19 @@ def _by_parameter(trip: _Trip, rows: Sequence[_Row]) -> dict[str, Any]:
     }
 
 
-def _numbered(row: _Row) -> list[tuple[int, StoredStep]]:
-    lower = [(-n - 1, mark) for n, mark in enumerate(row.sides[0])]
-    upper = [(n + 1, mark) for n, mark in enumerate(row.sides[1])]
+def _numbered_steps(row: _Profile) -> list[tuple[int, StoredStep]]:
+    lower = [(-n - 1, stored) for n, stored in enumerate(row.sides[0])]
+    upper = [(n + 1, stored) for n, stored in enumerate(row.sides[1])]
     estimate = stored_step(ProfileStep(row.estimate, "estimate"), row.estimate)
     return [*lower, (0, StoredStep(estimate.value, 0.0, 0.0, "estimate", natural_vector(row.estimate))), *upper]
 
 
-def _pieces(row: _Row, enough: float) -> str:
+def _further_intervals(row: _Profile, enough: float) -> str:
     """Say where Δ falls below the cut-off again."""
     for side in row.sides:
-        outside = np.array([mark.rise >= enough for mark in side])
+        outside = np.array([stored.rise >= enough for stored in side])
         first = int(np.argmax(outside)) if outside.any() else len(side)
-        again = [mark.value for mark in side[first:] if mark.rise < enough]
+        again = [stored.value for stored in side[first:] if stored.rise < enough]
         if again:
             return (
                 f"The confidence set of {row.quantity.label} has several pieces: -2LL falls below the cut-off again "

@@ -24,7 +24,7 @@ from pymc_landscape.inference.profile.continuation import (
     ProfileContinuation,
     ProfileStep,
     State,
-    trace_profile,
+    step_along,
 )
 from pymc_landscape.inference.profile.local_minima import WORTH_IT, lowest_local_minimum
 from pymc_landscape.inference.profile.profile_steps import StoredStep, coordinate, point_at_step, stored_step
@@ -32,7 +32,7 @@ from pymc_landscape.numerics import cubic_hermite
 from pymc_landscape.objective import RestrictedObjective
 
 # So often another valley is changed to at the end of a side.
-VALLEYS = 3
+CHANGES = 3
 # Steps over which Δ gains so much more, or less, than its mean slope says are halved, so often; and those between
 # which two cubics are apart by so much of the gain.
 BENDS, HALVINGS = 0.1, 3
@@ -53,29 +53,29 @@ class ProfileSide:
         -1 below, 1 above, natural.
     zeta_step : float
         How far apart steps are, in ζ.
-    marks : list of StoredStep
-        Steps so far, from the estimate outward; `walk` adds to them, so that what is there is there when it ends early.
+    stored_steps : list of StoredStep
+        Steps so far, from the estimate outward; `extend` adds to them, so that they are kept when it ends early.
     """
 
     estimate: ConstrainedPoint
     side: float
     zeta_step: float
-    marks: list[StoredStep] = field(default_factory=list)
+    stored_steps: list[StoredStep] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Begin at the estimate, or where the last steps ended."""
-        self.trace = ProfileContinuation(self.estimate, self.side * self.estimate.sign, self.zeta_step)
-        self.edge = self.estimate.quantity.bounds[int(self.side > 0)]
+        self.continuation = ProfileContinuation(self.estimate, self.side * self.estimate.sign, self.zeta_step)
+        self.bound = self.estimate.quantity.bounds[int(self.side > 0)]
         self.restrictions: list[RestrictedObjective] = [self.estimate.restricted]
 
-    def walk(self, enough: float, others: Sequence[Mapping[str, Array]]) -> None:
+    def extend(self, enough: float, starts: Sequence[Mapping[str, Array]]) -> None:
         """Go on until Δ exceeds `enough`.
 
         Parameters
         ----------
         enough : float
             The cut-off.
-        others : sequence of points
+        starts : sequence of points
             Natural points that may lie in other valleys.
 
         Raises
@@ -85,59 +85,63 @@ class ProfileSide:
         """
         if self._is_done(enough):
             return
-        if self.marks:
+        if self.stored_steps:
             self._resume()
-        for _ in range(VALLEYS):
-            self._take(self.trace.steps(enough), enough)
-            self._look_beyond(enough, others)
-            if not self._changes_valley(others):
+        for _ in range(CHANGES):
+            self._take(self.continuation.steps(enough), enough)
+            self._extend_beyond(enough, starts)
+            if not self._switches_minimum(starts):
                 return
 
     def _is_done(self, enough: float) -> bool:
-        if not self.marks:
+        if not self.stored_steps:
             return False
-        last = self.marks[-1]
+        last = self.stored_steps[-1]
         return last.state in ("at_bound", "open") or (last.rise >= enough and last.state != "failed")
 
     def _resume(self) -> None:
-        spot = point_at_step(self.marks[-1], self.estimate)
+        point = point_at_step(self.stored_steps[-1], self.estimate)
         before = (
-            self.marks[-2]
-            if len(self.marks) > 1
+            self.stored_steps[-2]
+            if len(self.stored_steps) > 1
             else stored_step(ProfileStep(self.estimate, "estimate"), self.estimate)
         )
-        length = abs(spot.coordinate - coordinate(before, spot.restricted, spot.quantity))
-        self.trace.resume(spot, length or self.trace.first_length(), [mark.rise for mark in self.marks])
+        length = abs(point.coordinate - coordinate(before, point.restricted, point.quantity))
+        self.continuation.resume(
+            point, length or self.continuation.first_length(), [stored.rise for stored in self.stored_steps]
+        )
 
     # --- along one valley --------------------------------------------------------------------------------------------
 
     def _take(self, steps: Iterator[ProfileStep], enough: float) -> None:
         for step in steps:
-            self.restrictions.append(step.spot.restricted)
+            self.restrictions.append(step.point.restricted)
             if step.state == "new_optimum":
-                raise LowerOptimum(step.spot)
+                raise LowerOptimum(step.point)
             self._add(self._named(step), enough)
 
     def _named(self, step: ProfileStep) -> ProfileStep:
         """Give a side that rises no more towards an edge the edge for its end."""
-        return ProfileStep(step.spot, "at_bound") if step.state == "open" and np.isfinite(self.edge) else step
+        return ProfileStep(step.point, "at_bound") if step.state == "open" and np.isfinite(self.bound) else step
 
     def _add(self, step: ProfileStep, enough: float) -> None:
-        again = bool(self.marks) and step.spot is self.marks[-1].spot
-        if step.state == "failed" and again and self.marks[-1].rise >= enough:
+        again = bool(self.stored_steps) and step.point is self.stored_steps[-1].point
+        if step.state == "failed" and again and self.stored_steps[-1].rise >= enough:
             return  # beyond the cut-off the way may end anywhere
         if again:
-            self.marks.pop()
-        before = self.marks[-1].spot if self.marks else self.estimate
-        self.marks.append(stored_step(step, self.estimate))
+            self.stored_steps.pop()
+        before = self.stored_steps[-1].point if self.stored_steps else self.estimate
+        self.stored_steps.append(stored_step(step, self.estimate))
         if step.state == "kink":
-            self.marks[:] = go_back(self.estimate, self.marks)
+            self.stored_steps[:] = follow_back(self.estimate, self.stored_steps)
         elif before is not None and not again:
-            self.marks[-1:-1] = [stored_step(s, self.estimate) for s in self._between(before, step.spot, HALVINGS)]
+            self.stored_steps[-1:-1] = [
+                stored_step(s, self.estimate) for s in self._between(before, step.point, HALVINGS)
+            ]
 
     def _between(self, a: ConstrainedPoint, b: ConstrainedPoint, halvings: int) -> list[ProfileStep]:
         """Return more steps where the profile bends so much between two that a cubic would not follow it."""
-        way = b.coordinate - a.coordinate
+        distance = b.coordinate - a.coordinate
         if (
             halvings == 0
             or a.restricted.fixed.keys() != b.restricted.fixed.keys()
@@ -146,7 +150,7 @@ class ProfileSide:
             return []
         if not self._bends(a, b):
             return []
-        middle = trace_profile(a, a.coordinate + 0.5 * way)
+        middle = step_along(a, a.coordinate + 0.5 * distance)
         if middle is None:
             return []
         self.restrictions.append(middle.restricted)
@@ -155,8 +159,8 @@ class ProfileSide:
 
     def _bends(self, a: ConstrainedPoint, b: ConstrainedPoint) -> bool:
         """Whether two cubics, of Δ by the coordinate and of the coordinate by ζ, do not agree between two points."""
-        way, rises = b.coordinate - a.coordinate, np.array([self.trace.rise(a), self.trace.rise(b)])
-        gained, slopes = rises[1] - rises[0], way * np.array([a.slope, b.slope])
+        distance, rises = b.coordinate - a.coordinate, np.array([self.continuation.rise(a), self.continuation.rise(b)])
+        gained, slopes = rises[1] - rises[0], distance * np.array([a.slope, b.slope])
         if not (slopes > 0).all() or rises.min() <= 0:
             return bool(abs(gained - slopes.mean()) > BENDS * max(abs(gained), self.zeta_step**2))
         zetas = np.sqrt(rises)
@@ -164,45 +168,45 @@ class ProfileSide:
         height = float(cubic_hermite(share, rises, slopes))
         return bool(abs(height - zetas.mean() ** 2) > APART * gained)
 
-    def _look_beyond(self, enough: float, others: Sequence[Mapping[str, Array]]) -> None:
+    def _extend_beyond(self, enough: float, starts: Sequence[Mapping[str, Array]]) -> None:
         """Walk on where −2LL falls again, or where another start found a minimum below the cut-off."""
-        last = self.marks[-1] if self.marks else None
-        if last is None or last.rise < enough or last.state not in ("converged", "kink") or last.spot is None:
+        last = self.stored_steps[-1] if self.stored_steps else None
+        if last is None or last.rise < enough or last.state not in ("converged", "kink") or last.point is None:
             return
-        way = self.trace.way(last.spot)
-        until = max((PAST * w for w in self._minima(enough, others) if w > way), default=0.0)
-        if np.isfinite(way) and self.trace.falls_beyond(last.spot):
-            until = max(until, BEYOND * way)
-        if until > way:
-            self._take(self.trace.steps(enough, until), enough)
+        distance = self.continuation.distance(last.point)
+        until = max((PAST * w for w in self._minima(enough, starts) if w > distance), default=0.0)
+        if np.isfinite(distance) and self.continuation.falls_beyond(last.point):
+            until = max(until, BEYOND * distance)
+        if until > distance:
+            self._take(self.continuation.steps(enough, until), enough)
 
-    def _minima(self, enough: float, others: Sequence[Mapping[str, Array]]) -> Iterator[float]:
+    def _minima(self, enough: float, starts: Sequence[Mapping[str, Array]]) -> Iterator[float]:
         """Yield how far out the other minima below the cut-off are, on this side."""
         restricted = self.estimate.restricted
-        for point in others:
+        for point in starts:
             x = restricted.restrict(point)
             if restricted.value(x) < self.estimate.value + enough:
-                away = self.estimate.quantity.evaluate(restricted, x).value - self.estimate.coordinate
-                yield self.trace.side * away
+                distance_to = self.estimate.quantity.evaluate(restricted, x).value - self.estimate.coordinate
+                yield self.continuation.side * distance_to
 
     # --- into another ------------------------------------------------------------------------------------------------
 
-    def _changes_valley(self, others: Sequence[Mapping[str, Array]]) -> bool:
+    def _switches_minimum(self, starts: Sequence[Mapping[str, Array]]) -> bool:
         """Look for a lower valley at the last step; where there is one, go back along it, and on from there."""
-        last = self.marks[-1] if self.marks else None
-        if last is None or last.spot is None or last.state == "at_bound":
+        last = self.stored_steps[-1] if self.stored_steps else None
+        if last is None or last.point is None or last.state == "at_bound":
             return False
-        found = lowest_local_minimum(last.spot, others)
-        if found is None:
+        result = lowest_local_minimum(last.point, starts)
+        if result is None:
             return False
-        if self.trace.is_lower(found):
-            raise LowerOptimum(found)
-        self.marks[-1] = stored_step(ProfileStep(found, "kink"), self.estimate)
-        self.marks[:] = go_back(self.estimate, self.marks)
+        if self.continuation.is_lower(result):
+            raise LowerOptimum(result)
+        self.stored_steps[-1] = stored_step(ProfileStep(result, "kink"), self.estimate)
+        self.stored_steps[:] = follow_back(self.estimate, self.stored_steps)
         self._resume()
         return True
 
-    def across(self, other: Sequence[StoredStep]) -> list[dict[str, Array]]:
+    def nuisance_starts(self, other: Sequence[StoredStep]) -> list[dict[str, Array]]:
         """Return where the others are at the last step of the other side."""
         return [self.estimate.restricted.objective.layout().split(other[-1].path)] if other else []
 
@@ -214,19 +218,19 @@ MEETING, LEVEL = 12, 1e-9
 class LowerOptimum(Exception):
     """A valley led to a point lower than the estimate."""
 
-    def __init__(self, spot: ConstrainedPoint):
+    def __init__(self, point: ConstrainedPoint):
         super().__init__("a lower optimum than the estimate was met")
-        self.spot = spot
+        self.point = point
 
 
-def go_back(estimate: ConstrainedPoint, marks: Sequence[StoredStep]) -> list[StoredStep]:
+def follow_back(estimate: ConstrainedPoint, stored_steps: Sequence[StoredStep]) -> list[StoredStep]:
     """Follow the valley of the last step back towards the estimate, for as long as it is lower than the steps there.
 
     Parameters
     ----------
     estimate : ConstrainedPoint
         The minimum.
-    marks : sequence of StoredStep
+    stored_steps : sequence of StoredStep
         Steps from the estimate outward, the last in a valley that is perhaps another than theirs.
 
     Returns
@@ -239,46 +243,48 @@ def go_back(estimate: ConstrainedPoint, marks: Sequence[StoredStep]) -> list[Sto
     LowerOptimum
         If the valley leads below the estimate.
     """
-    new = point_at_step(marks[-1], estimate)
-    better = _first_is([marks[-1]], "converged")
-    for i in range(len(marks) - 2, -2, -1):
-        there = trace_profile(new, _level(estimate, marks, i, new))
+    new = point_at_step(stored_steps[-1], estimate)
+    better = _first_is([stored_steps[-1]], "converged")
+    for i in range(len(stored_steps) - 2, -2, -1):
+        there = step_along(new, _level(estimate, stored_steps, i, new))
         if there is None:
-            return [*marks[: i + 1], *_first_is(better, "kink")]
+            return [*stored_steps[: i + 1], *_first_is(better, "kink")]
         if there.value < estimate.value - LOWER - there.rounding():
             raise LowerOptimum(there)
-        lower_by = estimate.value + (marks[i].rise if i >= 0 else 0.0) - there.value
+        lower_by = estimate.value + (stored_steps[i].rise if i >= 0 else 0.0) - there.value
         if lower_by > WORTH_IT:
             better.insert(0, stored_step(ProfileStep(there, "converged"), estimate))
             new = there
             continue
-        corner = [] if lower_by > -WORTH_IT else _corner(estimate, marks, i, new)
-        return [*marks[: i + 1], *corner, *_first_is(better, "converged" if corner else "kink")]
+        corner = [] if lower_by > -WORTH_IT else _corner(estimate, stored_steps, i, new)
+        return [*stored_steps[: i + 1], *corner, *_first_is(better, "converged" if corner else "kink")]
     raise AssertionError("no valley is lower than the estimate")
 
 
-def _level(estimate: ConstrainedPoint, marks: Sequence[StoredStep], i: int, new: ConstrainedPoint) -> float:
+def _level(estimate: ConstrainedPoint, stored_steps: Sequence[StoredStep], i: int, new: ConstrainedPoint) -> float:
     """Return the coordinate of a step, or (-1) of the estimate, on the scale of `new`."""
     if i >= 0:
-        return coordinate(marks[i], new.restricted, new.quantity)
+        return coordinate(stored_steps[i], new.restricted, new.quantity)
     return coordinate(stored_step(ProfileStep(estimate, "estimate"), estimate), new.restricted, new.quantity)
 
 
-def _first_is(marks: Sequence[StoredStep], state: State) -> list[StoredStep]:
-    first = marks[0]
-    return [replace(first, state=state) if first.state in ("converged", "kink") else first, *marks[1:]]
+def _first_is(stored_steps: Sequence[StoredStep], state: State) -> list[StoredStep]:
+    first = stored_steps[0]
+    return [replace(first, state=state) if first.state in ("converged", "kink") else first, *stored_steps[1:]]
 
 
-def _corner(estimate: ConstrainedPoint, marks: Sequence[StoredStep], i: int, new: ConstrainedPoint) -> list[StoredStep]:
+def _corner(
+    estimate: ConstrainedPoint, stored_steps: Sequence[StoredStep], i: int, new: ConstrainedPoint
+) -> list[StoredStep]:
     """Return two steps where the valleys of step i and of `new` are equally low."""
-    old = point_at_step(marks[i], estimate) if i >= 0 else estimate
-    met = meet(old, new)
+    old = point_at_step(stored_steps[i], estimate) if i >= 0 else estimate
+    met = meeting_points(old, new)
     if met is None:
         return []
     return [stored_step(ProfileStep(met[0], "converged"), estimate), stored_step(ProfileStep(met[1], "kink"), estimate)]
 
 
-def meet(old: ConstrainedPoint, new: ConstrainedPoint) -> tuple[ConstrainedPoint, ConstrainedPoint] | None:
+def meeting_points(old: ConstrainedPoint, new: ConstrainedPoint) -> tuple[ConstrainedPoint, ConstrainedPoint] | None:
     """Return the points of two valleys at the coordinate, between two of theirs, at which they are equally low.
 
     None where it is not found, or where the two came to be one.
@@ -286,11 +292,11 @@ def meet(old: ConstrainedPoint, new: ConstrainedPoint) -> tuple[ConstrainedPoint
     if old.restricted.natural != new.restricted.natural and old.quantity.element is not None:
         return None
     low, high = old.coordinate, new.coordinate
-    level = _crossing(old, new)
+    level = _tangent_intersection(old, new)
     for _ in range(MEETING):
         if not min(low, high) < level < max(low, high):
             level = 0.5 * (low + high)
-        first, second = trace_profile(old, level), trace_profile(new, level)
+        first, second = step_along(old, level), step_along(new, level)
         if first is None or second is None:
             return None
         gap = first.value - second.value
@@ -301,7 +307,7 @@ def meet(old: ConstrainedPoint, new: ConstrainedPoint) -> tuple[ConstrainedPoint
     return None
 
 
-def _crossing(old: ConstrainedPoint, new: ConstrainedPoint) -> float:
+def _tangent_intersection(old: ConstrainedPoint, new: ConstrainedPoint) -> float:
     """Return where the tangents of two valleys meet."""
     if old.slope == new.slope:
         return np.nan

@@ -39,7 +39,7 @@ class StoredStep:
         What the step is.
     path : array (n,)
         Natural values of all free elements.
-    spot : ConstrainedPoint, optional
+    point : ConstrainedPoint, optional
         The point, where it was looked at just now.
     """
 
@@ -48,28 +48,28 @@ class StoredStep:
     slope: float
     state: State
     path: Array
-    spot: ConstrainedPoint | None = None
+    point: ConstrainedPoint | None = None
 
 
 def stored_step(step: ProfileStep, estimate: ConstrainedPoint) -> StoredStep:
     """Write down a step."""
-    spot = step.spot
-    rise = max(spot.value - estimate.value, 0.0)
-    return StoredStep(spot.natural, rise, spot.natural_slope, step.state, natural_vector(spot), spot)
+    point = step.point
+    rise = max(point.value - estimate.value, 0.0)
+    return StoredStep(point.natural, rise, point.natural_slope, step.state, natural_vector(point), point)
 
 
-def natural_vector(spot: ConstrainedPoint) -> Array:
+def natural_vector(point: ConstrainedPoint) -> Array:
     """Return the natural values of all free elements."""
-    point = spot.restricted.natural_point(spot.x)
-    return np.concatenate([np.ravel(point[v.name]) for v in spot.restricted.objective.variables])
+    natural = point.restricted.natural_point(point.x)
+    return np.concatenate([np.ravel(natural[v.name]) for v in point.restricted.objective.variables])
 
 
-def coordinate(mark: StoredStep, restricted: RestrictedObjective, quantity: Quantity) -> float:
+def coordinate(stored: StoredStep, restricted: RestrictedObjective, quantity: Quantity) -> float:
     """Return the coordinate of a step as `frame` has it."""
-    return quantity.evaluate(restricted, restricted.restrict(restricted.objective.layout().split(mark.path))).value
+    return quantity.evaluate(restricted, restricted.restrict(restricted.objective.layout().split(stored.path))).value
 
 
-def point_at_step(mark: StoredStep, estimate: ConstrainedPoint) -> ConstrainedPoint:
+def point_at_step(stored: StoredStep, estimate: ConstrainedPoint) -> ConstrainedPoint:
     """Return the point of a step; where it comes out of a file, look at it again.
 
     Raises
@@ -77,34 +77,34 @@ def point_at_step(mark: StoredStep, estimate: ConstrainedPoint) -> ConstrainedPo
     ValueError
         If −2LL is not what it was.
     """
-    if mark.spot is not None:
-        return mark.spot
-    restricted = _restriction_of(estimate, mark)
-    spot = evaluate_at(
-        restricted, estimate.quantity, restricted.restrict(restricted.objective.layout().split(mark.path))
+    if stored.point is not None:
+        return stored.point
+    restricted = _restriction_of(estimate, stored)
+    point = evaluate_at(
+        restricted, estimate.quantity, restricted.restrict(restricted.objective.layout().split(stored.path))
     )
-    if not abs(spot.value - estimate.value - mark.rise) <= SAME * (1.0 + mark.rise) + spot.rounding():
+    if not abs(point.value - estimate.value - stored.rise) <= SAME * (1.0 + stored.rise) + point.rounding():
         raise ValueError(
             f"Expected a profile of this model and data, got one of {estimate.quantity.label!r} that is "
-            f"{mark.rise:.6g} above the minimum where -2LL is now {spot.value - estimate.value:.6g} above it: "
+            f"{stored.rise:.6g} above the minimum where -2LL is now {point.value - estimate.value:.6g} above it: "
             "pass the fit that it was traced from."
         )
-    return spot
+    return point
 
 
-def _restriction_of(estimate: ConstrainedPoint, mark: StoredStep) -> RestrictedObjective:
+def _restriction_of(estimate: ConstrainedPoint, stored: StoredStep) -> RestrictedObjective:
     """Return the frame in which the elements that a step has on an edge are held there."""
     quantity, objective = estimate.quantity, estimate.restricted.objective
     own = (quantity.element[0].name, quantity.element[1]) if quantity.element else None
-    held: dict[tuple[str, int], float] = {}
+    fixed: dict[tuple[str, int], float] = {}
     for v in objective.variables:
-        values = np.ravel(estimate.restricted.objective.layout().split(mark.path)[v.name])
+        values = np.ravel(estimate.restricted.objective.layout().split(stored.path)[v.name])
         if v.elementwise and not v.discrete:
-            held |= {(v.name, i): x for i, x in enumerate(values.tolist()) if x in v.limits(i) and (v.name, i) != own}
-    natural = frozenset(name for name, _ in held)
+            fixed |= {(v.name, i): x for i, x in enumerate(values.tolist()) if x in v.limits(i) and (v.name, i) != own}
+    natural = frozenset(name for name, _ in fixed)
     if own is not None and own[0] in estimate.restricted.natural:
         natural |= {own[0]}
-    return RestrictedObjective.fixing(objective, held, natural)
+    return RestrictedObjective.fixing(objective, fixed, natural)
 
 
 # Of −2LL at the minimum: two fits of the same model and data end closer than this.
@@ -141,7 +141,7 @@ class Earlier:
         asked: list[Any] = [
             {label: self.combinations[label]} if label in self.combinations else label for label in self.labels
         ]
-        return [quantity for one in asked for quantity in find_quantities(fit, one)]
+        return [quantity for one in asked for quantity in find_quantities(fit.objective, one)]
 
     def sides(self, quantity: Quantity) -> tuple[list[StoredStep], list[StoredStep]]:
         """Return the steps of both sides, from the estimate outward; none of a quantity that was not traced."""

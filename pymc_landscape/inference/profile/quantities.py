@@ -16,7 +16,6 @@ import numpy as np
 
 from pymc_landscape._typing import Array
 from pymc_landscape.objective import FreeVariable, Objective, RestrictedObjective
-from pymc_landscape.optimize import Fit
 from pymc_landscape.results import unknown_name
 
 
@@ -99,12 +98,12 @@ class Quantity:
         return engine.one(np.concatenate([restricted.full(x), self.weights]))
 
 
-def find_quantities(fit: Fit, var_names: Any) -> list[Quantity]:
+def find_quantities(objective: Objective, var_names: Any) -> list[Quantity]:
     """Turn what the user named into quantities.
 
     Parameters
     ----------
-    fit : Fit
+    objective : Objective
         Of which model.
     var_names : str, sequence of str, mapping of str to mapping, or None
         Variables (all their elements), elements, Deterministics; left out, every element of every free variable. A
@@ -120,10 +119,10 @@ def find_quantities(fit: Fit, var_names: Any) -> list[Quantity]:
     ValueError
         If a name is not known.
     """
-    labels = fit.objective.quantity_labels
+    labels = objective.quantity_labels
     if isinstance(var_names, Mapping):
-        return [_combination(labels, str(name), parts) for name, parts in var_names.items()]
-    elements = _elements(fit.objective)
+        return [_combination(labels, str(name), weights_by_label) for name, weights_by_label in var_names.items()]
+    elements = _elements(objective)
     chosen = [label for name in _asked(var_names, elements) for label in _labels_of(name, labels)]
     return [Quantity(label, _unit(labels, label), elements.get(label)) for label in dict.fromkeys(chosen)]
 
@@ -136,22 +135,22 @@ def _asked(var_names: str | Sequence[str] | None, elements: Mapping[str, Any]) -
 
 def _labels_of(name: str, labels: Sequence[str]) -> list[str]:
     """Return the label itself, or those of all elements of the variable of that name."""
-    found = [label for label in labels if label == name] or [lab for lab in labels if lab.startswith(f"{name}[")]
-    if not found:
+    matches = [label for label in labels if label == name] or [lab for lab in labels if lab.startswith(f"{name}[")]
+    if not matches:
         known = list(dict.fromkeys([*labels, *(label.split("[")[0] for label in labels)]))
         raise unknown_name("parameters or Deterministics of the model", name, known)
-    return found
+    return matches
 
 
 def _unit(labels: Sequence[str], label: str) -> Array:
     return np.array([float(other == label) for other in labels])
 
 
-def _combination(labels: Sequence[str], name: str, parts: Mapping[str, float]) -> Quantity:
+def _combination(labels: Sequence[str], name: str, weights_by_label: Mapping[str, float]) -> Quantity:
     weights = np.zeros(len(labels))
-    for label, weight in parts.items():
-        (single, *others) = _labels_of(label, labels)
-        if others:
+    for label, weight in weights_by_label.items():
+        (single, *further) = _labels_of(label, labels)
+        if further:
             raise ValueError(f"Expected single elements in {name!r}, got the array {label!r}: use {single}.")
         weights = weights + float(weight) * _unit(labels, single)
     return Quantity(name, weights)

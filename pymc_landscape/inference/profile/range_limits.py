@@ -15,7 +15,7 @@ from pymc_landscape.numerics import descend_newton, quadratic_model
 
 ITERATIONS = 60
 # What may be left to gain, as a share of the way from the estimate: the limit as exactly as intervals are.
-LEFT = 1e-8
+REMAINING = 1e-8
 # How far to go straight on, on the scale of the model.
 LENGTHS = 2.0 ** np.arange(10)
 
@@ -23,17 +23,17 @@ LENGTHS = 2.0 ** np.arange(10)
 class _Quantity:
     """A quantity as a surface that falls on one side, in units of some distance."""
 
-    def __init__(self, spot: ConstrainedPoint, side: float, unit: float):
-        self.spot, self.factor = spot, -side / unit
+    def __init__(self, point: ConstrainedPoint, side: float, unit: float):
+        self.point, self.factor = point, -side / unit
 
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
         """Return value and gradient; +inf outside the support."""
-        reading = self.spot.quantity.evaluate(self.spot.restricted, x)
-        return self.factor * (reading.value - self.spot.coordinate), self.factor * reading.gradient
+        derivatives = self.point.quantity.evaluate(self.point.restricted, x)
+        return self.factor * (derivatives.value - self.point.coordinate), self.factor * derivatives.gradient
 
     def hessian(self, x: Array) -> Array:
         """Return the Hessian."""
-        return self.factor * self.spot.quantity.evaluate(self.spot.restricted, x).hessian
+        return self.factor * self.point.quantity.evaluate(self.point.restricted, x).hessian
 
 
 def range_limit(
@@ -55,31 +55,31 @@ def range_limit(
     if not here.is_bent or not here.is_finite:
         return None
     unit = abs(here.coordinate - estimate.coordinate) or max(abs(estimate.coordinate), 1.0)
-    for x in (_down_the_quantity(here, side, unit), _straight_on(here, side, unit, highest)):
+    for x in (_extremum_of_quantity(here, side, unit), _along_tangent(here, side, unit, highest)):
         there = evaluate_at(here.restricted, here.quantity, x) if x is not None else None
         if there is not None and there.value <= highest and side * (there.coordinate - here.coordinate) >= 0:
             return there
     return None
 
 
-def _down_the_quantity(here: ConstrainedPoint, side: float, unit: float) -> Array | None:
+def _extremum_of_quantity(here: ConstrainedPoint, side: float, unit: float) -> Array | None:
     """Go where the quantity itself goes no further, all that does not move it staying where it is."""
     surface = _Quantity(here, side, unit)
-    found, _ = descend_newton(surface, quadratic_model(surface, here.x), ITERATIONS)
-    return found.x if 0.5 * found.decrement < LEFT else None
+    result, _ = descend_newton(surface, quadratic_model(surface, here.x), ITERATIONS)
+    return result.x if 0.5 * result.decrement < REMAINING else None
 
 
-def _straight_on(here: ConstrainedPoint, side: float, unit: float, highest: float) -> Array | None:
+def _along_tangent(here: ConstrainedPoint, side: float, unit: float, highest: float) -> Array | None:
     """Go on as the profile goes, to where the quantity changes no more: all others may be on their way to infinity."""
     along = side * here.tangent()
     size = float(np.abs(along).max(initial=0.0))
     before = here.coordinate
     for length in LENGTHS if 0 < size < np.inf else ():
         x = here.x + length / size * along
-        reading = here.quantity.evaluate(here.restricted, x)
-        if not (np.isfinite(reading.value) and here.restricted.value(x) <= highest):
+        derivatives = here.quantity.evaluate(here.restricted, x)
+        if not (np.isfinite(derivatives.value) and here.restricted.value(x) <= highest):
             return None
-        if abs(reading.value - before) < LEFT * unit and np.abs(reading.gradient).max() < LEFT * unit:
+        if abs(derivatives.value - before) < REMAINING * unit and np.abs(derivatives.gradient).max() < REMAINING * unit:
             return np.asarray(x)
-        before = reading.value
+        before = derivatives.value
     return None

@@ -25,15 +25,15 @@ from pymc_landscape.optimize import Fit
 DOUBLINGS = 12
 # So often a step is halved towards the last value that a quantity takes; what is this small beside it is 0.
 HALVINGS = 30
-NOTHING = 1e-7
+NEGLIGIBLE = 1e-7
 # Where −2LL is this steep, far out, it goes on falling.
 STEEP = 1e-3
 # What −2LL may fall below the fit's on the way, if the fit has come close to where it falls to.
 CLOSE = 1e-3
 # What minimising across may still gain where the surface is said to be high.
-ARRIVED = 1e-6
+CONVERGED = 1e-6
 FALLS = "−2LL falls without end"
-RECEDING = "profile limits are where −2LL stands above the value that it falls towards"
+WITHOUT_MAXIMUM = "profile limits are where −2LL stands above the value that it falls towards"
 UNKNOWN = "no profile limit was found on a side that says failed"
 
 
@@ -105,19 +105,19 @@ class _Continuation:
         middle = self._inside(target)
         if middle is None:
             return UnboundedLimits(np.full(2, np.nan), ("failed", "failed"), UNKNOWN)
-        ends = [self._end(middle, side, target) for side in (-1.0, 1.0)]
+        limits = [self._limit(middle, side, target) for side in (-1.0, 1.0)]
         if middle.sign < 0:
-            ends = ends[::-1]
-        status = (ends[0][1], ends[1][1])
-        note = UNKNOWN if "failed" in status else RECEDING if "finite" in status else ""
-        return UnboundedLimits(np.array([value for value, _ in ends]), status, note)
+            limits = limits[::-1]
+        status = (limits[0][1], limits[1][1])
+        note = UNKNOWN if "failed" in status else WITHOUT_MAXIMUM if "finite" in status else ""
+        return UnboundedLimits(np.array([value for value, _ in limits]), status, note)
 
     def _inside(self, target: float) -> ConstrainedPoint | None:
         """Return a point of the profile below the target: at what is plausible, else where the fit has got to."""
         restricted, x = freed(self.fit.result.restricted, self.fit.result.x, self.quantity)
         there = evaluate_at(restricted, self.quantity, x)
         here = evaluate_at(restricted, self.quantity, restricted.restrict(self.begin))
-        self.known += [spot for spot in (there, here) if spot.is_finite]
+        self.known += [point for point in (there, here) if point.is_finite]
         if not self.known:
             return None
         near = self._height(here.coordinate) if here.is_finite else None
@@ -126,7 +126,7 @@ class _Continuation:
         self.outside = near
         return there if there.value < target else None
 
-    def _end(self, middle: ConstrainedPoint, side: float, target: float) -> tuple[float, str]:
+    def _limit(self, middle: ConstrainedPoint, side: float, target: float) -> tuple[float, str]:
         """Walk to one side of the coordinate, each step twice the last, until the profile is above the target."""
         if self.outside is not None and side * (self.outside.coordinate - middle.coordinate) > 0:
             return self._between(middle, self.outside, target)
@@ -136,15 +136,15 @@ class _Continuation:
             level = middle.coordinate + side * step
             high = self._height(level)
             if high is None:
-                return self._last(low, level, target)
+                return self._last_value(low, level, target)
             if not high.value < target:
-                arrived = not np.isfinite(high.value) or _has_arrived(high)
-                return self._between(low, high, target) if arrived else (np.nan, "failed")
+                converged = not np.isfinite(high.value) or _has_converged(high)
+                return self._between(low, high, target) if converged else (np.nan, "failed")
             low, step = high, 2.0 * step
-        edge = self.quantity.bounds[int(side * middle.sign > 0)]
-        return edge, ("at_bound" if np.isfinite(edge) else "open")
+        bound = self.quantity.bounds[int(side * middle.sign > 0)]
+        return bound, ("at_bound" if np.isfinite(bound) else "open")
 
-    def _last(self, low: ConstrainedPoint, beyond: float, target: float) -> tuple[float, str]:
+    def _last_value(self, low: ConstrainedPoint, beyond: float, target: float) -> tuple[float, str]:
         """Close in on the last value that the quantity takes at all: a probability, on the scale of its logit, ends."""
         size = abs(low.natural)
         for _ in range(HALVINGS):
@@ -153,7 +153,7 @@ class _Continuation:
             if half is not None and not half.value < target:
                 return self._between(low, half, target)
             low, beyond = (low, level) if half is None else (half, beyond)
-        return (low.natural if abs(low.natural) > NOTHING * size else 0.0), "at_bound"
+        return (low.natural if abs(low.natural) > NEGLIGIBLE * size else 0.0), "at_bound"
 
     def _between(self, low: ConstrainedPoint, high: ConstrainedPoint, target: float) -> tuple[float, str]:
         """Close in on the crossing; where the surface has no value, by halves."""
@@ -166,17 +166,17 @@ class _Continuation:
             low, high = (half, high) if half.value < target else (low, half)
 
         def above(level: float) -> float:
-            found = self._height(level)
-            if found is None:
+            result = self._height(level)
+            if result is None:
                 raise ArithmeticError("no minimum across")
-            return found.value - target
+            return result.value - target
 
         try:
             level = optimize.brentq(above, low.coordinate, high.coordinate, xtol=1e-13, rtol=1e-12)
         except (ArithmeticError, ValueError):
             return np.nan, "failed"
-        found = self._height(level)
-        return (found.natural, "finite") if found is not None else (np.nan, "failed")
+        result = self._height(level)
+        return (result.natural, "finite") if result is not None else (np.nan, "failed")
 
     def _height(self, level: float) -> ConstrainedPoint | None:
         """Return the lowest point found with this coordinate; None where none was, or it is not the lowest yet.
@@ -185,10 +185,10 @@ class _Continuation:
         """
         best: ConstrainedPoint | None = None
         for start in self._starts(level):
-            found = _lowest(start, level)
-            if found is not None and (best is None or found.value < best.value):
-                best = found
-            if best is not None and _has_arrived(best):
+            result = _lowest(start, level)
+            if result is not None and (best is None or result.value < best.value):
+                best = result
+            if best is not None and _has_converged(best):
                 break
         if best is not None and (best.restricted.unbounded_below or best.value < self.fit.minus2ll - CLOSE):
             raise _NoFloorError
@@ -198,25 +198,25 @@ class _Continuation:
 
     def _starts(self, level: float) -> Iterator[ConstrainedPoint]:
         """Yield the known points next to the level: moved along the tangent, as they are, and along their rays."""
-        below = [spot for spot in self.known if spot.coordinate <= level]
-        above = [spot for spot in self.known if spot.coordinate > level]
-        sides = [min(side, key=lambda spot: abs(spot.coordinate - level)) for side in (below, above) if side]
-        sides.sort(key=lambda spot: abs(spot.coordinate - level))
-        moved = [spot.x + (level - spot.coordinate) * spot.tangent() for spot in sides]
-        rays = [spot.x * (level / spot.coordinate) for spot in sides if spot.coordinate * level > 0]
-        for x in (*moved, *(spot.x for spot in sides), *rays):
+        below = [point for point in self.known if point.coordinate <= level]
+        above = [point for point in self.known if point.coordinate > level]
+        sides = [min(side, key=lambda point: abs(point.coordinate - level)) for side in (below, above) if side]
+        sides.sort(key=lambda point: abs(point.coordinate - level))
+        moved = [point.x + (level - point.coordinate) * point.tangent() for point in sides]
+        rays = [point.x * (level / point.coordinate) for point in sides if point.coordinate * level > 0]
+        for x in (*moved, *(point.x for point in sides), *rays):
             there = evaluate_at(sides[0].restricted, self.quantity, x)
             if there.is_finite:
                 yield there
 
 
-def _has_arrived(spot: ConstrainedPoint) -> bool:
-    return spot.is_finite and spot.decrement < ARRIVED
+def _has_converged(point: ConstrainedPoint) -> bool:
+    return point.is_finite and point.decrement < CONVERGED
 
 
-def _lowest(spot: ConstrainedPoint, level: float) -> ConstrainedPoint | None:
+def _lowest(point: ConstrainedPoint, level: float) -> ConstrainedPoint | None:
     """Minimise over all points with coordinate `level`, as far as that goes."""
-    surface, begin = ConstraintManifold(spot, level), np.zeros(len(spot.x) - 1)
+    surface, begin = ConstraintManifold(point, level), np.zeros(len(point.x) - 1)
     if surface.evaluate(begin) is None:
         return None
     if len(begin):

@@ -36,55 +36,57 @@ class BoundaryCurve:
 
     Parameters
     ----------
-    joints : list of ConstrainedPoint
+    points : list of ConstrainedPoint
         The first is where it began.
     state : str
         ``closed``, ``open``, ``at_bound`` or ``failed``.
     """
 
-    joints: list[ConstrainedPoint]
+    points: list[ConstrainedPoint]
     state: str
 
 
-def tangent(rays: Rays, joint: ConstrainedPoint, way: int = 1) -> Array:
+def tangent(rays: Rays, point: ConstrainedPoint, orientation: int = 1) -> Array:
     """Return the unit tangent (2,) of the edge on the axes of the rays; way 1 keeps the region on the left."""
-    normal = rays.outward(joint)
-    return way * np.array([-normal[1], normal[0]])
+    normal = rays.outer_normal(point)
+    return orientation * np.array([-normal[1], normal[0]])
 
 
-def follow_boundary(rays: Rays, begin: ConstrainedPoint, way: int, far: float) -> BoundaryCurve:
+def follow_boundary(rays: Rays, begin: ConstrainedPoint, orientation: int, far: float) -> BoundaryCurve:
     """Follow the edge until it comes back to where it began, meets a wall, or is `far` away."""
-    joints, length, crawled = [begin], FIRST * rays.reach, 0
+    points, length, crawled = [begin], FIRST * rays.reach, 0
     for _ in range(STEPS):
-        here = joints[-1]
-        stepped = _step(rays, here, way, length)
+        here = points[-1]
+        stepped = _step(rays, here, orientation, length)
         crawled = crawled + 1 if length < SHORT * rays.reach else 0
         if stepped is None or crawled > CRAWL:
-            return BoundaryCurve(joints, "failed")
+            return BoundaryCurve(points, "failed")
         there, length, taken = stepped
-        if len(joints) > 2 and _comes_back(rays, here, there, begin, way):
-            return BoundaryCurve([*joints, begin], "closed")
-        joints.append(there)
+        if len(points) > 2 and _comes_back(rays, here, there, begin, orientation):
+            return BoundaryCurve([*points, begin], "closed")
+        points.append(there)
         if _on_which_bound(rays, there) is not None:
-            return BoundaryCurve(joints, "at_bound")
+            return BoundaryCurve(points, "at_bound")
         if np.linalg.norm(rays.whitened(there.coordinates)) > far:
-            return BoundaryCurve(joints, "open")
+            return BoundaryCurve(points, "open")
         length = min(max(length, 0.2 * taken), LONGEST * max(rays.reach, 0.2 * _distance(rays, there)))
-    return BoundaryCurve(joints, "failed")
+    return BoundaryCurve(points, "failed")
 
 
-def _distance(rays: Rays, joint: ConstrainedPoint) -> float:
-    return float(np.linalg.norm(rays.whitened(joint.coordinates)))
+def _distance(rays: Rays, point: ConstrainedPoint) -> float:
+    return float(np.linalg.norm(rays.whitened(point.coordinates)))
 
 
-def _step(rays: Rays, here: ConstrainedPoint, way: int, length: float) -> tuple[ConstrainedPoint, float, float] | None:
+def _step(
+    rays: Rays, here: ConstrainedPoint, orientation: int, length: float
+) -> tuple[ConstrainedPoint, float, float] | None:
     """Return the next point, the length of the step after it, and that of this one."""
-    along = tangent(rays, here, way)
+    along = tangent(rays, here, orientation)
     while length > SHORTEST * rays.reach:
-        there = _onto_bound(rays, here, along, length) or _across(rays, here, along, length)
+        there = _step_to_bound(rays, here, along, length) or _across(rays, here, along, length)
         if there is not None:
             moved = rays.whitened(there.coordinates) - rays.whitened(here.coordinates)
-            into, out = _angle(along, moved), _angle(moved, tangent(rays, there, way))
+            into, out = _angle(along, moved), _angle(moved, tangent(rays, there, orientation))
             turned = abs(into + out)
             if turned < MOST and abs(into - out) < UNEVEN and np.linalg.norm(moved) < 2.0 * length:
                 return there, length * min(2.0, max(0.5, TURN / max(turned, 1e-3))), length
@@ -105,43 +107,45 @@ def _across(rays: Rays, here: ConstrainedPoint, along: Array, length: float) -> 
     return there if there is not None and rays.is_inside(there.coordinates) else None
 
 
-def _onto_bound(rays: Rays, here: ConstrainedPoint, along: Array, length: float) -> ConstrainedPoint | None:
+def _step_to_bound(rays: Rays, here: ConstrainedPoint, along: Array, length: float) -> ConstrainedPoint | None:
     """Return where the edge meets a wall that the step would go through."""
     moved = length * (rays.root @ along)
     for i in (0, 1):
-        edge = rays.walls[i, int(moved[i] > 0)]
-        if not np.isfinite(edge) or abs(moved[i]) < abs(edge - here.coordinates[i]) or edge == here.coordinates[i]:
+        bound = rays.bounds[i, int(moved[i] > 0)]
+        if not np.isfinite(bound) or abs(moved[i]) < abs(bound - here.coordinates[i]) or bound == here.coordinates[i]:
             continue
-        share = (edge - here.coordinates[i]) / moved[i]
+        share = (bound - here.coordinates[i]) / moved[i]
         corner = here.coordinates + share * moved
-        corner[i] = edge
+        corner[i] = bound
         x = here.x + here.tangent(share * moved)
-        x = np.where(here.restricted.free == here.quantities[i].position(here.restricted), edge, x)
+        x = np.where(here.restricted.free == here.quantities[i].position(here.restricted), bound, x)
         there = rays.solve(here.restricted, x, BoundaryLine(corner, np.eye(2)[i]))
         if there is not None and rays.is_inside(there.coordinates):
             return there
     return None
 
 
-def _on_which_bound(rays: Rays, joint: ConstrainedPoint) -> int | None:
+def _on_which_bound(rays: Rays, point: ConstrainedPoint) -> int | None:
     for i in (0, 1):
-        width = abs(joint.coordinates[i] - rays.center.coordinates[i])
-        if (np.abs(rays.walls[i] - joint.coordinates[i]) <= 1e-9 * width).any():
+        width = abs(point.coordinates[i] - rays.center.coordinates[i])
+        if (np.abs(rays.bounds[i] - point.coordinates[i]) <= 1e-9 * width).any():
             return i
     return None
 
 
-def _comes_back(rays: Rays, here: ConstrainedPoint, there: ConstrainedPoint, begin: ConstrainedPoint, way: int) -> bool:
+def _comes_back(
+    rays: Rays, here: ConstrainedPoint, there: ConstrainedPoint, begin: ConstrainedPoint, orientation: int
+) -> bool:
     """Whether the step passes the point where the walk began."""
-    a, b, start = (rays.whitened(joint.coordinates) for joint in (here, there, begin))
+    a, b, start = (rays.whitened(point.coordinates) for point in (here, there, begin))
     step = b - a
     share = float((start - a) @ step / (step @ step))
     beside = float(np.linalg.norm(a + share * step - start))
-    same_way = float(tangent(rays, begin, way) @ tangent(rays, there, way)) > 0.5
-    return bool(0 < share <= 1 and beside < 0.35 * np.linalg.norm(step) and same_way)
+    same_orientation = float(tangent(rays, begin, orientation) @ tangent(rays, there, orientation)) > 0.5
+    return bool(0 < share <= 1 and beside < 0.35 * np.linalg.norm(step) and same_orientation)
 
 
-def go_round(rays: Rays, begin: ConstrainedPoint, far: float) -> tuple[list[BoundaryCurve], str]:
+def follow_both_ways(rays: Rays, begin: ConstrainedPoint, far: float) -> tuple[list[BoundaryCurve], str]:
     """Follow the edge from a point of it, both ways where it does not come back.
 
     Parameters
@@ -155,7 +159,7 @@ def go_round(rays: Rays, begin: ConstrainedPoint, far: float) -> tuple[list[Boun
 
     Returns
     -------
-    walks : list of BoundaryCurve
+    arcs : list of BoundaryCurve
         One that is closed; or two, the first against the clock, the second with it.
     state : str
         ``closed``, ``open``, ``at_bound`` or ``failed``.
@@ -169,17 +173,17 @@ def go_round(rays: Rays, begin: ConstrainedPoint, far: float) -> tuple[list[Boun
     return [ahead, back], worst
 
 
-def runs_through(rays: Rays, walks: Sequence[BoundaryCurve], joint: ConstrainedPoint) -> bool:
+def runs_through(rays: Rays, arcs: Sequence[BoundaryCurve], point: ConstrainedPoint) -> bool:
     """Whether an edge that was followed passes a point of the edge, with the region on the same side."""
-    at, normal = rays.whitened(joint.coordinates), rays.outward(joint)
-    for walk in walks:
-        places = np.array([rays.whitened(j.coordinates) for j in walk.joints])
-        a, sides = places[:-1], np.diff(places, axis=0)
+    at, normal = rays.whitened(point.coordinates), rays.outer_normal(point)
+    for arc in arcs:
+        positions = np.array([rays.whitened(j.coordinates) for j in arc.points])
+        a, sides = positions[:-1], np.diff(positions, axis=0)
         sizes = np.maximum((sides**2).sum(axis=1), 1e-300)
         share = np.clip(((at - a) * sides).sum(axis=1) / sizes, 0.0, 1.0)
         off = np.linalg.norm(at - a - share[:, None] * sides, axis=1)
         for k in np.flatnonzero(off <= BESIDE * np.sqrt(sizes) + 1e-6 * rays.reach):
-            if float(normal @ rays.outward(walk.joints[k + round(float(share[k]))])) > 0.5:
+            if float(normal @ rays.outer_normal(arc.points[k + round(float(share[k]))])) > 0.5:
                 return True
     return False
 
@@ -187,26 +191,26 @@ def runs_through(rays: Rays, walks: Sequence[BoundaryCurve], joint: ConstrainedP
 # --- vertices --------------------------------------------------------------------------------------------------------
 
 
-def vertices(rays: Rays, walks: Sequence[BoundaryCurve], state: str, num: int, floor: float) -> list[BoundaryVertex]:
+def vertices(rays: Rays, arcs: Sequence[BoundaryCurve], state: str, num: int, floor: float) -> list[BoundaryVertex]:
     """Return `num` vertices at equal distances along the edge, and along the wall where that closes it."""
-    joints = walks[0].joints if len(walks) == 1 else [*walks[1].joints[:0:-1], *walks[0].joints]
-    at = np.array([rays.whitened(joint.coordinates) for joint in joints])
+    points = arcs[0].points if len(arcs) == 1 else [*arcs[1].points[:0:-1], *arcs[0].points]
+    at = np.array([rays.whitened(point.coordinates) for point in points])
     run = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(at, axis=0), axis=1))])
     if state == "closed":
-        return [_between(rays, joints, run, s, floor) for s in np.linspace(0.0, run[-1], num, endpoint=False)]
+        return [_between(rays, points, run, s, floor) for s in np.linspace(0.0, run[-1], num, endpoint=False)]
     if state == "at_bound":
-        return _with_bound(rays, joints, run, num, floor)
-    ring = [_between(rays, joints, run, s, floor) for s in np.linspace(0.0, run[-1], num)]
-    ends = {0: (walks[-1], joints[0]), len(ring) - 1: (walks[0], joints[-1])}
-    for i, (walk, joint) in ends.items():
-        ring[i] = _put_on(rays, ring[i], joint) if walk.state == "at_bound" else missing_vertex(state)
+        return _with_bound(rays, points, run, num, floor)
+    ring = [_between(rays, points, run, s, floor) for s in np.linspace(0.0, run[-1], num)]
+    endpoints = {0: (arcs[-1], points[0]), len(ring) - 1: (arcs[0], points[-1])}
+    for i, (arc, point) in endpoints.items():
+        ring[i] = _placed_on_bound(rays, ring[i], point) if arc.state == "at_bound" else missing_vertex(state)
     return ring
 
 
-def _between(rays: Rays, joints: Sequence[ConstrainedPoint], run: Array, s: float, floor: float) -> BoundaryVertex:
+def _between(rays: Rays, points: Sequence[ConstrainedPoint], run: Array, s: float, floor: float) -> BoundaryVertex:
     """Return the vertex at a distance along the edge, begun from a cubic between the points beside it."""
-    k = int(np.clip(np.searchsorted(run, s, side="right") - 1, 0, len(joints) - 2))
-    a, b, size = joints[k], joints[k + 1], run[k + 1] - run[k]
+    k = int(np.clip(np.searchsorted(run, s, side="right") - 1, 0, len(points) - 2))
+    a, b, size = points[k], points[k + 1], run[k + 1] - run[k]
     t = (s - run[k]) / size
     if t < 1e-9 or t > 1 - 1e-9 or a.restricted is not b.restricted:
         return finite_vertex(a if t < 0.5 else b, floor)
@@ -216,62 +220,62 @@ def _between(rays: Rays, joints: Sequence[ConstrainedPoint], run: Array, s: floa
     turning = np.array([size * (rays.root @ tangent(rays, j)) for j in (a, b)])
     anchor = cubic_hermite(t, np.array([ca, cb]), turning)
     chord = rays.whitened(cb) - rays.whitened(ca)
-    found = rays.solve(
+    result = rays.solve(
         a.restricted, x, BoundaryLine(anchor, np.linalg.solve(rays.root.T, chord / np.linalg.norm(chord)))
     )
-    near = found is not None and np.linalg.norm(rays.whitened(found.coordinates) - rays.whitened(anchor)) < 0.3 * size
-    return finite_vertex(found if found is not None and near else a if t < 0.5 else b, floor)
+    near = result is not None and np.linalg.norm(rays.whitened(result.coordinates) - rays.whitened(anchor)) < 0.3 * size
+    return finite_vertex(result if result is not None and near else a if t < 0.5 else b, floor)
 
 
 def _with_bound(
-    rays: Rays, joints: Sequence[ConstrainedPoint], run: Array, num: int, floor: float
+    rays: Rays, points: Sequence[ConstrainedPoint], run: Array, num: int, floor: float
 ) -> list[BoundaryVertex]:
     """Share the vertices between the edge and the walls that close it."""
-    turns = _along_bounds(rays, joints[-1], joints[0])
+    turns = _along_bounds(rays, points[-1], points[0])
     sizes = np.linalg.norm(np.diff([rays.whitened(at) for at in turns], axis=0), axis=1)
-    n_wall = max(round(num * float(sizes.sum()) / (run[-1] + float(sizes.sum()))) - 1, 0)
-    ring = [_between(rays, joints, run, s, floor) for s in np.linspace(0.0, run[-1], num - n_wall)]
-    ends = [_put_on(rays, ring[i], joint) for i, joint in ((0, joints[0]), (-1, joints[-1]))]
+    n_on_bound = max(round(num * float(sizes.sum()) / (run[-1] + float(sizes.sum()))) - 1, 0)
+    ring = [_between(rays, points, run, s, floor) for s in np.linspace(0.0, run[-1], num - n_on_bound)]
+    endpoints = [_placed_on_bound(rays, ring[i], point) for i, point in ((0, points[0]), (-1, points[-1]))]
     walked = np.concatenate([[0.0], np.cumsum(sizes)])
-    shares = np.arange(1, n_wall + 1) / (n_wall + 1) * walked[-1]
-    places = np.stack([np.interp(shares, walked, [at[i] for at in turns]) for i in (0, 1)], axis=1)
-    return [ends[0], *ring[1:-1], ends[1], *(_on_bound(rays, joints, place, floor) for place in places)]
+    shares = np.arange(1, n_on_bound + 1) / (n_on_bound + 1) * walked[-1]
+    positions = np.stack([np.interp(shares, walked, [at[i] for at in turns]) for i in (0, 1)], axis=1)
+    return [endpoints[0], *ring[1:-1], endpoints[1], *(_on_bound(rays, points, values, floor) for values in positions)]
 
 
 def _along_bounds(rays: Rays, begin: ConstrainedPoint, end: ConstrainedPoint) -> list[Array]:
     """Return where the way along walls turns: from one end of the edge, round a corner if need be, to the other."""
-    ends = [_snapped(rays, joint) for joint in (begin, end)]
-    walls = [_on_which_bound(rays, joint) for joint in (begin, end)]
-    if walls[0] is None or walls[1] is None or walls[0] == walls[1]:
-        return ends
-    corner = ends[1].copy()
-    corner[walls[0]] = ends[0][walls[0]]
-    return [ends[0], corner, ends[1]]
+    endpoints = [_coordinates_on_bound(rays, point) for point in (begin, end)]
+    axes = [_on_which_bound(rays, point) for point in (begin, end)]
+    if axes[0] is None or axes[1] is None or axes[0] == axes[1]:
+        return endpoints
+    corner = endpoints[1].copy()
+    corner[axes[0]] = endpoints[0][axes[0]]
+    return [endpoints[0], corner, endpoints[1]]
 
 
-def _snapped(rays: Rays, joint: ConstrainedPoint) -> Array:
+def _coordinates_on_bound(rays: Rays, point: ConstrainedPoint) -> Array:
     """Return the coordinates of a point on a wall, exactly there."""
-    at, wall = joint.coordinates.copy(), _on_which_bound(rays, joint)
-    if wall is not None:
-        at[wall] = rays.walls[wall, int(np.argmin(np.abs(rays.walls[wall] - at[wall])))]
+    at, axis = point.coordinates.copy(), _on_which_bound(rays, point)
+    if axis is not None:
+        at[axis] = rays.bounds[axis, int(np.argmin(np.abs(rays.bounds[axis] - at[axis])))]
     return at
 
 
-def _put_on(rays: Rays, vertex: BoundaryVertex, joint: ConstrainedPoint) -> BoundaryVertex:
+def _placed_on_bound(rays: Rays, vertex: BoundaryVertex, point: ConstrainedPoint) -> BoundaryVertex:
     """Write an end of the edge as the point of a wall that it is."""
-    place, wall = vertex.place.copy(), _on_which_bound(rays, joint)
-    if wall is not None:
-        place[wall] = _snapped(rays, joint)[wall]
-    return BoundaryVertex(place, vertex.rise, "at_bound", vertex.joint)
+    values, axis = vertex.values.copy(), _on_which_bound(rays, point)
+    if axis is not None:
+        values[axis] = _coordinates_on_bound(rays, point)[axis]
+    return BoundaryVertex(values, vertex.rise, "at_bound", vertex.point)
 
 
-def _on_bound(rays: Rays, joints: Sequence[ConstrainedPoint], place: Array, floor: float) -> BoundaryVertex:
+def _on_bound(rays: Rays, points: Sequence[ConstrainedPoint], values: Array, floor: float) -> BoundaryVertex:
     """Return the vertex of a wall at a place of it."""
-    wall = next((i for i in (0, 1) if (rays.walls[i] == place[i]).any()), None)
-    near = min((joints[0], joints[-1]), key=lambda joint: float(np.linalg.norm(joint.coordinates - place)))
-    spot = at_bound_vertex(near, wall, float(place[wall]), float(place[1 - wall])) if wall is not None else None
-    if spot is None or wall is None:
+    axis = next((i for i in (0, 1) if (rays.bounds[i] == values[i]).any()), None)
+    near = min((points[0], points[-1]), key=lambda point: float(np.linalg.norm(point.coordinates - values)))
+    minimum = at_bound_vertex(near, axis, float(values[axis]), float(values[1 - axis])) if axis is not None else None
+    if minimum is None or axis is None:
         return missing_vertex("at_bound")
     natural = np.empty(2)
-    natural[wall], natural[1 - wall] = place[wall], spot.natural
-    return BoundaryVertex(natural, spot.value - floor, "at_bound")
+    natural[axis], natural[1 - axis] = values[axis], minimum.natural
+    return BoundaryVertex(natural, minimum.value - floor, "at_bound")

@@ -15,7 +15,7 @@ from pymc_landscape.inference.profile import (
     Pair,
     evaluate_at,
 )
-from pymc_landscape.inference.regions.boundary_continuation import go_round, runs_through, vertices
+from pymc_landscape.inference.regions.boundary_continuation import follow_both_ways, runs_through, vertices
 from pymc_landscape.inference.regions.local_geometry import RegionCentre, find_centre
 from pymc_landscape.inference.regions.rays import Rays
 from pymc_landscape.inference.regions.vertices import BoundaryVertex, is_whole, trace_rays
@@ -44,7 +44,7 @@ class RegionComponent:
     not be followed. An edge may be several curves: around holes, or on both sides of a strip.
     """
 
-    basin: RegionCentre
+    centre: RegionCentre
     ring: list[BoundaryVertex]
     state: str
     more: list[list[BoundaryVertex]] = field(default_factory=list)
@@ -66,7 +66,7 @@ class Region:
 
     Parameters
     ----------
-    pieces : list of RegionComponent
+    components : list of RegionComponent
         The first is the estimate's own.
     lower : ConstrainedPoint or None
         A point lower than the estimate that was met on the way.
@@ -74,89 +74,93 @@ class Region:
         Where points were evaluated.
     """
 
-    pieces: list[RegionComponent] = field(default_factory=list)
+    components: list[RegionComponent] = field(default_factory=list)
     lower: ConstrainedPoint | None = None
     restrictions: list[RestrictedObjective] = field(default_factory=list)
 
     @property
     def overlap(self) -> bool:
         """Whether parts lie over one another: at different values of the others."""
-        return any(_covers(a, b) for a in self.pieces for b in self.pieces if a is not b)
+        return any(_covers(a, b) for a in self.components for b in self.components if a is not b)
 
 
 def find_region(fit: Fit, pair: Pair, rise: float, num: int, tick: Callable[[], None]) -> Region:
     """Find all parts of the region in which Δ stays below `rise`."""
-    found = fit.result
-    floor = found.value
-    region = Region(restrictions=[found.restricted])
-    _add(region, find_centre(found.restricted, pair, found.x, floor + rise), floor, num, tick)
+    result = fit.result
+    floor = result.value
+    region = Region(restrictions=[result.restricted])
+    _add(region, find_centre(result.restricted, pair, result.x, floor + rise), floor, num, tick)
     if region.lower is not None:
         return region
     for optimum in fit.local_optima():
         if optimum.value < floor + rise - noise(floor + rise):
             _add_other(region, pair, optimum.result.restricted, optimum.result.x, floor, rise, num)
-    while len(region.pieces) < MOST and region.lower is None:
+    while len(region.components) < MOST and region.lower is None:
         beyond = _lower_beyond(region, pair, floor, rise)
         if beyond is None or not _add_other(region, pair, *beyond, floor, rise, num):
             break
     return region
 
 
-def _add(region: Region, basin: RegionCentre, floor: float, num: int, tick: Callable[[], None]) -> None:
+def _add(region: Region, centre: RegionCentre, floor: float, num: int, tick: Callable[[], None]) -> None:
     """Add the part around a minimum: ray by ray, or along its edge where rays do not show it all."""
     region.restrictions += [
-        basin.minimum.restricted,
-        *(end.spot.restricted for end in basin.ends.values() if end.spot is not None),
+        centre.minimum.restricted,
+        *(endpoint.point.restricted for endpoint in centre.endpoints.values() if endpoint.point is not None),
     ]
-    met = [end.spot for end in basin.ends.values() if end.status == "new_optimum" and end.spot is not None]
-    lower = [spot for spot in met if spot.value < floor - LOWER - spot.rounding()]
+    met = [
+        endpoint.point
+        for endpoint in centre.endpoints.values()
+        if endpoint.status == "new_optimum" and endpoint.point is not None
+    ]
+    lower = [point for point in met if point.value < floor - LOWER - point.rounding()]
     if lower:
-        region.lower = min(lower, key=lambda spot: spot.value)
+        region.lower = min(lower, key=lambda point: point.value)
         return
-    ring = trace_rays(basin, floor, num, tick)
-    piece = RegionComponent(basin, ring, "open" if basin.endless else "closed")
-    if not is_whole(basin.rays, ring, basin.ends):
-        piece = _followed(basin, ring, floor, num) or RegionComponent(basin, ring, "partial")
-    region.restrictions += [v.joint.restricted for curve in piece.curves for v in curve if v.joint is not None]
-    region.pieces.append(piece)
+    ring = trace_rays(centre, floor, num, tick)
+    component = RegionComponent(centre, ring, "open" if centre.endless else "closed")
+    if not is_whole(centre.rays, ring, centre.endpoints):
+        component = _followed(centre, ring, floor, num) or RegionComponent(centre, ring, "partial")
+    region.restrictions += [v.point.restricted for curve in component.curves for v in curve if v.point is not None]
+    region.components.append(component)
 
 
-def _followed(basin: RegionCentre, ring: Sequence[BoundaryVertex], floor: float, num: int) -> RegionComponent | None:
+def _followed(centre: RegionCentre, ring: Sequence[BoundaryVertex], floor: float, num: int) -> RegionComponent | None:
     """Follow the edge itself, from the vertex that its ray meets most squarely."""
-    rays = basin.rays
-    known = [vertex.joint for vertex in ring if vertex.joint is not None and vertex.status == "finite"]
+    rays = centre.rays
+    known = [vertex.point for vertex in ring if vertex.point is not None and vertex.status == "finite"]
     if not known:
         return None
 
-    def square(joint: ConstrainedPoint) -> float:
-        at = rays.whitened(joint.coordinates)
-        return float(rays.outward(joint) @ at / np.linalg.norm(at))
+    def squareness(point: ConstrainedPoint) -> float:
+        at = rays.whitened(point.coordinates)
+        return float(rays.outer_normal(point) @ at / np.linalg.norm(at))
 
     curves: list[list[BoundaryVertex]] = []
-    far, states = FAR if basin.endless else np.inf, list[str]()
+    far, states = FAR if centre.endless else np.inf, list[str]()
     while known and len(curves) < CURVES:
-        walks, state = go_round(rays, max(known, key=square), far)
+        arcs, state = follow_both_ways(rays, max(known, key=squareness), far)
         states.append(state)
         if state == "failed":
             break
-        curves.append(vertices(rays, walks, state, num, floor))
-        known = [joint for joint in known if _is_left(rays, joint, far) and not runs_through(rays, walks, joint)]
+        curves.append(vertices(rays, arcs, state, num, floor))
+        known = [point for point in known if _is_left(rays, point, far) and not runs_through(rays, arcs, point)]
     if not curves:
         return None
     first = max(range(len(curves)), key=lambda i: _area(curves[i])) if set(states) == {"closed"} else 0
     worst = next(state for state in ("failed", "open", "at_bound", "closed") if state in states)
     ring = curves.pop(first)
-    return RegionComponent(basin, ring, "partial" if worst == "failed" else worst, curves)
+    return RegionComponent(centre, ring, "partial" if worst == "failed" else worst, curves)
 
 
-def _is_left(rays: Rays, joint: ConstrainedPoint, far: float) -> bool:
+def _is_left(rays: Rays, point: ConstrainedPoint, far: float) -> bool:
     """Whether a point is so near that the edge through it would be followed."""
-    return bool(np.linalg.norm(rays.whitened(joint.coordinates)) < far * rays.reach)
+    return bool(np.linalg.norm(rays.whitened(point.coordinates)) < far * rays.reach)
 
 
 def _area(ring: Sequence[BoundaryVertex]) -> float:
     """Return the area inside a curve."""
-    x, y = np.array([vertex.place for vertex in ring if np.isfinite(vertex.place).all()]).reshape(-1, 2).T
+    x, y = np.array([vertex.values for vertex in ring if np.isfinite(vertex.values).all()]).reshape(-1, 2).T
     return abs(float((x * np.roll(y, -1) - y * np.roll(x, -1)).sum())) / 2
 
 
@@ -168,25 +172,25 @@ def _add_other(
 ) -> bool:
     """Add the part around another minimum, unless it is one that is known; return whether it is new."""
     there = evaluate_at(restricted, pair, x)
-    if not there.is_finite or any(_is_same(piece, there) for piece in region.pieces):
+    if not there.is_finite or any(_is_same(component, there) for component in region.components):
         return False
-    before = len(region.pieces)
+    before = len(region.components)
     _add(region, find_centre(restricted, pair, x, floor + rise), floor, num, lambda: None)
-    if len(region.pieces) == before:
+    if len(region.components) == before:
         return False
-    new = region.pieces[-1]
-    for old in region.pieces[:-1]:
+    new = region.components[-1]
+    for old in region.components[:-1]:
         if _lies_in(new, old):
-            region.pieces.pop()
+            region.components.pop()
             return False
-    region.pieces[1:] = [p for p in region.pieces[1:] if p is new or not _lies_in(p, new)]
-    if _lies_in(region.pieces[0], new):
-        region.pieces[:] = [new, *(p for p in region.pieces[1:] if p is not new)]
+    region.components[1:] = [p for p in region.components[1:] if p is new or not _lies_in(p, new)]
+    if _lies_in(region.components[0], new):
+        region.components[:] = [new, *(p for p in region.components[1:] if p is not new)]
     return True
 
 
-def _is_same(piece: RegionComponent, there: ConstrainedPoint) -> bool:
-    minimum, rays = piece.basin.minimum, piece.basin.rays
+def _is_same(component: RegionComponent, there: ConstrainedPoint) -> bool:
+    minimum, rays = component.centre.minimum, component.centre.rays
     apart = np.linalg.norm(np.linalg.solve(rays.root, _natural_gap(rays.root, minimum, there)))
     return bool(apart < SAME * rays.reach and abs(minimum.value - there.value) < ALIKE)
 
@@ -201,22 +205,28 @@ def _natural_gap(root: Array, one: ConstrainedPoint, other: ConstrainedPoint) ->
 
 def _lower_beyond(region: Region, pair: Pair, floor: float, rise: float) -> tuple[RestrictedObjective, Array] | None:
     """Look along the straight lines from a minimum through its vertices for a minimum that is not known."""
-    for piece in region.pieces:
-        center = piece.basin.minimum
-        ends = [v.joint.x for v in piece.ring if v.joint is not None and v.joint.restricted is center.restricted]
-        if not ends:
+    for component in region.components:
+        center = component.centre.minimum
+        endpoints = [
+            v.point.x for v in component.ring if v.point is not None and v.point.restricted is center.restricted
+        ]
+        if not endpoints:
             continue
-        lines = center.x + BEYOND[:, None, None] * (np.array(ends) - center.x)
+        lines = center.x + BEYOND[:, None, None] * (np.array(endpoints) - center.x)
         with np.errstate(all="ignore"):
             values = center.restricted.screened(lines.reshape(-1, len(center.x))).reshape(lines.shape[:2])
         for line in _minima_below(values, floor + rise):
-            found = search(center.restricted, lines[line])
-            if found.value < floor - LOWER - noise(floor):
-                region.lower = evaluate_at(center.restricted, pair[0], found.x)
+            result = search(center.restricted, lines[line])
+            if result.value < floor - LOWER - noise(floor):
+                region.lower = evaluate_at(center.restricted, pair[0], result.x)
                 return None
-            there = evaluate_at(center.restricted, pair, found.x)
-            if found.is_minimum and found.value < floor + rise and not any(_is_same(p, there) for p in region.pieces):
-                return center.restricted, found.x
+            there = evaluate_at(center.restricted, pair, result.x)
+            if (
+                result.is_minimum
+                and result.value < floor + rise
+                and not any(_is_same(p, there) for p in region.components)
+            ):
+                return center.restricted, result.x
     return None
 
 
@@ -236,20 +246,20 @@ def _minima_below(values: Array, target: float) -> Iterator[tuple[int, int]]:
 
 
 def _polygon(ring: Sequence[BoundaryVertex]) -> Array:
-    return np.array([vertex.place for vertex in ring if np.isfinite(vertex.place).all()])
+    return np.array([vertex.values for vertex in ring if np.isfinite(vertex.values).all()])
 
 
-def _is_in(points: Array, piece: RegionComponent) -> NDArray[np.bool_]:
+def _is_in(points: Array, component: RegionComponent) -> NDArray[np.bool_]:
     """Whether points (n, 2) are in a part, and not in one of its holes."""
-    inside = _inside(points, _polygon(piece.ring))
-    for hole in piece.holes:
+    inside = _inside(points, _polygon(component.ring))
+    for hole in component.holes:
         inside &= ~_inside(points, _polygon(hole))
     return inside
 
 
-def _lies_in(piece: RegionComponent, other: RegionComponent) -> bool:
+def _lies_in(component: RegionComponent, other: RegionComponent) -> bool:
     """Whether all of a part is inside another, or on its edge: between vertices that is not straight."""
-    inner, outer = _polygon(piece.ring), _polygon(other.ring)
+    inner, outer = _polygon(component.ring), _polygon(other.ring)
     if len(inner) < 3 or len(outer) < 3:
         return False
     outside = inner[~_is_in(inner, other)]
@@ -262,9 +272,9 @@ def _lies_in(piece: RegionComponent, other: RegionComponent) -> bool:
     return bool((beside < BESIDE * np.linalg.norm(sides, axis=-1) + 1e-9).any(axis=1).all())
 
 
-def _covers(piece: RegionComponent, other: RegionComponent) -> bool:
+def _covers(component: RegionComponent, other: RegionComponent) -> bool:
     inner = _polygon(other.ring)
-    return bool(len(inner) > 2 and len(_polygon(piece.ring)) > 2 and _is_in(inner, piece).any())
+    return bool(len(inner) > 2 and len(_polygon(component.ring)) > 2 and _is_in(inner, component).any())
 
 
 def _inside(points: Array, polygon: Array) -> NDArray[np.bool_]:

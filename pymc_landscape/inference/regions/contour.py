@@ -21,7 +21,7 @@ from pymc_landscape.inference.profile import (
     refuse_no_optimum,
 )
 from pymc_landscape.inference.regions.components import Region, find_region
-from pymc_landscape.inference.regions.profile_sketch import interpolated_contour, profile_traces
+from pymc_landscape.inference.regions.profile_traces import interpolated_contour, profile_traces
 from pymc_landscape.inference.regions.vertices import BoundaryVertex, missing_vertex
 from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
 from pymc_landscape.objective import Objective, RestrictedObjective
@@ -102,20 +102,20 @@ def confidence_contour(
     request = _Request(ReferenceFit(fit), _pair(fit, var_names), _levels(level), num, progressbar)
     answer = {"exact": _exact, "traces": _traces, "wald": _wald}[method]
     for _ in range(RESTARTS + 1):
-        edges, lower = answer(request)
+        boundaries, lower = answer(request)
         if lower is None:
             break
-        request.current.take(lower)
-    if request.current.message:
-        warnings.warn(request.current.message, stacklevel=2)
-    return _dataset(request, edges, method)
+        request.reference.take(lower)
+    if request.reference.message:
+        warnings.warn(request.reference.message, stacklevel=2)
+    return _dataset(request, boundaries, method)
 
 
 @dataclass
 class _Request:
     """What is asked of which fit."""
 
-    current: ReferenceFit
+    reference: ReferenceFit
     pair: Pair
     levels: Array
     num: int
@@ -125,7 +125,7 @@ class _Request:
 
     def __post_init__(self) -> None:
         """Count from here on: the fit had points of its own."""
-        restricted = self.current.fit.result.restricted
+        restricted = self.reference.fit.result.restricted
         self.before = restricted.n_evaluations
         self.count([restricted])
 
@@ -141,19 +141,19 @@ class _Request:
         """Note where points are evaluated."""
         self.restrictions |= {id(restricted): restricted for restricted in restrictions}
 
-    def patient(self, total: int) -> DelayedProgressBar:
+    def bar(self, total: int) -> DelayedProgressBar:
         return DelayedProgressBar("Turning rays", total, self.progressbar)
 
 
 @dataclass(frozen=True)
-class _Edge:
+class _Boundary:
     """The curves of one level's edge, and a word on them."""
 
-    pieces: list[list[BoundaryVertex]]
+    curves: list[list[BoundaryVertex]]
     message: str = ""
 
 
-Answer = tuple[list[_Edge], ConstrainedPoint | None]
+Answer = tuple[list[_Boundary], ConstrainedPoint | None]
 
 
 def _levels(level: float | Sequence[float]) -> Array:
@@ -163,23 +163,23 @@ def _levels(level: float | Sequence[float]) -> Array:
 
 
 def _pair(fit: Fit, var_names: VarNames) -> Pair:
-    quantities = find_quantities(fit, var_names)
+    quantities = find_quantities(fit.objective, var_names)
     if len(quantities) != 2:
         labels = ", ".join(q.label for q in quantities)
         raise ValueError(f"Expected two quantities, got {len(quantities)} ({labels}): name two elements.")
     pair = (quantities[0], quantities[1])
-    current = ReferenceFit(fit)
-    normals = [_whole_normal(current, quantity) for quantity in pair]
+    reference = ReferenceFit(fit)
+    normals = [_whole_normal(reference, quantity) for quantity in pair]
     if np.linalg.matrix_rank([n / (np.linalg.norm(n) or 1.0) for n in normals], tol=1e-9) < 2:
         raise ValueError(f"Expected two quantities that vary apart, got {pair[0].label} and {pair[1].label}.")
     return pair
 
 
-def _whole_normal(current: ReferenceFit, quantity: Quantity) -> Array:
+def _whole_normal(reference: ReferenceFit, quantity: Quantity) -> Array:
     """Return the quantity's gradient by all elements of the fit's vector, also those on an edge."""
-    spot = current.spot(quantity)
-    scaled = np.zeros(spot.restricted.layout.size)
-    scaled[spot.restricted.free] = spot.normal / spot.scale
+    point = reference.estimate_of(quantity)
+    scaled = np.zeros(point.restricted.layout.size)
+    scaled[point.restricted.free] = point.normal / point.scale
     return scaled
 
 
@@ -187,119 +187,119 @@ def _whole_normal(current: ReferenceFit, quantity: Quantity) -> Array:
 
 
 def _exact(request: _Request) -> Answer:
-    edges: list[_Edge] = []
-    fit, total = request.current.fit, request.num * len(request.rises)
-    with one_blas_thread(), np.errstate(all="ignore"), request.patient(total) as patient:  # far out, anything overflows
+    boundaries: list[_Boundary] = []
+    fit, total = request.reference.fit, request.num * len(request.rises)
+    with one_blas_thread(), np.errstate(all="ignore"), request.bar(total) as bar:  # far out, anything overflows
         for level, rise in zip(request.levels, request.rises, strict=True):
-            region = find_region(fit, request.pair, float(rise), request.num, _ticks(patient))
+            region = find_region(fit, request.pair, float(rise), request.num, _ticks(bar))
             request.count(region.restrictions)
             if region.lower is not None:
-                return edges, region.lower
-            curves = [curve for piece in region.pieces for curve in piece.curves]
-            edges.append(_Edge(curves, _told(region, request.pair, float(level))))
-    return edges, None
+                return boundaries, region.lower
+            curves = [curve for component in region.components for curve in component.curves]
+            boundaries.append(_Boundary(curves, _description(region, request.pair, float(level))))
+    return boundaries, None
 
 
-def _ticks(patient: DelayedProgressBar) -> Callable[[], None]:
-    return lambda: patient.advance(1)
+def _ticks(bar: DelayedProgressBar) -> Callable[[], None]:
+    return lambda: bar.advance(1)
 
 
-def _told(region: Region, pair: Pair, level: float) -> str:
+def _description(region: Region, pair: Pair, level: float) -> str:
     """Say in words what a region is like, where it is not just one closed curve."""
-    said = []
-    if len(region.pieces) > 1:
+    messages = []
+    if len(region.components) > 1:
         how = "lie over one another: the region is all that either covers" if region.overlap else "are apart"
-        said.append(f"{len(region.pieces)} parts, which {how}")
-    holes = sum(len(piece.holes) for piece in region.pieces)
+        messages.append(f"{len(region.components)} parts, which {how}")
+    holes = sum(len(component.holes) for component in region.components)
     if holes:
-        said.append("a hole" if holes == 1 else f"{holes} holes")
-    if any(piece.state == "open" and piece.more for piece in region.pieces):
-        said.append("an edge of several lines")
-    for piece in region.pieces:
-        ways = [f"{pair[i].label} {('falls', 'grows')[k]}" for i, k in piece.basin.endless]
-        if ways:
-            said.append(f"no end while {' or '.join(ways)}")
+        messages.append("a hole" if holes == 1 else f"{holes} holes")
+    if any(component.state == "open" and component.more for component in region.components):
+        messages.append("an edge of several lines")
+    for component in region.components:
+        endless = [f"{pair[i].label} {('falls', 'grows')[k]}" for i, k in component.centre.endless]
+        if endless:
+            messages.append(f"no end while {' or '.join(endless)}")
     if any(vertex.status == "at_bound" for vertex in _vertices(region)):
-        said.append("an edge along that of a support")
+        messages.append("an edge along that of a support")
     if any(vertex.status == "failed" for vertex in _vertices(region)):
-        said.append("vertices that could not be found")
-    if any(piece.state == "partial" for piece in region.pieces):
-        said.append("more of an edge than these vertices show: it could not be followed")
-    return f"At level {level:g} the region has {'; '.join(said)}." if said else ""
+        messages.append("vertices that could not be found")
+    if any(component.state == "partial" for component in region.components):
+        messages.append("more of an edge than these vertices show: it could not be followed")
+    return f"At level {level:g} the region has {'; '.join(messages)}." if messages else ""
 
 
 def _vertices(region: Region) -> list[BoundaryVertex]:
-    return [vertex for piece in region.pieces for curve in piece.curves for vertex in curve]
+    return [vertex for component in region.components for curve in component.curves for vertex in curve]
 
 
 def _traces(request: _Request) -> Answer:
-    enough, current = float(request.rises.max()), request.current
-    courses = []
-    with one_blas_thread(), np.errstate(all="ignore"), request.patient(2) as patient:
+    enough, reference = float(request.rises.max()), request.reference
+    both_traces = []
+    with one_blas_thread(), np.errstate(all="ignore"), request.bar(2) as bar:
         for quantity, other in (request.pair, request.pair[::-1]):
-            spot = current.spot(quantity)
-            request.count([spot.restricted])
-            course, lower = profile_traces(spot, other, enough)
+            point = reference.estimate_of(quantity)
+            request.count([point.restricted])
+            traces, lower = profile_traces(point, other, enough)
             if lower is not None:
                 return [], lower
-            courses.append(course)
-            patient.advance(1)
-    both = (courses[0], courses[1])
-    return [_Edge([interpolated_contour(both, float(rise), request.num)]) for rise in request.rises], None
+            both_traces.append(traces)
+            bar.advance(1)
+    both = (both_traces[0], both_traces[1])
+    return [_Boundary([interpolated_contour(both, float(rise), request.num)]) for rise in request.rises], None
 
 
 def _wald(request: _Request) -> Answer:
     """Return the ellipse on the natural scale, by the delta method."""
-    fit, pair = request.current.fit, request.pair
-    found = fit.result
-    rates = [quantity.rate(found.restricted, found.x) for quantity in pair]
-    normals = [quantity.evaluate(found.restricted, found.x).gradient for quantity in pair]
+    fit, pair = request.reference.fit, request.pair
+    result = fit.result
+    rates = [quantity.rate(result.restricted, result.x) for quantity in pair]
+    normals = [quantity.evaluate(result.restricted, result.x).gradient for quantity in pair]
     both = np.stack([rate * normal for rate, normal in zip(rates, normals, strict=True)], axis=1)
-    spread = both.T @ fit.result_covariance @ both
+    natural_covariance = both.T @ fit.result_covariance @ both
     moved = np.abs(fit.flat_directions @ both).max(initial=0.0) if len(fit.flat_directions) else 0.0
-    if moved > 1e-9 or not np.isfinite(spread).all() or np.linalg.eigvalsh(spread)[0] <= 0:
+    if moved > 1e-9 or not np.isfinite(natural_covariance).all() or np.linalg.eigvalsh(natural_covariance)[0] <= 0:
         why = "There is no ellipse: one of the two has no standard error."
-        return [_Edge([[missing_vertex("failed")] * request.num], why) for _ in request.rises], None
+        return [_Boundary([[missing_vertex("failed")] * request.num], why) for _ in request.rises], None
     angles = 2 * np.pi * np.arange(request.num) / request.num
-    circle = np.linalg.cholesky(spread) @ np.array([np.cos(angles), np.sin(angles)])
-    center = np.array([quantity.natural(found.restricted, found.x) for quantity in pair])
+    circle = np.linalg.cholesky(natural_covariance) @ np.array([np.cos(angles), np.sin(angles)])
+    center = np.array([quantity.natural(result.restricted, result.x) for quantity in pair])
     rings = [
         [BoundaryVertex(center + np.sqrt(rise) * at, np.nan, "finite") for at in circle.T] for rise in request.rises
     ]
-    return [_Edge([ring]) for ring in rings], None
+    return [_Boundary([ring]) for ring in rings], None
 
 
 # --- as a Dataset ----------------------------------------------------------------------------------------------------
 
 
-def _dataset(request: _Request, edges: Sequence[_Edge], method: str) -> xr.Dataset:
-    fit, labels = request.current.fit, [quantity.label for quantity in request.pair]
-    most = max(len(edge.pieces) for edge in edges)
-    shape = (len(edges), most * request.num)
-    places, rises = np.full((*shape, 2), np.nan), np.full(shape, np.nan)
+def _dataset(request: _Request, boundaries: Sequence[_Boundary], method: str) -> xr.Dataset:
+    fit, labels = request.reference.fit, [quantity.label for quantity in request.pair]
+    most = max(len(boundary.curves) for boundary in boundaries)
+    shape = (len(boundaries), most * request.num)
+    values, rises = np.full((*shape, 2), np.nan), np.full(shape, np.nan)
     status, piece = np.full(shape, "", dtype="U8"), np.full(shape, -1)
-    for i, edge in enumerate(edges):
-        for j, vertex in enumerate(vertex for ring in edge.pieces for vertex in ring):
-            places[i, j], rises[i, j], status[i, j] = vertex.place, vertex.rise, vertex.status
+    for i, boundary in enumerate(boundaries):
+        for j, vertex in enumerate(vertex for ring in boundary.curves for vertex in ring):
+            values[i, j], rises[i, j], status[i, j] = vertex.values, vertex.rise, vertex.status
             piece[i, j] = j // request.num
     dims = ("level", "vertex")
-    data: dict[str, Any] = {label: (dims, places[..., i]) for i, label in enumerate(labels)}
+    data: dict[str, Any] = {label: (dims, values[..., i]) for i, label in enumerate(labels)}
     data |= {"delta_minus2ll": (dims, rises), "status": (dims, status)}
-    data["estimate"] = ("parameter", [request.current.spot(quantity).natural for quantity in request.pair])
+    data["estimate"] = ("parameter", [request.reference.estimate_of(quantity).natural for quantity in request.pair])
     coords = {
         "level": request.levels,
         "vertex": np.arange(shape[1]),
         "parameter": labels,
         "piece": (dims, piece),
     }
-    said = [request.current.message, *(edge.message for edge in edges)]
+    messages = [request.reference.message, *(boundary.message for boundary in boundaries)]
     attrs = provenance_attributes(
         fit.objective.origin,
         group="contour",
         method=method,
         kind="map" if fit.is_map else "mle",
         minus2ll=fit.minus2ll,
-        message=" ".join(text for text in said if text),
+        message=" ".join(text for text in messages if text),
         n_evaluations=request.n_evaluations,
     )
     return xr.Dataset(data, coords, attrs)

@@ -34,7 +34,7 @@ NEAR = 0.25
 # Shares of the width at which rays then begin, until one is inside.
 DEPTHS = (0.5, 0.25, 0.1, 0.02)
 # By axis and side (0 below, 1 above) of the pair.
-Ends = Mapping[tuple[int, int], Endpoint]
+Endpoints = Mapping[tuple[int, int], Endpoint]
 
 
 @dataclass(frozen=True)
@@ -47,18 +47,18 @@ class RegionCentre:
         On the natural scale where there are walls.
     rays : Rays
         From a point inside.
-    ends : mapping
+    endpoints : mapping
         Where the region ends along each axis: those are ends of the profiles of one alone, at the cut-off of two.
     """
 
     minimum: ConstrainedPoint
     rays: Rays
-    ends: Ends
+    endpoints: Endpoints
 
     @property
     def endless(self) -> list[tuple[int, int]]:
         """Axes and sides (0, 1) without an end."""
-        return [key for key, end in self.ends.items() if end.status == "open"]
+        return [key for key, endpoint in self.endpoints.items() if endpoint.status == "open"]
 
 
 def find_centre(restricted: RestrictedObjective, pair: Pair, x: Array, target: float) -> RegionCentre:
@@ -75,31 +75,31 @@ def find_centre(restricted: RestrictedObjective, pair: Pair, x: Array, target: f
     target : float
         Value of the surface at its edge.
     """
-    ends = _ends(restricted, pair, x, target)
+    endpoints = _endpoints(restricted, pair, x, target)
     for quantity in pair:
         restricted, x = freed(restricted, x, quantity)
-    walled = {key for key, end in ends.items() if end.status == "at_bound"}
-    names = {q.element[0].name for (i, _) in walled if (q := pair[i]).element is not None}
+    bounded = {key for key, endpoint in endpoints.items() if endpoint.status == "at_bound"}
+    names = {q.element[0].name for (i, _) in bounded if (q := pair[i]).element is not None}
     restricted, x = restricted.on_natural_scale(x, frozenset(names))
-    walls = np.array([[-np.inf, np.inf]] * 2)
-    for i, k in walled:
-        walls[i, k] = pair[i].bounds[k]
+    bounds = np.array([[-np.inf, np.inf]] * 2)
+    for i, k in bounded:
+        bounds[i, k] = pair[i].bounds[k]
     minimum = evaluate_at(restricted, pair, x)
-    return RegionCentre(minimum, _rays(minimum, ends, walls, target), ends)
+    return RegionCentre(minimum, _rays(minimum, endpoints, bounds, target), endpoints)
 
 
-def _ends(restricted: RestrictedObjective, pair: Pair, x: Array, target: float) -> dict[tuple[int, int], Endpoint]:
+def _endpoints(restricted: RestrictedObjective, pair: Pair, x: Array, target: float) -> dict[tuple[int, int], Endpoint]:
     """Find where the region ends along each axis; the other quantity may stand on an edge meanwhile."""
-    ends: dict[tuple[int, int], Endpoint] = {}
+    endpoints: dict[tuple[int, int], Endpoint] = {}
     for i, quantity in enumerate(pair):
-        spot = evaluate_at(*_aimed(restricted, x, quantity))
-        never = _is_flat(spot.hessian, spot.gradient, spot.normal)
-        sides, rise = (-1.0, 1.0), target - spot.value
+        point = evaluate_at(*_aimed(restricted, x, quantity))
+        never = _is_flat(point.hessian, point.gradient, point.normal)
+        sides, rise = (-1.0, 1.0), target - point.value
         nowhere = [Endpoint(side * np.inf, "open", 0.0) for side in sides]
-        ends[i, 0], ends[i, 1] = (
-            nowhere if never else find_endpoints([EndpointProblem(spot, side, rise) for side in sides])
+        endpoints[i, 0], endpoints[i, 1] = (
+            nowhere if never else find_endpoints([EndpointProblem(point, side, rise) for side in sides])
         )
-    return ends
+    return endpoints
 
 
 def _aimed(
@@ -120,94 +120,94 @@ def _is_flat(hessian: Array, gradient: Array, normal: Array) -> bool:
 # --- where rays begin ------------------------------------------------------------------------------------------------
 
 
-def _rays(minimum: ConstrainedPoint, ends: Ends, walls: Array, target: float) -> Rays:
-    near = [i for i in (0, 1) if _is_near(minimum, ends, walls, i)]
-    center = _further_in(minimum, ends, walls, near, target) if near else None
+def _rays(minimum: ConstrainedPoint, endpoints: Endpoints, bounds: Array, target: float) -> Rays:
+    near = [i for i in (0, 1) if _is_near(minimum, endpoints, bounds, i)]
+    center = _point_inside(minimum, endpoints, bounds, near, target) if near else None
     if center is not None:
-        return Rays(center, _as_wide_as_high(center, ends, walls, target), target, walls, is_wald=False)
+        return Rays(center, _upright_axes(center, endpoints, bounds, target), target, bounds, is_wald=False)
     cov = covariance(minimum.hessian)
-    spread = minimum.normals.T @ cov @ minimum.normals
+    natural_covariance = minimum.normals.T @ cov @ minimum.normals
     determined = not any(_is_flat(minimum.hessian, minimum.gradient, normal) for normal in minimum.normals.T)
-    if determined and np.isfinite(spread).all() and np.linalg.eigvalsh(spread)[0] > 0:
-        return Rays(minimum, np.linalg.cholesky(spread), target, walls)
-    return Rays(minimum, _as_wide_as_high(minimum, ends, walls, target), target, walls, is_wald=False)
+    if determined and np.isfinite(natural_covariance).all() and np.linalg.eigvalsh(natural_covariance)[0] > 0:
+        return Rays(minimum, np.linalg.cholesky(natural_covariance), target, bounds)
+    return Rays(minimum, _upright_axes(minimum, endpoints, bounds, target), target, bounds, is_wald=False)
 
 
-def _is_near(minimum: ConstrainedPoint, ends: Ends, walls: Array, i: int) -> bool:
-    at, (low, high) = minimum.coordinates[i], _span(minimum, ends, walls, i)
-    beside = [abs(at - edge) for edge in walls[i] if np.isfinite(edge)]
+def _is_near(minimum: ConstrainedPoint, endpoints: Endpoints, bounds: Array, i: int) -> bool:
+    at, (low, high) = minimum.coordinates[i], _span(minimum, endpoints, bounds, i)
+    beside = [abs(at - bound) for bound in bounds[i] if np.isfinite(bound)]
     width = high - low if np.isfinite(high - low) else np.inf
     return bool(beside and min(beside) < NEAR * width)
 
 
-def _span(minimum: ConstrainedPoint, ends: Ends, walls: Array, i: int) -> tuple[float, float]:
+def _span(minimum: ConstrainedPoint, endpoints: Endpoints, bounds: Array, i: int) -> tuple[float, float]:
     """Return where the region ends along an axis, as coordinates; infinite or NaN where that is not known."""
-    low, high = (_coordinate(minimum, ends[i, k], i) for k in (0, 1))
-    return (float(walls[i, 0]) if np.isfinite(walls[i, 0]) else low), (
-        float(walls[i, 1]) if np.isfinite(walls[i, 1]) else high
+    low, high = (_coordinate(minimum, endpoints[i, k], i) for k in (0, 1))
+    return (float(bounds[i, 0]) if np.isfinite(bounds[i, 0]) else low), (
+        float(bounds[i, 1]) if np.isfinite(bounds[i, 1]) else high
     )
 
 
-def _coordinate(minimum: ConstrainedPoint, end: Endpoint, i: int) -> float:
+def _coordinate(minimum: ConstrainedPoint, endpoint: Endpoint, i: int) -> float:
     quantity: Quantity = minimum.quantities[i]
-    if end.status not in ("finite", "at_bound"):
+    if endpoint.status not in ("finite", "at_bound"):
         return np.nan
     if quantity.element is None or quantity.element[0].transform is None:
-        return end.value
+        return endpoint.value
     name = quantity.element[0].name
     if name in minimum.restricted.natural:
-        return end.value
-    known = end.spot is not None and name not in end.spot.restricted.natural
-    return end.spot.coordinate if known and end.spot is not None else np.nan
+        return endpoint.value
+    known = endpoint.point is not None and name not in endpoint.point.restricted.natural
+    return endpoint.point.coordinate if known and endpoint.point is not None else np.nan
 
 
-def _further_in(
-    minimum: ConstrainedPoint, ends: Ends, walls: Array, near: list[int], target: float
+def _point_inside(
+    minimum: ConstrainedPoint, endpoints: Endpoints, bounds: Array, near: list[int], target: float
 ) -> ConstrainedPoint | None:
     """Return a point of the region away from the walls, with all else at its best."""
     enough = target - 0.1 * (target - minimum.value)
     for depth in DEPTHS:
         goal = minimum.coordinates.copy()
         for i in near:
-            goal[i] = _deep(minimum, _span(minimum, ends, walls, i), walls, i, depth)
-        there = _beside(minimum, near[0], goal[near[0]]) if len(near) == 1 else hold(minimum, goal)
+            goal[i] = _goal_inside(minimum, _span(minimum, endpoints, bounds, i), bounds, i, depth)
+        there = _minimize_at(minimum, near[0], goal[near[0]]) if len(near) == 1 else hold(minimum, goal)
         if there is not None and there.value < enough:
             return there
     return None
 
 
-def _deep(minimum: ConstrainedPoint, span: tuple[float, float], walls: Array, i: int, depth: float) -> float:
+def _goal_inside(minimum: ConstrainedPoint, span: tuple[float, float], bounds: Array, i: int, depth: float) -> float:
     low, high = span
     if np.isfinite(low) and np.isfinite(high):
         from_low = abs(minimum.coordinates[i] - low) <= abs(high - minimum.coordinates[i])
         return low + depth * (high - low) if from_low else high - depth * (high - low)
-    wall, side = (low, 1.0) if np.isfinite(walls[i, 0]) else (high, -1.0)
+    bound, side = (low, 1.0) if np.isfinite(bounds[i, 0]) else (high, -1.0)
     variable, j = minimum.quantities[i].element or (None, 0)
     assert variable is not None
-    typical = abs(float(np.ravel(minimum.restricted.objective.initial_point()[variable.name])[j]) - wall) or 1.0
-    return wall + side * depth * typical
+    typical = abs(float(np.ravel(minimum.restricted.objective.initial_point()[variable.name])[j]) - bound) or 1.0
+    return bound + side * depth * typical
 
 
-def _beside(minimum: ConstrainedPoint, i: int, level: float) -> ConstrainedPoint | None:
+def _minimize_at(minimum: ConstrainedPoint, i: int, level: float) -> ConstrainedPoint | None:
     """Minimise where one coordinate is held."""
     quantity = minimum.quantities[i]
     unit = minimum.restricted.free == quantity.position(minimum.restricted)
     begin = evaluate_at(minimum.restricted, quantity, np.where(unit, level, minimum.x))
-    found = minimize_on(begin, level) if begin.is_finite else None
-    if found is None:
+    result = minimize_on(begin, level) if begin.is_finite else None
+    if result is None:
         return None
-    found = settle_active_set(found, level)
-    there = evaluate_at(found.restricted, minimum.quantities, found.x)
+    result = settle_active_set(result, level)
+    there = evaluate_at(result.restricted, minimum.quantities, result.x)
     same = all(freed(there.restricted, there.x, q)[0] is there.restricted for q in minimum.quantities)
     return there if same else None
 
 
-def _as_wide_as_high(center: ConstrainedPoint, ends: Ends, walls: Array, target: float) -> Array:
+def _upright_axes(center: ConstrainedPoint, endpoints: Endpoints, bounds: Array, target: float) -> Array:
     """Return axes on which the region is a circle, if it is an upright ellipse."""
     reach = np.sqrt(max(target - center.value, 1e-300))
     halves = []
     for i in (0, 1):
-        low, high = _span(center, ends, walls, i)
+        low, high = _span(center, endpoints, bounds, i)
         size = float(np.linalg.norm(center.normals[:, i]))
         bent = float(center.normals[:, i] @ center.hessian @ center.normals[:, i]) / size**4
         by_curvature = np.sqrt(2.0 / bent) if bent > 1e-12 else 1.0

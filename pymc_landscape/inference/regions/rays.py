@@ -22,7 +22,7 @@ from pymc_landscape.numerics import covariance, noise
 from pymc_landscape.objective import RestrictedObjective
 
 STEPS = 12
-CLOSE, LEFT = 1e-9, 1e-9
+CLOSE, REMAINING = 1e-9, 1e-9
 # A step towards a wall goes so much of the way, unless it ends there.
 SHORT_OF_IT = 0.9
 
@@ -52,7 +52,7 @@ class Rays:
         L; where the centre is a minimum, Wald's region is a circle on these axes.
     target : float
         Value of the surface at the edge of the region.
-    walls : array (2, 2), optional
+    bounds : array (2, 2), optional
         For each coordinate the lower and upper edge of its support, where that can be reached; else infinite.
     is_wald : bool
         Whether the centre is a minimum and L Lᵀ Wald's covariance.
@@ -63,11 +63,11 @@ class Rays:
         center: ConstrainedPoint,
         root: Array,
         target: float,
-        walls: Array | None = None,
+        bounds: Array | None = None,
         is_wald: bool = True,
     ):
         self.center, self.root, self.target, self.is_wald = center, root, target, is_wald
-        self.walls = np.array([[-np.inf, np.inf]] * 2) if walls is None else walls
+        self.bounds = np.array([[-np.inf, np.inf]] * 2) if bounds is None else bounds
 
     @property
     def reach(self) -> float:
@@ -91,13 +91,13 @@ class Rays:
         """Return coordinates (..., 2) on the axes of the circle."""
         return np.asarray(np.linalg.solve(self.root, (coordinates - self.center.coordinates).T).T)
 
-    def radius(self, joint: ConstrainedPoint, angle: float) -> float:
+    def radius(self, point: ConstrainedPoint, angle: float) -> float:
         """Return how far along the ray a point is."""
-        return float(self.whitened(joint.coordinates) @ self.unit(angle))
+        return float(self.whitened(point.coordinates) @ self.unit(angle))
 
-    def outward(self, joint: ConstrainedPoint) -> Array:
+    def outer_normal(self, point: ConstrainedPoint) -> Array:
         """Return the unit normal (2,) of the edge at a point of it, away from the region, on the axes of the circle."""
-        normal = self.root.T @ joint.slopes
+        normal = self.root.T @ point.slopes
         return np.asarray(normal / np.linalg.norm(normal))
 
     def wald(self, angle: float) -> Array | None:
@@ -108,19 +108,19 @@ class Rays:
         lift = covariance(center.hessian) @ center.normals @ np.linalg.solve(self.root.T, self.unit(angle))
         return np.asarray(center.x + self.reach * lift)
 
-    def wall(self, angle: float) -> tuple[float, int, float]:
+    def bound_ahead(self, angle: float) -> tuple[float, int, float]:
         """Return how far along a ray the first wall is, which axis it bounds, and where it is."""
         direction = self.direction(angle)
         nearest = (np.inf, 0, np.nan)
         for i in (0, 1):
-            edge = self.walls[i, int(direction[i] > 0)]
-            if direction[i] and np.isfinite(edge):
-                nearest = min(nearest, (float((edge - self.center.coordinates[i]) / direction[i]), i, float(edge)))
+            bound = self.bounds[i, int(direction[i] > 0)]
+            if direction[i] and np.isfinite(bound):
+                nearest = min(nearest, (float((bound - self.center.coordinates[i]) / direction[i]), i, float(bound)))
         return nearest
 
     def is_inside(self, coordinates: Array) -> bool:
         """Whether both coordinates are on this side of the walls, or on them."""
-        return bool((coordinates >= self.walls[:, 0]).all() and (coordinates <= self.walls[:, 1]).all())
+        return bool((coordinates >= self.bounds[:, 0]).all() and (coordinates <= self.bounds[:, 1]).all())
 
     def solve(self, restricted: RestrictedObjective, x: Array, line: BoundaryLine) -> ConstrainedPoint | None:
         """Take Newton's steps to the vertex on a line; None where they do not lead to it."""
@@ -133,7 +133,7 @@ class Rays:
                 return here
             rows = np.stack([here.gradient, here.normals @ line.normal])
             step = here.solve(rows, np.array([self.target - here.value, -off]), -here.gradient)
-            x = self._stepped(here, self._shortened(here, step))
+            x = self._step_inside(here, self._shortened(here, step))
         return None
 
     def turned(self, here: ConstrainedPoint, angle: float, by: float) -> Array:
@@ -142,12 +142,12 @@ class Rays:
         turning = np.linalg.solve(self.root.T, -self.unit(angle))
         rows = np.stack([here.gradient, here.normals @ self.line(angle).normal])
         rate = here.solve(rows, np.array([0.0, -float(turning @ moved)]), np.zeros_like(here.x))
-        return self._stepped(here, self._shortened(here, by * rate))
+        return self._step_inside(here, self._shortened(here, by * rate))
 
     def _is_met(self, here: ConstrainedPoint, off: float) -> bool:
         rounding = 10 * noise(here.value)
         close = abs(here.value - self.target) <= max(CLOSE, rounding) and abs(off) <= 1e-8
-        return close and here.decrement <= max(LEFT, rounding)
+        return close and here.decrement <= max(REMAINING, rounding)
 
     def _shortened(self, here: ConstrainedPoint, step: Array) -> Array:
         """Keep a step to the size of the region."""
@@ -156,14 +156,14 @@ class Rays:
         longest = max(1.0, self.reach)
         return step if length <= longest else step * (longest / length)
 
-    def _stepped(self, here: ConstrainedPoint, step: Array) -> Array:
+    def _step_inside(self, here: ConstrainedPoint, step: Array) -> Array:
         """Step on this side of the walls; coordinates that have some are elements, and move in straight lines."""
         moved = here.normals.T @ step
-        room = np.where(moved > 0, self.walls[:, 1], self.walls[:, 0]) - here.coordinates
+        room = np.where(moved > 0, self.bounds[:, 1], self.bounds[:, 0]) - here.coordinates
         with np.errstate(divide="ignore", invalid="ignore"):
             share = float(np.nanmin(np.where(moved != 0, room / moved, np.inf)))
         x = here.x + step * (1.0 if share > 1 - 1e-9 else SHORT_OF_IT * max(share, 0.0))
-        for quantity, (low, high) in zip(self.center.quantities, self.walls, strict=True):
+        for quantity, (low, high) in zip(self.center.quantities, self.bounds, strict=True):
             if np.isfinite(low) or np.isfinite(high):
                 x = np.where(here.restricted.free == quantity.position(here.restricted), np.clip(x, low, high), x)
         return x

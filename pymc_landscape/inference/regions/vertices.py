@@ -17,7 +17,7 @@ from pymc_landscape.inference.profile import (
     evaluate_at,
     minimize_on,
 )
-from pymc_landscape.inference.regions.local_geometry import Ends, RegionCentre
+from pymc_landscape.inference.regions.local_geometry import Endpoints, RegionCentre
 from pymc_landscape.inference.regions.rays import Rays, hold_ray, trace_ray
 from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.optimize import released_bounds
@@ -39,20 +39,20 @@ class BoundaryVertex:
 
     Parameters
     ----------
-    place : array (2,)
+    values : array (2,)
         Both quantities, natural; NaN where there is no vertex.
     rise : float
         Δ(−2LL) there.
     status : str
         ``finite``, ``at_bound``, ``open`` or ``failed``.
-    joint : ConstrainedPoint or None
+    point : ConstrainedPoint or None
         The point, where the surface meets the cut-off.
     """
 
-    place: Array
+    values: Array
     rise: float
     status: str
-    joint: ConstrainedPoint | None = None
+    point: ConstrainedPoint | None = None
 
 
 def missing_vertex(status: str) -> BoundaryVertex:
@@ -60,58 +60,58 @@ def missing_vertex(status: str) -> BoundaryVertex:
     return BoundaryVertex(np.full(2, np.nan), np.nan, status)
 
 
-def trace_rays(basin: RegionCentre, floor: float, num: int, tick: Callable[[], None]) -> list[BoundaryVertex]:
+def trace_rays(centre: RegionCentre, floor: float, num: int, tick: Callable[[], None]) -> list[BoundaryVertex]:
     """Return a vertex on each of `num` rays; rises are from `floor`."""
-    rays, ring = basin.rays, []
+    rays, ring = centre.rays, []
     last: tuple[ConstrainedPoint, float] | None = None
     for angle in 2 * np.pi * np.arange(num) / num:
         vertex = _vertex(rays, float(angle), last, floor)
-        last = (vertex.joint, float(angle)) if vertex.joint is not None else None
+        last = (vertex.point, float(angle)) if vertex.point is not None else None
         ring.append(vertex)
         tick()
-    return _opened(ring, basin.endless)
+    return _opened(ring, centre.endless)
 
 
 def _vertex(rays: Rays, angle: float, last: tuple[ConstrainedPoint, float] | None, floor: float) -> BoundaryVertex:
     """Turn on from the last vertex, else begin from the ellipse, else look at the wall, else walk out along the ray."""
-    distance = rays.wall(angle)[0]
-    found = _turned(rays, angle, *last) if last is not None else _from_ellipse(rays, angle)
-    if found is not None and not _is_first(rays, found, angle):
-        found = None
-    if found is None and np.isfinite(distance):
-        spot = on_bound(rays, angle, last[0] if last is not None else rays.center)
-        if spot is not None and spot.value <= rays.target:
-            return bound_vertex(rays, angle, spot, floor)
-    if found is None and last is not None:
-        found = _from_ellipse(rays, angle)
-    if found is None:
-        found, status = trace_ray(rays, angle, distance)
-        if status != "finite" or found is None:
-            return _stopped(rays, found, status, floor)
-    return finite_vertex(_released(rays, found, angle), floor)
+    distance = rays.bound_ahead(angle)[0]
+    result = _turned(rays, angle, *last) if last is not None else _from_ellipse(rays, angle)
+    if result is not None and not _is_first(rays, result, angle):
+        result = None
+    if result is None and np.isfinite(distance):
+        minimum = on_bound(rays, angle, last[0] if last is not None else rays.center)
+        if minimum is not None and minimum.value <= rays.target:
+            return bound_vertex(rays, angle, minimum, floor)
+    if result is None and last is not None:
+        result = _from_ellipse(rays, angle)
+    if result is None:
+        result, status = trace_ray(rays, angle, distance)
+        if status != "finite" or result is None:
+            return _stopped(rays, result, status, floor)
+    return finite_vertex(_released(rays, result, angle), floor)
 
 
 def _from_ellipse(rays: Rays, angle: float) -> ConstrainedPoint | None:
     begin = rays.wald(angle)
-    found = rays.solve(rays.center.restricted, begin, rays.line(angle)) if begin is not None else None
-    return found if found is not None and _is_first(rays, found, angle) else None
+    result = rays.solve(rays.center.restricted, begin, rays.line(angle)) if begin is not None else None
+    return result if result is not None and _is_first(rays, result, angle) else None
 
 
 def _turned(
     rays: Rays, angle: float, here: ConstrainedPoint, at: float, halvings: int = HALVINGS
 ) -> ConstrainedPoint | None:
-    found = rays.solve(here.restricted, rays.turned(here, at, angle - at), rays.line(angle))
-    if found is not None or not halvings:
-        return found
+    result = rays.solve(here.restricted, rays.turned(here, at, angle - at), rays.line(angle))
+    if result is not None or not halvings:
+        return result
     middle = 0.5 * (at + angle)
     halfway = _turned(rays, middle, here, at, halvings - 1)
     return None if halfway is None else _turned(rays, angle, halfway, middle, halvings - 1)
 
 
-def _is_first(rays: Rays, joint: ConstrainedPoint, angle: float) -> bool:
+def _is_first(rays: Rays, point: ConstrainedPoint, angle: float) -> bool:
     """Whether the surface is on its way up where it meets the cut-off, on this side of the centre and of walls."""
-    ahead = rays.radius(joint, angle) > 0 and float(rays.outward(joint) @ rays.unit(angle)) > 0
-    return bool(ahead and rays.is_inside(joint.coordinates))
+    ahead = rays.radius(point, angle) > 0 and float(rays.outer_normal(point) @ rays.unit(angle)) > 0
+    return bool(ahead and rays.is_inside(point.coordinates))
 
 
 def _released(rays: Rays, vertex: ConstrainedPoint, angle: float) -> ConstrainedPoint:
@@ -119,35 +119,35 @@ def _released(rays: Rays, vertex: ConstrainedPoint, angle: float) -> Constrained
     for restricted, x in released_bounds(vertex.restricted, vertex.x, vertex.value):
         begin = evaluate_at(restricted, vertex.quantities, x)
         lower = hold_ray(rays, begin, angle, rays.radius(vertex, angle)) if begin.is_finite else None
-        found = rays.solve(restricted, x if lower is None else lower.x, rays.line(angle))
-        if found is not None and rays.radius(found, angle) > rays.radius(vertex, angle):
-            return found
+        result = rays.solve(restricted, x if lower is None else lower.x, rays.line(angle))
+        if result is not None and rays.radius(result, angle) > rays.radius(vertex, angle):
+            return result
     return vertex
 
 
-def finite_vertex(joint: ConstrainedPoint, floor: float) -> BoundaryVertex:
+def finite_vertex(point: ConstrainedPoint, floor: float) -> BoundaryVertex:
     """Write a point of the edge on the natural scale."""
-    return BoundaryVertex(joint.natural_values, joint.value - floor, "finite", joint)
+    return BoundaryVertex(point.natural_values, point.value - floor, "finite", point)
 
 
-def _stopped(rays: Rays, joint: ConstrainedPoint | None, status: str, floor: float) -> BoundaryVertex:
+def _stopped(rays: Rays, point: ConstrainedPoint | None, status: str, floor: float) -> BoundaryVertex:
     """Put a walk that came to the edge of a support, on a scale on which that is far away, on it."""
-    if joint is None or status == "failed":
+    if point is None or status == "failed":
         return missing_vertex("failed")
-    place = joint.natural_values
-    for i, quantity in enumerate(joint.quantities):
+    values = point.natural_values
+    for i, quantity in enumerate(point.quantities):
         away = np.abs(np.array(quantity.bounds) - rays.center.natural_values[i])
-        near = np.abs(np.array(quantity.bounds) - place[i]) < TOUCHES * away
+        near = np.abs(np.array(quantity.bounds) - values[i]) < TOUCHES * away
         if near.any():
-            place[i] = quantity.bounds[int(np.argmax(near))]
-            return BoundaryVertex(place, joint.value - floor, "at_bound")
+            values[i] = quantity.bounds[int(np.argmax(near))]
+            return BoundaryVertex(values, point.value - floor, "at_bound")
     return missing_vertex("open")
 
 
 def _opened(ring: list[BoundaryVertex], endless: Sequence[tuple[int, int]]) -> list[BoundaryVertex]:
     """Take away the vertex that is furthest out on each side without an end: the region goes on beyond it."""
     for i, k in endless:
-        reach = [(2 * k - 1) * v.place[i] if np.isfinite(v.place[i]) else -np.inf for v in ring]
+        reach = [(2 * k - 1) * v.values[i] if np.isfinite(v.values[i]) else -np.inf for v in ring]
         beyond = max(reach)
         ring = [missing_vertex("open") if reach[n] == beyond else vertex for n, vertex in enumerate(ring)]
     return ring
@@ -158,52 +158,56 @@ def _opened(ring: list[BoundaryVertex], endless: Sequence[tuple[int, int]]) -> l
 
 def on_bound(rays: Rays, angle: float, begin: ConstrainedPoint) -> ConstrainedPoint | None:
     """Minimise where a ray meets a wall."""
-    distance, i, edge = rays.wall(angle)
+    distance, i, bound = rays.bound_ahead(angle)
     level = rays.center.coordinates[1 - i] + distance * rays.direction(angle)[1 - i]
-    return at_bound_vertex(begin, i, edge, float(level))
+    return at_bound_vertex(begin, i, bound, float(level))
 
 
-def at_bound_vertex(begin: ConstrainedPoint, i: int, edge: float, level: float) -> ConstrainedPoint | None:
+def at_bound_vertex(begin: ConstrainedPoint, i: int, bound: float, level: float) -> ConstrainedPoint | None:
     """Minimise with one coordinate on the edge of its support and the other at `level`."""
     restricted, other = begin.restricted, begin.quantities[1 - i]
-    place = begin.quantities[i].position(restricted)
-    there = RestrictedObjective(restricted.objective, restricted.natural, {**restricted.fixed, place: edge})
-    spot = evaluate_at(there, other, restricted.full(begin.x)[there.free])
-    if not spot.is_finite:
+    position = begin.quantities[i].position(restricted)
+    there = RestrictedObjective(restricted.objective, restricted.natural, {**restricted.fixed, position: bound})
+    minimum = evaluate_at(there, other, restricted.full(begin.x)[there.free])
+    if not minimum.is_finite:
         return None
-    near = evaluate_at(there, other, spot.x + (level - spot.coordinate) * spot.tangent())
-    return minimize_on(near if near.is_finite else spot, level)
+    near = evaluate_at(there, other, minimum.x + (level - minimum.coordinate) * minimum.tangent())
+    return minimize_on(near if near.is_finite else minimum, level)
 
 
-def bound_vertex(rays: Rays, angle: float, spot: ConstrainedPoint, floor: float) -> BoundaryVertex:
+def bound_vertex(rays: Rays, angle: float, minimum: ConstrainedPoint, floor: float) -> BoundaryVertex:
     """Write a point of a wall on the natural scale."""
-    _, i, edge = rays.wall(angle)
-    place = np.empty(2)
-    place[i], place[1 - i] = edge, spot.natural
-    return BoundaryVertex(place, spot.value - floor, "at_bound")
+    _, i, bound = rays.bound_ahead(angle)
+    values = np.empty(2)
+    values[i], values[1 - i] = bound, minimum.natural
+    return BoundaryVertex(values, minimum.value - floor, "at_bound")
 
 
 # --- whether that is all ---------------------------------------------------------------------------------------------
 
 
-def is_whole(rays: Rays, ring: Sequence[BoundaryVertex], ends: Ends) -> bool:
+def is_whole(rays: Rays, ring: Sequence[BoundaryVertex], endpoints: Endpoints) -> bool:
     """Return whether the edge goes straight on from each vertex to the next, and through all ends along the axes."""
     if any(vertex.status == "failed" for vertex in ring):
         return False
     pairs = zip(ring, [*ring[1:], ring[0]], strict=True)
-    joints = [(a.joint, b.joint) for a, b in pairs if a.joint is not None and b.joint is not None]
-    if not all(_goes_on(rays, a, b, len(ring)) for a, b in joints):
+    neighbours = [(a.point, b.point) for a, b in pairs if a.point is not None and b.point is not None]
+    if not all(_goes_on(rays, a, b, len(ring)) for a, b in neighbours):
         return False
-    known = [vertex.joint for vertex in ring if vertex.joint is not None]
-    return all(_passes(rays, known, end.spot, len(ring)) for end in ends.values() if end.status == "finite")
+    known = [vertex.point for vertex in ring if vertex.point is not None]
+    return all(
+        _passes(rays, known, endpoint.point, len(ring))
+        for endpoint in endpoints.values()
+        if endpoint.status == "finite"
+    )
 
 
 def _goes_on(rays: Rays, a: ConstrainedPoint, b: ConstrainedPoint, num: int) -> bool:
     here, there = rays.whitened(a.coordinates), rays.whitened(b.coordinates)
     chord = there - here
     turns = []
-    for joint, at in ((a, here), (b, there)):
-        normal = rays.outward(joint)
+    for point, at in ((a, here), (b, there)):
+        normal = rays.outer_normal(point)
         if float(normal @ at) < FLATLY * float(np.linalg.norm(at)):
             return False
         along = np.array([-normal[1], normal[0]])
@@ -213,18 +217,18 @@ def _goes_on(rays: Rays, a: ConstrainedPoint, b: ConstrainedPoint, num: int) -> 
     return even and bool(max(abs(out), abs(into)) < TURN + np.pi / num)
 
 
-def _passes(rays: Rays, known: Sequence[ConstrainedPoint], end: ConstrainedPoint | None, num: int) -> bool:
+def _passes(rays: Rays, known: Sequence[ConstrainedPoint], endpoint: ConstrainedPoint | None, num: int) -> bool:
     """Return whether an end lies on the edge as the vertices beside it have it."""
     pair = rays.center.quantities
-    if end is None or end.restricted.natural != rays.center.restricted.natural or not known:
+    if endpoint is None or endpoint.restricted.natural != rays.center.restricted.natural or not known:
         return True
-    at = rays.whitened(np.array([quantity.evaluate(end.restricted, end.x).value for quantity in pair]))
+    at = rays.whitened(np.array([quantity.evaluate(endpoint.restricted, endpoint.x).value for quantity in pair]))
     angle, radius = float(np.arctan2(at[1], at[0])), float(np.linalg.norm(at))
-    for joint in known:
-        here = rays.whitened(joint.coordinates)
+    for point in known:
+        here = rays.whitened(point.coordinates)
         turned = (angle - np.arctan2(here[1], here[0]) + np.pi) % (2 * np.pi) - np.pi
         if abs(turned) <= 2.1 * np.pi / num:
-            normal, far = rays.outward(joint), float(np.linalg.norm(here))
+            normal, far = rays.outer_normal(point), float(np.linalg.norm(here))
             unit = here / far
             slope = far * (np.array([-normal[1], normal[0]]) @ unit) / max(float(normal @ unit), 1e-9)
             if abs(far + slope * turned - radius) <= OFF * radius + far * turned**2:

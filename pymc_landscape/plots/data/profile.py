@@ -81,8 +81,8 @@ class TracedProfile:
 
     def end(self, side: int, rise: float) -> ProfileEnd:
         """Return where Δ(−2LL) first meets a height, on one side (-1 or 1)."""
-        crossings = self._side(side).crossings(rise)
-        return ProfileEnd(crossings[0], "finite") if crossings else self._last(side, rise)
+        values = self._side(side).values_at(rise)
+        return ProfileEnd(values[0], "finite") if values else self._last(side, rise)
 
     def wald(self, x: Array) -> Array:
         """Return ζ of the parabola of curvature: a straight line."""

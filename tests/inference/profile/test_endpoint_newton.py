@@ -30,7 +30,9 @@ def current() -> Current:
 
 @pytest.fixture(scope="module")
 def tasks(current) -> list[Task]:
-    estimates = [current.spot(quantity) for quantity in find_quantities(current.fit, ["mu", "sigma", "share"])]
+    estimates = [
+        current.estimate_of(quantity) for quantity in find_quantities(current.fit.objective, ["mu", "sigma", "share"])
+    ]
     return [Task(spot, side, chi2_cutoff(level)) for spot in estimates for side in (-1.0, 1.0) for level in (0.5, 0.99)]
 
 
@@ -61,10 +63,10 @@ def test_a_minimum_without_curvature_gives_no_way(tasks):
 
 
 def test_blocks_of_several_frames_are_screened_as_each_alone(current, rng):
-    (quantity,) = find_quantities(current.fit, "mu")
+    (quantity,) = find_quantities(current.fit.objective, "mu")
     one, held = (
-        current.spot(quantity).restricted,
-        type(current.spot(quantity).restricted)(current.fit.objective, fixed={1: 0.5}),
+        current.estimate_of(quantity).restricted,
+        type(current.estimate_of(quantity).restricted)(current.fit.objective, fixed={1: 0.5}),
     )
     blocks = [rng.normal(size=(3, 2)), rng.normal(size=(2, 1)), np.empty((0, 2)), rng.normal(size=(1, 2))]
     before = one.n_evaluations

@@ -200,7 +200,7 @@ def test_it_survives_a_file(profile, tmp_path):
 
 @pytest.mark.parametrize("name", ["b[male]", "ld50", "curve[1]"])
 def test_derivatives_over_a_level_are_exact(budworm, name, rng):
-    (quantity,) = find_quantities(budworm, name)
+    (quantity,) = find_quantities(budworm.objective, name)
     spot = look(budworm.result.restricted, quantity, budworm.result.x + rng.normal(size=3) * 0.05)
     surface = LevelSet(spot, spot.coordinate * 1.02)
     y = rng.normal(size=2) * 0.02
@@ -213,7 +213,7 @@ def test_derivatives_over_a_level_are_exact(budworm, name, rng):
 
 
 def test_the_tangent_is_how_the_others_move(budworm):
-    (quantity,) = find_quantities(budworm, "ld50")
+    (quantity,) = find_quantities(budworm.objective, "ld50")
     spot = look(budworm.result.restricted, quantity, budworm.result.x)
     step = 1e-4
     ahead, back = (descend_across(spot, spot.coordinate + s * step) for s in (1, -1))

@@ -52,11 +52,11 @@ class ProfileTraces:
 
     def values(self, zeta: Array) -> Array:
         """Return the value for each ζ, on a straight line beyond the traced points."""
-        return _read(self.zeta, self.value, self.value_rate, zeta)
+        return _hermite(self.zeta, self.value, self.value_rate, zeta)
 
-    def others(self, zeta: Array) -> Array:
+    def other_values(self, zeta: Array) -> Array:
         """Return the other quantity's value for each ζ."""
-        return _read(self.zeta, self.other, self.other_rate, zeta)
+        return _hermite(self.zeta, self.other, self.other_rate, zeta)
 
     def zetas(self, value: float) -> float:
         """Return ζ for a value: the inverse of `values`."""
@@ -65,7 +65,7 @@ class ProfileTraces:
         return float(np.interp(value, np.maximum.accumulate(self.values(fine)), fine))
 
 
-def _read(zeta: Array, value: Array, rate: Array, at: Array) -> Array:
+def _hermite(zeta: Array, value: Array, rate: Array, at: Array) -> Array:
     inside = np.clip(at, zeta[0], zeta[-1])
     edge = np.where(at < zeta[0], rate[0], rate[-1])
     if len(zeta) < 2:
@@ -80,18 +80,18 @@ def profile_traces(
 
     Returns
     -------
-    course : ProfileTraces
+    traces : ProfileTraces
         The curves.
     lower : ConstrainedPoint or None
         A point lower than the estimate that was met.
     """
     sides: list[list[ProfileStep]] = []
     for side in (-1.0, 1.0):
-        on_edge = estimate.natural == estimate.quantity.bounds[int(side > 0)]
-        trace = ProfileContinuation(estimate, side * estimate.sign, float(np.sqrt(enough)) / POINTS)
-        sides.append([] if on_edge else list(trace.steps(enough)))
+        at_bound = estimate.natural == estimate.quantity.bounds[int(side > 0)]
+        continuation = ProfileContinuation(estimate, side * estimate.sign, float(np.sqrt(enough)) / POINTS)
+        sides.append([] if at_bound else list(continuation.steps(enough)))
         if sides[-1] and sides[-1][-1].state == "new_optimum":
-            return _traces_of(estimate, other, ([], [])), sides[-1][-1].spot
+            return _traces_of(estimate, other, ([], [])), sides[-1][-1].point
     return _traces_of(estimate, other, (sides[0], sides[1])), None
 
 
@@ -102,73 +102,76 @@ def _traces_of(
     for side, steps in zip((-1.0, 1.0), sides, strict=True):
         farthest = 0.0
         for step in steps:
-            zeta = side * float(np.sqrt(max(step.spot.value - estimate.value, 0.0)))
-            row = _row(step.spot, other, zeta, estimate)
+            zeta = side * float(np.sqrt(max(step.point.value - estimate.value, 0.0)))
+            row = _row(step.point, other, zeta, estimate)
             if side * zeta > side * farthest + 1e-6 and np.isfinite(row).all():
                 rows[zeta], farthest = row, zeta
     order = sorted(rows)
-    numbers = np.array([rows[zeta] for zeta in order]).T
+    value, value_rate, other_value, other_rate = np.array([rows[zeta] for zeta in order]).T
     low, high = estimate.quantity.bounds
     ended = tuple(
         bool(steps) and steps[-1].state == "open" and not np.isfinite(edge)
         for steps, edge in zip(sides, (low, high), strict=True)
     )
-    value, value_rate, others, other_rate = numbers
-    return ProfileTraces(np.array(order), value, value_rate, others, other_rate, (low, high), (ended[0], ended[1]))
+    return ProfileTraces(np.array(order), value, value_rate, other_value, other_rate, (low, high), (ended[0], ended[1]))
 
 
 def _row(
-    spot: ConstrainedPoint, other: Quantity, zeta: float, estimate: ConstrainedPoint
+    point: ConstrainedPoint, other: Quantity, zeta: float, estimate: ConstrainedPoint
 ) -> tuple[float, float, float, float]:
     """Return both values and their rates by ζ: dζ = (dΔ/dc) dc / 2ζ, and at the minimum dc = se dζ."""
-    along = spot.tangent()
-    per_zeta = 2.0 * zeta / spot.slope if zeta else spot.sign * float(np.sqrt(2.0 / _bend(spot, along)))
-    own = spot.quantity.rate(spot.restricted, spot.x) * per_zeta
+    along = point.tangent()
+    per_zeta = 2.0 * zeta / point.slope if zeta else point.sign * float(np.sqrt(2.0 / _bend(point, along)))
+    own = point.quantity.rate(point.restricted, point.x) * per_zeta
     moved = (
-        other.rate(spot.restricted, spot.x) * float(other.evaluate(spot.restricted, spot.x).gradient @ along) * per_zeta
+        other.rate(point.restricted, point.x)
+        * float(other.evaluate(point.restricted, point.x).gradient @ along)
+        * per_zeta
     )
-    return spot.natural, own, other.natural(spot.restricted, spot.x), moved
+    return point.natural, own, other.natural(point.restricted, point.x), moved
 
 
-def _bend(spot: ConstrainedPoint, along: Array) -> float:
-    bend = float(along @ spot.curvature @ along)
+def _bend(point: ConstrainedPoint, along: Array) -> float:
+    bend = float(along @ point.curvature @ along)
     return bend if bend > 0 else np.inf
 
 
-def interpolated_contour(courses: tuple[ProfileTraces, ProfileTraces], rise: float, num: int) -> list[BoundaryVertex]:
+def interpolated_contour(
+    both_traces: tuple[ProfileTraces, ProfileTraces], rise: float, num: int
+) -> list[BoundaryVertex]:
     """Return `num` vertices of the contour Δ = `rise`."""
     reach = float(np.sqrt(rise))
-    sums, differences = _four_points(courses, reach)
+    sums, differences = _four_points(both_traces, reach)
     spline = CubicSpline([*sums, sums[0] + 2 * np.pi], [*differences, differences[0]], bc_type="periodic")
     middle = 2 * np.pi * np.arange(num) / num
     apart = spline(sums[0] + (middle - sums[0]) % (2 * np.pi))
     angles = (middle + apart / 2, middle - apart / 2)
-    return _placed(courses, [reach * np.cos(angle) for angle in angles])
+    return _natural_vertices(both_traces, [reach * np.cos(angle) for angle in angles])
 
 
-def _four_points(courses: tuple[ProfileTraces, ProfileTraces], reach: float) -> tuple[Array, Array]:
+def _four_points(both_traces: tuple[ProfileTraces, ProfileTraces], reach: float) -> tuple[Array, Array]:
     """Return half the sum α and the difference of both angles where the profiles meet the contour."""
-    one, two = courses
+    one, two = both_traces
     ends = reach * np.array([1.0, -1.0])
-    at_one = [two.zetas(float(value)) / reach for value in one.others(ends)]
-    at_two = [one.zetas(float(value)) / reach for value in two.others(ends)]
+    at_one = [two.zetas(float(value)) / reach for value in one.other_values(ends)]
+    at_two = [one.zetas(float(value)) / reach for value in two.other_values(ends)]
     apart_one, apart_two = (np.arccos(np.clip(np.array(at) * [1, -1], -ALMOST, ALMOST)) for at in (at_one, at_two))
     sums = np.array([-apart_one[0] / 2, apart_two[0] / 2, np.pi - apart_one[1] / 2, np.pi + apart_two[1] / 2])
     return sums, np.array([apart_one[0], apart_two[0], apart_one[1], apart_two[1]])
 
 
-def _placed(courses: Sequence[ProfileTraces], zetas: Sequence[Array]) -> list[BoundaryVertex]:
+def _natural_vertices(both_traces: Sequence[ProfileTraces], zetas: Sequence[Array]) -> list[BoundaryVertex]:
     """Carry vertices from the ζ scale to values; beyond a bound onto it, and nowhere where a profile has no end."""
-    places = np.stack([course.values(zeta) for course, zeta in zip(courses, zetas, strict=True)], axis=1)
-    status = np.full(len(places), "finite", dtype=object)
-    for i, (course, zeta) in enumerate(zip(courses, zetas, strict=True)):
-        low, high = course.bounds
-        beyond = (places[:, i] <= low) | (places[:, i] >= high)
-        places[:, i] = np.clip(places[:, i], low, high)
+    values = np.stack([traces.values(zeta) for traces, zeta in zip(both_traces, zetas, strict=True)], axis=1)
+    status = np.full(len(values), "finite", dtype=object)
+    for i, (traces, zeta) in enumerate(zip(both_traces, zetas, strict=True)):
+        low, high = traces.bounds
+        beyond = (values[:, i] <= low) | (values[:, i] >= high)
+        values[:, i] = np.clip(values[:, i], low, high)
         status[beyond] = "at_bound"
-        for is_open, far in zip(course.open_at, (zeta < course.zeta[0], zeta > course.zeta[-1]), strict=True):
+        for is_open, far in zip(traces.open_at, (zeta < traces.zeta[0], zeta > traces.zeta[-1]), strict=True):
             status[far & is_open] = "open"
     return [
-        missing_vertex("open") if word == "open" else BoundaryVertex(place, np.nan, str(word))
-        for place, word in zip(places, status, strict=True)
+        missing_vertex("open") if word == "open" else BoundaryVertex(values, np.nan, str(word))
+        for values, word in zip(values, status, strict=True)
     ]
