@@ -1,16 +1,14 @@
-r"""Infinitesimal jackknife, one-step and exact deletion of one observation.
-
-The observations of a fit as cases with weights: how the estimate moves when one is left out.
+r"""Deletion of single observations: infinitesimal jackknife, one Newton step, and exactly.
 
 Give each observation a weight, f(θ, w) = Σ wᵢ ℓᵢ(θ) (+ the prior's part), 1 at first. The estimate is where
-Σ wᵢ sᵢ = 0, sᵢ = ∂ℓᵢ/∂θ, so by the implicit function theorem dθ̂/dwᵢ = J⁻¹sᵢ, J the information. Leaving observation i
-out is dwᵢ = −1:
+Σ wᵢ sᵢ = 0, sᵢ = ∂ℓᵢ/∂θ, so by the implicit function theorem dθ̂/dwᵢ = J⁻¹sᵢ, J the information. Deleting observation i
+is dwᵢ = −1:
 
-* to first order θ̂₍₋ᵢ₎ − θ̂ ≈ −J⁻¹sᵢ, the infinitesimal jackknife (Jaeckel 1972; Efron 1982, chapter 6);
-* by one Newton step on the surface without it θ̂₍₋ᵢ₎ − θ̂ ≈ −(J − Jᵢ)⁻¹sᵢ, Jᵢ = −∂²ℓᵢ (Pregibon 1981), which is exact
-  where the surface is quadratic.
-
-The estimate without one observation: Newton's steps down the surface from which its own part is taken off.
+* to first order θ̂₍₋ᵢ₎ − θ̂ ≈ −J⁻¹sᵢ, the infinitesimal jackknife (Jaeckel 1972, *Bell Laboratories Memorandum*
+  MM 72-1215-11; Efron 1982, *The Jackknife, the Bootstrap and Other Resampling Plans*, chapter 6);
+* by one Newton step on the surface without it θ̂₍₋ᵢ₎ − θ̂ ≈ −(J − Jᵢ)⁻¹sᵢ, Jᵢ = −∂²ℓᵢ (Pregibon 1981, *Annals of
+  Statistics* 9, 705-724), which is exact where the surface is quadratic;
+* exactly, by Newton's steps to the minimum of the surface −2(ℓ − ℓᵢ).
 """
 
 from __future__ import annotations
@@ -28,13 +26,17 @@ from pymc_landscape.optimize import Fit
 
 # More numbers than this are not kept for the curvatures of all observations.
 MOST_NUMBERS = 2**26
-# What is left of the information without an observation, against all of it, is nothing.
-NOTHING = 1e-9
+# Without an observation no eigenvalue of the information, relative to all of it, may be smaller.
+LEAST_INFORMATION = 1e-9
+# Newton steps to the minimum without an observation, and halvings of each.
+STEPS, HALVINGS = 60, 30
+# Half the Newton decrement, in units of −2LL, below which a step is the last.
+LAST_DECREASE = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
 class CaseDeletion:
-    """The observations of a fit, at points of its surface.
+    """The observations of a fit as terms of its −2LL, and what the estimate would be without each.
 
     Parameters
     ----------
@@ -46,12 +48,12 @@ class CaseDeletion:
 
     @property
     def restricted(self) -> RestrictedObjective:
-        """The surface, with its free elements."""
+        """The objective that the fit minimised, with its free elements."""
         return self.fit.result.restricted
 
     @property
     def x(self) -> Array:
-        """The estimate (m,) in the frame."""
+        """The estimate (m,), its free elements."""
         return self.fit.result.x
 
     @cached_property
@@ -65,36 +67,36 @@ class CaseDeletion:
     @cached_property
     def labels(self) -> list[str]:
         """One label an observation, as ArviZ would write it: ``dead[F1]``."""
-        found: list[str] = []
+        labels: list[str] = []
         for name, size in self.sizes.items():
             dims, coords, shape = self.fit.objective.term_dims(name, size)
             axes = [coords.get(dim, np.arange(n)) for dim, n in zip(dims, shape, strict=True)]
-            found += element_labels(name, axes)
-        return found
+            labels += element_labels(name, axes)
+        return labels
 
     def log_likelihood(self, restricted: RestrictedObjective, x: Array) -> Array:
-        """Return the log-likelihood of each observation (n,) at a point of a frame."""
+        """Return the log-likelihood of each observation (n,) at a point of a restricted objective."""
         engine = restricted.engine("pointwise")
         values = dict(zip(engine.names, engine.one(restricted.full(x)), strict=True))
         return np.concatenate([np.ravel(values[name]) for name in self.sizes])
 
     def scores(self, x: Array) -> Array:
-        """Return the slope of each observation's log-likelihood (n, m) over the free elements."""
+        """Return the gradient of each observation's log-likelihood (n, m) over the free elements."""
         return self.fit.objective.scores(self.restricted.full(x), self.restricted.unconstrained)[
             :, self.restricted.free
         ]
 
-    def curvatures(self, x: Array, case: int | None = None) -> Array:
+    def curvatures(self, x: Array, index: int | None = None) -> Array:
         """Return −∂²ℓᵢ of each observation (n, m, m), or of one (1, m, m), from differences of the scores."""
         step = EPS ** (1 / 5) * np.maximum(np.abs(x), 0.1)
-        rows = slice(None) if case is None else slice(case, case + 1)
+        rows = slice(None) if index is None else slice(index, index + 1)
 
         def column(j: int, h: float) -> Array:
             move = np.zeros_like(x)
             move[j] = h
             return (self.scores(x - move)[rows] - self.scores(x + move)[rows]) / (2 * h)
 
-        with np.errstate(all="ignore"):  # NaN where there is no slope beside x
+        with np.errstate(all="ignore"):  # NaN where there is no gradient beside x
             columns = [(4 * column(j, h / 2) - column(j, h)) / 3 for j, h in enumerate(step)]
         whole = np.stack(columns, axis=-1) if columns else np.zeros((*self.scores(x)[rows].shape, 0))
         return (whole + np.swapaxes(whole, -1, -2)) / 2
@@ -107,8 +109,8 @@ class CaseDeletion:
     @cached_property
     def information(self) -> Array:
         """The information J (m, m): half the Hessian of −2 log L."""
-        found = self.fit.result
-        return (found.hessian if found.hessian is not None else self.restricted.hessian(self.x)) / 2
+        known = self.fit.result.hessian
+        return (known if known is not None else self.restricted.hessian(self.x)) / 2
 
     @cached_property
     def inverse(self) -> Array:
@@ -133,11 +135,11 @@ class CaseDeletion:
 
     @cached_property
     def one_step(self) -> Array:
-        """Change of the estimate (n, m) by one Newton step without each; NaN where nothing would hold it."""
-        left, s = self.information - self.curvature, self.score
-        usable = _is_curved(left, self.information)
+        """Change of the estimate (n, m) by one Newton step without each; NaN where the rest would not determine it."""
+        remaining, s = self.information - self.curvature, self.score
+        usable = _is_positive(remaining, self.information)
         steps = np.full_like(s, np.nan)
-        steps[usable] = -np.linalg.solve(left[usable], s[usable][..., None])[..., 0]
+        steps[usable] = -np.linalg.solve(remaining[usable], s[usable][..., None])[..., 0]
         return steps
 
     @cached_property
@@ -146,20 +148,15 @@ class CaseDeletion:
         return np.asarray(np.einsum("jk,nkj->n", self.inverse, self.curvature))
 
 
-def _is_curved(left: Array, whole: Array) -> NDArray[np.bool_]:
-    """Tell which of the matrices (n, m, m) are positive, measured by `whole`."""
-    usable = np.isfinite(left).all(axis=(-1, -2))
+def _is_positive(matrices: Array, whole: Array) -> NDArray[np.bool_]:
+    """Tell which of the matrices (n, m, m) are positive definite relative to `whole`."""
+    usable = np.isfinite(matrices).all(axis=(-1, -2))
     values, vectors = np.linalg.eigh(whole)
     if not (values > 0).all():
-        return np.zeros(len(left), bool)
+        return np.zeros(len(matrices), bool)
     root = vectors / np.sqrt(values)
-    usable[usable] = (np.linalg.eigvalsh(root.T @ left[usable] @ root) > NOTHING).all(axis=-1)
+    usable[usable] = (np.linalg.eigvalsh(root.T @ matrices[usable] @ root) > LEAST_INFORMATION).all(axis=-1)
     return usable
-
-
-STEPS, HALVINGS = 60, 30
-# What a further step would gain, in units of −2LL, is nothing.
-LEFT = 1e-12
 
 
 @dataclass(frozen=True)
@@ -168,51 +165,52 @@ class DeletedObservation:
 
     Parameters
     ----------
-    cases : CaseDeletion
+    deletion : CaseDeletion
         The observations.
-    case : int
-        Which one is left out.
+    index : int
+        Which one is deleted.
     """
 
-    cases: CaseDeletion
-    case: int
+    deletion: CaseDeletion
+    index: int
 
     def value(self, x: Array) -> float:
         """Return the surface at x; +inf where there is none."""
-        restricted = self.cases.restricted
-        value = restricted.value(x) + 2.0 * float(self.cases.log_likelihood(restricted, x)[self.case])
+        restricted = self.deletion.restricted
+        value = restricted.value(x) + 2.0 * float(self.deletion.log_likelihood(restricted, x)[self.index])
         return value if np.isfinite(value) else np.inf
 
-    def lowest(self, start: Array) -> Array:
-        """Return the lowest point (m,) that Newton's steps reach; NaN where they do not arrive."""
-        x = start if np.isfinite(start).all() and np.isfinite(self.value(start)) else self.cases.x
+    def minimum(self, start: Array) -> Array:
+        """Return the minimum (m,) to which Newton's steps converge; NaN where they do not."""
+        x = start if np.isfinite(start).all() and np.isfinite(self.value(start)) else self.deletion.x
         for _ in range(STEPS):
-            step, left = self._newton(x)
-            if left <= LEFT:
+            step, decrease = self._newton_step(x)
+            if decrease <= LAST_DECREASE:
                 return x + step
-            there = self._lower(x, step)
-            if there is None:
+            lower = self._backtrack(x, step)
+            if lower is None:
                 break
-            x = there
+            x = lower
         return np.full_like(start, np.nan)
 
-    def _newton(self, x: Array) -> tuple[Array, float]:
-        """Return the step, along negative curvature too, and what it would gain where all of it is positive."""
-        _, gradient, hessian = self.cases.restricted.value_gradient_hessian(x)
-        gradient = gradient + 2.0 * self.cases.scores(x)[self.case]
-        values, vectors = np.linalg.eigh(hessian - 2.0 * self.cases.curvatures(x, self.case)[0])
+    def _newton_step(self, x: Array) -> tuple[Array, float]:
+        """Return the step by |H|, and the decrease that it promises; infinite where H is not positive definite."""
+        _, gradient, hessian = self.deletion.restricted.value_gradient_hessian(x)
+        gradient = gradient + 2.0 * self.deletion.scores(x)[self.index]
+        values, vectors = np.linalg.eigh(hessian - 2.0 * self.deletion.curvatures(x, self.index)[0])
         along = vectors.T @ gradient
         with np.errstate(all="ignore"):
             step = -vectors @ (along / np.abs(values))
-            left = 0.5 * float((along**2 / values).sum())
-        return step, left if (values > 0).all() else np.inf
+            decrease = 0.5 * float((along**2 / values).sum())
+        return step, decrease if (values > 0).all() else np.inf
 
-    def _lower(self, x: Array, step: Array) -> Array | None:
+    def _backtrack(self, x: Array, step: Array) -> Array | None:
+        """Return the first point along the step, halved again and again, that is lower; None where none is."""
         if not np.isfinite(step).all():
             return None
-        here, there = self.value(x), x
+        value = self.value(x)
         for halvings in range(HALVINGS):
-            there = x + 0.5**halvings * step
-            if self.value(there) < here:
-                return there
+            point = x + 0.5**halvings * step
+            if self.value(point) < value:
+                return point
         return None

@@ -1,4 +1,8 @@
-"""How much each observation says: what the estimate, and the ends of its intervals, would be without it."""
+"""`influence`: how estimates and interval endpoints would change without each observation.
+
+Cook's likelihood displacement, leverage and infinitesimal jackknife (Cook 1986, *Journal of the Royal Statistical
+Society* B 48, 133-169; Efron 1982), carried to the natural scale and to the endpoints of profile intervals.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +31,10 @@ from pymc_landscape.objective import Objective, open_group, pointwise_log_likeli
 from pymc_landscape.optimize import Fit, fit_of
 from pymc_landscape.results import DelayedProgressBar, provenance_attributes
 
-# So many fits are made one after the other, and no more.
-MOST_REFITS = 2_000
+Variables = dict[str, tuple[Sequence[str], Any]]
+BY_PARAMETER = ("observation", "parameter")
+# No more fits than this are made with `exact`.
+MOST_EXACT = 2_000
 
 
 def influence(
@@ -40,7 +46,7 @@ def influence(
     exact: bool = False,
     progressbar: bool = True,
 ) -> xr.Dataset:
-    r"""Tell how much each observation says: how estimates and interval ends would change without it.
+    r"""Tell how much each observation says: how estimates and interval endpoints would change without it.
 
     Use it to find the observations on which a conclusion hangs, and beside Pareto's k of LOO, which tells where the
     posterior hangs on them. An influential observation is not a wrong one, and several can hide each other.
@@ -70,7 +76,7 @@ def influence(
         information, which sums to the number of parameters; `displacement`, Cook's likelihood displacement. By
         observation and ``parameter``: `change`, of the estimate when the observation is left out, to first order, and
         `one_step`, the same with the observation's own curvature taken off too. By observation, parameter and
-        ``bound``: `end_change`, of the ends of the profile interval, to first order; 0 at an edge of the support, NaN
+        ``bound``: `end_change`, of the ends of the profile interval, to first order; 0 at a bound of the support, NaN
         where an end is open. `score` by observation and ``theta``. With `exact`: `exact_change` and
         `exact_displacement`; with `dt`: `pareto_k` and `elpd_loo`, and what k should stay below as
         ``attrs["good_k"]``. By parameter: `estimate`, `standard_error`, `end` and `end_status`. Natural scale, but for
@@ -101,171 +107,175 @@ def influence(
     >>> with pm.Model() as model:
     ...     mu = pm.Normal("mu", 0, 10)
     ...     y = pm.Normal("y", mu, 1.0, observed=[0.0, 1.0, 2.0, 9.0])
-    >>> found = pml.influence(pml.fit_mle(model))
-    >>> found["one_step"].values.ravel().round(6).tolist()  # (3 − y) / 3
+    >>> changes = pml.influence(pml.fit_mle(model))
+    >>> changes["one_step"].values.ravel().round(6).tolist()  # (3 − y) / 3
     [1.0, 0.666667, 0.333333, -2.0]
     """
     fit = fit_of(fit, "influence", progressbar=progressbar)
     refuse_no_optimum(fit)
     rise = float(chi2_cutoff(level))
-    cases, quantities = CaseDeletion(fit), find_quantities(fit.objective, var_names)
-    _refuse_many(cases, exact)
+    deletion, quantities = CaseDeletion(fit), find_quantities(fit.objective, var_names)
+    _refuse_many(deletion, exact)
     with one_blas_thread():
-        data = {**_of_observations(cases), **_of_estimates(cases, quantities), **_of_ends(cases, quantities, rise)}
-        data.update(_of_refits(cases, quantities, progressbar) if exact else {})
-    loos = _cross_validated(cases, dt) if dt is not None else []
-    data.update(_of_posterior(loos) if loos else {})
+        data = {
+            **_of_observations(deletion),
+            **_of_estimates(deletion, quantities),
+            **_of_endpoints(deletion, quantities, rise),
+        }
+        data |= _exact_deletion(deletion, quantities, progressbar) if exact else {}
+    loo_terms = _cross_validated(deletion, dt) if dt is not None else []
+    data |= _of_posterior(loo_terms) if loo_terms else {}
     coords = {
-        "observation": cases.labels,
+        "observation": deletion.labels,
         "parameter": [quantity.label for quantity in quantities],
         "bound": list(BOUNDS),
         "theta": list(fit.result.restricted.labels),
-        "term": ("observation", np.repeat(list(cases.sizes), list(cases.sizes.values()))),
+        "term": ("observation", np.repeat(list(deletion.sizes), list(deletion.sizes.values()))),
     }
     kind = "map" if fit.is_map else "mle"
-    good = {"good_k": float(loos[0].good_k)} if loos else {}
+    good = {"good_k": float(loo_terms[0].good_k)} if loo_terms else {}
     attrs = provenance_attributes(fit.objective.origin, group="influence", level=level, kind=kind, **good)
     return xr.Dataset(data, coords, attrs)
 
 
-Variables = dict[str, tuple[Sequence[str], Any]]
-BY_PARAMETER = ("observation", "parameter")
-
-
-def _refuse_many(cases: CaseDeletion, exact: bool) -> None:
-    n = sum(cases.sizes.values())
-    if exact and n > MOST_REFITS:
+def _refuse_many(deletion: CaseDeletion, exact: bool) -> None:
+    n = sum(deletion.sizes.values())
+    if exact and n > MOST_EXACT:
         raise ValueError(
-            f"Expected at most {MOST_REFITS:,} observations for exact=True, got {n:,}: "
+            f"Expected at most {MOST_EXACT:,} observations for exact=True, got {n:,}: "
             "leave it out; one_step is close where no observation has much of the information."
         )
-    if cases.are_too_many:
+    if deletion.are_too_many:
         warnings.warn(
-            f"The curvatures of {n:,} observations by {len(cases.x)} parameters are too many for memory: "
+            f"The curvatures of {n:,} observations by {len(deletion.x)} parameters are too many for memory: "
             "leverage, one_step and displacement are NaN.",
             stacklevel=3,
         )
 
 
-def _of_observations(cases: CaseDeletion) -> Variables:
-    steps = cases.one_step
-    displacement = np.einsum("nj,jk,nk->n", steps, cases.information, steps)
+def _of_observations(deletion: CaseDeletion) -> Variables:
+    steps = deletion.one_step
+    displacement = np.einsum("nj,jk,nk->n", steps, deletion.information, steps)
     return {
-        "log_likelihood": (["observation"], cases.log_likelihood(cases.restricted, cases.x)),
-        "leverage": (["observation"], cases.leverage),
+        "log_likelihood": (["observation"], deletion.log_likelihood(deletion.restricted, deletion.x)),
+        "leverage": (["observation"], deletion.leverage),
         "displacement": (["observation"], displacement),
-        "score": (["observation", "theta"], cases.score),
+        "score": (["observation", "theta"], deletion.score),
     }
 
 
-def _of_estimates(cases: CaseDeletion, quantities: Sequence[Quantity]) -> Variables:
-    gradients = [q.rate(cases.restricted, cases.x) * q.evaluate(cases.restricted, cases.x).gradient for q in quantities]
-    current, estimate = ReferenceFit(cases.fit), _values(cases, quantities, cases.x[None])[0]
-    errors = [current.standard_error(current.estimate_of(quantity)) for quantity in quantities]
+def _of_estimates(deletion: CaseDeletion, quantities: Sequence[Quantity]) -> Variables:
+    gradients = [
+        q.rate(deletion.restricted, deletion.x) * q.evaluate(deletion.restricted, deletion.x).gradient
+        for q in quantities
+    ]
+    reference, estimate = ReferenceFit(deletion.fit), _values(deletion, quantities, deletion.x[None])[0]
+    errors = [reference.standard_error(reference.estimate_of(quantity)) for quantity in quantities]
     return {
-        "change": (BY_PARAMETER, cases.first_order @ np.transpose(gradients)),
-        "one_step": (BY_PARAMETER, _values(cases, quantities, cases.x + cases.one_step) - estimate),
+        "change": (BY_PARAMETER, deletion.first_order @ np.transpose(gradients)),
+        "one_step": (BY_PARAMETER, _values(deletion, quantities, deletion.x + deletion.one_step) - estimate),
         "estimate": (["parameter"], estimate),
         "standard_error": (["parameter"], np.array(errors)),
     }
 
 
-def _values(cases: CaseDeletion, quantities: Sequence[Quantity], points: Array) -> Array:
-    """Return the quantities at many points (n, m) of the frame, natural; NaN where a point is."""
+def _values(deletion: CaseDeletion, quantities: Sequence[Quantity], points: Array) -> Array:
+    """Return the quantities at many points (n, m) of free elements, natural; NaN where a point is."""
     values = np.full((len(points), len(quantities)), np.nan)
     usable = np.isfinite(points).all(axis=1)
     if usable.any():
         weights = np.transpose([quantity.weights for quantity in quantities])
-        values[usable] = _elements(cases, points[usable]) @ weights
+        values[usable] = _elements(deletion, points[usable]) @ weights
     return values
 
 
-def _elements(cases: CaseDeletion, points: Array) -> Array:
+def _elements(deletion: CaseDeletion, points: Array) -> Array:
     """Return all elements of free variables and Deterministics at many points, in the order of a quantity's weights."""
-    restricted, objective = cases.restricted, cases.fit.objective
+    restricted, objective = deletion.restricted, deletion.fit.objective
     natural = restricted.natural_points(points)
-    found = [natural[v.name] for v in objective.variables]
+    values = [natural[v.name] for v in objective.variables]
     if objective.deterministics:
-        found += objective.engine("derived", restricted.unconstrained).at(restricted.full(points)).values()
-    return np.concatenate([np.reshape(value, (len(points), -1)) for value in found], axis=1)
+        values += objective.engine("derived", restricted.unconstrained).at(restricted.full(points)).values()
+    return np.concatenate([np.reshape(value, (len(points), -1)) for value in values], axis=1)
 
 
 # --- ends of intervals -----------------------------------------------------------------------------------------------
 
 
-def _of_ends(cases: CaseDeletion, quantities: Sequence[Quantity], rise: float) -> Variables:
-    estimates = [ReferenceFit(cases.fit).estimate_of(quantity) for quantity in quantities]
+def _of_endpoints(deletion: CaseDeletion, quantities: Sequence[Quantity], rise: float) -> Variables:
+    estimates = [ReferenceFit(deletion.fit).estimate_of(quantity) for quantity in quantities]
     with np.errstate(all="ignore"):  # far out, anything overflows
-        ends = find_endpoints([EndpointProblem(estimate, side, rise) for estimate in estimates for side in (-1.0, 1.0)])
-    found = [ends[i : i + 2] for i in range(0, len(ends), 2)]
-    here = cases.log_likelihood(cases.restricted, cases.x)
-    changes = np.array([[_end_change(cases, end, here) for end in pair] for pair in found])
+        problems = [EndpointProblem(estimate, side, rise) for estimate in estimates for side in (-1.0, 1.0)]
+        endpoints = find_endpoints(problems)
+    pairs = [endpoints[i : i + 2] for i in range(0, len(endpoints), 2)]
+    log_likelihood = deletion.log_likelihood(deletion.restricted, deletion.x)
+    changes = np.array([[_endpoint_change(deletion, endpoint, log_likelihood) for endpoint in pair] for pair in pairs])
     return {
-        "end": (["parameter", "bound"], np.array([[end.value for end in pair] for pair in found])),
-        "end_status": (["parameter", "bound"], np.array([[end.status for end in pair] for pair in found])),
+        "end": (["parameter", "bound"], np.array([[endpoint.value for endpoint in pair] for pair in pairs])),
+        "end_status": (["parameter", "bound"], np.array([[endpoint.status for endpoint in pair] for pair in pairs])),
         "end_change": (["observation", "parameter", "bound"], np.moveaxis(changes, -1, 0)),
     }
 
 
-def _end_change(cases: CaseDeletion, end: Endpoint, here: Array) -> Array:
-    """Return how one end moves without each observation (n,)."""
-    if end.status == "at_bound":
-        return np.zeros_like(here)
-    if end.status != "finite" or end.point is None:
-        return np.full_like(here, np.nan)
-    there = cases.log_likelihood(end.point.restricted, end.point.x)
-    change: Array = -2.0 * (there - here) / end.point.natural_slope
+def _endpoint_change(deletion: CaseDeletion, endpoint: Endpoint, at_estimate: Array) -> Array:
+    """Return how one endpoint moves without each observation (n,), to first order."""
+    if endpoint.status == "at_bound":
+        return np.zeros_like(at_estimate)
+    if endpoint.status != "finite" or endpoint.point is None:
+        return np.full_like(at_estimate, np.nan)
+    at_endpoint = deletion.log_likelihood(endpoint.point.restricted, endpoint.point.x)
+    change: Array = -2.0 * (at_endpoint - at_estimate) / endpoint.point.natural_slope
     return change
 
 
-# --- fits without one ------------------------------------------------------------------------------------------------
+# --- exact deletion --------------------------------------------------------------------------------------------------
 
 
-def _of_refits(cases: CaseDeletion, quantities: Sequence[Quantity], progressbar: bool) -> Variables:
-    ends = []
-    with DelayedProgressBar("Fitting without each observation", len(cases.labels), progressbar) as progress:
-        for case, step in enumerate(cases.one_step):
-            ends.append(DeletedObservation(cases, case).lowest(cases.x + step))
+def _exact_deletion(deletion: CaseDeletion, quantities: Sequence[Quantity], progressbar: bool) -> Variables:
+    minima = []
+    with DelayedProgressBar("Fitting without each observation", len(deletion.labels), progressbar) as progress:
+        for index, step in enumerate(deletion.one_step):
+            minima.append(DeletedObservation(deletion, index).minimum(deletion.x + step))
             progress.advance(1)
-    points = np.array(ends)
-    lost = [cases.labels[i] for i in np.flatnonzero(~np.isfinite(points).all(axis=1))]
+    points = np.array(minima)
+    lost = [deletion.labels[i] for i in np.flatnonzero(~np.isfinite(points).all(axis=1))]
     if lost:
         warnings.warn(
-            f"Without {lost[0]} no optimum was found, nor without {len(lost) - 1} others: exact_change is NaN there.",
+            f"Without {lost[0]} no optimum was found, nor without {len(lost) - 1} more: exact_change is NaN there.",
             stacklevel=3,
         )
-    estimate = _values(cases, quantities, cases.x[None])
+    estimate = _values(deletion, quantities, deletion.x[None])
     return {
-        "exact_change": (BY_PARAMETER, _values(cases, quantities, points) - estimate),
-        "exact_displacement": (["observation"], _heights(cases, points)),
+        "exact_change": (BY_PARAMETER, _values(deletion, quantities, points) - estimate),
+        "exact_displacement": (["observation"], _heights(deletion, points)),
     }
 
 
-def _heights(cases: CaseDeletion, points: Array) -> Array:
-    """Return how high the whole surface stands at points (n, m), above the estimate."""
+def _heights(deletion: CaseDeletion, points: Array) -> Array:
+    """Return Δ(−2LL) of all observations at points (n, m), above the estimate."""
     heights = np.full(len(points), np.nan)
     usable = np.isfinite(points).all(axis=1)
     if usable.any():
-        heights[usable] = cases.restricted.values(points[usable]) - cases.restricted.value(cases.x)
+        heights[usable] = deletion.restricted.values(points[usable]) - deletion.restricted.value(deletion.x)
     return heights
 
 
 # --- the posterior ---------------------------------------------------------------------------------------------------
 
 
-def _cross_validated(cases: CaseDeletion, dt: Posterior) -> list[Any]:
+def _cross_validated(deletion: CaseDeletion, dt: Posterior) -> list[Any]:
     """Return what ``az.loo`` says of each term."""
     from arviz import loo
 
-    tree = pointwise_log_likelihood(cases.fit.objective, dt, progressbar=False)
+    tree = pointwise_log_likelihood(deletion.fit.objective, dt, progressbar=False)
     tree["posterior"] = xr.DataTree(open_group(dt, "posterior"))  # how many draws are worth
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning)  # of high k: they are what is asked for
-        return [loo(tree, var_name=name, pointwise=True) for name in cases.sizes]
+        return [loo(tree, var_name=name, pointwise=True) for name in deletion.sizes]
 
 
-def _of_posterior(loos: Sequence[Any]) -> Variables:
+def _of_posterior(loo_terms: Sequence[Any]) -> Variables:
     return {
-        "pareto_k": (["observation"], np.concatenate([np.ravel(term.pareto_k) for term in loos])),
-        "elpd_loo": (["observation"], np.concatenate([np.ravel(term.elpd_i) for term in loos])),
+        "pareto_k": (["observation"], np.concatenate([np.ravel(term.pareto_k) for term in loo_terms])),
+        "elpd_loo": (["observation"], np.concatenate([np.ravel(term.elpd_i) for term in loo_terms])),
     }

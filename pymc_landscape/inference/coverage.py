@@ -1,11 +1,8 @@
-"""`coverage_study`, with posteriors of data set after data set compiled once.
+"""`coverage_study`: how often intervals of simulated data hold the value that was simulated.
 
-How often intervals hold what they claim to: simulated coverage, from the fitted model itself.
-
-The posterior of one model given data set after data set, by ``pm.sample``, compiled once.
-
-PyMC's frozen models keep what was compiled for them. One is made whose data stand in containers of their own, those
-that the objective and its twins fill.
+Data are simulated from the fit, as in the parametric bootstrap, and intervals are made of each set by any method; the
+share that holds the true value is a binomial proportion (Burton and others 2006, *Statistics in Medicine* 25,
+4279-4292). Highest-density intervals need a posterior of each set: `Sampler` compiles the model once for all of them.
 """
 
 from __future__ import annotations
@@ -32,8 +29,8 @@ from pymc_landscape.results import provenance_attributes
 
 Covering = Literal["wald", "profile", "bootstrap", "hdi"]
 METHODS = ("wald", "profile", "bootstrap", "hdi")
-# Lower and upper end by method, quantity and bound; NaN where there is none.
-Ends = Array
+# Limits by method, quantity and bound (lower, upper); NaN where there are none.
+Limits = Array
 # Fits that still have intervals: the others count as failed.
 WITH_INTERVALS = (Status.CONVERGED, Status.AT_BOUND, Status.NOT_IDENTIFIED)
 
@@ -103,14 +100,14 @@ def coverage_study(
     True
     """
     methods = chosen_methods(method, METHODS)
-    _refuse_sampler_alone(methods, sampler)
+    _refuse_sampler_without_hdi(methods, sampler)
     fit = fit_to_simulate(fit, "coverage_study", draws, progressbar)
     study = _Study(fit, var_names, level, methods, bootstrap_draws, sampler)
-    made, interrupted = repeat(study, seeds(random_seed, draws), "Simulating coverage", progressbar)
-    return _dataset(study, np.stack(made), interrupted)
+    limits, interrupted = repeat(study, seeds(random_seed, draws), "Simulating coverage", progressbar)
+    return _dataset(study, np.stack(limits), interrupted)
 
 
-def _refuse_sampler_alone(methods: Sequence[str], sampler: Mapping[str, Any] | None) -> None:
+def _refuse_sampler_without_hdi(methods: Sequence[str], sampler: Mapping[str, Any] | None) -> None:
     if ("hdi" in methods) != (sampler is not None):
         raise ValueError(
             "Expected the method 'hdi' together with arguments of pm.sample, got one without the other: "
@@ -119,7 +116,7 @@ def _refuse_sampler_alone(methods: Sequence[str], sampler: Mapping[str, Any] | N
 
 
 class _Study:
-    """Makes intervals from one simulated data set a call."""
+    """The limits of one simulated data set a call."""
 
     def __init__(
         self,
@@ -133,53 +130,54 @@ class _Study:
         self.fit, self.level, self.methods, self.bootstrap_draws = fit, level, methods, bootstrap_draws
         self.quantities = find_quantities(fit.objective, var_names)
         self.truth = np.array([ReferenceFit(fit).estimate_of(quantity).natural for quantity in self.quantities])
-        self.of_refits = [method for method in methods if method != "hdi"]
-        self.simulator, self.point, self.begin = Simulator(fit.objective), natural_point(fit), start_inside(fit)
+        self.fit_methods = [method for method in methods if method != "hdi"]
+        self.simulator, self.point, self.start = Simulator(fit.objective), natural_point(fit), start_inside(fit)
         self.sample = Sampler(fit.objective, sampler) if sampler is not None else None
-        self._known: dict[bytes, Ends] = {}
+        self._known: dict[bytes, Limits] = {}
 
-    def __call__(self, seed: int) -> Ends:
-        """Return the ends (method, quantity, bound)."""
+    def __call__(self, seed: int) -> Limits:
+        """Return the limits (method, quantity, bound)."""
         data = self.simulator(self.point, seed)
         twin = self.fit.objective.with_data(**data)
-        ends = dict(zip(self.of_refits, self._of_refits(twin, data, seed), strict=True))
+        limits = dict(zip(self.fit_methods, self._remembered(twin, data, seed), strict=True))
         if self.sample is not None:
-            ends["hdi"] = self._hdi(self.sample(twin, seed))
-        return np.stack([ends[method] for method in self.methods])
+            limits["hdi"] = self._hdi(self.sample(twin, seed))
+        return np.stack([limits[method] for method in self.methods])
 
-    def _of_refits(self, twin: Objective, data: Data, seed: int) -> Ends:
-        """Return the ends that need a fit; of the same data they are the same, but for the bootstrap's."""
-        key = digest(data) if "bootstrap" not in self.of_refits else None
+    def _remembered(self, twin: Objective, data: Data, seed: int) -> Limits:
+        """Return the limits that need a fit; except for the bootstrap's, the same data have the same."""
+        key = digest(data) if "bootstrap" not in self.fit_methods else None
         if key is None:
-            return self._of_refit(twin, seed)
+            return self._by_fit(twin, seed)
         if key not in self._known:
-            self._known[key] = self._of_refit(twin, seed)
+            self._known[key] = self._by_fit(twin, seed)
         return self._known[key]
 
-    def _of_refit(self, twin: Objective, seed: int) -> Ends:
-        if not self.of_refits:
+    def _by_fit(self, twin: Objective, seed: int) -> Limits:
+        """Fit the simulated data, and return the limits of all methods that start from a fit."""
+        if not self.fit_methods:
             return np.empty((0, len(self.quantities), 2))
-        again = fit_mle(twin, starts=self.begin[None], progressbar=False)
-        if again.status not in WITH_INTERVALS:
-            return np.full((len(self.of_refits), len(self.quantities), 2), np.nan)
+        fit = fit_mle(twin, starts=self.start[None], progressbar=False)
+        if fit.status not in WITH_INTERVALS:
+            return np.full((len(self.fit_methods), len(self.quantities), 2), np.nan)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a lower optimum: taken, as a user would
-            return interval_limits(again, self.quantities, self.level, self.of_refits, self.bootstrap_draws, seed)
+            warnings.simplefilter("ignore")  # a lower optimum takes the estimate's place, as for a user
+            return interval_limits(fit, self.quantities, self.level, self.fit_methods, self.bootstrap_draws, seed)
 
-    def _hdi(self, posterior: xr.Dataset) -> Ends:
+    def _hdi(self, posterior: xr.Dataset) -> Limits:
         from arviz_stats.base import array_stats  # type: ignore[attr-defined]
 
-        drawn = by_label(self.fit, posterior)
+        draws = by_label(self.fit, posterior)
         weights = [quantity.weights for quantity in self.quantities]
-        return np.stack([array_stats.hdi(drawn @ w, self.level) for w in weights])  # type: ignore[no-untyped-call]
+        return np.stack([array_stats.hdi(draws @ w, self.level) for w in weights])  # type: ignore[no-untyped-call]
 
 
-def _dataset(study: _Study, ends: Ends, interrupted: bool) -> xr.Dataset:
-    low, high = ends[..., 0], ends[..., 1]
-    known, value = ~np.isnan(ends).any(axis=-1), study.truth
-    slack = 1e-9 * np.maximum(np.abs(value), 1e-300)  # an end on the edge of a support is met to rounding
+def _dataset(study: _Study, limits: Limits, interrupted: bool) -> xr.Dataset:
+    low, high = limits[..., 0], limits[..., 1]
+    known, value = ~np.isnan(limits).any(axis=-1), study.truth
+    slack = 1e-9 * np.maximum(np.abs(value), 1e-300)  # a limit at a bound of the support is there to rounding
     holds = known & (low <= value + slack) & (high >= value - slack)
-    finite, n = np.isfinite(ends).all(axis=-1), known.sum(axis=0)
+    finite, n = np.isfinite(limits).all(axis=-1), known.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = holds.sum(axis=0) / n
         width = np.where(finite, high - low, 0.0).sum(axis=0) / finite.sum(axis=0)
@@ -196,19 +194,22 @@ def _dataset(study: _Study, ends: Ends, interrupted: bool) -> xr.Dataset:
         study.fit.objective.origin,
         group="coverage",
         level=study.level,
-        draws=len(ends),
+        draws=len(limits),
         completion="interrupted" if interrupted else "complete",
     )
     return xr.Dataset({name: (("interval_method", "parameter"), v) for name, v in numbers.items()}, coords, attrs)
 
 
-# What pm.sample does by itself is meant for a person who looks at one posterior.
+# The defaults of pm.sample suit a person who looks at one posterior; these suit hundreds.
 QUIET = {"progressbar": False, "quiet": True, "compute_convergence_checks": False, "cores": 1}
-OURS = ("model", "random_seed", "return_inferencedata", "trace")
+OWN_SETTINGS = ("model", "random_seed", "return_inferencedata", "trace")
 
 
 class Sampler:
-    """Samples the posterior of a model given the data of any twin of an objective.
+    """Samples the posterior of a model given the data of any twin of an objective, compiled once.
+
+    PyMC's frozen models keep what was compiled for them. This one reads its data from shared variables of its own,
+    which the objective and its twins fill.
 
     Parameters
     ----------
@@ -235,9 +236,11 @@ class Sampler:
     """
 
     def __init__(self, objective: Objective, settings: Mapping[str, Any]):
-        for name in OURS:
+        for name in OWN_SETTINGS:
             if name in settings:
-                raise ValueError(f"Expected settings of pm.sample but {', '.join(OURS)}, got {name!r}: leave it out.")
+                raise ValueError(
+                    f"Expected settings of pm.sample but {', '.join(OWN_SETTINGS)}, got {name!r}: leave it out."
+                )
         self.model = _refillable(objective)
         own = {"trace": _Recorder(model=self.model)} if settings.get("nuts_sampler", "pymc") == "pymc" else {}
         self.settings = {**QUIET, **settings, **own}
@@ -274,11 +277,11 @@ class _Recorder(NDArray):  # type: ignore[misc]
 
 
 def _refillable(objective: Objective) -> pm.FrozenModel:
-    """Return a copy of the model that reads the containers of data which twins of `objective` fill."""
+    """Return a copy of the model whose data are the shared variables that twins of `objective` fill."""
     model, filled = objective.model, objective.with_data(**observed_data(objective))
     observed = {model.rvs_to_values[rv] for rv in model.observed_RVs}
-    others = {value.name: filled.swaps[value].get_value() for value in filled.swaps if value not in observed}
-    copy = pm.do(model, others) if others else clone_model(model)
+    predictors = {value.name: filled.swaps[value].get_value() for value in filled.swaps if value not in observed}
+    copy = pm.do(model, predictors) if predictors else clone_model(model)
     for rv in model.observed_RVs:
         value = model.rvs_to_values[rv]
         container = value.type.filter_variable(filled.swaps[value])

@@ -1,8 +1,7 @@
-"""`compare_models`: criteria, likelihood ratios and LOO in one table.
+"""`compare_models`: information criteria, likelihood ratios and cross-validation of several models in one table.
 
-Models of the same data in one table: information criteria, likelihood ratios, and cross-validation beside them.
-
-Leave-one-out cross-validation of several posteriors, by ArviZ.
+Criteria and Akaike weights as in Burnham & Anderson 2002, *Model Selection and Multimodel Inference*; leave-one-out
+cross-validation of posteriors by ArviZ (Vehtari, Gelman & Gabry 2017, *Statistics and Computing* 27, 1413-1432).
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ COLUMNS = (
 # Criteria that may disagree, and whether the best has the lowest number.
 CRITERIA = {"aic": True, "aicc": True, "bic": True, "elpd_loo": False}
 TITLES = {"aic": "AIC", "aicc": "AICc", "bic": "BIC", "elpd_loo": "LOO"}
-
+# The one variable that several observed terms become: LOO is of all of them together.
+ALL_TERMS = "all_observed"
 
 type Comparable = Fit | pm.Model | Objective
-type Models = Mapping[str, Comparable | tuple[Comparable, Posterior]]
 
 
 def compare_models(
-    models: Models,
+    models: Mapping[str, Comparable | tuple[Comparable, Posterior]],
     *,
     reference: Reference = "auto",
     draws: int = 999,
@@ -131,7 +130,7 @@ class _Test:
 # --- what was given --------------------------------------------------------------------------------------------------
 
 
-def _checked(models: Models) -> Models:
+def _checked[M](models: Mapping[str, M]) -> Mapping[str, M]:
     if not isinstance(models, Mapping):
         raise TypeError(f"Expected a mapping of names to fits, got {type(models).__name__}: {{'name': fit, …}}.")
     if not models:
@@ -185,77 +184,7 @@ def _ratio(null: _Entry, entry: _Entry, options: Mapping[str, Any]) -> _Test:
     return _Test(test.statistic, test.df, test.p_value, test.reference, f"LR test against {null.name}")
 
 
-# --- as a table ------------------------------------------------------------------------------------------------------
-
-
-def _table(entries: Sequence[_Entry], tests: Sequence[_Test], loo: Mapping[str, LooRow]) -> pd.DataFrame:
-    rows = [_row(entry, test, loo.get(entry.name)) for entry, test in zip(entries, tests, strict=True)]
-    table = pd.DataFrame(rows, index=[entry.name for entry in entries])
-    for name in ("aic", "bic"):
-        table[f"delta_{name}"] = table[name] - table[name].min()
-        table[f"weight_{name}"] = _weights(table[f"delta_{name}"].to_numpy())
-    best = {name: _best(table, name) for name in CRITERIA}
-    table["note"] = [_note(entry.name, best, notes) for entry, notes in zip(entries, table["note"], strict=True)]
-    table = table.astype({"lr_df": "Int64"})[list(COLUMNS)].sort_values("aic", kind="stable", na_position="last")
-    table.attrs = provenance_attributes(group="model_comparison", message=_agreement(best))
-    return table
-
-
-def _row(entry: _Entry, test: _Test, loo: LooRow | None) -> dict[str, Any]:
-    fit = entry.fit
-    notes = [] if fit.status.is_optimum else [f"{fit.status.value}: {fit.message}"]
-    notes += [note for note in (test.note, loo.note if loo else "") if note]
-    return {
-        "k": fit.n_parameters,
-        "n": fit.n_observations,
-        "minus2ll": fit.minus2ll,
-        "aic": fit.aic,
-        "aicc": fit.aicc,
-        "bic": fit.bic,
-        "lr_statistic": test.statistic,
-        "lr_df": test.df or pd.NA,
-        "lr_p": test.p_value,
-        "lr_reference": test.reference,
-        "elpd_loo": loo.elpd if loo else np.nan,
-        "se_loo": loo.se if loo else np.nan,
-        "weight_loo": loo.weight if loo else np.nan,
-        "note": notes,
-    }
-
-
-def _weights(delta: Array) -> Array:
-    """Return exp(−Δ/2) in shares; NaN stays out."""
-    relative = np.exp(-0.5 * delta)
-    return np.asarray(relative / np.nansum(relative)) if np.isfinite(delta).any() else np.full(len(delta), np.nan)
-
-
-def _best(table: pd.DataFrame, criterion: str) -> str:
-    """Return the best model by a criterion that at least two have; empty where there is none."""
-    known = table[criterion].dropna()
-    if len(known) < 2:
-        return ""
-    return str(known.idxmin() if CRITERIA[criterion] else known.idxmax())
-
-
-def _note(name: str, best: Mapping[str, str], notes: Sequence[str]) -> str:
-    first = [TITLES[criterion] for criterion, winner in best.items() if winner == name]
-    return "; ".join([*([f"best by {', '.join(first)}"] if first else []), *notes])
-
-
-def _agreement(best: Mapping[str, str]) -> str:
-    """Say whether criteria agree."""
-    winners: dict[str, list[str]] = {}
-    for criterion, winner in best.items():
-        if winner:
-            winners.setdefault(winner, []).append(TITLES[criterion])
-    if len(winners) < 2:
-        return "".join(f"{', '.join(names)} agree on {winner}." for winner, names in winners.items())
-    parts = [f"{', '.join(names)} {'prefers' if len(names) == 1 else 'prefer'} {w}" for w, names in winners.items()]
-    return f"The criteria disagree: {'; '.join(parts)}."
-
-
-# The one variable that several observed terms become: LOO is of all of them together.
-ALL_TERMS = "all_observed"
+# --- cross-validation ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -327,9 +256,80 @@ def _has_group(dt: Any) -> bool:
 
 def _joined(densities: xr.Dataset) -> xr.Dataset:
     """Lay the observations of all terms side by side."""
-    parts = []
+    columns = []
     for array in densities.data_vars.values():
         front = array.transpose(*SAMPLE_DIMS, ...)
-        parts.append(front.to_numpy().reshape(*front.shape[:2], -1))
-    values = (*SAMPLE_DIMS, "observation"), np.concatenate(parts, axis=-1)
+        columns.append(front.to_numpy().reshape(*front.shape[:2], -1))
+    values = (*SAMPLE_DIMS, "observation"), np.concatenate(columns, axis=-1)
     return xr.Dataset({ALL_TERMS: values}, {dim: densities[dim] for dim in SAMPLE_DIMS})
+
+
+# --- as a table ------------------------------------------------------------------------------------------------------
+
+
+def _table(entries: Sequence[_Entry], tests: Sequence[_Test], loo: Mapping[str, LooRow]) -> pd.DataFrame:
+    rows = [_row(entry, test, loo.get(entry.name)) for entry, test in zip(entries, tests, strict=True)]
+    table = pd.DataFrame(rows, index=[entry.name for entry in entries])
+    for name in ("aic", "bic"):
+        table[f"delta_{name}"] = table[name] - table[name].min()
+        table[f"weight_{name}"] = _weights(table[f"delta_{name}"].to_numpy())
+    best = {name: _best(table, name) for name in CRITERIA}
+    table["note"] = [_note(entry.name, best, notes) for entry, notes in zip(entries, table["note"], strict=True)]
+    table = table.astype({"lr_df": "Int64"})[list(COLUMNS)].sort_values("aic", kind="stable", na_position="last")
+    table.attrs = provenance_attributes(group="model_comparison", message=_agreement(best))
+    return table
+
+
+def _row(entry: _Entry, test: _Test, loo: LooRow | None) -> dict[str, Any]:
+    fit = entry.fit
+    notes = [] if fit.status.is_optimum else [f"{fit.status.value}: {fit.message}"]
+    notes += [note for note in (test.note, loo.note if loo else "") if note]
+    return {
+        "k": fit.n_parameters,
+        "n": fit.n_observations,
+        "minus2ll": fit.minus2ll,
+        "aic": fit.aic,
+        "aicc": fit.aicc,
+        "bic": fit.bic,
+        "lr_statistic": test.statistic,
+        "lr_df": test.df or pd.NA,
+        "lr_p": test.p_value,
+        "lr_reference": test.reference,
+        "elpd_loo": loo.elpd if loo else np.nan,
+        "se_loo": loo.se if loo else np.nan,
+        "weight_loo": loo.weight if loo else np.nan,
+        "note": notes,
+    }
+
+
+def _weights(delta: Array) -> Array:
+    """Return exp(−Δ/2) in shares; NaN stays out."""
+    relative = np.exp(-0.5 * delta)
+    return np.asarray(relative / np.nansum(relative)) if np.isfinite(delta).any() else np.full(len(delta), np.nan)
+
+
+def _best(table: pd.DataFrame, criterion: str) -> str:
+    """Return the best model by a criterion that at least two have; empty where there is none."""
+    known = table[criterion].dropna()
+    if len(known) < 2:
+        return ""
+    return str(known.idxmin() if CRITERIA[criterion] else known.idxmax())
+
+
+def _note(name: str, best: Mapping[str, str], notes: Sequence[str]) -> str:
+    first = [TITLES[criterion] for criterion, winner in best.items() if winner == name]
+    return "; ".join([*([f"best by {', '.join(first)}"] if first else []), *notes])
+
+
+def _agreement(best: Mapping[str, str]) -> str:
+    """Say whether criteria agree."""
+    winners: dict[str, list[str]] = {}
+    for criterion, winner in best.items():
+        if winner:
+            winners.setdefault(winner, []).append(TITLES[criterion])
+    if len(winners) < 2:
+        return "".join(f"{', '.join(names)} agree on {winner}." for winner, names in winners.items())
+    preferences = [
+        f"{', '.join(names)} {'prefers' if len(names) == 1 else 'prefer'} {w}" for w, names in winners.items()
+    ]
+    return f"The criteria disagree: {'; '.join(preferences)}."
