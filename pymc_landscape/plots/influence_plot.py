@@ -185,12 +185,12 @@ def _draw_labels(
 
     def write(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         panel = panel_of(da)
-        (left, right), (low, high) = ranges[panel]
+        (low_x, high_x), (low, high) = ranges[panel]
         lift, drawn = 0.025 * (high - low), []
         for i in which[panel]:
             side = np.sign(y[panel][i]) or 1.0  # away from the level line
             alignment = {"vertical_align": "bottom" if side > 0 else "top"}
-            alignment["horizontal_align"] = "right" if x[i] > left + 0.75 * (right - left) else "left"
+            alignment["horizontal_align"] = "right" if x[i] > low_x + 0.75 * (high_x - low_x) else "left"
             text = backend_of(canvas).text
             drawn.append(text(x[i], y[panel][i] + side * lift, words[i], target, **{**alignment, **kwargs}))
         return artists(drawn)

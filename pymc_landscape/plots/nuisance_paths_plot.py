@@ -189,10 +189,10 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, paths: Sequence[Path], cut: float
 def _inside(path: Path, cut: float) -> Array:
     """Points of the interval's part of a path: around the estimate, below the cut-off."""
     outside = path.rise > cut
-    left = np.flatnonzero(outside[: path.estimate])
-    right = np.flatnonzero(outside[path.estimate :])
-    first = left[-1] + 1 if left.size else 0
-    last = path.estimate + right[0] if right.size else len(outside)
+    below = np.flatnonzero(outside[: path.estimate])
+    above = np.flatnonzero(outside[path.estimate :])
+    first = below[-1] + 1 if below.size else 0
+    last = path.estimate + above[0] if above.size else len(outside)
     return path.points[first:last]
 
 

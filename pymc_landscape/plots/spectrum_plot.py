@@ -102,8 +102,8 @@ def spectrum(
     _draw_values(canvas, sheet, values, limits[0])
     _draw_loadings(canvas, sheet, ds, shown)
     _finish(canvas, ds, shown, limits)
-    found = [name for name, mine in zip(NAMES, _signs(values), strict=True) if mine.any()]
-    add_legend(canvas, {name: NAMES[name] for name in found})
+    shown_signs = [name for name, mine in zip(NAMES, _signs(values), strict=True) if mine.any()]
+    add_legend(canvas, {name: NAMES[name] for name in shown_signs})
     return canvas.pc
 
 
@@ -170,8 +170,8 @@ def _draw_loadings(canvas: Canvas, sheet: xr.DataArray, ds: xr.Dataset, shown: l
             return None
         _, values, _ = _loadings(ds, shown[panel_of(da) - 1])
         rows = np.stack([np.zeros(values.size), values, np.full(values.size, np.nan)], axis=1)
-        place = np.repeat(np.arange(values.size, dtype=float), 3)
-        return backend_of(canvas).line(rows.ravel(), place, target, **kwargs)
+        row = np.repeat(np.arange(values.size, dtype=float), 3)
+        return backend_of(canvas).line(rows.ravel(), row, target, **kwargs)
 
     def zero(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         return backend_of(canvas).vline(0.0, target, **kwargs) if panel_of(da) else None

@@ -15,7 +15,7 @@ from PIL import Image
 import pymc_landscape as pml
 from pymc_landscape import plots
 from pymc_landscape.plots.data.draws import draws_on_axes
-from pymc_landscape.plots.data.landscape import landscape_view as relief
+from pymc_landscape.plots.data.landscape import landscape_view
 from pymc_landscape.plots.data.polylines import arrows, join, segments, thin
 
 BACKENDS = [
@@ -230,7 +230,7 @@ def test_draws_and_iterates_are_projected_alike():
         minus2ll=(sample, values.sum(-1))
     )
     tree = xr.DataTree.from_dict({"posterior": ds})
-    points = draws_on_axes(relief(flat, "delta_minus2ll"), tree, "posterior", None, 10_000)
+    points = draws_on_axes(landscape_view(flat, "delta_minus2ll"), tree, "posterior", None, 10_000)
     x = axis_data(plots.paths(flat, ds, dt=tree, backend="none"), "end")["x"]
     own = plots.project_paths(flat, ds)
     assert np.isin(x.round(9), points.values[0].round(9)).all()

@@ -13,7 +13,7 @@ from scipy.stats import chi2
 
 from pymc_landscape import plots
 from pymc_landscape.plots.data.draws import draws_on_axes
-from pymc_landscape.plots.data.landscape import landscape_view as relief
+from pymc_landscape.plots.data.landscape import landscape_view
 from pymc_landscape.plots.data.levels import MOST_BANDS, band_boundaries, cutoffs
 from pymc_landscape.plots.visuals.colorbar import palette
 from pymc_landscape.plots.visuals.contour_panel import label_positions, level_lines
@@ -235,7 +235,7 @@ def test_colour_bar_names_heights_and_levels():
 
 
 def test_level_names_stand_on_their_lines_apart_from_each_other():
-    of, cuts = relief(bowl(121), "delta_minus2ll"), cutoffs([0.5, 0.9, 0.95, 0.99], 2)
+    of, cuts = landscape_view(bowl(121), "delta_minus2ll"), cutoffs([0.5, 0.9, 0.95, 0.99], 2)
     places = np.array(label_positions(of.height, cuts))
     np.testing.assert_allclose(quadratic(*places.T), cuts, atol=0.05)
     gaps = np.abs(places[:, None] - places) / [10, 12]
@@ -243,7 +243,7 @@ def test_level_names_stand_on_their_lines_apart_from_each_other():
 
 
 def test_tiny_regions_have_no_text():
-    of = relief(bowl(121) * 400, "delta_minus2ll")
+    of = landscape_view(bowl(121) * 400, "delta_minus2ll")
     assert label_positions(of.height, cutoffs([0.5, 0.99], 2)) == [None, None]
 
 
@@ -326,15 +326,15 @@ def test_draws_of_a_discrete_parameter_stay_in_their_cell():
 
 @pytest.mark.parametrize("var_name", ["minus2ll", "log_likelihood"])
 def test_every_form_of_the_likelihood_gives_the_same_heights(var_name):
-    assert relief(bowl(), var_name).label == "Δ(−2LL)"
-    rise = relief(bowl(), "delta_minus2ll").height
-    np.testing.assert_allclose(relief(bowl(), var_name).height, rise - rise.min(), atol=1e-9)
+    assert landscape_view(bowl(), var_name).label == "Δ(−2LL)"
+    rise = landscape_view(bowl(), "delta_minus2ll").height
+    np.testing.assert_allclose(landscape_view(bowl(), var_name).height, rise - rise.min(), atol=1e-9)
 
 
 def test_log_posterior_is_drawn_on_its_own_scale():
     ds = bowl()
     ds["log_posterior"] = -(ds[X] ** 2) + 0 * ds[Y] + 7.0
-    of = relief(ds, "log_posterior")
+    of = landscape_view(ds, "log_posterior")
     assert of.label == "Δ(−2 log posterior)"
     expected = (2 * ds[X] ** 2 - 2 * (ds[X] ** 2).min()).broadcast_like(of.height)
     np.testing.assert_allclose(of.height, expected, atol=1e-9)
@@ -342,7 +342,9 @@ def test_log_posterior_is_drawn_on_its_own_scale():
 
 def test_unsorted_axis_is_put_in_order():
     shuffled = bowl().isel({X: np.random.default_rng(0).permutation(61)})
-    xr.testing.assert_equal(relief(shuffled, "delta_minus2ll").height, relief(bowl(), "delta_minus2ll").height)
+    xr.testing.assert_equal(
+        landscape_view(shuffled, "delta_minus2ll").height, landscape_view(bowl(), "delta_minus2ll").height
+    )
 
 
 # --- planes -------------------------------------------------------------------------------------
@@ -355,7 +357,7 @@ def test_draws_are_projected_on_their_plane():
     theta = [1.0, 4.0, -2.0] + t @ directions()["direction"].values
     dt = posterior(500, tau=theta[..., 2], mu=theta[..., 0])
     dt["posterior"]["beta"][..., 0] = theta[..., 1]
-    of = relief(plane(**directions()), "delta_minus2ll")
+    of = landscape_view(plane(**directions()), "delta_minus2ll")
     points = draws_on_axes(of, dt, "posterior", None, 10_000)
     inside = (np.abs(t) <= [3, 4]).all(-1)
     np.testing.assert_allclose(points.T, t[inside], atol=1e-8)
@@ -372,7 +374,7 @@ def test_plane_of_two_parameters_shows_the_draws_themselves():
         ),
     }
     dt = posterior()
-    points = draws_on_axes(relief(plane(**extra), "delta_minus2ll"), dt, "posterior", None, 10_000)
+    points = draws_on_axes(landscape_view(plane(**extra), "delta_minus2ll"), dt, "posterior", None, 10_000)
     mu, beta = dt["posterior"]["mu"].values.ravel(), dt["posterior"]["beta"].values[..., 0].ravel()
     inside = (np.abs(mu) <= 3) & (np.abs(beta / 2) <= 4)
     np.testing.assert_allclose(points, [mu[inside], beta[inside] / 2], atol=1e-10)
@@ -408,7 +410,7 @@ def test_df_can_be_chosen():
 
 def test_each_draw_is_in_the_panel_nearest_to_it():
     dt = posterior()
-    of = relief(three_axes(), "delta_minus2ll")
+    of = landscape_view(three_axes(), "delta_minus2ll")
     points = draws_on_axes(of, dt, "posterior", None, 10_000)
     shown = points.notnull().all("plot_axis")
     assert (shown.sum("tau") == 1).all()
@@ -420,7 +422,7 @@ def test_terms_become_panels_each_with_its_own_floor():
     ds = bowl()
     term = xr.concat([-ds["delta_minus2ll"] / 2, -((ds[X] - 2) ** 2) + 0 * ds[Y] - 50], dim="term")
     ds["term_log_likelihood"] = term.assign_coords(term=["y", "z"]).transpose(X, Y, "term")
-    of = relief(ds, "term_log_likelihood")
+    of = landscape_view(ds, "term_log_likelihood")
     assert (of.axes, of.panels, of.df) == ((X, Y), ("term",), 2)
     np.testing.assert_allclose(of.height.min([X, Y]), 0)
     pc = plots.landscape(ds, var_name="term_log_likelihood", backend="matplotlib")
@@ -428,7 +430,7 @@ def test_terms_become_panels_each_with_its_own_floor():
 
 
 def test_a_dim_of_one_value_is_no_axis():
-    of = relief(three_axes().isel(tau=[1]), "delta_minus2ll")
+    of = landscape_view(three_axes().isel(tau=[1]), "delta_minus2ll")
     assert (of.axes, of.panels, of.df) == ((X, Y), ("tau",), 2)
 
 

@@ -31,9 +31,9 @@ def draw_curve(canvas: Canvas, view: LandscapeView, cuts: xr.DataArray, draws: x
         rug = {"y": -CURVE_FOOTROOM / 2 * top, "marker": "|", "alpha": 0.3, "color": BLACK}
         canvas.draw(scatter_x, "draws", draws.sel(plot_axis="x"), rug | RUG.get(backend, {}))
     canvas.draw(_minimum, "minimum", lowest(view), {"color": ORANGE, "size": marker_size(backend, "curve minimum")})
-    right_end = {"cuts": cuts, "x": high - 0.01 * (high - low)}
+    at_right = {"cuts": cuts, "x": high - 0.01 * (high - low)}
     text = {"color": GREY, "size": 12} if backend == "bokeh" else {"color": GREY}
-    canvas.draw(_cutoff_text, "cutoff_text", view.height, text, fixed=right_end, artist_dims=many)
+    canvas.draw(_cutoff_text, "cutoff_text", view.height, text, fixed=at_right, artist_dims=many)
     canvas.pc.facet_map(set_xlim, limits=(low, high), store_artist=False)
     canvas.pc.facet_map(set_ylim, limits=(-CURVE_FOOTROOM * top, top), store_artist=False)
 

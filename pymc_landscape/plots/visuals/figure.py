@@ -106,10 +106,10 @@ def backend_of(canvas: Canvas) -> Any:
     return import_module(f"arviz_plots.backend.{canvas.backend}")
 
 
-def artists(found: list[Any]) -> NDArray[np.object_]:
+def artists(drawn: list[Any]) -> NDArray[np.object_]:
     """Several artists of one visual as the array a PlotCollection keeps."""
-    kept = np.empty(len(found), dtype=object)
-    for i, artist in enumerate(found):
+    kept = np.empty(len(drawn), dtype=object)
+    for i, artist in enumerate(drawn):
         kept[i] = artist
     return kept
 

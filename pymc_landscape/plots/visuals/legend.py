@@ -84,13 +84,13 @@ def _matplotlib(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[s
 def _plotly(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, Any]) -> Any:
     figure = pc.viz["figure"].item()
     # traces without points carry the legend: those of the paths have gaps and shades
-    kind = "scatter3d" if any(trace.type == "surface" for trace in figure.data) else "scatter"
+    kind = "scatter3d" if any(one.type == "surface" for one in figure.data) else "scatter"
     nowhere = {"x": [None], "y": [None]} | ({"z": [None]} if kind == "scatter3d" else {})
     for sign in signs:
         dash = {"width": 4} if sign.dash is None else {"width": 2.5, "dash": sign.dash}
         line = {"mode": "lines", "line": {"color": sign.colour, **dash}}
-        mark = {"mode": "markers", "marker": {"color": sign.colour, "symbol": sign.shape, "size": 10}}
-        figure.add_trace({"type": kind, "name": sign.name, **(mark if sign.shape else line), **nowhere})
+        marker = {"mode": "markers", "marker": {"color": sign.colour, "symbol": sign.shape, "size": 10}}
+        figure.add_trace({"type": kind, "name": sign.name, **(marker if sign.shape else line), **nowhere})
         figure.data[-1].showlegend = True
     flat = kind == "scatter"  # above the panels, with room for a title between; in the corner of a scene
     if flat:

@@ -98,14 +98,14 @@ def _route(xy: Array, shade: NDArray[np.intp], when: Array) -> Route:
 
 def _largest(placed: Mapping[str, xr.Dataset], descents: Mapping[str, xr.Dataset]) -> float:
     """Largest finite distance off the plane; 0 where it is but rounding."""
-    found, scale = [], 0.0
+    distances, scale = [], 0.0
     for name, ds in placed.items():
         for i, n in enumerate(lengths(descents[name])):
             here = ds.isel(chain=i, draw=slice(int(n)))
-            found.append(here["off_plane"].values)
+            distances.append(here["off_plane"].values)
             size = np.abs(np.stack([here["x"].values, here["y"].values]))
             scale = max(scale, float(np.max(size, where=np.isfinite(size), initial=0.0)))
-    every = np.concatenate(found)
+    every = np.concatenate(distances)
     every = every[np.isfinite(every)]
     if not every.size:
         return np.nan
@@ -163,32 +163,32 @@ def _each(
 ) -> None:
     """One artist an optimiser."""
 
-    def drawn(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
-        found = []
+    def draw_all(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        drawn = []
         for name, chain in routes.chains.items():
             xy = find(chain)
             pen = {"color": routes.colours[name], **kwargs}
-            found.append(draw(routes.out(xy), target, **pen) if len(xy) else None)
-        return artists(found)
+            drawn.append(draw(routes.out(xy), target, **pen) if len(xy) else None)
+        return artists(drawn)
 
-    canvas.draw(drawn, visual, routes.view.height, defaults, artist_dims={"optimizer": len(routes.chains)})
+    canvas.draw(draw_all, visual, routes.view.height, defaults, artist_dims={"optimizer": len(routes.chains)})
 
 
 def _each_shade(canvas: Canvas, visual: str, routes: Routes, defaults: dict[str, Any]) -> None:
     """One artist an optimiser and a shade."""
     line = _line(canvas)
 
-    def drawn(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
-        found = []
+    def draw_all(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        drawn = []
         for name, chain in routes.chains.items():
             for i, alpha in enumerate(SHADES):
                 xy = with_gaps([_steps(route, i) for route in chain])
                 pen = {"color": routes.colours[name], "alpha": alpha, **kwargs}
-                found.append(line(routes.out(xy), target, **pen) if len(xy) else None)
-        return artists(found).reshape(len(routes.chains), len(SHADES))
+                drawn.append(line(routes.out(xy), target, **pen) if len(xy) else None)
+        return artists(drawn).reshape(len(routes.chains), len(SHADES))
 
     many = {"optimizer": len(routes.chains), "shade": len(SHADES)}
-    canvas.draw(drawn, visual, routes.view.height, defaults, artist_dims=many)
+    canvas.draw(draw_all, visual, routes.view.height, defaults, artist_dims=many)
 
 
 def _steps(route: Route, shade: int) -> Array:

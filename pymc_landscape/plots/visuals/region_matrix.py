@@ -87,12 +87,12 @@ class Matrix:
 
     @cached_property
     def _lines(self) -> dict[tuple[int, int, str], list[Outline]]:
-        found: dict[tuple[int, int, str], list[Outline]] = {}
+        by_pair: dict[tuple[int, int, str], list[Outline]] = {}
         for ds in self.sheets:
             x, y = sorted(self.labels.index(str(label)) for label in ds["parameter"].values)
             lines = outlines(ds, [self.labels[x], self.labels[y]])
-            found.setdefault((x, y, str(ds.attrs.get("method", "exact"))), []).extend(lines)
-        return found
+            by_pair.setdefault((x, y, str(ds.attrs.get("method", "exact"))), []).extend(lines)
+        return by_pair
 
     @cached_property
     def estimates(self) -> dict[str, float]:
@@ -127,10 +127,10 @@ class Matrix:
 
     def _reaches(self, i: int, center: float, methods: set[str]) -> tuple[float, float]:
         """How far to show on either side; of an unbounded one, some lengths of the bounded ones."""
-        found = [[one.reach(axis, side, center) for one, axis in self._with(i, methods)] for side in (-1.0, 1.0)]
-        ends = [max((reach for reach, is_open in several if not is_open), default=0.0) for several in found]
-        endless = [max((reach for reach, is_open in several if is_open), default=0.0) for several in found]
-        most = REACH * max(ends) or min((reach for several in found for reach, _ in several), default=0.0)
+        by_side = [[one.reach(axis, side, center) for one, axis in self._with(i, methods)] for side in (-1.0, 1.0)]
+        ends = [max((reach for reach, is_open in several if not is_open), default=0.0) for several in by_side]
+        endless = [max((reach for reach, is_open in several if is_open), default=0.0) for several in by_side]
+        most = REACH * max(ends) or min((reach for several in by_side for reach, _ in several), default=0.0)
         low, high = (max(end, min(beyond, most)) for end, beyond in zip(ends, endless, strict=True))
         return low, high
 
