@@ -135,7 +135,7 @@ def _dataset(objective: Objective, search: SaddleSearch, begin: StartingPoints) 
         "joins": (("critical_point", "side"), np.array(joins, dtype=int).reshape(-1, 2)),
         **_named(objective, begin.theta, "start", "{}_at_start"),
         "start_theta": (("start", labels), begin.theta),
-        "basin": ("start", np.array([position[end] for end in search.basins])),
+        "basin": ("start", np.array([position[end] for end in search.reached])),
         "fate": ("start", np.array(search.fates)),
     }
     coords = {

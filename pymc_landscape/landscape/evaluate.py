@@ -132,7 +132,7 @@ def evaluate_landscape(
     if nuisance == "profile":
         profiled = profile_points(objective, points, reference, at, **options)
         result, message, particulars = profiled.result, profiled.message(points), profiled.particulars
-        surface = profiled.beside(_surface(objective, points, result, pointwise), points, objective)
+        surface = profiled.extended(_surface(objective, points, result, pointwise), points, objective)
     else:
         result = _slice(objective, points, reference, **options)
         surface = _with_reference(_surface(objective, points, result, pointwise), objective, reference)

@@ -1,8 +1,8 @@
-"""How the elements of a model stand at the points of a grid while those on no axis look for their best.
+"""The active sets of a grid: which nuisance parameters are fixed at a bound of their support, at which points.
 
-The elements on axes are held. So are others that have come to an edge of their support: their variables stand on the
-natural scale there, as in :mod:`~pymc_landscape.optimize.bounds`. A *footing* is one such choice. The points that
-share it have vectors of one layout, and can be evaluated as one stack.
+The elements on axes are fixed; so are nuisance parameters at a bound of their support, whose variables are on the
+natural scale there, as in :mod:`~pymc_landscape.optimize.active_set`. Points with the same active set have vectors of
+one layout, and are evaluated as one batch.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from pymc_landscape._typing import Array
 from pymc_landscape.engine import Engine
 from pymc_landscape.landscape.grid_points import GridPoints
-from pymc_landscape.landscape.profile_axes import GridAxes, Place
+from pymc_landscape.landscape.profile_axes import GridAxes
 from pymc_landscape.objective import (
     ARITHMETIC_ERRORS,
     DENSE,
+    BoundElement,
     FreeVariable,
     MemoizedObjective,
     Objective,
@@ -30,12 +31,12 @@ from pymc_landscape.objective import (
 from pymc_landscape.optimize import InsideBound, is_lower
 
 Indices = NDArray[np.intp]
-# Seconds of looks at single points after which a function of blocks is worth its making, for more than a few points.
+# Seconds of evaluations point by point after which a compiled function of batches pays, for more than a few points.
 PATIENCE, FEW = 0.5, 4
 
 
 class ActiveSets:
-    """All the footings of one grid.
+    """All active sets of one grid.
 
     Parameters
     ----------
@@ -48,38 +49,40 @@ class ActiveSets:
 
     Attributes
     ----------
-    held : GridAxes
-        What the axes hold.
+    axes : GridAxes
+        The elements on axes.
     n_evaluations : int
-        Points at which value, slope and Hessian were evaluated.
+        Points at which value, gradient and Hessian were evaluated.
     """
 
     def __init__(self, objective: Objective, points: GridPoints, base: Array):
         self.objective = objective.with_integers_fixed()
-        self.held = GridAxes(self.objective, points, base)
-        self.variables = self.held.variables
+        self.axes = GridAxes(self.objective, points, base)
+        self.variables = self.axes.variables
         self.n_evaluations = 0
         self.seconds = 0.0
-        self._footings: dict[tuple[frozenset[str], frozenset[tuple[Place, float]]], ActiveSet] = {}
+        self._sets: dict[tuple[frozenset[str], frozenset[tuple[BoundElement, float]]], ActiveSet] = {}
 
-    def footing(self, p: int, edges: Mapping[Place, float]) -> ActiveSet:
-        """Return how point p stands with some of the elements on no axis held at edges."""
-        natural = self.held.natural_at(p) | {name for name, _ in edges if self.variables[name].transform}
-        key = natural, frozenset(edges.items())
-        if key not in self._footings:
-            self._footings[key] = ActiveSet(self, natural, edges)
-        return self._footings[key]
+    def active_set(self, p: int, bounds: Mapping[BoundElement, float]) -> ActiveSet:
+        """Return the active set of point p with these nuisance parameters fixed at bounds."""
+        natural = self.axes.natural_at(p) | {name for name, _ in bounds if self.variables[name].transform}
+        key = natural, frozenset(bounds.items())
+        if key not in self._sets:
+            self._sets[key] = ActiveSet(self, natural, bounds)
+        return self._sets[key]
 
-    def groups(self, ps: Sequence[int] | Indices, edges: Mapping[Place, float]) -> list[tuple[ActiveSet, Indices]]:
-        """Sort points by footing."""
+    def groups(
+        self, ps: Sequence[int] | Indices, bounds: Mapping[BoundElement, float]
+    ) -> list[tuple[ActiveSet, Indices]]:
+        """Sort points by active set."""
         groups: dict[ActiveSet, list[int]] = {}
         for p in ps:
-            groups.setdefault(self.footing(int(p), edges), []).append(int(p))
-        return [(footing, np.array(own)) for footing, own in groups.items()]
+            groups.setdefault(self.active_set(int(p), bounds), []).append(int(p))
+        return [(active_set, np.array(own)) for active_set, own in groups.items()]
 
-    def typical(self, place: Place) -> float:
+    def typical(self, element: BoundElement) -> float:
         """Return the natural value of an element at the model's initial point."""
-        name, i = place
+        name, i = element
         return float(np.ravel(self._initial[name])[i])
 
     @cached_property
@@ -88,48 +91,48 @@ class ActiveSets:
 
 
 class ActiveSet:
-    """One way in which points stand.
+    """One choice of fixed and of free elements.
 
     Attributes
     ----------
     natural : frozenset of str
         Transformed variables on their natural scale.
-    edges : dict of Place to float
-        Elements on no axis that are held at an edge.
-    axes, held : array of int
-        Positions in the vector of the elements on axes, and of those at edges.
+    bounds : dict of BoundElement to float
+        Nuisance parameters that are fixed at a bound, with the bound.
+    axes, at_bounds : array of int
+        Positions in the vector of the elements on axes, and of those at bounds.
     free : array (m,) of int
-        Positions of the others.
-    places : list of Place
-        The free ones by variable.
+        Positions of all other elements.
+    elements : list of BoundElement
+        The free ones, by variable and position in it.
     """
 
-    def __init__(self, ground: ActiveSets, natural: frozenset[str], edges: Mapping[Place, float]):
-        self.ground, self.natural, self.edges = ground, natural, dict(edges)
-        self.objective = ground.objective
+    def __init__(self, active_sets: ActiveSets, natural: frozenset[str], bounds: Mapping[BoundElement, float]):
+        self.active_sets, self.natural, self.bounds = active_sets, natural, dict(bounds)
+        self.objective = active_sets.objective
         self.unconstrained = self.objective.names - natural
         self.layout = self.objective.layout(self.unconstrained)
         starts = {name: where.start for name, where in self.layout.slices.items()}
-        self.axes = np.array([starts[n] + i for n, i in (c.place for c in ground.held.columns)], dtype=int)
-        self.held = np.array([starts[n] + i for n, i in edges], dtype=int)
-        taken = {*self.axes.tolist(), *self.held.tolist()}
+        self.axes = np.array([starts[n] + i for n, i in (c.element for c in active_sets.axes.columns)], dtype=int)
+        self.at_bounds = np.array([starts[n] + i for n, i in bounds], dtype=int)
+        taken = {*self.axes.tolist(), *self.at_bounds.tolist()}
         self.free = np.array([i for i in range(self.layout.size) if i not in taken], dtype=int)
         every = [(n, i) for n, where in self.layout.slices.items() for i in range(where.stop - where.start)]
-        self.places = [every[i] for i in self.free]
-        self._is_warm = False  # the first look also makes the function
+        self.elements = [every[i] for i in self.free]
+        self._is_warm = False  # the first evaluation also makes the function
 
     # --- vectors -----------------------------------------------------------------------------------------------------
 
     def on_axes(self, ps: int | Indices) -> Array:
         """Return the elements on axes (..., h) at points, on the scale that they have here."""
-        columns = self.ground.held.columns
-        return np.stack([(c.natural if c.place[0] in self.natural else c.theta)[ps] for c in columns], axis=-1)
+        columns = self.active_sets.axes.columns
+        return np.stack([(c.natural if c.element[0] in self.natural else c.theta)[ps] for c in columns], axis=-1)
 
     def vectors(self, ps: Indices, x: Array) -> Array:
         """Return whole vectors (n, k) at points with the free elements x (n, m)."""
         vectors = np.empty((len(ps), self.layout.size))
         vectors[:, self.axes] = self.on_axes(ps)
-        vectors[:, self.held] = list(self.edges.values())
+        vectors[:, self.at_bounds] = list(self.bounds.values())
         vectors[:, self.free] = x
         return vectors
 
@@ -137,11 +140,11 @@ class ActiveSet:
         """Return the natural values of all variables at points; those on axes as the grid has them."""
         engine = self.objective.engine("natural", self.unconstrained)
         values = {n: np.array(v).reshape(len(ps), -1) for n, v in engine.at(self.vectors(ps, x)).items()}
-        for column in self.ground.held.columns:
-            name, i = column.place
-            if name in self.ground.held.on_natural_axes:
+        for column in self.active_sets.axes.columns:
+            name, i = column.element
+            if name in self.active_sets.axes.on_natural_axes:
                 values[name][:, i] = column.natural[ps]
-        return {n: v.reshape(len(ps), *self.ground.variables[n].shape) for n, v in values.items()}
+        return {n: v.reshape(len(ps), *self.active_sets.variables[n].shape) for n, v in values.items()}
 
     def start(self, point: Mapping[str, Array], like: tuple[ActiveSet, Array] | None = None) -> Array:
         """Return the free elements (..., m) at natural points; on scales that `like` has too, as they are there."""
@@ -153,30 +156,30 @@ class ActiveSet:
         start: Array = self.objective.vector(point, self.unconstrained, kept)[..., self.free]
         return start
 
-    def carry(self, other: ActiveSet, ps: Indices, x: Array) -> Array:
-        """Return where free elements x (n, m) of points on `other` are on this footing."""
+    def transfer(self, other: ActiveSet, ps: Indices, x: Array) -> Array:
+        """Return the free elements of this active set at points whose free elements on `other` are x (n, m)."""
         if other is self:
             return x
-        where = {place: j for j, place in enumerate(other.places)}
-        same = all((n in self.natural) == (n in other.natural) for n, _ in self.places)
-        if same and all(place in where for place in self.places):
-            return x[:, [where[place] for place in self.places]]
+        where = {element: j for j, element in enumerate(other.elements)}
+        same = all((n in self.natural) == (n in other.natural) for n, _ in self.elements)
+        if same and all(element in where for element in self.elements):
+            return x[:, [where[element] for element in self.elements]]
         return self.start(other.natural_points(ps, x), like=(other, other.vectors(ps, x)))
 
     # --- values ------------------------------------------------------------------------------------------------------
 
     def restricted(self, p: int) -> RestrictedObjective:
-        """Return the surface over the free elements at one point."""
-        held = dict(zip(self.axes.tolist(), self.on_axes(p).tolist(), strict=True))
-        held |= dict(zip(self.held.tolist(), self.edges.values(), strict=True))
-        return (MemoizedObjective if self.has_curves else RestrictedObjective)(self.objective, self.natural, held)
+        """Return the objective over the free elements at one point."""
+        fixed = dict(zip(self.axes.tolist(), self.on_axes(p).tolist(), strict=True))
+        fixed |= dict(zip(self.at_bounds.tolist(), self.bounds.values(), strict=True))
+        return (MemoizedObjective if self.has_hessians else RestrictedObjective)(self.objective, self.natural, fixed)
 
     def values(self, vectors: Array) -> Array:
-        """Return what is minimised, at whole vectors (n, k); +inf where there is no value."""
+        """Return the objective at whole vectors (n, k); +inf where there is no value."""
         return RestrictedObjective(self.objective, self.natural).values(vectors)
 
     @cached_property
-    def has_curves(self) -> bool:
+    def has_hessians(self) -> bool:
         """Whether the model has derivatives, and few enough elements for a stack of Hessians."""
         try:
             return self.layout.size <= DENSE and self._engine is not None
@@ -187,16 +190,16 @@ class ActiveSet:
     def _engine(self) -> Engine:
         return self.objective.engine("hessian", self.unconstrained)
 
-    def curves(self, ps: Indices, x: Array) -> tuple[Array, Array, Array]:
-        """Return value, slope and Hessian over all elements at points; NaN where the model raises."""
-        k, ground, vectors = self.layout.size, self.ground, self.vectors(ps, x)
-        ground.n_evaluations += len(ps)
-        if len(ps) > FEW and ground.seconds > PATIENCE:
+    def value_gradient_hessian(self, ps: Indices, x: Array) -> tuple[Array, Array, Array]:
+        """Return value, gradient and Hessian over all elements at points; NaN where the model raises."""
+        k, active_sets, vectors = self.layout.size, self.active_sets, self.vectors(ps, x)
+        active_sets.n_evaluations += len(ps)
+        if len(ps) > FEW and active_sets.seconds > PATIENCE:
             value, slope, hessian = self._block(vectors)
         else:
             start = time.thread_time()
             value, slope, hessian = _stacked([self._one(vector) for vector in vectors])
-            ground.seconds += time.thread_time() - start if self._is_warm else 0.0
+            active_sets.seconds += time.thread_time() - start if self._is_warm else 0.0
             self._is_warm = True
         square = hessian.reshape(len(ps), k, k)
         return value, slope, 0.5 * (square + square.swapaxes(1, 2))
@@ -218,26 +221,26 @@ class ActiveSet:
     # --- bounds ------------------------------------------------------------------------------------------------------
 
     @cached_property
-    def bounded(self) -> list[tuple[int, Place, FreeVariable, float]]:
+    def bounded(self) -> list[tuple[int, BoundElement, FreeVariable, float]]:
         """The free elements whose support has an end.
 
         Each with its position among the free ones, its variable (without a transform where that stands on the natural
         scale), and its natural value at the initial point.
         """
         elements = []
-        for j, (name, i) in enumerate(self.places):
-            variable = self.ground.variables[name]
+        for j, (name, i) in enumerate(self.elements):
+            variable = self.active_sets.variables[name]
             if variable.elementwise and variable.bounded[i]:
                 stands = replace(variable, transform=None) if name in self.natural else variable
-                elements.append((j, (name, i), stands, self.ground.typical((name, i))))
+                elements.append((j, (name, i), stands, self.active_sets.typical((name, i))))
         return elements
 
-    def lower_inside(self, p: int, x: Array, place: Place, value: float) -> float | None:
+    def lower_inside(self, p: int, x: Array, element: BoundElement, value: float) -> float | None:
         """Look inside the support from one bound, at point p; return the natural value at which it is lowest.
 
         None where nothing there is lower than `value`.
         """
-        inside = InsideBound(self.restricted(p), x, place)
+        inside = InsideBound(self.restricted(p), x, element)
         depth, lowest = inside.lowest()
         return inside.bound + depth if is_lower(lowest, value) else None
 

@@ -1,7 +1,7 @@
-"""What the axes of a grid hold at each of its points, on the scales on which the other elements can move.
+"""The elements that the axes of a grid fix at each of its points, on both scales.
 
-An element on an axis is held at its natural value or, as it would be by the optimisers of the package, at its
-unconstrained one; what is more convenient differs from point to point, for the unconstrained scale has no edges.
+An element on an axis is fixed at its unconstrained value, the scale of the optimisers, or at its natural one: at a
+bound of its support there is no unconstrained value, so that the scale can differ from point to point.
 """
 
 from __future__ import annotations
@@ -14,23 +14,20 @@ from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
 from pymc_landscape.landscape.grid_points import GridPoints
-from pymc_landscape.objective import FreeVariable, Objective
-
-# Elements by variable and place in it.
-Place = tuple[str, int]
+from pymc_landscape.objective import BoundElement, FreeVariable, Objective
 
 
 @dataclass(frozen=True)
 class AxisColumn:
-    """One element that the grid holds: its values at all points on both scales; of use where the element has both."""
+    """One element that the grid fixes: its values at all points, on both scales where the element has both."""
 
-    place: Place
+    element: BoundElement
     natural: Array
     theta: Array
 
 
 class GridAxes:
-    """The elements that a grid holds.
+    """The elements that a grid fixes.
 
     Parameters
     ----------
@@ -46,7 +43,8 @@ class GridAxes:
     columns : list of AxisColumn
         The elements, in an order of their own.
     always : frozenset of str
-        Variables that stand natural at every point: the unconstrained values of their elements hang together.
+        Variables that are on the natural scale at every point: the unconstrained values of their elements depend on
+        each other.
     inside : array (G,) of bool
         Which points lie in the support, as far as the axes alone decide.
 
@@ -68,7 +66,7 @@ class GridAxes:
         self.always = frozenset(names)
         self.columns, legal = self._columns(points.rows(base, 0, points.total))
         self.inside = self._inside() & legal
-        self._at_edges = self._columns_at_edges()
+        self._at_bounds = self._columns_at_bounds()
 
     @property
     def total(self) -> int:
@@ -76,11 +74,11 @@ class GridAxes:
         return self.points.total
 
     def natural_at(self, p: int) -> frozenset[str]:
-        """Return the variables that stand natural at a point whatever the others do."""
-        return self.always | self._at_edges.get(p, frozenset())
+        """Return the variables that are on the natural scale at a point, whatever its active set."""
+        return self.always | self._at_bounds.get(p, frozenset())
 
     def _columns(self, rows: Array) -> tuple[list[AxisColumn], NDArray[np.bool_]]:
-        """Return the columns, and which points have an unconstrained value in every variable of `always`."""
+        """Return the columns, and which points have an unconstrained value of every variable in `always`."""
         layout, unconstrained = self.points.layout, self.points.unconstrained
         theta, point = self._theta(rows), self._natural(rows)
         columns = []
@@ -89,8 +87,8 @@ class GridAxes:
             if name in unconstrained:
                 columns.append(AxisColumn((name, i), point[name][:, i] if name in point else own, own))
             else:
-                alone = name in theta and name not in self.always
-                columns.append(AxisColumn((name, i), own, theta[name][:, i] if alone else own))
+                elementwise = name in theta and name not in self.always
+                columns.append(AxisColumn((name, i), own, theta[name][:, i] if elementwise else own))
         legal = np.ones(len(rows), bool)
         for name in self.always:
             if not self.variables[name].elementwise:
@@ -121,34 +119,34 @@ class GridAxes:
     def _inside(self) -> NDArray[np.bool_]:
         inside = np.ones(self.total, bool)
         for column in self.columns:
-            if column.place[0] in self.on_natural_axes:
-                low, high = self.variables[column.place[0]].limits(column.place[1])
+            if column.element[0] in self.on_natural_axes:
+                low, high = self.variables[column.element[0]].limits(column.element[1])
                 inside &= (column.natural >= low) & (column.natural <= high)
         return inside
 
-    def _columns_at_edges(self) -> dict[int, frozenset[str]]:
-        """Return the variables with an element on an axis that is on an edge of its support, by point."""
+    def _columns_at_bounds(self) -> dict[int, frozenset[str]]:
+        """Return the variables with an element on an axis that is at a bound of its support, by point."""
         found: dict[int, frozenset[str]] = {}
         for column in self.columns:
-            name = column.place[0]
+            name = column.element[0]
             if name not in self.on_natural_axes or self.variables[name].transform is None or name in self.always:
                 continue
-            for p in np.flatnonzero(np.isin(column.natural, self.variables[name].limits(column.place[1]))).tolist():
+            for p in np.flatnonzero(np.isin(column.natural, self.variables[name].limits(column.element[1]))).tolist():
                 found[p] = found.get(p, frozenset()) | {name}
         return found
 
 
-def _refuse_bound(on_axes: Mapping[str, FreeVariable], moved: set[Place]) -> None:
-    """Refuse elements that cannot be held alone, since others, which are free, are bound to them."""
+def _refuse_bound(on_axes: Mapping[str, FreeVariable], moved: set[BoundElement]) -> None:
+    """Refuse elements that cannot be fixed by themselves, because free elements are bound to them."""
     for v in on_axes.values():
         if not v.elementwise and any((v.name, i) not in moved for i in range(int(np.prod(v.shape)))):
             raise ValueError(
-                f"Expected axes that can be held while the others move, got elements of {v.name}, which are bound "
+                f"Expected axes that can be fixed while other elements move, got elements of {v.name}, which are bound "
                 f"together ({v.transform}): use its unconstrained elements, such as {v.value_labels[0]!r}."
             )
 
 
-def _refuse_discrete(variables: Mapping[str, FreeVariable], moved: set[Place]) -> None:
+def _refuse_discrete(variables: Mapping[str, FreeVariable], moved: set[BoundElement]) -> None:
     discrete = [
         name
         for name, v in variables.items()

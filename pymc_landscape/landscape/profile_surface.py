@@ -1,4 +1,4 @@
-"""The profile likelihood over a grid: at each point all elements on no axis are at their best."""
+"""The profile likelihood over a grid: −2LL minimised over the nuisance parameters at each point."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pymc_landscape.results import DelayedProgressBar
 
 # Each point is a minimisation: more would take hours.
 MOST_POINTS = 250_000
-# By more than this the value at a solved point is not the one that was foretold.
+# The density at a solved point may differ by so much from the minimum that was found, in units of −2LL.
 SAME = 1e-6
 # Names in the result beside those of a slice.
 STATUS, PATH = "status", "path"
@@ -31,20 +31,20 @@ STATUS, PATH = "status", "path"
 
 @dataclass(frozen=True)
 class Profiled:
-    """A grid with the others at their best.
+    """A grid with the nuisance parameters minimised out.
 
     Parameters
     ----------
     result : Evaluation
         The density at the solved points, as for a slice.
     status : array (G,) of str
-        What each point is.
+        The status of each point.
     path : array (G, n)
         Natural values of all elements.
     words : str
         Where the search began.
     n_evaluations : int
-        Points at which value, slope and Hessian were evaluated.
+        Points at which value, gradient and Hessian were evaluated.
     """
 
     result: Evaluation
@@ -58,7 +58,7 @@ class Profiled:
         """The attributes of the result."""
         return {"nuisance": "profile", "at": self.words, "n_evaluations": self.n_evaluations}
 
-    def beside(self, surface: xr.Dataset, points: GridPoints, objective: Objective) -> xr.Dataset:
+    def extended(self, surface: xr.Dataset, points: GridPoints, objective: Objective) -> xr.Dataset:
         """Return a surface with `status` and `path` over the dims of the grid."""
         labels = [label for v in objective.variables for label in v.labels]
         dims, shape = points.dims, points.shape
@@ -68,11 +68,12 @@ class Profiled:
         return surface
 
     def message(self, points: GridPoints) -> str:
-        """Return in one sentence at how many points the others are not at their best; empty where they are."""
+        """Return in one sentence at how many points there is no minimum; empty where there is one at all."""
         told = [
-            f"{self._where(points, 'failed')} the search for the others did not arrive (status 'failed'), so that the "
-            "surface may be lower there",
-            f"{self._where(points, 'unbounded')} the likelihood has no maximum over the others (status 'unbounded')",
+            f"{self._where(points, 'failed')} the search over the nuisance parameters did not converge (status "
+            "'failed'), so that the surface may be lower there",
+            f"{self._where(points, 'unbounded')} the likelihood has no maximum over the nuisance parameters "
+            "(status 'unbounded')",
         ]
         return "; ".join(
             t for t, word in zip(told, ("failed", "unbounded"), strict=True) if (self.status == word).any()
@@ -104,9 +105,9 @@ def profile_points(
     points : GridPoints
         The grid.
     reference : Reference
-        Where a slice would hold the others; the search begins there.
+        Where a slice would fix the nuisance parameters; the search begins there.
     at : object
-        What the user gave for it; None leads to a search with the axes free first.
+        What the user gave for it; where it is None, a search with the axes free goes first.
     pointwise, chunks, progressbar : bool, int or None, bool
         As in `evaluate_landscape`.
 
@@ -116,18 +117,19 @@ def profile_points(
         After Ctrl-C, with the points that were solved.
     """
     _refuse(points)
-    ground = ActiveSets(objective, points, reference.vector(objective, points.layout))
+    active_sets = ActiveSets(objective, points, reference.vector(objective, points.layout))
     words, interrupted = reference.words, False
-    with one_blas_thread(), DelayedProgressBar("Profiling", int(ground.held.inside.sum()), progressbar) as patient:
-        spread = GridContinuation(ground, patient.advance)
+    n_inside = int(active_sets.axes.inside.sum())
+    with one_blas_thread(), DelayedProgressBar("Profiling", n_inside, progressbar) as bar:
+        continuation = GridContinuation(active_sets, bar.advance)
         try:
             with np.errstate(all="ignore"):  # far out, anything overflows
-                words = _fill(spread, reference, at)
+                words = _fill(continuation, reference, at)
         except KeyboardInterrupt:
-            if not any(spread.best):
+            if not any(continuation.best):
                 raise
             interrupted = True
-    profiled = _evaluated(spread, reference, "" if interrupted else words, pointwise, chunks)
+    profiled = _evaluated(continuation, reference, "" if interrupted else words, pointwise, chunks)
     profiled.result.interrupted |= interrupted
     return profiled
 
@@ -146,16 +148,16 @@ def _refuse(points: GridPoints) -> None:
             )
 
 
-def _fill(spread: GridContinuation, reference: Reference, at: Any) -> str:
+def _fill(continuation: GridContinuation, reference: Reference, at: Any) -> str:
     """Solve all points; return in words where that began."""
-    ground = spread.ground
-    if not len(ground.footing(0, {}).free):
-        spread.stand()
+    active_sets = continuation.active_sets
+    if not len(active_sets.active_set(0, {}).free):
+        continuation.solve_without_nuisance()
         return reference.words
     assert reference.point is not None
-    begin = [reference.point, *fit_minima(at if isinstance(at, Fit) else None, ground)]
-    found = search_everywhere(ground, reference.point) if at is None else None
-    fill_grid(spread, begin if found is None else [found, *begin])
+    begin = [reference.point, *fit_minima(at if isinstance(at, Fit) else None, active_sets)]
+    found = search_everywhere(active_sets, reference.point) if at is None else None
+    fill_grid(continuation, begin if found is None else [found, *begin])
     return reference.words if found is None else f"a search from {reference.words}"
 
 
@@ -163,69 +165,69 @@ def _fill(spread: GridContinuation, reference: Reference, at: Any) -> str:
 
 
 def _evaluated(
-    spread: GridContinuation, reference: Reference, words: str, pointwise: bool, chunks: int | None
+    continuation: GridContinuation, reference: Reference, words: str, pointwise: bool, chunks: int | None
 ) -> Profiled:
-    held, objective = spread.ground.held, spread.ground.objective
-    solved = [(p, found) for p, found in enumerate(spread.best) if found is not None]
-    layout = objective.layout(_unconstrained(spread))
-    vectors, path = _vectors(spread, layout, reference)
+    grid_axes, objective = continuation.active_sets.axes, continuation.active_sets.objective
+    solved = [(p, found) for p, found in enumerate(continuation.best) if found is not None]
+    layout = objective.layout(_unconstrained(continuation))
+    vectors, path = _vectors(continuation, layout, reference)
     engine = objective.engine("pointwise" if pointwise else "density", layout.unconstrained)
-    result = engine(lambda a, b: vectors[a:b], held.total, chunk=chunks)
-    status = np.where(held.inside, "", "outside").astype("U16")
+    result = engine(lambda a, b: vectors[a:b], grid_axes.total, chunk=chunks)
+    status = np.where(grid_axes.inside, "", "outside").astype("U16")
     for p, found in solved:
         status[p] = found.status
-    foretold = np.array([np.nan if found is None else found.value for found in spread.best])
-    status[np.isin(status, ["converged", "at_bound"]) & ~_is_same(objective, result, foretold)] = "failed"
+    predicted = np.array([np.nan if found is None else found.value for found in continuation.best])
+    status[np.isin(status, ["converged", "at_bound"]) & ~_is_same(objective, result, predicted)] = "failed"
     for values in result.values.values():
         values[np.isin(status, ["", "unbounded"])] = np.nan
     path[~np.isin(status, ["converged", "at_bound", "failed", "unbounded"])] = np.nan
     result.n_evaluated = int((status != "").sum())
-    return Profiled(result, status, path, words, spread.ground.n_evaluations)
+    return Profiled(result, status, path, words, continuation.active_sets.n_evaluations)
 
 
-def _unconstrained(spread: GridContinuation) -> frozenset[str]:
-    """Return the variables that stand unconstrained at all points; the density is evaluated on one layout."""
-    held = spread.ground.held
-    on_axes = {column.place[0] for column in held.columns}
-    natural = {name for found in spread.best if found is not None for name in found.footing.natural}
-    names = held.points.unconstrained | (spread.ground.variables.keys() - on_axes)
+def _unconstrained(continuation: GridContinuation) -> frozenset[str]:
+    """Return the variables that are unconstrained at all points; the density is evaluated on one layout."""
+    grid_axes = continuation.active_sets.axes
+    on_axes = {column.element[0] for column in grid_axes.columns}
+    natural = {name for found in continuation.best if found is not None for name in found.active_set.natural}
+    names = grid_axes.points.unconstrained | (continuation.active_sets.variables.keys() - on_axes)
     return frozenset(names - natural)
 
 
-def _vectors(spread: GridContinuation, layout: Layout, reference: Reference) -> tuple[Array, Array]:
+def _vectors(continuation: GridContinuation, layout: Layout, reference: Reference) -> tuple[Array, Array]:
     """Return the vector and the natural values of all points; of those without a value, on the axes alone."""
-    held, objective = spread.ground.held, spread.ground.objective
+    grid_axes, objective = continuation.active_sets.axes, continuation.active_sets.objective
     natural = objective.layout()
-    vectors = np.tile(reference.vector(objective, layout), (held.total, 1))
-    for column in held.columns:
-        name, i = column.place
+    vectors = np.tile(reference.vector(objective, layout), (grid_axes.total, 1))
+    for column in grid_axes.columns:
+        name, i = column.element
         own = column.theta if name in layout.unconstrained else column.natural
         vectors[:, layout.slices[name].start + i] = own
-    path = np.full((held.total, natural.size), np.nan)
-    for footing, ps, x in _by_footing(spread):
-        point = footing.natural_points(ps, x)
-        theta = footing.layout.split(footing.vectors(ps, x))
+    path = np.full((grid_axes.total, natural.size), np.nan)
+    for active_set, ps, x in _by_active_set(continuation):
+        point = active_set.natural_points(ps, x)
+        theta = active_set.layout.split(active_set.vectors(ps, x))
         kept = {n: theta[n] for n in layout.unconstrained}
         vectors[ps] = objective.vector(point, layout.unconstrained, kept)
         path[ps] = natural.join(point)
     return vectors, path
 
 
-def _by_footing(spread: GridContinuation) -> Iterator[tuple[ActiveSet, Indices, Array]]:
+def _by_active_set(continuation: GridContinuation) -> Iterator[tuple[ActiveSet, Indices, Array]]:
     groups: dict[ActiveSet, list[tuple[int, Array]]] = {}
-    for p, found in enumerate(spread.best):
+    for p, found in enumerate(continuation.best):
         if found is not None and found.status != "outside":
-            groups.setdefault(found.footing, []).append((p, found.x))
-    for footing, own in groups.items():
-        yield footing, np.array([p for p, _ in own]), np.stack([x for _, x in own])
+            groups.setdefault(found.active_set, []).append((p, found.x))
+    for active_set, own in groups.items():
+        yield active_set, np.array([p for p, _ in own]), np.stack([x for _, x in own])
 
 
-def _is_same(objective: Objective, result: Evaluation, foretold: Array) -> NDArray[np.bool_]:
-    """Whether the value at each point is the one that the minimisation ended with."""
+def _is_same(objective: Objective, result: Evaluation, predicted: Array) -> NDArray[np.bool_]:
+    """Whether the density at each point has the value with which the minimisation ended."""
     out = {name: v.reshape(len(v), -1).sum(axis=1) for name, v in result.values.items()}
     with np.errstate(invalid="ignore"):
         total = -2.0 * sum(out[name] for name in objective.terms)
         if objective.prior_weight:
             total = total - 2.0 * objective.prior_weight * out[LOG_PRIOR]
-        same: NDArray[np.bool_] = np.abs(total - foretold) <= SAME + 1e-9 * np.abs(foretold)
+        same: NDArray[np.bool_] = np.abs(total - predicted) <= SAME + 1e-9 * np.abs(predicted)
     return same

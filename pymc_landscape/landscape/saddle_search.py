@@ -38,7 +38,7 @@ SOFT_DIRECTIONS, SOFT_DISTANCE = 2, 0.5
 # How far from a saddle a descent begins, in standard errors.
 BESIDE = 0.1
 # From so many starts saddles and maxima are searched by eigenvector following.
-CLIMBING_STARTS = 8
+ASCENT_STARTS = 8
 # Eigenvector following is given up so many times further out than any known point.
 FAR = 10.0
 NONE = -1
@@ -61,20 +61,20 @@ class SaddleSearch:
     ----------
     points : list of Stationary
         In the order in which they were found.
-    ends : list of int
+    reached : list of int
         For each start, the position in `points` of the minimum to which descent from it leads; −1 for none.
     fates : list of str
         The same in words.
     joins : dict
         For each point of index 1, the positions of the minima on its two sides.
-    away : Counter
+    failures : Counter
         How many searches ended at no stationary point, by reason.
     """
 
     def __init__(self, objective: Objective, starts: Array, progressbar: bool):
         self.restricted, self.starts, self.progressbar = RestrictedObjective(objective), starts, progressbar
         self.points: list[StationaryPoint] = []
-        self.basins = [NONE] * len(starts)
+        self.reached = [NONE] * len(starts)
         self.fates = ["not reached"] * len(starts)
         self.joins: dict[int, tuple[int, int]] = {}
         self.failures: Counter[str] = Counter()
@@ -119,7 +119,7 @@ class SaddleSearch:
     def _descend_from_starts(self) -> None:
         with DelayedProgressBar("Descending", len(self.starts), self.progressbar) as bar:
             for i, x in enumerate(self.starts):
-                self.basins[i], self.fates[i] = self._descend_from(x)
+                self.reached[i], self.fates[i] = self._descend_from(x)
                 bar.advance(1)
 
     def _descend_from(self, x: Array) -> tuple[int, str]:
@@ -142,7 +142,7 @@ class SaddleSearch:
         for i, x in enumerate(self.starts):
             scale = self._scale(x)
             yield least_gradient_norm(self.restricted, x, scale)
-            for climbs in indices if i < CLIMBING_STARTS else ():
+            for climbs in indices if i < ASCENT_STARTS else ():
                 yield self._follow_eigenvectors(x, scale, climbs)
 
     def _from_minima(self, seen: set[tuple[int, ...]]) -> Iterator[Array]:
