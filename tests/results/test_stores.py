@@ -208,8 +208,8 @@ def test_a_profile_of_another_fit_in_a_store_is_refused(here, budworm, tmp_path)
     kept = pml.profile_likelihood(here, store=store, progressbar=False)
     with pytest.raises(ValueError, match="Expected a profile of a model with the parameters"):
         pml.profile_likelihood(budworm, store=store, progressbar=False)
-    with pytest.raises(ValueError, match="start or a store to carry on, got both"):
-        pml.profile_likelihood(here, store=store, start=kept, progressbar=False)
+    with pytest.raises(ValueError, match="resume= or a store to go on from, got both"):
+        pml.profile_likelihood(here, store=store, resume=kept, progressbar=False)
 
 
 # --- what is on the disk ---------------------------------------------------------------------------------------------

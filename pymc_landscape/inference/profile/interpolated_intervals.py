@@ -46,7 +46,7 @@ def read_intervals(profile: xr.Dataset | xr.DataTree, *, level: float | Sequence
         As of `confidence_intervals`: dims ``parameter``, ``bound`` (lower, upper), ``interval_method`` (``profile``),
         and ``level`` in front where several are asked for: ``interval``, ``status`` (``finite``, ``at_bound``,
         ``open``, ``failed``), ``delta_minus2ll``, ``message``; ``estimate`` by ``parameter``. ``failed``, with NaN, is
-        an end that the profile does not reach; `message` says how to carry it on. Where −2LL rises above the cut-off
+        an end that the profile does not reach; `message` says how to go on. Where −2LL rises above the cut-off
         and falls below it again within the profile, the ends are those of the piece that holds the estimate, and
         `message` names the others.
 
@@ -119,7 +119,7 @@ def _profile(row: xr.Dataset) -> _Profile | None:
 
 def _interval(profile: _Profile | None, rise: float) -> tuple[InterpolatedEndpoint, InterpolatedEndpoint]:
     if profile is None:
-        absent = InterpolatedEndpoint(np.nan, "failed", np.nan, "this profile was not traced: carry on with start=")
+        absent = InterpolatedEndpoint(np.nan, "failed", np.nan, "this profile was not traced: go on with resume=")
         return absent, absent
     return _endpoint(profile, 0, rise), _endpoint(profile, 1, rise)
 
@@ -157,7 +157,7 @@ def _beyond_last_step(profile: _Profile, k: int, rise: float) -> InterpolatedEnd
         message = f"-2LL rises by {reached:.4g} only, however far one goes"
         return InterpolatedEndpoint(side.sign * np.inf, "open", reached, message)
     stopped = "could not be followed beyond" if reason == "failed" else "ends at"
-    message = f"the profile {stopped} {side.value[-1]:.6g}, where -2LL is {reached:.4g} higher: carry it on with start="
+    message = f"the profile {stopped} {side.value[-1]:.6g}, where -2LL is {reached:.4g} higher: go on with resume="
     return InterpolatedEndpoint(np.nan, "failed", reached, message)
 
 
@@ -168,7 +168,7 @@ def _without_steps(profile: _Profile, k: int) -> InterpolatedEndpoint:
         return InterpolatedEndpoint(side.sign * np.inf, "open", 0.0, "not determined by the likelihood")
     if estimate == bound or (np.isnan(bound) and len(opposite.value) > 1):
         return InterpolatedEndpoint(estimate, "at_bound", 0.0, "the estimate is on the edge of the support")
-    message = "the profile has no steps on this side: carry it on with start="
+    message = "the profile has no steps on this side: go on with resume="
     return InterpolatedEndpoint(np.nan, "failed", 0.0, message)
 
 

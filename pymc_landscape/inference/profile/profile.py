@@ -1,7 +1,8 @@
-"""Profiles: how far −2LL must rise for each value of one quantity, with all else at its best."""
+"""Profile likelihoods: how far −2LL rises at each value of one quantity, minimised over all else."""
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +20,8 @@ from pymc_landscape.inference.profile.current_fit import ReferenceFit, refuse_no
 from pymc_landscape.inference.profile.local_minima import other_optima
 from pymc_landscape.inference.profile.profile_side import LowerOptimum, ProfileSide
 from pymc_landscape.inference.profile.profile_steps import (
-    Earlier,
+    EarlierProfile,
     StoredStep,
-    as_json,
     combinations_of,
     natural_vector,
     stored_step,
@@ -42,7 +42,7 @@ def profile_likelihood(
     var_names: VarNames | None = None,
     *,
     level: float = 0.99,
-    start: xr.Dataset | None = None,
+    resume: xr.Dataset | None = None,
     store: str | PathLike[str] | None = None,
     progressbar: bool = True,
 ) -> xr.Dataset:
@@ -57,15 +57,15 @@ def profile_likelihood(
         What `fit_mle` returned; a model is fitted first, and left out it is that of the surrounding ``with`` block. Of
         `fit_map`, the profile is the posterior's.
     var_names : str, sequence of str, or mapping, optional
-        As in `confidence_intervals`; left out, what `start` has, or every element of every free variable.
+        As in `confidence_intervals`; left out, what `resume` has, or every element of every free variable.
     level : float
         How far to go: until Δ(−2LL) exceeds the χ²₁ quantile of this level, on either side.
-    start : Dataset, optional
-        A profile of the same fit, to be carried on: to a higher level, with more parameters, or after an interruption.
-        Its steps are kept as they are, at the distance in ζ that they have.
+    resume : Dataset, optional
+        An earlier profile of the same fit, to go on from: to a higher level, with more parameters, or after an
+        interruption. Its steps are kept as they are, at the distance in ζ that they have.
     store : path, optional
         A zarr store on disk in which the profiles are kept as they come, one parameter after the other. Where it is
-        there already, it is carried on as `start` is. Needs the package zarr.
+        there already, it is resumed, as `resume` is. Needs the package zarr.
     progressbar : bool
         Whether to show progress, once there is something to wait for.
 
@@ -78,13 +78,13 @@ def profile_likelihood(
         ``parameter_bis``): the natural value of every free element on the way. ``estimate`` and ``standard_error`` by
         ``parameter``; ``support`` by ``parameter`` and ``bound``. Attributes: ``n_evaluations`` of this call, and
         ``completion``, which is ``"interrupted"`` where Ctrl-C kept the steps there were; those of the other parameters
-        are NaN, and `start` carries them on.
+        are NaN, and `resume` goes on with them.
 
     Raises
     ------
     ValueError
-        If the fit has no optimum, a name is not known, the level is not between 0 and 1, or `start` is the profile of
-        another model or of other data; if a store that is there comes with a `start`.
+        If the fit has no optimum, a name is not known, the level is not between 0 and 1, or `resume` is the profile
+        of another model or of other data; if a store that is there comes with a `resume`.
 
     Warns
     -----
@@ -96,16 +96,16 @@ def profile_likelihood(
     Steps are equal in ζ. Each is predicted by dν/dψ = −H_νν⁻¹ H_νψ and corrected by a minimisation from there; the
     slope is that of −2LL at the constrained minimum (the envelope theorem).
 
-    A profile may fall again beyond the cut-off. It is looked for in four strides, with the others at their best at
-    each, as far as three times the way from the estimate to the cut-off (on the scale on which the model moves the
-    parameter: the logarithm of a positive one), and to the ends of the fit's other starts, where they lie below it. If
-    −2LL falls, the profile is walked on to there; `message` and `read_intervals` tell where the set has other pieces.
-    What lies further out is not looked for.
+    A profile may fall again beyond the cut-off. Four further steps, with the nuisance parameters at their optimum at
+    each, reach three times as far as the cut-off is from the estimate (on the scale on which the model moves the
+    parameter: the logarithm of a positive one), and the local optima of the fit's other starts are tried where they lie
+    below it. If −2LL falls, the profile is continued to there; `message` and `read_intervals` tell where the confidence
+    set has further intervals. What lies further out is not seen.
 
-    The others may have several valleys. Where a step lands in another one, or where at a side's last step another is
-    found to be lower (from the model's initial point, the other side, the ends of the fit's other starts, and where
-    the surface falls again beside the step), the lower one is followed back: a profile is the lower envelope. Two steps
-    of one value then stand at the corner, the second marked ``kink``.
+    The nuisance parameters may have several local minima. Where a step converges to another one, or where at a side's
+    last step another is lower (from the model's initial point, the opposite side, the fit's other starts, and where the
+    surface falls again next to the step), the lower one is followed back: a profile is the lower envelope of all. Two
+    steps of one value then stand at the corner, the second marked ``kink``.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def profile_likelihood(
     >>> profile = pml.profile_likelihood(fit, "p")
     >>> float(profile["delta_minus2ll"].sel(parameter="p", step=0))
     0.0
-    >>> further = pml.profile_likelihood(fit, level=0.9999, start=profile)
+    >>> further = pml.profile_likelihood(fit, level=0.9999, resume=profile)
     >>> bool((further["value"].sel(step=profile["step"]) == profile["value"]).all())
     True
     """
@@ -125,12 +125,12 @@ def profile_likelihood(
     fit = fit_of(fit, "profile_likelihood", progressbar=progressbar)
     refuse_no_optimum(fit)
     checkpoint = Checkpoint(store, "profile")
-    start = _kept(checkpoint, start)
-    reference, earlier = ReferenceFit(fit), Earlier(start, fit) if start is not None else None
+    resume = _resumed(checkpoint, resume)
+    reference, earlier = ReferenceFit(fit), EarlierProfile(resume, fit) if resume is not None else None
     quantities = _quantities(fit, var_names, earlier, all_kept=store is not None)
     zeta_step = earlier.zeta_step if earlier is not None else float(np.sqrt(enough)) / POINTS
     run = _ProfileRun(reference, quantities, enough, zeta_step, earlier)
-    combinations = as_json(combinations_of(var_names, earlier))
+    combinations = json.dumps(combinations_of(var_names, earlier))
 
     def result(completion: str) -> xr.Dataset:
         highest = max(level, run.earlier.level) if run.earlier is not None else level
@@ -141,7 +141,7 @@ def profile_likelihood(
             checkpoint.save(result("interrupted"))
 
     for _ in range(RESTARTS + 1):
-        lower = run.trace(progressbar, keep)
+        lower = run.all_sides(progressbar, keep)
         if lower is None:
             break
         reference.take(lower)
@@ -152,15 +152,15 @@ def profile_likelihood(
     return traced
 
 
-def _kept(checkpoint: Checkpoint, start: xr.Dataset | None) -> xr.Dataset | None:
-    """Return the profile to be carried on, from the store if there is one."""
+def _resumed(checkpoint: Checkpoint, resume: xr.Dataset | None) -> xr.Dataset | None:
+    """Return the profile to go on from, from the store if there is one."""
     kept = checkpoint.load()
-    if kept is not None and start is not None:
-        raise ValueError("Expected a start or a store to carry on, got both: leave start out, or name a new store.")
-    return start if kept is None else kept
+    if kept is not None and resume is not None:
+        raise ValueError("Expected resume= or a store to go on from, got both: leave resume out, or name a new store.")
+    return resume if kept is None else kept
 
 
-def _quantities(fit: Fit, var_names: VarNames | None, earlier: Earlier | None, all_kept: bool) -> list[Quantity]:
+def _quantities(fit: Fit, var_names: VarNames | None, earlier: EarlierProfile | None, all_kept: bool) -> list[Quantity]:
     """Return what is to be profiled: of what was profiled before, that which is asked for, or all."""
     if earlier is None:
         return find_quantities(fit.objective, var_names)
@@ -171,7 +171,7 @@ def _quantities(fit: Fit, var_names: VarNames | None, earlier: Earlier | None, a
 
 @dataclass(frozen=True)
 class _Profile:
-    """One profile: the estimate, and its two sides as far as they were walked."""
+    """One profile: the estimate, and its two sides as far as they were traced."""
 
     quantity: Quantity
     estimate: ConstrainedPoint
@@ -188,7 +188,7 @@ class _ProfileRun:
         quantities: Sequence[Quantity],
         enough: float,
         zeta_step: float,
-        earlier: Earlier | None,
+        earlier: EarlierProfile | None,
     ):
         self.reference, self.quantities, self.enough, self.zeta_step = reference, quantities, enough, zeta_step
         self.earlier = earlier
@@ -196,7 +196,7 @@ class _ProfileRun:
         self.n_evaluations = 0
         self.interrupted = False
 
-    def trace(self, progressbar: bool, after_each: Callable[[], None]) -> ConstrainedPoint | None:
+    def all_sides(self, progressbar: bool, after_each: Callable[[], None]) -> ConstrainedPoint | None:
         """Trace all; return a point lower than the estimate, if one is met."""
         self.rows = []
         starts = [self.reference.fit.objective.initial_point(), *other_optima(self.reference.fit)]
@@ -217,9 +217,9 @@ class _ProfileRun:
         return None
 
     def all_rows(self) -> list[_Profile]:
-        """Return the profiles so far; those that this trip has not come to, as they were earlier."""
-        left = self.quantities[len(self.rows) :] if self.earlier is not None else []
-        return [*self.rows, *(self._begun(quantity) for quantity in left)]
+        """Return the profiles so far; those that this run has not come to, as they were earlier."""
+        untraced = self.quantities[len(self.rows) :] if self.earlier is not None else []
+        return [*self.rows, *(self._begun(quantity) for quantity in untraced)]
 
     def _begun(self, quantity: Quantity) -> _Profile:
         estimate = self.reference.estimate_of(quantity)
@@ -255,7 +255,7 @@ def _warn(run: _ProfileRun) -> None:
         warnings.warn(run.reference.message, stacklevel=3)
     if run.interrupted:
         done = f"{len(run.rows)} of {len(run.quantities)} profiles were begun"
-        warnings.warn(f"Interrupted: {done}; carry on with start=.", stacklevel=3)
+        warnings.warn(f"Interrupted: {done}; go on with resume=.", stacklevel=3)
 
 
 # --- as a Dataset ----------------------------------------------------------------------------------------------------

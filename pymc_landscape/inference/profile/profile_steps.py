@@ -1,9 +1,4 @@
-"""Steps as the Dataset keeps them, and a profile resumed from them.
-
-One step of a profile as its Dataset keeps it, and the way back from there to a point of the surface.
-
-A profile that was traced before, maybe in a file, taken apart so that it can be carried on.
-"""
+"""Steps of a profile as its Dataset keeps them, and an earlier profile, maybe out of a file, from which one goes on."""
 
 from __future__ import annotations
 
@@ -14,8 +9,9 @@ from typing import Any, cast
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, VarNames
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
 from pymc_landscape.inference.profile.continuation import ProfileStep, State
 from pymc_landscape.inference.profile.quantities import Quantity, find_quantities
@@ -23,7 +19,7 @@ from pymc_landscape.numerics import noise
 from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.optimize import Fit
 
-# Of the value at a step: by more than this it is another surface, or another optimum.
+# −2LL at a step or at the minimum: by more than this it is another surface, or another optimum.
 SAME = 1e-6
 
 
@@ -36,11 +32,11 @@ class StoredStep:
     value, rise, slope : float
         The quantity, natural; Δ(−2LL) there; its slope by the quantity.
     state : str
-        What the step is.
+        As the status of the Dataset.
     path : array (n,)
         Natural values of all free elements.
     point : ConstrainedPoint, optional
-        The point, where it was looked at just now.
+        The point, where it was evaluated in this run.
     """
 
     value: float
@@ -65,12 +61,12 @@ def natural_vector(point: ConstrainedPoint) -> Array:
 
 
 def coordinate(stored: StoredStep, restricted: RestrictedObjective, quantity: Quantity) -> float:
-    """Return the coordinate of a step as `frame` has it."""
+    """Return the coordinate of a step on the scale of `restricted`."""
     return quantity.evaluate(restricted, restricted.restrict(restricted.objective.layout().split(stored.path))).value
 
 
 def point_at_step(stored: StoredStep, estimate: ConstrainedPoint) -> ConstrainedPoint:
-    """Return the point of a step; where it comes out of a file, look at it again.
+    """Return the point of a step; where it comes out of a file, evaluated again.
 
     Raises
     ------
@@ -80,9 +76,8 @@ def point_at_step(stored: StoredStep, estimate: ConstrainedPoint) -> Constrained
     if stored.point is not None:
         return stored.point
     restricted = _restriction_of(estimate, stored)
-    point = evaluate_at(
-        restricted, estimate.quantity, restricted.restrict(restricted.objective.layout().split(stored.path))
-    )
+    x = restricted.restrict(restricted.objective.layout().split(stored.path))
+    point = evaluate_at(restricted, estimate.quantity, x)
     if not abs(point.value - estimate.value - stored.rise) <= SAME * (1.0 + stored.rise) + point.rounding():
         raise ValueError(
             f"Expected a profile of this model and data, got one of {estimate.quantity.label!r} that is "
@@ -93,7 +88,7 @@ def point_at_step(stored: StoredStep, estimate: ConstrainedPoint) -> Constrained
 
 
 def _restriction_of(estimate: ConstrainedPoint, stored: StoredStep) -> RestrictedObjective:
-    """Return the frame in which the elements that a step has on an edge are held there."""
+    """Return the objective with those elements fixed that a step has at a bound."""
     quantity, objective = estimate.quantity, estimate.restricted.objective
     own = (quantity.element[0].name, quantity.element[1]) if quantity.element else None
     fixed: dict[tuple[str, int], float] = {}
@@ -107,12 +102,10 @@ def _restriction_of(estimate: ConstrainedPoint, stored: StoredStep) -> Restricte
     return RestrictedObjective.fixing(objective, fixed, natural)
 
 
-# Of −2LL at the minimum: two fits of the same model and data end closer than this.
-SAME_STEP = 1e-6
 NEEDED = ("value", "delta_minus2ll", "slope", "status", "path", "estimate")
 
 
-class Earlier:
+class EarlierProfile:
     """The steps of an earlier profile.
 
     Parameters
@@ -120,7 +113,7 @@ class Earlier:
     profile : Dataset
         What ``profile_likelihood`` returned.
     fit : Fit
-        What it is to be carried on from.
+        The fit whose profile it is.
 
     Raises
     ------
@@ -151,7 +144,7 @@ class Earlier:
         step = row["step"].to_numpy()
         return self._steps(row, step[step < 0][::-1]), self._steps(row, step[step > 0])
 
-    def _steps(self, row: xr.Dataset, steps: Any) -> list[StoredStep]:
+    def _steps(self, row: xr.Dataset, steps: NDArray[np.int64]) -> list[StoredStep]:
         side = row.sel(step=steps)
         numbers = [side[name].to_numpy().astype(float).tolist() for name in ("value", "delta_minus2ll", "slope")]
         status, path = side["status"].to_numpy().astype(str).tolist(), side["path"].transpose("step", ...).to_numpy()
@@ -159,23 +152,19 @@ class Earlier:
         return [StoredStep(v, rise, slope, cast(State, word), at) for v, rise, slope, word, at in made if word]
 
 
-def as_json(var_names: Any) -> str:
-    """Return linear combinations as the attribute in which a profile keeps them."""
-    kept = {str(k): {str(n): float(w) for n, w in v.items()} for k, v in var_names.items()} if var_names else {}
-    return json.dumps(kept)
-
-
-def combinations_of(var_names: Any, earlier: Earlier | None) -> dict[str, Mapping[str, float]]:
-    """Return the linear combinations that were asked for, or were profiled earlier."""
-    before = earlier.combinations if earlier is not None else {}
-    return {**before, **(var_names if isinstance(var_names, Mapping) else {})}
+def combinations_of(var_names: VarNames | None, earlier: EarlierProfile | None) -> dict[str, dict[str, float]]:
+    """Return the linear combinations that were asked for, or were profiled earlier, as a profile keeps them."""
+    combinations = dict(earlier.combinations) if earlier is not None else {}
+    if isinstance(var_names, Mapping):
+        combinations |= {str(k): {str(n): float(w) for n, w in v.items()} for k, v in var_names.items()}
+    return combinations
 
 
 def _refuse_another(profile: Any, fit: Fit) -> None:
     if not isinstance(profile, xr.Dataset):
-        raise TypeError(f"Expected the Dataset of profile_likelihood as start, got {type(profile).__name__}.")
+        raise TypeError(f"Expected the Dataset of profile_likelihood as resume, got {type(profile).__name__}.")
     if any(name not in profile for name in NEEDED) or "zeta_step" not in profile.attrs:
-        raise ValueError(f"Expected the Dataset of profile_likelihood as start, got {list(profile)}.")
+        raise ValueError(f"Expected the Dataset of profile_likelihood as resume, got {list(profile)}.")
     labels = [label for v in fit.objective.variables for label in v.labels]
     theirs = [str(label) for label in profile["parameter_bis"].values]
     if theirs != labels:
@@ -184,8 +173,8 @@ def _refuse_another(profile: Any, fit: Fit) -> None:
     if profile.attrs["kind"] != kind:
         raise ValueError(f"Expected a profile of the same surface ({kind}), got {profile.attrs['kind']!r}.")
     theirs_lowest = float(profile.attrs["minus2ll"])
-    if not np.isclose(theirs_lowest, fit.minus2ll, rtol=0.0, atol=SAME_STEP + noise(fit.minus2ll)):
+    if not np.isclose(theirs_lowest, fit.minus2ll, rtol=0.0, atol=SAME + noise(fit.minus2ll)):
         raise ValueError(
             f"Expected a profile of this model and data, with a minimum of -2LL of {fit.minus2ll:.6f}, got one with "
-            f"{theirs_lowest:.6f}: pass the fit that it was traced from, or trace it anew without start."
+            f"{theirs_lowest:.6f}: pass the fit that it was traced from, or trace it anew without resume."
         )

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, VarNames
 from pymc_landscape.objective import FreeVariable, Objective, RestrictedObjective
 from pymc_landscape.results import unknown_name
 
@@ -98,7 +98,7 @@ class Quantity:
         return engine.one(np.concatenate([restricted.full(x), self.weights]))
 
 
-def find_quantities(objective: Objective, var_names: Any) -> list[Quantity]:
+def find_quantities(objective: Objective, var_names: VarNames | None) -> list[Quantity]:
     """Turn what the user named into quantities.
 
     Parameters
