@@ -79,6 +79,7 @@ def test_sleepstudy_estimates_and_limits(fit, intervals, name):
     assert row["status"].to_numpy().tolist() == ["finite", "finite"]
 
 
+@pytest.mark.exhaustive
 def test_sleepstudy_slopes_are_tested_against_a_mixture(tests):
     slopes, days = tests["one slope for all"], tests["no slope on average"]
     assert slopes.statistic == pytest.approx(42.13929854, abs=1e-6)
@@ -103,6 +104,7 @@ def test_sleepstudy_drivers_are_drawn_in(sleep, drivers, fit, tmp_path):
     assert sleep.draw_drivers(drivers, fit, tmp_path / "drivers.png").stat().st_size > 10_000
 
 
+@pytest.mark.exhaustive
 def test_sleepstudy_spread_is_drawn_with_the_draws(sleep, fit, tmp_path, rng):
     draws = xr.Dataset({"sd_slope": (("chain", "draw"), 6 * np.exp(rng.normal(0, 0.2, (2, 100))))})
     dt = xr.DataTree(children={"posterior": xr.DataTree(draws)})

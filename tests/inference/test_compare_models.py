@@ -181,6 +181,7 @@ def test_a_posterior_without_log_likelihoods_gets_them_from_the_model(fits, tree
     assert np.isnan(found.loc["one", "elpd_loo"])
 
 
+@pytest.mark.exhaustive
 def test_loo_of_several_terms_is_of_all_their_observations():
     y, z = np.array([0.3, 1.1, 0.8, 1.9]), np.array([2.0, 3.5, 2.2])
     with pm.Model() as model:

@@ -1,6 +1,7 @@
 """Simulated coverage against sums over all data sets, and against the exact laws of a normal mean and its posterior."""
 
 import logging
+from functools import cache
 
 import arviz as az
 import numpy as np
@@ -8,6 +9,7 @@ import pymc as pm
 import pytest
 import xarray as xr
 from scipy import optimize, stats
+from selection import exhaustive
 from verbs import fit
 
 import pymc_landscape as pml
@@ -60,6 +62,7 @@ def profile_ends(count: int, n: int = N) -> tuple[float, float]:
     return low, high
 
 
+@cache
 def proportion() -> pm.Model:
     """Seven of ten."""
     with pm.Model() as model:
@@ -116,6 +119,7 @@ def test_data_that_come_again_are_not_fitted_again(monkeypatch):
 # --- a normal mean: Student's t --------------------------------------------------------------------------------------
 
 
+@cache
 def mean_of_five() -> pm.Model:
     with pm.Model() as model:
         pm.Normal("y", pm.Normal("mu", 0, 100), pm.HalfNormal("sigma", 10), observed=Y)
@@ -140,6 +144,7 @@ def test_a_normal_mean_from_five_is_covered_as_students_t_says():
 FOUR = np.array([1.0, 2.0, 0.5, 4.5])
 
 
+@cache
 def conjugate() -> pm.Model:
     """A mean of four with known standard deviation 2, and a prior N(0, 1): the posterior is N(ȳ / 2, 1 / 2)."""
     with pm.Model() as model:
@@ -157,6 +162,7 @@ def quantiles(twin: pml.Objective, number: int = 4000) -> xr.Dataset:
     return xr.Dataset({"mu": (("chain", "draw"), drawn), "twice": (("chain", "draw"), 2 * drawn)})
 
 
+@pytest.mark.exhaustive
 def test_the_hdi_of_a_shrunken_mean_covers_as_its_normal_law_says(monkeypatch):
     """ȳ ~ N(2, 1) and the HDI is ȳ/2 ± 1.96 √½: it holds 2 where ȳ/2, which is N(1, ¼), is that close to it."""
     monkeypatch.setattr(coverage, "Sampler", lambda objective, settings: lambda twin, seed: quantiles(twin))
@@ -201,6 +207,7 @@ def test_a_sampler_compiles_once(sampler, monkeypatch):
     sample(objective.with_data(y=FOUR + 1), 2)
 
 
+@pytest.mark.exhaustive
 def test_a_sampler_has_the_predictors_of_its_objective():
     with pm.Model() as model:
         x = pm.Data("x", np.ones(4))
@@ -211,7 +218,7 @@ def test_a_sampler_has_the_predictors_of_its_objective():
     np.testing.assert_array_equal(model["x"].get_value(), np.ones(4))
 
 
-@pytest.mark.parametrize("steps", [100, 700])
+@pytest.mark.parametrize("steps", [100, exhaustive(700)])
 def test_ctrl_c_while_sampling_is_passed_on(sampler, monkeypatch, steps):
     """PyMC keeps the draws that it has, or complains that there are none."""
     objective, sample = sampler
@@ -228,6 +235,7 @@ def test_ctrl_c_while_sampling_is_passed_on(sampler, monkeypatch, steps):
         sample(objective.with_data(y=FOUR), 1)
 
 
+@pytest.mark.exhaustive
 def test_hdis_are_made_of_sampled_posteriors():
     """At the mode of a flat prior, with known σ, an HDI is Wald's interval."""
     with pm.Model() as model:

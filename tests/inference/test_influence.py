@@ -188,6 +188,7 @@ def test_refits_without_each_batch(of_moths, moths):
         assert of_moths["exact_displacement"][i] == pytest.approx(rise, rel=1e-5)
 
 
+@pytest.mark.exhaustive
 def test_a_model_without_the_row(of_moths, moths):
     rows = np.arange(12) != 11
     fit = fit_of(budworm(N, DEAD, rows))
@@ -202,6 +203,7 @@ def test_one_step_is_near_and_first_order_less_so(of_moths):
     np.testing.assert_allclose(of_moths["leverage"].sum(), 3, rtol=1e-6)
 
 
+@pytest.mark.exhaustive
 def test_ends_move_as_small_changes_of_weight_move_them(of_moths):
     """The same surface as a sum of weighted potentials; ends by differences of one weight."""
     with pm.Model() as model:
@@ -251,6 +253,7 @@ def test_a_posterior_mode():
     assert found.attrs["kind"] == "map"
 
 
+@pytest.mark.exhaustive
 def test_an_observation_that_alone_holds_a_parameter():
     with pm.Model() as model:
         b = pm.Normal("b", 0, 10, shape=2)

@@ -10,6 +10,7 @@ import pytensor.tensor as pt
 import pytest
 from published import EXAMPLES
 from scipy import stats
+from selection import exhaustive
 from variance_components import one_way
 
 import pymc_landscape as pml
@@ -144,7 +145,7 @@ def published_free() -> float:
 # --- edges -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("prior", ["log", "interval"])
+@pytest.mark.parametrize("prior", ["log", exhaustive("interval")])
 def test_dyestuff_on_the_edge(prior):
     """Half of χ²₁: LR 5.40282609, p 0.01005209 (naive 0.02010417)."""
     model, _ = one_way("Dyestuff", prior)
@@ -198,6 +199,7 @@ def test_an_edge_at_infinity():
     assert "alpha = +∞" in test.message
 
 
+@pytest.mark.exhaustive
 def test_a_simulated_edge_agrees_with_its_mixture():
     """Half of the statistics are 0, or nearly."""
     test = lr(counts(False), counts(True), reference="bootstrap", draws=40, random_seed=2)
@@ -219,7 +221,7 @@ def shrunk_means(scale: str) -> pm.Model:
     return model
 
 
-@pytest.mark.parametrize("scale", ["plain", "root"])
+@pytest.mark.parametrize("scale", ["plain", exhaustive("root")])
 def test_two_parameters_on_the_edge(scale):
     """Self & Liang's case 7, with the correlation of the estimates: w₂ = ¼ + asin ρ / 2π."""
     model = shrunk_means(scale)
@@ -237,6 +239,7 @@ def test_an_edge_beside_something_inside():
     assert "b at a bound" in test.message
 
 
+@pytest.mark.exhaustive
 def test_a_null_that_is_itself_on_an_edge_calls_for_simulation():
     """With a = 0 the best b is negative: 0."""
     model = shrunk_means("plain")
@@ -246,6 +249,7 @@ def test_a_null_that_is_itself_on_an_edge_calls_for_simulation():
     assert "own estimate is at a bound" in test.message
 
 
+@pytest.mark.exhaustive
 def test_a_term_that_says_nothing_about_what_is_free():
     """With the nuisance fixed, the second observed variable depends on nothing; LR = n z̄²."""
     model = shrunk_means("plain")
@@ -266,6 +270,7 @@ def contaminated() -> pm.Model:
     return model
 
 
+@pytest.mark.exhaustive
 def test_a_mean_without_weight_calls_for_simulation():
     null = pm.do(contaminated(), {"w": 0.0, "mu": 1.0})
     test = lr(null, contaminated(), draws=4, random_seed=1)
@@ -403,6 +408,7 @@ def test_data_that_changed_between_the_fits():
         lr(null, alternative)
 
 
+@pytest.mark.exhaustive
 def test_an_alternative_above_its_own_special_case():
     """Two hills, and the alternative on the lower one."""
 

@@ -69,6 +69,7 @@ def test_methods_stand_side_by_side():
     assert three["delta_minus2ll"].sel(interval_method="bootstrap").isnull().all()
 
 
+@pytest.mark.exhaustive
 def test_a_rare_event_has_an_open_end_where_too_many_samples_hold_none():
     """All five tries fail in 33 % of the samples and succeed in none: the odds have no lower end."""
     with pm.Model() as model:
@@ -86,6 +87,7 @@ def test_a_rare_event_has_an_open_end_where_too_many_samples_hold_none():
     assert "refits ran away" in found["message"].sel(parameter="b", level=0.95, bound="lower").item()
 
 
+@pytest.mark.exhaustive
 def test_an_end_on_the_edge_of_the_support_is_at_bound():
     """Eight schools: σ_b = 0 in more than half of the samples."""
     error = published.SCHOOLS["standard_error"].to_numpy(float)

@@ -9,6 +9,7 @@ import pytensor.tensor as pt
 import pytest
 import xarray as xr
 from scipy import optimize
+from selection import exhaustive
 from variance_components import EFFECT, ERROR, eight_schools, one_way
 
 import pymc_landscape as pml
@@ -172,7 +173,7 @@ def test_the_others_of_a_plane_are_free(normal):
 # --- edges of the support --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("prior", ["log", "untransformed"])
+@pytest.mark.parametrize("prior", ["log", exhaustive("untransformed")])
 def test_batches_come_and_go_over_the_grid(prior):
     """Dyestuff2: λ̂ = max(σ², SSB(µ)/a), and σ_b = 0 where σ² is the larger."""
     model, (a, n, mean, ssb, ssw) = one_way("Dyestuff2", prior)
@@ -202,7 +203,7 @@ def test_an_axis_along_the_edge():
 
 
 @pytest.mark.parametrize(
-    "tau", [lambda: pm.HalfCauchy("tau", 5), lambda: pm.Uniform("tau", 0, 100)], ids=["log", "interval"]
+    "tau", [lambda: pm.HalfCauchy("tau", 5), exhaustive(lambda: pm.Uniform("tau", 0, 100))], ids=["log", "interval"]
 )
 def test_schools_do_not_differ_near_their_mean(tau):
     mu = np.linspace(-20, 40, 13)
@@ -224,6 +225,7 @@ def test_schools_do_not_differ_near_their_mean(tau):
     assert set(surface["status"].values.tolist()) == {"at_bound", "converged"}
 
 
+@pytest.mark.exhaustive
 def test_a_limit_that_moves_with_another_parameter():
     """Of b ~ U(0, a), y ~ N(a, 1) and z ~ N(b, 1): a stands on b where b has passed y."""
     with pm.Model() as model:
@@ -326,6 +328,7 @@ def weights() -> pm.Model:
     return model
 
 
+@pytest.mark.exhaustive
 def test_a_weight_by_its_unconstrained_element(weights):
     surface = profiled(weights, {"w_simplex__[0]": np.linspace(-1.5, 0.5, 5)})
     best = 2 * sum(n * np.log(n / 20) for n in (3, 7, 10))

@@ -69,6 +69,7 @@ def mean_of(y: np.ndarray, sigma: float = 2.0) -> pm.Model:
     return model
 
 
+@cache
 def two_valleys() -> pm.Model:
     """−log L with valleys at −2 and 2; that at 2 is deeper by 3."""
     with pm.Model() as model:

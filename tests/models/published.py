@@ -3,6 +3,7 @@
 Known constants enter the models as ``np.float64``: PyTensor keeps a plain 0.5 in single precision.
 """
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ CONC, RATE = TREATED["conc"].to_numpy(float), TREATED["rate"].to_numpy(float)
 VM, K, SSE, S, SIGMA_ML = 212.683743, 0.06412128, 1195.448814, 10.93366, 9.98101871
 
 
+@cache
 def puromycin(sigma: float | None = None) -> pm.Model:
     with pm.Model() as model:
         vm = pm.Flat("Vm", initval=200.0)
@@ -43,6 +45,7 @@ B_HAT = np.array([-3.47315529, 1.10074335, 1.06421396])
 B_SE = np.array([0.46852038, 0.35582713, 0.13107749])
 
 
+@cache
 def budworm() -> pm.Model:
     with pm.Model(coords={"term": ["intercept", "male", "ldose"]}) as model:
         b = pm.Flat("b", dims="term")
@@ -80,6 +83,7 @@ SCHOOLS = read("eight_schools")
 
 
 # Dyestuff: Davies & Goldsmith (1972), and Box & Tiao's set with no batch effect at all.
+@cache
 def dyestuff(which: str) -> tuple[pm.Model, np.ndarray]:
     rows = read("dyestuff").query("set == @which")
     table = np.stack([g.to_numpy(float) for _, g in rows.groupby("batch")["yield"]])

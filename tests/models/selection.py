@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 
 
-def some(cases: Iterable[str], always: Callable[[str], bool] | Iterable[str]) -> list[Any]:
-    """Parameters in their order; those that `always` does not hold, or is not true of, are exhaustive."""
-    chosen = always if callable(always) else set(always).__contains__
-    return [case if chosen(case) else pytest.param(case, marks=pytest.mark.exhaustive) for case in cases]
+def exhaustive(*case: Any) -> Any:
+    """Return a case of a parametrised test that ``pytest -m exhaustive`` alone runs."""
+    return pytest.param(*case, marks=pytest.mark.exhaustive)
+
+
+def some(cases: Iterable[Any], always: Callable[[Any], bool] | Iterable[Any]) -> list[Any]:
+    """Return the cases in their order; those that `always` does not hold, or is not true of, are exhaustive."""
+    chosen = always if callable(always) else list(always).__contains__
+    return [case if chosen(case) else exhaustive(*(case if isinstance(case, tuple) else (case,))) for case in cases]

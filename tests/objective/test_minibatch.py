@@ -6,6 +6,7 @@ from itertools import islice
 import numpy as np
 import pymc as pm
 import pytest
+from selection import some
 
 import pymc_landscape as pml
 from pymc_landscape.objective.minibatch import BatchSlope
@@ -66,7 +67,7 @@ def data(rng):
     return x, 1.0 + 2.0 * x + 0.5 * rng.normal(size=60)
 
 
-@pytest.mark.parametrize("name", SPLIT)
+@pytest.mark.parametrize("name", some(SPLIT, ["mutable_data", "named_dims", "minibatch"]))
 def test_an_epoch_has_the_gradient_of_all_data(name, objective_of, rng):
     objective = objective_of(name)
     size = a_divisor(BatchSlope(objective, 1).n_rows)
@@ -112,6 +113,7 @@ def test_parameters_with_one_element_a_row_are_cut_too(rng):
     np.testing.assert_allclose(gradient, objective.gradient(theta), rtol=1e-12)
 
 
+@pytest.mark.exhaustive
 def test_an_index_into_as_many_groups_as_rows_is_no_row(rng):
     group = rng.permutation(8)
     with pm.Model() as model:
@@ -123,6 +125,7 @@ def test_an_index_into_as_many_groups_as_rows_is_no_row(rng):
     np.testing.assert_allclose(gradient, objective.gradient(theta), rtol=1e-12)
 
 
+@pytest.mark.exhaustive
 def test_two_terms_of_one_length_share_their_rows(data, rng):
     x, y = data
     with pm.Model() as model:

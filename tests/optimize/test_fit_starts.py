@@ -1,5 +1,7 @@
 """Where a fit begins and what it makes of it, and what the natural scale says of the estimate."""
 
+from functools import cache
+
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
@@ -10,6 +12,7 @@ import zoo_awkward
 from interval_models import FLAT_Y as Y
 from pymc.distributions import transforms
 from scipy import optimize, stats
+from selection import exhaustive
 from variance_components import eight_schools, one_way
 from verbs import fit, value
 from zoo import ZOO
@@ -19,6 +22,7 @@ from pymc_landscape.optimize import multistart as ends
 # --- starts without a slope, without a value, or with a slope of zero ------------------------------------------------
 
 
+@pytest.mark.exhaustive
 def test_a_kink_at_the_start():
     """The slope of √|m| at 0 is NaN; the value there is finite."""
     with pm.Model() as model:
@@ -30,6 +34,7 @@ def test_a_kink_at_the_start():
     assert value(here.standard_error, "m") == pytest.approx(2 * Y.mean() / np.sqrt(len(Y)), rel=1e-6)
 
 
+@pytest.mark.exhaustive
 def test_half_a_line_without_a_slope():
     """The branch not taken spoils the gradient wherever m < 0: NaN times 0."""
     with pm.Model() as model:
@@ -96,6 +101,7 @@ def test_a_start_without_a_likelihood():
     assert value(here.starts, "start_minus2ll")[0] == np.inf
 
 
+@pytest.mark.exhaustive
 def test_a_given_start_without_a_likelihood_is_no_optimum():
     model, answer = two_groups()
     here = fit(model, starts={"b": [-50.0, -50.0]}, random_seed=1)
@@ -119,6 +125,7 @@ def test_an_estimate_of_exactly_zero():
     assert value(here.point, "mu") == 0
 
 
+@pytest.mark.exhaustive
 def test_limits_in_small_whole_numbers_have_a_middle():
     """In a byte, 35 + 105 is -116, and PyMC's own initial point lies outside the support."""
     with pm.Model() as model:
@@ -141,6 +148,7 @@ def test_a_standard_deviation_is_stationary_at_zero_and_not_an_optimum():
     assert abs(value(here.point, "sigma_b")) == pytest.approx(37.260346, abs=1e-6)
 
 
+@pytest.mark.exhaustive
 def test_two_equal_components_are_a_saddle():
     """Both components at the same place: no slope tells them apart. With one spread for both nothing can collapse."""
     y = ref.WAITING
@@ -177,6 +185,7 @@ def test_a_discrete_parameter_is_refused():
 TWO_VALLEYS = np.array([-5.0, -4.6, -5.3, 6.0, 6.1])
 
 
+@cache
 def cauchy() -> pm.Model:
     with pm.Model() as model:
         m = pm.Normal("m", 0, 10)
@@ -246,7 +255,7 @@ def test_starts_from_the_prior_are_reproducible():
     assert here.minus2ll == pytest.approx(cauchy_minimum(-5.0)[1], rel=1e-9)
 
 
-@pytest.mark.parametrize("tree", [True, False])
+@pytest.mark.parametrize("tree", [True, exhaustive(False)])
 def test_a_posterior_begins_at_its_likeliest_draw(tree):
     """Most draws lie in the wrong valley; the likeliest does not."""
     draws = np.array([[6.2, 5.9, 6.4, 6.1, 5.8], [6.0, 6.3, -4.9, 6.2, 5.7]])
@@ -323,6 +332,7 @@ def test_cut_points_in_order_have_the_errors_of_cumulative_logits():
     np.testing.assert_allclose(value(here.standard_error, "cut"), (100 * below * (1 - below)) ** -0.5, rtol=1e-6)
 
 
+@pytest.mark.exhaustive
 def test_a_covariance_matrix_has_the_errors_of_a_normal_sample():
     """σ̂ᵢ with σᵢ/√(2n), ρ̂ with (1 − ρ²)/√n, and the Cholesky factor by differences of its own formula."""
     table = np.column_stack([ref.AIR_FLOW, ref.WATER_TEMP])

@@ -171,6 +171,7 @@ def test_the_marginal_posterior_of_a_normal_mean_is_its_profile_likelihood():
     np.testing.assert_allclose(marginal / marginal[profile["step"].values == 0], likelihood, atol=1e-6)
 
 
+@pytest.mark.exhaustive
 def test_so_it_is_for_the_draws_of_nuts():
     """A density that is the profile likelihood, normalised, is t with n − 1 degrees."""
     with jeffreys():
@@ -233,6 +234,7 @@ def test_what_it_closes_is_its_own(ridge):
     assert total["contraction"] == pytest.approx(20 / 21, abs=0.01)
 
 
+@pytest.mark.exhaustive
 def test_what_neither_closes():
     y = np.array([1.2, 0.3, 2.1, 1.7])
     with pm.Model() as model:
@@ -287,6 +289,7 @@ def test_a_likelihood_without_a_maximum_has_a_table():
     np.testing.assert_allclose(odds["profile"], np.exp(b["profile"]), rtol=1e-8)
 
 
+@pytest.mark.exhaustive
 def test_of_two_groups_without_a_success_one_is_silent_on_one_side_only():
     """Counts 12 in five rows and 0 in five: a is determined as ever, b has an upper limit."""
     group, counts = np.repeat([0.0, 1.0], 5), np.array([3, 1, 4, 2, 2, 0, 0, 0, 0, 0])
@@ -308,6 +311,7 @@ def test_of_two_groups_without_a_success_one_is_silent_on_one_side_only():
     assert (a["verdict"], b["verdict"]) == ("likelihood-identified", "prior-identified")
 
 
+@pytest.mark.exhaustive
 def test_limits_far_from_what_the_prior_allows_and_none_where_both_sides_are_open():
     x, won = np.array([-2.0, -1.0, 1.0, 2.0]), np.array([0, 0, 1, 1])
     with pm.Model() as model:
@@ -323,6 +327,7 @@ def test_limits_far_from_what_the_prior_allows_and_none_where_both_sides_are_ope
     assert "The data do not determine a" in a["sentence"]
 
 
+@pytest.mark.exhaustive
 def test_where_minus2ll_falls_without_end_there_are_no_limits_and_the_note_says_so():
     """A spike on one observation: of two components, one's scale goes to 0."""
     y = np.array([0.0, 1.0, 2.5])
@@ -358,6 +363,7 @@ def test_a_model_without_slopes_has_a_table_without_profiles():
     assert a["verdict"] == "likelihood-identified"
 
 
+@pytest.mark.exhaustive
 def test_a_simplex_counts_its_prior_in_observations():
     """Dirichlet(2, 2, 2) is worth three counts beside twenty."""
     with pm.Model() as model:

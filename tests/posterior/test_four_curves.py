@@ -87,6 +87,7 @@ def test_prior_one_over_sigma_makes_the_marginal_the_likelihoods_profile():
     np.testing.assert_allclose(of_sigma["prior"], scaled(1 / at), rtol=1e-7)
 
 
+@pytest.mark.exhaustive
 def test_a_parameter_that_the_likelihood_does_not_know_has_a_level_profile():
     y = np.array([1.2, 0.3, 2.1, 1.7])
     with pm.Model() as model:
@@ -111,6 +112,7 @@ def test_an_edge_of_the_support_is_where_curves_end():
     assert of_p["posterior marginal"][0] > 0.8  # not smoothed across the edge
 
 
+@pytest.mark.exhaustive
 def test_without_a_maximum_three_curves_are_left():
     x, won = np.array([-2.0, -1.0, 1.0, 2.0]), np.array([0, 0, 1, 1])
     with pm.Model() as model:

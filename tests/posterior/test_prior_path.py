@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 from posteriors import KNOWN, NOISE, PRIOR_MEAN, PRIOR_SD, normal_mean, normal_mean_draws, two_valleys
 from scipy import special, stats
+from selection import exhaustive
 from verbs import fit
 
 import pymc_landscape as pml
@@ -76,6 +77,7 @@ def test_a_mode_that_changes_valleys():
     assert found.attrs["message"] == "The mode jumps between the weights 0.35 and 0.4."
 
 
+@pytest.mark.exhaustive
 def test_a_ridge_has_a_mode_as_soon_as_there_is_a_prior():
     y = np.array([1.2, 0.3, 2.1, 1.7])
     with pm.Model() as model:
@@ -89,7 +91,7 @@ def test_a_ridge_has_a_mode_as_soon_as_there_is_a_prior():
     assert found.attrs["message"].startswith("At weight 0: The likelihood does not determine a − b")
 
 
-@pytest.mark.parametrize("complete", [True, False])
+@pytest.mark.parametrize("complete", [True, exhaustive(False)])
 def test_sensitivity_is_that_of_arviz(complete):
     draws = normal_mean_draws(draws=500)
     groups = pml.to_datatree(pml.pointwise_log_likelihood(normal_mean(), draws, progressbar=False), dt=draws)

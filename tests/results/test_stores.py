@@ -412,6 +412,7 @@ def test_a_model_that_raises_everywhere_raises(tmp_path):
     assert not (tmp_path / "surface.zarr").exists()
 
 
+@pytest.mark.exhaustive
 def test_memory_stays_bounded_where_the_grid_does_not_fit(tmp_path, monkeypatch):
     """No array of the whole grid is made: the longest one is a stretch."""
     from pymc_landscape.landscape import store as landscape_store

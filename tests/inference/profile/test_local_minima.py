@@ -7,6 +7,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import pytest
 from scipy import optimize, stats
+from selection import exhaustive
 
 import pymc_landscape as pml
 
@@ -51,7 +52,7 @@ def expected() -> tuple[float, np.ndarray]:
     return best, np.array([truth(level, best) for level in LEVELS])
 
 
-@pytest.mark.parametrize("begin", [-1.0, 1.0], ids=["from the higher well", "from the lower well"])
+@pytest.mark.parametrize("begin", [-1.0, exhaustive(1.0)], ids=["from the higher well", "from the lower well"])
 def test_intervals_follow_the_lower_of_two_valleys(expected, begin):
     fit = build(begin)
     with warnings.catch_warnings(record=True) as said:
@@ -80,6 +81,7 @@ def test_profiles_go_over_to_the_lower_valley_at_a_corner(expected):
     np.testing.assert_allclose(read["interval"], expected[1], atol=1e-4)
 
 
+@pytest.mark.exhaustive
 def test_labels_that_may_be_exchanged_are_told_by_another_start():
     """Groups of a mixture are known but for their names: at 0.9999 the weight of either is any of both."""
     rng = np.random.default_rng(3)

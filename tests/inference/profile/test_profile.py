@@ -114,6 +114,7 @@ def test_a_normal_mean_has_the_profile_of_student():
     np.testing.assert_allclose(row["path"].sel(parameter_bis="sigma"), sigma, rtol=1e-6)
 
 
+@pytest.mark.exhaustive
 def test_a_nuisance_leaves_its_edge_along_the_way():
     """The schools do not differ at the estimate of their mean; far from it they must."""
     here = fit(eight_schools(lambda: pm.HalfNormal("tau", 20)))
@@ -133,6 +134,7 @@ def test_the_profile_of_an_element_on_its_edge_has_one_side():
     assert (row["delta_minus2ll"].diff("step") > 0).all()
 
 
+@pytest.mark.exhaustive
 def test_an_interval_transform_with_an_upper_limit_only_turns_no_sides():
     rng = np.random.default_rng(3)
     y = rng.normal(-1.0, 1.0, 20)
@@ -161,6 +163,7 @@ def test_two_valleys_and_the_lower_one_is_met():
     assert "lower optimum" in row.attrs["message"]
 
 
+@pytest.mark.exhaustive
 def test_an_open_side_ends_where_a_straight_line_is():
     """With low concentrations only, V and K may grow together without end: V c / (K + c) becomes a line through 0."""
     c, v = np.array([0.02, 0.02, 0.06, 0.06, 0.11]), np.array([76.0, 47.0, 97.0, 107.0, 123.0])

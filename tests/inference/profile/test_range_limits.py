@@ -102,6 +102,7 @@ def dispersed() -> tuple[pml.Fit, np.ndarray]:
     return pml.fit_mle(model, progressbar=False), y
 
 
+@pytest.mark.exhaustive
 def test_a_reciprocal_is_0_where_its_parameter_has_no_end(dispersed):
     fit, y = dispersed
     rise = -2 * stats.poisson(y.mean()).logpmf(y).sum() - fit.minus2ll
@@ -115,6 +116,7 @@ def test_a_reciprocal_is_0_where_its_parameter_has_no_end(dispersed):
     np.testing.assert_allclose([of_alpha[2][1], of_dispersion[2][0]], rise, atol=1e-3)
 
 
+@pytest.mark.exhaustive
 def test_an_estimate_on_an_edge_without_derivatives():
     """Few zeros: the chance of a structural one is 0, where the model's own slope is not a number."""
     y = np.array([1, 2, 1, 3, 0, 2, 1, 2, 4, 1])

@@ -12,6 +12,7 @@ import pytensor.tensor as pt
 import pytest
 import xarray as xr
 from scipy import optimize, stats
+from selection import exhaustive
 
 import pymc_landscape as pml
 
@@ -82,7 +83,7 @@ def islands(lib, x, y):
 # --- one curve, and more ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("level", [0.95, 0.99])
+@pytest.mark.parametrize("level", [0.95, exhaustive(0.99)])
 def test_a_crescent_is_gone_round_to_both_of_its_horns(level):
     found = region(fit_of(crescent, 5.0, 0.1), level)
     on_the_level(found, crescent, level)
@@ -158,7 +159,9 @@ def test_two_islands_are_two_parts_from_either_of_them():
 # --- cut off by a support --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("center", [(0.7, 0.2), (-0.7, 0.2), (-0.7, -0.4)], ids=["inside", "on an edge", "corner"])
+@pytest.mark.parametrize(
+    "center", [(0.7, 0.2), exhaustive((-0.7, 0.2)), exhaustive((-0.7, -0.4))], ids=["inside", "on an edge", "corner"]
+)
 def test_regions_cut_off_by_edges(center):
     """A quadratic about `center`, for positive values only."""
 

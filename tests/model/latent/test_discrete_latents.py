@@ -246,9 +246,9 @@ def hidden_chain(y: np.ndarray) -> pm.Model:
     return model
 
 
-def test_a_short_hidden_markov_chain():
+def test_a_short_hidden_markov_chain(rng):
     """Against the forward algorithm, and its probabilities against forward and backward ones."""
-    y = RNG.normal(size=7)
+    y = rng.normal(size=7)
     objective = pml.Objective(hidden_chain(y), latent=[f"z{t}" for t in range(7)])
     stay = np.array([0.8, 0.6])
     move = np.array([[stay[0], 1 - stay[0]], [1 - stay[1], stay[1]]])
@@ -347,6 +347,7 @@ def test_other_data(twofold):
     assert found == pytest.approx(of_cases(twofold, 0.3, (-1, 2), 0.0, 0.25).sum() + c, rel=1e-7)
 
 
+@pytest.mark.exhaustive
 def test_a_posterior_of_the_model_with_states_is_one_of_its_parameters(twofold_fit):
     """Draws of the model with states, made by hand from the likelihood's normal approximation."""
     fit = twofold_fit
@@ -356,6 +357,7 @@ def test_a_posterior_of_the_model_with_states_is_one_of_its_parameters(twofold_f
     assert list(table["parameter"].values) == ["w", "mu[0]", "mu[1]"]
 
 
+@pytest.mark.exhaustive
 def test_states_are_drawn_again_with_the_data(twofold, twofold_fit):
     """The mean and the covariance of both terms, which share a state, over many simulated data sets."""
     simulate = Simulator(twofold)
@@ -367,6 +369,7 @@ def test_states_are_drawn_again_with_the_data(twofold, twofold_fit):
     assert (refits["delta_minus2ll"] > 0).all()
 
 
+@pytest.mark.exhaustive
 def test_which_observations_belong_together_may_change():
     with pm.Model() as model:
         group = pm.Data("group", np.array([0, 0, 1, 1]))
@@ -404,6 +407,11 @@ def classes() -> pm.Model:
     return model
 
 
+@pytest.fixture(scope="module")
+def classes_and_effects(classes) -> pml.Objective:
+    return pml.Objective(classes, latent=["z", "u"])
+
+
 def class_heights(w: float, mu, spread: float, s: float) -> np.ndarray:
     """Log densities (2, groups) of the vector of each group, with the weights: normal in each class."""
     found = np.empty((2, 5))
@@ -417,9 +425,9 @@ def class_heights(w: float, mu, spread: float, s: float) -> np.ndarray:
 CLOSE = {"w": [0.4], "mu": [[0.0, 1.0]], "spread": [1.2], "s": [1.0]}
 
 
-def test_a_class_and_an_effect_of_each_group(classes):
+def test_a_class_and_an_effect_of_each_group(classes_and_effects):
     """Exact is a mixture of normal vectors, and so is Laplace's approximation: it is made class by class."""
-    objective = pml.Objective(classes, latent=["z", "u"])
+    objective = classes_and_effects
     assert objective.latent == ("z", "u")
     assert objective.summed == ("z",)
     assert objective.origin == {"model_name": "", "latent": "z, u", "quadrature": 1}
@@ -451,9 +459,9 @@ def test_effects_alone_are_not_integrated_where_states_alone_are_named(classes):
     assert objective.term_dims("y", 5)[0] == ["group"]
 
 
-def test_a_fit_knows_classes_and_effects(classes):
+def test_a_fit_knows_classes_and_effects(classes_and_effects):
     """Classes by Bayes' theorem with the effects averaged over; effects shrunk towards their class."""
-    fit = pml.fit_mle(pml.Objective(classes, latent=["z", "u"]), progressbar=False)
+    fit = pml.fit_mle(classes_and_effects, progressbar=False)
     assert fit.status.is_optimum
     w, spread, s = (float(fit.point[name]) for name in ("w", "spread", "s"))
     heights = class_heights(w, fit.point["mu"].values, spread, s)
@@ -469,6 +477,7 @@ def test_a_fit_knows_classes_and_effects(classes):
         pml.importance_sampling(fit)
 
 
+@pytest.mark.exhaustive
 def test_outliers_among_observations_with_effects_of_groups():
     """A state each observation, an effect each group: SciPy integrates over the effect group by group."""
     with pm.Model() as model:
@@ -495,6 +504,7 @@ def test_outliers_among_observations_with_effects_of_groups():
     np.testing.assert_allclose(states["z_probability"], special.softmax(parts, axis=0).T, atol=1e-8)
 
 
+@pytest.mark.exhaustive
 def test_crossed_effects_beside_states():
     """No blocks: Laplace's approximation of the sum. Exact is a sum over the few states of normal vectors."""
     cask = np.arange(len(GROUP)) % 3
