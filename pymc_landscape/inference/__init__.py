@@ -7,6 +7,7 @@ from pymc_landscape.inference.intervals import confidence_intervals
 from pymc_landscape.inference.laplace_consistency import laplace_check
 from pymc_landscape.inference.likelihood_ratio import LikelihoodRatioTest, likelihood_ratio_test
 from pymc_landscape.inference.model_comparison import compare_models
+from pymc_landscape.inference.nested_models import refuse_changed_data
 
 __all__ = [
     "LikelihoodRatioTest",
@@ -17,4 +18,5 @@ __all__ = [
     "laplace_check",
     "likelihood_ratio_test",
     "parametric_bootstrap",
+    "refuse_changed_data",
 ]

@@ -1,4 +1,4 @@
-"""Likelihood beside posterior: where they differ, by how much, and why."""
+"""`compare_with_posterior`: where likelihood and posterior differ, by how much, and why."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pymc_landscape._typing import Posterior, RandomSeed, VarNames
 from pymc_landscape.inference.profile import Quantity, find_quantities
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit
-from pymc_landscape.posterior.densities import draw_prior, prior_spreads
-from pymc_landscape.posterior.deviance import fit_beside, warn_if_lower
+from pymc_landscape.posterior.densities import draw_prior, prior_standard_deviations
 from pymc_landscape.posterior.draws import PosteriorDraws, read_posterior
 from pymc_landscape.posterior.identification import Identification
-from pymc_landscape.posterior.likelihood_estimates import estimate, likelihood_sides
+from pymc_landscape.posterior.likelihood_estimates import estimate, likelihood_estimates
+from pymc_landscape.posterior.likelihood_fit import fit_beside, warn_if_lower
 from pymc_landscape.posterior.mode import posterior_mode, prior_shares
 from pymc_landscape.posterior.summary import summarise
 from pymc_landscape.results import provenance_attributes, require_probability
@@ -38,7 +38,7 @@ def compare_with_posterior(
     """Compare what the likelihood says of each parameter with what the posterior says, and split the difference.
 
     Use it after sampling, to see how much of an answer is the prior. How sensitive a posterior is to its prior, without
-    any fit, is the matter of ``az.psense_summary``.
+    any fit, is what ``az.psense_summary`` tells.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def compare_with_posterior(
 
     A quantity is likelihood-identified if the profile ends on at least one side and is open on none, and the prior's
     share is not above a half; unidentified if it is not, and the posterior has no mode either; at boundary if the
-    estimate is on an edge of the support.
+    estimate is at a bound of the support.
 
     Examples
     --------
@@ -135,14 +135,14 @@ def compare_with_posterior(
     shares = prior_shares(mode, quantities)
     values = draws.quantities([quantity.weights for quantity in quantities])
     begin, lengths = mode.result.restricted.natural_point(mode.result.x), [float(np.std(drawn)) for drawn in values]
-    sides = likelihood_sides(
+    estimates = likelihood_estimates(
         fit, quantities, var_names, level=level, progressbar=progressbar, begin=begin, lengths=lengths
     )
     rows = [
         Identification(
-            quantity.label, side, level, estimate(mode, quantity)[0], summarise(drawn, ci_prob), float(share)
+            quantity.label, likelihood, level, estimate(mode, quantity)[0], summarise(drawn, ci_prob), float(share)
         )
-        for quantity, side, drawn, share in zip(quantities, sides, values, shares, strict=True)
+        for quantity, likelihood, drawn, share in zip(quantities, estimates, values, shares, strict=True)
     ]
     prior = _PriorSide(fit.objective, quantities, random_seed)
     attrs = _attrs(fit, mode, draws, lower, ci_prob, level)
@@ -154,13 +154,15 @@ class _PriorSide:
 
     def __init__(self, objective: Objective, quantities: Sequence[Quantity], random_seed: RandomSeed | None):
         prior = draw_prior(objective, get_random_generator(random_seed, copy=True))
-        self.spreads = prior_spreads(objective, prior, [quantity.weights for quantity in quantities])
+        self.standard_deviations = prior_standard_deviations(
+            objective, prior, [quantity.weights for quantity in quantities]
+        )
         self.has_potential = bool(objective.potential_roles.prior)
         self.improper = prior.improper
 
     def note(self, i: int) -> str:
         """Say why there is no contraction."""
-        if not np.isnan(self.spreads[i]):
+        if not np.isnan(self.standard_deviations[i]):
             return ""
         if self.has_potential:
             return "no contraction: the prior has a potential, and cannot be drawn from"
@@ -174,33 +176,33 @@ def _dataset(rows: Sequence[Identification], prior: _PriorSide, mode: Fit, attrs
     def column(numbers: Any) -> tuple[str, Any]:
         return "parameter", np.array(list(numbers))
 
-    def ends(numbers: Any) -> tuple[tuple[str, str], Any]:
+    def limits(numbers: Any) -> tuple[tuple[str, str], Any]:
         return ("parameter", "bound"), np.array(list(numbers))
 
     sd = np.array([row.posterior.sd for row in rows])
     data: dict[str, Any] = {
         "mle": column(row.likelihood.mle for row in rows),
         "se": column(row.likelihood.se for row in rows),
-        "wald": ends(row.likelihood.wald for row in rows),
-        "profile": ends(row.likelihood.profile for row in rows),
-        "profile_status": ends(row.likelihood.status for row in rows),
+        "wald": limits(row.likelihood.wald for row in rows),
+        "profile": limits(row.likelihood.profile for row in rows),
+        "profile_status": limits(row.likelihood.status for row in rows),
         "map": column(row.mode for row in rows),
         "mean": column(row.posterior.mean for row in rows),
         "median": column(row.posterior.median for row in rows),
         "sd": ("parameter", sd),
-        "hdi": ends(row.posterior.hdi for row in rows),
-        "eti": ends(row.posterior.eti for row in rows),
+        "hdi": limits(row.posterior.hdi for row in rows),
+        "eti": limits(row.posterior.eti for row in rows),
         "mcse": column(row.posterior.mcse for row in rows),
-        "modes": column(len(row.posterior.pieces) for row in rows),
-        "prior_sd": ("parameter", prior.spreads),
+        "modes": column(len(row.posterior.hdi_intervals) for row in rows),
+        "prior_sd": ("parameter", prior.standard_deviations),
         "unit": column(row.unit for row in rows),
         "prior_shift": column(row.prior_shift for row in rows),
         "volume_shift": column(row.volume_shift for row in rows),
         "total_shift": column(row.total_shift for row in rows),
         "shift_mcse": column(row.shift_mcse for row in rows),
-        "contraction": ("parameter", 1.0 - (sd / prior.spreads) ** 2),
+        "contraction": ("parameter", 1.0 - (sd / prior.standard_deviations) ** 2),
         "prior_share": column(row.share for row in rows),
-        "verdict": column(row.verdict for row in rows),
+        "verdict": column(row.conclusion for row in rows),
         "sentence": column(row.sentence for row in rows),
         "note": column(_note(row, prior.note(i), mode) for i, row in enumerate(rows)),
     }
@@ -209,21 +211,21 @@ def _dataset(rows: Sequence[Identification], prior: _PriorSide, mode: Fit, attrs
 
 def _note(row: Identification, prior: str, mode: Fit) -> str:
     likelihood = row.likelihood
-    said = [prior, likelihood.note]
+    notes = [prior, likelihood.note]
     if "new_optimum" in likelihood.status:
-        said.append("profile limits are those of a lower optimum than the fit")
+        notes.append("profile limits are those of a lower optimum than the fit")
     if np.isnan(row.mode):
-        said.append(f"no mode: {mode.message or mode.status.value}")
+        notes.append(f"no mode: {mode.message or mode.status.value}")
     if not (np.isfinite(likelihood.se) and likelihood.se > 0):
         unit = "the posterior's sd" if row.unit_name == "sd" else "what would be se, were the profile's limits Wald's"
-        said.append(f"shifts in units of {unit}")
-    return "; ".join(part for part in said if part)
+        notes.append(f"shifts in units of {unit}")
+    return "; ".join(part for part in notes if part)
 
 
 def _attrs(fit: Fit, mode: Fit, draws: PosteriorDraws, lower: bool, ci_prob: float, level: float) -> dict[str, Any]:
-    said = [fit.message if not fit.status.is_optimum else ""]
+    notes = [fit.message if not fit.status.is_optimum else ""]
     if lower:
-        said.append("A draw is lower than the fit: fit again from the draws, fit_mle(model, starts=dt).")
+        notes.append("A draw is lower than the fit: fit again from the draws, fit_mle(model, starts=dt).")
     return provenance_attributes(
         fit.objective.origin,
         group="comparison",
@@ -234,5 +236,5 @@ def _attrs(fit: Fit, mode: Fit, draws: PosteriorDraws, lower: bool, ci_prob: flo
         map_status=mode.status.value,
         map_message=mode.message,
         draws=len(draws.vectors),
-        message=" ".join(filter(None, said)),
+        message=" ".join(filter(None, notes)),
     )

@@ -1,8 +1,7 @@
-"""Prior draws and spreads; prior and marginal densities.
+"""Prior draws and their standard deviations; prior and marginal densities of one quantity.
 
-How wide the prior is: standard deviations of what a model has before it has seen data.
-
-Marginal densities of one quantity: of the prior as the model writes it, of draws by ArviZ's kernels.
+The prior's density is the model's own where a quantity has one, else a kernel estimate of its draws; a marginal
+posterior is always a kernel estimate (ArviZ's).
 """
 
 from __future__ import annotations
@@ -60,28 +59,28 @@ def draw_prior(objective: Objective, rng: np.random.Generator, draws: int = DRAW
         return PriorDraws(vectors, tuple(v.name for v in objective.variables))
     improper = []
     for variable in objective.variables:
-        drawn = _drawn(objective.model[variable.name], draws, rng)
-        if drawn is None:
+        values = _prior_draws(objective.model[variable.name], draws, rng)
+        if values is None:
             improper.append(variable.name)
         else:
-            vectors[:, layout.slices[variable.name]] = drawn.reshape(draws, -1)
+            vectors[:, layout.slices[variable.name]] = values.reshape(draws, -1)
     return PriorDraws(vectors, tuple(improper))
 
 
-def _drawn(variable: Any, draws: int, rng: np.random.Generator) -> Array | None:
+def _prior_draws(variable: Any, draws: int, rng: np.random.Generator) -> Array | None:
     try:
-        drawn = pm.draw(variable, draws=draws, random_seed=rng, mode="FAST_COMPILE")
+        values = pm.draw(variable, draws=draws, random_seed=rng, mode="FAST_COMPILE")
     except NotImplementedError:
         return None
-    return np.asarray(drawn, dtype=float)
+    return np.asarray(values, dtype=float)
 
 
-def prior_spreads(objective: Objective, prior: PriorDraws, weights: Sequence[Array]) -> Array:
+def prior_standard_deviations(objective: Objective, prior: PriorDraws, weights: Sequence[Array]) -> Array:
     """Return the prior's standard deviation of each quantity (n,): ∞ where it has none, NaN without draws."""
-    return np.array([_spread(row) for row in weighted_sums(objective, prior.vectors, weights)])
+    return np.array([_standard_deviation(row) for row in weighted_sums(objective, prior.vectors, weights)])
 
 
-def _spread(values: Array) -> float:
+def _standard_deviation(values: Array) -> float:
     from arviz_stats.base import array_stats  # type: ignore[attr-defined]
 
     if not np.isfinite(values).all():
@@ -92,7 +91,7 @@ def _spread(values: Array) -> float:
     return np.inf if shape > HEAVY else float(values.std())
 
 
-def marginal_density(drawn: Array, at: Array, bounds: tuple[float, float]) -> Array:
+def marginal_density(values: Array, at: Array, bounds: tuple[float, float]) -> Array:
     """Return a kernel estimate of the density of draws (S,) at some values (n,); 0 beyond them.
 
     Parameters
@@ -106,11 +105,11 @@ def marginal_density(drawn: Array, at: Array, bounds: tuple[float, float]) -> Ar
     """
     from arviz_stats.base import array_stats  # type: ignore[attr-defined]
 
-    if not np.isfinite(drawn).all() or np.ptp(drawn) == 0:
+    if not np.isfinite(values).all() or np.ptp(values) == 0:
         return np.full(len(at), np.nan)
-    reach = 0.2 * float(np.ptp(drawn))
-    limits = (max(drawn.min() - reach, bounds[0]), min(drawn.max() + reach, bounds[1]))
-    grid, density, _ = array_stats.kde(drawn, custom_lims=limits)  # type: ignore[no-untyped-call]
+    reach = 0.2 * float(np.ptp(values))
+    limits = (max(values.min() - reach, bounds[0]), min(values.max() + reach, bounds[1]))
+    grid, density, _ = array_stats.kde(values, custom_lims=limits)  # type: ignore[no-untyped-call]
     return np.where((at >= limits[0]) & (at <= limits[1]), np.interp(at, grid, density), 0.0)
 
 
@@ -120,7 +119,7 @@ def prior_density(mode: Fit, quantity: Quantity, at: Array, draws: Callable[[], 
     Parameters
     ----------
     mode : Fit
-        The posterior's mode: where the others are held.
+        The posterior's mode, at which the nuisance parameters are fixed.
     quantity : Quantity
         An element of a variable, or anything else.
     at : array (n,)
@@ -130,8 +129,8 @@ def prior_density(mode: Fit, quantity: Quantity, at: Array, draws: Callable[[], 
     """
     if _has_own_prior(mode, quantity):
         return _slice(mode, quantity, at)
-    drawn = weighted_sums(mode.objective, draws(), [quantity.weights])[0]
-    return marginal_density(drawn, at, quantity.bounds)
+    values = weighted_sums(mode.objective, draws(), [quantity.weights])[0]
+    return marginal_density(values, at, quantity.bounds)
 
 
 def _has_own_prior(mode: Fit, quantity: Quantity) -> bool:

@@ -1,8 +1,11 @@
-"""How far above the maximum of the likelihood a posterior's draws lie: Wilks' theorem, read by a Bayesian."""
+"""`posterior_deviance`: Δ(−2LL) of posterior draws against the χ² of Wilks' theorem.
+
+Its mean is the effective number of parameters (Spiegelhalter and others 2002, *Journal of the Royal Statistical
+Society* B 64, 583-639).
+"""
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,18 +13,16 @@ import pymc as pm
 import xarray as xr
 from scipy import stats
 
-from pymc_landscape._typing import Array, Posterior, Starts
-from pymc_landscape.numerics import noise
-from pymc_landscape.objective import Objective, objective_of
-from pymc_landscape.optimize import Fit, Status, fit_of
+from pymc_landscape._typing import Array, Posterior
+from pymc_landscape.objective import Objective
+from pymc_landscape.optimize import Fit, Status
 from pymc_landscape.posterior.draws import PosteriorDraws, read_posterior
+from pymc_landscape.posterior.likelihood_fit import fit_beside, warn_if_lower
 from pymc_landscape.results import provenance_attributes
 
-# A draw that is lower than the estimate by less than this is no better.
-LOWER = 1e-6
-# A distance between distribution functions that nobody would see, however many draws prove that it is there.
-UNSEEN = 0.03
-# Draws that rise above their own mean by less than this share of k are held together by the prior.
+# A distance between distribution functions that no plot would show, however many draws prove that it is there.
+NEGLIGIBLE_DISTANCE = 0.03
+# Draws whose mean deviance above their own mean is less than this share of k are held together by the prior.
 NARROW = 0.8
 # Below this p-value the draws do not follow χ².
 DOUBTFUL = 0.01
@@ -95,7 +96,7 @@ def posterior_deviance(
     draws = read_posterior(fit.objective, dt, group)
     warn_if_lower(fit, draws)
     rise = draws.minus2ll - fit.minus2ll
-    found = _Rise(rise.reshape(draws.shape), _above_the_mean(draws), *_degrees(fit))
+    deviance = _DrawDeviance(rise.reshape(draws.shape), _above_the_mean(draws), *_degrees(fit))
     attrs = provenance_attributes(
         fit.objective.origin,
         group="posterior_deviance",
@@ -103,99 +104,21 @@ def posterior_deviance(
         status=fit.status.value,
         best_draw=draws.name(int(np.argmin(rise))),
         minimum=float(rise.min()),
-        **found.numbers(),
-        message=found.message(),
+        **deviance.numbers(),
+        message=deviance.message(),
     )
     coords = {"chain": draws.chain, "draw": draws.draw}
-    return xr.Dataset({"delta_minus2ll": (("chain", "draw"), found.rise)}, coords, attrs)
-
-
-def fit_beside(
-    model: Fit | pm.Model | Objective | None,
-    dt: Posterior | None,
-    verb: str,
-    *,
-    group: str = "posterior",
-    progressbar: bool = True,
-) -> Fit:
-    """Return the maximum likelihood fit that a posterior is compared with.
-
-    Parameters
-    ----------
-    model : Fit, pm.Model, Objective or None
-        A fit is checked; a model is fitted, from the likeliest of the draws and one other.
-    dt : DataTree or Dataset
-        Draws of the posterior.
-    verb : str
-        Who asks, for the log.
-    group : str
-        Group of the tree that holds the draws.
-    progressbar : bool
-        Whether to show progress.
-
-    Raises
-    ------
-    ValueError
-        If the fit is a posterior mode, or found nothing; if its data were changed; if the model has random effects.
-    """
-    objective = objective_of(model)
-    refuse_random_effects(objective)
-    starts: Starts = 1
-    if not isinstance(model, Fit):
-        draws = read_posterior(objective, dt, group)
-        best = np.argsort(draws.minus2ll, kind="stable")[[0, len(draws.vectors) // 2]]
-        finite = [theta for theta in map(draws.theta, best) if np.isfinite(theta).all()]
-        starts = np.stack(finite) if finite else 1
-    fit = fit_of(model, verb, starts=starts, prior_weight=0.0, progressbar=progressbar)
-    if fit.is_map:
-        raise ValueError("Expected a maximum likelihood fit, got a posterior mode: use fit_mle; modes are found here.")
-    if fit.status is Status.FAILED:
-        raise ValueError(f"Expected a fit with an optimum, got one that failed: {fit.message}")
-    _refuse_other_data(fit)
-    return fit
-
-
-def warn_if_lower(fit: Fit, draws: PosteriorDraws) -> bool:
-    """Tell of a draw that beats the fit; return whether there is one."""
-    best = int(np.argmin(draws.minus2ll))
-    rise = float(draws.minus2ll[best] - fit.minus2ll)
-    lower = rise < -LOWER - noise(fit.minus2ll)
-    if lower and fit.status.is_optimum:
-        warnings.warn(
-            f"The draw of {draws.name(best)} has −2LL {draws.minus2ll[best]:.6f}, lower than the fit's by {-rise:.4g}: "
-            "a new optimum, and the fit is none; fit again from the draws, fit_mle(model, starts=dt).",
-            stacklevel=3,
-        )
-    return lower
-
-
-def refuse_random_effects(objective: Objective) -> None:
-    """Refuse a model whose likelihood is conditional on random effects."""
-    if objective.conditional:
-        raise ValueError(
-            f"Expected a model whose random effects are integrated out, got {', '.join(objective.conditional)}, whose "
-            "prior depends on other parameters, as parameters: the likelihood of those alone is an integral, and a "
-            "joint fit is no answer; use Objective(model, latent='auto')."
-        )
-
-
-def _refuse_other_data(fit: Fit) -> None:
-    now = fit.result.restricted.value(fit.result.x)
-    if np.isfinite(fit.result.value) and abs(now - fit.result.value) > LOWER + 1e-10 * abs(now):
-        raise ValueError(
-            f"Expected data that stay as they were fitted, got −2LL {fit.result.value:.6f} at the fit and {now:.6f} at "
-            "the same point now: the data were changed; fit again."
-        )
+    return xr.Dataset({"delta_minus2ll": (("chain", "draw"), deviance.rise)}, coords, attrs)
 
 
 def _degrees(fit: Fit) -> tuple[int, str]:
     """Return how many parameters the likelihood determines, and why these may be fewer than there are."""
-    k, flat = fit.n_parameters, len(fit.flat_directions)
+    k, n_flat = fit.n_parameters, len(fit.flat_directions)
     if fit.status is Status.CONVERGED:
         return k, ""
     if fit.status is Status.AT_BOUND:
-        return k, "the estimate is on an edge, where Wilks' theorem does not hold"
-    return max(k - flat, 1), f"the fit is {fit.status.value}, where Wilks' theorem does not hold"
+        return k, "the estimate is at a bound, where Wilks' theorem does not hold"
+    return max(k - n_flat, 1), f"the fit is {fit.status.value}, where Wilks' theorem does not hold"
 
 
 def _above_the_mean(draws: PosteriorDraws) -> float:
@@ -205,7 +128,7 @@ def _above_the_mean(draws: PosteriorDraws) -> float:
 
 
 @dataclass(frozen=True)
-class _Rise:
+class _DrawDeviance:
     """Δ(−2LL) of draws (chain, draw), and the χ² that it is compared with."""
 
     rise: Array
@@ -214,7 +137,7 @@ class _Rise:
     doubt: str = ""
 
     def numbers(self) -> dict[str, float | int]:
-        """Return what is said of it in numbers."""
+        """Return the attributes of the result."""
         from arviz_stats.base import array_stats  # type: ignore[attr-defined]
 
         return {
@@ -246,19 +169,19 @@ class _Rise:
     def message(self) -> str:
         """Say whether the draws agree with χ²_k."""
         where = f"Δ(−2LL) of the draws, on average {self.rise.mean():.3g}"
-        agrees = self.distance() < UNSEEN or not self.p_value() < DOUBTFUL
+        agrees = self.distance() < NEGLIGIBLE_DISTANCE or not self.p_value() < DOUBTFUL
         if agrees and self.p_d_dic < NARROW * self.k:
-            said = (
+            sentence = (
                 f"{where}, follows χ²_{self.k} by two effects that cancel: the prior holds the draws together (above "
                 f"their own mean they rise by {self.p_d_dic:.3g} only) and pulls them away from the estimate"
             )
         elif agrees:
-            said = f"{where}, follows χ²_{self.k}: the posterior is as wide as the likelihood's own regions"
+            sentence = f"{where}, follows χ²_{self.k}: the posterior is as wide as the likelihood's own regions"
         elif self.rise.mean() > self.k:
-            said = (
+            sentence = (
                 f"{where}, is larger than χ²_{self.k}: the prior pulls the draws away from the estimate, or the "
                 "likelihood is no parabola there"
             )
         else:
-            said = f"{where}, is smaller than χ²_{self.k}: the prior holds the draws together"
-        return f"{said}; {self.doubt}." if self.doubt else f"{said}."
+            sentence = f"{where}, is smaller than χ²_{self.k}: the prior holds the draws together"
+        return f"{sentence}; {self.doubt}." if self.doubt else f"{sentence}."

@@ -1,6 +1,6 @@
-"""Draws of a model's posterior with their densities, checked to be possible under the model.
+"""Draws of a model's posterior with their log densities, checked to be possible under the model.
 
-Trees come from many samplers: what is not a free variable is ignored, and what the model computes is computed again.
+Draws may come from any sampler: only free variables are read, and Deterministics are computed from them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pymc_landscape._typing import Array, Posterior
 from pymc_landscape.objective import DrawVectors, Objective
 
 # Numbers of Deterministics that are held in memory at once.
-HELD = 4_000_000
+MOST_NUMBERS = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,13 +88,13 @@ def read_posterior(objective: Objective, dt: Posterior | None, group: str = "pos
         If the draws lack a free variable, have it in another shape or under other labels, are not finite, or are
         impossible under the model.
     """
-    found = DrawVectors(objective, dt, group)
-    vectors = found.rows(0, found.total)
+    read = DrawVectors(objective, dt, group)
+    vectors = read.rows(0, read.total)
     density = objective.engine("density").at(vectors)
     likelihood = np.asarray(sum(density[name] for name in objective.terms))
     labels = [
-        found.coords[dim].to_numpy() if dim in found.coords else np.arange(n)
-        for dim, n in zip(found.dims, found.shape, strict=True)
+        read.coords[dim].to_numpy() if dim in read.coords else np.arange(n)
+        for dim, n in zip(read.dims, read.shape, strict=True)
     ]
     draws = PosteriorDraws(objective, vectors, likelihood, density["log_prior"], labels[0], labels[1])
     _refuse_impossible(draws)
@@ -111,7 +111,7 @@ def weighted_sums(objective: Objective, vectors: Array, weights: Sequence[Array]
     if not any(w[natural:].any() for w in weights):
         _add_up(sums, vectors, weights)
         return sums
-    rows = max(HELD // len(weights[0]), 1)
+    rows = max(MOST_NUMBERS // len(weights[0]), 1)
     engine = objective.engine("derived")
     for begin in range(0, len(vectors), rows):
         block = vectors[begin : begin + rows]
@@ -122,8 +122,8 @@ def weighted_sums(objective: Objective, vectors: Array, weights: Sequence[Array]
 
 def _add_up(sums: Array, values: Array, weights: Sequence[Array]) -> None:
     for row, weight in zip(sums, weights, strict=True):
-        parts = np.flatnonzero(weight)
-        row[:] = values[:, parts] @ weight[parts]
+        used = np.flatnonzero(weight)
+        row[:] = values[:, used] @ weight[used]
 
 
 # --- whether they are this model's -----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Who determines a parameter, the data or the prior: a verdict, and a sentence that a person can read."""
+"""Whether data or prior determine a quantity: numbers, a conclusion in one word, and a sentence."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from functools import cached_property
 import numpy as np
 from scipy import stats
 
-from pymc_landscape.posterior.likelihood_estimates import LikelihoodSide
+from pymc_landscape.posterior.likelihood_estimates import LikelihoodEstimate
 from pymc_landscape.posterior.summary import Summary
 
 LIKELIHOOD, PRIOR = "likelihood-identified", "prior-identified"
-NEITHER, EDGE = "unidentified", "at boundary"
-# From this share of the information on, it is the prior that determines.
+NEITHER, BOUNDARY = "unidentified", "at boundary"
+# With more than this share of the information the prior determines a quantity.
 MOST = 0.5
-# A shift of less than this many units, or than twice its Monte Carlo error, is not spoken of.
+# A shift of less than this many units, or than twice its Monte Carlo error, is not mentioned.
 SHIFT = 0.1
-# Nor is a value of less than this many units.
+# A value of less than this many units is written as 0.
 ROUNDED = 1e-5
 
 
@@ -42,7 +42,7 @@ class Identification:
     """
 
     label: str
-    likelihood: LikelihoodSide
+    likelihood: LikelihoodEstimate
     level: float
     mode: float
     posterior: Summary
@@ -54,10 +54,10 @@ class Identification:
 
         That is the profile interval in the widths that it would have were it Wald's, else the posterior's deviation.
         """
-        side = self.likelihood
-        if np.isfinite(side.se) and side.se > 0:
-            return side.se
-        width = float(side.profile[1] - side.profile[0]) / (2.0 * float(stats.norm.ppf(0.5 + self.level / 2)))
+        data = self.likelihood
+        if np.isfinite(data.se) and data.se > 0:
+            return data.se
+        width = float(data.profile[1] - data.profile[0]) / (2.0 * float(stats.norm.ppf(0.5 + self.level / 2)))
         return width if np.isfinite(width) and width > 0 else self.posterior.sd
 
     @property
@@ -94,16 +94,16 @@ class Identification:
 
         Where the ends are not known, a standard error counts.
         """
-        ends = set(self.likelihood.status)
-        if "failed" in ends:
+        statuses = set(self.likelihood.status)
+        if "failed" in statuses:
             return bool(np.isfinite(self.likelihood.se))
-        return "open" not in ends and ends != {"at_bound"}
+        return "open" not in statuses and statuses != {"at_bound"}
 
     @property
-    def verdict(self) -> str:
-        """Who determines the quantity."""
-        if self.likelihood.is_on_edge:
-            return EDGE
+    def conclusion(self) -> str:
+        """The value of the variable ``verdict``: what determines the quantity."""
+        if self.likelihood.is_at_bound:
+            return BOUNDARY
         if self.is_closed and not self.share > MOST:
             return LIKELIHOOD
         if not self.is_closed and np.isnan(self.mode):
@@ -114,26 +114,26 @@ class Identification:
 
     @property
     def sentence(self) -> str:
-        """Say it."""
-        parts = [self._data(), self._prior(), self._volume(), self._share()]
-        return "; ".join(part for part in parts if part) + "."
+        """The same in words."""
+        clauses = [self._data(), self._prior(), self._volume(), self._share()]
+        return "; ".join(part for part in clauses if part) + "."
 
     def _data(self) -> str:
-        side = self.likelihood
-        limits = f"{percent(self.level)} profile limits {number(side.profile[0])} to {number(side.profile[1])}"
-        if side.is_on_edge:
-            return f"The data put {self.label} on the edge of its support, {self._number(side.mle)} ({limits})"
-        if np.isnan(side.mle) and np.isfinite(side.profile).any() and not np.isnan(side.profile).any():
+        data = self.likelihood
+        limits = f"{percent(self.level)} profile limits {number(data.profile[0])} to {number(data.profile[1])}"
+        if data.is_at_bound:
+            return f"The data put {self.label} at a bound of its support, {self._number(data.mle)} ({limits})"
+        if np.isnan(data.mle) and np.isfinite(data.profile).any() and not np.isnan(data.profile).any():
             return f"The data bound {self.label} on one side only ({limits})"
-        if np.isnan(side.mle):
+        if np.isnan(data.mle):
             return f"The data do not determine {self.label}"
-        error = f" ± {number(side.se)}" if np.isfinite(side.se) else ""
-        if not self.is_closed and "failed" not in side.status:
-            return f"The data say {self.label} is {self._number(side.mle)}{error} but do not bound it ({limits})"
-        return f"The data say {self.label} is {self._number(side.mle)}{error}"
+        error = f" ± {number(data.se)}" if np.isfinite(data.se) else ""
+        if not self.is_closed and "failed" not in data.status:
+            return f"The data say {self.label} is {self._number(data.mle)}{error} but do not bound it ({limits})"
+        return f"The data say {self.label} is {self._number(data.mle)}{error}"
 
     def _prior(self) -> str:
-        if self.verdict == NEITHER:
+        if self.conclusion == NEITHER:
             return "nor does the prior"
         if np.isnan(self.mode):
             return "the posterior has no mode"
@@ -148,9 +148,11 @@ class Identification:
         if not np.isfinite(after.mean):
             return ""
         says = f"{self._number(after.mean)} ± {number(after.sd)}"
-        if len(after.pieces) > 1:
-            pieces = " and ".join(f"{number(low)} to {number(high)}" for low, high in after.pieces)
-            return f"the posterior has {len(after.pieces)} modes ({pieces}), which its mean, {says}, does not show"
+        if len(after.hdi_intervals) > 1:
+            modes = " and ".join(f"{number(low)} to {number(high)}" for low, high in after.hdi_intervals)
+            return (
+                f"the posterior has {len(after.hdi_intervals)} modes ({modes}), which its mean, {says}, does not show"
+            )
         moved = abs(self.volume_shift) >= max(SHIFT, 2.0 * self.shift_mcse)
         if not moved:
             return f"the posterior is {says}"

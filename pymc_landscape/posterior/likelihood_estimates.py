@@ -1,4 +1,4 @@
-"""What the likelihood alone says of quantities: estimate, standard error, limits; also where it has no maximum."""
+"""The likelihood's estimates of quantities: value, standard error, limits; also where it has no maximum."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from pymc_landscape.inference import confidence_intervals
 from pymc_landscape.inference.profile import FALLS, Quantity, UnboundedLimits, standard_error, unbounded_limits
 from pymc_landscape.optimize import SIMPLEX, Fit, Status
 
-# From these a profile can be walked.
+# From a fit with one of these a profile can be traced.
 WITH_PROFILE = (Status.CONVERGED, Status.AT_BOUND, Status.NOT_IDENTIFIED)
 
 
 @dataclass(frozen=True)
-class LikelihoodSide:
+class LikelihoodEstimate:
     """The likelihood's answer for one quantity.
 
     Parameters
     ----------
     mle, se : float
-        NaN for an estimate that is not determined, its error is ∞ then; NaN for the error on an edge of the support.
+        NaN for an estimate that is not determined, its error is ∞ then; NaN for the error at a bound of the support.
     wald, profile : array (2,)
         Limits.
     status : tuple of str
         Of the profile's ends, as in `confidence_intervals`.
     is_on_edge : bool
-        Whether the estimate is on an edge of its support.
+        Whether the estimate is at a bound of its support.
     note : str
-        What is to be said of the limits.
+        A remark on the limits.
     """
 
     mle: float
@@ -41,11 +41,11 @@ class LikelihoodSide:
     wald: Array
     profile: Array
     status: tuple[str, str]
-    is_on_edge: bool = False
+    is_at_bound: bool = False
     note: str = ""
 
 
-def likelihood_sides(
+def likelihood_estimates(
     fit: Fit,
     quantities: Sequence[Quantity],
     var_names: VarNames | None,
@@ -54,13 +54,13 @@ def likelihood_sides(
     progressbar: bool,
     begin: Mapping[str, Array],
     lengths: Sequence[float],
-) -> list[LikelihoodSide]:
+) -> list[LikelihoodEstimate]:
     """Return what the likelihood says of each quantity.
 
     Parameters
     ----------
     fit : Fit
-        Of `fit_mle`; where it has no maximum, limits are those of `receding`.
+        Of `fit_mle`; where it has no maximum, limits are those of `unbounded_limits`.
     quantities : sequence of Quantity
         What `var_names` means.
     var_names : str, sequence of str, mapping or None
@@ -70,39 +70,47 @@ def likelihood_sides(
     progressbar : bool
         Whether to show progress.
     begin, lengths : mapping of str to array, sequence of float
-        Where to begin, and how far is far, if there is no maximum.
+        Start and length scale of the search for limits, where there is no maximum.
     """
-    if is_receding(fit):
-        found = unbounded_limits(fit, quantities, begin, lengths, level)
-        return [_without_maximum(fit, *both) for both in zip(quantities, found, strict=True)]
+    if is_bounded_without_maximum(fit):
+        at_infinity = unbounded_limits(fit, quantities, begin, lengths, level)
+        return [_without_maximum(fit, *each) for each in zip(quantities, at_infinity, strict=True)]
     ends, status = limits(fit, var_names, len(quantities), level, progressbar)
-    return [_side(fit, quantity, ends[i], status[i], level) for i, quantity in enumerate(quantities)]
+    return [_with_profile(fit, quantity, ends[i], status[i], level) for i, quantity in enumerate(quantities)]
 
 
-def _side(fit: Fit, quantity: Quantity, profile: Array, status: Any, level: float) -> LikelihoodSide:
+def _with_profile(fit: Fit, quantity: Quantity, profile: Array, status: Any, level: float) -> LikelihoodEstimate:
     mle, se = estimate(fit, quantity)
     reach = float(stats.norm.ppf(0.5 + level / 2)) * se
     wald = np.array([-np.inf, np.inf]) if np.isinf(se) else mle + np.array([-reach, reach])
     note = "" if has_profile(fit) else f"no profile limits: {_why_none(fit)}"
-    return LikelihoodSide(mle, se, wald, profile, (str(status[0]), str(status[1])), _held(fit, quantity), note)
+    return LikelihoodEstimate(mle, se, wald, profile, (str(status[0]), str(status[1])), _is_fixed(fit, quantity), note)
 
 
-def _without_maximum(fit: Fit, quantity: Quantity, found: UnboundedLimits) -> LikelihoodSide:
-    """Return the limits; an estimate only where both are ends, for what goes on for ever has none."""
+def _without_maximum(fit: Fit, quantity: Quantity, at_infinity: UnboundedLimits) -> LikelihoodEstimate:
+    """Return the limits; an estimate only where both are finite, since an open side has none."""
     mle, se = np.nan, np.inf
-    if set(found.status) <= {"finite", "at_bound"}:
+    if set(at_infinity.status) <= {"finite", "at_bound"}:
         mle, se = estimate(fit, quantity)
     every = np.array([-np.inf, np.inf])
-    return LikelihoodSide(mle, se, every, found.limits, found.status, _held(fit, quantity), found.note)
+    return LikelihoodEstimate(
+        mle,
+        se,
+        every,
+        at_infinity.limits,
+        at_infinity.status,
+        _is_fixed(fit, quantity),
+        at_infinity.note,
+    )
 
 
 def _why_none(fit: Fit) -> str:
     if fit.optimizer == SIMPLEX:
-        return "the model has no slopes"
+        return "the model has no gradient"
     return FALLS if fit.status is Status.UNBOUNDED else "the fit failed"
 
 
-def is_receding(fit: Fit) -> bool:
+def is_bounded_without_maximum(fit: Fit) -> bool:
     """Whether a likelihood without a maximum has a least upper bound: its −2LL falls towards some value."""
     return fit.status is Status.UNBOUNDED and not fit.result.restricted.unbounded_below and fit.optimizer != SIMPLEX
 
@@ -112,20 +120,20 @@ def estimate(fit: Fit, quantity: Quantity) -> tuple[float, float]:
     if fit.status is Status.FAILED or (fit.status is Status.UNBOUNDED and fit.result.restricted.unbounded_below):
         return np.nan, np.nan
     natural = quantity.natural(fit.result.restricted, fit.result.x)
-    if _held(fit, quantity):
+    if _is_fixed(fit, quantity):
         return natural, np.nan
     error = standard_error(fit, quantity)
     determined = np.isfinite(error) or fit.status.is_optimum
     return (natural if determined else np.nan), (np.nan if fit.status.is_optimum and np.isinf(error) else error)
 
 
-def _held(fit: Fit, quantity: Quantity) -> bool:
+def _is_fixed(fit: Fit, quantity: Quantity) -> bool:
     restricted = fit.result.restricted
     return quantity.element is not None and quantity.position(restricted) in restricted.fixed
 
 
 def has_profile(fit: Fit) -> bool:
-    """Whether profiles can be walked: from an optimum, or along a ridge, of a model that has slopes."""
+    """Whether profiles can be traced: from an optimum, or along a ridge, of a model that has gradients."""
     return fit.status in WITH_PROFILE and fit.optimizer != SIMPLEX
 
 

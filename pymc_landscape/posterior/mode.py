@@ -1,8 +1,4 @@
-"""The posterior mode, and the prior's share of the information there.
-
-The mode of a posterior, found with the help of its draws.
-
-How much of what is known of a quantity at the posterior mode is the prior's.
+"""The posterior mode, found with the help of draws, and the prior's share of the information there.
 
 The information of a quantity ψ in a density is the curvature of its profile: with H the Hessian of −2 log density and g
 the gradient of ψ, 2 / (gᵀ H⁻¹ g), the Schur complement where ψ is one of the axes. Of −2 log posterior and of −2LL at
@@ -24,8 +20,10 @@ from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.optimize import Fit, fit_map
 from pymc_landscape.posterior.draws import PosteriorDraws
 
-# Draws that all lie so far above the mode are not this posterior's, or the mode is a spike with no mass.
+# A χ² tail probability: draws that all lie further above the mode are not this posterior's, or it is a spike.
 FAR = 1e-6
+# A gradient with less than this share along flat directions does not move along them.
+ALONG = 1e-6
 
 
 def posterior_mode(fit: Fit, draws: PosteriorDraws, progressbar: bool = True) -> Fit:
@@ -50,10 +48,6 @@ def posterior_mode(fit: Fit, draws: PosteriorDraws, progressbar: bool = True) ->
     return mode
 
 
-# A gradient with less than this along a flat direction does not move along it.
-ALONG = 1e-6
-
-
 def prior_shares(mode: Fit, quantities: Sequence[Quantity]) -> Array:
     """Return 1 − likelihood information / posterior information of each quantity, at the posterior mode.
 
@@ -67,8 +61,8 @@ def prior_shares(mode: Fit, quantities: Sequence[Quantity]) -> Array:
     Returns
     -------
     array (n,)
-        Below 0 where the log prior bends upwards (as that of 1/σ does), above 1 where the log-likelihood does; NaN on
-        an edge of the support, and where either has no curvature to speak of.
+        Below 0 where the log prior bends upwards (as that of 1/σ does), above 1 where the log-likelihood does; NaN at
+        a bound of the support, and where either has no curvature.
     """
     shares = np.full(len(quantities), np.nan)
     try:
@@ -98,7 +92,8 @@ def information(hessian: Array, gradient: Array) -> float:
     Returns
     -------
     float
-        0 where it is not determined, negative where the profile bends down, NaN where there is no valley across.
+        0 where it is not determined, negative where the profile bends down, NaN where the nuisance parameters have no
+        minimum.
 
     Examples
     --------
@@ -107,21 +102,21 @@ def information(hessian: Array, gradient: Array) -> float:
     """
     if not (np.isfinite(hessian).all() and np.isfinite(gradient).all() and gradient.any()):
         return np.nan
-    bent = spectrum(hessian)
-    along = bent.vectors.T @ (gradient / bent.scale)
-    flat = np.abs(bent.values) <= bent.tolerance
-    down = int((bent.values[~flat] < 0).sum())
+    curvature = spectrum(hessian)
+    along = curvature.vectors.T @ (gradient / curvature.scale)
+    flat = np.abs(curvature.values) <= curvature.tolerance
+    down = int((curvature.values[~flat] < 0).sum())
     if down > 1:
         return np.nan
     if np.linalg.norm(along[flat]) > ALONG * np.linalg.norm(along):
         return 0.0 if not down else np.nan
-    variance = 2.0 * float((along[~flat] ** 2 / bent.values[~flat]).sum())
-    # one direction bends down: either it is the quantity's own, or one across
+    variance = 2.0 * float((along[~flat] ** 2 / curvature.values[~flat]).sum())
+    # one negative eigenvalue: it belongs either to the quantity itself, or to the nuisance parameters
     return np.nan if variance == 0 or (down == 1) != (variance < 0) else 1.0 / variance
 
 
 def _natural(mode: Fit) -> tuple[RestrictedObjective, Array]:
-    """Return the mode in a frame of the likelihood where all that can be natural is; what is on an edge stays held."""
+    """Return the likelihood with all elements that can be on their natural scale, and the mode; bounds stay fixed."""
     objective = mode.objective.with_prior_weight(0.0)
     names = frozenset(v.name for v in objective.variables if v.elementwise and v.transform)
     restricted = RestrictedObjective.fixing(objective, mode.result.restricted.fixed_elements, names)
@@ -129,15 +124,15 @@ def _natural(mode: Fit) -> tuple[RestrictedObjective, Array]:
 
 
 def _posterior_hessian(mode: Fit, restricted: RestrictedObjective) -> Array:
-    """Return the Hessian of −2 log posterior in the elements of `frame`: at the mode, where slopes are 0, by rates."""
-    found = mode.result
-    if found.hessian is None:
-        return np.full((len(found.x), len(found.x)), np.nan)
-    full, before, natural = found.restricted.full(found.x), found.restricted, restricted.objective.layout()
+    """Return the Hessian of −2 log posterior in the elements of `restricted`: the gradient is 0, so rates suffice."""
+    result = mode.result
+    if result.hessian is None:
+        return np.full((len(result.x), len(result.x)), np.nan)
+    full, before, natural = result.restricted.full(result.x), result.restricted, restricted.objective.layout()
     jacobian = before.engine("natural_jacobian").one(full)[0]
     jacobian, rates = jacobian.reshape(len(full), -1), np.ones(len(full))
     for name in restricted.natural - before.natural:
         rows, columns = before.layout.slices[name], natural.slices[name]
         rates[rows] = jacobian[rows, columns].diagonal()
     rates = rates[before.free]
-    return np.asarray(found.hessian / np.outer(rates, rates))
+    return np.asarray(result.hessian / np.outer(rates, rates))

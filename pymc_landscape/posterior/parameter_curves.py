@@ -1,4 +1,4 @@
-"""Four curves of one parameter: prior, likelihood profile, posterior profile, marginal posterior."""
+"""`four_curves`: prior, likelihood profile, posterior profile and marginal posterior of a parameter."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from pymc_landscape.numerics import profile_curve
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit
 from pymc_landscape.posterior.densities import draw_prior, marginal_density, prior_density
-from pymc_landscape.posterior.deviance import fit_beside, warn_if_lower
 from pymc_landscape.posterior.draws import PosteriorDraws, read_posterior
 from pymc_landscape.posterior.likelihood_estimates import estimate, has_profile
+from pymc_landscape.posterior.likelihood_fit import fit_beside, warn_if_lower
 from pymc_landscape.posterior.mode import posterior_mode
 from pymc_landscape.results import provenance_attributes
 
 CURVES = ("prior", "likelihood profile", "posterior profile", "posterior marginal")
 # Profiles are traced until Δ(−2LL) is 20, where 5·10⁻⁵ of the height is left.
 TRACED = float(stats.chi2(1).cdf(20.0))
-# The window shows a likelihood down to this Δ, and the draws but for this share on each side; but no more than so many
-# times the width of the draws, which would be a spike else.
+# The window shows a likelihood up to this Δ, and the draws except for this share on each side; but no more than so many
+# times the width of the draws, which would look like a spike otherwise.
 SHOWN, TAIL, WIDEST = 9.0, 5e-4, 8.0
 
 
@@ -145,16 +145,16 @@ def _profile(fit: Fit, var_names: VarNames | None, progressbar: bool) -> xr.Data
 
 def _window(profile: xr.Dataset | None, drawn: Array, bounds: tuple[float, float]) -> tuple[float, float]:
     """Return where curves are looked at: at the likelihood and at the draws, as far as both can be seen."""
-    low, high = (float(end) for end in np.quantile(drawn, [TAIL, 1 - TAIL]))
+    low, high = (float(quantile) for quantile in np.quantile(drawn, [TAIL, 1 - TAIL]))
     width = (high - low) or abs(low) or 1.0
-    spread = 0.15 * width
-    left, right = low - spread, high + spread
+    margin = 0.15 * width
+    start, stop = low - margin, high + margin
     if profile is not None:
         near = profile["value"].to_numpy()[(profile["delta_minus2ll"] <= SHOWN).to_numpy()]
         spare = (WIDEST - 1.0) * width / 2.0
-        left = min(left, max(float(np.nanmin(near, initial=left)), low - spare))
-        right = max(right, min(float(np.nanmax(near, initial=right)), high + spare))
-    return max(left, bounds[0]), min(right, bounds[1])
+        start = min(start, max(float(np.nanmin(near, initial=start)), low - spare))
+        stop = max(stop, min(float(np.nanmax(near, initial=stop)), high + spare))
+    return max(start, bounds[0]), min(stop, bounds[1])
 
 
 def _points(window: tuple[float, float], drawn: Array, num: int) -> Array:

@@ -1,8 +1,8 @@
-"""`prior_path`: modes under a power-scaled prior, with power-scaling sensitivity.
+"""`prior_path`: modes under a power-scaled prior, from the likelihood (power 0) to the posterior (power 1).
 
-From the likelihood to the posterior: the mode under a prior that grows from nothing to all that it is.
-
-Sensitivity of a posterior to powers of its prior and its likelihood, as ArviZ computes it from the draws.
+The modes are followed by continuation in the power, up and down again. Beside them stands the sensitivity of the
+posterior to powers of its prior and its likelihood about 1, as ArviZ computes it from draws (Kallioinen and others
+2024, *Statistics and Computing* 34, 57).
 """
 
 from __future__ import annotations
@@ -20,13 +20,11 @@ from pymc_landscape.inference.profile import BOUNDS, Quantity, find_quantities
 from pymc_landscape.numerics import chi2_cutoff
 from pymc_landscape.objective import GROUPS, Objective, objective_of, pointwise_log_likelihood
 from pymc_landscape.optimize import Fit, fit_weighted
-from pymc_landscape.posterior.deviance import refuse_random_effects
 from pymc_landscape.posterior.likelihood_estimates import estimate, limits
+from pymc_landscape.posterior.likelihood_fit import LOWER, refuse_random_effects
 from pymc_landscape.results import DelayedProgressBar, provenance_attributes
 
 WEIGHTS = tuple(np.linspace(0.0, 1.0, 11).round(1).tolist())
-# On the way back, a mode that is lower by less than this is the same.
-LOWER = 1e-6
 
 
 def prior_path(
@@ -42,7 +40,8 @@ def prior_path(
 ) -> xr.Dataset:
     """Follow the mode of likelihood × prior^w from the likelihood's maximum, w = 0, to that of the posterior, w = 1.
 
-    Use it to see which parameters the prior moves, how soon, and whether it switches from one valley to another.
+    Use it to see which parameters the prior moves, how soon, and whether the mode jumps from one local minimum of
+    −2 log density to another.
     Weights above 1 show where a stronger prior of the same shape would lead.
 
     Parameters
@@ -82,7 +81,7 @@ def prior_path(
 
     Notes
     -----
-    The path is walked up and down, each mode searched from its neighbour's, and the lower of two kept.
+    The path is followed up and down, each mode searched from its neighbour's, and the lower of two kept.
 
     Kallioinen, Paananen, Bürkner & Vehtari (2024), *Statistics and Computing* 34, 57, raise prior or likelihood to a
     power to see how a posterior changes; the mode needs no draws for that, and w may be far from 1.
@@ -102,7 +101,7 @@ def prior_path(
     if level is not None:
         chi2_cutoff(level)
     begin: Starts = starts if starts is not None else 1 if dt is None else dt
-    fits = _walk(objective, chosen, begin, random_seed, progressbar)
+    fits = _follow(objective, chosen, begin, random_seed, progressbar)
     quantities = find_quantities(fits[0].objective, var_names)
     path = _dataset(fits, chosen, quantities)
     if level is not None:
@@ -119,43 +118,43 @@ def _checked(weights: Sequence[float]) -> list[float]:
     return [float(w) for w in chosen]
 
 
-# --- up, and down again ----------------------------------------------------------------------------------------------
+# --- up and down the path --------------------------------------------------------------------------------------------
 
 
-def _walk(
+def _follow(
     objective: Objective, weights: Sequence[float], starts: Starts, random_seed: RandomSeed | None, progressbar: bool
 ) -> list[Fit]:
     """Fit under each weight, from the neighbour below and then from the one above."""
     weighted = [objective.with_prior_weight(w) for w in weights]
     rng = get_random_generator(random_seed, copy=True)
-    with DelayedProgressBar("Walking the path", 2 * len(weights), progressbar) as patient:
+    with DelayedProgressBar("Following the path", 2 * len(weights), progressbar) as bar:
         fits = [fit_weighted(weighted[0], starts=starts, random_seed=rng, progressbar=False)]
-        patient.advance(1)
-        for one in weighted[1:]:
-            fits.append(_from(one, fits[-1], starts, rng))
-            patient.advance(1)
+        bar.advance(1)
+        for scaled in weighted[1:]:
+            fits.append(_from(scaled, fits[-1], starts, rng))
+            bar.advance(1)
         far = fit_weighted(weighted[-1], starts=starts, random_seed=rng, progressbar=False)
         fits[-1] = _lower(fits[-1], far)
-        patient.advance(1)
+        bar.advance(1)
         for i in range(len(weights) - 2, -1, -1):
             fits[i] = _lower(fits[i], fit_weighted(weighted[i], starts=[fits[i + 1]], progressbar=False))
-            patient.advance(1)
+            bar.advance(1)
     return fits
 
 
 def _from(objective: Objective, neighbour: Fit, starts: Starts, rng: np.random.Generator) -> Fit:
     """Search from the neighbour's mode; where that is none, from the start too."""
-    found = fit_weighted(objective, starts=[neighbour], progressbar=False)
-    if neighbour.status.is_optimum and found.status.is_optimum:
-        return found
-    return _lower(found, fit_weighted(objective, starts=starts, random_seed=rng, progressbar=False))
+    nearest = fit_weighted(objective, starts=[neighbour], progressbar=False)
+    if neighbour.status.is_optimum and nearest.status.is_optimum:
+        return nearest
+    return _lower(nearest, fit_weighted(objective, starts=starts, random_seed=rng, progressbar=False))
 
 
-def _lower(one: Fit, other: Fit) -> Fit:
-    """Return the lower optimum; an optimum before any other end."""
-    if one.status.is_optimum != other.status.is_optimum:
-        return one if one.status.is_optimum else other
-    return other if other.result.value < one.result.value - LOWER else one
+def _lower(first: Fit, second: Fit) -> Fit:
+    """Return the lower optimum; an optimum is preferred to a fit that is none."""
+    if first.status.is_optimum != second.status.is_optimum:
+        return first if first.status.is_optimum else second
+    return second if second.result.value < first.result.value - LOWER else first
 
 
 # --- as a Dataset ----------------------------------------------------------------------------------------------------
@@ -180,11 +179,11 @@ def _dataset(fits: Sequence[Fit], weights: Sequence[float], quantities: Sequence
 
 def _reasons(fits: Sequence[Fit], weights: Sequence[float]) -> list[str]:
     """Say once for each status why there is no mode."""
-    told: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for fit, weight in zip(fits, weights, strict=True):
         if not fit.status.is_optimum:
-            told.setdefault(fit.status.value, f"At weight {weight:g}: {fit.message}")
-    return list(told.values())
+            reasons.setdefault(fit.status.value, f"At weight {weight:g}: {fit.message}")
+    return list(reasons.values())
 
 
 # A step of the mode that is longer than this, in standard errors, and than so many times the step before and after.
@@ -192,29 +191,30 @@ FAR, LONGER = 3.0, 10.0
 
 
 def _jumps(weights: Sequence[float], numbers: Array) -> str:
-    """Name the weights between which the mode goes to another valley: a step out of proportion to its neighbours."""
+    """Name the weights between which the mode jumps to another local minimum: its step is far longer than the next."""
     steps = np.abs(np.diff(numbers[..., 0], axis=0)) / np.fmax(numbers[:-1, :, 1], numbers[1:, :, 1])
     speed = np.nan_to_num(steps).max(axis=1, initial=0.0)
-    said = []
+    jumps = []
     for i in range(len(speed)):
         beside = max(speed[max(i - 1, 0) : i].max(initial=0.0), speed[i + 1 : i + 2].max(initial=0.0))
         if speed[i] > FAR and speed[i] > LONGER * beside and len(speed) > 1:
-            said.append(f"{weights[i]:g} and {weights[i + 1]:g}")
-    return f"The mode jumps between the weights {'; '.join(said)}." if said else ""
+            jumps.append(f"{weights[i]:g} and {weights[i + 1]:g}")
+    return f"The mode jumps between the weights {'; '.join(jumps)}." if jumps else ""
 
 
 def _intervals(
     fits: Sequence[Fit], quantities: Sequence[Quantity], var_names: VarNames | None, level: float, progressbar: bool
 ) -> xr.Dataset:
-    found = [limits(fit, var_names, len(quantities), level, progressbar) for fit in fits]
+    intervals = [limits(fit, var_names, len(quantities), level, progressbar) for fit in fits]
     dims = ("weight", "parameter", "bound")
     data = {
-        "interval": (dims, np.array([ends for ends, _ in found])),
-        "interval_status": (dims, np.array([status for _, status in found])),
+        "interval": (dims, np.array([interval for interval, _ in intervals])),
+        "interval_status": (dims, np.array([status for _, status in intervals])),
     }
     return xr.Dataset(data, {"bound": list(BOUNDS)})
 
 
+# As many digits of the sensitivities as ArviZ keeps; and what its diagnosis says of what has no draws.
 DIGITS = 12
 NOT_DRAWN = "not among the draws"
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from pymc_landscape._typing import Array
 
-# A piece of a highest-density region that holds less than this share of the draws is no mode.
-PIECE = 0.05
-# A gap between pieces is a valley if the draws there are thinner than this, relative to the pieces beside it.
-VALLEY = 0.5
+# An interval of a highest-density region that holds less than this share of the draws is no mode.
+LEAST_SHARE = 0.05
+# Two intervals are modes of their own if the density between them is less than this share of the lower one's.
+GAP = 0.5
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Summary:
     mcse : float
         Monte Carlo error of the mean.
     pieces : array (p, 2)
-        Pieces of the highest-density region, where several modes leave valleys between them; one else.
+        Intervals of the highest-density region: one a mode, where the density is low between them.
     """
 
     mean: float
@@ -36,7 +36,7 @@ class Summary:
     hdi: Array
     eti: Array
     mcse: float
-    pieces: Array
+    hdi_intervals: Array
 
 
 def summarise(draws: Array, ci_prob: float) -> Summary:
@@ -45,8 +45,8 @@ def summarise(draws: Array, ci_prob: float) -> Summary:
 
     flat = draws.ravel()
     if not np.isfinite(flat).all():
-        nothing = np.full(2, np.nan)
-        return Summary(np.nan, np.nan, np.nan, nothing, nothing, np.nan, nothing[None])
+        missing = np.full(2, np.nan)
+        return Summary(np.nan, np.nan, np.nan, missing, missing, np.nan, missing[None])
     return Summary(
         mean=float(flat.mean()),
         median=float(np.median(flat)),
@@ -54,33 +54,33 @@ def summarise(draws: Array, ci_prob: float) -> Summary:
         hdi=np.asarray(stats.hdi(flat, ci_prob)),  # type: ignore[no-untyped-call]
         eti=np.asarray(stats.eti(flat, ci_prob)),  # type: ignore[no-untyped-call]
         mcse=float(stats.mcse(draws)),  # type: ignore[no-untyped-call]
-        pieces=_pieces(flat, ci_prob),
+        hdi_intervals=_hdi_intervals(flat, ci_prob),
     )
 
 
-def _pieces(flat: Array, ci_prob: float) -> Array:
-    """Return the pieces of the highest-density region that hold a share of the draws worth speaking of."""
+def _hdi_intervals(flat: Array, ci_prob: float) -> Array:
+    """Return the pieces of the highest-density region that hold a share of the draws large enough for a mode."""
     from arviz_stats.base import array_stats as stats  # type: ignore[attr-defined]
 
     whole = np.array([[flat.min(), flat.max()]])
     if whole[0, 0] == whole[0, 1]:
         return whole
-    found = np.atleast_2d(stats.hdi(flat, ci_prob, method="multimodal"))  # type: ignore[no-untyped-call]
-    found = found[np.isfinite(found).all(axis=1)]
-    kept = found[[_share(flat, *piece) >= PIECE for piece in found]]
-    return _parted(flat, kept) if len(kept) else whole
+    intervals = np.atleast_2d(stats.hdi(flat, ci_prob, method="multimodal"))  # type: ignore[no-untyped-call]
+    intervals = intervals[np.isfinite(intervals).all(axis=1)]
+    kept = intervals[[_share(flat, *piece) >= LEAST_SHARE for piece in intervals]]
+    return _join_close(flat, kept) if len(kept) else whole
 
 
-def _parted(flat: Array, pieces: Array) -> Array:
-    """Join neighbours between which the draws are hardly thinner: the gap is the noise of a level top."""
-    parted = [pieces[0]]
-    for piece in pieces[1:]:
-        around = min(_density(flat, *parted[-1]), _density(flat, *piece))
-        if _density(flat, parted[-1][1], piece[0]) < VALLEY * around:
-            parted.append(piece)
+def _join_close(flat: Array, hdi_intervals: Array) -> Array:
+    """Join neighbours between which the density is hardly lower: the gap is noise on the top of one mode."""
+    joined = [hdi_intervals[0]]
+    for piece in hdi_intervals[1:]:
+        around = min(_density(flat, *joined[-1]), _density(flat, *piece))
+        if _density(flat, joined[-1][1], piece[0]) < GAP * around:
+            joined.append(piece)
         else:
-            parted[-1] = np.array([parted[-1][0], piece[1]])
-    return np.array(parted)
+            joined[-1] = np.array([joined[-1][0], piece[1]])
+    return np.array(joined)
 
 
 def _share(flat: Array, low: float, high: float) -> float:

@@ -1,0 +1,87 @@
+"""The maximum likelihood fit that a posterior is compared with: checked, or made from the draws."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pymc as pm
+
+from pymc_landscape._typing import Posterior, Starts
+from pymc_landscape.inference import refuse_changed_data
+from pymc_landscape.numerics import noise
+from pymc_landscape.objective import Objective, objective_of
+from pymc_landscape.optimize import Fit, Status, fit_of
+from pymc_landscape.posterior.draws import PosteriorDraws, read_posterior
+
+# What is lower by less than this, in units of −2 log density, is no other optimum.
+LOWER = 1e-6
+
+
+def fit_beside(
+    model: Fit | pm.Model | Objective | None,
+    dt: Posterior | None,
+    verb: str,
+    *,
+    group: str = "posterior",
+    progressbar: bool = True,
+) -> Fit:
+    """Return the maximum likelihood fit that a posterior is compared with.
+
+    Parameters
+    ----------
+    model : Fit, pm.Model, Objective or None
+        A fit is checked; a model is fitted, from the likeliest of the draws and one other.
+    dt : DataTree or Dataset
+        Draws of the posterior.
+    verb : str
+        Who asks, for the log.
+    group : str
+        Group of the tree that holds the draws.
+    progressbar : bool
+        Whether to show progress.
+
+    Raises
+    ------
+    ValueError
+        If the fit is a posterior mode, or found nothing; if its data were changed; if the model has random effects.
+    """
+    objective = objective_of(model)
+    refuse_random_effects(objective)
+    starts: Starts = 1
+    if not isinstance(model, Fit):
+        draws = read_posterior(objective, dt, group)
+        best = np.argsort(draws.minus2ll, kind="stable")[[0, len(draws.vectors) // 2]]
+        finite = [theta for theta in map(draws.theta, best) if np.isfinite(theta).all()]
+        starts = np.stack(finite) if finite else 1
+    fit = fit_of(model, verb, starts=starts, prior_weight=0.0, progressbar=progressbar)
+    if fit.is_map:
+        raise ValueError("Expected a maximum likelihood fit, got a posterior mode: use fit_mle; modes are found here.")
+    if fit.status is Status.FAILED:
+        raise ValueError(f"Expected a fit with an optimum, got one that failed: {fit.message}")
+    refuse_changed_data(fit, "the model")
+    return fit
+
+
+def warn_if_lower(fit: Fit, draws: PosteriorDraws) -> bool:
+    """Tell of a draw that beats the fit; return whether there is one."""
+    best = int(np.argmin(draws.minus2ll))
+    rise = float(draws.minus2ll[best] - fit.minus2ll)
+    lower = rise < -LOWER - noise(fit.minus2ll)
+    if lower and fit.status.is_optimum:
+        warnings.warn(
+            f"The draw of {draws.name(best)} has −2LL {draws.minus2ll[best]:.6f}, lower than the fit's by {-rise:.4g}: "
+            "a new optimum, and the fit is none; fit again from the draws, fit_mle(model, starts=dt).",
+            stacklevel=3,
+        )
+    return lower
+
+
+def refuse_random_effects(objective: Objective) -> None:
+    """Refuse a model whose likelihood is conditional on random effects."""
+    if objective.conditional:
+        raise ValueError(
+            f"Expected a model whose random effects are integrated out, got {', '.join(objective.conditional)}, whose "
+            "prior depends on other parameters, as parameters: the likelihood of those alone is an integral, and a "
+            "joint fit is no answer; use Objective(model, latent='auto')."
+        )
