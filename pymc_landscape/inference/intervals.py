@@ -248,12 +248,13 @@ def _bootstrap_endpoints(request: _Request, draws: int, random_seed: RandomSeed 
         request.reference.fit, draws=draws, random_seed=random_seed, progressbar=request.progressbar
     )
     percentiles = Percentiles(request.reference.fit, replicates)
-    return {
-        (i, j, k): percentiles.endpoint(quantity, float(level), k)
-        for j, quantity in enumerate(request.quantities)
-        for i, level in enumerate(request.levels)
-        for k in (0, 1)
-    }
+    endpoints: Endpoints = {}
+    for j, quantity in enumerate(request.quantities):
+        for i, level in enumerate(request.levels):
+            for k in (0, 1):
+                value, status, message = percentiles.limit(quantity, float(level), k)
+                endpoints[i, j, k] = Endpoint(value, status, np.nan, message)
+    return endpoints
 
 
 # --- as a Dataset ----------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
-from pymc_landscape.inference.profile import Endpoint, Quantity
+from pymc_landscape.inference.profile import Quantity
 from pymc_landscape.optimize import Fit, Status
 
 
@@ -37,18 +37,18 @@ class Percentiles:
         self._ran_away = status == Status.UNBOUNDED.value
         self._failed = status == Status.FAILED.value
 
-    def endpoint(self, quantity: Quantity, level: float, side: int) -> Endpoint:
-        """Return the lower (0) or upper (1) endpoint of a quantity at one level."""
+    def limit(self, quantity: Quantity, level: float, side: int) -> tuple[float, str, str]:
+        """Return the lower (0) or upper (1) limit of a quantity at one level, its status, and a remark."""
         tail, n = 0.5 - level / 2, len(self._values)
         if self._failed.mean() >= tail:
-            return Endpoint(np.nan, "failed", np.nan, f"{self._failed.sum()} of {n} refits failed")
+            return np.nan, "failed", f"{self._failed.sum()} of {n} refits failed"
         values, n_ran_away = self._counted_values(quantity)
         value = _quantile(values, tail if side == 0 else 1 - tail, side)
         notes = [f"{self._failed.sum()} of {n} refits failed"] if self._failed.any() else []
         notes += [f"{n_ran_away} of {n} refits ran away"] if n_ran_away else []
         at_bound = value == quantity.bounds[side]
         status = "open" if np.isinf(value) else "at_bound" if at_bound else "finite"
-        return Endpoint(value, status, np.nan, "; ".join(notes))
+        return value, status, "; ".join(notes)
 
     def _counted_values(self, quantity: Quantity) -> tuple[Array, int]:
         """Return the values that count, and how many of them are infinite."""

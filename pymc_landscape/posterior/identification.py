@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from scipy import stats
 
-from pymc_landscape.posterior.likelihood_estimates import LikelihoodEstimate
+from pymc_landscape._typing import Array
 from pymc_landscape.posterior.summary import Summary
 
 LIKELIHOOD, PRIOR = "likelihood-identified", "prior-identified"
@@ -19,6 +19,33 @@ MOST = 0.5
 SHIFT = 0.1
 # A value of less than this many units is written as 0.
 ROUNDED = 1e-5
+
+
+@dataclass(frozen=True)
+class LikelihoodEstimate:
+    """The likelihood's answer for one quantity.
+
+    Parameters
+    ----------
+    mle, se : float
+        NaN for an estimate that is not determined, its error is ∞ then; NaN for the error at a bound of the support.
+    wald, profile : array (2,)
+        Limits.
+    status : tuple of str
+        Of the profile's ends, as in `confidence_intervals`.
+    is_on_edge : bool
+        Whether the estimate is at a bound of its support.
+    note : str
+        A remark on the limits.
+    """
+
+    mle: float
+    se: float
+    wald: Array
+    profile: Array
+    status: tuple[str, str]
+    is_at_bound: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,36 +12,10 @@ from pymc_landscape._typing import Array, VarNames
 from pymc_landscape.inference import confidence_intervals
 from pymc_landscape.inference.profile import FALLS, Quantity, UnboundedLimits, standard_error, unbounded_limits
 from pymc_landscape.optimize import SIMPLEX, Fit, Status
+from pymc_landscape.posterior.identification import LikelihoodEstimate
 
 # From a fit with one of these a profile can be traced.
 WITH_PROFILE = (Status.CONVERGED, Status.AT_BOUND, Status.NOT_IDENTIFIED)
-
-
-@dataclass(frozen=True)
-class LikelihoodEstimate:
-    """The likelihood's answer for one quantity.
-
-    Parameters
-    ----------
-    mle, se : float
-        NaN for an estimate that is not determined, its error is ∞ then; NaN for the error at a bound of the support.
-    wald, profile : array (2,)
-        Limits.
-    status : tuple of str
-        Of the profile's ends, as in `confidence_intervals`.
-    is_on_edge : bool
-        Whether the estimate is at a bound of its support.
-    note : str
-        A remark on the limits.
-    """
-
-    mle: float
-    se: float
-    wald: Array
-    profile: Array
-    status: tuple[str, str]
-    is_at_bound: bool = False
-    note: str = ""
 
 
 def likelihood_estimates(
