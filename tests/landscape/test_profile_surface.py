@@ -408,7 +408,7 @@ def test_pictures_take_the_axes_for_degrees_of_freedom(two_terms):
     drawn = pml.plots.landscape(surface, backend="none")
     lines = drawn.viz["contour"]["delta_minus2ll"].values
     assert len(lines) == 4
-    heights = [float(cut) for cut in pml.plots.levels.cutoffs((0.5, 0.9, 0.95, 0.99), df=2)]
+    heights = [float(cut) for cut in pml.chi2_cutoff([0.5, 0.9, 0.95, 0.99], df=2)]
     assert heights == pytest.approx([-2 * np.log(1 - level) for level in (0.5, 0.9, 0.95, 0.99)])
     pml.plots.surface(surface)
 
