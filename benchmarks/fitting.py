@@ -53,7 +53,7 @@ def spectrum(groups: int) -> dict[str, Any]:
         clock = [time.perf_counter()]
         objective = pml.Objective(model)
         for _ in range(2):
-            found = pml.hessian_spectrum(objective, n_eigenvalues=10, random_seed=1)
+            found = pml.hessian_spectrum(objective, num=10, random_seed=1)
             clock.append(time.perf_counter())
     first, again = np.diff(clock)
     return {"first": first, "again": again, "size": objective.size, "largest": float(found["eigenvalue"][0])}

@@ -53,7 +53,7 @@ def hessian_spectrum(
     fit: Fit | pm.Model | Objective | None = None,
     *,
     at: PointLike | Array | None = None,
-    n_eigenvalues: int | None = None,
+    num: int | None = None,
     random_seed: RandomSeed | None = None,
 ) -> xr.Dataset:
     """Return the eigenvalues of the Hessian of −2LL at a point, and say in words which directions are ridges.
@@ -71,7 +71,7 @@ def hessian_spectrum(
     at : mapping, xr.Dataset, Fit or array (k,), optional
         The point, on the natural scale by name (what it leaves out stands at the model's initial point), or as `theta`.
         Left out, the fit, or the model's initial point.
-    n_eigenvalues : int, optional
+    num : int, optional
         How many eigenvalues, those of largest size, found without forming the matrix. Left out, all of them up to 300
         parameters, and ten where there are more.
     random_seed : int or Generator, optional
@@ -107,16 +107,14 @@ def hessian_spectrum(
     """
     objective = objective_of(fit)
     theta = _theta_of(objective, fit, at)
-    if n_eigenvalues is not None and not 0 < n_eigenvalues <= objective.size:
-        raise ValueError(
-            f"Expected n_eigenvalues between 1 and the {objective.size} parameters of the model, got {n_eigenvalues!r}."
-        )
-    few = n_eigenvalues is None and objective.size <= DENSE
-    if few or n_eigenvalues == objective.size:
+    if num is not None and not 0 < num <= objective.size:
+        raise ValueError(f"Expected num between 1 and the {objective.size} parameters of the model, got {num!r}.")
+    few = num is None and objective.size <= DENSE
+    if few or num == objective.size:
         result, method = _dense(_hessian(objective, theta), objective.labels), "dense"
     else:
         rng = get_random_generator(random_seed, copy=True)
-        result, method = _leading(objective, theta, n_eigenvalues or LEADING, rng), "lanczos"
+        result, method = _leading(objective, theta, num or LEADING, rng), "lanczos"
     return _dataset(objective, theta, result, method)
 
 

@@ -331,7 +331,7 @@ def test_spectrum_is_that_of_the_normal_equations(regression):
 
 def test_a_few_eigenvalues_without_the_matrix(regression):
     model, hessian = regression
-    found = pml.hessian_spectrum(model, n_eigenvalues=2, random_seed=1)
+    found = pml.hessian_spectrum(model, num=2, random_seed=1)
     assert found.attrs["method"] == "lanczos"
     np.testing.assert_allclose(found["eigenvalue"], np.linalg.eigvalsh(hessian)[:0:-1], rtol=1e-9)
     assert np.isnan(found.attrs["condition_number"])
@@ -409,14 +409,14 @@ def test_lanczos_agrees_with_the_whole_spectrum_of_a_network():
     model, at = network(3, 12, 50)
     objective = pml.Objective(model)
     whole = pml.hessian_spectrum(objective, at=at)
-    few = pml.hessian_spectrum(objective, at=at, n_eigenvalues=10, random_seed=1)
+    few = pml.hessian_spectrum(objective, at=at, num=10, random_seed=1)
     assert objective.size == 192
     values = whole["eigenvalue"].to_numpy()
     largest = np.sort(values[np.argsort(-np.abs(values))[:10]])[::-1]
     np.testing.assert_allclose(few["eigenvalue"], largest, rtol=1e-9)
     assert few.attrs["trace_se"] > 0
     assert abs(few.attrs["trace"] - whole.attrs["trace"]) < 4 * few.attrs["trace_se"]
-    again = pml.hessian_spectrum(objective, at=at, n_eigenvalues=10, random_seed=1)
+    again = pml.hessian_spectrum(objective, at=at, num=10, random_seed=1)
     np.testing.assert_array_equal(few["eigenvalue"], again["eigenvalue"])
     assert few.attrs["trace"] == again.attrs["trace"]
 
@@ -425,7 +425,7 @@ def test_a_large_network_needs_no_matrix():
     model, at = network(10, 45, 30)
     objective = pml.Objective(model)
     assert objective.size == 2520  # the matrix would have 51 MB
-    pml.hessian_spectrum(objective, at=at, n_eigenvalues=1, random_seed=1)  # compiles
+    pml.hessian_spectrum(objective, at=at, num=1, random_seed=1)  # compiles
     tracemalloc.start()
     found = pml.hessian_spectrum(objective, at=at, random_seed=1)
     peak = tracemalloc.get_traced_memory()[1]
@@ -440,8 +440,8 @@ def test_a_large_network_needs_no_matrix():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n_eigenvalues": 0}, "n_eigenvalues between 1 and the 1 parameters"),
-        ({"n_eigenvalues": 2}, "n_eigenvalues between 1 and the 1 parameters"),
+        ({"num": 0}, "num between 1 and the 1 parameters"),
+        ({"num": 2}, "num between 1 and the 1 parameters"),
         ({"at": {"sigma": 0.0}}, "sigma at a bound"),
         ({"at": {"sgima": 1.0}}, "got 'sgima'"),
         ({"at": np.zeros(2)}, "one point with 1 elements"),
