@@ -1,19 +1,27 @@
-"""What the tests share: a model, its truth and its Objective are made once a session."""
+"""What the tests share: a model, its truth and its Objective are made once a session.
 
+Fixtures import what they need: the process that hands tests to the workers reads this file as well, and needs none.
+"""
+
+from __future__ import annotations
+
+import os
 from collections.abc import Callable
 from functools import cache
+from typing import TYPE_CHECKING
 
-import matplotlib
-import numpy as np
-import pymc as pm
 import pytest
-import xarray as xr
-from oracle import Oracle
-from zoo import TRAITS, ZOO, Specimen
 
-import pymc_landscape as pml
+if TYPE_CHECKING:
+    import numpy as np
+    import pymc as pm
+    import xarray as xr
+    from oracle import Oracle
+    from zoo import Specimen
 
-matplotlib.use("Agg")
+    import pymc_landscape as pml
+
+os.environ["MPLBACKEND"] = "Agg"
 collect_ignore = ["models"]  # imported by tests, no tests themselves
 SEED = 20050214
 
@@ -21,12 +29,16 @@ SEED = 20050214
 @pytest.fixture
 def rng() -> np.random.Generator:
     """Random numbers, the same in every test whatever ran before it."""
+    import numpy as np
+
     return np.random.default_rng(SEED)
 
 
 @pytest.fixture(scope="session")
 def specimen_of() -> Callable[[str], Specimen]:
     """A specimen by name."""
+    from zoo import ZOO
+
     return cache(lambda name: ZOO[name]())
 
 
@@ -39,18 +51,24 @@ def model_of(specimen_of) -> Callable[[str], pm.Model]:
 @pytest.fixture(scope="session")
 def oracle_of(specimen_of) -> Callable[[str], Oracle]:
     """A specimen's truth by name; of the whole data where the model holds a minibatch."""
+    from oracle import Oracle
+    from zoo import TRAITS
+
     return cache(lambda name: Oracle(specimen_of(name).model, whole_data="random" in TRAITS[name]))
 
 
 @pytest.fixture(scope="session")
 def objective_of(specimen_of) -> Callable[[str], pml.Objective]:
     """A specimen's Objective by name, given its random effects, whatever has been compiled for it so far."""
+    import pymc_landscape as pml
+
     return cache(lambda name: pml.Objective(specimen_of(name).model, latent=()))
 
 
 @pytest.fixture(scope="session")
 def landscape_of(specimen_of, objective_of) -> Callable[[str], xr.Dataset]:
     """A specimen's landscape over its own grid, by name."""
+    import pymc_landscape as pml
 
     def evaluate(name: str) -> xr.Dataset:
         here = specimen_of(name)

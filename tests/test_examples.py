@@ -1,10 +1,7 @@
 """The examples at small size, against published numbers and formulas written out with SciPy."""
 
-import importlib.util
 from functools import partial
 from math import comb
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pymc as pm
@@ -12,13 +9,13 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 import xarray as xr
+from example_scripts import load
 from scipy.special import betaln, expit, gammaln, hyp2f1
 from scipy.stats import kstest, norm
 from scipy.stats import t as student
 
 import pymc_landscape as pml
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 # Fader, Hardie & Lee (2005), CDNOW; log-likelihoods recomputed to nine decimals
 BGNBD = {"r": 0.24259291, "alpha": 4.41353166, "a": 0.79288624, "b": 2.42575388}
 BGNBD_LOG_LIKELIHOOD = -9582.425561
@@ -26,13 +23,6 @@ NBD = {"r": 0.38476767, "alpha": 12.07208497}
 NBD_LOG_LIKELIHOOD = -9763.660222
 # Bates & Watts (1988), Puromycin, treated cells
 PUROMYCIN_SSE = 1195.448814
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

@@ -1,25 +1,12 @@
 """Examples of random effects that are integrated out, at small size, against published numbers."""
 
-import importlib.util
-from pathlib import Path
-from types import ModuleType
-
 import numpy as np
 import pytest
 import xarray as xr
+from example_scripts import load
 from scipy import integrate, stats
 
 import pymc_landscape as pml
-
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
 
 # --- sleepstudy, against lme4 ----------------------------------------------------------------------------------------
 

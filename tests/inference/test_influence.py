@@ -2,12 +2,11 @@
 
 import warnings
 from importlib import import_module
-from pathlib import Path
 
 import arviz as az
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
+import published
 import pymc as pm
 import pytest
 import xarray as xr
@@ -17,7 +16,6 @@ import pymc_landscape as pml
 from pymc_landscape import plots
 
 plot_room = import_module("pymc_landscape.plots.influence_plot")
-DATA = Path(__file__).parents[2] / "examples" / "data"
 Q = stats.chi2(1).ppf(0.95)
 
 
@@ -148,7 +146,7 @@ def test_a_mean_and_a_scale():
 
 # --- logistic regression: refits -------------------------------------------------------------------------------------
 
-MOTHS = pd.read_csv(DATA / "budworm.csv")
+MOTHS = published.read("budworm")
 
 
 def budworm(n, dead, rows=slice(None)) -> pm.Model:

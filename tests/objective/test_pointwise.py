@@ -2,11 +2,11 @@
 
 import tracemalloc
 import warnings
-from pathlib import Path
 
 import arviz as az
 import numpy as np
 import pandas as pd
+import published
 import pymc as pm
 import pytest
 import xarray as xr
@@ -19,7 +19,6 @@ from pymc_landscape.objective import draws as draw_vectors
 from pymc_landscape.objective import pointwise
 from pymc_landscape.results import zarr_store as stores
 
-DATA = Path(__file__).parents[2] / "examples" / "data"
 EXACT = 1e-10
 CHAINS, DRAWS = 2, 5
 
@@ -31,7 +30,7 @@ SPECIMENS = [
 
 
 def budworm() -> pm.Model:
-    data = pd.read_csv(DATA / "budworm.csv")
+    data = published.read("budworm")
     with pm.Model(
         coords={"batch": data["sex"] + data["ldose"].astype(str), "term": ["level", "male", "ldose"]}
     ) as model:
@@ -209,7 +208,7 @@ def test_prior_and_likelihood_sensitivity_are_the_same(tree, their_tree):
 
 @pytest.mark.filterwarnings("ignore:Estimated shape parameter of Pareto")
 def test_loo_pit_takes_them(tree, model, rng):
-    b, data = tree.posterior["b"].to_numpy(), pd.read_csv(DATA / "budworm.csv")
+    b, data = tree.posterior["b"].to_numpy(), published.read("budworm")
     logit = b[..., :1] + b[..., 1:2] * (data["sex"] == "M").to_numpy(float) + b[..., 2:] * data["ldose"].to_numpy()
     more = {
         "posterior_predictive": rng.binomial(20, 1 / (1 + np.exp(-logit))),
