@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
 from pymc_landscape.landscape.profile_active_set import ActiveSet, Indices
-from pymc_landscape.numerics import Arrivals, covariance, newton_descent_batch, newton_steps, noise
+from pymc_landscape.numerics import BatchMinima, covariance, newton_descent_batch, newton_steps, noise
 from pymc_landscape.objective import BoundElement, FreeVariable
 from pymc_landscape.optimize import BOUND_TOLERANCE, SearchResult, bound_ahead, bounds_ahead, search, settle
 
@@ -84,20 +84,20 @@ def solve_batch(active_set: ActiveSet, ps: Indices, x: Array, spare: Array) -> l
     """
     if not active_set.has_hessians:
         return [None] * len(ps)
-    ends = newton_descent_batch(
+    minima = newton_descent_batch(
         lambda rows, x: active_set.value_gradient_hessian(ps[rows], x),
         active_set.free,
         active_set.layout.size,
         x,
         spare,
     )
-    stays = ends.arrived & _stay_on_bounds(active_set, ps, ends)
+    stays = minima.converged & _stay_on_bounds(active_set, ps, minima)
     best: list[NuisanceSolution | None] = [
-        _solved(active_set, ends, i) if good else None for i, good in enumerate(stays.tolist())
+        _solved(active_set, minima, i) if good else None for i, good in enumerate(stays.tolist())
     ]
-    for bounds, rows in _ahead(active_set, ends, x, spare, stays | ~ends.arrived):
+    for bounds, rows in _ahead(active_set, minima, x, spare, stays | ~minima.converged):
         other = active_set.active_sets.active_set(int(ps[rows[0]]), {**active_set.bounds, **bounds})
-        begins = (other.transfer(active_set, ps[rows], z[rows]) for z in (ends.x, spare))
+        begins = (other.transfer(active_set, ps[rows], z[rows]) for z in (minima.x, spare))
         for i, found in zip(rows.tolist(), solve_batch(other, ps[rows], *begins), strict=True):
             best[i] = _lower(best[i], found)
     return best
@@ -110,8 +110,8 @@ def solved(active_set: ActiveSet, x: Array, value: float, hessian: Array, invers
     return NuisanceSolution(active_set, x, value, "at_bound" if active_set.bounds else "converged", tangent, scale)
 
 
-def _solved(active_set: ActiveSet, ends: Arrivals, i: int) -> NuisanceSolution:
-    return solved(active_set, ends.x[i], float(ends.value[i]), ends.hessian[i], ends.inverse[i])
+def _solved(active_set: ActiveSet, minima: BatchMinima, i: int) -> NuisanceSolution:
+    return solved(active_set, minima.x[i], float(minima.value[i]), minima.hessian[i], minima.inverse[i])
 
 
 def _lower(one: NuisanceSolution | None, at_bound: NuisanceSolution | None) -> NuisanceSolution | None:
@@ -121,7 +121,7 @@ def _lower(one: NuisanceSolution | None, at_bound: NuisanceSolution | None) -> N
     return at_bound if at_bound.value <= one.value + BOUND_TOLERANCE + noise(one.value) else one
 
 
-def _stay_on_bounds(active_set: ActiveSet, ps: Indices, ends: Arrivals) -> NDArray[np.bool_]:
+def _stay_on_bounds(active_set: ActiveSet, ps: Indices, minima: BatchMinima) -> NDArray[np.bool_]:
     """Whether the objective rises from each active bound inwards, minimised over the free elements.
 
     At a standard deviation of 0 the slope is 0, and the curvature decides.
@@ -130,30 +130,30 @@ def _stay_on_bounds(active_set: ActiveSet, ps: Indices, ends: Arrivals) -> NDArr
     free = active_set.free
     for position, ((name, i), bound) in zip(active_set.at_bounds, active_set.bounds.items(), strict=True):
         inward = np.sign(active_set.active_sets.typical((name, i)) - bound)
-        across = ends.hessian[:, position][:, free]
-        bend = ends.hessian[:, position, position] - np.einsum("ni,nij,nj->n", across, ends.inverse, across)
+        across = minima.hessian[:, position][:, free]
+        bend = minima.hessian[:, position, position] - np.einsum("ni,nij,nj->n", across, minima.inverse, across)
         with np.errstate(invalid="ignore", divide="ignore"):
-            slope = inward * ends.gradient[:, position] / np.sqrt(np.maximum(np.abs(bend), 1e-300))
+            slope = inward * minima.gradient[:, position] / np.sqrt(np.maximum(np.abs(bend), 1e-300))
         rises = np.where(np.abs(slope) > SLOPE, slope > 0, bend >= 0)
         known = ~np.isnan(slope) & ~np.isnan(bend)
-        unknown = np.flatnonzero(ends.arrived & ~known)
+        unknown = np.flatnonzero(minima.converged & ~known)
         for row in unknown:
-            value = float(ends.value[row])
-            rises[row] = active_set.lower_inside(int(ps[row]), ends.x[row], (name, i), value) is None
+            value = float(minima.value[row])
+            rises[row] = active_set.lower_inside(int(ps[row]), minima.x[row], (name, i), value) is None
         stay &= rises
     return stay
 
 
 def _ahead(
-    active_set: ActiveSet, ends: Arrivals, begin: Array, spare: Array, asked: NDArray[np.bool_]
+    active_set: ActiveSet, minima: BatchMinima, begin: Array, spare: Array, asked: NDArray[np.bool_]
 ) -> list[tuple[dict[BoundElement, float], Indices]]:
     """Return the bounds towards which free elements are on their way, with the points for which that is so."""
-    errors = np.sqrt(2.0 * np.abs(np.einsum("nii->ni", ends.inverse)))
+    errors = np.sqrt(2.0 * np.abs(np.einsum("nii->ni", minima.inverse)))
     found: dict[int, dict[BoundElement, float]] = {}
     for j, element, v, typical in active_set.bounded:
-        for i in np.flatnonzero(asked & np.isfinite(ends.value)).tolist():
-            x, error = float(ends.x[i, j]), float(errors[i, j])
-            if v.transform and not ends.arrived[i] and np.sign(x) * (x - spare[i, j]) > RUN:
+        for i in np.flatnonzero(asked & np.isfinite(minima.value)).tolist():
+            x, error = float(minima.x[i, j]), float(errors[i, j])
+            if v.transform and not minima.converged[i] and np.sign(x) * (x - spare[i, j]) > RUN:
                 error = np.inf
             bound = _passed(v, element[1], float(begin[i, j])) if v.transform is None else None
             bound = bound_ahead(v, element[1], x, error, typical) if bound is None else bound
@@ -241,8 +241,8 @@ class _SingleMinimum:
         here = self._with_tangent() if found.is_minimum else None
         if here is not None:
             return here
-        arrived = "at_bound" if active_set.bounds else "converged"
-        return NuisanceSolution(active_set, found.x, found.value, arrived if found.is_minimum else "failed")
+        status = "at_bound" if active_set.bounds else "converged"
+        return NuisanceSolution(active_set, found.x, found.value, status if found.is_minimum else "failed")
 
     def _with_tangent(self) -> NuisanceSolution | None:
         active_set, x = self.active_set, self.result.x[None]

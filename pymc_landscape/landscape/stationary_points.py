@@ -138,7 +138,7 @@ def _newton_step_length(here: QuadraticModel) -> float:
 
 def _remaining_decrease(here: QuadraticModel) -> float:
     """Return Σ slope² / |eigenvalue|, twice the change by Newton's next step; ∞ along a slope without curvature."""
-    values, slope = np.abs(here.spectrum.values), here.slope
+    values, slope = np.abs(here.spectrum.values), here.scaled_gradient
     flat = values <= here.spectrum.tolerance
     return np.inf if slope[flat].any() else float((slope[~flat] ** 2 / values[~flat]).sum())
 

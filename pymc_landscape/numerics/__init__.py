@@ -1,6 +1,6 @@
 """Numerical methods on arrays: steps, factorisations, interpolation, reference distributions. No model, no graph."""
 
-from pymc_landscape.numerics.batched_newton import Arrivals, newton_descent_batch, newton_steps, step_lengths_batch
+from pymc_landscape.numerics.batched_newton import BatchMinima, newton_descent_batch, newton_steps, step_lengths_batch
 from pymc_landscape.numerics.chi_squared import chi2_cutoff, chibar2_quantile, chibar2_tail, chibar2_weights
 from pymc_landscape.numerics.covariance import (
     Spectrum,
@@ -13,11 +13,11 @@ from pymc_landscape.numerics.covariance import (
 )
 from pymc_landscape.numerics.direction_names import name_direction, simple_basis
 from pymc_landscape.numerics.factorization import Blocks, Factor, NotPositive, factorised
-from pymc_landscape.numerics.finite_differences import EPS, hessian_of_slopes, hessian_of_values
+from pymc_landscape.numerics.finite_differences import EPS, hessian_of_gradients, hessian_of_values
 from pymc_landscape.numerics.lanczos import Product, leading_eigenpairs, trace
 from pymc_landscape.numerics.line_search import backtrack
 from pymc_landscape.numerics.profile_curve import CurveSide, ProfileCurve, cubic_hermite, profile_curve
-from pymc_landscape.numerics.quasi_newton import Learned, Unchanged
+from pymc_landscape.numerics.quasi_newton import FixedHessian, LearnedHessian
 from pymc_landscape.numerics.sparsity import Pattern, Stack, coloured, find_pattern
 from pymc_landscape.numerics.threads import n_workers, on_threads, one_blas_thread
 from pymc_landscape.numerics.trust_region import (
@@ -34,11 +34,12 @@ __all__ = [
     "EPS",
     "EXACT",
     "NEAR",
-    "Arrivals",
+    "BatchMinima",
     "Blocks",
     "CurveSide",
     "Factor",
-    "Learned",
+    "FixedHessian",
+    "LearnedHessian",
     "NotPositive",
     "Pattern",
     "Product",
@@ -46,7 +47,6 @@ __all__ = [
     "QuadraticModel",
     "Spectrum",
     "Stack",
-    "Unchanged",
     "backtrack",
     "chi2_cutoff",
     "chibar2_quantile",
@@ -59,7 +59,7 @@ __all__ = [
     "descend_newton",
     "factorised",
     "find_pattern",
-    "hessian_of_slopes",
+    "hessian_of_gradients",
     "hessian_of_values",
     "leading_eigenpairs",
     "lengths",

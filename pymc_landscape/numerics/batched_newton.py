@@ -1,9 +1,9 @@
 """Newton's method at many points at once, each with a surface of its own. Arrays only.
 
-Where hundreds of neighbouring minimisations begin near their ends, what costs is not arithmetic but the way from one
-line of Python to the next. Here the points walk abreast: one look gives value, slope and Hessian of all that are still
-on their way, and the steps of all are solved as one stack. A point that does not arrive soon is left to a more careful
-method. Eigenvalues enter by their size, as in :mod:`~pymc_landscape.numerics.trust_region`.
+Where hundreds of neighbouring minimisations begin near their minima, what costs is not arithmetic but the way from one
+line of Python to the next. Here one evaluation gives value, gradient and Hessian of all points that have not converged,
+and the steps of all are solved as one stack. A point that does not converge soon is left to a more careful method.
+Eigenvalues enter by their size, as in :mod:`~pymc_landscape.numerics.trust_region`.
 """
 
 from __future__ import annotations
@@ -16,61 +16,60 @@ from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics.covariance import RANK_TOLERANCE
-from pymc_landscape.numerics.trust_region import FLAT_SLOPE, noise
+from pymc_landscape.numerics.trust_region import NO_GRADIENT, noise
 
-# Values (n,), slopes (n, k) and Hessians (n, k, k) of the points `rows` where their free elements are x (n, m).
-Look = Callable[[NDArray[np.intp], Array], tuple[Array, Array, Array]]
+# Values (n,), gradients (n, k) and Hessians (n, k, k) of the points `rows` where their free elements are x (n, m).
+BatchDerivatives = Callable[[NDArray[np.intp], Array], tuple[Array, Array, Array]]
 
-# With less than this to gain, in units of −2 log L, the next step is the last and needs no look.
-ENOUGH = 1e-9
+# With less than this to gain, in units of −2 log L, the next step is the last and needs no evaluation.
+CONVERGED = 1e-9
 # Longest step, in standard errors or thereabouts, and how a step shrinks that leads up.
 LONGEST, SHRUNK, SHORTEST = 10.0, 0.25, 1e-3
-MOST_LOOKS = 15
+MOST_EVALUATIONS = 15
 
 
 @dataclass
-class Arrivals:
-    """Where the points came to.
+class BatchMinima:
+    """The minima that a batch came to.
 
     Parameters
     ----------
     x : array (n, m)
         Free elements at the end.
     value : array (n,)
-        The value there, as the last look foretells it.
-    left : array (n,)
-        What Newton's last step gained; infinite where a point has not arrived.
+        The value there, as the last evaluation foretells it.
+    remaining_decrease : array (n,)
+        What Newton's last step gained; infinite where a point has not converged.
     gradient, hessian : array (n, k), array (n, k, k)
-        Of the last look, over all elements.
+        Of the last evaluation, over all elements.
     inverse : array (n, m, m)
         Inverse Hessian of the free elements; a pseudo-inverse where directions are flat.
-    n_looks : int
-        Points looked at, in all.
     """
 
     x: Array
     value: Array
-    left: Array
+    remaining_decrease: Array
     gradient: Array
     hessian: Array
     inverse: Array
-    n_looks: int = 0
 
     @property
-    def arrived(self) -> NDArray[np.bool_]:
+    def converged(self) -> NDArray[np.bool_]:
         """Which points are at a minimum."""
-        return self.left <= ENOUGH
+        return self.remaining_decrease <= CONVERGED
 
 
-def newton_descent_batch(look: Look, free: NDArray[np.intp], size: int, x: Array, spare: Array) -> Arrivals:
+def newton_descent_batch(
+    derivatives: BatchDerivatives, free: NDArray[np.intp], size: int, x: Array, spare: Array
+) -> BatchMinima:
     """Minimise each of n surfaces over its free elements.
 
     Parameters
     ----------
-    look : callable
-        Evaluates some of the points.
+    derivatives : callable
+        Evaluates some of the points, over all k elements.
     free : array (m,) of int
-        Which of the k elements of a look are free.
+        Which of the k elements are free.
     size : int
         Their number k.
     x, spare : array (n, m)
@@ -79,41 +78,42 @@ def newton_descent_batch(look: Look, free: NDArray[np.intp], size: int, x: Array
     Returns
     -------
     Arrivals
-        Of all points, also of those that did not arrive.
+        Of all points, also of those that did not converge.
     """
     n, m = x.shape
-    ends = Arrivals(
+    minima = BatchMinima(
         x=x.copy(),
         value=np.full(n, np.inf),
-        left=np.full(n, np.inf),
+        remaining_decrease=np.full(n, np.inf),
         gradient=np.full((n, size), np.nan),
         hessian=np.full((n, size, size), np.nan),
         inverse=np.zeros((n, m, m)),
     )
     trial, step, reach = x.copy(), np.zeros((n, m)), np.ones(n)
     active = np.arange(n)
-    for _ in range(MOST_LOOKS):
-        value, gradient, hessian = look(active, trial[active])
-        ends.n_looks += len(active)
-        better = _is_no_worse(value, gradient[:, free], hessian[:, free[:, None], free], ends.value[active])
+    for _ in range(MOST_EVALUATIONS):
+        value, gradient, hessian = derivatives(active, trial[active])
+        better = _is_no_worse(value, gradient[:, free], hessian[:, free[:, None], free], minima.value[active])
         rows, worse = active[better], active[~better]
-        ends.x[rows], ends.value[rows] = trial[rows], value[better]
-        ends.gradient[rows], ends.hessian[rows] = gradient[better], hessian[better]
-        slopes, bends = gradient[better][:, free], hessian[better][:, free[:, None], free]
-        step[rows], ends.left[rows], ends.inverse[rows] = newton_steps(slopes, bends)
+        minima.x[rows], minima.value[rows] = trial[rows], value[better]
+        minima.gradient[rows], minima.hessian[rows] = gradient[better], hessian[better]
+        gradients, hessians = gradient[better][:, free], hessian[better][:, free[:, None], free]
+        step[rows], minima.remaining_decrease[rows], minima.inverse[rows] = newton_steps(gradients, hessians)
         reach[rows] = 1.0
-        unseen = np.isinf(ends.value[worse])
+        unseen = np.isinf(minima.value[worse])
         reach[worse] = np.where(unseen, reach[worse] - 0.75, SHRUNK * reach[worse])
-        active = np.concatenate([rows[~(ends.left[rows] <= ENOUGH)], worse[reach[worse] >= SHORTEST]])
+        active = np.concatenate(
+            [rows[~(minima.remaining_decrease[rows] <= CONVERGED)], worse[reach[worse] >= SHORTEST]]
+        )
         if not len(active):
             break
-        trial[active] = ends.x[active] + reach[active, None] * step[active]
-        unseen = np.isinf(ends.value[active])
+        trial[active] = minima.x[active] + reach[active, None] * step[active]
+        unseen = np.isinf(minima.value[active])
         trial[active[unseen]] = spare[active[unseen]]
-    done = ends.arrived
-    ends.x[done] += step[done]
-    ends.value[done] -= ends.left[done]
-    return ends
+    done = minima.converged
+    minima.x[done] += step[done]
+    minima.value[done] -= minima.remaining_decrease[done]
+    return minima
 
 
 def _is_no_worse(value: Array, gradient: Array, hessian: Array, before: Array) -> NDArray[np.bool_]:
@@ -129,7 +129,7 @@ def newton_steps(gradient: Array, hessian: Array) -> tuple[Array, Array, Array]:
     Parameters
     ----------
     gradient : array (n, m)
-        The slopes.
+        The gradients of the free elements.
     hessian : array (n, m, m)
         The Hessians.
 
@@ -138,7 +138,7 @@ def newton_steps(gradient: Array, hessian: Array) -> tuple[Array, Array, Array]:
     step : array (n, m)
         Downhill also where the Hessian is indefinite; nothing along flat directions.
     gained : array (n,)
-        Half the Newton decrement; infinite at a point that is no valley.
+        Half the Newton decrement; infinite at a point that is no minimum.
     inverse : array (n, m, m)
         Pseudo-inverses.
 
@@ -151,19 +151,19 @@ def newton_steps(gradient: Array, hessian: Array) -> tuple[Array, Array, Array]:
     scale = step_lengths_batch(hessian)
     values, vectors = np.linalg.eigh(hessian / (scale[:, :, None] * scale[:, None, :]))
     tolerance = RANK_TOLERANCE * values.shape[1] * np.abs(values).max(axis=1, initial=0.0)[:, None]
-    slope = np.einsum("nji,nj->ni", vectors, gradient / scale)
+    scaled_gradient = np.einsum("nji,nj->ni", vectors, gradient / scale)
     flat = np.abs(values) <= tolerance
-    slope = np.where(flat & (np.abs(slope) <= FLAT_SLOPE), 0.0, slope)
+    scaled_gradient = np.where(flat & (np.abs(scaled_gradient) <= NO_GRADIENT), 0.0, scaled_gradient)
     curvature = np.where(flat, 1.0, np.abs(values))
-    gained = 0.5 * np.where(flat, 0.0, slope**2 / curvature).sum(axis=1)
-    is_valley = ~(values < -tolerance).any(axis=1) & ~(flat & (slope != 0)).any(axis=1)
-    along = np.where(flat, -slope, -slope / curvature)
+    gained = 0.5 * np.where(flat, 0.0, scaled_gradient**2 / curvature).sum(axis=1)
+    is_minimum = ~(values < -tolerance).any(axis=1) & ~(flat & (scaled_gradient != 0)).any(axis=1)
+    along = np.where(flat, -scaled_gradient, -scaled_gradient / curvature)
     length = np.linalg.norm(along, axis=1)
     along *= np.minimum(1.0, LONGEST / np.maximum(length, 1e-300))[:, None]
     half = vectors / scale[:, :, None]
     inverted = np.where(flat, 0.0, 1.0 / np.where(flat, 1.0, values))
     inverse = np.einsum("nik,nk,njk->nij", half, inverted, half)
-    return np.einsum("nik,nk->ni", half, along), np.where(is_valley, gained, np.inf), inverse
+    return np.einsum("nik,nk->ni", half, along), np.where(is_minimum, gained, np.inf), inverse
 
 
 def step_lengths_batch(hessian: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Directions in words: which combination of parameters a ridge leaves open. Arrays only."""
+"""Directions in words: which combination of parameters the data do not determine. Arrays only."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def name_direction(vector: ArrayLike, labels: Sequence[str], scale: ArrayLike = 
     factors = _factors(loadings[kept])
     largest = np.argsort(-weight[kept], kind="stable")[:TERMS]
     shown = [int(i) for i in np.sort(largest)]
-    turn = float(np.sign(factors[shown[0]]))
-    terms = [_term(turn * float(factors[i]), labels[int(kept[i])]) for i in shown]
+    sign = float(np.sign(factors[shown[0]]))
+    terms = [_term(sign * float(factors[i]), labels[int(kept[i])]) for i in shown]
     rest = len(kept) - len(shown)
     return _joined(terms) + (f" and {rest} more" if rest else "")
 
@@ -82,8 +82,8 @@ def simple_basis(directions: ArrayLike) -> Array:
         j, pivot = (int(n) for n in np.unravel_index(np.argmax(sizes.round(12)), sizes.shape))
         rows[[i, i + j]] = rows[[i + j, i]]
         rows[i] /= rows[i, pivot]
-        others = np.arange(len(rows)) != i
-        rows[others] -= np.outer(rows[others, pivot], rows[i])
+        rest = np.arange(len(rows)) != i
+        rows[rest] -= np.outer(rows[rest, pivot], rows[i])
         pivots.append(pivot)
     unit: Array = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     return unit
@@ -114,5 +114,5 @@ def _term(factor: float, label: str) -> tuple[str, str]:
 
 
 def _joined(terms: list[tuple[str, str]]) -> str:
-    first, *others = terms
-    return first[1] + "".join(f" {sign} {words}" for sign, words in others)
+    first, *rest = terms
+    return first[1] + "".join(f" {sign} {words}" for sign, words in rest)

@@ -14,24 +14,24 @@ from pymc_landscape._typing import Array
 EPS = float(np.finfo(float).eps)
 
 
-def hessian_of_slopes(slope: Callable[[Array], Array], x: Array, *, refined: bool = True) -> Array:
-    """Return the Hessian (k, k) at `x` from differences of slopes; accurate to about 1e-9 of its size.
+def hessian_of_gradients(gradient: Callable[[Array], Array], x: Array, *, refined: bool = True) -> Array:
+    """Return the Hessian (k, k) at `x` from differences of gradients; accurate to about 1e-9 of its size.
 
-    On an edge, beyond which there is no slope, differences are taken inward. Not `refined`, it costs half as many
-    slopes and is accurate to about 1e-7.
+    On an edge, beyond which there is no gradient, differences are taken inward. Not `refined`, it costs half as many
+    gradients and is accurate to about 1e-7.
     """
     step = EPS ** (1 / 5 if refined else 1 / 4) * np.maximum(np.abs(x), 0.1)
 
     def column(i: int, h: float) -> Array:
         move = np.zeros_like(x)
         move[i] = h
-        ahead, back = slope(x + move), slope(x - move)
+        ahead, back = gradient(x + move), gradient(x - move)
         if np.isfinite(ahead).all() == np.isfinite(back).all():
             return (ahead - back) / (2 * h)
         sign, one = (1.0, ahead) if np.isfinite(ahead).all() else (-1.0, back)
-        return sign * (4 * one - 3 * slope(x) - slope(x + 2 * sign * move)) / (2 * h)
+        return sign * (4 * one - 3 * gradient(x) - gradient(x + 2 * sign * move)) / (2 * h)
 
-    with np.errstate(all="ignore"):  # NaN where there is no slope beside x
+    with np.errstate(all="ignore"):  # NaN where there is no gradient beside x
         if refined:
             columns = np.stack([(4 * column(i, h / 2) - column(i, h)) / 3 for i, h in enumerate(step)])
         else:

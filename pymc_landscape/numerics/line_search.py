@@ -10,7 +10,7 @@ import numpy as np
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics.trust_region import noise
 
-# Share of the fall that the slope promises which is asked for (Nocedal & Wright 2006, *Numerical Optimization*, 3.1).
+# Share of the promised fall that a step must keep (Nocedal & Wright 2006, *Numerical Optimization*, 3.1).
 ASKED = 1e-4
 TRIALS = 60
 
@@ -41,14 +41,14 @@ def backtrack(
     theta, value, gradient : array (k,), float, array (k,)
         The point to begin at.
     direction : array (k,)
-        Where the slope falls.
+        Along which the value falls.
     first : float
         The length that is tried first, in units of `direction`.
 
     Returns
     -------
     LineSearchResult or None
-        None where the slope does not fall, or no shorter step is lower beyond rounding.
+        None where the value does not fall along it, or no shorter step is lower beyond rounding.
 
     Examples
     --------
@@ -61,10 +61,10 @@ def backtrack(
         return None
     for _ in range(TRIALS):
         there = theta + length * direction
-        found, found_gradient = evaluate(there)
-        if found <= value + ASKED * length * slope + noise(value) and np.isfinite(found_gradient).all():
-            return LineSearchResult(length, there, found, found_gradient) if (there != theta).any() else None
-        length = _shorter(length, slope, found - value)
+        lower, lower_gradient = evaluate(there)
+        if lower <= value + ASKED * length * slope + noise(value) and np.isfinite(lower_gradient).all():
+            return LineSearchResult(length, there, lower, lower_gradient) if (there != theta).any() else None
+        length = _shorter(length, slope, lower - value)
     return None
 
 

@@ -1,6 +1,6 @@
-"""A surface whose Hessians are learned from slopes, where each would cost many of them.
+"""Symmetric rank-one updates: Hessians learned from gradients, where each would cost many of them.
 
-Between one point and the next the slope changes by y = H s on average. The symmetric update of rank one makes the
+Between one point and the next the gradient changes by y = H s on average. The symmetric update of rank one makes the
 Hessian that is known agree with that (Nocedal & Wright 2006, *Numerical Optimization*, section 6.2):
 
     H + r rᵀ / rᵀs,   r = y − H s.
@@ -19,13 +19,13 @@ from pymc_landscape.numerics.trust_region import QuadraticModel, Surface
 SMALL = 1e-8
 
 
-class Learned:
-    """A surface with slopes of its own and Hessians that are updated from them.
+class LearnedHessian:
+    """A surface with gradients of its own and Hessians that are updated from them.
 
     Parameters
     ----------
     surface : Surface
-        Whose slopes are taken.
+        Whose gradients are taken.
     here : QuadraticModel
         Where it is known exactly.
     """
@@ -41,20 +41,20 @@ class Learned:
         return value, gradient
 
     def hessian(self, x: Array) -> Array:
-        """Return what is known of the Hessian at `x`, where the slope was asked for last."""
+        """Return what is known of the Hessian at `x`, where the gradient was asked for last."""
         there, gradient = self._last
-        matrix = updated(self._known.hessian, there - self._known.x, gradient - self._known.gradient)
+        matrix = symmetric_rank_one(self._known.hessian, there - self._known.x, gradient - self._known.gradient)
         self._known = QuadraticModel(x, np.nan, gradient, matrix)
         return matrix
 
 
-class Unchanged:
-    """A surface with slopes of its own and one Hessian, for points that are so near that it is the same.
+class FixedHessian:
+    """A surface with gradients of its own and one Hessian, for points that are so near that it is the same.
 
     Parameters
     ----------
     surface : Surface
-        Whose slopes are taken.
+        Whose gradients are taken.
     here : QuadraticModel
         Where the Hessian is known.
     """
@@ -71,8 +71,8 @@ class Unchanged:
         return self.here.hessian
 
 
-def updated(hessian: Array, step: Array, change: Array) -> Array:
-    """Return a Hessian that explains how the slope changed along a step.
+def symmetric_rank_one(hessian: Array, step: Array, change: Array) -> Array:
+    """Return a Hessian that explains how the gradient changed along a step.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def updated(hessian: Array, step: Array, change: Array) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> updated(np.eye(2), np.array([1.0, 0.0]), np.array([3.0, 0.0]))
+    >>> symmetric_rank_one(np.eye(2), np.array([1.0, 0.0]), np.array([3.0, 0.0]))
     array([[3., 0.],
            [0., 1.]])
     """

@@ -1,4 +1,4 @@
-"""Newton's method inside a trust region: from one start to a minimum, with exact slope and Hessian.
+"""Newton's method inside a trust region: from one start to a minimum, with exact gradient and Hessian.
 
 Each step minimises the model q(p) = gᵀp + ½ pᵀ|H|p inside ‖D p‖ ≤ r (Nocedal & Wright 2006, *Numerical Optimization*,
 chapter 4), solved exactly on the eigenvectors of D⁻¹HD⁻¹. Two things differ from the library routines. With
@@ -34,8 +34,8 @@ NEAR = 1e-10
 EXACT = 1e-16
 # With less than this to gain and a direction of negative curvature, a saddle is near.
 SADDLE = 1e-3
-# A slope of less than this for each step of one standard error's size is none.
-FLAT_SLOPE = 1e-8
+# A gradient of less than this for each step of one standard error's size is none.
+NO_GRADIENT = 1e-8
 
 
 class Surface(Protocol):
@@ -50,7 +50,7 @@ class Surface(Protocol):
 
 @dataclass
 class QuadraticModel:
-    """A point with all that is known of the surface there."""
+    """Value, gradient and Hessian at a point: the quadratic that has them."""
 
     x: Array
     value: float
@@ -63,20 +63,20 @@ class QuadraticModel:
         return spectrum(self.hessian)
 
     @cached_property
-    def slope(self) -> Array:
+    def scaled_gradient(self) -> Array:
         """The gradient on the eigenvectors; rounding where there is no curvature is taken as the 0 that it is."""
-        slope: Array = self.spectrum.vectors.T @ (self.gradient / self.spectrum.scale)
+        scaled_gradient: Array = self.spectrum.vectors.T @ (self.gradient / self.spectrum.scale)
         flat = np.abs(self.spectrum.values) <= self.spectrum.tolerance
-        return np.where(flat & (np.abs(slope) <= FLAT_SLOPE), 0.0, slope)
+        return np.where(flat & (np.abs(scaled_gradient) <= NO_GRADIENT), 0.0, scaled_gradient)
 
     @property
     def decrement(self) -> float:
         """Gᵀ H⁻¹ g, twice what Newton's next step would gain; infinite where there is more to gain than that."""
-        values, slope = self.spectrum.values, self.slope
+        values, scaled_gradient = self.spectrum.values, self.scaled_gradient
         flat = np.abs(values) <= self.spectrum.tolerance
-        if (values < -self.spectrum.tolerance).any() or slope[flat].any():
+        if (values < -self.spectrum.tolerance).any() or scaled_gradient[flat].any():
             return np.inf
-        return float((slope[~flat] ** 2 / values[~flat]).sum())
+        return float((scaled_gradient[~flat] ** 2 / values[~flat]).sum())
 
     def newton_step(self) -> Array:
         """Return −H⁻¹g, nothing along flat directions."""
@@ -84,7 +84,7 @@ class QuadraticModel:
 
 
 def quadratic_model(surface: Surface, x: Array) -> QuadraticModel:
-    """Look at a point."""
+    """Evaluate value, gradient and Hessian at a point."""
     value, gradient = surface.value_and_gradient(x)
     return QuadraticModel(x, value, gradient, surface.hessian(x))
 
@@ -106,8 +106,8 @@ def descend_newton(
 
     Returns
     -------
-    place : QuadraticModel
-        The lowest point seen.
+    lowest : QuadraticModel
+        The lowest point met.
     n : int
         How many steps were tried.
     """
@@ -148,7 +148,7 @@ def _first_radius(here: QuadraticModel) -> float:
     """Begin with so many standard errors, or with Newton's own step where the surface is a bowl."""
     if not here.spectrum.is_positive:
         return FIRST_RADIUS
-    return max(FIRST_RADIUS, float(np.linalg.norm(here.slope / here.spectrum.values)))
+    return max(FIRST_RADIUS, float(np.linalg.norm(here.scaled_gradient / here.spectrum.values)))
 
 
 def constrained_step(here: QuadraticModel, radius: float) -> tuple[Array, float, float]:
@@ -164,40 +164,40 @@ def constrained_step(here: QuadraticModel, radius: float) -> tuple[Array, float,
         Length of the step in units of the region.
     """
     curvature = np.maximum(np.abs(here.spectrum.values), max(here.spectrum.tolerance, 1e-300))
-    inner = _step_on_axes(curvature, here.slope, radius)
-    promised = float(-(here.slope @ inner) - 0.5 * curvature @ inner**2)
+    inner = _step_on_axes(curvature, here.scaled_gradient, radius)
+    promised = float(-(here.scaled_gradient @ inner) - 0.5 * curvature @ inner**2)
     if promised < SADDLE and here.spectrum.values[0] < -here.spectrum.tolerance:
-        # beside a saddle the slope says too little about which way is down
-        inner[0] = np.copysign(min(radius, 1.0), -here.slope[0])
+        # beside a saddle the gradient says too little about which way is down
+        inner[0] = np.copysign(min(radius, 1.0), -here.scaled_gradient[0])
         promised += 0.5 * float(-here.spectrum.values[0]) * inner[0] ** 2
     return here.spectrum.vectors @ inner / here.spectrum.scale, promised, float(np.linalg.norm(inner))
 
 
-def _step_on_axes(curvature: Array, slope: Array, radius: float) -> Array:
+def _step_on_axes(curvature: Array, scaled_gradient: Array, radius: float) -> Array:
     """Solve on the eigenvectors: p = −g / (|w| + λ) with the least λ ≥ 0 for which ‖p‖ ≤ r."""
 
     def step(shift: float) -> Array:
-        return -slope / (curvature + shift)
+        return -scaled_gradient / (curvature + shift)
 
     if np.linalg.norm(step(0.0)) <= radius:
         return step(0.0)
-    largest = np.abs(slope).max()  # whose square may overflow
-    most = 1.01 * float(largest * np.linalg.norm(slope / largest)) / radius  # there ‖p‖ < r
+    largest = np.abs(scaled_gradient).max()  # whose square may overflow
+    most = 1.01 * float(largest * np.linalg.norm(scaled_gradient / largest)) / radius  # there ‖p‖ < r
     # 1/‖p‖ is nearly straight in λ
     return step(optimize.brentq(lambda s: 1.0 / radius - 1.0 / np.linalg.norm(step(s)), 0.0, most, rtol=1e-6))
 
 
 def polish(surface: Surface, here: QuadraticModel, steps: int = 8) -> QuadraticModel:
     """Take Newton's own steps while what is left to gain falls and the value does not rise beyond rounding."""
-    left = here.decrement
+    decrement = here.decrement
     for _ in range(steps):
-        if not EXACT < left < np.inf:
+        if not EXACT < decrement < np.inf:
             break
         there = quadratic_model(surface, here.x + here.newton_step())
         if not (np.isfinite(there.hessian).all() and there.value <= here.value + noise(here.value)):
             break
         now = there.decrement
-        if not now < 0.25 * left:
+        if not now < 0.25 * decrement:
             break
-        here, left = there, now
+        here, decrement = there, now
     return here

@@ -21,7 +21,7 @@ import numpy as np
 
 from pymc_landscape._typing import Array, Point
 from pymc_landscape.engine import Engine
-from pymc_landscape.numerics import hessian_of_slopes
+from pymc_landscape.numerics import hessian_of_gradients
 from pymc_landscape.objective.evaluators import Kind
 from pymc_landscape.objective.objective import DENSE, Objective
 
@@ -234,7 +234,7 @@ class RestrictedObjective:
         if whole is not None and np.isfinite(whole).all():
             return whole
         # 0 · ∞ at a bound, where gradients are finite
-        return hessian_of_slopes(lambda there: self.value_and_gradient(there)[1], x)
+        return hessian_of_gradients(lambda there: self.value_and_gradient(there)[1], x)
 
     @cached_property
     def _value_and_gradient(self) -> Callable[[Array], tuple[float, Array]]:
@@ -309,5 +309,5 @@ def hessian_function(objective: Objective, theta: Array) -> Callable[[Array], Ar
     try:
         objective.hessian(theta)
     except (NotImplementedError, ValueError):
-        return lambda x: hessian_of_slopes(lambda there: value_and_gradient(there)[1], x)
+        return lambda x: hessian_of_gradients(lambda there: value_and_gradient(there)[1], x)
     return objective.hessian

@@ -16,7 +16,7 @@ from pymc_landscape.optimize.status import Status, StatusReport
 
 
 class NaturalScale:
-    """The end of a search on the natural scale: values, standard errors, covariance.
+    """The result of a search on the natural scale: values, standard errors, covariance.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class NaturalScale:
 
     @cached_property
     def cov(self) -> Array:
-        """Covariance over the free elements of the frame; NaN where there is no Hessian."""
+        """Covariance over the free elements; NaN where there is no Hessian."""
         m = len(self.x)
         hessian = self.result.hessian
         if self.information == "expected":
@@ -57,7 +57,7 @@ class NaturalScale:
         return self.report.flat_directions if fits else np.zeros((0, len(self.x)))
 
     def _jacobian(self, kind: Kind) -> Array:
-        """Return derivatives (m, n) by the free elements of the frame."""
+        """Return derivatives (m, n) by the free elements."""
         full = self.restricted.full(self.x)
         jacobian: Array = self.objective.engine(kind, self.restricted.unconstrained).one(full)[0]
         free: Array = jacobian.reshape(len(full), -1)[self.restricted.free]
@@ -74,28 +74,30 @@ class NaturalScale:
         return xr.DataArray(cov, {"parameter": labels, "parameter_bis": labels}, ["parameter", "parameter_bis"])
 
     def theta_covariance(self) -> Array:
-        """Return the covariance on the unconstrained scale; NaN for elements on an edge."""
+        """Return the covariance on the unconstrained scale; NaN for elements at a bound."""
         k = self.objective.size
         if not self.restricted.natural:
             return self.cov
         cov = np.full((k, k), np.nan)
         theta_layout = self.objective.layout(self.objective.names)
-        where = [self._place_in_theta(i, theta_layout.slices) for i in self.restricted.free]
-        rates = np.array([self._rate(i, j) for i, j in zip(self.restricted.free, where, strict=True)])
-        cov[np.ix_(where, where)] = self.cov * np.outer(rates, rates)
+        positions = [self._position_in_theta(i, theta_layout.slices) for i in self.restricted.free]
+        rates = np.array([self._rate(i, j) for i, j in zip(self.restricted.free, positions, strict=True)])
+        cov[np.ix_(positions, positions)] = self.cov * np.outer(rates, rates)
         return cov
 
-    def _place_in_theta(self, i: int, slices: dict[str, slice]) -> int:
-        """Elements that an edge concerns are transformed one by one: their places correspond."""
-        for name, where in self.restricted.layout.slices.items():
-            if where.start <= i < where.stop:
-                return int(slices[name].start + i - where.start)
+    def _position_in_theta(self, i: int, slices: dict[str, slice]) -> int:
+        """Elements that can be at a bound are transformed one by one: their places correspond."""
+        for name, positions in self.restricted.layout.slices.items():
+            if positions.start <= i < positions.stop:
+                return int(slices[name].start + i - positions.start)
         raise AssertionError(i)
 
     def _rate(self, i: int, j: int) -> float:
-        """Change of `theta[j]` for a change of element i of the frame."""
+        """Change of `theta[j]` for a change of element i of the restricted objective."""
         label = self.restricted.layout.labels[i]
-        name = next(n for n, where in self.restricted.layout.slices.items() if where.start <= i < where.stop)
+        name = next(
+            n for n, positions in self.restricted.layout.slices.items() if positions.start <= i < positions.stop
+        )
         if name not in self.restricted.natural:
             return 1.0
         finite = np.where(np.isfinite(self.theta), self.theta, 0.0)
@@ -104,19 +106,19 @@ class NaturalScale:
 
     @cached_property
     def errors(self) -> dict[str, Array]:
-        """Standard errors of the natural elements; NaN on an edge."""
+        """Standard errors of the natural elements; NaN at a bound."""
         layout = self.objective.layout()
         errors = layout.split(self._errors(self._to_natural))
-        on_edge = {self.restricted.layout.labels[i] for i in self.restricted.fixed}
+        fixed = {self.restricted.layout.labels[i] for i in self.restricted.fixed}
         for v in self.objective.variables:
-            held = np.reshape([label in on_edge for label in v.labels], v.shape)
-            errors[v.name] = np.where(held, np.nan, errors[v.name])
+            is_fixed = np.reshape([label in fixed for label in v.labels], v.shape)
+            errors[v.name] = np.where(is_fixed, np.nan, errors[v.name])
         return errors
 
     def _errors(self, jacobian: Array) -> Array:
         status = self.report.status
-        runs_away = status is Status.UNBOUNDED and self.result.restricted.unbounded_below
-        if not np.isfinite(self.cov).all() or runs_away or status is Status.FAILED:
+        is_endless = status is Status.UNBOUNDED and self.result.restricted.unbounded_below
+        if not np.isfinite(self.cov).all() or is_endless or status is Status.FAILED:
             return np.full(jacobian.shape[1], np.nan)
         errors = standard_errors(self.cov, self.flat_directions, jacobian)
         return np.where(np.isinf(errors), np.nan, errors) if status.is_optimum else errors
@@ -149,8 +151,8 @@ class NaturalScale:
             errors = self._errors(self._jacobian("derived_jacobian"))
         except (ValueError, NotImplementedError):  # a Deterministic without derivatives
             errors = np.full(sum(v.size for v in values.values()), np.nan)
-        ends = np.cumsum([v.size for v in values.values()])[:-1]
-        return values, dict(zip(values, np.split(errors, ends), strict=True))
+        cuts = np.cumsum([v.size for v in values.values()])[:-1]
+        return values, dict(zip(values, np.split(errors, cuts), strict=True))
 
     def _derived_dataset(self, values: dict[str, Array]) -> xr.Dataset:
         arrays = {}

@@ -56,16 +56,16 @@ class Fit:
     objective : Objective
         What was fitted.
     theta : array (k,)
-        The estimate, unconstrained; ±inf at an edge of the support.
+        The estimate, unconstrained; ±inf at a bound of the support.
     point, standard_error : Dataset
         Estimate and standard error on the natural scale, one variable a parameter, with the model's dims. Standard
-        errors are infinite along directions that are not determined, and NaN on an edge.
+        errors are infinite along directions that are not determined, and NaN at a bound.
     derived, derived_standard_error : Dataset
         The same for each ``pm.Deterministic``.
     covariance : DataArray (parameter, parameter_bis)
         Covariance of all natural elements, by the delta method.
     theta_covariance : array (k, k)
-        Covariance on the unconstrained scale; NaN for elements on an edge.
+        Covariance on the unconstrained scale; NaN for elements at a bound.
     minus2ll, log_likelihood, log_prior : float
         At the estimate; the prior on the natural scale.
     n_parameters : int
@@ -77,7 +77,7 @@ class Fit:
     message : str
         Explains the status.
     optimizer : str
-        The method that arrived.
+        The method that converged.
     starts : Dataset
         Every start: where it began and ended, its status, its cost. Dims ``start``, ``theta``.
     """
@@ -86,7 +86,7 @@ class Fit:
     message: str
     information: str
     _natural: NaturalScale = field(repr=False)
-    _ends: Sequence[StartResult] = field(repr=False)
+    _results: Sequence[StartResult] = field(repr=False)
 
     if not TYPE_CHECKING:
 
@@ -105,7 +105,7 @@ class Fit:
 
     @cached_property
     def theta(self) -> Array:
-        """The estimate, unconstrained; ±inf at an edge of the support."""
+        """The estimate, unconstrained; ±inf at a bound of the support."""
         return self._natural.theta
 
     @cached_property
@@ -146,7 +146,7 @@ class Fit:
     @cached_property
     def starts(self) -> xr.Dataset:
         """Every start: the waterfall."""
-        return starts_dataset(self.objective, self._ends)
+        return starts_dataset(self.objective, self._results)
 
     def local_optima(self) -> tuple[LocalOptimum, ...]:
         """Return the other optima at which the fit's starts ended, each once, the lowest first.
@@ -168,7 +168,7 @@ class Fit:
         >>> [round(float(optimum.point["angle"]), 6) for optimum in fit.local_optima()]  # π − 0.5
         [2.641593]
         """
-        return local_optima(self.result.value, self.theta, self._ends)
+        return local_optima(self.result.value, self.theta, self._results)
 
     @cached_property
     def latent(self) -> xr.Dataset:
@@ -199,7 +199,7 @@ class Fit:
 
     @property
     def optimizer(self) -> str:
-        """The method that arrived."""
+        """The method that converged."""
         return self._natural.result.optimizer
 
     # --- numbers -----------------------------------------------------------------------------------------------------
@@ -290,7 +290,7 @@ class Fit:
         -------
         Dataset
             One variable a parameter and a Deterministic, dims ``chain`` (of length 1), ``draw``, and its own: what
-            ArviZ takes for a posterior. An element on an edge stays there.
+            ArviZ takes for a posterior. An element at a bound stays there.
 
         Raises
         ------

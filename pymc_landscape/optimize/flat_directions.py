@@ -12,7 +12,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pymc_landscape._typing import Array
-from pymc_landscape.numerics import QuadraticModel, Spectrum, hessian_of_slopes, quadratic_model, simple_basis, spectrum
+from pymc_landscape.numerics import (
+    QuadraticModel,
+    Spectrum,
+    hessian_of_gradients,
+    quadratic_model,
+    simple_basis,
+    spectrum,
+)
 from pymc_landscape.optimize.local_search import SearchResult
 from pymc_landscape.optimize.tolerances import (
     EXAMINED_DISTANCE,
@@ -49,7 +56,7 @@ class Directions:
     ----------
     level : array (m, k)
         The surface is level.
-    receding : array (m, k)
+    unbounded : array (m, k)
         It falls, or stays level, for ever.
     kinked : array (m, k)
         It rises at once on both sides, without curvature.
@@ -60,7 +67,7 @@ class Directions:
     """
 
     level: Array
-    receding: Array
+    unbounded: Array
     kinked: Array
     lower: Array | None = None
     run_away: list[int] = field(default_factory=list)
@@ -70,21 +77,21 @@ def find_directions(result: SearchResult) -> Directions:
     """Examine every direction in which the result of a search may be no optimum."""
     k = len(result.x)
     level: list[Array] = []
-    receding: list[Array] = []
+    unbounded: list[Array] = []
     kinked: list[Array] = []
     lower, run_away = None, list[int]()
     if not result.is_minimum:
         run_away = _run_away(result)
-        receding = [] if run_away else _receding_short_of_an_optimum(result)
+        unbounded = [] if run_away else _unbounded_short_of_an_optimum(result)
     elif k and result.hessian is not None:
         curvature, zero = _curvature(result, result.hessian)
-        receding = _far_out(result) + _newton_goes_on(result)
+        unbounded = _far_out(result) + _newton_goes_on(result)
         for i in range(k):
             if _is_suspicious(curvature, zero, i, result.x):
-                lower = _classify(result, curvature, zero, i, level, receding, kinked)
+                lower = _classify(result, curvature, zero, i, level, unbounded, kinked)
                 if lower is not None:
                     break
-    rows = [np.array(several).reshape(len(several), k) for several in (level, receding, kinked)]
+    rows = [np.array(several).reshape(len(several), k) for several in (level, unbounded, kinked)]
     return Directions(simple_basis(rows[0]), rows[1], rows[2], lower, run_away)
 
 
@@ -97,7 +104,7 @@ def _curvature(result: SearchResult, hessian: Array) -> tuple[Spectrum, float]:
     integral = result.restricted.objective.is_integral
     if not integral or not any(_is_suspicious(curvature, 0.0, i, result.x) for i in range(k)):
         return curvature, curvature.tolerance
-    finer = hessian_of_slopes(lambda x: result.restricted.value_and_gradient(x)[1], result.x)
+    finer = hessian_of_gradients(lambda x: result.restricted.value_and_gradient(x)[1], result.x)
     curvature = spectrum(finer) if np.isfinite(finer).all() else curvature
     return curvature, DIFFERENCES * float(np.abs(curvature.values).max())
 
@@ -118,27 +125,27 @@ def _classify(
     zero: float,
     i: int,
     level: list[Array],
-    receding: list[Array],
+    unbounded: list[Array],
     kinked: list[Array],
 ) -> Array | None:
     """Add direction i to the list to which it belongs, or return a lower point."""
     step, is_zero = curvature.direction(i), bool(abs(curvature.values[i]) <= zero)
     unit = step / np.max(np.abs(step) / np.maximum(np.abs(result.x), 1.0))
     near = _rises(result, SIZES[:, None] * unit)
-    away = near if is_zero else _rises(result, STEPS[:, None] * step)
-    for rises, moves in ((near, SIZES[:, None] * unit), (away, STEPS[:, None] * step)):
+    far = near if is_zero else _rises(result, STEPS[:, None] * step)
+    for rises, moves in ((near, SIZES[:, None] * unit), (far, STEPS[:, None] * step)):
         if rises.min() < -FALL:
             side, t = divmod(int(np.argmin(rises)), rises.shape[1])
             return np.asarray(result.x + (1.0, -1.0)[side] * moves[t])
     if is_zero and (near[:, 0] > NO_RISE).all():
         kinked.append(step)
         return None
-    is_flat = ((away[:, :1] if is_zero else away) < NO_RISE).all(axis=1)  # on either side
+    is_flat = ((far[:, :1] if is_zero else far) < NO_RISE).all(axis=1)  # on either side
     if is_flat.all():
         sign = _sign_of_retreat(result, unit)
-        (receding if sign else level).append((sign or 1.0) * step)
+        (unbounded if sign else level).append((sign or 1.0) * step)
     elif is_flat.any():
-        receding.append(step if is_flat[0] else -step)
+        unbounded.append(step if is_flat[0] else -step)
     return None
 
 
@@ -205,13 +212,13 @@ def _far_out(result: SearchResult) -> list[Array]:
 
 def _run_away(result: SearchResult) -> list[int]:
     """Return the elements that ran to infinity: where a likelihood of +∞ was met, at least the furthest."""
-    away = _beyond(result, RUNAWAY_DISTANCE)
+    far = _beyond(result, RUNAWAY_DISTANCE)
     if result.restricted.unbounded_below:
-        return away or [int(j) for j in np.argsort(-np.abs(result.x))[:1]]
-    return away if result.gradient is None or np.linalg.norm(result.gradient) > NO_GRADIENT else []
+        return far or [int(j) for j in np.argsort(-np.abs(result.x))[:1]]
+    return far if result.gradient is None or np.linalg.norm(result.gradient) > NO_GRADIENT else []
 
 
-def _receding_short_of_an_optimum(result: SearchResult) -> list[Array]:
+def _unbounded_short_of_an_optimum(result: SearchResult) -> list[Array]:
     """Distinguish a surface that falls for ever from a search that just did not converge."""
     axes = _far_out(result)
     if axes or result.gradient is None or not np.isfinite(result.gradient).all() or not result.gradient.any():

@@ -14,11 +14,11 @@ from scipy import optimize
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import (
     EXACT,
-    Learned,
+    FixedHessian,
+    LearnedHessian,
     QuadraticModel,
-    Unchanged,
     descend_newton,
-    hessian_of_slopes,
+    hessian_of_gradients,
     hessian_of_values,
     noise,
     polish,
@@ -123,8 +123,8 @@ def search(restricted: RestrictedObjective, x: Array, iterations: int = ITERATIO
 
 def _search(restricted: RestrictedObjective, x: Array, iterations: int) -> SearchResult:
     if not len(x):
-        nothing = np.zeros(0), np.zeros((0, 0))
-        return SearchResult(restricted, x, restricted.value(x), *nothing, 0.0, "none: nothing is free")
+        empty = np.zeros(0), np.zeros((0, 0))
+        return SearchResult(restricted, x, restricted.value(x), *empty, 0.0, "none: nothing is free")
     try:
         start = _with_gradient(restricted, x)
     except ValueError:  # an Op without a gradient
@@ -197,11 +197,11 @@ def _newton(restricted: RestrictedObjective, x: Array, iterations: int, radius: 
         raise ValueError("no finite second derivative at the start")
     learned = 0
     if restricted.objective.is_integral:
-        there, learned = descend_newton(Learned(restricted, here), here, LEARNED, radius, near=EXACT)
+        there, learned = descend_newton(LearnedHessian(restricted, here), here, LEARNED, radius, near=EXACT)
         there = QuadraticModel(there.x, *restricted.value_gradient_hessian(there.x))
         if np.isfinite(there.hessian).all():
             near = 0.5 * there.decrement < SAME_CURVATURE
-            here = polish(Unchanged(restricted, there), there) if near else there
+            here = polish(FixedHessian(restricted, there), there) if near else there
     here, n = descend_newton(restricted, here, iterations, radius)
     here = polish(restricted, here)
     remaining = 0.5 * here.decrement
@@ -266,7 +266,7 @@ def _lbfgs(restricted: RestrictedObjective, x: Array) -> SearchResult:
     try:
         hessian = restricted.hessian(x)
     except (NotImplementedError, ValueError):
-        hessian = hessian_of_slopes(lambda there: restricted.value_and_gradient(there)[1], x)
+        hessian = hessian_of_gradients(lambda there: restricted.value_and_gradient(there)[1], x)
         result.exact = False
     if np.isfinite(hessian).all():
         result.hessian = hessian

@@ -15,7 +15,7 @@ from pymc_landscape._typing import Array, RandomSeed, Starts
 from pymc_landscape.objective import SAMPLE_DIMS, Objective, open_group, read_draws
 from pymc_landscape.results import closest
 
-# So many prior draws are looked at for each one that is wanted: many have no likelihood at all.
+# So many prior draws are evaluated for each one that is wanted: many have no likelihood at all.
 CANDIDATES = 10
 # Beside the likeliest draw of a posterior, so many others start a search each.
 OTHER_DRAWS = 3
@@ -80,7 +80,7 @@ def find_starts(objective: Objective, starts: Starts, random_seed: RandomSeed | 
         )
     if not points:
         raise ValueError("Expected at least one start, got an empty list.")
-    return StartingPoints(np.stack([_given(objective, _mapping(p)) for p in points]), ("given",) * len(points))
+    return StartingPoints(np.stack([_from_point(objective, _mapping(p)) for p in points]), ("given",) * len(points))
 
 
 def _is_point(candidate: Any) -> bool:
@@ -88,15 +88,15 @@ def _is_point(candidate: Any) -> bool:
 
 
 def _mapping(point: Any) -> dict[str, Any]:
-    place = getattr(point, "point", point)
-    items = place.data_vars.items() if isinstance(place, xr.Dataset) else place.items()
+    point_like = getattr(point, "point", point)
+    items = point_like.data_vars.items() if isinstance(point_like, xr.Dataset) else point_like.items()
     return {str(name): value for name, value in items}
 
 
-def _given(objective: Objective, point: Mapping[str, Any]) -> Array:
+def _from_point(objective: Objective, point: Mapping[str, Any]) -> Array:
     # the mean of a posterior has more than parameters
-    others = {d.name for d in objective.model.deterministics}.union(objective.latent)
-    point = {name: value for name, value in point.items() if name not in others}
+    more = {d.name for d in objective.model.deterministics}.union(objective.latent)
+    point = {name: value for name, value in point.items() if name not in more}
     names = {n for v in objective.variables for n in (v.name, v.value_name)}
     unknown = [name for name in point if name not in names]
     if unknown:
@@ -109,7 +109,7 @@ def _given(objective: Objective, point: Mapping[str, Any]) -> Array:
     kept = {v.name: initial[v.name] for v in objective.variables if v.value_name not in named or v.name in point}
     theta, fallback = objective.pack({**kept, **point}), objective.pack(initial)
     _refuse_outside(objective, theta, point)
-    return np.where(np.isinf(theta), fallback, theta)  # on the edge of the support a slope can be 0: begin inside
+    return np.where(np.isinf(theta), fallback, theta)  # at a bound a derivative can be 0: begin inside
 
 
 def _refuse_outside(objective: Objective, theta: Array, point: Mapping[str, Any]) -> None:
@@ -136,11 +136,11 @@ def _vectors(objective: Objective, theta: Array) -> StartingPoints:
 def _numbered(objective: Objective, n: int, rng: np.random.Generator) -> StartingPoints:
     if n < 1:
         raise ValueError(f"Expected at least one start, got {n}.")
-    first = _given(objective, {})
+    first = _from_point(objective, {})
     if n == 1:
         return StartingPoints(first[None], ("initial point",))
-    others, word = _scattered(objective, first, n - 1, rng)
-    return StartingPoints(np.vstack([first, others]), ("initial point", *(f"{word} {i + 1}" for i in range(n - 1))))
+    more, word = _scattered(objective, first, n - 1, rng)
+    return StartingPoints(np.vstack([first, more]), ("initial point", *(f"{word} {i + 1}" for i in range(n - 1))))
 
 
 def _scattered(objective: Objective, first: Array, n: int, rng: np.random.Generator) -> tuple[Array, str]:
@@ -162,8 +162,8 @@ def _posterior(objective: Objective, dt: Any, rng: np.random.Generator) -> Start
     draws = read_draws(open_group(dt, "posterior"), [v.name for v in objective.variables])
     theta = objective.pack(draws.points(objective))
     values = np.where(np.isfinite(theta).all(axis=1), objective.value(theta), np.inf)
-    others = rng.permutation(len(theta))[:OTHER_DRAWS]
+    more = rng.permutation(len(theta))[:OTHER_DRAWS]
     best = int(np.nanargmin(values))
-    rows = [best, *(int(i) for i in others if i != best and np.isfinite(values[i]))]
+    rows = [best, *(int(i) for i in more if i != best and np.isfinite(values[i]))]
     origin = tuple(f"posterior draw (chain {draws.chain[i]}, draw {draws.draw[i]})" for i in rows)
     return StartingPoints(theta[rows], origin)

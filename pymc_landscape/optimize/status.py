@@ -61,8 +61,8 @@ def judge(result: SearchResult) -> StatusReport:
     if directions.lower is not None:
         message = "A lower point was found beside the end of the search."
         return StatusReport(Status.FAILED, message, lower=directions.lower)
-    if len(directions.receding):
-        return unbounded(result, *directions.receding)
+    if len(directions.unbounded):
+        return unbounded(result, *directions.unbounded)
     if not result.is_minimum:
         return StatusReport(
             Status.FAILED,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pymc_landscape.numerics.covariance import covariance, delta_method, sandwich_covariance, spectrum, standard_errors
-from pymc_landscape.numerics.finite_differences import hessian_of_slopes, hessian_of_values
+from pymc_landscape.numerics.finite_differences import hessian_of_gradients, hessian_of_values
 from pymc_landscape.numerics.trust_region import QuadraticModel as Place
 from pymc_landscape.numerics.trust_region import constrained_step, descend_newton, polish
 from pymc_landscape.numerics.trust_region import quadratic_model as place
@@ -104,7 +104,7 @@ def test_differences_of_slopes_and_of_values(rng):
     x = rng.normal(size=2)
     exact = BANANA.hessian(x)
     np.testing.assert_allclose(
-        hessian_of_slopes(lambda p: BANANA.value_and_gradient(p)[1], x), exact, rtol=1e-8, atol=1e-6
+        hessian_of_gradients(lambda p: BANANA.value_and_gradient(p)[1], x), exact, rtol=1e-8, atol=1e-6
     )
     gradient, hessian = hessian_of_values(lambda points: np.array([BANANA.value(p) for p in points]), x)
     np.testing.assert_allclose(gradient, BANANA.value_and_gradient(x)[1], rtol=1e-7, atol=1e-7)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from pymc_landscape.numerics.quasi_newton import Learned, Unchanged, updated
+from pymc_landscape.numerics.quasi_newton import FixedHessian, LearnedHessian, symmetric_rank_one
 from pymc_landscape.numerics.trust_region import QuadraticModel as Place
 from pymc_landscape.numerics.trust_region import descend_newton, polish
 
@@ -30,21 +30,21 @@ def test_a_quadratic_is_known_after_as_many_steps_as_it_has_dimensions(rng):
     truth = root + root.T
     hessian = np.eye(5)
     for step in rng.normal(size=(5, 5)):
-        hessian = updated(hessian, step, truth @ step)
+        hessian = symmetric_rank_one(hessian, step, truth @ step)
     np.testing.assert_allclose(hessian, truth, atol=1e-9)
 
 
 def test_a_step_that_says_nothing_new_changes_nothing():
     hessian = np.array([[2.0, 1.0], [1.0, -3.0]])
     step = np.array([1.0, 2.0])
-    np.testing.assert_array_equal(updated(hessian, step, hessian @ step), hessian)
+    np.testing.assert_array_equal(symmetric_rank_one(hessian, step, hessian @ step), hessian)
 
 
 @pytest.mark.parametrize("k", [2, 6])
 def test_a_curved_valley_is_walked_to_its_end_with_one_hessian(k):
     surface, begin = Rosenbrock(), np.full(k, -1.2)
     here = Place(begin, *surface.value_and_gradient(begin), surface.hessian(begin))
-    end, _ = descend_newton(Learned(surface, here), here, 300, near=1e-16)
+    end, _ = descend_newton(LearnedHessian(surface, here), here, 300, near=1e-16)
     assert surface.hessians == 1
     np.testing.assert_allclose(end.x, np.ones(k) if k == 2 else _lowest(end.x), atol=1e-7)
 
@@ -63,7 +63,7 @@ def _lowest(begin):
 def test_the_last_steps_need_no_new_hessian():
     surface, beside = Rosenbrock(), np.ones(3) + 1e-6
     here = Place(beside, *surface.value_and_gradient(beside), surface.hessian(beside))
-    end = polish(Unchanged(surface, here), here)
+    end = polish(FixedHessian(surface, here), here)
     assert surface.hessians == 1
     np.testing.assert_allclose(end.x, 1.0, atol=1e-10)
     assert end.value < here.value

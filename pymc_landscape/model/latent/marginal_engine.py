@@ -15,7 +15,7 @@ import numpy as np
 from pymc_landscape._typing import Array
 from pymc_landscape.engine import Backend, ChunkedEvaluation, Engine
 from pymc_landscape.model.latent.laplace import Laplace
-from pymc_landscape.numerics import EPS, hessian_of_slopes
+from pymc_landscape.numerics import EPS, hessian_of_gradients
 
 MarginalKind = Literal["density", "slope", "hessian", "hessian_product"]
 NAMES: dict[str, tuple[str, ...]] = {
@@ -101,7 +101,7 @@ class MarginalEngine(Engine):
         value, gradient = self._slope(point)
         if self.kind == "slope":
             return value, gradient
-        return value, gradient, hessian_of_slopes(lambda x: self._slope(x)[1], point, refined=False).ravel()
+        return value, gradient, hessian_of_gradients(lambda x: self._slope(x)[1], point, refined=False).ravel()
 
     def _moved(self, vector: Array) -> tuple[Array | None, Array]:
         """Return the derivative (k, n) of the natural values, if they are others, and these."""

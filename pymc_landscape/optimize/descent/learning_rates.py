@@ -1,4 +1,4 @@
-"""Learning rates that need no tuning: from the curvature for rules whose step is rate × slope, plain numbers otherwise.
+"""Learning rates that need no tuning: from the curvature where a step is rate × gradient, plain numbers otherwise.
 
 On a valley of curvature λ a plain gradient step is stable below 2/λ, and 1/λ is right where λ is the largest
 eigenvalue. It differs from place to place, so it is taken at the start and at a few points on the way down. A batch of
@@ -20,12 +20,12 @@ from pymc_landscape.objective import DENSE, BatchSlope, Objective, RestrictedObj
 
 Schedule = Callable[[int], float]
 
-# Their steps are about as long as the rate, whatever the slope: for parameters of order one.
+# Their steps are about as long as the rate, whatever the gradient: for parameters of order one.
 PLAIN = {"adam": 0.1, "adamax": 0.1, "rmsprop": 0.02, "adagrad": 1.0, "adadelta": 1.0}
 BY_CURVATURE = ("sgd", "momentum", "nesterov")
 # With momentum m a rule moves 1 / (1 − m) times as far, and so does the noise of batches; this is PyMC's m.
 MOMENTUM = 0.9
-# So many steps down are looked at for the curvature.
+# So many Newton steps give points at which the curvature is measured.
 AHEAD = 10
 # Where no curvature can be had.
 LAST_RESORT = 1e-3
@@ -50,10 +50,10 @@ def by_curvature(objective: Objective, start: Array, batch: BatchSlope | None = 
     start : array (k,)
         Where the path begins.
     batch : BatchSlope, optional
-        Where the slope comes from batches.
+        Where the gradient comes from batches.
     """
     measure = _by_products if objective.size > DENSE else _by_eigenvalues(objective, start)
-    curvatures = [measure(objective, theta) for theta in _on_the_way(objective, start)]
+    curvatures = [measure(objective, theta) for theta in _points_below(objective, start)]
     known = [pair for pair in curvatures if np.isfinite(pair).all() and pair[0] > 0]
     if not known:
         return LAST_RESORT
@@ -63,8 +63,8 @@ def by_curvature(objective: Objective, start: Array, batch: BatchSlope | None = 
     return batch.size / (total + (batch.size - 1) * largest)
 
 
-def _on_the_way(objective: Objective, start: Array) -> list[Array]:
-    """Return the start, and some points on a way down."""
+def _points_below(objective: Objective, start: Array) -> list[Array]:
+    """Return the start, and some points of a few Newton steps from it."""
     restricted = RestrictedObjective(objective)
     with np.errstate(all="ignore"):
         try:
@@ -84,10 +84,10 @@ def _newton_points(restricted: RestrictedObjective, start: Array) -> list[Array]
 
 
 def _quasi_newton_points(restricted: RestrictedObjective, start: Array) -> list[Array]:
-    found = optimize.minimize(
+    ended = optimize.minimize(
         restricted.value_and_gradient, start, jac=True, method="L-BFGS-B", options={"maxiter": AHEAD}
     )
-    return [start, np.asarray(found.x)]
+    return [start, np.asarray(ended.x)]
 
 
 def _by_products(objective: Objective, theta: Array) -> tuple[float, float]:

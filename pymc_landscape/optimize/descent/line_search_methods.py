@@ -18,47 +18,47 @@ DAMPING_EXPECTED, DAMPING_EMPIRICAL = 1e-8, 1e-3
 LEAST_CURVATURE = 1e-12
 
 
-def gradient_descent(walk: DescentPath, objective: Objective, rate: float | None) -> None:
+def gradient_descent(path: DescentPath, objective: Objective, rate: float | None) -> None:
     """Go along −∇nll, each first trial twice as long as the last step that was taken."""
-    length = rate or 1.0 / max(1.0, 0.5 * float(np.linalg.norm(walk.gradient)))
-    walk.reset_clock()
+    length = rate or 1.0 / max(1.0, 0.5 * float(np.linalg.norm(path.gradient)))
+    path.reset_clock()
     while True:
-        length = 2.0 * search_along(walk, -0.5 * walk.gradient, length)
+        length = 2.0 * search_along(path, -0.5 * path.gradient, length)
 
 
-def newton(walk: DescentPath, objective: Objective, rate: float | None, tolerance: float) -> None:
+def newton(path: DescentPath, objective: Objective, rate: float | None, tolerance: float) -> None:
     """Go along −|H|⁻¹∇ with the exact Hessian, its eigenvalues taken by their size."""
-    hessian = hessian_function(objective, walk.theta)
-    walk.reset_clock()
+    hessian = hessian_function(objective, path.theta)
+    path.reset_clock()
     while True:
-        walk.n_evaluations += 1
-        here = QuadraticModel(walk.theta, walk.value, walk.gradient, hessian(walk.theta))
+        path.n_evaluations += 1
+        here = QuadraticModel(path.theta, path.value, path.gradient, hessian(path.theta))
         if not np.isfinite(here.hessian).all():
-            walk.stop("stalled", "the Hessian is not finite")
+            path.stop("stalled", "the Hessian is not finite")
         if remaining_decrease(here) <= tolerance:
-            walk.stop("converged", "less than the tolerance is left to gain")
-        if not here.slope.any():
-            walk.stop("stalled", "the slope is zero at a point that is no minimum: begin beside it")
-        search_along(walk, _newton_direction(here), rate or 1.0)
+            path.stop("converged", "less than the tolerance is left to gain")
+        if not here.scaled_gradient.any():
+            path.stop("stalled", "the slope is zero at a point that is no minimum: begin beside it")
+        search_along(path, _newton_direction(here), rate or 1.0)
 
 
 def _newton_direction(here: QuadraticModel) -> Array:
     sizes = np.abs(here.spectrum.values)
     curvature = np.maximum(sizes, LEAST_CURVATURE * sizes.max(initial=0.0))
-    direction: Array = -(here.spectrum.vectors @ (here.slope / curvature)) / here.spectrum.scale
+    direction: Array = -(here.spectrum.vectors @ (here.scaled_gradient / curvature)) / here.spectrum.scale
     return direction
 
 
-def natural_gradient(walk: DescentPath, objective: Objective, rate: float | None) -> None:
+def natural_gradient(path: DescentPath, objective: Objective, rate: float | None) -> None:
     """Go along −F⁻¹∇nll, F the Fisher information of the likelihood: expected where it is known, else empirical."""
-    information, damping = choose_information(objective, walk.theta)
-    walk.reset_clock()
+    information, damping = choose_information(objective, path.theta)
+    path.reset_clock()
     while True:
-        walk.n_evaluations += 1
-        matrix = information(walk.theta)
+        path.n_evaluations += 1
+        matrix = information(path.theta)
         if not np.isfinite(matrix).all():
-            walk.stop("stalled", "the Fisher information is not finite")
-        search_along(walk, _natural_direction(matrix, damping, walk.gradient), rate or 1.0)
+            path.stop("stalled", "the Fisher information is not finite")
+        search_along(path, _natural_direction(matrix, damping, path.gradient), rate or 1.0)
 
 
 def choose_information(objective: Objective, theta: Array) -> tuple[Callable[[Array], Array], float]:
@@ -83,10 +83,10 @@ def _natural_direction(matrix: Array, damping: float, gradient: Array) -> Array:
     return direction
 
 
-def search_along(walk: DescentPath, direction: Array, first: float) -> float:
+def search_along(path: DescentPath, direction: Array, first: float) -> float:
     """Search along a direction and go there; return how long the step was in units of it."""
-    found = backtrack(walk.evaluate, walk.theta, walk.value, walk.gradient, direction, first)
-    if found is None:
-        walk.stop("stalled", "no lower point was found along the direction of search")
-    walk.arrive(found.theta, found.value, found.gradient)
-    return found.length
+    lower = backtrack(path.evaluate, path.theta, path.value, path.gradient, direction, first)
+    if lower is None:
+        path.stop("stalled", "no lower point was found along the direction of search")
+    path.arrive(lower.theta, lower.value, lower.gradient)
+    return lower.length

@@ -1,4 +1,4 @@
-"""Methods of better_optimize on a walk: each of their iterations becomes one of ours, and our stop rules hold too."""
+"""Methods of better_optimize on a path: each of their iterations becomes one of ours, and our stop rules hold too."""
 
 from __future__ import annotations
 
@@ -55,82 +55,82 @@ def _options(method: str) -> list[str]:
 
 
 def minimize(
-    walk: DescentPath, objective: Objective, method: str, options: Mapping[str, Any], arrival: ConvergenceTest
+    path: DescentPath, objective: Objective, method: str, options: Mapping[str, Any], convergence: ConvergenceTest
 ) -> None:
-    """Walk by a method of better_optimize until it or a stop rule ends the walk."""
+    """Follow a method of better_optimize until it or a stop rule ends the path."""
     import better_optimize
 
     config = methods()[method]
-    seen = _Seen(walk, objective, config.uses_grad)
+    seen = _Seen(path, objective, config.uses_grad)
     derivative = seen.derivative(config)
     known = _options(method)
     ours = {name: value for name, value in PRECISE.items() if name in known}
     ours |= {name: 1_000_000 for name in LIMITS if name in known}
-    walk.reset_clock()
+    path.reset_clock()
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # what a method has to say, its message says
         result = better_optimize.minimize(
             seen.nll,
-            walk.theta,
+            path.theta,
             method,
             callback=seen.report,
             progressbar=False,
             **derivative,
             **(ours | dict(options)),
         )
-    if walk.ended:
-        raise Stop(walk.reason)
-    _judge(walk, seen, result, arrival if config.uses_grad else None)
+    if path.ended:
+        raise Stop(path.reason)
+    _judge(path, seen, result, convergence if config.uses_grad else None)
 
 
-def _judge(walk: DescentPath, seen: _Seen, result: Any, arrival: ConvergenceTest | None) -> None:
-    """End a walk whose method has ended by itself."""
-    end = np.array(result.x, dtype=float)
-    if (end != walk.theta).any() and np.isfinite(end).all():
-        walk.arrive(end, *seen.look(end))
+def _judge(path: DescentPath, seen: _Seen, result: Any, convergence: ConvergenceTest | None) -> None:
+    """End a path whose method has ended by itself."""
+    last = np.array(result.x, dtype=float)
+    if (last != path.theta).any() and np.isfinite(last).all():
+        path.arrive(last, *seen.evaluate_at(last))
     message = str(result.message).strip().rstrip(".")
-    done = bool(result.success) if arrival is None else _at_a_minimum(walk, arrival)
-    walk.stop("converged" if done else "stalled", f"the method ended: {message}")
+    done = bool(result.success) if convergence is None else _at_a_minimum(path, convergence)
+    path.stop("converged" if done else "stalled", f"the method ended: {message}")
 
 
-def _at_a_minimum(walk: DescentPath, arrival: ConvergenceTest) -> bool:
-    return arrival.left(walk.theta, walk.value, walk.gradient) <= arrival.tolerance
+def _at_a_minimum(path: DescentPath, convergence: ConvergenceTest) -> bool:
+    return convergence.remaining_decrease(path.theta, path.value, path.gradient) <= convergence.tolerance
 
 
 class _Seen:
     """What a method has evaluated, so that what it reports need not be evaluated again."""
 
-    def __init__(self, walk: DescentPath, objective: Objective, fused: bool):
-        self.walk, self.objective, self.fused = walk, objective, fused
-        self._slopes: OrderedDict[bytes, tuple[float, Array]] = OrderedDict()
-        self._slopes[walk.theta.tobytes()] = walk.value, walk.gradient
+    def __init__(self, path: DescentPath, objective: Objective, fused: bool):
+        self.path, self.objective, self.fused = path, objective, fused
+        self._evaluated: OrderedDict[bytes, tuple[float, Array]] = OrderedDict()
+        self._evaluated[path.theta.tobytes()] = path.value, path.gradient
         self._hessian: tuple[bytes, Array] = b"", np.zeros(0)
         self._room = REMEMBERED + 4 * objective.size
 
-    def look(self, theta: Array) -> tuple[float, Array]:
+    def evaluate_at(self, theta: Array) -> tuple[float, Array]:
         """Return value and gradient, evaluated once."""
         key = theta.tobytes()
-        if key not in self._slopes:
-            self._slopes[key] = self.walk.evaluate(theta.copy())
-            if len(self._slopes) > self._room:
-                self._slopes.popitem(last=False)
-        return self._slopes[key]
+        if key not in self._evaluated:
+            self._evaluated[key] = self.path.evaluate(theta.copy())
+            if len(self._evaluated) > self._room:
+                self._evaluated.popitem(last=False)
+        return self._evaluated[key]
 
     def nll(self, theta: Array) -> Any:
         """Return −log L, with its gradient for a method that uses it; very high where there is none."""
-        value, gradient = self.look(np.asarray(theta, dtype=float))
+        value, gradient = self.evaluate_at(np.asarray(theta, dtype=float))
         usable = np.isfinite(value) and (np.isfinite(gradient).all() or not self.fused)
         height = 0.5 * value if usable else TOO_HIGH
         return (height, 0.5 * gradient if usable else np.zeros_like(theta)) if self.fused else height
 
     def report(self, result: Any) -> None:
-        """Make an iteration of the method one of the walk; a place higher than the last is only a trial (SLSQP's)."""
+        """Make an iteration of the method one of the path; a point higher than the last is only a trial (SLSQP's)."""
         theta = np.array(result.x, dtype=float)
-        value, gradient = self.look(theta)
-        lower = value <= self.walk.value + noise(value) and (np.isfinite(gradient).all() or not self.fused)
+        value, gradient = self.evaluate_at(theta)
+        lower = value <= self.path.value + noise(value) and (np.isfinite(gradient).all() or not self.fused)
         if not lower:
-            theta, value, gradient = self.walk.theta, self.walk.value, self.walk.gradient
-        self.walk.arrive(theta, value, gradient)
+            theta, value, gradient = self.path.theta, self.path.value, self.path.gradient
+        self.path.arrive(theta, value, gradient)
 
     def derivative(self, config: Any) -> dict[str, Any]:
         """Return the second derivatives that a method uses: the Hessian, or its products where that is large."""
@@ -142,6 +142,6 @@ class _Seen:
         """Return the Hessian of −log L; counted as one evaluation."""
         key = theta.tobytes()
         if self._hessian[0] != key:
-            self.walk.n_evaluations += 1
+            self.path.n_evaluations += 1
             self._hessian = key, 0.5 * self.objective.hessian(theta)
         return self._hessian[1]

@@ -1,4 +1,4 @@
-"""Walk down the −2LL surface with any optimiser, and keep the path."""
+"""Minimise −2LL with any optimiser, and keep the path."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from pymc_landscape._typing import Array, RandomSeed, Starts
 from pymc_landscape.objective import BatchSlope, Objective, objective_of
 from pymc_landscape.optimize import Fit, find_starts
 from pymc_landscape.optimize.descent.optimizers import LearningRates, Optimizers, OptimizerSpec, optimizer_specs
-from pymc_landscape.optimize.descent.path import ConvergenceTest, DescentPath, Slope, Stop
+from pymc_landscape.optimize.descent.path import ConvergenceTest, DescentPath, Stop, ValueAndGradient
 from pymc_landscape.optimize.descent.path_dataset import path_dataset, refuse_own_names
 from pymc_landscape.results import DelayedProgressBar, provenance_attributes
 
-# What is left to gain, in units of −2LL, at which a path has arrived: a millionth of what any test looks at.
+# What is left to gain, in units of −2LL, at which a path has converged: a millionth of what any test tells apart.
 TOLERANCE = 1e-8
 # A step by batches costs as much as evaluating twice so many rows of a regression, beside its own: all that is kept
 # costs half of what the steps do.
@@ -44,7 +44,7 @@ def descend(
     progressbar: bool = True,
     **options: Any,
 ) -> xr.Dataset:
-    """Walk down from each start and return the whole paths, to be looked at beside the surface and the posterior.
+    """Minimise from each start and return the whole paths, to be drawn beside the surface and the posterior.
 
     For the lowest point alone, with standard errors, use `fit_mle`. What is descended is nll = −log L on the
     unconstrained scale (−(log L + w log prior) for an `Objective` with a ``prior_weight``): plain gradient descent is
@@ -122,27 +122,27 @@ def descend(
     objective = objective_of(model)
     objective.refuse_discrete()
     refuse_own_names(objective)
-    plans = optimizer_specs(optimizer, learning_rate, options)
+    specs = optimizer_specs(optimizer, learning_rate, options)
     _check_numbers(steps, tolerance, record_every)
     rng = get_random_generator(random_seed, copy=True)
     theta = find_starts(objective, starts, rng).theta
     seeds = [int(seed) for seed in rng.integers(2**63, size=len(theta))]
-    batch = _batch(objective, plans, batch_size)
+    batch = _batch(objective, specs, batch_size)
     every = record_every or _default_every(batch, steps)
-    descent = _Descent(objective, plans, batch, steps, tolerance, every)
-    walks, interrupted = descent.run(theta, seeds, progressbar)
+    descent = _Descent(objective, specs, batch, steps, tolerance, every)
+    paths, interrupted = descent.run(theta, seeds, progressbar)
     several = not (isinstance(optimizer, str) or callable(optimizer))
     result = path_dataset(
         objective,
-        walks,
-        labels=[plan.label for plan in plans] if several else None,
+        paths,
+        labels=[spec.label for spec in specs] if several else None,
         whole=batch is None and objective.prior_weight == 0,
     )
     return result.assign_attrs(
         provenance_attributes(
             objective.origin,
             group="descent",
-            optimizer=", ".join(plan.label for plan in plans),
+            optimizer=", ".join(spec.label for spec in specs),
             steps=int(steps),
             tolerance=float(tolerance),
             batch_size="all" if batch is None else batch.size,
@@ -175,12 +175,12 @@ def _is_whole(number: Any) -> bool:
     return isinstance(number, int | np.integer) and not isinstance(number, bool)
 
 
-def _batch(objective: Objective, plans: Sequence[OptimizerSpec], batch_size: int | None) -> BatchSlope | None:
+def _batch(objective: Objective, specs: Sequence[OptimizerSpec], batch_size: int | None) -> BatchSlope | None:
     if batch_size is None:
         return None
-    if not any(plan.takes_batches for plan in plans):
+    if not any(spec.takes_batches for spec in specs):
         raise ValueError(
-            f"Expected no batch_size for {plans[0].label}, which uses all data, got {batch_size}: leave it out, or "
+            f"Expected no batch_size for {specs[0].label}, which uses all data, got {batch_size}: leave it out, or "
             "take sgd, adam or another of PyMC's optimizers."
         )
     return BatchSlope(objective, batch_size)
@@ -199,7 +199,7 @@ class _Descent:
     """What all paths of one call share."""
 
     objective: Objective
-    plans: Sequence[OptimizerSpec]
+    specs: Sequence[OptimizerSpec]
     batch: BatchSlope | None
     steps: int
     tolerance: float
@@ -207,55 +207,56 @@ class _Descent:
 
     def run(self, theta: Array, seeds: Sequence[int], progressbar: bool) -> tuple[list[list[DescentPath]], bool]:
         """Walk from each start by each plan; Ctrl-C leaves what was walked, and the others at their starts."""
-        walks = [
-            [self._walk(plan, start, seed) for plan in self.plans] for start, seed in zip(theta, seeds, strict=True)
+        paths = [
+            [self._new_path(spec, start, seed) for spec in self.specs] for start, seed in zip(theta, seeds, strict=True)
         ]
         interrupted = False
-        label = ", ".join(plan.label for plan in self.plans)
+        label = ", ".join(spec.label for spec in self.specs)
         with DelayedProgressBar(
-            f"Descending by {label}", self.steps * len(theta) * len(self.plans), progressbar
-        ) as patient:
-            for chain in walks:
-                for plan, walk in zip(self.plans, chain, strict=True):
-                    interrupted = interrupted or self._go(plan, walk, patient)
+            f"Descending by {label}", self.steps * len(theta) * len(self.specs), progressbar
+        ) as bar:
+            for chain in paths:
+                for spec, path in zip(self.specs, chain, strict=True):
+                    interrupted = interrupted or self._run(spec, path, bar)
                     if interrupted:
-                        walk.interrupt()
-                    patient.advance(self.steps - walk.iteration)
-        return walks, interrupted
+                        path.interrupt()
+                    bar.advance(self.steps - path.iteration)
+        return paths, interrupted
 
-    def _go(self, plan: OptimizerSpec, walk: DescentPath, patient: DelayedProgressBar) -> bool:
+    def _run(self, spec: OptimizerSpec, path: DescentPath, bar: DelayedProgressBar) -> bool:
         """Walk to the end; return whether Ctrl-C came first."""
-        walk.tell = partial(patient.advance, 1)
-        arrival = ConvergenceTest(self.objective, self.tolerance)
+        path.tell = partial(bar.advance, 1)
+        convergence = ConvergenceTest(self.objective, self.tolerance)
         try:
-            if walk.price == 1.0 and plan.needs_gradient and plan.method != "newton":
-                walk.arrived = arrival
-            walk.begin()
-            plan.walk(walk, self.objective, arrival, self.batch if plan.takes_batches else None)
+            if path.price == 1.0 and spec.needs_gradient and spec.method != "newton":
+                path.arrived = convergence
+            path.begin()
+            spec.run(path, self.objective, convergence, self.batch if spec.takes_batches else None)
         except Stop:
             pass
         except KeyboardInterrupt:
             return True
         return False
 
-    def _walk(self, plan: OptimizerSpec, start: Array, seed: int) -> DescentPath:
-        """Return a walk that has not begun."""
-        walk = DescentPath(self._slope(plan, seed), start, self.steps, self.every, needs_gradient=plan.needs_gradient)
-        if self.batch is not None and plan.takes_batches:
-            walk.price = self.batch.share
-        return walk
+    def _new_path(self, spec: OptimizerSpec, start: Array, seed: int) -> DescentPath:
+        """Return a path that has not begun."""
+        function = self._function(spec, seed)
+        path = DescentPath(function, start, self.steps, self.every, needs_gradient=spec.needs_gradient)
+        if self.batch is not None and spec.takes_batches:
+            path.price = self.batch.share
+        return path
 
-    def _slope(self, plan: OptimizerSpec, seed: int) -> Slope:
-        if not plan.needs_gradient:
-            return _values_alone(self.objective)
-        if self.batch is None or not plan.takes_batches:
+    def _function(self, spec: OptimizerSpec, seed: int) -> ValueAndGradient:
+        if not spec.needs_gradient:
+            return _value_only(self.objective)
+        if self.batch is None or not spec.takes_batches:
             return self.objective.value_and_gradient_function()
         batch, rows = self.batch, self.batch.batches(np.random.default_rng(seed))
         return lambda theta: batch(theta, next(rows))
 
 
-def _values_alone(objective: Objective) -> Slope:
-    """Return a slope that knows the value only."""
+def _value_only(objective: Objective) -> ValueAndGradient:
+    """Return the value with a gradient of NaN, for a method that needs none."""
     engine = objective.engine("density", objective.names)
     nowhere = np.full(objective.size, np.nan)
 

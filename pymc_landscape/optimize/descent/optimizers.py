@@ -35,7 +35,7 @@ ALIASES = {"lbfgs": "L-BFGS-B", "nesterovmomentum": "nesterov", "gd": "gradient_
 
 @dataclass(frozen=True)
 class OptimizerSpec:
-    """An optimiser, ready to walk.
+    """An optimiser with its options.
 
     Parameters
     ----------
@@ -67,34 +67,36 @@ class OptimizerSpec:
         """Whether its gradient may come from a few rows."""
         return self.kind == "rule"
 
-    def walk(self, walk: DescentPath, objective: Objective, arrival: ConvergenceTest, batch: BatchSlope | None) -> None:
-        """Go on from where `walk` has begun, until it raises `Stop`."""
+    def run(
+        self, path: DescentPath, objective: Objective, convergence: ConvergenceTest, batch: BatchSlope | None
+    ) -> None:
+        """Go on from where `path` has begun, until it raises `Stop`."""
         if self.kind == "rule":
-            return run_update_rule(walk, self._rule(objective.size), self._schedule(walk, objective, batch))
+            return run_update_rule(path, self._rule(objective.size), self._schedule(path, objective, batch))
         if self.kind == "minimizer":
-            return minimizers.minimize(walk, objective, str(self.method), self.options, arrival)
+            return minimizers.minimize(path, objective, str(self.method), self.options, convergence)
         first = None if self.learning_rate is None else _schedule_of(self.learning_rate)(1)
         if self.method == "newton":
-            return line_search_methods.newton(walk, objective, first, arrival.tolerance)
+            return line_search_methods.newton(path, objective, first, convergence.tolerance)
         search = (
             line_search_methods.gradient_descent
             if self.method == "gradient_descent"
             else line_search_methods.natural_gradient
         )
-        return search(walk, objective, first)
+        return search(path, objective, first)
 
     def _rule(self, size: int) -> UpdateRule:
         if isinstance(self.method, str):
             return named_rule(self.method, size, self.options)
-        given = partial(self.method, **self.options) if self.options else self.method
-        return UpdateRule(given, size, scheduled=self.learning_rate is not None)
+        method = partial(self.method, **self.options) if self.options else self.method
+        return UpdateRule(method, size, scheduled=self.learning_rate is not None)
 
-    def _schedule(self, walk: DescentPath, objective: Objective, batch: BatchSlope | None) -> Schedule:
+    def _schedule(self, path: DescentPath, objective: Objective, batch: BatchSlope | None) -> Schedule:
         if self.learning_rate is not None:
             return _schedule_of(self.learning_rate)
         if isinstance(self.method, str):
-            return default_schedule(self.method, objective, walk.start, walk.steps, batch)
-        return lambda iteration: np.nan  # the callable has its own, and does not look
+            return default_schedule(self.method, objective, path.start, path.steps, batch)
+        return lambda iteration: np.nan  # the callable has its own, and takes none
 
 
 def _schedule_of(learning_rate: Any) -> Schedule:
@@ -129,18 +131,18 @@ def optimizer_specs(
             "give pm.adam(beta1=0.8) and the like instead of names."
         )
     rates = _rates(learning_rate, list(named))
-    alone = len(named) == 1
-    return [_spec(label, given, rates[label], options, alone) for label, given in named.items()]
+    is_only = len(named) == 1
+    return [_spec(label, method, rates[label], options, is_only) for label, method in named.items()]
 
 
 def _named(optimizer: Any) -> dict[str, Any]:
     if isinstance(optimizer, Mapping):
-        named = {str(label): given for label, given in optimizer.items()}
+        named = {str(label): method for label, method in optimizer.items()}
     else:
         several = [optimizer] if isinstance(optimizer, str) or callable(optimizer) else optimizer
         if not isinstance(several, Sequence):
             raise TypeError(f"Expected optimizers by name or as callables, got {type(optimizer).__name__}.")
-        labels = [_label(given) for given in several]
+        labels = [_label(method) for method in several]
         twice = [label for label in labels if labels.count(label) > 1]
         if twice:
             raise ValueError(f"Expected optimizers of different names, got {twice[0]!r} twice: pass a dict of names.")
@@ -150,9 +152,9 @@ def _named(optimizer: Any) -> dict[str, Any]:
     return named
 
 
-def _label(given: Any) -> str:
-    inner = given.func if isinstance(given, partial) else given
-    return given if isinstance(given, str) else str(getattr(inner, "__name__", type(inner).__name__))
+def _label(method: Any) -> str:
+    inner = method.func if isinstance(method, partial) else method
+    return method if isinstance(method, str) else str(getattr(inner, "__name__", type(inner).__name__))
 
 
 def _rates(learning_rate: Any, labels: list[str]) -> dict[str, Any]:
@@ -174,22 +176,22 @@ def _refuse_rate(rate: Any) -> None:
         )
 
 
-def _spec(label: str, given: Any, rate: Any, options: Mapping[str, Any], alone: bool) -> OptimizerSpec:
-    if isinstance(given, str):
-        plan = _by_name(label, given, rate, options)
-    elif callable(given):
-        plan = OptimizerSpec(label, "rule", given, options, rate)
+def _spec(label: str, method: Any, rate: Any, options: Mapping[str, Any], is_only: bool) -> OptimizerSpec:
+    if isinstance(method, str):
+        spec = _by_name(label, method, rate, options)
+    elif callable(method):
+        spec = OptimizerSpec(label, "rule", method, options, rate)
     else:
-        raise TypeError(f"Expected an optimizer by name or a callable, got {type(given).__name__} for {label!r}.")
-    if rate is not None and not _takes_rate(plan):
-        if alone:
+        raise TypeError(f"Expected an optimizer by name or a callable, got {type(method).__name__} for {label!r}.")
+    if rate is not None and not _takes_rate(spec):
+        if is_only:
             raise ValueError(f"Expected no learning_rate for {label}, which has none of its own to set, got {rate!r}.")
-        return OptimizerSpec(label, plan.kind, plan.method, options)
-    return plan
+        return OptimizerSpec(label, spec.kind, spec.method, options)
+    return spec
 
 
-def _takes_rate(plan: OptimizerSpec) -> bool:
-    return plan.kind != "minimizer" and (not callable(plan.method) or "learning_rate" in keywords(plan.method))
+def _takes_rate(spec: OptimizerSpec) -> bool:
+    return spec.kind != "minimizer" and (not callable(spec.method) or "learning_rate" in keywords(spec.method))
 
 
 def _by_name(label: str, name: str, rate: Any, options: Mapping[str, Any]) -> OptimizerSpec:

@@ -1,12 +1,9 @@
 """One path: iterates, costs, stopping rules, convergence test.
 
-One path in the making: where it is, what it has cost, what is kept of it, and why it stops.
-
-Whether a path has arrived, that is whether nothing is left to gain where it is.
-
-The measure is half the Newton decrement, ½ gᵀH⁻¹g, in units of −2LL: how much lower Newton's next step would lead. It
-does not depend on the scales of parameters, as the length of a gradient does. Since it takes a Hessian, it is asked
-for only where the slope has become small, and then ever less often.
+A path has converged where half the Newton decrement, ½ gᵀH⁻¹g in units of −2LL, is less than the tolerance: so much
+lower would Newton's next step lead (Boyd & Vandenberghe 2004, *Convex Optimization*, section 9.5). It does not depend
+on the scales of parameters, as the length of a gradient does. Since it takes a Hessian, it is evaluated only where the
+gradient has become small, and then ever less often.
 """
 
 from __future__ import annotations
@@ -24,7 +21,7 @@ from pymc_landscape.numerics import QuadraticModel
 from pymc_landscape.objective import DENSE, Objective, hessian_function
 
 Status = Literal["converged", "steps", "diverged", "stalled", "interrupted", "failed"]
-Slope = Callable[[Array], tuple[float, Array]]
+ValueAndGradient = Callable[[Array], tuple[float, Array]]
 
 # Higher than the start by so much, relative to its own height, is no detour any more; nor is a place so far away,
 # relative to the start's own size, that is higher.
@@ -58,7 +55,7 @@ class DescentPath:
 
     Parameters
     ----------
-    slope : callable
+    value_and_gradient : callable
         Value and gradient of −2 (log L + w log prior) at one vector; the gradient may be NaN for a method that needs
         none.
     start : array (k,)
@@ -82,7 +79,7 @@ class DescentPath:
         Why it stopped.
     """
 
-    slope: Slope
+    value_and_gradient: ValueAndGradient
     start: Array
     steps: int
     every: int = 1
@@ -99,7 +96,7 @@ class DescentPath:
     ended: bool = False
 
     def begin(self) -> None:
-        """Look at the start. What is compiled for that is not on the clock."""
+        """Evaluate the start. What is compiled for that is not on the clock."""
         self.theta, self.step_size = self.start, 0.0
         self.value, self.gradient = self.evaluate(self.start)
         self._range = ABSURD * (1.0 + float(np.abs(self.start).max(initial=0.0)))
@@ -122,10 +119,10 @@ class DescentPath:
     def evaluate(self, theta: Array) -> tuple[float, Array]:
         """Return value and gradient, and count that."""
         self.n_evaluations += self.price
-        return self.slope(theta)
+        return self.value_and_gradient(theta)
 
     def move(self, theta: Array) -> None:
-        """Go to `theta` and look at it."""
+        """Go to `theta` and evaluate there."""
         self.arrive(theta, *self.evaluate(theta))
 
     def arrive(self, theta: Array, value: float, gradient: Array) -> None:
@@ -193,17 +190,17 @@ class DescentPath:
         )
 
 
-# The slope has become small where it is so much of the largest on the path, or so small in itself.
+# The gradient has become small where it is so much of the largest on the path, or so small in itself.
 SMALL = 1e-3
-# Where the Hessian would be too large: a slope is none that is less than the tolerance to this power of the largest.
+# Where the Hessian would be too large: a gradient that is less than the tolerance to this power of the largest is none.
 WITHOUT_HESSIAN = 0.75
-# Curvatures on scaled axes count as no less than this share of the largest: along a ridge, a slope that is rounding is
-# to be worth nothing.
+# Curvatures on scaled axes count as no less than this share of the largest: along a ridge, a gradient that is rounding
+# is to be worth nothing.
 RIDGE = 1e-9
 
 
 class ConvergenceTest:
-    """Judges the places of one path.
+    """Decides at the iterates of one path whether it has converged.
 
     Parameters
     ----------
@@ -224,11 +221,11 @@ class ConvergenceTest:
         self._largest = max(self._largest, size)
         if not self.tolerance or size > max(SMALL * self._largest, SMALL) or size > self._asked_at:
             return False
-        left = self.left(theta, value, gradient)
-        self._asked_at = size * float(np.clip(2.0 * np.sqrt(self.tolerance / max(left, 1e-300)), 0.05, 0.5))
-        return left <= self.tolerance
+        remaining = self.remaining_decrease(theta, value, gradient)
+        self._asked_at = size * float(np.clip(2.0 * np.sqrt(self.tolerance / max(remaining, 1e-300)), 0.05, 0.5))
+        return remaining <= self.tolerance
 
-    def left(self, theta: Array, value: float, gradient: Array) -> float:
+    def remaining_decrease(self, theta: Array, value: float, gradient: Array) -> float:
         """Return what is left to gain; infinite at what is no minimum."""
         if self.objective.size > DENSE:
             flat = length(gradient) <= self.tolerance**WITHOUT_HESSIAN * self._largest

@@ -32,27 +32,27 @@ def refuse_own_names(objective: Objective) -> None:
 
 
 def path_dataset(
-    objective: Objective, walks: Sequence[Sequence[DescentPath]], labels: Sequence[str] | None, whole: bool
+    objective: Objective, paths: Sequence[Sequence[DescentPath]], labels: Sequence[str] | None, whole: bool
 ) -> xr.Dataset:
-    """Label walks.
+    """Label paths.
 
     Parameters
     ----------
     objective : Objective
         What was descended.
-    walks : sequence (chain) of sequences (optimizer) of DescentPath
+    paths : sequence (chain) of sequences (optimizer) of DescentPath
         All with at least their start.
     labels : sequence of str or None
         Names of the optimizers; None leaves the dim out.
     whole : bool
-        Whether the values on the walks are −2 log L of all data.
+        Whether the values on the paths are −2 log L of all data.
 
     Returns
     -------
     Dataset
         Dims ``chain``, ``draw``, and ``optimizer`` where there are labels.
     """
-    lined_up = _LinedUp(walks)
+    lined_up = _LinedUp(paths)
     table = _Table(lined_up, labels, objective)
     theta = lined_up.column(lambda record: record.theta)
     value = lined_up.column(lambda record: record.value) if whole else objective.minus2ll(theta)
@@ -64,14 +64,14 @@ def path_dataset(
         "step_size": table.over_draws(np.where(lined_up.ended, 0.0, lined_up.column(lambda record: record.step_size))),
     }
     coords = {
-        "chain": np.arange(len(walks)),
+        "chain": np.arange(len(paths)),
         "draw": lined_up.iterations,
         **({} if labels is None else {"optimizer": np.array(labels, dtype=str)}),
         "theta_label": np.array(objective.labels, dtype=str),
         **objective.coords,
-        "status": table.over_walks([[walk.status for walk in chain] for chain in walks]),
-        "reason": table.over_walks([[walk.reason for walk in chain] for chain in walks]),
-        "n_iterations": table.over_walks([[walk.records[-1].iteration for walk in chain] for chain in walks]),
+        "status": table.over_paths([[path.status for path in chain] for chain in paths]),
+        "reason": table.over_paths([[path.reason for path in chain] for chain in paths]),
+        "n_iterations": table.over_paths([[path.records[-1].iteration for path in chain] for chain in paths]),
         "n_evaluations": table.over_draws(lined_up.column(lambda record: record.n_evaluations)),
         "seconds": table.over_draws(lined_up.column(lambda record: record.seconds)),
         table.theta_name: table.over_draws(theta, ("theta_label",)),
@@ -85,7 +85,7 @@ def _natural(objective: Objective, theta: Array) -> list[tuple[Any, Array]]:
 
 
 def _with_slopes(objective: Objective, theta: Array, slopes: Array) -> Array:
-    """Fill in the slopes of a method that needs none, where the model has a gradient."""
+    """Fill in the gradients of a method that needs none, where the model has a gradient."""
     missing = np.isnan(slopes)
     if not missing.any():
         return slopes
@@ -96,26 +96,26 @@ def _with_slopes(objective: Objective, theta: Array, slopes: Array) -> Array:
 
 
 class _LinedUp:
-    """The records of all walks, one for each iteration that any of them kept.
+    """The records of all paths, one for each iteration that any of them kept.
 
-    Between two records of a walk the earlier one stands; behind the last, the last.
+    Between two records of a path the earlier one stands; behind the last, the last.
     """
 
-    def __init__(self, walks: Sequence[Sequence[DescentPath]]):
-        kept = {record.iteration for chain in walks for walk in chain for record in walk.records}
+    def __init__(self, paths: Sequence[Sequence[DescentPath]]):
+        kept = {record.iteration for chain in paths for path in chain for record in path.records}
         self.iterations = np.array(sorted(kept))
-        self.records = [[self._spread(walk) for walk in chain] for chain in walks]
-        ends = np.array([[walk.records[-1].iteration for walk in chain] for chain in walks])
-        self.ended = self.iterations[None, :, None] > ends[:, None, :]
+        self.records = [[self._at_iterations(path) for path in chain] for chain in paths]
+        lengths = np.array([[path.records[-1].iteration for path in chain] for chain in paths])
+        self.ended = self.iterations[None, :, None] > lengths[:, None, :]
 
-    def _spread(self, walk: DescentPath) -> list[Record]:
-        at = np.searchsorted([record.iteration for record in walk.records], self.iterations, side="right") - 1
-        return [walk.records[i] for i in at]
+    def _at_iterations(self, path: DescentPath) -> list[Record]:
+        at = np.searchsorted([record.iteration for record in path.records], self.iterations, side="right") - 1
+        return [path.records[i] for i in at]
 
     def column(self, read: Any) -> Array:
         """Return one number or vector of each record: (chain, draw, optimizer, ...)."""
         values = np.array(
-            [[[read(record) for record in walk] for walk in chain] for chain in self.records], dtype=float
+            [[[read(record) for record in path] for path in chain] for chain in self.records], dtype=float
         )
         return np.swapaxes(values, 1, 2)
 
@@ -133,7 +133,7 @@ class _Table:
         """Label an array (chain, draw, optimizer, *dims)."""
         return (*self.dims, *dims), values[:, :, 0] if self.drop else values
 
-    def over_walks(self, values: Any) -> tuple[tuple[str, ...], Any]:
+    def over_paths(self, values: Any) -> tuple[tuple[str, ...], Any]:
         """Label a table (chain, optimizer)."""
         table = np.array(values)
         return tuple(d for d in self.dims if d != "draw"), table[:, 0] if self.drop else table

@@ -73,22 +73,22 @@ def descent_race(path: xr.Dataset, minimum: float | Fit | None = None) -> pd.Dat
 
 def _heights(path: xr.Dataset, minimum: float | Fit | None) -> xr.DataArray:
     finite = path["minus2ll"].values[np.isfinite(path["minus2ll"].values)]
-    given = path.attrs.get("minimum") if minimum is None else minimum
-    lowest = lowest_of(given) if given is not None else finite.min(initial=np.inf)
+    known = path.attrs.get("minimum") if minimum is None else minimum
+    lowest = lowest_of(known) if known is not None else finite.min(initial=np.inf)
     return path["minus2ll"] - lowest
 
 
-def _row(walk: xr.Dataset, height: xr.DataArray) -> dict[str, Any]:
-    row: dict[str, Any] = {"optimizer": walk["optimizer"].item(), "chain": walk["chain"].item()}
+def _row(one: xr.Dataset, height: xr.DataArray) -> dict[str, Any]:
+    row: dict[str, Any] = {"optimizer": one["optimizer"].item(), "chain": one["chain"].item()}
     for name, level in LEVELS.items():
-        row[f"evaluations_to_{name}"] = _first(walk, "n_evaluations", height.values < level)
-        row[f"seconds_to_{name}"] = _first(walk, "seconds", height.values < level)
+        row[f"evaluations_to_{name}"] = _first(one, "n_evaluations", height.values < level)
+        row[f"seconds_to_{name}"] = _first(one, "seconds", height.values < level)
     row["final_delta_minus2ll"] = float(height[-1])
-    row["n_iterations"] = int(walk["n_iterations"])
-    row["status"] = str(walk["status"].item())
+    row["n_iterations"] = int(one["n_iterations"])
+    row["status"] = str(one["status"].item())
     return row
 
 
-def _first(walk: xr.Dataset, cost: str, there: NDArray[np.bool_]) -> float:
+def _first(one: xr.Dataset, cost: str, there: NDArray[np.bool_]) -> float:
     at = int(np.argmax(there))
-    return float(np.broadcast_to(walk[cost].values, there.shape)[at]) if there[at] else np.nan
+    return float(np.broadcast_to(one[cost].values, there.shape)[at]) if there[at] else np.nan

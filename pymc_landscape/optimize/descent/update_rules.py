@@ -111,11 +111,11 @@ def _updates(rule: Optimizer, gradient: Any, theta: Any) -> Mapping[Any, Any]:
 
 def named_rule(name: str, size: int, options: Mapping[str, Any]) -> UpdateRule:
     """Return one of PyMC's rules by name, its learning rate given step by step; compiled once a process."""
-    return _compiled(name, size, tuple(sorted(options.items())))
+    return _compile_rule(name, size, tuple(sorted(options.items())))
 
 
 @cache
-def _compiled(name: str, size: int, options: tuple[tuple[str, Any], ...]) -> UpdateRule:
+def _compile_rule(name: str, size: int, options: tuple[tuple[str, Any], ...]) -> UpdateRule:
     return UpdateRule(partial(RULES[name], **dict(options)), size, scheduled=True)
 
 
@@ -125,23 +125,23 @@ def keywords(optimizer: Optimizer) -> list[str]:
     return [name for name in parameters if name not in ("loss_or_grads", "params")]
 
 
-def run_update_rule(walk: DescentPath, rule: UpdateRule, schedule: Schedule) -> None:
-    """Take steps of a rule until the walk ends.
+def run_update_rule(path: DescentPath, rule: UpdateRule, schedule: Schedule) -> None:
+    """Take steps of a rule until the path ends.
 
     Parameters
     ----------
-    walk : DescentPath
+    path : DescentPath
         Has begun.
     rule : UpdateRule
-        Is given the gradient of nll, half of the walk's.
+        Is given the gradient of nll, half of the path's.
     schedule : callable
         Learning rate of iteration 1, 2, ...
     """
-    step = rule.begin(walk.theta)
-    walk.reset_clock()
+    step = rule.begin(path.theta)
+    path.reset_clock()
     with np.errstate(all="ignore"):
         while True:
-            rate = schedule(walk.iteration + 1)
-            walk.move(step(0.5 * walk.gradient, rate))
-            if not walk.step_size and walk.price == 1.0 and rate:
-                walk.stop("stalled", "the rule no longer moves: its step is zero")
+            rate = schedule(path.iteration + 1)
+            path.move(step(0.5 * path.gradient, rate))
+            if not path.step_size and path.price == 1.0 and rate:
+                path.stop("stalled", "the rule no longer moves: its step is zero")

@@ -14,7 +14,7 @@ from pymc_landscape.inference.profile.constrained_point import evaluate_at as lo
 from pymc_landscape.inference.profile.constraint_manifold import ConstraintManifold as LevelSet
 from pymc_landscape.inference.profile.constraint_manifold import minimize_on as descend_across
 from pymc_landscape.inference.profile.quantities import find_quantities
-from pymc_landscape.numerics.finite_differences import hessian_of_slopes
+from pymc_landscape.numerics.finite_differences import hessian_of_gradients
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +211,7 @@ def test_derivatives_over_a_level_are_exact(budworm, name, rng):
     assert quantity.evaluate(spot.restricted, x).value == pytest.approx(spot.coordinate * 1.02, rel=1e-13)
     by_values = optimize.approx_fprime(y, lambda y: surface.value_and_gradient(y)[0], 1e-7)
     np.testing.assert_allclose(surface.value_and_gradient(y)[1], by_values, rtol=1e-4, atol=1e-4)
-    by_slopes = hessian_of_slopes(lambda y: surface.value_and_gradient(y)[1], y)
+    by_slopes = hessian_of_gradients(lambda y: surface.value_and_gradient(y)[1], y)
     np.testing.assert_allclose(surface.hessian(y), by_slopes, rtol=1e-6, atol=1e-5)
 
 

@@ -438,7 +438,7 @@ def test_ctrl_c_inside_better_optimize(quadratic, monkeypatch):
         return slope
 
     original = pml.Objective.value_and_gradient_function
-    monkeypatch.setattr(pml.Objective, "slope", counted)
+    monkeypatch.setattr(pml.Objective, "value_and_gradient_function", counted)
     path = run(quadratic, "CG")
     assert path["status"].item() == "interrupted"
     assert path.sizes["draw"] >= 1
