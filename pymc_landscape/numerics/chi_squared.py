@@ -1,15 +1,11 @@
-"""Wilks cut-offs, and chi-bar-squared mixtures with their weights.
-
-Wilks' scale: how far −2LL may rise before a value is no longer credible to the likelihood.
+"""Wilks' cut-offs of −2LL, and chi-bar-squared mixtures with their weights.
 
 If a model with k free parameters is true, the drop in −2 log L from the true value to the maximum is asymptotically
 χ² with k degrees of freedom (Wilks 1938, *Annals of Mathematical Statistics* 9, 60-62). The region of a level is
 therefore all values whose Δ(−2LL) stays below a quantile of χ².
 
-The law of a likelihood ratio at the edge of a parameter space: χ̄², a mixture of χ² distributions.
-
 A parameter that can only be positive is estimated as 0 in half of all data sets in which it is 0. The statistic is then
-no longer χ² but a mixture Σ wⱼ χ²ⱼ, where wⱼ is the chance that j of the parameters leave the edge (Chernoff 1954;
+no longer χ² but a mixture Σ wⱼ χ²ⱼ, where wⱼ is the chance that j of the parameters leave the bound (Chernoff 1954;
 Self & Liang 1987, *Journal of the American Statistical Association* 82(398); Shapiro 1985, *Biometrika* 72(1)).
 """
 
@@ -34,7 +30,7 @@ def chi2_cutoff(level: ArrayLike, df: int = 1) -> float | NDArray[np.float64]: .
 
 
 def chi2_cutoff(level: ArrayLike, df: int = 1) -> float | NDArray[np.float64]:
-    """Return the rise of −2LL at the edge of a confidence region.
+    """Return the rise of −2LL at the boundary of a confidence region.
 
     Parameters
     ----------
@@ -79,7 +75,7 @@ SEED = 1987
 
 
 def chibar2_weights(covariance: ArrayLike) -> Array:
-    """Return the weights of χ²₀, χ²₁, ..., χ²ₘ where m parameters are on the lower edge of their support.
+    """Return the weights of χ²₀, χ²₁, ..., χ²ₘ where m parameters are at the lower bound of their support.
 
     Exact for m ≤ 3; to about 1e-5 for m up to 7, and to about 3e-3 beyond.
 
@@ -87,7 +83,7 @@ def chibar2_weights(covariance: ArrayLike) -> Array:
     ----------
     covariance : array_like (m, m)
         Asymptotic covariance of the estimates of these parameters, every other parameter estimated too: their block of
-        the inverse information. Its scale does not matter. A parameter on an upper edge enters with its sign changed.
+        the inverse information. Its scale does not matter. A parameter at an upper bound enters with its sign changed.
 
     Returns
     -------
@@ -102,8 +98,8 @@ def chibar2_weights(covariance: ArrayLike) -> Array:
     Notes
     -----
     With z ~ N(0, V), wⱼ is the chance that the projection of z on the positive orthant, in the metric of V⁻¹, has j
-    positive elements: wⱼ = Σ_S Pr(N(0, (V_RR)⁻¹) > 0) Pr(N(0, V_SS·R) > 0), S with j elements, R the others, V_SS·R the
-    covariance of S with R held (Kudô 1963, *Biometrika* 50(3-4)).
+    positive elements: wⱼ = Σ_S Pr(N(0, (V_RR)⁻¹) > 0) Pr(N(0, V_SS·R) > 0), S with j elements, R the rest, V_SS·R the
+    covariance of S given R (Kudô 1963, *Biometrika* 50(3-4)).
 
     Examples
     --------
@@ -196,22 +192,22 @@ def _correlation(cov: Array) -> Array:
 
 def _from_subsets(cov: Array) -> Array:
     m = len(cov)
-    found = np.zeros(m + 1)
+    weights = np.zeros(m + 1)
     for j in range(m + 1):
-        for chosen in combinations(range(m), j):
-            leaving = list(chosen)
-            staying = [i for i in range(m) if i not in chosen]
-            found[j] += _chance(cov, leaving, staying)
-    total: Array = found / found.sum()
+        for leaving_set in combinations(range(m), j):
+            leaving = list(leaving_set)
+            staying = [i for i in range(m) if i not in leaving_set]
+            weights[j] += _subset_probability(cov, leaving, staying)
+    total: Array = weights / weights.sum()
     return total
 
 
-def _chance(cov: Array, leaving: list[int], staying: list[int]) -> float:
-    """Return the chance that just these leave the edge: they would, were the others held, and those want to stay."""
+def _subset_probability(cov: Array, leaving: list[int], staying: list[int]) -> float:
+    """Return the chance that just these leave the bound: they do so given the rest, and the rest would not."""
     inverse = np.linalg.inv(cov[np.ix_(staying, staying)])
     across = cov[np.ix_(leaving, staying)]
-    with_others_held = cov[np.ix_(leaving, leaving)] - across @ inverse @ across.T
-    return _orthant(inverse) * _orthant(with_others_held)
+    conditional = cov[np.ix_(leaving, leaving)] - across @ inverse @ across.T
+    return _orthant(inverse) * _orthant(conditional)
 
 
 def _orthant(cov: Array) -> float:
@@ -227,7 +223,7 @@ def _orthant(cov: Array) -> float:
 
 
 def _from_draws(cov: Array) -> Array:
-    """Project draws on the orthant, and count how many elements leave the edge."""
+    """Project draws on the orthant, and count how many elements leave the bound."""
     rng = np.random.default_rng(SEED)
     metric = np.linalg.cholesky(np.linalg.inv(cov)).T  # ‖A (z − θ)‖² is the distance in the metric of V⁻¹
     z = rng.standard_normal((DRAWS, len(cov)))  # A z, in which every direction is alike

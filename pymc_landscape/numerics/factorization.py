@@ -1,13 +1,10 @@
-"""Block, dense and sparse Cholesky factors with selected inverse.
-
-Positive definite matrices that are factorised as their pattern allows: by blocks, full, or sparse.
+"""Block, dense and sparse Cholesky factors of positive definite matrices, with the selected inverse.
 
 Each gives the logarithm of the determinant, solutions of linear equations, square roots to draw with, and those
 elements of the inverse that stand where the matrix itself is not zero. Arrays only.
 
-Elements of the inverse of a sparse matrix, at the places where its triangular factor is not zero.
-
-With H = L D Lᵀ, L a unit triangle, the inverse S has
+Of the inverse of a sparse matrix, those elements are had where its triangular factor is not zero. With H = L D Lᵀ, L a
+unit triangle, the inverse S has
 
     S_ij = δ_ij / D_i − Σ_k>i L_ki S_kj
 
@@ -167,9 +164,9 @@ class Sparse(Factor):
     def __init__(self, pattern: Pattern, entries: Array):
         self.pattern = pattern
         order = pattern.elimination
-        turned = sparse.coo_array((entries, (order[pattern.rows], order[pattern.columns])), shape=(pattern.size,) * 2)
+        permuted = sparse.coo_array((entries, (order[pattern.rows], order[pattern.columns])), shape=(pattern.size,) * 2)
         self.factor = sparse.linalg.splu(
-            turned.tocsc(), permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
+            permuted.tocsc(), permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
         )
         self.pivots: NDArray[np.float64] = self.factor.U.diagonal()
         exchanged = (self.factor.perm_r != np.arange(pattern.size)).any()
@@ -180,16 +177,16 @@ class Sparse(Factor):
     @override
     def solve(self, right: Array) -> Array:
         order = self.pattern.elimination
-        turned = np.empty_like(right)
-        turned[order] = right
-        return np.asarray(self.factor.solve(turned)[order])
+        permuted = np.empty_like(right)
+        permuted[order] = right
+        return np.asarray(self.factor.solve(permuted)[order])
 
     @override
     def root_solve(self, right: Array) -> Array:
         upper = sparse.csr_array(self.factor.U)
         scaled = np.sqrt(self.pivots)[:, None] * right.reshape(len(right), -1)
-        found = sparse.linalg.spsolve_triangular(upper, scaled, lower=False)
-        return np.asarray(found[self.pattern.elimination].reshape(right.shape))
+        solution = sparse.linalg.spsolve_triangular(upper, scaled, lower=False)
+        return np.asarray(solution[self.pattern.elimination].reshape(right.shape))
 
     @override
     def inverse_entries(self) -> Array:
@@ -221,7 +218,7 @@ def selected_inverse(lower: object, pivots: Array, rows: Indices, columns: Indic
 
 
 @njit(cache=True)
-def _place(starts, below, row, column):  # type: ignore[no-untyped-def] # pragma: no cover
+def _position(starts, below, row, column):  # type: ignore[no-untyped-def] # pragma: no cover
     """Find where (row, column) of the lower triangle is kept; -1 where it is not."""
     a, b = starts[column], starts[column + 1]
     at = a + np.searchsorted(below[a:b], row)
@@ -237,7 +234,7 @@ def _inverse(starts, below, values, pivots):  # type: ignore[no-untyped-def] # p
             total = 0.0
             for k in range(a + 1, b):
                 high, low = max(below[i], below[k]), min(below[i], below[k])
-                at = _place(starts, below, high, low)
+                at = _position(starts, below, high, low)
                 if at >= 0:
                     total -= values[k] * out[at]
             out[i] = total
@@ -252,6 +249,6 @@ def _inverse(starts, below, values, pivots):  # type: ignore[no-untyped-def] # p
 def _read(starts, below, inverse, high, low):  # type: ignore[no-untyped-def] # pragma: no cover
     out = np.empty(len(high))
     for i in range(len(high)):
-        at = _place(starts, below, high[i], low[i])
+        at = _position(starts, below, high[i], low[i])
         out[i] = inverse[at] if at >= 0 else 0.0
     return out

@@ -209,14 +209,14 @@ class CurveSide:
 
     def rises(self, values: Array) -> Array:
         """Return Δ at values on this side; NaN beyond the last step."""
-        away, last = self.sign * (values - self.value[0]), self._distance[-1]
-        away = np.where(np.abs(away - last) <= ROUNDING * (np.abs(values) + last), last, away)
-        which, result = np.searchsorted(self._distance, away) - 1, np.full(np.shape(values), np.nan)
+        distance, last = self.sign * (values - self.value[0]), self._distance[-1]
+        distance = np.where(np.abs(distance - last) <= ROUNDING * (np.abs(values) + last), last, distance)
+        which, result = np.searchsorted(self._distance, distance) - 1, np.full(np.shape(values), np.nan)
         for i, piece in enumerate(self._segments):
             mine = which == i
             if piece is not None and mine.any():
-                result[mine] = piece.rises(away[mine])
-        result[away == 0] = self.rise[0]
+                result[mine] = piece.rises(distance[mine])
+        result[distance == 0] = self.rise[0]
         return result
 
     @property

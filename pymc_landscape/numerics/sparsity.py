@@ -20,7 +20,7 @@ from scipy.sparse import csgraph
 
 from pymc_landscape._typing import Array
 
-# Up to so many columns are looked at one by one; beyond, guesses are tried first.
+# Up to so many columns are multiplied one by one; beyond, guesses are tried first.
 FEW = 300
 # A guess with a larger block than this is none.
 LARGEST = 64
@@ -85,8 +85,8 @@ class Pattern:
 
     def entries(self, products: Array) -> Array:
         """Return the elements at `rows`, `columns` from products (colours, q)."""
-        found: Array = products[self.colours[self.columns], self.rows]
-        return found
+        entries: Array = products[self.colours[self.columns], self.rows]
+        return entries
 
     def weights(self, entries: Array) -> Array:
         """Return w (colours, q) with Σ w · products = Σ entries · elements of the matrix."""
@@ -158,8 +158,8 @@ def _of_groups(groups: NDArray[np.intp]) -> Pattern | None:
 
 def _ranges(counts: NDArray[np.intp]) -> NDArray[np.intp]:
     """Return 0..n−1 for each n, one after the other."""
-    ends = np.cumsum(counts)
-    return np.arange(ends[-1]) - np.repeat(ends - counts, counts)
+    stops = np.cumsum(counts)
+    return np.arange(stops[-1]) - np.repeat(stops - counts, counts)
 
 
 def _agrees(pattern: Pattern, product: Callable[[Array], Array]) -> bool:

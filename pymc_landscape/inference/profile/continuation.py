@@ -1,9 +1,11 @@
 """A profile traced outward from the estimate, in equal steps of ζ = ±√Δ(−2LL).
 
-Each step is predicted along the tangent and corrected by a minimisation that begins there, so a trace follows its
-valley and costs a few points a step. The slope comes free. Beyond a cut-off the surface may fall again: that is
-looked for in strides, as far as `BEYOND` times the way to the cut-off. Equal steps of ζ are those of Bates, Mächler,
-Bolker and Walker (2015, *Journal of Statistical Software* 67(1), section 5.1), here from the exact slope.
+Predictor-corrector continuation (Allgower & Georg 1990, *Numerical Continuation Methods*, chapter 2): each step is
+predicted along the tangent and corrected by a constrained minimisation that begins there, so that a trace stays in its
+local minimum of the nuisance parameters and costs a few points a step. The slope comes free. Beyond a cut-off the
+surface may fall again: a few strides, out to `BEYOND` times the distance of the cut-off, tell whether it does. Equal
+steps of ζ are those of Bates, Mächler, Bolker and Walker (2015, *Journal of Statistical Software* 67(1), section 5.1),
+here from the exact slope.
 """
 
 from __future__ import annotations
@@ -38,13 +40,13 @@ LONGEST = 400
 CRAWLING, CRAWL = 4, 1e-3
 # So much of the way to where the quantity itself ends is one step.
 NEARER = 0.75
-# Where a step is looked at between its ends.
+# Shares of a step at which the surface is evaluated between its ends.
 BETWEEN = np.linspace(0.0, 1.0, 9)[1:-1]
-# Beyond a cut-off a profile is looked at in strides, out to so many times the way from the estimate to it.
+# Beyond a cut-off a profile is followed in strides, out to so many times the distance of the cut-off.
 BEYOND, STRIDES = 3.0, 4
 # There, steps are at least this share of the way to the cut-off.
 COARSE = 0.05
-# First step from an estimate on an edge, in units of the initial point's distance.
+# First step from an estimate on a bound, in units of the initial point's distance.
 FROM_BOUND = 1e-3
 
 
@@ -95,7 +97,7 @@ class ProfileContinuation:
     Parameters
     ----------
     estimate : ConstrainedPoint
-        The minimum, in a frame in which the quantity moves.
+        The minimum, as a restricted objective in which the quantity moves.
     side : float
         -1 or 1, of the coordinate.
     zeta_step : float
@@ -127,7 +129,7 @@ class ProfileContinuation:
         return point.value - self.estimate.value
 
     def steps(self, enough: float, until: float = 0.0) -> Iterator[ProfileStep]:
-        """Walk until Δ exceeds `enough`, the edge is reached, or the profile ends for another reason, told last.
+        """Yield steps until Δ exceeds `enough`, a bound is reached, or the profile ends; the last step says why.
 
         With `until`, so far at the least: Δ may fall again.
         """
@@ -169,7 +171,7 @@ class ProfileContinuation:
     def falls_beyond(self, first: ConstrainedPoint) -> bool:
         """Stride on from the first point above a cut-off, to see whether the profile falls again.
 
-        At each stride the others are at their best; in between, the surface is looked at on the straight line.
+        At each stride the nuisance parameters are at their optimum; in between, the surface is evaluated on a line.
         """
         here, stride = first, (BEYOND - 1.0) / STRIDES * self.distance(first)
         for _ in range(STRIDES):
@@ -188,7 +190,7 @@ class ProfileContinuation:
         if not point.is_finite:
             return FROM_BOUND * self._typical()
         variance = float(point.normal @ covariance(point.hessian) @ point.normal)
-        if 0 < variance < np.inf:  # Δ = a d + d² / v; at an estimate on an edge a is not 0
+        if 0 < variance < np.inf:  # Δ = a d + d² / v; at an estimate on a bound a is not 0
             slope = max(point.slope * self.side, 0.0)
             return 2.0 * self.zeta_step**2 / float(slope + np.sqrt(slope**2 + 4.0 * self.zeta_step**2 / variance))
         return FROM_BOUND * self._typical()
@@ -255,7 +257,7 @@ class ProfileContinuation:
         return None if result.is_rough() else result
 
     def _turns(self, here: ConstrainedPoint, there: ConstrainedPoint) -> bool:
-        """Whether the slope jumps: another valley of the others has become the lower one, or an edge is met."""
+        """Whether the slope jumps: another local minimum of the nuisance parameters has become the lower one."""
         dc = there.coordinate - here.coordinate
         if not dc or there.restricted.fixed.keys() != here.restricted.fixed.keys():
             return False

@@ -1,4 +1,10 @@
-"""Any end of an interval: by Newton's steps from afar, and where these do not arrive, along the profile."""
+"""Any endpoint of a profile interval: by Newton's method, else along the profile by continuation and bracketing.
+
+The way is short where nothing is unusual: Newton's steps for all endpoints together, values on the straight line to
+each that rule out a lower optimum, and a search for lower local minima of the nuisance parameters next to each. What
+Newton's method does not solve, the continuation brackets, and ``scipy.optimize.toms748`` closes in (Alefeld, Potra &
+Shi 1995, *ACM Transactions on Mathematical Software* 21, 327-344).
+"""
 
 from __future__ import annotations
 
@@ -23,15 +29,15 @@ from pymc_landscape.inference.profile.local_minima import dips, lowest_local_min
 from pymc_landscape.objective import RestrictedObjective, screen_batch
 from pymc_landscape.optimize import search
 
-# Points of the walk to a cut-off, at the least.
+# Steps of a continuation to a cut-off, at the least.
 STEPS = 4
-# Where on the line from the estimate to the end, and beyond, the surface is looked at.
+# Where on the line from the estimate to the endpoint, and beyond, the surface is evaluated.
 SCREEN = np.linspace(0.0, 3.0, 25)[1:]
 # Points on the way to an end, the values there, and values in the last digits of the end.
 Screen = tuple[Array, Array, Array]
 # A last value that is less than this share of the estimate is 0.
 NEGLIGIBLE = 1e-7
-# So often another valley is changed to.
+# So often a lower local minimum is changed to.
 CHANGES = 3
 NEW_OPTIMUM = "a lower optimum than the estimate was met"
 
@@ -43,7 +49,7 @@ class Endpoint:
     Parameters
     ----------
     value : float
-        ψ there; the edge of the support for ``at_bound``, ±inf for ``open``, NaN for ``failed``.
+        ψ there; the bound of the support for ``at_bound``, ±inf for ``open``, NaN for ``failed``.
     status : str
         ``finite``, ``at_bound``, ``open``, ``new_optimum`` or ``failed``.
     rise : float
@@ -62,19 +68,19 @@ class Endpoint:
 
 
 def find_endpoints(problems: Sequence[EndpointProblem], starts: Sequence[Mapping[str, Array]] = ()) -> list[Endpoint]:
-    """Find ends of intervals of one fit.
+    """Find endpoints of profile intervals of one fit.
 
     Parameters
     ----------
     problems : sequence of EndpointProblem
-        Of each end the minimum, in a frame in which the quantity moves, the side, and the cut-off.
+        Of each endpoint the minimum, with the quantity free, the side, and the cut-off.
     starts : sequence of points, optional
-        Natural points that may lie in other valleys.
+        Natural points that may lie near other local minima.
 
     Returns
     -------
     list of Endpoint
-        One an end; ``new_optimum`` where the walk met a surface lower than the estimate: `point` is there.
+        One a problem; ``new_optimum`` where a point lower than the estimate was met: `point` is there.
     """
     candidates = [point if point is not None and _is_settled(point) else None for point in _solved(problems)]
     screens = _screens(problems, candidates)
@@ -107,7 +113,7 @@ def _solved(problems: Sequence[EndpointProblem]) -> list[ConstrainedPoint | None
 def _on_lowest_branch(
     problem: EndpointProblem, endpoint: Endpoint, starts: Sequence[Mapping[str, Array]], beside: Sequence[Array] | None
 ) -> Endpoint:
-    """Look for a lower valley of the others at an end; where there is one, the end is further out along it."""
+    """Change to a lower local minimum of the nuisance parameters, if there is one: the endpoint is further out then."""
     for _ in range(CHANGES):
         finite = endpoint.status == "finite" and endpoint.point is not None
         lower = lowest_local_minimum(endpoint.point, starts, beside) if finite and endpoint.point is not None else None
@@ -115,7 +121,7 @@ def _on_lowest_branch(
             return endpoint
         if lower.value < problem.estimate.value - LOWER - lower.rounding():
             return Endpoint(lower.natural, "new_optimum", lower.value - problem.estimate.value, NEW_OPTIMUM, lower)
-        endpoint, beside = _follow_profile(problem, lower), None
+        endpoint, beside = _by_continuation(problem, lower), None
     return endpoint
 
 
@@ -129,7 +135,7 @@ def _endpoint(problem: EndpointProblem, point: ConstrainedPoint | None, screen: 
         return Endpoint(problem.estimate.natural, "at_bound", 0.0, why, problem.estimate)
     if point is not None:
         return _lower_on_line(problem, point, screen) or _finite(problem, point)
-    return _at_bound(problem) or _follow_profile(problem)
+    return _at_bound(problem) or _by_continuation(problem)
 
 
 def _finite(problem: EndpointProblem, point: ConstrainedPoint) -> Endpoint:
@@ -147,14 +153,14 @@ def _screens(problems: Sequence[EndpointProblem], candidates: Sequence[Constrain
 
 
 def _lower_on_line(problem: EndpointProblem, point: ConstrainedPoint, screen: Screen) -> Endpoint | None:
-    """Look along the straight line to the end and beyond it: nothing there is lower than the estimate.
+    """Check on the straight line to the endpoint and beyond that nothing is lower than the estimate.
 
-    Where the line bends down before the end, there may be another valley beside it, and the profile is walked instead.
+    Where −2LL bends down before the endpoint there may be another local minimum, and the profile is followed instead.
     """
     begin, (points, values, last) = problem.estimate, screen
     gains = np.diff(values[SCREEN <= 1.0], prepend=begin.value)
     if (gains < 0.5 * np.maximum.accumulate(gains)).any() or point.is_rough(last):
-        return _follow_profile(problem)
+        return _by_continuation(problem)
     lowest = int(np.argmin(values))
     if not values[lowest] < begin.value - LOWER - begin.rounding():
         return None
@@ -165,12 +171,12 @@ def _lower_on_line(problem: EndpointProblem, point: ConstrainedPoint, screen: Sc
 
 
 def _is_settled(point: ConstrainedPoint) -> bool:
-    """Whether no element wants to leave an edge, or to go to one."""
+    """Whether no bound is to be released or activated."""
     return settle_active_set(point, point.coordinate) is point
 
 
 def _at_bound(problem: EndpointProblem) -> Endpoint | None:
-    """Return the edge of the support itself where the surface there is not above the cut-off."""
+    """Return the bound of the support itself where the surface there is not above the cut-off."""
     quantity, estimate = problem.estimate.quantity, problem.estimate
     bound = quantity.bounds[int(problem.side > 0)]
     if quantity.element is None or not np.isfinite(bound):
@@ -192,8 +198,8 @@ def _lowest_at_bound(restricted: RestrictedObjective, x: Array) -> float | None:
     return result.value if result.is_minimum else None
 
 
-def _follow_profile(problem: EndpointProblem, begin: ConstrainedPoint | None = None) -> Endpoint:
-    """Walk out, from the estimate or a point of the profile, until the cut-off is passed; then close in on it."""
+def _by_continuation(problem: EndpointProblem, begin: ConstrainedPoint | None = None) -> Endpoint:
+    """Follow the profile from the estimate, or a point of it, until the cut-off is passed; then close in on it."""
     before = begin or problem.estimate
     continuation = ProfileContinuation(problem.estimate, problem.direction, np.sqrt(problem.rise) / STEPS)
     if begin is not None:
@@ -206,10 +212,10 @@ def _follow_profile(problem: EndpointProblem, begin: ConstrainedPoint | None = N
             before = step.point
     if step is None:
         return Endpoint(np.nan, "failed", np.nan, "no step could be made from the estimate")
-    return _without_crossing(problem, step.state, step.point)
+    return _never_reached(problem, step.state, step.point)
 
 
-def _without_crossing(problem: EndpointProblem, state: str, point: ConstrainedPoint) -> Endpoint:
+def _never_reached(problem: EndpointProblem, state: str, point: ConstrainedPoint) -> Endpoint:
     rise = point.value - problem.estimate.value
     bound = problem.estimate.quantity.bounds[int(problem.side > 0)]
     if state == "new_optimum":

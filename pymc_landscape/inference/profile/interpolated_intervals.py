@@ -48,7 +48,7 @@ def read_intervals(profile: xr.Dataset | xr.DataTree, *, level: float | Sequence
         ``open``, ``failed``), ``delta_minus2ll``, ``message``; ``estimate`` by ``parameter``. ``failed``, with NaN, is
         an end that the profile does not reach; `message` says how to go on. Where −2LL rises above the cut-off
         and falls below it again within the profile, the ends are those of the piece that holds the estimate, and
-        `message` names the others.
+        `message` names the further ones.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Where else the others may be lower: optima that other starts of a fit ended at, and dips beside a point.
+"""Other local minima of the nuisance parameters where one quantity is fixed.
 
-With one quantity held, the surface may have several valleys, and Newton's steps find that of the estimate. Each of the
-others is looked at along straight lines, by values alone: where −2LL has risen and falls again there is a valley.
+Newton's steps find the local minimum that continues the estimate's. Others are tried from the optima of the fit's other
+starts, and from where −2LL, along straight lines from a point and by values alone, has risen and falls again.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from pymc_landscape.inference.profile.constraint_manifold import minimize_on
 from pymc_landscape.objective import screen_batch
 from pymc_landscape.optimize import Fit
 
-# A valley that is lower by less than this is the same one.
+# A local minimum that is lower by less than this is the same one.
 WORTH_IT = 1e-6
 
-# So many optima of other starts are looked at, the lowest first, and so many dips.
+# So many optima of other starts are tried, the lowest first, and so many dips.
 MOST, DIPS = 4, 2
 # How far to look, in units in which a parabola would rise by the square of half; a fall of less is none.
 REACH = np.geomspace(1.0, 60.0, 32)
 FALL = 0.5
-# More points than this are not looked at.
+# More points than this are not evaluated.
 POINTS = 4096
 
 
@@ -38,14 +38,14 @@ def other_optima(fit: Fit) -> list[dict[str, Array]]:
 def lowest_local_minimum(
     here: ConstrainedPoint, starts: Sequence[Mapping[str, Array]], beside: Sequence[Array] | None = None
 ) -> ConstrainedPoint | None:
-    """Return the minimum across in another valley, at the same value of the quantity, if one is lower than `here`.
+    """Return another local minimum at the same value of the quantity, if one is lower than `here`.
 
     Parameters
     ----------
     here : ConstrainedPoint
         A minimum across.
     starts : sequence of points
-        Natural points that may lie in other valleys.
+        Natural points that may lie near other local minima.
     beside : sequence of array, optional
         Its `dips`, where they are known.
     """
@@ -62,7 +62,7 @@ def lowest_local_minimum(
 
 
 def dips(minima: Sequence[ConstrainedPoint]) -> list[list[Array]]:
-    """Return points beside each spot at which the surface has fallen after it had risen, the lowest first."""
+    """Return points next to each minimum at which the surface has fallen after it had risen, the lowest first."""
     lines = [_lines(here) for here in minima]
     restrictions, points = [here.restricted for here in minima], [line.reshape(-1, line.shape[-1]) for line in lines]
     values = screen_batch(restrictions, points)

@@ -1,12 +1,9 @@
-"""One side of a profile, lowered onto a lower branch where there is one.
+"""One side of a profile: traced to a cut-off and beyond, and replaced by a lower branch where there is one.
 
-One side of a profile: walked to a cut-off, looked at beyond it, and lowered where another valley is lower.
-
-Several valleys of the others along one profile: which is the lowest where, and where one takes over from another.
-
-A trace follows its valley. Where that ends, or where another one is found to be lower, the new valley is followed back
-towards the estimate for as long as it is the lower one: a profile is the lower envelope of all. Where two valleys are
-equally low the profile has a corner, and two steps stand there, one with the slope of either.
+The nuisance parameters may have several local minima, each with a branch along the quantity. A trace follows one
+branch. Where that ends, or where another one is lower, the new one is followed back towards the estimate for as long as
+it is the lower one: a profile is the lower envelope of all branches. Where two are equally low the profile has a corner,
+and two steps stand there, one with the slope of either.
 """
 
 from __future__ import annotations
@@ -31,7 +28,7 @@ from pymc_landscape.inference.profile.profile_steps import StoredStep, coordinat
 from pymc_landscape.numerics import cubic_hermite
 from pymc_landscape.objective import RestrictedObjective
 
-# So often another valley is changed to at the end of a side.
+# So often another local minimum is changed to at the end of a side.
 CHANGES = 3
 # Steps over which Δ gains so much more, or less, than its mean slope says are halved, so often; and those between
 # which two cubics are apart by so much of the gain.
@@ -76,7 +73,7 @@ class ProfileSide:
         enough : float
             The cut-off.
         starts : sequence of points
-            Natural points that may lie in other valleys.
+            Natural points that may lie near other local minima.
 
         Raises
         ------
@@ -111,7 +108,7 @@ class ProfileSide:
             point, length or self.continuation.first_length(), [stored.rise for stored in self.stored_steps]
         )
 
-    # --- along one valley --------------------------------------------------------------------------------------------
+    # --- along one branch --------------------------------------------------------------------------------------------
 
     def _take(self, steps: Iterator[ProfileStep], enough: float) -> None:
         for step in steps:
@@ -121,7 +118,7 @@ class ProfileSide:
             self._add(self._named(step), enough)
 
     def _named(self, step: ProfileStep) -> ProfileStep:
-        """Give a side that rises no more towards an edge the edge for its end."""
+        """Call a side that rises no more towards a bound one that ends at the bound."""
         return ProfileStep(step.point, "at_bound") if step.state == "open" and np.isfinite(self.bound) else step
 
     def _add(self, step: ProfileStep, enough: float) -> None:
@@ -133,7 +130,7 @@ class ProfileSide:
         before = self.stored_steps[-1].point if self.stored_steps else self.estimate
         self.stored_steps.append(stored_step(step, self.estimate))
         if step.state == "kink":
-            self.stored_steps[:] = follow_back(self.estimate, self.stored_steps)
+            self.stored_steps[:] = replace_higher_steps(self.estimate, self.stored_steps)
         elif before is not None and not again:
             self.stored_steps[-1:-1] = [
                 stored_step(s, self.estimate) for s in self._between(before, step.point, HALVINGS)
@@ -192,7 +189,7 @@ class ProfileSide:
     # --- into another ------------------------------------------------------------------------------------------------
 
     def _switches_minimum(self, starts: Sequence[Mapping[str, Array]]) -> bool:
-        """Look for a lower valley at the last step; where there is one, go back along it, and on from there."""
+        """Change to a lower local minimum at the last step, if there is one: follow its branch back, then on."""
         last = self.stored_steps[-1] if self.stored_steps else None
         if last is None or last.point is None or last.state == "at_bound":
             return False
@@ -202,36 +199,36 @@ class ProfileSide:
         if self.continuation.is_lower(result):
             raise LowerOptimum(result)
         self.stored_steps[-1] = stored_step(ProfileStep(result, "kink"), self.estimate)
-        self.stored_steps[:] = follow_back(self.estimate, self.stored_steps)
+        self.stored_steps[:] = replace_higher_steps(self.estimate, self.stored_steps)
         self._resume()
         return True
 
     def nuisance_starts(self, other: Sequence[StoredStep]) -> list[dict[str, Array]]:
-        """Return where the others are at the last step of the other side."""
+        """Return where the nuisance parameters are at the last step of the opposite side."""
         return [self.estimate.restricted.objective.layout().split(other[-1].path)] if other else []
 
 
-# Newton's steps to where two valleys are equally low, and how close they come.
+# Newton's steps to where two branches are equally low, and how close they come.
 MEETING, LEVEL = 12, 1e-9
 
 
 class LowerOptimum(Exception):
-    """A valley led to a point lower than the estimate."""
+    """A branch led to a point lower than the estimate."""
 
     def __init__(self, point: ConstrainedPoint):
         super().__init__("a lower optimum than the estimate was met")
         self.point = point
 
 
-def follow_back(estimate: ConstrainedPoint, stored_steps: Sequence[StoredStep]) -> list[StoredStep]:
-    """Follow the valley of the last step back towards the estimate, for as long as it is lower than the steps there.
+def replace_higher_steps(estimate: ConstrainedPoint, stored_steps: Sequence[StoredStep]) -> list[StoredStep]:
+    """Follow the branch of the last step back towards the estimate, for as long as it is lower than the steps there.
 
     Parameters
     ----------
     estimate : ConstrainedPoint
         The minimum.
     stored_steps : sequence of StoredStep
-        Steps from the estimate outward, the last in a valley that is perhaps another than theirs.
+        Steps from the estimate outward, the last perhaps on another branch than theirs.
 
     Returns
     -------
@@ -241,7 +238,7 @@ def follow_back(estimate: ConstrainedPoint, stored_steps: Sequence[StoredStep]) 
     Raises
     ------
     LowerOptimum
-        If the valley leads below the estimate.
+        If the branch leads below the estimate.
     """
     new = point_at_step(stored_steps[-1], estimate)
     better = _first_is([stored_steps[-1]], "converged")
@@ -258,7 +255,7 @@ def follow_back(estimate: ConstrainedPoint, stored_steps: Sequence[StoredStep]) 
             continue
         corner = [] if lower_by > -WORTH_IT else _corner(estimate, stored_steps, i, new)
         return [*stored_steps[: i + 1], *corner, *_first_is(better, "converged" if corner else "kink")]
-    raise AssertionError("no valley is lower than the estimate")
+    raise AssertionError("no branch is lower than the estimate")
 
 
 def _level(estimate: ConstrainedPoint, stored_steps: Sequence[StoredStep], i: int, new: ConstrainedPoint) -> float:
@@ -276,7 +273,7 @@ def _first_is(stored_steps: Sequence[StoredStep], state: State) -> list[StoredSt
 def _corner(
     estimate: ConstrainedPoint, stored_steps: Sequence[StoredStep], i: int, new: ConstrainedPoint
 ) -> list[StoredStep]:
-    """Return two steps where the valleys of step i and of `new` are equally low."""
+    """Return two steps where the branches of step i and of `new` are equally low."""
     old = point_at_step(stored_steps[i], estimate) if i >= 0 else estimate
     met = meeting_points(old, new)
     if met is None:
@@ -285,7 +282,7 @@ def _corner(
 
 
 def meeting_points(old: ConstrainedPoint, new: ConstrainedPoint) -> tuple[ConstrainedPoint, ConstrainedPoint] | None:
-    """Return the points of two valleys at the coordinate, between two of theirs, at which they are equally low.
+    """Return the points of two branches at the coordinate, between two of theirs, at which they are equally low.
 
     None where it is not found, or where the two came to be one.
     """
@@ -308,7 +305,7 @@ def meeting_points(old: ConstrainedPoint, new: ConstrainedPoint) -> tuple[Constr
 
 
 def _tangent_intersection(old: ConstrainedPoint, new: ConstrainedPoint) -> float:
-    """Return where the tangents of two valleys meet."""
+    """Return where the tangents of two branches meet."""
     if old.slope == new.slope:
         return np.nan
     gap = old.value - new.value - old.slope * old.coordinate + new.slope * new.coordinate

@@ -21,7 +21,7 @@ from pymc_landscape.results import unknown_name
 
 @dataclass(frozen=True)
 class Derivatives:
-    """A coordinate at a point: its value, gradient (m,) and Hessian (m, m) over the free elements of a frame."""
+    """A coordinate at a point: its value, gradient (m,) and Hessian (m, m) over the free elements."""
 
     value: float
     gradient: Array
@@ -52,7 +52,7 @@ class Quantity:
         return self.element[0].limits(self.element[1]) if self.element else (-np.inf, np.inf)
 
     def position(self, restricted: RestrictedObjective) -> int:
-        """Return the position of the element in the vector of `frame`."""
+        """Return the position of the element in the whole vector of `restricted`."""
         assert self.element is not None
         variable, i = self.element
         return int(restricted.layout.slices[variable.name].start + i)

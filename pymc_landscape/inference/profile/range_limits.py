@@ -70,7 +70,7 @@ def _extremum_of_quantity(here: ConstrainedPoint, side: float, unit: float) -> A
 
 
 def _along_tangent(here: ConstrainedPoint, side: float, unit: float, highest: float) -> Array | None:
-    """Go on as the profile goes, to where the quantity changes no more: all others may be on their way to infinity."""
+    """Go on along the tangent to where the quantity changes no more: the nuisance parameters may go to infinity."""
     along = side * here.tangent()
     size = float(np.abs(along).max(initial=0.0))
     before = here.coordinate

@@ -1,4 +1,4 @@
-"""Limits where the likelihood has no maximum, but falls short of one for ever: as where predictors separate outcomes.
+"""Profile limits where the likelihood has a supremum but no maximum, as where predictors separate outcomes.
 
 −2LL falls towards a value f∞ along some direction and does not reach it. The values of a quantity whose profile stays
 below f∞ + q are a region all the same, and it has an end on each side on which the profile rises again.
@@ -127,7 +127,7 @@ class _Continuation:
         return there if there.value < target else None
 
     def _limit(self, middle: ConstrainedPoint, side: float, target: float) -> tuple[float, str]:
-        """Walk to one side of the coordinate, each step twice the last, until the profile is above the target."""
+        """Go to one side of the coordinate, each step twice the last, until the profile is above the target."""
         if self.outside is not None and side * (self.outside.coordinate - middle.coordinate) > 0:
             return self._between(middle, self.outside, target)
         rate = abs(self.quantity.rate(middle.restricted, middle.x)) or 1.0

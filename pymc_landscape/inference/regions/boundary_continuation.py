@@ -1,8 +1,9 @@
-"""The edge of a joint region, followed along itself: it may bend and turn back as it likes.
+"""The boundary of a joint region by pseudo-arclength continuation: it need not be star-shaped.
 
-On the axes of the rays the edge's tangent is across the profile's slope Lᵀ(−λ). A step goes along it, the others by
-the joint profile, and Newton's method returns to the edge on the straight line across the step (pseudo-arclength
-continuation: Keller 1977, in *Applications of Bifurcation Theory*, 359-384). Steps are as long as the edge is straight.
+On the axes of the rays the boundary's tangent is orthogonal to the profile's slope Lᵀ(−λ). A step goes along it, with
+the nuisance parameters along the joint profile, and Newton's method returns to the boundary on the straight line across
+the step (Keller 1977, in *Applications of Bifurcation Theory*, 359-384; Allgower & Georg 1990, *Numerical Continuation
+Methods*, chapter 6). Steps are longer where the boundary is straighter.
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ from pymc_landscape.inference.regions.rays import BoundaryLine, Rays
 from pymc_landscape.inference.regions.vertices import BoundaryVertex, at_bound_vertex, finite_vertex, missing_vertex
 from pymc_landscape.numerics import cubic_hermite
 
-# The edge turns by about so much a step; by more than the second, and the step is taken again, shorter. It turns into
-# the step about as much as out of it: where the two differ by more than the third, another part of the edge was met.
-TURN, MOST, UNEVEN = np.deg2rad(15.0), np.deg2rad(40.0), np.deg2rad(20.0)
-# In units of the distance that the edge would have on a quadratic surface: first, longest and shortest step.
+# The boundary turns by about so much a step; by more than the second, and the step is taken again, shorter. It turns
+# into the step about as much as out of it: where the two differ by more than the third, another part of it was met.
+ANGLE, MOST, UNEVEN = np.deg2rad(15.0), np.deg2rad(40.0), np.deg2rad(20.0)
+# In units of the distance that the boundary would have on a quadratic surface: first, longest and shortest step.
 FIRST, LONGEST, SHORTEST = 0.2, 0.6, 1e-9
 STEPS = 600
-# A point is on an edge that was followed if it is off a step by less than this share of its length.
+# A point is on a boundary that was followed if it is off a step by less than this share of its length.
 BESIDE = 0.15
-# So many steps in a row that are shorter than this, and the walk is stuck: the others run away.
+# So many steps in a row that are shorter than this, and no progress is made: the nuisance parameters diverge.
 CRAWL, SHORT = 80, 1e-3
 
 
 @dataclass(frozen=True)
 class BoundaryCurve:
-    """Points of the edge in order, and why the walk ended.
+    """Points of the boundary in order, and why the continuation ended.
 
     Parameters
     ----------
@@ -47,13 +48,13 @@ class BoundaryCurve:
 
 
 def tangent(rays: Rays, point: ConstrainedPoint, orientation: int = 1) -> Array:
-    """Return the unit tangent (2,) of the edge on the axes of the rays; way 1 keeps the region on the left."""
+    """Return the boundary's unit tangent (2,) on the axes of the rays; orientation 1 keeps the region on the left."""
     normal = rays.outer_normal(point)
     return orientation * np.array([-normal[1], normal[0]])
 
 
 def follow_boundary(rays: Rays, begin: ConstrainedPoint, orientation: int, far: float) -> BoundaryCurve:
-    """Follow the edge until it comes back to where it began, meets a wall, or is `far` away."""
+    """Follow the boundary until it comes back to where it began, meets a bound of a support, or is `far` away."""
     points, length, crawled = [begin], FIRST * rays.reach, 0
     for _ in range(STEPS):
         here = points[-1]
@@ -89,7 +90,7 @@ def _step(
             into, out = _angle(along, moved), _angle(moved, tangent(rays, there, orientation))
             turned = abs(into + out)
             if turned < MOST and abs(into - out) < UNEVEN and np.linalg.norm(moved) < 2.0 * length:
-                return there, length * min(2.0, max(0.5, TURN / max(turned, 1e-3))), length
+                return there, length * min(2.0, max(0.5, ANGLE / max(turned, 1e-3))), length
         length *= 0.4
     return None
 
@@ -100,7 +101,7 @@ def _angle(a: Array, b: Array) -> float:
 
 
 def _across(rays: Rays, here: ConstrainedPoint, along: Array, length: float) -> ConstrainedPoint | None:
-    """Return to the edge on the line across the step."""
+    """Return to the boundary on the line across the step."""
     moved = length * (rays.root @ along)
     line = BoundaryLine(here.coordinates + moved, np.linalg.solve(rays.root.T, along))
     there = rays.solve(here.restricted, here.x + here.tangent(moved), line)
@@ -108,7 +109,7 @@ def _across(rays: Rays, here: ConstrainedPoint, along: Array, length: float) -> 
 
 
 def _step_to_bound(rays: Rays, here: ConstrainedPoint, along: Array, length: float) -> ConstrainedPoint | None:
-    """Return where the edge meets a wall that the step would go through."""
+    """Return where the boundary meets a bound that the step would go through."""
     moved = length * (rays.root @ along)
     for i in (0, 1):
         bound = rays.bounds[i, int(moved[i] > 0)]
@@ -136,7 +137,7 @@ def _on_which_bound(rays: Rays, point: ConstrainedPoint) -> int | None:
 def _comes_back(
     rays: Rays, here: ConstrainedPoint, there: ConstrainedPoint, begin: ConstrainedPoint, orientation: int
 ) -> bool:
-    """Whether the step passes the point where the walk began."""
+    """Whether the step passes the point where the continuation began."""
     a, b, start = (rays.whitened(point.coordinates) for point in (here, there, begin))
     step = b - a
     share = float((start - a) @ step / (step @ step))
@@ -145,17 +146,17 @@ def _comes_back(
     return bool(0 < share <= 1 and beside < 0.35 * np.linalg.norm(step) and same_orientation)
 
 
-def follow_both_ways(rays: Rays, begin: ConstrainedPoint, far: float) -> tuple[list[BoundaryCurve], str]:
-    """Follow the edge from a point of it, both ways where it does not come back.
+def follow_from(rays: Rays, begin: ConstrainedPoint, far: float) -> tuple[list[BoundaryCurve], str]:
+    """Follow the boundary from a point of it, both ways where it does not come back.
 
     Parameters
     ----------
     rays : Rays
         The axes.
     begin : ConstrainedPoint
-        A point of the edge.
+        A point of the boundary.
     far : float
-        The edge is followed so far from the centre, in the distance that it would have on a quadratic surface.
+        The boundary is followed so far from the centre, in the distance that it would have on a quadratic surface.
 
     Returns
     -------
@@ -174,7 +175,7 @@ def follow_both_ways(rays: Rays, begin: ConstrainedPoint, far: float) -> tuple[l
 
 
 def runs_through(rays: Rays, arcs: Sequence[BoundaryCurve], point: ConstrainedPoint) -> bool:
-    """Whether an edge that was followed passes a point of the edge, with the region on the same side."""
+    """Whether a boundary that was followed passes a point of the boundary, with the region on the same side."""
     at, normal = rays.whitened(point.coordinates), rays.outer_normal(point)
     for arc in arcs:
         positions = np.array([rays.whitened(j.coordinates) for j in arc.points])
@@ -192,7 +193,7 @@ def runs_through(rays: Rays, arcs: Sequence[BoundaryCurve], point: ConstrainedPo
 
 
 def vertices(rays: Rays, arcs: Sequence[BoundaryCurve], state: str, num: int, floor: float) -> list[BoundaryVertex]:
-    """Return `num` vertices at equal distances along the edge, and along the wall where that closes it."""
+    """Return `num` vertices at equal distances along the boundary, and along the bound where that closes it."""
     points = arcs[0].points if len(arcs) == 1 else [*arcs[1].points[:0:-1], *arcs[0].points]
     at = np.array([rays.whitened(point.coordinates) for point in points])
     run = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(at, axis=0), axis=1))])
@@ -208,7 +209,7 @@ def vertices(rays: Rays, arcs: Sequence[BoundaryCurve], state: str, num: int, fl
 
 
 def _between(rays: Rays, points: Sequence[ConstrainedPoint], run: Array, s: float, floor: float) -> BoundaryVertex:
-    """Return the vertex at a distance along the edge, begun from a cubic between the points beside it."""
+    """Return the vertex at a distance along the boundary, begun from a cubic between the points beside it."""
     k = int(np.clip(np.searchsorted(run, s, side="right") - 1, 0, len(points) - 2))
     a, b, size = points[k], points[k + 1], run[k + 1] - run[k]
     t = (s - run[k]) / size
@@ -230,7 +231,7 @@ def _between(rays: Rays, points: Sequence[ConstrainedPoint], run: Array, s: floa
 def _with_bound(
     rays: Rays, points: Sequence[ConstrainedPoint], run: Array, num: int, floor: float
 ) -> list[BoundaryVertex]:
-    """Share the vertices between the edge and the walls that close it."""
+    """Share the vertices between the boundary and the bounds that close it."""
     turns = _along_bounds(rays, points[-1], points[0])
     sizes = np.linalg.norm(np.diff([rays.whitened(at) for at in turns], axis=0), axis=1)
     n_on_bound = max(round(num * float(sizes.sum()) / (run[-1] + float(sizes.sum()))) - 1, 0)
@@ -242,10 +243,10 @@ def _with_bound(
     return [endpoints[0], *ring[1:-1], endpoints[1], *(_on_bound(rays, points, values, floor) for values in positions)]
 
 
-def _along_bounds(rays: Rays, begin: ConstrainedPoint, end: ConstrainedPoint) -> list[Array]:
-    """Return where the way along walls turns: from one end of the edge, round a corner if need be, to the other."""
-    endpoints = [_coordinates_on_bound(rays, point) for point in (begin, end)]
-    axes = [_on_which_bound(rays, point) for point in (begin, end)]
+def _along_bounds(rays: Rays, begin: ConstrainedPoint, last: ConstrainedPoint) -> list[Array]:
+    """Return the corners of the line along bounds from one end of the boundary to the other, both ends included."""
+    endpoints = [_coordinates_on_bound(rays, point) for point in (begin, last)]
+    axes = [_on_which_bound(rays, point) for point in (begin, last)]
     if axes[0] is None or axes[1] is None or axes[0] == axes[1]:
         return endpoints
     corner = endpoints[1].copy()
@@ -254,7 +255,7 @@ def _along_bounds(rays: Rays, begin: ConstrainedPoint, end: ConstrainedPoint) ->
 
 
 def _coordinates_on_bound(rays: Rays, point: ConstrainedPoint) -> Array:
-    """Return the coordinates of a point on a wall, exactly there."""
+    """Return the coordinates of a point on a bound, exactly there."""
     at, axis = point.coordinates.copy(), _on_which_bound(rays, point)
     if axis is not None:
         at[axis] = rays.bounds[axis, int(np.argmin(np.abs(rays.bounds[axis] - at[axis])))]
@@ -262,7 +263,7 @@ def _coordinates_on_bound(rays: Rays, point: ConstrainedPoint) -> Array:
 
 
 def _placed_on_bound(rays: Rays, vertex: BoundaryVertex, point: ConstrainedPoint) -> BoundaryVertex:
-    """Write an end of the edge as the point of a wall that it is."""
+    """Put an end of the boundary exactly on the bound that it met."""
     values, axis = vertex.values.copy(), _on_which_bound(rays, point)
     if axis is not None:
         values[axis] = _coordinates_on_bound(rays, point)[axis]
@@ -270,7 +271,7 @@ def _placed_on_bound(rays: Rays, vertex: BoundaryVertex, point: ConstrainedPoint
 
 
 def _on_bound(rays: Rays, points: Sequence[ConstrainedPoint], values: Array, floor: float) -> BoundaryVertex:
-    """Return the vertex of a wall at a place of it."""
+    """Return the vertex on a bound with some values."""
     axis = next((i for i in (0, 1) if (rays.bounds[i] == values[i]).any()), None)
     near = min((points[0], points[-1]), key=lambda point: float(np.linalg.norm(point.coordinates - values)))
     minimum = at_bound_vertex(near, axis, float(values[axis]), float(values[1 - axis])) if axis is not None else None

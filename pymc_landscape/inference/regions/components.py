@@ -15,33 +15,33 @@ from pymc_landscape.inference.profile import (
     Pair,
     evaluate_at,
 )
-from pymc_landscape.inference.regions.boundary_continuation import follow_both_ways, runs_through, vertices
+from pymc_landscape.inference.regions.boundary_continuation import follow_from, runs_through, vertices
 from pymc_landscape.inference.regions.local_geometry import RegionCentre, find_centre
 from pymc_landscape.inference.regions.rays import Rays
-from pymc_landscape.inference.regions.vertices import BoundaryVertex, is_whole, trace_rays
+from pymc_landscape.inference.regions.vertices import BoundaryVertex, is_whole, solve_on_rays
 from pymc_landscape.numerics import noise
 from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.optimize import Fit, search
 
-# Where beyond each vertex, in radii, the surface is looked at for another part of the region.
+# Where beyond each vertex, in radii, the surface is evaluated to find another part of the region.
 BEYOND = np.geomspace(1.2, 12.0, 16)
-# Where a region has no end along an axis, an edge that goes so many times further than it would on a quadratic
+# Where a region has no end along an axis, a boundary that goes so many times further than it would on a quadratic
 # surface has none.
 FAR = 6.0
-# More parts than this are not looked for, nor more curves of the edge of one.
+# More parts than this are not looked for, nor more curves of the boundary of one.
 MOST, CURVES = 8, 6
 # Two minima are one if they are so near on the axes of the rays, in units of the region, and so alike in value.
 SAME, ALIKE = 1e-4, 1e-6
-# A vertex is on an edge if it is nearer to one of its sides than this share of the side's length.
+# A vertex is on a boundary if it is nearer to one of its sides than this share of the side's length.
 BESIDE = 0.25
 
 
 @dataclass(frozen=True)
 class RegionComponent:
-    """One part of a region: the minimum in it, its edge, and how that ends.
+    """One part of a region: the minimum in it, its boundary, and how that ends.
 
-    The state is ``closed``, ``at_bound``, ``open``, or ``partial`` where rays do not show the whole edge and it could
-    not be followed. An edge may be several curves: around holes, or on both sides of a strip.
+    The state is ``closed``, ``at_bound``, ``open``, or ``partial`` where rays do not show the whole boundary and it
+    could not be followed. A boundary may be several curves: around holes, or on both sides of a strip.
     """
 
     centre: RegionCentre
@@ -51,7 +51,7 @@ class RegionComponent:
 
     @property
     def curves(self) -> list[list[BoundaryVertex]]:
-        """All curves of the edge."""
+        """All curves of the boundary."""
         return [self.ring, *self.more]
 
     @property
@@ -80,7 +80,7 @@ class Region:
 
     @property
     def overlap(self) -> bool:
-        """Whether parts lie over one another: at different values of the others."""
+        """Whether parts lie over one another, at different values of the nuisance parameters."""
         return any(_covers(a, b) for a in self.components for b in self.components if a is not b)
 
 
@@ -103,7 +103,7 @@ def find_region(fit: Fit, pair: Pair, rise: float, num: int, tick: Callable[[], 
 
 
 def _add(region: Region, centre: RegionCentre, floor: float, num: int, tick: Callable[[], None]) -> None:
-    """Add the part around a minimum: ray by ray, or along its edge where rays do not show it all."""
+    """Add the part around a minimum: ray by ray, or along its boundary where rays do not show it all."""
     region.restrictions += [
         centre.minimum.restricted,
         *(endpoint.point.restricted for endpoint in centre.endpoints.values() if endpoint.point is not None),
@@ -117,7 +117,7 @@ def _add(region: Region, centre: RegionCentre, floor: float, num: int, tick: Cal
     if lower:
         region.lower = min(lower, key=lambda point: point.value)
         return
-    ring = trace_rays(centre, floor, num, tick)
+    ring = solve_on_rays(centre, floor, num, tick)
     component = RegionComponent(centre, ring, "open" if centre.endless else "closed")
     if not is_whole(centre.rays, ring, centre.endpoints):
         component = _followed(centre, ring, floor, num) or RegionComponent(centre, ring, "partial")
@@ -126,7 +126,7 @@ def _add(region: Region, centre: RegionCentre, floor: float, num: int, tick: Cal
 
 
 def _followed(centre: RegionCentre, ring: Sequence[BoundaryVertex], floor: float, num: int) -> RegionComponent | None:
-    """Follow the edge itself, from the vertex that its ray meets most squarely."""
+    """Follow the boundary itself, from the vertex that its ray meets most squarely."""
     rays = centre.rays
     known = [vertex.point for vertex in ring if vertex.point is not None and vertex.status == "finite"]
     if not known:
@@ -139,12 +139,12 @@ def _followed(centre: RegionCentre, ring: Sequence[BoundaryVertex], floor: float
     curves: list[list[BoundaryVertex]] = []
     far, states = FAR if centre.endless else np.inf, list[str]()
     while known and len(curves) < CURVES:
-        arcs, state = follow_both_ways(rays, max(known, key=squareness), far)
+        arcs, state = follow_from(rays, max(known, key=squareness), far)
         states.append(state)
         if state == "failed":
             break
         curves.append(vertices(rays, arcs, state, num, floor))
-        known = [point for point in known if _is_left(rays, point, far) and not runs_through(rays, arcs, point)]
+        known = [point for point in known if _is_within(rays, point, far) and not runs_through(rays, arcs, point)]
     if not curves:
         return None
     first = max(range(len(curves)), key=lambda i: _area(curves[i])) if set(states) == {"closed"} else 0
@@ -153,8 +153,8 @@ def _followed(centre: RegionCentre, ring: Sequence[BoundaryVertex], floor: float
     return RegionComponent(centre, ring, "partial" if worst == "failed" else worst, curves)
 
 
-def _is_left(rays: Rays, point: ConstrainedPoint, far: float) -> bool:
-    """Whether a point is so near that the edge through it would be followed."""
+def _is_within(rays: Rays, point: ConstrainedPoint, far: float) -> bool:
+    """Whether a point is so near that the boundary through it would be followed."""
     return bool(np.linalg.norm(rays.whitened(point.coordinates)) < far * rays.reach)
 
 
@@ -258,7 +258,7 @@ def _is_in(points: Array, component: RegionComponent) -> NDArray[np.bool_]:
 
 
 def _lies_in(component: RegionComponent, other: RegionComponent) -> bool:
-    """Whether all of a part is inside another, or on its edge: between vertices that is not straight."""
+    """Whether all of a part is inside another, or on its boundary: between vertices that is not straight."""
     inner, outer = _polygon(component.ring), _polygon(other.ring)
     if len(inner) < 3 or len(outer) < 3:
         return False

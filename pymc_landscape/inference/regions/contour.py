@@ -1,4 +1,4 @@
-"""Joint confidence regions of two quantities: the ellipse, a sketch from two profiles, and the exact edge."""
+"""Joint confidence regions of two quantities: Wald's ellipse, a contour from profile traces, and the exact boundary."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def confidence_contour(
     method: Method = "exact",
     progressbar: bool = True,
 ) -> xr.Dataset:
-    """Return the edge of the joint confidence region of two quantities.
+    """Return the boundary of the joint confidence region of two quantities.
 
     For all pairs of several: ``[confidence_contour(fit, pair) for pair in itertools.combinations(names, 2)]``, which
     `plots.regions` draws as a matrix.
@@ -57,7 +57,7 @@ def confidence_contour(
     level : float or sequence of float
         Joint confidence levels: cut-offs are those of χ²₂.
     num : int
-        Vertices a level, and where the region's edge is several curves, on each of them.
+        Vertices a level, and where the region's boundary is several curves, on each of them.
     method : {"exact", "traces", "wald"}
         ``"exact"``: each vertex solved until Δ(−2LL), minimised over all else, meets the cut-off. ``"traces"``: a
         sketch of all levels from the profiles of the two, one at a time. ``"wald"``: the ellipse of the curvature at
@@ -71,7 +71,7 @@ def confidence_contour(
         Dims ``level``, ``vertex``: one variable an axis, named by its label (natural scale), ``delta_minus2ll`` (NaN
         unless exact), ``status`` and, as a coordinate, ``piece``: which curve a vertex is on, in order along it. The
         first, 0, is around the estimate; others are around other parts of the region or holes in it, or the other side
-        of a strip, as `attrs["message"]` says. A status is ``finite``, ``at_bound`` (on the edge of a support,
+        of a strip, as `attrs["message"]` says. A status is ``finite``, ``at_bound`` (at the bound of a support,
         which belongs to the region), ``open`` (the region has no end on this side: no vertex), ``failed``, or empty
         with piece -1 where a level has fewer curves than another. The estimate is in ``estimate``, by ``parameter``;
         `attrs["message"]` tells of parts, open sides and lower optima.
@@ -88,10 +88,10 @@ def confidence_contour(
 
     Notes
     -----
-    Exact vertices stand on rays that are equally spaced where Wald's region is a circle; from an estimate on the edge
-    of its support, on rays from further inside. Where the region is no star as seen from there, its edge is followed
-    along itself, and vertices stand at equal distances. Other parts are looked for around optima that other starts of
-    the fit ended at, and beyond each vertex; what neither meets is not seen.
+    Exact vertices stand on rays that are equally spaced where Wald's region is a circle; from an estimate at a bound of
+    its support, on rays from further inside. Where the region is not star-shaped as seen from there, its boundary is
+    followed by continuation, and vertices stand at equal distances. Other parts are searched around local optima of the
+    fit's other starts, and beyond each vertex; what neither meets is not seen.
     """
     fit = fit_of(fit, "confidence_contour", progressbar=progressbar)
     refuse_no_optimum(fit)
@@ -147,7 +147,7 @@ class _Request:
 
 @dataclass(frozen=True)
 class _Boundary:
-    """The curves of one level's edge, and a word on them."""
+    """The curves that bound one level's region, and a message on them."""
 
     curves: list[list[BoundaryVertex]]
     message: str = ""
@@ -176,7 +176,7 @@ def _pair(fit: Fit, var_names: VarNames) -> Pair:
 
 
 def _whole_normal(reference: ReferenceFit, quantity: Quantity) -> Array:
-    """Return the quantity's gradient by all elements of the fit's vector, also those on an edge."""
+    """Return the quantity's gradient by all elements of the fit's vector, also those at a bound."""
     point = reference.estimate_of(quantity)
     scaled = np.zeros(point.restricted.layout.size)
     scaled[point.restricted.free] = point.normal / point.scale

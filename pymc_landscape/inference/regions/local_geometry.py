@@ -1,8 +1,8 @@
-"""Where rays of a joint region begin, on which axes, and which edges of supports stand in their way.
+"""Centre, axes and bounds from which one part of a joint region is measured.
 
 Rays begin at the minimum, on axes on which Wald's region is a circle. Where a support ends inside the region, the
-variable is put on its natural scale, on which that edge is a straight wall; and where the minimum stands on the wall,
-or close to it, rays begin further inside, on axes on which the region is as wide as high.
+variable is put on its natural scale, on which that bound is a straight line; and where the minimum is at the bound, or
+close to it, rays begin further inside, on axes on which the region is as wide as high.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pymc_landscape.inference.regions.rays import Rays, hold
 from pymc_landscape.numerics import covariance, spectrum
 from pymc_landscape.objective import RestrictedObjective
 
-# A minimum nearer to a wall than this share of the region's width is no good place to look around from.
+# From a minimum nearer to a bound than this share of the region's width, rays do not begin.
 NEAR = 0.25
 # Shares of the width at which rays then begin, until one is inside.
 DEPTHS = (0.5, 0.25, 0.1, 0.02)
@@ -44,7 +44,7 @@ class RegionCentre:
     Parameters
     ----------
     minimum : ConstrainedPoint
-        On the natural scale where there are walls.
+        On the natural scale where there are bounds.
     rays : Rays
         From a point inside.
     endpoints : mapping
@@ -62,18 +62,18 @@ class RegionCentre:
 
 
 def find_centre(restricted: RestrictedObjective, pair: Pair, x: Array, target: float) -> RegionCentre:
-    """Look around a minimum.
+    """Return what is known of the region around a minimum.
 
     Parameters
     ----------
-    frame : RestrictedObjective
+    restricted : RestrictedObjective
         The surface.
     pair : tuple of two Quantity
         What the region is about.
     x : array (m,)
         The minimum.
     target : float
-        Value of the surface at its edge.
+        Value of the surface at its boundary.
     """
     endpoints = _endpoints(restricted, pair, x, target)
     for quantity in pair:
@@ -89,7 +89,7 @@ def find_centre(restricted: RestrictedObjective, pair: Pair, x: Array, target: f
 
 
 def _endpoints(restricted: RestrictedObjective, pair: Pair, x: Array, target: float) -> dict[tuple[int, int], Endpoint]:
-    """Find where the region ends along each axis; the other quantity may stand on an edge meanwhile."""
+    """Find where the region ends along each axis; the other quantity may be at a bound meanwhile."""
     endpoints: dict[tuple[int, int], Endpoint] = {}
     for i, quantity in enumerate(pair):
         point = evaluate_at(*_aimed(restricted, x, quantity))
@@ -164,7 +164,7 @@ def _coordinate(minimum: ConstrainedPoint, endpoint: Endpoint, i: int) -> float:
 def _point_inside(
     minimum: ConstrainedPoint, endpoints: Endpoints, bounds: Array, near: list[int], target: float
 ) -> ConstrainedPoint | None:
-    """Return a point of the region away from the walls, with all else at its best."""
+    """Return a point of the region away from the bounds, minimised over all else."""
     enough = target - 0.1 * (target - minimum.value)
     for depth in DEPTHS:
         goal = minimum.coordinates.copy()
@@ -189,7 +189,7 @@ def _goal_inside(minimum: ConstrainedPoint, span: tuple[float, float], bounds: A
 
 
 def _minimize_at(minimum: ConstrainedPoint, i: int, level: float) -> ConstrainedPoint | None:
-    """Minimise where one coordinate is held."""
+    """Minimise where one coordinate is fixed."""
     quantity = minimum.quantities[i]
     unit = minimum.restricted.free == quantity.position(minimum.restricted)
     begin = evaluate_at(minimum.restricted, quantity, np.where(unit, level, minimum.x))

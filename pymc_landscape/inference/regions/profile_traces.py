@@ -67,10 +67,10 @@ class ProfileTraces:
 
 def _hermite(zeta: Array, value: Array, rate: Array, at: Array) -> Array:
     inside = np.clip(at, zeta[0], zeta[-1])
-    edge = np.where(at < zeta[0], rate[0], rate[-1])
+    rate_beyond = np.where(at < zeta[0], rate[0], rate[-1])
     if len(zeta) < 2:
         return np.asarray(value[0] + rate[0] * (at - zeta[0]))
-    return np.asarray(CubicHermiteSpline(zeta, value, rate)(inside) + edge * (at - inside))
+    return np.asarray(CubicHermiteSpline(zeta, value, rate)(inside) + rate_beyond * (at - inside))
 
 
 def profile_traces(
@@ -110,8 +110,8 @@ def _traces_of(
     value, value_rate, other_value, other_rate = np.array([rows[zeta] for zeta in order]).T
     low, high = estimate.quantity.bounds
     ended = tuple(
-        bool(steps) and steps[-1].state == "open" and not np.isfinite(edge)
-        for steps, edge in zip(sides, (low, high), strict=True)
+        bool(steps) and steps[-1].state == "open" and not np.isfinite(bound)
+        for steps, bound in zip(sides, (low, high), strict=True)
     )
     return ProfileTraces(np.array(order), value, value_rate, other_value, other_rate, (low, high), (ended[0], ended[1]))
 
@@ -152,9 +152,9 @@ def interpolated_contour(
 def _four_points(both_traces: tuple[ProfileTraces, ProfileTraces], reach: float) -> tuple[Array, Array]:
     """Return half the sum α and the difference of both angles where the profiles meet the contour."""
     one, two = both_traces
-    ends = reach * np.array([1.0, -1.0])
-    at_one = [two.zetas(float(value)) / reach for value in one.other_values(ends)]
-    at_two = [one.zetas(float(value)) / reach for value in two.other_values(ends)]
+    endpoints = reach * np.array([1.0, -1.0])
+    at_one = [two.zetas(float(value)) / reach for value in one.other_values(endpoints)]
+    at_two = [one.zetas(float(value)) / reach for value in two.other_values(endpoints)]
     apart_one, apart_two = (np.arccos(np.clip(np.array(at) * [1, -1], -ALMOST, ALMOST)) for at in (at_one, at_two))
     sums = np.array([-apart_one[0] / 2, apart_two[0] / 2, np.pi - apart_one[1] / 2, np.pi + apart_two[1] / 2])
     return sums, np.array([apart_one[0], apart_two[0], apart_one[1], apart_two[1]])

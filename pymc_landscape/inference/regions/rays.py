@@ -1,13 +1,11 @@
-"""Points of the boundary along rays from a centre.
-
-A point on the edge of a joint confidence region: one system of equations a vertex.
+"""Vertices of the boundary of a joint region on rays from a centre: one system of equations a vertex.
 
 A vertex has f(θ) = f̂ + q, stands on a given straight line in the plane of the two coordinates, p·(c − a) = 0, and is
 stationary across, ∇f + λ₁∇c₁ + λ₂∇c₂ = 0. Newton's steps use the exact Hessian; the same matrix tells how the vertex
 moves with the line. On a ray at the angle φ from a centre, c moves along L (cos φ, sin φ), with L Lᵀ the two
 coordinates' Wald covariance or another metric, and p = L⁻ᵀ(−sin φ, cos φ).
 
-Walking out along one ray of a joint region, where Newton's steps do not lead to its edge at once.
+Where Newton's steps do not lead to the boundary at once, points are minimised further and further out along the ray.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ from pymc_landscape.objective import RestrictedObjective
 
 STEPS = 12
 CLOSE, REMAINING = 1e-9, 1e-9
-# A step towards a wall goes so much of the way, unless it ends there.
+# A step towards a bound goes so much of the way, unless it ends there.
 SHORT_OF_IT = 0.9
 
 
@@ -51,9 +49,9 @@ class Rays:
     root : array (2, 2)
         L; where the centre is a minimum, Wald's region is a circle on these axes.
     target : float
-        Value of the surface at the edge of the region.
+        Value of the surface at the boundary of the region.
     bounds : array (2, 2), optional
-        For each coordinate the lower and upper edge of its support, where that can be reached; else infinite.
+        For each coordinate the lower and upper bound of its support, where that can be reached; else infinite.
     is_wald : bool
         Whether the centre is a minimum and L Lᵀ Wald's covariance.
     """
@@ -71,7 +69,7 @@ class Rays:
 
     @property
     def reach(self) -> float:
-        """How far the edge would be on a quadratic surface."""
+        """How far the boundary would be on a quadratic surface."""
         return float(np.sqrt(max(self.target - self.center.value, 1e-300)))
 
     def unit(self, angle: float) -> Array:
@@ -96,12 +94,12 @@ class Rays:
         return float(self.whitened(point.coordinates) @ self.unit(angle))
 
     def outer_normal(self, point: ConstrainedPoint) -> Array:
-        """Return the unit normal (2,) of the edge at a point of it, away from the region, on the axes of the circle."""
+        """Return the boundary's unit normal (2,) at a point, away from the region, on the axes of the circle."""
         normal = self.root.T @ point.slopes
         return np.asarray(normal / np.linalg.norm(normal))
 
     def wald(self, angle: float) -> Array | None:
-        """Return where the vertex would be on a quadratic surface; None unless rays begin in a valley."""
+        """Return where the vertex would be on a quadratic surface; None unless rays begin at a minimum."""
         center = self.center
         if not self.is_wald:
             return None
@@ -109,7 +107,7 @@ class Rays:
         return np.asarray(center.x + self.reach * lift)
 
     def bound_ahead(self, angle: float) -> tuple[float, int, float]:
-        """Return how far along a ray the first wall is, which axis it bounds, and where it is."""
+        """Return how far along a ray the first bound is, which axis it bounds, and where it is."""
         direction = self.direction(angle)
         nearest = (np.inf, 0, np.nan)
         for i in (0, 1):
@@ -119,7 +117,7 @@ class Rays:
         return nearest
 
     def is_inside(self, coordinates: Array) -> bool:
-        """Whether both coordinates are on this side of the walls, or on them."""
+        """Whether both coordinates are on this side of the bounds, or on them."""
         return bool((coordinates >= self.bounds[:, 0]).all() and (coordinates <= self.bounds[:, 1]).all())
 
     def solve(self, restricted: RestrictedObjective, x: Array, line: BoundaryLine) -> ConstrainedPoint | None:
@@ -157,7 +155,7 @@ class Rays:
         return step if length <= longest else step * (longest / length)
 
     def _step_inside(self, here: ConstrainedPoint, step: Array) -> Array:
-        """Step on this side of the walls; coordinates that have some are elements, and move in straight lines."""
+        """Step on this side of the bounds; coordinates that have some are elements, and move in straight lines."""
         moved = here.normals.T @ step
         room = np.where(moved > 0, self.bounds[:, 1], self.bounds[:, 0]) - here.coordinates
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -176,7 +174,7 @@ CORRECTIONS = 8
 LEVEL, IN_A_ROW = 1e-4, 4
 
 
-def trace_ray(rays: Rays, angle: float, farthest: float = np.inf) -> tuple[ConstrainedPoint | None, str]:
+def march_along_ray(rays: Rays, angle: float, farthest: float = np.inf) -> tuple[ConstrainedPoint | None, str]:
     """Walk out until the surface passes the cut-off.
 
     Parameters
@@ -186,12 +184,12 @@ def trace_ray(rays: Rays, angle: float, farthest: float = np.inf) -> tuple[Const
     angle : float
         Of the ray.
     farthest : float
-        Where the surface is known to be above the cut-off, at the latest: a wall.
+        Where the surface is known to be above the cut-off, at the latest: a bound.
 
     Returns
     -------
     vertex : ConstrainedPoint or None
-        The vertex; for ``open``, the last point of the walk.
+        The vertex; for ``open``, the last point.
     status : str
         ``finite``; ``open`` where the surface becomes level below the cut-off; ``failed``.
     """
@@ -232,12 +230,12 @@ def _between(
 
 
 def hold_ray(rays: Rays, begin: ConstrainedPoint, angle: float, radius: float) -> ConstrainedPoint | None:
-    """Minimise with both coordinates held on the ray."""
+    """Minimise with both coordinates fixed on the ray."""
     return hold(begin, rays.center.coordinates + radius * rays.direction(angle))
 
 
 def hold(begin: ConstrainedPoint, goal: Array) -> ConstrainedPoint | None:
-    """Minimise with both coordinates held: by Newton's steps, else in a trust region."""
+    """Minimise with both coordinates fixed: by Newton's steps, else in a trust region."""
     here = begin
     for _ in range(CORRECTIONS):
         missing = goal - here.coordinates

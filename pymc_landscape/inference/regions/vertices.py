@@ -1,7 +1,8 @@
-"""The edge of a joint region, ray by ray, and whether that is all of it.
+"""The boundary of a joint region, ray by ray, and whether that is all of it.
 
-Each vertex is turned on from the last one. Rays show the whole edge only where the region is star-shaped as seen from
-where they begin: elsewhere the edge turns along a ray, and the next ray meets another part of it.
+Each vertex begins from the last one, turned to the next ray to first order. Rays show the whole boundary only where the
+region is star-shaped as seen from where they begin: elsewhere the boundary runs along a ray, and the next ray meets
+another part of it.
 """
 
 from __future__ import annotations
@@ -18,24 +19,24 @@ from pymc_landscape.inference.profile import (
     minimize_on,
 )
 from pymc_landscape.inference.regions.local_geometry import Endpoints, RegionCentre
-from pymc_landscape.inference.regions.rays import Rays, hold_ray, trace_ray
+from pymc_landscape.inference.regions.rays import Rays, hold_ray, march_along_ray
 from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.optimize import released_bounds
 
-# A turn is halved at most so often before the ray is walked along instead.
+# A turn is halved at most so often before points are minimised along the ray instead.
 HALVINGS = 3
-# An edge that meets a ray more flatly than this (sine), turns by more than this between two vertices, or turns into
+# A boundary that meets a ray more flatly than this (sine), turns by more than this between two vertices, or turns into
 # the chord and out of it by angles that differ by more, may turn back.
-FLATLY, TURN, UNEVEN = 0.3, np.deg2rad(60.0), np.deg2rad(30.0)
-# An end of the region along an axis may be off the edge between vertices by this share of the radius.
+FLATLY, ANGLE, UNEVEN = 0.3, np.deg2rad(60.0), np.deg2rad(30.0)
+# An end of the region along an axis may be off the boundary between vertices by this share of the radius.
 OFF = 0.2
-# Nearer to a wall than this share of the region's width, a vertex is on it.
+# Nearer to a bound than this share of the region's width, a vertex is on it.
 TOUCHES = 1e-6
 
 
 @dataclass(frozen=True)
 class BoundaryVertex:
-    """A vertex of the edge.
+    """A vertex of the boundary.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ def missing_vertex(status: str) -> BoundaryVertex:
     return BoundaryVertex(np.full(2, np.nan), np.nan, status)
 
 
-def trace_rays(centre: RegionCentre, floor: float, num: int, tick: Callable[[], None]) -> list[BoundaryVertex]:
+def solve_on_rays(centre: RegionCentre, floor: float, num: int, tick: Callable[[], None]) -> list[BoundaryVertex]:
     """Return a vertex on each of `num` rays; rises are from `floor`."""
     rays, ring = centre.rays, []
     last: tuple[ConstrainedPoint, float] | None = None
@@ -73,7 +74,7 @@ def trace_rays(centre: RegionCentre, floor: float, num: int, tick: Callable[[], 
 
 
 def _vertex(rays: Rays, angle: float, last: tuple[ConstrainedPoint, float] | None, floor: float) -> BoundaryVertex:
-    """Turn on from the last vertex, else begin from the ellipse, else look at the wall, else walk out along the ray."""
+    """Begin from the last vertex, else from the ellipse, else on the bound, else go out along the ray in steps."""
     distance = rays.bound_ahead(angle)[0]
     result = _turned(rays, angle, *last) if last is not None else _from_ellipse(rays, angle)
     if result is not None and not _is_first(rays, result, angle):
@@ -85,7 +86,7 @@ def _vertex(rays: Rays, angle: float, last: tuple[ConstrainedPoint, float] | Non
     if result is None and last is not None:
         result = _from_ellipse(rays, angle)
     if result is None:
-        result, status = trace_ray(rays, angle, distance)
+        result, status = march_along_ray(rays, angle, distance)
         if status != "finite" or result is None:
             return _stopped(rays, result, status, floor)
     return finite_vertex(_released(rays, result, angle), floor)
@@ -109,13 +110,13 @@ def _turned(
 
 
 def _is_first(rays: Rays, point: ConstrainedPoint, angle: float) -> bool:
-    """Whether the surface is on its way up where it meets the cut-off, on this side of the centre and of walls."""
+    """Whether the surface is on its way up where it meets the cut-off, on this side of the centre and of bounds."""
     ahead = rays.radius(point, angle) > 0 and float(rays.outer_normal(point) @ rays.unit(angle)) > 0
     return bool(ahead and rays.is_inside(point.coordinates))
 
 
 def _released(rays: Rays, vertex: ConstrainedPoint, angle: float) -> ConstrainedPoint:
-    """Let others leave the edges of their supports where that is lower; the vertex is further out then."""
+    """Release bounds of nuisance parameters where that is lower; the vertex is further out then."""
     for restricted, x in released_bounds(vertex.restricted, vertex.x, vertex.value):
         begin = evaluate_at(restricted, vertex.quantities, x)
         lower = hold_ray(rays, begin, angle, rays.radius(vertex, angle)) if begin.is_finite else None
@@ -126,18 +127,18 @@ def _released(rays: Rays, vertex: ConstrainedPoint, angle: float) -> Constrained
 
 
 def finite_vertex(point: ConstrainedPoint, floor: float) -> BoundaryVertex:
-    """Write a point of the edge on the natural scale."""
+    """Write a point of the boundary on the natural scale."""
     return BoundaryVertex(point.natural_values, point.value - floor, "finite", point)
 
 
 def _stopped(rays: Rays, point: ConstrainedPoint | None, status: str, floor: float) -> BoundaryVertex:
-    """Put a walk that came to the edge of a support, on a scale on which that is far away, on it."""
+    """Put a point that came close to a bound, on a scale on which that is far away, exactly on it."""
     if point is None or status == "failed":
         return missing_vertex("failed")
     values = point.natural_values
     for i, quantity in enumerate(point.quantities):
-        away = np.abs(np.array(quantity.bounds) - rays.center.natural_values[i])
-        near = np.abs(np.array(quantity.bounds) - values[i]) < TOUCHES * away
+        distance_to_bounds = np.abs(np.array(quantity.bounds) - rays.center.natural_values[i])
+        near = np.abs(np.array(quantity.bounds) - values[i]) < TOUCHES * distance_to_bounds
         if near.any():
             values[i] = quantity.bounds[int(np.argmax(near))]
             return BoundaryVertex(values, point.value - floor, "at_bound")
@@ -153,18 +154,18 @@ def _opened(ring: list[BoundaryVertex], endless: Sequence[tuple[int, int]]) -> l
     return ring
 
 
-# --- on a wall -------------------------------------------------------------------------------------------------------
+# --- on a bound -------------------------------------------------------------------------------------------------------
 
 
 def on_bound(rays: Rays, angle: float, begin: ConstrainedPoint) -> ConstrainedPoint | None:
-    """Minimise where a ray meets a wall."""
+    """Minimise where a ray meets a bound."""
     distance, i, bound = rays.bound_ahead(angle)
     level = rays.center.coordinates[1 - i] + distance * rays.direction(angle)[1 - i]
     return at_bound_vertex(begin, i, bound, float(level))
 
 
 def at_bound_vertex(begin: ConstrainedPoint, i: int, bound: float, level: float) -> ConstrainedPoint | None:
-    """Minimise with one coordinate on the edge of its support and the other at `level`."""
+    """Minimise with one coordinate at the bound of its support and the other at `level`."""
     restricted, other = begin.restricted, begin.quantities[1 - i]
     position = begin.quantities[i].position(restricted)
     there = RestrictedObjective(restricted.objective, restricted.natural, {**restricted.fixed, position: bound})
@@ -176,7 +177,7 @@ def at_bound_vertex(begin: ConstrainedPoint, i: int, bound: float, level: float)
 
 
 def bound_vertex(rays: Rays, angle: float, minimum: ConstrainedPoint, floor: float) -> BoundaryVertex:
-    """Write a point of a wall on the natural scale."""
+    """Write a point of a bound on the natural scale."""
     _, i, bound = rays.bound_ahead(angle)
     values = np.empty(2)
     values[i], values[1 - i] = bound, minimum.natural
@@ -187,7 +188,7 @@ def bound_vertex(rays: Rays, angle: float, minimum: ConstrainedPoint, floor: flo
 
 
 def is_whole(rays: Rays, ring: Sequence[BoundaryVertex], endpoints: Endpoints) -> bool:
-    """Return whether the edge goes straight on from each vertex to the next, and through all ends along the axes."""
+    """Return whether the boundary goes straight from each vertex to the next, and through all ends along the axes."""
     if any(vertex.status == "failed" for vertex in ring):
         return False
     pairs = zip(ring, [*ring[1:], ring[0]], strict=True)
@@ -214,11 +215,11 @@ def _goes_on(rays: Rays, a: ConstrainedPoint, b: ConstrainedPoint, num: int) -> 
         turns.append(float(np.arctan2(along[0] * chord[1] - along[1] * chord[0], along @ chord)))
     out, into = turns[0], -turns[1]
     even = abs(out - into) < UNEVEN + np.pi / num
-    return even and bool(max(abs(out), abs(into)) < TURN + np.pi / num)
+    return even and bool(max(abs(out), abs(into)) < ANGLE + np.pi / num)
 
 
 def _passes(rays: Rays, known: Sequence[ConstrainedPoint], endpoint: ConstrainedPoint | None, num: int) -> bool:
-    """Return whether an end lies on the edge as the vertices beside it have it."""
+    """Return whether an end lies on the boundary as the vertices beside it have it."""
     pair = rays.center.quantities
     if endpoint is None or endpoint.restricted.natural != rays.center.restricted.natural or not known:
         return True
