@@ -2,8 +2,8 @@
 
 The nuisance parameters may have several local minima, each with a branch along the quantity. A trace follows one
 branch. Where that ends, or where another one is lower, the new one is followed back towards the estimate for as long as
-it is the lower one: a profile is the lower envelope of all branches. Where two are equally low the profile has a corner,
-and two steps stand there, one with the slope of either.
+it is the lower one: a profile is the lower envelope of all branches. Where two are equally low the profile has a
+corner, and two steps stand there, one with the slope of either.
 """
 
 from __future__ import annotations
