@@ -175,7 +175,7 @@ def test_eight_schools_mean_is_off_the_edge_by_averaging(analysis, data):
     assert float(row["map"]) == 0.0
     assert float(row["prior_shift"]) == 0.0
     assert float(row["volume_shift"]) == pytest.approx(mean / float(row["unit"]), abs=4 * float(row["shift_mcse"]))
-    assert "at a bound of its support" in str(row["sentence"].item())
+    assert "on the edge of its support" in str(row["sentence"].item())
 
 
 def test_eight_schools_another_prior_pulls(schools, data):

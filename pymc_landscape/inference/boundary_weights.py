@@ -44,7 +44,7 @@ def mixture(nesting: Nesting, alternative: Fit) -> Array:
     if not nesting.at_bound or n_inside < 0:
         fixed = ", ".join(f"{label} = {word(value)}" for label, value in nesting.fixed.items()) or "no fixed parameter"
         raise ValueError(
-            f"Expected the null at a bound of the alternative's support, got {fixed}: use reference='chi2'."
+            f"Expected the null on an edge of the alternative's support, got {fixed}: use reference='chi2'."
         )
     if len(nesting.at_bound) == 1:
         return np.concatenate([np.zeros(n_inside), [0.5, 0.5]])

@@ -224,13 +224,13 @@ def _chosen(reference: Reference, nesting: Nesting, null: Fit, alternative: Fit)
         return "bootstrap", _if_simulable(null, irregular)
     if not nesting.at_bound:
         return "chi2", "The null lies inside the alternative." if nesting.point is not None else ""
-    reason = f"The null puts {', '.join(nesting.at_bound)} at a bound of the alternative"
+    reason = f"The null puts {', '.join(nesting.at_bound)} on the edge of the alternative"
     try:
         mixture(nesting, alternative)
     except (ValueError, np.linalg.LinAlgError) as error:
         return "bootstrap", _if_simulable(null, f"{reason}, where the weights of χ̄² cannot be had: {error}")
     if correlated:
-        reason += f", where {', '.join(nesting.vanished)} vanishes as a correlation does (Stram & Lee 1994)"
+        reason += f", where the correlation {', '.join(nesting.vanished)} vanishes (Stram & Lee 1994)"
     return "chibar2", f"{reason}: the reference is a mixture of χ² (Self & Liang 1987)."
 
 
@@ -240,11 +240,11 @@ def _irregular(nesting: Nesting, null: Fit, correlated: bool) -> str:
         names = ", ".join(nesting.vanished)
         return f"Under the null {names} makes no difference to the likelihood, so that no χ² is its law (Davies 1977)."
     if null.status is Status.AT_BOUND:
-        return "The null's own estimate is at a bound of its support, so that no simple mixture of χ² is the law."
+        return "The null's own estimate is on an edge of its support, so that no simple mixture of χ² is the law."
     if not null.status.is_optimum:
         return f"The null's estimate is {null.status.value}, so that no χ² is the law."
     if len(nesting.at_bound) > nesting.df:
-        return "The null puts more parameters at a bound than it has fewer."
+        return "The null puts more parameters on the edge than it has fewer."
     return ""
 
 

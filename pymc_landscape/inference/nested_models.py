@@ -153,7 +153,7 @@ def _located(null: Fit, alternative: Fit) -> tuple[dict[str, float], Array | Non
 
 def _not_known(names: Sequence[str]) -> str:
     return (
-        f"Where the null has {', '.join(names)} is not known: it is neither 0 nor a bound of the support, and was "
+        f"Where the null has {', '.join(names)} is not known: it is neither 0 nor an edge of the support, and was "
         "taken to lie inside."
     )
 

@@ -117,7 +117,7 @@ def _degrees(fit: Fit) -> tuple[int, str]:
     if fit.status is Status.CONVERGED:
         return k, ""
     if fit.status is Status.AT_BOUND:
-        return k, "the estimate is at a bound, where Wilks' theorem does not hold"
+        return k, "the estimate is on an edge, where Wilks' theorem does not hold"
     return max(k - n_flat, 1), f"the fit is {fit.status.value}, where Wilks' theorem does not hold"
 
 

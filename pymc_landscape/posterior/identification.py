@@ -149,7 +149,7 @@ class Identification:
         data = self.likelihood
         limits = f"{percent(self.level)} profile limits {number(data.profile[0])} to {number(data.profile[1])}"
         if data.is_at_bound:
-            return f"The data put {self.label} at a bound of its support, {self._number(data.mle)} ({limits})"
+            return f"The data put {self.label} on the edge of its support, {self._number(data.mle)} ({limits})"
         if np.isnan(data.mle) and np.isfinite(data.profile).any() and not np.isnan(data.profile).any():
             return f"The data bound {self.label} on one side only ({limits})"
         if np.isnan(data.mle):

@@ -155,7 +155,7 @@ def test_dyestuff_on_the_edge(prior):
     assert test.p_value == pytest.approx(0.01005209, abs=5e-9)
     assert (test.df, test.reference) == (1, "chibar2")
     np.testing.assert_array_equal(test.weights, [0.5, 0.5])
-    assert "sigma_b at a bound" in test.message
+    assert "sigma_b on the edge" in test.message
     assert lr(null, model, reference="chi2").p_value == pytest.approx(0.02010417, abs=5e-9)
 
 
@@ -236,7 +236,7 @@ def test_an_edge_beside_something_inside():
     model = shrunk_means("plain")
     test = lr(pm.do(model, {"b": 0.0, "nuisance": 0.0}), model)
     np.testing.assert_array_equal(test.weights, [0.0, 0.5, 0.5])
-    assert "b at a bound" in test.message
+    assert "b on the edge" in test.message
 
 
 @pytest.mark.exhaustive
@@ -246,7 +246,7 @@ def test_a_null_that_is_itself_on_an_edge_calls_for_simulation():
     test = lr(pm.do(model, {"a": 0.0}), model, draws=3, random_seed=1)
     assert test.null.status.value == "at_bound"
     assert test.reference == "bootstrap"
-    assert "own estimate is at a bound" in test.message
+    assert "own estimate is on an edge" in test.message
 
 
 @pytest.mark.exhaustive

@@ -259,7 +259,7 @@ def test_no_deaths_among_ten():
     assert p["profile_status"].tolist() == ["at_bound", "finite"]
     assert p["unit"] == pytest.approx(upper / (2 * Z), rel=1e-8)
     assert p["volume_shift"] == pytest.approx(1 / 12 / p["unit"], abs=4 * p["shift_mcse"])
-    assert "at a bound of its support, 0 (95 % profile limits 0 to 0.175)" in p["sentence"]
+    assert "on the edge of its support, 0 (95 % profile limits 0 to 0.175)" in p["sentence"]
 
 
 def test_a_likelihood_without_a_maximum_has_a_table():
