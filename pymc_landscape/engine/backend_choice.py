@@ -15,7 +15,7 @@ import numpy as np
 from pytensor.graph.traversal import ancestors
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine.kernel_cache import is_compiled, kernel_name
+from pymc_landscape.engine.kernel_cache import is_on_disk, kernel_name
 
 # Seconds of processor time that are interpreted before a kernel is compiled: about what compiling takes. Factorisations
 # and solves take numba several times longer to compile; a kernel that is on disk is loaded in one second.
@@ -57,7 +57,7 @@ class BackendChoice:
         self.graphs, self.asked = graphs, asked
         self.spent, self.has_kernel = 0.0, False
         self.linear_algebra = _has_linear_algebra(graphs)
-        self._given = patience
+        self._wanted = patience
 
     def choose_backend(self, total: int) -> str:
         """Return the name of the back end for `total` more points, after what has been spent."""
@@ -85,7 +85,7 @@ class BackendChoice:
     @cached_property
     def _on_disk(self) -> bool:
         """Whether the kernel has been compiled on this machine before."""
-        return is_compiled(self.kernel_name)
+        return is_on_disk(self.kernel_name)
 
     @cached_property
     def patience(self) -> float:
@@ -95,7 +95,7 @@ class BackendChoice:
         if self._on_disk:
             return PATIENCE_ON_DISK
         usual = PATIENCE_LINEAR_ALGEBRA if self.linear_algebra else PATIENCE
-        return usual if self._given is None else self._given
+        return usual if self._wanted is None else self._wanted
 
 
 def _has_linear_algebra(graphs: Sequence[Graph]) -> bool:

@@ -96,9 +96,9 @@ class ChunkedEvaluation:
             first = min(16, self.total - self.position)
             self.block(backend, self.position, self.position + first)
             self.position += first
-        left = self.total - self.position
+        remaining = self.total - self.position
         full = min(int(CHUNK_SECONDS / backend.seconds_per_point), CHUNK_BYTES // (8 * max(backend.width, 1)))
-        even = -(-left // workers) if left * backend.seconds_per_point > WORTH_A_THREAD else left
+        even = -(-remaining // workers) if remaining * backend.seconds_per_point > WORTH_A_THREAD else remaining
         return max(1, min(full, even, self.chunk))
 
     def blank(self) -> None:

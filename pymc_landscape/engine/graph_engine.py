@@ -26,7 +26,7 @@ from pymc_landscape.engine.backend import Backend, point_by_point
 from pymc_landscape.engine.backend_choice import SMALL, BackendChoice
 from pymc_landscape.engine.chunks import ChunkedEvaluation
 from pymc_landscape.engine.engine import Engine
-from pymc_landscape.engine.kernel_cache import record_compiled
+from pymc_landscape.engine.kernel_cache import record_on_disk
 from pymc_landscape.engine.numpy_backend import numpy_backend
 from pymc_landscape.engine.python_backend import straight_line
 from pymc_landscape.engine.rewrites import interpreter_mode, without_parameter_checks
@@ -164,8 +164,8 @@ class GraphEngine(Engine):
             seconds = time.thread_time() - start
             choice.spent += seconds
             blocks += 1
-            left = seconds * (evaluation.total - evaluation.position) / (evaluation.position - first)
-            if blocks > WARM_UP_BLOCKS and choice.spent + left > choice.patience:
+            remaining = seconds * (evaluation.total - evaluation.position) / (evaluation.position - first)
+            if blocks > WARM_UP_BLOCKS and choice.spent + remaining > choice.patience:
                 return
 
     # --- back ends ---------------------------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ class GraphEngine(Engine):
         if not backend.parallel and self.choice.asked is None:
             _log.info("An Op of the model is Python code, which numba cannot compile: going on with NumPy.")
             return self.backend("interpreter")
-        record_compiled(self.choice.kernel_name)
+        record_on_disk(self.choice.kernel_name)
         return backend
 
     def _jax(self) -> Backend:

@@ -45,11 +45,11 @@ def jax_backend(vector: Graph, graphs: Sequence[Graph]) -> Backend:
     def many(points: Array, *data: Array) -> Any:
         return jax.lax.map(lambda point: of_one_point(point, *data), points, batch_size=SIDE_BY_SIDE)
 
-    compiled = jax.jit(many)
+    batch_function = jax.jit(many)
 
     def run(points: Array) -> list[Array]:
         padded = _pad(points)  # a new length would mean compiling again
-        values = compiled(padded, *(storage[0] for storage in shared))
+        values = batch_function(padded, *(storage[0] for storage in shared))
         return [np.asarray(value)[: len(points)] for value in values]
 
     return Backend(run, block=BLOCK)

@@ -52,12 +52,12 @@ def _leaf(variable: Graph) -> str:
     return f"{variable.type.dtype} {variable.type.ndim}" if hasattr(variable.type, "ndim") else f"{variable.type}"
 
 
-def is_compiled(name: str) -> bool:
+def is_on_disk(name: str) -> bool:
     """Whether a kernel of this name was compiled before."""
     return _path(name).exists()
 
 
-def record_compiled(name: str) -> None:
+def record_on_disk(name: str) -> None:
     """Note that the kernel of this name is on disk now; where nothing can be written, nothing is lost."""
     try:
         _path(name).parent.mkdir(parents=True, exist_ok=True)

@@ -81,16 +81,16 @@ def _compile_matvec(op: MatVec, node: Apply[Any], **kwargs: Any) -> tuple[Callab
 
 @node_rewriter([Dot])
 def _dot_to_matvec(fgraph: Any, node: Apply[Any]) -> list[Graph] | None:
-    left: Graph
-    right: Graph
-    left, right = node.inputs
+    first: Graph
+    second: Graph
+    first, second = node.inputs
     multiply: Graph = MatVec()
-    if any(v.type.ndim != 2 or v.type.dtype != "float64" for v in (left, right)):
+    if any(v.type.ndim != 2 or v.type.dtype != "float64" for v in (first, second)):
         return None
-    if right.type.shape[1] == 1:
-        return [multiply(left, right[:, 0])[:, None]]
-    if left.type.shape[0] == 1:
-        return [multiply(right.T, left[0])[None, :]]
+    if second.type.shape[1] == 1:
+        return [multiply(first, second[:, 0])[:, None]]
+    if first.type.shape[0] == 1:
+        return [multiply(second.T, first[0])[None, :]]
     return None
 
 
@@ -160,16 +160,16 @@ def _rewrite(vector: Graph, graphs: Sequence[Graph]) -> Any:
 def _lift_constants(fgraph: FunctionGraph) -> tuple[FunctionGraph, list[Array]]:
     """Turn the array constants of a rewritten graph into trailing inputs."""
     fgraph = fgraph.clone(check_integrity=False)
-    found: dict[Graph, Graph] = {}
+    lifted: dict[Graph, Graph] = {}
     for node in fgraph.toposort():
         for constant in node.inputs:
             data = getattr(constant, "data", None)
             if isinstance(data, np.ndarray) and data.size >= LIFTED_FROM:
-                found.setdefault(constant, constant.type())
-    for constant, variable in found.items():
+                lifted.setdefault(constant, constant.type())
+    for constant, variable in lifted.items():
         fgraph.add_input(variable)
         fgraph.replace(constant, variable, import_missing=True, reason="lift_constants")
-    return fgraph, [_read_only(constant.data) for constant in found]
+    return fgraph, [_read_only(constant.data) for constant in lifted]
 
 
 def _read_only(data: Array) -> Array:

@@ -62,9 +62,9 @@ def _in_blocks(vector: Graph, graphs: Sequence[Graph]) -> Backend:
     return Backend(straight_line(function), block=_block_size(function.maker.fgraph))
 
 
-def _vectorized(graphs: Sequence[Graph], places: dict[Graph, Graph]) -> list[Graph]:
+def _vectorized(graphs: Sequence[Graph], replacements: dict[Graph, Graph]) -> list[Graph]:
     try:
-        return list(vectorize_graph(list(graphs), places))
+        return list(vectorize_graph(list(graphs), replacements))
     except Exception as error:  # how an Op is vectorised is its own affair, and goes wrong in its own ways
         raise NotImplementedError(f"The graph cannot be written for many points: {error}") from error
 

@@ -62,12 +62,14 @@ class _Writer:
 
     def write(self, nodes: list[Apply[Any]], shared: list[Any]) -> Callable[..., Any]:
         """Write all nodes; the last inputs are read from their storage."""
-        given = self.inputs[: len(self.inputs) - len(shared)]
-        read = [f"{self.names[v]} = {self._keep(s)}[0]" for v, s in zip(self.inputs[len(given) :], shared, strict=True)]
+        arguments = self.inputs[: len(self.inputs) - len(shared)]
+        read = [
+            f"{self.names[v]} = {self._keep(s)}[0]" for v, s in zip(self.inputs[len(arguments) :], shared, strict=True)
+        ]
         last = {v: node for node in nodes for v in (*node.inputs, *node.outputs) if not isinstance(v, Constant)}
         lines = [line for node in nodes for line in (self._line(node), *self._forget(node, last))]
         results = ", ".join(self._name(v) for v in self.outputs)
-        head = f"def function({', '.join(self.names[v] for v in given)}):"
+        head = f"def function({', '.join(self.names[v] for v in arguments)}):"
         exec("\n    ".join([head, *read, *lines, f"return [{results}]"]), self.values)
         function: Callable[..., Any] = self.values["function"]
         return function
@@ -109,8 +111,8 @@ def _elemwise(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -
     op, promised = node.op, node.outputs[0].type.dtype
     if isinstance(op.scalar_op, Cast):
         return f"asarray({inputs[0]}).astype('{promised}')"
-    given = str(np.result_type(*(v.type.dtype for v in node.inputs)))
-    if op.nfunc is None or len(node.outputs) > 1 or promised not in ("bool", given):
+    arguments = str(np.result_type(*(v.type.dtype for v in node.inputs)))
+    if op.nfunc is None or len(node.outputs) > 1 or promised not in ("bool", arguments):
         return None
     name = keep(op.nfunc)
     if op.nfunc_spec[1] == len(inputs):
@@ -142,8 +144,8 @@ def _entry(entry: Any, names: list[str]) -> str:
     """Write an index: numbers in it stand for inputs."""
     if not isinstance(entry, slice):
         return str(names[entry])
-    parts = ["None" if part is None else names[part] for part in (entry.start, entry.stop, entry.step)]
-    return f"slice({', '.join(parts)})"
+    limits = ["None" if part is None else names[part] for part in (entry.start, entry.stop, entry.step)]
+    return f"slice({', '.join(limits)})"
 
 
 def _rows(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str | None:

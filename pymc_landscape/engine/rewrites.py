@@ -70,10 +70,10 @@ def solve_upper(matrix: Array, column: Array) -> Array:
 def _solve(matrix: Array, column: Array) -> Array:
     """Solve for all vectors that share a matrix at once; a singular matrix gives NaN for its own point only."""
     shared = matrix.ndim >= 3 and matrix.shape[-3] == 1 and column.ndim >= 2
-    right = np.swapaxes(column, -1, -2) if shared else column[..., None]
-    left = matrix[..., 0, :, :] if shared else matrix
-    singular = (np.diagonal(left, axis1=-2, axis2=-1) == 0).any(-1)[..., None, None]
-    solution = np.linalg.solve(np.where(singular, np.eye(left.shape[-1]), left), right)
+    columns = np.swapaxes(column, -1, -2) if shared else column[..., None]
+    stack = matrix[..., 0, :, :] if shared else matrix
+    singular = (np.diagonal(stack, axis1=-2, axis2=-1) == 0).any(-1)[..., None, None]
+    solution = np.linalg.solve(np.where(singular, np.eye(stack.shape[-1]), stack), columns)
     solution = np.where(singular, np.nan, solution)
     return np.swapaxes(solution, -1, -2) if shared else solution[..., 0]
 
@@ -90,10 +90,10 @@ _ARRAY_FUNCTIONS = {
 
 @node_rewriter([Elemwise])
 def _give_array_function(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
-    found = _ARRAY_FUNCTIONS.get(type(node.op.scalar_op))
-    if found is None or node.op.nfunc_spec is not None:
+    entry = _ARRAY_FUNCTIONS.get(type(node.op.scalar_op))
+    if entry is None or node.op.nfunc_spec is not None:
         return None
-    spec = (f"{__name__}.{found[0]}", found[1], 1)
+    spec = (f"{__name__}.{entry[0]}", entry[1], 1)
     outputs: list[Graph] = Elemwise(node.op.scalar_op, nfunc_spec=spec).make_node(*node.inputs).outputs
     return outputs
 
@@ -116,8 +116,8 @@ def _small_ones_first(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
     sizes = [_known_size(variable) for variable in node.inputs]
     if not isinstance(node.op.scalar_op, ps.Add | ps.Mul) or len(sizes) < 3 or min(sizes) == max(sizes):
         return None
-    first, *others = (node.inputs[i] for i in np.argsort(sizes, kind="stable"))
-    for variable in others:
+    first, *larger = (node.inputs[i] for i in np.argsort(sizes, kind="stable"))
+    for variable in larger:
         first = Elemwise(node.op.scalar_op)(first, variable)
     return [first]
 

@@ -62,7 +62,7 @@ class GridAxes:
         }
         _refuse_bound(self.on_natural_axes, set(points.moved))
         _refuse_discrete(self.variables, set(points.moved))
-        names = {n for n, v in self.on_natural_axes.items() if v.transform is not None and not v.moves_alone}
+        names = {n for n, v in self.on_natural_axes.items() if v.transform is not None and not v.is_independent}
         self.always = frozenset(names)
         self.columns, legal = self._columns(points.rows(base, 0, points.total))
         self.inside = self._inside() & legal

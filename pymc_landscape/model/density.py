@@ -8,24 +8,14 @@ PyMC's transform, again with the Jacobian left out. Nothing is cloned: shared da
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pymc.distributions.transforms import CholeskyCovPacked, LogExpM1
 from pymc.logprob.basic import transformed_conditional_logp
-from pymc.logprob.transforms import (
-    CircularTransform,
-    IntervalTransform,
-    LogOddsTransform,
-    LogTransform,
-    SimplexTransform,
-    Transform,
-)
 from pymc.logprob.utils import CheckParameterValue, replace_rvs_by_values
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
@@ -33,6 +23,7 @@ from pytensor.tensor.basic import Alloc
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.model.layout import Layout
+from pymc_landscape.model.transforms import bounds, forward
 
 
 @dataclass(frozen=True)
@@ -94,17 +85,17 @@ class GraphInputs:
 
     def write(self, graphs: Sequence[Graph]) -> list[Graph]:
         """Replace every value by its place in the flat vector, and swapped data by their new values."""
-        return self.written(graphs, self.places)
+        return self.written(graphs, self.replacements)
 
     @cached_property
-    def places(self) -> dict[Graph, Graph]:
+    def replacements(self) -> dict[Graph, Graph]:
         """What stands for each value: its place in the flat vector."""
-        return {self.rvs_to_values[self.model[v.name]]: self._place(v.name) for v in self.layout.variables}
+        return {self.rvs_to_values[self.model[v.name]]: self._element(v.name) for v in self.layout.variables}
 
-    def written(self, graphs: Sequence[Graph], places: Mapping[Graph, Graph]) -> list[Graph]:
-        """Replace values by what stands in `places` for them, and swapped data by their new values."""
+    def written(self, graphs: Sequence[Graph], replacements: Mapping[Graph, Graph]) -> list[Graph]:
+        """Replace values by what stands in `replacements` for them, and swapped data by their new values."""
         tensors = [pt.as_tensor(g, allow_xtensor_conversion=True) for g in graphs]
-        written: list[Graph] = graph_replace(tensors, {**places, **self.swaps}, strict=False)
+        written: list[Graph] = graph_replace(tensors, {**replacements, **self.swaps}, strict=False)
         return written
 
     def of_random_variables(self, graphs: Sequence[Graph]) -> list[Graph]:
@@ -112,7 +103,7 @@ class GraphInputs:
         transforms = self.rvs_to_transforms
         return list(replace_rvs_by_values(graphs, rvs_to_values=self.rvs_to_values, rvs_to_transforms=transforms))
 
-    def _place(self, name: str) -> Graph:
+    def _element(self, name: str) -> Graph:
         value, where = self.rvs_to_values[self.model[name]], self.layout.slices[name]
         shape = self.layout.shape(self.layout[name])
         # an index is cheaper than a slice of one, in a loop over a million points
@@ -127,7 +118,7 @@ Marginalize = Callable[[GraphInputs, LogDensities, Sequence[Graph]], tuple[LogDe
 def model_density(
     model: pm.Model,
     layout: Layout,
-    parts: PotentialRoles,
+    roles: PotentialRoles,
     swaps: Mapping[Graph, Graph] = {},
     *,
     summed: Sequence[str] = (),
@@ -141,7 +132,7 @@ def model_density(
         Any model.
     layout : Layout
         Order and scale of the free variables in the vector.
-    parts : PotentialRoles
+    roles : PotentialRoles
         What each potential counts as.
     swaps : mapping of Graph to Graph, optional
         Data of the model to be replaced by other variables.
@@ -156,24 +147,24 @@ def model_density(
         Outside the support every term and the prior are -inf.
     """
     values = GraphInputs(model, layout, swaps)
-    pieces, inside = density_pieces(values, parts, summed)
+    log_densities, inside = write_log_densities(values, roles, summed)
     if marginalize:
-        pieces, inside = marginalize(values, pieces, inside)
+        log_densities, inside = marginalize(values, log_densities, inside)
     support = reduce(pt.and_, [g.astype("bool") for g in inside])
-    total = sum((g.sum() for g in pieces.priors.values()), pt.constant(0.0))
-    rows = {name: row.astype("float64") for name, row in pieces.terms.items()}
+    total = sum((g.sum() for g in log_densities.priors.values()), pt.constant(0.0))
+    rows = {name: row.astype("float64") for name, row in log_densities.terms.items()}
     return Density(
         vector=values.vector,
         rows={name: pt.switch(support, row, -np.inf) for name, row in rows.items()},
         # masked after the sum: once for each point, not once for each row
         terms={name: pt.switch(support, _summed(row), -np.inf) for name, row in rows.items()},
-        priors=pieces.priors,
+        priors=log_densities.priors,
         prior=pt.switch(support, total.astype("float64"), -np.inf),
     )
 
 
-def density_pieces(
-    values: GraphInputs, parts: PotentialRoles, summed: Sequence[str]
+def write_log_densities(
+    values: GraphInputs, roles: PotentialRoles, summed: Sequence[str]
 ) -> tuple[LogDensities, list[Graph]]:
     """Write the log density of each variable and potential, and whether each parameter is inside its support."""
     model = values.model
@@ -183,13 +174,13 @@ def density_pieces(
         rvs, rvs_to_values=values.rvs_to_values, rvs_to_transforms=values.rvs_to_transforms, jacobian=False
     )
     densities = {rv.name: logp for rv, logp in zip(rvs, logps, strict=True)}
-    potentials = [*parts.likelihood, *parts.prior]
+    potentials = [*roles.likelihood, *roles.prior]
     written = values.of_random_variables([model[name] for name in potentials]) if potentials else []
     densities |= zip(potentials, written, strict=True)
     graphs = values.write([*(is_inside(values, rv, densities[rv.name]) for rv in free), *densities.values()])
     inside, densities = graphs[: len(free)], dict(zip(densities, graphs[len(free) :], strict=True))
-    terms = {name: densities[name] for name in (*(rv.name for rv in model.observed_RVs), *parts.likelihood)}
-    priors = {name: densities[name] for name in (*(rv.name for rv in free), *parts.prior)}
+    terms = {name: densities[name] for name in (*(rv.name for rv in model.observed_RVs), *roles.likelihood)}
+    priors = {name: densities[name] for name in (*(rv.name for rv in free), *roles.prior)}
     return LogDensities(terms, {}, priors, {name: densities[name] for name in summed}), inside
 
 
@@ -238,32 +229,6 @@ def is_inside(values: GraphInputs, rv: Graph, logp: Graph) -> Graph:
     return legal & pt.all(pt.neq(pt.as_tensor(logp, allow_xtensor_conversion=True), -np.inf))
 
 
-def _triangle(diagonal: Graph) -> Graph:
-    """Return the lower limits of a lower triangle, row by row: its diagonal is not negative."""
-    return pt.set_subtensor(pt.full((diagonal[-1] + 1,), np.float64(-np.inf))[diagonal], 0.0)
-
-
-def bounds(transform: Transform | None, inputs: Iterable[Graph]) -> tuple[Any, Any] | None:
-    """Return the limits of an elementwise transform's domain; None where it is not an interval."""
-    if isinstance(transform, LogTransform | LogExpM1):
-        return 0.0, np.inf
-    if isinstance(transform, LogOddsTransform):
-        return 0.0, 1.0
-    if isinstance(transform, CircularTransform):
-        return -np.inf, np.inf
-    if isinstance(transform, CholeskyCovPacked):
-        return _triangle(transform.diag_idxs), np.inf
-    if isinstance(transform, IntervalTransform):
-        low, high = transform.args_fn(*inputs)
-        return -np.inf if low is None else low, np.inf if high is None else high
-    return None
-
-
-def is_simplex(transform: Transform | None) -> bool:
-    """Whether the elements are weights that sum to one."""
-    return isinstance(transform, SimplexTransform)
-
-
 def natural_graphs(values: GraphInputs) -> list[Graph]:
     """Return the natural value of each free variable."""
     return values.write(values.of_random_variables([values.model[v.name] for v in values.layout.variables]))
@@ -278,9 +243,5 @@ def unconstrained_graphs(values: GraphInputs) -> list[Graph]:
     """Return the unconstrained value of each free variable."""
     transforms = values.model.rvs_to_transforms
     free = [values.model[v.name] for v in values.layout.variables]
-    moved = [_forward(transforms[rv], rv) for rv in free]
+    moved = [forward(transforms[rv], rv) for rv in free]
     return values.write(values.of_random_variables(moved))
-
-
-def _forward(transform: Transform | None, rv: Graph) -> Graph:
-    return rv if transform is None else transform.forward(rv, *rv.owner.inputs)

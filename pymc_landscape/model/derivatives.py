@@ -64,11 +64,11 @@ def in_one_vector(vector: Graph, weights: Graph, graphs: Mapping[str, Graph]) ->
     """
     size, shape = vector.type.shape[0], weights.type.shape
     both = pt.vector("point_and_weights", dtype="float64", shape=(size + int(np.prod(shape)),))
-    places = {
+    replacements = {
         vector: vector.type.filter_variable(both[:size]),
         weights: weights.type.filter_variable(both[size:].reshape(shape)),
     }
-    written = graph_replace(list(graphs.values()), places, strict=False)
+    written = graph_replace(list(graphs.values()), replacements, strict=False)
     return both, dict(zip(graphs, written, strict=True))
 
 

@@ -17,7 +17,9 @@ from pytensor.tensor.subtensor import Subtensor
 from pytensor.xtensor.vectorization import XRV, XElemwise
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.model.loss_families import LOSS_FAMILIES
+
+# Distributions whose Op is not called as they are.
+OP_NAMES = {"NegBinomialRV": "NegativeBinomial", "WeibullBetaRV": "Weibull", "InvGammaRV": "InverseGamma"}
 
 
 def kind_of(rv: Graph) -> str:
@@ -37,15 +39,15 @@ def name_of(rv: Graph) -> str:
         return _ordered(node.op.dist_params(node)[0]) or "Categorical"
     if kind == "MultinomialRV" and _ordered(node.op.dist_params(node)[1]):
         return "OrderedMultinomial"
-    if kind in LOSS_FAMILIES:
-        return LOSS_FAMILIES[kind].distribution
+    if kind in OP_NAMES:
+        return OP_NAMES[kind]
     by_hand = isinstance(node.op, CustomDistRV | CustomSymbolicDistRV | SimulatorRV)
     return kind.removesuffix(f"_{rv.name}") if by_hand else kind.removesuffix("RV").lstrip("_")
 
 
-def _mixture(parts: Sequence[Graph]) -> str:
-    if len(parts) == 2 and kind_of(parts[0]) == "DiracDeltaRV":
-        return f"ZeroInflated{name_of(parts[1])}"
+def _mixture(components: Sequence[Graph]) -> str:
+    if len(components) == 2 and kind_of(components[0]) == "DiracDeltaRV":
+        return f"ZeroInflated{name_of(components[1])}"
     return "Mixture"
 
 
@@ -92,8 +94,8 @@ def without_dims(rv: Graph) -> Graph:
         return rv
     of_parameters, of_values = op.core_dims
     batch = [dim for dim in rv.type.dims if dim not in of_values]
-    given = zip(op.dist_params(rv.owner), of_parameters, strict=True)
-    parameters = [aligned(parameter, (*batch, *core)) for parameter, core in given]
+    pairs = zip(op.dist_params(rv.owner), of_parameters, strict=True)
+    parameters = [aligned(parameter, (*batch, *core)) for parameter, core in pairs]
     return op.core_op.make_node(pt.random.shared_rng(seed=None), None, *parameters).default_output()
 
 

@@ -73,8 +73,8 @@ def fisher_graph(values: GraphInputs, potentials: Sequence[str]) -> Graph:
     """
     if potentials:
         raise ValueError(_refusal(potentials[0], "a pm.Potential, which has no distribution"))
-    parts = [part for rv in values.model.observed_RVs for part in _term(values, rv)]
-    return sum(parts[1:], parts[0])
+    contributions = [part for rv in values.model.observed_RVs for part in _term(values, rv)]
+    return sum(contributions[1:], contributions[0])
 
 
 def _term(values: GraphInputs, rv: Graph) -> list[Graph]:

@@ -83,7 +83,7 @@ class FreeVariable:
         return np.where((value >= low) & (value <= high), value, spare)
 
     @property
-    def moves_alone(self) -> bool:
+    def is_independent(self) -> bool:
         """Whether each element depends on its own value alone, not on others through the limits of the support."""
         fixed = bool(self.bounded.all()) or self.named_by_value
         return self.elementwise and (self.transform is None or (fixed and not self.leans))
@@ -147,10 +147,10 @@ class Layout:
         self.variables = tuple(variables)
         self.unconstrained = frozenset(unconstrained)
         self._by_name = {v.name: v for v in self.variables}
-        ends = np.cumsum([0, *(int(np.prod(self.shape(v))) for v in self.variables)])
-        self.size = int(ends[-1])
+        offsets = np.cumsum([0, *(int(np.prod(self.shape(v))) for v in self.variables)])
+        self.size = int(offsets[-1])
         self.slices = {
-            v.name: slice(int(a), int(b)) for v, a, b in zip(self.variables, ends[:-1], ends[1:], strict=True)
+            v.name: slice(int(a), int(b)) for v, a, b in zip(self.variables, offsets[:-1], offsets[1:], strict=True)
         }
 
     def __getitem__(self, name: str) -> FreeVariable:
@@ -170,11 +170,11 @@ class Layout:
 
     def join(self, values: Mapping[str, ArrayLike]) -> Array:
         """Ravel named arrays of shape (..., *shape) into vectors of shape (..., size)."""
-        parts = []
+        arrays = []
         for v in self.variables:
             value, shape = np.asarray(values[v.name], dtype=float), self.shape(v)
-            parts.append(value.reshape(*value.shape[: value.ndim - len(shape)], self._size(v)))
-        return np.concatenate(parts, axis=-1)
+            arrays.append(value.reshape(*value.shape[: value.ndim - len(shape)], self._size(v)))
+        return np.concatenate(arrays, axis=-1)
 
     def split(self, vectors: ArrayLike) -> dict[str, Array]:
         """Cut vectors of shape (..., size) into named arrays of shape (..., *shape)."""
@@ -203,7 +203,7 @@ def find_elements(variables: Iterable[FreeVariable]) -> dict[str, Element]:
     Where coordinates are words, the position of an element names it too (``beta[0]``); where two labels are the same,
     the natural scale and the coordinates win.
     """
-    found: dict[str, Element] = {}
+    elements_by_label: dict[str, Element] = {}
     variables = tuple(variables)
     worded = [v for v in variables if all(axis.dtype.kind not in "iuf" for axis in v.coords)]
     by_priority = [
@@ -213,8 +213,8 @@ def find_elements(variables: Iterable[FreeVariable]) -> dict[str, Element]:
     ]
     for labelled in by_priority:
         for label, element in labelled.items():
-            found.setdefault(label, element)
-    return found
+            elements_by_label.setdefault(label, element)
+    return elements_by_label
 
 
 def _positions(variable: FreeVariable) -> tuple[str, ...]:

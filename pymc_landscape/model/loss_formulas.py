@@ -158,8 +158,8 @@ def bernoulli(y: Array, log_p: Array, log_q: Array) -> Rows:
 
 def binomial(y: Array, n: Array, log_p: Array, log_q: Array) -> Rows:
     """Return cross-entropies of n trials; the constant counts their orders."""
-    ways = -betaln(n - y + 1, y + 1) - np.log(n + 1)  # log of n over y
-    return Rows(-_times(y, log_p) - _times(n - y, log_q), np.full((), 2.0), -2 * ways)
+    log_choices = -betaln(n - y + 1, y + 1) - np.log(n + 1)  # log of n over y
+    return Rows(-_times(y, log_p) - _times(n - y, log_q), np.full((), 2.0), -2 * log_choices)
 
 
 def geometric(y: Array, log_p: Array, log_q: Array) -> Rows:
@@ -176,8 +176,8 @@ def categorical(y: Array, log_p: Array) -> Rows:
 
 def multinomial(y: Array, n: Array, log_p: Array) -> Rows:
     """Return cross-entropies of n trials with several outcomes; the constant counts their orders."""
-    ways = gammaln(n + 1) - gammaln(y + 1).sum(-1)
-    return Rows(-_times(y, log_p).sum(-1), np.full((), 2.0), -2 * ways)
+    log_choices = gammaln(n + 1) - gammaln(y + 1).sum(-1)
+    return Rows(-_times(y, log_p).sum(-1), np.full((), 2.0), -2 * log_choices)
 
 
 # --- deviances -------------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ class Described:
         ``censored``, ``truncated`` or ``one-step``, where that is around the family; else empty.
     unnamed : str
         Why it has no closed loss; empty where it has one, or lacks but a name for it.
-    parts : mapping of str to Graph
+    inputs : mapping of str to Graph
         ``y``, the data that the family is to be given. Where there are any, ``extra``: what a row adds to −2 log L;
         ``replaced``: rows that are `extra` alone; ``apart``: −2 log L of first values; ``times``: how often rows count.
     parameters : tuple of Graph
@@ -47,7 +47,7 @@ class Described:
     family: str = ""
     around: str = ""
     unnamed: str = ""
-    parts: Mapping[str, Graph] = field(default_factory=dict)
+    inputs: Mapping[str, Graph] = field(default_factory=dict)
     parameters: tuple[Graph, ...] = ()
 
 
@@ -64,7 +64,7 @@ def describe(rv: Graph, value: Graph) -> Described:
     if kind not in LOSS_FAMILIES:
         return Described(name_of(rv), unnamed=why_unnamed(rv))
     parameters = _WRITTEN.get(kind, _as_they_are)(*rv.owner.op.dist_params(rv.owner))
-    return Described(name_of(rv), kind, parts={"y": value}, parameters=tuple(parameters))
+    return Described(name_of(rv), kind, inputs={"y": value}, parameters=tuple(parameters))
 
 
 # --- parameters as the families take them ----------------------------------------------------------------------------
@@ -92,13 +92,13 @@ _WRITTEN: dict[str, Callable[..., Sequence[Graph]]] = {
 # --- distributions around others -------------------------------------------------------------------------------------
 
 
-def _around(word: str, base: Graph, value: Graph, name: str = "", **parts: Graph) -> Described:
-    """Describe a distribution around `base`, which sees `value`, with the parts that it adds."""
+def _around(word: str, base: Graph, value: Graph, name: str = "", **inputs: Graph) -> Described:
+    """Describe a distribution around `base`, which sees `value`, with the inputs that it adds."""
     inner = describe(base, value)
     name = name or f"{word.capitalize()}({inner.distribution})"
     if not inner.family or inner.around:
         return Described(name, unnamed=inner.unnamed or "the distribution inside has no loss with a name")
-    return replace(inner, distribution=name, around=word, parts={**inner.parts, **parts})
+    return replace(inner, distribution=name, around=word, inputs={**inner.inputs, **inputs})
 
 
 def _censored(rv: Graph, value: Graph) -> Described:
@@ -142,22 +142,22 @@ def _autoregression(rv: Graph, value: Graph) -> Described:
     return _around("one-step", pm.Normal.dist(mean, sigma[..., None]), value[..., order:], "AR", apart=apart)
 
 
-def _random_walk(rv: Graph, value: Graph) -> Described:
+def _with_innovations(rv: Graph, value: Graph) -> Described:
     first, innovation, *_ = rv.owner.inputs
     axis = -rv.owner.op.ndim_supp  # of time
     later, start = (pt.moveaxis(pt.moveaxis(value, axis, 0)[part], 0, axis) for part in (slice(1, None), slice(0, 1)))
     step = later - pt.moveaxis(pt.moveaxis(value, axis, 0)[:-1], 0, axis)
     apart = -2.0 * pm.logp(first, start, warn_rvs=False).sum()
-    name = _WALKS.get(kind_of(innovation), f"RandomWalk({name_of(innovation)})")
+    name = _OF_INNOVATIONS.get(kind_of(innovation), f"RandomWalk({name_of(innovation)})")
     return _around("one-step", innovation, step, name, apart=apart)
 
 
 def _counted_more_often(rv: Graph, value: Graph) -> Described:
     inner, *total_size = rv.owner.inputs
     described = describe(inner, value)
-    if not described.parts:
+    if not described.inputs:
         return described
-    return replace(described, parts={**described.parts, "times": get_scaling(total_size, value.shape)})
+    return replace(described, inputs={**described.inputs, "times": get_scaling(total_size, value.shape)})
 
 
 def _is_open(bound: Graph, base: Graph) -> bool:
@@ -181,7 +181,7 @@ def _log_from(base: Graph, bound: Graph) -> Graph:
     return logccdf(base, bound - 1 if _is_whole(base) else bound, warn_rvs=False)
 
 
-_WALKS = {
+_OF_INNOVATIONS = {
     "NormalRV": "GaussianRandomWalk",
     "MvNormalRV": "MvGaussianRandomWalk",
     "MvStudentTRV": "MvStudentTRandomWalk",
@@ -192,6 +192,6 @@ _AROUND: dict[str, Callable[[Graph, Graph], Described]] = {
     "TruncatedRV": _truncated,
     "TruncatedNormalRV": _truncated_normal,
     "AutoRegressiveRV": _autoregression,
-    "RandomWalkRV": _random_walk,
+    "RandomWalkRV": _with_innovations,
     "MinibatchRandomVariable": _counted_more_often,
 }

@@ -25,14 +25,15 @@ from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.basic import NormalRV, UniformRV
 
 from pymc_landscape._typing import Array, Graph
-from pymc_landscape.model.density import PotentialRoles, bounds, is_simplex
+from pymc_landscape.model.density import PotentialRoles
 from pymc_landscape.model.layout import FreeVariable
+from pymc_landscape.model.transforms import bounds, is_simplex
 from pymc_landscape.results import closest
 
 _log = logging.getLogger("pymc_landscape")
 
 # Models about whose random effects a word was said: once is enough.
-_TOLD: WeakSet[pm.Model] = WeakSet()
+_REPORTED: WeakSet[pm.Model] = WeakSet()
 # Minibatched models, with their twins on all of the data.
 _WHOLE: WeakKeyDictionary[pm.Model, pm.Model] = WeakKeyDictionary()
 
@@ -69,7 +70,7 @@ def on_all_data(model: pm.Model) -> pm.Model:
     return _WHOLE[model]
 
 
-def potential_parts(model: pm.Model, role: PotentialRole | None) -> PotentialRoles:
+def roles_of_potentials(model: pm.Model, role: PotentialRole | None) -> PotentialRoles:
     """Decide what the potentials of `model` count as; refuse to guess where it matters."""
     names = tuple(p.name for p in model.potentials)
     if role not in (None, "likelihood", "prior"):
@@ -95,30 +96,30 @@ def find_latent(model: pm.Model, without: Collection[str] = ()) -> dict[str, tup
     A uniform one whose limits depend on others is a parameter with a moving support, no random effect.
     """
     free = set(model.free_RVs)
-    found = {}
+    effects = {}
     for rv in model.free_RVs:
         parents = free.intersection(ancestors(rv.owner.inputs)) - {rv, *(model[name] for name in without)}
         if parents and not is_discrete(rv) and not isinstance(rv.owner.op, UniformRV):
-            found[rv.name] = tuple(v.name for v in model.free_RVs if v in parents)
-    return found
+            effects[rv.name] = tuple(v.name for v in model.free_RVs if v in parents)
+    return effects
 
 
 def standard_normal(model: pm.Model) -> tuple[str, ...]:
     """Return the names of arrays with a standard normal prior: effects look like this where they are not centred."""
-    found = []
+    names = []
     for rv in model.free_RVs:
         if isinstance(rv.owner.op, NormalRV) and rv.type.ndim:
             mu, sigma = (_constant(parameter) for parameter in rv.owner.op.dist_params(rv.owner))
-            found += [rv.name] if np.all(mu == 0.0) and np.all(sigma == 1.0) else []
-    return tuple(found)
+            names += [rv.name] if np.all(mu == 0.0) and np.all(sigma == 1.0) else []
+    return tuple(names)
 
 
 def resolve_latent(model: pm.Model, latent: Literal["auto"] | str | Sequence[str]) -> tuple[str, ...]:
     """Return the names of the free variables that are no parameters, in the model's order; say so once if we chose."""
     if latent == "auto":
-        found = find_latent(model)
-        _tell(model, found)
-        return tuple(found)
+        effects = find_latent(model)
+        _report(model, effects)
+        return tuple(effects)
     names = [latent] if isinstance(latent, str) else list(latent)
     free = {rv.name: rv for rv in model.free_RVs}
     for name in names:
@@ -131,11 +132,11 @@ def resolve_latent(model: pm.Model, latent: Literal["auto"] | str | Sequence[str
     return tuple(name for name in free if name in names)
 
 
-def _tell(model: pm.Model, found: Mapping[str, tuple[str, ...]]) -> None:
-    if not found or model in _TOLD:
+def _report(model: pm.Model, effects: Mapping[str, tuple[str, ...]]) -> None:
+    if not effects or model in _REPORTED:
         return
-    _TOLD.add(model)
-    for name, parents in found.items():
+    _REPORTED.add(model)
+    for name, parents in effects.items():
         _log.warning(
             "%s is a random effect, for its prior depends on %s: it is integrated out of the likelihood "
             "(Laplace's approximation); Objective(model, latent=()) makes the likelihood conditional on it.",
@@ -226,10 +227,10 @@ def _constant_limits(rv: Graph, transform: Any, shape: tuple[int, ...]) -> tuple
     limits = bounds(transform, rv.owner.inputs) if transform is not None else None
     limits = (0.0, 1.0) if is_simplex(transform) else limits
     low, high = (_constant(limit) for limit in limits or (None, None))
-    return _spread(low, shape, -np.inf), _spread(high, shape, np.inf)
+    return _limit_array(low, shape, -np.inf), _limit_array(high, shape, np.inf)
 
 
-def _spread(limit: Array | None, shape: tuple[int, ...], otherwise: float) -> Array:
+def _limit_array(limit: Array | None, shape: tuple[int, ...], otherwise: float) -> Array:
     return np.broadcast_to(otherwise if limit is None else limit, shape).astype(float).ravel()
 
 

@@ -1,10 +1,7 @@
-"""Random effects and discrete states given a point.
+"""What is latent given a point of the parameters: the likeliest random effects, and the probabilities of states.
 
-What is latent, after a fit: the likeliest random effects given the estimate, and the probabilities of states.
-
-Discrete variables after a fit: the probability of each state given the estimate and the data.
-
-Random effects on their natural scale: their values, and how these spread around the likeliest ones.
+Random effects come back on their natural scale, with the standard deviations that they have around the likeliest ones.
+Discrete variables come back as the state that is most probable given the parameters and the data.
 """
 
 from __future__ import annotations
@@ -20,7 +17,14 @@ from scipy.special import softmax
 
 from pymc_landscape._typing import Array, Graph, Point
 from pymc_landscape.engine import Engine, without_named_dims
-from pymc_landscape.model import FreeVariable, GraphInputs, density_pieces, discrete_values, in_one_vector, slope_graph
+from pymc_landscape.model import (
+    FreeVariable,
+    GraphInputs,
+    discrete_values,
+    in_one_vector,
+    slope_graph,
+    write_log_densities,
+)
 from pymc_landscape.model.latent import (
     ConfigurationPlan,
     Group,
@@ -29,7 +33,7 @@ from pymc_landscape.model.latent import (
     Mode,
     StateIntegral,
     SumOut,
-    joint_pieces,
+    write_joint_log_densities,
 )
 from pymc_landscape.objective.objective import Objective
 
@@ -68,13 +72,13 @@ def conditional_modes(objective: Objective, point: Point, attrs: Mapping[str, An
 
 def _of_both(objective: Objective, integral: StateIntegral, theta: Array) -> dict[str, xr.DataArray]:
     """Return states with the effects averaged over, and effects given the most probable state of their block."""
-    evaluators, found = objective.evaluators, integral.given_states(theta)
+    evaluators, by_state = objective.evaluators, integral.modes_by_state(theta)
     scale = evaluators.factory.kept("effect scale by state", lambda: EffectScale(integral))
-    if found is None:
+    if by_state is None:
         shares = np.full(integral.possible.shape, np.nan)
         values = errors = np.full(scale.size, np.nan)
     else:
-        modes, shares = found
+        modes, shares = by_state
         rows = [np.concatenate([np.ravel(value) for value in scale.values(mode.vector).values()]) for mode in modes]
         best = shares.argmax(axis=0)[integral.pattern.components]
         best = best if len(best) == scale.size else np.full(scale.size, np.bincount(best).argmax())
@@ -99,8 +103,8 @@ def _of_effects(objective: Objective, theta: Array) -> tuple[dict[str, xr.DataAr
 def _labelled(objective: Objective, values: Array, errors: Array) -> dict[str, xr.DataArray]:
     """Return effects and standard errors, one after the other, with the model's dims."""
     effects, arrays = objective.evaluators.metadata.effects, {}
-    ends = np.cumsum([int(np.prod(v.shape)) for v in effects])[:-1]
-    for v, value, error in zip(effects, np.split(values, ends), np.split(errors, ends), strict=True):
+    offsets = np.cumsum([int(np.prod(v.shape)) for v in effects])[:-1]
+    for v, value, error in zip(effects, np.split(values, offsets), np.split(errors, offsets), strict=True):
         coords = dict(zip(v.dims, v.coords, strict=True))
         for name, array in ((v.name, value), (f"{v.name}_se", error)):
             arrays[name] = xr.DataArray(np.reshape(array, v.shape), coords, v.dims)
@@ -151,15 +155,17 @@ def _configurations(objective: Objective) -> tuple[list[tuple[Group, Configurati
         values = latent = LatentValues(
             evaluators.model, objective.variables, evaluators.metadata.effects, evaluators.data.swaps, names
         )
-        pieces, _ = joint_pieces(latent, evaluators.roles, names)
+        log_densities, _ = write_joint_log_densities(latent, evaluators.roles, names)
     else:
         values = GraphInputs(evaluators.model, objective.layout(), evaluators.data.swaps)
-        pieces, _ = density_pieces(values, evaluators.roles, names)
+        log_densities, _ = write_log_densities(values, evaluators.roles, names)
     reference = cast(SumOut, evaluators.integrals.sum_out(evaluators.integrals.reference)).reference
-    tables = list(evaluators.integrals.sums.tables(pieces, discrete_values(values, names), {values.vector: reference}))
-    graphs = {found.group.name: found.heights.astype("float64") for found in tables}
+    tables = list(
+        evaluators.integrals.sums.tables(log_densities, discrete_values(values, names), {values.vector: reference})
+    )
+    graphs = {total.group.name: total.heights.astype("float64") for total in tables}
     engine = evaluators.factory.interpreted(values.vector, graphs)
-    return [(found.group, found.plan) for found in tables], engine
+    return [(total.group, total.plan) for total in tables], engine
 
 
 def _marginal(plan: ConfigurationPlan, name: str, states: NDArray[np.int64], shares: Array) -> Array:
@@ -170,9 +176,9 @@ def _marginal(plan: ConfigurationPlan, name: str, states: NDArray[np.int64], sha
 
 def _labelled_states(v: FreeVariable, states: NDArray[np.int64], probability: Array) -> dict[str, xr.DataArray]:
     coords, dim = dict(zip(v.dims, v.coords, strict=True)), f"{v.name}_state"
-    found = ~np.isnan(probability).any(axis=-1)
+    known = ~np.isnan(probability).any(axis=-1)
     best = states[np.nan_to_num(probability).argmax(axis=-1)]
-    best = best if found.all() else np.where(found, best, np.nan)
+    best = best if known.all() else np.where(known, best, np.nan)
     return {
         v.name: xr.DataArray(best, coords, v.dims),
         f"{v.name}_probability": xr.DataArray(probability, {**coords, dim: states}, (*v.dims, dim)),
@@ -208,11 +214,11 @@ class EffectScale:
 
     def deviations(self, mode: Mode) -> Array:
         """Return standard deviations (n,) of all effects given the parameters: √(J H⁻¹ Jᵀ) by the delta method."""
-        found = np.empty(self.size)
+        deviations = np.empty(self.size)
         for start in range(0, self.size, BLOCK):
             stop = min(start + BLOCK, self.size)
             units = np.eye(stop - start, self.size, start)
             rows = np.hstack([np.repeat(mode.vector[None], stop - start, axis=0), units])
             jacobian = self._pulled.at(rows)["slope"][:, self.laplace.n_parameters :]
-            found[start:stop] = np.sqrt((jacobian * mode.curvature.solve(jacobian.T).T).sum(axis=1))
-        return found
+            deviations[start:stop] = np.sqrt((jacobian * mode.curvature.solve(jacobian.T).T).sum(axis=1))
+        return deviations

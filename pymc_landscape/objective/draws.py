@@ -264,8 +264,8 @@ class DrawVectors:
         slabs = [
             (lead, max(start - lead * inner, 0), min(stop - lead * inner, inner)) for lead in self._leads(start, stop)
         ]
-        parts = [self._slab(array, lead).isel({self.dims[-1]: slice(a, b)}).to_numpy() for lead, a, b in slabs]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        slabs_read = [self._slab(array, lead).isel({self.dims[-1]: slice(a, b)}).to_numpy() for lead, a, b in slabs]
+        return slabs_read[0] if len(slabs_read) == 1 else np.concatenate(slabs_read)
 
     def _leads(self, start: int, stop: int) -> range:
         return range(start // self.shape[-1], -(-stop // self.shape[-1]))
@@ -331,11 +331,11 @@ def _in_order(array: xr.DataArray, dim: str, labels: NDArray[np.generic], name: 
     index = array.indexes[dim]
     if index.equals(type(index)(labels)) or index.equals(type(index)(np.arange(len(labels)))):
         return array
-    places = index.get_indexer(type(index)(labels))
-    if (places < 0).any():
-        lacking = str(labels[int(np.argmin(places))])
+    order = index.get_indexer(type(index)(labels))
+    if (order < 0).any():
+        lacking = str(labels[int(np.argmin(order))])
         raise ValueError(
             f"Expected draws of {name}[{lacking}], got {closest(lacking, map(str, index))} along {dim}: "
             "are they another model's?"
         )
-    return array.isel({dim: places})
+    return array.isel({dim: order})

@@ -112,19 +112,19 @@ def importance_sampling(
     if mode is None:
         raise ValueError("Expected a point with likeliest random effects, got one where none were found.")
     z = get_random_generator(random_seed, copy=True).standard_normal((draws, integrals.laplace.n_effects))
-    logs = _block_logs(_pieces(objective), mode, z)
+    logs = _block_logs(_by_rows(objective), mode, z)
     value, error, effective = _summed(logs)
     return ImportanceEstimate(
         -2.0 * value, 2.0 * error, -2.0 * integrals.laplace.integral(mode), effective, draws, dict(objective.origin)
     )
 
 
-def _pieces(objective: Objective) -> Quadrature:
-    """Return the integral that knows the density in pieces: the objective's own, or one made for them."""
+def _by_rows(objective: Objective) -> Quadrature:
+    """Return the integral that knows the density row by row: the objective's own, or one made for them."""
     evaluators, laplace = objective.evaluators, objective.evaluators.integrals.laplace
     if isinstance(laplace, Quadrature):
         return laplace
-    return cast(Quadrature, evaluators.factory.kept("pieces", lambda: evaluators.integrals.integral(2)))
+    return cast(Quadrature, evaluators.factory.kept("by rows", lambda: evaluators.integrals.integral(2)))
 
 
 def _natural(model: Any, objective: Objective, at: Point | None) -> Array:
@@ -133,18 +133,18 @@ def _natural(model: Any, objective: Objective, at: Point | None) -> Array:
     return objective.layout().join(objective.complete(point | dict(at or {})))
 
 
-def _block_logs(pieces: Quadrature, mode: Mode, z: Array) -> list[Array]:
+def _block_logs(quadrature: Quadrature, mode: Mode, z: Array) -> list[Array]:
     """Return log weights (blocks, draws), whose mean exponentials multiply to L; one block where all are tied."""
     moved = np.repeat(mode.vector[None], len(z), axis=0)
-    moved[:, pieces.n_parameters :] += mode.curvature.root_solve(z.T).T
-    rows = np.concatenate([pieces.rows.at(moved[i : i + BLOCK])["rows"] for i in range(0, len(z), BLOCK)])
+    moved[:, quadrature.n_parameters :] += mode.curvature.root_solve(z.T).T
+    rows = np.concatenate([quadrature.rows.at(moved[i : i + BLOCK])["rows"] for i in range(0, len(z), BLOCK)])
     if isinstance(mode.curvature, Blocks):
-        found = [np.full((1, len(z)), pieces.constant(mode))]
-        for stack, root in zip(pieces.pattern.stacks, mode.curvature.roots, strict=True):
+        block_logs = [np.full((1, len(z)), quadrature.constant(mode))]
+        for stack, root in zip(quadrature.pattern.stacks, mode.curvature.roots, strict=True):
             own = z[:, stack.elements]  # (draws, blocks, d)
             base = 0.5 * stack.elements.shape[1] * LOG_2PI - np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
-            found.append(pieces.members(stack) @ rows.T + 0.5 * (own**2).sum(axis=2).T + base[:, None])
-        return found
+            block_logs.append(quadrature.members(stack) @ rows.T + 0.5 * (own**2).sum(axis=2).T + base[:, None])
+        return block_logs
     base = 0.5 * (z.shape[1] * LOG_2PI - mode.curvature.log_determinant)
     return [(rows.sum(axis=1) + 0.5 * (z**2).sum(axis=1) + base)[None]]
 

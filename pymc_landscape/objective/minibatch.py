@@ -92,12 +92,12 @@ class BatchSlope:
 
     def batches(self, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
         """Give rows without end: all of them in random order, then all in another; no row is left out of an epoch."""
-        left = rng.permutation(self.n_rows)
+        unused = rng.permutation(self.n_rows)
         while True:
-            while len(left) < self.size:
-                left = np.concatenate([left, rng.permutation(self.n_rows)])
-            yield left[: self.size]
-            left = left[self.size :]
+            while len(unused) < self.size:
+                unused = np.concatenate([unused, rng.permutation(self.n_rows)])
+            yield unused[: self.size]
+            unused = unused[self.size :]
 
     def _density(self) -> Density:
         self.evaluators.refuse_discrete()
@@ -135,8 +135,8 @@ class BatchSlope:
     def _over_one_vector(self, vector: Graph, rows: Graph, graphs: Mapping[str, Graph]) -> Engine:
         k = vector.type.shape[0]
         both = pt.vector("theta_and_rows", dtype="float64", shape=(k + self.size,))
-        places = {vector: vector.type.filter_variable(both[:k]), rows: both[k:].astype("int64")}
-        written = graph_replace(list(graphs.values()), places, strict=False)
+        replacements = {vector: vector.type.filter_variable(both[:k]), rows: both[k:].astype("int64")}
+        written = graph_replace(list(graphs.values()), replacements, strict=False)
         return self.evaluators.factory.engine(both, dict(zip(graphs, written, strict=True)))
 
     def _agrees(self, engine: Engine) -> bool:
@@ -180,8 +180,8 @@ def _count_rows(density: Density) -> int:
         )
     lengths = dict(zip(density.rows, _lengths(density), strict=True))
     if len(set(lengths.values())) > 1:
-        said = ", ".join(f"{name} of {n}" for name, n in lengths.items())
-        raise ValueError(f"Expected terms with the same number of rows, got {said}: leave batch_size out.")
+        sizes = ", ".join(f"{name} of {n}" for name, n in lengths.items())
+        raise ValueError(f"Expected terms with the same number of rows, got {sizes}: leave batch_size out.")
     return next(iter(lengths.values()))
 
 
@@ -197,19 +197,19 @@ def _lengths(density: Density) -> list[int]:
 
 def _leaves(terms: Sequence[Graph], vector: Graph, rows: Graph, n_rows: int, guess: Guess) -> dict[Graph, Graph]:
     """Index what has one entry a row."""
-    found = {}
+    batched = {}
     for variable in ancestors(terms):
         if isinstance(variable, Constant | SharedVariable):
             data = variable.data if isinstance(variable, Constant) else variable.get_value(borrow=True)
             aligned = np.shape(data)[:1] == (n_rows,)
         else:
-            aligned = guess.parameters and _is_place(variable, vector) and variable.type.shape[:1] == (n_rows,)
+            aligned = guess.parameters and _is_element_of(variable, vector) and variable.type.shape[:1] == (n_rows,)
         if aligned:
-            found[variable] = pt.as_tensor(variable)[rows]
-    return found
+            batched[variable] = pt.as_tensor(variable)[rows]
+    return batched
 
 
-def _is_place(variable: Graph, vector: Graph) -> bool:
+def _is_element_of(variable: Graph, vector: Graph) -> bool:
     """Whether a variable is a part of the flat vector, and no part of a part."""
     node = variable.owner
     if node is None or not isinstance(node.op, Subtensor | Reshape):

@@ -18,8 +18,8 @@ from pymc_landscape.model import (
     check_model,
     find_latent,
     on_all_data,
-    potential_parts,
     resolve_latent,
+    roles_of_potentials,
     standard_normal,
 )
 from pymc_landscape.objective.evaluators import Evaluators
@@ -100,13 +100,13 @@ class Objective(Parameters):
         _refuse_no_model(model)
         self.model: pm.Model = on_all_data(pm.modelcontext(model))
         check_model(self.model)
-        parts = potential_parts(self.model, potentials)
+        roles = roles_of_potentials(self.model, potentials)
         self.potentials: PotentialRole | None = potentials
         self.latent = resolve_latent(self.model, latent)
         self.prior_weight, self.quadrature = float(prior_weight), _nodes(quadrature)
         self.evaluators = Evaluators(
             self.model,
-            parts,
+            roles,
             self.prior_weight,
             backend,
             compile_kwargs,

@@ -17,7 +17,7 @@ from pymc_landscape.model import Element, FreeVariable, Layout
 from pymc_landscape.objective.evaluators import Evaluators, Kind
 from pymc_landscape.results import closest
 
-_NOTHING: Mapping[str, Array] = MappingProxyType({})
+_NO_VALUES: Mapping[str, Array] = MappingProxyType({})
 
 
 class Parameters:
@@ -122,7 +122,7 @@ class Parameters:
         """Leave the engines with the data of this objective: they are shared with those that have other data."""
         self.evaluators.use_data()
 
-    def vector(self, point: Point, unconstrained: frozenset[str], kept: Mapping[str, Array] = _NOTHING) -> Array:
+    def vector(self, point: Point, unconstrained: frozenset[str], kept: Mapping[str, Array] = _NO_VALUES) -> Array:
         """Return natural values (..., *shape) as vectors in which `unconstrained` variables are on that scale.
 
         Parameters
@@ -140,11 +140,11 @@ class Parameters:
             In the order of ``layout(unconstrained)``.
         """
         theta = self.layout(self.names).split(self.pack(point)) if unconstrained - kept.keys() else {}
-        parts = {
+        arrays = {
             v.name: kept[v.name] if v.name in kept else (theta if v.name in unconstrained else point)[v.name]
             for v in self.variables
         }
-        return self.layout(unconstrained).join(parts)
+        return self.layout(unconstrained).join(arrays)
 
     def initial_point(self) -> dict[str, Array]:
         """Return the model's initial point on the natural scale, one array a free variable."""
@@ -174,8 +174,8 @@ class Parameters:
         vectors = self.evaluators.metadata.layout().join(natural)
         flat = vectors.reshape(-1, vectors.shape[-1])
         moved = self.evaluators.engine("unconstrained").at(flat)
-        parts = [moved[v.name].reshape(len(flat), -1) for v in self.variables]
-        return np.concatenate(parts, axis=1).reshape((*vectors.shape[:-1], self.size))
+        arrays = [moved[v.name].reshape(len(flat), -1) for v in self.variables]
+        return np.concatenate(arrays, axis=1).reshape((*vectors.shape[:-1], self.size))
 
     def unpack(self, theta: ArrayLike) -> dict[str, Array]:
         """Bring flat unconstrained vectors back to the natural scale.
@@ -201,14 +201,14 @@ class Parameters:
                 f"Expected a value for every free variable, got none for {', '.join(missing)}: "
                 f"the point has {closest(missing[0], map(str, point))}."
             )
-        found = {v.name: _checked(v, point[v.name]) for v in self.variables if v not in on_values}
+        checked = {v.name: _checked(v, point[v.name]) for v in self.variables if v not in on_values}
         if not on_values:
-            return found
-        theta = self.pack({**self.initial_point(), **found})
+            return checked
+        theta = self.pack({**self.initial_point(), **checked})
         for v in on_values:
             where = self.evaluators.metadata.layout(self.evaluators.metadata.names).slices[v.name]
             theta[..., where] = np.ravel(np.asarray(point[v.value_name]))
-        return {**self.unpack(theta), **found}
+        return {**self.unpack(theta), **checked}
 
     def _at(self, theta: ArrayLike, kind: Kind, **shapes: tuple[int, ...]) -> dict[str, Array]:
         """Evaluate the outputs of one kind of engine for `theta` with any leading dims; `shapes` are one point's."""

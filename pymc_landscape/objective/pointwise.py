@@ -104,7 +104,7 @@ def pointwise_log_likelihood(
     ['posterior', 'log_likelihood', 'log_prior']
     """
     _check_options(dt, chunks)
-    objective = _given_effects(model)
+    objective = _conditional_on_effects(model)
     draws = DrawVectors(objective, dt, group, sample_dims)
     engine = objective.engine("unsummed")
     groups = _templates(objective, engine, draws)
@@ -147,10 +147,10 @@ class _Bad:
 
     def add(self, total: Array, start: int) -> None:
         """Count among draws from `start` on."""
-        found = np.flatnonzero(~np.isfinite(total))
-        if found.size and not self.n:
-            self.first = start + int(found[0])
-        self.n += int(found.size)
+        nonfinite = np.flatnonzero(~np.isfinite(total))
+        if nonfinite.size and not self.n:
+            self.first = start + int(nonfinite[0])
+        self.n += int(nonfinite.size)
 
 
 def _again(engine: Engine, draws: DrawVectors, i: int) -> dict[str, Array]:
@@ -164,7 +164,7 @@ def _again(engine: Engine, draws: DrawVectors, i: int) -> dict[str, Array]:
     return {name: value for name, value in result.values.items() if name != TOTAL}
 
 
-def _given_effects(model: pm.Model | Objective | Fitted | None) -> Objective:
+def _conditional_on_effects(model: pm.Model | Objective | Fitted | None) -> Objective:
     """Return an objective that knows single observations: given random effects, which draws have."""
     if isinstance(model, Objective):
         return model
@@ -189,8 +189,8 @@ def _templates(objective: Objective, engine: Engine, draws: DrawVectors) -> dict
     """Return the groups with everything but their numbers."""
     lengths = dict(zip(engine.names, engine.lengths, strict=True))
     terms = {name: _template(objective, name, lengths[name], draws) for name in objective.terms}
-    others = [name for name in engine.names if name not in terms and name != TOTAL]
-    priors = {name: _template(objective, name, lengths[name], draws) for name in others}
+    prior_names = [name for name in engine.names if name not in terms and name != TOTAL]
+    priors = {name: _template(objective, name, lengths[name], draws) for name in prior_names}
     return {
         name: xr.Dataset(coords=draws.coords).assign(arrays)  # sample dims first
         for name, arrays in zip(GROUPS, (terms, priors), strict=True)

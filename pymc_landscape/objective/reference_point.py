@@ -36,17 +36,17 @@ def reference_point(objective: Objective, grid: xr.Dataset, at: PointLike | None
         return Reference(None, "nothing is held: every parameter is on an axis")
     if at is None:
         return _default(objective, grid)
-    given = _named_values(at, objective)
+    asked = _named_values(at, objective)
     names = {n for v in objective.variables for n in (v.name, v.value_name)}
-    _refuse_unknown(given, names, objective)
-    _refuse_batch(given, objective)
-    if all(v.name in given or v.value_name in given for v in objective.variables):
-        return Reference(objective.complete(_only(given, names)), "given")
+    _refuse_unknown(asked, names, objective)
+    _refuse_batch(asked, objective)
+    if all(v.name in asked or v.value_name in asked for v in objective.variables):
+        return Reference(objective.complete(_only(asked, names)), "given")
     rest = _default(objective, grid)
-    on_values = {v.name for v in objective.variables if v.value_name in given and v.name not in given}
+    on_values = {v.name for v in objective.variables if v.value_name in asked and v.name not in asked}
     kept = {name: value for name, value in (rest.point or {}).items() if name not in on_values}
-    point = objective.complete({**kept, **_only(given, names)})
-    return Reference(point, f"given for {', '.join(given)}; the others: {rest.words}")
+    point = objective.complete({**kept, **_only(asked, names)})
+    return Reference(point, f"given for {', '.join(asked)}; the others: {rest.words}")
 
 
 def _default(objective: Objective, grid: xr.Dataset) -> Reference:
@@ -98,20 +98,20 @@ def _named_values(at: Any, objective: Objective) -> dict[str, Any]:
     return {str(name): value for name, value in items}
 
 
-def _refuse_batch(given: Mapping[str, Any], objective: Objective) -> None:
+def _refuse_batch(asked: Mapping[str, Any], objective: Objective) -> None:
     for v in objective.variables:
-        shape = np.shape(given.get(v.name, np.zeros(v.shape)))
+        shape = np.shape(asked.get(v.name, np.zeros(v.shape)))
         if len(shape) > len(v.shape):
             raise ValueError(f"Expected {v.name} of shape {v.shape}, got {shape}: at is one point.")
 
 
-def _only(given: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
-    return {n: v for n, v in given.items() if n in names}
+def _only(asked: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+    return {n: v for n, v in asked.items() if n in names}
 
 
-def _refuse_unknown(given: Mapping[str, Any], names: set[str], objective: Objective) -> None:
+def _refuse_unknown(asked: Mapping[str, Any], names: set[str], objective: Objective) -> None:
     computed = {d.name for d in objective.model.deterministics}.union(objective.latent)
-    for name in given:
+    for name in asked:
         if name not in names and name not in computed:
             objective.find(name)  # says what the model has
             raise ValueError(f"Expected whole variables in at, got the element {name!r}: give the array it is part of.")

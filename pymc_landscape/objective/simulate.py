@@ -96,9 +96,9 @@ class Simulator:
 
 
 def _cannot(name: str, error: Exception) -> str:
-    said = str(error).split(".")[0]
+    reason = str(error).split(".")[0]
     return (
-        f"Expected observed variables that can be simulated, got {name!r}, which cannot be drawn ({said}): give its "
+        f"Expected observed variables that can be simulated, got {name!r}, which cannot be drawn ({reason}): give its "
         "CustomDist a function `random`."
     )
 
@@ -122,11 +122,11 @@ def _compile(objective: Objective) -> tuple[Any, list[Any]]:
     graphs = replace_rvs_by_values(
         list(model.observed_RVs), rvs_to_values=values, rvs_to_transforms=dict.fromkeys(values)
     )
-    places = {
-        value: _place(vector, value, layout.slices[rv.name], layout[rv.name].shape) for rv, value in values.items()
+    replacements = {
+        value: _element(vector, value, layout.slices[rv.name], layout[rv.name].shape) for rv, value in values.items()
     }
     tensors = [pt.as_tensor(graph, allow_xtensor_conversion=True) for graph in graphs]
-    written = graph_replace(tensors, {**places, **evaluators.data.swaps}, strict=False)
+    written = graph_replace(tensors, {**replacements, **evaluators.data.swaps}, strict=False)
     with pytensor.config.change_flags(cxx=""):
         function = pm.pytensorf.compile(
             [vector], written, mode=interpreter_mode(), on_unused_input="ignore", trust_input=True
@@ -167,6 +167,6 @@ def _evaluated(variable: Graph) -> NDArray[Any]:
     return np.asarray(pt.as_tensor(variable, allow_xtensor_conversion=True).eval(mode="FAST_COMPILE"))
 
 
-def _place(vector: Graph, value: Graph, where: slice, shape: tuple[int, ...]) -> Graph:
+def _element(vector: Graph, value: Graph, where: slice, shape: tuple[int, ...]) -> Graph:
     part = vector[where].reshape(shape) if shape else vector[where.start]
     return value.type.filter_variable(part.astype(value.type.dtype))

@@ -82,7 +82,7 @@ def loss_table(model: pm.Model | Objective | Fitted | None = None, *, at: PointL
                 loss  value    a       b  minus2ll
     y  squared error    5.0  4.0  1.3547   21.3547
     """
-    objective = _given(model)
+    objective = _conditional_objective(model)
     objective.evaluators.integrals.refuse_latent()
     where = model if at is None and is_fitted(model) else at
     reference = reference_point(objective, xr.Dataset(), where, [v.name for v in objective.variables])
@@ -96,7 +96,7 @@ def loss_table(model: pm.Model | Objective | Fitted | None = None, *, at: PointL
     return table
 
 
-def _given(model: pm.Model | Objective | Fitted | None) -> Objective:
+def _conditional_objective(model: pm.Model | Objective | Fitted | None) -> Objective:
     conditional = model is None or isinstance(model, pm.Model)
     return Objective(model, latent=()) if conditional else objective_of(model)
 
@@ -132,10 +132,10 @@ def _no_loss(term: Term, minus2ll: float, why: str) -> dict[str, Any]:
 
 def _affine(term: Term, family: Family) -> Affine:
     try:
-        rows = family.rows(term.parts["y"], *term.parameters)
+        rows = family.rows(term.inputs["y"], *term.parameters)
     except np.linalg.LinAlgError:  # a matrix that is no covariance
         return Affine(np.nan, np.nan, np.nan, np.nan)
-    return add_up(rows, **{name: part for name, part in term.parts.items() if name != "y"})
+    return add_up(rows, **{name: part for name, part in term.inputs.items() if name != "y"})
 
 
 def _holds(affine: Affine, minus2ll: float, single: bool) -> bool:
@@ -144,10 +144,10 @@ def _holds(affine: Affine, minus2ll: float, single: bool) -> bool:
 
 
 def _not_confirmed(family: Family, affine: Affine, minus2ll: float) -> str:
-    found = affine.a * affine.value + affine.b
-    if not np.isfinite(found):
+    evaluated = affine.a * affine.value + affine.b
+    if not np.isfinite(evaluated):
         return f"{family.loss} is not finite for these data"
-    return f"expected {family.loss}, but a·value + b is {found:.10g} where −2LL is {minus2ll:.10g}"
+    return f"expected {family.loss}, but a·value + b is {evaluated:.10g} where −2LL is {minus2ll:.10g}"
 
 
 # --- what the note says ----------------------------------------------------------------------------------------------
@@ -163,28 +163,32 @@ def _notes(term: Term, family: Family, affine: Affine) -> Iterable[str]:
     elif not term.around:
         yield f"{family.mean} = value / {affine.n}"
     yield from _around(term)
-    if term.parts.get("times", 1.0) != 1.0:
-        yield f"rows count {float(term.parts['times']):g} times (total_size)"
-    moving = [_said(name, value) for name, value, moves in _parameters(term, family) if moves and name in family.known]
+    if term.inputs.get("times", 1.0) != 1.0:
+        yield f"rows count {float(term.inputs['times']):g} times (total_size)"
+    moving = [
+        _parameter_note(name, value)
+        for name, value, moves in _parameters(term, family)
+        if moves and name in family.known
+    ]
     if moving:
         yield f"all this at {', '.join(moving)}, which {'is' if len(moving) == 1 else 'are'} free"
 
 
 def _around(term: Term) -> Iterable[str]:
     if term.around == "censored":
-        n = int(term.parts["replaced"].sum())
-        yield f"{n} of {term.parts['replaced'].size} rows are censored and are −2 log P(beyond) / a"
+        n = int(term.inputs["replaced"].sum())
+        yield f"{n} of {term.inputs['replaced'].size} rows are censored and are −2 log P(beyond) / a"
     if term.around == "truncated":
         yield "a row has 2 log P(inside) / a added"
     if term.around == "one-step":
-        yield f"rows are steps, and b has −2LL of the first values, {float(term.parts['apart']):.6g}"
+        yield f"rows are steps, and b has −2LL of the first values, {float(term.inputs['apart']):.6g}"
 
 
 def _parameters(term: Term, family: Family) -> Iterable[tuple[str, Any, bool]]:
     return zip(family.parameters, term.parameters, term.moving, strict=True)
 
 
-def _said(name: str, value: Any) -> str:
+def _parameter_note(name: str, value: Any) -> str:
     """Say a parameter with its value, if it has one value."""
     values = np.unique(value)
     return f"{name} = {values[0]:.6g}" if len(values) == 1 else name
@@ -210,7 +214,7 @@ class Term:
         Which of the parameters depend on the free variables.
     single : bool
         Whether PyMC computes some of it in single precision.
-    parts : mapping of str to array
+    inputs : mapping of str to array
         As there.
     parameters : tuple of array
         As there.
@@ -223,7 +227,7 @@ class Term:
     unnamed: str
     moving: tuple[bool, ...] = ()
     single: bool = False
-    parts: Mapping[str, Array] = field(default_factory=dict)
+    inputs: Mapping[str, Array] = field(default_factory=dict)
     parameters: tuple[Array, ...] = ()
 
 
@@ -231,14 +235,14 @@ def observed_terms(objective: Objective, point: Point) -> tuple[Term, ...]:
     """Return the terms of the log-likelihood at a point on the natural scale, in the objective's order."""
     objective.use_data()
     terms, function = objective.evaluators.factory.kept("observed terms", lambda: _compile(objective))
-    found = iter(function(objective.layout().join(point)))
-    return tuple(_filled(term, found) for term in terms)
+    evaluated = iter(function(objective.layout().join(point)))
+    return tuple(_filled(term, evaluated) for term in terms)
 
 
-def _filled(term: Term, found: Any) -> Term:
-    parts = {name: np.asarray(next(found), dtype=float) for name in term.parts}
-    parameters = tuple(np.asarray(next(found), dtype=float) for _ in term.moving)
-    return replace(term, parts=parts, parameters=parameters)
+def _filled(term: Term, evaluated: Any) -> Term:
+    inputs = {name: np.asarray(next(evaluated), dtype=float) for name in term.inputs}
+    parameters = tuple(np.asarray(next(evaluated), dtype=float) for _ in term.moving)
+    return replace(term, inputs=inputs, parameters=parameters)
 
 
 def _compile(objective: Objective) -> tuple[tuple[Term, ...], Any]:
@@ -249,7 +253,7 @@ def _compile(objective: Objective) -> tuple[tuple[Term, ...], Any]:
     outputs: list[Graph] = []
     for name in objective.terms:
         described = _described(objective, name)
-        graphs = [*described.parts.values(), *described.parameters]
+        graphs = [*described.inputs.values(), *described.parameters]
         written = (
             without_parameter_checks(values.write(values.of_random_variables(graphs)), check_bounds=False)
             if graphs
@@ -274,14 +278,14 @@ def _described(objective: Objective, name: str) -> Described:
 
 
 def _empty(name: str, described: Described, written: Sequence[Graph], vector: Graph) -> Term:
-    graphs = (*described.parts.values(), *described.parameters)
+    graphs = (*described.inputs.values(), *described.parameters)
     return Term(
         name,
         described.distribution,
         described.family,
         described.around,
         described.unnamed,
-        moving=tuple(vector in ancestors([graph]) for graph in written[len(described.parts) :]),
+        moving=tuple(vector in ancestors([graph]) for graph in written[len(described.inputs) :]),
         single=any(graph.type.dtype in SINGLE for graph in graphs),
-        parts=dict.fromkeys(described.parts, np.zeros(0)),
+        inputs=dict.fromkeys(described.inputs, np.zeros(0)),
     )

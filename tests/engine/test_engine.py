@@ -141,7 +141,7 @@ def backends_made(monkeypatch) -> list[str]:
         return make(self, name)
 
     monkeypatch.setattr(graph_engine.GraphEngine, "backend", watched)
-    monkeypatch.setattr(backend_choice, "is_compiled", lambda name: False)  # whatever earlier runs have left on disk
+    monkeypatch.setattr(backend_choice, "is_on_disk", lambda name: False)  # whatever earlier runs have left on disk
     return taken
 
 
@@ -162,7 +162,7 @@ def test_with_patience_nothing_is_compiled(backends_made, fine):
 
 
 def test_a_kernel_on_disk_is_taken_sooner(backends_made, monkeypatch, fine):
-    monkeypatch.setattr(backend_choice, "is_compiled", lambda name: True)
+    monkeypatch.setattr(backend_choice, "is_on_disk", lambda name: True)
     monkeypatch.setattr(backend_choice, "PATIENCE_ON_DISK", 0.0)
     landscape(straight_line(), fine)
     assert backends_made == ["interpreter", "numba"]
@@ -172,7 +172,7 @@ def test_a_kernel_is_noted_under_its_graph_and_not_its_data(line, monkeypatch, t
     """Other numbers of the same length share a kernel; another graph does not."""
     monkeypatch.setattr(kernel_cache, "_path", lambda name: tmp_path / name)
     names = []
-    monkeypatch.setattr(graph_engine, "record_compiled", lambda name: names.append(name))
+    monkeypatch.setattr(graph_engine, "record_on_disk", lambda name: names.append(name))
     for y, mean in ((Y, 1.0), (Y + 1, 1.0), (Y, 2.5)):
         with pm.Model() as model:
             slope = pm.Normal("slope", 0, 2)

@@ -158,4 +158,6 @@ def _combination(labels: Sequence[str], name: str, weights_by_label: Mapping[str
 
 def _elements(objective: Objective) -> dict[str, tuple[FreeVariable, int] | None]:
     """Return every element of a free variable by label, with its place where it is transformed by itself."""
-    return {label: (v, i) if v.moves_alone else None for v in objective.variables for i, label in enumerate(v.labels)}
+    return {
+        label: (v, i) if v.is_independent else None for v in objective.variables for i, label in enumerate(v.labels)
+    }

@@ -4,7 +4,7 @@ from pymc_landscape.model.latent.discrete_states import ConfigurationPlan
 from pymc_landscape.model.latent.discrete_sums import TOGETHER, Group, SumOut
 from pymc_landscape.model.latent.gauss_hermite import Quadrature
 from pymc_landscape.model.latent.integrals import LatentIntegrals
-from pymc_landscape.model.latent.joint_density import LOG_2PI, LatentValues, joint_pieces
+from pymc_landscape.model.latent.joint_density import LOG_2PI, LatentValues, write_joint_log_densities
 from pymc_landscape.model.latent.laplace import Laplace, Mode
 from pymc_landscape.model.latent.marginal_engine import MarginalEngine, MarginalKind
 from pymc_landscape.model.latent.mixture_integral import StateIntegral
@@ -23,5 +23,5 @@ __all__ = [
     "Quadrature",
     "StateIntegral",
     "SumOut",
-    "joint_pieces",
+    "write_joint_log_densities",
 ]

@@ -52,7 +52,7 @@ class Ties:
     def __init__(self, total: int):
         self._parent = np.arange(total + 1)
 
-    def found(self, numbers: Numbers) -> Numbers:
+    def roots(self, numbers: Numbers) -> Numbers:
         """Return the number that all elements tied to each have in common: the smallest."""
         while (self._parent[self._parent] != self._parent).any():
             self._parent = self._parent[self._parent]
@@ -92,7 +92,7 @@ class Ties:
 
 
 def tied_rows(
-    graphs: Sequence[Graph], sources: Mapping[Graph, Numbers], places: Mapping[Graph, Any], ties: Ties
+    graphs: Sequence[Graph], sources: Mapping[Graph, Numbers], reference_values: Mapping[Graph, Any], ties: Ties
 ) -> list[Numbers]:
     """Return the number of the element that each element of `graphs` depends on, and tie those that meet.
 
@@ -102,7 +102,7 @@ def tied_rows(
         Tensors without named dims.
     sources : mapping of Graph to array
         The discrete variables in them, with the numbers of their elements.
-    places : mapping of Graph to array
+    reference_values : mapping of Graph to array
         Numbers for every other input of the graphs, and for the sources: for lengths and indices only.
     ties : Ties
         Changed: what meets is tied.
@@ -112,14 +112,14 @@ def tied_rows(
     list of array
         In the shapes of the graphs; 0 where no element matters.
     """
-    found: dict[Graph, Numbers] = dict(sources)
+    roots: dict[Graph, Numbers] = dict(sources)
     nodes = _touched(graphs, set(sources))
-    values = _evaluated([*graphs, *(v for node in nodes for v in (*node.inputs, *node.outputs))], places)
+    values = _evaluated([*graphs, *(v for node in nodes for v in (*node.inputs, *node.outputs))], reference_values)
     for node in nodes:
-        if any(v in found for v in node.inputs):
-            passed = _passed(node, [found.get(v) for v in node.inputs], values, ties)
-            found.update({v: numbers for v, numbers in passed.items() if numbers.any()})
-    return [found.get(g, np.zeros(np.shape(values[g]), dtype=np.intp)) for g in graphs]
+        if any(v in roots for v in node.inputs):
+            passed = _passed(node, [roots.get(v) for v in node.inputs], values, ties)
+            roots.update({v: numbers for v, numbers in passed.items() if numbers.any()})
+    return [roots.get(g, np.zeros(np.shape(values[g]), dtype=np.intp)) for g in graphs]
 
 
 def _touched(graphs: Sequence[Graph], sources: set[Graph]) -> list[Any]:
@@ -132,14 +132,14 @@ def _touched(graphs: Sequence[Graph], sources: set[Graph]) -> list[Any]:
     return nodes
 
 
-def _evaluated(variables: Sequence[Graph], places: Mapping[Graph, Any]) -> dict[Graph, Any]:
+def _evaluated(variables: Sequence[Graph], reference_values: Mapping[Graph, Any]) -> dict[Graph, Any]:
     """Return the numbers of variables, as their Ops compute them."""
     known = {v: v.data for v in variables if isinstance(v, Constant)}
     wanted = [v for v in dict.fromkeys(variables) if v not in known]
     mode = Mode("py", optimizer=RewriteDatabaseQuery(include=[]))
     with np.errstate(all="ignore"):
-        function = pytensor.function(list(places), wanted, mode=mode, on_unused_input="ignore")
-        return known | dict(zip(wanted, function(*places.values()), strict=True))
+        function = pytensor.function(list(reference_values), wanted, mode=mode, on_unused_input="ignore")
+        return known | dict(zip(wanted, function(*reference_values.values()), strict=True))
 
 
 def _passed(node: Any, numbers: list[Numbers | None], values: Mapping[Graph, Any], ties: Ties) -> dict[Graph, Numbers]:
@@ -213,8 +213,8 @@ def _looked_up(node: Any, numbers: list[Numbers | None], values: Mapping[Graph, 
     if any(np.asarray(indices[i]).dtype.kind == "b" for i in arrays):
         return None
     shape = np.broadcast_shapes(*(np.shape(indices[i]) for i in arrays))
-    found = _broadcast([np.asarray(owners[i], dtype=np.intp) for i in arrays], shape, ties)
+    roots = _broadcast([np.asarray(owners[i], dtype=np.intp) for i in arrays], shape, ties)
     side_by_side = arrays == list(range(arrays[0], arrays[-1] + 1))
     out = np.shape(values[node.outputs[0]])
     after = len(out) - len(shape) - (arrays[0] if side_by_side else 0)
-    return np.array(np.broadcast_to(found.reshape(*shape, *(1,) * after), out))
+    return np.array(np.broadcast_to(roots.reshape(*shape, *(1,) * after), out))

@@ -1,11 +1,7 @@
-"""The finitely many states of a discrete variable, and joint states of those that meet.
-
-The states that discrete variables take together, side by side, and a density written at each of them.
+"""The finitely many states of discrete variables, and a density written at each that several of them take together.
 
 Elements that meet in the density are one set. Sets do not depend on each other, so that the c-th configuration of all
 of them can be written at once: the density is written as often as the largest set has configurations.
-
-The states that a discrete variable can take, where they are finitely many.
 """
 
 from __future__ import annotations
@@ -41,7 +37,7 @@ class ConfigurationPlan:
     Parameters
     ----------
     rows : dict of str to array
-        Number of the set that each row of each piece of the density depends on, in the piece's shape; −1 for none.
+        Number of the set that each row of each log density depends on, in its shape; −1 for none.
     members : dict of str to array
         Number of the set of each element of each variable, in its shape.
     states : dict of str to array (C, ...)
@@ -66,7 +62,7 @@ def configuration_plan(
     values: Mapping[str, Graph],
     shapes: Mapping[str, tuple[int, ...]],
     states: Mapping[str, NDArray[np.int64]],
-    places: Mapping[Graph, Any],
+    reference_values: Mapping[Graph, Any],
 ) -> ConfigurationPlan:
     """Find which elements of discrete variables meet.
 
@@ -80,7 +76,7 @@ def configuration_plan(
         Shape of each.
     states : mapping of str to array
         What an element of each can be.
-    places : mapping of Graph to array
+    reference_values : mapping of Graph to array
         Numbers for all other inputs.
 
     Raises
@@ -94,14 +90,14 @@ def configuration_plan(
     ties = Ties(sum(sizes.values()))
     numbers_of = {values[name]: number for name, number in numbers.items()}
     known = {values[name]: np.full(shapes[name], states[name][0], dtype=values[name].type.dtype) for name in shapes}
-    rows = tied_rows(list(graphs.values()), numbers_of, {**places, **known}, ties)
-    roots = np.concatenate([ties.found(np.ravel(n)) for n in (*rows, *numbers.values())])
+    rows = tied_rows(list(graphs.values()), numbers_of, {**reference_values, **known}, ties)
+    roots = np.concatenate([ties.roots(np.ravel(n)) for n in (*rows, *numbers.values())])
     order = dict.fromkeys(roots[roots > 0].tolist())
     number = np.full(sum(sizes.values()) + 1, -1, dtype=np.intp)
     number[list(order)] = np.arange(len(order))
-    members = {name: number[ties.found(n)] for name, n in numbers.items()}
+    members = {name: number[ties.roots(n)] for name, n in numbers.items()}
     return ConfigurationPlan(
-        {name: number[ties.found(n)] for name, n in zip(graphs, rows, strict=True)},
+        {name: number[ties.roots(n)] for name, n in zip(graphs, rows, strict=True)},
         members,
         *_laid(members, states, len(order)),
     )
@@ -143,21 +139,21 @@ def _too_many(members: Mapping[str, Numbers], states: Mapping[str, NDArray[np.in
 def table(plan: ConfigurationPlan, graphs: Mapping[str, Graph], values: Mapping[str, Graph]) -> Graph:
     """Return the log density (C, K) of each configuration of each set; −∞ where a set has fewer."""
     written = _written(plan, [graphs[name].ravel() for name in plan.rows], values)
-    parts = [
+    log_densities = [
         _by_set(rows, np.ravel(owners), plan.n_sets)
         for rows, owners in zip(written, plan.rows.values(), strict=True)
         if (owners >= 0).any()
     ]
-    whole = sum(parts[1:], parts[0])
+    whole = sum(log_densities[1:], log_densities[0])
     return whole if plan.possible.all() else pt.switch(plan.possible, whole, -np.inf)
 
 
 def untied(plan: ConfigurationPlan, graphs: Mapping[str, Graph], values: Mapping[str, Graph]) -> list[Graph]:
-    """Return the rows of pieces that depend on no set."""
+    """Return the rows of log densities that depend on no set."""
     first = {values[name]: _constant(values[name], states[0]) for name, states in plan.states.items()}
-    alone = {name: np.flatnonzero(np.ravel(owners) < 0) for name, owners in plan.rows.items()}
-    found = [graphs[name].ravel()[index] for name, index in alone.items() if index.size]
-    return list(graph_replace(found, first, strict=False)) if found else []
+    free_rows = {name: np.flatnonzero(np.ravel(owners) < 0) for name, owners in plan.rows.items()}
+    rows_apart = [graphs[name].ravel()[index] for name, index in free_rows.items() if index.size]
+    return list(graph_replace(rows_apart, first, strict=False)) if rows_apart else []
 
 
 def _written(plan: ConfigurationPlan, rows: Sequence[Graph], values: Mapping[str, Graph]) -> list[Graph]:

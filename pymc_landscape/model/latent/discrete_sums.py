@@ -15,25 +15,16 @@ from dataclasses import dataclass
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pymc.distributions.transforms import LogExpM1
-from pymc.logprob.transforms import (
-    CircularTransform,
-    IntervalTransform,
-    LogOddsTransform,
-    LogTransform,
-    SimplexTransform,
-)
+from pymc.logprob.transforms import IntervalTransform
 from pytensor.graph.basic import Variable
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
 
 from pymc_landscape._typing import Array, Graph
-from pymc_landscape.model import FreeVariable, GraphInputs, LogDensities, discrete_values, without
+from pymc_landscape.model import OF_VALUE_ALONE, FreeVariable, GraphInputs, LogDensities, discrete_values, without
 from pymc_landscape.model.latent.discrete_states import ConfigurationPlan, configuration_plan, states_of, table, untied
 from pymc_landscape.model.latent.state_checks import settle_checks
 
-# Transforms that need nothing but the value.
-UNMOVED = (CircularTransform, LogOddsTransform, LogTransform, SimplexTransform, LogExpM1)
 # Between the names of terms that are one sum, or one integral.
 TOGETHER = " + "
 
@@ -57,7 +48,7 @@ class Group:
 
     @property
     def name(self) -> str:
-        """Name of the sum among the pieces of the density."""
+        """Name of the sum among the log densities."""
         return TOGETHER.join(self.terms or self.effects or self.priors or self.summed)
 
     @property
@@ -79,21 +70,21 @@ class Sum:
     heights : Graph
         Log density (C, K) of each configuration of each set.
     untied : list of Graph
-        Rows of its pieces that depend on no set.
-    pieces, values : dict of str to Graph
-        Its pieces, and what stands in them for each discrete variable.
+        Rows of its log densities that depend on no set.
+    log_densities, values : dict of str to Graph
+        What is summed, and what stands in it for each discrete variable.
     """
 
     group: Group
     plan: ConfigurationPlan
     heights: Graph
     untied: list[Graph]
-    pieces: dict[str, Graph]
+    log_densities: dict[str, Graph]
     values: dict[str, Graph]
 
     @property
     def rows(self) -> Graph:
-        """The sum set by set, in the shape of the pieces where each row of these is a set."""
+        """The sum set by set, in the shape of the log densities where each row of these is a set."""
         sums = pt.logsumexp(self.heights, axis=0)
         if _is_row_by_row(self.plan, self.group):
             return sums.reshape(self.plan.rows[self.group.dependent[0]].shape)
@@ -149,8 +140,8 @@ class Sums:
         plan = self._plans[group]
         if _is_row_by_row(plan, group):
             return group.dependent[0]
-        places, tied = plan.members[group.summed[0]], all((rows >= 0).all() for rows in plan.rows.values())
-        one = len(group.summed) == 1 and tied and np.array_equal(np.ravel(places), np.arange(plan.n_sets))
+        members, tied = plan.members[group.summed[0]], all((rows >= 0).all() for rows in plan.rows.values())
+        one = len(group.summed) == 1 and tied and np.array_equal(np.ravel(members), np.arange(plan.n_sets))
         return group.summed[0] if one else None
 
     def refuse_one_row(self) -> None:
@@ -173,55 +164,63 @@ class Sums:
             )
 
     def plan(
-        self, group: Group, graphs: Mapping[str, Graph], values: Mapping[str, Graph], places: Mapping[Graph, Array]
+        self,
+        group: Group,
+        graphs: Mapping[str, Graph],
+        values: Mapping[str, Graph],
+        reference_values: Mapping[Graph, Array],
     ) -> ConfigurationPlan:
         """Return which elements of a group meet: the same for all graphs of it."""
         if group not in self._plans:
             shapes = {name: self.shapes[name] for name in group.summed}
             states = {name: self.states[name] for name in group.summed}
-            self._plans[group] = configuration_plan(graphs, values, shapes, states, places)
+            self._plans[group] = configuration_plan(graphs, values, shapes, states, reference_values)
         return self._plans[group]
 
-    def tables(self, pieces: LogDensities, values: Mapping[str, Graph], places: Mapping[Graph, Array]) -> Iterator[Sum]:
+    def tables(
+        self, log_densities: LogDensities, values: Mapping[str, Graph], reference_values: Mapping[Graph, Array]
+    ) -> Iterator[Sum]:
         """Give each sum, written."""
         for group in self.groups:
             own = {name: self._plain(name, values[name]) for name in group.summed}
             stands = {values[name]: values[name].type.filter_variable(plain) for name, plain in own.items()}
-            graphs = pieces.of((*group.dependent, *group.summed))
+            graphs = log_densities.of((*group.dependent, *group.summed))
             written = graph_replace(list(graphs.values()), stands, strict=False)
             graphs = dict(zip(graphs, settle_checks(written, self.model.check_bounds, own), strict=True))
-            plan = self.plan(group, graphs, own, places)
+            plan = self.plan(group, graphs, own, reference_values)
             yield Sum(group, plan, table(plan, graphs, own), untied(plan, graphs, own), graphs, own)
 
     def _plain(self, name: str, value: Graph) -> Graph:
         """Return what stands for a discrete variable: a tensor of known shape, without named dims."""
         return pt.tensor(name, dtype=value.type.dtype, shape=self.shapes[name])
 
-    def out_of(self, pieces: LogDensities, values: Mapping[str, Graph], places: Mapping[Graph, Array]) -> LogDensities:
-        """Return the pieces of a density without the discrete variables.
+    def out_of(
+        self, log_densities: LogDensities, values: Mapping[str, Graph], reference_values: Mapping[Graph, Array]
+    ) -> LogDensities:
+        """Return the log densities without the discrete variables.
 
         Parameters
         ----------
-        pieces : LogDensities
+        log_densities : LogDensities
             With them.
         values : mapping of str to Graph
             What stands in the graphs for each of them.
-        places : mapping of Graph to array
+        reference_values : mapping of Graph to array
             Numbers for all other inputs, of the right shape.
         """
-        terms, effects, priors = dict(pieces.terms), dict(pieces.effects), dict(pieces.priors)
-        for found in self.tables(pieces, values, places):
-            group = found.group
+        terms, effects, priors = dict(log_densities.terms), dict(log_densities.effects), dict(log_densities.priors)
+        for total in self.tables(log_densities, values, reference_values):
+            group = total.group
             for name in group.dependent:
                 for kind in (terms, effects, priors):
                     kind.pop(name, None)
             target = terms if group.terms else effects if group.effects else priors
-            target[group.name] = found.rows
-        return LogDensities({name: terms[name] for name in self.merged(list(pieces.terms))}, effects, priors, {})
+            target[group.name] = total.rows
+        return LogDensities({name: terms[name] for name in self.merged(list(log_densities.terms))}, effects, priors, {})
 
-    def inside(self, pieces: LogDensities) -> list[Graph]:
+    def inside(self, log_densities: LogDensities) -> list[Graph]:
         """Return whether each parameter whose prior was a sum is where that is not zero."""
-        sums = [pieces.priors[g.name] for g in self.groups if g.priors and not g.terms and not g.effects]
+        sums = [log_densities.priors[g.name] for g in self.groups if g.priors and not g.terms and not g.effects]
         return [pt.all(pt.neq(graph, -np.inf)) for graph in sums]
 
 
@@ -233,11 +232,11 @@ class SumOut:
     reference: Array
 
     def marginalize(
-        self, values: GraphInputs, pieces: LogDensities, inside: Sequence[Graph]
+        self, values: GraphInputs, log_densities: LogDensities, inside: Sequence[Graph]
     ) -> tuple[LogDensities, list[Graph]]:
         """Sum the discrete variables out of log densities, and out of the conditions of the support."""
         discrete = discrete_values(values, self.sums.names)
-        summed = self.sums.out_of(pieces, discrete, {values.vector: self.reference})
+        summed = self.sums.out_of(log_densities, discrete, {values.vector: self.reference})
         return summed, [*without(discrete, inside), *self.sums.inside(summed)]
 
 
@@ -252,32 +251,32 @@ def _is_row_by_row(plan: ConfigurationPlan, group: Group) -> bool:
 
 def _meeting(model: pm.Model, names: Sequence[str]) -> list[set[str]]:
     """Return sets of names that hang together through the discrete variables `names`."""
-    found: list[set[str]] = []
+    total: list[set[str]] = []
     for variable in (*model.basic_RVs, *model.potentials):
         met = set(_parents(model, variable)).intersection(names) | {variable.name}
         if met.isdisjoint(names):
             continue
-        together = [group for group in found if not group.isdisjoint(met)]
-        found = [group for group in found if group.isdisjoint(met)]
-        found.append(met.union(*together))
-    return found
+        together = [group for group in total if not group.isdisjoint(met)]
+        total = [group for group in total if group.isdisjoint(met)]
+        total.append(met.union(*together))
+    return total
 
 
 def _parents(model: pm.Model, variable: Graph) -> set[str]:
     """Return the names of the random variables that a variable depends on with no other in between."""
-    others = [rv for rv in model.basic_RVs if rv is not variable]
+    rest = [rv for rv in model.basic_RVs if rv is not variable]
     inputs = [variable] if variable.owner is None else variable.owner.inputs
-    found = set(ancestors(inputs, blockers=others))
-    return {rv.name for rv in others if rv in found}
+    total = set(ancestors(inputs, blockers=rest))
+    return {rv.name for rv in rest if rv in total}
 
 
 def _sorted(met: set[str], names: Sequence[str], likelihood: Sequence[str], effects: Sequence[str]) -> Group:
-    others = met.difference(names, likelihood, effects)
+    rest = met.difference(names, likelihood, effects)
     return Group(
         tuple(n for n in names if n in met),
         tuple(n for n in likelihood if n in met),
         tuple(n for n in effects if n in met),
-        tuple(sorted(others)),
+        tuple(sorted(rest)),
     )
 
 
@@ -295,7 +294,7 @@ def _refuse_moving_supports(model: pm.Model, group: Group) -> None:
     for name in (*group.effects, *group.priors):
         rv = model[name]
         transform = model.rvs_to_transforms.get(rv)
-        if transform is None or isinstance(transform, UNMOVED):
+        if transform is None or isinstance(transform, OF_VALUE_ALONE):
             continue
         limits = transform.args_fn(*rv.owner.inputs) if isinstance(transform, IntervalTransform) else rv.owner.inputs
         graphs = [limit for limit in limits if isinstance(limit, Variable)]

@@ -46,7 +46,7 @@ class _Summed:
     nodes: Array
     root: Array
     inverse: Array
-    places: Array
+    node_points: Array
     shares: Array
     value: float
 
@@ -74,25 +74,25 @@ class Quadrature(Laplace):
 
     @cached_property
     def rows(self) -> Engine:
-        """The density of data and effects, in pieces."""
+        """The log densities of data and effects, row by row."""
         return self.build(self.density.vector, {"rows": self._row_graph})
 
     @cached_property
     def _weighted(self) -> Engine:
-        """The gradient by (θ, u) of a weighted sum of the pieces; weights come after the point."""
+        """The gradient by (θ, u) of a weighted sum of the rows; weights come after the point."""
         weights = pt.vector("weights", dtype="float64", shape=(len(self.owners),))
         slope = slope_graph((weights * self._row_graph).sum(), self.density.vector)
         return self.build(*in_one_vector(self.density.vector, weights, {"gradient": slope}))
 
-    # --- which pieces belong to which block --------------------------------------------------------------------------
+    # --- which rows belong to which block ----------------------------------------------------------------------------
 
     @cached_property
     def owners(self) -> NDArray[np.intp]:
-        """Number of the block that each piece of f depends on; −1 for none."""
+        """Number of the block that each row of f depends on; −1 for none."""
         return self._find_owners()
 
     def _find_owners(self) -> NDArray[np.intp]:
-        """Move effects and see which pieces change.
+        """Move effects and see which rows change.
 
         Blocks are moved together, those whose number has some binary digit and then those that have it not: what moves
         in both depends on several.
@@ -116,17 +116,17 @@ class Quadrature(Laplace):
         return changed
 
     def members(self, stack: Stack) -> sparse.csr_array:
-        """Return the matrix (blocks, pieces) that sums the pieces of each block of a stack."""
+        """Return the matrix (blocks, rows) that sums the rows of each block of a stack."""
         number = np.full(int(self.pattern.components.max()) + 1, -1)
         number[self.pattern.components[stack.elements[:, 0]]] = np.arange(len(stack.elements))
         own = np.where(self.owners >= 0, number[self.owners], -1)
-        pieces = np.flatnonzero(own >= 0)
+        own_rows = np.flatnonzero(own >= 0)
         shape = len(stack.elements), len(own)
-        return sparse.csr_array((np.ones(len(pieces)), (own[pieces], pieces)), shape=shape)
+        return sparse.csr_array((np.ones(len(own_rows)), (own[own_rows], own_rows)), shape=shape)
 
     @cached_property
-    def parts(self) -> list[tuple[Stack, sparse.csr_array, Array, Array]]:
-        """Each stack of blocks, the pieces of its blocks, the nodes (j, d), and the logarithms of their weights."""
+    def laid_stacks(self) -> list[tuple[Stack, sparse.csr_array, Array, Array]]:
+        """Each stack of blocks, the rows of its blocks, the nodes (j, d), and the logarithms of their weights."""
         return [
             (stack, self.members(stack), *_laid(self.nodes, stack.elements.shape[1])) for stack in self.pattern.stacks
         ]
@@ -143,7 +143,7 @@ class Quadrature(Laplace):
         vector, entries = self.weighted_gradient(mode.vector[None], free[None])[0], np.zeros(len(self.pattern.rows))
         for summed in self._summed(mode):
             total += summed.value
-            gradients = self.weighted_gradient(summed.places, (summed.members.T @ summed.shares).T)
+            gradients = self.weighted_gradient(summed.node_points, (summed.members.T @ summed.shares).T)
             vector = vector + gradients.sum(axis=0)
             across = gradients[:, self.n_parameters + summed.stack.elements]  # (j, blocks, d)
             by_inverse = np.einsum("jbd,je->bde", across, summed.nodes)
@@ -153,27 +153,27 @@ class Quadrature(Laplace):
     def _summed(self, mode: Mode) -> Iterator[_Summed]:
         blocks = blocks_of(mode)
         for (stack, members, nodes, weights), root, inverse in zip(
-            self.parts, blocks.roots, blocks.inverse_roots, strict=True
+            self.laid_stacks, blocks.roots, blocks.inverse_roots, strict=True
         ):
-            places = self.places(mode, stack, inverse, nodes)
-            heights = members @ self.rows.at(places)["rows"].T + weights
+            node_points = self.node_points(mode, stack, inverse, nodes)
+            heights = members @ self.rows.at(node_points)["rows"].T + weights
             sums = logsumexp(heights, axis=1)
             value = float(sums.sum() - _log_diagonal(root))
-            yield _Summed(stack, members, nodes, root, inverse, places, np.exp(heights - sums[:, None]), value)
+            yield _Summed(stack, members, nodes, root, inverse, node_points, np.exp(heights - sums[:, None]), value)
 
     def constant(self, mode: Mode) -> float:
-        """Return the sum of the pieces that depend on no effect."""
+        """Return the sum of the rows that depend on no effect."""
         return float(self.rows.one(mode.vector)[0][self.owners < 0].sum())
 
-    def places(self, mode: Mode, stack: Stack, inverse: Array, nodes: Array) -> Array:
+    def node_points(self, mode: Mode, stack: Stack, inverse: Array, nodes: Array) -> Array:
         """Return the points (j, k + q) at which every block of a stack stands on its j-th node."""
         vectors = np.repeat(mode.vector[None], len(nodes), axis=0)
         vectors[:, self.n_parameters + stack.elements] += np.einsum("bed,je->jbd", inverse, nodes)
         return vectors
 
-    def weighted_gradient(self, places: Array, weights: Array) -> Array:
-        """Return the gradients (j, k + q) at points (j, k + q) of sums of the pieces with weights (j, n)."""
-        return self._weighted.at(np.hstack([places, weights]))["gradient"]
+    def weighted_gradient(self, node_points: Array, weights: Array) -> Array:
+        """Return the gradients (j, k + q) at points (j, k + q) of sums of the rows with weights (j, n)."""
+        return self._weighted.at(np.hstack([node_points, weights]))["gradient"]
 
 
 def _laid(n: int, d: int) -> tuple[Array, Array]:

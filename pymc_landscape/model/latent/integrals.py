@@ -14,9 +14,9 @@ from pymc_landscape._typing import Array
 from pymc_landscape.model import DataSwaps, EngineFactory, FreeVariable, ModelMetadata, PotentialRoles
 from pymc_landscape.model.latent.discrete_sums import TOGETHER, SumOut, Sums
 from pymc_landscape.model.latent.gauss_hermite import Quadrature
-from pymc_landscape.model.latent.joint_density import density_of_states, joint_density
+from pymc_landscape.model.latent.joint_density import JointDensity, joint_density
 from pymc_landscape.model.latent.laplace import Integrand, Laplace
-from pymc_landscape.model.latent.mixture_integral import StateIntegral
+from pymc_landscape.model.latent.mixture_integral import StateIntegral, density_by_state
 
 # Numba needs long for third derivatives: seconds of interpreting before it is asked.
 PATIENCE = 60.0
@@ -65,11 +65,20 @@ class LatentIntegrals:
     def integral(self, nodes: int) -> Laplace:
         """Return a new integral over the random effects: Laplace's, or by quadrature for more than one node."""
         variables, effects = self.metadata.variables, self.metadata.effects
-        swaps, out = self.data.swaps, self.sum_out(self.reference)
-        integrand = self._integrand(joint_density(self.metadata.model, variables, effects, self.roles, swaps, out))
+        out = self.sum_out(self.reference)
+        density = joint_density(
+            self.metadata.model,
+            variables,
+            effects,
+            self.roles,
+            self.data.swaps,
+            summed=self.summed_names,
+            marginalize=out.marginalize if out else None,
+        )
+        integrand = self._integrand(density)
         return Laplace(integrand) if nodes == 1 else Quadrature(integrand, nodes)
 
-    def _integrand(self, density: Any) -> Integrand:
+    def _integrand(self, density: JointDensity) -> Integrand:
         build = partial(self.factory.engine, patience=PATIENCE)
         return Integrand(density, self.reference, groups_of(self.metadata.effects), build)
 
@@ -84,7 +93,7 @@ class LatentIntegrals:
         """Return the integral state by state where effects come in blocks with states of their own."""
         variables, effects = self.metadata.variables, self.metadata.effects
         swaps, out = self.data.swaps, cast(SumOut, self.sum_out(self.reference))
-        by_state = density_of_states(self.metadata.model, variables, effects, self.roles, swaps, out)
+        by_state = density_by_state(self.metadata.model, variables, effects, self.roles, swaps, out)
         if by_state is not None:
             density, plan, shared = by_state
             with suppress(ValueError):  # crossed effects have no blocks

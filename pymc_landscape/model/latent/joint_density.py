@@ -14,10 +14,8 @@ from functools import cached_property, reduce
 
 import numpy as np
 import pymc as pm
-import pytensor
 import pytensor.tensor as pt
 from pymc.logprob.basic import transformed_conditional_logp
-from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.basic import MvNormalRV, NormalRV
 
@@ -27,13 +25,10 @@ from pymc_landscape.model import (
     GraphInputs,
     Layout,
     LogDensities,
+    Marginalize,
     PotentialRoles,
-    discrete_values,
     is_inside,
-    without,
 )
-from pymc_landscape.model.latent.discrete_states import ConfigurationPlan
-from pymc_landscape.model.latent.discrete_sums import SumOut
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -47,8 +42,8 @@ class JointDensity:
     vector : Graph
         Vector (k + q).
     rows : dict of str to Graph
-        log p(y, u ∣ θ) in pieces: one an observed term, an effect, a potential, or what a sum over discrete variables
-        joins; not summed.
+        log p(y, u ∣ θ) row by row, not summed: one array an observed term, an effect, a potential, or what a sum over
+        discrete variables joins.
     inside : Graph
         Whether θ is in its support. The other graphs do not ask.
     prior : Graph
@@ -99,16 +94,16 @@ class LatentValues(GraphInputs):
         self.standard: dict[str, Graph] = {}
 
     @cached_property
-    def places(self) -> dict[Graph, Graph]:
+    def replacements(self) -> dict[Graph, Graph]:
         """What stands for each value; an effect may depend on the effects before it."""
-        places = super().places
+        replacements = super().replacements
         for name in self.effects:
             affine, value = self._affine(name), self.rvs_to_values[self.model[name]]
             if affine is not None:
-                self.standard[name] = places[value]
-                placed = self.written(self.of_random_variables([affine(places[value])]), places)[0]
-                places[value] = value.type.filter_variable(placed.astype(value.type.dtype))
-        return places
+                self.standard[name] = replacements[value]
+                placed = self.written(self.of_random_variables([affine(replacements[value])]), replacements)[0]
+                replacements[value] = value.type.filter_variable(placed.astype(value.type.dtype))
+        return replacements
 
     def _affine(self, name: str) -> Callable[[Graph], Graph] | None:
         """Return how an effect is made of standard normal numbers; None where it is not."""
@@ -131,10 +126,10 @@ def _root(cov: Graph) -> Graph:
     """Return L with L Lᵀ the covariance: the one that it was made of, where it was made so."""
     node = cov.owner
     if node is not None and len(node.inputs) == 2:
-        left, right = node.inputs
-        turned = right.owner is not None and left in right.owner.inputs
-        if turned and getattr(left.tag, "lower_triangular", False):
-            return left
+        factor, transposed = node.inputs
+        turned = transposed.owner is not None and factor in transposed.owner.inputs
+        if turned and getattr(factor.tag, "lower_triangular", False):
+            return factor
     return pt.linalg.cholesky(cov, lower=True)
 
 
@@ -142,88 +137,73 @@ def joint_density(
     model: pm.Model,
     variables: Sequence[FreeVariable],
     effects: Sequence[FreeVariable],
-    parts: PotentialRoles,
+    roles: PotentialRoles,
     swaps: Mapping[Graph, Graph] = {},
-    out: SumOut | None = None,
+    *,
+    summed: Sequence[str] = (),
+    marginalize: Marginalize | None = None,
 ) -> JointDensity:
-    """Write log p(y, u ∣ θ) and log p(θ) of `model` over one flat vector, with discrete variables summed out."""
-    summed = out.sums.names if out else ()
-    values = LatentValues(model, variables, effects, swaps, summed)
-    pieces, inside = joint_pieces(values, parts, summed)
-    if out:
-        discrete = discrete_values(values, summed)
-        pieces = out.sums.out_of(pieces, discrete, {values.vector: out.reference})
-        inside = [*without(discrete, inside), *out.sums.inside(pieces)]
-    return _density(values, pieces, inside)
+    """Write log p(y, u ∣ θ) and log p(θ) of `model` over one flat vector.
 
-
-def density_of_states(
-    model: pm.Model,
-    variables: Sequence[FreeVariable],
-    effects: Sequence[FreeVariable],
-    parts: PotentialRoles,
-    swaps: Mapping[Graph, Graph],
-    out: SumOut,
-) -> tuple[JointDensity, ConfigurationPlan, dict[str, Graph]] | None:
-    """Write the same given the states of discrete variables, as shared variables; None where several sums are apart.
-
-    What depends on the states comes first among the pieces.
+    Parameters
+    ----------
+    model : pm.Model
+        Any model.
+    variables, effects : sequence of FreeVariable
+        The parameters θ, and the random effects u.
+    roles : PotentialRoles
+        What each potential counts as.
+    swaps : mapping of Graph to Graph, optional
+        Data of the model to be replaced by other variables.
+    summed : sequence of str
+        Discrete variables to be summed out.
+    marginalize : callable, optional
+        Sums them out of log densities by name.
     """
-    names = out.sums.names
-    values = LatentValues(model, variables, effects, swaps, names)
-    pieces, inside = joint_pieces(values, parts, names)
-    discrete = discrete_values(values, names)
-    tables = list(out.sums.tables(pieces, discrete, {values.vector: out.reference}))
-    if len(tables) != 1 or not (tables[0].group.terms or tables[0].group.effects):
-        return None
-    found = tables[0]
-    shared = {
-        name: pytensor.shared(found.plan.states[name][0].astype(plain.type.dtype), name, shape=plain.type.shape)
-        for name, plain in found.values.items()
-    }
-    stands = {plain: plain.type.filter_variable(shared[name]) for name, plain in found.values.items()}
-    own = dict(zip(found.pieces, graph_replace(list(found.pieces.values()), stands, strict=False), strict=True))
-    others = {n: g for n, g in (pieces.effects | pieces.terms).items() if n not in own}
-    density = _density(values, LogDensities(own | others, {}, pieces.priors, {}), without(discrete, inside))
-    return density, found.plan, shared
+    values = LatentValues(model, variables, effects, swaps, summed)
+    log_densities, inside = write_joint_log_densities(values, roles, summed)
+    if marginalize:
+        log_densities, inside = marginalize(values, log_densities, inside)
+    return assemble_density(values, log_densities, inside)
 
 
-def _density(values: LatentValues, pieces: LogDensities, inside: Sequence[Graph]) -> JointDensity:
+def assemble_density(values: LatentValues, log_densities: LogDensities, inside: Sequence[Graph]) -> JointDensity:
+    """Return log densities by name, and the conditions of the support, as one density."""
     model = values.model
     natural = values.write(values.of_random_variables([model[name] for name in values.effects]))
     return JointDensity(
         vector=values.vector,
-        rows={name: row.astype("float64") for name, row in (pieces.effects | pieces.terms).items()},
+        rows={name: row.astype("float64") for name, row in (log_densities.effects | log_densities.terms).items()},
         inside=reduce(pt.and_, [graph.astype("bool") for graph in inside]),
-        prior=sum((g.sum() for g in pieces.priors.values()), pt.constant(0.0)).astype("float64"),
+        prior=sum((g.sum() for g in log_densities.priors.values()), pt.constant(0.0)).astype("float64"),
         effects=dict(zip(values.effects, natural, strict=True)),
     )
 
 
-def joint_pieces(
-    values: LatentValues, parts: PotentialRoles, summed: Sequence[str]
+def write_joint_log_densities(
+    values: LatentValues, roles: PotentialRoles, summed: Sequence[str]
 ) -> tuple[LogDensities, list[Graph]]:
     """Write the log density of each variable and potential, and whether each parameter is inside its support."""
     model = values.model
-    _ = values.places
+    _ = values.replacements
     free = [rv for rv in model.free_RVs if rv.name not in (*values.effects, *summed)]
-    others = [name for name in values.effects if name not in values.standard]
-    rvs = [*free, *(model[name] for name in (*others, *summed)), *model.observed_RVs]
+    centred = [name for name in values.effects if name not in values.standard]
+    rvs = [*free, *(model[name] for name in (*centred, *summed)), *model.observed_RVs]
     logps = _log_densities(values, rvs)
-    potentials = dict.fromkeys((*parts.likelihood, *parts.prior))
+    potentials = dict.fromkeys((*roles.likelihood, *roles.prior))
     written = values.of_random_variables([model[name] for name in potentials]) if potentials else []
     potentials.update(zip(potentials, written, strict=True))
-    jacobians = {f"{name} jacobian": j for name in others if (j := _log_jacobian(values, model[name])) is not None}
-    terms = {rv.name: logps[rv.name] for rv in model.observed_RVs} | {n: potentials[n] for n in parts.likelihood}
-    rows = {name: logps[name] for name in (*others, *summed)} | jacobians | terms
+    jacobians = {f"{name} jacobian": j for name in centred if (j := _log_jacobian(values, model[name])) is not None}
+    terms = {rv.name: logps[rv.name] for rv in model.observed_RVs} | {n: potentials[n] for n in roles.likelihood}
+    rows = {name: logps[name] for name in (*centred, *summed)} | jacobians | terms
     rows = dict(zip(rows, values.write(list(rows.values())), strict=True))
     standard = {name: -0.5 * v**2 - 0.5 * LOG_2PI for name, v in values.standard.items()}
     inside = values.write([is_inside(values, rv, logps[rv.name]) for rv in free])
-    densities = {rv.name: logps[rv.name] for rv in free} | {name: potentials[name] for name in parts.prior}
+    densities = {rv.name: logps[rv.name] for rv in free} | {name: potentials[name] for name in roles.prior}
     priors = dict(zip(densities, values.write(list(densities.values())), strict=True))
     return LogDensities(
         {name: rows[name] for name in terms},
-        {name: rows[name] for name in (*others, *jacobians)} | standard,
+        {name: rows[name] for name in (*centred, *jacobians)} | standard,
         priors,
         {name: rows[name] for name in summed},
     ), inside

@@ -10,7 +10,7 @@ Statistical Association* 81, 82-86). û moves with θ by H⁻¹ ∂²f/∂u∂θ
     dg/dθ = ∂g/∂θ + (∂²f/∂θ∂u) λ
 
 (Kristensen and others 2016, *Journal of Statistical Software* 70(5), section 2). The derivative of log det H is a sum
-over the elements of H⁻¹ at places where H is not zero, and costs one pass through the third derivatives.
+over the elements of H⁻¹ where H is not zero, and costs one pass through the third derivatives.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ BESIDE = (0.3, 0.03, 0.003)
 
 
 @dataclass(frozen=True)
-class Look:
+class JointPoint:
     """The value f at one (θ, u), its gradient over both, and the elements of its curvature over u."""
 
     vector: Array
@@ -57,7 +57,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Mode(Look):
+class Mode(JointPoint):
     """The likeliest effects at a θ, with the curvature factorised."""
 
     curvature: Factor
@@ -143,10 +143,10 @@ class Laplace:
             rows[:, : len(point)] = point
             rows[:, len(point) + k :] = directions
             # a graph for blocks of points takes longer to write than so few take one by one
-            found = (
+            results = (
                 [self._product.one(row)[0] for row in rows] if len(rows) <= FEW else self._product.at(rows)["product"]
             )
-            return -np.asarray(found)[:, k:]
+            return -np.asarray(results)[:, k:]
 
         return find_pattern(product, self.n_effects, lambda: self.groups)
 
@@ -155,8 +155,8 @@ class Laplace:
         rng = np.random.default_rng(self.n_effects)
         start = np.concatenate([self.reference, np.zeros(self.n_effects)])
         size = np.concatenate([np.maximum(np.abs(self.reference), 0.1), np.ones(self.n_effects)])
-        for spread in BESIDE:
-            point = start + spread * size * rng.uniform(-1.0, 1.0, len(start))
+        for distance in BESIDE:
+            point = start + distance * size * rng.uniform(-1.0, 1.0, len(start))
             if np.isfinite(self._values.one(point)[0]):
                 return point
         return start
@@ -175,7 +175,7 @@ class Laplace:
         return pt.stack([graph[k:] for graph in one_by_one])
 
     @cached_property
-    def _look(self) -> Engine:
+    def _derivatives(self) -> Engine:
         """Value, gradient, and products of f over u."""
         graphs = {"joint": self.density.joint, "gradient": self._slope, "products": self._products}
         return self.build(self.density.vector, graphs)
@@ -244,7 +244,7 @@ class Laplace:
 
     def _climb(self, vector: Array) -> Mode | None:
         """Newton's method, damped."""
-        here, before, known = self._seen(vector), np.inf, None
+        here, before, known = self._evaluate(vector), np.inf, None
         for _ in range(STEPS):
             if here is None:
                 return None
@@ -257,25 +257,25 @@ class Laplace:
             if is_last and (gain <= ARRIVED * size or gain > STUCK * before):
                 return Mode(here.vector, here.joint, here.gradient, here.entries, curvature)
             whole, before = np.concatenate([np.zeros(self.n_parameters), step]), gain
-            here = self._seen(here.vector + whole) if is_last else self._up(here, whole, gain)
+            here = self._evaluate(here.vector + whole) if is_last else self._up(here, whole, gain)
         return None
 
-    def _up(self, here: Look, step: Array, gain: float) -> Look | None:
+    def _up(self, here: JointPoint, step: Array, gain: float) -> JointPoint | None:
         """Go as far along a step as f rises."""
         share = 1.0
         for _ in range(HALVINGS):
-            there = self._seen(here.vector + share * step)
+            there = self._evaluate(here.vector + share * step)
             if there is not None and there.joint >= here.joint + ENOUGH * share * gain:
                 return there
             share *= 0.5
         return None
 
-    def _seen(self, vector: Array) -> Look | None:
-        joint, gradient, products = self._look.one(vector)
+    def _evaluate(self, vector: Array) -> JointPoint | None:
+        joint, gradient, products = self._derivatives.one(vector)
         entries = -self.pattern.entries(np.reshape(products, (self.pattern.n_colours, self.n_effects)))
         uphill = gradient[self.n_parameters :]  # by parameters it may be NaN on an edge, where the mode is there still
         finite = np.isfinite(joint) and np.isfinite(uphill).all() and np.isfinite(entries).all()
-        return Look(vector, float(joint), gradient, entries) if finite else None
+        return JointPoint(vector, float(joint), gradient, entries) if finite else None
 
     def _positive(self, entries: Array) -> tuple[Factor, bool]:
         """Factorise; where the curvature is not positive, with enough on its diagonal that it is."""

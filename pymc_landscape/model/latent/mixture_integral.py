@@ -10,17 +10,28 @@ Laplace's approximation is exact there. The sum over states of one integrand, in
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, override
 
 import numpy as np
+import pymc as pm
+import pytensor
 from numpy.typing import NDArray
+from pytensor.graph.replace import graph_replace
 from scipy.special import logsumexp, softmax
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, Graph
+from pymc_landscape.model import FreeVariable, LogDensities, PotentialRoles, discrete_values, without
 from pymc_landscape.model.latent.discrete_states import FEW, ConfigurationPlan
+from pymc_landscape.model.latent.discrete_sums import SumOut
 from pymc_landscape.model.latent.gauss_hermite import Quadrature, blocks_of, through_root
+from pymc_landscape.model.latent.joint_density import (
+    JointDensity,
+    LatentValues,
+    assemble_density,
+    write_joint_log_densities,
+)
 from pymc_landscape.model.latent.laplace import Adjoint, Integrand, Mode
 from pymc_landscape.numerics import Pattern, coloured
 
@@ -104,25 +115,25 @@ class StateIntegral(Quadrature):
         _, inside, prior = self._values.one(np.concatenate([theta, self._last]))
         if not inside:
             return -np.inf, -np.inf
-        found = self._of_states(theta)
-        return (np.nan if found is None else found[1] + float(logsumexp(found[2], axis=0).sum())), float(prior)
+        by_state = self._of_states(theta)
+        return (np.nan if by_state is None else by_state[1] + float(logsumexp(by_state[2], axis=0).sum())), float(prior)
 
     @override
     def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
-        found = self._of_states(theta)
-        if found is None:
+        by_state = self._of_states(theta)
+        if by_state is None:
             return np.nan, np.full(self.n_parameters, np.nan)
-        modes, constant, heights = found
+        modes, constant, heights = by_state
         shares, total = softmax(heights, axis=0), np.zeros(self.n_parameters)
         for c, mode in enumerate(modes):
             self._enter(c)
             total += self.carried(mode, self._weighted_adjoint(mode, shares[c], c == 0))
         return constant + float(logsumexp(heights, axis=0).sum()), total
 
-    def given_states(self, theta: Array) -> tuple[list[Mode], Array] | None:
+    def modes_by_state(self, theta: Array) -> tuple[list[Mode], Array] | None:
         """Return û of each state, and the probability (C, blocks) of each; None where there is no û."""
-        found = self._of_states(theta)
-        return None if found is None else (found[0], np.asarray(softmax(found[2], axis=0)))
+        by_state = self._of_states(theta)
+        return None if by_state is None else (by_state[0], np.asarray(softmax(by_state[2], axis=0)))
 
     def _of_states(self, theta: Array) -> tuple[list[Mode], float, Array] | None:
         """Return û of each state, what depends on neither, and I_b(c) (C, blocks); None where there is no û."""
@@ -140,26 +151,26 @@ class StateIntegral(Quadrature):
         return modes, constant, heights
 
     def _by_block(self, mode: Mode) -> Array:
-        found, blocks = np.zeros(self.possible.shape[1]), blocks_of(mode)
+        by_state, blocks = np.zeros(self.possible.shape[1]), blocks_of(mode)
         for (stack, members, nodes, weights), root, inverse in zip(
-            self.parts, blocks.roots, blocks.inverse_roots, strict=True
+            self.laid_stacks, blocks.roots, blocks.inverse_roots, strict=True
         ):
-            rows = members @ self.rows.at(self.places(mode, stack, inverse, nodes))["rows"].T + weights
+            rows = members @ self.rows.at(self.node_points(mode, stack, inverse, nodes))["rows"].T + weights
             diagonal = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
-            found[self.pattern.components[stack.elements[:, 0]]] = logsumexp(rows, axis=1) - diagonal
-        return found
+            by_state[self.pattern.components[stack.elements[:, 0]]] = logsumexp(rows, axis=1) - diagonal
+        return by_state
 
     def _weighted_adjoint(self, mode: Mode, shares: Array, is_first: bool) -> Adjoint:
         """Return the derivatives of Σ_b share_b I_b, and of what belongs to no block at the first state."""
         free, blocks = (self.owners < 0).astype(float) * is_first, blocks_of(mode)
         vector, entries = self.weighted_gradient(mode.vector[None], free[None])[0], np.zeros(len(self.pattern.rows))
         for (stack, members, nodes, weights), root, inverse in zip(
-            self.parts, blocks.roots, blocks.inverse_roots, strict=True
+            self.laid_stacks, blocks.roots, blocks.inverse_roots, strict=True
         ):
             own = shares[self.pattern.components[stack.elements[:, 0]]]
-            places = self.places(mode, stack, inverse, nodes)
-            within = softmax(members @ self.rows.at(places)["rows"].T + weights, axis=1) * own[:, None]
-            gradients = self.weighted_gradient(places, (members.T @ within).T)
+            node_points = self.node_points(mode, stack, inverse, nodes)
+            within = softmax(members @ self.rows.at(node_points)["rows"].T + weights, axis=1) * own[:, None]
+            gradients = self.weighted_gradient(node_points, (members.T @ within).T)
             vector = vector + gradients.sum(axis=0)
             across = gradients[:, self.n_parameters + stack.elements]
             stack.write(through_root(np.einsum("jbd,je->bde", across, nodes), root, inverse, own), entries)
@@ -186,3 +197,38 @@ def _joined(
     possible[0] = True
     possible[:, of_block] = plan.possible[:, of_set]
     return np.where((owners < 0) & (sets >= 0), block[sets], owners), block, possible
+
+
+def density_by_state(
+    model: pm.Model,
+    variables: Sequence[FreeVariable],
+    effects: Sequence[FreeVariable],
+    roles: PotentialRoles,
+    swaps: Mapping[Graph, Graph],
+    out: SumOut,
+) -> tuple[JointDensity, ConfigurationPlan, dict[str, Graph]] | None:
+    """Write log p(y, u ∣ θ) given the states of discrete variables, which stand in it as shared variables.
+
+    None where several sums are apart. What depends on the states comes first among the rows.
+    """
+    names = out.sums.names
+    values = LatentValues(model, variables, effects, swaps, names)
+    log_densities, inside = write_joint_log_densities(values, roles, names)
+    discrete = discrete_values(values, names)
+    tables = list(out.sums.tables(log_densities, discrete, {values.vector: out.reference}))
+    if len(tables) != 1 or not (tables[0].group.terms or tables[0].group.effects):
+        return None
+    total = tables[0]
+    shared = {
+        name: pytensor.shared(total.plan.states[name][0].astype(plain.type.dtype), name, shape=plain.type.shape)
+        for name, plain in total.values.items()
+    }
+    stands = {plain: plain.type.filter_variable(shared[name]) for name, plain in total.values.items()}
+    own = dict(
+        zip(total.log_densities, graph_replace(list(total.log_densities.values()), stands, strict=False), strict=True)
+    )
+    rest = {n: g for n, g in (log_densities.effects | log_densities.terms).items() if n not in own}
+    density = assemble_density(
+        values, LogDensities(own | rest, {}, log_densities.priors, {}), without(discrete, inside)
+    )
+    return density, total.plan, shared

@@ -1,0 +1,54 @@
+"""What PyMC's transforms say of the supports of free variables, and of their unconstrained values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+from pymc.distributions.transforms import CholeskyCovPacked, LogExpM1
+from pymc.logprob.transforms import (
+    CircularTransform,
+    IntervalTransform,
+    LogOddsTransform,
+    LogTransform,
+    SimplexTransform,
+    Transform,
+)
+
+from pymc_landscape._typing import Graph
+
+# Transforms that need nothing but the value; all others read limits, or more, off the prior.
+OF_VALUE_ALONE = (CircularTransform, LogOddsTransform, LogTransform, SimplexTransform, LogExpM1)
+
+
+def bounds(transform: Transform | None, inputs: Iterable[Graph]) -> tuple[Any, Any] | None:
+    """Return the limits of an elementwise transform's domain; None where it is not an interval."""
+    if isinstance(transform, LogTransform | LogExpM1):
+        return 0.0, np.inf
+    if isinstance(transform, LogOddsTransform):
+        return 0.0, 1.0
+    if isinstance(transform, CircularTransform):
+        return -np.inf, np.inf
+    if isinstance(transform, CholeskyCovPacked):
+        return _triangle(transform.diag_idxs), np.inf
+    if isinstance(transform, IntervalTransform):
+        low, high = transform.args_fn(*inputs)
+        return -np.inf if low is None else low, np.inf if high is None else high
+    return None
+
+
+def is_simplex(transform: Transform | None) -> bool:
+    """Whether the elements are weights that sum to one."""
+    return isinstance(transform, SimplexTransform)
+
+
+def forward(transform: Transform | None, rv: Graph) -> Graph:
+    """Return a variable on its unconstrained scale."""
+    return rv if transform is None else transform.forward(rv, *rv.owner.inputs)
+
+
+def _triangle(diagonal: Graph) -> Graph:
+    """Return the lower limits of a lower triangle, row by row: its diagonal is not negative."""
+    return pt.set_subtensor(pt.full((diagonal[-1] + 1,), np.float64(-np.inf))[diagonal], 0.0)
