@@ -227,12 +227,11 @@ def test_num_is_a_number_of_points():
 
 # A level that is not 0.95, with the words of the docstring that say why.
 OTHER_LEVELS = {
-    "chi2_cutoff": "",
     "compare_with_posterior": "left out, `ci_prob`",
-    "confidence_contour": "",
-    "fit_grid": "",
+    "confidence_contour": "Two by default, as contours are drawn",
+    "fit_grid": "beyond 0.95, so that",
     "prior_path": "With it, profile limits",
-    "profile_likelihood": "",
+    "profile_likelihood": "beyond 0.95, so that",
 }
 
 

@@ -43,7 +43,7 @@ def fit_grid(
     num : int
         Points an axis, at least 3.
     level : float
-        Confidence level of the joint region.
+        Confidence level of the joint region; beyond 0.95, so that the contour of that level lies inside the grid.
 
     Returns
     -------

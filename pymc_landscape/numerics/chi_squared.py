@@ -22,14 +22,14 @@ from pymc_landscape._typing import Array
 
 
 @overload
-def chi2_cutoff(level: float, df: int = 1) -> float: ...
+def chi2_cutoff(level: float = 0.95, df: int = 1) -> float: ...
 
 
 @overload
-def chi2_cutoff(level: ArrayLike, df: int = 1) -> float | NDArray[np.float64]: ...
+def chi2_cutoff(level: ArrayLike = 0.95, df: int = 1) -> float | NDArray[np.float64]: ...
 
 
-def chi2_cutoff(level: ArrayLike, df: int = 1) -> float | NDArray[np.float64]:
+def chi2_cutoff(level: ArrayLike = 0.95, df: int = 1) -> float | NDArray[np.float64]:
     """Return the rise of −2LL at the boundary of a confidence region.
 
     Parameters

@@ -59,7 +59,8 @@ def profile_likelihood(
     var_names : str, sequence of str, or mapping, optional
         As in `confidence_intervals`; left out, what `resume` has, or every element of every free variable.
     level : float
-        How far to go: until Δ(−2LL) exceeds the χ²₁ quantile of this level, on either side.
+        How far to go: until Δ(−2LL) exceeds the χ²₁ quantile of this level, on either side; beyond 0.95, so that limits
+        of that level can be read off.
     resume : Dataset, optional
         An earlier profile of the same fit, to go on from: to a higher level, with more parameters, or after an
         interruption. Its steps are kept as they are, at the distance in ζ that they have.

@@ -55,7 +55,7 @@ def confidence_contour(
     var_names : sequence of two str, or mapping of two combinations
         Elements or Deterministics, as in `confidence_intervals`.
     level : float or sequence of float
-        Joint confidence levels: cut-offs are those of χ²₂.
+        Joint confidence levels: cut-offs are those of χ²₂. Two by default, as contours are drawn to show the shape.
     num : int
         Vertices a level, and where the region's boundary is several curves, on each of them.
     method : {"exact", "traces", "wald"}
