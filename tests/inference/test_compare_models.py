@@ -1,6 +1,7 @@
 """Tables of models: against statsmodels, closed forms, az.compare, and what must not be compared."""
 
 import warnings
+from functools import cache
 
 import arviz as az
 import numpy as np
@@ -32,6 +33,7 @@ RATIOS = {
 }
 
 
+@cache
 def budworm(terms: str) -> pm.Model:
     male, dose = published.MALE, published.DOSE
     with pm.Model() as model:

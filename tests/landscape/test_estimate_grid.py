@@ -1,6 +1,7 @@
 """Grids around an estimate, against closed forms."""
 
 import logging
+from functools import cache
 
 import numpy as np
 import pymc as pm
@@ -16,6 +17,7 @@ BETA = np.linalg.solve(X.T @ X, X.T @ Y)
 ERRORS = 2.0 * np.sqrt(np.diag(np.linalg.inv(X.T @ X)))
 
 
+@cache
 def line(known: bool = True) -> pm.Model:
     with pm.Model(coords={"term": ["one", "x"]}) as model:
         beta = pm.Normal("beta", 0, 10, dims="term")

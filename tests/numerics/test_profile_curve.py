@@ -1,5 +1,7 @@
 """One curve through a profile: an interval read off it, a density on it and its picture agree where they meet."""
 
+from functools import cache
+
 import numpy as np
 import profile_forms as forms
 import pymc as pm
@@ -44,6 +46,7 @@ def assert_all_agree(profile: xr.Dataset, parameter: str, refit=None, error: flo
         np.testing.assert_allclose(exact, cuts, rtol=0, atol=error)
 
 
+@cache
 def binomial(successes: int) -> tuple[xr.Dataset, pml.Fit]:
     with pm.Model() as model:
         pm.Binomial("y", 10, pm.Beta("p", 1, 1), observed=successes)

@@ -2,6 +2,7 @@
 
 import copy
 import re
+from functools import cache
 
 import arviz as az
 import numpy as np
@@ -17,6 +18,7 @@ X = np.array([[1.0, 0.5], [1.0, -1.2], [1.0, 2.0], [1.0, 0.1], [1.0, -0.4], [1.0
 Y = np.array([2.1, -0.9, 4.4, 1.2, 0.7, 3.9, -2.8, 2.6])
 
 
+@cache
 def regression():
     with pm.Model(coords={"term": ["intercept", "x"]}, name="line") as model:
         beta = pm.Normal("beta", 0, 10, dims="term")

@@ -80,6 +80,7 @@ def test_a_model_without_gradients():
     assert value(here.standard_error, "sigma") == pytest.approx(sigma / 4, rel=1e-3)
 
 
+@cache
 def two_groups() -> tuple[pm.Model, dict[str, np.ndarray]]:
     """Poisson counts with an identity link: at b = 0 the mean is 0 and the counts are impossible."""
     low, high = np.array([2, 4, 3, 3]), np.array([9, 7, 11, 8, 10])

@@ -383,6 +383,7 @@ def test_data_without_any_spread():
     assert not np.isfinite(value(here.standard_error, "sigma"))
 
 
+@cache
 def centred_schools() -> pml.Objective:
     with pm.Model() as model:
         mu, tau = pm.Normal("mu", 0, 5), pm.HalfCauchy("tau", 5)

@@ -1,5 +1,7 @@
 """Discrete variables summed out of the likelihood, against sums in closed form and against PyMC's own mixtures."""
 
+from functools import cache
+
 import numpy as np
 import pymc as pm
 import pymc.dims as pmd
@@ -29,6 +31,7 @@ DISASTERS = np.array(
 )
 
 
+@cache
 def mixture(written: str) -> pm.Model:
     """Two normal components, with the component of each case or without."""
     with pm.Model(coords={"case": CASES}) as model:

@@ -1,5 +1,7 @@
 """Random effects integrated out, against integrals in closed form and by other quadrature."""
 
+from functools import cache
+
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
@@ -18,6 +20,7 @@ Y = 2.0 + 0.5 * X + RNG.normal(0, 1.2, 5)[GROUP] + RNG.normal(0, 0.7, len(GROUP)
 COUNTS = RNG.poisson(np.exp(0.3 + RNG.normal(0, 0.8, 5)[GROUP]))
 
 
+@cache
 def intercepts(centred: bool = True) -> pm.Model:
     with pm.Model(coords={"group": list("abcde")}) as model:
         b, spread = pm.Normal("b", 0, 10, shape=2), pm.HalfNormal("spread", 3)
@@ -167,6 +170,7 @@ def test_the_mode_of_the_marginal_posterior(marginal):
 # --- effects that are not normal, or data that are not -------------------------------------------------------------
 
 
+@cache
 def counts(effect) -> pm.Model:
     with pm.Model() as model:
         a, spread = pm.Normal("a", 0, 5), pm.HalfNormal("spread", 3)
