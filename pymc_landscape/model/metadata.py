@@ -84,7 +84,7 @@ class ModelMetadata:
 
     def term_dims(self, term: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
         """Return dims, coords and shape of a term's pointwise log-likelihood, of which there are `size` numbers."""
-        shape = self.read(("shape", term), lambda: self._shape(term))
+        shape = self._shape_of(term)
         names = self.model.named_vars_to_dims.get(term) or (None,) * len(shape)
         dims = [name or f"{term}_dim_{i}" for i, name in enumerate(names)]
         own = self._n_density_dims(term, shape, size)
@@ -95,6 +95,11 @@ class ModelMetadata:
         coords = {d: np.asarray(c) for d, c in labels.items() if c is not None}
         return dims, coords, tuple(int(n) for n in shape)
 
+    @property
+    def data_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each observed variable."""
+        return {rv.name: self._shape_of(rv.name) for rv in self.model.observed_RVs}
+
     def _n_density_dims(self, name: str, shape: tuple[int, ...], size: int) -> int:
         """Return how many dims of a variable its log density has: a multivariate one is summed over the last."""
         node = self.model[name].owner
@@ -103,7 +108,10 @@ class ModelMetadata:
             own -= 1
         return own
 
-    def _shape(self, term: str) -> tuple[int, ...]:
+    def _shape_of(self, term: str) -> tuple[int, ...]:
+        return self.read(("shape", term), lambda: self._read_shape(term))
+
+    def _read_shape(self, term: str) -> tuple[int, ...]:
         variable = self.model[term]
         tensor = pt.as_tensor(self.model.rvs_to_values.get(variable, variable), allow_xtensor_conversion=True)
         known = tensor.type.shape

@@ -6,7 +6,8 @@ from pymc_landscape.objective.draws import SAMPLE_DIMS, Draws, DrawVectors, open
 from pymc_landscape.objective.evaluators import LOG_PRIOR, Kind
 from pymc_landscape.objective.importance_sampler import importance_sampling
 from pymc_landscape.objective.minibatch import BatchSlope
-from pymc_landscape.objective.objective import DENSE, Objective, objective_of
+from pymc_landscape.objective.model_argument import Fitted, is_fitted, objective_of
+from pymc_landscape.objective.objective import DENSE, Objective
 from pymc_landscape.objective.pointwise import GROUPS, pointwise_log_likelihood
 from pymc_landscape.objective.reference_point import Reference, reference_point
 from pymc_landscape.objective.restricted import (
@@ -32,6 +33,7 @@ __all__ = [
     "DrawVectors",
     "Draws",
     "Element",
+    "Fitted",
     "FreeVariable",
     "Kind",
     "Layout",
@@ -45,6 +47,7 @@ __all__ = [
     "element_labels",
     "hessian_function",
     "importance_sampling",
+    "is_fitted",
     "known_value",
     "loss_table",
     "objective_of",

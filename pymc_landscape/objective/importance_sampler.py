@@ -20,7 +20,8 @@ from scipy.special import logsumexp
 from pymc_landscape._typing import Array, Point, RandomSeed
 from pymc_landscape.model.latent import LOG_2PI, Mode, Quadrature
 from pymc_landscape.numerics import Blocks
-from pymc_landscape.objective.objective import Fitted, Objective, is_fitted, objective_of
+from pymc_landscape.objective.model_argument import Fitted, is_fitted, objective_of
+from pymc_landscape.objective.objective import Objective
 from pymc_landscape.results import provenance_attributes
 
 # Points evaluated at a time.

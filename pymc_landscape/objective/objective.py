@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from typing import Any, Literal, Protocol, TypeGuard
+from typing import Any, Literal
 
 import numpy as np
 import pymc as pm
-import xarray as xr
 from numpy.typing import ArrayLike
 
 from pymc_landscape._typing import Array, Graph, Point
@@ -23,6 +22,7 @@ from pymc_landscape.model import (
     standard_normal,
 )
 from pymc_landscape.objective.evaluators import Evaluators
+from pymc_landscape.objective.objective_html import objective_html
 from pymc_landscape.objective.parameters import Parameters
 from pymc_landscape.results import wrong_type
 
@@ -122,6 +122,19 @@ class Objective(Parameters):
     def __repr__(self) -> str:
         """Name the terms and the parameters."""
         return f"Objective({', '.join(self.terms)} | {', '.join(v.name for v in self.variables)})"
+
+    def _repr_html_(self) -> str:
+        sizes = self.evaluators.metadata.data_shapes
+        shapes = (f"{name} ({' × '.join(map(str, shape)) or 'scalar'})" for name, shape in sizes.items())
+        weight = f"{self.prior_weight:g}" if self.prior_weight else ""
+        facts = {
+            "Terms of the log-likelihood": ", ".join(self.terms),
+            "Data": f"{', '.join(shapes)}; {self.n_observations} observations" if sizes else "",
+            "Integrated out": ", ".join(v.name for v in self.evaluators.metadata.effects),
+            "Summed out": ", ".join(self.summed),
+            "Weight of the log prior": weight,
+        }
+        return objective_html(f"Objective of {self.size} parameters", facts, self.variables)
 
     @property
     def perhaps_latent(self) -> tuple[str, ...]:
@@ -318,40 +331,6 @@ class Objective(Parameters):
         twin = copy(self)
         twin.evaluators = self.evaluators.with_data(data)
         return twin
-
-
-class Fitted(Protocol):
-    """A fit, as far as verbs need to know it that need no optimum: an objective and a point."""
-
-    @property
-    def objective(self) -> Objective:
-        """What was fitted."""
-        ...
-
-    @property
-    def point(self) -> xr.Dataset:
-        """The estimates, natural."""
-        ...
-
-
-def is_fitted(model: Any) -> TypeGuard[Fitted]:
-    """Whether `model` is a fit."""
-    return isinstance(getattr(model, "objective", None), Objective)
-
-
-def objective_of(model: pm.Model | Objective | Fitted | None) -> Objective:
-    """Return `model` as an objective: its own where it is a fit; None is the model of the surrounding ``with`` block.
-
-    Raises
-    ------
-    TypeError
-        If `model` is none of these.
-    """
-    if isinstance(model, Objective):
-        return model
-    if is_fitted(model):
-        return model.objective
-    return Objective(model)
 
 
 def _nodes(quadrature: int) -> int:

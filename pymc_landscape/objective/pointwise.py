@@ -16,7 +16,8 @@ from pymc_landscape._typing import Array, Posterior
 from pymc_landscape.engine import Engine
 from pymc_landscape.objective.draws import SAMPLE_DIMS, DrawVectors
 from pymc_landscape.objective.evaluators import TOTAL
-from pymc_landscape.objective.objective import Fitted, Objective, is_fitted
+from pymc_landscape.objective.model_argument import Fitted, is_fitted, objective_of
+from pymc_landscape.objective.objective import Objective
 from pymc_landscape.results import (
     IN_MEMORY,
     DelayedProgressBar,
@@ -166,14 +167,10 @@ def _again(engine: Engine, draws: DrawVectors, i: int) -> dict[str, Array]:
 
 def _conditional_on_effects(model: pm.Model | Objective | Fitted | None) -> Objective:
     """Return an objective that knows single observations: given random effects, which draws have."""
-    if isinstance(model, Objective):
-        return model
-    if not is_fitted(model):
-        return Objective(model, latent=())
-    fitted = model.objective
-    if not fitted.is_integral:
-        return fitted
-    return Objective(fitted.model, latent=fitted.summed, potentials=fitted.potentials)
+    objective = objective_of(model, latent=())
+    if is_fitted(model) and objective.is_integral:
+        return Objective(objective.model, latent=objective.summed, potentials=objective.potentials)
+    return objective
 
 
 def _check_options(dt: Posterior | None, chunks: int | None) -> None:

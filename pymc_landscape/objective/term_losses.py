@@ -21,7 +21,8 @@ from pytensor.graph.traversal import ancestors
 from pymc_landscape._typing import Array, Graph, Point, PointLike
 from pymc_landscape.engine import interpreter_mode, without_parameter_checks
 from pymc_landscape.model import LOSS_FAMILIES, Affine, Described, Family, GraphInputs, add_up, describe, quantile_of
-from pymc_landscape.objective.objective import Fitted, Objective, is_fitted, objective_of
+from pymc_landscape.objective.model_argument import Fitted, is_fitted, objective_of
+from pymc_landscape.objective.objective import Objective
 from pymc_landscape.objective.reference_point import reference_point
 from pymc_landscape.results import provenance_attributes
 
@@ -82,7 +83,7 @@ def loss_table(model: pm.Model | Objective | Fitted | None = None, *, at: PointL
                 loss  value    a       b  minus2ll
     y  squared error    5.0  4.0  1.3547   21.3547
     """
-    objective = _conditional_objective(model)
+    objective = objective_of(model, latent=())
     objective.evaluators.integrals.refuse_latent()
     where = model if at is None and is_fitted(model) else at
     reference = reference_point(objective, xr.Dataset(), where, [v.name for v in objective.variables])
@@ -94,11 +95,6 @@ def loss_table(model: pm.Model | Objective | Fitted | None = None, *, at: PointL
     begin = "the fit" if is_fitted(where) else reference.words
     table.attrs = provenance_attributes(objective.origin, group="loss_table", at=begin)
     return table
-
-
-def _conditional_objective(model: pm.Model | Objective | Fitted | None) -> Objective:
-    conditional = model is None or isinstance(model, pm.Model)
-    return Objective(model, latent=()) if conditional else objective_of(model)
 
 
 def _row(term: Term, minus2ll: float) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Ties:
     >>> ties = Ties(3)
     >>> ties.join(np.array([1, 2]), np.array([3, 0]))
     array([1, 2])
-    >>> ties.found(np.array([0, 1, 2, 3]))
+    >>> ties.roots(np.array([0, 1, 2, 3]))
     array([0, 1, 2, 1])
     """
 
