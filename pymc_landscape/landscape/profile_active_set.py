@@ -28,7 +28,7 @@ from pymc_landscape.objective import (
     Objective,
     RestrictedObjective,
 )
-from pymc_landscape.optimize import InsideBound, is_lower
+from pymc_landscape.optimize import InsideBound
 
 Indices = NDArray[np.intp]
 # Seconds of evaluations point by point after which a compiled function of batches pays, for more than a few points.
@@ -242,7 +242,7 @@ class ActiveSet:
         """
         inside = InsideBound(self.restricted(p), x, element)
         depth, lowest = inside.lowest()
-        return inside.bound + depth if is_lower(lowest, value) else None
+        return inside.bound + depth if inside.is_lower(depth, lowest, value) else None
 
 
 def _stacked(found: list[list[Array]]) -> list[Array]:

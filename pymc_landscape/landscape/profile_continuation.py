@@ -17,6 +17,7 @@ from pymc_landscape._typing import Array
 from pymc_landscape.landscape.profile_active_set import ActiveSet, ActiveSets, Indices
 from pymc_landscape.landscape.profile_solver import NuisanceSolution, solve_batch, solve_single
 from pymc_landscape.numerics import noise
+from pymc_landscape.objective import is_lower
 
 # Two branches whose values differ by less are the same.
 LOWER = 1e-7
@@ -58,7 +59,7 @@ class GridContinuation:
         for p, new in solutions.items():
             old = self.best[p]
             self.on_solved(int(old is None))
-            if old is None or new.value < old.value - (LOWER + noise(old.value) if old.is_finite else 0.0):
+            if old is None or _is_lower(p, new, old):
                 self.best[p] = new
                 lower.add(p)
         return lower
@@ -202,6 +203,14 @@ class GridContinuation:
         if old.active_set is not active_set or old.scale is None:
             return True
         return bool(np.linalg.norm(old.scale * (x - old.x)) > APART)
+
+
+def _is_lower(p: int, new: NuisanceSolution, old: NuisanceSolution) -> bool:
+    """Whether a solution is lower than an earlier one of the same point, by more than its rounding."""
+    if not (old.is_finite and new.is_finite):
+        return new.value < old.value
+    bar, begin = old.value - (LOWER + noise(old.value)), (old.active_set.restricted(p), old.x)
+    return new.value < bar and is_lower(new.active_set.restricted(p), new.x, new.value, bar, begin)
 
 
 def _own_solution(active_set: ActiveSet, old: NuisanceSolution | None, x: Array) -> Array:

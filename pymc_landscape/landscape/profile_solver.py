@@ -15,13 +15,16 @@ from numpy.typing import NDArray
 from pymc_landscape._typing import Array
 from pymc_landscape.landscape.profile_active_set import ActiveSet, Indices
 from pymc_landscape.numerics import BatchMinima, covariance, newton_descent_batch, newton_steps, noise
-from pymc_landscape.objective import BoundElement, FreeVariable
+from pymc_landscape.objective import BoundElement, FreeVariable, largest_noise_between
 from pymc_landscape.optimize import BOUND_TOLERANCE, SearchResult, bound_ahead, bounds_ahead, search, settle
 
 # A slope at a bound of less than this per standard error counts as zero.
 SLOPE = 1e-7
 # An element is on its way to a bound if it moved so far in that direction without converging.
 RUN = 1.0
+# An element that has moved so far, unconstrained, and has no curvature there, may have lost it to rounding of more than
+# this standard deviation, in −2LL, between the two.
+GONE, BLIND = 5.0, 1e-3
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ def solve_batch(active_set: ActiveSet, ps: Indices, x: Array, spare: Array) -> l
         x,
         spare,
     )
+    minima.remaining_decrease[_lost(active_set, ps, minima, spare)] = np.inf
     stays = minima.converged & _stay_on_bounds(active_set, ps, minima)
     best: list[NuisanceSolution | None] = [
         _solved(active_set, minima, i) if good else None for i, good in enumerate(stays.tolist())
@@ -101,6 +105,19 @@ def solve_batch(active_set: ActiveSet, ps: Indices, x: Array, spare: Array) -> l
         for i, found in zip(rows.tolist(), solve_batch(other, ps[rows], *begins), strict=True):
             best[i] = _lower(best[i], found)
     return best
+
+
+def _lost(active_set: ActiveSet, ps: Indices, minima: BatchMinima, begin: Array) -> Indices:
+    """Return the rows that went to where an element matters no more, if only for rounding: α + y = α."""
+    curvature = minima.hessian[:, active_set.free, active_set.free]
+    gone = (curvature == 0) & (np.abs(minima.x - begin) > GONE)
+    rows = np.flatnonzero(minima.converged & gone.any(axis=1))
+    restrictions = [active_set.restricted(int(ps[i])) for i in rows]
+    noise_of = [
+        largest_noise_between(restricted, begin[i], minima.x[i])
+        for restricted, i in zip(restrictions, rows, strict=True)
+    ]
+    return rows[np.array(noise_of) > BLIND]
 
 
 def solved(active_set: ActiveSet, x: Array, value: float, hessian: Array, inverse: Array) -> NuisanceSolution:

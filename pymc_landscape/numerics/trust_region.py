@@ -24,6 +24,13 @@ from pymc_landscape.numerics.covariance import Spectrum, spectrum
 # A step that gains at least so much of what the model promises is taken, and one that gains so much more widens.
 TAKEN, WIDENED = 1e-4, 0.75
 INCREDIBLE = 100.0
+# A fall of so many times what was promised is checked: it may be rounding.
+DOUBTED = 3.0
+# A step after which more than this share of what remained still remains, and little enough, is slow; so many in a row
+# lead to infinity.
+SLOW, FADING, RUNNING = 0.2, 1e-4, 3
+# Where so little remained once, a fall of more than this is checked.
+FALL = 1e-3
 FIRST_RADIUS, SMALLEST_RADIUS = 30.0, 1e-12
 # After so many steps that together gained nothing, only rounding is left.
 STAGNANT = 60
@@ -46,6 +53,16 @@ class Surface(Protocol):
 
     def hessian(self, x: Array) -> Array:
         """Return the Hessian."""
+
+
+class Rounding(Protocol):
+    """What tells a fall of the surface from rounding, where that is in doubt."""
+
+    def noise(self, y: Array) -> float:
+        """Measure the rounding error of the value at a point."""
+
+    def is_lower(self, y: Array, value: float, begin: Array, bar: float) -> bool:
+        """Whether a value is lower than that of the point `begin` by more than rounding."""
 
 
 @dataclass
@@ -101,6 +118,7 @@ def descend_newton(
     radius: float | None = None,
     tell: Callable[[QuadraticModel], None] = lambda here: None,
     near: float = NEAR,
+    rounding: Rounding | None = None,
 ) -> tuple[QuadraticModel, int]:
     """Go down until less than `near` is left to gain, the region has shrunk away, or `iterations` are used up.
 
@@ -111,7 +129,8 @@ def descend_newton(
     n : int
         How many steps were tried.
     """
-    radius, n, before = radius or _first_radius(here), 0, np.inf
+    radius, n, before, slow = radius or _first_radius(here), 0, np.inf, 0
+    least = here.decrement
     while n < iterations and radius > SMALLEST_RADIUS and 0.5 * here.decrement > near:
         if n % STAGNANT == 0:
             if before - here.value < noise(here.value):
@@ -122,9 +141,16 @@ def descend_newton(
         value, gradient = surface.value_and_gradient(here.x + step)
         gained = _share_gained(here.value - value, promised, here.value) if np.isfinite(gradient).all() else -np.inf
         hessian = surface.hessian(here.x + step) if gained > TAKEN else None
-        if hessian is not None and np.isfinite(hessian).all():
-            here = QuadraticModel(here.x + step, value, gradient, hessian)
+        arrived = least < 2.0 * FADING and here.value - value > FALL
+        finite = hessian is not None and np.isfinite(hessian).all()
+        if hessian is not None and finite and _is_real(here, step, value, hessian, gained, arrived, rounding):
+            remaining, here = here.decrement, QuadraticModel(here.x + step, value, gradient, hessian)
+            least = min(least, here.decrement)
             tell(here)
+            # towards infinity steps keep their length: where they gain less than rounding, there is no going on
+            slow = slow + 1 if SLOW * remaining < here.decrement < 2.0 * FADING else 0
+            if slow >= RUNNING and rounding is not None and 0.5 * here.decrement <= rounding.noise(here.x):
+                break
         else:
             gained = -np.inf
         if gained < 0.25:
@@ -132,6 +158,22 @@ def descend_newton(
         elif gained > WIDENED and length > 0.99 * radius:
             radius = 2.0 * radius
     return here, n
+
+
+def _is_real(
+    here: QuadraticModel,
+    step: Array,
+    value: float,
+    hessian: Array,
+    share: float,
+    had_arrived: bool,
+    rounding: Rounding | None,
+) -> bool:
+    """Check a fall that is more than was promised or remained, or after which an element matters no more."""
+    idle = (np.diagonal(hessian) == 0) & (np.diagonal(here.hessian) != 0)
+    if rounding is None or not (share > DOUBTED or idle.any() or had_arrived):
+        return True
+    return rounding.is_lower(here.x + step, value, here.x, here.value) or not value < here.value
 
 
 def _share_gained(gained: float, promised: float, value: float) -> float:

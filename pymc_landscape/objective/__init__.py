@@ -3,6 +3,13 @@
 from pymc_landscape.model import Element, FreeVariable, Layout, element_labels
 from pymc_landscape.objective.conditional_modes import conditional_modes
 from pymc_landscape.objective.draws import SAMPLE_DIMS, Draws, DrawVectors, open_group, read_draws, select_labels
+from pymc_landscape.objective.evaluation_noise import (
+    STANDARD_DEVIATIONS,
+    RoundingCheck,
+    evaluation_noise,
+    is_lower,
+    largest_noise_between,
+)
 from pymc_landscape.objective.evaluators import LOG_PRIOR, Kind
 from pymc_landscape.objective.importance_sampler import importance_sampling
 from pymc_landscape.objective.minibatch import BatchSlope
@@ -27,6 +34,7 @@ __all__ = [
     "GROUPS",
     "LOG_PRIOR",
     "SAMPLE_DIMS",
+    "STANDARD_DEVIATIONS",
     "BatchSlope",
     "BoundElement",
     "Data",
@@ -41,14 +49,18 @@ __all__ = [
     "Objective",
     "Reference",
     "RestrictedObjective",
+    "RoundingCheck",
     "Simulator",
     "conditional_modes",
     "digest",
     "element_labels",
+    "evaluation_noise",
     "hessian_function",
     "importance_sampling",
     "is_fitted",
+    "is_lower",
     "known_value",
+    "largest_noise_between",
     "loss_table",
     "objective_of",
     "observed_data",

@@ -4,7 +4,6 @@ from pymc_landscape.optimize.active_set import (
     InsideBound,
     bound_ahead,
     bounds_ahead,
-    is_lower,
     released_bounds,
     settle,
 )
@@ -41,7 +40,6 @@ __all__ = [
     "fit_weighted",
     "has_infimum",
     "infimum",
-    "is_lower",
     "released_bounds",
     "require_optimum",
     "search",

@@ -20,7 +20,7 @@ import numpy as np
 
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import noise
-from pymc_landscape.objective import BoundElement, FreeVariable, RestrictedObjective
+from pymc_landscape.objective import BoundElement, FreeVariable, RestrictedObjective, is_lower
 from pymc_landscape.optimize.tolerances import BOUND_DISTANCE, BOUND_STANDARD_ERROR, BOUND_TOLERANCE
 
 # Without a transform: as near to the bound as this, in units of the initial point's distance.
@@ -164,10 +164,11 @@ class InsideBound:
         j = int(np.argmin(values))
         return float(finer[j]), float(values[j])
 
-
-def is_lower(inside: float, value: float) -> bool:
-    """Whether a value inside is lower than the `value` at the bound, by more than rounding."""
-    return inside < value - BOUND_TOLERANCE - noise(value)
+    def is_lower(self, depth: float, inside: float, value: float) -> bool:
+        """Whether the value at a depth is lower than that at the bound, by more than rounding, which is measured."""
+        return is_lower(
+            self._released, self.vectors(np.array([depth]))[0], inside, value - BOUND_TOLERANCE - noise(value)
+        )
 
 
 def released_bounds(
@@ -187,7 +188,7 @@ def released_bounds(
     for element in restricted.fixed_elements:
         inside = InsideBound(restricted, x, element)
         depth, lowest = inside.lowest()
-        if is_lower(lowest, value):
+        if inside.is_lower(depth, lowest, value):
             rest = {other: bound for other, bound in restricted.fixed_elements.items() if other != element}
             whole = RestrictedObjective(restricted.objective, restricted.natural)
             yield whole.with_fixed(inside.vectors(np.array([depth]))[0], rest)

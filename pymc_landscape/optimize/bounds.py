@@ -7,7 +7,7 @@ import numpy as np
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import covariance, noise
 from pymc_landscape.objective import BoundElement
-from pymc_landscape.optimize.active_set import InsideBound, bounds_ahead, is_lower
+from pymc_landscape.optimize.active_set import InsideBound, bounds_ahead
 from pymc_landscape.optimize.local_search import SearchResult, search
 from pymc_landscape.optimize.tolerances import BOUND_TOLERANCE
 
@@ -59,6 +59,8 @@ def _on_bounds(result: SearchResult, bounds: dict[BoundElement, float]) -> Searc
         return None
     for element in bounds:
         inside = InsideBound(restricted, there.x, element)
-        if is_lower(float(inside.values(inside.depths).min()), there.value):
+        values = inside.values(inside.depths)
+        lowest = int(np.argmin(values))
+        if inside.is_lower(float(inside.depths[lowest]), float(values[lowest]), there.value):
             return None
     return there

@@ -20,6 +20,7 @@ from pymc_landscape.numerics import (
     simple_basis,
     spectrum,
 )
+from pymc_landscape.objective import is_lower
 from pymc_landscape.optimize.local_search import SearchResult
 from pymc_landscape.optimize.tolerances import (
     EXAMINED_DISTANCE,
@@ -136,7 +137,10 @@ def _classify(
     for rises, moves in ((near, SIZES[:, None] * unit), (far, STEPS[:, None] * step)):
         if rises.min() < -FALL:
             side, t = divmod(int(np.argmin(rises)), rises.shape[1])
-            return np.asarray(result.x + (1.0, -1.0)[side] * moves[t])
+            x = np.asarray(result.x + (1.0, -1.0)[side] * moves[t])
+            lowest, bar = float(result.value + rises.min()), result.value - FALL
+            if is_lower(result.restricted, x, lowest, bar, (result.restricted, result.x)):
+                return x
     if is_zero and (near[:, 0] > NO_RISE).all():
         kinked.append(step)
         return None
@@ -166,7 +170,8 @@ def _sign_of_retreat(result: SearchResult, unit: Array) -> float:
 
 def _is_bent(onward: Array, back: Array) -> bool:
     """Whether a ridge only bends away from a straight line: it rises smoothly, and as much on either side."""
-    rising = (np.diff(onward, prepend=NO_RISE) > 0).all() and (np.diff(back, prepend=NO_RISE) > 0).all()
+    with np.errstate(invalid="ignore"):  # beyond the support: ∞ − ∞
+        rising = (np.diff(onward, prepend=NO_RISE) > 0).all() and (np.diff(back, prepend=NO_RISE) > 0).all()
     return bool(rising and (onward > ALIKE * back).all())
 
 

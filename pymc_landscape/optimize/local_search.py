@@ -23,7 +23,7 @@ from pymc_landscape.numerics import (
     noise,
     polish,
 )
-from pymc_landscape.objective import DENSE, RestrictedObjective
+from pymc_landscape.objective import DENSE, RestrictedObjective, RoundingCheck, evaluation_noise, is_lower
 from pymc_landscape.optimize.tolerances import CONVERGED, CONVERGED_BY_VALUES, ROUGH, SAME_CURVATURE
 
 NEWTON, LBFGS, SIMPLEX = "trust-region Newton", "L-BFGS-B", "Nelder-Mead"
@@ -81,6 +81,11 @@ class SearchResult:
     n_iterations: int = 0
     n_evaluations: int = 0
     seconds: float = 0.0
+
+    def is_lower(self, than: SearchResult, by: float = 0.0) -> bool:
+        """Whether this end is lower than another, by more than `by` and by more than the rounding of its value."""
+        bar = than.value - by - (noise(than.value) if np.isfinite(than.value) else 0.0)
+        return is_lower(self.restricted, self.x, self.value, bar, (than.restricted, than.x))
 
     def add_cost(self, earlier: SearchResult) -> SearchResult:
         """Count what an earlier search cost as well."""
@@ -152,7 +157,7 @@ def search_otherwise(result: SearchResult, x: Array) -> SearchResult:
         careful = _timed(restricted, lambda: _newton(restricted, x, ITERATIONS, CAREFUL)).add_cost(result)
     except (NotImplementedError, ValueError):
         return result
-    if careful.is_minimum and careful.value < result.value - noise(result.value):
+    if careful.is_minimum and careful.is_lower(result):
         return careful
     return _lower(result, _timed(restricted, lambda: _lbfgs_then_newton(restricted, x)).add_cost(careful))
 
@@ -168,8 +173,11 @@ def _timed(restricted: RestrictedObjective, run: Callable[[], SearchResult]) -> 
 
 
 def _lower(one: SearchResult, other: SearchResult) -> SearchResult:
-    """Return the lower result; of two that are equal, the later."""
-    return one if one.value < other.value - noise(other.value) else other
+    """Return the lower result; of two that are equal, the later, unless it owes to rounding that it is no higher."""
+    if one.value < other.value - noise(other.value):
+        return one if one.is_lower(other) else other
+    is_rounding = other.value < one.value - noise(one.value) and not other.is_lower(one)
+    return one if is_rounding else other
 
 
 def _with_gradient(restricted: RestrictedObjective, x: Array) -> Array | None:
@@ -202,7 +210,7 @@ def _newton(restricted: RestrictedObjective, x: Array, iterations: int, radius: 
         if np.isfinite(there.hessian).all():
             near = 0.5 * there.decrement < SAME_CURVATURE
             here = polish(FixedHessian(restricted, there), there) if near else there
-    here, n = descend_newton(restricted, here, iterations, radius)
+    here, n = descend_newton(restricted, here, iterations, radius, rounding=RoundingCheck(restricted))
     here = polish(restricted, here)
     remaining = 0.5 * here.decrement
     result = SearchResult(restricted, here.x, here.value, here.gradient, here.hessian, remaining, NEWTON)
@@ -223,7 +231,10 @@ def _rounding(restricted: RestrictedObjective, here: QuadraticModel) -> float:
         return 0.0
     last = np.spacing(np.abs(here.x)) * np.arange(-4, 5)[:, None]
     values = restricted.values(here.x + last)
-    return float(np.ptp(values)) if np.isfinite(values).all() else 0.0
+    if not np.isfinite(values).all():
+        return 0.0
+    measured = evaluation_noise(restricted, here.x)
+    return max(float(np.ptp(values)), measured if np.isfinite(measured) else 0.0)
 
 
 # --- L-BFGS ----------------------------------------------------------------------------------------------------------

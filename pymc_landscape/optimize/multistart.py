@@ -75,7 +75,7 @@ def search_from_start(objective: Objective, theta: Array, origin: str) -> StartR
     result, report = _settled(search(RestrictedObjective(objective), theta))
     if report.status in (Status.FAILED, Status.NOT_IDENTIFIED):
         other = search_otherwise(result, theta)
-        if other.value < result.value - SAME_OPTIMUM:
+        if other.is_lower(result, SAME_OPTIMUM):
             result, report = _settled(other)
     return StartResult(theta, origin, *limit_of(result, report, theta))
 
@@ -89,7 +89,8 @@ def _settled(result: SearchResult) -> tuple[SearchResult, StatusReport]:
         if report.lower is None:
             break
         below = search(result.restricted, report.lower).add_cost(result)
-        result = below if below.value < result.value + noise(result.value) else result
+        if below.is_lower(result) or abs(below.value - result.value) < noise(result.value):
+            result = below
     return result, report
 
 
@@ -101,7 +102,15 @@ def best_result(results: Sequence[StartResult]) -> StartResult:
         status = one.report.status
         return order.index(Status.CONVERGED if status.is_optimum else status), one.result.value
 
-    return min(results, key=rank)
+    # the lowest, but not where it is so by its rounding alone
+    remaining = sorted(results, key=rank)
+    best = remaining.pop(0)
+    for one in remaining:
+        if rank(one)[0] != rank(best)[0] or best.result.is_lower(one.result):
+            break
+        if not one.result.value <= best.result.value + noise(best.result.value):
+            best = one
+    return best
 
 
 def overall_report(best: StartResult, results: Sequence[StartResult]) -> StatusReport:
@@ -109,7 +118,7 @@ def overall_report(best: StartResult, results: Sequence[StartResult]) -> StatusR
     if not best.report.status.is_optimum:
         return best.report
     for one in results:
-        lower = one.result.value < best.result.value - SAME_OPTIMUM - noise(best.result.value)
+        lower = one.result.is_lower(best.result, SAME_OPTIMUM)
         if one.report.status is Status.UNBOUNDED and (lower or one.result.restricted.unbounded_below):
             message = (
                 f"{one.report.message} The estimate is the best of the local maxima that were found; "

@@ -154,7 +154,7 @@ def _lower(first: Fit, second: Fit) -> Fit:
     """Return the lower optimum; an optimum is preferred to a fit that is none."""
     if first.status.is_optimum != second.status.is_optimum:
         return first if first.status.is_optimum else second
-    return second if second.result.value < first.result.value - LOWER else first
+    return second if second.result.is_lower(first.result, LOWER) else first
 
 
 # --- as a Dataset ----------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from scipy.linalg import lapack
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.quantities import Derivatives, Quantity
 from pymc_landscape.numerics import covariance, lengths, noise
-from pymc_landscape.objective import RestrictedObjective
+from pymc_landscape.objective import STANDARD_DEVIATIONS, RestrictedObjective, evaluation_noise, is_lower
 
 Pair = tuple[Quantity, Quantity]
 
@@ -263,8 +263,19 @@ class ConstrainedPoint:
         return bool(np.ptp(values) > max(ROUGH, 100 * noise(self.value)))
 
     def rounding(self) -> float:
-        """Return a difference of values that may be rounding alone."""
+        """Return a difference of values that may be rounding alone, where densities have all their digits."""
         return noise(self.value)
+
+    def is_lower(self, than: ConstrainedPoint, by: float, bar: float | None = None) -> bool:
+        """Whether the surface is lower here than at another point, by more than `by` and by more than its rounding.
+
+        With `bar` it is to be lower than that instead, and the other point is one that has its digits.
+        """
+        height = (than.value if bar is None else bar) - by - self.rounding()
+        if not is_lower(self.restricted, self.x, self.value, height, (than.restricted, than.x)):
+            return False
+        # the other may stand too high by its own
+        return STANDARD_DEVIATIONS * evaluation_noise(than.restricted, than.x) < height - self.value
 
 
 def _length(vector: Array) -> float:

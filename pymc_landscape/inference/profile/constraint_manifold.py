@@ -14,6 +14,7 @@ import numpy as np
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
 from pymc_landscape.numerics import descend_newton, polish, quadratic_model
+from pymc_landscape.objective import RoundingCheck
 
 # Newton's steps onto the given values; a straight coordinate needs one.
 ONTO = 50
@@ -113,7 +114,8 @@ def minimize_on(here: ConstrainedPoint, goal: float | Array, radius: float | Non
         model = quadratic_model(surface, begin)
         if not (np.isfinite(model.value) and np.isfinite(model.hessian).all()):
             return None
-        model, _ = descend_newton(surface, model, ITERATIONS, radius)
+        check = RoundingCheck(here.restricted, surface.position)
+        model, _ = descend_newton(surface, model, ITERATIONS, radius, rounding=check)
         there = surface.evaluate(polish(surface, model).x)
     converged = there is not None and there.is_finite and 0.5 * there.decrement < max(REMAINING, there.rounding())
     return there if converged else None

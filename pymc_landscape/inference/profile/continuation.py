@@ -23,6 +23,7 @@ from pymc_landscape.inference.profile.constraint_manifold import minimize_on
 from pymc_landscape.inference.profile.quantities import Quantity
 from pymc_landscape.inference.profile.range_limits import range_limit
 from pymc_landscape.numerics import covariance, spectrum
+from pymc_landscape.objective import evaluation_noise, largest_noise_between
 
 State = Literal["estimate", "converged", "at_bound", "kink", "new_optimum", "open", "failed"]
 
@@ -32,6 +33,11 @@ GROWTH, SHRUNK, SMALLEST = 2.0, 0.25, 1e-6
 LOWER = 1e-6
 # Gains of so many steps that are rounding; and so little that their sum, were they a geometric series, has a limit.
 NEGLIGIBLE, LITTLE = 1e-7, 1e-3
+# Rounding errors are alike up to this factor; and those of an estimate that is known at all are less than this, in
+# −2LL.
+ALIKE, HIDDEN = 3.0, 1e-2
+# Rounding of this standard deviation, in −2LL, hides what a step gains.
+BLIND = 1e-7
 # So many steps, each of at least this share of the way and gaining less than this share of what the last one gained
 # for its length, counted in ways: the profile has a limit.
 FADING, STRIDE, SHARE = 3, 0.05, 0.7
@@ -58,13 +64,18 @@ class ProfileStep:
     state: State
 
 
-def step_along(here: ConstrainedPoint, level: float) -> ConstrainedPoint | None:
-    """Go along the profile from one of its points to another coordinate: predict along the tangent, then minimise."""
+def step_along(
+    here: ConstrainedPoint, level: float, estimate: ConstrainedPoint | None = None
+) -> ConstrainedPoint | None:
+    """Go along the profile from one of its points to another coordinate: predict along the tangent, then minimise.
+
+    A point at which the surface is rough is none, unless it is no rougher than at the estimate.
+    """
     if here.is_stationary:
-        distances = [_minimised(here, x, level) for x in departures(here, level)]
-        return min((point for point in distances if point is not None), key=lambda point: point.value, default=None)
+        minima = [_minimised(here, x, level, estimate) for x in departures(here, level)]
+        return min((point for point in minima if point is not None), key=lambda point: point.value, default=None)
     along = here.tangent() if here.is_finite else here.normal
-    return _minimised(here, here.x + (level - here.coordinate) * along, level)
+    return _minimised(here, here.x + (level - here.coordinate) * along, level, estimate)
 
 
 def departures(here: ConstrainedPoint, level: float) -> list[Array]:
@@ -81,14 +92,23 @@ def departures(here: ConstrainedPoint, level: float) -> list[Array]:
     return [here.x + step, here.x - step]
 
 
-def _minimised(here: ConstrainedPoint, x: Array, level: float) -> ConstrainedPoint | None:
+def _minimised(
+    here: ConstrainedPoint, x: Array, level: float, estimate: ConstrainedPoint | None
+) -> ConstrainedPoint | None:
     predicted = evaluate_at(here.restricted, here.quantity, x)
     if not predicted.is_finite:
         return None
     there = minimize_on(predicted, level)
-    if there is None or there.is_rough():
+    if there is None or (there.is_rough() and not _is_as_rough(estimate, there)):
         return None
     return settle_active_set(there, level)
+
+
+def _is_as_rough(estimate: ConstrainedPoint | None, there: ConstrainedPoint) -> bool:
+    if estimate is None:
+        return False
+    noise = evaluation_noise(estimate.restricted, estimate.x)
+    return evaluation_noise(there.restricted, there.x) <= ALIKE * noise < HIDDEN
 
 
 class ProfileContinuation:
@@ -143,13 +163,16 @@ class ProfileContinuation:
                 yield from self._approach_limit(here, result)
                 yield result
                 return
-            there, length = result
+            whole, (there, length) = max(self.length, coarse), result
             between = self._lower_between(here, there, self.estimate.value)
             if between is not None:
                 yield ProfileStep(between, "new_optimum")
                 return
             if self.is_lower(there):
                 yield ProfileStep(there, "new_optimum")
+                return
+            if self.rise(there) < -LOWER - there.rounding():  # by rounding: the digits end between the two
+                yield self._last_step(here, enough, length)
                 return
             self.rises.append(self.rise(there))
             self.distances.append(self.distance(there))
@@ -159,14 +182,14 @@ class ProfileContinuation:
                 yield ProfileStep(there, "open")
                 return
             if self._crawls():
-                yield self._last_step(there)
+                yield self._last_step(there, enough, whole)
                 return
         if self.rise(self.here) < enough:
             yield ProfileStep(self.here, "failed")
 
     def is_lower(self, point: ConstrainedPoint) -> bool:
         """Whether a point is lower than the estimate, by more than rounding."""
-        return self.rise(point) < -LOWER - point.rounding()
+        return point.is_lower(self.estimate, LOWER)
 
     def falls_beyond(self, first: ConstrainedPoint) -> bool:
         """Stride on from the first point above a cut-off, to see whether the profile falls again.
@@ -224,7 +247,7 @@ class ProfileContinuation:
             if limit is not None:
                 return ProfileStep(limit, "at_bound")
             length *= SHRUNK
-        return self._last_step(here)
+        return self._last_step(here, enough, whole)
 
     def _approach_limit(self, here: ConstrainedPoint, last: ProfileStep) -> Iterator[ProfileStep]:
         """Step nearer and nearer to where the quantity itself ends: Δ rises steeply there."""
@@ -239,7 +262,7 @@ class ProfileContinuation:
         return float(np.sqrt(max(self.rise(point), 0.0)))
 
     def _corrected(self, here: ConstrainedPoint, length: float) -> ConstrainedPoint | None:
-        return step_along(here, here.coordinate + self.side * length)
+        return step_along(here, here.coordinate + self.side * length, self.estimate)
 
     def _lower_between(self, here: ConstrainedPoint, there: ConstrainedPoint, height: float) -> ConstrainedPoint | None:
         """Return a point lower than some height that the step has jumped over."""
@@ -254,7 +277,7 @@ class ProfileContinuation:
         if not values[lowest] < height - LOWER - there.rounding():
             return None
         result = evaluate_at(there.restricted, self.quantity, points[lowest])
-        return None if result.is_rough() else result
+        return result if result.is_lower(self.estimate, LOWER, height) and not result.is_rough() else None
 
     def _turns(self, here: ConstrainedPoint, there: ConstrainedPoint) -> bool:
         """Whether the slope jumps: another local minimum of the nuisance parameters has become the lower one."""
@@ -284,7 +307,26 @@ class ProfileContinuation:
         distances = np.array(self.distances[-CRAWLING - 1 :])
         return len(distances) > CRAWLING and bool((np.diff(distances) < CRAWL * distances[1:]).all())
 
-    def _last_step(self, here: ConstrainedPoint) -> ProfileStep:
+    def _last_step(self, here: ConstrainedPoint, enough: float, length: float) -> ProfileStep:
         bound = self.quantity.bounds[int(self.side * self.estimate.sign > 0)]
         near = np.isfinite(bound) and abs(here.natural - bound) < 1e-6 * max(abs(self.estimate.natural - bound), 1e-12)
+        if not near and self._is_level(enough) and self._has_no_digits(here, length):
+            return ProfileStep(here, "open")
         return ProfileStep(here, "at_bound" if near else "failed")
+
+    def _is_level(self, enough: float) -> bool:
+        """Whether the last stride gained so much less, for its length, than those before that there is a limit."""
+        known = np.isfinite(self.distances)
+        distances = np.append(0.0, np.array(self.distances)[known])
+        rises = np.append(0.0, np.array(self.rises)[known])
+        before = np.flatnonzero(distances <= (1.0 - STRIDE) * distances[-1])
+        if len(before) < 2:
+            return False
+        share, rise = distances[before[-1]] / distances[-1], rises[before[-1]]
+        whole = max(float(rises[-1] - rise), 0.0) / (1.0 - share)
+        return bool(whole < SHARE * rise / share and rises[-1] + 10.0 * whole < enough)
+
+    def _has_no_digits(self, here: ConstrainedPoint, length: float) -> bool:
+        """Whether a step on would lead to where the surface is rounding alone."""
+        there = here.x + self.side * length * here.tangent() if here.is_finite else here.x
+        return largest_noise_between(here.restricted, here.x, there) > BLIND

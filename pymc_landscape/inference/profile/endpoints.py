@@ -119,7 +119,7 @@ def _on_lowest_branch(
         lower = lowest_local_minimum(endpoint.point, starts, beside) if finite and endpoint.point is not None else None
         if lower is None:
             return endpoint
-        if lower.value < problem.estimate.value - LOWER - lower.rounding():
+        if lower.is_lower(problem.estimate, LOWER):
             return Endpoint(lower.natural, "new_optimum", lower.value - problem.estimate.value, NEW_OPTIMUM, lower)
         endpoint, beside = _by_continuation(problem, lower), None
     return endpoint
@@ -165,7 +165,7 @@ def _lower_on_line(problem: EndpointProblem, point: ConstrainedPoint, screen: Sc
     if not values[lowest] < begin.value - LOWER - begin.rounding():
         return None
     there = evaluate_at(point.restricted, point.quantity, points[lowest])
-    if there.is_rough():
+    if there.is_rough() or not there.is_lower(begin, LOWER):
         return None
     return Endpoint(there.natural, "new_optimum", there.value - begin.value, NEW_OPTIMUM, there)
 

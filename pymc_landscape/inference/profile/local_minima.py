@@ -56,7 +56,7 @@ def lowest_local_minimum(
     for x in [*(here.restricted.restrict(point) for point in starts), *near]:
         begin = evaluate_at(here.restricted, here.quantity, x)
         result = minimize_on(begin, here.coordinate) if begin.is_finite else None
-        if result is not None and result.value < best.value - WORTH_IT - result.rounding() and not result.is_rough():
+        if result is not None and result.is_lower(best, WORTH_IT) and not result.is_rough():
             best = settle_active_set(result, result.coordinate)
     return None if best is here else best
 

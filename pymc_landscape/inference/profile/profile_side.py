@@ -246,7 +246,7 @@ def replace_higher_steps(estimate: ConstrainedPoint, stored_steps: Sequence[Stor
         there = step_along(new, _level(estimate, stored_steps, i, new))
         if there is None:
             return [*stored_steps[: i + 1], *_first_is(better, "kink")]
-        if there.value < estimate.value - LOWER - there.rounding():
+        if there.is_lower(estimate, LOWER):
             raise LowerOptimum(there)
         lower_by = estimate.value + (stored_steps[i].rise if i >= 0 else 0.0) - there.value
         if lower_by > WORTH_IT:

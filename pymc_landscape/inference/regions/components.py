@@ -20,7 +20,7 @@ from pymc_landscape.inference.regions.local_geometry import RegionCentre, find_c
 from pymc_landscape.inference.regions.rays import Rays
 from pymc_landscape.inference.regions.vertices import BoundaryVertex, is_whole, solve_on_rays
 from pymc_landscape.numerics import noise
-from pymc_landscape.objective import RestrictedObjective
+from pymc_landscape.objective import RestrictedObjective, is_lower
 from pymc_landscape.optimize import Fit, search
 
 # Where beyond each vertex, in radii, the surface is evaluated to find another part of the region.
@@ -113,7 +113,8 @@ def _add(region: Region, centre: RegionCentre, floor: float, num: int, tick: Cal
         for endpoint in centre.endpoints.values()
         if endpoint.status == "new_optimum" and endpoint.point is not None
     ]
-    lower = [point for point in met if point.value < floor - LOWER - point.rounding()]
+    begin = (centre.minimum.restricted, centre.minimum.x)
+    lower = [p for p in met if is_lower(p.restricted, p.x, p.value, floor - LOWER - p.rounding(), begin)]
     if lower:
         region.lower = min(lower, key=lambda point: point.value)
         return
@@ -217,7 +218,8 @@ def _lower_beyond(region: Region, pair: Pair, floor: float, rise: float) -> tupl
             values = center.restricted.screened(lines.reshape(-1, len(center.x))).reshape(lines.shape[:2])
         for line in _minima_below(values, floor + rise):
             result = search(center.restricted, lines[line])
-            if result.value < floor - LOWER - noise(floor):
+            begin = (center.restricted, center.x)
+            if is_lower(center.restricted, result.x, result.value, floor - LOWER - noise(floor), begin):
                 region.lower = evaluate_at(center.restricted, pair[0], result.x)
                 return None
             there = evaluate_at(center.restricted, pair, result.x)
