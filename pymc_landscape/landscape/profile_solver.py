@@ -113,11 +113,9 @@ def _lost(active_set: ActiveSet, ps: Indices, minima: BatchMinima, begin: Array)
     gone = (curvature == 0) & (np.abs(minima.x - begin) > GONE)
     rows = np.flatnonzero(minima.converged & gone.any(axis=1))
     restrictions = [active_set.restricted(int(ps[i])) for i in rows]
-    noise_of = [
-        largest_noise_between(restricted, begin[i], minima.x[i])
-        for restricted, i in zip(restrictions, rows, strict=True)
-    ]
-    return rows[np.array(noise_of) > BLIND]
+    pairs = zip(restrictions, rows, strict=True)
+    sizes = [largest_noise_between(restricted, begin[i], minima.x[i]) for restricted, i in pairs]
+    return rows[np.array(sizes) > BLIND]
 
 
 def solved(active_set: ActiveSet, x: Array, value: float, hessian: Array, inverse: Array) -> NuisanceSolution:
