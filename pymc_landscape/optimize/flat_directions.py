@@ -7,8 +7,6 @@ way to another local minimum, it falls. Where separation leaves no maximum, Newt
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from pymc_landscape._typing import Array
@@ -22,6 +20,7 @@ from pymc_landscape.numerics import (
 )
 from pymc_landscape.objective import is_lower
 from pymc_landscape.optimize.local_search import SearchResult
+from pymc_landscape.optimize.status import Directions
 from pymc_landscape.optimize.tolerances import (
     EXAMINED_DISTANCE,
     FALL,
@@ -49,31 +48,6 @@ STEPS_IN_A_ROW, LONG = 5, 1e-4
 NO_GRADIENT = 1e-3
 
 
-@dataclass(frozen=True)
-class Directions:
-    """What is known of directions over the free elements, a row each.
-
-    Parameters
-    ----------
-    level : array (m, k)
-        The surface is level.
-    unbounded : array (m, k)
-        It falls, or stays level, for ever.
-    kinked : array (m, k)
-        It rises at once on both sides, without curvature.
-    lower : array (k,) or None
-        A lower point.
-    run_away : list of int
-        Elements that ran away, of a search that ended at no minimum.
-    """
-
-    level: Array
-    unbounded: Array
-    kinked: Array
-    lower: Array | None = None
-    run_away: list[int] = field(default_factory=list)
-
-
 def find_directions(result: SearchResult) -> Directions:
     """Examine every direction in which the result of a search may be no optimum."""
     k = len(result.x)
@@ -81,7 +55,9 @@ def find_directions(result: SearchResult) -> Directions:
     unbounded: list[Array] = []
     kinked: list[Array] = []
     lower, run_away = None, list[int]()
-    if not result.is_minimum:
+    if not np.isfinite(result.value):
+        pass  # nothing to examine
+    elif not result.is_minimum:
         run_away = _run_away(result)
         unbounded = [] if run_away else _unbounded_short_of_an_optimum(result)
     elif k and result.hessian is not None:

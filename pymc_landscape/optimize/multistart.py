@@ -15,6 +15,7 @@ from pymc_landscape._typing import Array, Starts
 from pymc_landscape.numerics import noise, one_blas_thread
 from pymc_landscape.objective import Objective, RestrictedObjective
 from pymc_landscape.optimize.bounds import settle_on_bounds
+from pymc_landscape.optimize.flat_directions import find_directions
 from pymc_landscape.optimize.infimum import limit_of
 from pymc_landscape.optimize.local_search import SearchResult, search, search_otherwise
 from pymc_landscape.optimize.starts import find_starts
@@ -85,7 +86,7 @@ def _settled(result: SearchResult) -> tuple[SearchResult, StatusReport]:
     report = StatusReport(Status.FAILED)
     for _ in range(RESTARTS):
         result = settle_on_bounds(result)
-        report = judge(result)
+        report = judge(result, find_directions(result))
         if report.lower is None:
             break
         below = search(result.restricted, report.lower).add_cost(result)

@@ -10,7 +10,6 @@ import numpy as np
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import name_direction
 from pymc_landscape.optimize.active_set import bound_towards
-from pymc_landscape.optimize.flat_directions import find_directions
 from pymc_landscape.optimize.local_search import SearchResult
 
 
@@ -27,6 +26,31 @@ class Status(StrEnum):
     def is_optimum(self) -> bool:
         """Whether the fit claims an optimum."""
         return self in (Status.CONVERGED, Status.AT_BOUND)
+
+
+@dataclass(frozen=True)
+class Directions:
+    """What is known of directions over the free elements of a search result, a row each.
+
+    Parameters
+    ----------
+    level : array (m, k)
+        The surface is level.
+    unbounded : array (m, k)
+        It falls, or stays level, for ever.
+    kinked : array (m, k)
+        It rises at once on both sides, without curvature.
+    lower : array (k,) or None
+        A lower point.
+    run_away : list of int
+        Elements that ran away, of a search that ended at no minimum.
+    """
+
+    level: Array
+    unbounded: Array
+    kinked: Array
+    lower: Array | None = None
+    run_away: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -51,11 +75,10 @@ class StatusReport:
     lower: Array | None = None
 
 
-def judge(result: SearchResult) -> StatusReport:
-    """Say what the result of a search is."""
+def judge(result: SearchResult, directions: Directions) -> StatusReport:
+    """Say what the result of a search is, given what is known of directions along which it may be no optimum."""
     if not np.isfinite(result.value):
         return StatusReport(Status.FAILED, "No start had a finite likelihood: give starts inside the support.")
-    directions = find_directions(result)
     if directions.run_away:
         return _unbounded_below(result, directions.run_away)
     if directions.lower is not None:
