@@ -8,11 +8,10 @@ from pymc_landscape.inference.profile.constrained_point import (
 )
 from pymc_landscape.inference.profile.constraint_manifold import minimize_on
 from pymc_landscape.inference.profile.continuation import LOWER, ProfileContinuation, ProfileStep
-from pymc_landscape.inference.profile.current_fit import ReferenceFit, refuse_no_optimum, standard_error
+from pymc_landscape.inference.profile.current_fit import ReferenceFit, other_optima, refuse_no_optimum, standard_error
 from pymc_landscape.inference.profile.endpoint_newton import EndpointProblem
 from pymc_landscape.inference.profile.endpoints import Endpoint, find_endpoints
 from pymc_landscape.inference.profile.interpolated_intervals import BOUNDS, read_intervals
-from pymc_landscape.inference.profile.local_minima import other_optima
 from pymc_landscape.inference.profile.profile import profile_likelihood
 from pymc_landscape.inference.profile.quantities import Quantity, find_quantities
 from pymc_landscape.inference.profile.unbounded_limits import FALLS, UnboundedLimits, unbounded_limits

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.active_set import freed
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
 from pymc_landscape.inference.profile.quantities import Quantity
 from pymc_landscape.numerics import standard_errors
 from pymc_landscape.optimize import Fit, Status, fit_weighted
+
+# So many local optima of other starts are tried as starts of the nuisance parameters, the lowest first.
+MOST = 4
 
 
 class ReferenceFit:
@@ -73,3 +77,9 @@ def refuse_no_optimum(fit: Fit) -> None:
         raise ValueError(
             f"Expected a fit with an optimum, got one that is {fit.status.value}: {fit.message or 'use other starts.'}"
         )
+
+
+def other_optima(fit: Fit) -> list[dict[str, Array]]:
+    """Return the lowest of the other optima that the starts of a fit ended at, as natural points."""
+    inside = [optimum.natural for optimum in fit.local_optima() if np.isfinite(optimum.theta).all()]
+    return inside[:MOST]

@@ -15,24 +15,17 @@ from pymc_landscape.inference.profile.active_set import settle_active_set
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
 from pymc_landscape.inference.profile.constraint_manifold import minimize_on
 from pymc_landscape.objective import screen_batch
-from pymc_landscape.optimize import Fit
 
 # A local minimum that is lower by less than this is the same one.
 WORTH_IT = 1e-6
 
-# So many optima of other starts are tried, the lowest first, and so many dips.
-MOST, DIPS = 4, 2
+# So many dips are tried, the lowest first.
+DIPS = 2
 # How far to look, in units in which a parabola would rise by the square of half; a fall of less is none.
 REACH = np.geomspace(1.0, 60.0, 32)
 FALL = 0.5
 # More points than this are not evaluated.
 POINTS = 4096
-
-
-def other_optima(fit: Fit) -> list[dict[str, Array]]:
-    """Return the lowest of the other optima that the starts of a fit ended at, as natural points."""
-    inside = [optimum.natural for optimum in fit.local_optima() if np.isfinite(optimum.theta).all()]
-    return inside[:MOST]
 
 
 def lowest_local_minimum(

@@ -16,8 +16,7 @@ import xarray as xr
 from pymc_landscape._typing import Array, VarNames
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint
 from pymc_landscape.inference.profile.continuation import ProfileStep
-from pymc_landscape.inference.profile.current_fit import ReferenceFit, refuse_no_optimum
-from pymc_landscape.inference.profile.local_minima import other_optima
+from pymc_landscape.inference.profile.current_fit import ReferenceFit, other_optima, refuse_no_optimum
 from pymc_landscape.inference.profile.profile_side import LowerOptimum, ProfileSide
 from pymc_landscape.inference.profile.profile_steps import (
     EarlierProfile,
