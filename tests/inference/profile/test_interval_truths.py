@@ -11,7 +11,7 @@ import pymc as pm
 import pytest
 from interval_truths import CASES, HIGHER, INF, Case
 from scipy import optimize, special, stats
-from selection import some
+from selection import exhaustive, some
 from variance_components import one_way
 
 import pymc_landscape as pml
@@ -387,7 +387,7 @@ def test_profile_of_a_normal_mean():
     rising(profile)
 
 
-@pytest.mark.parametrize("prior", ["log", "interval", "untransformed"])
+@pytest.mark.parametrize("prior", ["log", exhaustive("interval"), exhaustive("untransformed")])
 def test_profile_of_a_mean_along_which_a_variance_leaves_its_edge(prior):
     """σ² = SSW/a(n−1) and λ = SSB(µ)/a where λ > σ², else both are pooled and σ_b = 0."""
     model, (a, n, mean, ssb, ssw) = one_way("Dyestuff2", prior)
