@@ -338,6 +338,7 @@ def line_tree(line, folder):
         return line.main(draws=300, tune=500, chains=2, figures=folder)
 
 
+@pytest.mark.exhaustive
 def test_measurement_error_finds_yorks_line(line, line_tree):
     """York (1966) has -0.4805 and 5.4799; his sum minimised by SciPy gives the other digits."""
     fit, points = line_tree["fit"].to_dataset(), line.load_points()
@@ -347,6 +348,7 @@ def test_measurement_error_finds_yorks_line(line, line_tree):
     assert line.least_squares(points) == pytest.approx(-0.61081296, abs=1e-8)
 
 
+@pytest.mark.exhaustive
 def test_measurement_error_profile_is_yorks_sum(line, line_tree):
     profile, points = line_tree["profile"].to_dataset().isel(parameter=0), line.load_points()
     rise = line.york_sum(points, profile["value"].to_numpy()) - 11.866353194
@@ -355,6 +357,7 @@ def test_measurement_error_profile_is_yorks_sum(line, line_tree):
     np.testing.assert_allclose(ends, [-0.60144133, -0.37630220], atol=2e-8)
 
 
+@pytest.mark.exhaustive
 def test_measurement_error_posterior_is_the_sum_and_the_volume(line, line_tree):
     slopes, points = np.linspace(-0.9, -0.1, 4001), line.load_points()
     density = np.exp(-0.5 * (line.york_sum(points, slopes) - 11.866353194) + line.log_volume(points, slopes))
@@ -365,11 +368,13 @@ def test_measurement_error_posterior_is_the_sum_and_the_volume(line, line_tree):
     assert mean > -0.48053341 + 0.009
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("line_tree")
 def test_measurement_error_saves_its_figure(folder):
     assert (folder / "measurement_error.png").stat().st_size > 10_000
 
 
+@pytest.mark.exhaustive
 def test_the_split_says_how_far_a_prior_pulled(tmp_path):
     """The mode of a penalised logistic regression, by Newton's method written out."""
     pull = load("prior_pull")

@@ -639,6 +639,7 @@ def test_a_bar_is_shown_only_when_asked_for_and_worth_it(monkeypatch, capsys, li
     assert shown == [1]
 
 
+@pytest.mark.exhaustive
 def test_what_pytensor_cannot_write_for_many_points_is_evaluated_one_by_one():
     """PyMC's CAR: PyTensor stumbles over it. Differences of densities, for PyMC leaves constants out."""
     chain = np.eye(4, k=1) + np.eye(4, k=-1)

@@ -159,6 +159,7 @@ def test_dyestuff_on_the_edge(prior):
     assert lr(null, model, reference="chi2").p_value == pytest.approx(0.02010417, abs=5e-9)
 
 
+@pytest.mark.exhaustive
 def test_a_mirror_image_is_an_edge_too():
     """A standard deviation with a prior on the whole line: the likelihood knows only its size."""
     whole, _ = one_way("Dyestuff", "whole line")
@@ -167,6 +168,7 @@ def test_a_mirror_image_is_an_edge_too():
     assert test.p_value == pytest.approx(0.01005209, abs=5e-9)
 
 
+@pytest.mark.exhaustive
 def test_an_estimate_on_the_edge_leaves_no_doubt_about_the_null():
     """Dyestuff2: σ_b = 0 fits best; Pr(χ²₀ ≥ 0) = 1."""
     model, _ = one_way("Dyestuff2", "log")

@@ -207,6 +207,7 @@ def expectation_maximisation(y, mu, steps=2_000):
     return mu
 
 
+@pytest.mark.exhaustive
 def test_a_mixture_has_a_valley_for_each_labelling(two_groups):
     _, y, found = two_groups
     valleys = found["mu"].to_numpy()[found["kind"].to_numpy() == "valley"]
@@ -405,6 +406,7 @@ def network(inputs, width, rows):
     return model, dict(zip(["into", "across", "out"], draw, strict=True))
 
 
+@pytest.mark.exhaustive
 def test_lanczos_agrees_with_the_whole_spectrum_of_a_network():
     model, at = network(3, 12, 50)
     objective = pml.Objective(model)

@@ -13,6 +13,7 @@ import xarray as xr
 from oracle import INTERPRETED, without_compiler
 from pymc.backends.arviz import coords_and_dims_for_inferencedata
 from pymc.stats import compute_log_prior
+from selection import some
 
 import pymc_landscape as pml
 from pymc_landscape.objective import draws as draw_vectors
@@ -54,6 +55,7 @@ def vectors() -> pm.Model:
 
 
 OWN = {"budworm": budworm, "vectors": vectors}
+ALWAYS = [*OWN, "two_observed", "missing_data", "named_dims", "change_point"]
 
 
 def tree_of(model: pm.Model, seed: int = 1, chains: int = CHAINS, draws: int = DRAWS) -> xr.DataTree:
@@ -119,7 +121,7 @@ def found(model, dt) -> dict[str, xr.Dataset]:
 
 
 @pytest.mark.filterwarnings("ignore:The likelihood is zero or NaN")  # the prior allows it
-@pytest.mark.parametrize("name", [*OWN, *SPECIMENS])
+@pytest.mark.parametrize("name", some([*OWN, *SPECIMENS], ALWAYS))
 def test_numbers_dims_and_coords_are_those_of_pymc(name, model_of):
     model = OWN[name]() if name in OWN else model_of(name)
     dt = tree_of(model)

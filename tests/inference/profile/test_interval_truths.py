@@ -153,6 +153,10 @@ OTHER_FORMS = (
     "Dyestuff sigma_b at",
     "overdispersion sigma",
     "uneven",
+    "Murray",
+    "frogs",
+    "in (0.5, 0.8)",
+    "low slope",
 )
 FIRST_FORMS = ("0 of 10, uniform", "7 of 10 at", "logit at dose 3")
 ONE_OF_EACH = some(
