@@ -14,6 +14,7 @@ import numpy as np
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import QuadraticModel, noise, quadratic_model
 from pymc_landscape.objective import RestrictedObjective
+from pymc_landscape.optimize import RUNAWAY_DISTANCE
 
 NEWTON_STEPS = 60
 # Length of Newton's next step at a stationary point, at most, relative to 1 + |x|.
@@ -22,8 +23,8 @@ STILL = 1e-3
 ARRIVED = 1e-6
 # Newton's method goes on while each step is shorter than this much of the one before.
 SHRINKS = 0.9
-# An unconstrained value of a transformed variable, and of any variable, that counts as infinite.
-RUNAWAY, BEYOND = 30.0, 1e8
+# An unconstrained value that counts as infinite, of any variable; of a transformed one, RUNAWAY_DISTANCE.
+BEYOND = 1e8
 # With a smaller remaining decrease than this, Newton steps of constant length are those of a surface that levels off.
 NEARLY_LEVEL = 0.1
 # A smaller change of the value along a direction counts as none.
@@ -146,7 +147,9 @@ def _remaining_decrease(here: QuadraticModel) -> float:
 def _is_far(restricted: RestrictedObjective, x: Array) -> bool:
     """Whether a transformed variable is at its bound in floating point, or any variable counts as infinite."""
     layout = restricted.layout
-    at_bound = [np.abs(x[layout.slices[v.name]]).max() > RUNAWAY for v in restricted.objective.variables if v.transform]
+    at_bound = [
+        np.abs(x[layout.slices[v.name]]).max() > RUNAWAY_DISTANCE for v in restricted.objective.variables if v.transform
+    ]
     return any(at_bound) or bool(np.abs(x).max() > BEYOND)
 
 
