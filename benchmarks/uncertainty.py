@@ -67,7 +67,7 @@ def _in_both_states(fit: pml.Fit, ways: dict[str, Way], repeats: int) -> dict[st
         way()
         calls[name].append(time.perf_counter() - start)
     objective = fit.objective
-    for kind in ("density", "slope"):
+    for kind in ("density", "gradient"):
         objective.engine(kind, objective.names).compile()
     end = time.perf_counter() + USED_SECONDS
     while time.perf_counter() < end:

@@ -17,7 +17,7 @@ Fill = Callable[[Array, list[Array]], None]
 
 @dataclass
 class Backend:
-    """A way to evaluate a block of points.
+    """How to evaluate a block of points.
 
     Parameters
     ----------

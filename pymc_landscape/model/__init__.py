@@ -18,13 +18,13 @@ from pymc_landscape.model.density import (
 )
 from pymc_landscape.model.derivatives import (
     combination_graph,
+    gradient_graph,
     hessian_graph,
     hessian_product_graph,
     in_one_vector,
     jacobian_graph,
     joined,
     product_graph,
-    slope_graph,
 )
 from pymc_landscape.model.distributions import kind_of, name_of, without_dims
 from pymc_landscape.model.engine_factory import EngineFactory
@@ -73,6 +73,7 @@ __all__ = [
     "element_labels",
     "find_latent",
     "fisher_graph",
+    "gradient_graph",
     "hessian_graph",
     "hessian_product_graph",
     "in_one_vector",
@@ -89,7 +90,6 @@ __all__ = [
     "resolve_latent",
     "roles_of_potentials",
     "shared_data",
-    "slope_graph",
     "standard_normal",
     "unconstrained_graphs",
     "without",

@@ -84,12 +84,12 @@ class GraphInputs:
                 self.rvs_to_transforms[rv] = None
 
     def write(self, graphs: Sequence[Graph]) -> list[Graph]:
-        """Replace every value by its place in the flat vector, and swapped data by their new values."""
+        """Replace every value by its elements of the flat vector, and swapped data by their new values."""
         return self.written(graphs, self.replacements)
 
     @cached_property
     def replacements(self) -> dict[Graph, Graph]:
-        """What stands for each value: its place in the flat vector."""
+        """What stands for each value: its elements of the flat vector."""
         return {self.rvs_to_values[self.model[v.name]]: self._element(v.name) for v in self.layout.variables}
 
     def written(self, graphs: Sequence[Graph], replacements: Mapping[Graph, Graph]) -> list[Graph]:
@@ -211,7 +211,7 @@ def _summed(row: Graph) -> Graph:
 def is_inside(values: GraphInputs, rv: Graph, logp: Graph) -> Graph:
     """Whether the value of `rv` lies in the closed support of its prior.
 
-    The edge itself belongs to it: a likelihood can have its maximum there, even where the prior density is 0.
+    The bound itself belongs to it: a likelihood can have its maximum there, even where the prior density is 0.
     """
     transform = values.model.rvs_to_transforms[rv]
     if rv.name in values.layout.unconstrained and transform is not None:

@@ -1,6 +1,6 @@
 """Graphs of gradients, Hessians, Jacobians, and of linear combinations with theirs.
 
-Graphs of derivatives with respect to one flat vector: slope, Hessian, its products, Jacobians.
+Graphs of derivatives with respect to one flat vector: gradient, Hessian, its products, Jacobians.
 
 A Hessian is one Hessian–vector product, written once and vectorised over the unit vectors. A compiled second
 derivative (a Scan over rows) costs ten times more to build; products one after the other cost k passes through the
@@ -29,7 +29,7 @@ from pymc_landscape.model.density import GraphInputs
 from pymc_landscape.model.layout import Layout
 
 
-def slope_graph(value: Graph, vector: Graph) -> Graph:
+def gradient_graph(value: Graph, vector: Graph) -> Graph:
     """Return the gradient of the scalar `value`; zero where `vector` does not enter.
 
     Raises
@@ -50,10 +50,10 @@ def _gradient(value: Graph, vector: Graph) -> Graph:
         ) from error
 
 
-def hessian_product_graph(slope: Graph, vector: Graph) -> tuple[Graph, Graph]:
+def hessian_product_graph(gradient: Graph, vector: Graph) -> tuple[Graph, Graph]:
     """Return a vector that holds the point and then a direction v, and the Hessian times v as a graph of it."""
     direction = pt.vector("direction", dtype="float64", shape=vector.type.shape)
-    both, graphs = in_one_vector(vector, direction, {"product": product_graph(slope, vector, direction)})
+    both, graphs = in_one_vector(vector, direction, {"product": product_graph(gradient, vector, direction)})
     return both, graphs["product"]
 
 
@@ -72,11 +72,11 @@ def in_one_vector(vector: Graph, weights: Graph, graphs: Mapping[str, Graph]) ->
     return both, dict(zip(graphs, written, strict=True))
 
 
-def hessian_graph(slope: Graph, vector: Graph) -> Graph:
+def hessian_graph(gradient: Graph, vector: Graph) -> Graph:
     """Return the Hessian (k, k) as a graph: the product, vectorised over the unit vectors."""
     size = vector.type.shape[0]
     direction = pt.vector("direction", dtype="float64", shape=(size,))
-    product = pt.as_tensor(product_graph(slope, vector, direction))
+    product = pt.as_tensor(product_graph(gradient, vector, direction))
     return vectorize_graph(product, {direction: pt.constant(np.eye(size), dtype="float64")})
 
 
@@ -93,9 +93,9 @@ def joined(outputs: Sequence[Graph]) -> Graph:
     return pt.concatenate([o.ravel().astype("float64") for o in without_named_dims(outputs)])
 
 
-def product_graph(slope: Graph, vector: Graph, direction: Graph) -> Graph:
-    """Return H v as the gradient of slope · v."""
-    return _gradient((slope * direction).sum(), vector)
+def product_graph(gradient: Graph, vector: Graph, direction: Graph) -> Graph:
+    """Return H v as the gradient of gᵀv, with g the gradient."""
+    return _gradient((gradient * direction).sum(), vector)
 
 
 def combination_graph(values: GraphInputs, derived: Sequence[str], n: int) -> tuple[Graph, dict[str, Graph]]:
@@ -122,7 +122,7 @@ def combination_graph(values: GraphInputs, derived: Sequence[str], n: int) -> tu
     written = values.write(values.of_random_variables([model[name] for name in names]))
     weights = pt.vector("weights", dtype="float64", shape=(n,))
     value = (joined(written) * weights).sum()
-    gradient = slope_graph(value, values.vector)
+    gradient = gradient_graph(value, values.vector)
     graphs = {"value": value, "gradient": gradient, "hessian": _whole(hessian_graph(gradient, values.vector), layout)}
     return in_one_vector(values.vector, weights, graphs)
 

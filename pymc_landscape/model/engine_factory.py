@@ -19,7 +19,7 @@ class EngineFactory:
     metadata : ModelMetadata
         Of the model.
     data : DataSwaps
-        Its data: graphs in which others are replaced are others.
+        Its data: where other data are replaced, the graphs are others.
     backend : str or None
         As in :class:`~pymc_landscape.engine.graph_engine.GraphEngine`.
     compile_kwargs : mapping or None

@@ -44,7 +44,7 @@ def logit_normal(y: Array, mu: Array, sigma: Array) -> Rows:
 
 
 def half_normal(y: Array, loc: Array, sigma: Array) -> Rows:
-    """Return squares above the edge: −2 log p = (y − loc)²/σ² + log πσ²/2."""
+    """Return squares above the bound: −2 log p = (y − loc)²/σ² + log πσ²/2."""
     return Rows((y - loc) ** 2, sigma**-2.0, np.log(np.pi * sigma**2 / 2))
 
 

@@ -77,7 +77,7 @@ class ModelMetadata:
         return tuple(d.name for d in every if not effects or effects.isdisjoint(ancestors([d])))
 
     def initial_point(self) -> dict[str, Array]:
-        """Return the model's initial point on the natural scale, brought inside where PyMC's own is outside."""
+        """Return the model's initial point, natural; moved inside the support where PyMC's own is outside."""
         key = ("initial point", tuple(map(str, self.model.rvs_to_initial_values.values())))
         point = self.read(key, lambda: roles.initial_point(self.model))
         return {v.name: v.inside(point[v.name]) for v in self.variables}

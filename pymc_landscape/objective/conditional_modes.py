@@ -21,8 +21,8 @@ from pymc_landscape.model import (
     FreeVariable,
     GraphInputs,
     discrete_values,
+    gradient_graph,
     in_one_vector,
-    slope_graph,
     write_log_densities,
 )
 from pymc_landscape.model.latent import (
@@ -205,8 +205,8 @@ class EffectScale:
         self._values = laplace.build(density.vector, dict(zip(density.effects, graphs, strict=True)))
         self.size = sum(len(value) for value in self._values.one(np.zeros(self._values.size)))
         weights = pt.vector("weights", dtype="float64", shape=(self.size,))
-        slope = slope_graph((weights * whole).sum(), density.vector)
-        self._pulled = laplace.build(*in_one_vector(density.vector, weights, {"slope": slope}))
+        gradient = gradient_graph((weights * whole).sum(), density.vector)
+        self._pulled = laplace.build(*in_one_vector(density.vector, weights, {"gradient": gradient}))
 
     def values(self, vector: Array) -> dict[str, Array]:
         """Return each effect, raveled, at one vector (k + q)."""
@@ -219,6 +219,6 @@ class EffectScale:
             stop = min(start + BLOCK, self.size)
             units = np.eye(stop - start, self.size, start)
             rows = np.hstack([np.repeat(mode.vector[None], stop - start, axis=0), units])
-            jacobian = self._pulled.at(rows)["slope"][:, self.laplace.n_parameters :]
+            jacobian = self._pulled.at(rows)["gradient"][:, self.laplace.n_parameters :]
             deviations[start:stop] = np.sqrt((jacobian * mode.curvature.solve(jacobian.T).T).sum(axis=1))
         return deviations

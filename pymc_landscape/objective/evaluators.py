@@ -25,13 +25,13 @@ from pymc_landscape.model import (
     derived_graphs,
     element_labels,
     fisher_graph,
+    gradient_graph,
     hessian_graph,
     hessian_product_graph,
     jacobian_graph,
     joined,
     model_density,
     natural_graphs,
-    slope_graph,
     unconstrained_graphs,
 )
 from pymc_landscape.model.latent import LatentIntegrals, MarginalEngine, MarginalKind
@@ -40,7 +40,7 @@ Kind = Literal[
     "density",
     "pointwise",
     "unsummed",
-    "slope",
+    "gradient",
     "hessian",
     "hessian_product",
     "scores",
@@ -65,7 +65,7 @@ FOR_FEW_POINTS = frozenset(
     ]
 )
 # Kinds whose graphs depend on the weight of the prior.
-WEIGHTED = frozenset(["slope", "hessian", "hessian_product"])
+WEIGHTED = frozenset(["gradient", "hessian", "hessian_product"])
 
 
 class Evaluators:
@@ -155,7 +155,7 @@ class Evaluators:
             ``"density"``: one output a term of the log-likelihood, and ``log_prior``. ``"pointwise"``: the same with
             the terms unsummed. ``"unsummed"``: the terms and the log prior of each variable, all unsummed, and
             `TOTAL`, the sum of the terms.
-            ``"slope"`` (value and gradient), ``"hessian"`` (the same with the Hessian), and
+            ``"gradient"`` (value and gradient), ``"hessian"`` (the same with the Hessian), and
             ``"hessian_product"`` (its vector holds the point, then the direction): of −2 (log L + w log prior).
             ``"scores"``: the gradient of each row of the log-likelihood; ``"fisher"``: its expected information.
             ``"natural"`` and ``"unconstrained"``: one output a free variable, on that scale, from a vector on the
@@ -273,13 +273,17 @@ class Evaluators:
         value = -2.0 * sum(density.terms.values())
         if self.prior_weight:
             value = value - 2.0 * self._weight * density.prior
-        slope = slope_graph(value, density.vector)
+        gradient = gradient_graph(value, density.vector)
         if kind == "hessian":
-            return density.vector, {"value": value, "gradient": slope, "hessian": hessian_graph(slope, density.vector)}
+            return density.vector, {
+                "value": value,
+                "gradient": gradient,
+                "hessian": hessian_graph(gradient, density.vector),
+            }
         if kind == "hessian_product":
-            both, product = hessian_product_graph(slope, density.vector)
+            both, product = hessian_product_graph(gradient, density.vector)
             return both, {"product": product}
-        return density.vector, {"value": value, "gradient": slope}
+        return density.vector, {"value": value, "gradient": gradient}
 
     def refuse_discrete(self) -> None:
         """Refuse to differentiate with respect to integers."""

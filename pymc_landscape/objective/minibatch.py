@@ -1,4 +1,4 @@
-"""Value and slope of a few rows of the data, at a cost that follows the batch and not the data.
+"""Value and gradient of a few rows of the data, at a cost that follows the batch and not the data.
 
 PyTensor does not push an index down through a sum: ``rows[index].sum()`` evaluates all rows and drops most. So the
 graph is written again with the index at its leaves, on every array that has one entry a row. Which arrays have is a
@@ -28,7 +28,7 @@ from pytensor.tensor.subtensor import Subtensor
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import Engine, without_parameter_checks
-from pymc_landscape.model import Density, slope_graph
+from pymc_landscape.model import Density, gradient_graph
 from pymc_landscape.objective.objective import Objective
 
 _log = logging.getLogger("pymc_landscape")
@@ -50,7 +50,7 @@ GUESSES = (Guess(), Guess(parameters=True), Guess(shapes_stay=True))
 
 
 class BatchSlope:
-    """Value and slope of an objective, estimated from some rows of its data.
+    """Value and gradient of an objective, estimated from some rows of its data.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class BatchSlope:
         _check_size(size, self.n_rows)
         self.size = int(size)
         self.share = self.size / self.n_rows
-        key = ("minibatch_slope", self.size, objective.prior_weight)
+        key = ("minibatch_gradient", self.size, objective.prior_weight)
         self.engine = self.evaluators.factory.kept(key, self._build)
 
     def __call__(self, theta: Array, rows: NDArray[np.int64]) -> tuple[float, Array]:
@@ -130,7 +130,7 @@ class BatchSlope:
         value = -2.0 * self.n_rows / self.size * sum(term.sum() for term in chosen)
         if self.objective.prior_weight:
             value = value - 2.0 * self.objective.prior_weight * prior
-        return self._over_one_vector(vector, rows, {"value": value, "gradient": slope_graph(value, vector)})
+        return self._over_one_vector(vector, rows, {"value": value, "gradient": gradient_graph(value, vector)})
 
     def _over_one_vector(self, vector: Graph, rows: Graph, graphs: Mapping[str, Graph]) -> Engine:
         k = vector.type.shape[0]

@@ -211,7 +211,7 @@ class Objective(Parameters):
 
     def value_and_gradient(self, theta: ArrayLike) -> tuple[Array, Array]:
         """Return `value` (...) and its gradient (..., k) for `theta` (..., k), in one pass."""
-        both = self._at(theta, "slope")
+        both = self._at(theta, "gradient")
         return both["value"], both["gradient"]
 
     def hessian_product(self, theta: ArrayLike, direction: ArrayLike) -> Array:
@@ -269,7 +269,7 @@ class Objective(Parameters):
         the model itself raises, the function gives (inf, NaN): what an optimiser makes of that is to step back.
         """
         evaluators = self.evaluators
-        engine = evaluators.engine("slope", evaluators.metadata.names - natural)
+        engine = evaluators.engine("gradient", evaluators.metadata.names - natural)
 
         def value_and_gradient(vector: Array) -> tuple[float, Array]:
             evaluators.use_data()  # another objective of the model may have worked meanwhile

@@ -1,4 +1,4 @@
-"""The parameters of a model: their names, and the way between points by name and flat unconstrained vectors."""
+"""The parameters of a model: their names, and the conversion between points by name and flat vectors."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ class Parameters:
         Returns
         -------
         array (..., k)
-            `theta`. The edge of a support becomes ±inf, a value outside it NaN.
+            `theta`. A bound of the support becomes ±inf, a value outside it NaN.
 
         Raises
         ------

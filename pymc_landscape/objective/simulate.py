@@ -1,7 +1,7 @@
-"""New data from a model at a point: what is observed is drawn again, and what is latent too; parameters are held.
+"""New data from a model at a point: what is observed is drawn again, and what is latent too; parameters are fixed.
 
 The graph of the observed variables is compiled once. Parameters come as one flat vector on the natural scale, where the
-edge of a support is a number like any other.
+bound of a support is a number like any other.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Simulator:
         Parameters
         ----------
         point : mapping of str to array_like
-            Every free variable on the natural scale; the edge of a support is allowed.
+            Every free variable on the natural scale; the bound of a support is allowed.
         random_seed : int
             The same seed gives the same data, whatever was drawn before.
 

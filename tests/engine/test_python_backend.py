@@ -21,7 +21,7 @@ def interpreted(inputs, outputs):
 )
 def test_slopes_of_models_are_the_same_numbers(name, objective_of, rng):
     objective = objective_of(name)
-    engine = objective.engine("slope", objective.names)
+    engine = objective.engine("gradient", objective.names)
     function = interpreted([engine.vector], engine.graphs)
     straight = straight_line(function)
     assert straight is not function
@@ -64,7 +64,7 @@ def test_a_loop_stays_with_pytensor(name, objective_of):
     assert name in ZOO
     assert TRAITS[name] is not None
     objective = objective_of(name)
-    engine = objective.engine("slope", objective.names)
+    engine = objective.engine("gradient", objective.names)
     function = interpreted([engine.vector], engine.graphs)
     assert straight_line(function) is function
 

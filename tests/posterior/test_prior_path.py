@@ -58,7 +58,7 @@ def test_its_ends_are_the_two_fits_and_a_count_has_a_closed_form():
 def test_weights_between_share_one_compiled_graph():
     objective = pml.Objective(two_valleys())
     first, second = (objective.with_prior_weight(w) for w in (0.3, 0.7))
-    assert first.engine("slope") is second.engine("slope")
+    assert first.engine("gradient") is second.engine("gradient")
     theta = np.array([1.5])
     slopes = [one.gradient(theta)[0] for one in (first, second, first)]
     # d/dμ of −2 log prior is 2μ/25

@@ -27,7 +27,7 @@ from scipy.special import logsumexp
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import Engine
-from pymc_landscape.model import in_one_vector, slope_graph
+from pymc_landscape.model import gradient_graph, in_one_vector
 from pymc_landscape.model.latent.laplace import Adjoint, Integrand, Laplace, Mode
 from pymc_landscape.numerics import Blocks, Stack
 
@@ -81,8 +81,8 @@ class Quadrature(Laplace):
     def _weighted(self) -> Engine:
         """The gradient by (θ, u) of a weighted sum of the rows; weights come after the point."""
         weights = pt.vector("weights", dtype="float64", shape=(len(self.owners),))
-        slope = slope_graph((weights * self._row_graph).sum(), self.density.vector)
-        return self.build(*in_one_vector(self.density.vector, weights, {"gradient": slope}))
+        gradient = gradient_graph((weights * self._row_graph).sum(), self.density.vector)
+        return self.build(*in_one_vector(self.density.vector, weights, {"gradient": gradient}))
 
     # --- which rows belong to which block ----------------------------------------------------------------------------
 

@@ -27,20 +27,21 @@ from pytensor.graph.replace import graph_replace, vectorize_graph
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import Engine
-from pymc_landscape.model import hessian_product_graph, in_one_vector, product_graph, slope_graph
+from pymc_landscape.model import gradient_graph, hessian_product_graph, in_one_vector, product_graph
 from pymc_landscape.model.latent.joint_density import LOG_2PI, JointDensity
 from pymc_landscape.numerics import Factor, NotPositive, Pattern, factorised, find_pattern
 
 Build = Callable[[Graph, dict[str, Graph]], Engine]
 
-# Newton's steps up to û, and what they must leave to gain, or what they gain once rounding stops them: the error of û,
-# and through the curvature that of log L, is as its root.
-STEPS, ARRIVED, ALMOST, STUCK = 200, 1e-26, 1e-9, 0.1
-# A step is halved at most so often, and must gain this share of what a straight line says; a curvature that is not
-# positive gets so much of its diagonal, and tenfold again.
-HALVINGS, ENOUGH, RIDGE, RIDGES = 40, 1e-4, 1e-3, 12
+# Newton's steps to û; how much one more may gain, in units of f, where they have converged, and where rounding may have
+# stopped them, which shows in that a step gains so much of what the last did. The error of û, and through the curvature
+# that of log L, is as the root of the gain.
+MAX_STEPS, CONVERGED_GAIN, NEARLY_CONVERGED_GAIN, ROUNDING_SHARE = 200, 1e-26, 1e-9, 0.1
+# A step is halved at most so often, and must gain this share of what a straight line says (Armijo's condition); a
+# curvature that is not positive gets so much of its diagonal added, and tenfold again.
+MAX_HALVINGS, ARMIJO, RIDGE, RIDGES = 40, 1e-4, 1e-3, 12
 # Up to so many products are written one by one, which a compiler finds easier than a stack; and so many points are
-# looked at one by one.
+# evaluated one by one.
 COLOURS, FEW = 8, 300
 # How far from the reference, in units of its size, a point is taken at which nothing is zero by chance.
 BESIDE = (0.3, 0.03, 0.003)
@@ -112,8 +113,8 @@ class Laplace:
     # --- graphs ------------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _slope(self) -> Graph:
-        return slope_graph(self.density.joint, self.density.vector)
+    def _gradient(self) -> Graph:
+        return gradient_graph(self.density.joint, self.density.vector)
 
     @cached_property
     def _values(self) -> Engine:
@@ -121,13 +122,13 @@ class Laplace:
         return self.build(self.density.vector, graphs)
 
     @cached_property
-    def _prior_slope(self) -> Engine:
-        return self.build(self.density.vector, {"gradient": slope_graph(self.density.prior, self.density.vector)})
+    def _prior_gradient(self) -> Engine:
+        return self.build(self.density.vector, {"gradient": gradient_graph(self.density.prior, self.density.vector)})
 
     @cached_property
     def _product(self) -> Engine:
         """The Hessian of f times a direction, both over (θ, u)."""
-        both, product = hessian_product_graph(self._slope, self.density.vector)
+        both, product = hessian_product_graph(self._gradient, self.density.vector)
         return self.build(both, {"product": product})
 
     @cached_property
@@ -167,7 +168,7 @@ class Laplace:
         k, q = self.n_parameters, self.n_effects
         seeds = np.hstack([np.zeros((self.pattern.n_colours, k)), self.pattern.seeds])
         direction: Graph = pt.vector("direction", dtype="float64", shape=(k + q,))
-        product: Graph = product_graph(self._slope, self.density.vector, direction)
+        product: Graph = product_graph(self._gradient, self.density.vector, direction)
         if len(seeds) > COLOURS:
             stacked: Graph = vectorize_graph(product, {direction: pt.constant(seeds)})
             return stacked[:, k:]
@@ -177,14 +178,14 @@ class Laplace:
     @cached_property
     def _derivatives(self) -> Engine:
         """Value, gradient, and products of f over u."""
-        graphs = {"joint": self.density.joint, "gradient": self._slope, "products": self._products}
+        graphs = {"joint": self.density.joint, "gradient": self._gradient, "products": self._products}
         return self.build(self.density.vector, graphs)
 
     @cached_property
     def _third(self) -> Engine:
         """The gradient of Σ w · products by (θ, u), for weights w that come after the point."""
         weights = pt.matrix("weights", dtype="float64", shape=(self.pattern.n_colours, self.n_effects))
-        third = slope_graph((weights * self._products).sum(), self.density.vector)
+        third = gradient_graph((weights * self._products).sum(), self.density.vector)
         return self.build(*in_one_vector(self.density.vector, weights, {"third": third}))
 
     # --- at one θ ----------------------------------------------------------------------------------------------------
@@ -202,14 +203,14 @@ class Laplace:
         return bool(self._values.one(np.concatenate([theta, self._last]))[1])
 
     def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
-        """Return log L and its exact gradient (k,), also beyond an edge of the support; NaN where no û is found."""
+        """Return log L and its exact gradient (k,), also beyond a bound of the support; NaN where no û is found."""
         mode = self.mode(theta)
         if mode is None:
             return np.nan, np.full(self.n_parameters, np.nan)
         adjoint = self.adjoint(mode)
-        return adjoint.value, self.carried(mode, adjoint)
+        return adjoint.value, self.implicit_gradient(mode, adjoint)
 
-    def carried(self, mode: Mode, adjoint: Adjoint) -> Array:
+    def implicit_gradient(self, mode: Mode, adjoint: Adjoint) -> Array:
         """Return the gradient (k,) that an adjoint at û stands for, as û and the curvature move with θ."""
         k = self.n_parameters
         weights = -self.pattern.weights(adjoint.entries)
@@ -218,10 +219,10 @@ class Laplace:
         moved = self._product.one(np.concatenate([mode.vector, turned]))[0]
         return np.asarray(whole[:k] + moved[:k])
 
-    def prior_slope(self, theta: Array) -> tuple[float, Array]:
+    def prior_value_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """Return the log prior and its gradient (k,)."""
         vector = np.concatenate([theta, self._last])
-        return float(self._values.one(vector)[2]), self._prior_slope.one(vector)[0][: self.n_parameters]
+        return float(self._values.one(vector)[2]), self._prior_gradient.one(vector)[0][: self.n_parameters]
 
     def integral(self, mode: Mode) -> float:
         """Return log L, from what is known at û."""
@@ -236,36 +237,36 @@ class Laplace:
     def mode(self, theta: Array) -> Mode | None:
         """Return the likeliest effects: from those that were found last, or from 0; None where there are none."""
         for start in (self._last, np.zeros(self.n_effects)):
-            mode = self._climb(np.concatenate([theta, start]))
+            mode = self._maximise(np.concatenate([theta, start]))
             if mode is not None:
                 self._last = mode.vector[self.n_parameters :]
                 return mode
         return None
 
-    def _climb(self, vector: Array) -> Mode | None:
+    def _maximise(self, vector: Array) -> Mode | None:
         """Newton's method, damped."""
         here, before, known = self._evaluate(vector), np.inf, None
-        for _ in range(STEPS):
+        for _ in range(MAX_STEPS):
             if here is None:
                 return None
             if known is None or not np.array_equal(here.entries, known):  # the same everywhere, where f is quadratic
                 known, (curvature, is_exact) = here.entries, self._positive(here.entries)
-            uphill = here.gradient[self.n_parameters :]
-            step = curvature.solve(uphill)
-            gain, size = float(uphill @ step), max(1.0, abs(here.joint))
-            is_last = is_exact and gain <= ALMOST * size  # what such a step gains is lost in rounding
-            if is_last and (gain <= ARRIVED * size or gain > STUCK * before):
+            gradient = here.gradient[self.n_parameters :]
+            step = curvature.solve(gradient)
+            gain, size = float(gradient @ step), max(1.0, abs(here.joint))
+            is_last = is_exact and gain <= NEARLY_CONVERGED_GAIN * size  # what such a step gains is lost in rounding
+            if is_last and (gain <= CONVERGED_GAIN * size or gain > ROUNDING_SHARE * before):
                 return Mode(here.vector, here.joint, here.gradient, here.entries, curvature)
             whole, before = np.concatenate([np.zeros(self.n_parameters), step]), gain
-            here = self._evaluate(here.vector + whole) if is_last else self._up(here, whole, gain)
+            here = self._evaluate(here.vector + whole) if is_last else self._line_search(here, whole, gain)
         return None
 
-    def _up(self, here: JointPoint, step: Array, gain: float) -> JointPoint | None:
-        """Go as far along a step as f rises."""
+    def _line_search(self, here: JointPoint, step: Array, gain: float) -> JointPoint | None:
+        """Go along a step, halved until f rises enough."""
         share = 1.0
-        for _ in range(HALVINGS):
+        for _ in range(MAX_HALVINGS):
             there = self._evaluate(here.vector + share * step)
-            if there is not None and there.joint >= here.joint + ENOUGH * share * gain:
+            if there is not None and there.joint >= here.joint + ARMIJO * share * gain:
                 return there
             share *= 0.5
         return None
@@ -273,8 +274,10 @@ class Laplace:
     def _evaluate(self, vector: Array) -> JointPoint | None:
         joint, gradient, products = self._derivatives.one(vector)
         entries = -self.pattern.entries(np.reshape(products, (self.pattern.n_colours, self.n_effects)))
-        uphill = gradient[self.n_parameters :]  # by parameters it may be NaN on an edge, where the mode is there still
-        finite = np.isfinite(joint) and np.isfinite(uphill).all() and np.isfinite(entries).all()
+        by_effects = gradient[
+            self.n_parameters :
+        ]  # by parameters it may be NaN at a bound, where a mode is
+        finite = np.isfinite(joint) and np.isfinite(by_effects).all() and np.isfinite(entries).all()
         return JointPoint(vector, float(joint), gradient, entries) if finite else None
 
     def _positive(self, entries: Array) -> tuple[Factor, bool]:

@@ -17,9 +17,9 @@ from pymc_landscape.engine import Backend, ChunkedEvaluation, Engine
 from pymc_landscape.model.latent.laplace import Laplace
 from pymc_landscape.numerics import EPS, hessian_of_gradients
 
-MarginalKind = Literal["density", "slope", "hessian", "hessian_product"]
+MarginalKind = Literal["density", "gradient", "hessian", "hessian_product"]
 NAMES: dict[str, tuple[str, ...]] = {
-    "slope": ("value", "gradient"),
+    "gradient": ("value", "gradient"),
     "hessian": ("value", "gradient", "hessian"),
     "hessian_product": ("product",),
 }
@@ -63,7 +63,11 @@ class MarginalEngine(Engine):
     @override
     def lengths(self) -> list[int | None]:
         k = self._k
-        known: dict[str, list[int | None]] = {"slope": [None, k], "hessian": [None, k, k * k], "hessian_product": [k]}
+        known: dict[str, list[int | None]] = {
+            "gradient": [None, k],
+            "hessian": [None, k, k * k],
+            "hessian_product": [k],
+        }
         return known.get(self.kind, [None, None])
 
     @override
@@ -95,13 +99,17 @@ class MarginalEngine(Engine):
             return self.laplace.value(np.concatenate(moved))
         if self.kind == "hessian_product":
             return (self._along(point[: self._k], point[self._k :]),)
-        if not self.laplace.is_inside(self._moved(point)[1]):  # though the slope may go on there, as beyond σ = 0
+        if not self.laplace.is_inside(self._moved(point)[1]):  # though the gradient may go on there, as beyond σ = 0
             nowhere = np.full(self._k, np.nan), np.full(self._k**2, np.nan)
             return (np.inf, *nowhere[: len(self.names) - 1])
-        value, gradient = self._slope(point)
-        if self.kind == "slope":
+        value, gradient = self._value_and_gradient(point)
+        if self.kind == "gradient":
             return value, gradient
-        return value, gradient, hessian_of_gradients(lambda x: self._slope(x)[1], point, refined=False).ravel()
+        return (
+            value,
+            gradient,
+            hessian_of_gradients(lambda x: self._value_and_gradient(x)[1], point, refined=False).ravel(),
+        )
 
     def _moved(self, vector: Array) -> tuple[Array | None, Array]:
         """Return the derivative (k, n) of the natural values, if they are others, and these."""
@@ -110,13 +118,13 @@ class MarginalEngine(Engine):
         jacobian, natural = self._jacobian.one(vector)
         return jacobian.reshape(self._k, -1), natural
 
-    def _slope(self, vector: Array) -> tuple[float, Array]:
+    def _value_and_gradient(self, vector: Array) -> tuple[float, Array]:
         """Return −2 (log L + w log prior) and its gradient."""
         jacobian, theta = self._moved(vector)
         value, gradient = self.laplace.value_and_gradient(theta)
         if weight := self.weight():
-            prior, uphill = self.laplace.prior_slope(theta)
-            value, gradient = value + weight * prior, gradient + weight * uphill
+            prior, prior_gradient = self.laplace.prior_value_and_gradient(theta)
+            value, gradient = value + weight * prior, gradient + weight * prior_gradient
         if jacobian is not None:
             gradient = jacobian @ gradient
         return -2.0 * value, -2.0 * gradient
@@ -131,4 +139,4 @@ class MarginalEngine(Engine):
         return np.asarray((4.0 * fine - coarse) / 3.0 * length / np.linalg.norm(step))
 
     def _difference(self, vector: Array, step: Array) -> Array:
-        return 0.5 * (self._slope(vector + step)[1] - self._slope(vector - step)[1])
+        return 0.5 * (self._value_and_gradient(vector + step)[1] - self._value_and_gradient(vector - step)[1])

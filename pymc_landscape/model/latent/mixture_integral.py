@@ -127,7 +127,7 @@ class StateIntegral(Quadrature):
         shares, total = softmax(heights, axis=0), np.zeros(self.n_parameters)
         for c, mode in enumerate(modes):
             self._enter(c)
-            total += self.carried(mode, self._weighted_adjoint(mode, shares[c], c == 0))
+            total += self.implicit_gradient(mode, self._weighted_adjoint(mode, shares[c], c == 0))
         return constant + float(logsumexp(heights, axis=0).sum()), total
 
     def modes_by_state(self, theta: Array) -> tuple[list[Mode], Array] | None:
