@@ -173,6 +173,13 @@ def test_plots_read_datasets_only(path):
     assert not imported_packages(path) & {"pymc", "pytensor"}
 
 
+def test_what_stands_behind_an_objective_is_its_own_affair():
+    outside = [path for path in room_files() if room_of(path) != "objective"]
+    nodes = {path: ast.walk(ast.parse(path.read_text(encoding="utf-8"))) for path in outside}
+    used = [p for p in outside if any(getattr(node, "attr", "") == "evaluators" for node in nodes[p])]
+    assert not used, list(map(name_of, used))
+
+
 def test_no_file_has_a_vague_name():
     assert not {path.stem.strip("_") for path in source_files()} & VAGUE_NAMES
 
