@@ -43,11 +43,11 @@ from pymc_landscape.model.roles import (
     roles_of_potentials,
     standard_normal,
 )
-from pymc_landscape.model.transforms import OF_VALUE_ALONE
+from pymc_landscape.model.transforms import VALUE_TRANSFORMS
 
 __all__ = [
     "LOSS_FAMILIES",
-    "OF_VALUE_ALONE",
+    "VALUE_TRANSFORMS",
     "Affine",
     "DataSwaps",
     "Density",

@@ -1,6 +1,4 @@
-"""Graphs of gradients, Hessians, Jacobians, and of linear combinations with theirs.
-
-Graphs of derivatives with respect to one flat vector: gradient, Hessian, its products, Jacobians.
+"""Graphs of derivatives by one flat vector: gradients, Hessians, their products, Jacobians, linear combinations.
 
 A Hessian is one Hessian–vector product, written once and vectorised over the unit vectors. A compiled second
 derivative (a Scan over rows) costs ten times more to build; products one after the other cost k passes through the

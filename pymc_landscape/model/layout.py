@@ -1,4 +1,4 @@
-"""Names for the elements of a flat vector: where each element of each free variable stands, and what it is called.
+"""Names for the elements of a flat vector: the position of each element of each free variable, and its label.
 
 Two scales meet here. A free variable has a *natural* value (a standard deviation, a weight) and, where PyMC
 transforms it, an *unconstrained* one under its value-variable name (``sigma_log__``). A :class:`Layout` says for each

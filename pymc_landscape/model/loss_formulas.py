@@ -1,6 +1,4 @@
-"""-2 log p of a row as scale x loss + constant, family by family; rows added up.
-
-−2 log p of a row as scale · loss + constant, family by family: formulas of arrays.
+"""−2 log p of a row as scale · loss + constant, family by family, as formulas of arrays; and rows added up.
 
 The loss is what a program that minimises losses would add up over the rows. Scale and constant do not depend on the
 location of the distribution (the prediction), so that a model whose other parameters are known walks on the surface of

@@ -20,7 +20,7 @@ from pymc.logprob.transforms import (
 from pymc_landscape._typing import Graph
 
 # Transforms that need nothing but the value; all others read limits, or more, off the prior.
-OF_VALUE_ALONE = (CircularTransform, LogOddsTransform, LogTransform, SimplexTransform, LogExpM1)
+VALUE_TRANSFORMS = (CircularTransform, LogOddsTransform, LogTransform, SimplexTransform, LogExpM1)
 
 
 def bounds(transform: Transform | None, inputs: Iterable[Graph]) -> tuple[Any, Any] | None:

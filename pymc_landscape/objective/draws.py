@@ -1,8 +1,7 @@
-"""Posterior draws as a labelled matrix, and as vectors of a layout block by block.
+"""Posterior draws in two forms.
 
-Posterior draws as one labelled matrix: a row a draw, a column an element of a parameter.
-
-Posterior draws as flat vectors of a model, read block by block: the whole table of them never exists.
+As one labelled matrix, a row a draw and a column an element of a parameter; and as flat vectors of a model, read block
+by block, so that the whole table of them never exists.
 """
 
 from __future__ import annotations

@@ -77,10 +77,10 @@ def largest_noise_between(restricted: RestrictedObjective, begin: Array, x: Arra
         found = _noises(restricted.screened, begin + shares[:, None] * (x - begin), SPACINGS[1:2])
         return np.where(np.isfinite(found), found, 0.0)  # outside the support nothing is said
 
-    way = SHARES[::-SPARSE][::-1] if restricted.objective.is_integral else SHARES
-    coarse = at(way)
+    shares = SHARES[::-SPARSE][::-1] if restricted.objective.is_integral else SHARES
+    coarse = at(shares)
     worst = int(np.argmax(coarse))
-    low, high = way[max(worst - 1, 0)], way[min(worst + 1, len(way) - 1)]
+    low, high = shares[max(worst - 1, 0)], shares[min(worst + 1, len(shares) - 1)]
     finer = np.concatenate([np.linspace(low, high, FINER), np.geomspace(low, high, FINER)])
     # the second largest: a jump that one row of values lies across is no rounding
     return float(np.sort(np.concatenate([coarse, at(finer)] if coarse[worst] > SEEN else [coarse]))[-2])

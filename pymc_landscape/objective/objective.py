@@ -33,8 +33,9 @@ DENSE = 300
 class Objective(Parameters):
     """The likelihood side of a PyMC model, compiled once and used everywhere.
 
-    Every verb takes a ``pm.Model`` or an ``Objective``. Make one yourself to choose what a potential counts as, a
-    backend, or other data; engines of one model are shared in any case.
+    Every verb takes a ``pm.Model``, an ``Objective`` or a ``Fit``. Make an objective yourself to choose what is
+    integrated out, what a potential counts as, a backend, or other data; what was compiled for a model is shared by
+    all objectives of it in any case.
 
     Parameters
     ----------

@@ -1,8 +1,6 @@
-"""`loss_table`: which loss each observed term is.
+"""`loss_table`: which loss each observed term of a model is, and the affine identity between the two.
 
-Which loss each observed term of a model is, and the affine identity between the two, checked on the spot.
-
-The observed terms of a model at a point: what they are, with the numbers that their families need.
+The observed terms are read at a point, with the numbers that their families need, and the identity is checked there.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
 
 from pymc_landscape._typing import Array, Graph
-from pymc_landscape.model import OF_VALUE_ALONE, FreeVariable, GraphInputs, LogDensities, discrete_values, without
+from pymc_landscape.model import VALUE_TRANSFORMS, FreeVariable, GraphInputs, LogDensities, discrete_values, without
 from pymc_landscape.model.latent.discrete_states import ConfigurationPlan, configuration_plan, states_of, table, untied
 from pymc_landscape.model.latent.state_checks import settle_checks
 
@@ -294,7 +294,7 @@ def _refuse_moving_supports(model: pm.Model, group: Group) -> None:
     for name in (*group.effects, *group.priors):
         rv = model[name]
         transform = model.rvs_to_transforms.get(rv)
-        if transform is None or isinstance(transform, OF_VALUE_ALONE):
+        if transform is None or isinstance(transform, VALUE_TRANSFORMS):
             continue
         limits = transform.args_fn(*rv.owner.inputs) if isinstance(transform, IntervalTransform) else rv.owner.inputs
         graphs = [limit for limit in limits if isinstance(limit, Variable)]

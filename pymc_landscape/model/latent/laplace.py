@@ -274,9 +274,7 @@ class Laplace:
     def _evaluate(self, vector: Array) -> JointPoint | None:
         joint, gradient, products = self._derivatives.one(vector)
         entries = -self.pattern.entries(np.reshape(products, (self.pattern.n_colours, self.n_effects)))
-        by_effects = gradient[
-            self.n_parameters :
-        ]  # by parameters it may be NaN at a bound, where a mode is
+        by_effects = gradient[self.n_parameters :]  # by parameters it may be NaN at a bound, where a mode is
         finite = np.isfinite(joint) and np.isfinite(by_effects).all() and np.isfinite(entries).all()
         return JointPoint(vector, float(joint), gradient, entries) if finite else None
 
