@@ -20,12 +20,12 @@ from pymc.model.transform.optimization import freeze_model
 
 from pymc_landscape._typing import Array, RandomSeed, VarNames
 from pymc_landscape.inference.bootstrap import fit_to_simulate, natural_point, repeat, seeds, start_inside
-from pymc_landscape.inference.intervals import chosen_methods, interval_limits
+from pymc_landscape.inference.intervals import interval_limits
 from pymc_landscape.inference.percentiles import by_label
 from pymc_landscape.inference.profile import ReferenceFit, find_quantities
 from pymc_landscape.objective import Data, Objective, Simulator, digest, observed_data
 from pymc_landscape.optimize import Fit, Status, fit_mle
-from pymc_landscape.results import provenance_attributes
+from pymc_landscape.results import chosen_methods, provenance_attributes
 
 Covering = Literal["wald", "profile", "bootstrap", "hdi"]
 METHODS = ("wald", "profile", "bootstrap", "hdi")

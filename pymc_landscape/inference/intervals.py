@@ -31,7 +31,7 @@ from pymc_landscape.inference.profile import (
 from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit, fit_of
-from pymc_landscape.results import DelayedProgressBar, provenance_attributes
+from pymc_landscape.results import DelayedProgressBar, chosen_methods, provenance_attributes
 
 Method = Literal["wald", "profile", "bootstrap"]
 METHODS = ("wald", "profile", "bootstrap")
@@ -147,14 +147,6 @@ Endpoints = dict[tuple[int, int, int], Endpoint]
 def _request(fit: Fit, quantities: Sequence[Quantity], level: Any, progressbar: bool) -> _Request:
     levels = np.atleast_1d(np.asarray(level, dtype=float))
     return _Request(ReferenceFit(fit), list(quantities), levels, np.atleast_1d(chi2_cutoff(levels)), progressbar)
-
-
-def chosen_methods(method: str | Sequence[str], known: Sequence[str]) -> list[str]:
-    """Return the methods that were asked for, one or several, in their order; refuse what is none of the known."""
-    methods = [method] if isinstance(method, str) else list(method)
-    if not methods or not set(methods) <= set(known):
-        raise ValueError(f"Expected method to be one or several of {', '.join(known)}, got {method!r}.")
-    return methods
 
 
 def _endpoints(method: str, request: _Request, draws: int, random_seed: RandomSeed | None) -> Endpoints:

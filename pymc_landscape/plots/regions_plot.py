@@ -148,6 +148,13 @@ def regions(
     """
     asked = checked(visuals, get_args(Visual))
     sheets = [as_dataset(one, "contour", NEEDED, "confidence_contour") for one in _several(contours)]
+    for contour in sheets:
+        if "interval_method" in contour.dims:
+            methods = ", ".join(contour["interval_method"].values)
+            raise ValueError(
+                f"Expected contours of one method each, got one of {methods}: choose with "
+                f".sel(interval_method={str(contour['interval_method'].values[0])!r})."
+            )
     of_one = None if profile is None else as_dataset(profile, "profile", OF_PROFILE, "profile_likelihood")
     matrix = Matrix(sheets, of_one, scale)
     if dt is not None:

@@ -2,7 +2,14 @@
 
 from pymc_landscape.results.checkpoint import Checkpoint
 from pymc_landscape.results.datatree import to_datatree
-from pymc_landscape.results.messages import closest, require_chunks, require_probability, unknown_name, wrong_type
+from pymc_landscape.results.messages import (
+    chosen_methods,
+    closest,
+    require_chunks,
+    require_probability,
+    unknown_name,
+    wrong_type,
+)
 from pymc_landscape.results.progress import DelayedProgressBar
 from pymc_landscape.results.provenance import provenance_attributes
 from pymc_landscape.results.zarr_store import (
@@ -22,6 +29,7 @@ __all__ = [
     "DelayedProgressBar",
     "Memory",
     "ZarrStore",
+    "chosen_methods",
     "closest",
     "open_store",
     "other_store",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -49,3 +49,11 @@ def require_chunks(chunks: int | None, unit: str) -> None:
     """Refuse chunks that hold nothing."""
     if chunks is not None and chunks < 1:
         raise ValueError(f"Expected chunks of at least one {unit}, got {chunks}: leave it out for a size that fits.")
+
+
+def chosen_methods(method: str | Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return the methods that were asked for, one or several, in their order; refuse what is none of the known."""
+    methods = [method] if isinstance(method, str) else list(method)
+    if not methods or not set(methods) <= set(known):
+        raise ValueError(f"Expected method to be one or several of {', '.join(known)}, got {method!r}.")
+    return methods

@@ -26,7 +26,7 @@ from pymc_landscape.inference.regions.vertices import BoundaryVertex, missing_ve
 from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
 from pymc_landscape.objective import Objective, RestrictedObjective
 from pymc_landscape.optimize import Fit, fit_of
-from pymc_landscape.results import DelayedProgressBar, provenance_attributes
+from pymc_landscape.results import DelayedProgressBar, chosen_methods, provenance_attributes
 
 Method = Literal["exact", "traces", "wald"]
 METHODS = ("exact", "traces", "wald")
@@ -40,7 +40,7 @@ def confidence_contour(
     *,
     level: float | Sequence[float] = (0.68, 0.95),
     num: int = 48,
-    method: Method = "exact",
+    method: Method | Sequence[Method] = "exact",
     progressbar: bool = True,
 ) -> xr.Dataset:
     """Return the boundary of the joint confidence region of two quantities.
@@ -58,7 +58,7 @@ def confidence_contour(
         Joint confidence levels: cut-offs are those of χ²₂. Two by default, as contours are drawn to show the shape.
     num : int
         Vertices a level, and where the region's boundary is several curves, on each of them.
-    method : {"exact", "traces", "wald"}
+    method : {"exact", "traces", "wald"}, or several of them
         ``"exact"``: each vertex solved until Δ(−2LL), minimised over all else, meets the cut-off. ``"traces"``: a
         sketch of all levels from the profiles of the two, one at a time. ``"wald"``: the ellipse of the curvature at
         the estimate, at no cost.
@@ -74,7 +74,8 @@ def confidence_contour(
         of a strip, as `attrs["message"]` says. A status is ``finite``, ``at_bound`` (at the bound of a support,
         which belongs to the region), ``open`` (the region has no end on this side: no vertex), ``failed``, or empty
         with piece -1 where a level has fewer curves than another. The estimate is in ``estimate``, by ``parameter``;
-        `attrs["message"]` tells of parts, open sides and lower optima.
+        `attrs["message"]` tells of parts, open sides and lower optima. Several methods lie along a further dim
+        ``interval_method``.
 
     Raises
     ------
@@ -95,20 +96,22 @@ def confidence_contour(
     """
     fit = fit_of(fit, "confidence_contour", progressbar=progressbar)
     refuse_no_optimum(fit)
-    if method not in METHODS:
-        raise ValueError(f"Expected method 'exact', 'traces' or 'wald', got {method!r}.")
+    methods = chosen_methods(method, METHODS)
     if num < 3:
         raise ValueError(f"Expected at least 3 vertices, got num={num}.")
-    request = _Request(ReferenceFit(fit), _pair(fit, var_names), _levels(level), num, progressbar)
-    answer = {"exact": _exact, "traces": _traces, "wald": _wald}[method]
-    for _ in range(RESTARTS + 1):
-        boundaries, lower = answer(request)
-        if lower is None:
-            break
-        request.reference.take(lower)
-    if request.reference.message:
-        warnings.warn(request.reference.message, stacklevel=2)
-    return _dataset(request, boundaries, method)
+    found: list[xr.Dataset] = []
+    for one in methods:
+        request = _Request(ReferenceFit(fit), _pair(fit, var_names), _levels(level), num, progressbar)
+        answer = {"exact": _exact, "traces": _traces, "wald": _wald}[one]
+        for _ in range(RESTARTS + 1):
+            boundaries, lower = answer(request)
+            if lower is None:
+                break
+            request.reference.take(lower)
+        if request.reference.message:
+            warnings.warn(request.reference.message, stacklevel=2)
+        found.append(_dataset(request, boundaries, one))
+    return found[0] if isinstance(method, str) else _along_methods(found, methods)
 
 
 @dataclass
@@ -303,3 +306,25 @@ def _dataset(request: _Request, boundaries: Sequence[_Boundary], method: str) ->
         n_evaluations=request.n_evaluations,
     )
     return xr.Dataset(data, coords, attrs)
+
+
+def _along_methods(contours: Sequence[xr.Dataset], methods: Sequence[str]) -> xr.Dataset:
+    """Put contours of several methods beside one another; one with fewer curves than another has empty vertices."""
+    dim = xr.DataArray(list(methods), dims="interval_method", name="interval_method")
+    empty: dict[str, Any] = {"status": "", "piece": -1}
+    joined = xr.concat(
+        contours,
+        dim,
+        data_vars="all",
+        coords=["piece"],
+        join="outer",
+        compat="override",
+        combine_attrs="override",
+        fill_value={str(name): empty.get(str(name), np.nan) for name in (*contours[0].data_vars, "piece")},
+    )
+    joined.attrs |= {
+        "method": ", ".join(methods),
+        "message": " ".join(dict.fromkeys(c.attrs["message"] for c in contours if c.attrs["message"])),
+        "n_evaluations": sum(c.attrs["n_evaluations"] for c in contours),
+    }
+    return joined

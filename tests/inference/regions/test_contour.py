@@ -101,7 +101,7 @@ def test_bad_requests_are_refused(budworm):
         pml.confidence_contour(budworm, {"one": {"b[dose]": 1.0}, "same": {"b[dose]": 2.0}})
     with pytest.raises(ValueError, match="at least 3 vertices"):
         pml.confidence_contour(budworm, ["b[male]", "b[dose]"], num=2)
-    with pytest.raises(ValueError, match="'exact', 'traces' or 'wald'"):
+    with pytest.raises(ValueError, match="one or several of exact, traces, wald"):
         pml.confidence_contour(budworm, ["b[male]", "b[dose]"], method="minos")
 
 
@@ -110,3 +110,20 @@ def test_it_survives_a_file(budworm, tmp_path):
     ring.to_netcdf(tmp_path / "contour.nc")
     with xr.open_dataset(tmp_path / "contour.nc") as again:
         xr.testing.assert_identical(again.load(), ring)
+
+
+def test_several_methods_lie_beside_one_another():
+    rng = np.random.default_rng(6)
+    with pm.Model() as model:
+        mu, sigma = pm.Normal("mu", 0, 100), pm.HalfNormal("sigma", 10)
+        pm.Normal("y", mu, sigma, observed=rng.normal(3, 2, size=9))
+    here, options = fit(model), {"num": 12, "progressbar": False}
+    both = pml.confidence_contour(here, ["mu", "sigma"], method=("exact", "wald"), **options)
+    assert both["mu"].dims == ("interval_method", "level", "vertex")
+    for method in ("exact", "wald"):
+        alone = pml.confidence_contour(here, ["mu", "sigma"], method=method, **options)
+        xr.testing.assert_equal(both.sel(interval_method=method, drop=True), alone)
+    with pytest.raises(ValueError, match=r"one method each, got one of exact, wald: choose with"):
+        pml.plots.regions(both, backend="none")
+    with pytest.raises(ValueError, match="one or several of exact, traces, wald"):
+        pml.confidence_contour(here, ["mu", "sigma"], method="walds", progressbar=False)
