@@ -10,12 +10,14 @@ import pymc as pm
 from pymc_landscape._typing import Posterior, Starts
 from pymc_landscape.inference import refuse_changed_data
 from pymc_landscape.numerics import noise
-from pymc_landscape.objective import Objective, objective_of
+from pymc_landscape.objective import Objective, RestrictedObjective, is_lower, objective_of
 from pymc_landscape.optimize import Fit, Status, fit_of
 from pymc_landscape.posterior.draws import PosteriorDraws, read_posterior
 
 # What is lower by less than this, in units of −2 log density, is no other optimum.
 LOWER = 1e-6
+# So many draws are checked, the lowest first: those lower by rounding alone do not count.
+CHECKED = 8
 
 
 def fit_beside(
@@ -64,17 +66,23 @@ def fit_beside(
 
 
 def warn_if_lower(fit: Fit, draws: PosteriorDraws) -> bool:
-    """Tell of a draw that beats the fit; return whether there is one."""
-    best = int(np.argmin(draws.minus2ll))
-    rise = float(draws.minus2ll[best] - fit.minus2ll)
-    lower = rise < -LOWER - noise(fit.minus2ll)
-    if lower and fit.status.is_optimum:
-        warnings.warn(
-            f"The draw of {draws.name(best)} has −2LL {draws.minus2ll[best]:.6f}, lower than the fit's by {-rise:.4g}: "
-            "a new optimum, and the fit is none; fit again from the draws, fit_mle(model, starts=dt).",
-            stacklevel=3,
-        )
-    return lower
+    """Tell of a draw that beats the fit by more than the rounding of its value; return whether there is one."""
+    highest, restricted = fit.minus2ll - LOWER - noise(fit.minus2ll), RestrictedObjective(fit.objective)
+    begin = (fit.result.restricted, fit.result.x)
+    for i in np.argsort(draws.minus2ll)[:CHECKED].tolist():
+        value = float(draws.minus2ll[i])
+        if not value < highest:
+            return False
+        if is_lower(restricted, draws.theta(i), value, highest, begin):
+            if fit.status.is_optimum:
+                warnings.warn(
+                    f"The draw of {draws.name(i)} has −2LL {value:.6f}, lower than the fit's by "
+                    f"{fit.minus2ll - value:.4g}: a new optimum, and the fit is none; fit again from the draws, "
+                    "fit_mle(model, starts=dt).",
+                    stacklevel=3,
+                )
+            return True
+    return False
 
 
 def refuse_random_effects(objective: Objective) -> None:
