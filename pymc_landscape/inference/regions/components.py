@@ -69,8 +69,8 @@ class Region:
     components : list of RegionComponent
         The first is the estimate's own.
     lower : ConstrainedPoint or None
-        A point lower than the estimate that was met on the way.
-    frames : list of RestrictedObjective
+        A point lower than the estimate, if one was met.
+    restrictions : list of RestrictedObjective
         Where points were evaluated.
     """
 

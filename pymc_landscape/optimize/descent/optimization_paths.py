@@ -206,7 +206,7 @@ class _Descent:
     every: int
 
     def run(self, theta: Array, seeds: Sequence[int], progressbar: bool) -> tuple[list[list[DescentPath]], bool]:
-        """Walk from each start by each plan; Ctrl-C leaves what was walked, and the others at their starts."""
+        """Run each optimizer from each start; Ctrl-C leaves the paths that were made, and the others at their starts."""
         paths = [
             [self._new_path(spec, start, seed) for spec in self.specs] for start, seed in zip(theta, seeds, strict=True)
         ]
@@ -224,7 +224,7 @@ class _Descent:
         return paths, interrupted
 
     def _run(self, spec: OptimizerSpec, path: DescentPath, bar: DelayedProgressBar) -> bool:
-        """Walk to the end; return whether Ctrl-C came first."""
+        """Run one optimizer to its end; return whether Ctrl-C came first."""
         path.tell = partial(bar.advance, 1)
         convergence = ConvergenceTest(self.objective, self.tolerance)
         try:
