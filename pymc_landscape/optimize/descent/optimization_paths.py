@@ -206,7 +206,7 @@ class _Descent:
     every: int
 
     def run(self, theta: Array, seeds: Sequence[int], progressbar: bool) -> tuple[list[list[DescentPath]], bool]:
-        """Run each optimizer from each start; Ctrl-C leaves the paths that were made, and the others at their starts."""
+        """Run each optimizer from each start; Ctrl-C leaves the paths made so far, and the others at their starts."""
         paths = [
             [self._new_path(spec, start, seed) for spec in self.specs] for start, seed in zip(theta, seeds, strict=True)
         ]
