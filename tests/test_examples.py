@@ -430,6 +430,7 @@ def against_tree(against, folder):
         return against.main(draws=100, tune=200, chains=1, replicates=60, num=5, figures=folder)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("group", "ends", "status"),
     [
@@ -446,6 +447,7 @@ def test_profile_vs_wald_has_the_known_ends(against_tree, group, ends, status):
     assert table["status"].to_numpy().tolist() == status
 
 
+@pytest.mark.exhaustive
 def test_profile_vs_wald_counts_coverage_as_it_is(against, against_tree):
     """Eleven outcomes: Wald's holds 0.7 for 4 to 8 of ten, the profile for 4 to 9."""
     exact = against.exact_coverage()
@@ -458,6 +460,7 @@ def test_profile_vs_wald_counts_coverage_as_it_is(against, against_tree):
         assert float(found["coverage"].sel(interval_method=method)) == pytest.approx(share, abs=4 * error)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("against_tree")
 def test_profile_vs_wald_saves_four_figures(folder):
     assert len(list(folder.glob("profile_vs_wald_*.png"))) == 4
@@ -508,6 +511,7 @@ def test_wilks_edges_are_models_of_their_own(leaving):
     np.testing.assert_allclose(at(r=r, alpha=alpha, leaving=p, spread=1.0), constant + np.log(unlike), rtol=1e-11)
 
 
+@pytest.mark.exhaustive
 def test_wilks_published_drops(wilks, wilks_tests):
     sex, customers = wilks_tests["sex"], wilks_tests["leaving"]
     assert sex.statistic == pytest.approx(10.22696843, abs=1e-8)
@@ -519,6 +523,7 @@ def test_wilks_published_drops(wilks, wilks_tests):
     assert customers.p_value == 1 / 4
 
 
+@pytest.mark.exhaustive
 def test_wilks_law_of_a_mean_is_students(wilks, wilks_tests):
     """LR = n log(1 + t² / (n − 1)), simulated and exact."""
     for n in (3, 6, 20):
@@ -528,6 +533,7 @@ def test_wilks_law_of_a_mean_is_students(wilks, wilks_tests):
     assert wilks.exact_quantile(0.95, 10**6) == pytest.approx(3.841458820694124, abs=1e-4)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("wilks_tests")
 def test_wilks_saves_three_figures(folder):
     saved = sorted(path.name for path in folder.glob("wilks_*"))

@@ -472,6 +472,7 @@ def test_draws_stand_beside_a_marginal_likelihood(fitted, rng):
 # --- is the approximation good? ------------------------------------------------------------------------------------
 
 
+@pytest.mark.exhaustive
 def test_importance_sampling_is_unbiased():
     exact = pml.Objective(counts(EFFECTS["normal"][0]), latent="u", quadrature=41)
     rough = pml.Objective(counts(EFFECTS["normal"][0]), latent="u")
