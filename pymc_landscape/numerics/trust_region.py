@@ -86,7 +86,7 @@ class QuadraticModel:
         flat = np.abs(self.spectrum.values) <= self.spectrum.tolerance
         return np.where(flat & (np.abs(scaled_gradient) <= NO_GRADIENT), 0.0, scaled_gradient)
 
-    @property
+    @cached_property
     def decrement(self) -> float:
         """Gᵀ H⁻¹ g, twice what Newton's next step would gain; infinite where there is more to gain than that."""
         values, scaled_gradient = self.spectrum.values, self.scaled_gradient
