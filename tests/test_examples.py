@@ -283,6 +283,7 @@ def versus_tree(versus, folder):
     return versus.main(num=15, num_free=25, figures=folder)
 
 
+@pytest.mark.exhaustive
 def test_versus_loss_surfaces_are_their_losses_stretched_and_lifted(versus, versus_tree):
     waits = versus.load_waits()
     groups = [f"landscape{suffix}" for suffix in ("", "_2", "_3", "_4", "_5")]
@@ -315,6 +316,7 @@ def test_versus_loss_interval_of_the_slope_is_the_closed_form(versus):
     np.testing.assert_allclose(versus.interval(profile), (slope - half, slope + half), atol=0.03)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("versus_tree")
 def test_versus_loss_saves_two_figures(folder):
     assert sorted(path.name for path in folder.glob("versus_loss*")) == [

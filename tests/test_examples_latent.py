@@ -99,6 +99,7 @@ def test_sleepstudy_spread_is_drawn_with_the_draws(sleep, fit, tmp_path, rng):
     assert path.stat().st_size > 10_000
 
 
+@pytest.mark.exhaustive
 def test_sleepstudy_report_puts_both_side_by_side(sleep, fit, intervals, tests):
     said = sleep.report(fit, intervals, tests)
     assert "-2LL 1751.939344" in said
@@ -137,6 +138,7 @@ def integrated(data, mu, tau):
     return stats.norm(mu, np.hypot(error, tau)).logpdf(effect).sum()
 
 
+@pytest.mark.exhaustive
 def test_eight_schools_are_all_alike(analysis):
     fit = analysis.fit
     assert fit.minus2ll / 2 == pytest.approx(29.67424369, abs=1e-8)
@@ -159,6 +161,7 @@ def test_eight_schools_surface_is_the_integral_down_to_the_edge(analysis, data):
     np.testing.assert_allclose(surface["log_likelihood"].transpose("mu", "tau"), wanted, rtol=1e-9)
 
 
+@pytest.mark.exhaustive
 def test_eight_schools_mean_is_off_the_edge_by_averaging(analysis, data):
     """The posterior's mean of tau by quadrature over the surface; its mode is on the edge as well."""
     row = analysis.table.sel(parameter="tau")
@@ -178,6 +181,7 @@ def test_eight_schools_mean_is_off_the_edge_by_averaging(analysis, data):
     assert "on the edge of its support" in str(row["sentence"].item())
 
 
+@pytest.mark.exhaustive
 def test_eight_schools_another_prior_pulls(schools, data):
     """Gamma(2, 0.1) is 0 at 0, so that its mode is inside."""
     mu, tau = np.meshgrid(np.linspace(5, 9, 161), np.linspace(0.05, 10, 399), indexing="ij")

@@ -94,6 +94,7 @@ def test_the_model_and_its_data_are_left_alone():
     assert here.objective.minus2ll(here.theta) == here.minus2ll
 
 
+@pytest.mark.exhaustive
 def test_an_estimate_on_an_edge_is_simulated_there_and_refits_may_leave_it():
     """Two variances of one mean: σ_b = 0 fits best, and half of the refits find something else."""
     error = published.SCHOOLS["standard_error"].to_numpy(float)

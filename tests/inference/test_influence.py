@@ -264,6 +264,7 @@ def test_an_observation_that_alone_holds_a_parameter():
     np.testing.assert_allclose(found["exact_change"][:2], [[0.1, 0], [-0.1, 0]], atol=1e-8)
 
 
+@pytest.mark.exhaustive
 def test_observations_of_several_terms_and_of_vectors():
     rng = np.random.default_rng(2)
     rows = rng.normal(size=(4, 2))

@@ -67,6 +67,7 @@ def test_budworm_without_sex(how):
     assert ("found in the alternative at b1 = 0" in test.message) == (how != "do")
 
 
+@pytest.mark.exhaustive
 def test_budworm_against_its_bootstrap():
     """200 draws under the null: χ²₁ by Kolmogorov–Smirnov, and p as they are counted."""
     test = lr(budworm(False), budworm(), reference="bootstrap", draws=200, random_seed=3)
@@ -313,6 +314,7 @@ def nbd_with_histories(customers) -> pm.Model:
     return model
 
 
+@pytest.mark.exhaustive
 def test_cdnow_customers_leave():
     """Δ = 362.469323; as a → 0 nothing depends on b, so the law is simulated (a few draws only)."""
     example = runpy.run_path(str(EXAMPLES / "user_behavior.py"))

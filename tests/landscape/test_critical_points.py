@@ -423,6 +423,7 @@ def test_lanczos_agrees_with_the_whole_spectrum_of_a_network():
     assert few.attrs["trace"] == again.attrs["trace"]
 
 
+@pytest.mark.exhaustive
 def test_a_large_network_needs_no_matrix():
     model, at = network(10, 45, 30)
     objective = pml.Objective(model)

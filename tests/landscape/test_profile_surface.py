@@ -246,6 +246,7 @@ def test_a_limit_that_moves_with_another_parameter():
     np.testing.assert_allclose(traced["delta_minus2ll"], (value - 1) ** 2 + np.maximum(value - 2, 0) ** 2, atol=1e-8)
 
 
+@pytest.mark.exhaustive
 def test_an_upper_limit_alone_is_an_edge():
     """Of x ≤ 2 with y ~ N(x + a, 1): x stands on 2 until a has reached y − 2."""
     with pm.Model() as model:

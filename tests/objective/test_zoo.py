@@ -80,7 +80,6 @@ ALWAYS = (
     "single_precision",
     "eight_schools_centred",
     "change_point",
-    "scan_moving_average",
     "minibatch",
 )
 QUICKLY_COMPILED = ("gaussian_unknown_sigma", "named_dims", "black_box", "dependent_bounds", "change_point")

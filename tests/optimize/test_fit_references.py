@@ -11,14 +11,13 @@ from selection import some
 
 import pymc_landscape as pml
 
-# A linear model, counts, a censored one, a mixture, and the published ones; the other references are exhaustive.
+# A linear model, counts, a censored one, and the published ones; the other references are exhaustive.
 ALWAYS = (
     "stackloss",
     "menarche",
     "mtcars",
     "quine",
     "ovarian",
-    "faithful",
     "cdnow_nbd",
     "puromycin",
     "budworm",
@@ -173,6 +172,7 @@ def test_the_mean_of_an_autoregression_is_the_same_in_both_forms():
     assert "mu" in fit.summary().index
 
 
+@pytest.mark.exhaustive
 def test_dispersion_and_its_inverse_tell_the_same():
     """Quine with 1 / alpha, the coding of statsmodels, and the rate as a product."""
     with pm.Model() as model:

@@ -121,6 +121,7 @@ def _rise_of(trials: int, x: int, best: float) -> Callable[[float], float]:
     return lambda p: minus2ll(p) - minus2ll(best) - stats.chi2.ppf(0.95, 1)
 
 
+@pytest.mark.exhaustive
 def test_no_more_zeros_than_poisson_has():
     """psi ends on 1, where PyMC's density has a value and a slope but no second derivative."""
     y = np.array([6, 1, 1, 3, 1, 1, 1, 0, 2, 3, 3, 4, 0, 2, 1])
@@ -346,6 +347,7 @@ def beta_binomial(y: list[int]) -> pm.Model:
     return model
 
 
+@pytest.mark.exhaustive
 def test_counts_with_too_little_spread_for_a_beta_binomial():
     """Less spread than binomial (Tarone 1979): kappa runs to infinity."""
     y = np.array([4, 5, 7, 1, 6, 4, 8, 4, 4, 7, 3, 6, 6, 7, 4, 4, 5, 5, 5, 3])

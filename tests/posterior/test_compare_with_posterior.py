@@ -402,6 +402,7 @@ def test_a_draw_below_the_fit_is_told():
 # --- one model on two scales -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.exhaustive
 def test_limits_of_the_profile_do_not_depend_on_the_scale_and_hdi_and_mode_do():
     """7 of 10: p uniform, or its logit logistic, which is the same. Modes 7/10, and with the Jacobian 8/12."""
     p = np.random.default_rng(14).beta(8, 4, (4, 2000))

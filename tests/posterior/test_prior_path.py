@@ -65,6 +65,7 @@ def test_weights_between_share_one_compiled_graph():
     np.testing.assert_allclose(np.diff(slopes), [0.4 * 2 * 1.5 / 25, -0.4 * 2 * 1.5 / 25], rtol=1e-9)
 
 
+@pytest.mark.exhaustive
 def test_a_mode_that_changes_valleys():
     """−2LL lower at 2 by 6, the prior at −2: at μ > 0 its lowest is 16w/(1 + 0.09w), which passes 6 at w = 0.388."""
     with pm.Model() as model:

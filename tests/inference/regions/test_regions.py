@@ -136,6 +136,7 @@ def test_a_strip_has_both_of_its_sides():
 # --- several parts ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.exhaustive
 def test_two_islands_are_two_parts_from_either_of_them():
     low = optimize.minimize(lambda v: islands(np, *v), [-4.0, -1.0], tol=1e-12).fun
     found = {}

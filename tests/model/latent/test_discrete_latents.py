@@ -125,6 +125,7 @@ def test_each_case_has_a_likelihood_of_its_own(fitted):
     assert list(tree["log_prior"].data_vars) == ["w", "mu", "s"]
 
 
+@pytest.mark.exhaustive
 def test_inflated_zeros_written_with_states():
     """The rate of a structural zero is 0: what is impossible there must not spoil the slope."""
     with pm.Model() as states:
@@ -183,6 +184,7 @@ def test_a_change_point(change):
         change.fisher(fit.theta)
 
 
+@pytest.mark.exhaustive
 def test_numbers_of_animals_that_were_not_seen():
     """An N-mixture (Royle 2004): a thinned Poisson number is Poisson again; the cut is where nothing is left."""
     seen = np.array([1, 2, 0, 3])
