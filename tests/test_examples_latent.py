@@ -147,6 +147,7 @@ def test_eight_schools_are_all_alike(analysis):
     assert float(fit.point["tau"]) == 0.0
 
 
+@pytest.mark.exhaustive
 def test_eight_schools_limits(analysis):
     ends = analysis.intervals["interval"].squeeze()
     np.testing.assert_allclose(ends.sel(parameter="mu"), [-0.29690102, 15.89234424], rtol=1e-6)
@@ -154,6 +155,7 @@ def test_eight_schools_limits(analysis):
     assert analysis.intervals["status"].sel(parameter="tau").to_numpy().ravel().tolist() == ["at_bound", "finite"]
 
 
+@pytest.mark.exhaustive
 def test_eight_schools_surface_is_the_integral_down_to_the_edge(analysis, data):
     surface = analysis.surface
     assert float(surface["tau"][0]) == 0.0
@@ -192,6 +194,7 @@ def test_eight_schools_another_prior_pulls(schools, data):
     assert schools.mode_off_the_edge(schools.load_schools()) == pytest.approx(wanted, abs=0.03)
 
 
+@pytest.mark.exhaustive
 def test_eight_schools_saves_three_figures(analysis, folder):
     assert isinstance(analysis.dt, xr.DataTree)
     saved = sorted(path.name for path in folder.glob("*.png"))

@@ -224,7 +224,8 @@ def shrunk_means(scale: str) -> pm.Model:
     return model
 
 
-@pytest.mark.parametrize("scale", ["plain", exhaustive("root")])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("scale", ["plain", "root"])
 def test_two_parameters_on_the_edge(scale):
     """Self & Liang's case 7, with the correlation of the estimates: w₂ = ¼ + asin ρ / 2π."""
     model = shrunk_means(scale)

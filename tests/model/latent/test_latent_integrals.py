@@ -265,7 +265,8 @@ def test_a_random_walk(rng):
     assert objective.evaluators.integrals.laplace.pattern.n_colours == 3
 
 
-@pytest.mark.parametrize("sizes", [exhaustive((12, 4)), exhaustive((330, 5))], ids=["few", "many"])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("sizes", [(12, 4), (330, 5)], ids=["few", "many"])
 def test_crossed_effects(sizes, rng):
     n = 60 if sizes[0] < 100 else 450
     one, other = rng.integers(0, sizes[0], n), rng.integers(0, sizes[1], n)
@@ -364,7 +365,8 @@ def test_a_horseshoe_knows_products_of_its_scales_only(form):
     assert np.isinf(fit.standard_error["tau"])
 
 
-@pytest.mark.parametrize("form", [exhaustive("centred"), exhaustive("standard")])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("form", ["centred", "standard"])
 def test_a_cholesky_factor_that_is_singular_is_an_edge(form):
     """Intercepts and slopes by group of which the data find a correlation of ±1, with PyMC's LKJ prior."""
     rng = np.random.default_rng(3)
