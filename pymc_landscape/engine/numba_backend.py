@@ -118,7 +118,11 @@ class Kernel:
 
     Parameters
     ----------
-    vector, graphs, lengths
+    vector : Graph
+        As in `numba_backend`.
+    graphs : sequence of Graph
+        As in `numba_backend`.
+    lengths : sequence of int or None
         As in `numba_backend`.
 
     Attributes
