@@ -256,7 +256,7 @@ def test_an_observation_that_alone_holds_a_parameter():
     with pm.Model() as model:
         b = pm.Normal("b", 0, 10, shape=2)
         pm.Normal("y", b[np.array([0, 0, 1])], 1.0, observed=[0.3, 0.5, 2.0])
-    with pytest.warns(UserWarning, match=r"Without y\[2\] no optimum was found, nor without 0 others"):
+    with pytest.warns(UserWarning, match=r"Without y\[2\] no optimum was found, nor without 0 more"):
         found = influence(fit_of(model), exact=True)
     assert np.isnan(found["one_step"][2]).all()
     assert np.isnan(found["exact_change"][2]).all()
