@@ -32,7 +32,7 @@ from pymc_landscape.model.fisher_information import fisher_graph
 from pymc_landscape.model.layout import Element, FreeVariable, Layout, element_labels
 from pymc_landscape.model.loss_families import LOSS_FAMILIES, Family
 from pymc_landscape.model.loss_formulas import Affine, add_up, quantile_of
-from pymc_landscape.model.metadata import Made, ModelMetadata, shared_data
+from pymc_landscape.model.metadata import ModelMetadata
 from pymc_landscape.model.observation_families import Described, describe
 from pymc_landscape.model.roles import (
     PotentialRole,
@@ -59,7 +59,6 @@ __all__ = [
     "GraphInputs",
     "Layout",
     "LogDensities",
-    "Made",
     "Marginalize",
     "ModelMetadata",
     "PotentialRole",
@@ -89,7 +88,6 @@ __all__ = [
     "quantile_of",
     "resolve_latent",
     "roles_of_potentials",
-    "shared_data",
     "standard_normal",
     "unconstrained_graphs",
     "without",

@@ -13,7 +13,7 @@ from pymc_landscape.objective.evaluation_noise import (
 from pymc_landscape.objective.evaluators import LOG_PRIOR, Kind
 from pymc_landscape.objective.importance_sampler import importance_sampling
 from pymc_landscape.objective.minibatch import BatchSlope
-from pymc_landscape.objective.model_argument import Fitted, is_fitted, objective_of
+from pymc_landscape.objective.model_argument import Fitted, objective_of
 from pymc_landscape.objective.objective import DENSE, Objective
 from pymc_landscape.objective.pointwise import GROUPS, pointwise_log_likelihood
 from pymc_landscape.objective.reference_point import Reference, reference_point
@@ -57,7 +57,6 @@ __all__ = [
     "evaluation_noise",
     "hessian_function",
     "importance_sampling",
-    "is_fitted",
     "is_lower",
     "known_value",
     "largest_noise_between",

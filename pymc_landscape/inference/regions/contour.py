@@ -99,18 +99,19 @@ def confidence_contour(
     methods = chosen_methods(method, METHODS)
     if num < 3:
         raise ValueError(f"Expected at least 3 vertices, got num={num}.")
+    reference, pair, levels = ReferenceFit(fit), _pair(fit, var_names), _levels(level)
     found: list[xr.Dataset] = []
     for one in methods:
-        request = _Request(ReferenceFit(fit), _pair(fit, var_names), _levels(level), num, progressbar)
+        request = _Request(reference, pair, levels, num, progressbar)
         answer = {"exact": _exact, "traces": _traces, "wald": _wald}[one]
         for _ in range(RESTARTS + 1):
             boundaries, lower = answer(request)
             if lower is None:
                 break
             request.reference.take(lower)
-        if request.reference.message:
-            warnings.warn(request.reference.message, stacklevel=2)
         found.append(_dataset(request, boundaries, one))
+    if reference.message:
+        warnings.warn(reference.message, stacklevel=2)
     return found[0] if isinstance(method, str) else _along_methods(found, methods)
 
 

@@ -1,7 +1,7 @@
 """What is integrated or summed out of the likelihood."""
 
 from pymc_landscape.model.latent.discrete_states import ConfigurationPlan
-from pymc_landscape.model.latent.discrete_sums import TOGETHER, Group, SumOut
+from pymc_landscape.model.latent.discrete_sums import Group, SumOut
 from pymc_landscape.model.latent.gauss_hermite import Quadrature
 from pymc_landscape.model.latent.integrals import LatentIntegrals
 from pymc_landscape.model.latent.joint_density import LOG_2PI, LatentValues, write_joint_log_densities
@@ -11,7 +11,6 @@ from pymc_landscape.model.latent.mixture_integral import StateIntegral
 
 __all__ = [
     "LOG_2PI",
-    "TOGETHER",
     "ConfigurationPlan",
     "Group",
     "Laplace",
