@@ -33,6 +33,7 @@ from pymc_landscape.model.layout import Element, FreeVariable, Layout, element_l
 from pymc_landscape.model.loss_families import LOSS_FAMILIES, Family
 from pymc_landscape.model.loss_formulas import Affine, add_up, quantile_of
 from pymc_landscape.model.metadata import ModelMetadata
+from pymc_landscape.model.missing_densities import refuse_missing_densities
 from pymc_landscape.model.observation_families import Described, describe
 from pymc_landscape.model.roles import (
     PotentialRole,
@@ -86,6 +87,7 @@ __all__ = [
     "on_all_data",
     "product_graph",
     "quantile_of",
+    "refuse_missing_densities",
     "resolve_latent",
     "roles_of_potentials",
     "standard_normal",

@@ -103,6 +103,16 @@ class GraphInputs:
         transforms = self.rvs_to_transforms
         return list(replace_rvs_by_values(graphs, rvs_to_values=self.rvs_to_values, rvs_to_transforms=transforms))
 
+    def log_densities(self, rvs: Sequence[Graph]) -> dict[str, Graph]:
+        """Return the log density of each variable at its value, without Jacobian; of others there are no values."""
+        logps = transformed_conditional_logp(
+            rvs,
+            rvs_to_values={rv: self.rvs_to_values[rv] for rv in rvs},
+            rvs_to_transforms={rv: self.rvs_to_transforms[rv] for rv in rvs},
+            jacobian=False,
+        )
+        return {rv.name: logp for rv, logp in zip(rvs, logps, strict=True)}
+
     def _element(self, name: str) -> Graph:
         value, where = self.rvs_to_values[self.model[name]], self.layout.slices[name]
         shape = self.layout.shape(self.layout[name])
@@ -168,12 +178,9 @@ def write_log_densities(
 ) -> tuple[LogDensities, list[Graph]]:
     """Write the log density of each variable and potential, and whether each parameter is inside its support."""
     model = values.model
-    free = [rv for rv in model.free_RVs if rv.name not in summed]
+    free = [rv for rv in model.free_RVs if rv.name in values.layout.slices]
     rvs = [*free, *model.observed_RVs, *(model[name] for name in summed)]
-    logps = transformed_conditional_logp(
-        rvs, rvs_to_values=values.rvs_to_values, rvs_to_transforms=values.rvs_to_transforms, jacobian=False
-    )
-    densities = {rv.name: logp for rv, logp in zip(rvs, logps, strict=True)}
+    densities = values.log_densities(rvs)
     potentials = [*roles.likelihood, *roles.prior]
     written = values.of_random_variables([model[name] for name in potentials]) if potentials else []
     densities |= zip(potentials, written, strict=True)

@@ -15,6 +15,7 @@ from pytensor.graph.traversal import ancestors
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.model import roles
 from pymc_landscape.model.layout import Element, FreeVariable, Layout, find_elements
+from pymc_landscape.model.missing_data import without_data
 
 Made = TypeVar("Made")
 
@@ -45,12 +46,25 @@ class ModelMetadata:
     @property
     def effects(self) -> tuple[FreeVariable, ...]:
         """The free variables that are integrated out."""
-        return tuple(v for v in self._all_variables if v.name in self.latent and not v.discrete)
+        return tuple(v for v in self._latent_variables if not v.discrete)
 
     @property
     def summed_variables(self) -> tuple[FreeVariable, ...]:
         """The discrete free variables that are summed out."""
-        return tuple(v for v in self._all_variables if v.name in self.latent and v.discrete)
+        return tuple(v for v in self._latent_variables if v.discrete)
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """Names of the latent variables on which no data depend: neither integral nor sum, for it is 1."""
+        if not self.latent:
+            return ()
+        names = self.read(("dropped", self.latent), lambda: without_data(self.model, self.latent))
+        return tuple(name for name in names if name in self.latent)
+
+    @property
+    def _latent_variables(self) -> tuple[FreeVariable, ...]:
+        dropped = self.dropped
+        return tuple(v for v in self._all_variables if v.name in self.latent and v.name not in dropped)
 
     @property
     def _all_variables(self) -> tuple[FreeVariable, ...]:

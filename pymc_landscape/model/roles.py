@@ -27,6 +27,7 @@ from pytensor.tensor.random.basic import NormalRV, UniformRV
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.model.density import PotentialRoles
 from pymc_landscape.model.layout import FreeVariable
+from pymc_landscape.model.missing_data import is_discrete, without_data
 from pymc_landscape.model.transforms import bounds, is_simplex
 from pymc_landscape.results import closest
 
@@ -115,16 +116,24 @@ def standard_normal(model: pm.Model) -> tuple[str, ...]:
 
 
 def resolve_latent(model: pm.Model, latent: Literal["auto"] | str | Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the free variables that are no parameters, in the model's order; say so once if we chose."""
-    if latent == "auto":
-        effects = find_latent(model)
-        _report(model, effects)
-        return tuple(effects)
-    names = [latent] if isinstance(latent, str) else list(latent)
+    """Return the names of the free variables that are no parameters, in the model's order; say so once if we chose.
+
+    Unless `latent` is empty, those on which no data depend are among them.
+    """
     free = {rv.name: rv for rv in model.free_RVs}
+    if latent == "auto":
+        dropped = without_data(model)
+        effects = {name: parents for name, parents in find_latent(model).items() if name not in dropped}
+        _report(model, effects, dropped)
+        return tuple(name for name in free if name in effects or name in dropped)
+    names = [latent] if isinstance(latent, str) else list(latent)
     for name in names:
         if name not in free:
             raise ValueError(f"Expected free variables of the model as latent, got {name!r}: {closest(name, free)}.")
+    if names:
+        dropped = without_data(model, names)
+        _report(model, {}, [name for name in dropped if name not in names])
+        names += dropped
     if set(names) == set(free):
         raise ValueError(
             f"Expected a parameter that is not integrated out, got latent={tuple(names)}, all of the free variables."
@@ -132,10 +141,15 @@ def resolve_latent(model: pm.Model, latent: Literal["auto"] | str | Sequence[str
     return tuple(name for name in free if name in names)
 
 
-def _report(model: pm.Model, effects: Mapping[str, tuple[str, ...]]) -> None:
-    if not effects or model in _REPORTED:
+def _report(model: pm.Model, effects: Mapping[str, tuple[str, ...]], dropped: Sequence[str]) -> None:
+    if not (effects or dropped) or model in _REPORTED:
         return
     _REPORTED.add(model)
+    for name in dropped:
+        _log.warning(
+            "%s drops out of the likelihood, for no data depend on it; Objective(model, latent=()) keeps it as a parameter.",
+            name,
+        )
     for name, parents in effects.items():
         _log.warning(
             "%s is a random effect, for its prior depends on %s: it is integrated out of the likelihood "
@@ -143,11 +157,6 @@ def _report(model: pm.Model, effects: Mapping[str, tuple[str, ...]]) -> None:
             name,
             ", ".join(parents),
         )
-
-
-def is_discrete(rv: Graph) -> bool:
-    """Whether a variable holds integers or truth values."""
-    return np.dtype(rv.type.dtype).kind in "iub"
 
 
 def free_variables(model: pm.Model) -> tuple[FreeVariable, ...]:

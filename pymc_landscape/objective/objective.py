@@ -17,6 +17,7 @@ from pymc_landscape.model import (
     check_model,
     find_latent,
     on_all_data,
+    refuse_missing_densities,
     resolve_latent,
     roles_of_potentials,
     standard_normal,
@@ -45,7 +46,8 @@ class Objective(Parameters):
         Free variables that are no parameters: random effects, to be integrated out of the likelihood, and discrete
         variables, to be summed out of it, exactly. ``"auto"`` takes every continuous one whose prior depends on another
         (a centred effect) and says so once; non-centred ones and discrete ones are named here, and then exactly those
-        named are taken. With ``()`` the likelihood is conditional on all, and they are parameters like any other.
+        named are taken. What no data depend on (a missing observation that PyMC imputes, a prediction) drops out with
+        either. With ``()`` the likelihood is conditional on all, and they are parameters like any other.
     quadrature : int
         Nodes for each element in adaptive Gauss–Hermite quadrature, for effects in small independent blocks. 1 is
         Laplace's approximation, which is exact where effects and errors are normal.
@@ -63,7 +65,7 @@ class Objective(Parameters):
     terms : tuple of str
         Names of the terms of the log-likelihood.
     latent : tuple of str
-        Names of what is integrated or summed out.
+        Names of what is integrated or summed out, or drops out.
     summed : tuple of str
         Those of them that are discrete.
     conditional : tuple of str
@@ -72,8 +74,9 @@ class Objective(Parameters):
     Raises
     ------
     ValueError
-        If the model has no free variable, no data, or potentials whose part was not said; if `latent` names what is no
-            free variable, or a discrete one that cannot be summed out.
+        If the model has no free variable, no data, or potentials whose part was not said; if a variable has no log
+        density (``pm.Simulator``); if `latent` names what is no free variable, or a discrete one that cannot be summed
+        out.
 
     Examples
     --------
@@ -114,6 +117,8 @@ class Objective(Parameters):
             latent=self.latent,
             quadrature=self.quadrature,
         )
+        dropped = self.evaluators.metadata.dropped
+        self.evaluators.metadata.read(("densities", dropped), lambda: refuse_missing_densities(self.model, dropped))
         self.summed = tuple(v.name for v in self.evaluators.metadata.summed_variables)
         effects = find_latent(self.model, without=self.summed)
         self.conditional = tuple(name for name in effects if name not in self.latent)

@@ -9,7 +9,7 @@ over the states c that they take together. Sets that do not meet have sums of th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,6 +104,8 @@ class Sums:
         Names of the random effects that are integrated out beside them.
     potentials : sequence of str
         Names of the potentials that count as likelihood.
+    dropped : collection of str
+        Names of what is in no density, for no data depend on it.
 
     Raises
     ------
@@ -112,13 +114,19 @@ class Sums:
     """
 
     def __init__(
-        self, model: pm.Model, variables: Sequence[FreeVariable], effects: Sequence[str], potentials: Sequence[str]
+        self,
+        model: pm.Model,
+        variables: Sequence[FreeVariable],
+        effects: Sequence[str],
+        potentials: Sequence[str],
+        dropped: Collection[str] = (),
     ):
         self.model, self.shapes = model, {v.name: v.shape for v in variables}
         self.names = tuple(self.shapes)
         self.states = {name: states_of(model, name) for name in self.names}
         likelihood = [*(rv.name for rv in model.observed_RVs), *potentials]
-        self.groups = [_sorted(met, self.names, likelihood, effects) for met in _meeting(model, self.names)]
+        meeting = _meeting(model, self.names, dropped)
+        self.groups = [_sorted(met, self.names, likelihood, effects) for met in meeting]
         for group in self.groups:
             _refuse_parameters(group)
             _refuse_moving_supports(model, group)
@@ -249,10 +257,12 @@ def _is_row_by_row(plan: ConfigurationPlan, group: Group) -> bool:
 # --- what meets in the model -----------------------------------------------------------------------------------------
 
 
-def _meeting(model: pm.Model, names: Sequence[str]) -> list[set[str]]:
+def _meeting(model: pm.Model, names: Sequence[str], dropped: Collection[str]) -> list[set[str]]:
     """Return sets of names that hang together through the discrete variables `names`."""
     total: list[set[str]] = []
     for variable in (*model.basic_RVs, *model.potentials):
+        if variable.name in dropped:
+            continue
         met = set(_parents(model, variable)).intersection(names) | {variable.name}
         if met.isdisjoint(names):
             continue

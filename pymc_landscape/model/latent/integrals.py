@@ -140,7 +140,8 @@ class LatentIntegrals:
         """The sums over the discrete variables, shared by all kinds and scales."""
         model, summed = self.metadata.model, self.metadata.summed_variables
         effects = [v.name for v in self.metadata.effects]
-        return self.factory.kept("sums", lambda: Sums(model, summed, effects, self.roles.likelihood))
+        dropped = self.metadata.dropped
+        return self.factory.kept("sums", lambda: Sums(model, summed, effects, self.roles.likelihood, dropped))
 
     def sum_out(self, reference: Array) -> SumOut | None:
         """Return the sums for densities over vectors like `reference`, at which lengths are looked up."""

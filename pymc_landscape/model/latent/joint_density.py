@@ -15,7 +15,6 @@ from functools import cached_property, reduce
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pymc.logprob.basic import transformed_conditional_logp
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.basic import MvNormalRV, NormalRV
 
@@ -186,7 +185,8 @@ def write_joint_log_densities(
     """Write the log density of each variable and potential, and whether each parameter is inside its support."""
     model = values.model
     _ = values.replacements
-    free = [rv for rv in model.free_RVs if rv.name not in (*values.effects, *summed)]
+    parameters = values.layout.slices.keys() - values.effects
+    free = [rv for rv in model.free_RVs if rv.name in parameters]
     centred = [name for name in values.effects if name not in values.standard]
     rvs = [*free, *(model[name] for name in (*centred, *summed)), *model.observed_RVs]
     logps = _log_densities(values, rvs)
@@ -211,14 +211,7 @@ def write_joint_log_densities(
 
 def _log_densities(values: LatentValues, rvs: list[Graph]) -> dict[str, Graph]:
     """Return the log density of each variable; those with standard normal numbers take part as values only."""
-    affine = [values.model[name] for name in values.standard]
-    logps = transformed_conditional_logp(
-        [*rvs, *affine],
-        rvs_to_values=values.rvs_to_values,
-        rvs_to_transforms=values.rvs_to_transforms,
-        jacobian=False,
-    )
-    return {rv.name: logp for rv, logp in zip(rvs, logps, strict=False)}
+    return values.log_densities([*rvs, *(values.model[name] for name in values.standard)])
 
 
 def _log_jacobian(values: GraphInputs, rv: Graph) -> Graph | None:
