@@ -147,7 +147,8 @@ def _report(model: pm.Model, effects: Mapping[str, tuple[str, ...]], dropped: Se
     _REPORTED.add(model)
     for name in dropped:
         _log.warning(
-            "%s drops out of the likelihood, for no data depend on it; Objective(model, latent=()) keeps it as a parameter.",
+            "%s drops out of the likelihood, for no data depend on it; "
+            "Objective(model, latent=()) keeps it as a parameter.",
             name,
         )
     for name, parents in effects.items():

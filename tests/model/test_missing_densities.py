@@ -11,7 +11,7 @@ from pytensor.tensor.random.op import RandomVariable
 import pymc_landscape as pml
 
 # PyMC's own, of pm.Simulator.
-pytestmark = pytest.mark.filterwarnings("ignore:RandomVariable Ops will stop hiding the rng:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 Y = np.random.default_rng(1).normal(1, 1, 20)
 
 
