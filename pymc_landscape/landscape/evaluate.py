@@ -17,7 +17,14 @@ from pymc_landscape.landscape.grid_points import GridPoints
 from pymc_landscape.landscape.grids import Axis, regular_grid
 from pymc_landscape.landscape.profile_surface import profile_points
 from pymc_landscape.landscape.store import Stretch, Tally, evaluate_into
-from pymc_landscape.objective import LOG_PRIOR, Objective, Reference, objective_of, reference_point
+from pymc_landscape.objective import (
+    LOG_PRIOR,
+    Objective,
+    Reference,
+    name_impossible_data,
+    objective_of,
+    reference_point,
+)
 from pymc_landscape.optimize import Fit
 from pymc_landscape.results import DelayedProgressBar, provenance_attributes, require_chunks, wrong_type
 
@@ -126,7 +133,7 @@ def evaluate_landscape(
     options: _Options = {"pointwise": pointwise, "chunks": chunks, "progressbar": progressbar}
     if store is not None:
         surface, result, tally = _on_disk(store, objective, points, reference, grid, **options)
-        _warn(points, result, "", tally)
+        _warn(objective, points, result, "", tally)
         return surface
     message, particulars = "", dict[str, str | int](at=reference.words)
     if nuisance == "profile":
@@ -145,7 +152,7 @@ def evaluate_landscape(
         n_evaluated=result.n_evaluated,
         **particulars,
     )
-    _warn(points, result, message, Tally().add(surface["minus2ll"].to_numpy().ravel()))
+    _warn(objective, points, result, message, Tally().add(surface["minus2ll"].to_numpy().ravel()))
     return surface
 
 
@@ -279,7 +286,7 @@ def _with_plane(surface: xr.Dataset, points: GridPoints, grid: xr.Dataset) -> xr
     return surface.assign_coords(grid[["center", "direction"]].variables) if points.is_plane else surface
 
 
-def _warn(points: GridPoints, result: Evaluation, message: str, tally: Tally) -> None:
+def _warn(objective: Objective, points: GridPoints, result: Evaluation, message: str, tally: Tally) -> None:
     """One warning for each thing that a reader of the picture must know."""
     if result.interrupted:
         warnings.warn(
@@ -290,7 +297,10 @@ def _warn(points: GridPoints, result: Evaluation, message: str, tally: Tally) ->
     if message:
         warnings.warn(message, stacklevel=3)
         return
-    if tally.n_nan:
+    impossible = "" if tally.any_finite else name_impossible_data(objective)
+    if impossible:
+        warnings.warn(f"The likelihood is zero or NaN at every point of the grid. {impossible}", stacklevel=3)
+    elif tally.n_nan:
         index = np.unravel_index(tally.first_nan, points.shape)
         first = ", ".join(f"{d}={v[i]:g}" for d, v, i in zip(points.dims, points.values, index, strict=True))
         why = f" ({type(result.errors[0][1]).__name__}: {result.errors[0][1]})" if result.errors else ""

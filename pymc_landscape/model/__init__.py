@@ -33,6 +33,7 @@ from pymc_landscape.model.layout import Element, FreeVariable, Layout, element_l
 from pymc_landscape.model.loss_families import LOSS_FAMILIES, Family
 from pymc_landscape.model.loss_formulas import Affine, add_up, quantile_of
 from pymc_landscape.model.metadata import ModelMetadata
+from pymc_landscape.model.missing_data import kept_positions
 from pymc_landscape.model.missing_densities import refuse_missing_densities
 from pymc_landscape.model.observation_families import Described, describe
 from pymc_landscape.model.roles import (
@@ -80,6 +81,7 @@ __all__ = [
     "is_inside",
     "jacobian_graph",
     "joined",
+    "kept_positions",
     "kind_of",
     "model_density",
     "name_of",

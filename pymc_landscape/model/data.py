@@ -35,6 +35,11 @@ class DataSwaps:
         return frozenset(self._values)
 
     @property
+    def values(self) -> dict[str, Array]:
+        """The data that are replaced, by name."""
+        return dict(self._values)
+
+    @property
     def swaps(self) -> dict[Graph, Graph]:
         """Data of the model that are replaced, with what stands for them in its graphs."""
         return {self._variable(name): self._swap(name) for name in self._values}

@@ -11,10 +11,13 @@ A missing value on which an observation depends, as that of a covariate, is late
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 import pymc as pm
+from pymc.pytensorf import constant_fold
 from pytensor.graph.traversal import ancestors
+from pytensor.tensor.subtensor import AdvancedIncSubtensor, indices_from_subtensor
 
 from pymc_landscape._typing import Graph
 
@@ -56,3 +59,24 @@ def without_data(model: pm.Model, named: Collection[str] = ()) -> tuple[str, ...
 
     names = tuple(rv.name for rv in model.free_RVs if drops_out(rv))
     return () if len(names) == len(free) else names
+
+
+def kept_positions(model: pm.Model, name: str) -> tuple[str, list[tuple[int, ...]]] | None:
+    """Return the variable whose observed part is called `name`, and where each element of the part stands in it.
+
+    None where `name` is no part of an array with missing values.
+    """
+    whole = name.removesuffix("_observed")
+    if whole == name or whole not in model.named_vars or name not in model.named_vars:
+        return None
+    part, joined = model[name], model[whole]
+    for v in ancestors([joined]):
+        node = v.owner
+        if node is not None and isinstance(node.op, AdvancedIncSubtensor) and node.inputs[1] is part:
+            shape = constant_fold([joined.shape], raise_not_constant=False)[0]
+            index: Any = indices_from_subtensor(
+                [i.eval(mode="FAST_COMPILE") for i in node.inputs[2:]], node.op.idx_list
+            )
+            where = np.arange(int(np.prod(shape))).reshape(shape)[tuple(index)]
+            return whole, [tuple(map(int, at)) for at in zip(*np.unravel_index(where, shape), strict=True)]
+    return None

@@ -12,6 +12,7 @@ from pymc_landscape.objective.evaluation_noise import (
 )
 from pymc_landscape.objective.evaluators import LOG_PRIOR, Kind
 from pymc_landscape.objective.importance_sampler import importance_sampling
+from pymc_landscape.objective.impossible_data import name_impossible_data
 from pymc_landscape.objective.minibatch import BatchSlope
 from pymc_landscape.objective.model_argument import Fitted, objective_of
 from pymc_landscape.objective.objective import DENSE, Objective
@@ -61,6 +62,7 @@ __all__ = [
     "known_value",
     "largest_noise_between",
     "loss_table",
+    "name_impossible_data",
     "objective_of",
     "observed_data",
     "observed_values",

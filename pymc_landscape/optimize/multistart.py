@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,7 @@ import xarray as xr
 
 from pymc_landscape._typing import Array, Starts
 from pymc_landscape.numerics import noise, one_blas_thread
-from pymc_landscape.objective import Objective, RestrictedObjective
+from pymc_landscape.objective import Objective, RestrictedObjective, name_impossible_data
 from pymc_landscape.optimize.bounds import settle_on_bounds
 from pymc_landscape.optimize.flat_directions import find_directions
 from pymc_landscape.optimize.infimum import limit_of
@@ -68,7 +68,13 @@ def search_all_starts(
             results.append(search_from_start(objective, theta, origin))
             if results[-1].report.status is not Status.FAILED:
                 break
-    return results
+    return results if any(np.isfinite(one.result.value) for one in results) else _explained(objective, results)
+
+
+def _explained(objective: Objective, results: list[StartResult]) -> list[StartResult]:
+    """Say of results without a finite value which observations are impossible, if any is."""
+    message = name_impossible_data(objective, np.stack([one.start for one in results]))
+    return [replace(one, report=replace(one.report, message=message or one.report.message)) for one in results]
 
 
 def search_from_start(objective: Objective, theta: Array, origin: str) -> StartResult:
