@@ -241,7 +241,7 @@ class ActiveSet:
         None where nothing there is lower than `value`.
         """
         inside = InsideBound(self.restricted(p), x, element)
-        depth, lowest = inside.lowest()
+        depth, lowest = inside.lowest(value)
         return inside.bound + depth if inside.is_lower(depth, lowest, value) else None
 
 

@@ -119,7 +119,8 @@ def combination_graph(values: GraphInputs, derived: Sequence[str], n: int) -> tu
     names = [*(v.name for v in layout.variables), *derived]
     written = values.write(values.of_random_variables([model[name] for name in names]))
     weights = pt.vector("weights", dtype="float64", shape=(n,))
-    value = (joined(written) * weights).sum()
+    wanted = pt.neq(weights, 0.0)  # another element may have no number here, as a correlation without spreads
+    value = (pt.switch(wanted, joined(written), 0.0) * weights).sum()
     gradient = gradient_graph(value, values.vector)
     graphs = {"value": value, "gradient": gradient, "hessian": _whole(hessian_graph(gradient, values.vector), layout)}
     return in_one_vector(values.vector, weights, graphs)

@@ -7,6 +7,9 @@ The same point is a different vector in each such objective. The one conversion 
 :meth:`~pymc_landscape.objective.parameters.Parameters.vector`; `restrict`, `transfer`, `with_fixed` and
 `on_natural_scale` are its uses.
 
+At a bound a derivative can be infinite where the value is not (√(1 − ρ²) at ρ = 1), and 0 · ∞ then spoils all others.
+No element that is fixed is differentiated by; the derivatives by the free ones are those a hair inside the bound.
+
 The Hessian of an objective as a function: exact, or where an Op has no second derivative, from differences.
 """
 
@@ -15,18 +18,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Self, override
+from typing import Any, Self, override
 
 import numpy as np
 
 from pymc_landscape._typing import Array, Point
 from pymc_landscape.engine import Engine
 from pymc_landscape.numerics import hessian_of_gradients
+from pymc_landscape.objective.bound_coordinates import inward_directions
 from pymc_landscape.objective.evaluators import Kind
 from pymc_landscape.objective.objective import DENSE, Objective
 
 # What a model's linear algebra raises at a bad point; a ValueError says that there are no derivatives at all.
 ARITHMETIC_ERRORS = (ArithmeticError, AssertionError, IndexError, np.linalg.LinAlgError)
+
+# So far inside a bound, in units of the initial point's distance, derivatives are taken where those at the bound are
+# not finite: the nearest that are. A function of the root of the distance is off by the root of this.
+INSIDE_BOUND = (1e-14, 1e-12, 1e-10)
 
 # An element of a variable: the variable's name, and the element's position in it.
 BoundElement = tuple[str, int]
@@ -69,6 +77,7 @@ class RestrictedObjective:
         self._base[list(self.fixed)] = list(self.fixed.values())
         self.n_evaluations = 0
         self.unbounded_below = False
+        self._inside: Array | None = None
 
     @classmethod
     def fixing(
@@ -107,6 +116,11 @@ class RestrictedObjective:
             if v.elementwise and not v.discrete
             for i in range(slices[v.name].stop - slices[v.name].start)
         }
+
+    @cached_property
+    def initial_vector(self) -> Array:
+        """The whole vector (k,) at the model's initial point."""
+        return self.objective.vector(self.objective.initial_point(), self.unconstrained)
 
     @property
     def fixed_elements(self) -> dict[BoundElement, float]:
@@ -186,14 +200,14 @@ class RestrictedObjective:
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
         """Return value and gradient (m,); +inf where there is no value."""
         self.n_evaluations += 1
-        value, gradient = self._value_and_gradient(self.full(x))
+        value, gradient = self._beside_bounds(self._value_and_gradient, x)
         self.unbounded_below = self.unbounded_below or value == -np.inf
         return (value if math.isfinite(value) else np.inf), gradient[self.free] if self.fixed else gradient
 
     def hessian(self, x: Array) -> Array:
         """Return the Hessian (m, m); by differences of gradients where it is not finite."""
         try:
-            hessian = self._all_derivatives(self.full(x))[2]
+            hessian = self._beside_bounds(self._all_derivatives, x)[2]
         except ARITHMETIC_ERRORS:
             hessian = None
         return self._finite_hessian(x, hessian)
@@ -201,7 +215,7 @@ class RestrictedObjective:
     def value_gradient_hessian(self, x: Array) -> tuple[float, Array, Array]:
         """Return value, gradient and Hessian; NaN for the Hessian where there is no gradient."""
         try:
-            value, gradient, hessian = self._all_derivatives(self.full(x))
+            value, gradient, hessian = self._beside_bounds(self._all_derivatives, x)
             self.n_evaluations += 1
         except ARITHMETIC_ERRORS:
             (value, gradient), hessian = self.value_and_gradient(x), None
@@ -213,15 +227,48 @@ class RestrictedObjective:
             return value, gradient, np.full((len(x), len(x)), np.nan)
         return value, gradient, self._finite_hessian(x, hessian)
 
+    def _beside_bounds[*Derivatives](
+        self, evaluate: Callable[[Array], tuple[float, *Derivatives]], x: Array
+    ) -> tuple[float, *Derivatives]:
+        """Evaluate with derivatives: where those at a bound are not finite, those a hair inside it."""
+        vector = self.full(x)
+        if self._inside is None:
+            at_bound = evaluate(vector)
+            if not self._inwards.any() or not math.isfinite(at_bound[0]) or self._is_differentiable(at_bound):
+                return at_bound
+            value = at_bound[0]
+        else:  # known from an earlier x
+            value = float(self._totals(x[None])[0])
+            at_bound = (value, *evaluate(vector + self._inside)[1:])
+            if self._is_differentiable(at_bound):
+                return at_bound
+        for distance in INSIDE_BOUND:
+            beside = evaluate(vector + distance * self._inwards)
+            if self._is_differentiable(beside):
+                self._inside = distance * self._inwards
+                return (value, *beside[1:])
+        return at_bound
+
+    def _is_differentiable(self, evaluated: tuple[float, *tuple[Any, ...]]) -> bool:
+        return bool(np.isfinite(evaluated[1][self.free]).all())
+
+    @cached_property
+    def _inwards(self) -> Array:
+        return inward_directions(self.layout, self.fixed, self.objective.initial_point() if self.fixed else {})
+
     def batch_value_gradient_hessian(self, x: Array) -> tuple[Array, Array, Array]:
         """Return values (n,), gradients (n, m) and Hessians (n, m, m) at many points; NaN where the model raises."""
         n, m, size = len(x), x.shape[1], self.layout.size
         self.n_evaluations += n
         self.objective.use_data()
+        vectors = self.full(x)
         try:
-            value, gradient, hessian = self.engine("hessian").several(self.full(x))
+            beside = vectors if self._inside is None else vectors + self._inside
+            value, gradient, hessian = self.engine("hessian").several(beside)
         except ARITHMETIC_ERRORS:
             return np.full(n, np.nan), np.full((n, m), np.nan), np.full((n, m, m), np.nan)
+        if self._inside is not None:
+            value = self._totals(x)
         hessian = hessian.reshape(n, size, size)
         if self.fixed:
             gradient, hessian = gradient[:, self.free], hessian[:, self.free[:, None], self.free]

@@ -31,6 +31,9 @@ INSIDE, FINER = np.array([1e-6, 1e-4, 1e-3, 1e-2, 0.1, 0.3, 1.0]), 25
 # Bounds are released and activated again; a search in which that happens more often than this goes round in circles.
 CHANGES = 6
 
+# Multipliers times constraints, (n,), at points (n, m) of an objective.
+Penalty = Callable[[RestrictedObjective, Array], Array]
+
 
 # --- towards a bound -------------------------------------------------------------------------------------------------
 
@@ -135,29 +138,46 @@ class InsideBound:
         Its free elements.
     element : BoundElement
         The element.
+    start : array (k,), optional
+        The whole vector to move off from; left out, that of x.
+    penalty : Penalty, optional
+        What is added to the objective: multipliers times constraints, so that a fall is one along the constraints.
     """
 
-    def __init__(self, restricted: RestrictedObjective, x: Array, element: BoundElement):
+    def __init__(
+        self,
+        restricted: RestrictedObjective,
+        x: Array,
+        element: BoundElement,
+        start: Array | None = None,
+        penalty: Penalty | None = None,
+    ):
         name, i = element
         self._position = restricted.positions[element]
         self.bound = restricted.fixed[self._position]
-        self._whole = restricted.full(x)
-        self._released = RestrictedObjective(restricted.objective, restricted.natural)
+        self._start, self._penalty = restricted.full(x) if start is None else start, penalty
+        still = {i: float(self._start[i]) for i in restricted.fixed if i != self._position}
+        self._released = RestrictedObjective(restricted.objective, restricted.natural, still)
         self.depths = INSIDE * (float(np.ravel(restricted.objective.initial_point()[name])[i]) - self.bound)
 
     def vectors(self, depths: Array) -> Array:
         """Return whole vectors (n, k) with the element so far inside."""
-        rows = np.repeat(self._whole[None], len(depths), axis=0)
+        rows = np.repeat(self._start[None], len(depths), axis=0)
         rows[:, self._position] = self.bound + depths
         return rows
 
     def values(self, depths: Array) -> Array:
         """Return the values (n,) there."""
-        return self._released.values(self.vectors(depths))
+        x = self.vectors(depths)[:, self._released.free]
+        values = self._released.values(x)
+        return values if self._penalty is None else values + self._penalty(self._released, x)
 
-    def lowest(self) -> tuple[float, float]:
-        """Return the depth at which the value is lowest, and that value: a search begins there."""
-        i = int(np.argmin(self.values(self.depths)))
+    def lowest(self, value: float) -> tuple[float, float]:
+        """Return the depth at which it is lowest, and how low: a search begins there. `value` is that at the bound."""
+        coarse = self.values(self.depths)
+        i = int(np.argmin(coarse))
+        if (np.diff(coarse, prepend=value) >= 0).all():
+            return float(self.depths[i]), float(coarse[i])
         low, high = self.depths[max(i - 1, 0)], self.depths[min(i + 1, len(self.depths) - 1)]
         finer = np.geomspace(low, high, FINER)
         values = self.values(finer)
@@ -166,15 +186,30 @@ class InsideBound:
 
     def is_lower(self, depth: float, inside: float, value: float) -> bool:
         """Whether the value at a depth is lower than that at the bound, by more than rounding, which is measured."""
-        return is_lower(
-            self._released, self.vectors(np.array([depth]))[0], inside, value - BOUND_TOLERANCE - noise(value)
-        )
+        bar = value - BOUND_TOLERANCE - noise(value)
+        if self._penalty is not None:  # a candidate: what it is worth, the minimum from there says
+            return inside < bar
+        return is_lower(self._released, self.vectors(np.array([depth]))[0, self._released.free], inside, bar)
 
 
 def released_bounds(
-    restricted: RestrictedObjective, x: Array, value: float
+    restricted: RestrictedObjective, x: Array, value: float, penalty: Penalty | None = None
 ) -> Iterator[tuple[RestrictedObjective, Array]]:
     """Release one bound at a time, and yield where the value is lower than at the bound, all else as it is.
+
+    At a bound, other elements may matter no more: a correlation of effects without a spread. Where the way inwards
+    rises, it is tried with each of these in other places too.
+
+    Parameters
+    ----------
+    restricted : RestrictedObjective
+        With its bounds.
+    x : array (m,)
+        Its free elements: a minimum.
+    value : float
+        The value there.
+    penalty : Penalty, optional
+        As in :class:`InsideBound`, where constraints hold.
 
     Yields
     ------
@@ -185,13 +220,57 @@ def released_bounds(
     """
     if not restricted.fixed:
         return
-    for element in restricted.fixed_elements:
-        inside = InsideBound(restricted, x, element)
-        depth, lowest = inside.lowest()
-        if inside.is_lower(depth, lowest, value):
-            rest = {other: bound for other, bound in restricted.fixed_elements.items() if other != element}
-            whole = RestrictedObjective(restricted.objective, restricted.natural)
-            yield whole.with_fixed(inside.vectors(np.array([depth]))[0], rest)
+    whole, bounds = RestrictedObjective(restricted.objective, restricted.natural), restricted.fixed_elements
+    for element, bound in bounds.items():
+        if bound not in _limits(restricted, element):
+            continue
+        for start, still_fixed in _starts_of_release(restricted, x, element, value):
+            inside = InsideBound(restricted, x, element, start, penalty)
+            depth, lowest = inside.lowest(value)
+            if inside.is_lower(depth, lowest, value):
+                rest = {other: bound for other, bound in still_fixed.items() if other != element}
+                yield whole.with_fixed(inside.vectors(np.array([depth]))[0], rest)
+
+
+def _starts_of_release(
+    restricted: RestrictedObjective, x: Array, element: BoundElement, value: float
+) -> Iterator[tuple[Array, dict[BoundElement, float]]]:
+    """Yield whole vectors to move one element off its bound from, with the bounds at which others are there."""
+    vector, bounds = restricted.full(x), restricted.fixed_elements
+    yield vector, bounds
+    moved, rows = [], []
+    for other, i in restricted.positions.items():
+        for place in _other_places(restricted, other, vector[i]) if other != element else ():
+            rows.append(np.where(np.arange(len(vector)) == i, place, vector))
+            moved.append(other)
+    if not rows:
+        return
+    values = RestrictedObjective(restricted.objective, restricted.natural).values(np.array(rows))
+    for other, row, there in zip(moved, rows, values, strict=True):
+        if abs(there - value) <= BOUND_TOLERANCE + noise(value):
+            place = float(row[restricted.positions[other]])
+            still = {name: bound for name, bound in bounds.items() if name != other}
+            is_bound = other in bounds and place in _limits(restricted, other)
+            yield row, (still | {other: place} if is_bound else still)
+
+
+def _other_places(restricted: RestrictedObjective, element: BoundElement, here: float) -> list[float]:
+    """Return other values of an element on its scale: its initial value, and what lies as far on the other side."""
+    layout = restricted.layout
+    initial = float(restricted.initial_vector[restricted.positions[element]])
+    low, high = _limits(restricted, element)
+    if here in (low, high) and np.isfinite(low) and np.isfinite(high):
+        return [low + high - here, initial]
+    mirrored = 2.0 * initial - here
+    places = [mirrored if low <= mirrored <= high else initial]
+    return [place for place in places if place != here and layout.size > 1]
+
+
+def _limits(restricted: RestrictedObjective, element: BoundElement) -> tuple[float, float]:
+    """Return the limits of an element on its scale."""
+    variable = restricted.layout[element[0]]
+    natural = variable.transform is None or variable.name in restricted.natural
+    return variable.limits(element[1]) if natural else (-np.inf, np.inf)
 
 
 # --- until nothing changes -------------------------------------------------------------------------------------------

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import covariance, noise
-from pymc_landscape.objective import BoundElement
-from pymc_landscape.optimize.active_set import InsideBound, bounds_ahead
+from pymc_landscape.objective import BoundElement, RestrictedObjective
+from pymc_landscape.optimize.active_set import bounds_ahead, released_bounds, settle
 from pymc_landscape.optimize.local_search import SearchResult, search
 from pymc_landscape.optimize.tolerances import BOUND_TOLERANCE
 
@@ -40,6 +43,49 @@ def settle_on_bounds(result: SearchResult) -> SearchResult:
     return min((single for single in singles if single is not None), key=lambda one: one.value, default=result)
 
 
+def _on_bounds(result: SearchResult, bounds: dict[BoundElement, float]) -> SearchResult | None:
+    """Fix elements at their bounds and let all others move; None where the inside is better."""
+    restricted, begin = result.restricted.with_fixed(result.x, bounds)
+    if not np.isfinite(restricted.value(begin)):
+        return None
+    there = _BoundedMinimum(search(restricted, begin).add_cost(result))
+    if not there.result.is_minimum or there.value > result.value + BOUND_TOLERANCE + noise(result.value):
+        return None
+    inside = next((other for other in there.released() if other.value < there.value - BOUND_TOLERANCE), None)
+    if inside is None:
+        return there.result
+    return settle(inside).result if inside.value < result.value - BOUND_TOLERANCE - noise(result.value) else None
+
+
+@dataclass(frozen=True)
+class _BoundedMinimum:
+    """The result of a search with some bounds active."""
+
+    result: SearchResult
+
+    @property
+    def value(self) -> float:
+        """The value there."""
+        return self.result.value
+
+    def released(self) -> Iterator[_BoundedMinimum]:
+        """Yield minima with one bound released, where the inside is lower."""
+        here = self.result
+        for restricted, x in released_bounds(here.restricted, here.x, here.value):
+            yield from self._searched(restricted, x)
+
+    def activated(self) -> Iterator[_BoundedMinimum]:
+        """Yield minima with one bound more active."""
+        restricted, x = self.result.restricted, self.result.x
+        for element, bound in bounds_ahead(restricted, x, lambda: _errors(self.result)).items():
+            yield from self._searched(*restricted.with_fixed(x, {**restricted.fixed_elements, element: bound}))
+
+    def _searched(self, restricted: RestrictedObjective, x: Array) -> Iterator[_BoundedMinimum]:
+        result = search(restricted, x).add_cost(self.result)
+        if result.is_minimum:
+            yield _BoundedMinimum(result)
+
+
 def _errors(result: SearchResult) -> Array:
     """Return standard errors: infinite where the surface has none, 0 where it was too large for a Hessian."""
     if result.hessian is None:
@@ -47,20 +93,3 @@ def _errors(result: SearchResult) -> Array:
     with np.errstate(invalid="ignore"):
         errors: Array = np.sqrt(np.diagonal(covariance(result.hessian)))
     return np.where(np.isnan(errors), np.inf, errors)
-
-
-def _on_bounds(result: SearchResult, bounds: dict[BoundElement, float]) -> SearchResult | None:
-    """Fix elements at their bounds and let all others move; None where the inside is better."""
-    restricted, begin = result.restricted.with_fixed(result.x, bounds)
-    if not np.isfinite(restricted.value(begin)):
-        return None
-    there = search(restricted, begin).add_cost(result)
-    if not there.is_minimum or there.value > result.value + BOUND_TOLERANCE + noise(result.value):
-        return None
-    for element in bounds:
-        inside = InsideBound(restricted, there.x, element)
-        values = inside.values(inside.depths)
-        lowest = int(np.argmin(values))
-        if inside.is_lower(float(inside.depths[lowest]), float(values[lowest]), there.value):
-            return None
-    return there

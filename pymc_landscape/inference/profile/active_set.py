@@ -71,7 +71,7 @@ class _ConstrainedMinimum:
     def released(self) -> Iterator[_ConstrainedMinimum]:
         """Yield minima with one bound released, where the inside is lower."""
         point = self.point
-        for restricted, x in released_bounds(point.restricted, point.x, point.value):
+        for restricted, x in released_bounds(point.restricted, point.x, point.value, point.penalty):
             yield from self._minimized(restricted, x)
 
     def activated(self) -> Iterator[_ConstrainedMinimum]:

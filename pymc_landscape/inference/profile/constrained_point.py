@@ -14,7 +14,7 @@ N with the gradients ∇cᵢ as columns. A profile of one quantity has r = 1, a 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -163,6 +163,23 @@ class ConstrainedPoint:
     def slopes(self) -> Array:
         """Slopes (r,) of the profile by the coordinates, where this is a point of it."""
         return -self.multipliers
+
+    @property
+    def penalty(self) -> Callable[[RestrictedObjective, Array], Array] | None:
+        """Σ λᵢ(cᵢ(x) − cᵢ) at points (n, m) of an objective with other elements free; None where it is 0 for all.
+
+        With it added, the surface falls off a bound only where it falls along the constraints.
+        """
+        bent = [i for i, quantity in enumerate(self.quantities) if quantity.element is None]
+        if not bent:
+            return None
+
+        def penalty(restricted: RestrictedObjective, points: Array) -> Array:
+            values = [[self.quantities[i].evaluate(restricted, x).value for i in bent] for x in points]
+            moved = np.array(values) - self.coordinates[bent]
+            return np.asarray(moved @ self.multipliers[bent])
+
+        return penalty
 
     @cached_property
     def curvature(self) -> Array:

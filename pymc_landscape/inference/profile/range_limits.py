@@ -18,6 +18,8 @@ ITERATIONS = 60
 REMAINING = 1e-8
 # How far to go straight on, on the scale of the model.
 LENGTHS = 2.0 ** np.arange(10)
+# A quantity that nears 0 has a corner there if it goes on, beyond, by this share of how fast it came.
+NEAR_CORNER, CORNER = 0.5, 0.5
 
 
 class _Quantity:
@@ -55,14 +57,15 @@ def range_limit(
     if not here.is_bent or not here.is_finite:
         return None
     unit = abs(here.coordinate - estimate.coordinate) or max(abs(estimate.coordinate), 1.0)
-    for x in (_extremum_of_quantity(here, side, unit), _along_tangent(here, side, unit, highest)):
+    for find in (_extremum_of_quantity, _along_tangent, _corner_of_quantity):
+        x = find(here, side, unit, highest)
         there = evaluate_at(here.restricted, here.quantity, x) if x is not None else None
         if there is not None and there.value <= highest and side * (there.coordinate - here.coordinate) >= 0:
             return there
     return None
 
 
-def _extremum_of_quantity(here: ConstrainedPoint, side: float, unit: float) -> Array | None:
+def _extremum_of_quantity(here: ConstrainedPoint, side: float, unit: float, highest: float) -> Array | None:
     """Go where the quantity itself goes no further, all that does not move it staying where it is."""
     surface = _Quantity(here, side, unit)
     result, _ = descend_newton(surface, quadratic_model(surface, here.x), ITERATIONS)
@@ -83,3 +86,26 @@ def _along_tangent(here: ConstrainedPoint, side: float, unit: float, highest: fl
             return np.asarray(x)
         before = derivatives.value
     return None
+
+
+def _corner_of_quantity(here: ConstrainedPoint, side: float, unit: float, highest: float) -> Array | None:
+    """Go on along the tangent to where the quantity turns at a corner, as the length of a vector does at 0."""
+    along = side * here.tangent()
+    before = float(np.abs(along).max(initial=0.0))
+    if not 0 < before < np.inf or abs(here.coordinate) > NEAR_CORNER * unit:
+        return None
+
+    def rate(length: float) -> float:
+        moved = here.quantity.evaluate(here.restricted, here.x + length * along)
+        return side * float(moved.gradient @ along)
+
+    low, high = 0.0, 2.0 * abs(here.coordinate)
+    first, last = rate(low), rate(high)
+    if not (first > 0 > last and -last > CORNER * first):
+        return None
+    while high - low > np.spacing(high):
+        middle = 0.5 * (low + high)
+        if not low < middle < high:
+            break
+        low, high = (middle, high) if rate(middle) > 0 else (low, middle)
+    return np.asarray(here.x + high * along)

@@ -117,7 +117,7 @@ def _is_first(rays: Rays, point: ConstrainedPoint, angle: float) -> bool:
 
 def _released(rays: Rays, vertex: ConstrainedPoint, angle: float) -> ConstrainedPoint:
     """Release bounds of nuisance parameters where that is lower; the vertex is further out then."""
-    for restricted, x in released_bounds(vertex.restricted, vertex.x, vertex.value):
+    for restricted, x in released_bounds(vertex.restricted, vertex.x, vertex.value, vertex.penalty):
         begin = evaluate_at(restricted, vertex.quantities, x)
         lower = hold_ray(rays, begin, angle, rays.radius(vertex, angle)) if begin.is_finite else None
         result = rays.solve(restricted, x if lower is None else lower.x, rays.line(angle))
