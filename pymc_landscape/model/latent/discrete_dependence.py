@@ -166,8 +166,8 @@ def _known(node: Any, numbers: list[Numbers | None], values: Mapping[Graph, Any]
         return None if first is None else _performed(node, [first, *(values[v] for v in node.inputs[1:])])
     if isinstance(op, AdvancedSubtensor):
         return _looked_up(node, numbers, values, ties)
-    if isinstance(op, Join) and first is None:
-        return _performed(node, [values[node.inputs[0]], *_filled(node.inputs[1:], numbers[1:], values)])
+    if isinstance(op, Join):
+        return _performed(node, list(_filled(node.inputs, numbers, values)))
     if isinstance(op, MakeVector):
         return np.array(_filled(node.inputs, numbers, values), dtype=np.intp)
     return None

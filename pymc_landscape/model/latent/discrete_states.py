@@ -96,15 +96,15 @@ def configuration_plan(
     number = np.full(sum(sizes.values()) + 1, -1, dtype=np.intp)
     number[list(order)] = np.arange(len(order))
     members = {name: number[ties.roots(n)] for name, n in numbers.items()}
-    return ConfigurationPlan(
-        {name: number[ties.roots(n)] for name, n in zip(graphs, rows, strict=True)},
-        members,
-        *_laid(members, states, len(order)),
-    )
+    owners = {name: number[ties.roots(n)] for name, n in zip(graphs, rows, strict=True)}
+    return ConfigurationPlan(owners, members, *_laid(members, owners, states, len(order)))
 
 
 def _laid(
-    members: Mapping[str, Numbers], states: Mapping[str, NDArray[np.int64]], n_sets: int
+    members: Mapping[str, Numbers],
+    owners: Mapping[str, Numbers],
+    states: Mapping[str, NDArray[np.int64]],
+    n_sets: int,
 ) -> tuple[dict[str, NDArray[np.int64]], NDArray[np.bool_]]:
     """Count the configurations of each set as a number with one digit an element."""
     counts = [1] * n_sets
@@ -115,7 +115,7 @@ def _laid(
             stride[i] = counts[k]
             counts[k] *= len(states[name])
             if counts[k] > MOST:
-                raise ValueError(_too_many(members, states, k))
+                raise ValueError(_too_many(members, owners, states, k))
         strides[name] = stride.reshape(sets.shape)
     c = np.arange(max(counts))
     digits = {
@@ -125,14 +125,19 @@ def _laid(
     return digits, c[:, None] < np.array(counts)
 
 
-def _too_many(members: Mapping[str, Numbers], states: Mapping[str, NDArray[np.int64]], k: int) -> str:
+def _too_many(
+    members: Mapping[str, Numbers], owners: Mapping[str, Numbers], states: Mapping[str, NDArray[np.int64]], k: int
+) -> str:
     sizes = {name: int((sets == k).sum()) for name, sets in members.items() if (sets == k).any()}
     names = " and ".join(f"{n} elements of {name}" if n > 1 else name for name, n in sizes.items())
     digits = sum(n * np.log10(len(states[name])) for name, n in sizes.items())
+    terms = [name for name, rows in owners.items() if (rows == k).any() and name not in members]
+    single = [name for name in terms if owners[name].size == 1]
+    advice = f"; give {', '.join(single)} as an array, an element an observation, not as one number" if single else ""
     return (
-        f"Expected discrete variables of which few meet in one term of the density, got {names} that do, with "
-        f"10^{digits:.3g} states together, of which at most {MOST} are summed over: write the model so that an "
-        "observation depends on few of them."
+        f"Expected discrete variables of which few meet in one term of the density, got {names} that do, "
+        f"in {', '.join(terms) or 'their priors'}, with 10^{digits:.3g} states together, of which at most {MOST} are "
+        f"summed over: write the model so that an observation depends on few of them{advice}."
     )
 
 

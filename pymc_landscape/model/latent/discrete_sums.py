@@ -24,6 +24,7 @@ from pymc_landscape._typing import Array, Graph
 from pymc_landscape.model import VALUE_TRANSFORMS, FreeVariable, GraphInputs, LogDensities, discrete_values, without
 from pymc_landscape.model.latent.discrete_states import ConfigurationPlan, configuration_plan, states_of, table, untied
 from pymc_landscape.model.latent.state_checks import settle_checks
+from pymc_landscape.model.latent.summands import taken_apart
 
 # Between the names of terms that are one sum, or one integral.
 TOGETHER = " + "
@@ -131,6 +132,7 @@ class Sums:
             _refuse_parameters(group)
             _refuse_moving_supports(model, group)
         self._plans: dict[Group, ConfigurationPlan] = {}
+        self._apart: set[Group] = set()  # whose rows are sums that had to be taken apart
 
     def merged(self, terms: Sequence[str]) -> tuple[str, ...]:
         """Return names of terms, those of one sum as one."""
@@ -171,19 +173,28 @@ class Sums:
                 f"over {', '.join(group.summed)}: use information='observed'."
             )
 
-    def plan(
+    def _planned(
         self,
         group: Group,
         graphs: Mapping[str, Graph],
         values: Mapping[str, Graph],
         reference_values: Mapping[Graph, Array],
-    ) -> ConfigurationPlan:
-        """Return which elements of a group meet: the same for all graphs of it."""
+    ) -> tuple[ConfigurationPlan, dict[str, Graph]]:
+        """Return which elements of a group meet, the same for all graphs of it, and its rows: of sums the summands."""
+        discrete = frozenset(values.values())
+        graphs = {n: g if g.type.ndim else taken_apart(g, discrete) for n, g in graphs.items()}
+        shapes = {name: self.shapes[name] for name in group.summed}
+        states = {name: self.states[name] for name in group.summed}
+        if group not in self._plans and group not in self._apart:
+            try:
+                self._plans[group] = configuration_plan(graphs, values, shapes, states, reference_values)
+            except ValueError:  # too many meet in a row
+                self._apart.add(group)
+        if group in self._apart:
+            graphs |= {n: taken_apart(graphs[n], discrete) for n in group.dependent}
         if group not in self._plans:
-            shapes = {name: self.shapes[name] for name in group.summed}
-            states = {name: self.states[name] for name in group.summed}
             self._plans[group] = configuration_plan(graphs, values, shapes, states, reference_values)
-        return self._plans[group]
+        return self._plans[group], graphs
 
     def tables(
         self, log_densities: LogDensities, values: Mapping[str, Graph], reference_values: Mapping[Graph, Array]
@@ -195,7 +206,7 @@ class Sums:
             graphs = log_densities.of((*group.dependent, *group.summed))
             written = graph_replace(list(graphs.values()), stands, strict=False)
             graphs = dict(zip(graphs, settle_checks(written, self.model.check_bounds, own), strict=True))
-            plan = self.plan(group, graphs, own, reference_values)
+            plan, graphs = self._planned(group, graphs, own, reference_values)
             yield Sum(group, plan, table(plan, graphs, own), untied(plan, graphs, own), graphs, own)
 
     def _plain(self, name: str, value: Graph) -> Graph:

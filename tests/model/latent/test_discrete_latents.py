@@ -591,7 +591,7 @@ def moving_support():
     [
         (without_limit, r"finitely many states as latent, got z ~ Poisson, which has no largest value: cut it off"),
         (moving_limit, r"known states as latent, got z, whose limits depend on (rate, )?n: give it constant limits"),
-        (all_tied, r"got 40 elements of z that do, with 10\^12 states together, of which at most 10000"),
+        (all_tied, r"got 40 elements of z that do, in y, with 10\^12 states together, of which at most 10000"),
         (together, r"drawn one by one as latent, got z ~ Multinomial"),
         (prior_and_data, r"got z, on which both do \(y; v\).*name v as latent too"),
         (moving_support, r"supports that no discrete variable moves, got v, whose limits depend on z"),
