@@ -33,5 +33,5 @@ Posterior = xr.DataTree | xr.Dataset
 VarNames = str | Sequence[str] | Mapping[str, Mapping[str, float]]
 # As in PyMC.
 RandomSeed = int | Sequence[int] | NDArray[np.integer[Any]] | np.random.RandomState | np.random.Generator
-# Where searches begin: how many places, points by name, a fit's or a mean's Dataset, vectors, or a posterior.
-Starts = int | Point | xr.Dataset | xr.DataTree | Array | Sequence[Any]
+# Where searches begin: "auto", how many places, points by name, a fit's or a mean's Dataset, vectors, a posterior.
+Starts = str | int | Point | xr.Dataset | xr.DataTree | Array | Sequence[Any]

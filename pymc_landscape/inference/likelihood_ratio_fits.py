@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 import pymc as pm
 
-from pymc_landscape._typing import Array, Starts
+from pymc_landscape._typing import Array
 from pymc_landscape.inference.bootstrap import natural_point, restricted_like, start_inside
 from pymc_landscape.inference.nested_models import ALMOST_INFINITE, Nesting
 from pymc_landscape.objective import (
@@ -31,6 +31,7 @@ from pymc_landscape.optimize import (
     Status,
     StatusReport,
     fit_of,
+    fit_weighted,
     infimum,
     search,
     search_from_start,
@@ -92,8 +93,12 @@ def nested_pair(
     objective = objective_of(alternative)
     shapes = {v.name: v.shape for v in objective.variables}
     shared = {n: x for n, x in natural_point(smaller).items() if shapes.get(n) == x.shape}
-    starts: Starts = [{}, shared] if shared else 1
-    return smaller, fit_of(objective, VERB, starts=starts, prior_weight=0.0, progressbar=progressbar)
+    larger = fit_of(objective, VERB, prior_weight=0.0, progressbar=progressbar)
+    if not shared:
+        return smaller, larger
+    nearby = fit_weighted(larger.objective, starts=[shared], progressbar=progressbar)
+    better = nearby.status.is_optimum and not larger.status.is_optimum
+    return smaller, nearby if better or nearby.result.is_lower(larger.result) else larger
 
 
 def _point_null(model: pm.Model, objective: Objective) -> Fit:

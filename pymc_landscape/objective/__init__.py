@@ -3,6 +3,7 @@
 from pymc_landscape.model import Element, FreeVariable, Layout, element_labels
 from pymc_landscape.objective.conditional_modes import conditional_modes
 from pymc_landscape.objective.draws import SAMPLE_DIMS, Draws, DrawVectors, open_group, read_draws, select_labels
+from pymc_landscape.objective.evaluation_cost import affordable_evaluations
 from pymc_landscape.objective.evaluation_noise import (
     STANDARD_DEVIATIONS,
     RoundingCheck,
@@ -17,6 +18,7 @@ from pymc_landscape.objective.minibatch import BatchSlope
 from pymc_landscape.objective.model_argument import Fitted, objective_of
 from pymc_landscape.objective.objective import DENSE, Objective
 from pymc_landscape.objective.pointwise import GROUPS, pointwise_log_likelihood
+from pymc_landscape.objective.prior_draws import prior_draws
 from pymc_landscape.objective.reference_point import Reference, reference_point
 from pymc_landscape.objective.restricted import (
     ARITHMETIC_ERRORS,
@@ -52,6 +54,7 @@ __all__ = [
     "RestrictedObjective",
     "RoundingCheck",
     "Simulator",
+    "affordable_evaluations",
     "conditional_modes",
     "digest",
     "element_labels",
@@ -68,6 +71,7 @@ __all__ = [
     "observed_values",
     "open_group",
     "pointwise_log_likelihood",
+    "prior_draws",
     "read_draws",
     "reference_point",
     "screen_batch",

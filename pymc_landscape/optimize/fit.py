@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Literal
 
 import pymc as pm
@@ -10,6 +11,7 @@ from pymc.util import get_random_generator
 
 from pymc_landscape._typing import RandomSeed, Starts
 from pymc_landscape.objective import Objective, objective_of
+from pymc_landscape.optimize.automatic_starts import search_automatically
 from pymc_landscape.optimize.estimates import NaturalScale
 from pymc_landscape.optimize.fit_result import Fit
 from pymc_landscape.optimize.multistart import best_result, overall_report, search_all_starts
@@ -17,13 +19,16 @@ from pymc_landscape.results import wrong_type
 
 Information = Literal["observed", "expected"]
 
+# Of starts="auto" without a seed: a fit without random starts of the user's own is not random.
+AUTOMATIC_SEED = 8
+
 _log = logging.getLogger("pymc_landscape")
 
 
 def fit_mle(
     model: pm.Model | Objective | Fit | None = None,
     *,
-    starts: Starts = 1,
+    starts: Starts = "auto",
     information: Information = "observed",
     sandwich: bool = False,
     random_seed: RandomSeed | None = None,
@@ -39,16 +44,19 @@ def fit_mle(
     model : pm.Model, Objective or Fit, optional
         Left out, the model of the surrounding ``with`` block. Of a fit, its objective is fitted again, from its
         estimate unless `starts` says otherwise.
-    starts : int, points, or a posterior
-        A number: the model's initial point, then prior draws. A mapping, or a list of them: points by name. What
-        ``pm.sample`` returned: its likeliest draw and some others. All results are kept in ``fit.starts``.
+    starts : "auto", int, points, or a posterior
+        ``"auto"``: the model's initial point, then points far apart, until several in a row end at the same lowest
+        optimum, or a budget of evaluations that is small beside the first search is spent; with a fixed seed, so that
+        the same model gives the same estimate. A number: the model's initial point, then prior draws. A mapping, or a
+        list of them: points by name. What ``pm.sample`` returned: its likeliest draw and some others. All results are
+        kept in ``fit.starts``.
     information : {"observed", "expected"}
         Curvature behind the standard errors: the Hessian at the estimate, or its expectation (Fisher information),
         which least-squares programs report. Expected needs distributions of a known family.
     sandwich : bool
         Whether the covariance is the robust one, from the scores of the observations (White 1982).
     random_seed : int or Generator, optional
-        For prior draws.
+        For scattered starts and prior draws.
     progressbar : bool
         Whether to show progress, once there is something to wait for.
 
@@ -86,7 +94,7 @@ def fit_mle(
 def fit_map(
     model: pm.Model | Objective | Fit | None = None,
     *,
-    starts: Starts = 1,
+    starts: Starts = "auto",
     sandwich: bool = False,
     random_seed: RandomSeed | None = None,
     progressbar: bool = True,
@@ -100,12 +108,12 @@ def fit_map(
     ----------
     model : pm.Model, Objective or Fit, optional
         As in `fit_mle`.
-    starts : int, points, or a posterior
+    starts : "auto", int, points, or a posterior
         As in `fit_mle`.
     sandwich : bool
         As in `fit_mle`; the scores are those of the observations, the curvature has the prior's added.
     random_seed : int or Generator, optional
-        For prior draws.
+        For scattered starts and prior draws.
     progressbar : bool
         Whether to show progress, once there is something to wait for.
 
@@ -128,7 +136,7 @@ def fit_map(
 def fit_weighted(
     objective: Objective,
     *,
-    starts: Starts = 1,
+    starts: Starts = "auto",
     random_seed: RandomSeed | None = None,
     progressbar: bool = True,
 ) -> Fit:
@@ -140,7 +148,7 @@ def fit_of(
     model: Fit | pm.Model | Objective | None,
     verb: str,
     *,
-    starts: Starts = 1,
+    starts: Starts = "auto",
     prior_weight: float | None = None,
     progressbar: bool = True,
 ) -> Fit:
@@ -152,7 +160,7 @@ def fit_of(
         None is the model of the surrounding ``with`` block.
     verb : str
         Who asks, as the log shall call it: ``"confidence_intervals"``.
-    starts : int, points, or a posterior
+    starts : "auto", int, points, or a posterior
         Where the fit of a model begins, as in `fit_mle`.
     prior_weight : float, optional
         Weight of the log prior in that fit, 0 for a verb about the likelihood alone; left out, the objective's own.
@@ -194,7 +202,8 @@ def require_optimum(fit: Fit) -> None:
 
 def _starts(model: pm.Model | Objective | Fit | None, starts: Starts) -> Starts:
     """Return where to begin: by default at the estimate, where `model` is a fit."""
-    return model.point if isinstance(model, Fit) and isinstance(starts, int) and starts == 1 else starts
+    default = isinstance(starts, int | str) and starts in ("auto", 1)
+    return model.point if isinstance(model, Fit) and default else starts
 
 
 def _fit(
@@ -210,9 +219,12 @@ def _fit(
         raise ValueError(f"Expected information='observed' or 'expected', got {information!r}.")
     if sandwich and information == "expected":
         raise ValueError("Expected one kind of covariance, got sandwich=True and information='expected'.")
-    results = search_all_starts(objective, starts, get_random_generator(random_seed, copy=True), progressbar)
+    automatic = isinstance(starts, str) and starts == "auto"
+    seed = AUTOMATIC_SEED if automatic and random_seed is None else random_seed
+    search = search_automatically if automatic else partial(search_all_starts, starts=starts)
+    results = search(objective, rng=get_random_generator(seed, copy=True), progressbar=progressbar)
     best = best_result(results)
-    report = overall_report(best, results)
+    report = overall_report(best, results, automatic)
     kind = "sandwich" if sandwich else information
     natural = NaturalScale(best.result, report, kind).settle()
     fit = Fit(report.status, report.message, kind, natural, tuple(results))

@@ -147,6 +147,35 @@ def _search(restricted: RestrictedObjective, x: Array, iterations: int) -> Searc
     return _lower(result, _lbfgs_then_newton(restricted, result.x).add_cost(result))
 
 
+def search_briefly(restricted: RestrictedObjective, x: Array, iterations: int) -> SearchResult:
+    """Minimise by so many Newton steps at most, or by L-BFGS where there is no second derivative, and no more.
+
+    For a search that most likely ends where another has ended: nothing is polished, no rounding measured, and of an
+    integral the Hessian is that learned on the way. Where the model has no gradient, the start itself comes back.
+    """
+
+    def run() -> SearchResult:
+        try:
+            here = QuadraticModel(x, *restricted.value_gradient_hessian(x))
+            if not np.isfinite(here.hessian).all():
+                raise ValueError("no finite second derivative at the start")
+            integral = restricted.objective.is_integral
+            surface = LearnedHessian(restricted, here) if integral else restricted
+            here, n = descend_newton(surface, here, iterations, near=0.1 * CONVERGED)
+            derivatives = here.gradient, here.hessian, 0.5 * here.decrement
+            return SearchResult(restricted, here.x, here.value, *derivatives, NEWTON, n_iterations=n)
+        except (NotImplementedError, ValueError):
+            pass
+        try:
+            return _lbfgs(restricted, x, iterations)
+        except (NotImplementedError, ValueError):
+            return SearchResult(restricted, x, restricted.value(x), None, None, np.inf, "none", reason="no gradient")
+
+    result = _timed(restricted, run)
+    result.begin_value = restricted.value(x)
+    return result
+
+
 def search_otherwise(result: SearchResult, x: Array) -> SearchResult:
     """Search again from the start `x`, first with small steps, then with L-BFGS in front; return the lower result."""
     if result.optimizer != NEWTON or not len(x):
@@ -250,7 +279,7 @@ def _lbfgs_then_newton(restricted: RestrictedObjective, x: Array) -> SearchResul
     return _lower(first, second)
 
 
-def _lbfgs(restricted: RestrictedObjective, x: Array) -> SearchResult:
+def _lbfgs(restricted: RestrictedObjective, x: Array, evaluations: int = 3_000) -> SearchResult:
     """Minimise by L-BFGS on axes of equal curvature at the start; add the Hessian where it is not too large."""
     scale = np.ones_like(x)
     if len(x) <= DENSE:
@@ -265,7 +294,7 @@ def _lbfgs(restricted: RestrictedObjective, x: Array) -> SearchResult:
         finite = np.isfinite(value) and np.isfinite(gradient).all()
         return (value, gradient / scale) if finite else (TOO_HIGH, np.zeros_like(y))
 
-    options: dict[str, Any] = {"maxiter": 2_000, "maxfun": 3_000, "ftol": 1e-15, "gtol": 1e-8, "maxcor": 20}
+    options: dict[str, Any] = {"maxiter": 2_000, "maxfun": evaluations, "ftol": 1e-15, "gtol": 1e-8, "maxcor": 20}
     ended = optimize.minimize(scaled, x * scale, jac=True, method="L-BFGS-B", options=options)
     x = np.asarray(ended.x) / scale
     value, gradient = restricted.value_and_gradient(x)

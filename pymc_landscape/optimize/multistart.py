@@ -16,11 +16,11 @@ from pymc_landscape.numerics import noise, one_blas_thread
 from pymc_landscape.objective import Objective, RestrictedObjective, name_impossible_data
 from pymc_landscape.optimize.bounds import settle_on_bounds
 from pymc_landscape.optimize.flat_directions import find_directions
-from pymc_landscape.optimize.infimum import limit_of
+from pymc_landscape.optimize.infimum import has_infimum, limit_of
 from pymc_landscape.optimize.local_search import SearchResult, search, search_otherwise
 from pymc_landscape.optimize.starts import find_starts
 from pymc_landscape.optimize.status import Status, StatusReport, judge
-from pymc_landscape.optimize.tolerances import SAME_OPTIMUM, SAME_THETA
+from pymc_landscape.optimize.tolerances import NEAR_INFIMUM, SAME_OPTIMUM, SAME_THETA
 from pymc_landscape.results import DelayedProgressBar, provenance_attributes
 
 # If no start leads anywhere, so many more are tried.
@@ -31,12 +31,13 @@ RESTARTS = 3
 
 @dataclass(frozen=True)
 class StartResult:
-    """One start and where it led."""
+    """One start and where it led; `confirms` where it only led to what another start had found."""
 
     start: Array
     origin: str
     result: SearchResult
     report: StatusReport
+    confirms: bool = False
 
     @property
     def theta(self) -> Array:
@@ -77,17 +78,34 @@ def _explained(objective: Objective, results: list[StartResult]) -> list[StartRe
     return [replace(one, report=replace(one.report, message=message or one.report.message)) for one in results]
 
 
-def search_from_start(objective: Objective, theta: Array, origin: str) -> StartResult:
-    """Search from one start; where that claims no optimum, in another way too."""
-    result, report = _settled(search(RestrictedObjective(objective), theta))
+def search_from_start(objective: Objective, theta: Array, origin: str, reference: Array | None = None) -> StartResult:
+    """Search from one start; where that claims no optimum, in another way too.
+
+    Parameters
+    ----------
+    objective : Objective
+        What is searched.
+    theta : array (k,)
+        Where to begin.
+    origin : str
+        Where that comes from, in words.
+    reference : array (k,), optional
+        Where densities have all their digits; left out, the start itself.
+
+    Returns
+    -------
+    StartResult
+        The end, and what is claimed of it.
+    """
+    result, report = settled(search(RestrictedObjective(objective), theta))
     if report.status in (Status.FAILED, Status.NOT_IDENTIFIED):
         other = search_otherwise(result, theta)
         if other.is_lower(result, SAME_OPTIMUM):
-            result, report = _settled(other)
-    return StartResult(theta, origin, *limit_of(result, report, theta))
+            result, report = settled(other)
+    return StartResult(theta, origin, *limit_of(result, report, theta if reference is None else reference))
 
 
-def _settled(result: SearchResult) -> tuple[SearchResult, StatusReport]:
+def settled(result: SearchResult) -> tuple[SearchResult, StatusReport]:
     """Settle on bounds, judge, and search again from any lower point that is met on the way."""
     report = StatusReport(Status.FAILED)
     for _ in range(RESTARTS):
@@ -102,30 +120,79 @@ def _settled(result: SearchResult) -> tuple[SearchResult, StatusReport]:
 
 
 def best_result(results: Sequence[StartResult]) -> StartResult:
-    """Return the lowest optimum; where none is claimed, the lowest result of the most telling status."""
+    """Return the lowest result that arrived or ran towards a limit; else one that fell for ever, else one that failed.
+
+    Of results of one height the most telling status is taken.
+    """
     order = [Status.CONVERGED, Status.NOT_IDENTIFIED, Status.UNBOUNDED, Status.FAILED]
 
-    def rank(one: StartResult) -> tuple[int, float]:
+    def rank(one: StartResult) -> int:
         status = one.report.status
-        return order.index(Status.CONVERGED if status.is_optimum else status), one.result.value
+        if status is Status.UNBOUNDED and has_infimum(status, one.result):
+            return 0
+        return max(0, order.index(Status.CONVERGED if status.is_optimum else status) - 1)
+
+    def telling(one: StartResult) -> int:
+        return order.index(Status.CONVERGED if one.report.status.is_optimum else one.report.status)
 
     # the lowest, but not where it is so by its rounding alone
-    remaining = sorted(results, key=rank)
+    remaining = sorted((one for one in results if not one.confirms), key=lambda one: (rank(one), one.result.value))
     best = remaining.pop(0)
     for one in remaining:
-        if rank(one)[0] != rank(best)[0] or best.result.is_lower(one.result):
+        if rank(one) != rank(best) or best.result.is_lower(one.result):
             break
-        if not one.result.value <= best.result.value + noise(best.result.value):
+        level = one.result.value <= best.result.value + noise(best.result.value)
+        if not level or telling(one) < telling(best):
             best = one
     return best
 
 
-def overall_report(best: StartResult, results: Sequence[StartResult]) -> StatusReport:
-    """Withdraw the claim of an optimum where another start went lower than it."""
+def same_value(one: StartResult, best: StartResult) -> bool:
+    """Whether a search ended as low as the best one: at it, on its ridge, or where its limit is approached."""
+    status = best.report.status
+    if status is Status.FAILED or one.report.status is Status.FAILED or not np.isfinite(best.result.value):
+        return False
+    tolerance = SAME_OPTIMUM if best.result.exact and status is not Status.UNBOUNDED else NEAR_INFIMUM
+    return bool(abs(one.result.value - best.result.value) <= tolerance + noise(best.result.value))
+
+
+def overall_report(best: StartResult, results: Sequence[StartResult], scattered: bool = False) -> StatusReport:
+    """Withdraw the claim of an optimum where another start went lower than it, and say how many ended there.
+
+    Starts of the user's own are held against the claim whatever they met. Of `scattered` ones, a matter of chance, one
+    that meets a likelihood that grows beyond every limit, as all mixtures with free spreads have, is told and no more:
+    the local maximum is what there is to be estimated, and its status must not depend on luck.
+    """
+    report = _withdrawn(best, results, scattered)
+    told = report.status is not Status.FAILED and len(results) > 1
+    told = told and not best.result.restricted.unbounded_below
+    words = f"{report.message} {_agreement(best, results)}".strip() if told else report.message
+    return replace(report, message=words)
+
+
+def _agreement(best: StartResult, results: Sequence[StartResult]) -> str:
+    """Say how many starts ended at the best result, and which other local optima there are."""
+    here = sum(one is best or same_value(one, best) for one in results)
+    higher = [one.result.value for one in results if one.report.status.is_optimum and not same_value(one, best)]
+    words = f"{here} of {len(results)} starts ended here"
+    if not higher:
+        return f"{words}."
+    return (
+        f"{words}; {len(higher)} in other local optima, {min(higher) - best.result.value:.4g} or more above it: "
+        "fit.local_optima()."
+    )
+
+
+def _withdrawn(best: StartResult, results: Sequence[StartResult], scattered: bool) -> StatusReport:
+    told = ""
     if not best.report.status.is_optimum:
         return best.report
     for one in results:
         lower = one.result.is_lower(best.result, SAME_OPTIMUM)
+        spike = one.report.status is Status.UNBOUNDED and not has_infimum(one.report.status, one.result)
+        if spike and scattered and one is not results[0]:
+            told = f"The estimate is a local maximum: the start {one.origin!r} ran away. {one.report.message}"
+            continue
         if one.report.status is Status.UNBOUNDED and (lower or one.result.restricted.unbounded_below):
             message = (
                 f"{one.report.message} The estimate is the best of the local maxima that were found; "
@@ -135,7 +202,7 @@ def overall_report(best: StartResult, results: Sequence[StartResult]) -> StatusR
         if lower:
             message = f"Another start ({one.origin}) ended lower without arriving: {one.report.message}"
             return StatusReport(Status.FAILED, message, best.report.flat_directions)
-    return best.report
+    return replace(best.report, message=f"{best.report.message} {told}".strip()) if told else best.report
 
 
 @dataclass(frozen=True)
@@ -202,7 +269,8 @@ def _is_same(optimum: LocalOptimum, value: float, theta: Array) -> bool:
 
 
 def starts_dataset(objective: Objective, results: Sequence[StartResult]) -> xr.Dataset:
-    """Return every start: the waterfall."""
+    """Return every start: the waterfall; `ended_here` says which ended at the estimate, or as low."""
+    best = best_result(results)
     searches = [one.result for one in results]
     theta = np.stack([one.theta for one in results])
     begin = np.stack([one.start for one in results])
@@ -212,6 +280,7 @@ def starts_dataset(objective: Objective, results: Sequence[StartResult]) -> xr.D
         "minus2ll": [s.value for s in searches] if weightless else objective.minus2ll(theta),
         "objective": [s.value for s in searches],
         "status": [one.report.status.value for one in results],
+        "ended_here": [one is best or same_value(one, best) for one in results],
         "origin": [one.origin for one in results],
         "optimizer": [s.optimizer for s in searches],
         "n_iterations": [s.n_iterations for s in searches],

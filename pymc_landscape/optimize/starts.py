@@ -74,8 +74,9 @@ def find_starts(objective: Objective, starts: Starts, random_seed: RandomSeed | 
         return _posterior(objective, starts, rng)
     points = [starts] if _is_point(starts) else starts
     if not isinstance(points, Sequence) or isinstance(points, str) or not all(map(_is_point, points)):
+        got = repr(starts) if isinstance(starts, str) else type(starts).__name__
         raise TypeError(
-            f"Expected starts to be a number, points by name, or a posterior, got {type(starts).__name__}: "
+            f"Expected starts to be a number, points by name, or a posterior, got {got}: "
             "pass for example 5, [{'mu': 0.0}], or what pm.sample returned."
         )
     if not points:

@@ -100,7 +100,7 @@ def prior_path(
     chosen = _checked(weights)
     if level is not None:
         chi2_cutoff(level)
-    begin: Starts = starts if starts is not None else 1 if dt is None else dt
+    begin: Starts = starts if starts is not None else "auto" if dt is None else dt
     fits = _follow(objective, chosen, begin, random_seed, progressbar)
     quantities = find_quantities(fits[0].objective, var_names)
     path = _dataset(fits, chosen, quantities)
@@ -126,7 +126,7 @@ def _follow(
 ) -> list[Fit]:
     """Fit under each weight, from the neighbour below and then from the one above."""
     weighted = [objective.with_prior_weight(w) for w in weights]
-    rng = get_random_generator(random_seed, copy=True)
+    rng = None if random_seed is None else get_random_generator(random_seed, copy=True)
     with DelayedProgressBar("Following the path", 2 * len(weights), progressbar) as bar:
         fits = [fit_weighted(weighted[0], starts=starts, random_seed=rng, progressbar=False)]
         bar.advance(1)
@@ -142,7 +142,7 @@ def _follow(
     return fits
 
 
-def _from(objective: Objective, neighbour: Fit, starts: Starts, rng: np.random.Generator) -> Fit:
+def _from(objective: Objective, neighbour: Fit, starts: Starts, rng: np.random.Generator | None) -> Fit:
     """Search from the neighbour's mode; where that is none, from the start too."""
     nearest = fit_weighted(objective, starts=[neighbour], progressbar=False)
     if neighbour.status.is_optimum and nearest.status.is_optimum:

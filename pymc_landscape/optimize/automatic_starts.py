@@ -1,0 +1,130 @@
+"""``starts="auto"``: search from the initial point, then from points far apart, until they agree or it costs too much.
+
+The budget is a number of evaluations and no time, and chance comes from a seed: the same model gives the same estimate
+on every machine. A search that only confirms what is known is Newton's method alone; what goes lower is searched,
+settled on bounds and judged like any other start.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+
+from pymc_landscape._typing import Array
+from pymc_landscape.numerics import one_blas_thread
+from pymc_landscape.objective import Objective, RestrictedObjective, affordable_evaluations
+from pymc_landscape.optimize.local_search import SearchResult, search, search_briefly
+from pymc_landscape.optimize.multistart import (
+    RESCUES,
+    StartResult,
+    best_result,
+    same_value,
+    search_from_start,
+    settled,
+)
+from pymc_landscape.optimize.scattered_starts import scattered_starts
+from pymc_landscape.optimize.starts import find_starts
+from pymc_landscape.optimize.status import Status, StatusReport
+from pymc_landscape.optimize.tolerances import INFINITE_DISTANCE, SAME_OPTIMUM
+from pymc_landscape.results import DelayedProgressBar
+
+# Starts agree if so many in a row end at the lowest optimum; at most so many are searched, and so many more after each
+# that goes lower.
+AGREEING, MOST, MORE = 7, 12, 8
+# Of what the first search cost, this share may be spent again whatever an evaluation costs.
+SHARE = 0.25
+# Newton steps of a search that is to confirm; fewer evaluations than FEWEST lead nowhere.
+ITERATIONS, FEWEST = 100, 8
+# Points evaluated to find good ones; a value alone costs a part of what derivatives do.
+POINTS = 64
+NOT_FOLLOWED = "The search did not arrive within the budget of starts='auto'."
+
+
+def search_automatically(objective: Objective, rng: np.random.Generator, progressbar: bool) -> list[StartResult]:
+    """Search from the initial point and from others; Ctrl-C keeps the results that there are, if any."""
+    objective.refuse_discrete()
+    begin = find_starts(objective, 1, rng)
+    results: list[StartResult] = []
+    try:
+        with one_blas_thread(), DelayedProgressBar("Fitting", 1, progressbar) as bar:
+            results.append(search_from_start(objective, begin.theta[0], begin.origin[0]))
+            bar.advance(1)
+            _search_scattered(objective, results, rng)
+    except KeyboardInterrupt:
+        if not results:
+            raise
+        warnings.warn(f"Interrupted: {len(results)} starts were searched.", stacklevel=4)
+    return results
+
+
+def _search_scattered(objective: Objective, results: list[StartResult], rng: np.random.Generator) -> None:
+    """Add searches from scattered points until they agree or the budget is spent."""
+    [first] = results
+    left = affordable_evaluations(objective) + int(SHARE * first.result.n_evaluations)
+    failed = first.report.status is Status.FAILED
+    if not objective.size or (left < FEWEST and not failed):
+        return
+    n = int(np.clip(left, 4 * RESCUES, POINTS))
+    left -= n // (1 + objective.size)
+    most, agreeing, best = MOST, 0, first
+    unconstrained = not first.result.restricted.natural and not first.result.restricted.fixed
+    hessian = first.result.hessian if unconstrained else None
+    for i, (theta, origin) in enumerate(scattered_starts(objective, first.start, first.theta, hessian, n, rng)):
+        rescue = best.report.status is Status.FAILED
+        if len(results) >= most or agreeing >= AGREEING or (i >= RESCUES if rescue else left < FEWEST):
+            break
+        if rescue:
+            results.append(search_from_start(objective, theta, origin))
+        else:
+            left -= 1
+            found = _confirm(objective, theta, origin, best, min(ITERATIONS, left))
+            if found is None:
+                continue
+            results.append(found)
+            left -= found.result.n_evaluations
+        before, best = best, best_result(results)
+        agreeing = agreeing + 1 if same_value(results[-1], before) else 0
+        if best is not before:
+            most = len(results) + MORE
+            left = max(left, FEWEST * MORE if not rescue else left)
+
+
+def _confirm(objective: Objective, start: Array, origin: str, best: StartResult, iterations: int) -> StartResult | None:
+    """Search briefly; judge the end where it is not that of the best search over again. None without a gradient."""
+    restricted = RestrictedObjective(objective)
+    brief = _within_reach(search_briefly(restricted, start, iterations), best.start)
+    end = StartResult(start, origin, brief, StatusReport(best.report.status), confirms=True)
+    if same_value(end, best):
+        return end if brief.gradient is not None else None
+    not_followed = StartResult(start, origin, brief, StatusReport(Status.FAILED, NOT_FOLLOWED), confirms=True)
+    if brief.is_lower(best.result, SAME_OPTIMUM):
+        found = search_from_start(objective, brief.x, origin, reference=best.start)
+        found.result.add_cost(brief)
+        arrived = found.report.status is not Status.FAILED
+        if arrived or _within_reach(found.result, best.start).is_lower(best.result, SAME_OPTIMUM):
+            return replace(found, start=start)
+        return not_followed
+    if brief.gradient is None:
+        return None
+    if not brief.is_minimum:
+        return not_followed
+    return StartResult(start, origin, *settled(search(restricted, brief.x, iterations).add_cost(brief)))
+
+
+def _within_reach(result: SearchResult, begin: Array) -> SearchResult:
+    """Return where densities still have their digits, on the way to the end of a search that went further out."""
+    restricted = result.restricted
+    if restricted.natural:
+        return result
+    reach = np.full(restricted.layout.size, np.inf)
+    for v in restricted.objective.variables:
+        if v.transform is not None:
+            reach[restricted.layout.slices[v.name]] = INFINITE_DISTANCE
+    whole = restricted.full(result.x)
+    x = np.clip(whole, begin - reach, begin + reach)[restricted.free]
+    if (x == result.x).all():
+        return result
+    gradient = None if result.gradient is None else np.full(len(x), np.nan)
+    return replace(result, x=x, value=restricted.value(x), gradient=gradient, hessian=None, remaining_decrease=np.inf)
