@@ -2,17 +2,23 @@
 
 from pymc_landscape.engine.backend import Backend
 from pymc_landscape.engine.chunks import ChunkedEvaluation, Evaluation
+from pymc_landscape.engine.difference_engine import DerivativeKind, DifferenceEngine, JacobianDifferences
 from pymc_landscape.engine.engine import Engine
 from pymc_landscape.engine.graph_engine import GraphEngine
+from pymc_landscape.engine.point_engine import PointEngine
 from pymc_landscape.engine.python_backend import straight_line
 from pymc_landscape.engine.rewrites import interpreter_mode, without_named_dims, without_parameter_checks
 
 __all__ = [
     "Backend",
     "ChunkedEvaluation",
+    "DerivativeKind",
+    "DifferenceEngine",
     "Engine",
     "Evaluation",
     "GraphEngine",
+    "JacobianDifferences",
+    "PointEngine",
     "interpreter_mode",
     "straight_line",
     "without_named_dims",

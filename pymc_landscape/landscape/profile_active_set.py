@@ -180,11 +180,8 @@ class ActiveSet:
 
     @cached_property
     def has_hessians(self) -> bool:
-        """Whether the model has derivatives, and few enough elements for a stack of Hessians."""
-        try:
-            return self.layout.size <= DENSE and self._engine is not None
-        except (NotImplementedError, ValueError):
-            return False
+        """Whether there are few enough elements for a stack of Hessians."""
+        return self.layout.size <= DENSE
 
     @cached_property
     def _engine(self) -> Engine:

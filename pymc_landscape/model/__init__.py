@@ -17,7 +17,9 @@ from pymc_landscape.model.density import (
     write_log_densities,
 )
 from pymc_landscape.model.derivatives import (
+    NoDerivativeError,
     combination_graph,
+    foreign_operations,
     gradient_graph,
     hessian_graph,
     hessian_product_graph,
@@ -25,6 +27,7 @@ from pymc_landscape.model.derivatives import (
     jacobian_graph,
     joined,
     product_graph,
+    refuse_foreign_operations,
 )
 from pymc_landscape.model.distributions import kind_of, name_of, without_dims
 from pymc_landscape.model.engine_factory import EngineFactory
@@ -63,6 +66,7 @@ __all__ = [
     "LogDensities",
     "Marginalize",
     "ModelMetadata",
+    "NoDerivativeError",
     "PotentialRole",
     "PotentialRoles",
     "add_up",
@@ -74,6 +78,7 @@ __all__ = [
     "element_labels",
     "find_latent",
     "fisher_graph",
+    "foreign_operations",
     "gradient_graph",
     "hessian_graph",
     "hessian_product_graph",
@@ -89,6 +94,7 @@ __all__ = [
     "on_all_data",
     "product_graph",
     "quantile_of",
+    "refuse_foreign_operations",
     "refuse_missing_densities",
     "resolve_latent",
     "roles_of_potentials",

@@ -12,19 +12,30 @@ simplex, of a covariance matrix, of a curve.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
 from pymc.pytensorf import rewrite_pregrad
-from pytensor.gradient import NullTypeGradError, pushforward
+from pytensor.compile.ops import FromFunctionOp
+from pytensor.gradient import pushforward
+from pytensor.graph.op import HasInnerGraph
 from pytensor.graph.replace import graph_replace, vectorize_graph
-from pytensor.graph.utils import MethodNotDefined
+from pytensor.graph.traversal import applys_between
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.engine import without_named_dims
 from pymc_landscape.model.density import GraphInputs
 from pymc_landscape.model.layout import Layout
+
+# Whose Ops are written so that derivatives of derivatives are right; and which of them have the first one only.
+WITH_ALL_DERIVATIVES, WITH_THE_FIRST = ("pytensor", "pymc", "pymc_extras"), ("DifferentialEquation",)
+
+
+class NoDerivativeError(ValueError):
+    """An Op of the model has no derivative of the order that was asked for."""
 
 
 def gradient_graph(value: Graph, vector: Graph) -> Graph:
@@ -32,20 +43,77 @@ def gradient_graph(value: Graph, vector: Graph) -> Graph:
 
     Raises
     ------
-    ValueError
+    NoDerivativeError
         If an Op has no gradient.
     """
     return _gradient(rewrite_pregrad(value), vector)
 
 
 def _gradient(value: Graph, vector: Graph) -> Graph:
+    return _differentiated(lambda: pt.grad(value, vector, disconnected_inputs="ignore"), [value], vector)
+
+
+def _differentiated(write: Callable[[], Graph], graphs: Sequence[Graph], vector: Graph) -> Graph:
+    """Write a derivative of graphs; an Op's own is its author's affair, and fails in its own ways."""
     try:
-        return pt.grad(value, vector, disconnected_inputs="ignore")
-    except (NullTypeGradError, NotImplementedError, MethodNotDefined) as error:
-        raise ValueError(
-            f"Expected a model with derivatives, got an Op without a gradient ({error}): "
-            "evaluate its landscape, or fit it by a method without derivatives."
-        ) from error
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".* should implement `pullback`", FutureWarning)
+            return write()
+    except Exception as error:
+        raise _no_derivative(foreign_operations(graphs, vector), f"{type(error).__name__}: {error}") from error
+
+
+def _no_derivative(ops: Sequence[str], why: str) -> NoDerivativeError:
+    return NoDerivativeError(
+        f"Expected a model with derivatives, got {f'the Op {" or ".join(ops)}' if ops else 'an Op'} without one "
+        f"({why}): they are needed to integrate effects out, and for batches of data. Pass latent=() and no batch_size."
+    )
+
+
+def foreign_operations(graphs: Sequence[Graph], vector: Graph) -> list[str]:
+    """Return the names of the Ops between `vector` and graphs that are neither PyTensor's nor PyMC's own."""
+    foreign = {
+        _name(op): None
+        for node in applys_between([vector], graphs)
+        for op in _operations(node.op)
+        if not _has_all_derivatives(op)
+    }
+    return list(foreign)
+
+
+def _operations(op: Any) -> Iterator[Any]:
+    """Give an Op, and those that it is made of."""
+    yield op
+    for inner in (getattr(op, "core_op", None), getattr(op, "scalar_op", None)):
+        if inner is not None:
+            yield from _operations(inner)
+    if isinstance(op, HasInnerGraph):
+        for node in op.fgraph.apply_nodes:
+            yield from _operations(node.op)
+
+
+def _has_all_derivatives(op: Any) -> bool:
+    own = type(op).__module__.split(".")[0] in WITH_ALL_DERIVATIVES and type(op).__name__ not in WITH_THE_FIRST
+    return own and not isinstance(op, FromFunctionOp)
+
+
+def _name(op: Any) -> str:
+    return str(op) if isinstance(op, FromFunctionOp) else type(op).__name__
+
+
+def refuse_foreign_operations(graph: Graph, vector: Graph) -> None:
+    """Refuse to take a second derivative through an Op of which the first is known.
+
+    What is written for the first may leave out what matters for the second only: the gradient of an ODE's solution
+    does not say how its sensitivities move. Such a derivative is wrong without an error.
+
+    Raises
+    ------
+    NoDerivativeError
+        If there is an Op that is neither PyTensor's nor PyMC's own.
+    """
+    if ops := foreign_operations([graph], vector):
+        raise _no_derivative(ops, "its second one is not relied upon")
 
 
 def hessian_product_graph(gradient: Graph, vector: Graph) -> tuple[Graph, Graph]:
@@ -75,15 +143,22 @@ def hessian_graph(gradient: Graph, vector: Graph) -> Graph:
     size = vector.type.shape[0]
     direction = pt.vector("direction", dtype="float64", shape=(size,))
     product = pt.as_tensor(product_graph(gradient, vector, direction))
-    return vectorize_graph(product, {direction: pt.constant(np.eye(size), dtype="float64")})
+    return _for_all_directions(product, gradient, vector, direction)
 
 
 def jacobian_graph(outputs: Sequence[Graph], vector: Graph) -> Graph:
     """Return the Jacobian (k, n) of the raveled and joined `outputs`: a row an element of `vector`."""
     size = vector.type.shape[0]
     direction = pt.vector("direction", dtype="float64", shape=(size,))
-    pushed: Graph = pushforward(rewrite_pregrad(joined(outputs)), vector, direction, disconnected_outputs="ignore")
-    return vectorize_graph(pushed, {direction: pt.constant(np.eye(size), dtype="float64")})
+    values = rewrite_pregrad(joined(outputs))
+    push = lambda: pushforward(values, vector, direction, disconnected_outputs="ignore")  # noqa: E731
+    return _for_all_directions(_differentiated(push, outputs, vector), values, vector, direction)
+
+
+def _for_all_directions(product: Graph, graph: Graph, vector: Graph, direction: Graph) -> Graph:
+    """Return the derivatives of `graph` along each axis as rows, from those along one direction."""
+    axes = pt.constant(np.eye(vector.type.shape[0]), dtype="float64")
+    return _differentiated(lambda: vectorize_graph(product, {direction: axes}), [graph], vector)
 
 
 def joined(outputs: Sequence[Graph]) -> Graph:
@@ -93,10 +168,14 @@ def joined(outputs: Sequence[Graph]) -> Graph:
 
 def product_graph(gradient: Graph, vector: Graph, direction: Graph) -> Graph:
     """Return H v as the gradient of gᵀv, with g the gradient."""
+    if ops := [name for name in foreign_operations([gradient], vector) if name in WITH_THE_FIRST]:
+        raise _no_derivative(ops, "it has the first one only")
     return _gradient((gradient * direction).sum(), vector)
 
 
-def combination_graph(values: GraphInputs, derived: Sequence[str], n: int) -> tuple[Graph, dict[str, Graph]]:
+def combination_graph(
+    values: GraphInputs, derived: Sequence[str], n: int, order: int = 2
+) -> tuple[Graph, dict[str, Graph]]:
     """Write Σ wᵢ eᵢ over all elements e of the free variables, natural, and then of the Deterministics.
 
     Parameters
@@ -107,13 +186,20 @@ def combination_graph(values: GraphInputs, derived: Sequence[str], n: int) -> tu
         Names of the Deterministics.
     n : int
         Number of elements e.
+    order : int
+        Of the highest derivative.
 
     Returns
     -------
     both : Graph
         A vector that holds the point and then the weights.
     graphs : dict of str to Graph
-        The value, its gradient (k,) and its Hessian (k, k) by the point.
+        The value, its gradient (k,) and its Hessian (k, k) by the point, up to `order`.
+
+    Raises
+    ------
+    NoDerivativeError
+        If an Op has no derivative of that order.
     """
     model, layout = values.model, values.layout
     names = [*(v.name for v in layout.variables), *derived]
@@ -121,8 +207,12 @@ def combination_graph(values: GraphInputs, derived: Sequence[str], n: int) -> tu
     weights = pt.vector("weights", dtype="float64", shape=(n,))
     wanted = pt.neq(weights, 0.0)  # another element may have no number here, as a correlation without spreads
     value = (pt.switch(wanted, joined(written), 0.0) * weights).sum()
-    gradient = gradient_graph(value, values.vector)
-    graphs = {"value": value, "gradient": gradient, "hessian": _whole(hessian_graph(gradient, values.vector), layout)}
+    graphs = {"value": value}
+    if order >= 1:
+        graphs["gradient"] = gradient = gradient_graph(value, values.vector)
+    if order >= 2:
+        refuse_foreign_operations(gradient, values.vector)
+        graphs["hessian"] = _whole(hessian_graph(gradient, values.vector), layout)
     return in_one_vector(values.vector, weights, graphs)
 
 

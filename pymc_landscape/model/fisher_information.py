@@ -16,7 +16,7 @@ from pytensor.graph.traversal import ancestors
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.model.density import GraphInputs
-from pymc_landscape.model.derivatives import jacobian_graph
+from pymc_landscape.model.derivatives import NoDerivativeError, jacobian_graph
 
 # Entries of F by the positions of two parameters in the family's own order; the others are 0.
 Information = dict[tuple[int, int], Graph]
@@ -86,7 +86,10 @@ def _term(values: GraphInputs, rv: Graph) -> list[Graph]:
     _refuse_moving(rv.name, family, parameters, values.vector)
     shape = values.write([rv.shape])[0] if rv.type.ndim else None
     whole = [p.astype("float64") if shape is None else pt.broadcast_to(p.astype("float64"), shape) for p in parameters]
-    jacobians = [jacobian_graph([p], values.vector) for p in whole]
+    try:
+        jacobians = [jacobian_graph([p], values.vector) for p in whole]
+    except NoDerivativeError as error:
+        raise ValueError(_refusal(rv.name, "a function of an Op without a gradient")) from error
     entries = FISHER_FAMILIES[family](*whole)
     return [(jacobians[i] * pt.as_tensor(f).ravel()) @ jacobians[j].T for (i, j), f in entries.items()]
 

@@ -13,7 +13,14 @@ from pymc_landscape.numerics.covariance import (
 )
 from pymc_landscape.numerics.direction_names import name_direction, simple_basis
 from pymc_landscape.numerics.factorization import Blocks, Factor, NotPositive, factorised
-from pymc_landscape.numerics.finite_differences import EPS, hessian_of_gradients, hessian_of_values
+from pymc_landscape.numerics.finite_differences import (
+    EPS,
+    gradient_of_values,
+    hessian_of_gradients,
+    hessian_of_values,
+    hessian_times,
+    jacobian_of_values,
+)
 from pymc_landscape.numerics.lanczos import Product, leading_eigenpairs, trace
 from pymc_landscape.numerics.line_search import backtrack
 from pymc_landscape.numerics.profile_curve import CurveSide, ProfileCurve, cubic_hermite, profile_curve
@@ -59,8 +66,11 @@ __all__ = [
     "descend_newton",
     "factorised",
     "find_pattern",
+    "gradient_of_values",
     "hessian_of_gradients",
     "hessian_of_values",
+    "hessian_times",
+    "jacobian_of_values",
     "leading_eigenpairs",
     "lengths",
     "n_workers",

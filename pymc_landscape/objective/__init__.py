@@ -25,7 +25,6 @@ from pymc_landscape.objective.restricted import (
     BoundElement,
     MemoizedObjective,
     RestrictedObjective,
-    hessian_function,
     screen_batch,
 )
 from pymc_landscape.objective.simulate import Data, Simulator, digest, known_value, observed_data, observed_values
@@ -59,7 +58,6 @@ __all__ = [
     "digest",
     "element_labels",
     "evaluation_noise",
-    "hessian_function",
     "importance_sampling",
     "is_lower",
     "known_value",

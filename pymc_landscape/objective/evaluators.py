@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
+from functools import partial
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytensor
 from numpy.typing import ArrayLike
 
 from pymc_landscape._typing import Array, Graph
-from pymc_landscape.engine import Engine
+from pymc_landscape.engine import DerivativeKind, DifferenceEngine, Engine
 from pymc_landscape.model import (
     DataSwaps,
     Density,
@@ -20,6 +21,7 @@ from pymc_landscape.model import (
     GraphInputs,
     Layout,
     ModelMetadata,
+    NoDerivativeError,
     PotentialRoles,
     combination_graph,
     derived_graphs,
@@ -32,9 +34,11 @@ from pymc_landscape.model import (
     joined,
     model_density,
     natural_graphs,
+    refuse_foreign_operations,
     unconstrained_graphs,
 )
 from pymc_landscape.model.latent import LatentIntegrals, MarginalEngine, MarginalKind
+from pymc_landscape.objective.derivatives_by_differences import combination, jacobian, weighted_derivatives
 
 Kind = Literal[
     "density",
@@ -189,16 +193,42 @@ class Evaluators:
     def _build(self, kind: Kind, unconstrained: frozenset[str]) -> Engine:
         if self.metadata.effects and kind in ("density", *WEIGHTED):
             return self._marginal(cast(MarginalKind, kind), unconstrained)
-        vector, graphs = self._graphs(kind, self.metadata.layout(unconstrained))
+        try:
+            vector, graphs = self._graphs(kind, self.metadata.layout(unconstrained))
+        except NoDerivativeError:
+            return self._by_differences(kind, unconstrained)
         return (self.factory.interpreted if kind in FOR_FEW_POINTS else self.factory.engine)(vector, graphs)
+
+    def _by_differences(self, kind: Kind, unconstrained: frozenset[str]) -> Engine:
+        """Return derivatives that an Op of the model does not have, as differences of those it has, or of values."""
+        layout = self.metadata.layout(unconstrained)
+        engine = partial(self.engine, unconstrained=unconstrained)
+        if kind in WEIGHTED:
+            derivative = cast(DerivativeKind, kind)
+            return weighted_derivatives(derivative, engine, layout.size, self._weight_now(self._weight))
+        if kind == "scores" or kind == "natural_jacobian" or kind == "derived_jacobian":
+            return jacobian(kind, engine)
+        return combination(lambda order: self.factory.interpreted(*self._combination(layout, order)), layout.size)
+
+    def _combination(self, layout: Layout, order: int = 2) -> Graphs:
+        n = len(self.quantity_labels)
+        return combination_graph(self._values(layout), self.metadata.deterministics, n, order)
+
+    @staticmethod
+    def _weight_now(weight: float | Graph) -> Callable[[], float]:
+        return (lambda: weight) if isinstance(weight, float) else (lambda: float(weight.get_value()))
+
+    @property
+    def has_gradient(self) -> bool:
+        """Whether the model itself gives a gradient; otherwise it is made of differences of values."""
+        return not isinstance(self.engine("gradient", self.metadata.names), DifferenceEngine)
 
     def _marginal(self, kind: MarginalKind, unconstrained: frozenset[str]) -> Engine:
         if kind in WEIGHTED:
             self.refuse_discrete()
         natural = self.engine("natural", unconstrained) if unconstrained else None
         jacobian = self.engine("natural_jacobian", unconstrained) if unconstrained and kind in WEIGHTED else None
-        weight, size = self._weight, self.metadata.layout(unconstrained).size
-        weigh = (lambda: weight) if isinstance(weight, float) else (lambda: float(weight.get_value()))
+        weigh, size = self._weight_now(self._weight), self.metadata.layout(unconstrained).size
         integral, term = self.integrals.marginal, self.integrals.joint_term
         return MarginalEngine(kind, term, integral, size, natural, jacobian, weigh)
 
@@ -212,7 +242,7 @@ class Evaluators:
             values = self._values(layout)
             return values.vector, {"fisher": fisher_graph(values, self.roles.likelihood)}
         if kind == "combination":
-            return combination_graph(self._values(layout), self.metadata.deterministics, len(self.quantity_labels))
+            return self._combination(layout)
         density = self.density(layout.unconstrained)
         if kind == "scores":
             self.refuse_discrete()
@@ -274,6 +304,8 @@ class Evaluators:
         if self.prior_weight:
             value = value - 2.0 * self._weight * density.prior
         gradient = gradient_graph(value, density.vector)
+        if kind != "gradient":
+            refuse_foreign_operations(gradient, density.vector)
         if kind == "hessian":
             return density.vector, {
                 "value": value,

@@ -153,6 +153,11 @@ class Objective(Parameters):
         return bool(self.evaluators.metadata.effects)
 
     @property
+    def has_gradient(self) -> bool:
+        """Whether the model itself gives a gradient; otherwise it is made of differences of values."""
+        return self.evaluators.has_gradient
+
+    @property
     def potential_roles(self) -> PotentialRoles:
         """The model's potentials by what they count as."""
         return self.evaluators.roles
@@ -206,12 +211,14 @@ class Objective(Parameters):
         return self.minus2ll(theta) - 2.0 * self.prior_weight * self.log_prior(theta)
 
     def gradient(self, theta: ArrayLike) -> Array:
-        """Return the exact gradient of `value` with respect to `theta` (..., k); shape (..., k).
+        """Return the gradient of `value` with respect to `theta` (..., k); shape (..., k).
+
+        It is exact; of differences of values where an Op of the model has no gradient (`has_gradient`).
 
         Raises
         ------
         ValueError
-            If a free variable is discrete, or an Op of the model has no gradient.
+            If a free variable is discrete.
         """
         return self.value_and_gradient(theta)[1]
 
@@ -226,7 +233,10 @@ class Objective(Parameters):
         return self._at(np.concatenate([theta, direction], axis=-1), "hessian_product")["product"]
 
     def hessian(self, theta: ArrayLike) -> Array:
-        """Return the exact Hessian of `value` for `theta` (..., k); shape (..., k, k)."""
+        """Return the Hessian of `value` for `theta` (..., k); shape (..., k, k).
+
+        It is exact; of differences of gradients where an Op of the model has no second derivative.
+        """
         theta = np.asarray(theta, dtype=float)
         if self.size > DENSE:
             columns = self.hessian_product(theta[..., None, :], np.eye(self.size))

@@ -9,8 +9,6 @@ The same point is a different vector in each such objective. The one conversion 
 
 At a bound a derivative can be infinite where the value is not (√(1 − ρ²) at ρ = 1), and 0 · ∞ then spoils all others.
 No element that is fixed is differentiated by; the derivatives by the free ones are those a hair inside the bound.
-
-The Hessian of an objective as a function: exact, or where an Op has no second derivative, from differences.
 """
 
 from __future__ import annotations
@@ -342,19 +340,3 @@ def screen_batch(restrictions: Sequence[RestrictedObjective], blocks: Sequence[A
         cuts = np.cumsum([len(blocks[i]) for i in same])[:-1]
         results |= dict(zip(same, np.split(values, cuts), strict=True))
     return [results[i] for i in range(len(blocks))]
-
-
-def hessian_function(objective: Objective, theta: Array) -> Callable[[Array], Array]:
-    """Return the Hessian of `value` as a function of one vector (k,); `theta` is where it is tried out.
-
-    Raises
-    ------
-    ValueError
-        If the model has not even a gradient.
-    """
-    value_and_gradient = objective.value_and_gradient_function()
-    try:
-        objective.hessian(theta)
-    except (NotImplementedError, ValueError):
-        return lambda x: hessian_of_gradients(lambda there: value_and_gradient(there)[1], x)
-    return objective.hessian

@@ -11,7 +11,7 @@ from pymc_landscape.optimize.estimates import NaturalScale, as_draws
 from pymc_landscape.optimize.fit import fit_map, fit_mle, fit_of, fit_weighted, require_optimum
 from pymc_landscape.optimize.fit_result import Fit
 from pymc_landscape.optimize.infimum import has_infimum, infimum
-from pymc_landscape.optimize.local_search import SIMPLEX, SearchResult, search
+from pymc_landscape.optimize.local_search import SearchResult, search
 from pymc_landscape.optimize.multistart import LocalOptimum, StartResult, search_from_start
 from pymc_landscape.optimize.starts import StartingPoints, find_starts
 from pymc_landscape.optimize.status import Status, StatusReport
@@ -20,7 +20,6 @@ from pymc_landscape.optimize.tolerances import BOUND_TOLERANCE, RUNAWAY_DISTANCE
 __all__ = [
     "BOUND_TOLERANCE",
     "RUNAWAY_DISTANCE",
-    "SIMPLEX",
     "Fit",
     "InsideBound",
     "LocalOptimum",

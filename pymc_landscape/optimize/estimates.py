@@ -147,10 +147,7 @@ class NaturalScale:
         full = self.restricted.full(self.x)
         engine = self.objective.engine("derived", self.restricted.unconstrained)
         values = dict(zip(engine.names, map(np.asarray, engine.one(full)), strict=True))
-        try:
-            errors = self._errors(self._jacobian("derived_jacobian"))
-        except (ValueError, NotImplementedError):  # a Deterministic without derivatives
-            errors = np.full(sum(v.size for v in values.values()), np.nan)
+        errors = self._errors(self._jacobian("derived_jacobian"))
         cuts = np.cumsum([v.size for v in values.values()])[:-1]
         return values, dict(zip(values, np.split(errors, cuts), strict=True))
 

@@ -18,7 +18,6 @@ from pymc_landscape.numerics import (
     LearnedHessian,
     QuadraticModel,
     descend_newton,
-    hessian_of_gradients,
     hessian_of_values,
     noise,
     polish,
@@ -130,17 +129,16 @@ def _search(restricted: RestrictedObjective, x: Array, iterations: int) -> Searc
     if not len(x):
         empty = np.zeros(0), np.zeros((0, 0))
         return SearchResult(restricted, x, restricted.value(x), *empty, 0.0, "none: nothing is free")
-    try:
-        start = _with_gradient(restricted, x)
-    except ValueError:  # an Op without a gradient
+    if not restricted.objective.has_gradient:
         return _nelder_mead(restricted, x, "the model has no gradient")
+    start = _with_gradient(restricted, x)
     if start is None:
         return _nelder_mead(restricted, x, "the gradient is not finite at the start, nor nearby")
     if len(x) > DENSE:
         return _lbfgs(restricted, start)
     try:
         result = _newton(restricted, start, iterations)
-    except (NotImplementedError, ValueError):  # a gradient, but no second derivative
+    except ValueError:  # a gradient, but no finite second derivative
         return _lbfgs(restricted, start)
     if result.is_minimum or restricted.unbounded_below:
         return result
@@ -184,7 +182,7 @@ def search_otherwise(result: SearchResult, x: Array) -> SearchResult:
     restricted = RestrictedObjective(result.restricted.objective)
     try:
         careful = _timed(restricted, lambda: _newton(restricted, x, ITERATIONS, CAREFUL)).add_cost(result)
-    except (NotImplementedError, ValueError):
+    except ValueError:
         return result
     if careful.is_minimum and careful.is_lower(result):
         return careful
@@ -283,11 +281,8 @@ def _lbfgs(restricted: RestrictedObjective, x: Array, evaluations: int = 3_000) 
     """Minimise by L-BFGS on axes of equal curvature at the start; add the Hessian where it is not too large."""
     scale = np.ones_like(x)
     if len(x) <= DENSE:
-        try:
-            curvature = np.abs(np.diagonal(restricted.hessian(x)))
-            scale = np.sqrt(np.where(np.isfinite(curvature) & (curvature > 0), curvature, 1.0))
-        except (NotImplementedError, ValueError):
-            pass
+        curvature = np.abs(np.diagonal(restricted.hessian(x)))
+        scale = np.sqrt(np.where(np.isfinite(curvature) & (curvature > 0), curvature, 1.0))
 
     def scaled(y: Array) -> tuple[float, Array]:
         value, gradient = restricted.value_and_gradient(y / scale)
@@ -303,11 +298,7 @@ def _lbfgs(restricted: RestrictedObjective, x: Array, evaluations: int = 3_000) 
     if len(x) > DENSE:  # judged by its gradient alone
         result.remaining_decrease = float((gradient / scale) @ (gradient / scale))
         return result
-    try:
-        hessian = restricted.hessian(x)
-    except (NotImplementedError, ValueError):
-        hessian = hessian_of_gradients(lambda there: restricted.value_and_gradient(there)[1], x)
-        result.exact = False
+    hessian = restricted.hessian(x)
     if np.isfinite(hessian).all():
         result.hessian = hessian
         result.remaining_decrease = 0.5 * QuadraticModel(x, value, gradient, hessian).decrement

@@ -11,7 +11,7 @@ from scipy import stats
 from pymc_landscape._typing import Array, VarNames
 from pymc_landscape.inference import confidence_intervals
 from pymc_landscape.inference.profile import FALLS, Quantity, UnboundedLimits, standard_error, unbounded_limits
-from pymc_landscape.optimize import SIMPLEX, Fit, Status
+from pymc_landscape.optimize import Fit, Status
 from pymc_landscape.posterior.identification import LikelihoodEstimate
 
 # From a fit with one of these a profile can be traced.
@@ -78,14 +78,12 @@ def _without_maximum(fit: Fit, quantity: Quantity, at_infinity: UnboundedLimits)
 
 
 def _why_none(fit: Fit) -> str:
-    if fit.optimizer == SIMPLEX:
-        return "the model has no gradient"
     return FALLS if fit.status is Status.UNBOUNDED else "the fit failed"
 
 
 def is_bounded_without_maximum(fit: Fit) -> bool:
     """Whether a likelihood without a maximum has a least upper bound: its −2LL falls towards some value."""
-    return fit.status is Status.UNBOUNDED and not fit.result.restricted.unbounded_below and fit.optimizer != SIMPLEX
+    return fit.status is Status.UNBOUNDED and not fit.result.restricted.unbounded_below
 
 
 def estimate(fit: Fit, quantity: Quantity) -> tuple[float, float]:
@@ -106,8 +104,8 @@ def _is_fixed(fit: Fit, quantity: Quantity) -> bool:
 
 
 def has_profile(fit: Fit) -> bool:
-    """Whether profiles can be traced: from an optimum, or along a ridge, of a model that has gradients."""
-    return fit.status in WITH_PROFILE and fit.optimizer != SIMPLEX
+    """Whether profiles can be traced: from an optimum, or along a ridge."""
+    return fit.status in WITH_PROFILE
 
 
 def limits(fit: Fit, var_names: VarNames | None, n: int, level: float, progressbar: bool) -> tuple[Array, Any]:

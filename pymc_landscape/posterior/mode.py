@@ -65,11 +65,8 @@ def prior_shares(mode: Fit, quantities: Sequence[Quantity]) -> Array:
         a bound of the support, and where either has no curvature.
     """
     shares = np.full(len(quantities), np.nan)
-    try:
-        restricted, x = _natural(mode)
-        likelihood = restricted.hessian(x)
-    except (NotImplementedError, ValueError):  # a model without derivatives
-        return shares
+    restricted, x = _natural(mode)
+    likelihood = restricted.hessian(x)
     posterior = _posterior_hessian(mode, restricted)
     for i, quantity in enumerate(quantities):
         if quantity.element is None or quantity.position(restricted) not in restricted.fixed:

@@ -345,8 +345,8 @@ def test_where_minus2ll_falls_without_end_there_are_no_limits_and_the_note_says_
     assert m["verdict"] != "likelihood-identified"
 
 
-def test_a_model_without_slopes_has_a_table_without_profiles():
-    """y ~ Normal(a², 1), a² by an Op that is Python: −2LL has curvature 8nâ², its second derivative by â."""
+def test_a_model_without_slopes_has_profiles_by_differences():
+    """y ~ Normal(a², 1), a² by an Op that is Python: −2LL has curvature 8nâ²; its rise is n (a² − â²)²."""
 
     @pytensor.wrap_py(itypes=[pt.dscalar], otypes=[pt.dscalar])
     def square(x):
@@ -356,10 +356,11 @@ def test_a_model_without_slopes_has_a_table_without_profiles():
         pm.Normal("y", square(pm.Normal("a", 1.0, 1.0)), np.float64(1.0), observed=np.array([2.0, 2.5]))
     a = row(compare(fit(model), tree(a=np.random.default_rng(15).normal(1.4, 0.2, (2, 200)))), "a")
     assert a["mle"] == pytest.approx(1.5, abs=1e-4)
+    np.testing.assert_allclose(a["profile"], np.sqrt(2.25 + np.array([-Z, Z]) / np.sqrt(2)), atol=1e-6)
     assert a["se"] == pytest.approx(1 / np.sqrt(4 * 2 * 2.25), rel=1e-3)
     np.testing.assert_allclose(a["wald"], 1.5 + np.array([-Z, Z]) * a["se"], atol=2e-4)
-    assert a["profile_status"].tolist() == ["failed", "failed"]
-    assert np.isnan(a["prior_share"])
+    assert a["profile_status"].tolist() == ["finite", "finite"]
+    assert a["prior_share"] == pytest.approx(1 - 18 / 19, rel=0.1)
     assert a["verdict"] == "likelihood-identified"
 
 

@@ -13,9 +13,9 @@ from typing import Literal, override
 import numpy as np
 
 from pymc_landscape._typing import Array
-from pymc_landscape.engine import Backend, ChunkedEvaluation, Engine
+from pymc_landscape.engine import Engine, PointEngine
 from pymc_landscape.model.latent.laplace import Laplace
-from pymc_landscape.numerics import EPS, hessian_of_gradients
+from pymc_landscape.numerics import hessian_of_gradients, hessian_times
 
 MarginalKind = Literal["density", "gradient", "hessian", "hessian_product"]
 NAMES: dict[str, tuple[str, ...]] = {
@@ -25,7 +25,7 @@ NAMES: dict[str, tuple[str, ...]] = {
 }
 
 
-class MarginalEngine(Engine):
+class MarginalEngine(PointEngine):
     """A marginal likelihood over one flat vector, ready to be evaluated at many.
 
     Parameters
@@ -71,29 +71,7 @@ class MarginalEngine(Engine):
         return known.get(self.kind, [None, None])
 
     @override
-    def one(self, point: Array) -> list[Array]:
-        with np.errstate(all="ignore"):
-            return [np.asarray(value) for value in self._answer(point)]
-
-    @override
-    def several(self, points: Array) -> list[Array]:
-        return [np.stack(column) for column in zip(*map(self.one, points), strict=True)]
-
-    @override
-    def at(self, points: Array) -> dict[str, Array]:
-        if len(points) == 1:
-            return {name: value[None] for name, value in zip(self.names, self.one(points[0]), strict=True)}
-        return super().at(points)
-
-    @override
-    def compile(self) -> None:
-        """Nothing to do: the engines inside choose for themselves."""
-
-    @override
-    def evaluate(self, evaluation: ChunkedEvaluation) -> None:
-        evaluation.finish(Backend(self.several))
-
-    def _answer(self, point: Array) -> tuple[float | Array, ...]:
+    def answer(self, point: Array) -> tuple[float | Array, ...]:
         if self.kind == "density":
             moved = [point] if self._natural is None else [np.ravel(value) for value in self._natural.one(point)]
             return self.laplace.value(np.concatenate(moved))
@@ -131,12 +109,4 @@ class MarginalEngine(Engine):
 
     def _along(self, vector: Array, direction: Array) -> Array:
         """Return the Hessian times a direction."""
-        length = float(np.linalg.norm(direction))
-        if length == 0:
-            return np.zeros(self._k)
-        step = EPS ** (1 / 5) * max(1.0, float(np.abs(vector).max())) * direction / length
-        coarse, fine = (self._difference(vector, h * step) / h for h in (1.0, 0.5))
-        return np.asarray((4.0 * fine - coarse) / 3.0 * length / np.linalg.norm(step))
-
-    def _difference(self, vector: Array, step: Array) -> Array:
-        return 0.5 * (self._value_and_gradient(vector + step)[1] - self._value_and_gradient(vector - step)[1])
+        return hessian_times(lambda x: self._value_and_gradient(x)[1], vector, direction)

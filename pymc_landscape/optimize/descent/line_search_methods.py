@@ -8,7 +8,7 @@ import numpy as np
 
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import QuadraticModel, backtrack, spectrum
-from pymc_landscape.objective import Objective, hessian_function
+from pymc_landscape.objective import Objective
 from pymc_landscape.optimize.descent.path import DescentPath, remaining_decrease
 
 # Added to eigenvalues of a Fisher information that has ones on its diagonal: nothing to speak of where it is the
@@ -28,11 +28,10 @@ def gradient_descent(path: DescentPath, objective: Objective, rate: float | None
 
 def newton(path: DescentPath, objective: Objective, rate: float | None, tolerance: float) -> None:
     """Go along −|H|⁻¹∇ with the exact Hessian, its eigenvalues taken by their size."""
-    hessian = hessian_function(objective, path.theta)
     path.reset_clock()
     while True:
         path.n_evaluations += 1
-        here = QuadraticModel(path.theta, path.value, path.gradient, hessian(path.theta))
+        here = QuadraticModel(path.theta, path.value, path.gradient, objective.hessian(path.theta))
         if not np.isfinite(here.hessian).all():
             path.stop("stalled", "the Hessian is not finite")
         if remaining_decrease(here) <= tolerance:

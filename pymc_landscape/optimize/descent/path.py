@@ -18,7 +18,7 @@ import numpy as np
 
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import QuadraticModel
-from pymc_landscape.objective import DENSE, Objective, hessian_function
+from pymc_landscape.objective import DENSE, Objective
 
 Status = Literal["converged", "steps", "diverged", "stalled", "interrupted", "failed"]
 ValueAndGradient = Callable[[Array], tuple[float, Array]]
@@ -213,7 +213,6 @@ class ConvergenceTest:
     def __init__(self, objective: Objective, tolerance: float):
         self.objective, self.tolerance = objective, tolerance
         self._largest, self._asked_at = 0.0, np.inf
-        self._hessian: Callable[[Array], Array] | None = None
 
     def __call__(self, theta: Array, value: float, gradient: Array) -> bool:
         """Whether less than the tolerance is left to gain at `theta`."""
@@ -230,9 +229,7 @@ class ConvergenceTest:
         if self.objective.size > DENSE:
             flat = length(gradient) <= self.tolerance**WITHOUT_HESSIAN * self._largest
             return 0.0 if flat else np.inf
-        if self._hessian is None:
-            self._hessian = hessian_function(self.objective, theta)
-        return remaining_decrease(QuadraticModel(theta, value, gradient, self._hessian(theta)))
+        return remaining_decrease(QuadraticModel(theta, value, gradient, self.objective.hessian(theta)))
 
 
 def remaining_decrease(here: QuadraticModel) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -87,11 +86,10 @@ def _natural(objective: Objective, theta: Array) -> list[tuple[Any, Array]]:
 def _with_slopes(objective: Objective, theta: Array, slopes: Array) -> Array:
     """Fill in the gradients of a method that needs none, where the model has a gradient."""
     missing = np.isnan(slopes)
-    if not missing.any():
+    if not missing.any() or not objective.has_gradient:
         return slopes
     filled = slopes.copy()
-    with contextlib.suppress(NotImplementedError, ValueError):
-        filled[missing] = np.linalg.norm(objective.gradient(theta[missing]), axis=-1)
+    filled[missing] = np.linalg.norm(objective.gradient(theta[missing]), axis=-1)
     return filled
 
 
