@@ -153,11 +153,6 @@ class Objective(Parameters):
         return bool(self.evaluators.metadata.effects)
 
     @property
-    def has_gradient(self) -> bool:
-        """Whether the model itself gives a gradient; otherwise it is made of differences of values."""
-        return self.evaluators.has_gradient
-
-    @property
     def potential_roles(self) -> PotentialRoles:
         """The model's potentials by what they count as."""
         return self.evaluators.roles
@@ -213,7 +208,7 @@ class Objective(Parameters):
     def gradient(self, theta: ArrayLike) -> Array:
         """Return the gradient of `value` with respect to `theta` (..., k); shape (..., k).
 
-        It is exact; of differences of values where an Op of the model has no gradient (`has_gradient`).
+        It is exact; of differences of values where an Op of the model has no gradient.
 
         Raises
         ------
