@@ -1,22 +1,19 @@
 """The joint density of data and random effects, as a graph over one flat vector: parameters first, then effects.
 
-An effect with a normal prior is written as µ + σ v, and one with a multivariate normal prior as µ + L v, with v
-standard normal. The Laplace approximation of an integral is the same in either form, for the step from one to the
-other is linear; but v keeps its density where σ is 0, and where a correlation is ±1. Any other effect stands on its
-unconstrained scale, with the Jacobian, since that is the scale on which it is integrated.
+An effect with a normal prior is written by coordinates that keep their density where its variance is 0, or where a
+correlation is ±1 (:mod:`~pymc_landscape.model.latent.gaussian_effects`). Any other effect stands on its unconstrained
+scale, with the Jacobian, since that is the scale on which it is integrated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 
-import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from pytensor.graph.traversal import ancestors
-from pytensor.tensor.random.basic import MvNormalRV, NormalRV
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.model import (
@@ -28,8 +25,9 @@ from pymc_landscape.model import (
     PotentialRoles,
     is_inside,
 )
+from pymc_landscape.model.latent.gaussian_effects import LOG_2PI, Standardized, standardized
 
-LOG_2PI = float(np.log(2 * np.pi))
+__all__ = ["LOG_2PI", "JointDensity", "LatentValues", "assemble_density", "joint_density", "write_joint_log_densities"]
 
 
 @dataclass(frozen=True)
@@ -97,39 +95,24 @@ class LatentValues(GraphInputs):
         """What stands for each value; an effect may depend on the effects before it."""
         replacements = super().replacements
         for name in self.effects:
-            affine, value = self._affine(name), self.rvs_to_values[self.model[name]]
-            if affine is not None:
-                self.standard[name] = replacements[value]
-                placed = self.written(self.of_random_variables([affine(replacements[value])]), replacements)[0]
+            value = self.rvs_to_values[self.model[name]]
+            form = self._standardized(name, replacements[value])
+            if form is not None:
+                placed, density = self.written(self.of_random_variables([form.value, form.log_density]), replacements)
+                self.standard[name] = density
                 replacements[value] = value.type.filter_variable(placed.astype(value.type.dtype))
         return replacements
 
-    def _affine(self, name: str) -> Callable[[Graph], Graph] | None:
-        """Return how an effect is made of standard normal numbers; None where it is not."""
+    def _standardized(self, name: str, element: Graph) -> Standardized | None:
+        """Return how an effect is made of coordinates that are normal whatever its variance; None where it is not."""
         rv = self.model[name]
-        if self.model.rvs_to_transforms[rv] is not None or rv.owner is None:
+        if rv.owner is None or not self._summed.isdisjoint(ancestors(rv.owner.inputs, blockers=self.model.free_RVs)):
             return None
-        if not self._summed.isdisjoint(ancestors(rv.owner.inputs, blockers=self.model.free_RVs)):
-            return None
-        if isinstance(rv.owner.op, NormalRV):
-            mu, sigma = rv.owner.op.dist_params(rv.owner)
-            return lambda v: mu + sigma * v
-        if isinstance(rv.owner.op, MvNormalRV):
-            mu, cov = rv.owner.op.dist_params(rv.owner)
-            root = _root(cov)
-            return lambda v: mu + (root * v[..., None, :]).sum(-1)
-        return None
-
-
-def _root(cov: Graph) -> Graph:
-    """Return L with L Lᵀ the covariance: the one that it was made of, where it was made so."""
-    node = cov.owner
-    if node is not None and len(node.inputs) == 2:
-        factor, transposed = node.inputs
-        turned = transposed.owner is not None and factor in transposed.owner.inputs
-        if turned and getattr(factor.tag, "lower_triangular", False):
-            return factor
-    return pt.linalg.cholesky(cov, lower=True)
+        others = {self.model[other] for other in self.effects} - {rv}
+        shape = self.layout.shape(self.layout[name])
+        v = pt.specify_shape(pt.as_tensor(element, allow_xtensor_conversion=True), shape)
+        transform = self.model.rvs_to_transforms[rv]
+        return standardized(rv, transform, v, lambda graph: not others.isdisjoint(ancestors([graph])))
 
 
 def joint_density(
@@ -197,13 +180,12 @@ def write_joint_log_densities(
     terms = {rv.name: logps[rv.name] for rv in model.observed_RVs} | {n: potentials[n] for n in roles.likelihood}
     rows = {name: logps[name] for name in (*centred, *summed)} | jacobians | terms
     rows = dict(zip(rows, values.write(list(rows.values())), strict=True))
-    standard = {name: -0.5 * v**2 - 0.5 * LOG_2PI for name, v in values.standard.items()}
     inside = values.write([is_inside(values, rv, logps[rv.name]) for rv in free])
     densities = {rv.name: logps[rv.name] for rv in free} | {name: potentials[name] for name in roles.prior}
     priors = dict(zip(densities, values.write(list(densities.values())), strict=True))
     return LogDensities(
         {name: rows[name] for name in terms},
-        {name: rows[name] for name in (*centred, *jacobians)} | standard,
+        {name: rows[name] for name in (*centred, *jacobians)} | values.standard,
         priors,
         {name: rows[name] for name in summed},
     ), inside
