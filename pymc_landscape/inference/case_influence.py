@@ -27,7 +27,7 @@ from pymc_landscape.inference.profile import (
     refuse_no_optimum,
 )
 from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
-from pymc_landscape.objective import Objective, open_group, pointwise_log_likelihood
+from pymc_landscape.objective import Objective, open_group, pointwise_log_likelihood, refuse_joint_densities
 from pymc_landscape.optimize import Fit, fit_of
 from pymc_landscape.results import DelayedProgressBar, provenance_attributes
 
@@ -85,8 +85,8 @@ def influence(
     Raises
     ------
     ValueError
-        If the fit has no optimum, a name or the level is not known, the draws are another model's, or `exact` is asked
-        for more than two thousand observations.
+        If the fit has no optimum, a name or the level is not known, the draws are another model's, `exact` is asked
+        for more than two thousand observations, or a term is one joint density and no sample (``pm.AR``).
 
     Notes
     -----
@@ -113,6 +113,7 @@ def influence(
     """
     fit = fit_of(fit, "influence", progressbar=progressbar)
     refuse_no_optimum(fit)
+    refuse_joint_densities(fit.objective, "influence")
     rise = float(chi2_cutoff(level))
     deletion, quantities = CaseDeletion(fit), find_quantities(fit.objective, var_names)
     _refuse_many(deletion, exact)

@@ -19,7 +19,7 @@ import xarray as xr
 from pymc_landscape._typing import Array, Posterior, RandomSeed
 from pymc_landscape.inference.likelihood_ratio import Reference, likelihood_ratio_test
 from pymc_landscape.inference.nested_models import nest, refuse_other_data
-from pymc_landscape.objective import SAMPLE_DIMS, Objective, open_group, pointwise_log_likelihood
+from pymc_landscape.objective import SAMPLE_DIMS, Objective, joint_densities, open_group, pointwise_log_likelihood
 from pymc_landscape.optimize import Fit, fit_of
 from pymc_landscape.results import provenance_attributes
 
@@ -215,6 +215,8 @@ def cross_validate(models: Mapping[str, tuple[Fit, Any]]) -> dict[str, LooRow]:
     import arviz
 
     trees = {name: _one_term(fit, dt) for name, (fit, dt) in models.items()}
+    joint = {name: tree.attrs["joint"] for name, tree in trees.items() if tree.attrs["joint"]}
+    trees = {name: tree for name, tree in trees.items() if name not in joint}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         loos = {name: arviz.loo(tree, pointwise=True) for name, tree in trees.items()}
@@ -222,12 +224,14 @@ def cross_validate(models: Mapping[str, tuple[Fit, Any]]) -> dict[str, LooRow]:
     for warning in caught:
         if not issubclass(warning.category, UserWarning):  # its own on Pareto k becomes a note
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-    return {name: LooRow(float(loo.elpd), float(loo.se), weights[name], _loo_note(loo)) for name, loo in loos.items()}
+    rows = {name: LooRow(float(loo.elpd), float(loo.se), weights[name], _loo_note(loo)) for name, loo in loos.items()}
+    none = {name: LooRow(np.nan, np.nan, np.nan, f"LOO: {words}, is no sample") for name, words in joint.items()}
+    return rows | none
 
 
 def _stacking_weights(loos: Mapping[str, Any]) -> dict[str, float]:
     """Return stacking weights; a single model has all of it."""
-    if len(loos) == 1:
+    if len(loos) <= 1:
         return dict.fromkeys(loos, 1.0)
     import arviz
 
@@ -244,10 +248,14 @@ def _one_term(fit: Fit, dt: Any) -> xr.DataTree:
     """Return a tree with the log-likelihood of each observation under one name."""
     densities = dt if _has_group(dt) else pointwise_log_likelihood(fit, dt, progressbar=False)
     densities = densities["log_likelihood"].to_dataset()
+    draws = densities.sizes["chain"] * densities.sizes["draw"]
+    joint = joint_densities(fit.objective, {str(name): v.size // draws for name, v in densities.data_vars.items()})
     if len(densities.data_vars) > 1:
         densities = _joined(densities)
     posterior = open_group(dt, "posterior")  # how many draws are worth
-    return xr.DataTree.from_dict({"posterior": posterior, "log_likelihood": densities})
+    tree = xr.DataTree.from_dict({"posterior": posterior, "log_likelihood": densities})
+    tree.attrs["joint"] = "; ".join(joint.values())
+    return tree
 
 
 def _has_group(dt: Any) -> bool:

@@ -22,6 +22,9 @@ from pymc.initial_point import make_initial_point_fn
 from pymc.model.transform.basic import remove_minibatched_nodes
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import ancestors
+from pytensor.tensor.blockwise import Blockwise
+from pytensor.tensor.elemwise import CAReduce
+from pytensor.tensor.math import Dot
 from pytensor.tensor.random.basic import NormalRV, UniformRV
 
 from pymc_landscape._typing import Array, Graph
@@ -206,6 +209,12 @@ def n_rows(model: pm.Model, rv: Graph) -> int:
         return int(np.prod(shape))
     single = not batches and not any(word in name for word in COMPOSITIONS)
     return int(np.prod(shape if single else batches))
+
+
+def is_added_up(potential: Graph) -> bool:
+    """Whether a potential is one number that was added up, of elements or by products of matrices."""
+    sums = (v.owner.op for v in ancestors([potential]) if v.owner)
+    return not potential.type.ndim and any(isinstance(op, CAReduce | Dot | Blockwise) for op in sums)
 
 
 def _axis_labels(labels: Any) -> Any:

@@ -14,6 +14,7 @@ from pymc_landscape.objective.evaluation_noise import (
 from pymc_landscape.objective.evaluators import LOG_PRIOR, Kind
 from pymc_landscape.objective.importance_sampler import importance_sampling
 from pymc_landscape.objective.impossible_data import name_impossible_data
+from pymc_landscape.objective.independence import joint_densities, refuse_joint_densities
 from pymc_landscape.objective.minibatch import BatchSlope
 from pymc_landscape.objective.model_argument import Fitted, objective_of
 from pymc_landscape.objective.objective import DENSE, Objective
@@ -60,6 +61,7 @@ __all__ = [
     "evaluation_noise",
     "importance_sampling",
     "is_lower",
+    "joint_densities",
     "known_value",
     "largest_noise_between",
     "loss_table",
@@ -72,6 +74,7 @@ __all__ = [
     "prior_draws",
     "read_draws",
     "reference_point",
+    "refuse_joint_densities",
     "screen_batch",
     "select_labels",
 ]

@@ -48,6 +48,11 @@ class NaturalScale:
         if self.information != "sandwich":
             return covariance(hessian)
         scores = self.objective.scores(self.restricted.full(self.x), self.restricted.unconstrained)
+        if len(scores) <= m:
+            raise ValueError(
+                f"Expected more observations than parameters for sandwich=True, got {len(scores)} and {m}: "
+                "leave it out, for the observed information."
+            )
         return sandwich_covariance(hessian, scores[:, self.restricted.free])
 
     @property

@@ -10,11 +10,11 @@ import pymc as pm
 from pymc.util import get_random_generator
 
 from pymc_landscape._typing import RandomSeed, Starts
-from pymc_landscape.objective import Objective, objective_of
+from pymc_landscape.objective import Objective, objective_of, refuse_joint_densities
 from pymc_landscape.optimize.automatic_starts import search_automatically
 from pymc_landscape.optimize.estimates import NaturalScale
 from pymc_landscape.optimize.fit_result import Fit
-from pymc_landscape.optimize.multistart import best_result, overall_report, search_all_starts
+from pymc_landscape.optimize.multistart import best_result, explain_no_likelihood, overall_report, search_all_starts
 from pymc_landscape.results import wrong_type
 
 Information = Literal["observed", "expected"]
@@ -54,7 +54,8 @@ def fit_mle(
         Curvature behind the standard errors: the Hessian at the estimate, or its expectation (Fisher information),
         which least-squares programs report. Expected needs distributions of a known family.
     sandwich : bool
-        Whether the covariance is the robust one, from the scores of the observations (White 1982).
+        Whether the covariance is the robust one, from the scores of the observations (White 1982). Needs a sample:
+        more observations than parameters, and no term that is one joint density, as ``pm.AR`` is.
     random_seed : int or Generator, optional
         For scattered starts and prior draws.
     progressbar : bool
@@ -219,10 +220,13 @@ def _fit(
         raise ValueError(f"Expected information='observed' or 'expected', got {information!r}.")
     if sandwich and information == "expected":
         raise ValueError("Expected one kind of covariance, got sandwich=True and information='expected'.")
+    if sandwich:
+        refuse_joint_densities(objective, "sandwich=True")
     automatic = isinstance(starts, str) and starts == "auto"
     seed = AUTOMATIC_SEED if automatic and random_seed is None else random_seed
     search = search_automatically if automatic else partial(search_all_starts, starts=starts)
     results = search(objective, rng=get_random_generator(seed, copy=True), progressbar=progressbar)
+    results = explain_no_likelihood(objective, results)
     best = best_result(results)
     report = overall_report(best, results, automatic)
     kind = "sandwich" if sandwich else information

@@ -69,11 +69,13 @@ def search_all_starts(
             results.append(search_from_start(objective, theta, origin))
             if results[-1].report.status is not Status.FAILED:
                 break
-    return results if any(np.isfinite(one.result.value) for one in results) else _explained(objective, results)
+    return results
 
 
-def _explained(objective: Objective, results: list[StartResult]) -> list[StartResult]:
-    """Say of results without a finite value which observations are impossible, if any is."""
+def explain_no_likelihood(objective: Objective, results: list[StartResult]) -> list[StartResult]:
+    """Say of results without a finite value which observations are impossible, if any is; others are as they were."""
+    if any(np.isfinite(one.result.value) for one in results):
+        return results
     message = name_impossible_data(objective, np.stack([one.start for one in results]))
     return [replace(one, report=replace(one.report, message=message or one.report.message)) for one in results]
 

@@ -125,7 +125,8 @@ class LatentIntegrals:
             raise ValueError(
                 f"Expected a likelihood of single observations, got one in which "
                 f"{', '.join(v.name for v in self.metadata.effects)} is integrated out, which ties observations "
-                f"together: use Objective(model, latent={self.summed_names!r}), given it."
+                f"together: parametric_bootstrap needs none; Objective(model, latent={self.summed_names!r}) has them, "
+                "given values of it."
             )
 
     # --- discrete variables ------------------------------------------------------------------------------------------
