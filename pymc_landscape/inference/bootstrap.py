@@ -189,7 +189,7 @@ def start_inside(fit: Fit) -> Array:
 
 def restricted_like(restricted: RestrictedObjective, twin: Objective) -> RestrictedObjective:
     """Return the objective of other data with the same natural and fixed elements."""
-    return RestrictedObjective(twin, restricted.natural, restricted.fixed)
+    return restricted.refixed(restricted.fixed, twin)
 
 
 # --- one replicate ---------------------------------------------------------------------------------------------------

@@ -176,9 +176,9 @@ def _reach_from_bound(fit: Fit, key: BoundElement, label: str, side: float, rise
     Where there are no derivatives at the bound, it is how far −2LL itself rises so far along the axis.
     """
     at_bound = fit.result.restricted
-    fixed = {element: value for element, value in at_bound.fixed_elements.items() if element != key}
-    objective = RestrictedObjective.fixing(fit.objective, fixed, at_bound.natural)
-    x = at_bound.transfer(fit.result.x, objective)
+    position = at_bound.positions[key]
+    objective = at_bound.refixed({i: value for i, value in at_bound.fixed.items() if i != position})
+    x = at_bound.whole_coordinates(fit.result.x)[objective.free]
     i = int(np.flatnonzero(objective.free == objective.positions[key])[0])
     with np.errstate(all="ignore"):
         value, gradient, hessian = objective.value_gradient_hessian(x)

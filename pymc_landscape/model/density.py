@@ -23,7 +23,7 @@ from pytensor.tensor.basic import Alloc
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.model.layout import Layout
-from pymc_landscape.model.transforms import bounds, forward
+from pymc_landscape.model.transforms import bounds, closed_support, forward
 
 
 @dataclass(frozen=True)
@@ -231,6 +231,9 @@ def is_inside(values: GraphInputs, rv: Graph, logp: Graph) -> Graph:
     if limits is not None:
         low, high = values.of_random_variables([pt.as_tensor(limit) for limit in limits])
         return pt.all(pt.ge(value, low)) & pt.all(pt.le(value, high))
+    closed = closed_support(transform, value)
+    if closed is not None:
+        return closed
     moved = values.of_random_variables([transform.forward(rv, *rv.owner.inputs)])[0]
     legal = ~pt.any(pt.isnan(pt.as_tensor(moved, allow_xtensor_conversion=True)))
     return legal & pt.all(pt.neq(pt.as_tensor(logp, allow_xtensor_conversion=True), -np.inf))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
-from pymc.distributions.transforms import CholeskyCovPacked, LogExpM1
+from pymc.distributions.transforms import CholeskyCovPacked, LogExpM1, Ordered
 from pymc.logprob.transforms import (
     CircularTransform,
     IntervalTransform,
@@ -21,6 +21,8 @@ from pymc_landscape._typing import Graph
 
 # Transforms that need nothing but the value; all others read limits, or more, off the prior.
 VALUE_TRANSFORMS = (CircularTransform, LogOddsTransform, LogTransform, SimplexTransform, LogExpM1)
+# Shares are shares if they sum to 1 up to this.
+SUM = 1e-5
 
 
 def bounds(transform: Transform | None, inputs: Iterable[Graph]) -> tuple[Any, Any] | None:
@@ -42,6 +44,15 @@ def bounds(transform: Transform | None, inputs: Iterable[Graph]) -> tuple[Any, A
 def is_simplex(transform: Transform | None) -> bool:
     """Whether the elements are weights that sum to one."""
     return isinstance(transform, SimplexTransform)
+
+
+def closed_support(transform: Transform | None, value: Graph) -> Graph | None:
+    """Return whether a simplex or an ordered vector is in its support, shares of 0 and ties too; None for others."""
+    if is_simplex(transform):
+        return pt.all(pt.ge(value, 0.0)) & pt.all(pt.le(pt.abs(value.sum(axis=-1) - 1.0), SUM))
+    if isinstance(transform, Ordered):
+        return pt.all(pt.ge(pt.diff(value, axis=-1), 0.0))
+    return None
 
 
 def forward(transform: Transform | None, rv: Graph) -> Graph:

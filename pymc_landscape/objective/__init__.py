@@ -1,6 +1,12 @@
 """`Objective`: names to vectors, vectors to numbers; and what needs no optimum."""
 
 from pymc_landscape.model import Element, FreeVariable, Layout, element_labels
+from pymc_landscape.objective.bound_coordinates import (
+    coordinate_limits,
+    distances_to_bounds,
+    has_vector_bounds,
+    is_simplex,
+)
 from pymc_landscape.objective.conditional_modes import conditional_modes
 from pymc_landscape.objective.draws import SAMPLE_DIMS, Draws, DrawVectors, open_group, read_draws, select_labels
 from pymc_landscape.objective.evaluation_cost import affordable_evaluations
@@ -15,19 +21,14 @@ from pymc_landscape.objective.evaluators import LOG_PRIOR, Kind
 from pymc_landscape.objective.importance_sampler import importance_sampling
 from pymc_landscape.objective.impossible_data import name_impossible_data
 from pymc_landscape.objective.independence import joint_densities, refuse_joint_densities
+from pymc_landscape.objective.memoized_objective import MemoizedObjective, screen_batch
 from pymc_landscape.objective.minibatch import BatchSlope
 from pymc_landscape.objective.model_argument import Fitted, objective_of
 from pymc_landscape.objective.objective import DENSE, Objective
 from pymc_landscape.objective.pointwise import GROUPS, pointwise_log_likelihood
 from pymc_landscape.objective.prior_draws import prior_draws
 from pymc_landscape.objective.reference_point import Reference, reference_point
-from pymc_landscape.objective.restricted import (
-    ARITHMETIC_ERRORS,
-    BoundElement,
-    MemoizedObjective,
-    RestrictedObjective,
-    screen_batch,
-)
+from pymc_landscape.objective.restricted import ARITHMETIC_ERRORS, BoundElement, RestrictedObjective
 from pymc_landscape.objective.simulate import Data, Simulator, digest, known_value, observed_data, observed_values
 from pymc_landscape.objective.term_losses import loss_table
 
@@ -56,11 +57,15 @@ __all__ = [
     "Simulator",
     "affordable_evaluations",
     "conditional_modes",
+    "coordinate_limits",
     "digest",
+    "distances_to_bounds",
     "element_labels",
     "evaluation_noise",
+    "has_vector_bounds",
     "importance_sampling",
     "is_lower",
+    "is_simplex",
     "joint_densities",
     "known_value",
     "largest_noise_between",

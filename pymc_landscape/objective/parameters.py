@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from pymc_landscape._typing import Array, Point
 from pymc_landscape.engine import Engine
 from pymc_landscape.model import Element, FreeVariable, Layout
+from pymc_landscape.objective.bound_coordinates import is_simplex
 from pymc_landscape.objective.evaluators import Evaluators, Kind
 from pymc_landscape.results import closest
 
@@ -175,6 +176,10 @@ class Parameters:
         flat = vectors.reshape(-1, vectors.shape[-1])
         moved = self.evaluators.engine("unconstrained").at(flat)
         arrays = [moved[v.name].reshape(len(flat), -1) for v in self.variables]
+        for v, array in zip(self.variables, arrays, strict=True):
+            if is_simplex(v):  # ln 0 − mean of ln w
+                shares = natural[v.name].reshape(len(flat), -1, v.shape[-1])
+                array[np.isnan(array) & (shares[..., :-1] == 0).reshape(array.shape)] = -np.inf
         return np.concatenate(arrays, axis=1).reshape((*vectors.shape[:-1], self.size))
 
     def unpack(self, theta: ArrayLike) -> dict[str, Array]:

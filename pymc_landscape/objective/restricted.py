@@ -1,38 +1,38 @@
 """An objective as a function of its free elements, the others fixed at bounds or on axes.
 
 Most searches run on the unconstrained scale, where there are no bounds. At a bound of a support that scale ends at
-infinity and every derivative there is 0: such variables are put on their natural scale, and their elements fixed.
-
-The same point is a different vector in each such objective. The one conversion between them is
-:meth:`~pymc_landscape.objective.parameters.Parameters.vector`; `restrict`, `transfer`, `with_fixed` and
-`on_natural_scale` are its uses.
-
-At a bound a derivative can be infinite where the value is not (√(1 − ρ²) at ρ = 1), and 0 · ∞ then spoils all others.
-No element that is fixed is differentiated by; the derivatives by the free ones are those a hair inside the bound.
+infinity and every derivative there is 0: such variables are put on their natural scale, and their elements fixed. The
+same point is a different vector in each such objective; `restrict`, `transfer`, `with_fixed` and `on_natural_scale`
+convert, all by :meth:`~pymc_landscape.objective.parameters.Parameters.vector`. At a bound a derivative can be infinite
+where the value is not (√(1 − ρ²) at ρ = 1), and 0 · ∞ then spoils all others: the derivatives by the free elements are
+those a hair inside.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, Self, override
+from typing import Any, Self
 
 import numpy as np
 
 from pymc_landscape._typing import Array, Point
 from pymc_landscape.engine import Engine
 from pymc_landscape.numerics import hessian_of_gradients
-from pymc_landscape.objective.bound_coordinates import inward_directions
+from pymc_landscape.objective.bound_coordinates import (
+    INSIDE_BOUND,
+    BoundCoordinates,
+    has_vector_bounds,
+    inward_directions,
+    limits_inside,
+    reference_shares,
+)
 from pymc_landscape.objective.evaluators import Kind
 from pymc_landscape.objective.objective import DENSE, Objective
 
 # What a model's linear algebra raises at a bad point; a ValueError says that there are no derivatives at all.
 ARITHMETIC_ERRORS = (ArithmeticError, AssertionError, IndexError, np.linalg.LinAlgError)
-
-# So far inside a bound, in units of the initial point's distance, derivatives are taken where those at the bound are
-# not finite: the nearest that are. A function of the root of the distance is off by the root of this.
-INSIDE_BOUND = (1e-14, 1e-12, 1e-10)
 
 # An element of a variable: the variable's name, and the element's position in it.
 BoundElement = tuple[str, int]
@@ -49,6 +49,10 @@ class RestrictedObjective:
         Variables on their natural scale; all others are unconstrained.
     fixed : mapping of int to float
         Elements of the vector that do not move, by position, with their values.
+    bounded : frozenset of str
+        Simplexes and ordered vectors that have shares and increments in place of elements.
+    references : frozenset of int
+        Positions of the shares that stand for the sum of their row.
 
     Attributes
     ----------
@@ -65,12 +69,18 @@ class RestrictedObjective:
     """
 
     def __init__(
-        self, objective: Objective, natural: frozenset[str] = frozenset(), fixed: Mapping[int, float] | None = None
+        self,
+        objective: Objective,
+        natural: frozenset[str] = frozenset(),
+        fixed: Mapping[int, float] | None = None,
+        bounded: frozenset[str] = frozenset(),
+        references: frozenset[int] = frozenset(),
     ):
         self.objective, self.natural, self.fixed = objective, natural, dict(fixed or {})
         self.unconstrained = objective.names - natural
         self.layout = objective.layout(self.unconstrained)
         self.free = np.array([i for i in range(self.layout.size) if i not in self.fixed], dtype=int)
+        self.coordinates = BoundCoordinates(self.layout, bounded, references) if bounded else None
         self._base = np.zeros(self.layout.size)
         self._base[list(self.fixed)] = list(self.fixed.values())
         self.n_evaluations = 0
@@ -79,12 +89,27 @@ class RestrictedObjective:
 
     @classmethod
     def fixing(
-        cls, objective: Objective, elements: Mapping[BoundElement, float], natural: frozenset[str] = frozenset()
+        cls,
+        objective: Objective,
+        elements: Mapping[BoundElement, float],
+        natural: frozenset[str] = frozenset(),
+        point: Point | None = None,
     ) -> Self:
-        """Fix elements at natural values; their variables, and those in `natural`, are on the natural scale."""
+        """Fix elements at natural values, their variables and `natural` on that scale; `point` tells large shares."""
         natural = natural | {name for name, _ in elements}
-        slices = objective.layout(objective.names - natural).slices
-        return cls(objective, natural, {slices[name].start + i: value for (name, i), value in elements.items()})
+        layout = objective.layout(objective.names - natural)
+        fixed = {layout.slices[name].start + i: value for (name, i), value in elements.items()}
+        bounded = frozenset(name for name, _ in elements if has_vector_bounds(layout[name]))
+        sums = reference_shares(layout, bounded, fixed, point or {})
+        return cls(objective, natural, fixed | dict.fromkeys(sums, 1.0), bounded, sums)
+
+    def refixed(
+        self, fixed: Mapping[int, float], objective: Objective | None = None, sums: frozenset[int] | None = None
+    ) -> RestrictedObjective:
+        """Return the same with other elements fixed, by position, with other references, or of another objective."""
+        c = self.coordinates
+        named = (c.names, c.references if sums is None else sums) if c is not None else ()
+        return RestrictedObjective(objective or self.objective, self.natural, fixed, *named)
 
     @property
     def labels(self) -> list[str]:
@@ -108,17 +133,20 @@ class RestrictedObjective:
     def positions(self) -> dict[BoundElement, int]:
         """Where each element that can be at a bound of its own is in the whole vector."""
         slices = self.layout.slices
+        sums = self.coordinates.references if self.coordinates is not None else ()
         return {
             (v.name, i): slices[v.name].start + i
             for v in self.objective.variables
-            if v.elementwise and not v.discrete
+            if (v.elementwise and not v.discrete) or (self.coordinates is not None and v.name in self.coordinates.names)
             for i in range(slices[v.name].stop - slices[v.name].start)
+            if slices[v.name].start + i not in sums
         }
 
     @cached_property
     def initial_vector(self) -> Array:
-        """The whole vector (k,) at the model's initial point."""
-        return self.objective.vector(self.objective.initial_point(), self.unconstrained)
+        """The whole vector (k,) at the model's initial point, as coordinates."""
+        vector = self.objective.vector(self.objective.initial_point(), self.unconstrained)
+        return vector if self.coordinates is None else self.coordinates.coordinates(vector)
 
     @property
     def fixed_elements(self) -> dict[BoundElement, float]:
@@ -127,16 +155,30 @@ class RestrictedObjective:
 
     def full(self, x: Array) -> Array:
         """Return the whole vector for free elements x (..., m)."""
+        whole = self.whole_coordinates(x)
+        return whole if self.coordinates is None else self.coordinates.vectors(whole)
+
+    def whole_coordinates(self, x: Array) -> Array:
+        """Return the whole vector as coordinates: the same, but for shares of a simplex and increments."""
         if not self.fixed:
             return x
         whole = np.broadcast_to(self._base, (*x.shape[:-1], self.layout.size)).copy()
         whole[..., self.free] = x
         return whole
 
+    def reduced(self, gradient: Array) -> Array:
+        """Return a gradient (..., k) over the whole vector as one (..., m) over the free elements."""
+        if self.coordinates is not None:
+            gradient = self.coordinates.gradient(gradient)
+        return gradient[..., self.free] if self.fixed else gradient
+
+    def _free_of(self, vector: Array) -> Array:
+        """Return the free elements (..., m) of whole vectors (..., k)."""
+        return (vector if self.coordinates is None else self.coordinates.coordinates(vector))[..., self.free]
+
     def restrict(self, point: Point) -> Array:
         """Return the free elements (m,) of a natural point; fixed elements stay at their own values."""
-        x: Array = self.objective.vector(point, self.unconstrained)[..., self.free]
-        return x
+        return self._free_of(self.objective.vector(point, self.unconstrained))
 
     def transfer(self, x: Array, to: RestrictedObjective) -> Array:
         """Return the free elements of another restricted objective at the point x (m,) of this one.
@@ -145,19 +187,20 @@ class RestrictedObjective:
         """
         kept = {n: v for n, v in self.layout.split(self.full(x)).items() if (n in self.natural) == (n in to.natural)}
         moved = self.natural_point(x) if len(kept) < len(self.layout.variables) else {}
-        there: Array = to.objective.vector(moved, to.unconstrained, kept)[to.free]
-        return there
+        return to._free_of(to.objective.vector(moved, to.unconstrained, kept))
 
     def with_fixed(self, x: Array, elements: Mapping[BoundElement, float]) -> tuple[RestrictedObjective, Array]:
         """Return the objective with these elements fixed and no others, and its free elements at the point x (m,)."""
-        there = RestrictedObjective.fixing(self.objective, elements)
+        point = self.natural_point(x) if any(has_vector_bounds(self.layout[name]) for name, _ in elements) else None
+        there = RestrictedObjective.fixing(self.objective, elements, point=point)
         return there, self.transfer(x, there)
 
     def on_natural_scale(self, x: Array, names: frozenset[str]) -> tuple[RestrictedObjective, Array]:
         """Return the objective with more variables on their natural scale, and its free elements at the point x."""
         if names <= self.natural:
             return self, x
-        there = RestrictedObjective.fixing(self.objective, self.fixed_elements, self.natural | names)
+        point = self.natural_point(x) if self.coordinates is not None else None
+        there = RestrictedObjective.fixing(self.objective, self.fixed_elements, self.natural | names, point)
         return there, self.transfer(x, there)
 
     def natural_point(self, x: Array) -> dict[str, Array]:
@@ -188,8 +231,13 @@ class RestrictedObjective:
         return np.where(np.isfinite(total), total, np.inf)
 
     def _totals(self, x: Array) -> Array:
-        objective = self.objective
-        out = self.engine("density").at(self.full(x))
+        vectors = self.full(x)
+        total = self._densities(vectors)
+        unknown = self.fixed and not np.isfinite(total).all()
+        return limits_inside(self._densities, vectors, self._inwards, total) if unknown else total
+
+    def _densities(self, vectors: Array) -> Array:
+        objective, out = self.objective, self.engine("density").at(vectors)
         total = -2.0 * sum(out[name] for name in objective.terms)
         if objective.prior_weight:
             total = total - 2.0 * objective.prior_weight * out["log_prior"]
@@ -200,7 +248,7 @@ class RestrictedObjective:
         self.n_evaluations += 1
         value, gradient = self._beside_bounds(self._value_and_gradient, x)
         self.unbounded_below = self.unbounded_below or value == -np.inf
-        return (value if math.isfinite(value) else np.inf), gradient[self.free] if self.fixed else gradient
+        return (value if math.isfinite(value) else np.inf), self.reduced(gradient)
 
     def hessian(self, x: Array) -> Array:
         """Return the Hessian (m, m); by differences of gradients where it is not finite."""
@@ -219,7 +267,7 @@ class RestrictedObjective:
             (value, gradient), hessian = self.value_and_gradient(x), None
         else:
             self.unbounded_below = self.unbounded_below or value == -np.inf
-            gradient = gradient[self.free] if self.fixed else gradient
+            gradient = self.reduced(gradient)
         value = value if math.isfinite(value) else np.inf
         if not np.isfinite(gradient).all():
             return value, gradient, np.full((len(x), len(x)), np.nan)
@@ -232,9 +280,11 @@ class RestrictedObjective:
         vector = self.full(x)
         if self._inside is None:
             at_bound = evaluate(vector)
-            if not self._inwards.any() or not math.isfinite(at_bound[0]) or self._is_differentiable(at_bound):
+            if not self._inwards.any() or (math.isfinite(at_bound[0]) and self._is_differentiable(at_bound)):
                 return at_bound
-            value = at_bound[0]
+            value = at_bound[0] if math.isfinite(at_bound[0]) else float(self._totals(x[None])[0])
+            if not math.isfinite(value):
+                return at_bound
         else:  # known from an earlier x
             value = float(self._totals(x[None])[0])
             at_bound = (value, *evaluate(vector + self._inside)[1:])
@@ -248,11 +298,15 @@ class RestrictedObjective:
         return at_bound
 
     def _is_differentiable(self, evaluated: tuple[float, *tuple[Any, ...]]) -> bool:
-        return bool(np.isfinite(evaluated[1][self.free]).all())
+        return bool(np.isfinite(self.reduced(evaluated[1])).all())
 
     @cached_property
     def _inwards(self) -> Array:
-        return inward_directions(self.layout, self.fixed, self.objective.initial_point() if self.fixed else {})
+        """The way from all bounds that are fixed into the support (k,), as a whole vector."""
+        if not self.fixed:
+            return np.zeros(self.layout.size)
+        inwards = inward_directions(self.layout, self.fixed, self.initial_vector)
+        return inwards if self.coordinates is None else self.coordinates.vectors(inwards)
 
     def batch_value_gradient_hessian(self, x: Array) -> tuple[Array, Array, Array]:
         """Return values (n,), gradients (n, m) and Hessians (n, m, m) at many points; NaN where the model raises."""
@@ -268,14 +322,18 @@ class RestrictedObjective:
         if self._inside is not None:
             value = self._totals(x)
         hessian = hessian.reshape(n, size, size)
-        if self.fixed:
-            gradient, hessian = gradient[:, self.free], hessian[:, self.free[:, None], self.free]
+        gradient, hessian = self.reduced(gradient), self.reduced_hessian(hessian)
         return value, gradient, 0.5 * (hessian + hessian.swapaxes(1, 2))
+
+    def reduced_hessian(self, hessian: Array) -> Array:
+        """Return a Hessian (..., k, k) over the whole vector as one (..., m, m) over the free elements."""
+        if self.coordinates is not None:
+            hessian = self.coordinates.hessian(hessian)
+        return hessian[..., self.free[:, None], self.free] if self.fixed else hessian
 
     def _finite_hessian(self, x: Array, whole: Array | None) -> Array:
         """Return the free part of a Hessian; by differences of gradients where it is not finite."""
-        if whole is not None and self.fixed:
-            whole = whole[self.free[:, None], self.free]
+        whole = None if whole is None else self.reduced_hessian(whole)
         if whole is not None and np.isfinite(whole).all():
             return whole
         # 0 · ∞ at a bound, where gradients are finite
@@ -300,43 +358,3 @@ class RestrictedObjective:
             return float(value), gradient, 0.5 * (columns + columns.T)
 
         return all_derivatives
-
-
-class MemoizedObjective(RestrictedObjective):
-    """A restricted objective that evaluates value, gradient and Hessian in one pass, and keeps those of the last x."""
-
-    _last: tuple[bytes, tuple[float, Array, Array | None]] = b"nowhere", (np.nan, np.zeros(0), None)
-
-    @override
-    def value_and_gradient(self, x: Array) -> tuple[float, Array]:
-        value, gradient, _ = self._pass(x)
-        self.unbounded_below = self.unbounded_below or value == -np.inf
-        return (value if math.isfinite(value) else np.inf), gradient[self.free]
-
-    @override
-    def hessian(self, x: Array) -> Array:
-        return self._finite_hessian(x, self._pass(x)[2])
-
-    def _pass(self, x: Array) -> tuple[float, Array, Array | None]:
-        key = np.asarray(x).tobytes()
-        if self._last[0] != key:
-            self.n_evaluations += 1
-            try:
-                result: tuple[float, Array, Array | None] = self._all_derivatives(self.full(x))
-            except ARITHMETIC_ERRORS:
-                result = (*self._value_and_gradient(self.full(x)), None)
-            self._last = key, result
-        return self._last[1]
-
-
-def screen_batch(restrictions: Sequence[RestrictedObjective], blocks: Sequence[Array]) -> list[Array]:
-    """Return the values of blocks of points, each of an objective of its own, in one call for each objective."""
-    groups: dict[int, list[int]] = {}
-    for i, restricted in enumerate(restrictions):
-        groups.setdefault(id(restricted), []).append(i)
-    results: dict[int, Array] = {}
-    for same in groups.values():
-        values = restrictions[same[0]].screened(np.concatenate([blocks[i] for i in same]))
-        cuts = np.cumsum([len(blocks[i]) for i in same])[:-1]
-        results |= dict(zip(same, np.split(values, cuts), strict=True))
-    return [results[i] for i in range(len(blocks))]

@@ -4,6 +4,7 @@ from pymc_landscape.optimize.active_set import (
     InsideBound,
     bound_ahead,
     bounds_ahead,
+    bounds_passed,
     released_bounds,
     settle,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "as_draws",
     "bound_ahead",
     "bounds_ahead",
+    "bounds_passed",
     "find_starts",
     "fit_map",
     "fit_mle",

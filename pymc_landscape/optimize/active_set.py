@@ -20,7 +20,15 @@ import numpy as np
 
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import noise
-from pymc_landscape.objective import BoundElement, FreeVariable, RestrictedObjective, is_lower
+from pymc_landscape.objective import (
+    BoundElement,
+    FreeVariable,
+    RestrictedObjective,
+    coordinate_limits,
+    distances_to_bounds,
+    has_vector_bounds,
+    is_lower,
+)
 from pymc_landscape.optimize.tolerances import BOUND_DISTANCE, BOUND_STANDARD_ERROR, BOUND_TOLERANCE
 
 # Without a transform: as near to the bound as this, in units of the initial point's distance.
@@ -104,6 +112,9 @@ def bounds_ahead(
     own_errors: Array | None = None
     ahead: dict[BoundElement, float] = {}
     for v in restricted.objective.variables:
+        if has_vector_bounds(v) and v.name not in restricted.natural:
+            own_errors = errors() if own_errors is None else own_errors
+            ahead |= _vector_bounds_ahead(restricted, x, v, own_errors)
         if not v.elementwise or v.discrete or not v.bounded.any():
             continue
         stands = v if v.name not in restricted.natural else replace(v, transform=None)
@@ -124,6 +135,31 @@ def bounds_ahead(
     return ahead
 
 
+def bounds_passed(restricted: RestrictedObjective, x: Array) -> dict[int, float]:
+    """Return the positions of free elements, on their natural scale, that are at a bound or beyond, with the bound."""
+    whole, free = restricted.whole_coordinates(x), set(restricted.free.tolist())
+    passed: dict[int, float] = {}
+    for element, i in restricted.positions.items():
+        low, high = _limits(restricted, element)
+        if i in free and not low < whole[i] < high:
+            passed[i] = low if whole[i] <= low else high
+    return passed
+
+
+def _vector_bounds_ahead(
+    restricted: RestrictedObjective, x: Array, v: FreeVariable, errors: Array
+) -> dict[BoundElement, float]:
+    """Return the shares of a simplex, or increments of an ordered vector, that are near 0; the least, if vague."""
+    where = restricted.layout.slices[v.name]
+    own = errors[(restricted.free >= where.start) & (restricted.free < where.stop)]
+    vague = not own.max(initial=0.0) <= BOUND_STANDARD_ERROR
+    now = distances_to_bounds(v, restricted.natural_point(x)[v.name])
+    initial = distances_to_bounds(v, restricted.objective.initial_point()[v.name])
+    share = np.where(np.isfinite(now), now, 1.0) / np.where(np.isfinite(now), initial, 1e-300)
+    far = (share < np.exp(-BOUND_DISTANCE)) | (vague & (share == share.min()))
+    return {(v.name, int(i)): 0.0 for i in np.flatnonzero(far)}
+
+
 # --- inside a bound --------------------------------------------------------------------------------------------------
 
 
@@ -139,7 +175,7 @@ class InsideBound:
     element : BoundElement
         The element.
     start : array (k,), optional
-        The whole vector to move off from; left out, that of x.
+        The whole vector to move off from, as coordinates; left out, that of x.
     penalty : Penalty, optional
         What is added to the objective: multipliers times constraints, so that a fall is one along the constraints.
     """
@@ -152,25 +188,24 @@ class InsideBound:
         start: Array | None = None,
         penalty: Penalty | None = None,
     ):
-        name, i = element
         self._position = restricted.positions[element]
         self.bound = restricted.fixed[self._position]
-        self._start, self._penalty = restricted.full(x) if start is None else start, penalty
+        self._start, self._penalty = restricted.whole_coordinates(x) if start is None else start, penalty
         still = {i: float(self._start[i]) for i in restricted.fixed if i != self._position}
-        self._released = RestrictedObjective(restricted.objective, restricted.natural, still)
-        self.depths = INSIDE * (float(np.ravel(restricted.objective.initial_point()[name])[i]) - self.bound)
+        self.released = restricted.refixed(still)
+        self.depths = INSIDE * (float(restricted.initial_vector[self._position]) - self.bound)
 
-    def vectors(self, depths: Array) -> Array:
-        """Return whole vectors (n, k) with the element so far inside."""
+    def points(self, depths: Array) -> Array:
+        """Return the free elements (n, m + 1) of `released` with the element so far inside."""
         rows = np.repeat(self._start[None], len(depths), axis=0)
         rows[:, self._position] = self.bound + depths
-        return rows
+        return rows[:, self.released.free]
 
     def values(self, depths: Array) -> Array:
         """Return the values (n,) there."""
-        x = self.vectors(depths)[:, self._released.free]
-        values = self._released.values(x)
-        return values if self._penalty is None else values + self._penalty(self._released, x)
+        x = self.points(depths)
+        values = self.released.values(x)
+        return values if self._penalty is None else values + self._penalty(self.released, x)
 
     def lowest(self, value: float) -> tuple[float, float]:
         """Return the depth at which it is lowest, and how low: a search begins there. `value` is that at the bound."""
@@ -189,7 +224,7 @@ class InsideBound:
         bar = value - BOUND_TOLERANCE - noise(value)
         if self._penalty is not None:  # a candidate: what it is worth, the minimum from there says
             return inside < bar
-        return is_lower(self._released, self.vectors(np.array([depth]))[0, self._released.free], inside, bar)
+        return is_lower(self.released, self.points(np.array([depth]))[0], inside, bar)
 
 
 def released_bounds(
@@ -220,8 +255,7 @@ def released_bounds(
     """
     if not restricted.fixed:
         return
-    whole, bounds = RestrictedObjective(restricted.objective, restricted.natural), restricted.fixed_elements
-    for element, bound in bounds.items():
+    for element, bound in restricted.fixed_elements.items():
         if bound not in _limits(restricted, element):
             continue
         for start, still_fixed in _starts_of_release(restricted, x, element, value):
@@ -229,14 +263,14 @@ def released_bounds(
             depth, lowest = inside.lowest(value)
             if inside.is_lower(depth, lowest, value):
                 rest = {other: bound for other, bound in still_fixed.items() if other != element}
-                yield whole.with_fixed(inside.vectors(np.array([depth]))[0], rest)
+                yield inside.released.with_fixed(inside.points(np.array([depth]))[0], rest)
 
 
 def _starts_of_release(
     restricted: RestrictedObjective, x: Array, element: BoundElement, value: float
 ) -> Iterator[tuple[Array, dict[BoundElement, float]]]:
-    """Yield whole vectors to move one element off its bound from, with the bounds at which others are there."""
-    vector, bounds = restricted.full(x), restricted.fixed_elements
+    """Yield whole vectors, as coordinates, to move an element off its bound from, with the bounds of others there."""
+    vector, bounds = restricted.whole_coordinates(x), restricted.fixed_elements
     yield vector, bounds
     moved, rows = [], []
     for other, i in restricted.positions.items():
@@ -245,7 +279,7 @@ def _starts_of_release(
             moved.append(other)
     if not rows:
         return
-    values = RestrictedObjective(restricted.objective, restricted.natural).values(np.array(rows))
+    values = restricted.refixed({}).values(np.array(rows))
     for other, row, there in zip(moved, rows, values, strict=True):
         if abs(there - value) <= BOUND_TOLERANCE + noise(value):
             place = float(row[restricted.positions[other]])
@@ -270,7 +304,7 @@ def _limits(restricted: RestrictedObjective, element: BoundElement) -> tuple[flo
     """Return the limits of an element on its scale."""
     variable = restricted.layout[element[0]]
     natural = variable.transform is None or variable.name in restricted.natural
-    return variable.limits(element[1]) if natural else (-np.inf, np.inf)
+    return coordinate_limits(variable, element[1]) if natural else (-np.inf, np.inf)
 
 
 # --- until nothing changes -------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ class NaturalScale:
         hessian = self.result.hessian
         if self.information == "expected":
             hessian = self.objective.fisher(self.restricted.full(self.x), self.restricted.unconstrained)
-            hessian = 2.0 * hessian[np.ix_(self.restricted.free, self.restricted.free)]
+            hessian = 2.0 * self.restricted.reduced_hessian(hessian)
         if hessian is None or not np.isfinite(hessian).all():
             return np.full((m, m), np.nan)
         if self.information != "sandwich":
@@ -53,7 +53,7 @@ class NaturalScale:
                 f"Expected more observations than parameters for sandwich=True, got {len(scores)} and {m}: "
                 "leave it out, for the observed information."
             )
-        return sandwich_covariance(hessian, scores[:, self.restricted.free])
+        return sandwich_covariance(hessian, self.restricted.reduced(scores))
 
     @property
     def flat_directions(self) -> Array:
@@ -65,8 +65,7 @@ class NaturalScale:
         """Return derivatives (m, n) by the free elements."""
         full = self.restricted.full(self.x)
         jacobian: Array = self.objective.engine(kind, self.restricted.unconstrained).one(full)[0]
-        free: Array = jacobian.reshape(len(full), -1)[self.restricted.free]
-        return free
+        return self.restricted.reduced(jacobian.reshape(len(full), -1).T).T
 
     @cached_property
     def _to_natural(self) -> Array:
@@ -85,9 +84,12 @@ class NaturalScale:
             return self.cov
         cov = np.full((k, k), np.nan)
         theta_layout = self.objective.layout(self.objective.names)
-        positions = [self._position_in_theta(i, theta_layout.slices) for i in self.restricted.free]
-        rates = np.array([self._rate(i, j) for i, j in zip(self.restricted.free, positions, strict=True)])
-        cov[np.ix_(positions, positions)] = self.cov * np.outer(rates, rates)
+        coordinates = self.restricted.coordinates
+        own = [(m, i) for m, i in enumerate(self.restricted.free) if coordinates is None or not coordinates.has(i)]
+        positions = [self._position_in_theta(i, theta_layout.slices) for _, i in own]
+        rates = np.array([self._rate(i, j) for (_, i), j in zip(own, positions, strict=True)])
+        rows = [m for m, _ in own]
+        cov[np.ix_(positions, positions)] = self.cov[np.ix_(rows, rows)] * np.outer(rates, rates)
         return cov
 
     def _position_in_theta(self, i: int, slices: dict[str, slice]) -> int:
@@ -114,11 +116,19 @@ class NaturalScale:
         """Standard errors of the natural elements; NaN at a bound."""
         layout = self.objective.layout()
         errors = layout.split(self._errors(self._to_natural))
-        fixed = {self.restricted.layout.labels[i] for i in self.restricted.fixed}
+        fixed = self._labels_at_bounds()
         for v in self.objective.variables:
             is_fixed = np.reshape([label in fixed for label in v.labels], v.shape)
             errors[v.name] = np.where(is_fixed, np.nan, errors[v.name])
         return errors
+
+    def _labels_at_bounds(self) -> set[str]:
+        """Return the labels of the elements that are fixed at a bound: those that are tied still move together."""
+        restricted = self.restricted
+        tied = restricted.coordinates.is_increment if restricted.coordinates is not None else lambda _: False
+        at_bound = [restricted.positions[element] for element in restricted.fixed_elements if not tied(element)]
+        whole = restricted.coordinates.whole_shares(restricted.fixed) if restricted.coordinates is not None else []
+        return {restricted.layout.labels[i] for i in (*at_bound, *whole)}
 
     def _errors(self, jacobian: Array) -> Array:
         status = self.report.status
@@ -168,7 +178,10 @@ class NaturalScale:
         """Log-likelihood and log prior."""
         engine = self.objective.engine("density", self.restricted.unconstrained)
         out = dict(zip(engine.names, engine.one(self.restricted.full(self.x)), strict=True))
-        return float(sum(out[term] for term in self.objective.terms)), float(out["log_prior"])
+        likelihood, prior = float(sum(out[term] for term in self.objective.terms)), float(out["log_prior"])
+        if not np.isfinite(likelihood) and np.isfinite(self.result.value) and not self.objective.prior_weight:
+            likelihood = -0.5 * self.result.value  # the limit at a bound
+        return likelihood, prior
 
     def dataset(self, values: dict[str, Array]) -> xr.Dataset:
         """Return one labelled variable a parameter."""
@@ -182,7 +195,7 @@ class NaturalScale:
 
     def notes(self) -> dict[str, str]:
         """Return why a standard error is missing, by element."""
-        notes = {self.restricted.layout.labels[i]: "on the edge of the support" for i in self.restricted.fixed}
+        notes = dict.fromkeys(self._labels_at_bounds(), "on the edge of the support")
         for v in self.objective.variables:
             for label, error in zip(v.labels, np.ravel(self.errors[v.name]), strict=True):
                 if label not in notes and np.isinf(error):

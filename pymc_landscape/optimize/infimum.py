@@ -88,12 +88,12 @@ def _brought_back(result: SearchResult, begin: Array) -> SearchResult | None:
         if not far:
             break
         restricted = finite.restricted
-        whole = restricted.full(finite.x).copy()
+        whole = restricted.whole_coordinates(finite.x).copy()
         for i, distance in far.items():
             whole[i] = begin[i] + np.clip(distance, -INFINITE_DISTANCE, INFINITE_DISTANCE)
         furthest = max(far, key=lambda i: abs(far[i]))
         fixed = {**restricted.fixed, furthest: float(whole[furthest])}
-        nearer = RestrictedObjective(restricted.objective, restricted.natural, fixed)
+        nearer = restricted.refixed(fixed)
         finite = search(nearer, whole[nearer.free])
         if finite.remaining_decrease <= NEAR_INFIMUM and not _distances(finite, begin, INFINITE_DISTANCE):
             break
@@ -120,6 +120,6 @@ def _distances(result: SearchResult, begin: Array, more_than: float) -> dict[int
 def _released(finite: SearchResult, result: SearchResult) -> tuple[RestrictedObjective, Array, NDArray[np.bool_]]:
     """Return an objective with all elements free that were so in `result`, those of `finite`, and which it fixes."""
     before = result.restricted
-    restricted = RestrictedObjective(before.objective, before.natural, before.fixed)
-    x = finite.restricted.full(finite.x)[restricted.free]
+    restricted = before.refixed(before.fixed)
+    x = finite.restricted.whole_coordinates(finite.x)[restricted.free]
     return restricted, x, ~np.isin(restricted.free, finite.restricted.free)

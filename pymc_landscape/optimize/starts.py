@@ -12,13 +12,15 @@ import xarray as xr
 from pymc.util import get_random_generator
 
 from pymc_landscape._typing import Array, RandomSeed, Starts
-from pymc_landscape.objective import SAMPLE_DIMS, Objective, open_group, read_draws
+from pymc_landscape.objective import SAMPLE_DIMS, Objective, is_simplex, open_group, read_draws
 from pymc_landscape.results import closest
 
 # So many prior draws are evaluated for each one that is wanted: many have no likelihood at all.
 CANDIDATES = 10
 # Beside the likeliest draw of a posterior, so many others start a search each.
 OTHER_DRAWS = 3
+# A share of 0 is no start on the scale of a search: all shares are mixed with so much of the initial ones.
+LIFTED = 0.01
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,11 @@ def _from_point(objective: Objective, point: Mapping[str, Any]) -> Array:
     initial = objective.initial_point()
     named = {v.value_name for v in objective.variables if v.value_name in point}
     kept = {v.name: initial[v.name] for v in objective.variables if v.value_name not in named or v.name in point}
-    theta, fallback = objective.pack({**kept, **point}), objective.pack(initial)
+    whole = objective.complete({**kept, **point})
+    for v in objective.variables:
+        if is_simplex(v) and (whole[v.name] == 0).any():
+            whole[v.name] = (1.0 - LIFTED) * whole[v.name] + LIFTED * initial[v.name]
+    theta, fallback = objective.pack(whole), objective.pack(initial)
     _refuse_outside(objective, theta, point)
     return np.where(np.isinf(theta), fallback, theta)  # at a bound a derivative can be 0: begin inside
 

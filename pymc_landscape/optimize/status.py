@@ -9,6 +9,7 @@ import numpy as np
 
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import name_direction
+from pymc_landscape.objective import BoundElement, RestrictedObjective
 from pymc_landscape.optimize.active_set import bound_towards
 from pymc_landscape.optimize.local_search import SearchResult
 
@@ -99,8 +100,8 @@ def judge(result: SearchResult, directions: Directions) -> StatusReport:
         names = _names(result, directions.kinked)
         message = f"The surface has a kink at the optimum, and no curvature along {names}: no standard error there."
         return StatusReport(Status.CONVERGED, message, flat_directions=directions.kinked)
-    if result.restricted.fixed:
-        names = ", ".join(result.restricted.layout.labels[i] for i in result.restricted.fixed)
+    if at_bounds := result.restricted.fixed_elements:
+        names = ", ".join(_label_at_bound(result.restricted, element) for element in at_bounds)
         return StatusReport(Status.AT_BOUND, f"The optimum is on the edge of the support: {names}.")
     return StatusReport(Status.CONVERGED)
 
@@ -149,6 +150,13 @@ def _not_determined(result: SearchResult, level: Array) -> str:
         f"The likelihood does not determine {names}: −2LL is level along that direction; fix or leave out a "
         f"parameter, or use a prior (fit_map){_perhaps_effects(result)}."
     )
+
+
+def _label_at_bound(restricted: RestrictedObjective, element: BoundElement) -> str:
+    """Return the label of an element at its bound; of an increment of 0, the two that are tied."""
+    position, labels = restricted.positions[element], restricted.layout.labels
+    tied = restricted.coordinates is not None and restricted.coordinates.is_increment(element)
+    return f"{labels[position - 1]} = {labels[position]}" if tied else labels[position]
 
 
 def _names(result: SearchResult, directions: Array) -> str:

@@ -116,7 +116,8 @@ def _natural(mode: Fit) -> tuple[RestrictedObjective, Array]:
     """Return the likelihood with all elements that can be on their natural scale, and the mode; bounds stay fixed."""
     objective = mode.objective.with_prior_weight(0.0)
     names = frozenset(v.name for v in objective.variables if v.elementwise and v.transform)
-    restricted = RestrictedObjective.fixing(objective, mode.result.restricted.fixed_elements, names)
+    elements, point = mode.result.restricted.fixed_elements, mode.result.restricted.natural_point(mode.result.x)
+    restricted = RestrictedObjective.fixing(objective, elements, names, point)
     return restricted, mode.result.restricted.transfer(mode.result.x, restricted)
 
 

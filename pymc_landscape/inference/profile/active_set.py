@@ -19,6 +19,9 @@ from pymc_landscape.inference.profile.quantities import Quantity
 from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.optimize import bounds_ahead, released_bounds, settle
 
+# So much a share of 1 gives away, to see to which other share first.
+GIVEN = 1e-3
+
 
 def settle_active_set(point: ConstrainedPoint, level: float) -> ConstrainedPoint:
     """Return the lowest minimum at the same value of the quantity that releasing and activating bounds leads to.
@@ -40,12 +43,22 @@ def settle_active_set(point: ConstrainedPoint, level: float) -> ConstrainedPoint
 
 def freed(restricted: RestrictedObjective, x: Array, quantity: Quantity) -> tuple[RestrictedObjective, Array]:
     """Let the quantity's own element move where the estimate has it fixed at a bound."""
-    if quantity.element is None or quantity.position(restricted) not in restricted.fixed:
-        return restricted, x
-    position = quantity.position(restricted)
-    fixed = {i: bound for i, bound in restricted.fixed.items() if i != position}
-    free = RestrictedObjective(restricted.objective, restricted.natural, fixed)
-    return free, restricted.full(x)[free.free]
+    position = restricted.positions.get(quantity.own) if quantity.own is not None else None
+    if position in restricted.fixed:
+        free = restricted.refixed({i: bound for i, bound in restricted.fixed.items() if i != position})
+        return free, restricted.whole_coordinates(x)[free.free]
+    if quantity.share is not None and restricted.coordinates is not None:
+        others = restricted.coordinates.with_other_reference(*quantity.share, restricted.fixed)
+        candidates = [restricted.refixed(fixed, sums=sums) for fixed, sums in others]
+        vectors = [(free, restricted.full(x)[free.free]) for free in candidates]
+        return min(vectors, key=lambda free: _inside_value(free[0], free[1], quantity), default=(restricted, x))
+    return restricted, x
+
+
+def _inside_value(restricted: RestrictedObjective, x: Array, quantity: Quantity) -> float:
+    """Return the value a little inside, where one share of 1 gives to another."""
+    assert quantity.own is not None
+    return restricted.value(np.where(restricted.free == restricted.positions[quantity.own], 1.0 - GIVEN, x))
 
 
 @dataclass(frozen=True)
@@ -77,8 +90,7 @@ class _ConstrainedMinimum:
     def activated(self) -> Iterator[_ConstrainedMinimum]:
         """Yield minima with one bound more active, of elements other than the quantity's own."""
         point, restricted = self.point, self.point.restricted
-        element = point.quantity.element
-        own = (element[0].name, element[1]) if element else None
+        own = point.quantity.own
         for other, bound in bounds_ahead(restricted, point.x, self._errors, transformed_only=True).items():
             if other != own:
                 yield from self._minimized(*restricted.with_fixed(point.x, {**restricted.fixed_elements, other: bound}))

@@ -24,6 +24,7 @@ from pymc_landscape.inference.profile.quantities import Quantity
 from pymc_landscape.inference.profile.range_limits import range_limit
 from pymc_landscape.numerics import covariance, spectrum
 from pymc_landscape.objective import evaluation_noise, largest_noise_between
+from pymc_landscape.optimize import bounds_passed
 
 State = Literal["estimate", "converged", "at_bound", "kink", "new_optimum", "open", "failed"]
 
@@ -96,12 +97,24 @@ def _minimised(
     here: ConstrainedPoint, x: Array, level: float, estimate: ConstrainedPoint | None
 ) -> ConstrainedPoint | None:
     predicted = evaluate_at(here.restricted, here.quantity, x)
-    if not predicted.is_finite:
-        return None
-    there = minimize_on(predicted, level)
+    there = minimize_on(predicted, level) if predicted.is_finite else None
+    if there is None:
+        there = _on_bounds_passed(here, x, level)
     if there is None or (there.is_rough() and not _is_as_rough(estimate, there)):
         return None
     return settle_active_set(there, level)
+
+
+def _on_bounds_passed(here: ConstrainedPoint, x: Array, level: float) -> ConstrainedPoint | None:
+    """Minimise with those elements at their bounds that a step, on the natural scale, has led beyond them."""
+    restricted = here.restricted
+    passed = bounds_passed(restricted, x)
+    own = restricted.positions.get(here.quantity.own) if here.quantity.own is not None else None
+    if not passed or own in passed:
+        return None
+    there = restricted.refixed({**restricted.fixed, **passed})
+    point = evaluate_at(there, here.quantity, restricted.whole_coordinates(x)[there.free])
+    return minimize_on(point, level) if point.is_finite else None
 
 
 def _is_as_rough(estimate: ConstrainedPoint | None, there: ConstrainedPoint) -> bool:

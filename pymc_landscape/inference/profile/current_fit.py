@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from pymc_landscape._typing import Array
@@ -38,7 +40,9 @@ class ReferenceFit:
         result = self.fit.result
         restricted, x = freed(result.restricted, result.x, quantity)
         if restricted is not result.restricted or result.gradient is None or result.hessian is None or not result.exact:
-            return evaluate_at(restricted, quantity, x)
+            point = evaluate_at(restricted, quantity, x)
+            is_limit = not np.isfinite(point.value)  # at a bound at which the density itself has no number
+            return replace(point, value=result.value) if is_limit else point
         return ConstrainedPoint(
             restricted,
             (quantity,),

@@ -16,7 +16,7 @@ from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint,
 from pymc_landscape.inference.profile.continuation import ProfileStep, State
 from pymc_landscape.inference.profile.quantities import Quantity, find_quantities
 from pymc_landscape.numerics import noise
-from pymc_landscape.objective import RestrictedObjective
+from pymc_landscape.objective import RestrictedObjective, distances_to_bounds, has_vector_bounds
 from pymc_landscape.optimize import Fit
 
 # −2LL at a step or at the minimum: by more than this it is another surface, or another optimum.
@@ -90,16 +90,19 @@ def point_at_step(stored: StoredStep, estimate: ConstrainedPoint) -> Constrained
 def _restriction_of(estimate: ConstrainedPoint, stored: StoredStep) -> RestrictedObjective:
     """Return the objective with those elements fixed that a step has at a bound."""
     quantity, objective = estimate.quantity, estimate.restricted.objective
-    own = (quantity.element[0].name, quantity.element[1]) if quantity.element else None
+    own, point = quantity.own, objective.layout().split(stored.path)
     fixed: dict[tuple[str, int], float] = {}
     for v in objective.variables:
-        values = np.ravel(estimate.restricted.objective.layout().split(stored.path)[v.name])
+        values = np.ravel(point[v.name])
+        if has_vector_bounds(v):
+            tied = np.flatnonzero(distances_to_bounds(v, values) == 0).tolist()
+            fixed |= {(v.name, i): 0.0 for i in tied if (v.name, i) != own}
         if v.elementwise and not v.discrete:
             fixed |= {(v.name, i): x for i, x in enumerate(values.tolist()) if x in v.limits(i) and (v.name, i) != own}
     natural = frozenset(name for name, _ in fixed)
     if own is not None and own[0] in estimate.restricted.natural:
         natural |= {own[0]}
-    return RestrictedObjective.fixing(objective, fixed, natural)
+    return RestrictedObjective.fixing(objective, fixed, natural, point)
 
 
 NEEDED = ("value", "delta_minus2ll", "slope", "status", "path", "estimate")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pymc_landscape._typing import Array, VarNames
-from pymc_landscape.objective import FreeVariable, Objective, RestrictedObjective
+from pymc_landscape.objective import BoundElement, FreeVariable, Objective, RestrictedObjective, is_simplex
 from pymc_landscape.results import unknown_name
 
 
@@ -40,16 +40,26 @@ class Quantity:
         By which it is a sum of all elements of free variables and Deterministics.
     element : tuple of FreeVariable and int, or None
         The variable and the place in it, where the quantity is one element that is transformed by itself.
+    share : tuple of FreeVariable and int, or None
+        The same where it is a share of a simplex.
     """
 
     label: str
     weights: Array
     element: tuple[FreeVariable, int] | None = None
+    share: tuple[FreeVariable, int] | None = None
+
+    @property
+    def own(self) -> BoundElement | None:
+        """The element that has a bound of its own, if it is one."""
+        place = self.element or self.share
+        return (place[0].name, place[1]) if place else None
 
     @property
     def bounds(self) -> tuple[float, float]:
         """Limits of the support; infinite for a combination."""
-        return self.element[0].limits(self.element[1]) if self.element else (-np.inf, np.inf)
+        place = self.element or self.share
+        return place[0].limits(place[1]) if place else (-np.inf, np.inf)
 
     def position(self, restricted: RestrictedObjective) -> int:
         """Return the position of the element in the whole vector of `restricted`."""
@@ -71,8 +81,10 @@ class Quantity:
         m = len(x)
         if self.element is None:
             value, gradient, hessian = self._combination(restricted, x)
-            size, free = restricted.layout.size, restricted.free
-            return Derivatives(float(value), gradient[free], hessian.reshape(size, size)[np.ix_(free, free)])
+            size = restricted.layout.size
+            return Derivatives(
+                float(value), restricted.reduced(gradient), restricted.reduced_hessian(hessian.reshape(size, size))
+            )
         unit = (restricted.free == self.position(restricted)).astype(float)
         return Derivatives(float(restricted.full(x)[self.position(restricted)]), unit, np.zeros((m, m)))
 
@@ -122,9 +134,11 @@ def find_quantities(objective: Objective, var_names: VarNames | None) -> list[Qu
     labels = objective.quantity_labels
     if isinstance(var_names, Mapping):
         return [_combination(labels, str(name), weights_by_label) for name, weights_by_label in var_names.items()]
-    elements = _elements(objective)
+    elements, shares = _elements(objective), _shares(objective)
     chosen = [label for name in _asked(var_names, elements) for label in _labels_of(name, labels)]
-    return [Quantity(label, _unit(labels, label), elements.get(label)) for label in dict.fromkeys(chosen)]
+    return [
+        Quantity(label, _unit(labels, label), elements.get(label), shares.get(label)) for label in dict.fromkeys(chosen)
+    ]
 
 
 def _asked(var_names: str | Sequence[str] | None, elements: Mapping[str, Any]) -> list[str]:
@@ -161,3 +175,9 @@ def _elements(objective: Objective) -> dict[str, tuple[FreeVariable, int] | None
     return {
         label: (v, i) if v.is_independent else None for v in objective.variables for i, label in enumerate(v.labels)
     }
+
+
+def _shares(objective: Objective) -> dict[str, tuple[FreeVariable, int]]:
+    """Return every share of a simplex by label, with its place."""
+    simplexes = [v for v in objective.variables if is_simplex(v)]
+    return {label: (v, i) for v in simplexes for i, label in enumerate(v.labels)}

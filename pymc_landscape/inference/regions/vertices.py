@@ -20,7 +20,6 @@ from pymc_landscape.inference.profile import (
 )
 from pymc_landscape.inference.regions.local_geometry import Endpoints, RegionCentre
 from pymc_landscape.inference.regions.rays import Rays, hold_ray, march_along_ray
-from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.optimize import released_bounds
 
 # A turn is halved at most so often before points are minimised along the ray instead.
@@ -168,8 +167,8 @@ def at_bound_vertex(begin: ConstrainedPoint, i: int, bound: float, level: float)
     """Minimise with one coordinate at the bound of its support and the other at `level`."""
     restricted, other = begin.restricted, begin.quantities[1 - i]
     position = begin.quantities[i].position(restricted)
-    there = RestrictedObjective(restricted.objective, restricted.natural, {**restricted.fixed, position: bound})
-    minimum = evaluate_at(there, other, restricted.full(begin.x)[there.free])
+    there = restricted.refixed({**restricted.fixed, position: bound})
+    minimum = evaluate_at(there, other, restricted.whole_coordinates(begin.x)[there.free])
     if not minimum.is_finite:
         return None
     near = evaluate_at(there, other, minimum.x + (level - minimum.coordinate) * minimum.tangent())

@@ -13,7 +13,7 @@ from pymc_landscape.inference.profile.endpoint_newton import newton_endpoint as 
 from pymc_landscape.inference.profile.endpoint_newton import newton_endpoints_batch as approach
 from pymc_landscape.inference.profile.quantities import find_quantities
 from pymc_landscape.numerics.chi_squared import chi2_cutoff
-from pymc_landscape.objective.restricted import screen_batch as screened_together
+from pymc_landscape.objective import screen_batch as screened_together
 
 SIZES = np.array([1.2, 0.4, 2.2, 3.1, 0.9, 1.7, 2.5, 0.6])
 
