@@ -141,7 +141,7 @@ def best_result(results: Sequence[StartResult]) -> StartResult:
     remaining = sorted((one for one in results if not one.confirms), key=lambda one: (rank(one), one.result.value))
     best = remaining.pop(0)
     for one in remaining:
-        if rank(one) != rank(best) or best.result.is_lower(one.result):
+        if rank(one) != rank(best) or not np.isfinite(one.result.value) or best.result.is_lower(one.result):
             break
         level = one.result.value <= best.result.value + noise(best.result.value)
         if not level or telling(one) < telling(best):
