@@ -87,7 +87,7 @@ def nested_pair(
     if isinstance(null, pm.Model) and not null.free_RVs:
         larger = fit_of(alternative, VERB, prior_weight=0.0, progressbar=progressbar)
         return _point_null(null, larger.objective), larger
-    smaller = fit_of(null, VERB, prior_weight=0.0, progressbar=progressbar)
+    smaller = fit_of(_with_effects_of(alternative, null), VERB, prior_weight=0.0, progressbar=progressbar)
     if not isinstance(alternative, pm.Model | Objective):
         return smaller, fit_of(alternative, VERB)
     objective = objective_of(alternative)
@@ -99,6 +99,22 @@ def nested_pair(
     nearby = fit_weighted(larger.objective, starts=[shared], progressbar=progressbar)
     better = nearby.status.is_optimum and not larger.status.is_optimum
     return smaller, nearby if better or nearby.result.is_lower(larger.result) else larger
+
+
+def _with_effects_of(
+    alternative: Fit | pm.Model | Objective, null: Fit | pm.Model | Objective
+) -> Fit | pm.Model | Objective:
+    """Integrate out of a null that is a model what is integrated out of the alternative, though no prior asks for it.
+
+    Where the null fixes the spread of effects, as ``pm.do(model, {"sd": 0.1})``, their prior depends on nothing.
+    """
+    if not isinstance(null, pm.Model):
+        return null
+    own, larger = objective_of(null), objective_of(alternative)
+    missing = [name for name in larger.latent if name in own.names]
+    if not missing:
+        return null
+    return Objective(null, latent=[*own.latent, *missing], quadrature=larger.quadrature, potentials=larger.potentials)
 
 
 def _point_null(model: pm.Model, objective: Objective) -> Fit:

@@ -28,6 +28,7 @@ from pytensor.tensor.math import Dot
 from pytensor.tensor.random.basic import NormalRV, UniformRV
 
 from pymc_landscape._typing import Array, Graph
+from pymc_landscape.model.degenerate_priors import has_no_spread
 from pymc_landscape.model.density import PotentialRoles
 from pymc_landscape.model.layout import FreeVariable
 from pymc_landscape.model.missing_data import is_discrete, without_data
@@ -97,13 +98,16 @@ def roles_of_potentials(model: pm.Model, role: PotentialRole | None) -> Potentia
 def find_latent(model: pm.Model, without: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
     """Return each continuous free variable whose prior depends on others, `without` apart, with the names of those.
 
-    A uniform one whose limits depend on others is a parameter with a moving support, no random effect.
+    One with a normal prior of variance 0, as where the null of a test fixes it, is a random effect too. A uniform one
+    whose limits depend on others is a parameter with a moving support, no random effect.
     """
     free = set(model.free_RVs)
     effects = {}
     for rv in model.free_RVs:
         parents = free.intersection(ancestors(rv.owner.inputs)) - {rv, *(model[name] for name in without)}
-        if parents and not is_discrete(rv) and not isinstance(rv.owner.op, UniformRV):
+        if is_discrete(rv) or isinstance(rv.owner.op, UniformRV):
+            continue
+        if parents or has_no_spread(rv):
             effects[rv.name] = tuple(v.name for v in model.free_RVs if v in parents)
     return effects
 
@@ -156,10 +160,10 @@ def _report(model: pm.Model, effects: Mapping[str, tuple[str, ...]], dropped: Se
         )
     for name, parents in effects.items():
         _log.warning(
-            "%s is a random effect, for its prior depends on %s: it is integrated out of the likelihood "
+            "%s is a random effect, for its prior %s: it is integrated out of the likelihood "
             "(Laplace's approximation); Objective(model, latent=()) makes the likelihood conditional on it.",
             name,
-            ", ".join(parents),
+            f"depends on {', '.join(parents)}" if parents else "has a variance of 0",
         )
 
 
