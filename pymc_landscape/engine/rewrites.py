@@ -53,8 +53,14 @@ def identity(x: Array) -> Array:
 
 
 def trigamma(x: Array) -> Array:
-    """Return the second derivative of log Γ(x): Hurwitz's ζ(2, x)."""
-    return np.asarray(special.zeta(2.0, x))
+    """Return the second derivative of log Γ(x): Hurwitz's ζ(2, x), by reflection where its recurrence would not end."""
+    below = np.asarray(x) < -100.0
+    if not below.any():
+        return np.asarray(special.zeta(2.0, x))
+    sine = np.sin(np.pi * np.where(below, x, 0.5))
+    with np.errstate(divide="ignore"):
+        reflected = (np.pi / sine) ** 2 - special.zeta(2.0, np.where(below, 1.0 - x, 1.0))
+    return np.asarray(np.where(below, reflected, special.zeta(2.0, np.where(below, 1.0, x))))
 
 
 def solve_lower(matrix: Array, column: Array) -> Array:

@@ -26,7 +26,7 @@ from pymc_landscape.inference.profile import (
     find_endpoints,
     find_quantities,
     other_optima,
-    refuse_no_optimum,
+    refuse_no_infimum,
 )
 from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
 from pymc_landscape.objective import Objective
@@ -105,7 +105,7 @@ def confidence_intervals(
     """
     methods = chosen_methods(method, METHODS)
     fit = fit_of(fit, "confidence_intervals", progressbar=progressbar)
-    refuse_no_optimum(fit)
+    refuse_no_infimum(fit)
     request = _request(fit, find_quantities(fit.objective, var_names), level, progressbar)
     tables = {name: _endpoints(name, request, draws, random_seed) for name in methods}
     return _dataset(request, tables, np.ndim(level) == 0)
@@ -204,13 +204,21 @@ def _endpoints_of(
     sides, why = (-1.0, 1.0), "not determined by the likelihood"
     keys: list[tuple[int, int, int]] = []
     table: Endpoints = {}
+    away = [request.reference.side_at_infinity(estimate) for estimate in estimates]
     for j, estimate in enumerate(estimates):
         own = [(i, j, k) for i in range(len(request.rises)) for k in (0, 1)]
-        if np.isinf(request.reference.standard_error(estimate)):
+        if away[j]:
+            value, status = request.reference.endpoint_at_infinity(estimate)
+            end = Endpoint(value, status, 0.0, "the estimate runs away to this side")
+            table |= {key: end for key in own if sides[key[2]] == away[j]}
+            keys += [key for key in own if sides[key[2]] != away[j]]
+        elif np.isinf(request.reference.standard_error(estimate)):
             table |= {key: Endpoint(sides[key[2]] * np.inf, "open", 0.0, why) for key in own}
         else:
             keys += own
-    problems = [EndpointProblem(estimates[j], sides[k], float(request.rises[i])) for i, j, k in keys]
+    problems = [
+        EndpointProblem(estimates[j], sides[k], float(request.rises[i]), is_far=bool(away[j])) for i, j, k in keys
+    ]
     with np.errstate(all="ignore"):  # far out, anything overflows
         return table | dict(zip(keys, find_endpoints(problems, optima), strict=True))
 

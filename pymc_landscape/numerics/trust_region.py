@@ -32,6 +32,8 @@ SLOW, FADING, RUNNING = 0.2, 1e-4, 3
 # Where so little remained once, a fall of more than this is checked.
 FALL = 1e-3
 FIRST_RADIUS, SMALLEST_RADIUS = 30.0, 1e-12
+# In a region that has shrunk to this, steps that promise no more than rounding lead nowhere.
+SHRUNK = 1e-6
 # After so many steps that together gained nothing, only rounding is left.
 STAGNANT = 60
 # Half the Newton decrement, in units of −2 log L: what is still to be gained. From here Newton's own steps finish; in
@@ -138,6 +140,8 @@ def descend_newton(
             before = here.value
         n += 1
         step, promised, length = constrained_step(here, radius)
+        if radius < SHRUNK and promised < noise(here.value):  # the region has shrunk to where rounding is all there is
+            break
         value, gradient = surface.value_and_gradient(here.x + step)
         gained = _share_gained(here.value - value, promised, here.value) if np.isfinite(gradient).all() else -np.inf
         hessian = surface.hessian(here.x + step) if gained > TAKEN else None

@@ -36,6 +36,7 @@ ARITHMETIC_ERRORS = (ArithmeticError, AssertionError, IndexError, np.linalg.LinA
 
 # An element of a variable: the variable's name, and the element's position in it.
 BoundElement = tuple[str, int]
+_NO_ELEMENTS: Mapping[BoundElement, float] = {}
 
 
 class RestrictedObjective:
@@ -94,11 +95,13 @@ class RestrictedObjective:
         elements: Mapping[BoundElement, float],
         natural: frozenset[str] = frozenset(),
         point: Point | None = None,
+        at_infinity: Mapping[BoundElement, float] = _NO_ELEMENTS,
     ) -> Self:
-        """Fix elements at natural values, their variables and `natural` on that scale; `point` tells large shares."""
+        """Fix elements at natural values, those of other variables `at_infinity`; `point` tells large shares."""
         natural = natural | {name for name, _ in elements}
         layout = objective.layout(objective.names - natural)
-        fixed = {layout.slices[name].start + i: value for (name, i), value in elements.items()}
+        both = {**elements, **{element: value for element, value in at_infinity.items() if element[0] not in natural}}
+        fixed = {layout.slices[name].start + i: value for (name, i), value in both.items()}
         bounded = frozenset(name for name, _ in elements if has_vector_bounds(layout[name]))
         sums = reference_shares(layout, bounded, fixed, point or {})
         return cls(objective, natural, fixed | dict.fromkeys(sums, 1.0), bounded, sums)
@@ -150,8 +153,18 @@ class RestrictedObjective:
 
     @property
     def fixed_elements(self) -> dict[BoundElement, float]:
-        """The fixed elements by variable and position in it, with their values."""
-        return {element: self.fixed[i] for element, i in self.positions.items() if i in self.fixed}
+        """The elements that are fixed at a natural value, as at a bound, by variable and position in it."""
+        places = self.positions.items() if self.fixed else ()
+        return {element: self.fixed[i] for element, i in places if i in self.fixed and element[0] in self.natural}
+
+    @property
+    def at_infinity(self) -> dict[BoundElement, float]:
+        """The elements that are fixed on the unconstrained scale, far out, where they stand for a limit."""
+        names = self.unconstrained if self.fixed else frozenset[str]()
+        where = {name: range(self.layout.size)[self.layout.slices[name]] for name in names}
+        return {
+            (name, own.index(i)): value for name, own in where.items() for i, value in self.fixed.items() if i in own
+        }
 
     def full(self, x: Array) -> Array:
         """Return the whole vector for free elements x (..., m)."""
@@ -192,7 +205,7 @@ class RestrictedObjective:
     def with_fixed(self, x: Array, elements: Mapping[BoundElement, float]) -> tuple[RestrictedObjective, Array]:
         """Return the objective with these elements fixed and no others, and its free elements at the point x (m,)."""
         point = self.natural_point(x) if any(has_vector_bounds(self.layout[name]) for name, _ in elements) else None
-        there = RestrictedObjective.fixing(self.objective, elements, point=point)
+        there = RestrictedObjective.fixing(self.objective, elements, point=point, at_infinity=self.at_infinity)
         return there, self.transfer(x, there)
 
     def on_natural_scale(self, x: Array, names: frozenset[str]) -> tuple[RestrictedObjective, Array]:
@@ -200,7 +213,9 @@ class RestrictedObjective:
         if names <= self.natural:
             return self, x
         point = self.natural_point(x) if self.coordinates is not None else None
-        there = RestrictedObjective.fixing(self.objective, self.fixed_elements, self.natural | names, point)
+        there = RestrictedObjective.fixing(
+            self.objective, self.fixed_elements, self.natural | names, point, self.at_infinity
+        )
         return there, self.transfer(x, there)
 
     def natural_point(self, x: Array) -> dict[str, Array]:

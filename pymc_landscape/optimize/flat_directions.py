@@ -7,6 +7,8 @@ way to another local minimum, it falls. Where separation leaves no maximum, Newt
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from pymc_landscape._typing import Array
@@ -18,8 +20,8 @@ from pymc_landscape.numerics import (
     simple_basis,
     spectrum,
 )
-from pymc_landscape.objective import is_lower
-from pymc_landscape.optimize.local_search import SearchResult
+from pymc_landscape.objective import RestrictedObjective, is_lower
+from pymc_landscape.optimize.local_search import SearchResult, search
 from pymc_landscape.optimize.status import Directions
 from pymc_landscape.optimize.tolerances import (
     EXAMINED_DISTANCE,
@@ -27,6 +29,7 @@ from pymc_landscape.optimize.tolerances import (
     LEVEL_FAR_OUT,
     NO_RISE,
     RISE_FAR_OUT,
+    ROUGH,
     RUNAWAY_DISTANCE,
 )
 
@@ -40,6 +43,8 @@ DIFFERENCES = 1e-8
 STEPS, SIZES = np.array([0.5, 3.0, 10.0]), np.array([1e-3, 1e-2, 0.1, 0.5])
 # In multiples of the estimate: onward from one that is far out, and back towards the middle.
 ONWARD, BACK = np.array([1.1, 1.3, 1.5]), np.array([0.9, 0.7, 0.5, 0.25, 0.1, 0.0])
+# The same along a profile, with the steps back of a power law too; and Newton's steps of each minimisation, at most.
+INWARD, PROFILE_ITERATIONS = np.concatenate([BACK[:-1], 10.0 ** -np.arange(2.0, 8.0)]), 60
 # Rises on the two sides of a point of a bent ridge: one is at least this share of the other.
 ALIKE = 0.2
 # Newton's steps go on for ever if so many in a row keep length and direction, and are so long against the estimate.
@@ -65,9 +70,12 @@ def find_directions(result: SearchResult) -> Directions:
         unbounded = _far_out(result) + _newton_goes_on(result)
         for i in range(k):
             if _is_suspicious(curvature, zero, i, result.x):
+                known = len(level) + len(unbounded) + len(kinked)
                 lower = _classify(result, curvature, zero, i, level, unbounded, kinked)
                 if lower is not None:
                     break
+                if len(level) + len(unbounded) + len(kinked) == known:
+                    unbounded += _levels_off(result, int(np.argmax(_relative(curvature.direction(i), result.x))))
     rows = [np.array(several).reshape(len(several), k) for several in (level, unbounded, kinked)]
     return Directions(simple_basis(rows[0]), rows[1], rows[2], lower, run_away)
 
@@ -191,6 +199,40 @@ def _far_out(result: SearchResult) -> list[Array]:
     return [axis for axis in axes if _sign_of_retreat(result, axis)]
 
 
+def _relative(direction: Array, x: Array) -> Array:
+    """Return how far a direction moves each element, in its own size."""
+    return np.asarray(np.abs(direction) / np.maximum(np.abs(x), 1.0))
+
+
+def _levels_off(result: SearchResult, j: int) -> list[Array]:
+    """Return the axis of an element along which the profile is level further out, and was not on the way.
+
+    The profile, not a straight line: where a transform ties elements together, as those of an ordered vector, all the
+    others give way.
+    """
+    x, restricted = result.x, result.restricted
+
+    def rises(shares: Array) -> Iterator[float]:
+        begin = x
+        for share in shares:
+            whole = restricted.full(begin).copy()
+            whole[restricted.free[j]] = share * x[j]
+            nearer = RestrictedObjective(
+                restricted.objective, restricted.natural, {**restricted.fixed, int(restricted.free[j]): share * x[j]}
+            )
+            there = search(nearer, whole[nearer.free], PROFILE_ITERATIONS)
+            begin = nearer.full(there.x)[restricted.free]
+            yield there.value - result.value
+
+    if not abs(x[j]) > 0.0:
+        return []
+    onward = list(rises(ONWARD))
+    if not np.nanmax(np.abs(onward)) < LEVEL_FAR_OUT:
+        return []
+    back = next((rise for rise in rises(INWARD) if rise > RISE_FAR_OUT), 0.0)
+    return [np.sign(x[j]) * (np.arange(len(x)) == j)] if back > RISE_FAR_OUT else []
+
+
 def _run_away(result: SearchResult) -> list[int]:
     """Return the elements that ran to infinity: where a likelihood of +∞ was met, at least the furthest."""
     far = _beyond(result, RUNAWAY_DISTANCE)
@@ -209,4 +251,9 @@ def _unbounded_short_of_an_optimum(result: SearchResult) -> list[Array]:
     move = direction / np.abs(direction).max() * max(1.0, float(np.abs(result.x).max()))
     rises = result.restricted.values(result.x + STEPS[:, None] * move) - result.value
     falls = np.isfinite(rises).all() and (np.diff(rises, prepend=0.0) < 0).all()
-    return [move] if falls else []
+    if falls or result.hessian is None or not result.remaining_decrease <= ROUGH:
+        return [move] if falls else []
+    # rounding far out keeps a search from arriving
+    errors = np.sqrt(2.0 / np.maximum(np.abs(np.diagonal(result.hessian)), 1e-300))
+    furthest = int(np.argmax(_relative(errors, result.x)))
+    return _levels_off(result, furthest) if errors[furthest] > abs(result.x[furthest]) else []

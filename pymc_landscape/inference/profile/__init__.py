@@ -8,7 +8,13 @@ from pymc_landscape.inference.profile.constrained_point import (
 )
 from pymc_landscape.inference.profile.constraint_manifold import minimize_on
 from pymc_landscape.inference.profile.continuation import LOWER, ProfileContinuation, ProfileStep
-from pymc_landscape.inference.profile.current_fit import ReferenceFit, other_optima, refuse_no_optimum, standard_error
+from pymc_landscape.inference.profile.current_fit import (
+    ReferenceFit,
+    other_optima,
+    refuse_no_infimum,
+    refuse_no_optimum,
+    standard_error,
+)
 from pymc_landscape.inference.profile.endpoint_newton import EndpointProblem
 from pymc_landscape.inference.profile.endpoints import Endpoint, find_endpoints
 from pymc_landscape.inference.profile.interpolated_intervals import BOUNDS, read_intervals
@@ -37,6 +43,7 @@ __all__ = [
     "other_optima",
     "profile_likelihood",
     "read_intervals",
+    "refuse_no_infimum",
     "refuse_no_optimum",
     "settle_active_set",
     "standard_error",

@@ -16,8 +16,12 @@ from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
 from pymc_landscape.inference.profile.constraint_manifold import minimize_on
 from pymc_landscape.inference.profile.quantities import Quantity
+from pymc_landscape.numerics import covariance
 from pymc_landscape.objective import RestrictedObjective
-from pymc_landscape.optimize import bounds_ahead, released_bounds, settle
+from pymc_landscape.optimize import bounds_ahead, released_bounds, released_from_infinity, settle
+
+# A quantity that moves by less than this share of what an element at infinity moves it alone does not go with it.
+GIVEN_WAY = 1e-2
 
 # So much a share of 1 gives away, to see to which other share first.
 GIVEN = 1e-3
@@ -42,10 +46,12 @@ def settle_active_set(point: ConstrainedPoint, level: float) -> ConstrainedPoint
 
 
 def freed(restricted: RestrictedObjective, x: Array, quantity: Quantity) -> tuple[RestrictedObjective, Array]:
-    """Let the quantity's own element move where the estimate has it fixed at a bound."""
-    position = restricted.positions.get(quantity.own) if quantity.own is not None else None
-    if position in restricted.fixed:
-        free = restricted.refixed({i: bound for i, bound in restricted.fixed.items() if i != position})
+    """Let the quantity's own element move where the estimate has it fixed, and those at infinity that move it."""
+    own = _moved_at_infinity(restricted, x, quantity) if quantity.element is None else {quantity.position(restricted)}
+    if quantity.own is not None and quantity.own in restricted.positions:
+        own = own | {restricted.positions[quantity.own]}
+    if own & restricted.fixed.keys():
+        free = restricted.refixed({i: bound for i, bound in restricted.fixed.items() if i not in own})
         return free, restricted.whole_coordinates(x)[free.free]
     if quantity.share is not None and restricted.coordinates is not None:
         others = restricted.coordinates.with_other_reference(*quantity.share, restricted.fixed)
@@ -59,6 +65,23 @@ def _inside_value(restricted: RestrictedObjective, x: Array, quantity: Quantity)
     """Return the value a little inside, where one share of 1 gives to another."""
     assert quantity.own is not None
     return restricted.value(np.where(restricted.free == restricted.positions[quantity.own], 1.0 - GIVEN, x))
+
+
+def _moved_at_infinity(restricted: RestrictedObjective, x: Array, quantity: Quantity) -> set[int]:
+    """Return the elements that stand for a limit and with which a quantity goes there, all others giving way."""
+    slices = restricted.layout.slices
+    far = {slices[name].start + i for name, i in restricted.at_infinity}
+    if not far:
+        return far
+    fixed = {i: bound for i, bound in restricted.fixed.items() if i not in far}
+    released = restricted.refixed(fixed)
+    there = restricted.full(x)[released.free]
+    gradient, hessian = quantity.evaluate(released, there).gradient, released.value_gradient_hessian(there)[2]
+    own = np.isin(released.free, restricted.free)
+    give_way = -0.5 * covariance(hessian[np.ix_(own, own)]) @ hessian[np.ix_(own, ~own)]
+    alone = gradient[~own]
+    moves = np.abs(alone + gradient[own] @ give_way) > GIVEN_WAY * np.abs(alone)
+    return set(released.free[~own][moves].tolist())
 
 
 @dataclass(frozen=True)
@@ -84,7 +107,8 @@ class _ConstrainedMinimum:
     def released(self) -> Iterator[_ConstrainedMinimum]:
         """Yield minima with one bound released, where the inside is lower."""
         point = self.point
-        for restricted, x in released_bounds(point.restricted, point.x, point.value, point.penalty):
+        here = point.restricted, point.x, point.value
+        for restricted, x in (*released_bounds(*here, point.penalty), *released_from_infinity(*here)):
             yield from self._minimized(restricted, x)
 
     def activated(self) -> Iterator[_ConstrainedMinimum]:

@@ -16,7 +16,7 @@ import numpy as np
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
 from pymc_landscape.numerics import descend_newton, polish, quadratic_model
-from pymc_landscape.objective import RoundingCheck
+from pymc_landscape.objective import RoundingCheck, evaluation_noise
 
 # Newton's steps onto the given values; a straight coordinate needs one.
 ONTO = 50
@@ -25,6 +25,8 @@ ITERATIONS = 200
 MET, ACCEPTED, SMALL = 4e-16, 1e-12, 1e-3
 # What minimising across may still gain at a minimum.
 REMAINING = 1e-8
+# The same where the rounding of the value hides it, at most.
+HIDDEN = 1e-5
 
 
 class ConstraintManifold:
@@ -144,5 +146,9 @@ def minimize_on(here: ConstrainedPoint, goal: float | Array, radius: float | Non
         check = RoundingCheck(here.restricted, surface.position)
         model, _ = descend_newton(surface, model, ITERATIONS, radius, rounding=check)
         there = surface.evaluate(polish(surface, model).x)
-    converged = there is not None and there.is_finite and 0.5 * there.decrement < max(REMAINING, there.rounding())
-    return there if converged else None
+    if there is None or not there.is_finite:
+        return None
+    left = 0.5 * there.decrement
+    if left < max(REMAINING, there.rounding()):
+        return there
+    return there if left < HIDDEN and left <= evaluation_noise(there.restricted, there.x) else None

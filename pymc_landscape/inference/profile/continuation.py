@@ -53,6 +53,10 @@ BETWEEN = np.linspace(0.0, 1.0, 9)[1:-1]
 BEYOND, STRIDES = 3.0, 4
 # There, steps are at least this share of the way to the cut-off.
 COARSE = 0.05
+# A first step over which the surface rises so many times more than a parabola is shortened, to one of these shares.
+TOO_STEEP, SHORTER = 3.0, 0.85 ** np.arange(1, 250)
+# The same of the way to 0, from far out.
+ALMOST_TO_ZERO = 1.0 - np.outer(10.0 ** -np.arange(1.0, 9.0), [1.0, 0.5, 0.2]).ravel()
 # First step from an estimate on a bound, in units of the initial point's distance.
 FROM_BOUND = 1e-3
 
@@ -228,8 +232,22 @@ class ProfileContinuation:
         variance = float(point.normal @ covariance(point.hessian) @ point.normal)
         if 0 < variance < np.inf:  # Δ = a d + d² / v; at an estimate on a bound a is not 0
             slope = max(point.slope * self.side, 0.0)
-            return 2.0 * self.zeta_step**2 / float(slope + np.sqrt(slope**2 + 4.0 * self.zeta_step**2 / variance))
-        return FROM_BOUND * self._typical()
+            length = 2.0 * self.zeta_step**2 / float(slope + np.sqrt(slope**2 + 4.0 * self.zeta_step**2 / variance))
+            return self._not_too_steep(length)
+        if self.estimate.natural in self.quantity.bounds:
+            return FROM_BOUND * self._typical()
+        return self._not_too_steep(2.0 * max(abs(point.coordinate), 1.0))
+
+    def _not_too_steep(self, length: float) -> float:
+        """Shorten a first step over which the surface itself, that is no parabola, rises by far more than it would."""
+        point, highest = self.estimate, self.estimate.value + TOO_STEEP * self.zeta_step**2
+        along = self.side * point.tangent()
+        if not along.any() or point.restricted.screened((point.x + length * along)[None])[0] <= highest:
+            return length
+        lengths = np.concatenate([length * SHORTER, abs(point.coordinate) * ALMOST_TO_ZERO])
+        lengths = np.sort(lengths[lengths < length])[::-1]
+        fits = point.restricted.screened(point.x + lengths[:, None] * along) <= highest
+        return float(lengths[np.argmax(fits)]) if fits.any() else length
 
     def _typical(self) -> float:
         """Return how far the model's initial point is from the estimate, natural: a length where there is no other."""

@@ -9,12 +9,18 @@ import numpy as np
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.active_set import freed
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
+from pymc_landscape.inference.profile.continuation import ProfileStep, State
+from pymc_landscape.inference.profile.profile_steps import StoredStep, stored_step
 from pymc_landscape.inference.profile.quantities import Quantity
-from pymc_landscape.numerics import standard_errors
-from pymc_landscape.optimize import Fit, Status, fit_weighted
+from pymc_landscape.numerics import covariance, standard_errors
+from pymc_landscape.optimize import Fit, SearchResult, Status, fit_weighted, has_infimum, limit_point
 
 # So many local optima of other starts are tried as starts of the nuisance parameters, the lowest first.
 MOST = 4
+# How much further than where it stands, in its own size, an element that runs away is taken to see where a quantity
+# ends; what is this small beside it there is 0, and what changes by less has ended.
+A_LITTLE, FURTHER = 0.1, np.array([1.0, 3.0, 10.0, 100.0, 1e4])
+NOTHING, SETTLED = 1e-3, 1e-6
 
 
 class ReferenceFit:
@@ -32,12 +38,16 @@ class ReferenceFit:
     """
 
     def __init__(self, fit: Fit):
-        self.fit = fit
         self.message = ""
+        self._begin(fit)
+
+    def _begin(self, fit: Fit) -> None:
+        self.fit = fit
+        self._limit = limit_point(fit.result, fit.flat_directions) if fit.status is Status.UNBOUNDED else None
 
     def estimate_of(self, quantity: Quantity) -> ConstrainedPoint:
         """Return the estimate as seen from `quantity`, which moves also where it is at a bound."""
-        result = self.fit.result
+        result = self.result
         restricted, x = freed(result.restricted, result.x, quantity)
         if restricted is not result.restricted or result.gradient is None or result.hessian is None or not result.exact:
             point = evaluate_at(restricted, quantity, x)
@@ -55,11 +65,58 @@ class ReferenceFit:
 
     def standard_error(self, point: ConstrainedPoint) -> float:
         """Return the standard error of a quantity; infinite where it is not determined, NaN where there is none."""
-        return standard_error(self.fit, point.quantity)
+        if self._limit is None:
+            return standard_error(self.fit, point.quantity)
+        if self.side_at_infinity(point):
+            return np.nan
+        cov = covariance(self.result.hessian) if self.result.hessian is not None else np.full((0, 0), np.nan)
+        return _propagated(self.result, cov, np.zeros((0, len(cov))), point.quantity)
+
+    @property
+    def result(self) -> SearchResult:
+        """The minimum from which profiles start: the fit's; without a maximum, the point that stands for the limit."""
+        return self.fit.result if self._limit is None else self._limit.result
+
+    def side_at_infinity(self, point: ConstrainedPoint) -> float:
+        """Return the side, ±1, on which a quantity runs away with the estimate; 0 where it does not."""
+        if self._limit is None:
+            return 0.0
+        own = {j: self._limit.senses.get(int(i), 0.0) for j, i in enumerate(point.restricted.free)}
+        return float(np.sign(sum(point.normal[j] * sense for j, sense in own.items()))) * point.sign
+
+    def endpoint_at_infinity(self, point: ConstrainedPoint) -> tuple[float, str]:
+        """Return the value towards which a quantity runs with the estimate, and the status of an interval's end."""
+        side, quantity = self.side_at_infinity(point), point.quantity
+        limit = quantity.bounds[int(side > 0)] if quantity.element is not None else self._last_value(point, side)
+        return limit, "at_bound" if np.isfinite(limit) else "open"
+
+    def step_at_infinity(self, point: ConstrainedPoint) -> StoredStep:
+        """Return the last step of a profile on the side on which its quantity runs away, a little further out."""
+        state: State = "open" if self.endpoint_at_infinity(point)[1] == "open" else "at_bound"
+        x = self._further(point, np.array([A_LITTLE]))[0]
+        there = evaluate_at(point.restricted, point.quantity, x)
+        return stored_step(ProfileStep(there if there.is_finite else point, state), point)
+
+    def _further(self, point: ConstrainedPoint, shares: Array) -> Array:
+        """Return points (n, m) at which what runs away has gone further, by shares of its own size."""
+        assert self._limit is not None
+        senses = np.array([self._limit.senses.get(int(i), 0.0) for i in point.restricted.free])
+        return np.asarray(point.x + shares[:, None] * senses * np.maximum(np.abs(point.x), 1.0))
+
+    def _last_value(self, point: ConstrainedPoint, side: float) -> float:
+        """Return where a bent quantity ends when what runs away goes on: a probability at 1, a reciprocal at 0."""
+        values = np.array([point.quantity.natural(point.restricted, x) for x in self._further(point, FURTHER)])
+        values = values[~np.isnan(values)]
+        if not len(values) or np.isinf(values).any():
+            return side * np.inf
+        if abs(values[-1]) < NOTHING * abs(point.natural):
+            return 0.0
+        return float(values[-1]) if np.ptp(values[-2:]) <= SETTLED * abs(values[-1]) else side * np.inf
 
     def take(self, point: ConstrainedPoint) -> None:
         """Fit again from a point that is lower than the estimate."""
-        self.fit = fit_weighted(self.fit.objective, starts=[point.restricted.natural_point(point.x)], progressbar=False)
+        start = point.restricted.natural_point(point.x)
+        self._begin(fit_weighted(self.fit.objective, starts=[start], progressbar=False))
         self.message = (
             f"A lower optimum was met, and took the estimate's place: -2LL {self.fit.minus2ll:.6f}; "
             "give the fit more starts."
@@ -68,15 +125,25 @@ class ReferenceFit:
 
 def standard_error(fit: Fit, quantity: Quantity) -> float:
     """Return the standard error of a quantity at a fit; ∞ where it is not determined, NaN where there is none."""
-    result = fit.result
-    gradient = quantity.rate(result.restricted, result.x) * quantity.evaluate(result.restricted, result.x).gradient
-    if not gradient.any() or (not fit.status.is_optimum and not len(fit.flat_directions)):
+    if not fit.status.is_optimum and not len(fit.flat_directions):
         return np.nan
-    return float(standard_errors(fit.result_covariance, fit.flat_directions, gradient[:, None])[0])
+    return _propagated(fit.result, fit.result_covariance, fit.flat_directions, quantity)
+
+
+def _propagated(result: SearchResult, cov: Array, flat: Array, quantity: Quantity) -> float:
+    gradient = quantity.rate(result.restricted, result.x) * quantity.evaluate(result.restricted, result.x).gradient
+    return float(standard_errors(cov, flat, gradient[:, None])[0]) if gradient.any() else np.nan
+
+
+def refuse_no_infimum(fit: Fit) -> None:
+    """Refuse a fit from which nothing can be measured: one without an optimum or a value that −2LL falls towards."""
+    has_limit = has_infimum(fit.status, fit.result) and len(fit.flat_directions) and fit.result.hessian is not None
+    if not (fit.status is Status.UNBOUNDED and has_limit):
+        refuse_no_optimum(fit)
 
 
 def refuse_no_optimum(fit: Fit) -> None:
-    """Refuse a fit from which nothing can be measured."""
+    """Refuse a fit that has no optimum, not even one that is not unique."""
     if fit.status not in (Status.CONVERGED, Status.AT_BOUND, Status.NOT_IDENTIFIED):
         raise ValueError(
             f"Expected a fit with an optimum, got one that is {fit.status.value}: {fit.message or 'use other starts.'}"

@@ -44,11 +44,14 @@ class EndpointProblem:
         -1 or 1.
     rise : float
         The cut-off q.
+    is_far : bool
+        Whether the estimate stands for a limit at infinity: its curvature says nothing of where the endpoint is.
     """
 
     estimate: ConstrainedPoint
     side: float
     rise: float
+    is_far: bool = False
 
     @property
     def direction(self) -> float:

@@ -18,7 +18,7 @@ from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.active_set import settle_active_set
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
 from pymc_landscape.inference.profile.constraint_manifold import minimize_on
-from pymc_landscape.inference.profile.continuation import LOWER, ProfileContinuation
+from pymc_landscape.inference.profile.continuation import LOWER, ProfileContinuation, step_along
 from pymc_landscape.inference.profile.endpoint_newton import (
     EndpointProblem,
     newton_endpoint,
@@ -27,7 +27,7 @@ from pymc_landscape.inference.profile.endpoint_newton import (
 )
 from pymc_landscape.inference.profile.local_minima import dips, lowest_local_minimum
 from pymc_landscape.objective import RestrictedObjective, screen_batch
-from pymc_landscape.optimize import search
+from pymc_landscape.optimize import NEAR_INFIMUM, search
 
 # Steps of a continuation to a cut-off, at the least.
 STEPS = 4
@@ -39,6 +39,9 @@ Screen = tuple[Array, Array, Array]
 NEGLIGIBLE = 1e-7
 # So often a lower local minimum is changed to.
 CHANGES = 3
+# Where a quantity stands on its way back from infinity: at these shares of where it ran to, or where it ran to 0.
+NEARER = np.concatenate([[0.9, 0.8, 0.65, 0.5, 0.35, 0.2], 10.0 ** -np.arange(1.0, 8.0, 0.5), [0.0, -0.1, -0.3, -1.0]])
+FURTHER = np.concatenate([[1.1, 1.3, 2.0], 10.0 ** np.arange(0.5, 12.0, 0.5)])
 NEW_OPTIMUM = "a lower optimum than the estimate was met"
 
 
@@ -97,7 +100,7 @@ def find_endpoints(problems: Sequence[EndpointProblem], starts: Sequence[Mapping
 
 def _solved(problems: Sequence[EndpointProblem]) -> list[ConstrainedPoint | None]:
     """Return the ends that Newton's steps lead to, all together while they agree on what is free."""
-    inside = [problem for problem in problems if not _begins_at_bound(problem)]
+    inside = [problem for problem in problems if not (_begins_at_bound(problem) or problem.is_far)]
     near = dict(zip(map(id, inside), newton_endpoints_batch(inside), strict=True))
     begun = [(problem, near.get(id(problem))) for problem in problems]
     return [
@@ -135,7 +138,7 @@ def _endpoint(problem: EndpointProblem, point: ConstrainedPoint | None, screen: 
         return Endpoint(problem.estimate.natural, "at_bound", 0.0, why, problem.estimate)
     if point is not None:
         return _lower_on_line(problem, point, screen) or _finite(problem, point)
-    return _at_bound(problem) or _by_continuation(problem)
+    return _at_bound(problem) or (_from_infinity(problem) if problem.is_far else _by_continuation(problem))
 
 
 def _finite(problem: EndpointProblem, point: ConstrainedPoint) -> Endpoint:
@@ -215,6 +218,21 @@ def _by_continuation(problem: EndpointProblem, begin: ConstrainedPoint | None = 
     return _never_reached(problem, step.state, step.point)
 
 
+def _from_infinity(problem: EndpointProblem) -> Endpoint:
+    """Come back along the profile from far out, nearer by factors, until the cut-off is passed; then close in on it."""
+    before, far = problem.estimate, problem.estimate.coordinate
+    for share in NEARER if problem.direction * far < 0 else FURTHER:
+        there = step_along(before, share * far, problem.estimate)
+        if there is None:
+            break
+        if there.is_lower(problem.estimate, NEAR_INFIMUM):
+            return Endpoint(there.natural, "new_optimum", there.value - problem.estimate.value, NEW_OPTIMUM, there)
+        if there.value >= problem.target:
+            return _close_in(problem, before, there)
+        before = there
+    return _by_continuation(problem, None if before is problem.estimate else before)
+
+
 def _never_reached(problem: EndpointProblem, state: str, point: ConstrainedPoint) -> Endpoint:
     rise = point.value - problem.estimate.value
     bound = problem.estimate.quantity.bounds[int(problem.side > 0)]
@@ -271,7 +289,7 @@ def _bracketed(problem: EndpointProblem, low: ConstrainedPoint, high: Constraine
         return known[-1].value - problem.target
 
     try:
-        optimize.toms748(height, low.coordinate, high.coordinate, xtol=1e-14, rtol=1e-13, maxiter=200)
+        optimize.toms748(height, *sorted((low.coordinate, high.coordinate)), xtol=1e-14, rtol=1e-13, maxiter=200)
     except (ArithmeticError, ValueError):
         rise = high.value - problem.estimate.value
         return Endpoint(np.nan, "failed", rise, f"refits between {low.natural:.6g} and {high.natural:.6g} failed", high)

@@ -16,7 +16,7 @@ import xarray as xr
 from pymc_landscape._typing import Array, VarNames
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint
 from pymc_landscape.inference.profile.continuation import ProfileStep
-from pymc_landscape.inference.profile.current_fit import ReferenceFit, other_optima, refuse_no_optimum
+from pymc_landscape.inference.profile.current_fit import ReferenceFit, other_optima, refuse_no_infimum
 from pymc_landscape.inference.profile.profile_side import LowerOptimum, ProfileSide
 from pymc_landscape.inference.profile.profile_steps import (
     EarlierProfile,
@@ -123,7 +123,7 @@ def profile_likelihood(
     """
     enough = chi2_cutoff(level)
     fit = fit_of(fit, "profile_likelihood", progressbar=progressbar)
-    refuse_no_optimum(fit)
+    refuse_no_infimum(fit)
     checkpoint = Checkpoint(store, "profile")
     resume = _resumed(checkpoint, resume)
     reference, earlier = ReferenceFit(fit), EarlierProfile(resume, fit) if resume is not None else None
@@ -234,8 +234,11 @@ class _ProfileRun:
         estimate, error, (low, high) = row.estimate, row.error, row.sides
         restrictions: dict[int, RestrictedObjective] = {}
         try:
+            away = self.reference.side_at_infinity(estimate)
             for side, steps in ((-1.0, low), (1.0, high)):
-                if estimate.natural != quantity.bounds[int(side > 0)] and not np.isinf(error):
+                if side == away:
+                    steps[:] = steps or [self.reference.step_at_infinity(estimate)]
+                elif estimate.natural != quantity.bounds[int(side > 0)] and not np.isinf(error):
                     profile_side = ProfileSide(estimate, side, self.zeta_step, steps)
                     restrictions |= {id(restricted): restricted for restricted in profile_side.restrictions}
                     with np.errstate(all="ignore"):  # far out, anything overflows
