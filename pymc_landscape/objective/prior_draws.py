@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pymc as pm
 from pymc.distributions.distribution import SymbolicRandomVariable
+from pymc.pytensorf import compile as compile_function
+from pymc.pytensorf import reseed_rngs
 from pytensor.graph.traversal import ancestors
 
 from pymc_landscape._typing import Array
@@ -12,6 +16,9 @@ from pymc_landscape.objective.objective import Objective
 
 # Distributions that cannot be drawn from: they have no mass to draw.
 IMPROPER = ("flat", "halfflat", "half_flat")
+
+# So many draws of some variables.
+Sampler = Callable[[np.random.Generator, int], list[list[Array]]]
 
 
 def prior_draws(objective: Objective, n: int, rng: np.random.Generator) -> Array:
@@ -31,21 +38,33 @@ def prior_draws(objective: Objective, n: int, rng: np.random.Generator) -> Array
     array (n, k)
         Unconstrained vectors; infinite where a draw fell on a bound, or NaN where a variable was not drawn.
     """
-    drawable = [v.name for v in objective.variables if _is_drawable(objective.model, v.name)]
+    # kept beside what is known of the model: one that is fitted again need not be compiled again
+    drawable, sample = objective.evaluators.metadata.read(("sampler", objective.names), lambda: _sampler(objective))
     initial = objective.initial_point()
     layout = objective.layout(objective.names)
     points = [dict(initial) for _ in range(n)]
-    if drawable:
-        drawn = pm.draw([objective.model[name] for name in drawable], draws=n, random_seed=rng, mode="FAST_COMPILE")
-        for name, values in zip(drawable, drawn, strict=True):
-            for point, value in zip(points, values, strict=True):
-                point[name] = value
+    for point, values in zip(points, sample(rng, n) if drawable else (), strict=bool(drawable)):
+        point.update(zip(drawable, values, strict=True))
     # one by one: a function of whole blocks takes longer to write than so few points to move
     theta = np.stack([objective.pack(point) for point in points])
     for v in objective.variables:
         if v.name not in drawable:
             theta[:, layout.slices[v.name]] = np.nan
     return theta
+
+
+def _sampler(objective: Objective) -> tuple[list[str], Sampler]:
+    """Return the names of variables that can be drawn, and what draws them."""
+    drawable = [v.name for v in objective.variables if _is_drawable(objective.model, v.name)]
+    variables = [objective.model[name] for name in drawable]
+    function = compile_function([], variables, random_seed=False, mode="FAST_COMPILE")
+    rngs = [s for s in function.get_shared() if isinstance(s.get_value(borrow=True), np.random.Generator)]
+
+    def sample(rng: np.random.Generator, n: int) -> list[list[Array]]:
+        reseed_rngs(rngs, int(rng.integers(2**30)))
+        return [function() for _ in range(n)]
+
+    return drawable, sample
 
 
 def _is_drawable(model: pm.Model, name: str) -> bool:

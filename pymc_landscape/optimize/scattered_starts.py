@@ -51,7 +51,9 @@ def scattered_starts(
     families = _families(objective, begin, end, _standard_errors(hessian, len(begin)), min(OF_EACH, n // 4), rng)
     queues: list[list[tuple[Array, str]]] = []
     for origin, points in families.items():
-        values = np.array([restricted.value(x) if np.isfinite(x).all() else np.inf for x in points])
+        values = np.full(len(points), np.inf)
+        finite = np.isfinite(points).all(axis=1)
+        values[finite] = restricted.values(points[finite])
         queues.append([(points[i], origin) for i in _chance_and_value_in_turn(values)])
     return list(_in_turn(queues))
 
