@@ -21,15 +21,19 @@ from pymc_landscape.objective import (
     LOG_PRIOR,
     Objective,
     Reference,
+    RestrictedObjective,
     name_impossible_data,
     objective_of,
     reference_point,
+    without_lost_digits,
 )
 from pymc_landscape.optimize import Fit
 from pymc_landscape.results import DelayedProgressBar, provenance_attributes, require_chunks, wrong_type
 
 # More points than this are a mistake: at a nanosecond each they would take a minute and half a terabyte.
 MOST_POINTS = 2**36
+# So many of the lowest points are looked at one by one; were all of them rounding, all points are.
+MOST_LOST = 32
 
 
 def evaluate_landscape(
@@ -143,6 +147,7 @@ def evaluate_landscape(
     else:
         result = _slice(objective, points, reference, **options)
         surface = _with_reference(_surface(objective, points, result, pointwise), objective, reference)
+        surface = _without_lost_digits(surface, objective, points, reference)
     surface = _with_plane(surface, points, grid)
     surface.attrs = provenance_attributes(
         objective.origin,
@@ -256,6 +261,31 @@ def _surface(objective: Objective, points: GridPoints | Stretch, result: Evaluat
         surface = surface.assign_coords(term=list(sums))
         surface["term_log_likelihood"] = ((*dims, "term"), stacked)
     return surface.merge(_pointwise(objective, points, terms)) if pointwise else surface
+
+
+def _without_lost_digits(
+    surface: xr.Dataset, objective: Objective, points: GridPoints, reference: Reference
+) -> xr.Dataset:
+    """Put NaN where −2LL is the lowest by rounding alone, far out; usually one point is looked at."""
+    values = surface["minus2ll"].to_numpy().ravel().copy()
+    restricted = RestrictedObjective(objective, objective.names - points.unconstrained)
+    base, lost = reference.vector(objective, points.layout), np.zeros(values.size, bool)
+    for _ in range(min(MOST_LOST, int(np.isfinite(values).sum()))):
+        i = int(np.nanargmin(np.where(np.isfinite(values), values, np.nan)))
+        if not np.isnan(without_lost_digits(restricted, points.rows(base, i, i + 1), values[i : i + 1])[0]):
+            break
+        values[i], lost[i] = np.nan, True
+    else:
+        rows = points.rows(base, 0, points.total)
+        lost |= np.isnan(without_lost_digits(restricted, rows, values)) & ~np.isnan(
+            surface["minus2ll"].to_numpy().ravel()
+        )
+    if not lost.any():
+        return surface
+    kept = xr.DataArray(~lost.reshape(points.shape), dims=points.dims)
+    names = ["log_likelihood", "log_posterior", "minus2ll"]
+    surface = surface.assign({name: surface[name].where(kept) for name in names})
+    return surface.assign(delta_minus2ll=surface["minus2ll"] - _floor(surface["minus2ll"].to_numpy()))
 
 
 def _floor(minus2ll: Array) -> float:

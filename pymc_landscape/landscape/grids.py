@@ -14,7 +14,15 @@ from pymc_landscape._typing import Array, Posterior
 from pymc_landscape.landscape.grid_points import refuse_reserved_names
 from pymc_landscape.landscape.planes import plane_dataset, principal_axes
 from pymc_landscape.numerics import chi2_cutoff
-from pymc_landscape.objective import Draws, Objective, objective_of, open_group, read_draws, select_labels
+from pymc_landscape.objective import (
+    Draws,
+    Objective,
+    minus2ll_with_digits,
+    objective_of,
+    open_group,
+    read_draws,
+    select_labels,
+)
 from pymc_landscape.optimize import Fit
 from pymc_landscape.results import provenance_attributes, require_probability
 
@@ -166,7 +174,7 @@ def _objective_if_any(model: pm.Model | Objective | Fit | None) -> Objective | N
 def _minus2ll_of_draws(dt: Posterior, draws: Draws, objective: Objective | None) -> Array | None:
     """−2LL of each draw, from the tree or from the model; None where neither knows."""
     if objective is not None:
-        return -2.0 * objective.natural_log_likelihood(draws.points(objective))
+        return minus2ll_with_digits(objective, draws.points(objective))
     if not isinstance(dt, xr.DataTree) or "log_likelihood" not in dt.children:
         return None
     terms = open_group(dt, "log_likelihood").data_vars.values()

@@ -28,7 +28,6 @@ from pytensor.graph.traversal import applys_between
 from pymc_landscape._typing import Graph
 from pymc_landscape.engine import without_named_dims
 from pymc_landscape.model.density import GraphInputs
-from pymc_landscape.model.layout import Layout
 
 # Whose Ops are written so that derivatives of derivatives are right; and which of them have the first one only.
 WITH_ALL_DERIVATIVES, WITH_THE_FIRST = ("pytensor", "pymc", "pymc_extras"), ("DifferentialEquation",)
@@ -157,8 +156,12 @@ def jacobian_graph(outputs: Sequence[Graph], vector: Graph) -> Graph:
 
 def _for_all_directions(product: Graph, graph: Graph, vector: Graph, direction: Graph) -> Graph:
     """Return the derivatives of `graph` along each axis as rows, from those along one direction."""
-    axes = pt.constant(np.eye(vector.type.shape[0]), dtype="float64")
-    return _differentiated(lambda: vectorize_graph(product, {direction: axes}), [graph], vector)
+    size = vector.type.shape[0]
+    axes = pt.constant(np.eye(size), dtype="float64")
+    rows = _differentiated(lambda: vectorize_graph(product, {direction: axes}), [graph], vector)
+    if rows.ndim == 2 and (size == 1 or not any(rows.type.broadcastable)):
+        return rows
+    return pt.broadcast_to(rows, (size, graph.shape[0]))  # of a straight line: one row for every axis
 
 
 def joined(outputs: Sequence[Graph]) -> Graph:
@@ -212,10 +215,5 @@ def combination_graph(
         graphs["gradient"] = gradient = gradient_graph(value, values.vector)
     if order >= 2:
         refuse_foreign_operations(gradient, values.vector)
-        graphs["hessian"] = _whole(hessian_graph(gradient, values.vector), layout)
+        graphs["hessian"] = hessian_graph(gradient, values.vector)
     return in_one_vector(values.vector, weights, graphs)
-
-
-def _whole(hessian: Graph, layout: Layout) -> Graph:
-    """Return all of a Hessian that is 0 as a single column: that of a straight line."""
-    return pt.broadcast_to(hessian, (layout.size, layout.size))

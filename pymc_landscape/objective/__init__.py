@@ -16,6 +16,8 @@ from pymc_landscape.objective.evaluation_noise import (
     evaluation_noise,
     is_lower,
     largest_noise_between,
+    minus2ll_with_digits,
+    without_lost_digits,
 )
 from pymc_landscape.objective.evaluators import LOG_PRIOR, Kind
 from pymc_landscape.objective.importance_sampler import importance_sampling
@@ -70,6 +72,7 @@ __all__ = [
     "known_value",
     "largest_noise_between",
     "loss_table",
+    "minus2ll_with_digits",
     "name_impossible_data",
     "objective_of",
     "observed_data",
@@ -82,4 +85,5 @@ __all__ = [
     "refuse_joint_densities",
     "screen_batch",
     "select_labels",
+    "without_lost_digits",
 ]

@@ -16,6 +16,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pymc_landscape._typing import Array, Point
+from pymc_landscape.objective.objective import Objective
 from pymc_landscape.objective.restricted import RestrictedObjective
 
 # Values in a row, the highest order of their differences, and how far apart they are, relative to the elements of x.
@@ -37,6 +38,9 @@ FINER = 24
 STANDARD_DEVIATIONS = 10.0
 # Where rounding stays below this, in −2LL, between two points, no digits were lost there.
 SEEN = 1e-9
+# A point is far out at such a distance from the initial one, unconstrained, or at so many times its size on another
+# scale. A value there is no likelihood if its rounding may be more than `LOST`; so many are asked, the lowest first.
+FAR_OUT, FAR_OUT_PLAIN, LOST, MOST_IN_DOUBT = 10.0, 1e4, 0.1, 32
 
 
 def evaluation_noise(restricted: RestrictedObjective, x: Array) -> float:
@@ -123,6 +127,48 @@ def is_lower(
         # digits that are lost beside one of two points that should have them are lost there, not here
         known = (_carried(restricted, x, *begin), _restricted(restricted, x, restricted.objective.initial_point()))
         return any(STANDARD_DEVIATIONS * largest_noise_between(restricted, point, x) < bar - value for point in known)
+
+
+def without_lost_digits(restricted: RestrictedObjective, x: Array, values: Array) -> Array:
+    """Return values with NaN for those that are the lowest by rounding alone.
+
+    Only points far out are in doubt: those at which the value is lower than at every point nearer to the initial one.
+
+    Parameters
+    ----------
+    restricted : RestrictedObjective
+        What was evaluated.
+    x : array (n, m)
+        Where.
+    values : array (n,)
+        The values there.
+    """
+    with np.errstate(all="ignore"):
+        begin = restricted.restrict(restricted.objective.initial_point())
+        names = [v.name for v in restricted.objective.variables if v.transform and v.name in restricted.unconstrained]
+        bent = np.isin(
+            np.arange(restricted.layout.size),
+            [i for name in names for i in range(restricted.layout.size)[restricted.layout.slices[name]]],
+        )[restricted.free]
+        far = (np.abs(x - begin) > np.where(bent, FAR_OUT, FAR_OUT_PLAIN * (1.0 + np.abs(begin)))).any(axis=1)
+        far &= np.isfinite(x).all(axis=1)
+        doubtful = np.flatnonzero(far & (values < np.min(values[~far & np.isfinite(values)], initial=np.inf)))
+        kept = values.copy()
+        for i in doubtful[np.argsort(values[doubtful])][:MOST_IN_DOUBT]:
+            found = max(evaluation_noise(restricted, x[i]), largest_noise_between(restricted, begin, x[i]))
+            if STANDARD_DEVIATIONS * found <= LOST:
+                return kept
+            kept[i] = np.nan
+        if len(doubtful) > MOST_IN_DOUBT:  # so many were wrong that no other is believed
+            kept[doubtful] = np.nan
+    return kept
+
+
+def minus2ll_with_digits(objective: Objective, points: Point) -> Array:
+    """Return −2LL at natural points, one a row of each array; NaN where it is the lowest by rounding alone."""
+    values = -2.0 * objective.natural_log_likelihood(points)
+    natural = RestrictedObjective(objective, objective.names)
+    return without_lost_digits(natural, objective.layout().join(points), values)
 
 
 class RoundingCheck:

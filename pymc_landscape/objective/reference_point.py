@@ -12,6 +12,7 @@ import xarray as xr
 from pymc_landscape._typing import Array, PointLike
 from pymc_landscape.model import Layout
 from pymc_landscape.objective.draws import SAMPLE_DIMS, Draws
+from pymc_landscape.objective.evaluation_noise import minus2ll_with_digits
 from pymc_landscape.objective.objective import Objective
 from pymc_landscape.results import wrong_type
 
@@ -74,8 +75,8 @@ def _likeliest(objective: Objective, grid: xr.Dataset) -> Reference:
     matrix = grid["draws"].to_numpy()
     chain, draw = grid["sample_chain"].to_numpy(), grid["sample_draw"].to_numpy()
     points = Draws(matrix, _labels(grid), np.zeros(matrix.shape[1], bool), chain, draw).points(objective)
-    values = objective.natural_log_likelihood(points)
-    best = int(np.argmax(np.where(np.isnan(values), -np.inf, values)))
+    values = minus2ll_with_digits(objective, points)
+    best = int(np.argmin(np.where(np.isnan(values), np.inf, values)))
     words = f"draw of highest likelihood (chain {chain[best]}, draw {draw[best]})"
     return Reference({n: v[best] for n, v in points.items()}, words)
 

@@ -7,25 +7,18 @@ their minimum there, and whatever is measured against that value is measured aga
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from pymc_landscape._typing import Array
-from pymc_landscape.numerics import noise
-from pymc_landscape.objective import RestrictedObjective, evaluation_noise, is_lower
+from pymc_landscape.objective import RestrictedObjective, evaluation_noise
 from pymc_landscape.optimize.flat_directions import find_directions
 from pymc_landscape.optimize.local_search import SearchResult, search
-from pymc_landscape.optimize.tolerances import BOUND_TOLERANCE
 
 # How far an element is drawn back to where densities have their digits: by so much on a transformed scale, to these
 # shares on another. What rounding is multiplied by, beside what is left to gain.
 NEARER, OF_DISTANCE, DIGITS = np.arange(6.0, -1.0, -1.0), 10.0 ** np.arange(-3.0, 0.5, 0.5), 1e3
-# Where an element that stands for a limit is tried, as shares of where it stands.
-OF_INFINITY = np.concatenate([10.0 ** np.arange(-6.0, 0.0), [0.2, 0.3, 0.5, 0.7, 0.9, 0.97, 1.03, 1.1, 1.3, 1.6]])
-# An element at infinity goes further out for no less: what it has to gain there is as much at the estimate.
-GAIN_OUTWARD = 5e-3
 
 
 @dataclass(frozen=True)
@@ -94,34 +87,3 @@ def _with_digits(restricted: RestrictedObjective, x: Array, j: int, sense: float
 def _is_transformed(restricted: RestrictedObjective, position: int) -> bool:
     names = [v.name for v in restricted.objective.variables if v.transform and v.name in restricted.unconstrained]
     return any(where.start <= position < where.stop for where in map(restricted.layout.slices.__getitem__, names))
-
-
-def released_from_infinity(
-    restricted: RestrictedObjective, x: Array, value: float
-) -> Iterator[tuple[RestrictedObjective, Array]]:
-    """Release one element at a time that stands for a limit, and yield where the value is lower, all else as it is.
-
-    An optimum may have come in from infinity, or lie further out than the element stands.
-
-    Yields
-    ------
-    restricted : RestrictedObjective
-        With that element free.
-    x : array (m + 1,)
-        Its free elements at the lowest point of the line through `x`.
-    """
-    if not restricted.at_infinity:
-        return
-    whole = restricted.full(x)
-    for name, i in restricted.at_infinity:
-        position = restricted.layout.slices[name].start + i
-        fixed = {other: at for other, at in restricted.fixed.items() if other != position}
-        released = restricted.refixed(fixed)
-        rows = np.repeat(whole[None], len(OF_INFINITY), axis=0)
-        rows[:, position] *= OF_INFINITY
-        values = released.screened(rows[:, released.free])
-        bars = value - noise(value) - np.where(OF_INFINITY < 1.0, BOUND_TOLERANCE, GAIN_OUTWARD)
-        best = int(np.argmin(values - bars))
-        lowest, there = float(values[best]), rows[best, released.free]
-        if is_lower(released, there, lowest, float(bars[best]), (released, whole[released.free])):
-            yield released, there

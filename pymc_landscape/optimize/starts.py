@@ -12,7 +12,15 @@ import xarray as xr
 from pymc.util import get_random_generator
 
 from pymc_landscape._typing import Array, RandomSeed, Starts
-from pymc_landscape.objective import SAMPLE_DIMS, Objective, is_simplex, open_group, read_draws
+from pymc_landscape.objective import (
+    SAMPLE_DIMS,
+    Objective,
+    RestrictedObjective,
+    is_simplex,
+    open_group,
+    read_draws,
+    without_lost_digits,
+)
 from pymc_landscape.results import closest
 
 # So many prior draws are evaluated for each one that is wanted: many have no likelihood at all.
@@ -169,6 +177,7 @@ def _posterior(objective: Objective, dt: Any, rng: np.random.Generator) -> Start
     draws = read_draws(open_group(dt, "posterior"), [v.name for v in objective.variables])
     theta = objective.pack(draws.points(objective))
     values = np.where(np.isfinite(theta).all(axis=1), objective.value(theta), np.inf)
+    values = without_lost_digits(RestrictedObjective(objective), theta, values)
     more = rng.permutation(len(theta))[:OTHER_DRAWS]
     best = int(np.nanargmin(values))
     rows = [best, *(int(i) for i in more if i != best and np.isfinite(values[i]))]

@@ -102,8 +102,8 @@ def posterior_deviance(
         group="posterior_deviance",
         minus2ll=fit.minus2ll,
         status=fit.status.value,
-        best_draw=draws.name(int(np.argmin(rise))),
-        minimum=float(rise.min()),
+        best_draw=draws.name(int(np.nanargmin(rise))),
+        minimum=float(np.nanmin(rise)),
         **deviance.numbers(),
         message=deviance.message(),
     )
@@ -124,7 +124,7 @@ def _degrees(fit: Fit) -> tuple[int, str]:
 def _above_the_mean(draws: PosteriorDraws) -> float:
     """Mean −2LL less −2LL at the mean: DIC's p_D."""
     points = draws.objective.layout().split(draws.vectors.mean(axis=0)[None])
-    return float(draws.minus2ll.mean() + 2.0 * draws.objective.natural_log_likelihood(points)[0])
+    return float(np.nanmean(draws.minus2ll) + 2.0 * draws.objective.natural_log_likelihood(points)[0])
 
 
 @dataclass(frozen=True)
@@ -136,15 +136,20 @@ class _DrawDeviance:
     k: int
     doubt: str = ""
 
+    @property
+    def known(self) -> Array:
+        """The rises (chain, draw); where a draw has none, the mean of all stands in for it."""
+        return np.where(np.isnan(self.rise), np.nanmean(self.rise), self.rise)
+
     def numbers(self) -> dict[str, float | int]:
         """Return the attributes of the result."""
         from arviz_stats.base import array_stats  # type: ignore[attr-defined]
 
         return {
             "k": self.k,
-            "p_d": float(self.rise.mean()),
+            "p_d": float(np.nanmean(self.rise)),
             "p_d_dic": self.p_d_dic,
-            "p_d_mcse": float(array_stats.mcse(self.rise)),  # type: ignore[no-untyped-call]
+            "p_d_mcse": float(array_stats.mcse(self.known)),  # type: ignore[no-untyped-call]
             "ks_statistic": self.distance(),
             "ks_p_value": self.p_value(),
             "ess": self.independent(),
@@ -152,13 +157,13 @@ class _DrawDeviance:
 
     def distance(self) -> float:
         """Largest difference between the distribution functions of the draws and of χ²_k."""
-        return float(stats.ks_1samp(self.rise.ravel(), stats.chi2(self.k).cdf).statistic)
+        return float(stats.ks_1samp(self.rise[~np.isnan(self.rise)], stats.chi2(self.k).cdf).statistic)
 
     def independent(self) -> float:
         """Return how many independent draws these are worth."""
         from arviz_stats.base import array_stats  # type: ignore[attr-defined]
 
-        ess = float(array_stats.ess(self.rise))  # type: ignore[no-untyped-call]
+        ess = float(array_stats.ess(self.known))  # type: ignore[no-untyped-call]
         return min(ess, float(self.rise.size)) if np.isfinite(ess) else np.nan
 
     def p_value(self) -> float:
@@ -168,7 +173,7 @@ class _DrawDeviance:
 
     def message(self) -> str:
         """Say whether the draws agree with χ²_k."""
-        where = f"Δ(−2LL) of the draws, on average {self.rise.mean():.3g}"
+        where = f"Δ(−2LL) of the draws, on average {np.nanmean(self.rise):.3g}"
         agrees = self.distance() < NEGLIGIBLE_DISTANCE or not self.p_value() < DOUBTFUL
         if agrees and self.p_d_dic < NARROW * self.k:
             sentence = (
@@ -177,7 +182,7 @@ class _DrawDeviance:
             )
         elif agrees:
             sentence = f"{where}, follows χ²_{self.k}: the posterior is as wide as the likelihood's own regions"
-        elif self.rise.mean() > self.k:
+        elif np.nanmean(self.rise) > self.k:
             sentence = (
                 f"{where}, is larger than χ²_{self.k}: the prior pulls the draws away from the estimate, or the "
                 "likelihood is no parabola there"

@@ -5,14 +5,15 @@ Draws may come from any sampler: only free variables are read, and Deterministic
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array, Posterior
-from pymc_landscape.objective import DrawVectors, Objective
+from pymc_landscape.objective import DrawVectors, Objective, RestrictedObjective, without_lost_digits
 
 # Numbers of Deterministics that are held in memory at once.
 MOST_NUMBERS = 4_000_000
@@ -98,7 +99,21 @@ def read_posterior(objective: Objective, dt: Posterior | None, group: str = "pos
     ]
     draws = PosteriorDraws(objective, vectors, likelihood, density["log_prior"], labels[0], labels[1])
     _refuse_impossible(draws)
-    return draws
+    return _without_lost_digits(draws)
+
+
+def _without_lost_digits(draws: PosteriorDraws) -> PosteriorDraws:
+    """Return the draws with NaN for a likelihood that is the highest by rounding alone, and tell of them."""
+    natural = RestrictedObjective(draws.objective, draws.objective.names)
+    lost = np.isnan(without_lost_digits(natural, draws.vectors, draws.minus2ll))
+    if not lost.any():
+        return draws
+    warnings.warn(
+        f"At {int(lost.sum())} of {len(lost)} draws −2LL is rounding, lower than where densities have their digits "
+        f"(the first is {draws.name(int(np.argmax(lost)))}): these are left out.",
+        stacklevel=4,
+    )
+    return replace(draws, log_likelihood=np.where(lost, np.nan, draws.log_likelihood))
 
 
 def weighted_sums(objective: Objective, vectors: Array, weights: Sequence[Array]) -> Array:

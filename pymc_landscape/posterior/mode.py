@@ -34,7 +34,7 @@ def posterior_mode(fit: Fit, draws: PosteriorDraws, progressbar: bool = True) ->
     UserWarning
         If all draws are far from it.
     """
-    densest = int(np.argmin(draws.value))
+    densest = int(np.nanargmin(draws.value))
     starts = np.stack([fit.theta, draws.theta(densest)])
     starts = starts[np.isfinite(starts).all(axis=1)]
     mode = fit_map(fit.objective, starts=starts if len(starts) else 1, progressbar=progressbar)

@@ -53,9 +53,9 @@ BETWEEN = np.linspace(0.0, 1.0, 9)[1:-1]
 BEYOND, STRIDES = 3.0, 4
 # There, steps are at least this share of the way to the cut-off.
 COARSE = 0.05
-# A first step over which the surface rises so many times more than a parabola is shortened, to one of these shares.
+# A first step over which the surface rises so many times more than a parabola is shortened, to one of these shares, or
+# these of the way to 0.
 TOO_STEEP, SHORTER = 3.0, 0.85 ** np.arange(1, 250)
-# The same of the way to 0, from far out.
 ALMOST_TO_ZERO = 1.0 - np.outer(10.0 ** -np.arange(1.0, 9.0), [1.0, 0.5, 0.2]).ravel()
 # First step from an estimate on a bound, in units of the initial point's distance.
 FROM_BOUND = 1e-3
@@ -231,10 +231,9 @@ class ProfileContinuation:
             return FROM_BOUND * self._typical()
         variance = float(point.normal @ covariance(point.hessian) @ point.normal)
         if 0 < variance < np.inf:  # Δ = a d + d² / v; at an estimate on a bound a is not 0
-            slope = max(point.slope * self.side, 0.0)
-            length = 2.0 * self.zeta_step**2 / float(slope + np.sqrt(slope**2 + 4.0 * self.zeta_step**2 / variance))
-            return self._not_too_steep(length)
-        if self.estimate.natural in self.quantity.bounds:
+            slope, rise = max(point.slope * self.side, 0.0), self.zeta_step**2
+            return self._not_too_steep(2.0 * rise / float(slope + np.sqrt(slope**2 + 4.0 * rise / variance)))
+        if point.natural in self.quantity.bounds:
             return FROM_BOUND * self._typical()
         return self._not_too_steep(2.0 * max(abs(point.coordinate), 1.0))
 
@@ -244,8 +243,7 @@ class ProfileContinuation:
         along = self.side * point.tangent()
         if not along.any() or point.restricted.screened((point.x + length * along)[None])[0] <= highest:
             return length
-        lengths = np.concatenate([length * SHORTER, abs(point.coordinate) * ALMOST_TO_ZERO])
-        lengths = np.sort(lengths[lengths < length])[::-1]
+        lengths = np.sort(np.concatenate([length * SHORTER, abs(point.coordinate) * ALMOST_TO_ZERO]))[::-1]
         fits = point.restricted.screened(point.x + lengths[:, None] * along) <= highest
         return float(lengths[np.argmax(fits)]) if fits.any() else length
 
