@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import optimize
 
 from pymc_landscape._typing import Array
@@ -45,6 +46,9 @@ EXACT = 1e-16
 SADDLE = 1e-3
 # A gradient of less than this for each step of one standard error's size is none.
 NO_GRADIENT = 1e-8
+# A curvature of less than this for each unit of the gradient may be the bend of a manifold of minima, if the slope
+# along it is less than this share of the gradient.
+BEND, ALONG = 10.0, 1e-6
 
 
 class Surface(Protocol):
@@ -82,18 +86,33 @@ class QuadraticModel:
         return spectrum(self.hessian)
 
     @cached_property
+    def _slopes(self) -> Array:
+        slopes: Array = self.spectrum.vectors.T @ (self.gradient / self.spectrum.scale)
+        return slopes
+
+    @cached_property
+    def flat(self) -> NDArray[np.bool_]:
+        """Which eigenvectors have no curvature.
+
+        Beside a manifold of minima, the Hessian along it is that of the manifold's bend times the gradient across, of
+        either sign; what tells such a direction is that it has no slope.
+        """
+        size, slopes = np.abs(self.spectrum.values), np.abs(self._slopes)
+        gradient = float(np.linalg.norm(self._slopes))
+        is_bend = (size <= BEND * gradient) & (slopes <= ALONG * gradient)
+        flat: NDArray[np.bool_] = (size <= self.spectrum.tolerance) | is_bend
+        return flat
+
+    @cached_property
     def scaled_gradient(self) -> Array:
         """The gradient on the eigenvectors; rounding where there is no curvature is taken as the 0 that it is."""
-        scaled_gradient: Array = self.spectrum.vectors.T @ (self.gradient / self.spectrum.scale)
-        flat = np.abs(self.spectrum.values) <= self.spectrum.tolerance
-        return np.where(flat & (np.abs(scaled_gradient) <= NO_GRADIENT), 0.0, scaled_gradient)
+        return np.where(self.flat & (np.abs(self._slopes) <= NO_GRADIENT), 0.0, self._slopes)
 
     @cached_property
     def decrement(self) -> float:
         """Gᵀ H⁻¹ g, twice what Newton's next step would gain; infinite where there is more to gain than that."""
-        values, scaled_gradient = self.spectrum.values, self.scaled_gradient
-        flat = np.abs(values) <= self.spectrum.tolerance
-        if (values < -self.spectrum.tolerance).any() or scaled_gradient[flat].any():
+        values, scaled_gradient, flat = self.spectrum.values, self.scaled_gradient, self.flat
+        if (values[~flat] < 0).any() or scaled_gradient[flat].any():
             return np.inf
         return float((scaled_gradient[~flat] ** 2 / values[~flat]).sum())
 
@@ -212,7 +231,7 @@ def constrained_step(here: QuadraticModel, radius: float) -> tuple[Array, float,
     curvature = np.maximum(np.abs(here.spectrum.values), max(here.spectrum.tolerance, 1e-300))
     inner = _step_on_axes(curvature, here.scaled_gradient, radius)
     promised = float(-(here.scaled_gradient @ inner) - 0.5 * curvature @ inner**2)
-    if promised < SADDLE and here.spectrum.values[0] < -here.spectrum.tolerance:
+    if promised < SADDLE and here.spectrum.values[0] < -here.spectrum.tolerance and not here.flat[0]:
         # beside a saddle the gradient says too little about which way is down
         inner[0] = np.copysign(min(radius, 1.0), -here.scaled_gradient[0])
         promised += 0.5 * float(-here.spectrum.values[0]) * inner[0] ** 2

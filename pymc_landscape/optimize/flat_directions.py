@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import (
@@ -20,7 +21,8 @@ from pymc_landscape.numerics import (
     simple_basis,
     spectrum,
 )
-from pymc_landscape.objective import RestrictedObjective, is_lower
+from pymc_landscape.objective import BoundElement, RestrictedObjective, is_lower
+from pymc_landscape.optimize.active_set import InsideBound
 from pymc_landscape.optimize.local_search import SearchResult, search
 from pymc_landscape.optimize.status import Directions
 from pymc_landscape.optimize.tolerances import (
@@ -49,6 +51,9 @@ INWARD, PROFILE_ITERATIONS = np.concatenate([BACK[:-1], 10.0 ** -np.arange(2.0, 
 ALIKE = 0.2
 # Newton's steps go on for ever if so many in a row keep length and direction, and are so long against the estimate.
 STEPS_IN_A_ROW, LONG = 5, 1e-4
+# Off a bound, all else fixed: rises that can be seen and are near enough for a parabola; and the share of them that the
+# others leave where they may take back all; depths between two of which one is too near and one too far.
+SEEN, NEAR, TAKEN_BACK, FINER = 1e-3, 3.0, 0.6, 9
 # A gradient of less than this, by one unit of the unconstrained scale, is none for an element that has run away.
 NO_GRADIENT = 1e-3
 
@@ -59,7 +64,7 @@ def find_directions(result: SearchResult) -> Directions:
     level: list[Array] = []
     unbounded: list[Array] = []
     kinked: list[Array] = []
-    lower, run_away = None, list[int]()
+    lower, run_away, left = None, list[int](), dict[BoundElement, Array]()
     if not np.isfinite(result.value):
         pass  # nothing to examine
     elif not result.is_minimum:
@@ -69,33 +74,38 @@ def find_directions(result: SearchResult) -> Directions:
         curvature, zero = _curvature(result, result.hessian)
         unbounded = _far_out(result) + _newton_goes_on(result)
         for i in range(k):
-            if _is_suspicious(curvature, zero, i, result.x):
+            if _is_suspicious(curvature, bool(zero[i]), i, result.x):
                 known = len(level) + len(unbounded) + len(kinked)
-                lower = _classify(result, curvature, zero, i, level, unbounded, kinked)
+                lower = _classify(result, curvature, bool(zero[i]), i, level, unbounded, kinked)
                 if lower is not None:
                     break
                 if len(level) + len(unbounded) + len(kinked) == known:
                     unbounded += _levels_off(result, int(np.argmax(_relative(curvature.direction(i), result.x))))
+        if lower is None and not unbounded:
+            left = _level_off_bounds(result)
     rows = [np.array(several).reshape(len(several), k) for several in (level, unbounded, kinked)]
-    return Directions(simple_basis(rows[0]), rows[1], rows[2], lower, run_away)
+    return Directions(simple_basis(rows[0]), rows[1], rows[2], lower, run_away, left)
 
 
 # --- at a minimum ----------------------------------------------------------------------------------------------------
 
 
-def _curvature(result: SearchResult, hessian: Array) -> tuple[Spectrum, float]:
-    """Return the curvatures, and the size below which one is zero: finer, where differences leave that open."""
+def _curvature(result: SearchResult, hessian: Array) -> tuple[Spectrum, NDArray[np.bool_]]:
+    """Return the curvatures, and which of them are zero: finer, where differences leave that open."""
     curvature, k = spectrum(hessian), len(result.x)
+    flat = np.abs(curvature.values) <= curvature.tolerance
+    if result.gradient is not None:
+        flat = QuadraticModel(result.x, result.value, result.gradient, hessian).flat
     integral = result.restricted.objective.is_integral
-    if not integral or not any(_is_suspicious(curvature, 0.0, i, result.x) for i in range(k)):
-        return curvature, curvature.tolerance
+    if not integral or not any(_is_suspicious(curvature, False, i, result.x) for i in range(k)):
+        return curvature, flat
     finer = hessian_of_gradients(lambda x: result.restricted.value_and_gradient(x)[1], result.x)
     curvature = spectrum(finer) if np.isfinite(finer).all() else curvature
-    return curvature, DIFFERENCES * float(np.abs(curvature.values).max())
+    return curvature, np.abs(curvature.values) <= DIFFERENCES * float(np.abs(curvature.values).max())
 
 
-def _is_suspicious(curvature: Spectrum, zero: float, i: int, x: Array) -> bool:
-    if abs(curvature.values[i]) <= zero:
+def _is_suspicious(curvature: Spectrum, zero: bool, i: int, x: Array) -> bool:
+    if zero:
         return True
     step = curvature.direction(i)
     length = float(np.linalg.norm(step))
@@ -107,14 +117,14 @@ def _is_suspicious(curvature: Spectrum, zero: float, i: int, x: Array) -> bool:
 def _classify(
     result: SearchResult,
     curvature: Spectrum,
-    zero: float,
+    is_zero: bool,
     i: int,
     level: list[Array],
     unbounded: list[Array],
     kinked: list[Array],
 ) -> Array | None:
     """Add direction i to the list to which it belongs, or return a lower point."""
-    step, is_zero = curvature.direction(i), bool(abs(curvature.values[i]) <= zero)
+    step = curvature.direction(i)
     unit = step / np.max(np.abs(step) / np.maximum(np.abs(result.x), 1.0))
     near = _rises(result, SIZES[:, None] * unit)
     far = near if is_zero else _rises(result, STEPS[:, None] * step)
@@ -178,6 +188,54 @@ def _newton_goes_on(result: SearchResult) -> list[Array]:
                 return []
             before = now
     return [here.x - result.x]
+
+
+# --- off a bound ---------------------------------------------------------------------------------------------------
+
+
+def _level_off_bounds(result: SearchResult) -> dict[BoundElement, Array]:
+    """Return the ways of the free elements along which the surface stays level off a bound at which one is fixed.
+
+    The redundant one of two variances can be given up for the other, from 0 upwards. A regular bound is no level end:
+    the surface rises from it, whatever the others do.
+    """
+    restricted, ways = result.restricted, dict[BoundElement, Array]()
+    for element in restricted.fixed_elements:
+        inside = InsideBound(restricted, result.x, element)
+        depth = _telling_depth(inside, result.value)
+        if depth is None:
+            continue
+        moved = restricted.refixed({**restricted.fixed, restricted.positions[element]: inside.bound + depth})
+        if not _may_be_level(result, moved):
+            continue
+        there = search(moved, result.x)
+        if there.is_minimum and there.value - result.value < NO_RISE:
+            ways[element] = there.x - result.x
+    return ways
+
+
+def _telling_depth(inside: InsideBound, value: float) -> float | None:
+    """Return how far inside the surface has risen by enough to be seen and little enough to be near, all else fixed."""
+    depths = inside.depths
+    for _ in range(2):
+        rises = inside.values(depths) - value
+        seen = np.flatnonzero((rises > SEEN) & (rises < NEAR))
+        if len(seen):
+            return float(depths[seen[-1]])
+        i = int(np.argmax(rises >= NEAR))
+        if not (i > 0 and rises[i] >= NEAR):
+            return None
+        depths = np.geomspace(depths[i - 1], depths[i], FINER)
+    return None
+
+
+def _may_be_level(result: SearchResult, moved: RestrictedObjective) -> bool:
+    """Whether Newton's step of all others would take back nearly all of what the element's own move has cost."""
+    value, gradient = moved.value_and_gradient(result.x)
+    if result.hessian is None or not np.isfinite(gradient).all():
+        return False
+    rise = value - result.value
+    return bool(rise - 0.5 * QuadraticModel(result.x, value, gradient, result.hessian).decrement < TAKEN_BACK * rise)
 
 
 # --- far out, or short of an optimum ---------------------------------------------------------------------------------

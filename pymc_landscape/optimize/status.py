@@ -45,6 +45,8 @@ class Directions:
         A lower point.
     run_away : list of int
         Elements that ran away, of a search that ended at no minimum.
+    off_bounds : dict of BoundElement to array (k,)
+        Elements at a bound off which the surface stays level, with the moves of the free elements.
     """
 
     level: Array
@@ -52,6 +54,7 @@ class Directions:
     kinked: Array
     lower: Array | None = None
     run_away: list[int] = field(default_factory=list)
+    off_bounds: dict[BoundElement, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,14 @@ def judge(result: SearchResult, directions: Directions) -> StatusReport:
     if len(directions.level):
         message = _not_determined(result, directions.level)
         return StatusReport(Status.NOT_IDENTIFIED, message, flat_directions=directions.level)
+    if directions.off_bounds:
+        names = ", ".join(_label_at_bound(result.restricted, element) for element in directions.off_bounds)
+        ways = np.array(list(directions.off_bounds.values()))
+        message = (
+            f"The likelihood does not determine {names}, at the edge of the support: off it −2LL stays level while "
+            f"{_names(result, ways)} moves; fix or leave out a parameter, or use a prior (fit_map)."
+        )
+        return StatusReport(Status.NOT_IDENTIFIED, message, flat_directions=ways)
     if len(directions.kinked):
         names = _names(result, directions.kinked)
         message = f"The surface has a kink at the optimum, and no curvature along {names}: no standard error there."
