@@ -216,6 +216,7 @@ def _fit(
     progressbar: bool,
 ) -> Fit:
     """Search from every start; make a Fit of the best result, with a report that takes the others into account."""
+    _refuse_single_precision(objective)
     if information not in ("observed", "expected"):
         raise ValueError(f"Expected information='observed' or 'expected', got {information!r}.")
     if sandwich and information == "expected":
@@ -235,3 +236,14 @@ def _fit(
     if fit.is_map:  # the likelihood of each result is evaluated, and the data may change later
         _ = fit.starts
     return fit
+
+
+def _refuse_single_precision(objective: Objective) -> None:
+    """Refuse parameters of seven digits: where two values of −2LL differ by a cut-off, nothing is left of them."""
+    values = objective.model.rvs_to_values
+    single = [v.name for v in objective.variables if values[objective.model[v.name]].type.dtype == "float32"]
+    if single:
+        raise ValueError(
+            f"Expected parameters in double precision, got {single[0]!r} in float32: −2LL has too few "
+            'digits to be fitted; set pytensor.config.floatX = "float64" before the model is built.'
+        )
