@@ -68,6 +68,13 @@ def name_impossible_data(objective: Objective, theta: Array | None = None) -> st
         return f"No parameter value allows the data: {_listed(impossible)} {tried}; mend the data, {mend}."
     if theta is None or not nowhere:
         return ""
+    if given is not objective:
+        names = ", ".join(name for name in objective.latent if name not in objective.summed)
+        return (
+            f"No mode of the random effects {names} was found, for {_listed(nowhere)} where the search for it begins, "
+            "at their prior mean, but not everywhere: write the effects so that the data are possible there, or make "
+            f"the likelihood conditional on them, Objective(model, latent={objective.summed!r})."
+        )
     possible = points[np.all([(row > -np.inf).all(axis=1) for row in rows.values()], axis=0)]
     nearest = np.argsort(np.abs(possible - starts[0]).max(axis=1))[:1]
     advice = "".join(f", starts={_in_words(given, possible[i])}" for i in nearest)

@@ -82,7 +82,7 @@ class StatusReport:
 def judge(result: SearchResult, directions: Directions) -> StatusReport:
     """Say what the result of a search is, given what is known of directions along which it may be no optimum."""
     if not np.isfinite(result.value):
-        return StatusReport(Status.FAILED, "No start had a finite likelihood: give starts inside the support.")
+        return StatusReport(Status.FAILED, _no_likelihood(result))
     if directions.run_away:
         return _unbounded_below(result, directions.run_away)
     if directions.lower is not None:
@@ -115,6 +115,17 @@ def judge(result: SearchResult, directions: Directions) -> StatusReport:
         names = ", ".join(_label_at_bound(result.restricted, element) for element in at_bounds)
         return StatusReport(Status.AT_BOUND, f"The optimum is on the edge of the support: {names}.")
     return StatusReport(Status.CONVERGED)
+
+
+def _no_likelihood(result: SearchResult) -> str:
+    objective = result.restricted.objective
+    if not objective.is_integral:
+        return "No start had a finite likelihood: give starts inside the support."
+    effects = ", ".join(name for name in objective.latent if name not in objective.summed)
+    return (
+        f"No start had a finite likelihood: no mode of the random effects {effects} was found there, which Laplace's "
+        "approximation needs; give other starts, or make the likelihood conditional on the effects with latent=()."
+    )
 
 
 def unbounded(result: SearchResult, *directions: Array) -> StatusReport:
