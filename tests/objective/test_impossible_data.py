@@ -99,7 +99,7 @@ def test_intervals_and_landscapes_say_it_too():
 def test_a_support_that_moves_is_a_matter_of_starts():
     with pm.Model() as model:
         pm.Pareto("u", alpha=pm.HalfNormal("a"), m=pm.HalfNormal("m", 1), observed=[0.003, 2.0])
-    fit = pml.fit_mle(model, starts=1, progressbar=False)
+    fit = pml.fit_mle(model, starts={"m": 1.0}, progressbar=False)
     assert "u[0] = 0.003 has density 0 under Pareto at every start, but not everywhere" in fit.message
     starts = literal_eval(fit.message.split("starts=")[1].rstrip("."))  # the advice can be followed
     assert np.isfinite(pml.fit_mle(model, starts=starts, progressbar=False).minus2ll)
