@@ -61,7 +61,7 @@ class GridAxes:
             e.variable.name: e.variable for e in points.elements if e.variable.name not in points.unconstrained
         }
         _refuse_bound(self.on_natural_axes, set(points.moved))
-        _refuse_discrete(self.variables, set(points.moved))
+        _refuse_discrete(self.variables, set(points.moved), objective.latent)
         names = {n for n, v in self.on_natural_axes.items() if v.transform is not None and not v.is_independent}
         self.always = frozenset(names)
         self.columns, legal = self._columns(points.rows(base, 0, points.total))
@@ -146,7 +146,7 @@ def _refuse_bound(on_axes: Mapping[str, FreeVariable], moved: set[BoundElement])
             )
 
 
-def _refuse_discrete(variables: Mapping[str, FreeVariable], moved: set[BoundElement]) -> None:
+def _refuse_discrete(variables: Mapping[str, FreeVariable], moved: set[BoundElement], latent: tuple[str, ...]) -> None:
     discrete = [
         name
         for name, v in variables.items()
@@ -155,5 +155,5 @@ def _refuse_discrete(variables: Mapping[str, FreeVariable], moved: set[BoundElem
     if discrete:
         raise ValueError(
             f"Expected continuous parameters beside the axes, got the discrete {', '.join(discrete)}: they can be grid "
-            f"axes but not descended; Objective(model, latent={discrete!r}) sums them out."
+            f"axes but not descended; Objective(model, latent={[*latent, *discrete]!r}) sums them out."
         )

@@ -48,7 +48,6 @@ from pymc_landscape.model.roles import (
     on_all_data,
     resolve_latent,
     roles_of_potentials,
-    standard_normal,
 )
 from pymc_landscape.model.transforms import VALUE_TRANSFORMS
 
@@ -102,7 +101,6 @@ __all__ = [
     "refuse_missing_densities",
     "resolve_latent",
     "roles_of_potentials",
-    "standard_normal",
     "unconstrained_graphs",
     "without",
     "without_dims",

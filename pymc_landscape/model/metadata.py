@@ -16,6 +16,7 @@ from pymc_landscape._typing import Array, Graph
 from pymc_landscape.model import roles
 from pymc_landscape.model.layout import Element, FreeVariable, Layout, find_elements
 from pymc_landscape.model.missing_data import without_data
+from pymc_landscape.model.possible_effects import possible_effects
 
 Made = TypeVar("Made")
 
@@ -69,6 +70,13 @@ class ModelMetadata:
     @property
     def _all_variables(self) -> tuple[FreeVariable, ...]:
         return self.read("variables", lambda: roles.free_variables(self.model))
+
+    @property
+    def possible_effects(self) -> tuple[str, ...]:
+        """Names of the free variables that may be random effects though their prior depends on nothing."""
+        sizes = {v.name: int(np.prod(v.shape)) for v in self._all_variables}
+        centred = roles.find_latent(self.model)
+        return self.read("possible effects", lambda: possible_effects(self.model, sizes, centred))
 
     @property
     def elements(self) -> dict[str, Element]:

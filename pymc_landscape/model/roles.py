@@ -25,7 +25,7 @@ from pytensor.graph.traversal import ancestors
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import CAReduce
 from pytensor.tensor.math import Dot
-from pytensor.tensor.random.basic import NormalRV, UniformRV
+from pytensor.tensor.random.basic import UniformRV
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.model.degenerate_priors import has_no_spread
@@ -110,16 +110,6 @@ def find_latent(model: pm.Model, without: Collection[str] = ()) -> dict[str, tup
         if parents or has_no_spread(rv):
             effects[rv.name] = tuple(v.name for v in model.free_RVs if v in parents)
     return effects
-
-
-def standard_normal(model: pm.Model) -> tuple[str, ...]:
-    """Return the names of arrays with a standard normal prior: effects look like this where they are not centred."""
-    names = []
-    for rv in model.free_RVs:
-        if isinstance(rv.owner.op, NormalRV) and rv.type.ndim:
-            mu, sigma = (_constant(parameter) for parameter in rv.owner.op.dist_params(rv.owner))
-            names += [rv.name] if np.all(mu == 0.0) and np.all(sigma == 1.0) else []
-    return tuple(names)
 
 
 def resolve_latent(model: pm.Model, latent: Literal["auto"] | str | Sequence[str]) -> tuple[str, ...]:
@@ -249,7 +239,7 @@ def _constant_limits(rv: Graph, transform: Any, shape: tuple[int, ...]) -> tuple
     transform = transform or _default_transform(rv.owner.op, rv)
     limits = bounds(transform, rv.owner.inputs) if transform is not None else None
     limits = (0.0, 1.0) if is_simplex(transform) else limits
-    low, high = (_constant(limit) for limit in limits or (None, None))
+    low, high = (constant_value(limit) for limit in limits or (None, None))
     return _limit_array(low, shape, -np.inf), _limit_array(high, shape, np.inf)
 
 
@@ -264,7 +254,7 @@ def _has_moving_limits(model: pm.Model, rv: Graph, transform: Any) -> bool:
     return not set(model.free_RVs).isdisjoint(ancestors(graphs))
 
 
-def _constant(graph: Any) -> Array | None:
+def constant_value(graph: Any) -> Array | None:
     """Return the numbers that a graph stands for at all points; None where it depends on something."""
     if not isinstance(graph, Variable):
         return None if graph is None else np.asarray(graph)

@@ -323,7 +323,7 @@ class Evaluators:
         if discrete and not self._integers_fixed:
             raise ValueError(
                 f"Expected continuous parameters, got the discrete {', '.join(discrete)}: they can be grid axes but "
-                f"not descended; Objective(model, latent={discrete!r}) sums them out."
+                f"not descended; Objective(model, latent={[*self.metadata.latent, *discrete]!r}) sums them out."
             )
 
     def interpreted(self) -> Evaluators:

@@ -20,7 +20,6 @@ from pymc_landscape.model import (
     refuse_missing_densities,
     resolve_latent,
     roles_of_potentials,
-    standard_normal,
 )
 from pymc_landscape.objective.evaluators import Evaluators
 from pymc_landscape.objective.objective_html import objective_html
@@ -144,8 +143,8 @@ class Objective(Parameters):
 
     @property
     def perhaps_latent(self) -> tuple[str, ...]:
-        """Names of parameters that may be random effects that are not centred: arrays with a standard normal prior."""
-        return tuple(name for name in standard_normal(self.model) if name not in self.latent)
+        """Names of parameters that may be random effects: what a parameter scales, or what neighbours are alike in."""
+        return tuple(name for name in self.evaluators.metadata.possible_effects if name not in self.latent)
 
     @property
     def is_integral(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from functools import partial
 from typing import Literal
+from weakref import WeakSet
 
 import pymc as pm
 from pymc.util import get_random_generator
@@ -22,7 +23,12 @@ Information = Literal["observed", "expected"]
 # Of starts="auto" without a seed: a fit without random starts of the user's own is not random.
 AUTOMATIC_SEED = 8
 
+# So many elements that may be random effects are worth a word before they are searched.
+MANY = 10
+
 _log = logging.getLogger("pymc_landscape")
+# Models of which that was said.
+_HINTED: WeakSet[pm.Model] = WeakSet()
 
 
 def fit_mle(
@@ -207,6 +213,21 @@ def _starts(model: pm.Model | Objective | Fit | None, starts: Starts) -> Starts:
     return model.point if isinstance(model, Fit) and default else starts
 
 
+def _hint_at_effects(objective: Objective) -> None:
+    """Say before a search over many elements that they may be random effects, once a model."""
+    names = objective.perhaps_latent
+    sizes = {v.name: v.low.size for v in objective.variables if v.name in names}
+    if sum(sizes.values()) < MANY or objective.model in _HINTED:
+        return
+    _HINTED.add(objective.model)
+    _log.warning(
+        "%s may be random effects, for parameters scale them, or neighbours are alike: a joint fit can take long "
+        "and have no maximum; to integrate them out, Objective(model, latent=%s).",
+        ", ".join(f"{name} ({size} elements)" for name, size in sizes.items()),
+        [*objective.latent, *names],
+    )
+
+
 def _fit(
     objective: Objective,
     starts: Starts,
@@ -223,6 +244,7 @@ def _fit(
         raise ValueError("Expected one kind of covariance, got sandwich=True and information='expected'.")
     if sandwich:
         refuse_joint_densities(objective, "sandwich=True")
+    _hint_at_effects(objective)
     automatic = isinstance(starts, str) and starts == "auto"
     seed = AUTOMATIC_SEED if automatic and random_seed is None else random_seed
     search = search_automatically if automatic else partial(search_all_starts, starts=starts)

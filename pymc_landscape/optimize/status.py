@@ -204,7 +204,9 @@ def _density(result: SearchResult) -> str:
 
 def _perhaps_effects(result: SearchResult) -> str:
     """Say which parameters a joint fit would better integrate out."""
-    names = result.restricted.objective.perhaps_latent
+    objective = result.restricted.objective
+    names = objective.perhaps_latent
     if not names:
         return ""
-    return f"; if {', '.join(names)} are random effects, integrate them out: Objective(model, latent={list(names)})"
+    latent = [*objective.latent, *names]
+    return f"; if {', '.join(names)} are random effects, integrate them out: Objective(model, latent={latent})"
