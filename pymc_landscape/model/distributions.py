@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
+import pytensor
 import pytensor.tensor as pt
 from pymc.distributions.custom import CustomDistRV, CustomSymbolicDistRV
 from pymc.distributions.distribution import SymbolicRandomVariable
 from pymc.distributions.simulator import SimulatorRV
 from pytensor import scalar as ps
+from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.basic import Join
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
@@ -16,7 +20,7 @@ from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.subtensor import Subtensor
 from pytensor.xtensor.vectorization import XRV, XElemwise
 
-from pymc_landscape._typing import Graph
+from pymc_landscape._typing import Array, Graph
 
 # Distributions whose Op is not called as they are.
 OP_NAMES = {"NegBinomialRV": "NegativeBinomial", "WeibullBetaRV": "Weibull", "InvGammaRV": "InverseGamma"}
@@ -105,3 +109,16 @@ def aligned(graph: Graph, dims: Sequence[str] | None) -> Graph:
         return pt.as_tensor(graph)
     missing = [dim for dim in dims if dim not in graph.type.dims]
     return (graph.expand_dims(missing) if missing else graph).transpose(*dims).values
+
+
+# --- numbers ---------------------------------------------------------------------------------------------------------
+
+
+def constant_value(graph: Any) -> Array | None:
+    """Return the numbers that a graph stands for at all points; None where it depends on something."""
+    if not isinstance(graph, Variable):
+        return None if graph is None else np.asarray(graph)
+    if any(v.owner is None and not isinstance(v, Constant) for v in ancestors([graph])):
+        return None
+    with pytensor.config.change_flags(cxx=""):
+        return np.asarray(graph.data if isinstance(graph, Constant) else graph.eval(mode="FAST_COMPILE"))

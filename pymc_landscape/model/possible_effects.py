@@ -25,8 +25,7 @@ from pytensor.tensor.subtensor import AdvancedSubtensor, Subtensor
 from pytensor.xtensor.vectorization import XRV
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.model.distributions import kind_of, without_dims
-from pymc_landscape.model.roles import constant_value
+from pymc_landscape.model.distributions import constant_value, kind_of, without_dims
 
 # Priors that no coefficients have: neighbours in space or time are alike.
 FIELDS = ("ICARRV", "CARRV", "RandomWalkRV", "AutoRegressiveRV")

@@ -20,7 +20,7 @@ from pymc.data import MinibatchOp
 from pymc.distributions.transforms import CholeskyCovPacked, _default_transform
 from pymc.initial_point import make_initial_point_fn
 from pymc.model.transform.basic import remove_minibatched_nodes
-from pytensor.graph.basic import Constant, Variable
+from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import CAReduce
@@ -30,6 +30,7 @@ from pytensor.tensor.random.basic import UniformRV
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.model.degenerate_priors import has_no_spread
 from pymc_landscape.model.density import PotentialRoles
+from pymc_landscape.model.distributions import constant_value
 from pymc_landscape.model.layout import FreeVariable
 from pymc_landscape.model.missing_data import is_discrete, without_data
 from pymc_landscape.model.transforms import bounds, is_simplex
@@ -252,16 +253,6 @@ def _has_moving_limits(model: pm.Model, rv: Graph, transform: Any) -> bool:
     limits = bounds(transform, rv.owner.inputs) if transform is not None else None
     graphs = [limit for limit in limits or () if isinstance(limit, Variable)]
     return not set(model.free_RVs).isdisjoint(ancestors(graphs))
-
-
-def constant_value(graph: Any) -> Array | None:
-    """Return the numbers that a graph stands for at all points; None where it depends on something."""
-    if not isinstance(graph, Variable):
-        return None if graph is None else np.asarray(graph)
-    if any(v.owner is None and not isinstance(v, Constant) for v in ancestors([graph])):
-        return None
-    with pytensor.config.change_flags(cxx=""):
-        return np.asarray(graph.data if isinstance(graph, Constant) else graph.eval(mode="FAST_COMPILE"))
 
 
 def initial_point(model: pm.Model) -> dict[str, Array]:
