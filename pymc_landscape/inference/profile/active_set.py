@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
@@ -25,6 +26,8 @@ GIVEN_WAY = 1e-2
 
 # So much a share of 1 gives away, to see to which other share first.
 GIVEN = 1e-3
+# Derivatives of a quantity of less than this are none.
+STILL = 1e-12
 
 
 def settle_active_set(point: ConstrainedPoint, level: float) -> ConstrainedPoint:
@@ -58,7 +61,30 @@ def freed(restricted: RestrictedObjective, x: Array, quantity: Quantity) -> tupl
         candidates = [restricted.refixed(fixed, sums=sums) for fixed, sums in others]
         vectors = [(free, restricted.full(x)[free.free]) for free in candidates]
         return min(vectors, key=lambda free: _inside_value(free[0], free[1], quantity), default=(restricted, x))
+    return _freed_where_pinned(restricted, x, quantity)
+
+
+def _freed_where_pinned(
+    restricted: RestrictedObjective, x: Array, quantity: Quantity
+) -> tuple[RestrictedObjective, Array]:
+    """Let elements move that pin a quantity at their bounds: a correlation is ±1 where a Cholesky diagonal is 0."""
+    if quantity.element is not None or not restricted.fixed_elements or _moves(restricted, x, quantity).any():
+        return restricted, x
+    for element in restricted.fixed_elements:
+        position = restricted.positions[element]
+        free = restricted.refixed({i: bound for i, bound in restricted.fixed.items() if i != position})
+        there = restricted.whole_coordinates(x)[free.free]
+        if _moves(free, there, quantity)[free.free == position].any():
+            return free, there
     return restricted, x
+
+
+def _moves(restricted: RestrictedObjective, x: Array, quantity: Quantity) -> NDArray[np.bool_]:
+    """Return which free elements move a quantity, to first or second order."""
+    derivatives = quantity.evaluate(restricted, x)
+    largest = np.maximum(np.abs(derivatives.gradient), np.abs(derivatives.hessian).max(axis=1, initial=0.0))
+    moves: NDArray[np.bool_] = largest > STILL
+    return moves
 
 
 def _inside_value(restricted: RestrictedObjective, x: Array, quantity: Quantity) -> float:

@@ -227,7 +227,7 @@ class ProfileContinuation:
     def first_length(self) -> float:
         """Return the first step of the coordinate: what a parabola would need."""
         point = self.estimate
-        if not point.is_finite:
+        if not point.is_finite or point.is_stationary:
             return FROM_BOUND * self._typical()
         variance = float(point.normal @ covariance(point.hessian) @ point.normal)
         if 0 < variance < np.inf:  # Δ = a d + d² / v; at an estimate on a bound a is not 0

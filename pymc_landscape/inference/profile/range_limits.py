@@ -7,11 +7,14 @@ left to gain.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
 from pymc_landscape.numerics import descend_newton, quadratic_model
+from pymc_landscape.optimize import bounds_ahead
 
 ITERATIONS = 60
 # What may be left to gain, as a share of the way from the estimate: the limit as exactly as intervals are.
@@ -62,7 +65,7 @@ def range_limit(
         there = evaluate_at(here.restricted, here.quantity, x) if x is not None else None
         if there is not None and there.value <= highest and side * (there.coordinate - here.coordinate) >= 0:
             return there
-    return None
+    return next(_pinned_by_bounds(here, side, highest), None)
 
 
 def _extremum_of_quantity(here: ConstrainedPoint, side: float, unit: float, highest: float) -> Array | None:
@@ -109,3 +112,17 @@ def _corner_of_quantity(here: ConstrainedPoint, side: float, unit: float, highes
             break
         low, high = (middle, high) if rate(middle) > 0 else (low, middle)
     return np.asarray(here.x + high * along)
+
+
+def _pinned_by_bounds(here: ConstrainedPoint, side: float, highest: float) -> Iterator[ConstrainedPoint]:
+    """Yield points with one more element at its bound, at which nothing moves the quantity, and all else as it is."""
+    restricted = here.restricted
+    errors = np.full(len(here.x), np.inf)
+    for element, bound in bounds_ahead(restricted, here.x, lambda: errors).items():
+        fixed, x = restricted.with_fixed(here.x, {**restricted.fixed_elements, element: bound})
+        if not fixed.value(x) <= highest:
+            continue
+        there = evaluate_at(fixed, here.quantity, x)
+        beyond = side * (there.coordinate - here.coordinate) >= 0
+        if beyond and np.abs(there.normal).max(initial=0.0) <= REMAINING * abs(there.coordinate):
+            yield there

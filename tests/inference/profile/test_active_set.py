@@ -39,8 +39,9 @@ def test_a_correlation_of_one_is_left_where_that_is_lower(unit, names):
 
 @pytest.mark.exhaustive
 def test_a_diagonal_of_zero_is_left_where_that_is_lower():
-    found = limits(random_slopes.by_cholesky_factor(), ["b", "L_stds", "sigma"])
-    for name, like in {"b[0]": "b[0]", "L_stds[0]": "s0", "L_stds[1]": "s1", "sigma": "sigma"}.items():
+    found = limits(random_slopes.by_cholesky_factor(), ["b", "L_stds", "sigma", "L_corr[0, 1]"])
+    same = {"b[0]": "b[0]", "L_stds[0]": "s0", "L_stds[1]": "s1", "sigma": "sigma", "L_corr[0, 1]": "rho"}
+    for name, like in same.items():
         np.testing.assert_allclose(found["interval"].sel(parameter=name).values.ravel(), ENDS[like], atol=2e-6)
     assert found["status"].sel(parameter="L_stds[1]").values.ravel().tolist() == ["at_bound", "finite"]
 

@@ -135,3 +135,18 @@ def test_an_estimate_on_an_edge_without_derivatives():
         best = optimize.minimize_scalar(minus2ll, bounds=(0.1, 10), method="bounded", options={"xatol": 1e-10}).fun
         assert best - fit.minus2ll == pytest.approx(stats.chi2.ppf(level, 1), abs=1e-6)
         assert high == 1.0
+
+
+def test_a_length_ends_at_its_corner_where_another_number_is_none():
+    """(x − 0.3)² + (z − 0.2)² at a distance of 0 is 0.13; the angle has no number there."""
+    with pm.Model() as model:
+        x, z = pm.Flat("x", initval=1.0), pm.Flat("z", initval=1.0)
+        pm.Normal("first", x, 1.0, observed=0.3)
+        pm.Normal("second", z, 1.0, observed=0.2)
+        length = pm.Deterministic("length", pt.sqrt(x**2 + z**2))
+        pm.Deterministic("share", x / length)
+    fit = pml.fit_mle(model, progressbar=False)
+    values, status, rises = ends(fit, "length", 0.95)
+    np.testing.assert_allclose(values, [0.0, np.hypot(0.3, 0.2) + ROOTS[1]], atol=1e-6)
+    assert status.tolist() == [AT_BOUND, FINITE]
+    np.testing.assert_allclose(rises[0], 0.13, atol=1e-6)
