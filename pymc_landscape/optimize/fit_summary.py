@@ -63,6 +63,13 @@ def headline(fit: Any) -> str:
     )
 
 
+def _explained(fit: Any) -> list[str]:
+    """Say what the status means, and which variables of the model are no parameters of this fit."""
+    latent = ", ".join(fit.objective.latent)
+    out = f"Integrated or summed out, no parameters (latent): {latent}; with latent=() they are." if latent else ""
+    return [line for line in (fit.message, out) if line]
+
+
 def _table(fit: Any) -> pd.DataFrame:
     table = summary(fit)
     return table if table["note"].any() else table.drop(columns="note")
@@ -73,7 +80,7 @@ def text(fit: Any) -> str:
     table = _table(fit)
     more = f"\n... and {len(table) - SHOWN} more rows: fit.summary()" if len(table) > SHOWN else ""
     body = table.head(SHOWN).to_string(float_format=lambda v: f"{v:.6g}")
-    explained = f"\n{fit.message}" if fit.message else ""
+    explained = "".join(f"\n{line}" for line in _explained(fit))
     return f"{headline(fit)}{explained}\n{body}{more}"
 
 
@@ -82,5 +89,5 @@ def html(fit: Any) -> str:
     table = _table(fit)
     more = f"<p>... and {len(table) - SHOWN} more rows: fit.summary()</p>" if len(table) > SHOWN else ""
     body = table.head(SHOWN).to_html(float_format=lambda v: f"{v:.6g}", border=0)
-    explained = f"<p><em>{escape(fit.message)}</em></p>" if fit.message else ""
+    explained = "".join(f"<p><em>{escape(line)}</em></p>" for line in _explained(fit))
     return f"<div><strong>{escape(headline(fit))}</strong>{explained}{body}{more}</div>"

@@ -110,6 +110,7 @@ def test_the_likelihood_is_that_of_what_is_there(build):
     assert fit.minus2ll == pytest.approx(right, abs=1e-5)
     assert fit.objective.latent == latent
     assert not fit.objective.is_integral
+    assert f"(latent): {', '.join(latent)}; with latent=() they are." in repr(fit)
 
 
 @pytest.mark.exhaustive
