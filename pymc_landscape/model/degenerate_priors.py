@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pymc as pm
 import pytensor
+import pytensor.tensor as pt
 from pymc.distributions.multivariate import CARRV, ICARRV, MatrixNormalRV, ZeroSumNormalRV
 from pymc.distributions.timeseries import AutoRegressiveRV, EulerMaruyamaRV, RandomWalkRV
 from pytensor.compile.sharedvalue import SharedVariable
@@ -34,9 +35,9 @@ def has_no_spread(rv: Graph) -> bool:
     if isinstance(op, CARRV):
         return _vanishes(op.dist_params(rv.owner)[3], np.inf)
     if isinstance(op, MvNormalRV):
-        return _vanishes(op.dist_params(rv.owner)[1].diagonal(axis1=-2, axis2=-1), 0.0)
+        return _vanishes(pt.diagonal(op.dist_params(rv.owner)[1], axis1=-2, axis2=-1), 0.0)
     if isinstance(op, MatrixNormalRV):
-        return any(_vanishes(root.diagonal(), 0.0) for root in op.dist_params(rv.owner)[1:])
+        return any(_vanishes(pt.diagonal(root), 0.0) for root in op.dist_params(rv.owner)[1:])
     if isinstance(op, ZeroSumNormalRV):
         return _vanishes(op.dist_params(rv.owner)[0], 0.0)
     return isinstance(op, NormalRV | LogNormalRV | ICARRV) and _vanishes(op.dist_params(rv.owner)[1], 0.0)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pymc as pm
@@ -188,13 +189,12 @@ def _autoregression(rv: Graph, v: Graph, depends: Depends) -> Standardized | Non
 def _diffusion(rv: Graph, v: Graph, depends: Depends) -> Standardized | None:
     """Write a diffusion that is an autoregression: of constant size, and with a drift that is a straight line."""
     op, (init, _, *parameters, _) = rv.owner.op, rv.owner.inputs
-    x = pt.tensor("x", dtype="float64", shape=v.type.shape[:-1])
+    x: Graph = pt.tensor("x", dtype="float64", shape=v.type.shape[:-1])
     if any(map(depends, parameters)) or not _is_linear(op.sde_fn, x, parameters):
         return None
-    drift, diffusion = (pt.as_tensor(part) for part in op.sde_fn(x, *parameters))
-    slope = pt.grad(drift.sum(), x, disconnected_inputs="ignore")
-    at_zero = {x: pt.zeros(v.type.shape[:-1])}
-    drift, slope, diffusion = graph_replace([drift, slope, diffusion], at_zero, strict=False)
+    parts: list[Graph] = [pt.as_tensor(part) for part in op.sde_fn(x, *parameters)]
+    slope: Graph = pt.grad(parts[0].sum(), x, disconnected_inputs="ignore")
+    drift, diffusion, slope = graph_replace([*parts, slope], {x: pt.zeros(v.type.shape[:-1])}, strict=False)
     rhos, sigma = (1.0 + op.dt * slope)[..., None], pt.sqrt(op.dt) * simplified_scale(diffusion)
     return _recursion(v, init, rhos, op.dt * drift, sigma, 1)
 
@@ -204,8 +204,9 @@ def _is_linear(sde: Callable[..., tuple[Graph, Graph]], x: Graph, parameters: li
     drift, diffusion = (pt.as_tensor(part) for part in sde(x, *(p.type() for p in parameters)))
     if x not in ancestors([drift]):
         return x not in ancestors([diffusion])
-    slope = pt.grad(drift.sum(), x)
-    return x not in ancestors(rewrite_graph([slope, diffusion], include=("canonicalize", "stabilize")))
+    slope: Graph = pt.grad(drift.sum(), x)
+    simplified: Any = rewrite_graph([slope, diffusion], include=("canonicalize", "stabilize"))
+    return x not in ancestors(simplified)
 
 
 def _recursion(v: Graph, init: Graph, rhos: Graph, constant: Graph | None, sigma: Graph, order: int) -> Standardized:
@@ -235,11 +236,11 @@ def _powers(rhos: Graph, constant: Graph | None, order: int, n: int) -> Graph:
         sums = pt.cumsum(pt.concatenate([pt.ones_like(powers[..., :1]), powers[..., :-1]], axis=-1), axis=-1)
         return pt.stack([powers, constant[..., None] * sums], axis=-1)
     size = order + (constant is not None)
-    top, rest = rhos, np.eye(size, k=-1)[1:]
+    top, below = rhos, np.eye(size, k=-1)[1:]
     if constant is not None:
         top = pt.concatenate([rhos, pt.broadcast_to(constant[..., None], rhos[..., :1].shape)], axis=-1)
-        rest[-1] = np.eye(size)[-1]
-    rest = pt.broadcast_to(pt.constant(rest), (*(top.shape[i] for i in range(top.type.ndim - 1)), *rest.shape))
+        below[-1] = np.eye(size)[-1]
+    rest = pt.broadcast_to(pt.constant(below), (*(top.shape[i] for i in range(top.type.ndim - 1)), *below.shape))
     power = pt.concatenate([top[..., None, :], rest], axis=-2)
     rows, known = power[..., :1, :], 1
     while known < n:  # those that are known, times as many
@@ -257,7 +258,7 @@ def _together(*parts: Graph) -> Graph:
     return pt.concatenate([part.ravel() for part in parts])
 
 
-STEPS = {NormalRV: _normal, MvNormalRV: _mv_normal}
+STEPS: dict[type, Callable[[Graph, Graph, Depends], Standardized]] = {NormalRV: _normal, MvNormalRV: _mv_normal}
 FORMS: dict[type, Callable[[Graph, Graph, Depends], Standardized | None]] = {
     NormalRV: _normal,
     LogNormalRV: _normal,
