@@ -86,10 +86,14 @@ def confidence_intervals(
     Raises
     ------
     ValueError
-        If the fit has no optimum, a name is not known, or a level is not between 0 and 1.
+        If the fit has no optimum, nor a value that −2LL falls towards, a name is not known, or a level is not between 0
+        and 1.
 
     Notes
     -----
+    Of a fit that is ``unbounded``, ends are measured from the least upper bound of the likelihood: the side to which a
+    parameter runs away is ``open``.
+
     An end solves f(θ) = f̂ + q with all else stationary (Venzon & Moolgavkar 1988, *Applied Statistics* 37, 87-94), q
     the χ²₁ quantile (Wilks 1938, *Annals of Mathematical Statistics* 9, 60-62).
 

@@ -83,8 +83,9 @@ def profile_likelihood(
     Raises
     ------
     ValueError
-        If the fit has no optimum, a name is not known, the level is not between 0 and 1, or `resume` is the profile
-        of another model or of other data; if a store that is there comes with a `resume`.
+        If the fit has no optimum, nor a value that −2LL falls towards, a name is not known, the level is not between 0
+        and 1, or `resume` is the profile of another model or of other data; if a store that is there comes with a
+        `resume`.
 
     Warns
     -----
