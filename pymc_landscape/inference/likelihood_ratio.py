@@ -178,7 +178,7 @@ def likelihood_ratio_test(
     nesting = nest(*fits)
     statistic = _statistic(*fits)
     chosen, why = _chosen(reference, nesting, *fits)
-    message = " ".join(sentence for sentence in (why, nesting.assumed) if sentence)
+    message = " ".join(sentence for sentence in (why, nesting.assumed, _at_infinity(*fits)) if sentence)
     if chosen == "bootstrap":
         return _bootstrapped(statistic, nesting, *fits, draws, random_seed, progressbar, message)
     weights = mixture(nesting, fits[1]) if chosen == "chibar2" else np.eye(nesting.df + 1)[-1]
@@ -197,6 +197,16 @@ def _refuse_no_minimum(fit: Fit, which: str) -> None:
         raise ValueError(
             f"Expected fits that have arrived, got the {which}, which is {fit.status.value}: {fit.message}"
         )
+
+
+def _at_infinity(null: Fit, alternative: Fit) -> str:
+    """Say which of the two has no maximum, and that its least upper bound takes its place."""
+    without = [name for name, fit in (("null", null), ("alternative", alternative)) if fit.status is Status.UNBOUNDED]
+    if not without:
+        return ""
+    return (
+        f"No maximum is attained by the {' nor by the '.join(without)}: −2LL there is the value that it falls towards."
+    )
 
 
 def _statistic(null: Fit, alternative: Fit) -> float:

@@ -79,8 +79,10 @@ def find_directions(result: SearchResult) -> Directions:
                 lower = _classify(result, curvature, bool(zero[i]), i, level, unbounded, kinked)
                 if lower is not None:
                     break
-                if len(level) + len(unbounded) + len(kinked) == known:
-                    unbounded += _levels_off(result, int(np.argmax(_relative(curvature.direction(i), result.x))))
+                furthest = int(np.argmax(_relative(curvature.direction(i), result.x)))
+                is_known = any(int(np.argmax(_relative(axis, result.x))) == furthest for axis in unbounded)
+                if len(level) + len(unbounded) + len(kinked) == known and not is_known:
+                    unbounded += _levels_off(result, furthest)
         if lower is None and not unbounded:
             left = _level_off_bounds(result)
     rows = [np.array(several).reshape(len(several), k) for several in (level, unbounded, kinked)]

@@ -272,7 +272,10 @@ def _lbfgs_then_newton(restricted: RestrictedObjective, x: Array) -> SearchResul
     first = _lbfgs(restricted, x)
     if first.hessian is None or restricted.unbounded_below:
         return first
-    second = _newton(restricted, first.x, ITERATIONS)
+    try:
+        second = _newton(restricted, first.x, ITERATIONS)
+    except (NotImplementedError, ValueError):  # it ended where there is no second derivative
+        return first
     second.n_iterations += first.n_iterations
     return _lower(first, second)
 
