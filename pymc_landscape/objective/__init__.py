@@ -22,12 +22,16 @@ from pymc_landscape.objective.evaluation_noise import (
 from pymc_landscape.objective.evaluators import LOG_PRIOR, Kind
 from pymc_landscape.objective.importance_sampler import importance_sampling
 from pymc_landscape.objective.impossible_data import name_impossible_data
-from pymc_landscape.objective.independence import joint_densities, refuse_joint_densities
 from pymc_landscape.objective.memoized_objective import MemoizedObjective, screen_batch
 from pymc_landscape.objective.minibatch import BatchSlope
 from pymc_landscape.objective.model_argument import Fitted, objective_of
 from pymc_landscape.objective.objective import DENSE, Objective
-from pymc_landscape.objective.pointwise import GROUPS, pointwise_log_likelihood
+from pymc_landscape.objective.pointwise import (
+    GROUPS,
+    joint_densities,
+    pointwise_log_likelihood,
+    refuse_joint_densities,
+)
 from pymc_landscape.objective.prior_draws import prior_draws
 from pymc_landscape.objective.reference_point import Reference, reference_point
 from pymc_landscape.objective.restricted import ARITHMETIC_ERRORS, BoundElement, RestrictedObjective
