@@ -236,6 +236,8 @@ class _SingleMinimum:
         """Yield minima with one bound more active."""
         x = self.result.x
         for element, bound in bounds_ahead(self.result.restricted, x, self._errors).items():
+            if not self.active_set.active_sets.variables[element[0]].elementwise:
+                continue  # shares have a sum, which this layout does not keep
             other = self.active_set.active_sets.active_set(self.p, {**self.active_set.bounds, element: bound})
             yield _SingleMinimum(other, self.p, other.transfer(self.active_set, np.array([self.p]), x[None])[0])
 
