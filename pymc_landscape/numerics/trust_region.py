@@ -10,6 +10,7 @@ certified regressions of NIST, far start, that is the difference between 19 and 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -92,16 +93,8 @@ class QuadraticModel:
 
     @cached_property
     def flat(self) -> NDArray[np.bool_]:
-        """Which eigenvectors have no curvature.
-
-        Beside a manifold of minima, the Hessian along it is that of the manifold's bend times the gradient across, of
-        either sign; what tells such a direction is that it has no slope.
-        """
-        size, slopes = np.abs(self.spectrum.values), np.abs(self._slopes)
-        gradient = float(np.linalg.norm(self._slopes))
-        is_bend = (size <= BEND * gradient) & (slopes <= ALONG * gradient)
-        flat: NDArray[np.bool_] = (size <= self.spectrum.tolerance) | is_bend
-        return flat
+        """Which eigenvectors have no curvature."""
+        return flat_eigenvectors(self.spectrum, self._slopes)
 
     @cached_property
     def scaled_gradient(self) -> Array:
@@ -119,6 +112,19 @@ class QuadraticModel:
     def newton_step(self) -> Array:
         """Return −H⁻¹g, nothing along flat directions."""
         return -self.spectrum.inverse() @ self.gradient
+
+
+def flat_eigenvectors(curvature: Spectrum, slopes: Array) -> NDArray[np.bool_]:
+    """Return which eigenvectors have no curvature, with the slopes along them, on scaled axes.
+
+    Beside a manifold of minima, the Hessian along it is that of the manifold's bend times the gradient across, of
+    either sign; what tells such a direction is that it has no slope.
+    """
+    size, gradient = np.abs(curvature.values), math.sqrt(float(slopes @ slopes))
+    flat: NDArray[np.bool_] = size <= curvature.tolerance
+    if size.min(initial=np.inf) <= BEND * gradient:
+        flat = flat | ((size <= BEND * gradient) & (np.abs(slopes) <= ALONG * gradient))
+    return flat
 
 
 def quadratic_model(surface: Surface, x: Array) -> QuadraticModel:

@@ -22,7 +22,7 @@ from pymc_landscape.objective.evaluation_noise import (
 from pymc_landscape.objective.evaluators import LOG_PRIOR, Kind
 from pymc_landscape.objective.importance_sampler import importance_sampling
 from pymc_landscape.objective.impossible_data import name_impossible_data
-from pymc_landscape.objective.memoized_objective import MemoizedObjective, screen_batch
+from pymc_landscape.objective.memoized_objective import MemoizedObjective, batch_value_gradient_hessian, screen_batch
 from pymc_landscape.objective.minibatch import BatchSlope
 from pymc_landscape.objective.model_argument import Fitted, objective_of
 from pymc_landscape.objective.objective import DENSE, Objective
@@ -62,6 +62,7 @@ __all__ = [
     "RoundingCheck",
     "Simulator",
     "affordable_evaluations",
+    "batch_value_gradient_hessian",
     "conditional_modes",
     "coordinate_limits",
     "digest",

@@ -50,3 +50,20 @@ def screen_batch(restrictions: Sequence[RestrictedObjective], blocks: Sequence[A
         cuts = np.cumsum([len(blocks[i]) for i in same])[:-1]
         results |= dict(zip(same, np.split(values, cuts), strict=True))
     return [results[i] for i in range(len(blocks))]
+
+
+def batch_value_gradient_hessian(restricted: RestrictedObjective, x: Array) -> tuple[Array, Array, Array]:
+    """Return values (n,), gradients (n, m) and Hessians (n, m, m) at many points; NaN where the model raises."""
+    n, m, size = len(x), x.shape[1], restricted.layout.size
+    restricted.n_evaluations += n
+    restricted.objective.use_data()
+    vectors = restricted.full(x)
+    try:
+        beside = vectors if restricted.inside is None else vectors + restricted.inside
+        value, gradient, hessian = restricted.engine("hessian").several(beside)
+    except ARITHMETIC_ERRORS:
+        return np.full(n, np.nan), np.full((n, m), np.nan), np.full((n, m, m), np.nan)
+    if restricted.inside is not None:
+        value = restricted.screened(x)
+    gradient, hessian = restricted.reduced(gradient), restricted.reduced_hessian(hessian.reshape(n, size, size))
+    return value, gradient, 0.5 * (hessian + hessian.swapaxes(1, 2))

@@ -86,7 +86,7 @@ class RestrictedObjective:
         self._base[list(self.fixed)] = list(self.fixed.values())
         self.n_evaluations = 0
         self.unbounded_below = False
-        self._inside: Array | None = None
+        self.inside: Array | None = None  # added to vectors where derivatives are taken a hair inside
 
     @classmethod
     def fixing(
@@ -293,7 +293,9 @@ class RestrictedObjective:
     ) -> tuple[float, *Derivatives]:
         """Evaluate with derivatives: where those at a bound are not finite, those a hair inside it."""
         vector = self.full(x)
-        if self._inside is None:
+        if not self.fixed:
+            return evaluate(vector)
+        if self.inside is None:
             at_bound = evaluate(vector)
             if not self._inwards.any() or (math.isfinite(at_bound[0]) and self._is_differentiable(at_bound)):
                 return at_bound
@@ -302,13 +304,13 @@ class RestrictedObjective:
                 return at_bound
         else:  # known from an earlier x
             value = float(self._totals(x[None])[0])
-            at_bound = (value, *evaluate(vector + self._inside)[1:])
+            at_bound = (value, *evaluate(vector + self.inside)[1:])
             if self._is_differentiable(at_bound):
                 return at_bound
         for distance in INSIDE_BOUND:
             beside = evaluate(vector + distance * self._inwards)
             if self._is_differentiable(beside):
-                self._inside = distance * self._inwards
+                self.inside = distance * self._inwards
                 return (value, *beside[1:])
         return at_bound
 
@@ -322,23 +324,6 @@ class RestrictedObjective:
             return np.zeros(self.layout.size)
         inwards = inward_directions(self.layout, self.fixed, self.initial_vector)
         return inwards if self.coordinates is None else self.coordinates.vectors(inwards)
-
-    def batch_value_gradient_hessian(self, x: Array) -> tuple[Array, Array, Array]:
-        """Return values (n,), gradients (n, m) and Hessians (n, m, m) at many points; NaN where the model raises."""
-        n, m, size = len(x), x.shape[1], self.layout.size
-        self.n_evaluations += n
-        self.objective.use_data()
-        vectors = self.full(x)
-        try:
-            beside = vectors if self._inside is None else vectors + self._inside
-            value, gradient, hessian = self.engine("hessian").several(beside)
-        except ARITHMETIC_ERRORS:
-            return np.full(n, np.nan), np.full((n, m), np.nan), np.full((n, m, m), np.nan)
-        if self._inside is not None:
-            value = self._totals(x)
-        hessian = hessian.reshape(n, size, size)
-        gradient, hessian = self.reduced(gradient), self.reduced_hessian(hessian)
-        return value, gradient, 0.5 * (hessian + hessian.swapaxes(1, 2))
 
     def reduced_hessian(self, hessian: Array) -> Array:
         """Return a Hessian (..., k, k) over the whole vector as one (..., m, m) over the free elements."""

@@ -16,6 +16,7 @@ from pymc_landscape._typing import Array
 from pymc_landscape.numerics import (
     QuadraticModel,
     Spectrum,
+    flat_eigenvectors,
     hessian_of_gradients,
     quadratic_model,
     simple_basis,
@@ -97,7 +98,7 @@ def _curvature(result: SearchResult, hessian: Array) -> tuple[Spectrum, NDArray[
     curvature, k = spectrum(hessian), len(result.x)
     flat = np.abs(curvature.values) <= curvature.tolerance
     if result.gradient is not None:
-        flat = QuadraticModel(result.x, result.value, result.gradient, hessian).flat
+        flat = flat_eigenvectors(curvature, curvature.vectors.T @ (result.gradient / curvature.scale))
     integral = result.restricted.objective.is_integral
     if not integral or not any(_is_suspicious(curvature, False, i, result.x) for i in range(k)):
         return curvature, flat

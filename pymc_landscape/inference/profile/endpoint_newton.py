@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
 from pymc_landscape.numerics import step_lengths_batch
+from pymc_landscape.objective import batch_value_gradient_hessian
 
 STEPS = 15
 # Of the cut-off, and of what minimising across may still gain: an error of the endpoint below 1e-10 of itself.
@@ -184,7 +185,7 @@ class _Stack:
 
     def _evaluate(self, rows: NDArray[np.intp], x: Array) -> NDArray[np.intp]:
         """Evaluate points, and return those of the rows that have a value with derivatives there."""
-        value, gradient, hessian = self.begin.restricted.batch_value_gradient_hessian(x)
+        value, gradient, hessian = batch_value_gradient_hessian(self.begin.restricted, x)
         finite = np.isfinite(value) & np.isfinite(gradient).all(axis=1) & np.isfinite(hessian).all(axis=(1, 2))
         rows = rows[finite]
         self.x[rows], self.value[rows] = x[finite], value[finite]
