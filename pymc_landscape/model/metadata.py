@@ -74,9 +74,11 @@ class ModelMetadata:
     @property
     def possible_effects(self) -> tuple[str, ...]:
         """Names of the free variables that may be random effects though their prior depends on nothing."""
+        return self.read("possible effects", self._find_possible_effects)
+
+    def _find_possible_effects(self) -> tuple[str, ...]:
         sizes = {v.name: int(np.prod(v.shape)) for v in self._all_variables}
-        centred = roles.find_latent(self.model)
-        return self.read("possible effects", lambda: possible_effects(self.model, sizes, centred))
+        return possible_effects(self.model, sizes, roles.find_latent(self.model))
 
     @property
     def elements(self) -> dict[str, Element]:

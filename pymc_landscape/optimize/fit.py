@@ -215,9 +215,11 @@ def _starts(model: pm.Model | Objective | Fit | None, starts: Starts) -> Starts:
 
 def _hint_at_effects(objective: Objective) -> None:
     """Say before a search over many elements that they may be random effects, once a model."""
+    if objective.size < MANY or objective.model in _HINTED:
+        return
     names = objective.perhaps_latent
     sizes = {v.name: v.low.size for v in objective.variables if v.name in names}
-    if sum(sizes.values()) < MANY or objective.model in _HINTED:
+    if sum(sizes.values()) < MANY:
         return
     _HINTED.add(objective.model)
     _log.warning(
