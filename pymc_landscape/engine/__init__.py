@@ -7,7 +7,12 @@ from pymc_landscape.engine.engine import Engine
 from pymc_landscape.engine.graph_engine import GraphEngine
 from pymc_landscape.engine.point_engine import PointEngine
 from pymc_landscape.engine.python_backend import straight_line
-from pymc_landscape.engine.rewrites import interpreter_mode, without_named_dims, without_parameter_checks
+from pymc_landscape.engine.rewrites import (
+    interpreter_mode,
+    stabilised,
+    without_named_dims,
+    without_parameter_checks,
+)
 
 __all__ = [
     "Backend",
@@ -20,6 +25,7 @@ __all__ = [
     "JacobianDifferences",
     "PointEngine",
     "interpreter_mode",
+    "stabilised",
     "straight_line",
     "without_named_dims",
     "without_parameter_checks",

@@ -56,6 +56,8 @@ class GraphEngine(Engine):
     patience : float, optional
         Seconds of interpreting for which no kernel is compiled that is not on disk; left out, about what compiling
         takes for most graphs.
+    written_out : bool
+        Whether the graphs are so large that they are only ever interpreted, unless another back end is asked for.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class GraphEngine(Engine):
         backend: str | None = None,
         compile_kwargs: Mapping[str, Any] | None = None,
         patience: float | None = None,
+        written_out: bool = False,
     ):
         self.vector = vector
         self.graphs = without_parameter_checks([_flat(graph) for graph in graphs.values()], check_bounds)
@@ -74,7 +77,8 @@ class GraphEngine(Engine):
         asked = "mode" if "mode" in self.compile_kwargs and backend is None else backend
         if asked not in (None, "interpreter"):
             resolve_backend_compile_kwargs(backend, self.compile_kwargs)
-        self.choice = BackendChoice(self.graphs, asked, patience)
+        self.choice = BackendChoice(self.graphs, asked or ("interpreter" if written_out else None), patience)
+        self._mode = interpreter_mode(written_out)
         self._backends: dict[str, Backend] = {}
         super().__init__(tuple(graphs), int(vector.type.shape[0]), linear_algebra=self.choice.linear_algebra)
 
@@ -137,9 +141,7 @@ class GraphEngine(Engine):
         """The graphs as they are, interpreted: vectorising a large graph takes longer than many points."""
         compile_ = pm.pytensorf.compile
         with pytensor.config.change_flags(cxx=""):
-            function = compile_(
-                [self.vector], self.graphs, mode=interpreter_mode(), on_unused_input="ignore", trust_input=True
-            )
+            function = compile_([self.vector], self.graphs, mode=self._mode, on_unused_input="ignore", trust_input=True)
         return straight_line(function)
 
     # --- large work --------------------------------------------------------------------------------------------------
@@ -183,7 +185,7 @@ class GraphEngine(Engine):
         return self._backends[name]
 
     def _interpreter(self) -> Backend:
-        return numpy_backend(self.vector, self.graphs)
+        return numpy_backend(self.vector, self.graphs, self._mode)
 
     def _kernel_or_interpreter(self) -> Backend:
         """Compile the kernel; what numba cannot compile stays with the interpreter, which is right and slower."""

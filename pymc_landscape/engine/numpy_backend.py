@@ -18,19 +18,19 @@ import numpy as np
 import pymc as pm
 import pytensor
 from pytensor import tensor as pt
+from pytensor.compile.mode import Mode
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import vectorize_graph
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.engine.backend import Backend, point_by_point
 from pymc_landscape.engine.python_backend import straight_line
-from pymc_landscape.engine.rewrites import interpreter_mode
 
 # 2**17 doubles are a MiB: what is in flight stays near the second-level cache, and calls are few.
 BLOCK_ELEMENTS = 2**17
 
 
-def numpy_backend(vector: Graph, graphs: Sequence[Graph]) -> Backend:
+def numpy_backend(vector: Graph, graphs: Sequence[Graph], mode: Mode) -> Backend:
     """Return the graphs as functions of blocks of points, Op by Op with NumPy; one by one what cannot be vectorised.
 
     Parameters
@@ -39,6 +39,8 @@ def numpy_backend(vector: Graph, graphs: Sequence[Graph]) -> Backend:
         The flat input of `graphs`, k long.
     graphs : sequence of Graph
         Graphs of one point each, their parameter checks settled.
+    mode : Mode
+        That of the interpreter.
 
     Returns
     -------
@@ -46,19 +48,17 @@ def numpy_backend(vector: Graph, graphs: Sequence[Graph]) -> Backend:
         Its blocks are so large that the work stays in the processor's cache.
     """
     try:
-        return _in_blocks(vector, graphs)
+        return _in_blocks(vector, graphs, mode)
     except NotImplementedError:
-        return Backend(point_by_point(vector, graphs, mode=interpreter_mode()), block=1)
+        return Backend(point_by_point(vector, graphs, mode=mode), block=1)
 
 
-def _in_blocks(vector: Graph, graphs: Sequence[Graph]) -> Backend:
+def _in_blocks(vector: Graph, graphs: Sequence[Graph], mode: Mode) -> Backend:
     points = vector.type.clone(shape=(None, *vector.type.shape))("points")
     with pytensor.config.change_flags(cxx=""):  # constants are folded by NumPy too, not by gcc
         vectorized = _vectorized(graphs, {vector: points})
         batch = [_repeated(one, many, points) for one, many in zip(graphs, vectorized, strict=True)]
-        function = pm.pytensorf.compile(
-            [points], batch, mode=interpreter_mode(), on_unused_input="ignore", trust_input=True
-        )
+        function = pm.pytensorf.compile([points], batch, mode=mode, on_unused_input="ignore", trust_input=True)
     return Backend(straight_line(function), block=_block_size(function.maker.fgraph))
 
 

@@ -28,6 +28,8 @@ from pymc_landscape._typing import Graph
 
 # What can be called as it is: loops and branches do more than take values to values.
 PLAIN = (Op.make_thunk, COp.make_thunk, OpFromGraph.make_thunk)
+# Sums of more terms are not written as calls inside calls.
+NESTED = 10
 
 
 def straight_line(function: Any) -> Callable[..., Any]:
@@ -117,9 +119,12 @@ def _elemwise(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -
     name = keep(op.nfunc)
     if op.nfunc_spec[1] == len(inputs):
         return f"{name}({', '.join(inputs)})"
-    # sums and products of several
-    nested: str = reduce(lambda left, right: f"{name}({left}, {right})", inputs)
-    return nested if op.nfunc_spec[1] == 2 else None
+    if op.nfunc_spec[1] != 2:
+        return None
+    # sums and products of several; Python reads no more than 200 parentheses inside one another
+    if len(inputs) > NESTED:
+        return f"{keep(reduce)}({name}, ({', '.join(inputs)}))"
+    return reduce(lambda left, right: f"{name}({left}, {right})", inputs)
 
 
 def _dims(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str:

@@ -25,6 +25,8 @@ from scipy import special
 from pymc_landscape._typing import Array, Graph
 
 UNKNOWN_LENGTH = 1000
+# Rewrites that bring sums and products into one form, in time that grows faster than their number.
+CANONICAL_FORMS = ("local_greedy_distributor", "local_add_canonizer", "local_mul_canonizer")
 
 
 def softplus(x: Array) -> Array:
@@ -164,13 +166,27 @@ def without_named_dims(graphs: Sequence[Graph]) -> list[Graph]:
     return list(fgraph.outputs)
 
 
+def stabilised(graph: Graph) -> Graph:
+    """Return a written-out graph with those rewrites alone that save digits; they go before differentiating."""
+    fgraph = _copied([graph])
+    optdb.query(RewriteDatabaseQuery(include=["stabilize"], exclude=CANONICAL_FORMS)).rewrite(fgraph)
+    return fgraph.outputs[0]
+
+
 def _copied(graphs: Sequence[Graph]) -> FunctionGraph:
     return FunctionGraph(outputs=list(graphs), clone=True, copy_inputs=False, copy_orphans=False)
 
 
-def interpreter_mode() -> Mode:
-    """Return the mode that runs a graph Op by Op on NumPy arrays, stabilised and unfused."""
+def interpreter_mode(written_out: bool = False) -> Mode:
+    """Return the mode that runs a graph Op by Op on NumPy arrays, stabilised and unfused.
+
+    Of a graph that is written out, which would take minutes, no canonical form is sought.
+    """
     query: RewriteDatabaseQuery = get_mode("FAST_RUN").provided_optimizer
+    if written_out:
+        query = RewriteDatabaseQuery(include=["merge", "stabilize"], exclude=CANONICAL_FORMS)
     query = query.excluding("numba", "fusion", "inplace", "BlasOpt", "cxx_only", "scan_make_inplace")
     query = query.including(_ARRAY_FUNCTIONS_TAG)
-    return Mode(linker=VMLinker(use_cloop=False, c_thunks=False), optimizer=query)
+    # to find out which memory can be used again takes the square of the number of Ops
+    linker = VMLinker(use_cloop=False, c_thunks=False, allow_gc=not written_out, lazy=True if written_out else None)
+    return Mode(linker=linker, optimizer=query)

@@ -27,7 +27,8 @@ from pymc_landscape.model.derivatives import (
     jacobian_graph,
     joined,
     product_graph,
-    refuse_foreign_operations,
+    refuse_second_derivatives,
+    refuse_written_out,
 )
 from pymc_landscape.model.distributions import kind_of, name_of, without_dims
 from pymc_landscape.model.engine_factory import EngineFactory
@@ -50,6 +51,7 @@ from pymc_landscape.model.roles import (
     roles_of_potentials,
 )
 from pymc_landscape.model.transforms import VALUE_TRANSFORMS
+from pymc_landscape.model.written_out import is_written_out
 
 __all__ = [
     "LOSS_FAMILIES",
@@ -86,6 +88,7 @@ __all__ = [
     "in_one_vector",
     "is_added_up",
     "is_inside",
+    "is_written_out",
     "jacobian_graph",
     "joined",
     "kept_positions",
@@ -97,8 +100,9 @@ __all__ = [
     "on_all_data",
     "product_graph",
     "quantile_of",
-    "refuse_foreign_operations",
     "refuse_missing_densities",
+    "refuse_second_derivatives",
+    "refuse_written_out",
     "resolve_latent",
     "roles_of_potentials",
     "unconstrained_graphs",

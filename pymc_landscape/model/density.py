@@ -17,13 +17,13 @@ import pymc as pm
 import pytensor.tensor as pt
 from pymc.logprob.basic import transformed_conditional_logp
 from pymc.logprob.utils import CheckParameterValue, replace_rvs_by_values
-from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.basic import Alloc
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.model.layout import Layout
 from pymc_landscape.model.transforms import bounds, closed_support, forward
+from pymc_landscape.model.written_out import OpaqueParameters, replaced
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,7 @@ class GraphInputs:
     def written(self, graphs: Sequence[Graph], replacements: Mapping[Graph, Graph]) -> list[Graph]:
         """Replace values by what stands in `replacements` for them, and swapped data by their new values."""
         tensors = [pt.as_tensor(g, allow_xtensor_conversion=True) for g in graphs]
-        written: list[Graph] = graph_replace(tensors, {**replacements, **self.swaps}, strict=False)
-        return written
+        return replaced(tensors, {**replacements, **self.swaps})
 
     def of_random_variables(self, graphs: Sequence[Graph]) -> list[Graph]:
         """Replace random variables in `graphs` by their values."""
@@ -105,13 +104,15 @@ class GraphInputs:
 
     def log_densities(self, rvs: Sequence[Graph]) -> dict[str, Graph]:
         """Return the log density of each variable at its value, without Jacobian; of others there are no values."""
+        opaque = OpaqueParameters(rvs)
         logps = transformed_conditional_logp(
-            rvs,
-            rvs_to_values={rv: self.rvs_to_values[rv] for rv in rvs},
-            rvs_to_transforms={rv: self.rvs_to_transforms[rv] for rv in rvs},
+            opaque.rvs,
+            rvs_to_values={now: self.rvs_to_values[rv] for rv, now in zip(rvs, opaque.rvs, strict=True)},
+            rvs_to_transforms={now: self.rvs_to_transforms[rv] for rv, now in zip(rvs, opaque.rvs, strict=True)},
             jacobian=False,
         )
-        return {rv.name: logp for rv, logp in zip(rvs, logps, strict=True)}
+        written = opaque.restored(logps, self.of_random_variables(list(opaque.parameters.values())))
+        return {rv.name: logp for rv, logp in zip(rvs, written, strict=True)}
 
     def _element(self, name: str) -> Graph:
         value, where = self.rvs_to_values[self.model[name]], self.layout.slices[name]

@@ -26,8 +26,9 @@ from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.graph.traversal import applys_between
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine import without_named_dims
+from pymc_landscape.engine import stabilised, without_named_dims
 from pymc_landscape.model.density import GraphInputs
+from pymc_landscape.model.written_out import TOO_MANY_FOR_A_GRADIENT, is_written_out, n_operations
 
 # Whose Ops are written so that derivatives of derivatives are right; and which of them have the first one only.
 WITH_ALL_DERIVATIVES, WITH_THE_FIRST = ("pytensor", "pymc", "pymc_extras"), ("DifferentialEquation",)
@@ -37,15 +38,19 @@ class NoDerivativeError(ValueError):
     """An Op of the model has no derivative of the order that was asked for."""
 
 
-def gradient_graph(value: Graph, vector: Graph) -> Graph:
+def gradient_graph(value: Graph, vector: Graph, *, written_out: bool = False) -> Graph:
     """Return the gradient of the scalar `value`; zero where `vector` does not enter.
 
     Raises
     ------
     NoDerivativeError
-        If an Op has no gradient.
+        If an Op has no gradient, or if there are too many Ops of a graph that is written out.
     """
-    return _gradient(rewrite_pregrad(value), vector)
+    if not written_out:
+        return _gradient(rewrite_pregrad(value), vector)
+    if n_operations([value]) > TOO_MANY_FOR_A_GRADIENT:
+        raise _no_derivative([], "a graph of so many Ops is too large")
+    return _gradient(stabilised(value), vector)
 
 
 def _gradient(value: Graph, vector: Graph) -> Graph:
@@ -100,8 +105,8 @@ def _name(op: Any) -> str:
     return str(op) if isinstance(op, FromFunctionOp) else type(op).__name__
 
 
-def refuse_foreign_operations(graph: Graph, vector: Graph) -> None:
-    """Refuse to take a second derivative through an Op of which the first is known.
+def refuse_second_derivatives(values: Sequence[Graph], first: Graph, vector: Graph) -> None:
+    """Refuse to differentiate again what is too large for it, or goes through an Op of which the first is known.
 
     What is written for the first may leave out what matters for the second only: the gradient of an ODE's solution
     does not say how its sensitivities move. Such a derivative is wrong without an error.
@@ -109,10 +114,23 @@ def refuse_foreign_operations(graph: Graph, vector: Graph) -> None:
     Raises
     ------
     NoDerivativeError
-        If there is an Op that is neither PyTensor's nor PyMC's own.
+        If `values` are written out, or there is an Op in the `first` derivative that is neither PyTensor's nor PyMC's.
     """
-    if ops := foreign_operations([graph], vector):
+    refuse_written_out(values)
+    if ops := foreign_operations([first], vector):
         raise _no_derivative(ops, "its second one is not relied upon")
+
+
+def refuse_written_out(values: Sequence[Graph]) -> None:
+    """Refuse derivatives in many directions of what is written out.
+
+    Raises
+    ------
+    NoDerivativeError
+        If `values` are.
+    """
+    if is_written_out(values):
+        raise _no_derivative([], "a graph of so many Ops is too large")
 
 
 def hessian_product_graph(gradient: Graph, vector: Graph) -> tuple[Graph, Graph]:
@@ -211,9 +229,10 @@ def combination_graph(
     wanted = pt.neq(weights, 0.0)  # another element may have no number here, as a correlation without spreads
     value = (pt.switch(wanted, joined(written), 0.0) * weights).sum()
     graphs = {"value": value}
+    written_out = is_written_out([value])
     if order >= 1:
-        graphs["gradient"] = gradient = gradient_graph(value, values.vector)
+        graphs["gradient"] = gradient = gradient_graph(value, values.vector, written_out=written_out)
     if order >= 2:
-        refuse_foreign_operations(gradient, values.vector)
+        refuse_second_derivatives([value], gradient, values.vector)
         graphs["hessian"] = hessian_graph(gradient, values.vector)
     return in_one_vector(values.vector, weights, graphs)

@@ -46,7 +46,13 @@ class EngineFactory:
         options = self.key, self.backend, _hashable(self.compile_kwargs)
         return self.metadata.read((key, self.data.names, indices, options), build)
 
-    def engine(self, vector: Graph, graphs: Mapping[str, Graph], patience: float | None = None) -> GraphEngine:
+    def engine(
+        self,
+        vector: Graph,
+        graphs: Mapping[str, Graph],
+        patience: float | None = None,
+        written_out: bool = False,
+    ) -> GraphEngine:
         """Return an engine of graphs over a flat vector, on the back end that the user asked for."""
         return GraphEngine(
             vector,
@@ -55,11 +61,13 @@ class EngineFactory:
             backend=self.backend,
             compile_kwargs=self.compile_kwargs,
             patience=patience,
+            written_out=written_out,
         )
 
-    def interpreted(self, vector: Graph, graphs: Mapping[str, Graph]) -> GraphEngine:
+    def interpreted(self, vector: Graph, graphs: Mapping[str, Graph], *, written_out: bool = False) -> GraphEngine:
         """Return an engine for few points, which are not worth a compiler."""
-        return GraphEngine(vector, graphs, check_bounds=self.metadata.model.check_bounds, backend="interpreter")
+        checks = self.metadata.model.check_bounds
+        return GraphEngine(vector, graphs, check_bounds=checks, backend="interpreter", written_out=written_out)
 
 
 def _hashable(compile_kwargs: Mapping[str, Any]) -> Hashable:

@@ -30,11 +30,13 @@ from pymc_landscape.model import (
     gradient_graph,
     hessian_graph,
     hessian_product_graph,
+    is_written_out,
     jacobian_graph,
     joined,
     model_density,
     natural_graphs,
-    refuse_foreign_operations,
+    refuse_second_derivatives,
+    refuse_written_out,
     unconstrained_graphs,
 )
 from pymc_landscape.model.latent import LatentIntegrals, MarginalEngine, MarginalKind
@@ -68,6 +70,8 @@ FOR_FEW_POINTS = frozenset(
         *("hessian", "hessian_product", "scores", "fisher", "combination"),
     ]
 )
+# Kinds without derivatives: how large these are says how large the model is.
+OF_VALUES = frozenset(["density", "pointwise", "unsummed", "natural", "unconstrained", "derived"])
 # Kinds whose graphs depend on the weight of the prior.
 WEIGHTED = frozenset(["gradient", "hessian", "hessian_product"])
 
@@ -186,8 +190,7 @@ class Evaluators:
     def use_data(self) -> None:
         """Leave the engines with these data, and with this weight of the prior: they are shared with others."""
         self.data.use_data()
-        weight = self._weight
-        if not isinstance(weight, float):
+        if not isinstance(weight := self._weight, float):
             weight.set_value(self.prior_weight)
 
     def _build(self, kind: Kind, unconstrained: frozenset[str]) -> Engine:
@@ -197,18 +200,23 @@ class Evaluators:
             vector, graphs = self._graphs(kind, self.metadata.layout(unconstrained))
         except NoDerivativeError:
             return self._by_differences(kind, unconstrained)
-        return (self.factory.interpreted if kind in FOR_FEW_POINTS else self.factory.engine)(vector, graphs)
+        return self._made(kind, vector, graphs)
+
+    def _made(self, kind: Kind, vector: Graph, graphs: Mapping[str, Graph]) -> Engine:
+        values = [graphs["value"]] if "value" in graphs else list(graphs.values()) if kind in OF_VALUES else []
+        make = self.factory.interpreted if kind in FOR_FEW_POINTS else self.factory.engine
+        return make(vector, graphs, written_out=is_written_out(values))
 
     def _by_differences(self, kind: Kind, unconstrained: frozenset[str]) -> Engine:
         """Return derivatives that an Op of the model does not have, as differences of those it has, or of values."""
         layout = self.metadata.layout(unconstrained)
         engine = partial(self.engine, unconstrained=unconstrained)
         if kind in WEIGHTED:
-            derivative = cast(DerivativeKind, kind)
-            return weighted_derivatives(derivative, engine, layout.size, self._weight_now(self._weight))
+            weight = self._weight_now(self._weight)
+            return weighted_derivatives(cast(DerivativeKind, kind), engine, layout.size, weight)
         if kind == "scores" or kind == "natural_jacobian" or kind == "derived_jacobian":
             return jacobian(kind, engine)
-        return combination(lambda order: self.factory.interpreted(*self._combination(layout, order)), layout.size)
+        return combination(lambda order: self._made(kind, *self._combination(layout, order)), layout.size)
 
     def _combination(self, layout: Layout, order: int = 2) -> Graphs:
         n = len(self.quantity_labels)
@@ -248,6 +256,7 @@ class Evaluators:
             self.refuse_discrete()
             if self.metadata.summed_variables:
                 self.integrals.sums.refuse_one_row()
+            refuse_written_out(list(density.terms.values()))
             return density.vector, {"scores": jacobian_graph(list(density.rows.values()), density.vector).T}
         if kind in WEIGHTED:
             return self._weighted(kind, density)
@@ -264,11 +273,15 @@ class Evaluators:
         names = self.metadata.deterministics if derived else tuple(v.name for v in self.metadata.variables)
         moved, vector = derived_graphs(values, names) if derived else write(values), values.vector
         if kind.endswith("jacobian"):
+            refuse_written_out(moved)
             return vector, {"jacobian": jacobian_graph(moved, vector), "moved": joined(moved)}
         return vector, dict(zip(names, moved, strict=True))
 
     def density(self, unconstrained: frozenset[str]) -> Density:
         """Return the graphs of the density, on these data."""
+        return self.factory.kept(("density", unconstrained), lambda: self._write_density(unconstrained))
+
+    def _write_density(self, unconstrained: frozenset[str]) -> Density:
         self.integrals.refuse_latent()
         summed = bool(self.metadata.summed_variables)
         out = self.integrals.sum_out(self._reference(unconstrained)) if summed else None
@@ -303,19 +316,16 @@ class Evaluators:
         value = -2.0 * sum(density.terms.values())
         if self.prior_weight:
             value = value - 2.0 * self._weight * density.prior
-        gradient = gradient_graph(value, density.vector)
+        gradient = gradient_graph(value, density.vector, written_out=is_written_out([value]))
         if kind != "gradient":
-            refuse_foreign_operations(gradient, density.vector)
-        if kind == "hessian":
-            return density.vector, {
-                "value": value,
-                "gradient": gradient,
-                "hessian": hessian_graph(gradient, density.vector),
-            }
+            refuse_second_derivatives([value], gradient, density.vector)
         if kind == "hessian_product":
             both, product = hessian_product_graph(gradient, density.vector)
             return both, {"product": product}
-        return density.vector, {"value": value, "gradient": gradient}
+        graphs = {"value": value, "gradient": gradient}
+        if kind == "hessian":
+            graphs["hessian"] = hessian_graph(gradient, density.vector)
+        return density.vector, graphs
 
     def refuse_discrete(self) -> None:
         """Refuse to differentiate with respect to integers."""
