@@ -2,7 +2,13 @@
 
 from pymc_landscape.engine.backend import Backend
 from pymc_landscape.engine.chunks import ChunkedEvaluation, Evaluation
-from pymc_landscape.engine.difference_engine import DerivativeKind, DifferenceEngine, JacobianDifferences
+from pymc_landscape.engine.derivatives_by_differences import (
+    NoDerivativeError,
+    combination_by_differences,
+    jacobian_by_differences,
+    weighted_derivatives,
+)
+from pymc_landscape.engine.difference_engine import DerivativeKind, DifferenceEngine
 from pymc_landscape.engine.engine import Engine
 from pymc_landscape.engine.graph_engine import GraphEngine
 from pymc_landscape.engine.point_engine import PointEngine
@@ -22,11 +28,14 @@ __all__ = [
     "Engine",
     "Evaluation",
     "GraphEngine",
-    "JacobianDifferences",
+    "NoDerivativeError",
     "PointEngine",
+    "combination_by_differences",
     "interpreter_mode",
+    "jacobian_by_differences",
     "stabilised",
     "straight_line",
+    "weighted_derivatives",
     "without_named_dims",
     "without_parameter_checks",
 ]

@@ -17,7 +17,6 @@ from pymc_landscape.model.density import (
     write_log_densities,
 )
 from pymc_landscape.model.derivatives import (
-    NoDerivativeError,
     combination_graph,
     foreign_operations,
     gradient_graph,
@@ -69,7 +68,6 @@ __all__ = [
     "LogDensities",
     "Marginalize",
     "ModelMetadata",
-    "NoDerivativeError",
     "PotentialRole",
     "PotentialRoles",
     "add_up",

@@ -13,7 +13,15 @@ import pytensor
 from numpy.typing import ArrayLike
 
 from pymc_landscape._typing import Array, Graph
-from pymc_landscape.engine import DerivativeKind, DifferenceEngine, Engine
+from pymc_landscape.engine import (
+    DerivativeKind,
+    DifferenceEngine,
+    Engine,
+    NoDerivativeError,
+    combination_by_differences,
+    jacobian_by_differences,
+    weighted_derivatives,
+)
 from pymc_landscape.model import (
     DataSwaps,
     Density,
@@ -21,7 +29,6 @@ from pymc_landscape.model import (
     GraphInputs,
     Layout,
     ModelMetadata,
-    NoDerivativeError,
     PotentialRoles,
     combination_graph,
     derived_graphs,
@@ -40,24 +47,9 @@ from pymc_landscape.model import (
     unconstrained_graphs,
 )
 from pymc_landscape.model.latent import LatentIntegrals, MarginalEngine, MarginalKind
-from pymc_landscape.objective.derivatives_by_differences import combination, jacobian, weighted_derivatives
 
-Kind = Literal[
-    "density",
-    "pointwise",
-    "unsummed",
-    "gradient",
-    "hessian",
-    "hessian_product",
-    "scores",
-    "fisher",
-    "natural",
-    "unconstrained",
-    "derived",
-    "natural_jacobian",
-    "derived_jacobian",
-    "combination",
-]
+Moved = Literal["natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian"]
+Kind = Literal[Moved, DerivativeKind, "density", "pointwise", "unsummed", "scores", "fisher", "combination"]
 Graphs = tuple[Graph, dict[str, Graph]]
 
 LOG_PRIOR = "log_prior"
@@ -173,10 +165,8 @@ class Evaluators:
         unconstrained : frozenset of str
             Names of the free variables that stand in the vector on their unconstrained scale.
         """
-        weight = self._weight if kind in WEIGHTED else 0.0
-        engine = self.factory.kept(
-            (kind, unconstrained, weight, self._integers_fixed), lambda: self._build(kind, unconstrained)
-        )
+        key = kind, unconstrained, self._weight if kind in WEIGHTED else 0.0, self._integers_fixed
+        engine = self.factory.kept(key, lambda: self._build(kind, unconstrained))
         self.use_data()
         return engine
 
@@ -215,8 +205,9 @@ class Evaluators:
             weight = self._weight_now(self._weight)
             return weighted_derivatives(cast(DerivativeKind, kind), engine, layout.size, weight)
         if kind == "scores" or kind == "natural_jacobian" or kind == "derived_jacobian":
-            return jacobian(kind, engine)
-        return combination(lambda order: self._made(kind, *self._combination(layout, order)), layout.size)
+            return jacobian_by_differences(kind, engine)
+        engine_to = lambda order: self._made(kind, *self._combination(layout, order))  # noqa: E731
+        return combination_by_differences(engine_to, layout.size)
 
     def _combination(self, layout: Layout, order: int = 2) -> Graphs:
         n = len(self.quantity_labels)

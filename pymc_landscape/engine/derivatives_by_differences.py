@@ -8,10 +8,14 @@ from typing import Literal
 import numpy as np
 
 from pymc_landscape._typing import Array
-from pymc_landscape.engine import DerivativeKind, DifferenceEngine, Engine, JacobianDifferences
-from pymc_landscape.model import NoDerivativeError
+from pymc_landscape.engine.difference_engine import DerivativeKind, DifferenceEngine, JacobianDifferences
+from pymc_landscape.engine.engine import Engine
 
 EngineOf = Callable[[Literal["density", "gradient", "pointwise", "natural", "derived"]], Engine]
+
+
+class NoDerivativeError(ValueError):
+    """An Op of the model has no derivative of the order that was asked for."""
 
 
 def weighted_derivatives(kind: DerivativeKind, engine: EngineOf, size: int, weight: Callable[[], float]) -> Engine:
@@ -35,7 +39,9 @@ def weighted_derivatives(kind: DerivativeKind, engine: EngineOf, size: int, weig
     return DifferenceEngine(kind, engine("density"), size, lambda outputs: _value(outputs, weight()))
 
 
-def jacobian(kind: Literal["scores", "natural_jacobian", "derived_jacobian"], engine: EngineOf) -> Engine:
+def jacobian_by_differences(
+    kind: Literal["scores", "natural_jacobian", "derived_jacobian"], engine: EngineOf
+) -> Engine:
     """Return an engine of how each observation's log-likelihood, natural value or Deterministic moves."""
     density = engine("density")
 
@@ -49,7 +55,7 @@ def jacobian(kind: Literal["scores", "natural_jacobian", "derived_jacobian"], en
     return JacobianDifferences(("jacobian", "moved"), whole, slice(None), minus2ll)
 
 
-def combination(engine: Callable[[int], Engine], size: int) -> Engine:
+def combination_by_differences(engine: Callable[[int], Engine], size: int) -> Engine:
     """Return an engine of a weighted sum with its two derivatives; `engine` gives it with those of some order."""
     try:
         return DifferenceEngine("hessian", engine(1), size)
