@@ -3,8 +3,6 @@
 from pymc_landscape.engine.backend import Backend
 from pymc_landscape.engine.chunks import ChunkedEvaluation, Evaluation
 from pymc_landscape.engine.derivatives_by_differences import (
-    NoDerivativeError,
-    combination_by_differences,
     jacobian_by_differences,
     weighted_derivatives,
 )
@@ -28,9 +26,7 @@ __all__ = [
     "Engine",
     "Evaluation",
     "GraphEngine",
-    "NoDerivativeError",
     "PointEngine",
-    "combination_by_differences",
     "interpreter_mode",
     "jacobian_by_differences",
     "stabilised",

@@ -14,10 +14,6 @@ from pymc_landscape.engine.engine import Engine
 EngineOf = Callable[[Literal["density", "gradient", "pointwise", "natural", "derived"]], Engine]
 
 
-class NoDerivativeError(ValueError):
-    """An Op of the model has no derivative of the order that was asked for."""
-
-
 def weighted_derivatives(kind: DerivativeKind, engine: EngineOf, size: int, weight: Callable[[], float]) -> Engine:
     """Return an engine of derivatives of −2 (log L + w log prior).
 
@@ -53,14 +49,6 @@ def jacobian_by_differences(
         return JacobianDifferences(("scores",), rows, slice(len(rows.names) - 1), minus2ll)  # the last is the prior
     whole = engine("natural" if kind == "natural_jacobian" else "derived")
     return JacobianDifferences(("jacobian", "moved"), whole, slice(None), minus2ll)
-
-
-def combination_by_differences(engine: Callable[[int], Engine], size: int) -> Engine:
-    """Return an engine of a weighted sum with its two derivatives; `engine` gives it with those of some order."""
-    try:
-        return DifferenceEngine("hessian", engine(1), size)
-    except NoDerivativeError:
-        return DifferenceEngine("hessian", engine(0), size, lambda outputs: outputs[0])
 
 
 def _value(outputs: list[Array], weight: float) -> Array:

@@ -17,6 +17,7 @@ from pymc_landscape.model.density import (
     write_log_densities,
 )
 from pymc_landscape.model.derivatives import (
+    NoDerivativeError,
     combination_graph,
     foreign_operations,
     gradient_graph,
@@ -68,6 +69,7 @@ __all__ = [
     "LogDensities",
     "Marginalize",
     "ModelMetadata",
+    "NoDerivativeError",
     "PotentialRole",
     "PotentialRoles",
     "add_up",

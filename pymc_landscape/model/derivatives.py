@@ -26,12 +26,16 @@ from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.graph.traversal import applys_between
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine import NoDerivativeError, stabilised, without_named_dims
+from pymc_landscape.engine import stabilised, without_named_dims
 from pymc_landscape.model.density import GraphInputs
 from pymc_landscape.model.written_out import TOO_MANY_FOR_A_GRADIENT, is_written_out, n_operations
 
 # Whose Ops are written so that derivatives of derivatives are right; and which of them have the first one only.
 WITH_ALL_DERIVATIVES, WITH_THE_FIRST = ("pytensor", "pymc", "pymc_extras"), ("DifferentialEquation",)
+
+
+class NoDerivativeError(ValueError):
+    """An Op of the model has no derivative of the order that was asked for."""
 
 
 def gradient_graph(value: Graph, vector: Graph, *, written_out: bool = False) -> Graph:

@@ -15,9 +15,8 @@ import pytensor.tensor as pt
 from pytensor.graph.traversal import ancestors
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine import NoDerivativeError
 from pymc_landscape.model.density import GraphInputs
-from pymc_landscape.model.derivatives import jacobian_graph
+from pymc_landscape.model.derivatives import NoDerivativeError, jacobian_graph
 
 # Entries of F by the positions of two parameters in the family's own order; the others are 0.
 Information = dict[tuple[int, int], Graph]

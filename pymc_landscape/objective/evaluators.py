@@ -17,8 +17,6 @@ from pymc_landscape.engine import (
     DerivativeKind,
     DifferenceEngine,
     Engine,
-    NoDerivativeError,
-    combination_by_differences,
     jacobian_by_differences,
     weighted_derivatives,
 )
@@ -29,6 +27,7 @@ from pymc_landscape.model import (
     GraphInputs,
     Layout,
     ModelMetadata,
+    NoDerivativeError,
     PotentialRoles,
     combination_graph,
     derived_graphs,
@@ -206,8 +205,11 @@ class Evaluators:
             return weighted_derivatives(cast(DerivativeKind, kind), engine, layout.size, weight)
         if kind == "scores" or kind == "natural_jacobian" or kind == "derived_jacobian":
             return jacobian_by_differences(kind, engine)
-        engine_to = lambda order: self._made(kind, *self._combination(layout, order))  # noqa: E731
-        return combination_by_differences(engine_to, layout.size)
+        try:
+            return DifferenceEngine("hessian", self._made(kind, *self._combination(layout, 1)), layout.size)
+        except NoDerivativeError:
+            values = self._made(kind, *self._combination(layout, 0))
+            return DifferenceEngine("hessian", values, layout.size, lambda outputs: outputs[0])
 
     def _combination(self, layout: Layout, order: int = 2) -> Graphs:
         n = len(self.quantity_labels)

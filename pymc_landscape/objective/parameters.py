@@ -105,6 +105,11 @@ class Parameters:
         """Return dims, coords and shape of a Deterministic, of which there are `size` numbers."""
         return self.evaluators.metadata.derived_dims(name, size)
 
+    @property
+    def has_gradient(self) -> bool:
+        """Whether the model itself gives gradients by its parameters; otherwise they are differences of values."""
+        return self.evaluators.has_gradient
+
     # --- between points and vectors ----------------------------------------------------------------------------------
 
     def layout(self, unconstrained: frozenset[str] = frozenset()) -> Layout:

@@ -129,7 +129,7 @@ def _search(restricted: RestrictedObjective, x: Array, iterations: int) -> Searc
     if not len(x):
         empty = np.zeros(0), np.zeros((0, 0))
         return SearchResult(restricted, x, restricted.value(x), *empty, 0.0, "none: nothing is free")
-    if not restricted.objective.evaluators.has_gradient:
+    if not restricted.objective.has_gradient:
         return _nelder_mead(restricted, x, "the model has no gradient")
     start = _with_gradient(restricted, x)
     if start is None:

@@ -322,7 +322,7 @@ def test_a_black_box_has_derivatives_by_differences(name, objective_of, specimen
     residual = objective.model.rvs_to_values[objective.model["y"]].data - curve
     by_rate = 2 * rate * (residual * times * curve).sum() / sigma**2
     by_sigma = 2 * len(times) - 2 * (residual**2).sum() / sigma**2
-    assert not objective.evaluators.has_gradient
+    assert not objective.has_gradient
     np.testing.assert_allclose(objective.gradient(theta), [by_rate, by_sigma], rtol=1e-6)
     np.testing.assert_allclose(objective.hessian(theta)[1, 1], 4 * (residual**2).sum() / sigma**2, rtol=1e-6)
 

@@ -86,7 +86,7 @@ def _natural(objective: Objective, theta: Array) -> list[tuple[Any, Array]]:
 def _with_slopes(objective: Objective, theta: Array, slopes: Array) -> Array:
     """Fill in the gradients of a method that needs none, where the model has a gradient."""
     missing = np.isnan(slopes)
-    if not missing.any() or not objective.evaluators.has_gradient:
+    if not missing.any() or not objective.has_gradient:
         return slopes
     filled = slopes.copy()
     filled[missing] = np.linalg.norm(objective.gradient(theta[missing]), axis=-1)
