@@ -9,7 +9,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import pytest
 from published import EXAMPLES
-from scipy import stats
+from scipy import optimize, stats
 from selection import exhaustive
 from variance_components import one_way
 
@@ -524,3 +524,26 @@ def test_ctrl_c_keeps_the_finished_draws(monkeypatch):
         test = lr(null, two_means(), reference="bootstrap", draws=9)
     assert len(test.draws) == 3
     assert "Interrupted after 3 of 9" in test.message
+
+
+@pytest.mark.parametrize("spread", [0.0, pytest.param(0.3, marks=pytest.mark.exhaustive)])
+def test_a_spread_of_effects_that_the_null_fixes(spread):
+    """Of data from balanced groups the marginal law is normal; its maximum is SciPy's."""
+    group = np.repeat(np.arange(4), 4)
+    y = np.random.default_rng(3).normal(2, 0.6, 16) + np.random.default_rng(4).normal(0, 0.5, 4)[group]
+    same = (group[:, None] == group).astype(float)
+
+    def minus2ll(p, sd):
+        return -2 * stats.multivariate_normal.logpdf(y, np.full(16, p[0]), sd**2 * same + p[1] ** 2 * np.eye(16))
+
+    tight = {"bounds": [(None, None), (0.01, None), (0, None)], "options": {"ftol": 1e-15, "gtol": 1e-10}}
+    free = optimize.minimize(lambda p: minus2ll(p[:2], p[2]), [2, 0.6, 0.5], **tight).fun
+    fixed = optimize.minimize(minus2ll, [2, 0.6], (spread,), bounds=tight["bounds"][:2], options=tight["options"]).fun
+    with pm.Model() as model:
+        between, within, mu = pm.HalfNormal("between", 1), pm.HalfNormal("within", 1), pm.Normal("mu", 0, 5)
+        pm.Normal("y", mu + pm.Normal("u", 0, between, shape=4)[group], within, observed=y)
+    test = pml.likelihood_ratio_test(pm.do(model, {"between": spread}), model, progressbar=False)
+    assert test.null.minus2ll == pytest.approx(fixed, abs=1e-6)
+    assert test.statistic == pytest.approx(fixed - free, abs=1e-6)
+    share = 0.5 if spread == 0 else 1.0  # at the bound half of the law is the number 0
+    assert test.p_value == pytest.approx(share * stats.chi2.sf(fixed - free, 1), abs=1e-6)
