@@ -39,6 +39,8 @@ from pymc_landscape.optimize.tolerances import (
 # A direction is suspicious if its standard error is so many times the estimate along it, or if its curvature, on
 # scales that make the diagonal 1, is this small a share of the largest.
 SUSPICIOUS_ERROR, SUSPICIOUS_CURVATURE = 30.0, 1e-7
+# The same of an element that is far out, where its curvature may be rounding.
+VAGUE = 10.0
 # Of curvatures that are differences of gradients, less than this share of the largest is none.
 DIFFERENCES = 1e-8
 # Where the surface is evaluated along a direction: in standard errors, and where those mean nothing, in sizes of the
@@ -86,6 +88,8 @@ def find_directions(result: SearchResult) -> Directions:
                     unbounded += _levels_off(result, furthest)
         if lower is None and not unbounded:
             left = _level_off_bounds(result)
+        if lower is None and not (level or unbounded or kinked):
+            unbounded = _vague_far_out(result, curvature)
     rows = [np.array(several).reshape(len(several), k) for several in (level, unbounded, kinked)]
     return Directions(simple_basis(rows[0]), rows[1], rows[2], lower, run_away, left)
 
@@ -260,6 +264,16 @@ def _far_out(result: SearchResult) -> list[Array]:
     return [axis for axis in axes if _sign_of_retreat(result, axis)]
 
 
+def _vague_far_out(result: SearchResult, curvature: Spectrum) -> list[Array]:
+    """Return the axis of an element that is far out on any scale and hardly determined there, if it ran away.
+
+    What curvature it has may be rounding.
+    """
+    errors = np.sqrt(np.maximum(2.0 * np.diagonal(curvature.inverse()), 0.0))
+    vague = (np.abs(result.x) > EXAMINED_DISTANCE) & (errors > VAGUE * np.abs(result.x))
+    return _levels_off(result, int(np.argmax(np.where(vague, errors / np.abs(result.x), 0.0)))) if vague.any() else []
+
+
 def _relative(direction: Array, x: Array) -> Array:
     """Return how far a direction moves each element, in its own size."""
     return np.asarray(np.abs(direction) / np.maximum(np.abs(x), 1.0))
@@ -287,7 +301,7 @@ def _levels_off(result: SearchResult, j: int) -> list[Array]:
 
     if not abs(x[j]) > 0.0:
         return []
-    onward = list(rises(ONWARD))
+    onward = list(rises(ONWARD[:-1]))  # further out rounding may be more than what is level
     if not np.nanmax(np.abs(onward)) < LEVEL_FAR_OUT:
         return []
     back = next((rise for rise in rises(INWARD) if rise > RISE_FAR_OUT), 0.0)

@@ -18,7 +18,8 @@ from pymc_landscape.optimize.local_search import SearchResult, search
 
 # How far an element is drawn back to where densities have their digits: by so much on a transformed scale, to these
 # shares on another. What rounding is multiplied by, beside what is left to gain.
-NEARER, OF_DISTANCE, DIGITS = np.arange(6.0, -1.0, -1.0), 10.0 ** np.arange(-3.0, 0.5, 0.5), 1e3
+NEARER, DIGITS = np.arange(6.0, -1.0, -1.0), 1e3
+OF_DISTANCE = np.concatenate([10.0 ** np.arange(-3.0, -0.5, 0.5), np.arange(0.5, 1.01, 0.05)])
 
 
 @dataclass(frozen=True)

@@ -53,8 +53,7 @@ BETWEEN = np.linspace(0.0, 1.0, 9)[1:-1]
 BEYOND, STRIDES = 3.0, 4
 # There, steps are at least this share of the way to the cut-off.
 COARSE = 0.05
-# A first step over which the surface rises so many times more than a parabola is shortened, to one of these shares, or
-# these of the way to 0.
+# A first step over which the surface rises so much more than a parabola is shortened to a share, or one of the way to 0.
 TOO_STEEP, SHORTER = 3.0, 0.85 ** np.arange(1, 250)
 ALMOST_TO_ZERO = 1.0 - np.outer(10.0 ** -np.arange(1.0, 9.0), [1.0, 0.5, 0.2]).ravel()
 # First step from an estimate on a bound, in units of the initial point's distance.
@@ -245,7 +244,7 @@ class ProfileContinuation:
             return length
         lengths = np.sort(np.concatenate([length * SHORTER, abs(point.coordinate) * ALMOST_TO_ZERO]))[::-1]
         fits = point.restricted.screened(point.x + lengths[:, None] * along) <= highest
-        return float(lengths[np.argmax(fits)]) if fits.any() else length
+        return float(lengths[np.argmax(fits)] if fits.any() else length)
 
     def _typical(self) -> float:
         """Return how far the model's initial point is from the estimate, natural: a length where there is no other."""
