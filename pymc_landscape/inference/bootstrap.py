@@ -26,7 +26,16 @@ from pymc.util import get_random_generator
 from pymc_landscape._typing import Array, RandomSeed
 from pymc_landscape.numerics import one_blas_thread
 from pymc_landscape.objective import Objective, RestrictedObjective, Simulator, digest
-from pymc_landscape.optimize import Fit, StartResult, Status, as_draws, fit_of, require_optimum, search_from_start
+from pymc_landscape.optimize import (
+    Fit,
+    StartResult,
+    Status,
+    as_draws,
+    fit_of,
+    nearest_copy,
+    require_optimum,
+    search_from_start,
+)
 from pymc_landscape.results import Checkpoint, DelayedProgressBar, provenance_attributes
 
 # A refit may end above the −2LL of its start by rounding; by more than this, in units of −2LL, it has failed.
@@ -219,8 +228,17 @@ def _replicate(fit: Fit, start_result: StartResult) -> Replicate:
         before = restricted_like(fit.result.restricted, restricted.objective).value(fit.result.x)
     if start_result.report.status is Status.FAILED or before - result.value < -ABOVE:
         return Replicate(np.full(fit.objective.layout().size, np.nan), np.nan, np.nan, Status.FAILED.value)
-    vector = fit.objective.layout().join(restricted.natural_point(result.x))
+    vector = _in_own_copy(fit, fit.objective.layout().join(restricted.natural_point(result.x)))
     return Replicate(vector, result.value, max(before - result.value, 0.0), start_result.report.status.value)
+
+
+def _in_own_copy(fit: Fit, vector: Array) -> Array:
+    """Bring a refit that ended in another copy of the optimum, its components in other places, to the estimate's."""
+    if not fit.symmetries:
+        return vector
+    layout = fit.objective.layout()
+    errors = layout.join({str(name): values.to_numpy() for name, values in fit.standard_error.data_vars.items()})
+    return nearest_copy(fit.symmetries, vector, layout.join(natural_point(fit)), errors)
 
 
 def _dataset(fit: Fit, replicates: Sequence[Replicate], first_seed: int, completion: str) -> xr.Dataset:

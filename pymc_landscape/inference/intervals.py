@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ from pymc_landscape.inference.profile import (
     ReferenceFit,
     find_endpoints,
     find_quantities,
-    other_optima,
+    optima_and_copies,
     refuse_no_infimum,
 )
 from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
@@ -186,7 +186,7 @@ def _search_endpoints(request: _Request) -> tuple[Endpoints, tuple[tuple[int, in
     """Return the endpoints; with them quantity, side and place of the first optimum lower than the estimate, if any."""
     table: Endpoints = {}
     total = 2 * len(request.quantities) * len(request.rises)
-    optima = other_optima(request.reference.fit)
+    optima = optima_and_copies(request.reference.fit)
     with one_blas_thread(), DelayedProgressBar("Searching interval endpoints", total, request.progressbar) as bar:
         for first in range(0, len(request.quantities), TOGETHER):
             estimates = [request.reference.estimate_of(q) for q in request.quantities[first : first + TOGETHER]]
@@ -224,7 +224,19 @@ def _endpoints_of(
         EndpointProblem(estimates[j], sides[k], float(request.rises[i]), is_far=bool(away[j])) for i, j, k in keys
     ]
     with np.errstate(all="ignore"):  # far out, anything overflows
-        return table | dict(zip(keys, find_endpoints(problems, optima), strict=True))
+        found = find_endpoints(problems, optima)
+    return table | {key: _told_of_copy(request.reference.fit, end) for key, end in zip(keys, found, strict=True)}
+
+
+def _told_of_copy(fit: Fit, endpoint: Endpoint) -> Endpoint:
+    """Say where an end lies on the branch of another copy of the optimum: both are below the cut-off before it."""
+    if endpoint.status != "finite" or endpoint.point is None or not fit.copies():
+        return endpoint
+    words = fit.copy_of(fit.objective.layout().join(endpoint.point.restricted.natural_point(endpoint.point.x)))
+    if not words:
+        return endpoint
+    told = f"copies of the optimum meet below the cut-off, and have one profile: {words}"
+    return replace(endpoint, message="; ".join(filter(None, [endpoint.message, told])))
 
 
 # --- by curvature ----------------------------------------------------------------------------------------------------

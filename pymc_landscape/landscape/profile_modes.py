@@ -71,7 +71,7 @@ def fit_minima(fit: Fit | None, active_sets: ActiveSets) -> list[dict[str, Array
     if fit is None or fit.objective.model is not active_sets.objective.model:
         return []
     inside = [optimum.natural for optimum in fit.local_optima() if np.isfinite(optimum.theta).all()]
-    return inside[:ENDS]
+    return [*inside, *fit.copies()][:ENDS]
 
 
 class _Slice:

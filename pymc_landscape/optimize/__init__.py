@@ -18,6 +18,7 @@ from pymc_landscape.optimize.multistart import LocalOptimum, StartResult, search
 from pymc_landscape.optimize.release_from_infinity import released_from_infinity
 from pymc_landscape.optimize.starts import StartingPoints, find_starts
 from pymc_landscape.optimize.status import Status, StatusReport
+from pymc_landscape.optimize.symmetries import Symmetry, nearest_copy, symmetric_copies
 from pymc_landscape.optimize.tolerances import BOUND_TOLERANCE, NEAR_INFIMUM, RUNAWAY_DISTANCE
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "StartingPoints",
     "Status",
     "StatusReport",
+    "Symmetry",
     "as_draws",
     "bound_ahead",
     "bounds_ahead",
@@ -45,10 +47,12 @@ __all__ = [
     "has_infimum",
     "infimum",
     "limit_point",
+    "nearest_copy",
     "released_bounds",
     "released_from_infinity",
     "require_optimum",
     "search",
     "search_from_start",
     "settle",
+    "symmetric_copies",
 ]

@@ -13,12 +13,22 @@ import xarray as xr
 from pymc.util import get_random_generator
 
 from pymc_landscape._typing import Array, RandomSeed
+from pymc_landscape.numerics import noise
 from pymc_landscape.objective import Objective, conditional_modes
 from pymc_landscape.optimize import fit_summary
+from pymc_landscape.optimize.equivalent_optima import (
+    is_copy,
+    may_have_copies,
+    natural_errors,
+    natural_vector,
+    symmetries_of,
+)
 from pymc_landscape.optimize.estimates import NaturalScale, as_draws, root
 from pymc_landscape.optimize.local_search import SearchResult
 from pymc_landscape.optimize.multistart import LocalOptimum, StartResult, local_optima, starts_dataset
 from pymc_landscape.optimize.status import Status
+from pymc_landscape.optimize.symmetries import Symmetry, nearest_copy, symmetric_copies
+from pymc_landscape.optimize.tolerances import SAME_OPTIMUM
 from pymc_landscape.results import provenance_attributes
 
 # What statsmodels, SciPy, iminuit and R call things that a fit has under another name, or that a verb makes from it.
@@ -80,6 +90,8 @@ class Fit:
         The method that converged.
     starts : Dataset
         Every start: where it began and ended, its status, its cost. Dims ``start``, ``theta``.
+    symmetries : tuple of Symmetry
+        Which parameters can change places, or sign, without a change of the surface.
     """
 
     status: Status
@@ -157,6 +169,7 @@ class Fit:
             Each with `value`, −2 (log L + w log prior); `status`; `theta`, the unconstrained vector; and `point`, a
             Dataset on the natural scale. Empty where all starts ended at the estimate, or at no optimum. Two are the
             same if their values are within 1e-6 and all unconstrained elements within 1e-3 (absolute, and relative).
+            Copies of the estimate, with exchangeable parameters in other places, are the same answer and left out.
 
         Examples
         --------
@@ -168,7 +181,44 @@ class Fit:
         >>> [round(float(optimum.point["angle"]), 6) for optimum in fit.local_optima()]  # π − 0.5
         [2.641593]
         """
-        return local_optima(self.result.value, self.theta, self._results)
+        others = local_optima(self.result.value, self.theta, self._results)
+        level = [one for one in others if one.value <= self.result.value + SAME_OPTIMUM + noise(self.result.value)]
+        if not level:
+            return others
+        here, errors, join = natural_vector(self._natural), natural_errors(self._natural), self.objective.layout().join
+        copied = {id(one) for one in level if is_copy(self.symmetries, here, join(one.natural), errors)}
+        return tuple(one for one in others if id(one) not in copied)
+
+    @cached_property
+    def symmetries(self) -> tuple[Symmetry, ...]:
+        """Permutations and reflections of the parameters that leave the surface as it is.
+
+        Components of a mixture that can change places, signs of factors: the optimum has a copy for each. They are
+        found by the values of the surface alone, when first asked for. Each has `words` for what changes.
+        """
+        return symmetries_of(self._natural, self._results)
+
+    def copies(self) -> tuple[dict[str, Array], ...]:
+        """Return the other copies of the estimate under `symmetries`, as natural values by name.
+
+        None where many starts were searched and all ended at one place: nothing is looked for then.
+        """
+        return self._copies
+
+    @cached_property
+    def _copies(self) -> tuple[dict[str, Array], ...]:
+        if not may_have_copies(self._natural, self._results):
+            return ()
+        images = symmetric_copies(self.symmetries, natural_vector(self._natural))[1:]
+        return tuple(self.objective.layout().split(image) for image in images)
+
+    def copy_of(self, vector: Array) -> str:
+        """Say in which copy of the estimate a natural vector (n,) lies: what has changed; empty in the estimate's own."""
+        here, errors = natural_vector(self._natural), natural_errors(self._natural)
+        if not self.copies() or (nearest_copy(self.symmetries, vector, here, errors) == vector).all():
+            return ""
+        labels = self.objective.layout().labels
+        return " or ".join(symmetry.words(labels) for symmetry in self.symmetries[:3])
 
     @cached_property
     def latent(self) -> xr.Dataset:

@@ -18,7 +18,7 @@ from pymc_landscape.posterior.densities import draw_prior, prior_standard_deviat
 from pymc_landscape.posterior.draws import PosteriorDraws, read_posterior
 from pymc_landscape.posterior.identification import Identification
 from pymc_landscape.posterior.likelihood_estimates import estimate, likelihood_estimates
-from pymc_landscape.posterior.likelihood_fit import fit_beside, warn_if_lower
+from pymc_landscape.posterior.likelihood_fit import fit_beside, in_copy_of_draws, warn_if_lower
 from pymc_landscape.posterior.mode import posterior_mode, prior_shares
 from pymc_landscape.posterior.summary import summarise
 from pymc_landscape.results import provenance_attributes, require_probability
@@ -130,6 +130,7 @@ def compare_with_posterior(
     fit = fit_beside(fit, dt, "compare_with_posterior", group=group, progressbar=progressbar)
     draws = read_posterior(fit.objective, dt, group)
     quantities = find_quantities(fit.objective, var_names)
+    fit, copy = in_copy_of_draws(fit, draws)
     lower = warn_if_lower(fit, draws)
     mode = posterior_mode(fit, draws, progressbar)
     shares = prior_shares(mode, quantities)
@@ -145,7 +146,7 @@ def compare_with_posterior(
         for quantity, likelihood, drawn, share in zip(quantities, estimates, values, shares, strict=True)
     ]
     prior = _PriorSide(fit.objective, quantities, random_seed)
-    attrs = _attrs(fit, mode, draws, lower, ci_prob, level)
+    attrs = _attrs(fit, mode, draws, lower, copy, ci_prob, level)
     return _dataset(rows, prior, mode, attrs)
 
 
@@ -222,8 +223,10 @@ def _note(row: Identification, prior: str, mode: Fit) -> str:
     return "; ".join(part for part in notes if part)
 
 
-def _attrs(fit: Fit, mode: Fit, draws: PosteriorDraws, lower: bool, ci_prob: float, level: float) -> dict[str, Any]:
-    notes = [fit.message if not fit.status.is_optimum else ""]
+def _attrs(
+    fit: Fit, mode: Fit, draws: PosteriorDraws, lower: bool, copy: str, ci_prob: float, level: float
+) -> dict[str, Any]:
+    notes = [fit.message if not fit.status.is_optimum else "", copy]
     if lower:
         notes.append("A draw is lower than the fit: fit again from the draws, fit_mle(model, starts=dt).")
     return provenance_attributes(

@@ -11,13 +11,15 @@ from pymc_landscape._typing import Posterior, Starts
 from pymc_landscape.inference import refuse_changed_data
 from pymc_landscape.numerics import noise
 from pymc_landscape.objective import Objective, RestrictedObjective, is_lower, objective_of
-from pymc_landscape.optimize import Fit, Status, fit_of
+from pymc_landscape.optimize import Fit, Status, fit_of, fit_weighted, symmetric_copies
 from pymc_landscape.posterior.draws import PosteriorDraws, read_posterior
 
 # What is lower by less than this, in units of −2 log density, is no other optimum.
 LOWER = 1e-6
 # So many draws are checked, the lowest first: those lower by rounding alone do not count.
 CHECKED = 8
+# A smaller share of draws in the copy of an optimum in which most lie is told.
+MOSTLY = 0.98
 
 
 def fit_beside(
@@ -83,6 +85,36 @@ def warn_if_lower(fit: Fit, draws: PosteriorDraws) -> bool:
                 )
             return True
     return False
+
+
+def in_copy_of_draws(fit: Fit, draws: PosteriorDraws) -> tuple[Fit, str]:
+    """Return the fit in that copy of the optimum in which most draws lie, with a sentence where that is another one.
+
+    Components of a mixture and signs of factors can change places: which of its copies an optimum is found in means
+    nothing, and what draws lie in another is no disagreement.
+    """
+    if not fit.status.is_optimum or not fit.symmetries:
+        return fit, ""
+    layout = fit.objective.layout()
+    here = layout.join({str(name): values.to_numpy() for name, values in fit.point.data_vars.items()})
+    errors = layout.join({str(name): values.to_numpy() for name, values in fit.standard_error.data_vars.items()})
+    scale = np.where(np.isfinite(errors) & (errors > 0), errors, np.maximum(np.abs(here), 1.0))
+    images = symmetric_copies(fit.symmetries, here)
+    scale = np.abs(symmetric_copies(fit.symmetries, scale)).max(axis=0)  # the same for elements that change places
+    distances = np.stack([(((draws.vectors - image) / scale) ** 2).sum(axis=1) for image in images])
+    counts = np.bincount(distances.argmin(axis=0), minlength=len(images))
+    most = int(counts.argmax())
+    words = " or ".join(symmetry.words(layout.labels) for symmetry in fit.symmetries[:3])
+    told = ""
+    if most:
+        fit = fit_weighted(fit.objective, starts=[layout.split(images[most])], progressbar=False)
+        told = (
+            f"The draws lie in another copy of the optimum, which is as low ({words}): it is that copy they are beside."
+        )
+    if counts[most] < MOSTLY * counts.sum():
+        share = 1.0 - counts[most] / counts.sum()
+        told += f" {100 * share:.0f} % of the draws lie in other copies of the optimum ({words}): means mix them."
+    return fit, told.strip()
 
 
 def refuse_random_effects(objective: Objective) -> None:

@@ -10,7 +10,7 @@ from pymc_landscape.inference.profile.constraint_manifold import minimize_on
 from pymc_landscape.inference.profile.continuation import LOWER, ProfileContinuation, ProfileStep
 from pymc_landscape.inference.profile.current_fit import (
     ReferenceFit,
-    other_optima,
+    optima_and_copies,
     refuse_no_infimum,
     refuse_no_optimum,
     standard_error,
@@ -40,7 +40,7 @@ __all__ = [
     "find_quantities",
     "freed",
     "minimize_on",
-    "other_optima",
+    "optima_and_copies",
     "profile_likelihood",
     "read_intervals",
     "refuse_no_infimum",

@@ -154,3 +154,8 @@ def other_optima(fit: Fit) -> list[dict[str, Array]]:
     """Return the lowest of the other optima that the starts of a fit ended at, as natural points."""
     inside = [optimum.natural for optimum in fit.local_optima() if np.isfinite(optimum.theta).all()]
     return inside[:MOST]
+
+
+def optima_and_copies(fit: Fit) -> list[dict[str, Array]]:
+    """Return the same, and copies of the estimate: where a quantity is fixed, one of these may be the lowest."""
+    return [*other_optima(fit), *fit.copies()[:MOST]]

@@ -118,8 +118,9 @@ def _on_lowest_branch(
 ) -> Endpoint:
     """Change to a lower local minimum of the nuisance parameters, if there is one: the endpoint is further out then."""
     for _ in range(CHANGES):
-        finite = endpoint.status == "finite" and endpoint.point is not None
-        lower = lowest_local_minimum(endpoint.point, starts, beside) if finite and endpoint.point is not None else None
+        # where a branch ends, in a fold, another one is lower
+        examined = endpoint.point if endpoint.status in ("finite", "failed") else None
+        lower = None if examined is None else lowest_local_minimum(examined, starts, beside)
         if lower is None:
             return endpoint
         if lower.is_lower(problem.estimate, LOWER):

@@ -196,11 +196,13 @@ class _ProfileRun:
         self.rows: list[_Profile] = []
         self.n_evaluations = 0
         self.interrupted = False
+        self.copies: Sequence[Mapping[str, Array]] = ()
 
     def all_sides(self, progressbar: bool, after_each: Callable[[], None]) -> ConstrainedPoint | None:
         """Trace all; return a point lower than the estimate, if one is met."""
         self.rows = []
         starts = [self.reference.fit.objective.initial_point(), *other_optima(self.reference.fit)]
+        self.copies = self.reference.fit.copies()
         try:
             with (
                 one_blas_thread(),
@@ -243,9 +245,8 @@ class _ProfileRun:
                     profile_side = ProfileSide(estimate, side, self.zeta_step, steps)
                     restrictions |= {id(restricted): restricted for restricted in profile_side.restrictions}
                     with np.errstate(all="ignore"):  # far out, anything overflows
-                        profile_side.extend(
-                            self.enough, [*starts, *(profile_side.nuisance_starts(low) if side > 0 else [])]
-                        )
+                        opposite = profile_side.nuisance_starts(low) if side > 0 else []
+                        profile_side.extend(self.enough, [*starts, *opposite], self.copies)
                     restrictions |= {id(restricted): restricted for restricted in profile_side.restrictions}
                 advance(1)
         finally:
@@ -295,7 +296,7 @@ def _dataset(run: _ProfileRun, completion: str, level: float, zeta_step: float, 
         minus2ll=fit.minus2ll,
         n_evaluations=run.n_evaluations,
         completion=completion,
-        message=" ".join(filter(None, [run.reference.message, *(_further_intervals(row, run.enough) for row in rows)])),
+        message=" ".join(filter(None, [run.reference.message, *_remarks(fit, rows, run.enough)])),
     )
     return xr.Dataset(data, {**coords, "bound": ["lower", "upper"]}, attrs)
 
@@ -318,6 +319,23 @@ def _numbered_steps(row: _Profile) -> list[tuple[int, StoredStep]]:
     upper = [(n + 1, stored) for n, stored in enumerate(row.sides[1])]
     estimate = stored_step(ProfileStep(row.estimate, "estimate"), row.estimate)
     return [*lower, (0, StoredStep(estimate.value, 0.0, 0.0, "estimate", natural_vector(row.estimate))), *upper]
+
+
+def _remarks(fit: Fit, rows: Sequence[_Profile], enough: float) -> list[str]:
+    return [*(_further_intervals(row, enough) for row in rows), *(_into_a_copy(fit, row, enough) for row in rows)]
+
+
+def _into_a_copy(fit: Fit, row: _Profile, enough: float) -> str:
+    """Say where a profile goes on, below the cut-off, as that of another copy of the optimum."""
+    for side in row.sides if fit.copies() else ():
+        for stored in side:
+            words = fit.copy_of(stored.path) if stored.rise < enough else ""
+            if words:
+                return (
+                    f"Copies of the optimum meet below the cut-off, and the profile of {row.quantity.label} is that of "
+                    f"both, at {stored.value:.6g} for the first time: {words}."
+                )
+    return ""
 
 
 def _further_intervals(row: _Profile, enough: float) -> str:

@@ -65,7 +65,9 @@ class ProfileSide:
         self.bound = self.estimate.quantity.bounds[int(self.side > 0)]
         self.restrictions: list[RestrictedObjective] = [self.estimate.restricted]
 
-    def extend(self, enough: float, starts: Sequence[Mapping[str, Array]]) -> None:
+    def extend(
+        self, enough: float, starts: Sequence[Mapping[str, Array]], copies: Sequence[Mapping[str, Array]] = ()
+    ) -> None:
         """Go on until Δ exceeds `enough`.
 
         Parameters
@@ -74,6 +76,9 @@ class ProfileSide:
             The cut-off.
         starts : sequence of points
             Natural points that may lie near other local minima.
+        copies : sequence of points
+            Copies of the estimate, with exchangeable parameters in other places. Their branches are followed where they
+            are lower below the cut-off; beyond it, they are the same answer under another name, and left alone.
 
         Raises
         ------
@@ -86,8 +91,10 @@ class ProfileSide:
             self._resume()
         for _ in range(CHANGES):
             self._take(self.continuation.steps(enough), enough)
+            if copies and self._switches_minimum(copies):
+                continue
             self._extend_beyond(enough, starts)
-            if not self._switches_minimum(starts):
+            if not self._switches_minimum([*starts, *copies]):
                 return
 
     def _is_done(self, enough: float) -> bool:
