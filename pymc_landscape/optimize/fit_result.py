@@ -213,7 +213,7 @@ class Fit:
         return tuple(self.objective.layout().split(image) for image in images)
 
     def copy_of(self, vector: Array) -> str:
-        """Say in which copy of the estimate a natural vector (n,) lies: what has changed; empty in the estimate's own."""
+        """Say what has changed in the copy of the estimate in which a natural vector (n,) lies; empty in its own."""
         here, errors = natural_vector(self._natural), natural_errors(self._natural)
         if not self.copies() or (nearest_copy(self.symmetries, vector, here, errors) == vector).all():
             return ""

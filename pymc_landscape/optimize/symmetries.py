@@ -15,16 +15,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Any
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import noise
 from pymc_landscape.objective import Objective, RestrictedObjective
 
 # Positions of elements in a natural vector, in the shape of a variable.
-Positions = NDArray[np.signedinteger[Any]]
+Positions = NDArray[np.integer[Any]]
 # Values at so many random points decide, which differ from the estimate by about so much on the unconstrained scale.
 POINTS, SCATTER = 3, 0.3
 # Elements of two optima are equal if they differ by less than this share of a standard error, or of themselves.
@@ -175,12 +175,10 @@ def nearest_copy(symmetries: Sequence[Symmetry], natural: Array, to: Array, erro
 # --- candidates ------------------------------------------------------------------------------------------------------
 
 
-def _indices(test: SymmetryTest) -> list[tuple[str, Array]]:
+def _indices(test: SymmetryTest) -> list[tuple[str, Positions]]:
     """Return the positions of the elements of each variable, in its shape."""
-    where = test.layout.slices
-    return [
-        (v.name, np.arange(where[v.name].start, where[v.name].stop).reshape(v.shape)) for v in test.layout.variables
-    ]
+    every: Positions = np.arange(test.layout.size)
+    return [(v.name, every[test.layout.slices[v.name]].reshape(v.shape)) for v in test.layout.variables]
 
 
 def _along_axes(test: SymmetryTest) -> Iterator[Symmetry]:
