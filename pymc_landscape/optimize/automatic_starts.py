@@ -15,6 +15,7 @@ import numpy as np
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import one_blas_thread
 from pymc_landscape.objective import Objective, RestrictedObjective, affordable_evaluations
+from pymc_landscape.optimize.flat_directions import find_directions
 from pymc_landscape.optimize.local_search import SearchResult, search, search_briefly
 from pymc_landscape.optimize.multistart import (
     RESCUES,
@@ -22,11 +23,10 @@ from pymc_landscape.optimize.multistart import (
     best_result,
     same_value,
     search_from_start,
-    settled,
 )
 from pymc_landscape.optimize.scattered_starts import scattered_starts
 from pymc_landscape.optimize.starts import find_starts
-from pymc_landscape.optimize.status import Status, StatusReport
+from pymc_landscape.optimize.status import Status, StatusReport, judge
 from pymc_landscape.optimize.tolerances import INFINITE_DISTANCE, SAME_OPTIMUM
 from pymc_landscape.results import DelayedProgressBar
 
@@ -38,7 +38,7 @@ SHARE = 0.25
 # Newton steps of a search that is to confirm; fewer evaluations than FEWEST lead nowhere.
 ITERATIONS, FEWEST = 100, 8
 # Points evaluated to find good ones; a value alone costs a part of what derivatives do.
-POINTS = 64
+POINTS = 32
 NOT_FOLLOWED = "The search did not arrive within the budget of starts='auto'."
 
 
@@ -110,7 +110,9 @@ def _confirm(objective: Objective, start: Array, origin: str, best: StartResult,
         return None
     if not brief.is_minimum:
         return not_followed
-    return StartResult(start, origin, *settled(search(restricted, brief.x, iterations).add_cost(brief)))
+    # higher up: not worth the compile of a function for bounds
+    result = search(restricted, brief.x, iterations).add_cost(brief)
+    return StartResult(start, origin, result, judge(result, find_directions(result)))
 
 
 def _within_reach(result: SearchResult, begin: Array) -> SearchResult:

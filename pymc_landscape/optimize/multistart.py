@@ -99,15 +99,15 @@ def search_from_start(objective: Objective, theta: Array, origin: str, reference
     StartResult
         The end, and what is claimed of it.
     """
-    result, report = settled(search(RestrictedObjective(objective), theta))
+    result, report = _settled(search(RestrictedObjective(objective), theta))
     if report.status in (Status.FAILED, Status.NOT_IDENTIFIED):
         other = search_otherwise(result, theta)
         if other.is_lower(result, SAME_OPTIMUM):
-            result, report = settled(other)
+            result, report = _settled(other)
     return StartResult(theta, origin, *limit_of(result, report, theta if reference is None else reference))
 
 
-def settled(result: SearchResult) -> tuple[SearchResult, StatusReport]:
+def _settled(result: SearchResult) -> tuple[SearchResult, StatusReport]:
     """Settle on bounds, judge, and search again from any lower point that is met on the way."""
     report = StatusReport(Status.FAILED)
     for _ in range(RESTARTS):

@@ -17,7 +17,7 @@ from pymc_landscape.numerics import covariance
 from pymc_landscape.objective import Objective, RestrictedObjective, prior_draws
 
 # So many points of each family are evaluated at most.
-OF_EACH = 16
+OF_EACH = 8
 # Standard errors from the optimum, at least and at most.
 NEAREST, FURTHEST = 3.0, 100.0
 # Further from the initial point than this, densities are rounding and searches get lost.
@@ -51,9 +51,8 @@ def scattered_starts(
     families = _families(objective, begin, end, _standard_errors(hessian, len(begin)), min(OF_EACH, n // 4), rng)
     queues: list[list[tuple[Array, str]]] = []
     for origin, points in families.items():
-        values = np.full(len(points), np.inf)
-        finite = np.isfinite(points).all(axis=1)
-        values[finite] = restricted.values(points[finite])
+        # one by one: a function of whole blocks takes longer to write than so few values to find
+        values = np.array([restricted.value(x) if np.isfinite(x).all() else np.inf for x in points])
         queues.append([(points[i], origin) for i in _chance_and_value_in_turn(values)])
     return list(_in_turn(queues))
 
