@@ -3,18 +3,24 @@
 The budget is a number of evaluations and no time, and chance comes from a seed: the same model gives the same estimate
 on every machine. A search that only confirms what is known is Newton's method alone; what goes lower is searched,
 settled on bounds and judged like any other start.
+
+One search ends in the local minimum in whose basin it begins. Four families of points lead to others, whatever the
+scale of the priors: draws from the prior; the first optimum with some of its elements drawn anew; points around the
+initial point; and points around the optimum, many standard errors away. The families take turns, and in each of them
+chance and height: of points of low value, which are found by evaluating many, most lie in the basin that is known.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from pymc_landscape._typing import Array
-from pymc_landscape.numerics import one_blas_thread
-from pymc_landscape.objective import Objective, RestrictedObjective, affordable_evaluations
+from pymc_landscape.numerics import covariance, one_blas_thread
+from pymc_landscape.objective import Objective, RestrictedObjective, affordable_evaluations, prior_draws
 from pymc_landscape.optimize.flat_directions import find_directions
 from pymc_landscape.optimize.local_search import SearchResult, search, search_briefly
 from pymc_landscape.optimize.multistart import (
@@ -24,7 +30,6 @@ from pymc_landscape.optimize.multistart import (
     same_value,
     search_from_start,
 )
-from pymc_landscape.optimize.scattered_starts import scattered_starts
 from pymc_landscape.optimize.starts import find_starts
 from pymc_landscape.optimize.status import Status, StatusReport, judge
 from pymc_landscape.optimize.tolerances import INFINITE_DISTANCE, SAME_OPTIMUM
@@ -40,6 +45,12 @@ ITERATIONS, FEWEST = 100, 8
 # Points evaluated to find good ones; a value alone costs a part of what derivatives do.
 POINTS = 32
 NOT_FOLLOWED = "The search did not arrive within the budget of starts='auto'."
+# So many points of each family are evaluated at most.
+OF_EACH = 8
+# Standard errors from the optimum, at least and at most.
+NEAREST, FURTHEST = 3.0, 100.0
+# Further from the initial point than this, densities are rounding and searches get lost.
+LONGEST = 50.0
 
 
 def search_automatically(objective: Objective, rng: np.random.Generator, progressbar: bool) -> list[StartResult]:
@@ -71,7 +82,7 @@ def _search_scattered(objective: Objective, results: list[StartResult], rng: np.
     most, agreeing, best = MOST, 0, first
     unconstrained = not first.result.restricted.natural and not first.result.restricted.fixed
     hessian = first.result.hessian if unconstrained else None
-    for i, (theta, origin) in enumerate(scattered_starts(objective, first.start, first.theta, hessian, n, rng)):
+    for i, (theta, origin) in enumerate(_scattered_starts(objective, first.start, first.theta, hessian, n, rng)):
         rescue = best.report.status is Status.FAILED
         if len(results) >= most or agreeing >= AGREEING or (i >= RESCUES if rescue else left < FEWEST):
             break
@@ -130,3 +141,82 @@ def _within_reach(result: SearchResult, begin: Array) -> SearchResult:
         return result
     gradient = None if result.gradient is None else np.full(len(x), np.nan)
     return replace(result, x=x, value=restricted.value(x), gradient=gradient, hessian=None, remaining_decrease=np.inf)
+
+
+# --- points far apart -------------------------------------------------------------------------------------------------
+
+
+def _scattered_starts(
+    objective: Objective, begin: Array, end: Array, hessian: Array | None, n: int, rng: np.random.Generator
+) -> list[tuple[Array, str]]:
+    """Return points to begin at, with the origin of each in words.
+
+    Parameters
+    ----------
+    objective : Objective
+        What is searched.
+    begin, end : array (k,)
+        Where a first search began, and where it ended; infinite at a bound.
+    hessian : array (k, k) or None
+        At the end, on the unconstrained scale, if it is known.
+    n : int
+        How many points may be evaluated to find good ones.
+    rng : Generator
+        The source of chance.
+
+    Returns
+    -------
+    list of (array (k,), str)
+        All with a finite value.
+    """
+    restricted = RestrictedObjective(objective)
+    families = _families(objective, begin, end, _standard_errors(hessian, len(begin)), min(OF_EACH, n // 4), rng)
+    queues: list[list[tuple[Array, str]]] = []
+    for origin, points in families.items():
+        # one by one: a function of whole blocks takes longer to write than so few values to find
+        values = np.array([restricted.value(x) if np.isfinite(x).all() else np.inf for x in points])
+        queues.append([(points[i], origin) for i in _chance_and_value_in_turn(values)])
+    return list(_in_turn(queues))
+
+
+def _chance_and_value_in_turn(values: Array) -> list[int]:
+    """Order points: one as it was drawn, one of the lowest value, and so on; without those that have no value."""
+    drawn = np.flatnonzero(np.isfinite(values)).tolist()
+    lowest = sorted(drawn, key=lambda i: float(values[i]))
+    return list(dict.fromkeys(i for pair in zip(drawn, lowest, strict=True) for i in pair))
+
+
+def _in_turn(queues: list[list[tuple[Array, str]]]) -> Iterator[tuple[Array, str]]:
+    for i in range(max(map(len, queues), default=0)):
+        yield from (queue[i] for queue in queues if i < len(queue))
+
+
+def _families(
+    objective: Objective, begin: Array, end: Array, errors: Array, n: int, rng: np.random.Generator
+) -> dict[str, Array]:
+    k = len(begin)
+    optimum = np.where(np.isfinite(end) & (np.abs(end - begin) < LONGEST), end, begin)
+    drawn = prior_draws(objective, n, rng)
+    size = np.maximum(1.0, np.maximum(np.abs(begin), np.abs(optimum)))
+    around = begin + size * rng.standard_normal((n, k))
+    # what cannot be drawn, as from a flat prior, comes from around the initial point
+    drawn = np.where(np.isfinite(drawn), drawn, begin + size * rng.standard_normal((n, k)))
+    anew = (rng.random((n, k)) < 0.5) | (np.arange(k) == rng.integers(k, size=(n, 1)))
+    mixed = np.where(anew, drawn, optimum)
+    errors = np.clip(errors, 0.0, LONGEST / FURTHEST * size)
+    reach = np.exp(rng.uniform(np.log(NEAREST), np.log(FURTHEST), size=(n, 1)))
+    return {
+        "prior draw": drawn,
+        "optimum and prior draw": mixed,
+        "around the initial point": around,
+        "around the optimum": optimum + reach * errors * rng.standard_normal((n, k)),
+    }
+
+
+def _standard_errors(hessian: Array | None, k: int) -> Array:
+    """Return standard errors on the unconstrained scale; 1 where there is none."""
+    if hessian is None:
+        return np.ones(k)
+    with np.errstate(invalid="ignore"):
+        errors = np.sqrt(np.diagonal(covariance(hessian)))
+    return np.where(np.isfinite(errors) & (errors > 0), errors, 1.0)

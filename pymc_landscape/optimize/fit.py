@@ -13,10 +13,16 @@ from pymc.util import get_random_generator
 from pymc_landscape._typing import RandomSeed, Starts
 from pymc_landscape.objective import Objective, objective_of, refuse_joint_densities
 from pymc_landscape.optimize.automatic_starts import search_automatically
-from pymc_landscape.optimize.equivalent_optima import copies_sentence
+from pymc_landscape.optimize.equivalent_optima import EquivalentOptima
 from pymc_landscape.optimize.estimates import NaturalScale
 from pymc_landscape.optimize.fit_result import Fit
-from pymc_landscape.optimize.multistart import best_result, explain_no_likelihood, overall_report, search_all_starts
+from pymc_landscape.optimize.multistart import (
+    best_result,
+    ends_elsewhere,
+    explain_no_likelihood,
+    overall_report,
+    search_all_starts,
+)
 from pymc_landscape.results import wrong_type
 
 Information = Literal["observed", "expected"]
@@ -257,7 +263,8 @@ def _fit(
     report = overall_report(best, results, automatic)
     kind = "sandwich" if sandwich else information
     natural = NaturalScale(best.result, report, kind).settle()
-    message = f"{report.message} {copies_sentence(natural, results)}".strip()
+    equivalent = EquivalentOptima(natural, ends_elsewhere(natural.theta, results), len(results))
+    message = f"{report.message} {equivalent.sentence()}".strip()
     fit = Fit(report.status, message, kind, natural, tuple(results))
     if fit.is_map:  # the likelihood of each result is evaluated, and the data may change later
         _ = fit.starts

@@ -16,45 +16,14 @@ from pymc_landscape._typing import Array, RandomSeed
 from pymc_landscape.numerics import noise
 from pymc_landscape.objective import Objective, conditional_modes
 from pymc_landscape.optimize import fit_summary
-from pymc_landscape.optimize.equivalent_optima import (
-    is_copy,
-    may_have_copies,
-    natural_errors,
-    natural_vector,
-    symmetries_of,
-)
+from pymc_landscape.optimize.equivalent_optima import EquivalentOptima
 from pymc_landscape.optimize.estimates import NaturalScale, as_draws, root
 from pymc_landscape.optimize.local_search import SearchResult
-from pymc_landscape.optimize.multistart import LocalOptimum, StartResult, local_optima, starts_dataset
+from pymc_landscape.optimize.multistart import LocalOptimum, StartResult, ends_elsewhere, local_optima, starts_dataset
 from pymc_landscape.optimize.status import Status
-from pymc_landscape.optimize.symmetries import Symmetry, nearest_copy, symmetric_copies
+from pymc_landscape.optimize.symmetries import Symmetry
 from pymc_landscape.optimize.tolerances import SAME_OPTIMUM
 from pymc_landscape.results import provenance_attributes
-
-# What statsmodels, SciPy, iminuit and R call things that a fit has under another name, or that a verb makes from it.
-_HERE = {
-    "fit.point holds the estimates by name, fit.theta the unconstrained vector, fit.summary() the table": (
-        "params parameters coef coefficients estimate estimates x values x_fit params_constrained best_values"
-    ),
-    "fit.standard_error holds the standard errors by name, fit.summary() the table": "bse errors stderr se std_errors",
-    "fit.covariance is the covariance matrix on the natural scale": "cov cov_params vcov hess_inv cov_x correlation",
-    "fit.log_likelihood is log L at the estimate, fit.minus2ll −2 log L": "llf loglike loglik logLik",
-    "fit.minus2ll is −2 log L at the estimate, fit.log_likelihood log L": "fun fval nllf nll fmin deviance",
-    "pml.confidence_intervals(fit) returns confidence intervals": "conf_int confint minos merrors confidence_intervals",
-    "pml.profile_likelihood(fit) traces profiles": "profile mnprofile profile_likelihood",
-    "fit.status says what was found, fit.status.is_optimum whether it is an optimum, fit.message why": (
-        "success valid converged accurate mle_retvals"
-    ),
-    "pml.likelihood_ratio_test(null, fit) tests a null model; fit.summary() has estimates and standard errors": (
-        "pvalues pvalue p_values tvalues zvalues t_test f_test wald_test"
-    ),
-    "fit.starts has the cost of each start": "nit nfev njev nfcn n_iterations",
-    "fit.n_observations is the number of observed elements": "nobs n_obs",
-    "fit.n_parameters is the number of free elements": "npar nfit df_model",
-    "pml.hessian_spectrum(fit) has the curvature, fit.theta_covariance its inverse": "hess hessian jac grad",
-    "each pm.Deterministic of the model stands in fit.derived": "fittedvalues predict",
-}
-ELSEWHERE = {name: sentence for sentence, names in _HERE.items() for name in names.split()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,8 +73,8 @@ class Fit:
 
         def __getattr__(self, name: str) -> Any:
             """Say where a fit has what other packages call `name`."""
-            if name in ELSEWHERE:
-                raise AttributeError(f"A Fit has no {name!r}: {ELSEWHERE[name]}.")
+            if name in fit_summary.ELSEWHERE:
+                raise AttributeError(f"A Fit has no {name!r}: {fit_summary.ELSEWHERE[name]}.")
             return object.__getattribute__(self, name)  # raises what Python says of it, with the nearest names
 
     # --- labelled when first asked for ------------------------------------------------------------------------------
@@ -183,42 +152,33 @@ class Fit:
         """
         others = local_optima(self.result.value, self.theta, self._results)
         level = [one for one in others if one.value <= self.result.value + SAME_OPTIMUM + noise(self.result.value)]
-        if not level:
-            return others
-        here, errors, join = natural_vector(self._natural), natural_errors(self._natural), self.objective.layout().join
-        copied = {id(one) for one in level if is_copy(self.symmetries, here, join(one.natural), errors)}
+        join, equivalent = self.objective.layout().join, self._equivalent if level else None
+        copied = {id(one) for one in level if equivalent is not None and equivalent.is_copy(join(one.natural))}
         return tuple(one for one in others if id(one) not in copied)
 
     @cached_property
+    def _equivalent(self) -> EquivalentOptima:
+        return EquivalentOptima(self._natural, ends_elsewhere(self.theta, self._results), len(self._results))
+
+    @property
     def symmetries(self) -> tuple[Symmetry, ...]:
         """Permutations and reflections of the parameters that leave the surface as it is.
 
         Components of a mixture that can change places, signs of factors: the optimum has a copy for each. They are
         found by the values of the surface alone, when first asked for. Each has `words` for what changes.
         """
-        return symmetries_of(self._natural, self._results)
+        return self._equivalent.symmetries
 
     def copies(self) -> tuple[dict[str, Array], ...]:
         """Return the other copies of the estimate under `symmetries`, as natural values by name.
 
         None where many starts were searched and all ended at one place: nothing is looked for then.
         """
-        return self._copies
-
-    @cached_property
-    def _copies(self) -> tuple[dict[str, Array], ...]:
-        if not may_have_copies(self._natural, self._results):
-            return ()
-        images = symmetric_copies(self.symmetries, natural_vector(self._natural))[1:]
-        return tuple(self.objective.layout().split(image) for image in images)
+        return tuple(self.objective.layout().split(image) for image in self._equivalent.copies)
 
     def copy_of(self, vector: Array) -> str:
         """Say what has changed in the copy of the estimate in which a natural vector (n,) lies; empty in its own."""
-        here, errors = natural_vector(self._natural), natural_errors(self._natural)
-        if not self.copies() or (nearest_copy(self.symmetries, vector, here, errors) == vector).all():
-            return ""
-        labels = self.objective.layout().labels
-        return " or ".join(symmetry.words(labels) for symmetry in self.symmetries[:3])
+        return self._equivalent.words_at(vector)
 
     @cached_property
     def latent(self) -> xr.Dataset:

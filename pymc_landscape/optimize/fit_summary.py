@@ -16,6 +16,30 @@ from pymc_landscape.results import require_probability, unknown_name
 
 # A table of more rows is not read.
 SHOWN = 25
+# What statsmodels, SciPy, iminuit and R call things that a fit has under another name, or that a verb makes from it.
+_HERE = {
+    "fit.point holds the estimates by name, fit.theta the unconstrained vector, fit.summary() the table": (
+        "params parameters coef coefficients estimate estimates x values x_fit params_constrained best_values"
+    ),
+    "fit.standard_error holds the standard errors by name, fit.summary() the table": "bse errors stderr se std_errors",
+    "fit.covariance is the covariance matrix on the natural scale": "cov cov_params vcov hess_inv cov_x correlation",
+    "fit.log_likelihood is log L at the estimate, fit.minus2ll −2 log L": "llf loglike loglik logLik",
+    "fit.minus2ll is −2 log L at the estimate, fit.log_likelihood log L": "fun fval nllf nll fmin deviance",
+    "pml.confidence_intervals(fit) returns confidence intervals": "conf_int confint minos merrors confidence_intervals",
+    "pml.profile_likelihood(fit) traces profiles": "profile mnprofile profile_likelihood",
+    "fit.status says what was found, fit.status.is_optimum whether it is an optimum, fit.message why": (
+        "success valid converged accurate mle_retvals"
+    ),
+    "pml.likelihood_ratio_test(null, fit) tests a null model; fit.summary() has estimates and standard errors": (
+        "pvalues pvalue p_values tvalues zvalues t_test f_test wald_test"
+    ),
+    "fit.starts has the cost of each start": "nit nfev njev nfcn n_iterations",
+    "fit.n_observations is the number of observed elements": "nobs n_obs",
+    "fit.n_parameters is the number of free elements": "npar nfit df_model",
+    "pml.hessian_spectrum(fit) has the curvature, fit.theta_covariance its inverse": "hess hessian jac grad",
+    "each pm.Deterministic of the model stands in fit.derived": "fittedvalues predict",
+}
+ELSEWHERE = {name: sentence for sentence, names in _HERE.items() for name in names.split()}
 
 
 def summary(fit: Any, level: float = 0.95, var_names: str | Sequence[str] | None = None) -> pd.DataFrame:

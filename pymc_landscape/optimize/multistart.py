@@ -264,6 +264,17 @@ def local_optima(value: float, theta: Array, results: Sequence[StartResult]) -> 
     return tuple(distinct)
 
 
+def ends_elsewhere(theta: Array, results: Sequence[StartResult]) -> list[Array]:
+    """Return where else starts ended as low as the best result, which is at `theta`, each place once."""
+    best, places = best_result(results), [theta]
+    for one in results:
+        there = one.theta
+        near = (np.allclose(there, other, rtol=10 * SAME_THETA, atol=10 * SAME_THETA) for other in places)
+        if same_value(one, best) and np.isfinite(there).all() and not any(near):
+            places.append(there)
+    return places[1:]
+
+
 def _is_same(optimum: LocalOptimum, value: float, theta: Array) -> bool:
     finite = np.isfinite(optimum.theta) & np.isfinite(theta)
     near = np.allclose(optimum.theta[finite], theta[finite], rtol=SAME_THETA, atol=SAME_THETA)

@@ -43,7 +43,7 @@ def build(begin: float) -> pml.Fit:
     with pm.Model() as model:
         x, n = pm.Flat("x", initval=0.0), pm.Flat("n", initval=begin)
         pm.Potential("wells", -0.5 * two_wells(x, n))
-    return pml.fit_mle(model, progressbar=False)
+    return pml.fit_mle(model, starts=1, progressbar=False)
 
 
 @pytest.fixture(scope="module")
