@@ -19,7 +19,7 @@ from pymc_landscape.inference.profile.constraint_manifold import minimize_on
 from pymc_landscape.inference.profile.quantities import Quantity
 from pymc_landscape.numerics import covariance
 from pymc_landscape.objective import RestrictedObjective
-from pymc_landscape.optimize import bounds_ahead, released_bounds, released_from_infinity, settle
+from pymc_landscape.optimize import bounds_ahead, bounds_passed, released_bounds, released_from_infinity, settle
 
 # A quantity that moves by less than this share of what an element at infinity moves it alone does not go with it.
 GIVEN_WAY = 1e-2
@@ -46,6 +46,18 @@ def settle_active_set(point: ConstrainedPoint, level: float) -> ConstrainedPoint
         `point` itself where no bound is to be released or activated.
     """
     return settle(_ConstrainedMinimum(point, level)).point
+
+
+def minimize_on_passed_bounds(here: ConstrainedPoint, x: Array, level: float) -> ConstrainedPoint | None:
+    """Minimise with those elements at their bounds that a step, on the natural scale, has led beyond them."""
+    restricted = here.restricted
+    passed = bounds_passed(restricted, x)
+    own = restricted.positions.get(here.quantity.own) if here.quantity.own is not None else None
+    if not passed or own in passed:
+        return None
+    there = restricted.refixed({**restricted.fixed, **passed})
+    point = evaluate_at(there, here.quantity, restricted.whole_coordinates(x)[there.free])
+    return minimize_on(point, level) if point.is_finite else None
 
 
 def freed(restricted: RestrictedObjective, x: Array, quantity: Quantity) -> tuple[RestrictedObjective, Array]:

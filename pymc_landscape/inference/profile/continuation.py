@@ -17,14 +17,13 @@ from typing import Literal
 import numpy as np
 
 from pymc_landscape._typing import Array
-from pymc_landscape.inference.profile.active_set import settle_active_set
+from pymc_landscape.inference.profile.active_set import minimize_on_passed_bounds, settle_active_set
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
 from pymc_landscape.inference.profile.constraint_manifold import minimize_on
 from pymc_landscape.inference.profile.quantities import Quantity
 from pymc_landscape.inference.profile.range_limits import range_limit
 from pymc_landscape.numerics import covariance, spectrum
 from pymc_landscape.objective import evaluation_noise, largest_noise_between
-from pymc_landscape.optimize import bounds_passed
 
 State = Literal["estimate", "converged", "at_bound", "kink", "new_optimum", "open", "failed"]
 
@@ -102,22 +101,10 @@ def _minimised(
     predicted = evaluate_at(here.restricted, here.quantity, x)
     there = minimize_on(predicted, level) if predicted.is_finite else None
     if there is None:
-        there = _on_bounds_passed(here, x, level)
+        there = minimize_on_passed_bounds(here, x, level)
     if there is None or (there.is_rough() and not _is_as_rough(estimate, there)):
         return None
     return settle_active_set(there, level)
-
-
-def _on_bounds_passed(here: ConstrainedPoint, x: Array, level: float) -> ConstrainedPoint | None:
-    """Minimise with those elements at their bounds that a step, on the natural scale, has led beyond them."""
-    restricted = here.restricted
-    passed = bounds_passed(restricted, x)
-    own = restricted.positions.get(here.quantity.own) if here.quantity.own is not None else None
-    if not passed or own in passed:
-        return None
-    there = restricted.refixed({**restricted.fixed, **passed})
-    point = evaluate_at(there, here.quantity, restricted.whole_coordinates(x)[there.free])
-    return minimize_on(point, level) if point.is_finite else None
 
 
 def _is_as_rough(estimate: ConstrainedPoint | None, there: ConstrainedPoint) -> bool:
