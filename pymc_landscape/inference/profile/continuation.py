@@ -52,7 +52,7 @@ BETWEEN = np.linspace(0.0, 1.0, 9)[1:-1]
 BEYOND, STRIDES = 3.0, 4
 # There, steps are at least this share of the way to the cut-off.
 COARSE = 0.05
-# A first step over which the surface rises so much more than a parabola is shortened to a share, or one of the way to 0.
+# A first step over which the surface rises so much more than a parabola: shares of it, and of the way to 0.
 TOO_STEEP, SHORTER = 3.0, 0.85 ** np.arange(1, 250)
 ALMOST_TO_ZERO = 1.0 - np.outer(10.0 ** -np.arange(1.0, 9.0), [1.0, 0.5, 0.2]).ravel()
 # First step from an estimate on a bound, in units of the initial point's distance.
