@@ -17,6 +17,7 @@ from variance_components import eight_schools, one_way
 from verbs import fit, value
 from zoo import ZOO
 
+from pymc_landscape import Objective
 from pymc_landscape.optimize import multistart as ends
 
 # --- starts without a slope, without a value, or with a slope of zero ------------------------------------------------
@@ -244,6 +245,34 @@ def test_ctrl_c_keeps_the_starts_that_were_searched(monkeypatch):
     calls[:] = ["", ""]
     with pytest.raises(KeyboardInterrupt):
         fit(model, starts=4, random_seed=1)
+
+
+def test_scattered_starts_find_the_lower_of_two_lines():
+    """Errors in both variables, the true abscissae as parameters: by SciPy, with these in closed form."""
+    rng = np.random.default_rng(3)
+    truth = np.linspace(0, 8, 10)
+    wx, wy = 10.0 ** np.linspace(3, 0, 10), 10.0 ** np.linspace(0, 3, 10)
+    x, y = truth + rng.normal(size=10) / np.sqrt(wx), 5.5 - 0.5 * truth + rng.normal(size=10) / np.sqrt(wy)
+    constant = 20 * np.log(2 * np.pi) - np.log(wx).sum() - np.log(wy).sum()
+
+    def minus2ll(line: np.ndarray) -> float:
+        return constant + ((y - line[0] - line[1] * x) ** 2 / (1 / wy + line[1] ** 2 / wx)).sum()
+
+    options = {"xatol": 1e-10, "fatol": 1e-11}
+    best = optimize.minimize(minus2ll, [5.5, -0.5], method="Nelder-Mead", options=options)
+    with pm.Model() as model:
+        a, b, xi = pm.Normal("a", 0, 10), pm.Normal("b", 0, 5), pm.Normal("xi", 4, 20, shape=10)
+        pm.Normal("x", xi, 1 / np.sqrt(wx), observed=x)
+        pm.Normal("y", a + b * xi, 1 / np.sqrt(wy), observed=y)
+    objective = Objective(model, latent=())
+    one, here, again = fit(objective, starts=1), fit(objective), fit(objective)
+    assert one.minus2ll > best.fun + 100
+    assert here.minus2ll == pytest.approx(best.fun, abs=1e-6)
+    np.testing.assert_allclose([value(here.point, "a"), value(here.point, "b")], best.x, rtol=1e-5)
+    ended = int(here.starts["ended_here"].sum())
+    assert f"{ended} of {here.starts.sizes['start']} starts ended here" in here.message
+    assert here.local_optima()[0].value == pytest.approx(one.minus2ll, abs=1e-6)
+    xr.testing.assert_equal(here.starts.drop_vars("seconds"), again.starts.drop_vars("seconds"))
 
 
 def test_starts_from_the_prior_are_reproducible():
