@@ -55,7 +55,8 @@ from pymc_landscape.landscape import (
     regular_grid,
 )
 from pymc_landscape.numerics import chi2_cutoff
-from pymc_landscape.objective import Objective, importance_sampling, loss_table, pointwise_log_likelihood
+from pymc_landscape.objective import Objective, importance_sampling
+from pymc_landscape.objective.observations import loss_table, pointwise_log_likelihood
 from pymc_landscape.optimize import Fit, fit_map, fit_mle
 from pymc_landscape.optimize.descent import descend, descent_race
 from pymc_landscape.posterior import compare_with_posterior, four_curves, posterior_deviance, prior_path

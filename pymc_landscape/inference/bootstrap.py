@@ -25,7 +25,8 @@ from pymc.util import get_random_generator
 
 from pymc_landscape._typing import Array, RandomSeed
 from pymc_landscape.numerics import one_blas_thread
-from pymc_landscape.objective import Objective, RestrictedObjective, Simulator, digest
+from pymc_landscape.objective import Objective, RestrictedObjective
+from pymc_landscape.objective.observations import Simulator, digest
 from pymc_landscape.optimize import (
     Fit,
     StartResult,

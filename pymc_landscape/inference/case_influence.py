@@ -27,7 +27,8 @@ from pymc_landscape.inference.profile import (
     refuse_no_optimum,
 )
 from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
-from pymc_landscape.objective import Objective, open_group, pointwise_log_likelihood, refuse_joint_densities
+from pymc_landscape.objective import Objective, open_group
+from pymc_landscape.objective.observations import pointwise_log_likelihood, refuse_joint_densities
 from pymc_landscape.optimize import Fit, fit_of
 from pymc_landscape.results import DelayedProgressBar, provenance_attributes
 

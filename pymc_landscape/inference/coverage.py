@@ -23,7 +23,8 @@ from pymc_landscape.inference.bootstrap import fit_to_simulate, natural_point, r
 from pymc_landscape.inference.intervals import interval_limits
 from pymc_landscape.inference.percentiles import by_label
 from pymc_landscape.inference.profile import ReferenceFit, find_quantities
-from pymc_landscape.objective import Data, Objective, Simulator, digest, observed_data
+from pymc_landscape.objective import Objective
+from pymc_landscape.objective.observations import Data, Simulator, digest, observed_data
 from pymc_landscape.optimize import Fit, Status, fit_mle
 from pymc_landscape.results import chosen_methods, provenance_attributes
 

@@ -16,7 +16,8 @@ from pymc_landscape.inference.boundary_weights import is_vanishing_correlation, 
 from pymc_landscape.inference.likelihood_ratio_fits import ZERO, RatioSimulator, nested_pair
 from pymc_landscape.inference.nested_models import Nesting, nest
 from pymc_landscape.numerics import chibar2_tail
-from pymc_landscape.objective import Objective, Simulator
+from pymc_landscape.objective import Objective
+from pymc_landscape.objective.observations import Simulator
 from pymc_landscape.optimize import Fit, Status, has_infimum
 from pymc_landscape.results import provenance_attributes
 

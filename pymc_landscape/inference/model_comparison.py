@@ -19,7 +19,8 @@ import xarray as xr
 from pymc_landscape._typing import Array, Posterior, RandomSeed
 from pymc_landscape.inference.likelihood_ratio import Reference, likelihood_ratio_test
 from pymc_landscape.inference.nested_models import nest, refuse_other_data
-from pymc_landscape.objective import SAMPLE_DIMS, Objective, joint_densities, open_group, pointwise_log_likelihood
+from pymc_landscape.objective import SAMPLE_DIMS, Objective, open_group
+from pymc_landscape.objective.observations import joint_densities, pointwise_log_likelihood
 from pymc_landscape.optimize import Fit, fit_of
 from pymc_landscape.results import provenance_attributes
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.bootstrap import natural_point
-from pymc_landscape.objective import FreeVariable, RestrictedObjective, known_value, observed_data
+from pymc_landscape.objective import FreeVariable, RestrictedObjective
+from pymc_landscape.objective.observations import known_value, observed_data
 from pymc_landscape.optimize import Fit
 
 # Two values of −2LL are the same within this, absolute and relative to their size.

@@ -22,11 +22,11 @@ from pymc_landscape.objective import (
     Objective,
     Reference,
     RestrictedObjective,
-    name_impossible_data,
     objective_of,
     reference_point,
     without_lost_digits,
 )
+from pymc_landscape.objective.observations import name_impossible_data
 from pymc_landscape.optimize import Fit
 from pymc_landscape.results import DelayedProgressBar, provenance_attributes, require_chunks, wrong_type
 

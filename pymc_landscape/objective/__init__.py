@@ -19,35 +19,23 @@ from pymc_landscape.objective.evaluation_noise import (
     minus2ll_with_digits,
     without_lost_digits,
 )
-from pymc_landscape.objective.evaluators import LOG_PRIOR, Kind
+from pymc_landscape.objective.evaluators import LOG_PRIOR, TOTAL, Kind
 from pymc_landscape.objective.importance_sampler import importance_sampling
-from pymc_landscape.objective.impossible_data import name_impossible_data
 from pymc_landscape.objective.memoized_objective import MemoizedObjective, batch_value_gradient_hessian, screen_batch
-from pymc_landscape.objective.minibatch import BatchSlope
-from pymc_landscape.objective.model_argument import Fitted, objective_of
+from pymc_landscape.objective.model_argument import Fitted, is_fitted, objective_of
 from pymc_landscape.objective.objective import DENSE, Objective
-from pymc_landscape.objective.pointwise import (
-    GROUPS,
-    joint_densities,
-    pointwise_log_likelihood,
-    refuse_joint_densities,
-)
 from pymc_landscape.objective.prior_draws import prior_draws
 from pymc_landscape.objective.reference_point import Reference, reference_point
 from pymc_landscape.objective.restricted import ARITHMETIC_ERRORS, BoundElement, RestrictedObjective
-from pymc_landscape.objective.simulate import Data, Simulator, digest, known_value, observed_data, observed_values
-from pymc_landscape.objective.term_losses import loss_table
 
 __all__ = [
     "ARITHMETIC_ERRORS",
     "DENSE",
-    "GROUPS",
     "LOG_PRIOR",
     "SAMPLE_DIMS",
     "STANDARD_DEVIATIONS",
-    "BatchSlope",
+    "TOTAL",
     "BoundElement",
-    "Data",
     "DrawVectors",
     "Draws",
     "Element",
@@ -60,34 +48,25 @@ __all__ = [
     "Reference",
     "RestrictedObjective",
     "RoundingCheck",
-    "Simulator",
     "affordable_evaluations",
     "batch_value_gradient_hessian",
     "conditional_modes",
     "coordinate_limits",
-    "digest",
     "distances_to_bounds",
     "element_labels",
     "evaluation_noise",
     "has_vector_bounds",
     "importance_sampling",
+    "is_fitted",
     "is_lower",
     "is_simplex",
-    "joint_densities",
-    "known_value",
     "largest_noise_between",
-    "loss_table",
     "minus2ll_with_digits",
-    "name_impossible_data",
     "objective_of",
-    "observed_data",
-    "observed_values",
     "open_group",
-    "pointwise_log_likelihood",
     "prior_draws",
     "read_draws",
     "reference_point",
-    "refuse_joint_densities",
     "screen_batch",
     "select_labels",
     "without_lost_digits",

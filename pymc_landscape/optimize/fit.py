@@ -11,7 +11,8 @@ import pymc as pm
 from pymc.util import get_random_generator
 
 from pymc_landscape._typing import RandomSeed, Starts
-from pymc_landscape.objective import Objective, objective_of, refuse_joint_densities
+from pymc_landscape.objective import Objective, objective_of
+from pymc_landscape.objective.observations import refuse_joint_densities
 from pymc_landscape.optimize.automatic_starts import search_automatically
 from pymc_landscape.optimize.equivalent_optima import EquivalentOptima
 from pymc_landscape.optimize.estimates import NaturalScale

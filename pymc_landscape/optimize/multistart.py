@@ -13,7 +13,8 @@ import xarray as xr
 
 from pymc_landscape._typing import Array, Starts
 from pymc_landscape.numerics import noise, one_blas_thread
-from pymc_landscape.objective import Objective, RestrictedObjective, name_impossible_data
+from pymc_landscape.objective import Objective, RestrictedObjective
+from pymc_landscape.objective.observations import name_impossible_data
 from pymc_landscape.optimize.bounds import settle_on_bounds
 from pymc_landscape.optimize.flat_directions import find_directions
 from pymc_landscape.optimize.infimum import has_infimum, limit_of

@@ -18,7 +18,8 @@ from pymc.util import get_random_generator
 from pymc_landscape._typing import Array, Posterior, RandomSeed, Starts, VarNames
 from pymc_landscape.inference.profile import BOUNDS, Quantity, find_quantities
 from pymc_landscape.numerics import chi2_cutoff
-from pymc_landscape.objective import GROUPS, Objective, objective_of, pointwise_log_likelihood
+from pymc_landscape.objective import Objective, objective_of
+from pymc_landscape.objective.observations import GROUPS, pointwise_log_likelihood
 from pymc_landscape.optimize import Fit, fit_weighted
 from pymc_landscape.posterior.likelihood_estimates import estimate, limits
 from pymc_landscape.posterior.likelihood_fit import LOWER, refuse_random_effects

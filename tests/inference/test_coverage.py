@@ -15,7 +15,7 @@ from verbs import fit
 import pymc_landscape as pml
 from pymc_landscape.inference import coverage
 from pymc_landscape.inference.coverage import Sampler
-from pymc_landscape.objective.simulate import observed_data
+from pymc_landscape.objective.observations.simulate import observed_data
 
 DRAWS = 2_000
 OF_MEANS = 800  # each is fitted

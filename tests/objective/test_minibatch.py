@@ -9,7 +9,7 @@ import pytest
 from selection import some
 
 import pymc_landscape as pml
-from pymc_landscape.objective.minibatch import BatchSlope
+from pymc_landscape.objective.observations.minibatch import BatchSlope
 
 SPLIT = [
     "mutable_data",

@@ -16,7 +16,8 @@ from scipy import optimize
 
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import QuadraticModel, descend_newton, leading_eigenpairs, quadratic_model, trace
-from pymc_landscape.objective import DENSE, BatchSlope, Objective, RestrictedObjective
+from pymc_landscape.objective import DENSE, Objective, RestrictedObjective
+from pymc_landscape.objective.observations import BatchSlope
 
 Schedule = Callable[[int], float]
 

@@ -13,7 +13,8 @@ import xarray as xr
 from pymc.util import get_random_generator
 
 from pymc_landscape._typing import Array, RandomSeed, Starts
-from pymc_landscape.objective import BatchSlope, Objective, objective_of
+from pymc_landscape.objective import Objective, objective_of
+from pymc_landscape.objective.observations import BatchSlope
 from pymc_landscape.optimize import Fit, find_starts
 from pymc_landscape.optimize.descent.optimizers import LearningRates, Optimizers, OptimizerSpec, optimizer_specs
 from pymc_landscape.optimize.descent.path import ConvergenceTest, DescentPath, Stop, ValueAndGradient

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pymc_landscape.objective import BatchSlope, Objective
+from pymc_landscape.objective import Objective
+from pymc_landscape.objective.observations import BatchSlope
 from pymc_landscape.optimize.descent import line_search_methods, minimizers
 from pymc_landscape.optimize.descent.learning_rates import Schedule, default_schedule
 from pymc_landscape.optimize.descent.path import ConvergenceTest, DescentPath

@@ -11,7 +11,7 @@ from scipy import integrate, special, stats
 
 import pymc_landscape as pml
 from pymc_landscape.objective.conditional_modes import conditional_modes, probable_states
-from pymc_landscape.objective.simulate import Simulator
+from pymc_landscape.objective.observations.simulate import Simulator
 
 RNG = np.random.default_rng(3)
 ONE = np.float64(1.0)  # PyMC computes with a plain 1.0 in single precision

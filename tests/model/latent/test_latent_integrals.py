@@ -11,7 +11,7 @@ from scipy import integrate, optimize, special, stats
 from selection import exhaustive, some
 
 import pymc_landscape as pml
-from pymc_landscape.objective.simulate import Simulator
+from pymc_landscape.objective.observations.simulate import Simulator
 
 RNG = np.random.default_rng(11)
 GROUP = np.repeat(np.arange(5), [3, 4, 2, 5, 4])

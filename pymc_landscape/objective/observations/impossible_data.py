@@ -14,8 +14,8 @@ import pymc as pm
 
 from pymc_landscape._typing import Array
 from pymc_landscape.model import element_labels, kept_positions, name_of, without_dims
-from pymc_landscape.objective.objective import Objective
-from pymc_landscape.objective.simulate import observed_values
+from pymc_landscape.objective import Objective
+from pymc_landscape.objective.observations.simulate import observed_values
 
 # So many prior draws, and elements moved by so much on the unconstrained scale, are tried.
 DRAWS = 50

@@ -19,9 +19,7 @@ from pytensor.graph.traversal import ancestors
 from pymc_landscape._typing import Array, Graph, Point, PointLike
 from pymc_landscape.engine import interpreter_mode, without_parameter_checks
 from pymc_landscape.model import LOSS_FAMILIES, Affine, Described, Family, GraphInputs, add_up, describe, quantile_of
-from pymc_landscape.objective.model_argument import Fitted, is_fitted, objective_of
-from pymc_landscape.objective.objective import Objective
-from pymc_landscape.objective.reference_point import reference_point
+from pymc_landscape.objective import Fitted, Objective, is_fitted, objective_of, reference_point
 from pymc_landscape.results import provenance_attributes
 
 COLUMNS = ("distribution", "loss", "value", "a", "b", "minus2ll", "note")

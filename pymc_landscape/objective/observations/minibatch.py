@@ -29,7 +29,7 @@ from pytensor.tensor.subtensor import Subtensor
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import Engine, without_parameter_checks
 from pymc_landscape.model import Density, gradient_graph
-from pymc_landscape.objective.objective import Objective
+from pymc_landscape.objective import Objective
 
 _log = logging.getLogger("pymc_landscape")
 

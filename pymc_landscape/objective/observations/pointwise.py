@@ -15,10 +15,7 @@ import xarray as xr
 from pymc_landscape._typing import Array, Posterior
 from pymc_landscape.engine import Engine
 from pymc_landscape.model import is_added_up, n_rows, name_of, without_dims
-from pymc_landscape.objective.draws import SAMPLE_DIMS, DrawVectors
-from pymc_landscape.objective.evaluators import TOTAL
-from pymc_landscape.objective.model_argument import Fitted, is_fitted, objective_of
-from pymc_landscape.objective.objective import Objective
+from pymc_landscape.objective import SAMPLE_DIMS, TOTAL, DrawVectors, Fitted, Objective, is_fitted, objective_of
 from pymc_landscape.results import (
     IN_MEMORY,
     DelayedProgressBar,

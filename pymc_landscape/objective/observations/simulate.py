@@ -25,7 +25,7 @@ from pytensor.tensor.random.type import RandomType
 
 from pymc_landscape._typing import Array, Graph, Point
 from pymc_landscape.engine import interpreter_mode
-from pymc_landscape.objective.objective import Objective
+from pymc_landscape.objective import Objective
 
 Data = dict[str, NDArray[Any]]
 

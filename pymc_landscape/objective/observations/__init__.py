@@ -1,0 +1,35 @@
+"""What an objective makes of its observations: pointwise values, new data, batches, losses, impossible data."""
+
+from pymc_landscape.objective.observations.impossible_data import name_impossible_data
+from pymc_landscape.objective.observations.minibatch import BatchSlope
+from pymc_landscape.objective.observations.pointwise import (
+    GROUPS,
+    joint_densities,
+    pointwise_log_likelihood,
+    refuse_joint_densities,
+)
+from pymc_landscape.objective.observations.simulate import (
+    Data,
+    Simulator,
+    digest,
+    known_value,
+    observed_data,
+    observed_values,
+)
+from pymc_landscape.objective.observations.term_losses import loss_table
+
+__all__ = [
+    "GROUPS",
+    "BatchSlope",
+    "Data",
+    "Simulator",
+    "digest",
+    "joint_densities",
+    "known_value",
+    "loss_table",
+    "name_impossible_data",
+    "observed_data",
+    "observed_values",
+    "pointwise_log_likelihood",
+    "refuse_joint_densities",
+]
