@@ -135,10 +135,7 @@ def compare_with_posterior(
     mode = posterior_mode(fit, draws, progressbar)
     shares = prior_shares(mode, quantities)
     values = draws.quantities([quantity.weights for quantity in quantities])
-    begin, lengths = mode.result.restricted.natural_point(mode.result.x), [float(np.std(drawn)) for drawn in values]
-    estimates = likelihood_estimates(
-        fit, quantities, var_names, level=level, progressbar=progressbar, begin=begin, lengths=lengths
-    )
+    estimates = likelihood_estimates(fit, quantities, var_names, level=level, progressbar=progressbar)
     rows = [
         Identification(
             quantity.label, likelihood, level, estimate(mode, quantity)[0], summarise(drawn, ci_prob), float(share)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,30 +10,26 @@ from scipy import stats
 
 from pymc_landscape._typing import Array, VarNames
 from pymc_landscape.inference import confidence_intervals
-from pymc_landscape.inference.profile import FALLS, Quantity, UnboundedLimits, standard_error, unbounded_limits
+from pymc_landscape.inference.profile import Quantity, ReferenceFit, has_limit, standard_error
 from pymc_landscape.optimize import Fit, Status
 from pymc_landscape.posterior.identification import LikelihoodEstimate
 
 # From a fit with one of these a profile can be traced.
 WITH_PROFILE = (Status.CONVERGED, Status.AT_BOUND, Status.NOT_IDENTIFIED)
+FALLS = "−2LL falls without end"
+WITHOUT_MAXIMUM = "profile limits are where −2LL stands above the value that it falls towards"
+UNKNOWN = "no profile limit was found on a side that says failed"
 
 
 def likelihood_estimates(
-    fit: Fit,
-    quantities: Sequence[Quantity],
-    var_names: VarNames | None,
-    *,
-    level: float,
-    progressbar: bool,
-    begin: Mapping[str, Array],
-    lengths: Sequence[float],
+    fit: Fit, quantities: Sequence[Quantity], var_names: VarNames | None, *, level: float, progressbar: bool
 ) -> list[LikelihoodEstimate]:
     """Return what the likelihood says of each quantity.
 
     Parameters
     ----------
     fit : Fit
-        Of `fit_mle`; where it has no maximum, limits are those of `unbounded_limits`.
+        Of `fit_mle`; where it has no maximum, limits are measured from its least upper bound.
     quantities : sequence of Quantity
         What `var_names` means.
     var_names : str, sequence of str, mapping or None
@@ -42,13 +38,11 @@ def likelihood_estimates(
         Of the limits.
     progressbar : bool
         Whether to show progress.
-    begin, lengths : mapping of str to array, sequence of float
-        Start and length scale of the search for limits, where there is no maximum.
     """
-    if is_bounded_without_maximum(fit):
-        at_infinity = unbounded_limits(fit, quantities, begin, lengths, level)
-        return [_without_maximum(fit, *each) for each in zip(quantities, at_infinity, strict=True)]
     ends, status = limits(fit, var_names, len(quantities), level, progressbar)
+    if fit.status is Status.UNBOUNDED and has_profile(fit):
+        reference = ReferenceFit(fit)
+        return [_without_maximum(reference, *each) for each in zip(quantities, ends, status, strict=True)]
     return [_with_profile(fit, quantity, ends[i], status[i], level) for i, quantity in enumerate(quantities)]
 
 
@@ -60,20 +54,15 @@ def _with_profile(fit: Fit, quantity: Quantity, profile: Array, status: Any, lev
     return LikelihoodEstimate(mle, se, wald, profile, (str(status[0]), str(status[1])), _is_fixed(fit, quantity), note)
 
 
-def _without_maximum(fit: Fit, quantity: Quantity, at_infinity: UnboundedLimits) -> LikelihoodEstimate:
-    """Return the limits; an estimate only where both are finite, since an open side has none."""
-    mle, se = np.nan, np.inf
-    if set(at_infinity.status) <= {"finite", "at_bound"}:
-        mle, se = estimate(fit, quantity)
+def _without_maximum(reference: ReferenceFit, quantity: Quantity, ends: Array, status: Any) -> LikelihoodEstimate:
+    """Return the limits; an estimate only where none is open and nothing runs away."""
+    mle, se, point = np.nan, np.inf, reference.estimate_of(quantity)
+    if set(status) <= {"finite", "at_bound"} and not reference.side_at_infinity(point):
+        mle, se = point.natural, reference.standard_error(point)
+    note = UNKNOWN if "failed" in status else WITHOUT_MAXIMUM if "finite" in status else ""
     every = np.array([-np.inf, np.inf])
     return LikelihoodEstimate(
-        mle,
-        se,
-        every,
-        at_infinity.limits,
-        at_infinity.status,
-        _is_fixed(fit, quantity),
-        at_infinity.note,
+        mle, se, every, ends, (str(status[0]), str(status[1])), _is_fixed(reference.fit, quantity), note
     )
 
 
@@ -81,14 +70,9 @@ def _why_none(fit: Fit) -> str:
     return FALLS if fit.status is Status.UNBOUNDED else "the fit failed"
 
 
-def is_bounded_without_maximum(fit: Fit) -> bool:
-    """Whether a likelihood without a maximum has a least upper bound: its −2LL falls towards some value."""
-    return fit.status is Status.UNBOUNDED and not fit.result.restricted.unbounded_below
-
-
 def estimate(fit: Fit, quantity: Quantity) -> tuple[float, float]:
     """Return a quantity at a fit, NaN where that is arbitrary, and its standard error."""
-    if fit.status is Status.FAILED or (fit.status is Status.UNBOUNDED and fit.result.restricted.unbounded_below):
+    if fit.status is Status.FAILED or (fit.status is Status.UNBOUNDED and not has_limit(fit)):
         return np.nan, np.nan
     natural = quantity.natural(fit.result.restricted, fit.result.x)
     if _is_fixed(fit, quantity):
@@ -104,8 +88,8 @@ def _is_fixed(fit: Fit, quantity: Quantity) -> bool:
 
 
 def has_profile(fit: Fit) -> bool:
-    """Whether profiles can be traced: from an optimum, or along a ridge."""
-    return fit.status in WITH_PROFILE
+    """Whether profiles can be traced: from an optimum, along a ridge, or from a least upper bound."""
+    return fit.status in WITH_PROFILE or has_limit(fit)
 
 
 def limits(fit: Fit, var_names: VarNames | None, n: int, level: float, progressbar: bool) -> tuple[Array, Any]:

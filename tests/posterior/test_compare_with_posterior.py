@@ -267,6 +267,7 @@ def test_a_likelihood_without_a_maximum_has_a_table():
     with pm.Model() as model:
         b = pm.Normal("b", 0, 3)
         pm.Deterministic("odds", pm.math.exp(b))
+        pm.Deterministic("p", pm.math.invlogit(b))
         pm.Bernoulli("won", logit_p=b * x, observed=won)
     grid = np.linspace(-5, 15, 4001)
     height = stats.norm(0, 3).pdf(grid) * np.prod([special.expit(abs(v) * grid) for v in x], axis=0)
@@ -285,8 +286,10 @@ def test_a_likelihood_without_a_maximum_has_a_table():
     assert b["mean"] == pytest.approx(grid @ height / height.sum(), abs=5 * b["mcse"])
     assert f"The data bound b on one side only (95 % profile limits {b['profile'][0]:.3g} to ∞)" in b["sentence"]
     assert "above the value that it falls towards" in b["note"]
-    odds = row(compare(fit(model), tree(b=draws), var_names="odds"), "odds")
-    np.testing.assert_allclose(odds["profile"], np.exp(b["profile"]), rtol=1e-8)
+    bent = compare(fit(model), tree(b=draws), var_names=["odds", "p"])
+    np.testing.assert_allclose(row(bent, "odds")["profile"], np.exp(b["profile"]), rtol=1e-8)
+    np.testing.assert_allclose(row(bent, "p")["profile"], special.expit(b["profile"]), rtol=1e-8)
+    assert row(bent, "p")["profile_status"].tolist() == ["finite", "at_bound"]
 
 
 @pytest.mark.exhaustive

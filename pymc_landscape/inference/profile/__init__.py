@@ -10,6 +10,7 @@ from pymc_landscape.inference.profile.constraint_manifold import minimize_on
 from pymc_landscape.inference.profile.continuation import LOWER, ProfileContinuation, ProfileStep
 from pymc_landscape.inference.profile.current_fit import (
     ReferenceFit,
+    has_limit,
     optima_and_copies,
     refuse_no_infimum,
     refuse_no_optimum,
@@ -20,11 +21,9 @@ from pymc_landscape.inference.profile.endpoints import Endpoint, find_endpoints
 from pymc_landscape.inference.profile.interpolated_intervals import BOUNDS, read_intervals
 from pymc_landscape.inference.profile.profile import profile_likelihood
 from pymc_landscape.inference.profile.quantities import Quantity, find_quantities
-from pymc_landscape.inference.profile.unbounded_limits import FALLS, UnboundedLimits, unbounded_limits
 
 __all__ = [
     "BOUNDS",
-    "FALLS",
     "LOWER",
     "ConstrainedPoint",
     "Endpoint",
@@ -34,11 +33,11 @@ __all__ = [
     "ProfileStep",
     "Quantity",
     "ReferenceFit",
-    "UnboundedLimits",
     "evaluate_at",
     "find_endpoints",
     "find_quantities",
     "freed",
+    "has_limit",
     "minimize_on",
     "optima_and_copies",
     "profile_likelihood",
@@ -47,5 +46,4 @@ __all__ = [
     "refuse_no_optimum",
     "settle_active_set",
     "standard_error",
-    "unbounded_limits",
 ]

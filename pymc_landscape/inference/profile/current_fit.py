@@ -137,9 +137,14 @@ def _propagated(result: SearchResult, cov: Array, flat: Array, quantity: Quantit
 
 def refuse_no_infimum(fit: Fit) -> None:
     """Refuse a fit from which nothing can be measured: one without an optimum or a value that −2LL falls towards."""
-    has_limit = has_infimum(fit.status, fit.result) and len(fit.flat_directions) and fit.result.hessian is not None
-    if not (fit.status is Status.UNBOUNDED and has_limit):
+    if not has_limit(fit):
         refuse_no_optimum(fit)
+
+
+def has_limit(fit: Fit) -> bool:
+    """Whether a fit without a maximum has a value that −2LL falls towards, and a direction in which it does."""
+    known = fit.status is Status.UNBOUNDED and has_infimum(fit.status, fit.result)
+    return bool(known and len(fit.flat_directions) and fit.result.hessian is not None)
 
 
 def refuse_no_optimum(fit: Fit) -> None:

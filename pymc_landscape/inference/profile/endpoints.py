@@ -221,17 +221,29 @@ def _by_continuation(problem: EndpointProblem, begin: ConstrainedPoint | None = 
 
 def _from_infinity(problem: EndpointProblem) -> Endpoint:
     """Come back along the profile from far out, nearer by factors, until the cut-off is passed; then close in on it."""
-    before, far = problem.estimate, problem.estimate.coordinate
-    for share in NEARER if problem.direction * far < 0 else FURTHER:
-        there = step_along(before, share * far, problem.estimate)
+    estimate = before = problem.estimate
+    j = int(np.argmax(np.abs(estimate.normal * estimate.x)))
+    for share in NEARER if problem.direction * estimate.normal[j] * estimate.x[j] < 0 else FURTHER:
+        there = _brought_to(before, int(estimate.restricted.free[j]), share * estimate.x[j], estimate)
         if there is None:
             break
-        if there.is_lower(problem.estimate, NEAR_INFIMUM):
-            return Endpoint(there.natural, "new_optimum", there.value - problem.estimate.value, NEW_OPTIMUM, there)
+        if there.is_lower(estimate, NEAR_INFIMUM):
+            return Endpoint(there.natural, "new_optimum", there.value - estimate.value, NEW_OPTIMUM, there)
         if there.value >= problem.target:
             return _close_in(problem, before, there)
         before = there
-    return _by_continuation(problem, None if before is problem.estimate else before)
+    return _by_continuation(problem, None if before is estimate else before)
+
+
+def _brought_to(
+    before: ConstrainedPoint, position: int, to: float, estimate: ConstrainedPoint
+) -> ConstrainedPoint | None:
+    """Bring an element that ran away nearer; of a bent quantity, that has no slope out there, it tells the level."""
+    if not before.is_bent:
+        return step_along(before, to, estimate)
+    begin = evaluate_at(before.restricted, before.quantity, np.where(before.restricted.free == position, to, before.x))
+    there = minimize_on(begin, begin.coordinate) if begin.is_finite else None
+    return None if there is None else settle_active_set(there, begin.coordinate)
 
 
 def _never_reached(problem: EndpointProblem, state: str, point: ConstrainedPoint) -> Endpoint:
