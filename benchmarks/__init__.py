@@ -8,6 +8,7 @@
 - ``rivals``    : the same work by other means
 - ``contest``   : ten thousand points of one model, in turns
 - ``fitting``   : fits and descents, in turns
+- ``starts``    : one search, the default and a hundred, of the models of the tests
 - ``effects``   : random effects integrated out, beside lme4
 - ``pointwise`` : every observation at every draw, and its memory
 - ``probes``    : what one new process measures; each prints one line of JSON

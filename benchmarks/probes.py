@@ -84,11 +84,18 @@ def _resident() -> int:
     return pages * resource.getpagesize()
 
 
-def fit(name: str, repeats: str) -> Answer:
+def fit(name: str, repeats: str, starts: str) -> Answer:
     """Time the first fit of a process, and further ones in turns with a rival's; seconds."""
     from benchmarks.fitting import fits
 
-    return fits(name, int(repeats))
+    return fits(name, int(repeats), starts)
+
+
+def first_fit(name: str, starts: str) -> Answer:
+    """Time the first fit of a process; seconds, −2LL, status."""
+    from benchmarks.starts import first_fit as measure
+
+    return measure(name, starts)
 
 
 def spectrum(groups: str) -> Answer:
@@ -195,6 +202,7 @@ ALL = (
     throughput,
     memory,
     fit,
+    first_fit,
     spectrum,
     adam,
     minibatch,
