@@ -10,6 +10,7 @@ import pytensor.tensor as pt
 import pytest
 import xarray as xr
 from example_scripts import load
+from scipy.optimize import minimize_scalar
 from scipy.special import betaln, expit, gammaln, hyp2f1
 from scipy.stats import kstest, norm
 from scipy.stats import t as student
@@ -323,6 +324,52 @@ def test_versus_loss_saves_two_figures(folder):
         "versus_loss_lines.png",
         "versus_loss_surfaces.png",
     ]
+
+
+# --- local optima, and copies of one ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def optima():
+    return load("local_optima")
+
+
+def test_local_optima_by_default_the_line_is_yorks_and_from_one_start_it_is_not(optima, folder):
+    """York's sum S(b), minimised by SciPy, has a second minimum; both have their constant of -2LL."""
+    one, fit, profile = optima.compare_starts(num=9, figures=folder)
+    points = optima.load_points()
+    weights = points[["weight_x", "weight_y"]].to_numpy()
+    constant = -np.log(weights / (2 * np.pi)).sum()
+    for found, bounds in ((fit, (-1.0, -0.1)), (one, (0.1, 1.0))):
+        minimum = minimize_scalar(lambda b: optima.york_sum(points, b), bounds=bounds, method="bounded")
+        assert found.status.value == "converged"
+        assert found.minus2ll == pytest.approx(constant + minimum.fun, abs=1e-6)
+        assert float(found.point["slope"]) == pytest.approx(minimum.x, abs=1e-4)
+    assert float(fit.point["slope"]) == pytest.approx(optima.PUBLISHED["slope"], abs=5e-5)
+    assert "in other local optima, 219.2 or more above it" in fit.message
+    np.testing.assert_allclose(profile["minus2ll"], constant + optima.york_sum(points, profile["slope"]), atol=1e-6)
+    assert len(list(folder.glob("local_optima_*.png"))) == 2
+
+
+@pytest.mark.exhaustive
+def test_local_optima_groups_that_change_places_are_one_answer(optima, tmp_path):
+    """The optimum is a fixed point of the EM algorithm, and so is its copy; intervals are one copy's."""
+    fit, surface, ends = optima.find_copies(num=7, figures=tmp_path)
+    waits, (copy,) = optima.load_waits(), fit.copies()
+    share, mean, spread = (fit.point[name].to_numpy() for name in ("share", "mean", "spread"))
+    weight = share * norm.pdf(waits[:, None], mean, spread)
+    weight /= weight.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(weight.mean(axis=0), share, rtol=1e-5)
+    np.testing.assert_allclose((weight * waits[:, None]).sum(0) / weight.sum(0), mean, rtol=1e-6)
+    np.testing.assert_allclose(copy["mean"], mean[::-1])
+    np.testing.assert_allclose(copy["share"], share[::-1])
+    assert fit.local_optima() == ()
+    assert "change places" in fit.message
+    low, high = ends["interval"].squeeze().to_numpy().T
+    assert ((low < mean) & (mean < high) & (high - low < 4)).all()
+    mirrored = surface["minus2ll"].transpose("mean[A]", "mean[B]").to_numpy()
+    np.testing.assert_allclose(mirrored, mirrored.T, atol=1e-5)
+    assert (tmp_path / "local_optima_copies.png").stat().st_size > 10_000
 
 
 # --- errors in both variables ----------------------------------------------------------------------------------------
