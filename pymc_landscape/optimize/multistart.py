@@ -176,12 +176,14 @@ def overall_report(best: StartResult, results: Sequence[StartResult], scattered:
 def _agreement(best: StartResult, results: Sequence[StartResult]) -> str:
     """Say how many starts ended at the best result, and which other local optima there are."""
     here = sum(one is best or same_value(one, best) for one in results)
-    higher = [one.result.value for one in results if one.report.status.is_optimum and not same_value(one, best)]
+    level = best.result.value  # what is lower is so by rounding alone, or the claim was withdrawn
+    optima = [one.result.value for one in results if one.report.status.is_optimum and not same_value(one, best)]
+    higher = [value for value in optima if value > level]
     words = f"{here} of {len(results)} starts ended here"
     if not higher:
         return f"{words}."
     return (
-        f"{words}; {len(higher)} in other local optima, {min(higher) - best.result.value:.4g} or more above it: "
+        f"{words}; {len(higher)} in other local optima, {min(higher) - level:.4g} or more above it: "
         "fit.local_optima()."
     )
 

@@ -120,4 +120,6 @@ def test_of_ends_the_lowest_is_best_unless_it_is_lower_by_rounding_alone(beta_bi
     assert ends[1].result.value < ends[0].result.value - 1.0
     assert best_result(ends) is ends[0]
     assert best_result(ends[::-1]) is ends[0]
-    assert overall_report(ends[0], ends) is ends[0].report
+    report = overall_report(ends[0], ends)
+    assert report.status is Status.CONVERGED
+    assert report.message == "1 of 2 starts ended here."

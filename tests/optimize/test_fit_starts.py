@@ -73,7 +73,7 @@ def test_a_model_without_gradients():
     here = fit(ZOO["black_box"]().model)
     assert here.status.value == "converged"
     assert "Newton" not in here.optimizer
-    assert here.optimizer == here.starts["optimizer"].item()
+    assert here.optimizer == here.starts["optimizer"][0]
     assert here.minus2ll == pytest.approx(8 * np.log(2 * np.pi * sigma**2) + 8, abs=1e-8)
     assert value(here.point, "rate") == pytest.approx(rate, rel=1e-5)
     assert value(here.point, "sigma") == pytest.approx(sigma, rel=1e-5)

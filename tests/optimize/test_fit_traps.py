@@ -169,7 +169,9 @@ def test_only_a_sum_is_known():
 
 
 def test_a_parameter_that_no_data_speak_of():
-    here = fit(ZOO["idle_parameter"]().model)
+    model = ZOO["idle_parameter"]().model
+    assert "idle" not in fit(model).point  # its prior integrates to 1
+    here = fit(pml.Objective(model, latent=()))
     assert here.status.value == "not_identified"
     assert "idle" in here.message
     assert "mu" not in here.message.split(":")[0]
