@@ -22,7 +22,7 @@ from pytensor.tensor.basic import Alloc
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.model.layout import Layout
-from pymc_landscape.model.transforms import bounds, closed_support, forward
+from pymc_landscape.model.transforms import bounds, closed_support, forward, unit_rows
 from pymc_landscape.model.written_out import OpaqueParameters, replaced
 
 
@@ -119,6 +119,8 @@ class GraphInputs:
         shape = self.layout.shape(self.layout[name])
         # an index is cheaper than a slice of one, in a loop over a million points
         part = self.vector[where].reshape(shape) if shape else self.vector[where.start]
+        if name not in self.layout.unconstrained:
+            part = unit_rows(self.model.rvs_to_transforms[self.model[name]], part)
         return value.type.filter_variable(part.astype(value.type.dtype))
 
 

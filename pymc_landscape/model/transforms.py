@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
-from pymc.distributions.transforms import CholeskyCovPacked, LogExpM1, Ordered
+from pymc.distributions.transforms import CholeskyCorrTransform, CholeskyCovPacked, LogExpM1, Ordered
 from pymc.logprob.transforms import (
     CircularTransform,
     IntervalTransform,
@@ -47,12 +47,27 @@ def is_simplex(transform: Transform | None) -> bool:
 
 
 def closed_support(transform: Transform | None, value: Graph) -> Graph | None:
-    """Return whether a simplex or an ordered vector is in its support, shares of 0 and ties too; None for others."""
+    """Return whether shares, an ordered vector or a Cholesky factor are in their support, bounds too; None for others.
+
+    Bounds are shares of 0, ties, and correlations that leave the factor with a diagonal of 0.
+    """
     if is_simplex(transform):
         return pt.all(pt.ge(value, 0.0)) & pt.all(pt.le(pt.abs(value.sum(axis=-1) - 1.0), SUM))
     if isinstance(transform, Ordered):
         return pt.all(pt.ge(pt.diff(value, axis=-1), 0.0))
+    if isinstance(transform, CholeskyCorrTransform):
+        return pt.all(pt.ge(pt.diagonal(value, axis1=-2, axis2=-1), 0.0)) & pt.all(pt.eq(pt.triu(value, 1), 0.0))
     return None
+
+
+def unit_rows(transform: Transform | None, value: Graph) -> Graph:
+    """Return a natural value as the prior knows it: rows of a Cholesky factor of correlations have length 1.
+
+    So each can be written up to a multiple, with one element that does not move.
+    """
+    if isinstance(transform, CholeskyCorrTransform):
+        return value / pt.sqrt((value**2).sum(axis=-1, keepdims=True))
+    return value
 
 
 def forward(transform: Transform | None, rv: Graph) -> Graph:

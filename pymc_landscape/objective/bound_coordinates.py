@@ -2,7 +2,9 @@
 
 Most variables are their own. The support of a simplex ends where a share is 0, and the shares of a row sum to 1: one
 of them, the reference, gives its place to the sum. The support of an ordered vector ends where two neighbours are tied:
-its coordinates are the first element and the increments. Both maps are linear.
+its coordinates are the first element and the increments. Both maps are linear. That of a Cholesky factor of
+correlations ends where its diagonal is 0; its rows have length 1, and are written up to a multiple: one element of
+each, the reference, does not move.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from pymc_landscape._typing import Array
 from pymc_landscape.model import FreeVariable, Layout
 
-SIMPLEX, ORDERED = "simplex", "ordered"
+SIMPLEX, ORDERED, CORRELATIONS = "simplex", "ordered", "cholesky_corr"
 # So far inside a bound, in units of the initial point's distance, the surface is taken where it has no number, or no
 # derivatives, at the bound: the nearest that are finite. A function of the root of the distance is off by the root.
 INSIDE_BOUND = (1e-14, 1e-12, 1e-10)
@@ -26,7 +28,7 @@ SHRINKING, ROUNDING, CONTINUOUS = 0.5, 1e-7, 1e-5
 
 def has_vector_bounds(variable: FreeVariable) -> bool:
     """Whether the support of a variable ends where coordinates of several of its elements do."""
-    return not variable.discrete and variable.transform in (SIMPLEX, ORDERED)
+    return not variable.discrete and variable.transform in (SIMPLEX, ORDERED, CORRELATIONS)
 
 
 def is_simplex(variable: FreeVariable) -> bool:
@@ -35,44 +37,68 @@ def is_simplex(variable: FreeVariable) -> bool:
 
 
 def coordinate_limits(variable: FreeVariable, i: int) -> tuple[float, float]:
-    """Return the limits of a coordinate: of a share, of an increment, or of the element itself."""
+    """Return the limits of a coordinate: of a share, an increment, a Cholesky diagonal, or of the element itself."""
     if variable.transform == ORDERED:
         return (0.0, np.inf) if i % variable.shape[-1] else (-np.inf, np.inf)
+    if variable.transform == CORRELATIONS:
+        return (0.0, np.inf) if _is_diagonal(variable)[i] else (-np.inf, np.inf)
     return (0.0, np.inf) if variable.transform == SIMPLEX else variable.limits(i)
 
 
+def _is_diagonal(variable: FreeVariable) -> NDArray[np.bool_]:
+    """Whether each element (n,) is on the diagonal of its matrix, and not the first, which is 1."""
+    diagonal = np.eye(variable.shape[-1], dtype=bool)
+    diagonal[0, 0] = False
+    return np.ravel(np.broadcast_to(diagonal, variable.shape))
+
+
 def distances_to_bounds(variable: FreeVariable, natural: Array) -> Array:
-    """Return the shares, or the increments, of a natural value (n,): how far each is from its bound, or infinitely."""
+    """Return the shares, increments or Cholesky diagonals of a natural value (n,): how far each is from its bound.
+
+    Infinitely where there is none.
+    """
     value = np.ravel(natural)
     if variable.transform == ORDERED:
         rows = value.reshape(-1, variable.shape[-1])
         return np.ravel(np.diff(rows, axis=1, prepend=-np.inf))
-    return value
+    return np.where(_is_diagonal(variable), value, np.inf) if variable.transform == CORRELATIONS else value
 
 
-def reference_shares(
+def reference_elements(
     layout: Layout, names: Collection[str], fixed: Collection[int], point: Mapping[str, ArrayLike]
-) -> frozenset[int]:
-    """Return the position of one share of each row of the simplexes that is not fixed, the largest where `point` says.
+) -> dict[int, float]:
+    """Return what stands still in each row that has coordinates, by position: a share, elements of a Cholesky factor.
+
+    That of a simplex is its largest share that is not fixed, where `point` says, and gives its place to the sum, 1.
+    That of a row of a Cholesky factor is its diagonal, or where this is fixed its largest element; what is above the
+    diagonal is 0.
 
     Parameters
     ----------
     layout : Layout
         Of the whole vector.
     names : collection of str
-        The variables in question; those that are no simplexes have none.
+        The variables in question.
     fixed : collection of int
         Positions of the fixed elements.
     point : mapping of str to array
         Natural values, where they are known.
     """
-    chosen: set[int] = set()
+    chosen: dict[int, float] = {}
     for v in (layout[name] for name in names if is_simplex(layout[name])):
         start, n = layout.slices[v.name].start, v.shape[-1]
         shares = np.ravel(np.asarray(point.get(v.name, np.ones(v.shape)), dtype=float)).copy()
         shares[[i - start for i in fixed if start <= i < start + shares.size]] = -1.0
-        chosen.update(start + n * row + int(np.argmax(block)) for row, block in enumerate(shares.reshape(-1, n)))
-    return frozenset(chosen)
+        rows = enumerate(shares.reshape(-1, n))
+        chosen |= dict.fromkeys([start + n * row + int(np.argmax(block)) for row, block in rows], 1.0)
+    for v in (layout[name] for name in names if layout[name].transform == CORRELATIONS):
+        start, n = layout.slices[v.name].start, v.shape[-1]
+        factor = np.ravel(np.asarray(point[v.name], dtype=float))
+        for row in range(len(factor) // n):
+            i, own = row % n, np.arange(row * n, (row + 1) * n)
+            below = int(own[np.argmax(np.abs(factor[own[:i]]))]) if i and start + int(own[i]) in fixed else int(own[i])
+            chosen |= {start + below: float(factor[below])} | dict.fromkeys((start + own[i + 1 :]).tolist(), 0.0)
+    return chosen
 
 
 class BoundCoordinates:
@@ -83,15 +109,21 @@ class BoundCoordinates:
     layout : Layout
         Of the vectors.
     names : frozenset of str
-        The simplexes and ordered vectors that have coordinates; all other elements are their own.
+        The variables that have coordinates; all other elements are their own.
     references : frozenset of int
-        Positions of the shares that give their place to the sum of their row.
+        Positions of what stands still in each row.
     """
 
     def __init__(self, layout: Layout, names: frozenset[str], references: frozenset[int]):
         self.layout, self.names, self.references = layout, names, references
         self._rows: list[tuple[str, NDArray[np.intp]]] = []
-        for name in sorted(names):
+        self._factors = [
+            (start, layout[name].shape[-1])
+            for name in sorted(names)
+            if layout[name].transform == CORRELATIONS
+            for start in range(layout.slices[name].start, layout.slices[name].stop, layout[name].shape[-1] ** 2)
+        ]
+        for name in sorted(name for name in names if layout[name].transform != CORRELATIONS):
             where, variable = layout.slices[name], layout[name]
             for row in np.arange(where.start, where.stop).reshape(-1, variable.shape[-1]):
                 self._rows.append((str(variable.transform), row))
@@ -119,6 +151,16 @@ class BoundCoordinates:
         """Return the positions of the shares that are 1, for all others of their row are fixed at 0."""
         rows = (row.tolist() for transform, row in self._rows if transform == SIMPLEX)
         return [i for row in rows if set(row) <= set(fixed) for i in self.references.intersection(row)]
+
+    def turned_rows(self) -> list[tuple[int, int]]:
+        """Return where the diagonal and the reference of rows of Cholesky factors are, where these are not the same."""
+        rows = [(start + i * n, i) for start, n in self._factors for i in range(1, n)]
+        return [
+            (start + i, position)
+            for start, i in rows
+            for position in range(start, start + i)
+            if position in self.references
+        ]
 
     def is_increment(self, element: tuple[str, int]) -> bool:
         """Whether a coordinate is an increment of an ordered vector."""

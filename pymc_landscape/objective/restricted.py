@@ -5,8 +5,7 @@ infinity and every derivative there is 0: such variables are put on their natura
 same point is a different vector in each such objective; `restrict`, `transfer`, `with_fixed` and `on_natural_scale`
 convert, all by :meth:`~pymc_landscape.objective.parameters.Parameters.vector`. At a bound a derivative can be infinite
 where the value is not (√(1 − ρ²) at ρ = 1), and 0 · ∞ then spoils all others: the derivatives by the free elements are
-those a hair inside.
-"""
+those a hair inside."""
 
 from __future__ import annotations
 
@@ -21,12 +20,13 @@ from pymc_landscape._typing import Array, Point
 from pymc_landscape.engine import Engine
 from pymc_landscape.numerics import hessian_of_gradients
 from pymc_landscape.objective.bound_coordinates import (
+    CORRELATIONS,
     INSIDE_BOUND,
     BoundCoordinates,
     has_vector_bounds,
     inward_directions,
     limits_inside,
-    reference_shares,
+    reference_elements,
 )
 from pymc_landscape.objective.evaluators import Kind
 from pymc_landscape.objective.objective import DENSE, Objective
@@ -51,16 +51,14 @@ class RestrictedObjective:
     fixed : mapping of int to float
         Elements of the vector that do not move, by position, with their values.
     bounded : frozenset of str
-        Simplexes and ordered vectors that have shares and increments in place of elements.
+        Variables that have shares, increments or multiples of rows in place of elements.
     references : frozenset of int
-        Positions of the shares that stand for the sum of their row.
+        Positions of what stands still in each row of those: the sum of shares, one element of a Cholesky factor.
 
     Attributes
     ----------
-    unconstrained : frozenset of str
-        Variables on their unconstrained scale.
     layout : Layout
-        The order of elements in the whole vector.
+        The order of elements in the whole vector; `unconstrained` are those on that scale.
     free : array (m,) of int
         Positions of the free elements in it.
     n_evaluations : int
@@ -103,8 +101,8 @@ class RestrictedObjective:
         both = {**elements, **{element: value for element, value in at_infinity.items() if element[0] not in natural}}
         fixed = {layout.slices[name].start + i: value for (name, i), value in both.items()}
         bounded = frozenset(name for name, _ in elements if has_vector_bounds(layout[name]))
-        sums = reference_shares(layout, bounded, fixed, point or {})
-        return cls(objective, natural, fixed | dict.fromkeys(sums, 1.0), bounded, sums)
+        still = reference_elements(layout, bounded, fixed, point or {})
+        return cls(objective, natural, fixed | still, bounded, frozenset(still))
 
     def refixed(
         self, fixed: Mapping[int, float], objective: Objective | None = None, sums: frozenset[int] | None = None
@@ -196,9 +194,11 @@ class RestrictedObjective:
     def transfer(self, x: Array, to: RestrictedObjective) -> Array:
         """Return the free elements of another restricted objective at the point x (m,) of this one.
 
-        Variables on one scale in both keep their numbers as they are, without the rounding of a way there and back.
+        Variables on one scale in both keep their numbers as they are, without the rounding of a way there and back; but
+        for rows of a Cholesky factor, whose multiples differ.
         """
-        kept = {n: v for n, v in self.layout.split(self.full(x)).items() if (n in self.natural) == (n in to.natural)}
+        other = (self.natural ^ to.natural) | {n for n in self.natural if self.layout[n].transform == CORRELATIONS}
+        kept = {n: v for n, v in self.layout.split(self.full(x)).items() if n not in other}
         moved = self.natural_point(x) if len(kept) < len(self.layout.variables) else {}
         return to._free_of(to.objective.vector(moved, to.unconstrained, kept))
 

@@ -3,9 +3,9 @@
 A transform moves a bound to infinity, where every derivative is 0: a search on the unconstrained scale ends somewhere
 on the way there, wherever its tolerance lets it. So an element that is far out, or of large standard error, is tried at
 the bound itself, fixed, with its variable on the natural scale. At a bound a search sees no way back (on a scale that
-is symmetric about 0, as that of a standard deviation, the derivative is 0 there too), so the inside is evaluated
-instead, and the bound released where something inside is lower: the active-set method (Nocedal & Wright 2006,
-*Numerical Optimization*, section 16.5), with values in place of the signs of Lagrange multipliers.
+is symmetric about 0 the derivative is 0 there too), so the inside is evaluated instead, and the bound released where
+something inside is lower: the active-set method (Nocedal & Wright 2006, *Numerical Optimization*, section 16.5), with
+values in place of the signs of Lagrange multipliers.
 
 Every room asks here: fits at the end of a search, profiles with a quantity fixed, and surfaces at the points of a grid.
 """
@@ -277,6 +277,7 @@ def _starts_of_release(
         for place in _other_places(restricted, other, vector[i]) if other != element else ():
             rows.append(np.where(np.arange(len(vector)) == i, place, vector))
             moved.append(other)
+    yield from ((row, bounds) for row in _other_signs(restricted, vector, value))
     if not rows:
         return
     values = restricted.refixed({}).values(np.array(rows))
@@ -288,6 +289,13 @@ def _starts_of_release(
             yield row, (still | {other: place} if is_bound else still)
 
 
+def _other_signs(restricted: RestrictedObjective, vector: Array, value: float) -> list[Array]:
+    """Return whole vectors with a correlation that is ±1 at the other end, where that does not matter."""
+    turned = restricted.coordinates.turned_rows() if restricted.coordinates else []
+    rows = [np.where(np.arange(len(vector)) == i, -vector, vector) for d, i in turned if d in restricted.fixed]
+    return [row for row in rows if abs(restricted.refixed({}).value(row) - value) <= BOUND_TOLERANCE + noise(value)]
+
+
 def _other_places(restricted: RestrictedObjective, element: BoundElement, here: float) -> list[float]:
     """Return other values of an element on its scale: its initial value, and what lies as far on the other side."""
     layout = restricted.layout
@@ -295,8 +303,7 @@ def _other_places(restricted: RestrictedObjective, element: BoundElement, here: 
     low, high = _limits(restricted, element)
     if here in (low, high) and np.isfinite(low) and np.isfinite(high):
         return [low + high - here, initial]
-    mirrored = 2.0 * initial - here
-    places = [mirrored if low <= mirrored <= high else initial]
+    places = [mirrored if low <= (mirrored := 2.0 * initial - here) <= high else initial]
     return [place for place in places if place != here and layout.size > 1]
 
 

@@ -36,6 +36,15 @@ def by_cholesky_factor() -> pm.Model:
     return model
 
 
+def by_correlation_matrix() -> pm.Model:
+    with pm.Model() as model:
+        b = pm.Normal("b", 0, 20, shape=2, initval=[10.0, 0])
+        spreads, factor = pm.HalfNormal("s", [10, 2], shape=2), pm.LKJCorr("R", n=2, eta=1)
+        pm.Deterministic("rho", factor[1, 0])
+        _observe(b, spreads[0], spreads[1] * factor[1, 0], spreads[1] * factor[1, 1], pm.HalfNormal("sigma", 10), 1.0)
+    return model
+
+
 def _observe(b, l00, l10, l11, sigma, unit: float) -> None:
     """Add the likelihood, for G = LL'."""
     design, y = np.stack([np.ones(4), TIMES], axis=1), unit * measurements()

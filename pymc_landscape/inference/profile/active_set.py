@@ -45,7 +45,8 @@ def settle_active_set(point: ConstrainedPoint, level: float) -> ConstrainedPoint
     ConstrainedPoint
         `point` itself where no bound is to be released or activated.
     """
-    return settle(_ConstrainedMinimum(point, level)).point
+    minimum = settle(_ConstrainedMinimum(point, level))
+    return minimum.on_open_scale().point
 
 
 def minimize_on_passed_bounds(here: ConstrainedPoint, x: Array, level: float) -> ConstrainedPoint | None:
@@ -156,6 +157,18 @@ class _ConstrainedMinimum:
         for other, bound in bounds_ahead(restricted, point.x, self._errors, transformed_only=True).items():
             if other != own:
                 yield from self._minimized(*restricted.with_fixed(point.x, {**restricted.fixed_elements, other: bound}))
+
+    def on_open_scale(self) -> _ConstrainedMinimum:
+        """Return the same where correlations that have left ±1 far behind stand on a scale that leads to either end."""
+        restricted = self.point.restricted
+        turned = restricted.coordinates.turned_rows() if restricted.coordinates is not None else []
+        if not turned:
+            return self
+        whole = restricted.whole_coordinates(self.point.x)
+        if not any(d not in restricted.fixed and whole[d] >= abs(whole[reference]) for d, reference in turned):
+            return self
+        there = self._minimized(*restricted.with_fixed(self.point.x, restricted.fixed_elements))
+        return next(there, self)
 
     def _errors(self) -> Array:
         """Return the standard errors of the free elements with the quantity fixed."""

@@ -46,6 +46,20 @@ def test_a_diagonal_of_zero_is_left_where_that_is_lower():
     assert found["status"].sel(parameter="L_stds[1]").values.ravel().tolist() == ["at_bound", "finite"]
 
 
+@pytest.mark.parametrize(
+    "same",
+    [
+        {"b[0]": "b[0]", "s[0]": "s0"},
+        pytest.param({"s[1]": "s1", "sigma": "sigma", "rho": "rho", "R[1, 0]": "rho"}, marks=pytest.mark.exhaustive),
+    ],
+)
+def test_a_correlation_matrix_that_is_singular_is_left_where_that_is_lower(same):
+    found = limits(random_slopes.by_correlation_matrix(), list(same))
+    for name, like in same.items():
+        np.testing.assert_allclose(found["interval"].sel(parameter=name).values.ravel(), ENDS[like], atol=2e-6)
+        assert "failed" not in found["status"].sel(parameter=name).values
+
+
 @pytest.mark.parametrize("unit", [1.0, 1e-3])
 def test_a_root_of_a_share_of_0_has_no_slope_there(unit):
     control, treated = unit * np.array([0.4, -1.1, 0.3, 1.2, 0.1, -0.5]), unit * np.array([-0.8, 0.2, -1.3, 0.4, -0.6])
