@@ -5,7 +5,8 @@ infinity and every derivative there is 0: such variables are put on their natura
 same point is a different vector in each such objective; `restrict`, `transfer`, `with_fixed` and `on_natural_scale`
 convert, all by :meth:`~pymc_landscape.objective.parameters.Parameters.vector`. At a bound a derivative can be infinite
 where the value is not (√(1 − ρ²) at ρ = 1), and 0 · ∞ then spoils all others: the derivatives by the free elements are
-those a hair inside."""
+those a hair inside.
+"""
 
 from __future__ import annotations
 
