@@ -229,11 +229,11 @@ def _replicate(fit: Fit, start_result: StartResult) -> Replicate:
         before = restricted_like(fit.result.restricted, restricted.objective).value(fit.result.x)
     if start_result.report.status is Status.FAILED or before - result.value < -ABOVE:
         return Replicate(np.full(fit.objective.layout().size, np.nan), np.nan, np.nan, Status.FAILED.value)
-    vector = _in_own_copy(fit, fit.objective.layout().join(restricted.natural_point(result.x)))
+    vector = in_own_copy(fit, fit.objective.layout().join(restricted.natural_point(result.x)))
     return Replicate(vector, result.value, max(before - result.value, 0.0), start_result.report.status.value)
 
 
-def _in_own_copy(fit: Fit, vector: Array) -> Array:
+def in_own_copy(fit: Fit, vector: Array) -> Array:
     """Bring a refit that ended in another copy of the optimum, its components in other places, to the estimate's."""
     if not fit.symmetries:
         return vector

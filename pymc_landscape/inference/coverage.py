@@ -19,7 +19,7 @@ from pymc.model.fgraph import clone_model
 from pymc.model.transform.optimization import freeze_model
 
 from pymc_landscape._typing import Array, RandomSeed, VarNames
-from pymc_landscape.inference.bootstrap import fit_to_simulate, natural_point, repeat, seeds, start_inside
+from pymc_landscape.inference.bootstrap import fit_to_simulate, in_own_copy, natural_point, repeat, seeds, start_inside
 from pymc_landscape.inference.intervals import interval_limits
 from pymc_landscape.inference.percentiles import by_label
 from pymc_landscape.inference.profile import ReferenceFit, find_quantities
@@ -161,9 +161,20 @@ class _Study:
         fit = fit_mle(twin, starts=self.start[None], progressbar=False)
         if fit.status not in WITH_INTERVALS:
             return np.full((len(self.fit_methods), len(self.quantities), 2), np.nan)
+        fit = self._in_own_copy(fit)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a lower optimum takes the estimate's place, as for a user
             return interval_limits(fit, self.quantities, self.level, self.fit_methods, self.bootstrap_draws, seed)
+
+    def _in_own_copy(self, fit: Fit) -> Fit:
+        """Fit again from the copy of the optimum that the true values are in, where a refit ended in another one."""
+        layout = fit.objective.layout()
+        here = layout.join(natural_point(fit))
+        mine = in_own_copy(self.fit, here)
+        if (mine == here).all():
+            return fit
+        again = fit_mle(fit.objective, starts=[layout.split(mine)], progressbar=False)
+        return again if again.status in WITH_INTERVALS else fit
 
     def _hdi(self, posterior: xr.Dataset) -> Limits:
         from arviz_stats.base import array_stats  # type: ignore[attr-defined]

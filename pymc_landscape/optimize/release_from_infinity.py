@@ -13,6 +13,7 @@ import numpy as np
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import noise
 from pymc_landscape.objective import RestrictedObjective, is_lower
+from pymc_landscape.optimize.active_set import Penalty
 from pymc_landscape.optimize.tolerances import BOUND_TOLERANCE
 
 # Where an element that stands for a limit is tried, as shares of where it stands.
@@ -22,11 +23,22 @@ GAIN_OUTWARD = 5e-3
 
 
 def released_from_infinity(
-    restricted: RestrictedObjective, x: Array, value: float
+    restricted: RestrictedObjective, x: Array, value: float, penalty: Penalty | None = None
 ) -> Iterator[tuple[RestrictedObjective, Array]]:
     """Release one element at a time that stands for a limit, and yield where the value is lower, all else as it is.
 
     An optimum may have come in from infinity, or lie further out than the element stands.
+
+    Parameters
+    ----------
+    restricted : RestrictedObjective
+        With elements at infinity fixed.
+    x : array (m,)
+        A minimum over the others.
+    value : float
+        The value there.
+    penalty : Penalty, optional
+        Of a constrained minimum, as in `released_bounds`.
 
     Yields
     ------
@@ -45,8 +57,13 @@ def released_from_infinity(
         rows = np.repeat(whole[None], len(OF_INFINITY), axis=0)
         rows[:, position] *= OF_INFINITY
         values = released.screened(rows[:, released.free])
+        if penalty is not None:
+            known = np.isfinite(values)
+            values[known] += penalty(released, rows[known][:, released.free])
         bars = value - noise(value) - np.where(OF_INFINITY < 1.0, BOUND_TOLERANCE, GAIN_OUTWARD)
         best = int(np.argmin(values - bars))
         lowest, there = float(values[best]), rows[best, released.free]
-        if is_lower(released, there, lowest, float(bars[best]), (released, whole[released.free])):
+        is_candidate = penalty is not None and lowest < bars[best]  # what it is worth, the minimum from there says
+        begin = (released, whole[released.free])
+        if is_candidate or (penalty is None and is_lower(released, there, lowest, float(bars[best]), begin)):
             yield released, there

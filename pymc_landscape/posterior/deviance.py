@@ -17,7 +17,7 @@ from pymc_landscape._typing import Array, Posterior
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit, Status
 from pymc_landscape.posterior.draws import PosteriorDraws, read_posterior
-from pymc_landscape.posterior.likelihood_fit import fit_beside, warn_if_lower
+from pymc_landscape.posterior.likelihood_fit import fit_beside, in_copy_of_draws, in_one_copy, warn_if_lower
 from pymc_landscape.results import provenance_attributes
 
 # A distance between distribution functions that no plot would show, however many draws prove that it is there.
@@ -94,9 +94,10 @@ def posterior_deviance(
     """
     fit = fit_beside(model, dt, "posterior_deviance", group=group, progressbar=progressbar)
     draws = read_posterior(fit.objective, dt, group)
+    _, copy = in_copy_of_draws(fit, draws)
     warn_if_lower(fit, draws)
     rise = draws.minus2ll - fit.minus2ll
-    deviance = _DrawDeviance(rise.reshape(draws.shape), _above_the_mean(draws), *_degrees(fit))
+    deviance = _DrawDeviance(rise.reshape(draws.shape), _above_the_mean(draws, in_one_copy(fit, draws)), *_degrees(fit))
     attrs = provenance_attributes(
         fit.objective.origin,
         group="posterior_deviance",
@@ -105,7 +106,7 @@ def posterior_deviance(
         best_draw=draws.name(int(np.nanargmin(rise))),
         minimum=float(np.nanmin(rise)),
         **deviance.numbers(),
-        message=deviance.message(),
+        message=" ".join(filter(None, [deviance.message(), copy])),
     )
     coords = {"chain": draws.chain, "draw": draws.draw}
     return xr.Dataset({"delta_minus2ll": (("chain", "draw"), deviance.rise)}, coords, attrs)
@@ -121,9 +122,9 @@ def _degrees(fit: Fit) -> tuple[int, str]:
     return max(k - n_flat, 1), f"the fit is {fit.status.value}, where Wilks' theorem does not hold"
 
 
-def _above_the_mean(draws: PosteriorDraws) -> float:
-    """Mean −2LL less −2LL at the mean: DIC's p_D."""
-    points = draws.objective.layout().split(draws.vectors.mean(axis=0)[None])
+def _above_the_mean(draws: PosteriorDraws, vectors: Array) -> float:
+    """Mean −2LL less −2LL at the mean of vectors (S, n) in one copy of the optimum: DIC's p_D."""
+    points = draws.objective.layout().split(vectors.mean(axis=0)[None])
     return float(np.nanmean(draws.minus2ll) + 2.0 * draws.objective.natural_log_likelihood(points)[0])
 
 

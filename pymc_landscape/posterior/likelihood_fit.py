@@ -7,11 +7,11 @@ import warnings
 import numpy as np
 import pymc as pm
 
-from pymc_landscape._typing import Posterior, Starts
+from pymc_landscape._typing import Array, Posterior, Starts
 from pymc_landscape.inference import refuse_changed_data
 from pymc_landscape.numerics import noise
 from pymc_landscape.objective import Objective, RestrictedObjective, is_lower, objective_of
-from pymc_landscape.optimize import Fit, Status, fit_of, fit_weighted, symmetric_copies
+from pymc_landscape.optimize import Fit, Status, fit_of, fit_weighted, nearest_copy, symmetric_copies
 from pymc_landscape.posterior.draws import PosteriorDraws, read_posterior
 
 # What is lower by less than this, in units of −2 log density, is no other optimum.
@@ -115,6 +115,17 @@ def in_copy_of_draws(fit: Fit, draws: PosteriorDraws) -> tuple[Fit, str]:
         share = 1.0 - counts[most] / counts.sum()
         told += f" {100 * share:.0f} % of the draws lie in other copies of the optimum ({words}): means mix them."
     return fit, told.strip()
+
+
+def in_one_copy(fit: Fit, draws: PosteriorDraws) -> Array:
+    """Return the draws (S, n), those that lie in other copies of the optimum brought to the fit's."""
+    if not fit.status.is_optimum or not fit.symmetries:
+        return draws.vectors
+    here, errors = (
+        fit.objective.layout().join({str(name): values.to_numpy() for name, values in table.data_vars.items()})
+        for table in (fit.point, fit.standard_error)
+    )
+    return np.stack([nearest_copy(fit.symmetries, vector, here, errors) for vector in draws.vectors])
 
 
 def refuse_random_effects(objective: Objective) -> None:

@@ -15,13 +15,15 @@ from scipy import stats
 
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile import Quantity
-from pymc_landscape.numerics import spectrum
+from pymc_landscape.numerics import noise, spectrum
 from pymc_landscape.objective import RestrictedObjective
-from pymc_landscape.optimize import Fit, fit_map
+from pymc_landscape.optimize import Fit, fit_map, nearest_copy
 from pymc_landscape.posterior.draws import PosteriorDraws
 
 # A χ² tail probability: draws that all lie further above the mode are not this posterior's, or it is a spike.
 FAR = 1e-6
+# A mode that is higher by less than this, in units of −2 log density, is the same.
+LOWER = 1e-6
 # A gradient with less than this share along flat directions does not move along them.
 ALONG = 1e-6
 
@@ -37,7 +39,7 @@ def posterior_mode(fit: Fit, draws: PosteriorDraws, progressbar: bool = True) ->
     densest = int(np.nanargmin(draws.value))
     starts = np.stack([fit.theta, draws.theta(densest)])
     starts = starts[np.isfinite(starts).all(axis=1)]
-    mode = fit_map(fit.objective, starts=starts if len(starts) else 1, progressbar=progressbar)
+    mode = _in_copy_of(fit, fit_map(fit.objective, starts=starts if len(starts) else 1, progressbar=progressbar))
     rise = float(draws.value[densest] - mode.result.value)
     if mode.status.is_optimum and rise > stats.chi2.isf(FAR, mode.n_parameters):
         warnings.warn(
@@ -46,6 +48,22 @@ def posterior_mode(fit: Fit, draws: PosteriorDraws, progressbar: bool = True) ->
             stacklevel=3,
         )
     return mode
+
+
+def _in_copy_of(fit: Fit, mode: Fit) -> Fit:
+    """Return the mode in that copy of the optimum in which the fit is, if it is as high there."""
+    if not (mode.status.is_optimum and fit.status.is_optimum and fit.symmetries):
+        return mode
+    layout = fit.objective.layout()
+    here, there, errors = (
+        layout.join({str(name): values.to_numpy() for name, values in table.data_vars.items()})
+        for table in (fit.point, mode.point, fit.standard_error)
+    )
+    image = nearest_copy(fit.symmetries, there, here, errors)
+    if (image == there).all():
+        return mode
+    again = fit_map(fit.objective, starts=[layout.split(image)], progressbar=False)
+    return again if again.result.value <= mode.result.value + LOWER + noise(mode.result.value) else mode
 
 
 def prior_shares(mode: Fit, quantities: Sequence[Quantity]) -> Array:

@@ -19,7 +19,7 @@ from pymc_landscape.optimize import Fit
 from pymc_landscape.posterior.densities import draw_prior, marginal_density, prior_density
 from pymc_landscape.posterior.draws import PosteriorDraws, read_posterior
 from pymc_landscape.posterior.likelihood_estimates import estimate, has_profile
-from pymc_landscape.posterior.likelihood_fit import fit_beside, warn_if_lower
+from pymc_landscape.posterior.likelihood_fit import fit_beside, in_copy_of_draws, warn_if_lower
 from pymc_landscape.posterior.mode import posterior_mode
 from pymc_landscape.results import provenance_attributes
 
@@ -100,13 +100,14 @@ def four_curves(
         raise ValueError(f"Expected num of at least 11 points a curve, got {num}.")
     fit = fit_beside(fit, dt, "four_curves", group=group, progressbar=progressbar)
     draws = read_posterior(fit.objective, dt, group)
+    fit, copy = in_copy_of_draws(fit, draws)
     warn_if_lower(fit, draws)
     quantities = find_quantities(fit.objective, var_names)
     sides = _Sides(fit, posterior_mode(fit, draws, progressbar), draws, var_names, progressbar)
     rng = get_random_generator(random_seed, copy=True)
     values = draws.quantities([quantity.weights for quantity in quantities])
     rows = [sides.row(i, quantity, values[i].ravel(), num, rng) for i, quantity in enumerate(quantities)]
-    return _dataset(rows, quantities, fit, sides)
+    return _dataset(rows, quantities, fit, sides, copy)
 
 
 class _Sides:
@@ -166,7 +167,7 @@ def _points(window: tuple[float, float], drawn: Array, num: int) -> Array:
 
 
 def _dataset(
-    rows: Sequence[tuple[Array, Array]], quantities: Sequence[Quantity], fit: Fit, sides: _Sides
+    rows: Sequence[tuple[Array, Array]], quantities: Sequence[Quantity], fit: Fit, sides: _Sides, copy: str
 ) -> xr.Dataset:
     means = sides.draws.quantities([quantity.weights for quantity in quantities]).mean(axis=(1, 2))
     data: dict[str, Any] = {
@@ -177,7 +178,6 @@ def _dataset(
         "mean": ("parameter", means),
     }
     coords = {"parameter": [quantity.label for quantity in quantities], "curve": list(CURVES)}
-    attrs = provenance_attributes(
-        fit.objective.origin, group="curves", status=fit.status.value, map_status=sides.mode.status.value
-    )
+    statuses = {"status": fit.status.value, "map_status": sides.mode.status.value}
+    attrs = provenance_attributes(fit.objective.origin, group="curves", message=copy, **statuses)
     return xr.Dataset(data, coords, attrs)

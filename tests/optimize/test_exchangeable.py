@@ -73,6 +73,22 @@ def test_draws_in_another_copy_are_no_disagreement():
     assert (np.abs(table["volume_shift"]) < 1).all()
 
 
+def test_draws_in_two_copies_have_one_deviance():
+    """The deviance is that of either copy; the mean that DIC takes for the zero lies in one of them."""
+    here = fit(mixture())
+    drawn = here.draws(200, random_seed=1)
+    half = np.arange(200) < 100
+    both = {n: np.where(half[:, None], value(drawn, n), value(drawn, n)[..., ::-1]) for n in ("w", "mu")}
+    mixed = xr.Dataset({n: (drawn[n].dims, v) for n, v in both.items()} | {"sd": drawn["sd"]})
+    rise = pml.posterior_deviance(here, mixed, progressbar=False)
+    one = pml.posterior_deviance(here, drawn[["w", "mu", "sd"]], progressbar=False)
+    assert rise.attrs["p_d"] == pytest.approx(one.attrs["p_d"], rel=1e-9)
+    assert rise.attrs["p_d_dic"] == pytest.approx(one.attrs["p_d_dic"], rel=1e-9)
+    assert "50 % of the draws lie in other copies" in rise.attrs["message"]
+    curves = pml.four_curves(here, mixed, ["mu"], num=21, progressbar=False)
+    np.testing.assert_allclose(curves["map"], curves["mle"], atol=0.01)
+
+
 def test_refits_that_end_in_another_copy_are_brought_back():
     """Where components lie so near one another that refits change places, each keeps its name."""
     here = fit(mixture())

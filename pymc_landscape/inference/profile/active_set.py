@@ -23,6 +23,8 @@ from pymc_landscape.optimize import bounds_ahead, bounds_passed, released_bounds
 
 # A quantity that moves by less than this share of what an element at infinity moves it alone does not go with it.
 GIVEN_WAY = 1e-2
+# Nor does one that has arrived at a value, with less left to go than this share of its standard error by all else.
+ARRIVED = 0.03
 
 # So much a share of 1 gives away, to see to which other share first.
 GIVEN = 1e-3
@@ -117,9 +119,12 @@ def _moved_at_infinity(restricted: RestrictedObjective, x: Array, quantity: Quan
     there = restricted.full(x)[released.free]
     gradient, hessian = quantity.evaluate(released, there).gradient, released.value_gradient_hessian(there)[2]
     own = np.isin(released.free, restricted.free)
-    give_way = -0.5 * covariance(hessian[np.ix_(own, own)]) @ hessian[np.ix_(own, ~own)]
+    cov = covariance(hessian[np.ix_(own, own)])
+    give_way = -0.5 * cov @ hessian[np.ix_(own, ~own)]
     alone = gradient[~own]
-    moves = np.abs(alone + gradient[own] @ give_way) > GIVEN_WAY * np.abs(alone)
+    error = np.sqrt(max(float(gradient[own] @ cov @ gradient[own]), 0.0))
+    left = np.abs(alone) * np.maximum(np.abs(there[~own]), 1.0)  # all the way back from infinity
+    moves = (np.abs(alone + gradient[own] @ give_way) > GIVEN_WAY * np.abs(alone)) & (left > ARRIVED * error)
     return set(released.free[~own][moves].tolist())
 
 
@@ -147,7 +152,7 @@ class _ConstrainedMinimum:
         """Yield minima with one bound released, where the inside is lower."""
         point = self.point
         here = point.restricted, point.x, point.value
-        for restricted, x in (*released_bounds(*here, point.penalty), *released_from_infinity(*here)):
+        for restricted, x in (*released_bounds(*here, point.penalty), *released_from_infinity(*here, point.penalty)):
             yield from self._minimized(restricted, x)
 
     def activated(self) -> Iterator[_ConstrainedMinimum]:

@@ -18,13 +18,14 @@ from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.active_set import settle_active_set
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
 from pymc_landscape.inference.profile.constraint_manifold import minimize_on
-from pymc_landscape.inference.profile.continuation import LOWER, ProfileContinuation, step_along
+from pymc_landscape.inference.profile.continuation import LOWER, ProfileContinuation
 from pymc_landscape.inference.profile.endpoint_newton import (
     EndpointProblem,
     newton_endpoint,
     newton_endpoints_batch,
     refine_endpoint,
 )
+from pymc_landscape.inference.profile.from_infinity import points_from_infinity
 from pymc_landscape.inference.profile.local_minima import dips, lowest_local_minimum
 from pymc_landscape.objective import RestrictedObjective, screen_batch
 from pymc_landscape.optimize import NEAR_INFIMUM, search
@@ -39,9 +40,6 @@ Screen = tuple[Array, Array, Array]
 NEGLIGIBLE = 1e-7
 # So often a lower local minimum is changed to.
 CHANGES = 3
-# Where a quantity stands on its way back from infinity: at these shares of where it ran to, or where it ran to 0.
-NEARER = np.concatenate([[0.9, 0.8, 0.65, 0.5, 0.35, 0.2], 10.0 ** -np.arange(1.0, 8.0, 0.5), [0.0, -0.1, -0.3, -1.0]])
-FURTHER = np.concatenate([[1.1, 1.3, 2.0], 10.0 ** np.arange(0.5, 12.0, 0.5)])
 NEW_OPTIMUM = "a lower optimum than the estimate was met"
 
 
@@ -220,30 +218,15 @@ def _by_continuation(problem: EndpointProblem, begin: ConstrainedPoint | None = 
 
 
 def _from_infinity(problem: EndpointProblem) -> Endpoint:
-    """Come back along the profile from far out, nearer by factors, until the cut-off is passed; then close in on it."""
+    """Come back along the profile from far out until the cut-off is passed; then close in on it."""
     estimate = before = problem.estimate
-    j = int(np.argmax(np.abs(estimate.normal * estimate.x)))
-    for share in NEARER if problem.direction * estimate.normal[j] * estimate.x[j] < 0 else FURTHER:
-        there = _brought_to(before, int(estimate.restricted.free[j]), share * estimate.x[j], estimate)
-        if there is None:
-            break
+    for there in points_from_infinity(estimate, problem.direction):
         if there.is_lower(estimate, NEAR_INFIMUM):
             return Endpoint(there.natural, "new_optimum", there.value - estimate.value, NEW_OPTIMUM, there)
         if there.value >= problem.target:
             return _close_in(problem, before, there)
         before = there
     return _by_continuation(problem, None if before is estimate else before)
-
-
-def _brought_to(
-    before: ConstrainedPoint, position: int, to: float, estimate: ConstrainedPoint
-) -> ConstrainedPoint | None:
-    """Bring an element that ran away nearer; of a bent quantity, that has no slope out there, it tells the level."""
-    if not before.is_bent:
-        return step_along(before, to, estimate)
-    begin = evaluate_at(before.restricted, before.quantity, np.where(before.restricted.free == position, to, before.x))
-    there = minimize_on(begin, begin.coordinate) if begin.is_finite else None
-    return None if there is None else settle_active_set(there, begin.coordinate)
 
 
 def _never_reached(problem: EndpointProblem, state: str, point: ConstrainedPoint) -> Endpoint:

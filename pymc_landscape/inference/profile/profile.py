@@ -242,7 +242,7 @@ class _ProfileRun:
                 if side == away:
                     steps[:] = steps or [self.reference.step_at_infinity(estimate)]
                 elif estimate.natural != quantity.bounds[int(side > 0)] and not np.isinf(error):
-                    profile_side = ProfileSide(estimate, side, self.zeta_step, steps)
+                    profile_side = ProfileSide(estimate, side, self.zeta_step, steps, is_far=bool(away))
                     restrictions |= {id(restricted): restricted for restricted in profile_side.restrictions}
                     with np.errstate(all="ignore"):  # far out, anything overflows
                         opposite = profile_side.nuisance_starts(low) if side > 0 else []

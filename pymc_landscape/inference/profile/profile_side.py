@@ -23,10 +23,12 @@ from pymc_landscape.inference.profile.continuation import (
     State,
     step_along,
 )
+from pymc_landscape.inference.profile.from_infinity import points_from_infinity
 from pymc_landscape.inference.profile.local_minima import WORTH_IT, lowest_local_minimum
 from pymc_landscape.inference.profile.profile_steps import StoredStep, coordinate, point_at_step, stored_step
 from pymc_landscape.numerics import cubic_hermite
 from pymc_landscape.objective import RestrictedObjective
+from pymc_landscape.optimize import NEAR_INFIMUM
 
 # So often another local minimum is changed to at the end of a side.
 CHANGES = 3
@@ -52,12 +54,15 @@ class ProfileSide:
         How far apart steps are, in ζ.
     stored_steps : list of StoredStep
         Steps so far, from the estimate outward; `extend` adds to them, so that they are kept when it ends early.
+    is_far : bool
+        Whether the estimate stands for a limit at infinity, from which the side comes back.
     """
 
     estimate: ConstrainedPoint
     side: float
     zeta_step: float
     stored_steps: list[StoredStep] = field(default_factory=list)
+    is_far: bool = False
 
     def __post_init__(self) -> None:
         """Begin at the estimate, or where the last steps ended."""
@@ -87,6 +92,8 @@ class ProfileSide:
         """
         if self._is_done(enough):
             return
+        if self.is_far and not self.stored_steps:
+            self._come_nearer(min(enough, self.zeta_step**2), enough)
         if self.stored_steps:
             self._resume()
         for _ in range(CHANGES):
@@ -114,6 +121,15 @@ class ProfileSide:
         self.continuation.resume(
             point, length or self.continuation.first_length(), [stored.rise for stored in self.stored_steps]
         )
+
+    def _come_nearer(self, until: float, enough: float) -> None:
+        """Take the first steps from far out, in factors of the distance, until Δ is that of a step."""
+        for there in points_from_infinity(self.estimate, self.continuation.side):
+            if there.is_lower(self.estimate, NEAR_INFIMUM):
+                raise LowerOptimum(there)
+            self._add(ProfileStep(there, "converged"), enough)
+            if self.continuation.rise(there) >= until:
+                return
 
     # --- along one branch --------------------------------------------------------------------------------------------
 

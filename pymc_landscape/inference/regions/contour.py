@@ -200,7 +200,8 @@ def _exact(request: _Request) -> Answer:
             if region.lower is not None:
                 return boundaries, region.lower
             curves = [curve for component in region.components for curve in component.curves]
-            boundaries.append(_Boundary(curves, _description(region, request.pair, float(level))))
+            told = [_description(region, request.pair, float(level)), _into_a_copy(fit, curves, float(level))]
+            boundaries.append(_Boundary(curves, " ".join(filter(None, told))))
     return boundaries, None
 
 
@@ -230,6 +231,17 @@ def _description(region: Region, pair: Pair, level: float) -> str:
     if any(component.state == "partial" for component in region.components):
         messages.append("more of an edge than these vertices show: it could not be followed")
     return f"At level {level:g} the region has {'; '.join(messages)}." if messages else ""
+
+
+def _into_a_copy(fit: Fit, curves: Sequence[Sequence[BoundaryVertex]], level: float) -> str:
+    """Say where a boundary is in part that of another copy of the optimum: both are below the cut-off between them."""
+    points = [vertex.point for curve in curves for vertex in curve if vertex.point is not None] if fit.copies() else []
+    join = fit.objective.layout().join
+    for point in points:
+        words = fit.copy_of(join(point.restricted.natural_point(point.x)))
+        if words:
+            return f"At level {level:g} copies of the optimum meet below the cut-off, and have one region: {words}."
+    return ""
 
 
 def _vertices(region: Region) -> list[BoundaryVertex]:

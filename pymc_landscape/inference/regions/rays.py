@@ -155,14 +155,14 @@ class Rays:
         return step if length <= longest else step * (longest / length)
 
     def _step_inside(self, here: ConstrainedPoint, step: Array) -> Array:
-        """Step on this side of the bounds; coordinates that have some are elements, and move in straight lines."""
+        """Step on this side of the bounds; elements move in straight lines, and are put on a bound exactly."""
         moved = here.normals.T @ step
         room = np.where(moved > 0, self.bounds[:, 1], self.bounds[:, 0]) - here.coordinates
         with np.errstate(divide="ignore", invalid="ignore"):
             share = float(np.nanmin(np.where(moved != 0, room / moved, np.inf)))
         x = here.x + step * (1.0 if share > 1 - 1e-9 else SHORT_OF_IT * max(share, 0.0))
         for quantity, (low, high) in zip(self.center.quantities, self.bounds, strict=True):
-            if np.isfinite(low) or np.isfinite(high):
+            if quantity.element is not None and (np.isfinite(low) or np.isfinite(high)):
                 x = np.where(here.restricted.free == quantity.position(here.restricted), np.clip(x, low, high), x)
         return x
 

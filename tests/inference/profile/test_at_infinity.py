@@ -198,3 +198,31 @@ def test_the_plateau_of_a_dose_response_goes_to_infinity_along_the_profile():
     expected = crossing(profile, float(fit.point["hill"]), 0.4)
     found = pml.confidence_intervals(fit, "hill", progressbar=False)["interval"].sel(bound="lower")
     np.testing.assert_allclose(found.values.ravel(), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("transformed", [True, pytest.param(False, marks=pytest.mark.exhaustive)])
+def test_bent_quantities_beside_a_dispersion_at_infinity(transformed):
+    """1/α runs to 0; μ + μ²/α has arrived at the Poisson mean, and its lower end is that one's."""
+    rng = np.random.default_rng(8)
+    y = rng.binomial(8, 0.55, size=60)
+    with pm.Model() as model:
+        mu = pm.Exponential("mu", 0.1)
+        alpha = pm.Exponential("alpha", 0.1) if transformed else pm.Exponential("alpha", 0.1, transform=None)
+        pm.Deterministic("inverse", 1 / alpha)
+        pm.Deterministic("variance", mu + mu**2 / alpha)
+        pm.NegativeBinomial("y", mu=mu, alpha=alpha, observed=y)
+    here = pml.fit_mle(model, progressbar=False)
+    names, target = (
+        ["alpha", "inverse", "variance"],
+        -2 * stats.poisson.logpmf(y, y.mean()).sum() + stats.chi2(1).ppf(0.95),
+    )
+    found = np.squeeze(pml.confidence_intervals(here, names, progressbar=False)["interval"].to_numpy())
+    near = optimize.brentq(lambda a: -2 * stats.nbinom.logpmf(y, a, a / (a + y.mean())).sum() - target, 1, 500)
+    lower = optimize.brentq(lambda v: -2 * stats.poisson.logpmf(y, v).sum() - target, 2, y.mean())
+    np.testing.assert_allclose(found[:2], [[near, np.inf], [0, 1 / near]], rtol=1e-3, atol=1e-9)
+    assert found[2, 0] == pytest.approx(lower, rel=1e-4)
+    traced = pml.profile_likelihood(here, names, progressbar=False)
+    read = pml.read_intervals(traced)["interval"].to_numpy().reshape(3, 2)
+    np.testing.assert_allclose(read[0], found[0], rtol=2e-3)
+    np.testing.assert_allclose(read[1], found[1], rtol=2e-3, atol=1e-5)
+    assert read[2, 0] == pytest.approx(lower, rel=1e-3)
