@@ -4,8 +4,7 @@ Most searches run on the unconstrained scale, where there are no bounds. At a bo
 infinity and every derivative there is 0: such variables are put on their natural scale, and their elements fixed. The
 same point is a different vector in each such objective; `restrict`, `transfer`, `with_fixed` and `on_natural_scale`
 convert, all by :meth:`~pymc_landscape.objective.parameters.Parameters.vector`. At a bound a derivative can be infinite
-where the value is not (√(1 − ρ²) at ρ = 1), and 0 · ∞ then spoils all others: the derivatives by the free elements are
-those a hair inside.
+where the value is not (√(1 − ρ²) at ρ = 1), and 0 · ∞ spoils all others: those by free elements are a hair inside.
 """
 
 from __future__ import annotations
