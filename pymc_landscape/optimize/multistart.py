@@ -183,8 +183,7 @@ def _agreement(best: StartResult, results: Sequence[StartResult]) -> str:
     if not higher:
         return f"{words}."
     return (
-        f"{words}; {len(higher)} in other local optima, {min(higher) - level:.4g} or more above it: "
-        "fit.local_optima()."
+        f"{words}; {len(higher)} in other local optima, {min(higher) - level:.4g} or more above it: fit.local_optima()."
     )
 
 

@@ -215,26 +215,24 @@ def _recursion(v: Graph, init: Graph, rhos: Graph, constant: Graph | None, sigma
     first = _start(init, v[..., 0] if starts_alone and order == 1 and init.owner.op.ndim_supp == 0 else v[..., :order])
     start = first.value[..., None] if first.value.type.ndim < v.type.ndim else first.value
     w = v[..., order:]
-    before = pt.concatenate([pt.zeros_like(v[..., :order]), w], axis=-1)
     n = v.type.shape[-1]
+    before = v * (np.arange(n) >= order)  # a product costs less than joining zeros and w, in each of the derivatives
     lags = [before[..., order - i - 1 : n - i - 1] for i in range(order)]
     innovations = w - sum(rhos[..., i, None] * lag for i, lag in enumerate(lags))
     state = start[..., ::-1]
     if constant is not None:
         state = pt.concatenate([state, pt.ones_like(state[..., :1])], axis=-1)
-    without = ((_powers(rhos, constant, order, n - order) + LEAST) * state[..., None, :]).sum(-1)
-    value = pt.concatenate([start, without + sigma[..., None] * w], axis=-1)
+    if order == 1:  # the power 0 is the start itself: nothing is joined
+        powers = _powers_of_one(rhos, constant, n)
+        value = ((powers + LEAST) * state[..., None, :]).sum(-1) + sigma[..., None] * before
+    else:
+        without = ((_powers(rhos, constant, order, n - order) + LEAST) * state[..., None, :]).sum(-1)
+        value = pt.concatenate([start, without + sigma[..., None] * w], axis=-1)
     return Standardized(value, _together(first.log_density, _standard_normal(innovations)))
 
 
 def _powers(rhos: Graph, constant: Graph | None, order: int, n: int) -> Graph:
     """Return the first rows (..., n, m) of the first n powers of the companion matrix."""
-    if order == 1:
-        powers = _powers_of_one(rhos, n)
-        if constant is None:
-            return powers[..., None]
-        sums = pt.cumsum(pt.concatenate([pt.ones_like(powers[..., :1]), powers[..., :-1]], axis=-1), axis=-1)
-        return pt.stack([powers, constant[..., None] * sums], axis=-1)
     size = order + (constant is not None)
     top, below = rhos, np.eye(size, k=-1)[1:]
     if constant is not None:
@@ -248,10 +246,16 @@ def _powers(rhos: Graph, constant: Graph | None, order: int, n: int) -> Graph:
     return rows[..., :n, :]
 
 
-def _powers_of_one(rho: Graph, n: int) -> Graph:
-    """Return ρ, ρ², ..., ρⁿ for ρ (..., 1); the lowest are products, whose derivatives are finite at 0 too."""
-    low = [rho, rho * rho, rho * rho * rho][:n]
-    return pt.concatenate([*low, rho ** np.arange(4.0, n + 1)] if n > 3 else low, axis=-1)
+def _powers_of_one(rho: Graph, constant: Graph | None, n: int) -> Graph:
+    """Return 1, ρ, ..., and c times the sums of those before, (..., n, m), for ρ (..., 1).
+
+    Their derivatives up to the third are finite at 0 too.
+    """
+    powers = (rho + LEAST) ** np.arange(float(n))
+    if constant is None:
+        return powers[..., None]
+    sums = pt.cumsum(pt.concatenate([pt.zeros_like(powers[..., :1]), powers[..., :-1]], axis=-1), axis=-1)
+    return pt.stack([powers, constant[..., None] * sums], axis=-1)
 
 
 def _together(*parts: Graph) -> Graph:
