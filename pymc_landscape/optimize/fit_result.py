@@ -136,19 +136,8 @@ class Fit:
         -------
         tuple of LocalOptimum
             Each with `value`, −2 (log L + w log prior); `status`; `theta`, the unconstrained vector; and `point`, a
-            Dataset on the natural scale. Empty where all starts ended at the estimate, or at no optimum. Two are the
-            same if their values are within 1e-6 and all unconstrained elements within 1e-3 (absolute, and relative).
-            Copies of the estimate, with exchangeable parameters in other places, are the same answer and left out.
-
-        Examples
-        --------
-        >>> import numpy as np, pymc as pm, pymc_landscape as pml
-        >>> with pm.Model() as model:
-        ...     angle = pm.Normal("angle", 0, 2)
-        ...     y = pm.Normal("y", pm.math.sin(angle), 0.1, observed=np.sin(0.5))
-        >>> fit = pml.fit_mle(model, starts=[{"angle": 0.0}, {"angle": 3.0}])
-        >>> [round(float(optimum.point["angle"]), 6) for optimum in fit.local_optima()]  # π − 0.5
-        [2.641593]
+            Dataset on the natural scale. Empty where all starts ended at the estimate, or at no optimum. Two are one
+            if values are within 1e-6 and unconstrained elements within 1e-3. Copies of the estimate are left out.
         """
         others = local_optima(self.result.value, self.theta, self._results)
         level = [one for one in others if one.value <= self.result.value + SAME_OPTIMUM + noise(self.result.value)]
@@ -162,22 +151,36 @@ class Fit:
 
     @property
     def symmetries(self) -> tuple[Symmetry, ...]:
-        """Permutations and reflections of the parameters that leave the surface as it is.
+        """Permutations and reflections of the parameters that leave the surface as it is, as its values show.
 
         Components of a mixture that can change places, signs of factors: the optimum has a copy for each. They are
-        found by the values of the surface alone, when first asked for. Each has `words` for what changes.
+        found when first asked for. Each has `words` for what changes.
         """
         return self._equivalent.symmetries
 
     def copies(self) -> tuple[dict[str, Array], ...]:
-        """Return the other copies of the estimate under `symmetries`, as natural values by name.
+        """Return the other copies of the estimate under `symmetries`.
 
-        None where many starts were searched and all ended at one place: nothing is looked for then.
+        Returns
+        -------
+        tuple of dict
+            Natural values by name. Empty where four starts or more were searched and all ended at one place.
         """
         return tuple(self.objective.layout().split(image) for image in self._equivalent.copies)
 
     def copy_of(self, vector: Array) -> str:
-        """Say what has changed in the copy of the estimate in which a natural vector (n,) lies; empty in its own."""
+        """Say what has changed in the copy of the estimate in which a natural vector lies.
+
+        Parameters
+        ----------
+        vector : array (n,)
+            Natural values of all parameters.
+
+        Returns
+        -------
+        str
+            Which elements have changed places or sign; empty in the estimate's own copy.
+        """
         return self._equivalent.words_at(vector)
 
     @cached_property
