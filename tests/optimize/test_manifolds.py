@@ -4,13 +4,14 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
+from selection import exhaustive
 
 import pymc_landscape as pml
 
 
 @pytest.mark.parametrize(
     ("rows", "rank", "seed", "unit"),
-    [(12, 2, 0, 1.0), (6, 1, 4, 1.0), pytest.param(8, 3, 5, 1e3, marks=pytest.mark.exhaustive)],
+    [(12, 2, 0, 1.0), exhaustive(6, 1, 4, 1.0), exhaustive(8, 3, 5, 1e3)],
 )
 @pytest.mark.parametrize("known", [True, False])
 def test_a_product_of_factors(rows, rank, seed, unit, known):
@@ -31,8 +32,8 @@ def test_a_product_of_factors(rows, rank, seed, unit, known):
     assert fit.minus2ll == pytest.approx(least, abs=1e-4)
 
 
-@pytest.mark.parametrize("shared", [1e-4, 0.3])
-@pytest.mark.parametrize("unit", [1.0, 1e3])
+@pytest.mark.parametrize("shared", [exhaustive(1e-4), 0.3])
+@pytest.mark.parametrize("unit", [1.0, exhaustive(1e3)])
 def test_a_ridge_through_an_edge(shared, unit):
     """Cov = s² + [[v, r√(vw)], [r√(vw), w]]: s can be traded for the rest, from 0 upwards."""
     scatter, n = unit**2 * np.array([[1.0, 0.7], [0.7, 1.3]]), 40

@@ -68,7 +68,7 @@ def test_a_share_of_0_where_the_density_has_no_number():
     np.testing.assert_allclose(found, right, atol=1e-6)
 
 
-@pytest.mark.parametrize("unit", [1.0, 1e3])
+@pytest.mark.parametrize("unit", [1.0, pytest.param(1e3, marks=pytest.mark.exhaustive)])
 def test_ordered_means_that_are_not_in_order(unit):
     """Pooled adjacent violators: 1, (3 + 2) / 2, 5; the ends by quadratic programming over the ordered means."""
     y = unit * np.array([1.0, 3.0, 2.0, 5.0])
@@ -89,6 +89,7 @@ def test_ordered_means_that_are_not_in_order(unit):
         np.testing.assert_allclose(interval(found, f"mean[{i}]") / unit, right, atol=1e-6)
 
 
+@pytest.mark.exhaustive
 def test_an_ordinal_category_between_others_that_was_never_seen():
     rng = np.random.default_rng(1)
     x = rng.normal(size=60)

@@ -27,7 +27,7 @@ def limits(model, names):
 
 @pytest.mark.parametrize(
     ("unit", "names"),
-    [(1.0, ["b[0]", "s0"]), *(pytest.param(unit, list(ENDS), marks=pytest.mark.exhaustive) for unit in (1.0, 1e3))],
+    [(1.0, ["b[0]"]), *(pytest.param(unit, list(ENDS), marks=pytest.mark.exhaustive) for unit in (1.0, 1e3))],
 )
 def test_a_correlation_of_one_is_left_where_that_is_lower(unit, names):
     found = limits(random_slopes.by_correlation(unit), names)
@@ -49,7 +49,7 @@ def test_a_diagonal_of_zero_is_left_where_that_is_lower():
 @pytest.mark.parametrize(
     "same",
     [
-        {"b[0]": "b[0]", "s[0]": "s0"},
+        {"s[0]": "s0"},
         pytest.param({"s[1]": "s1", "sigma": "sigma", "rho": "rho", "R[1, 0]": "rho"}, marks=pytest.mark.exhaustive),
     ],
 )
@@ -60,7 +60,7 @@ def test_a_correlation_matrix_that_is_singular_is_left_where_that_is_lower(same)
         assert "failed" not in found["status"].sel(parameter=name).values
 
 
-@pytest.mark.parametrize("unit", [1.0, 1e-3])
+@pytest.mark.parametrize("unit", [1.0, pytest.param(1e-3, marks=pytest.mark.exhaustive)])
 def test_a_root_of_a_share_of_0_has_no_slope_there(unit):
     control, treated = unit * np.array([0.4, -1.1, 0.3, 1.2, 0.1, -0.5]), unit * np.array([-0.8, 0.2, -1.3, 0.4, -0.6])
     with pm.Model() as model:
