@@ -73,8 +73,9 @@ def limit_of(result: SearchResult, report: StatusReport, begin: Array) -> tuple[
         restricted, x, fixed = _released(finite, result)
         derivatives = restricted.value_gradient_hessian(x)
     limit = SearchResult(restricted, x, *derivatives, finite.remaining_decrease, finite.optimizer, finite.exact)
-    direction = np.where(fixed, np.sign(x - begin[restricted.free]), 0.0)
-    return limit.add_cost(finite).add_cost(result), unbounded(limit, direction)
+    senses = np.sign(x - begin[restricted.free])
+    axes = np.diag(senses)[fixed & (senses != 0)]
+    return limit.add_cost(finite).add_cost(result), unbounded(limit, *axes)
 
 
 def _brought_back(result: SearchResult, begin: Array) -> SearchResult | None:

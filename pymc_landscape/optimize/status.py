@@ -130,12 +130,15 @@ def _no_likelihood(result: SearchResult) -> str:
 
 def unbounded(result: SearchResult, *directions: Array) -> StatusReport:
     """Report that −2LL falls for ever along some directions, and towards a limit."""
-    first = directions[0]
-    curvature = np.ones_like(first) if result.hessian is None else np.sqrt(np.abs(np.diagonal(result.hessian)))
-    share = np.abs(first) * curvature  # units of data do not matter
-    share = share if share.any() else np.abs(first)
-    main = np.flatnonzero(share > 0.5 * share.max())
-    goes = " and ".join(_goes(result, int(j), float(first[j])) for j in main[:4])
+    curvature = np.ones_like(directions[0])
+    if result.hessian is not None:
+        curvature = np.sqrt(np.abs(np.diagonal(result.hessian)))
+    going: dict[int, float] = {}
+    for direction in directions:
+        share = np.abs(direction) * curvature  # units of data do not matter
+        share = share if share.any() else np.abs(direction)
+        going |= {int(j): float(direction[j]) for j in np.flatnonzero(share > 0.5 * share.max())}
+    goes = " and ".join(_goes(result, j, sense) for j, sense in list(going.items())[:4])
     message = (
         f"{_density(result)} has no maximum: −2LL falls towards {result.value:.6g} and does not reach it while {goes}, "
         "as where predictors tell the outcomes apart (separation) or a distribution nears a simpler one; leave the "
