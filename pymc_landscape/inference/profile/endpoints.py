@@ -38,6 +38,8 @@ SCREEN = np.linspace(0.0, 3.0, 25)[1:]
 Screen = tuple[Array, Array, Array]
 # A last value that is less than this share of the estimate is 0.
 NEGLIGIBLE = 1e-7
+# So many times as far a level profile is looked at.
+BEYOND = 10.0 ** np.arange(1.0, 5.0)
 # So often a lower local minimum is changed to.
 CHANGES = 3
 NEW_OPTIMUM = "a lower optimum than the estimate was met"
@@ -234,6 +236,8 @@ def _never_reached(problem: EndpointProblem, state: str, point: ConstrainedPoint
     bound = problem.estimate.quantity.bounds[int(problem.side > 0)]
     if state == "new_optimum":
         return Endpoint(point.natural, "new_optimum", rise, NEW_OPTIMUM, point)
+    if state == "failed" and _is_level_beyond(problem, point):
+        state = "open"
     if state == "open" and np.isfinite(bound):
         return Endpoint(bound, "at_bound", rise, f"-2LL rises by {rise:.4g} only on the way to the edge", point)
     if state == "open":
@@ -246,6 +250,23 @@ def _never_reached(problem: EndpointProblem, state: str, point: ConstrainedPoint
         value = _last_value(problem, point)
         return Endpoint(value, "at_bound", rise, f"the quantity itself goes no further than {value:.6g}", point)
     return Endpoint(np.nan, "failed", rise, f"the profile could not be followed beyond {point.natural:.6g}", point)
+
+
+def _is_level_beyond(problem: EndpointProblem, point: ConstrainedPoint) -> bool:
+    """Whether −2LL stays below the cut-off however far a quantity goes on, if what ran away goes ahead of it.
+
+    A point of the surface is enough: the profile is no higher. Where separation is complete, −2LL is 0 to its last
+    digit and no search knows the way.
+    """
+    estimate, restricted = problem.estimate, problem.estimate.restricted
+    if not restricted.at_infinity or restricted.natural != point.restricted.natural or estimate.is_bent:
+        return False
+    ran_away = [restricted.layout.slices[name].start + i for name, i in restricted.at_infinity]
+    begin, there = restricted.full(estimate.x), point.restricted.full(point.x)
+    rows = begin + BEYOND[:, None] * (there - begin)
+    rows[:, ran_away] = 10.0 * BEYOND[:, None] * begin[ran_away]
+    released = restricted.refixed({i: at for i, at in restricted.fixed.items() if i not in ran_away})
+    return bool((released.screened(rows[:, released.free]) < problem.target).all())
 
 
 def _last_value(problem: EndpointProblem, point: ConstrainedPoint) -> float:

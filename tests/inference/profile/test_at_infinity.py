@@ -226,3 +226,16 @@ def test_bent_quantities_beside_a_dispersion_at_infinity(transformed):
     np.testing.assert_allclose(read[0], found[0], rtol=2e-3)
     np.testing.assert_allclose(read[1], found[1], rtol=2e-3, atol=1e-5)
     assert read[2, 0] == pytest.approx(lower, rel=1e-3)
+
+
+def test_where_separation_is_complete_the_intercept_may_be_anything():
+    """Any intercept does, as long as the slope is steep enough; by symmetry it is 0 where the slope is fixed."""
+    x, y = np.array([-2.0, -1.5, -1.0, -0.5, 0.5, 1.0, 1.5, 2.0]), np.repeat([0, 1], 4)
+    with pm.Model() as model:
+        intercept, slope = pm.Normal("intercept", 0, 5), pm.Normal("slope", 0, 5)
+        pm.Bernoulli("y", logit_p=intercept + slope * x, observed=y)
+    found = pml.confidence_intervals(model, progressbar=False)
+    near = optimize.brentq(lambda b: 2 * np.log1p(np.exp(-b * np.abs(x))).sum() - CUT, 0.1, 10.0, xtol=1e-12)
+    ends = found["interval"].to_numpy().reshape(2, 2)
+    np.testing.assert_allclose(ends, [[-np.inf, np.inf], [near, np.inf]], rtol=1e-6)
+    assert found["status"].to_numpy().ravel().tolist() == ["open", "open", "finite", "open"]
