@@ -125,7 +125,8 @@ def _settled(result: SearchResult) -> tuple[SearchResult, StatusReport]:
 def best_result(results: Sequence[StartResult]) -> StartResult:
     """Return the lowest result that arrived or ran towards a limit; else one that fell for ever, else one that failed.
 
-    Of results of one height the most telling status is taken.
+    Of results of one height the most telling status is taken: where one lies on a ridge, there are lowest points beside
+    each other, and what another says that ended on the same ridge is no optimum.
     """
     order = [Status.CONVERGED, Status.NOT_IDENTIFIED, Status.UNBOUNDED, Status.FAILED]
 
@@ -136,7 +137,8 @@ def best_result(results: Sequence[StartResult]) -> StartResult:
         return max(0, order.index(Status.CONVERGED if status.is_optimum else status) - 1)
 
     def telling(one: StartResult) -> int:
-        return order.index(Status.CONVERGED if one.report.status.is_optimum else one.report.status)
+        status = one.report.status
+        return -1 if status is Status.NOT_IDENTIFIED else order.index(Status.CONVERGED if status.is_optimum else status)
 
     # the lowest, but not where it is so by its rounding alone
     remaining = sorted((one for one in results if not one.confirms), key=lambda one: (rank(one), one.result.value))
