@@ -17,7 +17,7 @@ from selection import some
 
 import pymc_landscape as pml
 from pymc_landscape.objective import draws as draw_vectors
-from pymc_landscape.objective import pointwise
+from pymc_landscape.objective.observations import pointwise
 from pymc_landscape.results import zarr_store as stores
 
 EXACT = 1e-10

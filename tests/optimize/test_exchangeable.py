@@ -73,6 +73,7 @@ def test_draws_in_another_copy_are_no_disagreement():
     assert (np.abs(table["volume_shift"]) < 1).all()
 
 
+@pytest.mark.exhaustive
 def test_draws_in_two_copies_have_one_deviance():
     """The deviance is that of either copy; the mean that DIC takes for the zero lies in one of them."""
     here = fit(mixture())

@@ -46,11 +46,12 @@ def test_a_diagonal_of_zero_is_left_where_that_is_lower():
     assert found["status"].sel(parameter="L_stds[1]").values.ravel().tolist() == ["at_bound", "finite"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "same",
     [
         {"s[0]": "s0"},
-        pytest.param({"s[1]": "s1", "sigma": "sigma", "rho": "rho", "R[1, 0]": "rho"}, marks=pytest.mark.exhaustive),
+        {"s[1]": "s1", "sigma": "sigma", "rho": "rho", "R[1, 0]": "rho"},
     ],
 )
 def test_a_correlation_matrix_that_is_singular_is_left_where_that_is_lower(same):
