@@ -50,8 +50,8 @@ STEPS, SIZES = np.array([0.5, 3.0, 10.0]), np.array([1e-3, 1e-2, 0.1, 0.5])
 ONWARD, BACK = np.array([1.1, 1.3, 1.5]), np.array([0.9, 0.7, 0.5, 0.25, 0.1, 0.0])
 # The same along a profile, with the steps back of a power law too; and Newton's steps of each minimisation, at most.
 INWARD, PROFILE_ITERATIONS = np.concatenate([BACK[:-1], 10.0 ** -np.arange(2.0, 8.0)]), 60
-# Rises on the two sides of a point of a bent ridge: one is at least this share of the other.
-ALIKE = 0.2
+# Rises on the two sides of a bent ridge, where they are no rounding: one is at least this share of the other.
+ALIKE, VISIBLE = 0.2, 1e-8
 # Newton's steps go on for ever if so many in a row keep length and direction, and are so long against the estimate.
 STEPS_IN_A_ROW, LONG = 5, 1e-4
 # Off a bound, all else fixed: rises that can be seen and are near enough for a parabola; and the share of them that the
@@ -171,9 +171,10 @@ def _sign_of_retreat(result: SearchResult, unit: Array) -> float:
 
 def _is_bent(onward: Array, back: Array) -> bool:
     """Whether a ridge only bends away from a straight line: it rises smoothly, and as much on either side."""
+    telling = np.maximum(onward, back) > VISIBLE
     with np.errstate(invalid="ignore"):  # beyond the support: ∞ − ∞
-        rising = (np.diff(onward, prepend=NO_RISE) > 0).all() and (np.diff(back, prepend=NO_RISE) > 0).all()
-    return bool(rising and (onward > ALIKE * back).all())
+        rising = (np.diff(onward[telling]) > 0).all() and (np.diff(back[telling]) > 0).all()
+        return bool(telling.any() and rising and (onward > ALIKE * back)[telling].all())
 
 
 def _newton_goes_on(result: SearchResult) -> list[Array]:

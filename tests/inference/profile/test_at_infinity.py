@@ -207,7 +207,7 @@ def test_bent_quantities_beside_a_dispersion_at_infinity(transformed):
     y = rng.binomial(8, 0.55, size=60)
     with pm.Model() as model:
         mu = pm.Exponential("mu", 0.1)
-        alpha = pm.Exponential("alpha", 0.1) if transformed else pm.Exponential("alpha", 0.1, transform=None)
+        alpha = pm.Exponential("alpha", 0.1) if transformed else pm.Exponential("alpha", 0.1, default_transform=None)
         pm.Deterministic("inverse", 1 / alpha)
         pm.Deterministic("variance", mu + mu**2 / alpha)
         pm.NegativeBinomial("y", mu=mu, alpha=alpha, observed=y)
