@@ -85,7 +85,10 @@ def find_endpoints(problems: Sequence[EndpointProblem], starts: Sequence[Mapping
     list of Endpoint
         One a problem; ``new_optimum`` where a point lower than the estimate was met: `point` is there.
     """
-    candidates = [point if point is not None and _is_settled(point) else None for point in _solved(problems)]
+    candidates = [
+        point if point is not None and _is_settled(point) and not _comes_from_infinity(problem) else None
+        for problem, point in zip(problems, _solved(problems), strict=True)
+    ]
     screens = _screens(problems, candidates)
     results = [
         _endpoint(problem, point, screen) for problem, point, screen in zip(problems, candidates, screens, strict=True)
@@ -127,6 +130,11 @@ def _on_lowest_branch(
             return Endpoint(lower.natural, "new_optimum", lower.value - problem.estimate.value, NEW_OPTIMUM, lower)
         endpoint, beside = _by_continuation(problem, lower), None
     return endpoint
+
+
+def _comes_from_infinity(problem: EndpointProblem) -> bool:
+    """Whether a bent quantity is followed step by step: what ran away may come back on its way, unseen by Newton."""
+    return problem.estimate.is_bent and bool(problem.estimate.restricted.at_infinity)
 
 
 def _begins_at_bound(problem: EndpointProblem) -> bool:
