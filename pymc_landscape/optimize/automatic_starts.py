@@ -90,25 +90,22 @@ def _search_scattered(objective: Objective, results: list[StartResult], rng: np.
             results.append(search_from_start(objective, theta, origin))
         else:
             left -= 1
-            found = _confirm(objective, theta, origin, best, min(ITERATIONS, left))
-            if found is None:
-                continue
-            results.append(found)
-            left -= found.result.n_evaluations
+            results.append(_confirm(objective, theta, origin, best, min(ITERATIONS, left)))
+            left -= results[-1].result.n_evaluations
         before, best = best, best_result(results)
         agreeing = agreeing + 1 if same_value(results[-1], before) else 0
         if best is not before:
             most = len(results) + MORE
-            left = max(left, FEWEST * MORE if not rescue else left)
+            left = left if rescue else max(left, FEWEST * MORE)
 
 
-def _confirm(objective: Objective, start: Array, origin: str, best: StartResult, iterations: int) -> StartResult | None:
-    """Search briefly; judge the end where it is not that of the best search over again. None without a gradient."""
+def _confirm(objective: Objective, start: Array, origin: str, best: StartResult, iterations: int) -> StartResult:
+    """Search briefly; judge the end where it is not that of the best search over again."""
     restricted = RestrictedObjective(objective)
     brief = _within_reach(search_briefly(restricted, start, iterations), best.start)
     end = StartResult(start, origin, brief, StatusReport(best.report.status), confirms=True)
     if same_value(end, best):
-        return end if brief.gradient is not None else None
+        return end
     not_followed = StartResult(start, origin, brief, StatusReport(Status.FAILED, NOT_FOLLOWED), confirms=True)
     if brief.is_lower(best.result, SAME_OPTIMUM):
         found = search_from_start(objective, brief.x, origin, reference=best.start)
@@ -117,8 +114,6 @@ def _confirm(objective: Objective, start: Array, origin: str, best: StartResult,
         if arrived or _within_reach(found.result, best.start).is_lower(best.result, SAME_OPTIMUM):
             return replace(found, start=start)
         return not_followed
-    if brief.gradient is None:
-        return None
     if not brief.is_minimum:
         return not_followed
     # higher up: not worth the compile of a function for bounds
@@ -139,8 +134,8 @@ def _within_reach(result: SearchResult, begin: Array) -> SearchResult:
     x = np.clip(whole, begin - reach, begin + reach)[restricted.free]
     if (x == result.x).all():
         return result
-    gradient = None if result.gradient is None else np.full(len(x), np.nan)
-    return replace(result, x=x, value=restricted.value(x), gradient=gradient, hessian=None, remaining_decrease=np.inf)
+    nowhere = np.full(len(x), np.nan)
+    return replace(result, x=x, value=restricted.value(x), gradient=nowhere, hessian=None, remaining_decrease=np.inf)
 
 
 # --- points far apart -------------------------------------------------------------------------------------------------

@@ -149,25 +149,22 @@ def search_briefly(restricted: RestrictedObjective, x: Array, iterations: int) -
     """Minimise by so many Newton steps at most, or by L-BFGS where there is no second derivative, and no more.
 
     For a search that most likely ends where another has ended: nothing is polished, no rounding measured, and of an
-    integral the Hessian is that learned on the way. Where the model has no gradient, the start itself comes back.
+    integral the Hessian is that learned on the way.
     """
 
     def run() -> SearchResult:
-        try:
-            here = QuadraticModel(x, *restricted.value_gradient_hessian(x))
-            if not np.isfinite(here.hessian).all():
-                raise ValueError("no finite second derivative at the start")
-            integral = restricted.objective.is_integral
-            surface = LearnedHessian(restricted, here) if integral else restricted
-            here, n = descend_newton(surface, here, iterations, near=0.1 * CONVERGED)
-            derivatives = here.gradient, here.hessian, 0.5 * here.decrement
-            return SearchResult(restricted, here.x, here.value, *derivatives, NEWTON, n_iterations=n)
-        except (NotImplementedError, ValueError):
-            pass
-        try:
+        if len(x) > DENSE:
             return _lbfgs(restricted, x, iterations)
-        except (NotImplementedError, ValueError):
-            return SearchResult(restricted, x, restricted.value(x), None, None, np.inf, "none", reason="no gradient")
+        here = QuadraticModel(x, *restricted.value_gradient_hessian(x))
+        if not np.isfinite(here.hessian).all():
+            return _lbfgs(restricted, x, iterations)
+        surface = LearnedHessian(restricted, here) if restricted.objective.is_integral else restricted
+        try:
+            here, n = descend_newton(surface, here, iterations, near=0.1 * CONVERGED)
+        except ValueError:  # no finite second derivative on the way
+            return _lbfgs(restricted, x, iterations)
+        derivatives = here.gradient, here.hessian, 0.5 * here.decrement
+        return SearchResult(restricted, here.x, here.value, *derivatives, NEWTON, n_iterations=n)
 
     result = _timed(restricted, run)
     result.begin_value = restricted.value(x)

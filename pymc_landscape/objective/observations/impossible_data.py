@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pymc as pm
 
 from pymc_landscape._typing import Array
 from pymc_landscape.model import element_labels, kept_positions, name_of, without_dims
-from pymc_landscape.objective import Objective
+from pymc_landscape.objective import Objective, prior_draws
 from pymc_landscape.objective.observations.simulate import observed_values
 
 # So many prior draws, and elements moved by so much on the unconstrained scale, are tried.
@@ -98,17 +97,9 @@ def _elsewhere(objective: Objective, start: Array) -> Array:
     """Return draws of the prior, and points far away from a start."""
     each = np.eye(objective.size)[:MOVED]
     moves = [start + h * direction for h in MOVES for direction in (*each, np.ones(objective.size))]
-    points = np.vstack([_prior_draws(objective), moves])
+    drawn = prior_draws(objective, DRAWS, np.random.default_rng(1))
+    points = np.vstack([np.where(np.isnan(drawn), start, drawn), moves])  # what is not drawn stays
     return points[np.isfinite(points).all(axis=1)]
-
-
-def _prior_draws(objective: Objective) -> Array:
-    variables = [objective.model[v.name] for v in objective.variables]
-    try:
-        drawn = pm.draw(variables, draws=DRAWS, random_seed=1, mode="FAST_COMPILE")
-    except (NotImplementedError, ValueError):  # a flat prior, or one that cannot be drawn from
-        return np.zeros((0, objective.size))
-    return objective.pack({rv.name: value for rv, value in zip(variables, drawn, strict=True)})
 
 
 def _without_density(objective: Objective, term: str, rows: Array, n_starts: int) -> Iterator[_Observation]:
