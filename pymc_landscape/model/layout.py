@@ -168,6 +168,12 @@ class Layout:
             label for v in self.variables for label in (v.value_labels if v.name in self.unconstrained else v.labels)
         )
 
+    @cached_property
+    def transformed(self) -> NDArray[np.bool_]:
+        """Which elements of the vector stand on an unconstrained scale to which a transform leads."""
+        each = (np.full(self.shape(v), bool(v.transform) and v.name in self.unconstrained) for v in self.variables)
+        return np.concatenate([np.zeros(0, bool), *map(np.ravel, each)])
+
     def join(self, values: Mapping[str, ArrayLike]) -> Array:
         """Ravel named arrays of shape (..., *shape) into vectors of shape (..., size)."""
         arrays = []

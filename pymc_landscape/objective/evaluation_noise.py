@@ -145,11 +145,7 @@ def without_lost_digits(restricted: RestrictedObjective, x: Array, values: Array
     """
     with np.errstate(all="ignore"):
         begin = restricted.restrict(restricted.objective.initial_point())
-        names = [v.name for v in restricted.objective.variables if v.transform and v.name in restricted.unconstrained]
-        bent = np.isin(
-            np.arange(restricted.layout.size),
-            [i for name in names for i in range(restricted.layout.size)[restricted.layout.slices[name]]],
-        )[restricted.free]
+        bent = restricted.layout.transformed[restricted.free]
         far = (np.abs(x - begin) > np.where(bent, FAR_OUT, FAR_OUT_PLAIN * (1.0 + np.abs(begin)))).any(axis=1)
         far &= np.isfinite(x).all(axis=1)
         doubtful = np.flatnonzero(far & (values < np.min(values[~far & np.isfinite(values)], initial=np.inf)))

@@ -126,10 +126,7 @@ def _within_reach(result: SearchResult, begin: Array) -> SearchResult:
     restricted = result.restricted
     if restricted.natural:
         return result
-    reach = np.full(restricted.layout.size, np.inf)
-    for v in restricted.objective.variables:
-        if v.transform is not None:
-            reach[restricted.layout.slices[v.name]] = INFINITE_DISTANCE
+    reach = np.where(restricted.layout.transformed, INFINITE_DISTANCE, np.inf)
     whole = restricted.full(result.x)
     x = np.clip(whole, begin - reach, begin + reach)[restricted.free]
     if (x == result.x).all():

@@ -251,11 +251,8 @@ def _may_be_level(result: SearchResult, moved: RestrictedObjective) -> bool:
 
 def _beyond(result: SearchResult, distance: float) -> list[int]:
     """Return the free elements of transformed variables that are further out than `distance`."""
-    restricted = result.restricted
-    transformed = [v for v in restricted.objective.variables if v.transform and v.name not in restricted.natural]
-    slices = [restricted.layout.slices[v.name] for v in transformed]
-    positions = {i for where in slices for i in range(where.start, where.stop)}
-    return [j for j, i in enumerate(restricted.free) if i in positions and abs(result.x[j]) > distance]
+    transformed = result.restricted.layout.transformed[result.restricted.free]
+    return np.flatnonzero(transformed & (np.abs(result.x) > distance)).tolist()
 
 
 def _far_out(result: SearchResult) -> list[Array]:

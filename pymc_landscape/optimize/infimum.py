@@ -107,15 +107,9 @@ def _brought_back(result: SearchResult, begin: Array) -> SearchResult | None:
 
 def _distances(result: SearchResult, begin: Array, more_than: float) -> dict[int, float]:
     """Return how far free elements of transformed variables are from `begin`, by position in the whole vector."""
-    restricted = result.restricted
-    x = dict(zip(restricted.free.tolist(), result.x.tolist(), strict=True))
-    far: dict[int, float] = {}
-    for v in restricted.objective.variables:
-        if v.transform is not None and v.name in restricted.unconstrained:
-            where = restricted.layout.slices[v.name]
-            distances = {i: x[i] - float(begin[i]) for i in range(where.start, where.stop) if i in x}
-            far |= {i: distance for i, distance in distances.items() if abs(distance) > more_than}
-    return far
+    free, transformed = result.restricted.free, result.restricted.layout.transformed
+    distances = zip(free.tolist(), (result.x - begin[free]).tolist(), strict=True)
+    return {i: distance for i, distance in distances if transformed[i] and abs(distance) > more_than}
 
 
 def _released(finite: SearchResult, result: SearchResult) -> tuple[RestrictedObjective, Array, NDArray[np.bool_]]:

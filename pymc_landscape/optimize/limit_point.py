@@ -77,14 +77,9 @@ def _with_digits(restricted: RestrictedObjective, x: Array, j: int, sense: float
     Rounding is counted many times: a search ends at it long before it is as large as what is left to gain.
     """
     position, before = int(restricted.free[j]), float(x[j])
-    nearer = before - sense * NEARER if _is_transformed(restricted, position) else before * OF_DISTANCE
+    nearer = before - sense * NEARER if restricted.layout.transformed[position] else before * OF_DISTANCE
     rows = np.repeat(x[None], len(nearer), axis=0)
     rows[:, j] = nearer
     gaps = restricted.screened(rows) - restricted.value(x)
     rounding = np.maximum.accumulate([evaluation_noise(restricted, row) for row in rows])  # the nearest goes first
     return float(nearer[np.argmin(np.abs(gaps) + DIGITS * rounding)])
-
-
-def _is_transformed(restricted: RestrictedObjective, position: int) -> bool:
-    names = [v.name for v in restricted.objective.variables if v.transform and v.name in restricted.unconstrained]
-    return any(where.start <= position < where.stop for where in map(restricted.layout.slices.__getitem__, names))
