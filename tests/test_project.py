@@ -31,7 +31,10 @@ MAY_IMPORT = {
     "landscape": "optimize objective objective.observations engine numerics results",
     "inference.profile": "optimize objective numerics results",
     "inference.regions": "inference.profile optimize objective numerics results",
-    "inference": "inference.profile inference.regions optimize objective objective.observations numerics results",
+    "inference.resampling": "inference.profile optimize objective objective.observations numerics results",
+    "inference.hypothesis_tests": "inference.resampling optimize objective objective.observations numerics results",
+    "inference": "inference.profile inference.regions inference.resampling inference.hypothesis_tests "
+    "optimize objective objective.observations numerics results",
     "posterior": "inference inference.profile optimize objective objective.observations numerics results",
     "plots.data": "numerics",
     "plots.visuals": "plots.data numerics",

@@ -1,13 +1,12 @@
 """Intervals, tests, bootstrap, influence, model comparison."""
 
-from pymc_landscape.inference.bootstrap import parametric_bootstrap
 from pymc_landscape.inference.case_influence import influence
 from pymc_landscape.inference.coverage import coverage_study
+from pymc_landscape.inference.hypothesis_tests import LikelihoodRatioTest, likelihood_ratio_test, refuse_changed_data
 from pymc_landscape.inference.intervals import confidence_intervals
 from pymc_landscape.inference.laplace_consistency import laplace_check
-from pymc_landscape.inference.likelihood_ratio import LikelihoodRatioTest, likelihood_ratio_test
 from pymc_landscape.inference.model_comparison import compare_models
-from pymc_landscape.inference.nested_models import refuse_changed_data
+from pymc_landscape.inference.resampling import parametric_bootstrap
 
 __all__ = [
     "LikelihoodRatioTest",

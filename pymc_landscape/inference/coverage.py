@@ -19,10 +19,17 @@ from pymc.model.fgraph import clone_model
 from pymc.model.transform.optimization import freeze_model
 
 from pymc_landscape._typing import Array, RandomSeed, VarNames
-from pymc_landscape.inference.bootstrap import fit_to_simulate, in_own_copy, natural_point, repeat, seeds, start_inside
 from pymc_landscape.inference.intervals import interval_limits
-from pymc_landscape.inference.percentiles import by_label
 from pymc_landscape.inference.profile import ReferenceFit, find_quantities
+from pymc_landscape.inference.resampling import (
+    by_label,
+    fit_to_simulate,
+    in_own_copy,
+    natural_point,
+    repeat,
+    seeds,
+    start_inside,
+)
 from pymc_landscape.objective import Objective
 from pymc_landscape.objective.observations import Data, Simulator, digest, observed_data
 from pymc_landscape.optimize import Fit, Status, fit_mle

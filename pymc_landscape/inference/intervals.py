@@ -14,8 +14,6 @@ import xarray as xr
 from scipy import stats
 
 from pymc_landscape._typing import Array, RandomSeed, VarNames
-from pymc_landscape.inference.bootstrap import parametric_bootstrap
-from pymc_landscape.inference.percentiles import Percentiles
 from pymc_landscape.inference.profile import (
     BOUNDS,
     ConstrainedPoint,
@@ -28,6 +26,7 @@ from pymc_landscape.inference.profile import (
     optima_and_copies,
     refuse_no_infimum,
 )
+from pymc_landscape.inference.resampling import Percentiles, parametric_bootstrap
 from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit, fit_of

@@ -19,7 +19,7 @@ from pymc.util import get_random_generator
 from scipy import stats
 
 from pymc_landscape._typing import Array, RandomSeed
-from pymc_landscape.inference.bootstrap import refuse_draws, restricted_like
+from pymc_landscape.inference.resampling import refuse_draws, restricted_like
 from pymc_landscape.objective import Objective
 from pymc_landscape.objective.observations import Simulator
 from pymc_landscape.optimize import Fit, fit_of, require_optimum

@@ -17,8 +17,7 @@ import pymc as pm
 import xarray as xr
 
 from pymc_landscape._typing import Array, Posterior, RandomSeed
-from pymc_landscape.inference.likelihood_ratio import Reference, likelihood_ratio_test
-from pymc_landscape.inference.nested_models import nest, refuse_other_data
+from pymc_landscape.inference.hypothesis_tests import Reference, likelihood_ratio_test, nest, refuse_other_data
 from pymc_landscape.objective import SAMPLE_DIMS, Objective, open_group
 from pymc_landscape.objective.observations import joint_densities, pointwise_log_likelihood
 from pymc_landscape.optimize import Fit, fit_of

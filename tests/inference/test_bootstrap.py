@@ -12,7 +12,7 @@ from scipy import stats
 from verbs import again, fit, interrupted_after
 
 import pymc_landscape as pml
-from pymc_landscape.inference import bootstrap
+from pymc_landscape.inference.resampling import bootstrap
 from pymc_landscape.objective.observations.simulate import Simulator
 
 Y = np.array([1.0, 2.0, 0.5, 4.5])

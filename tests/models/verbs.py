@@ -5,7 +5,7 @@ import pymc as pm
 import xarray as xr
 
 import pymc_landscape as pml
-from pymc_landscape.inference import bootstrap
+from pymc_landscape.inference.resampling import bootstrap
 
 
 def fit(model: pm.Model | pml.Objective, **options):

@@ -12,8 +12,8 @@ from pytensor.raise_op import Assert
 from verbs import again, fit, interrupted_after
 
 import pymc_landscape as pml
-from pymc_landscape.inference import bootstrap
 from pymc_landscape.inference.profile.profile_side import ProfileSide as Outward
+from pymc_landscape.inference.resampling import bootstrap
 from pymc_landscape.results import checkpoint, zarr_store
 
 Y = np.array([1.0, 2.0, 0.5, 4.5])

@@ -14,7 +14,7 @@ from itertools import product
 import numpy as np
 
 from pymc_landscape._typing import Array
-from pymc_landscape.inference.bootstrap import natural_point
+from pymc_landscape.inference.resampling import natural_point
 from pymc_landscape.objective import FreeVariable, RestrictedObjective
 from pymc_landscape.objective.observations import known_value, observed_data
 from pymc_landscape.optimize import Fit

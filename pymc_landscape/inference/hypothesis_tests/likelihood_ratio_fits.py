@@ -13,8 +13,8 @@ import numpy as np
 import pymc as pm
 
 from pymc_landscape._typing import Array
-from pymc_landscape.inference.bootstrap import natural_point, restricted_like, start_inside
-from pymc_landscape.inference.nested_models import ALMOST_INFINITE, Nesting
+from pymc_landscape.inference.hypothesis_tests.nested_models import ALMOST_INFINITE, Nesting
+from pymc_landscape.inference.resampling import natural_point, restricted_like, start_inside
 from pymc_landscape.objective import Objective, RestrictedObjective, objective_of
 from pymc_landscape.objective.observations import Data, Simulator, known_value, observed_data, observed_values
 from pymc_landscape.optimize import (

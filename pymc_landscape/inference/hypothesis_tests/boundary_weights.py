@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from pymc_landscape._typing import Array
-from pymc_landscape.inference.nested_models import Nesting, flat_bounds, sizes, word
+from pymc_landscape.inference.hypothesis_tests.nested_models import Nesting, flat_bounds, sizes, word
 from pymc_landscape.numerics import chibar2_weights
 from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.optimize import Fit

@@ -11,10 +11,10 @@ import pymc as pm
 import xarray as xr
 
 from pymc_landscape._typing import Array, RandomSeed
-from pymc_landscape.inference.bootstrap import natural_point, refuse_draws, repeat, seeds
-from pymc_landscape.inference.boundary_weights import is_vanishing_correlation, mixture
-from pymc_landscape.inference.likelihood_ratio_fits import ZERO, RatioSimulator, nested_pair
-from pymc_landscape.inference.nested_models import Nesting, nest
+from pymc_landscape.inference.hypothesis_tests.boundary_weights import is_vanishing_correlation, mixture
+from pymc_landscape.inference.hypothesis_tests.likelihood_ratio_fits import ZERO, RatioSimulator, nested_pair
+from pymc_landscape.inference.hypothesis_tests.nested_models import Nesting, nest
+from pymc_landscape.inference.resampling import natural_point, refuse_draws, repeat, seeds
 from pymc_landscape.numerics import chibar2_tail
 from pymc_landscape.objective import Objective
 from pymc_landscape.objective.observations import Simulator

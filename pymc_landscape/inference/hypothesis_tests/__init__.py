@@ -1,0 +1,17 @@
+"""Tests of nested models: how one lies in the other, and the law of the statistic under the smaller one."""
+
+from pymc_landscape.inference.hypothesis_tests.likelihood_ratio import (
+    LikelihoodRatioTest,
+    Reference,
+    likelihood_ratio_test,
+)
+from pymc_landscape.inference.hypothesis_tests.nested_models import nest, refuse_changed_data, refuse_other_data
+
+__all__ = [
+    "LikelihoodRatioTest",
+    "Reference",
+    "likelihood_ratio_test",
+    "nest",
+    "refuse_changed_data",
+    "refuse_other_data",
+]

@@ -1,0 +1,28 @@
+"""Refits to simulated data: the parametric bootstrap, and what repeats such work."""
+
+from pymc_landscape.inference.resampling.bootstrap import (
+    fit_to_simulate,
+    in_own_copy,
+    natural_point,
+    parametric_bootstrap,
+    refuse_draws,
+    repeat,
+    restricted_like,
+    seeds,
+    start_inside,
+)
+from pymc_landscape.inference.resampling.percentiles import Percentiles, by_label
+
+__all__ = [
+    "Percentiles",
+    "by_label",
+    "fit_to_simulate",
+    "in_own_copy",
+    "natural_point",
+    "parametric_bootstrap",
+    "refuse_draws",
+    "repeat",
+    "restricted_like",
+    "seeds",
+    "start_inside",
+]
