@@ -2,7 +2,8 @@
 
 Data are simulated from the fit, as in the parametric bootstrap, and intervals are made of each set by any method; the
 share that holds the true value is a binomial proportion (Burton and others 2006, *Statistics in Medicine* 25,
-4279-4292). Highest-density intervals need a posterior of each set: `Sampler` compiles the model once for all of them.
+4279-4292). A set without an interval is a miss: what is promised is an interval that holds the value, and shares of
+other sets for each method would not compare (Newcombe 1998, *Statistics in Medicine* 17, 857-872). Highest-density intervals need a posterior of each set: `Sampler` compiles the model once for all of them.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ Covering = Literal["wald", "profile", "bootstrap", "hdi"]
 METHODS = ("wald", "profile", "bootstrap", "hdi")
 # Limits by method, quantity and bound (lower, upper); NaN where there are none.
 Limits = Array
-# Fits that still have intervals: the others count as failed.
+# Fits that still have intervals: with the others every method misses.
 WITH_INTERVALS = (Status.CONVERGED, Status.AT_BOUND, Status.NOT_IDENTIFIED)
 
 
@@ -87,15 +88,24 @@ def coverage_study(
     Returns
     -------
     Dataset
-        Dims ``interval_method``, ``parameter``: ``coverage`` (share of the intervals that hold the value),
-        ``coverage_se`` (its binomial standard error), ``width`` (mean of the finite ones), ``n_open`` (intervals
-        without a finite end on some side), ``n_failed`` (data sets without an interval; they count in no share). The
-        attribute ``draws`` is the number of data sets that were finished.
+        Dims ``interval_method``, ``parameter``: ``coverage`` (share of all data sets whose interval holds the value),
+        ``coverage_se`` (its Monte Carlo error), ``no_interval`` (share of the data sets without an interval, each a
+        miss), ``width`` (mean of the finite intervals), ``width_common`` (mean over the data sets in which every method
+        has a finite interval; NaN without any), ``n_open`` (intervals without a finite end on some side) and
+        ``n_failed`` (data sets without an interval). The attribute ``draws`` is the number of data sets that were
+        finished.
 
     Raises
     ------
     ValueError
         If the fit claims no optimum or its data cannot be simulated, or ``"hdi"`` comes without a `sampler`.
+
+    Notes
+    -----
+    All methods are judged on the same data sets, and one without an interval is a miss: Wald's has none where all or
+    none succeed. ``coverage / (1 - no_interval)`` is the share among intervals that exist, which differ from method to
+    method. The Monte Carlo error is √(c (1 − c) / draws); where c is 0 or 1 it is 0, and c is known to within
+    3 / draws only.
 
     Examples
     --------
@@ -196,17 +206,16 @@ def _dataset(study: _Study, limits: Limits, interrupted: bool) -> xr.Dataset:
     known, value = ~np.isnan(limits).any(axis=-1), study.truth
     slack = 1e-9 * np.maximum(np.abs(value), 1e-300)  # a limit at a bound of the support is there to rounding
     holds = known & (low <= value + slack) & (high >= value - slack)
-    finite, n = np.isfinite(limits).all(axis=-1), known.sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = holds.sum(axis=0) / n
-        width = np.where(finite, high - low, 0.0).sum(axis=0) / finite.sum(axis=0)
-        error = np.sqrt(share * (1 - share) / n)
+    finite, missing = np.isfinite(limits).all(axis=-1), ~known
+    share, widths = holds.mean(axis=0), np.where(finite, high - low, np.nan)
     numbers = {
         "coverage": share,
-        "coverage_se": error,
-        "width": width,
+        "coverage_se": np.sqrt(share * (1 - share) / len(limits)),
+        "no_interval": missing.mean(axis=0),
+        "width": _mean(widths),
+        "width_common": _mean(np.where(finite.all(axis=1, keepdims=True), widths, np.nan)),
         "n_open": (known & ~finite).sum(axis=0),
-        "n_failed": (~known).sum(axis=0),
+        "n_failed": missing.sum(axis=0),
     }
     coords = {"interval_method": study.methods, "parameter": [quantity.label for quantity in study.quantities]}
     attrs = provenance_attributes(
@@ -217,6 +226,13 @@ def _dataset(study: _Study, limits: Limits, interrupted: bool) -> xr.Dataset:
         completion="interrupted" if interrupted else "complete",
     )
     return xr.Dataset({name: (("interval_method", "parameter"), v) for name, v in numbers.items()}, coords, attrs)
+
+
+def _mean(widths: Array) -> Array:
+    """Return the mean over data sets of what is known; NaN where nothing is."""
+    known = np.isfinite(widths)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(known, widths, 0.0).sum(axis=0) / known.sum(axis=0))
 
 
 # The defaults of pm.sample suit a person who looks at one posterior; these suit hundreds.

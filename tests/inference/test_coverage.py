@@ -95,16 +95,46 @@ def test_the_profile_of_a_proportion_is_as_wide_as_the_sum_over_counts_says(of_p
 
 
 def test_walds_interval_of_a_proportion_covers_less(of_proportion):
-    """On an edge there is no standard error and no interval of Wald's: such data sets count in no share."""
+    """On an edge there is no standard error and no interval of Wald's: such a data set is a miss."""
     counts, chance = of_counts()
     low, high = wald_ends(counts)
     inner = (counts > 0) & (counts < N)
-    inside = chance[inner].sum()
-    exact = float(chance[inner] @ ((low <= P) & (high >= P))[inner] / inside)
+    exact = float(chance[inner] @ ((low <= P) & (high >= P))[inner])
     here = of_proportion.sel(interval_method="wald")
+    assert exact == pytest.approx(0.8401, abs=5e-5)
     assert within_monte_carlo(here["coverage"], exact, DRAWS)
-    assert int(here["n_failed"]) == pytest.approx(DRAWS * (1 - inside), abs=4 * np.sqrt(DRAWS * (1 - inside)))
+    assert within_monte_carlo(here["no_interval"], 1 - chance[inner].sum(), DRAWS)
+    assert int(here["n_failed"]) == round(float(here["no_interval"]) * DRAWS)
     assert float(of_proportion.sel(interval_method="profile")["coverage"]) > exact
+
+
+def test_widths_are_compared_where_every_method_has_an_interval(of_proportion):
+    """Wald has none at 0 and at 10: the profile's mean width there is over 1 to 9."""
+    counts, chance = of_counts()
+    inner = (counts > 0) & (counts < N)
+    profile = np.array([high - low for low, high in map(profile_ends, counts)])
+    wald = np.subtract(*wald_ends(counts)[::-1])
+    for method, widths in {"profile": profile, "wald": wald}.items():
+        mean = chance[inner] @ widths[inner] / chance[inner].sum()
+        error = np.sqrt(chance[inner] @ (widths[inner] - mean) ** 2 / DRAWS)
+        here = of_proportion.sel(interval_method=method)
+        assert float(here["width_common"]) == pytest.approx(mean, abs=4 * error)
+    assert float(of_proportion["width"].sel(interval_method="wald")) == pytest.approx(
+        float(of_proportion["width_common"].sel(interval_method="wald")), rel=1e-12
+    )
+
+
+def test_a_rare_event_without_walds_interval_in_most_sets():
+    """At p = 1/20 of twenty, 36 % of the sets have no success, and no interval of Wald's."""
+    with pm.Model() as rare:
+        pm.Binomial("y", 20, pm.Beta("p", 1, 1), observed=1)
+    counts, chance = of_counts(20, 0.05)
+    low, high = wald_ends(counts, 20)
+    inner = counts > 0
+    exact = float(chance[inner] @ ((low <= 0.05) & (high >= 0.05))[inner])
+    made = study(rare, draws=1000, random_seed=5).sel(parameter="p", interval_method="wald")
+    assert within_monte_carlo(made["coverage"], exact, 1000)
+    assert within_monte_carlo(made["no_interval"], chance[0], 1000)
 
 
 def test_data_that_come_again_are_not_fitted_again(monkeypatch):
