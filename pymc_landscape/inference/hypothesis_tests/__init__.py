@@ -1,13 +1,11 @@
 """Tests of nested models: how one lies in the other, and the law of the statistic under the smaller one."""
 
-from pymc_landscape.inference.hypothesis_tests.likelihood_ratio import (
-    LikelihoodRatioTest,
-    Reference,
-    likelihood_ratio_test,
-)
+from pymc_landscape.inference.hypothesis_tests.likelihood_ratio import Reference, likelihood_ratio_test
 from pymc_landscape.inference.hypothesis_tests.nested_models import nest, refuse_changed_data, refuse_other_data
+from pymc_landscape.inference.hypothesis_tests.nested_test import HypothesisTest, LikelihoodRatioTest
 
 __all__ = [
+    "HypothesisTest",
     "LikelihoodRatioTest",
     "Reference",
     "likelihood_ratio_test",

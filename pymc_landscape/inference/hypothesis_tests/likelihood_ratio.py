@@ -2,114 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from html import escape
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import pymc as pm
-import xarray as xr
 
-from pymc_landscape._typing import Array, RandomSeed
+from pymc_landscape._typing import RandomSeed
 from pymc_landscape.inference.hypothesis_tests.boundary_weights import is_vanishing_correlation, mixture
 from pymc_landscape.inference.hypothesis_tests.likelihood_ratio_fits import ZERO, RatioSimulator, nested_pair
 from pymc_landscape.inference.hypothesis_tests.nested_models import Nesting, nest
+from pymc_landscape.inference.hypothesis_tests.nested_test import LikelihoodRatioTest
 from pymc_landscape.inference.resampling import natural_point, refuse_draws, repeat, seeds
 from pymc_landscape.numerics import chibar2_tail
 from pymc_landscape.objective import Objective
 from pymc_landscape.objective.observations import Simulator
 from pymc_landscape.optimize import Fit, Status, has_infimum
-from pymc_landscape.results import provenance_attributes
 
 Reference = Literal["auto", "chi2", "chibar2", "bootstrap"]
 
 # A statistic below 0 by less than this is rounding.
 BELOW_ZERO = 1e-6
-
-
-@dataclass(frozen=True, eq=False)
-class LikelihoodRatioTest:
-    """The result of `likelihood_ratio_test`.
-
-    Attributes
-    ----------
-    statistic : float
-        −2LL of the null less that of the alternative.
-    df : int
-        How many free parameters the alternative has more.
-    p_value : float
-        Chance of a statistic at least as large if the null is true.
-    reference : str
-        The law it was compared with: ``"chi2"``, ``"chibar2"`` (a mixture) or ``"bootstrap"``.
-    weights : array (df + 1,)
-        Of χ²₀, χ²₁, ..., χ²_df; empty for a bootstrap.
-    draws : array
-        Statistics of the data sets simulated under the null; empty unless the reference is a bootstrap.
-    null, alternative : Fit
-        The two fits.
-    message : str
-        Why this reference, and what was assumed.
-    """
-
-    statistic: float
-    df: int
-    p_value: float
-    reference: str
-    weights: Array = field(repr=False)
-    draws: Array = field(repr=False)
-    null: Fit = field(repr=False)
-    alternative: Fit = field(repr=False)
-    message: str
-
-    def to_dataset(self) -> xr.Dataset:
-        """Return the numbers as one Dataset, for `to_datatree`.
-
-        Returns
-        -------
-        Dataset
-            `statistic`, `df`, `p_value`, `minus2ll` and `n_parameters` (dim ``model``: null, alternative), and, where
-            there are any, `weights` (dim ``chi2_df``) or `draws` (dim ``draw``).
-        """
-        fits = (self.null, self.alternative)
-        data: dict[str, Any] = {
-            "statistic": self.statistic,
-            "df": self.df,
-            "p_value": self.p_value,
-            "minus2ll": ("model", [fit.minus2ll for fit in fits]),
-            "n_parameters": ("model", [fit.n_parameters for fit in fits]),
-        }
-        coords: dict[str, Any] = {"model": ["null", "alternative"]}
-        if len(self.weights):
-            data["weights"], coords["chi2_df"] = ("chi2_df", self.weights), np.arange(len(self.weights))
-        if len(self.draws):
-            data["draws"], coords["draw"] = ("draw", self.draws), np.arange(len(self.draws))
-        origin = self.alternative.objective.origin
-        attrs = provenance_attributes(origin, group="likelihood_ratio", reference=self.reference, message=self.message)
-        return xr.Dataset(data, coords, attrs)
-
-    def __repr__(self) -> str:
-        """Say it in three lines."""
-        return "\n".join(self._lines())
-
-    def _repr_html_(self) -> str:
-        headline, *rest = map(escape, self._lines())
-        return f"<div><strong>{headline}</strong>{''.join(f'<p>{line}</p>' for line in rest)}</div>"
-
-    def _lines(self) -> list[str]:
-        null, alternative = self.null, self.alternative
-        return [
-            f"Likelihood ratio test: −2LL falls by {self.statistic:.6f} with {self.df} more "
-            f"{'parameter' if self.df == 1 else 'parameters'}, p = {self.p_value:.6g} ({self._law()})",
-            f"null: −2LL {null.minus2ll:.6f}, k = {null.n_parameters}; "
-            f"alternative: −2LL {alternative.minus2ll:.6f}, k = {alternative.n_parameters}",
-            self.message,
-        ]
-
-    def _law(self) -> str:
-        if self.reference == "bootstrap":
-            return f"parametric bootstrap, {len(self.draws)} draws"
-        terms = [(w, j) for j, w in enumerate(self.weights) if w > 0]
-        return " + ".join(f"{'' if w == 1 else f'{w:.4g} '}χ²({j})" for w, j in terms)
 
 
 def likelihood_ratio_test(

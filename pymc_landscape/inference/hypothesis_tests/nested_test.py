@@ -1,0 +1,168 @@
+"""The result of a test of a null within a larger model: statistic, law, p-value, and why that law."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from pymc_landscape._typing import Array
+from pymc_landscape.objective import Objective
+from pymc_landscape.optimize import Fit
+from pymc_landscape.results import provenance_attributes
+
+Test = Literal["likelihood_ratio", "score", "wald"]
+
+# Of each test: its name in a sentence, and its group in a DataTree.
+TITLES: dict[Test, str] = {"likelihood_ratio": "Likelihood ratio test", "score": "Score test", "wald": "Wald test"}
+GROUPS: dict[Test, str] = {"likelihood_ratio": "likelihood_ratio", "score": "score_test", "wald": "wald_test"}
+
+
+@dataclass(frozen=True, eq=False)
+class HypothesisTest:
+    """The result of `score_test` and `wald_test`, and with two fits that of `likelihood_ratio_test`.
+
+    Attributes
+    ----------
+    statistic : float
+        In units of −2LL: asymptotically what −2LL rises by from the alternative to the null.
+    df : int
+        How many free parameters the alternative has more.
+    p_value : float
+        Chance of a statistic at least as large if the null is true.
+    reference : str
+        The law it was compared with: ``"chi2"``, ``"chibar2"`` (a mixture), ``"weighted_chi2"`` (a weighted sum of
+        χ²₁, of a misspecified model) or ``"bootstrap"``.
+    weights : array (df + 1,) or (df,)
+        Of χ²₀, χ²₁, ..., χ²_df in a mixture; of each χ²₁ in a weighted sum (df,); empty for a bootstrap.
+    draws : array
+        Statistics of the data sets simulated under the null; empty unless the reference is a bootstrap.
+    null, alternative : Fit or Objective
+        The two models; an Objective where the test needs no fit of it.
+    message : str
+        Why this reference, and what was assumed.
+    test : str
+        ``"likelihood_ratio"``, ``"score"`` or ``"wald"``.
+    information : str
+        What the statistic was made of: ``"expected"``, ``"observed"`` or ``"sandwich"``; empty for a likelihood ratio.
+    """
+
+    statistic: float
+    df: int
+    p_value: float
+    reference: str
+    weights: Array = field(repr=False)
+    draws: Array = field(repr=False)
+    null: Fit | Objective = field(repr=False)
+    alternative: Fit | Objective = field(repr=False)
+    message: str
+    test: Test = "likelihood_ratio"
+    information: str = ""
+
+    def to_dataset(self) -> xr.Dataset:
+        """Return the numbers as one Dataset, for `to_datatree`.
+
+        Returns
+        -------
+        Dataset
+            `statistic`, `df`, `p_value`, `minus2ll` (NaN of a model that is not fitted) and `n_parameters` (dim
+            ``model``: null, alternative), and, where there are any, `weights` (dim ``chi2_df``, or ``eigenvalue`` in a
+            weighted sum of χ²₁) or `draws` (dim ``draw``).
+        """
+        models = (self.null, self.alternative)
+        data: dict[str, Any] = {
+            "statistic": self.statistic,
+            "df": self.df,
+            "p_value": self.p_value,
+            "minus2ll": ("model", [_minus2ll(model) for model in models]),
+            "n_parameters": ("model", [_n_parameters(model) for model in models]),
+        }
+        coords: dict[str, Any] = {"model": ["null", "alternative"]}
+        if len(self.weights):
+            dim = "eigenvalue" if self.reference == "weighted_chi2" else "chi2_df"
+            data["weights"], coords[dim] = (dim, self.weights), np.arange(len(self.weights))
+        if len(self.draws):
+            data["draws"], coords["draw"] = ("draw", self.draws), np.arange(len(self.draws))
+        words = {"reference": self.reference, "message": self.message, "test": self.test}
+        words |= {"information": self.information} if self.information else {}
+        return xr.Dataset(data, coords, provenance_attributes(self._origin(), group=GROUPS[self.test], **words))
+
+    def _origin(self) -> dict[str, str | int | float]:
+        model = self.alternative
+        return model.objective.origin if isinstance(model, Fit) else model.origin
+
+    def __repr__(self) -> str:
+        """Say it in three lines."""
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        headline, *rest = map(escape, self._lines())
+        return f"<div><strong>{headline}</strong>{''.join(f'<p>{line}</p>' for line in rest)}</div>"
+
+    def _lines(self) -> list[str]:
+        models = (("null", self.null), ("alternative", self.alternative))
+        return [
+            f"{TITLES[self.test]}: {self._said()} with {self.df} more "
+            f"{'parameter' if self.df == 1 else 'parameters'}, p = {self.p_value:.6g} ({self._law()})",
+            "; ".join(f"{name}: {_fitted(model)}, k = {_n_parameters(model)}" for name, model in models),
+            self.message,
+        ]
+
+    def _said(self) -> str:
+        if self.test == "likelihood_ratio":
+            return f"−2LL falls by {self.statistic:.6f}"
+        return f"{self.statistic:.6f} by the {self.information} information"
+
+    def _law(self) -> str:
+        if self.reference == "bootstrap":
+            return f"parametric bootstrap, {len(self.draws)} draws"
+        if self.reference == "weighted_chi2":
+            return " + ".join(f"{weight:.4g} χ²(1)" for weight in self.weights)
+        terms = [(w, j) for j, w in enumerate(self.weights) if w > 0]
+        return " + ".join(f"{'' if w == 1 else f'{w:.4g} '}χ²({j})" for w, j in terms)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LikelihoodRatioTest(HypothesisTest):
+    """The result of `likelihood_ratio_test`.
+
+    Attributes
+    ----------
+    statistic : float
+        −2LL of the null less that of the alternative.
+    df : int
+        How many free parameters the alternative has more.
+    p_value : float
+        Chance of a statistic at least as large if the null is true.
+    reference : str
+        The law it was compared with: ``"chi2"``, ``"chibar2"`` (a mixture), ``"weighted_chi2"`` (a weighted sum of
+        χ²₁, of a misspecified model) or ``"bootstrap"``.
+    weights : array (df + 1,) or (df,)
+        Of χ²₀, χ²₁, ..., χ²_df in a mixture; of each χ²₁ in a weighted sum (df,); empty for a bootstrap.
+    draws : array
+        Statistics of the data sets simulated under the null; empty unless the reference is a bootstrap.
+    null, alternative : Fit
+        The two fits.
+    message : str
+        Why this reference, and what was assumed.
+    test : str
+        ``"likelihood_ratio"``.
+    """
+
+    null: Fit = field(repr=False)
+    alternative: Fit = field(repr=False)
+
+
+def _minus2ll(model: Fit | Objective) -> float:
+    return model.minus2ll if isinstance(model, Fit) else np.nan
+
+
+def _n_parameters(model: Fit | Objective) -> int:
+    return model.n_parameters if isinstance(model, Fit) else model.size
+
+
+def _fitted(model: Fit | Objective) -> str:
+    return f"−2LL {model.minus2ll:.6f}" if isinstance(model, Fit) else "not fitted"
