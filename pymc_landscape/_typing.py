@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+import pymc as pm
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
@@ -25,6 +26,26 @@ class HasPoint(Protocol):
         ...
 
 
+class HasModel(Protocol):
+    """What keeps a ``pm.Model``, or something that does: a CLV or MMM model, CausalPy's experiments."""
+
+    @property
+    def model(self) -> Any:
+        """The model, once it was built."""
+        ...
+
+
+class HasBackend(Protocol):
+    """What keeps something with a ``pm.Model``: a bambi model."""
+
+    @property
+    def backend(self) -> Any:
+        """What has the model, once it was built."""
+        ...
+
+
+# A model, or an object of another package that holds one.
+type ModelLike = pm.Model | HasModel | HasBackend
 # The same as a user may give it: by name, as a Dataset, as the `at` of a landscape, or as a fit.
 PointLike = Point | xr.Dataset | xr.DataTree | xr.DataArray | HasPoint
 # Draws of a posterior by any sampler: the whole tree, or its group.

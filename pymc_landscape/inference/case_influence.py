@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pymc as pm
 import xarray as xr
 
-from pymc_landscape._typing import Array, Posterior, VarNames
+from pymc_landscape._typing import Array, ModelLike, Posterior, VarNames
 from pymc_landscape.inference.case_deletion import CaseDeletion, DeletedObservation
 from pymc_landscape.inference.profile import (
     BOUNDS,
@@ -39,7 +38,7 @@ MOST_EXACT = 2_000
 
 
 def influence(
-    fit: Fit | pm.Model | Objective | None = None,
+    fit: Fit | ModelLike | Objective | None = None,
     var_names: VarNames | None = None,
     *,
     dt: Posterior | None = None,

@@ -19,7 +19,7 @@ from pymc.backends.ndarray import NDArray
 from pymc.model.fgraph import clone_model
 from pymc.model.transform.optimization import freeze_model
 
-from pymc_landscape._typing import Array, RandomSeed, VarNames
+from pymc_landscape._typing import Array, ModelLike, RandomSeed, VarNames
 from pymc_landscape.inference.intervals import interval_limits
 from pymc_landscape.inference.profile import ReferenceFit, find_quantities
 from pymc_landscape.inference.resampling import (
@@ -45,7 +45,7 @@ WITH_INTERVALS = (Status.CONVERGED, Status.AT_BOUND, Status.NOT_IDENTIFIED)
 
 
 def coverage_study(
-    fit: Fit | pm.Model | Objective | None = None,
+    fit: Fit | ModelLike | Objective | None = None,
     var_names: VarNames | None = None,
     *,
     draws: int = 200,

@@ -9,11 +9,10 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
-import pymc as pm
 import xarray as xr
 from scipy import stats
 
-from pymc_landscape._typing import Array, RandomSeed, VarNames
+from pymc_landscape._typing import Array, ModelLike, RandomSeed, VarNames
 from pymc_landscape.inference.profile import (
     BOUNDS,
     ConstrainedPoint,
@@ -41,7 +40,7 @@ TOGETHER = 8
 
 
 def confidence_intervals(
-    fit: Fit | pm.Model | Objective | None = None,
+    fit: Fit | ModelLike | Objective | None = None,
     var_names: VarNames | None = None,
     *,
     level: float | Sequence[float] = 0.95,

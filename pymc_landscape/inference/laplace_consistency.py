@@ -13,12 +13,11 @@ from html import escape
 from typing import Any
 
 import numpy as np
-import pymc as pm
 import xarray as xr
 from pymc.util import get_random_generator
 from scipy import stats
 
-from pymc_landscape._typing import Array, RandomSeed
+from pymc_landscape._typing import Array, ModelLike, RandomSeed
 from pymc_landscape.inference.resampling import refuse_draws, restricted_like
 from pymc_landscape.objective import Objective
 from pymc_landscape.objective.observations import Simulator
@@ -85,7 +84,7 @@ class LaplaceCheck:
 
 
 def laplace_check(
-    fit: Fit | pm.Model | Objective | None = None,
+    fit: Fit | ModelLike | Objective | None = None,
     *,
     draws: int = 200,
     random_seed: RandomSeed | None = None,

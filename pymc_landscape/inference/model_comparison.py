@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pymc as pm
 import xarray as xr
 
-from pymc_landscape._typing import Array, Posterior, RandomSeed
+from pymc_landscape._typing import Array, ModelLike, Posterior, RandomSeed
 from pymc_landscape.inference.hypothesis_tests import Reference, likelihood_ratio_test, nest, refuse_other_data
 from pymc_landscape.objective import SAMPLE_DIMS, Objective, open_group
 from pymc_landscape.objective.observations import joint_densities, pointwise_log_likelihood
@@ -33,7 +32,7 @@ TITLES = {"aic": "AIC", "aicc": "AICc", "bic": "BIC", "elpd_loo": "LOO"}
 # The one variable that several observed terms become: LOO is of all of them together.
 ALL_TERMS = "all_observed"
 
-type Comparable = Fit | pm.Model | Objective
+type Comparable = Fit | ModelLike | Objective
 
 
 def compare_models(

@@ -6,11 +6,10 @@ import warnings
 from typing import Any
 
 import numpy as np
-import pymc as pm
 import xarray as xr
 from scipy import linalg
 
-from pymc_landscape._typing import Array, RandomSeed, Starts
+from pymc_landscape._typing import Array, ModelLike, RandomSeed, Starts
 from pymc_landscape.landscape.saddle_search import SaddleSearch
 from pymc_landscape.landscape.stationary_points import SearchFailure, StationaryPoint
 from pymc_landscape.objective import DENSE, Objective, objective_of
@@ -27,7 +26,7 @@ RESERVED = frozenset(
 
 
 def critical_points(
-    model: pm.Model | Objective | Fit | None = None,
+    model: ModelLike | Objective | Fit | None = None,
     *,
     starts: Starts = 20,
     random_seed: RandomSeed | None = None,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pymc as pm
 import xarray as xr
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, ModelLike
 from pymc_landscape.numerics import chi2_cutoff
 from pymc_landscape.objective import BoundElement, Element, FreeVariable, Objective, RestrictedObjective
 from pymc_landscape.optimize import Fit, fit_of
@@ -19,7 +18,7 @@ DISTANCES = np.geomspace(1e-8, 1e8, 161)
 
 
 def fit_grid(
-    fit: Fit | pm.Model | Objective | None = None,
+    fit: Fit | ModelLike | Objective | None = None,
     var_names: str | Sequence[str] | None = None,
     *,
     num: int = 51,

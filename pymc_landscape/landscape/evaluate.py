@@ -8,10 +8,9 @@ from os import PathLike
 from typing import Any, Literal, TypedDict
 
 import numpy as np
-import pymc as pm
 import xarray as xr
 
-from pymc_landscape._typing import Array, PointLike
+from pymc_landscape._typing import Array, ModelLike, PointLike
 from pymc_landscape.engine import Evaluation
 from pymc_landscape.landscape.grid_points import GridPoints
 from pymc_landscape.landscape.grids import Axis, regular_grid
@@ -37,7 +36,7 @@ MOST_LOST = 32
 
 
 def evaluate_landscape(
-    model: pm.Model | Objective | Fit | None = None,
+    model: ModelLike | Objective | Fit | None = None,
     grid: xr.Dataset | Mapping[str, Axis] | None = None,
     *,
     at: PointLike | None = None,

@@ -10,7 +10,7 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from pymc_landscape._typing import Array, Posterior
+from pymc_landscape._typing import Array, ModelLike, Posterior
 from pymc_landscape.landscape.grid_points import refuse_reserved_names
 from pymc_landscape.landscape.planes import plane_dataset, principal_axes
 from pymc_landscape.numerics import chi2_cutoff
@@ -75,7 +75,7 @@ def posterior_grid(
     coords: Mapping[str, Any] | None = None,
     group: str = "posterior",
     axes: Literal["parameters", "principal"] = "parameters",
-    model: pm.Model | Objective | Fit | None = None,
+    model: ModelLike | Objective | Fit | None = None,
 ) -> xr.Dataset:
     """Make a grid over the region that posterior draws occupy.
 
@@ -164,7 +164,7 @@ def _axis(label: str, spec: Axis) -> Array:
     return values
 
 
-def _objective_if_any(model: pm.Model | Objective | Fit | None) -> Objective | None:
+def _objective_if_any(model: ModelLike | Objective | Fit | None) -> Objective | None:
     """Return the objective of `model` or of the surrounding with block; None outside of one."""
     if model is None and pm.Model.get_context(error_if_none=False) is None:
         return None

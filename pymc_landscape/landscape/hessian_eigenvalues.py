@@ -8,12 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pymc as pm
 import xarray as xr
 from pymc.util import get_random_generator
 from scipy import linalg
 
-from pymc_landscape._typing import Array, PointLike, RandomSeed
+from pymc_landscape._typing import Array, ModelLike, PointLike, RandomSeed
 from pymc_landscape.numerics import Product, Spectrum, leading_eigenpairs, name_direction, simple_basis, spectrum, trace
 from pymc_landscape.objective import DENSE, Objective, objective_of, reference_point
 from pymc_landscape.optimize import Fit
@@ -50,7 +49,7 @@ class Directions:
 
 
 def hessian_spectrum(
-    fit: Fit | pm.Model | Objective | None = None,
+    fit: Fit | ModelLike | Objective | None = None,
     *,
     at: PointLike | Array | None = None,
     num: int | None = None,
@@ -118,7 +117,7 @@ def hessian_spectrum(
     return _dataset(objective, theta, result, method)
 
 
-def _theta_of(objective: Objective, fit: Fit | pm.Model | Objective | None, at: PointLike | Array | None) -> Array:
+def _theta_of(objective: Objective, fit: Fit | ModelLike | Objective | None, at: PointLike | Array | None) -> Array:
     """Return the point as `theta`."""
     if at is None and isinstance(fit, Fit):
         theta = np.asarray(fit.theta, dtype=float)

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, cast
 
 import numpy as np
-import pymc as pm
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from pymc.util import get_random_generator
 
-from pymc_landscape._typing import Array, RandomSeed
+from pymc_landscape._typing import Array, ModelLike, RandomSeed
 from pymc_landscape.objective import SAMPLE_DIMS, Draws, Objective, element_labels, objective_of, open_group, read_draws
 from pymc_landscape.optimize import Fit
 from pymc_landscape.results import provenance_attributes, wrong_type
@@ -27,7 +26,7 @@ def plane_grid(
     center: PointOrDraws,
     directions: Literal["random", "filter", "principal"] | PointOrDraws | Sequence[PointOrDraws] = "random",
     *,
-    model: pm.Model | Objective | Fit | None = None,
+    model: ModelLike | Objective | Fit | None = None,
     num: int = 51,
     extent: float = 3.0,
     random_seed: RandomSeed | None = None,

@@ -77,6 +77,32 @@ def possible_effects(model: pm.Model, sizes: Mapping[str, int], centred: Collect
     return tuple(name for name in arrays.values() if name in fields | scaled)
 
 
+def effects_behind(model: pm.Model, terms: Collection[str]) -> dict[str, str]:
+    """Return the random effects behind terms that are known to be made of some, with the name of their term.
+
+    Parameters
+    ----------
+    model : pm.Model
+        Any model.
+    terms : collection of str
+        Names of variables of the model: the group-specific terms of a bambi model.
+
+    Returns
+    -------
+    dict of str to str
+        A term that is a free variable is its own effect. One that is computed is written without its centre: its
+        effects are the standard normal arrays that it is computed from.
+    """
+    effects = {}
+    for term in terms:
+        variable = model.named_vars.get(term)
+        behind = set() if variable is None else {variable, *ancestors([variable])}.intersection(model.free_RVs)
+        for rv in behind:
+            if rv is variable or (rv.type.ndim and _is_around_zero(without_dims(rv))):
+                effects[rv.name] = term
+    return {rv.name: effects[rv.name] for rv in model.free_RVs if rv.name in effects}
+
+
 def _is_around_zero(rv: Graph) -> bool:
     """Whether a prior is around 0, in units of its own where it has a scale."""
     kind = kind_of(rv)

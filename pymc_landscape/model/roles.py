@@ -33,6 +33,7 @@ from pymc_landscape.model.density import PotentialRoles
 from pymc_landscape.model.distributions import constant_value
 from pymc_landscape.model.layout import FreeVariable
 from pymc_landscape.model.missing_data import is_discrete, without_data
+from pymc_landscape.model.possible_effects import effects_behind
 from pymc_landscape.model.transforms import bounds, is_simplex
 from pymc_landscape.results import closest
 
@@ -113,18 +114,26 @@ def find_latent(model: pm.Model, without: Collection[str] = ()) -> dict[str, tup
     return effects
 
 
-def resolve_latent(model: pm.Model, latent: Literal["auto"] | str | Sequence[str]) -> tuple[str, ...]:
+def resolve_latent(
+    model: pm.Model, latent: Literal["auto"] | str | Sequence[str], group_terms: Collection[str] = ()
+) -> tuple[str, ...]:
     """Return the names of the free variables that are no parameters, in the model's order; say so once if we chose.
 
-    Unless `latent` is empty, those on which no data depend are among them.
+    Unless `latent` is empty, those on which no data depend are among them. With "auto", so are the effects that
+    `group_terms` are made of: terms of a bambi model, also written without their centre. Where names are given, that
+    of such a term stands for its effects.
     """
     free = {rv.name: rv for rv in model.free_RVs}
+    behind = effects_behind(model, group_terms)
     if latent == "auto":
         dropped = without_data(model)
-        effects = {name: parents for name, parents in find_latent(model).items() if name not in dropped}
+        found: dict[str, str] = {name: _said(parents) for name, parents in find_latent(model).items()}
+        found |= {name: f"it is the group-specific term {term}" for name, term in behind.items() if name not in found}
+        effects = {name: why for name, why in found.items() if name not in dropped}
         _report(model, effects, dropped)
         return tuple(name for name in free if name in effects or name in dropped)
-    names = [latent] if isinstance(latent, str) else list(latent)
+    asked = [latent] if isinstance(latent, str) else list(latent)
+    names = [n for name in asked for n in ([e for e, term in behind.items() if term == name != e] or [name])]
     for name in names:
         if name not in free:
             raise ValueError(f"Expected free variables of the model as latent, got {name!r}: {closest(name, free)}.")
@@ -139,7 +148,11 @@ def resolve_latent(model: pm.Model, latent: Literal["auto"] | str | Sequence[str
     return tuple(name for name in free if name in names)
 
 
-def _report(model: pm.Model, effects: Mapping[str, tuple[str, ...]], dropped: Sequence[str]) -> None:
+def _said(parents: Sequence[str]) -> str:
+    return f"its prior depends on {', '.join(parents)}" if parents else "its prior has a variance of 0"
+
+
+def _report(model: pm.Model, effects: Mapping[str, str], dropped: Sequence[str]) -> None:
     if not (effects or dropped) or model in _REPORTED:
         return
     _REPORTED.add(model)
@@ -149,12 +162,12 @@ def _report(model: pm.Model, effects: Mapping[str, tuple[str, ...]], dropped: Se
             "Objective(model, latent=()) keeps it as a parameter.",
             name,
         )
-    for name, parents in effects.items():
+    for name, why in effects.items():
         _log.warning(
-            "%s is a random effect, for its prior %s: it is integrated out of the likelihood "
+            "%s is a random effect, for %s: it is integrated out of the likelihood "
             "(Laplace's approximation); Objective(model, latent=()) makes the likelihood conditional on it.",
             name,
-            f"depends on {', '.join(parents)}" if parents else "has a variance of 0",
+            why,
         )
 
 

@@ -23,6 +23,7 @@ from pymc_landscape.objective.evaluators import LOG_PRIOR, TOTAL, Kind
 from pymc_landscape.objective.importance_sampler import importance_sampling
 from pymc_landscape.objective.memoized_objective import MemoizedObjective, batch_value_gradient_hessian, screen_batch
 from pymc_landscape.objective.model_argument import Fitted, is_fitted, objective_of
+from pymc_landscape.objective.model_holders import pymc_model
 from pymc_landscape.objective.objective import DENSE, Objective
 from pymc_landscape.objective.prior_draws import prior_draws
 from pymc_landscape.objective.reference_point import Reference, reference_point
@@ -65,6 +66,7 @@ __all__ = [
     "objective_of",
     "open_group",
     "prior_draws",
+    "pymc_model",
     "read_draws",
     "reference_point",
     "screen_batch",

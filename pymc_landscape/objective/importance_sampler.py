@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-import pymc as pm
 import xarray as xr
 from pymc.util import get_random_generator
 from scipy.special import logsumexp
 
-from pymc_landscape._typing import Array, Point, RandomSeed
+from pymc_landscape._typing import Array, ModelLike, Point, RandomSeed
 from pymc_landscape.model.latent import LOG_2PI, Mode, Quadrature
 from pymc_landscape.numerics import Blocks
 from pymc_landscape.objective.model_argument import Fitted, is_fitted, objective_of
@@ -68,7 +67,7 @@ class ImportanceEstimate:
 
 
 def importance_sampling(
-    model: pm.Model | Objective | Fitted | None = None,
+    model: ModelLike | Objective | Fitted | None = None,
     *,
     at: Point | None = None,
     draws: int = 1000,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol, TypeGuard
 
-import pymc as pm
 import xarray as xr
 
+from pymc_landscape._typing import ModelLike
 from pymc_landscape.objective.objective import Objective
 
 
@@ -31,7 +31,7 @@ def is_fitted(model: Any) -> TypeGuard[Fitted]:
 
 
 def objective_of(
-    model: pm.Model | Objective | Fitted | None, *, latent: Literal["auto"] | Sequence[str] = "auto"
+    model: ModelLike | Objective | Fitted | None, *, latent: Literal["auto"] | Sequence[str] = "auto"
 ) -> Objective:
     """Return `model` as an objective: its own where it is a fit.
 

@@ -10,7 +10,7 @@ import numpy as np
 import pymc as pm
 from numpy.typing import ArrayLike
 
-from pymc_landscape._typing import Array, Graph, Point
+from pymc_landscape._typing import Array, Graph, ModelLike, Point
 from pymc_landscape.model import (
     PotentialRole,
     PotentialRoles,
@@ -22,9 +22,9 @@ from pymc_landscape.model import (
     roles_of_potentials,
 )
 from pymc_landscape.objective.evaluators import Evaluators
+from pymc_landscape.objective.model_holders import group_terms, pymc_model
 from pymc_landscape.objective.objective_html import objective_html
 from pymc_landscape.objective.parameters import Parameters
-from pymc_landscape.results import wrong_type
 
 # Up to so many parameters the Hessian is one vectorised graph; beyond, a product a column takes less memory.
 DENSE = 300
@@ -39,14 +39,16 @@ class Objective(Parameters):
 
     Parameters
     ----------
-    model : pm.Model, optional
-        The model; left out, that of the surrounding ``with`` block.
+    model : pm.Model or what holds one, optional
+        The model, or a built model of bambi, pymc-marketing or CausalPy: any object whose ``model`` or
+        ``backend.model`` is a ``pm.Model``. Left out, that of the surrounding ``with`` block.
     latent : "auto", str, or sequence of str
         Free variables that are no parameters: random effects, to be integrated out of the likelihood, and discrete
         variables, to be summed out of it, exactly. ``"auto"`` takes every continuous one whose prior depends on another
-        (a centred effect) and says so once; non-centred ones and discrete ones are named here, and then exactly those
-        named are taken. What no data depend on (a missing observation that PyMC imputes, a prediction) drops out with
-        either. With ``()`` the likelihood is conditional on all, and they are parameters like any other.
+        (a centred effect) and the group-specific terms of a bambi model, and says so once; other non-centred ones and
+        discrete ones are named here, and then exactly those named are taken. What no data depend on (a missing
+        observation that PyMC imputes, a prediction) drops out with either. With ``()`` the likelihood is conditional on
+        all, and they are parameters like any other.
     quadrature : int
         Nodes for each element in adaptive Gauss–Hermite quadrature, for effects in small independent blocks. 1 is
         Laplace's approximation, which is exact where effects and errors are normal.
@@ -91,7 +93,7 @@ class Objective(Parameters):
 
     def __init__(
         self,
-        model: pm.Model | None = None,
+        model: ModelLike | None = None,
         *,
         latent: Literal["auto"] | str | Sequence[str] = "auto",
         quadrature: int = 1,
@@ -100,12 +102,16 @@ class Objective(Parameters):
         backend: str | None = None,
         compile_kwargs: Mapping[str, Any] | None = None,
     ):
-        _refuse_no_model(model)
-        self.model: pm.Model = on_all_data(pm.modelcontext(model))
+        if isinstance(model, Objective):
+            raise TypeError(
+                "Expected a pm.Model or what holds one, got an Objective: it is one already, and an Objective or a Fit "
+                "of other choices is made from its model."
+            )
+        self.model: pm.Model = on_all_data(pymc_model(model))
         check_model(self.model)
         roles = roles_of_potentials(self.model, potentials)
         self.potentials: PotentialRole | None = potentials
-        self.latent = resolve_latent(self.model, latent)
+        self.latent = resolve_latent(self.model, latent, group_terms(model))
         self.prior_weight, self.quadrature = float(prior_weight), _nodes(quadrature)
         self.evaluators = Evaluators(
             self.model,
@@ -347,12 +353,3 @@ def _nodes(quadrature: int) -> int:
     if isinstance(quadrature, bool) or int(quadrature) != quadrature or quadrature < 1:
         raise ValueError(f"Expected a number of nodes as quadrature, 1 or more, got {quadrature!r}.")
     return int(quadrature)
-
-
-def _refuse_no_model(model: Any) -> None:
-    if model is None and pm.Model.get_context(error_if_none=False) is None:
-        raise TypeError(
-            "Expected a pm.Model, an Objective or a Fit, got none: pass one first, or call in the model's with block."
-        )
-    if model is not None and not isinstance(model, pm.Model):
-        raise wrong_type("a pm.Model, an Objective or a Fit", model, "pass one of these first")

@@ -10,7 +10,7 @@ from weakref import WeakSet
 import pymc as pm
 from pymc.util import get_random_generator
 
-from pymc_landscape._typing import RandomSeed, Starts
+from pymc_landscape._typing import ModelLike, RandomSeed, Starts
 from pymc_landscape.objective import Objective, objective_of
 from pymc_landscape.objective.observations import refuse_joint_densities
 from pymc_landscape.optimize.automatic_starts import search_automatically
@@ -24,7 +24,6 @@ from pymc_landscape.optimize.multistart import (
     overall_report,
     search_all_starts,
 )
-from pymc_landscape.results import wrong_type
 
 Information = Literal["observed", "expected"]
 
@@ -40,7 +39,7 @@ _HINTED: WeakSet[pm.Model] = WeakSet()
 
 
 def fit_mle(
-    model: pm.Model | Objective | Fit | None = None,
+    model: ModelLike | Objective | Fit | None = None,
     *,
     starts: Starts = "auto",
     information: Information = "observed",
@@ -107,7 +106,7 @@ def fit_mle(
 
 
 def fit_map(
-    model: pm.Model | Objective | Fit | None = None,
+    model: ModelLike | Objective | Fit | None = None,
     *,
     starts: Starts = "auto",
     sandwich: bool = False,
@@ -160,7 +159,7 @@ def fit_weighted(
 
 
 def fit_of(
-    model: Fit | pm.Model | Objective | None,
+    model: Fit | ModelLike | Objective | None,
     verb: str,
     *,
     starts: Starts = "auto",
@@ -189,8 +188,6 @@ def fit_of(
     """
     if isinstance(model, Fit):
         return model
-    if model is not None and not isinstance(model, pm.Model | Objective):
-        raise wrong_type("a Fit, a pm.Model or an Objective", model, "pass what fit_mle returned")
     objective = objective_of(model)
     if prior_weight is not None:
         objective = objective.with_prior_weight(prior_weight)
@@ -215,7 +212,7 @@ def require_optimum(fit: Fit) -> None:
         raise ValueError(f"Expected a fit with an optimum, got one that is {fit.status.value}: {fit.message}")
 
 
-def _starts(model: pm.Model | Objective | Fit | None, starts: Starts) -> Starts:
+def _starts(model: ModelLike | Objective | Fit | None, starts: Starts) -> Starts:
     """Return where to begin: by default at the estimate, where `model` is a fit."""
     default = isinstance(starts, int | str) and starts in ("auto", 1)
     return model.point if isinstance(model, Fit) and default else starts

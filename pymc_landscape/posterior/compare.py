@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pymc as pm
 import xarray as xr
 from pymc.util import get_random_generator
 
-from pymc_landscape._typing import Posterior, RandomSeed, VarNames
+from pymc_landscape._typing import ModelLike, Posterior, RandomSeed, VarNames
 from pymc_landscape.inference.profile import Quantity, find_quantities
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit
@@ -25,7 +24,7 @@ from pymc_landscape.results import provenance_attributes, require_probability
 
 
 def compare_with_posterior(
-    fit: Fit | pm.Model | Objective | None,
+    fit: Fit | ModelLike | Objective | None,
     dt: Posterior,
     *,
     var_names: VarNames | None = None,

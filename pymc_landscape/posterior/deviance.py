@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pymc as pm
 import xarray as xr
 from scipy import stats
 
-from pymc_landscape._typing import Array, Posterior
+from pymc_landscape._typing import Array, ModelLike, Posterior
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit, Status
 from pymc_landscape.posterior.draws import PosteriorDraws, read_posterior
@@ -29,7 +28,7 @@ DOUBTFUL = 0.01
 
 
 def posterior_deviance(
-    model: pm.Model | Objective | Fit | None = None,
+    model: ModelLike | Objective | Fit | None = None,
     dt: Posterior | None = None,
     *,
     group: str = "posterior",

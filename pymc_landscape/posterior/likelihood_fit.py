@@ -5,9 +5,8 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-import pymc as pm
 
-from pymc_landscape._typing import Array, Posterior, Starts
+from pymc_landscape._typing import Array, ModelLike, Posterior, Starts
 from pymc_landscape.inference import refuse_changed_data
 from pymc_landscape.numerics import noise
 from pymc_landscape.objective import Objective, RestrictedObjective, is_lower, objective_of
@@ -23,7 +22,7 @@ MOSTLY = 0.98
 
 
 def fit_beside(
-    model: Fit | pm.Model | Objective | None,
+    model: Fit | ModelLike | Objective | None,
     dt: Posterior | None,
     verb: str,
     *,

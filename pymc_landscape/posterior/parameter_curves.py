@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pymc as pm
 import xarray as xr
 from pymc.util import get_random_generator
 from scipy import stats
 
-from pymc_landscape._typing import Array, Posterior, RandomSeed, VarNames
+from pymc_landscape._typing import Array, ModelLike, Posterior, RandomSeed, VarNames
 from pymc_landscape.inference.profile import Quantity, find_quantities, profile_likelihood
 from pymc_landscape.numerics import profile_curve
 from pymc_landscape.objective import Objective
@@ -32,7 +31,7 @@ SHOWN, TAIL, WIDEST = 9.0, 5e-4, 8.0
 
 
 def four_curves(
-    fit: Fit | pm.Model | Objective | None,
+    fit: Fit | ModelLike | Objective | None,
     dt: Posterior,
     var_names: VarNames | None = None,
     *,

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pymc as pm
 import xarray as xr
 from pymc.util import get_random_generator
 
-from pymc_landscape._typing import Array, Posterior, RandomSeed, Starts, VarNames
+from pymc_landscape._typing import Array, ModelLike, Posterior, RandomSeed, Starts, VarNames
 from pymc_landscape.inference.profile import BOUNDS, Quantity, find_quantities
 from pymc_landscape.numerics import chi2_cutoff
 from pymc_landscape.objective import Objective, objective_of
@@ -29,7 +28,7 @@ WEIGHTS = tuple(np.linspace(0.0, 1.0, 11).round(1).tolist())
 
 
 def prior_path(
-    model: pm.Model | Objective | Fit | None = None,
+    model: ModelLike | Objective | Fit | None = None,
     weights: Sequence[float] = WEIGHTS,
     *,
     var_names: VarNames | None = None,

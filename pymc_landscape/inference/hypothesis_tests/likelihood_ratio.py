@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 import numpy as np
-import pymc as pm
 
-from pymc_landscape._typing import RandomSeed
+from pymc_landscape._typing import ModelLike, RandomSeed
 from pymc_landscape.inference.hypothesis_tests.boundary_weights import is_vanishing_correlation, mixture
 from pymc_landscape.inference.hypothesis_tests.likelihood_ratio_fits import ZERO, RatioSimulator, nested_pair
 from pymc_landscape.inference.hypothesis_tests.nested_models import Nesting, nest
@@ -25,8 +24,8 @@ BELOW_ZERO = 1e-6
 
 
 def likelihood_ratio_test(
-    null: Fit | pm.Model | Objective,
-    alternative: Fit | pm.Model | Objective,
+    null: Fit | ModelLike | Objective,
+    alternative: Fit | ModelLike | Objective,
     *,
     reference: Reference = "auto",
     draws: int = 999,

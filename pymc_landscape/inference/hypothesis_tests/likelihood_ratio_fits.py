@@ -12,10 +12,10 @@ from functools import cached_property
 import numpy as np
 import pymc as pm
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, ModelLike
 from pymc_landscape.inference.hypothesis_tests.nested_models import ALMOST_INFINITE, Nesting
 from pymc_landscape.inference.resampling import natural_point, restricted_like, start_inside
-from pymc_landscape.objective import Objective, RestrictedObjective, objective_of
+from pymc_landscape.objective import Objective, RestrictedObjective, objective_of, pymc_model
 from pymc_landscape.objective.observations import Data, Simulator, known_value, observed_data, observed_values
 from pymc_landscape.optimize import (
     Fit,
@@ -55,7 +55,7 @@ class PointNull(Fit):
 
 
 def nested_pair(
-    null: Fit | pm.Model | Objective, alternative: Fit | pm.Model | Objective, progressbar: bool = False
+    null: Fit | ModelLike | Objective, alternative: Fit | ModelLike | Objective, progressbar: bool = False
 ) -> tuple[Fit, Fit]:
     """Fit what is not a fit; the alternative also from the null's estimate.
 
@@ -76,12 +76,12 @@ def nested_pair(
     ValueError
         If a null without free variables leaves a parameter open, or has other data.
     """
-    if isinstance(null, pm.Model) and not null.free_RVs:
+    if not isinstance(null, Fit | Objective) and not pymc_model(null).free_RVs:
         larger = fit_of(alternative, VERB, prior_weight=0.0, progressbar=progressbar)
-        return _point_null(null, larger.objective), larger
+        return _point_null(pymc_model(null), larger.objective), larger
     smaller = fit_of(_with_effects_of(alternative, null), VERB, prior_weight=0.0, progressbar=progressbar)
-    if not isinstance(alternative, pm.Model | Objective):
-        return smaller, fit_of(alternative, VERB)
+    if isinstance(alternative, Fit):
+        return smaller, alternative
     objective = objective_of(alternative)
     shapes = {v.name: v.shape for v in objective.variables}
     shared = {n: x for n, x in natural_point(smaller).items() if shapes.get(n) == x.shape}
@@ -94,13 +94,13 @@ def nested_pair(
 
 
 def _with_effects_of(
-    alternative: Fit | pm.Model | Objective, null: Fit | pm.Model | Objective
-) -> Fit | pm.Model | Objective:
+    alternative: Fit | ModelLike | Objective, null: Fit | ModelLike | Objective
+) -> Fit | ModelLike | Objective:
     """Integrate out of a null that is a model what is integrated out of the alternative, though no prior asks for it.
 
     Where the null fixes the spread of effects, as ``pm.do(model, {"sd": 0.1})``, their prior depends on nothing.
     """
-    if not isinstance(null, pm.Model):
+    if isinstance(null, Fit | Objective):
         return null
     own, larger = objective_of(null), objective_of(alternative)
     missing = [name for name in larger.latent if name in own.names]

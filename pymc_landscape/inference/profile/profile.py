@@ -10,10 +10,9 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
-import pymc as pm
 import xarray as xr
 
-from pymc_landscape._typing import Array, VarNames
+from pymc_landscape._typing import Array, ModelLike, VarNames
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint
 from pymc_landscape.inference.profile.continuation import ProfileStep
 from pymc_landscape.inference.profile.current_fit import ReferenceFit, other_optima, refuse_no_infimum
@@ -37,7 +36,7 @@ RESTARTS = 3
 
 
 def profile_likelihood(
-    fit: Fit | pm.Model | Objective | None = None,
+    fit: Fit | ModelLike | Objective | None = None,
     var_names: VarNames | None = None,
     *,
     level: float = 0.99,

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-import pymc as pm
 import xarray as xr
 
-from pymc_landscape._typing import Array, VarNames
+from pymc_landscape._typing import Array, ModelLike, VarNames
 from pymc_landscape.inference.profile import (
     ConstrainedPoint,
     Pair,
@@ -35,7 +34,7 @@ RESTARTS = 3
 
 
 def confidence_contour(
-    fit: Fit | pm.Model | Objective | None,
+    fit: Fit | ModelLike | Objective | None,
     var_names: VarNames,
     *,
     level: float | Sequence[float] = (0.68, 0.95),

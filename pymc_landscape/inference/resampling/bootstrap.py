@@ -19,11 +19,10 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
-import pymc as pm
 import xarray as xr
 from pymc.util import get_random_generator
 
-from pymc_landscape._typing import Array, RandomSeed
+from pymc_landscape._typing import Array, ModelLike, RandomSeed
 from pymc_landscape.numerics import one_blas_thread
 from pymc_landscape.objective import Objective, RestrictedObjective
 from pymc_landscape.objective.observations import Simulator, digest
@@ -54,7 +53,7 @@ class Replicate:
 
 
 def parametric_bootstrap(
-    fit: Fit | pm.Model | Objective | None = None,
+    fit: Fit | ModelLike | Objective | None = None,
     *,
     draws: int = 999,
     store: str | PathLike[str] | None = None,
@@ -132,7 +131,7 @@ def parametric_bootstrap(
 # --- shared with the likelihood ratio test and the study of coverage ---------------------------------------------
 
 
-def fit_to_simulate(model: Fit | pm.Model | Objective | None, verb: str, draws: int, progressbar: bool) -> Fit:
+def fit_to_simulate(model: Fit | ModelLike | Objective | None, verb: str, draws: int, progressbar: bool) -> Fit:
     """Return the fit from which a verb simulates; refuse one that does not stand for the data's law."""
     refuse_draws(draws)
     fit = fit_of(model, verb, prior_weight=0.0, progressbar=progressbar)

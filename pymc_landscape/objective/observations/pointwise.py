@@ -9,10 +9,9 @@ from functools import partial
 from os import PathLike
 
 import numpy as np
-import pymc as pm
 import xarray as xr
 
-from pymc_landscape._typing import Array, Posterior
+from pymc_landscape._typing import Array, ModelLike, Posterior
 from pymc_landscape.engine import Engine
 from pymc_landscape.model import is_added_up, n_rows, name_of, without_dims
 from pymc_landscape.objective import SAMPLE_DIMS, TOTAL, DrawVectors, Fitted, Objective, is_fitted, objective_of
@@ -31,7 +30,7 @@ EXPECTED = "this model, its data and these draws"
 
 
 def pointwise_log_likelihood(
-    model: pm.Model | Objective | Fitted | None = None,
+    model: ModelLike | Objective | Fitted | None = None,
     dt: Posterior | None = None,
     *,
     store: str | PathLike[str] | None = None,
@@ -163,7 +162,7 @@ def _again(engine: Engine, draws: DrawVectors, i: int) -> dict[str, Array]:
     return {name: value for name, value in result.values.items() if name != TOTAL}
 
 
-def _conditional_on_effects(model: pm.Model | Objective | Fitted | None) -> Objective:
+def _conditional_on_effects(model: ModelLike | Objective | Fitted | None) -> Objective:
     """Return an objective that knows single observations: given random effects, which draws have."""
     objective = objective_of(model, latent=())
     if is_fitted(model) and objective.is_integral:

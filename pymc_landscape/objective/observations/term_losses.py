@@ -16,7 +16,7 @@ import pytensor
 import xarray as xr
 from pytensor.graph.traversal import ancestors
 
-from pymc_landscape._typing import Array, Graph, Point, PointLike
+from pymc_landscape._typing import Array, Graph, ModelLike, Point, PointLike
 from pymc_landscape.engine import interpreter_mode, without_parameter_checks
 from pymc_landscape.model import LOSS_FAMILIES, Affine, Described, Family, GraphInputs, add_up, describe, quantile_of
 from pymc_landscape.objective import Fitted, Objective, is_fitted, objective_of, reference_point
@@ -28,7 +28,7 @@ COLUMNS = ("distribution", "loss", "value", "a", "b", "minus2ll", "note")
 ROUNDING, SINGLE_ROUNDING = 1e-8, 1e-6
 
 
-def loss_table(model: pm.Model | Objective | Fitted | None = None, *, at: PointLike | None = None) -> pd.DataFrame:
+def loss_table(model: ModelLike | Objective | Fitted | None = None, *, at: PointLike | None = None) -> pd.DataFrame:
     """Say which loss each observed term of a model is, with −2LL = a · value + b as checked numbers.
 
     A loss says where the floor of a valley is; −2LL also says how much a step away from it matters. The table shows

@@ -8,11 +8,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import pymc as pm
 import xarray as xr
 from pymc.util import get_random_generator
 
-from pymc_landscape._typing import Array, RandomSeed, Starts
+from pymc_landscape._typing import Array, ModelLike, RandomSeed, Starts
 from pymc_landscape.objective import Objective, objective_of
 from pymc_landscape.objective.observations import BatchSlope
 from pymc_landscape.optimize import Fit, find_starts
@@ -31,7 +30,7 @@ FEWEST_RECORDS = 5
 
 
 def descend(
-    model: pm.Model | Objective | Fit | None = None,
+    model: ModelLike | Objective | Fit | None = None,
     optimizer: Optimizers = "adam",
     *,
     starts: Starts = 1,
