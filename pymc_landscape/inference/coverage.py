@@ -2,8 +2,8 @@
 
 Data are simulated from the fit, as in the parametric bootstrap, and intervals are made of each set by any method; the
 share that holds the true value is a binomial proportion (Burton and others 2006, *Statistics in Medicine* 25,
-4279-4292). A set without an interval is a miss: what is promised is an interval that holds the value, and shares of
-other sets for each method would not compare (Newcombe 1998, *Statistics in Medicine* 17, 857-872). Highest-density intervals need a posterior of each set: `Sampler` compiles the model once for all of them.
+4279-4292). A set without an interval is a miss: shares over other sets for each method would not compare. Highest-
+density intervals need a posterior of each set: `Sampler` compiles the model once for all of them.
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ from pymc_landscape._typing import ModelLike, RandomSeed, Starts
 from pymc_landscape.objective import Objective, objective_of
 from pymc_landscape.objective.observations import refuse_joint_densities
 from pymc_landscape.optimize.automatic_starts import search_automatically
-from pymc_landscape.optimize.equivalent_optima import EquivalentOptima
 from pymc_landscape.optimize.estimates import NaturalScale
 from pymc_landscape.optimize.fit_result import Fit
 from pymc_landscape.optimize.multistart import (
@@ -24,6 +23,7 @@ from pymc_landscape.optimize.multistart import (
     overall_report,
     search_all_starts,
 )
+from pymc_landscape.optimize.symmetries import EquivalentOptima
 
 Information = Literal["observed", "expected"]
 

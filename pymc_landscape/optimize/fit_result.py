@@ -16,18 +16,18 @@ from pymc_landscape._typing import Array, RandomSeed
 from pymc_landscape.numerics import noise
 from pymc_landscape.objective import Objective, conditional_modes
 from pymc_landscape.optimize import fit_summary
-from pymc_landscape.optimize.equivalent_optima import EquivalentOptima
 from pymc_landscape.optimize.estimates import NaturalScale, as_draws, root
+from pymc_landscape.optimize.information_criteria import InformationCriteria
 from pymc_landscape.optimize.local_search import SearchResult
 from pymc_landscape.optimize.multistart import LocalOptimum, StartResult, ends_elsewhere, local_optima, starts_dataset
 from pymc_landscape.optimize.status import Status
-from pymc_landscape.optimize.symmetries import Symmetry
+from pymc_landscape.optimize.symmetries import EquivalentOptima, Symmetry
 from pymc_landscape.optimize.tolerances import SAME_OPTIMUM
 from pymc_landscape.results import provenance_attributes
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class Fit(InformationCriteria):
     """A fitted model.
 
     Attributes
@@ -49,6 +49,8 @@ class Fit:
         At the estimate; the prior on the natural scale.
     n_parameters : int
         Number k of free elements.
+    n_identified : int
+        How many of these the model determines, which AIC, AICc and BIC count; NaN where that cannot be said.
     n_observations : int
         Number n of observed elements, as AICc and BIC count them; 0 where only potentials hold data.
     status : Status
@@ -223,51 +225,14 @@ class Fit:
         return self._natural.values[0]
 
     @property
-    def minus2ll(self) -> float:
-        """−2 log L at the estimate."""
-        return -2.0 * self.log_likelihood
-
-    @property
     def log_prior(self) -> float:
         """Log prior density at the estimate, on the natural scale."""
         return self._natural.values[1]
 
     @property
-    def n_observations(self) -> int:
-        """Number n of observed elements; 0 where only potentials hold data."""
-        return self._natural.n_observations
-
-    @property
     def n_parameters(self) -> int:
         """Number k of free elements of `theta`."""
         return len(self.theta)
-
-    @property
-    def is_map(self) -> bool:
-        """Whether the prior took part."""
-        return self.objective.prior_weight != 0
-
-    @property
-    def has_maximum(self) -> bool:
-        """Whether `minus2ll` is the lowest that the likelihood allows, which information criteria correct."""
-        return not self.is_map and self.status not in (Status.UNBOUNDED, Status.FAILED)
-
-    @property
-    def aic(self) -> float:
-        """−2LL + 2k (Akaike 1974); NaN where no maximum of the likelihood was found, as for a posterior mode."""
-        return self.minus2ll + 2.0 * self.n_parameters if self.has_maximum else np.nan
-
-    @property
-    def aicc(self) -> float:
-        """AIC + 2k(k+1)/(n−k−1) (Hurvich & Tsai 1989); NaN where n is too small or not known."""
-        k, room = self.n_parameters, self.n_observations - self.n_parameters - 1
-        return self.aic + 2.0 * k * (k + 1) / room if room > 0 else np.nan
-
-    @property
-    def bic(self) -> float:
-        """−2LL + k ln n (Schwarz 1978); NaN where n is not known, or no maximum."""
-        n = self.n_observations
-        return self.minus2ll + self.n_parameters * float(np.log(n)) if self.has_maximum and n > 0 else np.nan
 
     # --- tables and draws --------------------------------------------------------------------------------------------
 
@@ -335,6 +300,7 @@ class Fit:
             "minus2ll": self.minus2ll,
             "log_prior": self.log_prior,
             "n_parameters": self.n_parameters,
+            "n_identified": self.n_identified,
             "n_observations": self.n_observations,
             "aic": self.aic,
             "bic": self.bic,

@@ -35,7 +35,9 @@ _HERE = {
     ),
     "fit.starts has the cost of each start": "nit nfev njev nfcn n_iterations",
     "fit.n_observations is the number of observed elements": "nobs n_obs",
-    "fit.n_parameters is the number of free elements": "npar nfit df_model",
+    "fit.n_parameters is the number of free elements, fit.n_identified how many of them are determined": (
+        "npar nfit df_model"
+    ),
     "pml.hessian_spectrum(fit) has the curvature, fit.theta_covariance its inverse": "hess hessian jac grad",
     "each pm.Deterministic of the model stands in fit.derived": "fittedvalues predict",
 }
@@ -81,7 +83,8 @@ def headline(fit: Any) -> str:
     value = f"−2LL {fit.minus2ll:.6f}" if abs(fit.minus2ll) < 1e9 else f"−2LL {fit.minus2ll:.6g}"
     numbers = {"AIC": fit.aic, "BIC": fit.bic}
     criteria = "".join(f", {name} {number:.3f}" for name, number in numbers.items() if not np.isnan(number))
-    counts = f"k = {fit.n_parameters}, n = {fit.n_observations}"
+    fewer = fit.has_maximum and fit.n_identified < fit.n_parameters
+    counts = f"k = {fit.n_parameters}{f', {fit.n_identified} identified' if fewer else ''}, n = {fit.n_observations}"
     return (
         f"{kind} fit: {fit.status.value}. {value}{criteria} ({counts}; {fit.optimizer}, {fit.information} information)"
     )
