@@ -180,7 +180,7 @@ class Layout:
         for v in self.variables:
             value, shape = np.asarray(values[v.name], dtype=float), self.shape(v)
             arrays.append(value.reshape(*value.shape[: value.ndim - len(shape)], self._size(v)))
-        return np.concatenate(arrays, axis=-1)
+        return np.concatenate(arrays, axis=-1) if arrays else np.zeros(0)
 
     def split(self, vectors: ArrayLike) -> dict[str, Array]:
         """Cut vectors of shape (..., size) into named arrays of shape (..., *shape)."""

@@ -33,10 +33,12 @@ class ModelMetadata:
         The model; later changes of its data are seen.
     latent : tuple of str
         Names of the free variables that are integrated or summed out: no parameters.
+    flat : tuple of str
+        Names of those of them that are integrated out over a flat measure, whatever their prior.
     """
 
-    def __init__(self, model: pm.Model, latent: tuple[str, ...] = ()):
-        self.model, self.latent = model, latent
+    def __init__(self, model: pm.Model, latent: tuple[str, ...] = (), flat: tuple[str, ...] = ()):
+        self.model, self.latent, self.flat = model, latent, flat
         self._store = _SHARED.setdefault(model, {})
 
     @property
@@ -102,9 +104,21 @@ class ModelMetadata:
 
     def initial_point(self) -> dict[str, Array]:
         """Return the model's initial point, natural; moved inside the support where PyMC's own is outside."""
-        key = ("initial point", tuple(map(str, self.model.rvs_to_initial_values.values())))
-        point = self.read(key, lambda: roles.initial_point(self.model))
+        point = self._initial_point()
         return {v.name: v.inside(point[v.name]) for v in self.variables}
+
+    def _initial_point(self) -> dict[str, Array]:
+        key = ("initial point", tuple(map(str, self.model.rvs_to_initial_values.values())))
+        return self.read(key, lambda: roles.initial_point(self.model))
+
+    @property
+    def first_effects(self) -> Array:
+        """Where a search for the likeliest effects begins (q,): random ones at 0, fixed ones at the initial point."""
+        starts = {v.name: np.zeros(int(np.prod(v.value_shape))) for v in self.effects}
+        if self.flat:
+            point = self._initial_point()
+            starts |= {v.name: np.ravel(point[v.name]) for v in self.effects if v.name in self.flat and not v.transform}
+        return np.concatenate([np.zeros(0), *starts.values()])
 
     def term_dims(self, term: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
         """Return dims, coords and shape of a term's pointwise log-likelihood, of which there are `size` numbers."""

@@ -86,6 +86,8 @@ class Evaluators:
         Names of the random effects that are integrated out, and of the discrete variables that are summed out.
     quadrature : int
         Nodes for each of them; 1 is Laplace's approximation.
+    flat : tuple of str
+        Names of those of `latent` that are integrated out over a flat measure.
 
     Attributes
     ----------
@@ -109,15 +111,17 @@ class Evaluators:
         *,
         latent: tuple[str, ...] = (),
         quadrature: int = 1,
+        flat: tuple[str, ...] = (),
     ):
-        self.metadata, self.roles, self.quadrature = ModelMetadata(model, latent), roles, quadrature
+        self.metadata, self.roles, self.quadrature = ModelMetadata(model, latent, flat), roles, quadrature
         self.prior_weight, self._integers_fixed = prior_weight, False
         self._connect(DataSwaps(self.metadata), backend, compile_kwargs)
 
     def _connect(self, data: DataSwaps, backend: str | None, compile_kwargs: Mapping[str, Any] | None) -> None:
         metadata, roles = self.metadata, self.roles
         self.data = data
-        self.factory = EngineFactory(metadata, data, backend, compile_kwargs, (roles, metadata.latent, self.quadrature))
+        key = roles, metadata.latent, metadata.flat, self.quadrature
+        self.factory = EngineFactory(metadata, data, backend, compile_kwargs, key)
         self.integrals = LatentIntegrals(metadata, data, roles, self.factory, self.quadrature)
 
     @property

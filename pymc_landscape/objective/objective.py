@@ -22,6 +22,7 @@ from pymc_landscape.model import (
     roles_of_potentials,
 )
 from pymc_landscape.objective.evaluators import Evaluators
+from pymc_landscape.objective.fixed_effects import FixedEffects, Restricted, find_fixed_effects
 from pymc_landscape.objective.model_holders import group_terms, pymc_model
 from pymc_landscape.objective.objective_html import objective_html
 from pymc_landscape.objective.parameters import Parameters
@@ -52,6 +53,10 @@ class Objective(Parameters):
     quadrature : int
         Nodes for each element in adaptive Gauss–Hermite quadrature, for effects in small independent blocks. 1 is
         Laplace's approximation, which is exact where effects and errors are normal.
+    restricted : "auto", str, or sequence of str
+        Fixed effects, integrated out over a flat measure, in which their priors play no part: the restricted likelihood
+        (REML) of the other parameters. ``"auto"`` takes every parameter that can be any real number and in which, with
+        the random effects, the log density is quadratic, and says so once; other names are Laplace's approximation.
     potentials : {"likelihood", "prior"}, optional
         What ``pm.Potential`` terms count as. Needed where a model has observed variables too.
     prior_weight : float
@@ -66,7 +71,9 @@ class Objective(Parameters):
     terms : tuple of str
         Names of the terms of the log-likelihood.
     latent : tuple of str
-        Names of what is integrated or summed out, or drops out.
+        Names of what is integrated or summed out over its own distribution, or drops out.
+    restricted : tuple of str
+        Names of the fixed effects that are integrated out over a flat measure.
     summed : tuple of str
         Those of them that are discrete.
     conditional : tuple of str
@@ -77,7 +84,7 @@ class Objective(Parameters):
     ValueError
         If the model has no free variable, no data, or potentials whose part was not said; if a variable has no log
         density (``pm.Simulator``); if `latent` names what is no free variable, or a discrete one that cannot be summed
-        out.
+        out; if there are no fixed effects for `restricted`, or the data do not determine them.
 
     Examples
     --------
@@ -97,6 +104,7 @@ class Objective(Parameters):
         *,
         latent: Literal["auto"] | str | Sequence[str] = "auto",
         quadrature: int = 1,
+        restricted: Restricted = (),
         potentials: PotentialRole | None = None,
         prior_weight: float = 0.0,
         backend: str | None = None,
@@ -113,20 +121,16 @@ class Objective(Parameters):
         self.potentials: PotentialRole | None = potentials
         self.latent = resolve_latent(self.model, latent, group_terms(model))
         self.prior_weight, self.quadrature = float(prior_weight), _nodes(quadrature)
-        self.evaluators = Evaluators(
-            self.model,
-            roles,
-            self.prior_weight,
-            backend,
-            compile_kwargs,
-            latent=self.latent,
-            quadrature=self.quadrature,
-        )
+        options = self.model, roles, self.prior_weight, backend, compile_kwargs
+        self.evaluators = Evaluators(*options, latent=self.latent, quadrature=self.quadrature)
+        self.fixed_effects = FixedEffects()
+        if len(restricted):
+            self.evaluators, self.fixed_effects = find_fixed_effects(self.evaluators, restricted)
         dropped = self.evaluators.metadata.dropped
         self.evaluators.metadata.read(("densities", dropped), lambda: refuse_missing_densities(self.model, dropped))
         self.summed = tuple(v.name for v in self.evaluators.metadata.summed_variables)
         effects = find_latent(self.model, without=self.summed)
-        self.conditional = tuple(name for name in effects if name not in self.latent)
+        self.conditional = tuple(name for name in effects if name not in self.latent + self.restricted)
         self.terms = self.evaluators.integrals.terms
         self.evaluators.refuse_unsummable()
 
@@ -135,22 +139,17 @@ class Objective(Parameters):
         return f"Objective({', '.join(self.terms)} | {', '.join(v.name for v in self.variables)})"
 
     def _repr_html_(self) -> str:
-        sizes = self.evaluators.metadata.data_shapes
-        shapes = (f"{name} ({' × '.join(map(str, shape)) or 'scalar'})" for name, shape in sizes.items())
-        weight = f"{self.prior_weight:g}" if self.prior_weight else ""
-        facts = {
-            "Terms of the log-likelihood": ", ".join(self.terms),
-            "Data": f"{', '.join(shapes)}; {self.n_observations} observations" if sizes else "",
-            "Integrated out": ", ".join(v.name for v in self.evaluators.metadata.effects),
-            "Summed out": ", ".join(self.summed),
-            "Weight of the log prior": weight,
-        }
-        return objective_html(f"Objective of {self.size} parameters", facts, self.variables)
+        return objective_html(self)
 
     @property
     def perhaps_latent(self) -> tuple[str, ...]:
         """Names of parameters that may be random effects: what a parameter scales, or what neighbours are alike in."""
-        return tuple(name for name in self.evaluators.metadata.possible_effects if name not in self.latent)
+        return tuple(name for name in self.evaluators.metadata.possible_effects if name in self.names)
+
+    @property
+    def restricted(self) -> tuple[str, ...]:
+        """Names of the fixed effects that are integrated out over a flat measure (REML)."""
+        return self.fixed_effects.names
 
     @property
     def is_integral(self) -> bool:
@@ -174,9 +173,10 @@ class Objective(Parameters):
 
     @property
     def origin(self) -> dict[str, str | int | float]:
-        """What every result says of the model: its name, and what is latent, and how it was integrated out."""
+        """What every result says of the model: its name, what is latent or restricted, and how that was integrated."""
         name: dict[str, str | int | float] = {"model_name": self.model.name}
-        name |= {"latent": ", ".join(self.latent)} if self.latent else {}
+        out = {"latent": self.latent, "restricted": self.restricted}
+        name |= {role: ", ".join(names) for role, names in out.items() if names}
         return name | {"quadrature": self.quadrature} if self.is_integral else name
 
     # --- values ------------------------------------------------------------------------------------------------------
@@ -314,6 +314,7 @@ class Objective(Parameters):
     def with_prior_weight(self, prior_weight: float) -> Objective:
         """Return the same objective with another weight of the log prior in `value`."""
         twin = copy(self)
+        self.fixed_effects.refuse_prior(prior_weight)
         twin.prior_weight = float(prior_weight)
         twin.evaluators = self.evaluators.with_prior_weight(prior_weight)
         return twin

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 
@@ -13,24 +13,36 @@ from pymc_landscape.model import FreeVariable
 SHOWN = 30
 
 
-def objective_html(title: str, facts: Mapping[str, str], variables: Sequence[FreeVariable]) -> str:
+def objective_html(objective: Any) -> str:
     """Return facts as lines, and the free variables as a table.
 
     Parameters
     ----------
-    title : str
-        What stands above.
-    facts : mapping of str to str
-        What is said before the table, by what it is; empty ones are left out.
-    variables : sequence of FreeVariable
-        The parameters.
+    objective : Objective
+        What is shown.
     """
+    variables, facts, title = objective.variables, _facts(objective), f"Objective of {objective.size} parameters"
     lines = "".join(f"<div>{escape(name)}: {escape(fact)}</div>" for name, fact in facts.items() if fact)
     head = "".join(f"<th>{name}</th>" for name in ("parameter", "shape", "dims", "support", "transform"))
     rows = "".join(_row(variable) for variable in variables[:SHOWN])
     more = f"<p>... and {len(variables) - SHOWN} more variables</p>" if len(variables) > SHOWN else ""
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     return f"<div><strong>{escape(title)}</strong>{lines}{table}{more}</div>"
+
+
+def _facts(objective: Any) -> dict[str, str]:
+    """Say what comes before the table, by what it is; what is empty is left out."""
+    sizes = objective.evaluators.metadata.data_shapes
+    shapes = (f"{name} ({' × '.join(map(str, shape)) or 'scalar'})" for name, shape in sizes.items())
+    effects = (v.name for v in objective.evaluators.metadata.effects if v.name not in objective.restricted)
+    return {
+        "Terms of the log-likelihood": ", ".join(objective.terms),
+        "Data": f"{', '.join(shapes)}; {objective.n_observations} observations" if sizes else "",
+        "Integrated out": ", ".join(effects),
+        "Integrated out over a flat measure (REML)": ", ".join(objective.restricted),
+        "Summed out": ", ".join(objective.summed),
+        "Weight of the log prior": f"{objective.prior_weight:g}" if objective.prior_weight else "",
+    }
 
 
 def _row(variable: FreeVariable) -> str:

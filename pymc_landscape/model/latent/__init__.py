@@ -2,6 +2,12 @@
 
 from pymc_landscape.model.latent.discrete_states import ConfigurationPlan
 from pymc_landscape.model.latent.discrete_sums import Group, SumOut
+from pymc_landscape.model.latent.fixed_effects import (
+    FixedEffectsCheck,
+    chosen_fixed_effects,
+    named_fixed_effects,
+    possible_fixed_effects,
+)
 from pymc_landscape.model.latent.gauss_hermite import Quadrature
 from pymc_landscape.model.latent.integrals import LatentIntegrals
 from pymc_landscape.model.latent.joint_density import LOG_2PI, LatentValues, write_joint_log_densities
@@ -12,6 +18,7 @@ from pymc_landscape.model.latent.mixture_integral import StateIntegral
 __all__ = [
     "LOG_2PI",
     "ConfigurationPlan",
+    "FixedEffectsCheck",
     "Group",
     "Laplace",
     "LatentIntegrals",
@@ -22,5 +29,8 @@ __all__ = [
     "Quadrature",
     "StateIntegral",
     "SumOut",
+    "chosen_fixed_effects",
+    "named_fixed_effects",
+    "possible_fixed_effects",
     "write_joint_log_densities",
 ]

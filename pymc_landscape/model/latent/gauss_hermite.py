@@ -97,7 +97,7 @@ class Quadrature(Laplace):
         Blocks are moved together, those whose number has some binary digit and then those that have it not: what moves
         in both depends on several.
         """
-        components, base = self.pattern.components, self._anywhere()
+        components, base = self.pattern.components, self.anywhere()
         rows = self.rows.one(base)[0]
         owners, moved = np.zeros(len(rows), dtype=np.intp), np.zeros(len(rows), dtype=bool)
         jump = np.random.default_rng(0).uniform(0.1, 0.4, self.n_effects)

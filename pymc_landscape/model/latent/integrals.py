@@ -73,6 +73,7 @@ class LatentIntegrals:
             self.roles,
             self.data.swaps,
             summed=self.summed_names,
+            flat=self.metadata.flat,
             marginalize=out.marginalize if out else None,
         )
         integrand = self._integrand(density)
@@ -80,7 +81,7 @@ class LatentIntegrals:
 
     def _integrand(self, density: JointDensity) -> Integrand:
         build = partial(self.factory.engine, patience=PATIENCE)
-        return Integrand(density, self.reference, groups_of(self.metadata.effects), build)
+        return Integrand(density, self.reference, groups_of(self.metadata.effects), build, self.metadata.first_effects)
 
     @property
     def marginal(self) -> Laplace:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 
+import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from pytensor.graph.traversal import ancestors
@@ -76,6 +77,8 @@ class LatentValues(GraphInputs):
         Data to be replaced.
     summed : sequence of str
         Discrete variables, which stand for themselves.
+    flat : sequence of str
+        Effects whose measure is flat, whatever their prior.
     """
 
     def __init__(
@@ -85,8 +88,10 @@ class LatentValues(GraphInputs):
         effects: Sequence[FreeVariable],
         swaps: Mapping[Graph, Graph],
         summed: Sequence[str] = (),
+        flat: Sequence[str] = (),
     ):
-        self.effects, self._summed = [v.name for v in effects], {model[name] for name in summed}
+        self.effects, self.flat = [v.name for v in effects], tuple(flat)
+        self._summed = {model[name] for name in summed}
         super().__init__(model, Layout((*variables, *effects), self.effects), swaps)
         self.standard: dict[str, Graph] = {}
 
@@ -106,7 +111,11 @@ class LatentValues(GraphInputs):
     def _standardized(self, name: str, element: Graph) -> Standardized | None:
         """Return how an effect is made of coordinates that are normal whatever its variance; None where it is not."""
         rv = self.model[name]
-        if rv.owner is None or not self._summed.isdisjoint(ancestors(rv.owner.inputs, blockers=self.model.free_RVs)):
+        if (
+            name in self.flat
+            or rv.owner is None
+            or not self._summed.isdisjoint(ancestors(rv.owner.inputs, blockers=self.model.free_RVs))
+        ):
             return None
         others = {self.model[other] for other in self.effects} - {rv}
         shape = self.layout.shape(self.layout[name])
@@ -123,6 +132,7 @@ def joint_density(
     swaps: Mapping[Graph, Graph] = {},
     *,
     summed: Sequence[str] = (),
+    flat: Sequence[str] = (),
     marginalize: Marginalize | None = None,
 ) -> JointDensity:
     """Write log p(y, u ∣ θ) and log p(θ) of `model` over one flat vector.
@@ -139,10 +149,12 @@ def joint_density(
         Data of the model to be replaced by other variables.
     summed : sequence of str
         Discrete variables to be summed out.
+    flat : sequence of str
+        Effects that have the density 1 in place of their prior.
     marginalize : callable, optional
         Sums them out of log densities by name.
     """
-    values = LatentValues(model, variables, effects, swaps, summed)
+    values = LatentValues(model, variables, effects, swaps, summed, flat)
     log_densities, inside = write_joint_log_densities(values, roles, summed)
     if marginalize:
         log_densities, inside = marginalize(values, log_densities, inside)
@@ -156,7 +168,7 @@ def assemble_density(values: LatentValues, log_densities: LogDensities, inside: 
     return JointDensity(
         vector=values.vector,
         rows={name: row.astype("float64") for name, row in (log_densities.effects | log_densities.terms).items()},
-        inside=reduce(pt.and_, [graph.astype("bool") for graph in inside]),
+        inside=reduce(pt.and_, [graph.astype("bool") for graph in inside]) if inside else pt.constant(np.True_),
         prior=sum((g.sum() for g in log_densities.priors.values()), pt.constant(0.0)).astype("float64"),
         effects=dict(zip(values.effects, natural, strict=True)),
     )
@@ -170,7 +182,7 @@ def write_joint_log_densities(
     _ = values.replacements
     parameters = values.layout.slices.keys() - values.effects
     free = [rv for rv in model.free_RVs if rv.name in parameters]
-    centred = [name for name in values.effects if name not in values.standard]
+    centred = [name for name in values.effects if name not in values.standard and name not in values.flat]
     rvs = [*free, *(model[name] for name in (*centred, *summed)), *model.observed_RVs]
     logps = _log_densities(values, rvs)
     potentials = dict.fromkeys((*roles.likelihood, *roles.prior))
@@ -192,8 +204,8 @@ def write_joint_log_densities(
 
 
 def _log_densities(values: LatentValues, rvs: list[Graph]) -> dict[str, Graph]:
-    """Return the log density of each variable; those with standard normal numbers take part as values only."""
-    return values.log_densities([*rvs, *(values.model[name] for name in values.standard)])
+    """Return the log density of each variable; effects that are written otherwise take part as values only."""
+    return values.log_densities([*rvs, *(values.model[name] for name in (*values.standard, *values.flat))])
 
 
 def _log_jacobian(values: GraphInputs, rv: Graph) -> Graph | None:

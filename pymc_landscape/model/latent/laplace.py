@@ -87,12 +87,15 @@ class Integrand:
         A guess at which elements of u belong together.
     build : callable
         Makes an Engine of a vector and graphs.
+    start : array (q,)
+        Effects from which the search for the likeliest begins.
     """
 
     density: JointDensity
     reference: Array
     groups: NDArray[np.intp]
     build: Build
+    start: Array
 
 
 class Laplace:
@@ -108,7 +111,7 @@ class Laplace:
         self.density, self.build = integrand.density, integrand.build
         self.reference, self.groups = integrand.reference, integrand.groups
         self.n_parameters, self.n_effects = len(self.reference), len(self.groups)
-        self._last = np.zeros(self.n_effects)
+        self._start = self._last = integrand.start
 
     # --- graphs ------------------------------------------------------------------------------------------------------
 
@@ -137,24 +140,23 @@ class Laplace:
         return self._find_pattern()
 
     def _find_pattern(self) -> Pattern:
-        k, point = self.n_parameters, self._anywhere()
+        point = self.anywhere()
+        return find_pattern(lambda ways: self.curvature_times(point, ways), self.n_effects, lambda: self.groups)
 
-        def product(directions: Array) -> Array:
-            rows = np.zeros((len(directions), 2 * len(point)))
-            rows[:, : len(point)] = point
-            rows[:, len(point) + k :] = directions
-            # a graph for blocks of points takes longer to write than so few take one by one
-            results = (
-                [self._product.one(row)[0] for row in rows] if len(rows) <= FEW else self._product.at(rows)["product"]
-            )
-            return -np.asarray(results)[:, k:]
+    def curvature_times(self, point: Array, directions: Array) -> Array:
+        """Return H at one (θ, u) (k + q,) times each direction (n, q) of the effects; shape (n, q)."""
+        k = self.n_parameters
+        rows = np.zeros((len(directions), 2 * len(point)))
+        rows[:, : len(point)] = point
+        rows[:, len(point) + k :] = directions
+        # a graph for blocks of points takes longer to write than so few take one by one
+        results = [self._product.one(row)[0] for row in rows] if len(rows) <= FEW else self._product.at(rows)["product"]
+        return -np.asarray(results)[:, k:]
 
-        return find_pattern(product, self.n_effects, lambda: self.groups)
-
-    def _anywhere(self) -> Array:
+    def anywhere(self) -> Array:
         """Return a point at which nothing is zero by chance."""
         rng = np.random.default_rng(self.n_effects)
-        start = np.concatenate([self.reference, np.zeros(self.n_effects)])
+        start = np.concatenate([self.reference, self._start])
         size = np.concatenate([np.maximum(np.abs(self.reference), 0.1), np.ones(self.n_effects)])
         for distance in BESIDE:
             point = start + distance * size * rng.uniform(-1.0, 1.0, len(start))
@@ -235,8 +237,8 @@ class Laplace:
     # --- û -----------------------------------------------------------------------------------------------------------
 
     def mode(self, theta: Array) -> Mode | None:
-        """Return the likeliest effects: from those that were found last, or from 0; None where there are none."""
-        for start in (self._last, np.zeros(self.n_effects)):
+        """Return the likeliest effects: from those that were found last, or from the start; None where none are."""
+        for start in (self._last, self._start):
             mode = self._maximise(np.concatenate([theta, start]))
             if mode is not None:
                 self._last = mode.vector[self.n_parameters :]

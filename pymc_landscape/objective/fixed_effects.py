@@ -1,0 +1,170 @@
+"""The restricted likelihood (REML): fixed effects integrated out over a flat measure, so that variances keep their df.
+
+A maximum of the likelihood takes the fixed effects for known when it estimates variances: σ̂² = RSS / n. Integrated out,
+they take their p degrees of freedom with them: σ̂² = RSS / (n − p). The priors of fixed effects play no part.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pymc as pm
+
+from pymc_landscape.model.latent import (
+    FixedEffectsCheck,
+    chosen_fixed_effects,
+    named_fixed_effects,
+    possible_fixed_effects,
+)
+from pymc_landscape.objective.evaluators import Evaluators
+
+_log = logging.getLogger("pymc_landscape")
+
+Restricted = Literal["auto"] | str | Sequence[str]
+
+# Models of which it was said what their fixed effects are.
+_REPORTED: WeakKeyDictionary[pm.Model, set[tuple[str, ...]]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class FixedEffects:
+    """The fixed effects of a restricted likelihood.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Of the parameters, in the model's order; empty where the likelihood is none.
+    size : int
+        Number p of their elements.
+    is_exact : bool
+        Whether the density is quadratic in fixed and random effects, so that Laplace's approximation is exact.
+    """
+
+    names: tuple[str, ...] = ()
+    size: int = 0
+    is_exact: bool = True
+
+    @property
+    def message(self) -> str:
+        """A sentence for a restricted likelihood that is an approximation; empty for others."""
+        if self.is_exact:
+            return ""
+        return (
+            f"The restricted likelihood is Laplace's approximation, not exact: the log density is not quadratic in "
+            f"{', '.join(self.names)} and the random effects."
+        )
+
+    def refuse_prior(self, prior_weight: float) -> None:
+        """Refuse the prior a part in a restricted likelihood.
+
+        Raises
+        ------
+        ValueError
+            If it has one.
+        """
+        if self.names and prior_weight:
+            raise ValueError(
+                f"Expected prior_weight=0 with restricted, got {prior_weight:g}: fixed effects are integrated out over "
+                "a flat measure, where their prior plays no part; leave restricted out where it should."
+            )
+
+
+def find_fixed_effects(evaluators: Evaluators, restricted: Restricted) -> tuple[Evaluators, FixedEffects]:
+    """Return the same evaluators with fixed effects integrated out over a flat measure, and which these are.
+
+    Parameters
+    ----------
+    evaluators : Evaluators
+        Of the likelihood, with random effects as they are.
+    restricted : "auto", str, or sequence of str
+        All parameters in which the density is quadratic, or those that are named.
+
+    Raises
+    ------
+    ValueError
+        If there are none, a name is none of them, the data do not determine them, no other parameter is left, the prior
+        takes part, effects are integrated by quadrature, or discrete variables are summed out.
+    """
+    metadata = evaluators.metadata
+    FixedEffects(("restricted",)).refuse_prior(evaluators.prior_weight)
+    _refuse_other_integrals(evaluators)
+    reasons = metadata.read(
+        ("not fixed", metadata.latent), lambda: possible_fixed_effects(metadata.model, metadata.variables)
+    )
+    if restricted == "auto":
+        candidates = tuple(name for name, reason in reasons.items() if not reason)
+        conflicts = _conflicts(evaluators, candidates) if candidates else []
+        names = chosen_fixed_effects(candidates, conflicts)
+    else:
+        asked = [restricted] if isinstance(restricted, str) else list(restricted)
+        names = named_fixed_effects(asked, reasons, metadata.latent)
+    if len(names) == len(reasons):
+        raise ValueError(
+            f"Expected a parameter that is not integrated out, got restricted={names}, all of the parameters: a "
+            "restricted likelihood is one of variances; give the model one."
+        )
+    conflicts = _conflicts(evaluators, names)
+    inside = _with_flat(evaluators, names)
+    inside.factory.kept("determined", lambda: _check(inside).refuse_undetermined())
+    size = sum(int(np.prod(v.value_shape)) for v in inside.metadata.effects if v.name in names)
+    found = FixedEffects(names, size, not conflicts)
+    _report(metadata.model, found)
+    return inside, found
+
+
+def _with_flat(evaluators: Evaluators, names: tuple[str, ...]) -> Evaluators:
+    """Return evaluators that integrate these parameters out too, over a flat measure."""
+    latent, factory = {*evaluators.metadata.latent, *names}, evaluators.factory
+    return Evaluators(
+        evaluators.model,
+        evaluators.roles,
+        evaluators.prior_weight,
+        factory.backend,
+        factory.compile_kwargs,
+        latent=tuple(rv.name for rv in evaluators.model.free_RVs if rv.name in latent),
+        quadrature=evaluators.quadrature,
+        flat=names,
+    )
+
+
+def _check(inside: Evaluators) -> FixedEffectsCheck:
+    return FixedEffectsCheck(inside.integrals.laplace, inside.metadata.effects, inside.metadata.flat)
+
+
+def _conflicts(evaluators: Evaluators, names: tuple[str, ...]) -> list[frozenset[str]]:
+    """Return the sets of names, and of all random effects, in which the log density is not quadratic."""
+    inside = _with_flat(evaluators, names)
+    return inside.factory.kept("not quadratic", lambda: _check(inside).non_quadratic())
+
+
+def _refuse_other_integrals(evaluators: Evaluators) -> None:
+    if evaluators.quadrature != 1:
+        raise ValueError(
+            f"Expected quadrature=1 with restricted, got {evaluators.quadrature}: fixed effects meet all random "
+            "effects, and nodes are for small independent blocks; leave quadrature out."
+        )
+    if evaluators.metadata.summed_variables:
+        names = ", ".join(v.name for v in evaluators.metadata.summed_variables)
+        raise ValueError(
+            f"Expected a model without discrete variables with restricted, got {names}, which is summed out: a sum of "
+            "normal densities has no fixed effects that can be integrated out; leave restricted out."
+        )
+
+
+def _report(model: pm.Model, found: FixedEffects) -> None:
+    """Say once a model which fixed effects were taken."""
+    if found.names in _REPORTED.setdefault(model, set()):
+        return
+    _REPORTED[model].add(found.names)
+    _log.warning(
+        "%s integrated out over a flat measure, without their priors, as fixed effects of a restricted likelihood "
+        "(REML); estimates are in fit.latent.",
+        ", ".join(found.names) + (" are" if len(found.names) > 1 else " is"),
+    )
+    if found.message:
+        _log.warning(found.message)
