@@ -24,7 +24,8 @@ MAY_IMPORT = {
     "engine": "numerics results",
     "model": "engine numerics results",
     "model.latent": "model engine numerics results",
-    "objective": "model model.latent engine numerics results",
+    "model.information": "model engine numerics results",
+    "objective": "model model.latent model.information engine numerics results",
     "objective.observations": "objective model engine numerics results",
     "optimize": "objective objective.observations numerics results",
     "optimize.descent": "optimize objective objective.observations engine numerics results",
@@ -45,7 +46,15 @@ MOST_MODULES = 18
 MODULE_LINES = range(40, 361)
 DEEPEST_CHAIN = 24
 # Everyone else works on arrays and on Datasets.
-READS_GRAPHS = {"engine", "model", "model.latent", "objective", "objective.observations", "optimize.descent"}
+READS_GRAPHS = {
+    "engine",
+    "model",
+    "model.latent",
+    "model.information",
+    "objective",
+    "objective.observations",
+    "optimize.descent",
+}
 
 VAGUE_NAMES = {"utils", "util", "core", "base", "helpers", "helper", "common", "misc"}
 

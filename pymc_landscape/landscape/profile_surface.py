@@ -17,7 +17,7 @@ from pymc_landscape.landscape.profile_active_set import ActiveSet, ActiveSets, I
 from pymc_landscape.landscape.profile_continuation import GridContinuation
 from pymc_landscape.landscape.profile_modes import fill_grid, fit_minima, search_everywhere
 from pymc_landscape.numerics import one_blas_thread
-from pymc_landscape.objective import LOG_PRIOR, Layout, Objective, Reference
+from pymc_landscape.objective import Layout, Objective, Reference
 from pymc_landscape.optimize import Fit
 from pymc_landscape.results import DelayedProgressBar
 
@@ -226,8 +226,6 @@ def _is_same(objective: Objective, result: Evaluation, predicted: Array) -> NDAr
     """Whether the density at each point has the value with which the minimisation ended."""
     out = {name: v.reshape(len(v), -1).sum(axis=1) for name, v in result.values.items()}
     with np.errstate(invalid="ignore"):
-        total = -2.0 * sum(out[name] for name in objective.terms)
-        if objective.prior_weight:
-            total = total - 2.0 * objective.prior_weight * out[LOG_PRIOR]
+        total = objective.total(out)
         same: NDArray[np.bool_] = np.abs(total - predicted) <= SAME + 1e-9 * np.abs(predicted)
     return same

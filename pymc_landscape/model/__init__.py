@@ -30,9 +30,8 @@ from pymc_landscape.model.derivatives import (
     refuse_second_derivatives,
     refuse_written_out,
 )
-from pymc_landscape.model.distributions import kind_of, name_of, without_dims
+from pymc_landscape.model.distributions import aligned, kind_of, name_of, without_dims
 from pymc_landscape.model.engine_factory import EngineFactory
-from pymc_landscape.model.fisher_information import fisher_graph
 from pymc_landscape.model.layout import Element, FreeVariable, Layout, element_labels
 from pymc_landscape.model.loss_families import LOSS_FAMILIES, Family
 from pymc_landscape.model.loss_formulas import Affine, add_up, quantile_of
@@ -73,6 +72,7 @@ __all__ = [
     "PotentialRole",
     "PotentialRoles",
     "add_up",
+    "aligned",
     "check_model",
     "combination_graph",
     "derived_graphs",
@@ -80,7 +80,6 @@ __all__ = [
     "discrete_values",
     "element_labels",
     "find_latent",
-    "fisher_graph",
     "foreign_operations",
     "gradient_graph",
     "hessian_graph",

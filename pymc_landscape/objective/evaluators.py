@@ -32,7 +32,6 @@ from pymc_landscape.model import (
     combination_graph,
     derived_graphs,
     element_labels,
-    fisher_graph,
     gradient_graph,
     hessian_graph,
     hessian_product_graph,
@@ -45,6 +44,7 @@ from pymc_landscape.model import (
     refuse_written_out,
     unconstrained_graphs,
 )
+from pymc_landscape.model.information import fisher_graph
 from pymc_landscape.model.latent import LatentIntegrals, MarginalEngine, MarginalKind
 
 Moved = Literal["natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian"]
@@ -63,8 +63,9 @@ FOR_FEW_POINTS = frozenset(
 )
 # Kinds without derivatives: how large these are says how large the model is.
 OF_VALUES = frozenset(["density", "pointwise", "unsummed", "natural", "unconstrained", "derived"])
-# Kinds whose graphs depend on the weight of the prior.
+# Kinds whose graphs depend on the weight of the prior; and on a penalty.
 WEIGHTED = frozenset(["gradient", "hessian", "hessian_product"])
+PENALIZED = WEIGHTED | {"density"}
 
 
 class Evaluators:
@@ -99,7 +100,11 @@ class Evaluators:
         Makes engines, and keeps what was made.
     integrals : LatentIntegrals
         What is integrated and summed out.
+    penalty : str or None
+        What is added to log L.
     """
+
+    penalty: str | None = None
 
     def __init__(
         self,
@@ -155,7 +160,7 @@ class Evaluators:
         Parameters
         ----------
         kind : str
-            ``"density"``: one output a term of the log-likelihood, and ``log_prior``. ``"pointwise"``: the same with
+            ``"density"``: one output a summand of the log-likelihood, and ``log_prior``. ``"pointwise"``: the same with
             the terms unsummed. ``"unsummed"``: the terms and the log prior of each variable, all unsummed, and
             `TOTAL`, the sum of the terms.
             ``"gradient"`` (value and gradient), ``"hessian"`` (the same with the Hessian), and
@@ -168,7 +173,8 @@ class Evaluators:
         unconstrained : frozenset of str
             Names of the free variables that stand in the vector on their unconstrained scale.
         """
-        key = kind, unconstrained, self._weight if kind in WEIGHTED else 0.0, self._integers_fixed
+        weight, penalty = self._weight if kind in WEIGHTED else 0.0, self.penalty if kind in PENALIZED else None
+        key = kind, unconstrained, weight, penalty, self._integers_fixed
         engine = self.factory.kept(key, lambda: self._build(kind, unconstrained))
         self.use_data()
         return engine
@@ -248,7 +254,8 @@ class Evaluators:
             return values.vector, {"fisher": fisher_graph(values, self.roles.likelihood)}
         if kind == "combination":
             return self._combination(layout)
-        density = self.density(layout.unconstrained)
+        unconstrained = layout.unconstrained
+        density = self.density(unconstrained)
         if kind == "scores":
             self.refuse_discrete()
             if self.metadata.summed_variables:
@@ -256,11 +263,11 @@ class Evaluators:
             refuse_written_out(list(density.terms.values()))
             return density.vector, {"scores": jacobian_graph(list(density.rows.values()), density.vector).T}
         if kind in WEIGHTED:
-            return self._weighted(kind, density)
+            return self._weighted(kind, density, unconstrained)
         if kind == "unsummed":
             total = sum(row.sum() for row in density.rows.values())
             return density.vector, {**density.rows, **density.priors, TOTAL: total}
-        terms = density.rows if kind == "pointwise" else density.terms
+        terms = density.rows if kind == "pointwise" else self.summands(density, unconstrained)
         return density.vector, {**terms, LOG_PRIOR: density.prior}
 
     def _moved(self, kind: Kind, layout: Layout) -> Graphs:
@@ -307,10 +314,14 @@ class Evaluators:
     def _values(self, layout: Layout) -> GraphInputs:
         return GraphInputs(self.model, layout, self.data.swaps)
 
-    def _weighted(self, kind: Kind, density: Density) -> Graphs:
+    def summands(self, density: Density, unconstrained: frozenset[str]) -> dict[str, Graph]:
+        """Return what log L is the sum of, by name: its terms."""
+        return density.terms
+
+    def _weighted(self, kind: Kind, density: Density, unconstrained: frozenset[str]) -> Graphs:
         """Write derivatives of −2 (log L + w log prior)."""
         self.refuse_discrete()
-        value = -2.0 * sum(density.terms.values())
+        value = -2.0 * sum(self.summands(density, unconstrained).values())
         if self.prior_weight:
             value = value - 2.0 * self._weight * density.prior
         gradient = gradient_graph(value, density.vector, written_out=is_written_out([value]))

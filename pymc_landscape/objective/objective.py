@@ -10,7 +10,7 @@ import numpy as np
 import pymc as pm
 from numpy.typing import ArrayLike
 
-from pymc_landscape._typing import Array, Graph, ModelLike, Point
+from pymc_landscape._typing import Array, Graph, ModelLike
 from pymc_landscape.model import (
     PotentialRole,
     PotentialRoles,
@@ -25,13 +25,11 @@ from pymc_landscape.objective.evaluators import Evaluators
 from pymc_landscape.objective.fixed_effects import FixedEffects, Restricted, find_fixed_effects
 from pymc_landscape.objective.model_holders import group_terms, pymc_model
 from pymc_landscape.objective.objective_html import objective_html
-from pymc_landscape.objective.parameters import Parameters
-
-# Up to so many parameters the Hessian is one vectorised graph; beyond, a product a column takes less memory.
-DENSE = 300
+from pymc_landscape.objective.objective_values import ObjectiveValues
+from pymc_landscape.objective.penalized_evaluators import FIRTH, PenalizedEvaluators, knows_information
 
 
-class Objective(Parameters):
+class Objective(ObjectiveValues):
     """The likelihood side of a PyMC model, compiled once and used everywhere.
 
     Every verb takes a ``pm.Model``, an ``Objective`` or a ``Fit``. Make an objective yourself to choose what is
@@ -177,99 +175,8 @@ class Objective(Parameters):
         name: dict[str, str | int | float] = {"model_name": self.model.name}
         out = {"latent": self.latent, "restricted": self.restricted}
         name |= {role: ", ".join(names) for role, names in out.items() if names}
+        name |= {"penalty": self.penalty} if self.penalty else {}
         return name | {"quadrature": self.quadrature} if self.is_integral else name
-
-    # --- values ------------------------------------------------------------------------------------------------------
-
-    def log_likelihood(self, theta: ArrayLike) -> Array:
-        """Return log L, all constants kept, for `theta` (..., k); shape (...)."""
-        return np.asarray(sum(self.term_log_likelihood(theta).values()))
-
-    def term_log_likelihood(self, theta: ArrayLike) -> dict[str, Array]:
-        """Return the log-likelihood of each observed term for `theta` (..., k); each of shape (...)."""
-        values = self._at(theta, "density")
-        return {name: values[name] for name in self.terms}
-
-    def log_prior(self, theta: ArrayLike) -> Array:
-        """Return the log prior density on the natural scale, without Jacobian, for `theta` (..., k); shape (...)."""
-        return self._at(theta, "density")["log_prior"]
-
-    def natural_log_likelihood(self, points: Point) -> Array:
-        """Return log L for S points on the natural scale (arrays with a leading dim S); shape (S,)."""
-        vectors = self.evaluators.metadata.layout().join(points)
-        values = self.evaluators.engine("density").at(vectors)
-        return np.asarray(sum(values[name] for name in self.terms))
-
-    def minus2ll(self, theta: ArrayLike) -> Array:
-        """Return −2 log L for `theta` (..., k); shape (...)."""
-        return -2.0 * self.log_likelihood(theta)
-
-    def value(self, theta: ArrayLike) -> Array:
-        """Return −2 (log L + w log prior) with w = `prior_weight`, for `theta` (..., k); shape (...)."""
-        if self.prior_weight == 0:
-            return self.minus2ll(theta)
-        return self.minus2ll(theta) - 2.0 * self.prior_weight * self.log_prior(theta)
-
-    def gradient(self, theta: ArrayLike) -> Array:
-        """Return the gradient of `value` with respect to `theta` (..., k); shape (..., k).
-
-        It is exact; of differences of values where an Op of the model has no gradient.
-
-        Raises
-        ------
-        ValueError
-            If a free variable is discrete.
-        """
-        return self.value_and_gradient(theta)[1]
-
-    def value_and_gradient(self, theta: ArrayLike) -> tuple[Array, Array]:
-        """Return `value` (...) and its gradient (..., k) for `theta` (..., k), in one pass."""
-        both = self._at(theta, "gradient")
-        return both["value"], both["gradient"]
-
-    def hessian_product(self, theta: ArrayLike, direction: ArrayLike) -> Array:
-        """Return the Hessian of `value` at `theta` (..., k) times `direction` (..., k); shape (..., k)."""
-        theta, direction = np.broadcast_arrays(theta, direction)
-        return self._at(np.concatenate([theta, direction], axis=-1), "hessian_product")["product"]
-
-    def hessian(self, theta: ArrayLike) -> Array:
-        """Return the Hessian of `value` for `theta` (..., k); shape (..., k, k).
-
-        It is exact; of differences of gradients where an Op of the model has no second derivative.
-        """
-        theta = np.asarray(theta, dtype=float)
-        if self.size > DENSE:
-            columns = self.hessian_product(theta[..., None, :], np.eye(self.size))
-        else:
-            columns = self._at(theta, "hessian", hessian=(self.size, self.size))["hessian"]
-        return (columns + np.swapaxes(columns, -1, -2)) / 2.0
-
-    def scores(self, vector: ArrayLike, unconstrained: frozenset[str] | None = None) -> Array:
-        """Return the gradient of each observation's log-likelihood at one `theta` (k,); shape (n, k).
-
-        Observations are the elements of the observed terms, one term after the other. `unconstrained` names the
-        variables that stand in the vector on that scale; left out, all.
-        """
-        names = self.evaluators.metadata.names if unconstrained is None else unconstrained
-        scores = self.evaluators.engine("scores", names).one(np.asarray(vector, dtype=float))[0]
-        return scores.reshape(-1, self.evaluators.metadata.layout(names).size)
-
-    def fisher(self, vector: ArrayLike, unconstrained: frozenset[str] | None = None) -> Array:
-        """Return the expected information (k, k) of log L at one `theta` (k,), or in the layout of `scores`.
-
-        Raises
-        ------
-        ValueError
-            If the Fisher information of an observed term is not known in closed form.
-        """
-        names = self.evaluators.metadata.names if unconstrained is None else unconstrained
-        engine, size = self.evaluators.engine("fisher", names), self.evaluators.metadata.layout(names).size
-        return engine.one(np.asarray(vector, dtype=float))[0].reshape(size, size)
-
-    def jacobian(self, theta: ArrayLike) -> Array:
-        """Return how the natural values of the free variables move with `theta` (k,): (k, n)."""
-        theta = np.asarray(theta, dtype=float)
-        return self._at(theta, "natural_jacobian", jacobian=(self.size, -1))["jacobian"]
 
     @property
     def n_observations(self) -> int:
@@ -311,10 +218,63 @@ class Objective(Parameters):
         twin.evaluators = self.evaluators.interpreted()
         return twin
 
+    @property
+    def penalty(self) -> str | None:
+        """``"firth"`` where `value` has ½ log det I beside log L; else None."""
+        return self.evaluators.penalty
+
+    @property
+    def can_be_penalized(self) -> bool:
+        """Whether the Fisher information is known in closed form, so that `with_penalty` can be had."""
+        return knows_information(self.evaluators)
+
+    def with_penalty(self, penalty: Literal["firth"]) -> Objective:
+        """Return the same objective with a penalised likelihood in `value`: −2 (log L + ½ log det I).
+
+        I is the expected information of the data (Firth 1993), taken on the natural values of the parameters; of those
+        that start at 0 on their logs, of those between 0 and 1 on their log odds, of those that sum to 1 on their log
+        ratios. All that is made of `value` is penalised: fits, profiles, intervals, regions, landscapes. A parameter
+        that a profile fixes stays in I.
+
+        Parameters
+        ----------
+        penalty : {"firth"}
+            Which.
+
+        Returns
+        -------
+        Objective
+            It takes the same `theta`; `log_likelihood` and `minus2ll` are without the penalty, which is `log_penalty`.
+
+        Raises
+        ------
+        ValueError
+            If the prior takes part, something is integrated or summed out, a parameter is discrete, or the Fisher
+            information is not known in closed form, or singular.
+
+        Notes
+        -----
+        The penalty is Jeffreys' prior, and removes the bias of first order of canonical parameters (Firth 1993,
+        *Biometrika* 80, 27-38); with separated data the maximum is finite (Heinze & Schemper 2002, *Statistics in
+        Medicine* 21, 2409-2419; Kosmidis & Firth 2021, *Biometrika* 108, 71-82).
+        """
+        if penalty != FIRTH:
+            raise ValueError(f"Expected penalty='firth', got {penalty!r}.")
+        if self.prior_weight:
+            raise ValueError("Expected a likelihood to penalise, got one with a prior: leave prior_weight at 0.")
+        twin = copy(self)
+        twin.evaluators = PenalizedEvaluators.of(self.evaluators)
+        return twin
+
     def with_prior_weight(self, prior_weight: float) -> Objective:
         """Return the same objective with another weight of the log prior in `value`."""
-        twin = copy(self)
+        if self.penalty and prior_weight:
+            raise ValueError(
+                "Expected one of a prior and a penalty, got both: Firth's penalty is a prior of its own (Jeffreys'); "
+                "fit_mle takes a penalised objective, fit_map and what weighs the prior one without a penalty."
+            )
         self.fixed_effects.refuse_prior(prior_weight)
+        twin = copy(self)
         twin.prior_weight = float(prior_weight)
         twin.evaluators = self.evaluators.with_prior_weight(prior_weight)
         return twin

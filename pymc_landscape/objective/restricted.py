@@ -29,7 +29,8 @@ from pymc_landscape.objective.bound_coordinates import (
     reference_elements,
 )
 from pymc_landscape.objective.evaluators import Kind
-from pymc_landscape.objective.objective import DENSE, Objective
+from pymc_landscape.objective.objective import Objective
+from pymc_landscape.objective.objective_values import DENSE
 
 # What a model's linear algebra raises at a bad point; a ValueError says that there are no derivatives at all.
 ARITHMETIC_ERRORS = (ArithmeticError, AssertionError, IndexError, np.linalg.LinAlgError)
@@ -252,11 +253,7 @@ class RestrictedObjective:
         return limits_inside(self._densities, vectors, self._inwards, total) if unknown else total
 
     def _densities(self, vectors: Array) -> Array:
-        objective, out = self.objective, self.engine("density").at(vectors)
-        total = -2.0 * sum(out[name] for name in objective.terms)
-        if objective.prior_weight:
-            total = total - 2.0 * objective.prior_weight * out["log_prior"]
-        return np.asarray(total)
+        return self.objective.total(self.engine("density").at(vectors))
 
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
         """Return value and gradient (m,); +inf where there is no value."""

@@ -266,8 +266,6 @@ def _value_only(objective: Objective) -> ValueAndGradient:
             out: Mapping[str, Any] = dict(zip(engine.names, engine.one(theta), strict=True))
         except (ArithmeticError, AssertionError, IndexError, ValueError):
             return np.inf, nowhere
-        log_likelihood = sum(out[term] for term in objective.terms)
-        prior = objective.prior_weight * out["log_prior"] if objective.prior_weight else 0.0
-        return float(-2.0 * (log_likelihood + prior)), nowhere
+        return float(objective.total(out)), nowhere
 
     return value

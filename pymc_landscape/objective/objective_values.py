@@ -1,0 +1,133 @@
+"""The numbers of an objective at a point: log L and its terms, value, gradient, Hessian, scores, information."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pymc_landscape._typing import Array, Point
+from pymc_landscape.objective.evaluators import LOG_PRIOR
+from pymc_landscape.objective.parameters import Parameters
+from pymc_landscape.objective.penalized_evaluators import LOG_PENALTY
+
+# Up to so many parameters the Hessian is one vectorised graph; beyond, a product a column takes less memory.
+DENSE = 300
+
+
+class ObjectiveValues(Parameters):
+    """What an :class:`~pymc_landscape.objective.objective.Objective` evaluates.
+
+    Attributes
+    ----------
+    terms : tuple of str
+        Names of the terms of the log-likelihood.
+    prior_weight : float
+        Weight w of the log prior in `value`.
+    """
+
+    terms: tuple[str, ...]
+    prior_weight: float
+
+    def log_likelihood(self, theta: ArrayLike) -> Array:
+        """Return log L, all constants kept, for `theta` (..., k); shape (...)."""
+        return np.asarray(sum(self.term_log_likelihood(theta).values()))
+
+    def term_log_likelihood(self, theta: ArrayLike) -> dict[str, Array]:
+        """Return the log-likelihood of each observed term for `theta` (..., k); each of shape (...)."""
+        values = self._at(theta, "density")
+        return {name: values[name] for name in self.terms}
+
+    def log_prior(self, theta: ArrayLike) -> Array:
+        """Return the log prior density on the natural scale, without Jacobian, for `theta` (..., k); shape (...)."""
+        return self._at(theta, "density")["log_prior"]
+
+    def natural_log_likelihood(self, points: Point) -> Array:
+        """Return log L for S points on the natural scale (arrays with a leading dim S); shape (S,)."""
+        vectors = self.evaluators.metadata.layout().join(points)
+        values = self.evaluators.engine("density").at(vectors)
+        return np.asarray(sum(values[name] for name in self.terms))
+
+    def minus2ll(self, theta: ArrayLike) -> Array:
+        """Return −2 log L for `theta` (..., k); shape (...)."""
+        return -2.0 * self.log_likelihood(theta)
+
+    def log_penalty(self, theta: ArrayLike) -> Array:
+        """Return ½ log det I for `theta` (..., k), which `value` has beside log L; 0 without a penalty; shape (...)."""
+        values = self._at(theta, "density")
+        return values[LOG_PENALTY] if LOG_PENALTY in values else np.zeros(np.shape(theta)[:-1])
+
+    def value(self, theta: ArrayLike) -> Array:
+        """Return −2 (log L + penalty + w log prior) with w = `prior_weight`, for `theta` (..., k); shape (...)."""
+        return self.total(self._at(theta, "density"))
+
+    def total(self, values: Mapping[str, Array]) -> Array:
+        """Return `value` from what an engine of densities gave, by name."""
+        total = -2.0 * sum(values[name] for name in self.terms)
+        if LOG_PENALTY in values:
+            total = total - 2.0 * values[LOG_PENALTY]
+        if self.prior_weight:
+            total = total - 2.0 * self.prior_weight * values[LOG_PRIOR]
+        return np.asarray(total)
+
+    def gradient(self, theta: ArrayLike) -> Array:
+        """Return the gradient of `value` with respect to `theta` (..., k); shape (..., k).
+
+        It is exact; of differences of values where an Op of the model has no gradient.
+
+        Raises
+        ------
+        ValueError
+            If a free variable is discrete.
+        """
+        return self.value_and_gradient(theta)[1]
+
+    def value_and_gradient(self, theta: ArrayLike) -> tuple[Array, Array]:
+        """Return `value` (...) and its gradient (..., k) for `theta` (..., k), in one pass."""
+        both = self._at(theta, "gradient")
+        return both["value"], both["gradient"]
+
+    def hessian_product(self, theta: ArrayLike, direction: ArrayLike) -> Array:
+        """Return the Hessian of `value` at `theta` (..., k) times `direction` (..., k); shape (..., k)."""
+        theta, direction = np.broadcast_arrays(theta, direction)
+        return self._at(np.concatenate([theta, direction], axis=-1), "hessian_product")["product"]
+
+    def hessian(self, theta: ArrayLike) -> Array:
+        """Return the Hessian of `value` for `theta` (..., k); shape (..., k, k).
+
+        It is exact; of differences of gradients where an Op of the model has no second derivative.
+        """
+        theta = np.asarray(theta, dtype=float)
+        if self.size > DENSE:
+            columns = self.hessian_product(theta[..., None, :], np.eye(self.size))
+        else:
+            columns = self._at(theta, "hessian", hessian=(self.size, self.size))["hessian"]
+        return (columns + np.swapaxes(columns, -1, -2)) / 2.0
+
+    def scores(self, vector: ArrayLike, unconstrained: frozenset[str] | None = None) -> Array:
+        """Return the gradient of each observation's log-likelihood at one `theta` (k,); shape (n, k).
+
+        Observations are the elements of the observed terms, one term after the other. `unconstrained` names the
+        variables that stand in the vector on that scale; left out, all.
+        """
+        names = self.evaluators.metadata.names if unconstrained is None else unconstrained
+        scores = self.evaluators.engine("scores", names).one(np.asarray(vector, dtype=float))[0]
+        return scores.reshape(-1, self.evaluators.metadata.layout(names).size)
+
+    def fisher(self, vector: ArrayLike, unconstrained: frozenset[str] | None = None) -> Array:
+        """Return the expected information (k, k) of log L at one `theta` (k,), or in the layout of `scores`.
+
+        Raises
+        ------
+        ValueError
+            If the Fisher information of an observed term is not known in closed form.
+        """
+        names = self.evaluators.metadata.names if unconstrained is None else unconstrained
+        engine, size = self.evaluators.engine("fisher", names), self.evaluators.metadata.layout(names).size
+        return engine.one(np.asarray(vector, dtype=float))[0].reshape(size, size)
+
+    def jacobian(self, theta: ArrayLike) -> Array:
+        """Return how the natural values of the free variables move with `theta` (k,): (k, n)."""
+        theta = np.asarray(theta, dtype=float)
+        return self._at(theta, "natural_jacobian", jacobian=(self.size, -1))["jacobian"]
