@@ -133,7 +133,7 @@ def influence(
         "theta": list(fit.result.restricted.labels),
         "term": ("observation", np.repeat(list(deletion.sizes), list(deletion.sizes.values()))),
     }
-    kind = "map" if fit.is_map else "mle"
+    kind = fit.kind
     good = {"good_k": float(loo_terms[0].good_k)} if loo_terms else {}
     attrs = provenance_attributes(fit.objective.origin, group="influence", level=level, kind=kind, **good)
     return xr.Dataset(data, coords, attrs)

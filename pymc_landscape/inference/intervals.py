@@ -311,7 +311,7 @@ def _coordinates(labels: tuple[str, ...], methods: tuple[str, ...]) -> xr.Coordi
 def _attrs(request: _Request) -> dict[str, Any]:
     fit = request.reference.fit
     numbers = {"minus2ll": fit.minus2ll, "n_evaluations": request.n_evaluations}
-    kind = "map" if fit.is_map else "mle"
+    kind = fit.kind
     return provenance_attributes(
         fit.objective.origin, group="intervals", kind=kind, message=request.reference.message, **numbers
     )

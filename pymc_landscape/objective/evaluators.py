@@ -63,7 +63,7 @@ FOR_FEW_POINTS = frozenset(
 )
 # Kinds without derivatives: how large these are says how large the model is.
 OF_VALUES = frozenset(["density", "pointwise", "unsummed", "natural", "unconstrained", "derived"])
-# Kinds whose graphs depend on the weight of the prior; and on a penalty.
+# Kinds that the weight of the prior changes; and a penalty.
 WEIGHTED = frozenset(["gradient", "hessian", "hessian_product"])
 PENALIZED = WEIGHTED | {"density"}
 
@@ -100,11 +100,9 @@ class Evaluators:
         Makes engines, and keeps what was made.
     integrals : LatentIntegrals
         What is integrated and summed out.
-    penalty : str or None
-        What is added to log L.
     """
 
-    penalty: str | None = None
+    penalty: str | None = None  # what is added to log L
 
     def __init__(
         self,
@@ -222,8 +220,7 @@ class Evaluators:
             return DifferenceEngine("hessian", values, layout.size, lambda outputs: outputs[0])
 
     def _combination(self, layout: Layout, order: int = 2) -> Graphs:
-        n = len(self.quantity_labels)
-        return combination_graph(self._values(layout), self.metadata.deterministics, n, order)
+        return combination_graph(self._values(layout), self.metadata.deterministics, len(self.quantity_labels), order)
 
     @staticmethod
     def _weight_now(weight: float | Graph) -> Callable[[], float]:
@@ -240,8 +237,7 @@ class Evaluators:
         natural = self.engine("natural", unconstrained) if unconstrained else None
         jacobian = self.engine("natural_jacobian", unconstrained) if unconstrained and kind in WEIGHTED else None
         weigh, size = self._weight_now(self._weight), self.metadata.layout(unconstrained).size
-        integral, term = self.integrals.marginal, self.integrals.joint_term
-        return MarginalEngine(kind, term, integral, size, natural, jacobian, weigh)
+        return MarginalEngine(kind, self.integrals.joint_term, self.integrals.marginal, size, natural, jacobian, weigh)
 
     def _graphs(self, kind: Kind, layout: Layout) -> Graphs:
         if kind in ("natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian"):
@@ -254,8 +250,7 @@ class Evaluators:
             return values.vector, {"fisher": fisher_graph(values, self.roles.likelihood)}
         if kind == "combination":
             return self._combination(layout)
-        unconstrained = layout.unconstrained
-        density = self.density(unconstrained)
+        density = self.density(layout.unconstrained)
         if kind == "scores":
             self.refuse_discrete()
             if self.metadata.summed_variables:
@@ -263,11 +258,11 @@ class Evaluators:
             refuse_written_out(list(density.terms.values()))
             return density.vector, {"scores": jacobian_graph(list(density.rows.values()), density.vector).T}
         if kind in WEIGHTED:
-            return self._weighted(kind, density, unconstrained)
+            return self._weighted(kind, density, layout)
         if kind == "unsummed":
             total = sum(row.sum() for row in density.rows.values())
             return density.vector, {**density.rows, **density.priors, TOTAL: total}
-        terms = density.rows if kind == "pointwise" else self.summands(density, unconstrained)
+        terms = density.rows if kind == "pointwise" else self.summands(density, layout)
         return density.vector, {**terms, LOG_PRIOR: density.prior}
 
     def _moved(self, kind: Kind, layout: Layout) -> Graphs:
@@ -314,14 +309,14 @@ class Evaluators:
     def _values(self, layout: Layout) -> GraphInputs:
         return GraphInputs(self.model, layout, self.data.swaps)
 
-    def summands(self, density: Density, unconstrained: frozenset[str]) -> dict[str, Graph]:
+    def summands(self, density: Density, layout: Layout) -> dict[str, Graph]:
         """Return what log L is the sum of, by name: its terms."""
         return density.terms
 
-    def _weighted(self, kind: Kind, density: Density, unconstrained: frozenset[str]) -> Graphs:
+    def _weighted(self, kind: Kind, density: Density, layout: Layout) -> Graphs:
         """Write derivatives of −2 (log L + w log prior)."""
         self.refuse_discrete()
-        value = -2.0 * sum(self.summands(density, unconstrained).values())
+        value = -2.0 * sum(self.summands(density, layout).values())
         if self.prior_weight:
             value = value - 2.0 * self._weight * density.prior
         gradient = gradient_graph(value, density.vector, written_out=is_written_out([value]))

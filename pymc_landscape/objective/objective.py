@@ -26,10 +26,11 @@ from pymc_landscape.objective.fixed_effects import FixedEffects, Restricted, fin
 from pymc_landscape.objective.model_holders import group_terms, pymc_model
 from pymc_landscape.objective.objective_html import objective_html
 from pymc_landscape.objective.objective_values import ObjectiveValues
+from pymc_landscape.objective.parameters import Parameters
 from pymc_landscape.objective.penalized_evaluators import FIRTH, PenalizedEvaluators, knows_information
 
 
-class Objective(ObjectiveValues):
+class Objective(Parameters, ObjectiveValues):
     """The likelihood side of a PyMC model, compiled once and used everywhere.
 
     Every verb takes a ``pm.Model``, an ``Objective`` or a ``Fit``. Make an objective yourself to choose what is

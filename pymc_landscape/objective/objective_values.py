@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pymc_landscape._typing import Array, Point
-from pymc_landscape.objective.evaluators import LOG_PRIOR
-from pymc_landscape.objective.parameters import Parameters
+from pymc_landscape.objective.evaluators import LOG_PRIOR, Evaluators, Kind
 from pymc_landscape.objective.penalized_evaluators import LOG_PENALTY
 
 # Up to so many parameters the Hessian is one vectorised graph; beyond, a product a column takes less memory.
 DENSE = 300
 
 
-class ObjectiveValues(Parameters):
+class ObjectiveValues(ABC):
     """What an :class:`~pymc_landscape.objective.objective.Objective` evaluates.
 
     Attributes
@@ -27,8 +27,18 @@ class ObjectiveValues(Parameters):
         Weight w of the log prior in `value`.
     """
 
+    evaluators: Evaluators
     terms: tuple[str, ...]
     prior_weight: float
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Number k of elements of `theta`."""
+
+    @abstractmethod
+    def _at(self, theta: ArrayLike, kind: Kind, **shapes: tuple[int, ...]) -> dict[str, Array]:
+        """Evaluate the outputs of one kind of engine for `theta` with any leading dims; `shapes` are one point's."""
 
     def log_likelihood(self, theta: ArrayLike) -> Array:
         """Return log L, all constants kept, for `theta` (..., k); shape (...)."""

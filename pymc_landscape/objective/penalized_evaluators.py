@@ -42,16 +42,16 @@ class PenalizedEvaluators(Evaluators):
         return twin
 
     @override
-    def summands(self, density: Density, unconstrained: frozenset[str]) -> dict[str, Graph]:
-        values, penalty = self._penalty(unconstrained)
-        moved = graph_replace([penalty], {values.vector: density.vector}, strict=False)[0]
+    def summands(self, density: Density, layout: Layout) -> dict[str, Graph]:
+        values, penalty = self._penalty(layout.unconstrained)
+        moved = graph_replace([penalty], [(values.vector, density.vector)], strict=False)[0]
         return {**density.terms, LOG_PENALTY: moved}
 
     @override
-    def _weighted(self, kind: Kind, density: Density, unconstrained: frozenset[str]) -> Graphs:
-        values, penalty = self._penalty(unconstrained)
+    def _weighted(self, kind: Kind, density: Density, layout: Layout) -> Graphs:
+        values, penalty = self._penalty(layout.unconstrained)
         refuse_second_derivatives(list(density.terms.values()), penalty, values.vector)  # it is made of first ones
-        return super()._weighted(kind, density, unconstrained)
+        return super()._weighted(kind, density, layout)
 
     @override
     def _graphs(self, kind: Kind, layout: Layout) -> Graphs:

@@ -10,7 +10,7 @@ import xarray as xr
 
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import covariance, delta_method, sandwich_covariance, standard_errors
-from pymc_landscape.objective import Kind, Objective, RestrictedObjective
+from pymc_landscape.objective import LOG_PENALTY, Kind, Objective, RestrictedObjective
 from pymc_landscape.optimize.local_search import SearchResult
 from pymc_landscape.optimize.status import Status, StatusReport
 
@@ -174,14 +174,16 @@ class NaturalScale:
         return xr.Dataset(arrays)
 
     @cached_property
-    def values(self) -> tuple[float, float]:
-        """Log-likelihood and log prior."""
+    def values(self) -> tuple[float, float, float]:
+        """Log-likelihood, log prior, and penalty."""
         engine = self.objective.engine("density", self.restricted.unconstrained)
         out = dict(zip(engine.names, engine.one(self.restricted.full(self.x)), strict=True))
         likelihood, prior = float(sum(out[term] for term in self.objective.terms)), float(out["log_prior"])
-        if not np.isfinite(likelihood) and np.isfinite(self.result.value) and not self.objective.prior_weight:
+        penalty = float(out.get(LOG_PENALTY, 0.0))
+        plain = not self.objective.prior_weight and not penalty
+        if not np.isfinite(likelihood) and np.isfinite(self.result.value) and plain:
             likelihood = -0.5 * self.result.value  # the limit at a bound
-        return likelihood, prior
+        return likelihood, prior, penalty
 
     def dataset(self, values: dict[str, Array]) -> xr.Dataset:
         """Return one labelled variable a parameter."""

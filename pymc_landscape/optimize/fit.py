@@ -26,6 +26,7 @@ from pymc_landscape.optimize.multistart import (
 from pymc_landscape.optimize.symmetries import EquivalentOptima
 
 Information = Literal["observed", "expected"]
+Penalty = Literal["firth"]
 
 # Of starts="auto" without a seed: a fit without random starts of the user's own is not random.
 AUTOMATIC_SEED = 8
@@ -42,7 +43,8 @@ def fit_mle(
     model: ModelLike | Objective | Fit | None = None,
     *,
     starts: Starts = "auto",
-    information: Information = "observed",
+    penalty: Penalty | None = None,
+    information: Information | None = None,
     sandwich: bool = False,
     random_seed: RandomSeed | None = None,
     progressbar: bool = True,
@@ -63,9 +65,14 @@ def fit_mle(
         the same model gives the same estimate. A number: the model's initial point, then prior draws. A mapping, or a
         list of them: points by name. What ``pm.sample`` returned: its likeliest draw and some others. All results are
         kept in ``fit.starts``.
-    information : {"observed", "expected"}
+    penalty : {"firth"}, optional
+        ``"firth"`` maximises log L + ½ log det I, I the Fisher information (Firth 1993): a finite estimate where
+        predictors tell the outcomes apart, as ``logistf`` gives it. All that is made of the fit is penalised: profiles,
+        intervals, regions, landscapes, likelihood ratios. See :meth:`Objective.with_penalty`.
+    information : {"observed", "expected"}, optional
         Curvature behind the standard errors: the Hessian at the estimate, or its expectation (Fisher information),
-        which least-squares programs report. Expected needs distributions of a known family.
+        which least-squares programs report. Expected needs distributions of a known family. Left out, observed; with a
+        penalty, expected: the information of log L alone, as ``logistf`` has it.
     sandwich : bool
         Whether the covariance is the robust one, from the scores of the observations (White 1982). Needs a sample:
         more observations than parameters, and no term that is one joint density, as ``pm.AR`` is.
@@ -102,6 +109,7 @@ def fit_mle(
     ('converged', 0.7, 0.144914)
     """
     objective = objective_of(model).with_prior_weight(0.0)
+    objective = objective if penalty is None else objective.with_penalty(penalty)
     return _fit(objective, _starts(model, starts), information, sandwich, random_seed, progressbar)
 
 
@@ -144,7 +152,7 @@ def fit_map(
         If a parameter is discrete, or `starts` are not points of this model.
     """
     objective = objective_of(model).with_prior_weight(1.0)
-    return _fit(objective, _starts(model, starts), "observed", sandwich, random_seed, progressbar)
+    return _fit(objective, _starts(model, starts), None, sandwich, random_seed, progressbar)
 
 
 def fit_weighted(
@@ -155,7 +163,7 @@ def fit_weighted(
     progressbar: bool = True,
 ) -> Fit:
     """Fit the highest point of likelihood × prior^w, w the objective's own `prior_weight`; as `fit_map` for w = 1."""
-    return _fit(objective, starts, "observed", False, random_seed, progressbar)
+    return _fit(objective, starts, None, False, random_seed, progressbar)
 
 
 def fit_of(
@@ -238,14 +246,14 @@ def _hint_at_effects(objective: Objective) -> None:
 def _fit(
     objective: Objective,
     starts: Starts,
-    information: Information,
+    information: Information | None,
     sandwich: bool,
     random_seed: RandomSeed | None,
     progressbar: bool,
 ) -> Fit:
     """Search from every start; make a Fit of the best result, with a report that takes the others into account."""
     _refuse_single_precision(objective)
-    if information not in ("observed", "expected"):
+    if information not in (None, "observed", "expected"):
         raise ValueError(f"Expected information='observed' or 'expected', got {information!r}.")
     if sandwich and information == "expected":
         raise ValueError("Expected one kind of covariance, got sandwich=True and information='expected'.")
@@ -259,7 +267,7 @@ def _fit(
     results = explain_no_likelihood(objective, results)
     best = best_result(results)
     report = overall_report(best, results, automatic)
-    kind = "sandwich" if sandwich else information
+    kind = "sandwich" if sandwich else information or ("expected" if objective.penalty else "observed")
     natural = NaturalScale(best.result, report, kind).settle()
     equivalent = EquivalentOptima(natural, ends_elsewhere(natural.theta, results), len(results))
     message = f"{report.message} {equivalent.sentence()}".strip()

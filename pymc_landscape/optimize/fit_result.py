@@ -321,6 +321,6 @@ class Fit(InformationCriteria):
             status=self.status.value,
             message=self.message,
             optimizer=self.optimizer,
-            kind="map" if self.is_map else "mle",
+            kind=self.kind,
             information=self.information,
         )

@@ -79,8 +79,9 @@ def _rows(
 
 def headline(fit: Any) -> str:
     """Say in one line what the fit is."""
-    kind = "Posterior mode" if fit.is_map else "Maximum likelihood"
+    kind = {"map": "Posterior mode", "firth": "Penalised likelihood (Firth)"}.get(fit.kind, "Maximum likelihood")
     value = f"−2LL {fit.minus2ll:.6f}" if abs(fit.minus2ll) < 1e9 else f"−2LL {fit.minus2ll:.6g}"
+    value += f", penalised {fit.penalized_minus2ll:.6f}" if fit.is_penalized else ""
     numbers = {"AIC": fit.aic, "BIC": fit.bic}
     criteria = "".join(f", {name} {number:.3f}" for name, number in numbers.items() if not np.isnan(number))
     fewer = fit.has_maximum and fit.n_identified < fit.n_parameters

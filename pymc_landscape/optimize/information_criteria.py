@@ -66,9 +66,29 @@ class InformationCriteria:
         return self._natural.objective.prior_weight != 0
 
     @property
+    def log_penalty(self) -> float:
+        """Firth's penalty ½ log det I at the estimate; 0 where the likelihood was not penalised."""
+        return self._natural.values[2]
+
+    @property
+    def penalized_minus2ll(self) -> float:
+        """−2 (log L + penalty) at the estimate, of which a penalised fit is the minimum."""
+        return self.minus2ll - 2.0 * self.log_penalty
+
+    @property
+    def is_penalized(self) -> bool:
+        """Whether the likelihood was penalised by its information."""
+        return self._natural.objective.penalty is not None
+
+    @property
+    def kind(self) -> str:
+        """What was fitted: ``mle``, ``map`` (a prior took part), or ``firth`` (penalised)."""
+        return "map" if self.is_map else self._natural.objective.penalty or "mle"
+
+    @property
     def has_maximum(self) -> bool:
         """Whether `minus2ll` is the lowest that the likelihood allows, which information criteria correct."""
-        return not self.is_map and self.status not in (Status.UNBOUNDED, Status.FAILED)
+        return self.kind == "mle" and self.status not in (Status.UNBOUNDED, Status.FAILED)
 
     @property
     def aic(self) -> float:

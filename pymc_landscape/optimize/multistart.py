@@ -291,7 +291,7 @@ def starts_dataset(objective: Objective, results: Sequence[StartResult]) -> xr.D
     searches = [one.result for one in results]
     theta = np.stack([one.theta for one in results])
     begin = np.stack([one.start for one in results])
-    weightless = objective.prior_weight == 0
+    weightless = objective.prior_weight == 0 and objective.penalty is None
     columns: dict[str, Any] = {
         "start_minus2ll": [s.begin_value for s in searches] if weightless else objective.minus2ll(begin),
         "minus2ll": [s.value for s in searches] if weightless else objective.minus2ll(theta),

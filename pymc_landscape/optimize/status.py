@@ -142,7 +142,7 @@ def unbounded(result: SearchResult, *directions: Array) -> StatusReport:
     message = (
         f"{_density(result)} has no maximum: −2LL falls towards {result.value:.6g} and does not reach it while {goes}, "
         "as where predictors tell the outcomes apart (separation) or a distribution nears a simpler one; leave the "
-        f"parameter out, or use a prior (fit_map){_perhaps_effects(result)}."
+        f"parameter out, or use a prior (fit_map){_perhaps_penalized(result)}{_perhaps_effects(result)}."
     )
     return StatusReport(Status.UNBOUNDED, message, flat_directions=np.array(directions))
 
@@ -202,7 +202,16 @@ def _goes(result: SearchResult, j: int, direction: float) -> str:
 
 
 def _density(result: SearchResult) -> str:
-    return "The posterior density" if result.restricted.objective.prior_weight else "The likelihood"
+    objective = result.restricted.objective
+    return "The posterior density" if objective.prior_weight else f"The {'penalised ' * bool(objective.penalty)}likelihood"
+
+
+def _perhaps_penalized(result: SearchResult) -> str:
+    """Name Firth's penalty, where it can be had and was not."""
+    objective = result.restricted.objective
+    if objective.prior_weight or objective.penalty or not objective.can_be_penalized:
+        return ""
+    return '; against separation there is Firth\'s penalty: fit_mle(model, penalty="firth")'
 
 
 def _perhaps_effects(result: SearchResult) -> str:

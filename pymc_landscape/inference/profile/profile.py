@@ -287,7 +287,7 @@ def _dataset(run: _ProfileRun, completion: str, level: float, zeta_step: float, 
     attrs = provenance_attributes(
         fit.objective.origin,
         group="profile",
-        kind="map" if fit.is_map else "mle",
+        kind=fit.kind,
         information=fit.information,
         level=level,
         zeta_step=zeta_step,

@@ -172,7 +172,7 @@ def _refuse_another(profile: Any, fit: Fit) -> None:
     theirs = [str(label) for label in profile["parameter_bis"].values]
     if theirs != labels:
         raise ValueError(f"Expected a profile of a model with the parameters {labels}, got one with {theirs}.")
-    kind = "map" if fit.is_map else "mle"
+    kind = fit.kind
     if profile.attrs["kind"] != kind:
         raise ValueError(f"Expected a profile of the same surface ({kind}), got {profile.attrs['kind']!r}.")
     theirs_lowest = float(profile.attrs["minus2ll"])

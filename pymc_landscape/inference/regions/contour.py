@@ -312,7 +312,7 @@ def _dataset(request: _Request, boundaries: Sequence[_Boundary], method: str) ->
         fit.objective.origin,
         group="contour",
         method=method,
-        kind="map" if fit.is_map else "mle",
+        kind=fit.kind,
         minus2ll=fit.minus2ll,
         message=" ".join(text for text in messages if text),
         n_evaluations=request.n_evaluations,

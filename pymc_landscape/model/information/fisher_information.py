@@ -21,10 +21,7 @@ from pymc_landscape.model import GraphInputs, NoDerivativeError, aligned, jacobi
 from pymc_landscape.model.information.fisher_families import FISHER_FAMILIES, KNOWN, LINKS, SHARES, Information, Link
 
 # Ops that move elements and do not change them.
-MOVES = ("Subtensor", "AdvancedSubtensor", "AdvancedSubtensor1", "DimShuffle", "Reshape", "Alloc", "ViewOp")
-MOVES += ("SpecifyShape", "ExpandDims", "Squeeze")
-
-
+MOVES = {"Subtensor", "AdvancedSubtensor", "AdvancedSubtensor1", "DimShuffle", "Reshape", "Alloc", "ViewOp"}
 OBSERVED = "use information='observed'"
 
 
@@ -134,4 +131,7 @@ def _broadcast(parameters: Sequence[Graph], shape: Graph, family: str) -> list[G
 
 def _refusal(name: str, what: str, remedy: str) -> str:
     known = ", ".join(family.removesuffix("RV") for family in FISHER_FAMILIES)
-    return f"Expected terms whose Fisher information is known in closed form ({known}), got {name}, which is {what}: {remedy}."
+    return (
+        f"Expected terms whose Fisher information is known in closed form ({known}), got {name}, which is {what}: "
+        f"{remedy}."
+    )

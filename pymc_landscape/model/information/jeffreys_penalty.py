@@ -11,6 +11,7 @@ how, does not matter, nor do other limits of a prior.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
@@ -52,16 +53,17 @@ def penalty_graph(values: GraphInputs, potentials: Sequence[str]) -> Graph:
         information = pt.constant(basis.T) @ information @ pt.constant(basis)
     each = (_log_rates(values, v, naturals[v.name]) for v in values.layout.variables)
     rates = sum((rate for rate in each if rate is not None), pt.constant(0.0))
-    return 0.5 * _log_det(information) + rates
+    penalty: Graph = 0.5 * _log_det(information) + rates
+    return penalty
 
 
-def _log_det(matrix: Graph) -> Graph:
+def _log_det(matrix: Graph) -> Any:
     """Return log det as an Op with M⁻ᵀ for its gradient, as short as can be: it is differentiated twice more."""
     inside = pt.matrix("information", dtype="float64", shape=matrix.type.shape)
     op = OpFromGraph(
         [inside],
         [_written_log_det(inside)],
-        pullback=lambda inputs, outputs, gradients: [gradients[0] * pt.linalg.inv(inputs[0]).T],
+        pullback=lambda inputs, outputs, gradients: [gradients[0] * pt.as_tensor(pt.linalg.inv(inputs[0])).T],
         name=LOG_DET,
     )
     return op(matrix)
@@ -88,9 +90,9 @@ def undetermined(information: Array) -> Array | None:
     if not np.isfinite(information).all():
         return None
     if not scale.all():
-        return (scale == 0).astype(float)
+        return np.where(scale == 0, 1.0, 0.0)
     eigenvalues, vectors = np.linalg.eigh(information / np.outer(scale, scale))
-    return None if eigenvalues[0] > SINGULAR else np.asarray(vectors[:, 0] / scale)
+    return np.asarray(vectors[:, 0] / scale, dtype=float) if eigenvalues[0] <= SINGULAR else None
 
 
 def _tangents(values: GraphInputs) -> Array | None:
@@ -114,14 +116,15 @@ def _tangent(values: GraphInputs, variable: FreeVariable) -> Array | None:
         return None
     if isinstance(transform, SimplexTransform):
         n = variable.shape[-1]
-        return np.kron(np.eye(int(np.prod(variable.shape[:-1]))), np.vstack([np.eye(n - 1), -np.ones(n - 1)]))
+        one = np.vstack([np.eye(n - 1), -np.ones(n - 1)])
+        return np.asarray(np.kron(np.eye(int(np.prod(variable.shape[:-1]))), one))
     if isinstance(transform, ZeroSumTransform):
-        centred = np.eye(1)
+        centred: Array = np.eye(1)
         for axis, n in enumerate(variable.shape):
-            own = np.eye(n)
+            own: Array = np.eye(n)
             if axis in {a % len(variable.shape) for a in transform.zerosum_axes}:
                 own = np.linalg.qr(np.eye(n) - 1.0 / n)[0][:, : n - 1]
-            centred = np.kron(centred, own)
+            centred = np.asarray(np.kron(centred, own))
         return centred
     raise ValueError(
         f"Expected parameters each of whose elements is free, or that sum to 0 or 1, got {variable.name} "
@@ -144,9 +147,9 @@ def _log_rates(values: GraphInputs, variable: FreeVariable, natural: Graph) -> G
     on_its_scale = odds if isinstance(transform, LogOddsTransform) else positive & (high == np.inf)
     if isinstance(transform, IntervalTransform):
         on_its_scale = on_its_scale | odds
-    if not is_natural and isinstance(transform, LogTransform | LogOddsTransform | IntervalTransform):
-        if on_its_scale.all():
-            return None
+    known = isinstance(transform, LogTransform | LogOddsTransform | IntervalTransform)
+    if not is_natural and known and on_its_scale.all():
+        return None
     logs = [(odds, pt.log(x) + pt.log1p(-x)), (positive, pt.log(x)), (negative, pt.log(-x))]
     own_rates = [graph[np.flatnonzero(own)].sum() for own, graph in logs if own.any()]
     rates = sum(own_rates[1:], own_rates[0]) if own_rates else None
