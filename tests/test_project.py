@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "model": "engine numerics results",
     "model.latent": "model engine numerics results",
     "model.information": "model engine numerics results",
-    "objective": "model model.latent model.information engine numerics results",
+    "objective.evaluators": "model model.latent model.information engine numerics results",
+    "objective": "objective.evaluators model model.latent engine numerics results",
     "objective.observations": "objective model engine numerics results",
     "optimize": "objective objective.observations numerics results",
     "optimize.descent": "optimize objective objective.observations engine numerics results",
@@ -52,6 +53,7 @@ READS_GRAPHS = {
     "model.latent",
     "model.information",
     "objective",
+    "objective.evaluators",
     "objective.observations",
     "optimize.descent",
 }

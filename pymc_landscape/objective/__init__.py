@@ -19,14 +19,13 @@ from pymc_landscape.objective.evaluation_noise import (
     minus2ll_with_digits,
     without_lost_digits,
 )
-from pymc_landscape.objective.evaluators import LOG_PRIOR, TOTAL, Kind
+from pymc_landscape.objective.evaluators import LOG_PENALTY, LOG_PRIOR, TOTAL, Kind
 from pymc_landscape.objective.importance_sampler import importance_sampling
 from pymc_landscape.objective.memoized_objective import MemoizedObjective, batch_value_gradient_hessian, screen_batch
 from pymc_landscape.objective.model_argument import Fitted, is_fitted, objective_of
 from pymc_landscape.objective.model_holders import pymc_model
 from pymc_landscape.objective.objective import Objective
 from pymc_landscape.objective.objective_values import DENSE
-from pymc_landscape.objective.penalized_evaluators import LOG_PENALTY
 from pymc_landscape.objective.prior_draws import prior_draws
 from pymc_landscape.objective.reference_point import Reference, reference_point
 from pymc_landscape.objective.restricted import ARITHMETIC_ERRORS, BoundElement, RestrictedObjective

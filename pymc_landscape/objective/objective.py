@@ -21,13 +21,12 @@ from pymc_landscape.model import (
     resolve_latent,
     roles_of_potentials,
 )
-from pymc_landscape.objective.evaluators import Evaluators
+from pymc_landscape.objective.evaluators import FIRTH, Evaluators, PenalizedEvaluators, knows_information
 from pymc_landscape.objective.fixed_effects import FixedEffects, Restricted, find_fixed_effects
 from pymc_landscape.objective.model_holders import group_terms, pymc_model
 from pymc_landscape.objective.objective_html import objective_html
 from pymc_landscape.objective.objective_values import ObjectiveValues
 from pymc_landscape.objective.parameters import Parameters
-from pymc_landscape.objective.penalized_evaluators import FIRTH, PenalizedEvaluators, knows_information
 
 
 class Objective(Parameters, ObjectiveValues):

@@ -41,6 +41,7 @@ def _facts(objective: Any) -> dict[str, str]:
         "Integrated out": ", ".join(effects),
         "Integrated out over a flat measure (REML)": ", ".join(objective.restricted),
         "Summed out": ", ".join(objective.summed),
+        "Penalty": "½ log det of the Fisher information (Firth)" if objective.penalty else "",
         "Weight of the log prior": f"{objective.prior_weight:g}" if objective.prior_weight else "",
     }
 

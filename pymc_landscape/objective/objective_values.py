@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pymc_landscape._typing import Array, Point
-from pymc_landscape.objective.evaluators import LOG_PRIOR, Evaluators, Kind
-from pymc_landscape.objective.penalized_evaluators import LOG_PENALTY
+from pymc_landscape.objective.evaluators import LOG_PENALTY, LOG_PRIOR, Evaluators, Kind
 
 # Up to so many parameters the Hessian is one vectorised graph; beyond, a product a column takes less memory.
 DENSE = 300

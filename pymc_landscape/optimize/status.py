@@ -203,7 +203,9 @@ def _goes(result: SearchResult, j: int, direction: float) -> str:
 
 def _density(result: SearchResult) -> str:
     objective = result.restricted.objective
-    return "The posterior density" if objective.prior_weight else f"The {'penalised ' * bool(objective.penalty)}likelihood"
+    if objective.prior_weight:
+        return "The posterior density"
+    return "The penalised likelihood" if objective.penalty else "The likelihood"
 
 
 def _perhaps_penalized(result: SearchResult) -> str:

@@ -11,9 +11,10 @@ from pymc_landscape._typing import Array, Graph
 from pymc_landscape.model import Density, GraphInputs, Layout, refuse_second_derivatives
 from pymc_landscape.model.information import has_known_information, penalty_graph, undetermined, without_log_det_op
 from pymc_landscape.numerics import name_direction
-from pymc_landscape.objective.evaluators import PENALIZED, Evaluators, Graphs, Kind
+from pymc_landscape.objective.evaluators.engine_kinds import LOG_PENALTY, PENALIZED, Graphs, Kind
+from pymc_landscape.objective.evaluators.model_evaluators import Evaluators
 
-FIRTH, LOG_PENALTY = "firth", "log_penalty"
+FIRTH = "firth"
 # Points at which an information that is singular at the initial point is looked at again, and their spread.
 MORE_POINTS, SPREAD, SEED = 3, 0.5, 1
 

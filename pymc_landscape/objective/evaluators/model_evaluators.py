@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import copy
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 import pymc as pm
@@ -46,26 +46,16 @@ from pymc_landscape.model import (
 )
 from pymc_landscape.model.information import fisher_graph
 from pymc_landscape.model.latent import LatentIntegrals, MarginalEngine, MarginalKind
-
-Moved = Literal["natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian"]
-Kind = Literal[Moved, DerivativeKind, "density", "pointwise", "unsummed", "scores", "fisher", "combination"]
-Graphs = tuple[Graph, dict[str, Graph]]
-
-LOG_PRIOR = "log_prior"
-TOTAL = "sum of all terms"
-
-# Kinds that come for few points: not worth a compiler.
-FOR_FEW_POINTS = frozenset(
-    [
-        *("natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian"),
-        *("hessian", "hessian_product", "scores", "fisher", "combination"),
-    ]
+from pymc_landscape.objective.evaluators.engine_kinds import (
+    FOR_FEW_POINTS,
+    LOG_PRIOR,
+    OF_VALUES,
+    PENALIZED,
+    TOTAL,
+    WEIGHTED,
+    Graphs,
+    Kind,
 )
-# Kinds without derivatives: how large these are says how large the model is.
-OF_VALUES = frozenset(["density", "pointwise", "unsummed", "natural", "unconstrained", "derived"])
-# Kinds that the weight of the prior changes; and a penalty.
-WEIGHTED = frozenset(["gradient", "hessian", "hessian_product"])
-PENALIZED = WEIGHTED | {"density"}
 
 
 class Evaluators:
@@ -158,16 +148,7 @@ class Evaluators:
         Parameters
         ----------
         kind : str
-            ``"density"``: one output a summand of the log-likelihood, and ``log_prior``. ``"pointwise"``: the same with
-            the terms unsummed. ``"unsummed"``: the terms and the log prior of each variable, all unsummed, and
-            `TOTAL`, the sum of the terms.
-            ``"gradient"`` (value and gradient), ``"hessian"`` (the same with the Hessian), and
-            ``"hessian_product"`` (its vector holds the point, then the direction): of −2 (log L + w log prior).
-            ``"scores"``: the gradient of each row of the log-likelihood; ``"fisher"``: its expected information.
-            ``"natural"`` and ``"unconstrained"``: one output a free variable, on that scale, from a vector on the
-            other; ``"derived"``: the same for each Deterministic. ``"natural_jacobian"`` and
-            ``"derived_jacobian"``: their derivatives, (k, n), and all of them again, as one vector (n,).
-            ``"combination"``: a weighted sum of all of these, with gradient and Hessian; weights after the point.
+            As in :mod:`~pymc_landscape.objective.evaluators.engine_kinds`.
         unconstrained : frozenset of str
             Names of the free variables that stand in the vector on their unconstrained scale.
         """

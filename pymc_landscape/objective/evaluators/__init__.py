@@ -1,0 +1,16 @@
+"""The engines of one model, by what they are asked for; with a penalty or without."""
+
+from pymc_landscape.objective.evaluators.engine_kinds import LOG_PENALTY, LOG_PRIOR, TOTAL, Kind
+from pymc_landscape.objective.evaluators.model_evaluators import Evaluators
+from pymc_landscape.objective.evaluators.penalized_evaluators import FIRTH, PenalizedEvaluators, knows_information
+
+__all__ = [
+    "FIRTH",
+    "LOG_PENALTY",
+    "LOG_PRIOR",
+    "TOTAL",
+    "Evaluators",
+    "Kind",
+    "PenalizedEvaluators",
+    "knows_information",
+]
