@@ -1,36 +1,34 @@
 """`compare_models`: information criteria, likelihood ratios and cross-validation of several models in one table.
 
-Criteria and Akaike weights as in Burnham & Anderson 2002, *Model Selection and Multimodel Inference*; leave-one-out
-cross-validation of posteriors by ArviZ (Vehtari, Gelman & Gabry 2017, *Statistics and Computing* 27, 1413-1432).
+Criteria and weights as in Burnham & Anderson 2002, *Model Selection and Multimodel Inference*; the likelihood is
+marginal, random effects are integrated out (Vaida & Blanchard 2005, *Biometrika* 92, 351-370, on what else AIC can be).
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
-from pymc_landscape._typing import Array, ModelLike, Posterior, RandomSeed
+from pymc_landscape._typing import ModelLike, Posterior, RandomSeed
+from pymc_landscape.inference.criteria_words import agreement, place, rank, weights
+from pymc_landscape.inference.cross_validation import LooRow, cross_validate
 from pymc_landscape.inference.hypothesis_tests import Reference, likelihood_ratio_test, nest, refuse_other_data
-from pymc_landscape.objective import SAMPLE_DIMS, Objective, open_group
-from pymc_landscape.objective.observations import joint_densities, pointwise_log_likelihood
-from pymc_landscape.optimize import Fit, fit_of
+from pymc_landscape.objective import Objective, effect_groups
+from pymc_landscape.optimize import Fit, Status, fit_of
 from pymc_landscape.results import provenance_attributes
 
 COLUMNS = (
-    *("k", "n", "minus2ll", "aic", "aicc", "bic", "delta_aic", "weight_aic", "delta_bic", "weight_bic"),
-    *("lr_statistic", "lr_df", "lr_p", "lr_reference", "elpd_loo", "se_loo", "weight_loo", "note"),
+    *("k", "n_identified", "n", "n_bic", "minus2ll", "aic", "aicc", "bic"),
+    *("delta_aic", "weight_aic", "delta_bic", "weight_bic", "lr_statistic", "lr_df", "lr_p", "lr_reference"),
+    *("elpd_loo", "se_loo", "p_loo", "elpd_diff", "se_diff", "weight_loo", "focus", "note"),
 )
-# Criteria that may disagree, and whether the best has the lowest number.
-CRITERIA = {"aic": True, "aicc": True, "bic": True, "elpd_loo": False}
-TITLES = {"aic": "AIC", "aicc": "AICc", "bic": "BIC", "elpd_loo": "LOO"}
-# The one variable that several observed terms become: LOO is of all of them together.
-ALL_TERMS = "all_observed"
+MARGINAL, TWO_FOCI = "marginal", "marginal; LOO conditional"
+# What BIC counts.
+Counted = Literal["rows", "groups"]
 
 type Comparable = Fit | ModelLike | Objective
 
@@ -38,6 +36,7 @@ type Comparable = Fit | ModelLike | Objective
 def compare_models(
     models: Mapping[str, Comparable | tuple[Comparable, Posterior]],
     *,
+    n: Counted | int = "rows",
     reference: Reference = "auto",
     draws: int = 999,
     random_seed: RandomSeed | None = None,
@@ -45,15 +44,19 @@ def compare_models(
 ) -> pd.DataFrame:
     """Compare models of the same data in one table, like that of ``az.compare``.
 
-    Criteria answer different questions: AIC, AICc and LOO ask which model would predict best, BIC which one the data
-    support most, a likelihood ratio test whether a smaller model could have made the data. The table shows all, and
-    its notes say where they disagree.
+    Criteria answer different questions: AIC and AICc ask which model would predict new data best, in new groups where
+    random effects are integrated out; LOO asks it of new rows, given what was drawn; BIC which model the data support
+    most; a likelihood ratio test whether a smaller model could have made the data. The table shows all, and its notes
+    say where they differ by more than their tolerance.
 
     Parameters
     ----------
     models : mapping of str to Fit, pm.Model or Objective, or to (one of these, DataTree)
         Maximum likelihood fits by name, each alone or with a posterior of the same model, for LOO; a model is fitted
         first.
+    n : {"rows", "groups"} or int
+        What BIC counts: observed elements, as lme4 does; the independent groups of the random effects (all models
+        with effects must have the same number); or a number.
     reference : {"auto", "chi2", "chibar2", "bootstrap"}
         As in `likelihood_ratio_test`.
     draws : int
@@ -66,24 +69,37 @@ def compare_models(
     Returns
     -------
     DataFrame
-        A row a model, the lowest AIC first. ``k``, ``n``, ``minus2ll``; ``aic``, ``aicc``, ``bic``, and for the first
-        and the last ``delta_…`` (above the lowest) and ``weight_…`` (Akaike weights, which sum to 1);
-        ``lr_statistic``, ``lr_df``, ``lr_p``, ``lr_reference`` of the test against the largest other model that is
-        nested in this one; ``elpd_loo``, ``se_loo``, ``weight_loo`` (stacking) of ``az.compare``, NaN without a
-        posterior; and ``note``: by which criteria it is the best, what the test was against, and what to beware of.
-        ``attrs["message"]`` says in a sentence whether the criteria agree; ``attrs["group"]`` is the name that
-        `to_datatree` gives the table.
+        A row a model, the lowest AIC first. ``k``, the number of parameters, and ``n_identified``, how many of them the
+        model determines, which criteria count; ``n`` observations, and ``n_bic``, what BIC counts; ``minus2ll``;
+        ``aic``, ``aicc``, ``bic``; of AIC and BIC ``delta_…`` (above the lowest) and ``weight_…``, which sum to 1;
+        ``lr_statistic``, ``lr_df``, ``lr_p``, ``lr_reference`` of the test against the largest other model
+        that is nested in this one; of ``az.compare``, NaN without a posterior, ``elpd_loo``, ``se_loo``, ``p_loo``,
+        ``elpd_diff`` (below the best) with its standard error ``se_diff``, and ``weight_loo`` (stacking); ``focus``:
+        ``marginal`` (of new groups), or ``marginal; LOO conditional`` where LOO is given the random effects (of new
+        rows of the same groups); and ``note``: by which criteria it is the best or within 2, or 2 standard errors, of
+        it, what the test was against, and what to beware of. ``attrs["message"]`` says in a sentence whether the
+        criteria agree; ``attrs["group"]`` is the name that `to_datatree` gives the table.
 
     Raises
     ------
     ValueError
         If there are no models, one of the fits is a posterior mode or is conditional on random effects, the models are
-        not of the same data, or a posterior is not that of its model.
+        not of the same data, a posterior is not that of its model, log-likelihoods are of rows in one posterior and of
+        groups in another, or groups are to be counted where there are none, or crossed ones.
 
     Notes
     -----
-    Weights are exp(−Δ/2) / Σ exp(−Δ/2) (Burnham & Anderson 2002, *Model Selection and Multimodel Inference*, section
-    2.9). Criteria compare likelihoods of the same data only: a model of log y has another likelihood than one of y.
+    Weights are exp(−Δ/2) / Σ exp(−Δ/2) (Burnham & Anderson 2002, *Model Selection and Multimodel Inference*). Those of
+    AIC are Akaike weights (section 2.9). Those of BIC are none: they approximate posterior probabilities of the models
+    under equal prior probabilities and unit-information priors (section 6.4).
+
+    With an estimate on an edge of the support, as a variance of 0, AIC and BIC count the parameter in full. That is
+    more than it is worth on average, so marginal AIC leans towards the model without it (Greven & Kneib 2010,
+    *Biometrika* 97, 773-789); the test knows the edge. For random effects n is neither rows nor groups: rows penalise
+    variances too much, groups fixed effects too little (Delattre, Lavielle & Poursat 2014, *Electronic Journal of
+    Statistics* 8, 456-475). AICc is exact for normal regression and an approximation elsewhere.
+
+    Criteria compare likelihoods of the same data only: a model of log y has another likelihood than one of y.
 
     Examples
     --------
@@ -100,10 +116,11 @@ def compare_models(
     """
     entries = [_entry(name, model, progressbar) for name, model in _checked(models).items()]
     _refuse_other_data(entries)
+    counted = _counts(entries, n)
     options = {"reference": reference, "draws": draws, "random_seed": random_seed, "progressbar": progressbar}
     tests = [_test(entry, entries, options) for entry in entries]
     loo = cross_validate({e.name: (e.fit, e.dt) for e in entries if e.dt is not None})
-    return _table(entries, tests, loo)
+    return _table(entries, tests, loo, counted)
 
 
 @dataclass(frozen=True)
@@ -157,6 +174,25 @@ def _refuse_other_data(entries: Sequence[_Entry]) -> None:
         refuse_other_data(first.fit, other.fit, (repr(first.name), repr(other.name)))
 
 
+def _counts(entries: Sequence[_Entry], n: Counted | int) -> list[int]:
+    """Return what BIC counts, by model."""
+    if n == "rows":
+        return [entry.fit.n_observations for entry in entries]
+    if n != "groups":
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+            raise ValueError(f"Expected n of 'rows', 'groups' or a positive whole number, got {n!r}.")
+        return [int(n)] * len(entries)
+    groups = {entry.name: effect_groups(entry.fit.objective) for entry in entries}
+    numbers = sorted({number for number in groups.values() if number})
+    if len(numbers) != 1 or numbers[0] == 1:
+        found = ", ".join(f"{number or 'none'} in {name!r}" for name, number in groups.items())
+        raise ValueError(
+            f"Expected random effects in one number of independent groups for n='groups', got {found} (crossed effects "
+            "and series are one group): give the number, for example n=12."
+        )
+    return numbers * len(entries)
+
+
 # --- likelihood ratios -----------------------------------------------------------------------------------------------
 
 
@@ -183,160 +219,65 @@ def _ratio(null: _Entry, entry: _Entry, options: Mapping[str, Any]) -> _Test:
     return _Test(test.statistic, test.df, test.p_value, test.reference, f"LR test against {null.name}")
 
 
-# --- cross-validation ----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class LooRow:
-    """What ``az.compare`` says of one model."""
-
-    elpd: float
-    se: float
-    weight: float
-    note: str = ""
-
-
-def cross_validate(models: Mapping[str, tuple[Fit, Any]]) -> dict[str, LooRow]:
-    """Return elpd, its standard error and the stacking weight of each model that has a posterior.
-
-    Parameters
-    ----------
-    models : mapping of str to (Fit, DataTree)
-        A posterior without the group ``log_likelihood`` gets one from the model.
-
-    Returns
-    -------
-    dict of str to LooRow
-        By name; empty where there are no models.
-    """
-    if not models:
-        return {}
-    import arviz
-
-    trees = {name: _one_term(fit, dt) for name, (fit, dt) in models.items()}
-    joint = {name: tree.attrs["joint"] for name, tree in trees.items() if tree.attrs["joint"]}
-    trees = {name: tree for name, tree in trees.items() if name not in joint}
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        loos = {name: arviz.loo(tree, pointwise=True) for name, tree in trees.items()}
-        weights = _stacking_weights(loos)
-    for warning in caught:
-        if not issubclass(warning.category, UserWarning):  # its own on Pareto k becomes a note
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-    rows = {name: LooRow(float(loo.elpd), float(loo.se), weights[name], _loo_note(loo)) for name, loo in loos.items()}
-    none = {name: LooRow(np.nan, np.nan, np.nan, f"LOO: {words}, is no sample") for name, words in joint.items()}
-    return rows | none
-
-
-def _stacking_weights(loos: Mapping[str, Any]) -> dict[str, float]:
-    """Return stacking weights; a single model has all of it."""
-    if len(loos) <= 1:
-        return dict.fromkeys(loos, 1.0)
-    import arviz
-
-    table = arviz.compare(dict(loos), round_to="none")
-    return {name: float(table.loc[name, "weight"]) for name in loos}
-
-
-def _loo_note(loo: Any) -> str:
-    high = int((np.asarray(loo.pareto_k) > loo.good_k).sum())
-    return f"LOO: {high} Pareto k above {loo.good_k:.2f}" if high else ""
-
-
-def _one_term(fit: Fit, dt: Any) -> xr.DataTree:
-    """Return a tree with the log-likelihood of each observation under one name."""
-    densities = dt if _has_group(dt) else pointwise_log_likelihood(fit, dt, progressbar=False)
-    densities = densities["log_likelihood"].to_dataset()
-    draws = densities.sizes["chain"] * densities.sizes["draw"]
-    joint = joint_densities(fit.objective, {str(name): v.size // draws for name, v in densities.data_vars.items()})
-    if len(densities.data_vars) > 1:
-        densities = _joined(densities)
-    posterior = open_group(dt, "posterior")  # how many draws are worth
-    tree = xr.DataTree.from_dict({"posterior": posterior, "log_likelihood": densities})
-    tree.attrs["joint"] = "; ".join(joint.values())
-    return tree
-
-
-def _has_group(dt: Any) -> bool:
-    return isinstance(dt, xr.DataTree) and "log_likelihood" in dt.children
-
-
-def _joined(densities: xr.Dataset) -> xr.Dataset:
-    """Lay the observations of all terms side by side."""
-    columns = []
-    for array in densities.data_vars.values():
-        front = array.transpose(*SAMPLE_DIMS, ...)
-        columns.append(front.to_numpy().reshape(*front.shape[:2], -1))
-    values = (*SAMPLE_DIMS, "observation"), np.concatenate(columns, axis=-1)
-    return xr.Dataset({ALL_TERMS: values}, {dim: densities[dim] for dim in SAMPLE_DIMS})
-
-
 # --- as a table ------------------------------------------------------------------------------------------------------
 
 
-def _table(entries: Sequence[_Entry], tests: Sequence[_Test], loo: Mapping[str, LooRow]) -> pd.DataFrame:
-    rows = [_row(entry, test, loo.get(entry.name)) for entry, test in zip(entries, tests, strict=True)]
+def _table(
+    entries: Sequence[_Entry], tests: Sequence[_Test], loo: Mapping[str, LooRow], counted: Sequence[int]
+) -> pd.DataFrame:
+    rows = [
+        _row(entry, test, loo.get(entry.name, LooRow()), n)
+        for entry, test, n in zip(entries, tests, counted, strict=True)
+    ]
     table = pd.DataFrame(rows, index=[entry.name for entry in entries])
     for name in ("aic", "bic"):
         table[f"delta_{name}"] = table[name] - table[name].min()
-        table[f"weight_{name}"] = _weights(table[f"delta_{name}"].to_numpy())
-    best = {name: _best(table, name) for name in CRITERIA}
-    table["note"] = [_note(entry.name, best, notes) for entry, notes in zip(entries, table["note"], strict=True)]
+        table[f"weight_{name}"] = weights(table[f"delta_{name}"])
+    rankings = rank(table)
+    places = [place(entry.name, rankings) for entry in entries]
+    table["note"] = ["; ".join(filter(None, [at, *notes])) for at, notes in zip(places, table["note"], strict=True)]
+    message = agreement(rankings, bool((table["focus"] == TWO_FOCI).any()))
     table = table.astype({"lr_df": "Int64"})[list(COLUMNS)].sort_values("aic", kind="stable", na_position="last")
-    table.attrs = provenance_attributes(group="model_comparison", message=_agreement(best))
+    table.attrs = provenance_attributes(group="model_comparison", message=message)
     return table
 
 
-def _row(entry: _Entry, test: _Test, loo: LooRow | None) -> dict[str, Any]:
+def _row(entry: _Entry, test: _Test, loo: LooRow, counted: int) -> dict[str, Any]:
     fit = entry.fit
-    notes = [] if fit.status.is_optimum else [f"{fit.status.value}: {fit.message}"]
-    notes += [note for note in (test.note, loo.note if loo else "") if note]
     return {
         "k": fit.n_parameters,
+        "n_identified": fit.n_identified,
         "n": fit.n_observations,
+        "n_bic": counted,
         "minus2ll": fit.minus2ll,
         "aic": fit.aic,
         "aicc": fit.aicc,
-        "bic": fit.bic,
+        "bic": fit.bic_of(counted),
         "lr_statistic": test.statistic,
         "lr_df": test.df or pd.NA,
         "lr_p": test.p_value,
         "lr_reference": test.reference,
-        "elpd_loo": loo.elpd if loo else np.nan,
-        "se_loo": loo.se if loo else np.nan,
-        "weight_loo": loo.weight if loo else np.nan,
-        "note": notes,
+        "elpd_loo": loo.elpd,
+        "se_loo": loo.se,
+        "p_loo": loo.p,
+        "elpd_diff": loo.difference,
+        "se_diff": loo.difference_se,
+        "weight_loo": loo.weight,
+        "focus": TWO_FOCI if loo.is_conditional else MARGINAL,
+        "note": [note for note in (*_of_fit(fit), test.note, loo.note) if note],
     }
 
 
-def _weights(delta: Array) -> Array:
-    """Return exp(−Δ/2) in shares; NaN stays out."""
-    relative = np.exp(-0.5 * delta)
-    return np.asarray(relative / np.nansum(relative)) if np.isfinite(delta).any() else np.full(len(delta), np.nan)
-
-
-def _best(table: pd.DataFrame, criterion: str) -> str:
-    """Return the best model by a criterion that at least two have; empty where there is none."""
-    known = table[criterion].dropna()
-    if len(known) < 2:
-        return ""
-    return str(known.idxmin() if CRITERIA[criterion] else known.idxmax())
-
-
-def _note(name: str, best: Mapping[str, str], notes: Sequence[str]) -> str:
-    first = [TITLES[criterion] for criterion, winner in best.items() if winner == name]
-    return "; ".join([*([f"best by {', '.join(first)}"] if first else []), *notes])
-
-
-def _agreement(best: Mapping[str, str]) -> str:
-    """Say whether criteria agree."""
-    winners: dict[str, list[str]] = {}
-    for criterion, winner in best.items():
-        if winner:
-            winners.setdefault(winner, []).append(TITLES[criterion])
-    if len(winners) < 2:
-        return "".join(f"{', '.join(names)} agree on {winner}." for winner, names in winners.items())
-    preferences = [
-        f"{', '.join(names)} {'prefers' if len(names) == 1 else 'prefer'} {w}" for w, names in winners.items()
-    ]
-    return f"The criteria disagree: {'; '.join(preferences)}."
+def _of_fit(fit: Fit) -> list[str]:
+    """Say what criteria make of a fit that is no plain optimum."""
+    if fit.status is Status.AT_BOUND:
+        edge = fit.message.split(". ")[0].rstrip(".")
+        return [f"{edge[:1].lower()}{edge[1:]}, where AIC and BIC lean towards the model without it"]
+    said = [] if fit.status.is_optimum else [f"{fit.status.value}: {fit.message}"]
+    if not fit.has_maximum:
+        return said
+    if np.isnan(fit.n_identified):
+        return [*said, "no criteria: how many parameters are determined cannot be said on an edge of the support"]
+    if fit.n_identified < fit.n_parameters:
+        return [*said, f"criteria count {fit.n_identified} of {fit.n_parameters} parameters"]
+    return said

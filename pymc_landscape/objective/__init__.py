@@ -9,6 +9,7 @@ from pymc_landscape.objective.bound_coordinates import (
 )
 from pymc_landscape.objective.conditional_modes import conditional_modes
 from pymc_landscape.objective.draws import SAMPLE_DIMS, Draws, DrawVectors, open_group, read_draws, select_labels
+from pymc_landscape.objective.effect_groups import effect_groups, effect_names
 from pymc_landscape.objective.evaluation_cost import affordable_evaluations
 from pymc_landscape.objective.evaluation_noise import (
     STANDARD_DEVIATIONS,
@@ -56,6 +57,8 @@ __all__ = [
     "conditional_modes",
     "coordinate_limits",
     "distances_to_bounds",
+    "effect_groups",
+    "effect_names",
     "element_labels",
     "evaluation_noise",
     "has_vector_bounds",

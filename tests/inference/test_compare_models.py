@@ -5,10 +5,12 @@ from functools import cache
 
 import arviz as az
 import numpy as np
+import pandas as pd
 import published
 import pymc as pm
 import pytest
 import xarray as xr
+from latent_models import dyestuff, sleepstudy
 from scipy import stats
 from variance_components import eight_schools, one_way
 
@@ -97,27 +99,110 @@ def test_the_lowest_aic_comes_first_and_weights_are_shares(table):
 
 def test_the_columns_are_those_of_the_contract(table):
     assert list(table.columns) == [
-        *("k", "n", "minus2ll", "aic", "aicc", "bic", "delta_aic", "weight_aic", "delta_bic", "weight_bic"),
-        *("lr_statistic", "lr_df", "lr_p", "lr_reference", "elpd_loo", "se_loo", "weight_loo", "note"),
+        *("k", "n_identified", "n", "n_bic", "minus2ll", "aic", "aicc", "bic"),
+        *("delta_aic", "weight_aic", "delta_bic", "weight_bic", "lr_statistic", "lr_df", "lr_p", "lr_reference"),
+        *("elpd_loo", "se_loo", "p_loo", "elpd_diff", "se_diff", "weight_loo", "focus", "note"),
     ]
     assert table["k"].to_dict() == TERMS
     assert (table["n"] == N).all()
 
 
-def test_where_criteria_disagree_it_is_said(table):
-    assert table.attrs["message"] == "AIC, AICc, BIC agree on both."
-    # a drop of 4 for one more parameter: AIC wants 2, BIC log 400 = 5.99
-    noise = np.random.default_rng(1).normal(size=(400, 2))
-    x, y = np.linalg.qr(np.column_stack([np.ones(400), noise]))[0].T[1:]
-    y = 20 * y + 2 * x
+def of_slopes(drop: float, slopes: int) -> pd.DataFrame:
+    """Compare a level with slopes that lower −2LL by `drop`: 400 observations, variance 1, predictors orthonormal."""
+    noise = np.random.default_rng(1).normal(size=(400, 1 + slopes))
+    basis = np.linalg.qr(np.column_stack([np.ones(400), noise]))[0].T
+    x, y = basis[1:-1], 20 * basis[-1] + np.sqrt(drop) * basis[1]
     with pm.Model() as slope:
-        pm.Normal("y", pm.Normal("a", 0, 10) + pm.Normal("b", 0, 10) * x, np.float64(1.0), observed=y)
+        pm.Normal("y", pm.Normal("a", 0, 10) + pm.Normal("b", 0, 10, shape=slopes) @ x, np.float64(1.0), observed=y)
     with pm.Model() as level:
         pm.Normal("y", pm.Normal("a", 0, 10) * np.ones(400), np.float64(1.0), observed=y)
-    found = pml.compare_models({"slope": fit(slope), "level": fit(level)})
+    return pml.compare_models({"slope": fit(slope), "level": fit(level)}, progressbar=False)
+
+
+def test_where_criteria_disagree_it_is_said(table):
+    """A drop of 8 for two more parameters: AIC wants 4, BIC 2 log 400 = 11.98, each by more than 2."""
+    found = of_slopes(8.0, 2)
     assert found.attrs["message"] == "The criteria disagree: AIC, AICc prefer slope; BIC prefers level."
     assert found.loc["level", "note"] == "best by BIC"
     assert found.loc["slope", "note"].startswith("best by AIC, AICc; LR test against level")
+
+
+def test_what_is_within_2_is_no_disagreement(table):
+    """A drop of 4 for one more parameter: AIC 2 below, BIC 1.99 above. Budworm's fourth term: AIC 0.24, BIC 1.73."""
+    found = of_slopes(4.0, 1)
+    assert (
+        found.attrs["message"]
+        == (
+            "The criteria do not tell the models apart: AIC, AICc prefer slope; BIC prefers level, "
+            "but slope is within 2 by all."
+        )
+        or "level and slope" in found.attrs["message"]
+    )
+    assert found.loc["slope", "note"].startswith("best by AIC, AICc; within 2 of the best by BIC; LR test")
+    assert table.attrs["message"] == (
+        "AIC, AICc, BIC agree on both; interaction is within 2 by AIC, BIC."
+        if STATSMODELS["interaction"][0] + 40 / (N - 5) - STATSMODELS["both"][0] - 24 / (N - 4) > 2
+        else "AIC, AICc, BIC agree on both; interaction is within 2 by AIC, AICc, BIC."
+    )
+    assert table.loc["interaction", "note"].startswith("within 2 of the best by AIC")
+
+
+# --- what is counted -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def batches() -> dict[str, pml.Fit]:
+    data = published.read("dyestuff").query("set == 'Dyestuff'")
+    with pm.Model() as null:
+        pm.Normal("yield", pm.Normal("mu", 1500, 100), pm.HalfNormal("sigma", 100), observed=data["yield"])
+    return {"batches": fit(dyestuff("Dyestuff", "centred")), "none": fit(null)}
+
+
+def test_rows_or_groups_are_counted_as_is_said(batches):
+    """R's lme4, Yield ~ 1 + (1 | Batch) by maximum likelihood, and lm(Yield ~ 1): BIC, and the same with log 6.
+
+    f <- lmer(Yield ~ 1 + (1 | Batch), Dyestuff, REML = FALSE); g <- lm(Yield ~ 1, Dyestuff); BIC(f); BIC(g)
+    """
+    rows = pml.compare_models(batches, reference="chibar2", progressbar=False)
+    assert rows["bic"].to_dict() == pytest.approx({"batches": 337.53065202612, "none": 339.53228073811}, abs=1e-7)
+    assert rows["n_bic"].tolist() == [30, 30]
+    groups = pml.compare_models(batches, n="groups", reference="chibar2", progressbar=False)
+    assert groups.loc["none", "delta_bic"] == pytest.approx(3.611066624, abs=1e-7)
+    assert groups["n_bic"].tolist() == [6, 6]
+    assert groups["n"].tolist() == [30, 30]
+    np.testing.assert_array_equal(groups["aicc"], rows["aicc"])
+    by_number = pml.compare_models(batches, n=6, reference="chibar2", progressbar=False)
+    np.testing.assert_array_equal(by_number["bic"], groups["bic"])
+
+
+def test_groups_are_those_that_share_no_effect(fits):
+    """Intercept and slope of a subject are one group, also as independent columns; crossed effects are one group."""
+    two = pml.fit_mle(sleepstudy("centred", "independent"), progressbar=False)
+    assert pml.compare_models({"two": two}, n="groups", progressbar=False)["n_bic"].tolist() == [18]
+    row, column = (i.ravel() for i in np.indices((4, 3)))
+    y = np.random.default_rng(3).normal(size=4)[row] + np.random.default_rng(4).normal(size=3)[column] + 0.1 * row
+    with pm.Model() as crossed:
+        rows, columns = (pm.Normal(name, 0, pm.HalfNormal(f"s_{name}", 1), shape=n) for name, n in (("r", 4), ("c", 3)))
+        pm.Normal("y", rows[row] + columns[column], np.float64(0.5), observed=y)
+    here = fit(crossed)
+    with pytest.raises(ValueError, match="got 1 in 'crossed' .crossed effects and series are one group.: give the num"):
+        pml.compare_models({"crossed": here}, n="groups", progressbar=False)
+    with pytest.raises(ValueError, match="one number of independent groups for n='groups', got none in 'both'"):
+        pml.compare_models({"both": fits["both"]}, n="groups", progressbar=False)
+    with pytest.raises(ValueError, match="'rows', 'groups' or a positive whole number, got 0"):
+        pml.compare_models({"both": fits["both"]}, n=0, progressbar=False)
+
+
+def test_what_is_not_identified_is_not_counted():
+    y = np.array([1.2, 0.3, 2.1, 1.7])
+    with pm.Model() as one:
+        pm.Normal("y", pm.Normal("a", 0, 1), np.float64(1.0), observed=y)
+    with pm.Model() as two:
+        pm.Normal("y", pm.Normal("a", 0, 1) + pm.Normal("c", 0, 1), np.float64(1.0), observed=y)
+    found = pml.compare_models({"one": fit(one), "two": fit(two)}, progressbar=False)
+    assert found["aic"].tolist() == pytest.approx([found["aic"].iloc[0]] * 2, abs=1e-8)
+    assert found.loc["two", ["k", "n_identified"]].tolist() == [2, 1]
+    assert "criteria count 1 of 2 parameters" in found.loc["two", "note"]
 
 
 def test_a_variance_on_its_edge_is_tested_by_the_mixture():
@@ -141,6 +226,14 @@ def test_models_that_are_not_nested_have_criteria_only():
     assert found["lr_statistic"].isna().all()
     best = -2 * stats.lognorm.logpdf(y, np.log(y).std(), scale=np.exp(np.log(y).mean())).sum() + 4
     assert found.loc["lognormal", "aic"] == pytest.approx(best, abs=1e-8)
+
+
+def test_a_variance_of_0_is_told_in_words():
+    """Dyestuff2 has no batch effect: the larger model pays for a parameter in full."""
+    found = pml.compare_models({"batches": fit(dyestuff("Dyestuff2", "centred"))}, progressbar=False)
+    assert found.loc["batches", "note"] == (
+        "the optimum is on the edge of the support: sd, where AIC and BIC lean towards the model without it"
+    )
 
 
 # --- beside cross-validation -----------------------------------------------------------------------------------------
@@ -172,6 +265,10 @@ def test_loo_is_that_of_arviz(fits, trees):
         assert found.loc[name, "elpd_loo"] == wanted.loc[name, "elpd"]
         assert found.loc[name, "se_loo"] == wanted.loc[name, "se"]
         assert found.loc[name, "weight_loo"] == wanted.loc[name, "weight"]
+        assert found.loc[name, "p_loo"] == wanted.loc[name, "p"]
+        assert found.loc[name, "elpd_diff"] == wanted.loc[name, "elpd_diff"]
+        assert found.loc[name, "se_diff"] == wanted.loc[name, "dse"]
+    assert (found["focus"] == "marginal").all()  # no random effects: the two are one
     assert "LOO" in found.loc["both", "note"]
 
 
@@ -203,6 +300,38 @@ def test_loo_of_several_terms_is_of_all_their_observations():
     assert found.loc["model", "elpd_loo"] == pytest.approx(float(az.loo(merged).elpd), rel=1e-12)
 
 
+def of_batches(batches, seed: int) -> tuple[pml.Fit, xr.DataTree]:
+    """Dyestuff with draws of its parameters and, given these, of its six effects."""
+    here, rng = batches["batches"], np.random.default_rng(seed)
+    draws = here.draws(400, random_seed=seed)
+    effects = np.asarray(here.latent["u"]) + np.asarray(here.latent["u_se"]) * rng.normal(size=(1, 400, 6))
+    return here, xr.DataTree.from_dict({"posterior": draws.assign(u=(("chain", "draw", "batch"), effects))})
+
+
+def test_loo_given_random_effects_says_so(batches):
+    """It predicts new rows of the same groups, AIC new groups: they are no two answers to one question."""
+    level = batches["none"]
+    entries = {"batches": of_batches(batches, 1), "none": (level, level.draws(400, random_seed=2))}
+    found = pml.compare_models(entries, reference="chibar2", progressbar=False)
+    assert found["focus"].to_dict() == {"batches": "marginal; LOO conditional", "none": "marginal"}
+    assert "AIC, AICc and BIC are marginal (new groups), LOO is conditional" in found.attrs["message"]
+    assert found.loc["none", "elpd_diff"] < 0 < found.loc["none", "se_diff"]
+
+
+def test_rows_and_groups_are_not_mixed_in_loo(batches):
+    """Who has summed over groups predicts groups: six log-likelihoods beside thirty."""
+    here, tree = of_batches(batches, 1)
+    grouped = tree.copy()
+    values = np.random.default_rng(1).normal(-22, 0.5, size=(1, 400, 6))
+    grouped["log_likelihood"] = xr.DataTree(
+        xr.Dataset({"yield": (("chain", "draw", "batch"), values)}, {"chain": [0], "draw": np.arange(400)})
+    )
+    alone = pml.compare_models({"grouped": (here, grouped)}, progressbar=False)
+    assert alone.loc["grouped", "focus"] == "marginal"
+    with pytest.raises(ValueError, match="same observations for LOO, got 6 of 'grouped' and 30 of 'rows'"):
+        pml.compare_models({"rows": (here, tree), "grouped": (here, grouped)}, progressbar=False)
+
+
 # --- what must not be compared ---------------------------------------------------------------------------------------
 
 
@@ -220,7 +349,7 @@ def test_what_is_no_maximum_likelihood_fit_is_refused(fits):
         pml.compare_models({"both": pml.fit_map(budworm("both"), progressbar=False)})
     with pytest.raises(TypeError, match="mapping of names to fits, got list"):
         pml.compare_models([fits["both"]])
-    with pytest.raises(TypeError, match="or an Objective, got int"):
+    with pytest.raises(TypeError, match="got int"):
         pml.compare_models({"both": 3})
     with pytest.raises(ValueError, match="at least one model"):
         pml.compare_models({})
