@@ -126,7 +126,7 @@ def _agreement(rankings: list[Ranking]) -> str:
     )
     if common:
         units = " or ".join(dict.fromkeys(r.unit for r in rankings))
-        return f"The criteria do not tell the models apart: {told}, but {_listed(common)} is within {units} by all."
+        return f"The criteria do not tell the models apart: {told}, but {_listed(common)} within {units} by all."
     return f"The criteria disagree: {told}."
 
 
@@ -144,7 +144,7 @@ def _rivals(rankings: list[Ranking]) -> str:
 
 
 def _listed(names: frozenset[str]) -> str:
-    return " and ".join(sorted(names))
+    return f"{' and '.join(sorted(names))} {'is' if len(names) == 1 else 'are'}"
 
 
 def weights(delta: pd.Series) -> Array:

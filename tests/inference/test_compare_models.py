@@ -130,20 +130,12 @@ def test_where_criteria_disagree_it_is_said(table):
 def test_what_is_within_2_is_no_disagreement(table):
     """A drop of 4 for one more parameter: AIC 2 below, BIC 1.99 above. Budworm's fourth term: AIC 0.24, BIC 1.73."""
     found = of_slopes(4.0, 1)
-    assert (
-        found.attrs["message"]
-        == (
-            "The criteria do not tell the models apart: AIC, AICc prefer slope; BIC prefers level, "
-            "but slope is within 2 by all."
-        )
-        or "level and slope" in found.attrs["message"]
+    assert found.attrs["message"] == (
+        "The criteria do not tell the models apart: AIC, AICc prefer slope; BIC prefers level, but level and slope are "
+        "within 2 by all."
     )
     assert found.loc["slope", "note"].startswith("best by AIC, AICc; within 2 of the best by BIC; LR test")
-    assert table.attrs["message"] == (
-        "AIC, AICc, BIC agree on both; interaction is within 2 by AIC, BIC."
-        if STATSMODELS["interaction"][0] + 40 / (N - 5) - STATSMODELS["both"][0] - 24 / (N - 4) > 2
-        else "AIC, AICc, BIC agree on both; interaction is within 2 by AIC, AICc, BIC."
-    )
+    assert table.attrs["message"] == "AIC, AICc, BIC agree on both; interaction is within 2 by AIC, BIC."
     assert table.loc["interaction", "note"].startswith("within 2 of the best by AIC")
 
 
@@ -185,7 +177,7 @@ def test_groups_are_those_that_share_no_effect(fits):
         rows, columns = (pm.Normal(name, 0, pm.HalfNormal(f"s_{name}", 1), shape=n) for name, n in (("r", 4), ("c", 3)))
         pm.Normal("y", rows[row] + columns[column], np.float64(0.5), observed=y)
     here = fit(crossed)
-    with pytest.raises(ValueError, match="got 1 in 'crossed' .crossed effects and series are one group.: give the num"):
+    with pytest.raises(ValueError, match="got 1 in 'crossed'"):
         pml.compare_models({"crossed": here}, n="groups", progressbar=False)
     with pytest.raises(ValueError, match="one number of independent groups for n='groups', got none in 'both'"):
         pml.compare_models({"both": fits["both"]}, n="groups", progressbar=False)
@@ -315,7 +307,8 @@ def test_loo_given_random_effects_says_so(batches):
     found = pml.compare_models(entries, reference="chibar2", progressbar=False)
     assert found["focus"].to_dict() == {"batches": "marginal; LOO conditional", "none": "marginal"}
     assert "AIC, AICc and BIC are marginal (new groups), LOO is conditional" in found.attrs["message"]
-    assert found.loc["none", "elpd_diff"] < 0 < found.loc["none", "se_diff"]
+    assert found["elpd_diff"].max() == 0
+    assert found["elpd_diff"].min() == pytest.approx(found["elpd_loo"].min() - found["elpd_loo"].max())
 
 
 def test_rows_and_groups_are_not_mixed_in_loo(batches):
