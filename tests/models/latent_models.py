@@ -118,6 +118,20 @@ def sleepstudy(form: str, effect: str) -> pm.Model:
     return model
 
 
+def sleepstudy_with_priors() -> pm.Model:
+    """Correlated intercepts and slopes with priors to start from: ``pm.do`` refuses a model with initial values."""
+    data = published.read("sleepstudy")
+    subject, names = codes(data["subject"])
+    days = data["days"].to_numpy(float)
+    with pm.Model() as model:
+        b, sigma = pm.Normal("b", [250.0, 10.0], 100.0, shape=2), pm.HalfNormal("sigma", 50)
+        spreads = [pm.HalfNormal("intercept_sd", 50), pm.HalfNormal("slope_sd", 20)]
+        u = pm.MvNormal("u", np.zeros(2), chol=root(spreads, pm.Uniform("rho", -1, 1)), shape=(len(names), 2))
+        mean = b[0] + u[subject, 0] + (b[1] + u[subject, 1]) * days
+        pm.Normal("reaction", mean, sigma, observed=data["reaction_ms"].to_numpy(float))
+    return model
+
+
 def sleepstudy_in_turn() -> pm.Model:
     """Correlated effects, the slopes given the intercepts."""
     data = published.read("sleepstudy")

@@ -3,12 +3,6 @@
 With m parameters of interest at a bound and the rest inside, −2 log LR follows Σ wⱼ χ²ⱼ; the weights depend on the
 covariance of those m alone (Self & Liang 1987, *Journal of the American Statistical Association* 82, 605-610). It is
 taken from the Hessian just inside the bound.
-
-One nuisance parameter is allowed to vanish under the null: the correlation ρ of an effect whose standard deviation σ is
-0 there. It makes no difference to the likelihood, and yet the problem is regular: σρ and σ√(1 − ρ²) are the two
-parameters that count, the first free, the second at its bound. This shows in the derivative of −2LL by σ at 0, which is
-proportional to ρ: −2LL has a first-order term in σρ, and none in σ². The law is ½ χ²₍df−1₎ + ½ χ²₍df₎ then (Stram & Lee
-1994, *Biometrics* 50, 1171-1177, case 3), as for one parameter at a bound.
 """
 
 from __future__ import annotations
@@ -16,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from pymc_landscape._typing import Array
-from pymc_landscape.inference.hypothesis_tests.nested_models import Nesting, flat_bounds, sizes, word
+from pymc_landscape.inference.hypothesis_tests.nested_models import Nesting, sizes
+from pymc_landscape.inference.hypothesis_tests.null_point import flat_bounds, word
 from pymc_landscape.numerics import chibar2_weights
 from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.optimize import Fit
@@ -25,11 +20,9 @@ from pymc_landscape.optimize import Fit
 STEP_INSIDE = 1e-4
 # A gradient that halves, within this, with half the distance to the bound is that of a function of the square.
 HALVED = 0.05
-# Correlations at which the derivative by the parameter at its bound is taken.
-CORRELATIONS = np.array([-0.8, -0.4, 0.0, 0.4, 0.8])
-# How far those derivatives may be from proportional, as a share of the largest; and how large that is at least, in
-# units of −2LL per unit of the parameter.
-PROPORTIONAL, LEAST_DERIVATIVE = 1e-4, 1e-6
+# How far the other parameters are moved, in shares, to see whether two elements at a bound do the same to −2LL; and
+# how much less one direction may do than another.
+BESIDE, SAME_EFFECT, SEED = 0.1, 1e-3, 1987
 
 
 def mixture(nesting: Nesting, alternative: Fit) -> Array:
@@ -75,6 +68,8 @@ def boundary_covariance(nesting: Nesting, fit: Fit) -> Array:
     nearer[rows] -= steps / 2
     of_square = np.abs(restricted.value_and_gradient(nearer)[1][rows] / gradient[rows] - 0.5) < HALVED
 
+    _refuse_same_effects(restricted, x, rows, steps, np.where(of_square, steps, inward))
+
     scale, diagonal = np.ones(len(x)), np.zeros(len(x))
     scale[rows] = np.where(of_square, 2.0 * steps, inward)
     diagonal[rows] = np.where(of_square, gradient[rows] / steps, 0.0)
@@ -82,31 +77,27 @@ def boundary_covariance(nesting: Nesting, fit: Fit) -> Array:
     return covariance
 
 
+def _refuse_same_effects(
+    restricted: RestrictedObjective, x: Array, rows: list[int], steps: Array, scale: Array
+) -> None:
+    """Refuse elements of which some do the same to −2LL, as two that add to one variance: no orthant is their cone."""
+    rng = np.random.default_rng(SEED)
+    moves = BESIDE * rng.uniform(-1, 1, (2 * len(rows) + 1, len(x))) * x
+    moves[:, rows] = 0.0
+    alone = np.repeat(x[None], len(rows), axis=0)  # each inside by itself, the others at their bounds
+    alone[:, rows] += np.diag(steps) - steps
+    slopes = np.array(
+        [
+            [restricted.value_and_gradient(alone[i] + move)[1][row] / scale[i] for i, row in enumerate(rows)]
+            for move in moves
+        ]
+    )
+    slopes = slopes[np.isfinite(slopes).all(axis=1)]
+    strength = np.linalg.svd(slopes / np.maximum(np.abs(slopes).max(axis=0), 1e-300), compute_uv=False)
+    if len(strength) == len(rows) and strength[-1] <= SAME_EFFECT * strength[0]:
+        raise np.linalg.LinAlgError("some of them add to the same variance, as elements of a covariance do.")
+
+
 def _inward(bounds: tuple[float, float], value: float) -> float:
     """Return the sign of a step from the nearer bound into the support."""
     return -1.0 if abs(bounds[1] - value) < abs(value - bounds[0]) else 1.0
-
-
-def is_vanishing_correlation(nesting: Nesting, fit: Fit) -> bool:
-    """Whether one parameter is at a bound, and each that vanishes there is a correlation of its effect."""
-    if nesting.point is None or len(nesting.at_bound) != 1 or not nesting.vanished:
-        return False
-    bounds = {label: v.limits(i) for v in fit.objective.variables for i, label in enumerate(v.labels)}
-    if any(bounds[label] != (-1.0, 1.0) for label in nesting.vanished):
-        return False
-    labels = list(fit.objective.layout().labels)
-    at_bound = labels.index(nesting.at_bound[0])
-    restricted = RestrictedObjective(fit.objective, frozenset(v.name for v in fit.objective.variables))
-    return all(_is_proportional(restricted, nesting.point, at_bound, labels.index(name)) for name in nesting.vanished)
-
-
-def _is_proportional(restricted: RestrictedObjective, point: Array, at_bound: int, i: int) -> bool:
-    """Whether the derivative of −2LL by the element at its bound is proportional to element i."""
-    points = np.repeat(point[None], len(CORRELATIONS), axis=0)
-    points[:, i] = CORRELATIONS
-    with np.errstate(all="ignore"):
-        derivatives = np.array([restricted.value_and_gradient(x)[1][at_bound] for x in points])
-    if not np.isfinite(derivatives).all() or np.abs(derivatives).max() <= LEAST_DERIVATIVE:
-        return False
-    rate = float(derivatives @ CORRELATIONS / (CORRELATIONS @ CORRELATIONS))
-    return bool(np.abs(derivatives - rate * CORRELATIONS).max() <= PROPORTIONAL * np.abs(derivatives).max())

@@ -7,10 +7,11 @@ from typing import Literal, get_args
 import numpy as np
 
 from pymc_landscape._typing import ModelLike, RandomSeed
-from pymc_landscape.inference.hypothesis_tests.boundary_weights import is_vanishing_correlation, mixture
+from pymc_landscape.inference.hypothesis_tests.boundary_weights import mixture
 from pymc_landscape.inference.hypothesis_tests.likelihood_ratio_fits import ZERO, RatioSimulator, nested_pair
 from pymc_landscape.inference.hypothesis_tests.nested_models import Nesting, nest
 from pymc_landscape.inference.hypothesis_tests.nested_test import LikelihoodRatioTest
+from pymc_landscape.inference.hypothesis_tests.vanishing_correlations import are_correlations
 from pymc_landscape.inference.resampling import natural_point, refuse_draws, repeat, seeds
 from pymc_landscape.numerics import chibar2_tail
 from pymc_landscape.objective import Objective
@@ -140,20 +141,30 @@ def _chosen(reference: Reference, nesting: Nesting, null: Fit, alternative: Fit)
     """Return the reference and why it is that."""
     if reference != "auto":
         return reference, f"The reference {reference} was asked for."
-    correlated = is_vanishing_correlation(nesting, alternative)
+    correlated = are_correlations(nesting, null, alternative)
     irregular = _irregular(nesting, null, correlated)
     if irregular:
         return "bootstrap", _if_simulable(null, irregular)
     if not nesting.at_bound:
         return "chi2", "The null lies inside the alternative." if nesting.point is not None else ""
-    reason = f"The null puts {', '.join(nesting.at_bound)} on the edge of the alternative"
+    reason = _edge(nesting)
     try:
         mixture(nesting, alternative)
     except (ValueError, np.linalg.LinAlgError) as error:
         return "bootstrap", _if_simulable(null, f"{reason}, where the weights of χ̄² cannot be had: {error}")
     if correlated:
-        reason += f", where the correlation {', '.join(nesting.vanished)} vanishes (Stram & Lee 1994)"
+        reason += f", where {', '.join(nesting.vanished)}, the correlation of its effect, vanishes (Stram & Lee 1994)"
     return "chibar2", f"{reason}: the reference is a mixture of χ² (Self & Liang 1987)."
+
+
+def _edge(nesting: Nesting) -> str:
+    """Say what is on an edge: of the support, or of the squares."""
+    squared = ", ".join(nesting.squared)
+    told = f"−2LL depends on {squared} through the square alone, which cannot be negative and is 0 under the null"
+    bounded = ", ".join(label for label in nesting.at_bound if label not in nesting.squared)
+    if not bounded:
+        return told
+    return f"The null puts {bounded} on the edge of the alternative" + (f", and {told}" if squared else "")
 
 
 def _irregular(nesting: Nesting, null: Fit, correlated: bool) -> str:
@@ -163,7 +174,8 @@ def _irregular(nesting: Nesting, null: Fit, correlated: bool) -> str:
         return f"Under the null {names} makes no difference to the likelihood, so that no χ² is its law (Davies 1977)."
     if null.status is Status.AT_BOUND:
         return "The null's own estimate is on an edge of its support, so that no simple mixture of χ² is the law."
-    if not null.status.is_optimum:
+    is_idle = null.status is Status.NOT_IDENTIFIED and len(null.flat_directions) <= len(nesting.idle)
+    if not null.status.is_optimum and not is_idle:
         return f"The null's estimate is {null.status.value}, so that no χ² is the law."
     if len(nesting.at_bound) > nesting.df:
         return "The null puts more parameters on the edge than it has fewer."

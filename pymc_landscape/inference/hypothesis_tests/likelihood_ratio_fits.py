@@ -13,7 +13,8 @@ import numpy as np
 import pymc as pm
 
 from pymc_landscape._typing import Array, ModelLike
-from pymc_landscape.inference.hypothesis_tests.nested_models import ALMOST_INFINITE, Nesting
+from pymc_landscape.inference.hypothesis_tests.nested_models import Nesting
+from pymc_landscape.inference.hypothesis_tests.null_point import ALMOST_INFINITE
 from pymc_landscape.inference.resampling import natural_point, restricted_like, start_inside
 from pymc_landscape.objective import Objective, RestrictedObjective, objective_of, pymc_model
 from pymc_landscape.objective.observations import Data, Simulator, known_value, observed_data, observed_values

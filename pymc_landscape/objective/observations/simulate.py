@@ -19,8 +19,10 @@ from pymc.logprob.utils import replace_rvs_by_values
 from pymc.pytensorf import reseed_rngs
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant
+from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
+from pytensor.tensor.random.basic import MvNormalRV
 from pytensor.tensor.random.type import RandomType
 
 from pymc_landscape._typing import Array, Graph, Point
@@ -58,6 +60,7 @@ class Simulator:
         _refuse_potentials(objective)
         self._names: list[str] = [rv.name for rv in objective.model.observed_RVs]
         self._function, self._rngs = objective.evaluators.factory.kept("simulate", lambda: _compile(objective))
+        self._is_singular = False
 
     def __call__(self, point: Point, random_seed: int) -> Data:
         """Draw once.
@@ -81,11 +84,24 @@ class Simulator:
         """
         self.objective.use_data()
         reseed_rngs(self._rngs, random_seed)
+        vector = self.objective.layout().join(point)
         try:
-            drawn = self._function(self.objective.layout().join(point))
+            drawn = self._function(vector)
         except NotImplementedError as error:
             raise ValueError(_cannot(self._culprit(), error)) from error
+        except np.linalg.LinAlgError:  # a covariance on the edge of its support has no Cholesky factor
+            if self._is_singular:
+                raise
+            self._draw_singular()
+            return self(point, random_seed)
         return dict(zip(self._names, map(np.asarray, drawn), strict=True))
+
+    def _draw_singular(self) -> None:
+        """Draw normal vectors by singular values from now on, which serves singular covariances too."""
+        kept = self.objective.evaluators.factory.kept
+        compiled = kept("simulate singular", lambda: _compile(self.objective, singular=True))
+        self._function, self._rngs = compiled
+        self._is_singular = True
 
     def _culprit(self) -> str:
         """Return the first observed variable that was written without a way to draw it."""
@@ -112,7 +128,7 @@ def _refuse_potentials(objective: Objective) -> None:
         )
 
 
-def _compile(objective: Objective) -> tuple[Any, list[Any]]:
+def _compile(objective: Objective, singular: bool = False) -> tuple[Any, list[Any]]:
     """Return a function of the natural vector, and its generators of random numbers."""
     evaluators, model = objective.evaluators, objective.model
     layout = evaluators.metadata.layout()
@@ -127,12 +143,24 @@ def _compile(objective: Objective) -> tuple[Any, list[Any]]:
     }
     tensors = [pt.as_tensor(graph, allow_xtensor_conversion=True) for graph in graphs]
     written = graph_replace(tensors, {**replacements, **evaluators.data.swaps}, strict=False)
+    if singular:
+        written = _by_singular_values(written)
     with pytensor.config.change_flags(cxx=""):
         function = pm.pytensorf.compile(
             [vector], written, mode=interpreter_mode(), on_unused_input="ignore", trust_input=True
         )
     rngs = [v for v in ancestors(written) if isinstance(v, SharedVariable) and isinstance(v.type, RandomType)]
     return function, rngs
+
+
+def _by_singular_values(graphs: list[Graph]) -> list[Graph]:
+    """Return the graphs with normal vectors that are drawn by singular values."""
+    fgraph = FunctionGraph(outputs=graphs, clone=False)
+    for node in fgraph.toposort():
+        if isinstance(node.op, MvNormalRV) and node.op.method != "svd":
+            by_values = MvNormalRV(**{name: getattr(node.op, name) for name in node.op.__props__} | {"method": "svd"}).make_node(*node.inputs)
+            fgraph.replace_all(zip(node.outputs, by_values.outputs, strict=True))
+    return list(fgraph.outputs)
 
 
 def digest(data: Data) -> bytes | None:
