@@ -158,7 +158,8 @@ def _by_singular_values(graphs: list[Graph]) -> list[Graph]:
     fgraph = FunctionGraph(outputs=graphs, clone=False)
     for node in fgraph.toposort():
         if isinstance(node.op, MvNormalRV) and node.op.method != "svd":
-            by_values = MvNormalRV(**{name: getattr(node.op, name) for name in node.op.__props__} | {"method": "svd"}).make_node(*node.inputs)
+            properties = {name: getattr(node.op, name) for name in node.op.__props__}
+            by_values = MvNormalRV(**properties | {"method": "svd"}).make_node(*node.inputs)
             fgraph.replace_all(zip(node.outputs, by_values.outputs, strict=True))
     return list(fgraph.outputs)
 
