@@ -22,6 +22,7 @@ from pymc_landscape.objective.evaluation_noise import (
 )
 from pymc_landscape.objective.evaluators import LOG_PENALTY, LOG_PRIOR, TOTAL, Kind
 from pymc_landscape.objective.importance_sampler import importance_sampling
+from pymc_landscape.objective.integral_accuracy import check_integral
 from pymc_landscape.objective.memoized_objective import MemoizedObjective, batch_value_gradient_hessian, screen_batch
 from pymc_landscape.objective.model_argument import Fitted, is_fitted, objective_of
 from pymc_landscape.objective.model_holders import pymc_model
@@ -54,6 +55,7 @@ __all__ = [
     "RoundingCheck",
     "affordable_evaluations",
     "batch_value_gradient_hessian",
+    "check_integral",
     "conditional_modes",
     "coordinate_limits",
     "distances_to_bounds",

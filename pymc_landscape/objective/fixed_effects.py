@@ -143,9 +143,9 @@ def _conflicts(evaluators: Evaluators, names: tuple[str, ...]) -> list[frozenset
 
 
 def _refuse_other_integrals(evaluators: Evaluators) -> None:
-    if evaluators.quadrature != 1:
+    if evaluators.quadrature not in (1, "auto"):
         raise ValueError(
-            f"Expected quadrature=1 with restricted, got {evaluators.quadrature}: fixed effects meet all random "
+            f"Expected quadrature=1 with restricted, got {evaluators.quadrature!r}: fixed effects meet all random "
             "effects, and nodes are for small independent blocks; leave quadrature out."
         )
     if evaluators.metadata.summed_variables:

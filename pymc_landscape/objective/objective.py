@@ -21,6 +21,7 @@ from pymc_landscape.model import (
     resolve_latent,
     roles_of_potentials,
 )
+from pymc_landscape.model.latent import Rule, checked_rule
 from pymc_landscape.objective.evaluators import FIRTH, Evaluators, PenalizedEvaluators, knows_information
 from pymc_landscape.objective.fixed_effects import FixedEffects, Restricted, find_fixed_effects
 from pymc_landscape.objective.model_holders import group_terms, pymc_model
@@ -48,9 +49,11 @@ class Objective(Parameters, ObjectiveValues):
         discrete ones are named here, and then exactly those named are taken. What no data depend on (a missing
         observation that PyMC imputes, a prediction) drops out with either. With ``()`` the likelihood is conditional on
         all, and they are parameters like any other.
-    quadrature : int
-        Nodes for each element in adaptive Gauss–Hermite quadrature, for effects in small independent blocks. 1 is
-        Laplace's approximation, which is exact where effects and errors are normal.
+    quadrature : "auto", int, or "gauss_kronrod"
+        Nodes for each effect in adaptive Gauss–Hermite quadrature, for small independent blocks; 1 is Laplace's
+        approximation. ``"gauss_kronrod"``: panels, for independent effects with corners and tails of any kind.
+        ``"auto"``: 1 where that is exact (joint log density quadratic in the effects) or blocks are large; else as few
+        nodes as −2LL needs at the initial point, or panels. A fit looks again at its estimate.
     restricted : "auto", str, or sequence of str
         Fixed effects, integrated out over a flat measure, in which their priors play no part: the restricted likelihood
         (REML) of the other parameters. ``"auto"`` takes every parameter that can be any real number and in which, with
@@ -101,7 +104,7 @@ class Objective(Parameters, ObjectiveValues):
         model: ModelLike | None = None,
         *,
         latent: Literal["auto"] | str | Sequence[str] = "auto",
-        quadrature: int = 1,
+        quadrature: Rule | Literal["auto"] = "auto",
         restricted: Restricted = (),
         potentials: PotentialRole | None = None,
         prior_weight: float = 0.0,
@@ -118,7 +121,7 @@ class Objective(Parameters, ObjectiveValues):
         roles = roles_of_potentials(self.model, potentials)
         self.potentials: PotentialRole | None = potentials
         self.latent = resolve_latent(self.model, latent, group_terms(model))
-        self.prior_weight, self.quadrature = float(prior_weight), _nodes(quadrature)
+        self.prior_weight, self.quadrature = float(prior_weight), checked_rule(quadrature)
         options = self.model, roles, self.prior_weight, backend, compile_kwargs
         self.evaluators = Evaluators(*options, latent=self.latent, quadrature=self.quadrature)
         self.fixed_effects = FixedEffects()
@@ -129,6 +132,7 @@ class Objective(Parameters, ObjectiveValues):
         self.summed = tuple(v.name for v in self.evaluators.metadata.summed_variables)
         effects = find_latent(self.model, without=self.summed)
         self.conditional = tuple(name for name in effects if name not in self.latent + self.restricted)
+        self.chooses_quadrature = self.is_integral and self.quadrature == "auto"
         self.terms = self.evaluators.integrals.terms
         self.evaluators.refuse_unsummable()
 
@@ -176,7 +180,7 @@ class Objective(Parameters, ObjectiveValues):
         out = {"latent": self.latent, "restricted": self.restricted}
         name |= {role: ", ".join(names) for role, names in out.items() if names}
         name |= {"penalty": self.penalty} if self.penalty else {}
-        return name | {"quadrature": self.quadrature} if self.is_integral else name
+        return name | {"quadrature": self.evaluators.integrals.rule} if self.is_integral else name
 
     @property
     def n_observations(self) -> int:
@@ -214,8 +218,12 @@ class Objective(Parameters, ObjectiveValues):
 
     def interpreted(self) -> Objective:
         """Return the same objective, with nothing compiled unless a backend was asked for."""
+        return self._twin(self.evaluators.interpreted())
+
+    def with_quadrature(self, quadrature: Rule) -> Objective:
+        """Return the same objective with another rule of integration; what was compiled for the model serves both."""
         twin = copy(self)
-        twin.evaluators = self.evaluators.interpreted()
+        twin.quadrature, twin.evaluators = quadrature, self.evaluators.with_quadrature(quadrature)
         return twin
 
     @property
@@ -279,11 +287,13 @@ class Objective(Parameters, ObjectiveValues):
         twin.evaluators = self.evaluators.with_prior_weight(prior_weight)
         return twin
 
+    def with_chosen_quadrature(self) -> Objective:
+        """Return the same objective with the rule that ``quadrature="auto"`` has chosen, which fits may change."""
+        return self.with_quadrature(self.evaluators.integrals.rule) if self.chooses_quadrature else self
+
     def with_integers_fixed(self) -> Objective:
         """Return the same objective with derivatives also where parameters are discrete: 0 along them."""
-        twin = copy(self)
-        twin.evaluators = self.evaluators.with_integers_fixed()
-        return twin
+        return self._twin(self.evaluators.with_integers_fixed())
 
     def with_data(self, **data: ArrayLike) -> Objective:
         """Return the same objective with other data, with no new compile after the first time.
@@ -305,12 +315,9 @@ class Objective(Parameters, ObjectiveValues):
         ValueError
             If a name is not data of the model, or the shape is another.
         """
+        return self._twin(self.evaluators.with_data(data))
+
+    def _twin(self, evaluators: Evaluators) -> Objective:
         twin = copy(self)
-        twin.evaluators = self.evaluators.with_data(data)
+        twin.evaluators = evaluators
         return twin
-
-
-def _nodes(quadrature: int) -> int:
-    if isinstance(quadrature, bool) or int(quadrature) != quadrature or quadrature < 1:
-        raise ValueError(f"Expected a number of nodes as quadrature, 1 or more, got {quadrature!r}.")
-    return int(quadrature)

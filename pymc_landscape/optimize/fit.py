@@ -11,18 +11,20 @@ import pymc as pm
 from pymc.util import get_random_generator
 
 from pymc_landscape._typing import ModelLike, RandomSeed, Starts
-from pymc_landscape.objective import Objective, objective_of
+from pymc_landscape.objective import Objective, check_integral, objective_of
 from pymc_landscape.objective.observations import refuse_joint_densities
 from pymc_landscape.optimize.automatic_starts import search_automatically
 from pymc_landscape.optimize.estimates import NaturalScale
 from pymc_landscape.optimize.fit_result import Fit
 from pymc_landscape.optimize.multistart import (
+    StartResult,
     best_result,
     ends_elsewhere,
     explain_no_likelihood,
     overall_report,
     search_all_starts,
 )
+from pymc_landscape.optimize.status import StatusReport
 from pymc_landscape.optimize.symmetries import EquivalentOptima
 
 Information = Literal["observed", "expected"]
@@ -30,6 +32,9 @@ Penalty = Literal["firth"]
 
 # Of starts="auto" without a seed: a fit without random starts of the user's own is not random.
 AUTOMATIC_SEED = 8
+
+# An integral over random effects is changed at most so often, less one, for what is right at the estimate.
+MOST_RULES = 4
 
 # So many elements that may be random effects are worth a word before they are searched.
 MANY = 10
@@ -260,21 +265,37 @@ def _fit(
     if sandwich:
         refuse_joint_densities(objective, "sandwich=True")
     _hint_at_effects(objective)
-    automatic = isinstance(starts, str) and starts == "auto"
+    objective, automatic = objective.with_chosen_quadrature(), isinstance(starts, str) and starts == "auto"
     seed = AUTOMATIC_SEED if automatic and random_seed is None else random_seed
+    kind = "sandwich" if sandwich else information or ("expected" if objective.penalty else "observed")
+    search = partial(_searched, information=kind, seed=seed, progressbar=progressbar)
+    natural, report, results = search(objective, starts)
+    words = ""
+    for changes in range(MOST_RULES if objective.is_integral else 0):
+        rule, words = check_integral(objective, natural.point)
+        if not objective.chooses_quadrature or rule == objective.quadrature or changes == MOST_RULES - 1:
+            break
+        objective = objective.with_quadrature(rule)
+        natural, report, results = search(objective, natural.point if report.status.is_optimum else starts)
+    equivalent = EquivalentOptima(natural, ends_elsewhere(natural.theta, results), len(results))
+    message = " ".join(sentence for sentence in (report.message, words, equivalent.sentence()) if sentence)
+    fit = Fit(report.status, message, natural.information, natural, tuple(results))
+    if fit.is_map:  # the likelihood of each result is evaluated, and the data may change later
+        _ = fit.starts
+    return fit
+
+
+def _searched(
+    objective: Objective, starts: Starts, *, information: str, seed: RandomSeed | None, progressbar: bool
+) -> tuple[NaturalScale, StatusReport, list[StartResult]]:
+    """Search from every start; return the best result, a report that takes the others into account, and all."""
+    automatic = isinstance(starts, str) and starts == "auto"
     search = search_automatically if automatic else partial(search_all_starts, starts=starts)
     results = search(objective, rng=get_random_generator(seed, copy=True), progressbar=progressbar)
     results = explain_no_likelihood(objective, results)
     best = best_result(results)
     report = overall_report(best, results, automatic)
-    kind = "sandwich" if sandwich else information or ("expected" if objective.penalty else "observed")
-    natural = NaturalScale(best.result, report, kind).settle()
-    equivalent = EquivalentOptima(natural, ends_elsewhere(natural.theta, results), len(results))
-    message = f"{report.message} {equivalent.sentence()}".strip()
-    fit = Fit(report.status, message, kind, natural, tuple(results))
-    if fit.is_map:  # the likelihood of each result is evaluated, and the data may change later
-        _ = fit.starts
-    return fit
+    return NaturalScale(best.result, report, information).settle(), report, results
 
 
 def _refuse_single_precision(objective: Objective) -> None:

@@ -1,5 +1,6 @@
 """What is integrated or summed out of the likelihood."""
 
+from pymc_landscape.model.latent.automatic_quadrature import KEPT_WITHIN, Rule, RuleChoice, checked_rule
 from pymc_landscape.model.latent.discrete_states import ConfigurationPlan
 from pymc_landscape.model.latent.discrete_sums import Group, SumOut
 from pymc_landscape.model.latent.fixed_effects import (
@@ -16,6 +17,7 @@ from pymc_landscape.model.latent.marginal_engine import MarginalEngine, Marginal
 from pymc_landscape.model.latent.mixture_integral import StateIntegral
 
 __all__ = [
+    "KEPT_WITHIN",
     "LOG_2PI",
     "ConfigurationPlan",
     "FixedEffectsCheck",
@@ -27,8 +29,11 @@ __all__ = [
     "MarginalKind",
     "Mode",
     "Quadrature",
+    "Rule",
+    "RuleChoice",
     "StateIntegral",
     "SumOut",
+    "checked_rule",
     "chosen_fixed_effects",
     "named_fixed_effects",
     "possible_fixed_effects",

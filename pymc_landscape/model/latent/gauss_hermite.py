@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import override
+from typing import Self, override
 
 import numpy as np
 import pytensor.tensor as pt
@@ -28,7 +28,7 @@ from scipy.special import logsumexp
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import Engine
 from pymc_landscape.model import gradient_graph, in_one_vector
-from pymc_landscape.model.latent.laplace import Adjoint, Integrand, Laplace, Mode
+from pymc_landscape.model.latent.laplace import Adjoint, Integrand, Laplace, Mode, shared_property
 from pymc_landscape.numerics import Blocks, Stack
 
 # More nodes than this for one block are not laid.
@@ -66,18 +66,32 @@ class Quadrature(Laplace):
         super().__init__(integrand)
         self.nodes = nodes
 
+    @classmethod
+    def sharing(cls, laplace: Laplace, nodes: int) -> Self:
+        """Return the integral with so many nodes of a density that another integral has worked on."""
+        quadrature = cls(laplace.integrand, nodes)
+        quadrature.made, quadrature._last = laplace.made, laplace._last
+        return quadrature
+
+    def with_nodes(self, nodes: int) -> Self:
+        """Return the same integral with another number of nodes."""
+        twin = self.twin()
+        twin.nodes = nodes
+        twin.__dict__.pop("laid_stacks", None)
+        return twin
+
     # --- graphs ------------------------------------------------------------------------------------------------------
 
-    @cached_property
+    @shared_property
     def _row_graph(self) -> Graph:
         return pt.concatenate([row.ravel() for row in self.density.rows.values()])
 
-    @cached_property
+    @shared_property
     def rows(self) -> Engine:
         """The log densities of data and effects, row by row."""
         return self.build(self.density.vector, {"rows": self._row_graph})
 
-    @cached_property
+    @shared_property
     def _weighted(self) -> Engine:
         """The gradient by (θ, u) of a weighted sum of the rows; weights come after the point."""
         weights = pt.vector("weights", dtype="float64", shape=(len(self.owners),))
@@ -86,7 +100,7 @@ class Quadrature(Laplace):
 
     # --- which rows belong to which block ----------------------------------------------------------------------------
 
-    @cached_property
+    @shared_property
     def owners(self) -> NDArray[np.intp]:
         """Number of the block that each row of f depends on; −1 for none."""
         return self._find_owners()

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
 from pymc_landscape.model import DataSwaps, EngineFactory, FreeVariable, ModelMetadata, PotentialRoles
+from pymc_landscape.model.latent.automatic_quadrature import Rule, RuleChoice, choose_rule
 from pymc_landscape.model.latent.discrete_sums import TOGETHER, SumOut, Sums
 from pymc_landscape.model.latent.gauss_hermite import Quadrature
+from pymc_landscape.model.latent.gauss_kronrod import PanelQuadrature
 from pymc_landscape.model.latent.joint_density import JointDensity, joint_density
 from pymc_landscape.model.latent.laplace import Integrand, Laplace
 from pymc_landscape.model.latent.mixture_integral import StateIntegral, density_by_state
@@ -35,7 +37,7 @@ class LatentIntegrals:
         What its potentials count as.
     factory : EngineFactory
         Makes engines, and keeps what was made.
-    quadrature : int
+    quadrature : int, "gauss_kronrod" or "auto"
         Nodes for each random effect; 1 is Laplace's approximation.
     """
 
@@ -45,7 +47,7 @@ class LatentIntegrals:
         data: DataSwaps,
         roles: PotentialRoles,
         factory: EngineFactory,
-        quadrature: int,
+        quadrature: Rule | Literal["auto"],
     ):
         self.metadata, self.data, self.roles, self.factory = metadata, data, roles, factory
         self.quadrature = quadrature
@@ -58,12 +60,38 @@ class LatentIntegrals:
     # --- random effects ----------------------------------------------------------------------------------------------
 
     @property
+    def rule(self) -> Rule:
+        """How the effects are integrated out; where it is chosen by itself, by what is right at the initial point."""
+        if self.quadrature != "auto":
+            return self.quadrature
+        if self.metadata.flat:  # they meet all effects
+            return 1
+        return self.factory.kept("rule", lambda: self.choose_rule(self.reference).rule)
+
+    def choose_rule(self, theta: Array) -> RuleChoice:
+        """Choose how to integrate by what is right at one θ (k,), natural."""
+        return choose_rule(self._marginal(1), theta, lambda: self.integral("gauss_kronrod"))
+
+    @property
     def laplace(self) -> Laplace:
         """The integral over the random effects, shared by all kinds and scales."""
-        return self.factory.kept("laplace", lambda: self.integral(self.quadrature))
+        return self.integral(self.rule)
 
-    def integral(self, nodes: int) -> Laplace:
-        """Return a new integral over the random effects: Laplace's, or by quadrature for more than one node."""
+    @property
+    def marginal(self) -> Laplace:
+        """The integral that is the marginal likelihood: over effects, and discrete variables beside them."""
+        return self._marginal(self.rule)
+
+    def integral(self, rule: Rule) -> Laplace:
+        """Return the integral over the random effects by a rule; all rules share what is made of the density."""
+        laplace = self.factory.kept("laplace", self._laplace)
+        if rule == 1:
+            return laplace
+        if rule == "gauss_kronrod":
+            return self.factory.kept(("integral", rule), lambda: PanelQuadrature.beside(laplace))
+        return self.factory.kept(("integral", rule), lambda: Quadrature.sharing(laplace, rule))
+
+    def _laplace(self) -> Laplace:
         variables, effects = self.metadata.variables, self.metadata.effects
         out = self.sum_out(self.reference)
         density = joint_density(
@@ -76,32 +104,30 @@ class LatentIntegrals:
             flat=self.metadata.flat,
             marginalize=out.marginalize if out else None,
         )
-        integrand = self._integrand(density)
-        return Laplace(integrand) if nodes == 1 else Quadrature(integrand, nodes)
+        return Laplace(self._integrand(density))
 
     def _integrand(self, density: JointDensity) -> Integrand:
         build = partial(self.factory.engine, patience=PATIENCE)
         return Integrand(density, self.reference, groups_of(self.metadata.effects), build, self.metadata.first_effects)
 
-    @property
-    def marginal(self) -> Laplace:
-        """The integral that is the marginal likelihood: over effects, and discrete variables beside them."""
-        if not self.metadata.summed_variables:
-            return self.laplace
-        return self.factory.kept("marginal", self._state_integral)
+    def _marginal(self, rule: Rule) -> Laplace:
+        by_state = self.factory.kept("by state", self._state_integral) if self.metadata.summed_variables else None
+        if by_state is None or rule == "gauss_kronrod":
+            return self.integral(rule)
+        return self.factory.kept(("marginal", rule), lambda: by_state.with_nodes(rule))
 
-    def _state_integral(self) -> Laplace:
-        """Return the integral state by state where effects come in blocks with states of their own."""
+    def _state_integral(self) -> StateIntegral | None:
+        """Return the integral state by state; None unless effects come in blocks with states of their own."""
         variables, effects = self.metadata.variables, self.metadata.effects
         swaps, out = self.data.swaps, cast(SumOut, self.sum_out(self.reference))
         by_state = density_by_state(self.metadata.model, variables, effects, self.roles, swaps, out)
         if by_state is not None:
             density, plan, shared = by_state
             with suppress(ValueError):  # crossed effects have no blocks
-                integral = StateIntegral(self._integrand(density), self.quadrature, plan, shared)
+                integral = StateIntegral(self._integrand(density), 1, plan, shared)
                 if np.isfinite(integral.value(self.reference)[0]):
                     return integral
-        return self.laplace
+        return None
 
     @property
     def term_names(self) -> list[str]:

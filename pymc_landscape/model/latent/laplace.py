@@ -17,13 +17,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Any, Self, overload
 
 import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.replace import graph_replace, vectorize_graph
+from scipy import sparse
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import Engine
@@ -43,8 +45,29 @@ MAX_HALVINGS, ARMIJO, RIDGE, RIDGES = 40, 1e-4, 1e-3, 12
 # Up to so many products are written one by one, which a compiler finds easier than a stack; and so many points are
 # evaluated one by one.
 COLOURS, FEW = 8, 300
+# How far from its top, in standard deviations, a log density is compared with a quadratic one, and to what share.
+DISTANCES, AS_QUADRATIC = (0.5, 1.0, 3.0, 10.0), 1e-8
 # How far from the reference, in units of its size, a point is taken at which nothing is zero by chance.
 BESIDE = (0.3, 0.03, 0.003)
+
+
+class shared_property[Made]:
+    """A property that is made once for an integral and all its twins: they differ in their nodes alone."""
+
+    def __init__(self, make: Callable[[Any], Made]):
+        self.make, self.name, self.__doc__ = make, make.__name__, make.__doc__
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: Laplace, owner: type) -> Made: ...
+    def __get__(self, instance: Laplace | None, owner: type) -> Self | Made:
+        if instance is None:
+            return self
+        if self.name not in instance.made:
+            instance.made[self.name] = self.make(instance)
+        made: Made = instance.made[self.name]
+        return made
 
 
 @dataclass(frozen=True)
@@ -108,33 +131,38 @@ class Laplace:
     """
 
     def __init__(self, integrand: Integrand):
-        self.density, self.build = integrand.density, integrand.build
+        self.integrand, self.density, self.build = integrand, integrand.density, integrand.build
         self.reference, self.groups = integrand.reference, integrand.groups
         self.n_parameters, self.n_effects = len(self.reference), len(self.groups)
         self._start = self._last = integrand.start
+        self.made: dict[str, Any] = {}
+
+    def twin(self) -> Self:
+        """Return the same integral, to be given other nodes; what is made of the density is made for both."""
+        return copy(self)
 
     # --- graphs ------------------------------------------------------------------------------------------------------
 
-    @cached_property
+    @shared_property
     def _gradient(self) -> Graph:
         return gradient_graph(self.density.joint, self.density.vector)
 
-    @cached_property
+    @shared_property
     def _values(self) -> Engine:
         graphs = {"joint": self.density.joint, "inside": self.density.inside, "log_prior": self.density.prior}
         return self.build(self.density.vector, graphs)
 
-    @cached_property
+    @shared_property
     def _prior_gradient(self) -> Engine:
         return self.build(self.density.vector, {"gradient": gradient_graph(self.density.prior, self.density.vector)})
 
-    @cached_property
+    @shared_property
     def _product(self) -> Engine:
         """The Hessian of f times a direction, both over (θ, u)."""
         both, product = hessian_product_graph(self._gradient, self.density.vector)
         return self.build(both, {"product": product})
 
-    @cached_property
+    @shared_property
     def pattern(self) -> Pattern:
         """Which effects meet."""
         return self._find_pattern()
@@ -164,7 +192,7 @@ class Laplace:
                 return point
         return start
 
-    @cached_property
+    @shared_property
     def _products(self) -> Graph:
         """The Hessian of f times the seeds, over u: (colours, q)."""
         k, q = self.n_parameters, self.n_effects
@@ -177,13 +205,13 @@ class Laplace:
         one_by_one: list[Graph] = [graph_replace(product, {direction: pt.constant(seed)}) for seed in seeds]
         return pt.stack([graph[k:] for graph in one_by_one])
 
-    @cached_property
+    @shared_property
     def _derivatives(self) -> Engine:
         """Value, gradient, and products of f over u."""
         graphs = {"joint": self.density.joint, "gradient": self._gradient, "products": self._products}
         return self.build(self.density.vector, graphs)
 
-    @cached_property
+    @shared_property
     def _third(self) -> Engine:
         """The gradient of Σ w · products by (θ, u), for weights w that come after the point."""
         weights = pt.matrix("weights", dtype="float64", shape=(self.pattern.n_colours, self.n_effects))
@@ -233,6 +261,22 @@ class Laplace:
     def adjoint(self, mode: Mode) -> Adjoint:
         """Return the same with its derivatives."""
         return Adjoint(self.integral(mode), mode.gradient, -0.5 * mode.curvature.inverse_entries())
+
+    def is_quadratic(self, mode: Mode) -> bool:
+        """Whether f is quadratic in u, as far as values at all distances show: the approximation is exact then."""
+        k, rng = self.n_parameters, np.random.default_rng(self.n_effects)
+        top, places = mode.vector[k:], (self.pattern.rows, self.pattern.columns)
+        matrix = sparse.coo_array((mode.entries, places), shape=(self.n_effects, self.n_effects)).tocsr()
+        shifts = [d * mode.curvature.root_solve(rng.choice(np.array([-1.0, 1.0]), self.n_effects)) for d in DISTANCES]
+        for shift in [*shifts, -top, -2.0 * top]:  # corners are at 0, if anywhere
+            joint, gradient, _ = self._derivatives.one(mode.vector + np.concatenate([np.zeros(k), shift]))
+            slope = matrix @ shift
+            drop, steepest = 0.5 * float(shift @ slope), np.abs(slope).max(initial=1.0)
+            if not abs(mode.joint - joint - drop) <= AS_QUADRATIC * max(1.0, abs(mode.joint), drop):
+                return False
+            if not (np.abs(gradient[k:] + slope) <= AS_QUADRATIC * steepest).all():
+                return False
+        return True
 
     # --- û -----------------------------------------------------------------------------------------------------------
 

@@ -11,8 +11,7 @@ Laplace's approximation is exact there. The sum over states of one integrand, in
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import Any, override
+from typing import Any, Self, override
 
 import numpy as np
 import pymc as pm
@@ -32,7 +31,7 @@ from pymc_landscape.model.latent.joint_density import (
     assemble_density,
     write_joint_log_densities,
 )
-from pymc_landscape.model.latent.laplace import Adjoint, Integrand, Mode
+from pymc_landscape.model.latent.laplace import Adjoint, Integrand, Mode, shared_property
 from pymc_landscape.numerics import Pattern, coloured
 
 
@@ -76,12 +75,18 @@ class StateIntegral(Quadrature):
         self._lasts = [np.zeros(self.n_effects) for _ in range(self.n_states)]
         self._owners, self.block, self.possible = self._join_blocks()
 
-    @cached_property
+    @override
+    def twin(self) -> Self:
+        twin = super().twin()
+        twin._lasts = list(self._lasts)
+        return twin
+
+    @shared_property
     @override
     def pattern(self) -> Pattern:
         return _union([self._find_pattern() for _ in self._states()])
 
-    @cached_property
+    @shared_property
     @override
     def owners(self) -> NDArray[np.intp]:
         return self._owners

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import copy
 from functools import partial
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import pymc as pm
@@ -45,7 +45,7 @@ from pymc_landscape.model import (
     unconstrained_graphs,
 )
 from pymc_landscape.model.information import fisher_graph
-from pymc_landscape.model.latent import LatentIntegrals, MarginalEngine, MarginalKind
+from pymc_landscape.model.latent import LatentIntegrals, MarginalEngine, MarginalKind, Rule
 from pymc_landscape.objective.evaluators.engine_kinds import (
     FOR_FEW_POINTS,
     LOG_PRIOR,
@@ -75,7 +75,7 @@ class Evaluators:
         As in PyMC.
     latent : tuple of str
         Names of the random effects that are integrated out, and of the discrete variables that are summed out.
-    quadrature : int
+    quadrature : int, "gauss_kronrod" or "auto"
         Nodes for each of them; 1 is Laplace's approximation.
     flat : tuple of str
         Names of those of `latent` that are integrated out over a flat measure.
@@ -103,7 +103,7 @@ class Evaluators:
         compile_kwargs: Mapping[str, Any] | None,
         *,
         latent: tuple[str, ...] = (),
-        quadrature: int = 1,
+        quadrature: Rule | Literal["auto"] = "auto",
         flat: tuple[str, ...] = (),
     ):
         self.metadata, self.roles, self.quadrature = ModelMetadata(model, latent, flat), roles, quadrature
@@ -111,11 +111,9 @@ class Evaluators:
         self._connect(DataSwaps(self.metadata), backend, compile_kwargs)
 
     def _connect(self, data: DataSwaps, backend: str | None, compile_kwargs: Mapping[str, Any] | None) -> None:
-        metadata, roles = self.metadata, self.roles
-        self.data = data
-        key = roles, metadata.latent, metadata.flat, self.quadrature
-        self.factory = EngineFactory(metadata, data, backend, compile_kwargs, key)
-        self.integrals = LatentIntegrals(metadata, data, roles, self.factory, self.quadrature)
+        self.data, key = data, (self.roles, self.metadata.latent, self.metadata.flat)
+        self.factory = EngineFactory(self.metadata, data, backend, compile_kwargs, key)
+        self.integrals = LatentIntegrals(self.metadata, data, self.roles, self.factory, self.quadrature)
 
     @property
     def model(self) -> pm.Model:
@@ -152,8 +150,9 @@ class Evaluators:
         unconstrained : frozenset of str
             Names of the free variables that stand in the vector on their unconstrained scale.
         """
+        rule = self.integrals.rule if self.metadata.effects and kind in ("density", *WEIGHTED) else None
         weight, penalty = self._weight if kind in WEIGHTED else 0.0, self.penalty if kind in PENALIZED else None
-        key = kind, unconstrained, weight, penalty, self._integers_fixed
+        key = kind, unconstrained, weight, penalty, self._integers_fixed, rule
         engine = self.factory.kept(key, lambda: self._build(kind, unconstrained))
         self.use_data()
         return engine
@@ -201,7 +200,12 @@ class Evaluators:
             return DifferenceEngine("hessian", values, layout.size, lambda outputs: outputs[0])
 
     def _combination(self, layout: Layout, order: int = 2) -> Graphs:
-        return combination_graph(self._values(layout), self.metadata.deterministics, len(self.quantity_labels), order)
+        return combination_graph(
+            self._values(layout),
+            self.metadata.deterministics,
+            len(self.quantity_labels),
+            order,
+        )
 
     @staticmethod
     def _weight_now(weight: float | Graph) -> Callable[[], float]:
@@ -322,14 +326,21 @@ class Evaluators:
 
     def interpreted(self) -> Evaluators:
         """Return the same with engines that interpret, unless a backend was asked for."""
-        twin, factory = copy(self), self.factory
-        twin._connect(self.data, factory.backend or "interpreter", factory.compile_kwargs)
+        twin = copy(self)
+        twin._connect(self.data, self.factory.backend or "interpreter", self.factory.compile_kwargs)
         return twin
 
     def with_data(self, data: Mapping[str, ArrayLike]) -> Evaluators:
         """Return the same engines with other values for observed variables or ``pm.Data``."""
-        twin, factory = copy(self), self.factory
-        twin._connect(self.data.with_data(data), factory.backend, factory.compile_kwargs)
+        twin = copy(self)
+        twin._connect(self.data.with_data(data), self.factory.backend, self.factory.compile_kwargs)
+        return twin
+
+    def with_quadrature(self, quadrature: Rule) -> Evaluators:
+        """Return the same engines with another rule of integration."""
+        twin = copy(self)
+        twin.quadrature, twin.integrals = quadrature, copy(self.integrals)
+        twin.integrals.quadrature = quadrature
         return twin
 
     def with_prior_weight(self, prior_weight: float) -> Evaluators:

@@ -6,7 +6,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
-from scipy import optimize, stats
+from scipy import integrate, optimize, stats
 
 import pymc_landscape as pml
 
@@ -271,7 +271,30 @@ def test_effects_whose_mode_cannot_be_looked_for_where_the_search_begins(caplog)
     with pm.Model() as model:
         u = pm.Normal("u", 0, pm.HalfNormal("s", 3), shape=4)
         pm.Poisson("y", u**2, observed=[3, 5, 2, 6])
-    fit = pml.fit_mle(model, progressbar=False)
+    fit = pml.fit_mle(pml.Objective(model, quadrature=1), progressbar=False)
     assert not fit.status.is_optimum
     assert "No mode of the random effects u" in fit.message
     assert "latent=()" in fit.message
+
+
+def test_effects_with_two_modes_are_integrated_in_panels():
+    """The maximum of the sum of log ∫ Poisson(y; u²) N(u; 0, s) du, by SciPy's quad over both sides of 0."""
+    seen = [3, 5, 2, 6]
+    with pm.Model() as model:
+        u = pm.Normal("u", 0, pm.HalfNormal("s", 3), shape=4)
+        pm.Poisson("y", u**2, observed=seen)
+    fit = pml.fit_mle(model, progressbar=False)
+
+    def minus2ll(s):
+        def half(k):
+            return integrate.quad(
+                lambda u: stats.poisson.pmf(k, u**2) * stats.norm.pdf(u, 0, s), 0, 40, points=[k**0.5], epsabs=0
+            )[0]
+
+        return -2 * sum(np.log(2 * half(k)) for k in seen)
+
+    best = optimize.minimize_scalar(minus2ll, bounds=(0.1, 9), method="bounded", options={"xatol": 1e-9})
+    assert fit.status.value == "converged"
+    assert fit.minus2ll == pytest.approx(best.fun, abs=1e-6)
+    assert float(fit.point["s"]) == pytest.approx(best.x, abs=1e-5)
+    assert fit.latent.attrs["quadrature"] == "gauss_kronrod"
