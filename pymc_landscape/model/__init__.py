@@ -49,7 +49,7 @@ from pymc_landscape.model.roles import (
     resolve_latent,
     roles_of_potentials,
 )
-from pymc_landscape.model.transforms import VALUE_TRANSFORMS
+from pymc_landscape.model.transforms import VALUE_TRANSFORMS, plain
 from pymc_landscape.model.written_out import is_written_out
 
 __all__ = [
@@ -97,6 +97,7 @@ __all__ = [
     "name_of",
     "natural_graphs",
     "on_all_data",
+    "plain",
     "product_graph",
     "quantile_of",
     "refuse_missing_densities",

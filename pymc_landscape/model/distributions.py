@@ -107,8 +107,8 @@ def aligned(graph: Graph, dims: Sequence[str] | None) -> Graph:
     """Return a labelled variable as a plain one with its dims in this order; those it lacks get length 1."""
     if dims is None or not hasattr(graph.type, "dims"):
         return pt.as_tensor(graph)
-    missing = [dim for dim in dims if dim not in graph.type.dims]
-    return (graph.expand_dims(missing) if missing else graph).transpose(*dims).values
+    own = graph.type.dims
+    return graph.values.dimshuffle([own.index(dim) if dim in own else "x" for dim in dims])
 
 
 # --- numbers ---------------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ from pymc_landscape.model.distributions import constant_value
 from pymc_landscape.model.layout import FreeVariable
 from pymc_landscape.model.missing_data import is_discrete, without_data
 from pymc_landscape.model.possible_effects import effects_behind
-from pymc_landscape.model.transforms import bounds, is_simplex
+from pymc_landscape.model.transforms import bounds, is_simplex, plain
 from pymc_landscape.results import closest
 
 _log = logging.getLogger("pymc_landscape")
@@ -178,7 +178,7 @@ def free_variables(model: pm.Model) -> tuple[FreeVariable, ...]:
 
 
 def _free_variable(model: pm.Model, rv: Graph, shape: tuple[int, ...], value_shape: tuple[int, ...]) -> FreeVariable:
-    transform = model.rvs_to_transforms[rv]
+    transform = plain(model.rvs_to_transforms[rv])
     low, high = _constant_limits(rv, transform, shape)
     dims = model.named_vars_to_dims.get(rv.name) or (None,) * len(shape)
     names = tuple(d or f"{rv.name}_dim_{i}" for i, d in enumerate(dims))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,12 +21,39 @@ from pymc_landscape._typing import Graph
 
 # Transforms that need nothing but the value; all others read limits, or more, off the prior.
 VALUE_TRANSFORMS = (CircularTransform, LogOddsTransform, LogTransform, SimplexTransform, LogExpM1)
+# Transforms of variables with named dims, by name, as those of arrays that do the same. PyMC has them in a module that
+# is imported by models with named dims alone.
+NAMED_DIMS = "pymc.dims."
+PLAIN: Mapping[str, Callable[[Any], Transform]] = {
+    "LogTransform": lambda named: LogTransform(),
+    "LogOddsTransform": lambda named: LogOddsTransform(),
+    "CircularTransform": lambda named: CircularTransform(),
+    "IntervalTransform": lambda named: IntervalTransform(lambda *_: (_limit(named.lower), _limit(named.upper))),
+    "SimplexTransform": lambda named: SimplexTransform(),
+}
 # Shares are shares if they sum to 1 up to this.
 SUM = 1e-5
 
 
+def plain(transform: Transform | None) -> Transform | None:
+    """Return a transform as one of arrays, where it is of a variable with named dims; any other as it is.
+
+    What it says of supports is the same; the values themselves are moved by the model's own.
+    """
+    kind = type(transform)
+    if not kind.__module__.startswith(NAMED_DIMS) or kind.__name__ not in PLAIN:
+        return transform
+    return PLAIN[kind.__name__](transform)
+
+
+def _limit(limit: Graph) -> float | None:
+    value = float(limit.data)
+    return value if np.isfinite(value) else None
+
+
 def bounds(transform: Transform | None, inputs: Iterable[Graph]) -> tuple[Any, Any] | None:
     """Return the limits of an elementwise transform's domain; None where it is not an interval."""
+    transform = plain(transform)
     if isinstance(transform, LogTransform | LogExpM1):
         return 0.0, np.inf
     if isinstance(transform, LogOddsTransform):
@@ -43,7 +70,7 @@ def bounds(transform: Transform | None, inputs: Iterable[Graph]) -> tuple[Any, A
 
 def is_simplex(transform: Transform | None) -> bool:
     """Whether the elements are weights that sum to one."""
-    return isinstance(transform, SimplexTransform)
+    return isinstance(plain(transform), SimplexTransform)
 
 
 def closed_support(transform: Transform | None, value: Graph) -> Graph | None:

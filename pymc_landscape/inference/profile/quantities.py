@@ -15,7 +15,14 @@ from typing import Any
 import numpy as np
 
 from pymc_landscape._typing import Array, VarNames
-from pymc_landscape.objective import BoundElement, FreeVariable, Objective, RestrictedObjective, is_simplex
+from pymc_landscape.objective import (
+    ARITHMETIC_ERRORS,
+    BoundElement,
+    FreeVariable,
+    Objective,
+    RestrictedObjective,
+    is_simplex,
+)
 from pymc_landscape.results import unknown_name
 
 
@@ -106,8 +113,11 @@ class Quantity:
         return sum(int(np.prod(v.shape)) for v in restricted.objective.variables)
 
     def _combination(self, restricted: RestrictedObjective, x: Array) -> list[Array]:
-        engine = restricted.engine("combination")
-        return engine.one(np.concatenate([restricted.full(x), self.weights]))
+        engine, full = restricted.engine("combination"), restricted.full(x)
+        try:
+            return engine.one(np.concatenate([full, self.weights]))
+        except (*ARITHMETIC_ERRORS, ValueError):  # a check that another Deterministic makes of its parameters
+            return [np.array(np.nan), np.full(len(full), np.nan), np.full(len(full) ** 2, np.nan)]
 
 
 def find_quantities(objective: Objective, var_names: VarNames | None) -> list[Quantity]:

@@ -21,7 +21,15 @@ from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
 
 from pymc_landscape._typing import Array, Graph
-from pymc_landscape.model import VALUE_TRANSFORMS, FreeVariable, GraphInputs, LogDensities, discrete_values, without
+from pymc_landscape.model import (
+    VALUE_TRANSFORMS,
+    FreeVariable,
+    GraphInputs,
+    LogDensities,
+    discrete_values,
+    plain,
+    without,
+)
 from pymc_landscape.model.latent.discrete_states import ConfigurationPlan, configuration_plan, states_of, table, untied
 from pymc_landscape.model.latent.state_checks import settle_checks
 from pymc_landscape.model.latent.summands import taken_apart
@@ -314,7 +322,7 @@ def _refuse_moving_supports(model: pm.Model, group: Group) -> None:
     """Refuse a transform that would need the discrete variables: those of PyMC that read limits off the prior."""
     for name in (*group.effects, *group.priors):
         rv = model[name]
-        transform = model.rvs_to_transforms.get(rv)
+        transform = plain(model.rvs_to_transforms.get(rv))
         if transform is None or isinstance(transform, VALUE_TRANSFORMS):
             continue
         limits = transform.args_fn(*rv.owner.inputs) if isinstance(transform, IntervalTransform) else rv.owner.inputs
