@@ -7,7 +7,7 @@ from pymc_landscape.objective.bound_coordinates import (
     has_vector_bounds,
     is_simplex,
 )
-from pymc_landscape.objective.conditional_modes import conditional_modes
+from pymc_landscape.objective.conditional_modes import conditional_modes, fixed_effect_estimates
 from pymc_landscape.objective.draws import SAMPLE_DIMS, Draws, DrawVectors, open_group, read_draws, select_labels
 from pymc_landscape.objective.effect_groups import effect_groups, effect_names
 from pymc_landscape.objective.evaluation_cost import affordable_evaluations
@@ -63,6 +63,7 @@ __all__ = [
     "effect_names",
     "element_labels",
     "evaluation_noise",
+    "fixed_effect_estimates",
     "has_vector_bounds",
     "importance_sampling",
     "is_fitted",

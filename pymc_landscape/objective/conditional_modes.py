@@ -70,6 +70,39 @@ def conditional_modes(objective: Objective, point: Point, attrs: Mapping[str, An
     return xr.Dataset(arrays, attrs=dict(attrs))
 
 
+def fixed_effect_estimates(objective: Objective, point: Point) -> xr.Dataset:
+    """Return the fixed effects of a restricted likelihood given variances: best linear unbiased estimates.
+
+    Parameters
+    ----------
+    objective : Objective
+        With fixed effects that are integrated out; without any, the Dataset is empty.
+    point : mapping of str to array_like
+        The parameters on their natural scale.
+
+    Returns
+    -------
+    Dataset
+        Variables ``name`` and ``name_se`` for each, with the model's dims; NaN where there is no mode. Standard errors
+        are √diag (X'V⁻¹X)⁻¹ in a linear model.
+    """
+    evaluators, arrays = objective.evaluators, dict[str, xr.DataArray]()
+    if not objective.restricted:
+        return xr.Dataset()
+    objective.use_data()
+    laplace = evaluators.integrals.laplace
+    scale = evaluators.factory.kept("effect scale", lambda: EffectScale(laplace))
+    mode = laplace.mode(objective.layout().join(point))
+    values = scale.values(np.full(scale.length, np.nan) if mode is None else mode.vector)
+    offsets = dict(zip(values, np.cumsum([0, *map(len, values.values())]).tolist(), strict=False))
+    for v in evaluators.metadata.effects:
+        if v.name in objective.restricted:
+            where = np.arange(offsets[v.name], offsets[v.name] + len(values[v.name]))
+            errors = np.full(len(where), np.nan) if mode is None else scale.deviations(mode, where)
+            arrays |= _as_arrays(v, values[v.name], errors)
+    return xr.Dataset(arrays)
+
+
 def _of_both(objective: Objective, integral: StateIntegral, theta: Array) -> dict[str, xr.DataArray]:
     """Return states with the effects averaged over, and effects given the most probable state of their block."""
     evaluators, by_state = objective.evaluators, integral.modes_by_state(theta)
@@ -102,13 +135,16 @@ def _of_effects(objective: Objective, theta: Array) -> tuple[dict[str, xr.DataAr
 
 def _labelled(objective: Objective, values: Array, errors: Array) -> dict[str, xr.DataArray]:
     """Return effects and standard errors, one after the other, with the model's dims."""
-    effects, arrays = objective.evaluators.metadata.effects, {}
+    effects, arrays = objective.evaluators.metadata.effects, dict[str, xr.DataArray]()
     offsets = np.cumsum([int(np.prod(v.shape)) for v in effects])[:-1]
     for v, value, error in zip(effects, np.split(values, offsets), np.split(errors, offsets), strict=True):
-        coords = dict(zip(v.dims, v.coords, strict=True))
-        for name, array in ((v.name, value), (f"{v.name}_se", error)):
-            arrays[name] = xr.DataArray(np.reshape(array, v.shape), coords, v.dims)
+        arrays |= _as_arrays(v, value, error)
     return arrays
+
+
+def _as_arrays(v: FreeVariable, value: Array, error: Array) -> dict[str, xr.DataArray]:
+    coords, both = dict(zip(v.dims, v.coords, strict=True)), {v.name: value, f"{v.name}_se": error}
+    return {name: xr.DataArray(np.reshape(array, v.shape), coords, v.dims) for name, array in both.items()}
 
 
 def probable_states(objective: Objective, vector: Array) -> dict[str, xr.DataArray]:
@@ -200,6 +236,7 @@ class EffectScale:
 
     def __init__(self, laplace: Laplace):
         self.laplace, density = laplace, laplace.density
+        self.length = laplace.n_parameters + laplace.n_effects
         graphs = [graph.ravel().astype("float64") for graph in without_named_dims(list(density.effects.values()))]
         whole: Graph = pt.concatenate(graphs)
         self._values = laplace.build(density.vector, dict(zip(density.effects, graphs, strict=True)))
@@ -212,13 +249,15 @@ class EffectScale:
         """Return each effect, raveled, at one vector (k + q)."""
         return dict(zip(self._values.names, map(np.asarray, self._values.one(vector)), strict=True))
 
-    def deviations(self, mode: Mode) -> Array:
-        """Return standard deviations (n,) of all effects given the parameters: √(J H⁻¹ Jᵀ) by the delta method."""
-        deviations = np.empty(self.size)
-        for start in range(0, self.size, BLOCK):
-            stop = min(start + BLOCK, self.size)
-            units = np.eye(stop - start, self.size, start)
-            rows = np.hstack([np.repeat(mode.vector[None], stop - start, axis=0), units])
+    def deviations(self, mode: Mode, which: NDArray[np.intp] | None = None) -> Array:
+        """Return standard deviations of effects, all (n,) or some, given parameters: √(J H⁻¹ Jᵀ), the delta method."""
+        which = np.arange(self.size) if which is None else which
+        deviations = np.empty(len(which))
+        for start in range(0, len(which), BLOCK):
+            some = which[start : start + BLOCK]
+            units = np.zeros((len(some), self.size))
+            units[np.arange(len(some)), some] = 1.0
+            rows = np.hstack([np.repeat(mode.vector[None], len(some), axis=0), units])
             jacobian = self._pulled.at(rows)["gradient"][:, self.laplace.n_parameters :]
-            deviations[start:stop] = np.sqrt((jacobian * mode.curvature.solve(jacobian.T).T).sum(axis=1))
+            deviations[start : start + BLOCK] = np.sqrt((jacobian * mode.curvature.solve(jacobian.T).T).sum(axis=1))
         return deviations

@@ -59,6 +59,20 @@ class FixedEffects:
             f"{', '.join(self.names)} and the random effects."
         )
 
+    def refuse_name(self, name: str) -> None:
+        """Refuse a fixed effect, or an element of one, where a parameter is asked for.
+
+        Raises
+        ------
+        ValueError
+            If it is integrated out.
+        """
+        if name.split("[")[0] in self.names:
+            raise ValueError(
+                f"Expected a parameter, got {name!r}, a fixed effect that the restricted likelihood integrates out: "
+                "fit.summary() has its estimate and Wald limits; for a profile, fit with restricted=()."
+            )
+
     def refuse_prior(self, prior_weight: float) -> None:
         """Refuse the prior a part in a restricted likelihood.
 
@@ -68,9 +82,10 @@ class FixedEffects:
             If it has one.
         """
         if self.names and prior_weight:
+            names = ", ".join(self.names)
             raise ValueError(
-                f"Expected prior_weight=0 with restricted, got {prior_weight:g}: fixed effects are integrated out over "
-                "a flat measure, where their prior plays no part; leave restricted out where it should."
+                f"Expected a likelihood beside which the prior takes part, got a restricted one ({names}): its fixed "
+                "effects are integrated out over a flat measure, where their priors play no part; leave restricted out."
             )
 
 
@@ -91,7 +106,7 @@ def find_fixed_effects(evaluators: Evaluators, restricted: Restricted) -> tuple[
         takes part, effects are integrated by quadrature, or discrete variables are summed out.
     """
     metadata = evaluators.metadata
-    FixedEffects(("restricted",)).refuse_prior(evaluators.prior_weight)
+    FixedEffects(("REML",)).refuse_prior(evaluators.prior_weight)
     _refuse_other_integrals(evaluators)
     reasons = metadata.read(
         ("not fixed", metadata.latent), lambda: possible_fixed_effects(metadata.model, metadata.variables)
@@ -162,9 +177,9 @@ def _report(model: pm.Model, found: FixedEffects) -> None:
         return
     _REPORTED[model].add(found.names)
     _log.warning(
-        "%s integrated out over a flat measure, without their priors, as fixed effects of a restricted likelihood "
-        "(REML); estimates are in fit.latent.",
-        ", ".join(found.names) + (" are" if len(found.names) > 1 else " is"),
+        "Fixed effects of a restricted likelihood (REML), integrated out over a flat measure in place of a prior: %s; "
+        "fit.latent has their estimates.",
+        ", ".join(found.names),
     )
     if found.message:
         _log.warning(found.message)

@@ -16,6 +16,7 @@ from pymc_landscape.engine import Engine
 from pymc_landscape.model import Element, FreeVariable, Layout
 from pymc_landscape.objective.bound_coordinates import is_simplex
 from pymc_landscape.objective.evaluators import Evaluators, Kind
+from pymc_landscape.objective.fixed_effects import FixedEffects
 from pymc_landscape.results import closest
 
 _NO_VALUES: Mapping[str, Array] = MappingProxyType({})
@@ -30,10 +31,13 @@ class Parameters:
         The model.
     evaluators : Evaluators
         Its engines.
+    fixed_effects : FixedEffects
+        What it integrates out over a flat measure.
     """
 
     model: pm.Model
     evaluators: Evaluators
+    fixed_effects: FixedEffects
 
     @property
     def variables(self) -> tuple[FreeVariable, ...]:
@@ -91,6 +95,7 @@ class Parameters:
         elements = self.evaluators.metadata.elements
         if label in elements:
             return elements[label]
+        self.fixed_effects.refuse_name(label)
         whole = next((v for v in self.variables if label in (v.name, v.value_name)), None)
         if whole is not None:
             labels = whole.labels if label == whole.name else whole.value_labels

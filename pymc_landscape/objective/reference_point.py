@@ -111,7 +111,7 @@ def _only(asked: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
 
 
 def _refuse_unknown(asked: Mapping[str, Any], names: set[str], objective: Objective) -> None:
-    computed = {d.name for d in objective.model.deterministics}.union(objective.latent)
+    computed = {d.name for d in objective.model.deterministics}.union(objective.latent, objective.restricted)
     for name in asked:
         if name not in names and name not in computed:
             objective.find(name)  # says what the model has

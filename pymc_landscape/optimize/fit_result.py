@@ -190,6 +190,8 @@ class Fit(InformationCriteria):
         """What is latent, given the estimate: the likeliest random effects, and the states of discrete variables.
 
         Of an effect, ``name`` and ``name_se``, its standard error given the estimate: lme4's ``ranef`` and ``condVar``.
+        Of a fixed effect of a restricted likelihood the same: its best linear unbiased estimate, lme4's ``fixef``;
+        standard errors of random effects then have the fixed ones' in them (Henderson 1975).
         Of a discrete variable, ``name``, the most probable state of each element, and ``name_probability``, with a dim
         ``name_state`` more. Where both come in blocks of their own, effects are given the most probable state; else
         states are given the likeliest effects. The uncertainty of the estimate is no part of any of them. Empty where
@@ -244,13 +246,14 @@ class Fit(InformationCriteria):
         level : float
             Confidence level of the Wald limits, estimate ± z · se.
         var_names : str or sequence of str, optional
-            Parameters and Deterministics to show; left out, all.
+            Parameters, Deterministics and fixed effects to show; left out, all.
 
         Returns
         -------
         DataFrame
-            Columns ``estimate``, ``se``, ``wald95_lb``, ``wald95_ub`` (named for the level), and ``note``: why a
-            number is missing or not to be trusted.
+            A row an element of the parameters and Deterministics, and of the fixed effects that a restricted likelihood
+            integrates out. Columns ``estimate``, ``se``, ``wald95_lb``, ``wald95_ub`` (named for the level), and
+            ``note``: why a number is missing or not to be trusted.
         """
         return fit_summary.summary(self, level, var_names)
 

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
-from pymc_landscape.objective import element_labels
+from pymc_landscape.objective import element_labels, fixed_effect_estimates
 from pymc_landscape.results import require_probability, unknown_name
 
 # A table of more rows is not read.
@@ -41,15 +41,25 @@ _HERE = {
     "pml.hessian_spectrum(fit) has the curvature, fit.theta_covariance its inverse": "hess hessian jac grad",
     "each pm.Deterministic of the model stands in fit.derived": "fittedvalues predict",
 }
+# What a fit is called, by its kind.
+KINDS = {
+    "map": "Posterior mode",
+    "firth": "Penalised likelihood (Firth)",
+    "reml": "Restricted maximum likelihood (REML)",
+}
 ELSEWHERE = {name: sentence for sentence, names in _HERE.items() for name in names.split()}
 
 
 def summary(fit: Any, level: float = 0.95, var_names: str | Sequence[str] | None = None) -> pd.DataFrame:
     """Return estimate, standard error, Wald limits and notes, a row an element."""
     require_probability("a level", level)
-    estimates = xr.merge([fit.point, fit.derived])
-    errors = xr.merge([fit.standard_error, fit.derived_standard_error])
-    rows = [row for name in _names(fit, var_names) for row in _rows(name, estimates[name], errors[name], fit.notes)]
+    names, notes = _names(fit, var_names), fit.notes
+    estimates, errors = xr.merge([fit.point, fit.derived]), xr.merge([fit.standard_error, fit.derived_standard_error])
+    if fixed := [name for name in names if name in fit.objective.restricted]:
+        both = fixed_effect_estimates(fit.objective, fit.point)
+        estimates = estimates.assign({name: both[name] for name in fixed})
+        errors = errors.assign({name: both[f"{name}_se"] for name in fixed})
+    rows = [row for name in names for row in _rows(name, estimates[name], errors[name], notes)]
     table = pd.DataFrame(rows, columns=["", "estimate", "se", "note"]).set_index("")
     table.index.name = None
     reach = stats.norm.ppf(0.5 + level / 2) * table["se"]
@@ -60,7 +70,7 @@ def summary(fit: Any, level: float = 0.95, var_names: str | Sequence[str] | None
 
 
 def _names(fit: Any, var_names: str | Sequence[str] | None) -> list[str]:
-    known = [*map(str, fit.point.data_vars), *map(str, fit.derived.data_vars)]
+    known = [*map(str, fit.point.data_vars), *fit.objective.restricted, *map(str, fit.derived.data_vars)]
     asked = known if var_names is None else [var_names] if isinstance(var_names, str) else list(var_names)
     for name in asked:
         if name not in known:
@@ -79,13 +89,14 @@ def _rows(
 
 def headline(fit: Any) -> str:
     """Say in one line what the fit is."""
-    kind = {"map": "Posterior mode", "firth": "Penalised likelihood (Firth)"}.get(fit.kind, "Maximum likelihood")
+    kind, size = KINDS.get(fit.kind, "Maximum likelihood"), fit.objective.fixed_effects.size
     value = f"−2LL {fit.minus2ll:.6f}" if abs(fit.minus2ll) < 1e9 else f"−2LL {fit.minus2ll:.6g}"
     value += f", penalised {fit.penalized_minus2ll:.6f}" if fit.is_penalized else ""
     numbers = {"AIC": fit.aic, "BIC": fit.bic}
     criteria = "".join(f", {name} {number:.3f}" for name, number in numbers.items() if not np.isnan(number))
-    fewer = fit.has_maximum and fit.n_identified < fit.n_parameters
-    counts = f"k = {fit.n_parameters}{f', {fit.n_identified} identified' if fewer else ''}, n = {fit.n_observations}"
+    fewer = fit.has_maximum and fit.n_identified < fit.n_parameters + size
+    more = f" + {size} fixed" if size else f", {fit.n_identified} identified" if fewer else ""
+    counts = f"k = {fit.n_parameters}{more}, n = {fit.n_observations}"
     return (
         f"{kind} fit: {fit.status.value}. {value}{criteria} ({counts}; {fit.optimizer}, {fit.information} information)"
     )
@@ -95,7 +106,9 @@ def _explained(fit: Any) -> list[str]:
     """Say what the status means, and which variables of the model are no parameters of this fit."""
     latent = ", ".join(fit.objective.latent)
     out = f"Integrated or summed out, no parameters (latent): {latent}; with latent=() they are." if latent else ""
-    return [line for line in (fit.message, out) if line]
+    fixed = ", ".join(fit.objective.restricted)
+    flat = f"Fixed effects, integrated out over a flat measure (restricted): {fixed}." if fixed else ""
+    return [line for line in (fit.message, out, flat) if line]
 
 
 def _table(fit: Any) -> pd.DataFrame:

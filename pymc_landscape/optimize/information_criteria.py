@@ -55,10 +55,11 @@ class InformationCriteria:
 
         It is the rank of the Fisher information beside the estimate, so that a + c is one parameter, and a parameter
         that vanishes at this estimate only is counted. NaN where the rank cannot be said: on an edge of the support,
-        with data that cannot be simulated.
+        with data that cannot be simulated. The fixed effects of a restricted likelihood are among them, though they
+        are integrated out, as R counts them.
         """
         found = count_identified(self._natural)
-        return np.nan if found is None else found
+        return np.nan if found is None else found + self._natural.objective.fixed_effects.size
 
     @property
     def is_map(self) -> bool:
@@ -82,17 +83,21 @@ class InformationCriteria:
 
     @property
     def kind(self) -> str:
-        """What was fitted: ``mle``, ``map`` (a prior took part), or ``firth`` (penalised)."""
-        return "map" if self.is_map else self._natural.objective.penalty or "mle"
+        """What was fitted: ``mle``, ``reml`` (restricted), ``map`` (a prior took part), or ``firth`` (penalised)."""
+        objective = self._natural.objective
+        return "map" if self.is_map else objective.penalty or ("reml" if objective.restricted else "mle")
 
     @property
     def has_maximum(self) -> bool:
         """Whether `minus2ll` is the lowest that the likelihood allows, which information criteria correct."""
-        return self.kind == "mle" and self.status not in (Status.UNBOUNDED, Status.FAILED)
+        return self.kind in ("mle", "reml") and self.status not in (Status.UNBOUNDED, Status.FAILED)
 
     @property
     def aic(self) -> float:
-        """−2LL + 2k (Akaike 1974), where k is `n_identified`; NaN without a maximum of the likelihood."""
+        """−2LL + 2k (Akaike 1974), where k is `n_identified`; NaN without a maximum of the likelihood.
+
+        That of a restricted likelihood (REML) compares models of the same fixed effects only.
+        """
         return self.minus2ll + 2.0 * self.n_identified if self.has_maximum else np.nan
 
     @property

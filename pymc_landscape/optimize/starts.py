@@ -106,7 +106,7 @@ def _mapping(point: Any) -> dict[str, Any]:
 
 def _from_point(objective: Objective, point: Mapping[str, Any]) -> Array:
     # the mean of a posterior has more than parameters
-    more = {d.name for d in objective.model.deterministics}.union(objective.latent)
+    more = {d.name for d in objective.model.deterministics}.union(objective.latent, objective.restricted)
     point = {name: value for name, value in point.items() if name not in more}
     names = {n for v in objective.variables for n in (v.name, v.value_name)}
     unknown = [name for name in point if name not in names]

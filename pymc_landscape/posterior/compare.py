@@ -127,6 +127,7 @@ def compare_with_posterior(
     require_probability("ci_prob", ci_prob)
     level = ci_prob if level is None else level
     fit = fit_beside(fit, dt, "compare_with_posterior", group=group, progressbar=progressbar)
+    fit.objective.fixed_effects.refuse_prior(1.0)
     draws = read_posterior(fit.objective, dt, group)
     quantities = find_quantities(fit.objective, var_names)
     fit, copy = in_copy_of_draws(fit, draws)

@@ -98,6 +98,7 @@ def four_curves(
     if num < 11:
         raise ValueError(f"Expected num of at least 11 points a curve, got {num}.")
     fit = fit_beside(fit, dt, "four_curves", group=group, progressbar=progressbar)
+    fit.objective.fixed_effects.refuse_prior(1.0)
     draws = read_posterior(fit.objective, dt, group)
     fit, copy = in_copy_of_draws(fit, draws)
     warn_if_lower(fit, draws)

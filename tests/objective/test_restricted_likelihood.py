@@ -119,7 +119,7 @@ def test_auto_takes_what_the_density_is_quadratic_in(caplog):
     objective = pml.Objective(model, restricted="auto")
     assert objective.restricted == ("a", "b")
     assert [v.name for v in objective.variables] == ["log_sigma"]
-    assert "a, b are integrated out over a flat measure" in caplog.text
+    assert "integrated out over a flat measure in place of a prior: a, b;" in caplog.text
     assert objective.origin["restricted"] == "a, b"
     assert "restricted" not in pml.Objective(model).origin
 
@@ -147,7 +147,7 @@ def test_what_cannot_be_restricted_is_refused(more, restricted, words):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"prior_weight": 1.0}, "their prior plays no part"),
+        ({"prior_weight": 1.0}, "their priors play no part"),
         ({"quadrature": 5}, "fixed effects meet all random"),
     ],
 )

@@ -79,6 +79,8 @@ def nested_pair(
     """
     if not isinstance(null, Fit | Objective) and not pymc_model(null).free_RVs:
         larger = fit_of(alternative, VERB, prior_weight=0.0, progressbar=progressbar)
+        if larger.objective.restricted:
+            raise ValueError(_no_fixed_effect(larger.objective.restricted[0]))
         return _point_null(pymc_model(null), larger.objective), larger
     smaller = fit_of(_with_effects_of(alternative, null), VERB, prior_weight=0.0, progressbar=progressbar)
     if isinstance(alternative, Fit):
@@ -105,9 +107,31 @@ def _with_effects_of(
         return null
     own, larger = objective_of(null), objective_of(alternative)
     missing = [name for name in larger.latent if name in own.names]
-    if not missing:
+    if not (missing or larger.restricted):
         return null
-    return Objective(null, latent=[*own.latent, *missing], quadrature=larger.quadrature, potentials=larger.potentials)
+    return Objective(
+        null,
+        latent=[*own.latent, *missing] or "auto",
+        quadrature=larger.quadrature,
+        restricted=_shared_fixed_effects(larger, own),
+        potentials=larger.potentials,
+    )
+
+
+def _no_fixed_effect(name: str) -> str:
+    """Say that a null lacks a fixed effect that its alternative integrates out."""
+    return (
+        f"Expected a null with the fixed effects of a restricted (REML) alternative, got one in which {name!r} is not "
+        "free: restricted likelihoods test variances; for a test of fixed effects fit both with restricted=()."
+    )
+
+
+def _shared_fixed_effects(larger: Objective, own: Objective) -> tuple[str, ...]:
+    """Return the fixed effects of a restricted alternative, which its null has too."""
+    missing = [name for name in larger.restricted if name not in own.names]
+    if missing:
+        raise ValueError(_no_fixed_effect(missing[0]))
+    return larger.restricted
 
 
 def _point_null(model: pm.Model, objective: Objective) -> Fit:

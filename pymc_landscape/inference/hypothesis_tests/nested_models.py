@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pymc_landscape._typing import Array
+from pymc_landscape.inference.hypothesis_tests.fixed_effect_designs import refuse_other_fixed_effects
 from pymc_landscape.inference.hypothesis_tests.null_point import (
     ALMOST_INFINITE,
     SAME,
@@ -133,6 +134,7 @@ def refuse_other_data(one: Fit, other: Fit, names: tuple[str, str] = ("the null"
                 f"Expected two models of the same data, got different values of {name!r} in {names[0]} and in "
                 f"{names[1]}: likelihoods of different data do not compare."
             )
+    refuse_other_fixed_effects(one, other, names)
 
 
 def refuse_changed_data(fit: Fit, name: str) -> None:

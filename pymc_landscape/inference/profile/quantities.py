@@ -145,7 +145,10 @@ def find_quantities(objective: Objective, var_names: VarNames | None) -> list[Qu
     if isinstance(var_names, Mapping):
         return [_combination(labels, str(name), weights_by_label) for name, weights_by_label in var_names.items()]
     elements, shares = _elements(objective), _shares(objective)
-    chosen = [label for name in _asked(var_names, elements) for label in _labels_of(name, labels)]
+    asked = _asked(var_names, elements)
+    for name in asked:
+        objective.fixed_effects.refuse_name(name)
+    chosen = [label for name in asked for label in _labels_of(name, labels)]
     return [
         Quantity(label, _unit(labels, label), elements.get(label), shares.get(label)) for label in dict.fromkeys(chosen)
     ]

@@ -27,9 +27,11 @@ from pytensor.tensor.random.type import RandomType
 
 from pymc_landscape._typing import Array, Graph, Point
 from pymc_landscape.engine import interpreter_mode
-from pymc_landscape.objective import Objective
+from pymc_landscape.objective import Layout, Objective, fixed_effect_estimates
 
 Data = dict[str, NDArray[Any]]
+# Any seed; and how straight a line is, in shares of a step along it.
+DESIGN_SEED, STRAIGHT = 1, 1e-7
 
 
 class Simulator:
@@ -38,7 +40,8 @@ class Simulator:
     Parameters
     ----------
     objective : Objective
-        The model, with the predictors that this objective has.
+        The model, with the predictors that this objective has. Fixed effects that it integrates out, as a restricted
+        likelihood does, stay at their estimates given its data and the point: contrasts free of them do not see where.
 
     Raises
     ------
@@ -82,9 +85,37 @@ class Simulator:
         ValueError
             If a distribution cannot be drawn from: a ``pm.CustomDist`` without `random`.
         """
+        return self._drawn(self._vector(point), random_seed)
+
+    def design(self, point: Point) -> Array | None:
+        """Return how data move with the fixed effects that are integrated out.
+
+        Parameters
+        ----------
+        point : mapping of str to array_like
+            As above.
+
+        Returns
+        -------
+        array (n, p) or None
+            What one of each fixed effect adds to all observed elements; None where that is not a straight line.
+        """
+        vector, first = self._vector(point), len(self.objective.layout().join(point))
+
+        def moved(step: Array) -> Array:
+            drawn = self._drawn(vector + step, DESIGN_SEED)
+            return np.concatenate([np.ravel(values).astype(float) for values in drawn.values()])
+
+        steps = np.eye(len(vector))[first:] * np.maximum(np.abs(vector[first:]), 1.0)[:, None]
+        still, once, twice = moved(0.0 * vector), *(np.array([moved(m * step) for step in steps]) for m in (1.0, 2.0))
+        size = np.abs(once - still).max(initial=0.0)
+        if not np.abs(twice - 2.0 * once + still).max(initial=0.0) <= STRAIGHT * size:
+            return None
+        return np.asarray(((once - still) / steps.sum(axis=1)[:, None]).T)
+
+    def _drawn(self, vector: Array, random_seed: int) -> Data:
         self.objective.use_data()
         reseed_rngs(self._rngs, random_seed)
-        vector = self.objective.layout().join(point)
         try:
             drawn = self._function(vector)
         except NotImplementedError as error:
@@ -93,7 +124,7 @@ class Simulator:
             if self._is_singular:
                 raise
             self._draw_singular()
-            return self(point, random_seed)
+            return self._drawn(vector, random_seed)
         return dict(zip(self._names, map(np.asarray, drawn), strict=True))
 
     def _draw_singular(self) -> None:
@@ -102,6 +133,15 @@ class Simulator:
         compiled = kept("simulate singular", lambda: _compile(self.objective, singular=True))
         self._function, self._rngs = compiled
         self._is_singular = True
+
+    def _vector(self, point: Point) -> Array:
+        """Return a point as a natural vector, with estimates of the fixed effects behind it."""
+        objective = self.objective
+        theta = objective.layout().join(point)
+        if not objective.restricted:
+            return theta
+        estimates = fixed_effect_estimates(objective, point)
+        return np.concatenate([theta, *(np.ravel(estimates[name]) for name in objective.restricted)])
 
     def _culprit(self) -> str:
         """Return the first observed variable that was written without a way to draw it."""
@@ -131,10 +171,11 @@ def _refuse_potentials(objective: Objective) -> None:
 def _compile(objective: Objective, singular: bool = False) -> tuple[Any, list[Any]]:
     """Return a function of the natural vector, and its generators of random numbers."""
     evaluators, model = objective.evaluators, objective.model
-    layout = evaluators.metadata.layout()
+    fixed = [v for v in evaluators.metadata.effects if v.name in objective.restricted]
+    layout = Layout((*objective.variables, *fixed))
     vector = pt.vector("vector", dtype="float64", shape=(layout.size,))
     # what is integrated or summed out has no value, and is drawn anew
-    values = {rv: rv.type(rv.name) for rv in (model[v.name] for v in objective.variables)}
+    values = {rv: rv.type(rv.name) for rv in (model[v.name] for v in layout.variables)}
     graphs = replace_rvs_by_values(
         list(model.observed_RVs), rvs_to_values=values, rvs_to_transforms=dict.fromkeys(values)
     )
