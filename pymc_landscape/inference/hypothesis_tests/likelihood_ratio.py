@@ -171,9 +171,16 @@ def _irregular(nesting: Nesting, null: Fit, correlated: bool) -> str:
     """Say why no mixture of χ² is the law, if so."""
     if nesting.vanished and not correlated:
         names = ", ".join(nesting.vanished)
-        return f"Under the null {names} makes no difference to the likelihood, so that no χ² is its law (Davies 1977)."
+        return (
+            f"Under the null {names} makes no difference to the likelihood, so that no χ² is its law (Davies 1987): "
+            "the likelihood ratio is the largest over all its values."
+        )
     if null.status is Status.AT_BOUND:
-        return "The null's own estimate is on an edge of its support, so that no simple mixture of χ² is the law."
+        return (
+            "The null's own estimate is on an edge of its support, so that no simple mixture of χ² is the law. The "
+            "bootstrap is an approximation there, and need not come right with more data (Andrews 2000): fix that "
+            "parameter in both models, or repeat the test with it a standard error inside, and see whether p changes."
+        )
     is_idle = null.status is Status.NOT_IDENTIFIED and len(null.flat_directions) <= len(nesting.idle)
     if not null.status.is_optimum and not is_idle:
         return f"The null's estimate is {null.status.value}, so that no χ² is the law."
@@ -204,6 +211,13 @@ def _bootstrapped(
     message: str,
 ) -> LikelihoodRatioTest:
     simulate = RatioSimulator(null, alternative, nesting)
+    better = simulate.better_alternative()
+    if better is not None:
+        message += (
+            f" Over the values of {', '.join(nesting.vanished)} a lower −2LL was found than the fit's: it is used."
+        )
+        alternative, statistic = better, null.minus2ll - better.minus2ll
+        simulate = RatioSimulator(null, alternative, nesting)
     statistics, interrupted = repeat(simulate, seeds(random_seed, draws), "Simulating under the null", progressbar)
     simulated = np.array(statistics)
     failed = int(np.isnan(simulated).sum())
@@ -214,8 +228,9 @@ def _bootstrapped(
         message += f" In {failed} of {failed + len(simulated)} simulated data sets a refit failed; they are left out."
     if interrupted:
         message += f" Interrupted after {len(statistics)} of {draws} data sets."
-    p_value = (1 + int((simulated >= statistic - BELOW_ZERO).sum())) / (1 + len(simulated))
-    weights = np.zeros(0)
-    return LikelihoodRatioTest(
-        statistic, nesting.df, p_value, "bootstrap", weights, simulated, null, alternative, message
-    )
+    n = len(simulated)
+    p_value = (1 + int((simulated >= statistic - BELOW_ZERO).sum())) / (1 + n)
+    error = float(np.sqrt(p_value * (1.0 - p_value) / n))
+    message += f" The Monte Carlo standard error of p is {error:.2g}."
+    law = (statistic, nesting.df, p_value, "bootstrap", np.zeros(0), simulated)
+    return LikelihoodRatioTest(*law, null, alternative, message, p_value_error=error)

@@ -15,6 +15,7 @@ import pymc as pm
 from pymc_landscape._typing import Array, ModelLike
 from pymc_landscape.inference.hypothesis_tests.nested_models import Nesting
 from pymc_landscape.inference.hypothesis_tests.null_point import ALMOST_INFINITE
+from pymc_landscape.inference.hypothesis_tests.vanished_starts import VanishedStarts
 from pymc_landscape.inference.resampling import natural_point, restricted_like, start_inside
 from pymc_landscape.objective import Objective, RestrictedObjective, objective_of, pymc_model
 from pymc_landscape.objective.observations import Data, Simulator, known_value, observed_data, observed_values
@@ -25,6 +26,7 @@ from pymc_landscape.optimize import (
     StatusReport,
     fit_of,
     fit_weighted,
+    has_infimum,
     infimum,
     search,
     search_from_start,
@@ -35,8 +37,6 @@ VERB = "likelihood_ratio_test"
 SAME_AS_NULL = 1e-3
 # A statistic that is nearer to 0 than this is 0, where a mixture has its χ²₀.
 ZERO = 1e-8
-# How far to either side of its estimate a parameter starts that vanishes under the null, on the unconstrained scale.
-VANISHED_SHIFT = 3.0
 # Where the alternative starts between the null (0) and its own estimate (1): first half way, then near either.
 HALF, NEAR_NULL, NEAR_ESTIMATE = 0.5, 0.05, 1.0
 
@@ -177,6 +177,21 @@ class RatioSimulator:
         self.null, self.alternative, self.nesting = null, alternative, nesting
         self.simulator, self.point = Simulator(null.objective), natural_point(null)
         self.null_start, self.start = start_inside(null), start_inside(alternative)
+        self.vanished = VanishedStarts(alternative, nesting)
+
+    def better_alternative(self) -> Fit | None:
+        """Return a lower fit of the observed data, where one is found over the values of what vanishes."""
+        if not len(self.vanished):
+            return None
+        objective = self.alternative.objective
+        starts = self._starts(objective, self.point)
+        results = [search_from_start(objective, theta, "").result for theta in starts]
+        best = min(results, key=lambda result: result.value)
+        if not best.is_lower(self.alternative.result, SAME_AS_NULL):
+            return None
+        found = fit_weighted(objective, starts=[best.restricted.natural_point(best.x)], progressbar=False)
+        lower = has_infimum(found.status, found.result) and found.result.is_lower(self.alternative.result)
+        return found if lower else None
 
     def __call__(self, seed: int) -> float:
         """Return LR of one simulated data set; where the alternative ends above the null, it is searched again."""
@@ -184,7 +199,7 @@ class RatioSimulator:
         null_minimum, null_point = self._refit_null(data)
         twin = self.alternative.objective.with_data(**data)
         again = [self._between(null_point, share) for share in (NEAR_NULL, NEAR_ESTIMATE)]
-        for starts in (self._starts(null_point), again):
+        for starts in (self._starts(twin, null_point), again):
             statistic = null_minimum - self._minimum(twin, starts)
             if statistic >= -SAME_AS_NULL:
                 return statistic if statistic > ZERO else 0.0
@@ -199,11 +214,10 @@ class RatioSimulator:
         minimum = infimum(end.report.status, end.result, self.null_start)
         return minimum, end.result.restricted.natural_point(end.result.x)
 
-    def _starts(self, null_point: Mapping[str, Array]) -> list[Array]:
-        """Return the alternative's starts; what vanishes under the null may have an optimum on either side."""
+    def _starts(self, twin: Objective, null_point: Mapping[str, Array]) -> list[Array]:
+        """Return the alternative's starts; what vanishes under the null may have an optimum anywhere."""
         half = self._between(null_point, HALF)
-        shift = VANISHED_SHIFT * np.isin(self.alternative.objective.labels, list(self.nesting.vanished))
-        return [self.start, *([half - shift, half + shift] if shift.any() else [half])]
+        return self.vanished.lowest(twin, [half]) if len(self.vanished) else [self.start, half]
 
     def _minimum(self, twin: Objective, starts: Sequence[Array]) -> float:
         """Return the lowest −2LL to which a search from one of the starts converged; NaN where none did."""

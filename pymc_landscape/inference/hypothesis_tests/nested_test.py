@@ -46,6 +46,8 @@ class HypothesisTest:
         Why this reference, and what was assumed.
     test : str
         ``"likelihood_ratio"``, ``"score"`` or ``"wald"``.
+    p_value_error : float
+        Monte Carlo standard error of `p_value`; 0 where nothing was simulated.
     information : str
         What the statistic was made of: ``"expected"``, ``"observed"`` or ``"sandwich"``; empty for a likelihood ratio.
     """
@@ -61,6 +63,7 @@ class HypothesisTest:
     message: str
     test: Test = "likelihood_ratio"
     information: str = ""
+    p_value_error: float = 0.0
 
     def to_dataset(self) -> xr.Dataset:
         """Return the numbers as one Dataset, for `to_datatree`.
@@ -68,8 +71,8 @@ class HypothesisTest:
         Returns
         -------
         Dataset
-            `statistic`, `df`, `p_value`, `minus2ll` (NaN of a model that is not fitted) and `n_parameters` (dim
-            ``model``: null, alternative), and, where there are any, `weights` (dim ``chi2_df``, or ``eigenvalue`` in a
+            `statistic`, `df`, `p_value`, `p_value_error`, `minus2ll` (NaN of a model that is not fitted) and
+            `n_parameters` (dim ``model``: null, alternative), and, where there are any, `weights` (dim ``chi2_df``, or ``eigenvalue`` in a
             weighted sum of χ²₁) or `draws` (dim ``draw``).
         """
         models = (self.null, self.alternative)
@@ -77,6 +80,7 @@ class HypothesisTest:
             "statistic": self.statistic,
             "df": self.df,
             "p_value": self.p_value,
+            "p_value_error": self.p_value_error,
             "minus2ll": ("model", [_minus2ll(model) for model in models]),
             "n_parameters": ("model", [_n_parameters(model) for model in models]),
         }
@@ -150,6 +154,8 @@ class LikelihoodRatioTest(HypothesisTest):
         Why this reference, and what was assumed.
     test : str
         ``"likelihood_ratio"``.
+    p_value_error : float
+        Monte Carlo standard error of `p_value`; 0 where nothing was simulated.
     """
 
     null: Fit = field(repr=False)

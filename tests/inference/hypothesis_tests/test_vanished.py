@@ -1,0 +1,112 @@
+"""Likelihood ratios where a parameter vanishes under the null: a supremum, found again by other routes."""
+
+from functools import cache
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+from scipy import optimize, stats
+
+import pymc_landscape as pml
+from pymc_landscape.inference.hypothesis_tests.likelihood_ratio_fits import RatioSimulator
+from pymc_landscape.inference.hypothesis_tests.nested_models import nest
+from pymc_landscape.objective.observations import Simulator
+
+BINS = np.arange(30.0)
+PLACES = np.linspace(0, 29, 117)
+SHAPES = np.exp(-((BINS[:, None] - PLACES) ** 2) / 4)
+
+
+@cache
+def bump() -> pm.Model:
+    """A level background, and a peak at an unknown place."""
+    counts = np.random.default_rng(4).poisson(20 + 14 * np.exp(-((BINS - 19) ** 2) / 4))
+    with pm.Model() as model:
+        background, height = pm.Exponential("background", 1 / 20), pm.HalfNormal("height", 20)
+        place = pm.Uniform("place", 0, 29)
+        pm.Poisson("counts", background + height * pm.math.exp(-((BINS - place) ** 2) / 4), observed=counts)
+    return model
+
+
+def bump_supremum(counts: np.ndarray) -> float:
+    """The largest LR over a grid of places, each by the EM algorithm for two positive parts."""
+    level = counts.mean()
+    background, height = np.full(len(PLACES), 0.98 * level), np.full(len(PLACES), 0.5)
+    for _ in range(80):
+        ratio = counts[:, None] / (background + height * SHAPES)
+        background = background * ratio.sum(0) / len(BINS)
+        height = height * (ratio * SHAPES).sum(0) / SHAPES.sum(0)
+    mean = background + height * SHAPES
+    at_places = 2 * (counts[:, None] * np.log(mean) - mean).sum(0)
+    return float(at_places.max() - 2 * (counts * np.log(level) - level).sum())
+
+
+def both_routes(null: pm.Model, alternative: pm.Model, supremum, n: int) -> tuple[np.ndarray, np.ndarray]:
+    fits = [pml.fit_mle(model, progressbar=False) for model in (null, alternative)]
+    simulate = RatioSimulator(*fits, nest(*fits))
+    with np.errstate(all="ignore"):
+        ours = np.array([simulate(seed) for seed in range(n)])
+    data = [next(iter(Simulator(fits[0].objective)(simulate.point, seed).values())) for seed in range(n)]
+    return ours, np.array([supremum(values) for values in data])
+
+
+@pytest.mark.parametrize("n", [12, pytest.param(150, marks=pytest.mark.exhaustive)])
+def test_a_peak_at_an_unknown_place_reaches_the_supremum(n):
+    null = pm.do(bump(), {"height": 0.0, "place": 15.0})
+    ours, grid = both_routes(null, bump(), bump_supremum, n)
+    assert (ours >= grid - 1e-2).all()
+    assert (ours <= grid + 0.2).all()  # between two places of the grid
+
+
+def two_groups(y: np.ndarray) -> float:
+    """Twice the gain of two means with one variance each 1 over one mean: the best of many starts, by SciPy."""
+
+    def minus2ll(p):
+        w, a, b = 1 / (1 + np.exp(-p[0])), p[1], p[2]
+        density = w * stats.norm.pdf(y, a, 1) + (1 - w) * stats.norm.pdf(y, b, 1)
+        return -2 * np.log(density).sum()
+
+    starts = [(z, y.mean() - d, y.mean() + e) for z in (-2.5, -1, 0, 1, 2.5) for d in (0.5, 1.5) for e in (0.5, 1.5)]
+    best = min(optimize.minimize(minus2ll, start, method="BFGS").fun for start in starts)
+    return -2 * stats.norm(y.mean(), 1).logpdf(y).sum() - best
+
+
+@pytest.mark.exhaustive
+def test_two_normals_against_one():
+    """Components of unit variance (McLachlan 1987): what vanishes is the mean of a component without weight."""
+    y = np.random.default_rng(8).normal(size=60)
+    with pm.Model() as one:
+        mu = pm.Normal("mu", 0, 5)
+        pm.Normal("y", mu, 1.0, observed=y)
+    with pm.Model() as two:
+        w, mu, other = pm.Beta("w", 1, 1), pm.Normal("mu", 0, 5), pm.Normal("other", 0, 5)
+        pm.NormalMixture("y", pt.stack([1 - w, w]), pt.stack([mu, other]), 1.0, observed=y)
+    ours, scipy = both_routes(one, two, two_groups, 25)
+    assert (ours >= scipy - 1e-2).all()
+    assert np.abs(ours - scipy).max() < 0.05
+
+
+@pytest.mark.exhaustive
+def test_a_lower_alternative_over_what_vanishes_takes_the_place_of_the_fit():
+    """A fit from one start at the wrong place: the observed statistic is the supremum too."""
+    null = pml.fit_mle(pm.do(bump(), {"height": 0.0, "place": 15.0}), progressbar=False)
+    stuck = pml.fit_mle(bump(), starts=[{"background": 20.0, "height": 1.0, "place": 4.0}], progressbar=False)
+    best = pml.fit_mle(bump(), progressbar=False)
+    assert stuck.minus2ll > best.minus2ll + 1
+    test = pml.likelihood_ratio_test(null, stuck, draws=3, random_seed=1, progressbar=False)
+    assert test.statistic == pytest.approx(null.minus2ll - best.minus2ll, abs=1e-6)
+    assert "a lower −2LL was found" in test.message
+
+
+def test_the_error_of_a_simulated_p_is_told():
+    with pm.Model() as model:
+        pm.Binomial("y", n=10, p=pm.Beta("p", 1, 1), observed=7)
+    null = pm.do(model, {"p": 0.5})
+    options = {"draws": 60, "random_seed": 1, "progressbar": False}
+    test = pml.likelihood_ratio_test(null, model, reference="bootstrap", **options)
+    p = test.p_value
+    assert test.p_value_error == pytest.approx(np.sqrt(p * (1 - p) / 60))
+    assert f"standard error of p is {test.p_value_error:.2g}" in test.message
+    assert test.to_dataset()["p_value_error"].item() == test.p_value_error
+    assert pml.likelihood_ratio_test(null, model, progressbar=False).p_value_error == 0.0
