@@ -7,6 +7,7 @@ A ``pm.Model`` holds a prior, a likelihood and a posterior. The verbs here show 
 * ``evaluate_landscape``: log-likelihood, prior, posterior and −2LL over a grid
 * ``fit_mle``, ``fit_map``: the lowest point, with standard errors, as a ``Fit``
 * ``likelihood_ratio_test``: does a larger model improve by more than chance, as a ``LikelihoodRatioTest``
+* ``score_test``, ``wald_test``: the same with one of the two fitted, as a ``HypothesisTest``; ``tests``: all three
 * ``compare_models``: criteria, likelihood ratios and LOO in one table
 * ``pointwise_log_likelihood``: the groups that ``az.loo`` and ``az.psense_summary`` read
 * ``compare_with_posterior``: likelihood beside posterior, and why they differ
@@ -34,6 +35,7 @@ from importlib.metadata import version
 from types import ModuleType
 
 from pymc_landscape.inference import (
+    HypothesisTest,
     LikelihoodRatioTest,
     compare_models,
     confidence_intervals,
@@ -42,6 +44,9 @@ from pymc_landscape.inference import (
     laplace_check,
     likelihood_ratio_test,
     parametric_bootstrap,
+    score_test,
+    tests,
+    wald_test,
 )
 from pymc_landscape.inference.profile import profile_likelihood, read_intervals
 from pymc_landscape.inference.regions import confidence_contour
@@ -66,6 +71,7 @@ __version__ = version("pymc-landscape")
 
 __all__ = [
     "Fit",
+    "HypothesisTest",
     "LikelihoodRatioTest",
     "Objective",
     "chi2_cutoff",
@@ -98,7 +104,10 @@ __all__ = [
     "profile_likelihood",
     "read_intervals",
     "regular_grid",
+    "score_test",
+    "tests",
     "to_datatree",
+    "wald_test",
 ]
 
 

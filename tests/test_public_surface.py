@@ -73,6 +73,9 @@ NEEDS_AN_OPTIMUM: dict[str, Callable[[Any], Any]] = {
     "likelihood_ratio_test": lambda m: pml.likelihood_ratio_test(known_mean(), m, **QUIET),
     "parametric_bootstrap": lambda m: pml.parametric_bootstrap(m, draws=2, random_seed=1, **QUIET),
     "posterior_deviance": lambda m: pml.posterior_deviance(m, posterior(), **QUIET),
+    "score_test": lambda m: pml.score_test(known_mean(), m, **QUIET),
+    "tests": lambda m: pml.tests(known_mean(), m, **QUIET),
+    "wald_test": lambda m: pml.wald_test(known_mean(), m, **QUIET),
     "profile_likelihood": lambda m: pml.profile_likelihood(m, "mu", level=0.8, **QUIET),
 }
 NEEDS_NONE: dict[str, Callable[[Any], Any]] = {
@@ -90,7 +93,7 @@ NEEDS_NONE: dict[str, Callable[[Any], Any]] = {
     "prior_path": lambda m: pml.prior_path(m, [0, 1], **QUIET),
 }
 READS_A_RESULT = {"chi2_cutoff", "descent_race", "read_intervals", "regular_grid", "to_datatree"}
-CLASSES = {"Fit", "LikelihoodRatioTest", "Objective"}
+CLASSES = {"Fit", "HypothesisTest", "LikelihoodRatioTest", "Objective"}
 TAKES_A_MODEL = NEEDS_AN_OPTIMUM | NEEDS_NONE
 OF_EFFECTS = {"laplace_check", "importance_sampling"}
 # Without a model these take the values as they are.

@@ -7,6 +7,7 @@ from pymc_landscape.numerics.covariance import (
     covariance,
     delta_method,
     lengths,
+    quadratic_form,
     sandwich_covariance,
     spectrum,
     standard_errors,
@@ -37,6 +38,7 @@ from pymc_landscape.numerics.trust_region import (
     polish,
     quadratic_model,
 )
+from pymc_landscape.numerics.weighted_chi_squared import weighted_chi2_tail
 
 __all__ = [
     "EPS",
@@ -84,6 +86,7 @@ __all__ = [
     "one_blas_thread",
     "polish",
     "profile_curve",
+    "quadratic_form",
     "quadratic_model",
     "sandwich_covariance",
     "simple_basis",
@@ -91,4 +94,5 @@ __all__ = [
     "standard_errors",
     "step_lengths_batch",
     "trace",
+    "weighted_chi2_tail",
 ]

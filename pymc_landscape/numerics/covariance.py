@@ -124,6 +124,23 @@ def sandwich_covariance(hessian: Array, scores: Array) -> Array:
     return bread @ (scores.T @ scores) @ bread
 
 
+def quadratic_form(residual: Array, covariance: Array, rank: int) -> float:
+    """Return rᵀ C⁻¹ r; of equations that say the same twice, as those on all shares of a simplex, by the rank of C.
+
+    Raises
+    ------
+    ValueError
+        If there is no such number.
+    """
+    bent = spectrum(covariance) if np.isfinite(covariance).all() and np.isfinite(residual).all() else None
+    if bent is None or not (bent.values[len(residual) - rank :] > bent.tolerance).all():
+        raise ValueError(
+            "Expected a positive definite covariance of what is tested, got one that is not: use likelihood_ratio_test."
+        )
+    along = bent.vectors[:, len(residual) - rank :].T @ (residual / bent.scale)
+    return float((along**2 / bent.values[len(residual) - rank :]).sum())
+
+
 def delta_method(cov: Array, jacobian: Array) -> Array:
     """Return the covariance Jᵀ C J of n functions with the derivatives `jacobian` (k, n)."""
     return jacobian.T @ cov @ jacobian

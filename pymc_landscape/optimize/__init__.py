@@ -10,7 +10,7 @@ from pymc_landscape.optimize.active_set import (
 )
 from pymc_landscape.optimize.estimates import NaturalScale, as_draws
 from pymc_landscape.optimize.fit import fit_map, fit_mle, fit_of, fit_weighted, require_optimum
-from pymc_landscape.optimize.fit_result import Fit
+from pymc_landscape.optimize.fit_result import Fit, natural_point
 from pymc_landscape.optimize.infimum import has_infimum, infimum
 from pymc_landscape.optimize.limit_point import limit_point
 from pymc_landscape.optimize.local_search import SearchResult, search
@@ -47,6 +47,7 @@ __all__ = [
     "has_infimum",
     "infimum",
     "limit_point",
+    "natural_point",
     "nearest_copy",
     "released_bounds",
     "released_from_infinity",

@@ -327,3 +327,8 @@ class Fit(InformationCriteria):
             kind=self.kind,
             information=self.information,
         )
+
+
+def natural_point(fit: Fit) -> dict[str, Array]:
+    """Return the estimate on the natural scale as arrays by name."""
+    return {str(name): value.to_numpy() for name, value in fit.point.data_vars.items()}

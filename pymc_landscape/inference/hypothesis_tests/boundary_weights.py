@@ -93,6 +93,8 @@ def _refuse_same_effects(
         ]
     )
     slopes = slopes[np.isfinite(slopes).all(axis=1)]
+    if (np.ptp(slopes, axis=0) <= SAME_EFFECT * np.abs(slopes).max(axis=0, initial=0.0)).all():
+        return  # they depend on no other parameter, so that one column is like any other
     strength = np.linalg.svd(slopes / np.maximum(np.abs(slopes).max(axis=0), 1e-300), compute_uv=False)
     if len(strength) == len(rows) and strength[-1] <= SAME_EFFECT * strength[0]:
         raise np.linalg.LinAlgError("some of them add to the same variance, as elements of a covariance do.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
@@ -10,15 +10,15 @@ from pymc_landscape._typing import ModelLike, RandomSeed
 from pymc_landscape.inference.hypothesis_tests.boundary_weights import mixture
 from pymc_landscape.inference.hypothesis_tests.likelihood_ratio_fits import ZERO, RatioSimulator, nested_pair
 from pymc_landscape.inference.hypothesis_tests.nested_models import Nesting, nest
-from pymc_landscape.inference.hypothesis_tests.nested_test import LikelihoodRatioTest
+from pymc_landscape.inference.hypothesis_tests.nested_test import LikelihoodRatioTest, Reference
+from pymc_landscape.inference.hypothesis_tests.null_constraint import NullConstraint
+from pymc_landscape.inference.hypothesis_tests.sandwich_law import misspecified
 from pymc_landscape.inference.hypothesis_tests.vanishing_correlations import are_correlations
 from pymc_landscape.inference.resampling import natural_point, refuse_draws, repeat, seeds
 from pymc_landscape.numerics import chibar2_tail
 from pymc_landscape.objective import Objective
 from pymc_landscape.objective.observations import Simulator
 from pymc_landscape.optimize import Fit, Status, has_infimum
-
-Reference = Literal["auto", "chi2", "chibar2", "bootstrap"]
 
 # A statistic below 0 by less than this is rounding.
 BELOW_ZERO = 1e-6
@@ -28,6 +28,7 @@ def likelihood_ratio_test(
     null: Fit | ModelLike | Objective,
     alternative: Fit | ModelLike | Objective,
     *,
+    sandwich: bool = False,
     reference: Reference = "auto",
     draws: int = 999,
     random_seed: RandomSeed | None = None,
@@ -42,6 +43,9 @@ def likelihood_ratio_test(
     ----------
     null, alternative : Fit, pm.Model or Objective
         The smaller model and the larger; what is not a fit is fitted.
+    sandwich : bool
+        Whether to allow for a model that is wrong: the law of the drop is then Σ λⱼ χ²₁, with weights from the scores
+        of the observations. Needs independent observations, and a null inside the alternative.
     reference : {"auto", "chi2", "chibar2", "bootstrap"}
         The law under the null. ``"auto"``: χ² where the null lies inside the alternative; the χ̄² mixture where it puts
         parameters at a bound of their support; the parametric bootstrap where neither holds, since parameters of
@@ -70,7 +74,9 @@ def likelihood_ratio_test(
     degrees of freedom (Wilks 1938, *Annals of Mathematical Statistics* 9, 60-62); at a bound Σ wⱼ χ²ⱼ (Self & Liang
     1987, *Journal of the American Statistical Association* 82, 605-610; Stram & Lee 1994, *Biometrics* 50, 1171-1177).
     A parameter that vanishes under the null leaves no χ² (Davies 1977, *Biometrika* 64, 247-254). Simulated: p = (1 +
-    #{LR* ≥ LR}) / (1 + B) (Davison & Hinkley 1997, *Bootstrap Methods and their Application*, chapter 4).
+    #{LR* ≥ LR}) / (1 + B) (Davison & Hinkley 1997, *Bootstrap Methods and their Application*, chapter 4). Of a model
+    that is wrong the λⱼ are the eigenvalues of (J A⁻¹BA⁻¹ Jᵀ)(J A⁻¹ Jᵀ)⁻¹, A the observed information, B the outer
+    products of the scores, J the derivatives of what is tested (Kent 1982, *Biometrika* 69, 19-27).
 
     Examples
     --------
@@ -85,11 +91,15 @@ def likelihood_ratio_test(
     if reference not in get_args(Reference):
         raise ValueError(f"Expected reference to be one of {', '.join(get_args(Reference))}, got {reference!r}.")
     refuse_draws(draws)
+    if sandwich and reference != "auto":
+        raise ValueError(f"Expected one law, got sandwich=True and reference={reference!r}: leave one of them out.")
     fits = nested_pair(null, alternative, progressbar)
     for fit, which in zip(fits, ("null", "alternative"), strict=True):
         _refuse_no_minimum(fit, which)
     nesting = nest(*fits)
     statistic = _statistic(*fits)
+    if sandwich:
+        return misspecified(statistic, NullConstraint(*fits), *fits)
     chosen, why = _chosen(reference, nesting, *fits)
     message = " ".join(sentence for sentence in (why, nesting.assumed, _at_infinity(*fits)) if sentence)
     if chosen == "bootstrap":

@@ -79,10 +79,8 @@ def nested_pair(
     """
     if not isinstance(null, Fit | Objective) and not pymc_model(null).free_RVs:
         larger = fit_of(alternative, VERB, prior_weight=0.0, progressbar=progressbar)
-        if larger.objective.restricted:
-            raise ValueError(_no_fixed_effect(larger.objective.restricted[0]))
-        return _point_null(pymc_model(null), larger.objective), larger
-    smaller = fit_of(_with_effects_of(alternative, null), VERB, prior_weight=0.0, progressbar=progressbar)
+        return null_without_parameters(pymc_model(null), larger.objective), larger
+    smaller = fit_of(with_effects_of(alternative, null), VERB, prior_weight=0.0, progressbar=progressbar)
     if isinstance(alternative, Fit):
         return smaller, alternative
     objective = objective_of(alternative)
@@ -96,7 +94,7 @@ def nested_pair(
     return smaller, nearby if better or nearby.result.is_lower(larger.result) else larger
 
 
-def _with_effects_of(
+def with_effects_of(
     alternative: Fit | ModelLike | Objective, null: Fit | ModelLike | Objective
 ) -> Fit | ModelLike | Objective:
     """Integrate out of a null that is a model what is integrated out of the alternative, though no prior asks for it.
@@ -134,8 +132,10 @@ def _shared_fixed_effects(larger: Objective, own: Objective) -> tuple[str, ...]:
     return larger.restricted
 
 
-def _point_null(model: pm.Model, objective: Objective) -> Fit:
+def null_without_parameters(model: pm.Model, objective: Objective) -> Fit:
     """Return the alternative's objective with all its parameters at the values that the null gives them."""
+    if objective.restricted:
+        raise ValueError(_no_fixed_effect(objective.restricted[0]))
     values = {v.name: known_value(model, v.name) for v in objective.variables}
     missing = [name for name, value in values.items() if value is None]
     if missing:

@@ -14,6 +14,7 @@ from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit
 from pymc_landscape.results import provenance_attributes
 
+Reference = Literal["auto", "chi2", "chibar2", "bootstrap"]
 Test = Literal["likelihood_ratio", "score", "wald"]
 
 # Of each test: its name in a sentence, and its group in a DataTree.

@@ -3,7 +3,6 @@
 from pymc_landscape.inference.resampling.bootstrap import (
     fit_to_simulate,
     in_own_copy,
-    natural_point,
     parametric_bootstrap,
     refuse_draws,
     repeat,
@@ -12,6 +11,7 @@ from pymc_landscape.inference.resampling.bootstrap import (
     start_inside,
 )
 from pymc_landscape.inference.resampling.percentiles import Percentiles, by_label
+from pymc_landscape.optimize import natural_point
 
 __all__ = [
     "Percentiles",

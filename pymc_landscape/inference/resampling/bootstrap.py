@@ -32,6 +32,7 @@ from pymc_landscape.optimize import (
     Status,
     as_draws,
     fit_of,
+    natural_point,
     nearest_copy,
     require_optimum,
     search_from_start,
@@ -182,11 +183,6 @@ def repeat[Made](
         warnings.warn(f"Interrupted: {len(made)} of {len(seeds)} replicates were finished.", stacklevel=4)
         return made, True
     return made, False
-
-
-def natural_point(fit: Fit) -> dict[str, Array]:
-    """Return the estimate on the natural scale as arrays by name."""
-    return {str(name): value.to_numpy() for name, value in fit.point.data_vars.items()}
 
 
 def start_inside(fit: Fit) -> Array:
