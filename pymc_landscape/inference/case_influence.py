@@ -114,6 +114,11 @@ def influence(
     fit = fit_of(fit, "influence", progressbar=progressbar)
     refuse_no_optimum(fit)
     refuse_joint_densities(fit.objective, "influence")
+    if fit.is_penalized:
+        raise ValueError(
+            "Expected a fit of which each observation is a summand, got a penalised one: its penalty is that of all "
+            "observations together; use fit_mle without penalty."
+        )
     rise = float(chi2_cutoff(level))
     deletion, quantities = CaseDeletion(fit), find_quantities(fit.objective, var_names)
     _refuse_many(deletion, exact)

@@ -159,6 +159,11 @@ def _entry(name: str, model: Comparable | tuple[Comparable, Posterior], progress
     fit = fit_of(fitted, f"compare_models ({name})", prior_weight=0.0, progressbar=progressbar)
     if fit.is_map:
         raise ValueError(f"Expected maximum likelihood fits, got a posterior mode as {name!r}: use fit_mle.")
+    if fit.is_penalized:
+        raise ValueError(
+            f"Expected maximum likelihood fits, got a penalised one as {name!r}: information criteria are those of "
+            "a maximum of the likelihood; test nested penalised fits with likelihood_ratio_test."
+        )
     if fit.objective.conditional:
         raise ValueError(
             f"Expected models whose random effects are integrated out, got {name!r} with "

@@ -161,11 +161,12 @@ def _named(objective: Objective, theta: Array, dim: str, pattern: str) -> dict[s
 
 
 def _heights(objective: Objective, theta: Array) -> dict[str, Any]:
-    minus2ll = objective.minus2ll(theta) if len(theta) else np.zeros(0)
-    return {
-        "minus2ll": ("critical_point", minus2ll),
-        "delta_minus2ll": ("critical_point", minus2ll - minus2ll.min(initial=np.inf)),
-    }
+    heights = {"minus2ll": objective.minus2ll(theta) if len(theta) else np.zeros(0)}
+    if objective.penalty:
+        heights["penalized_minus2ll"] = objective.value(theta) if len(theta) else np.zeros(0)
+    height = heights.get("penalized_minus2ll", heights["minus2ll"])
+    heights["delta_minus2ll"] = height - height.min(initial=np.inf)
+    return {name: ("critical_point", values) for name, values in heights.items()}
 
 
 def _curvatures(points: list[StationaryPoint], k: int, labels: str) -> dict[str, Any]:

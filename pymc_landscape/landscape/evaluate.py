@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from os import PathLike
 from typing import Any, Literal, TypedDict
 
@@ -17,6 +17,7 @@ from pymc_landscape.landscape.grids import Axis, regular_grid
 from pymc_landscape.landscape.profile_surface import profile_points
 from pymc_landscape.landscape.store import Stretch, Tally, evaluate_into
 from pymc_landscape.objective import (
+    LOG_PENALTY,
     LOG_PRIOR,
     Objective,
     Reference,
@@ -86,7 +87,8 @@ def evaluate_landscape(
     -------
     xr.Dataset
         Over the dims of the grid: `log_likelihood`, `log_prior` (natural scale, no Jacobian), `log_posterior` (their
-        sum, not normalised), `minus2ll` = −2 log L, and `delta_minus2ll`, the same less its minimum on the grid. With
+        sum, not normalised), `minus2ll` = −2 log L, and `delta_minus2ll`, the same less its minimum on the grid. Of a
+        penalised objective also `log_penalty` and `penalized_minus2ll`, of which `delta_minus2ll` is the rise. With
         several observed terms also `term_log_likelihood` (dim `term`), with `pointwise` one variable an observed term
         with that term's own dims. The coordinate `at` (dim `parameter`) is where the nuisance parameters were fixed,
         ``attrs["at"]`` says why there. Outside the support the log-likelihood is −∞. After Ctrl-C the points not
@@ -243,14 +245,17 @@ def _surface(objective: Objective, points: GridPoints | Stretch, result: Evaluat
         log_likelihood = np.add.reduce(list(sums.values())) if len(sums) > 1 else next(iter(sums.values()))
         log_posterior = log_likelihood + log_prior
         minus2ll = -2.0 * log_likelihood
-        delta = minus2ll - _floor(minus2ll)
-    variables: dict[str, Any] = {
-        "log_likelihood": log_likelihood,
-        "log_prior": log_prior,
-        "log_posterior": log_posterior,
-        "minus2ll": minus2ll,
-        "delta_minus2ll": delta,
-    }
+        variables: dict[str, Any] = {
+            "log_likelihood": log_likelihood,
+            "log_prior": log_prior,
+            "log_posterior": log_posterior,
+            "minus2ll": minus2ll,
+        }
+        if objective.penalty:
+            penalty = result.values[LOG_PENALTY]
+            variables |= {"log_penalty": penalty, "penalized_minus2ll": minus2ll - 2.0 * penalty}
+        height = variables[_height_of(variables)]
+        variables["delta_minus2ll"] = height - _floor(height)
     surface = xr.Dataset(
         {name: (dims, values.reshape(shape)) for name, values in variables.items()},
         coords=points.coords,
@@ -266,7 +271,8 @@ def _without_lost_digits(
     surface: xr.Dataset, objective: Objective, points: GridPoints, reference: Reference
 ) -> xr.Dataset:
     """Put NaN where −2LL is the lowest by rounding alone, far out; usually one point is looked at."""
-    values = surface["minus2ll"].to_numpy().ravel().copy()
+    height = _height_of(surface)
+    values = surface[height].to_numpy().ravel().copy()
     restricted = RestrictedObjective(objective, objective.names - points.unconstrained)
     base, lost = reference.vector(objective, points.layout), np.zeros(values.size, bool)
     for _ in range(min(MOST_LOST, int(np.isfinite(values).sum()))):
@@ -276,15 +282,18 @@ def _without_lost_digits(
         values[i], lost[i] = np.nan, True
     else:
         rows = points.rows(base, 0, points.total)
-        lost |= np.isnan(without_lost_digits(restricted, rows, values)) & ~np.isnan(
-            surface["minus2ll"].to_numpy().ravel()
-        )
+        lost |= np.isnan(without_lost_digits(restricted, rows, values)) & ~np.isnan(surface[height].to_numpy().ravel())
     if not lost.any():
         return surface
     kept = xr.DataArray(~lost.reshape(points.shape), dims=points.dims)
-    names = ["log_likelihood", "log_posterior", "minus2ll"]
+    names = [n for n in ("log_likelihood", "log_posterior", "minus2ll", "penalized_minus2ll") if n in surface]
     surface = surface.assign({name: surface[name].where(kept) for name in names})
-    return surface.assign(delta_minus2ll=surface["minus2ll"] - _floor(surface["minus2ll"].to_numpy()))
+    return surface.assign(delta_minus2ll=surface[height] - _floor(surface[height].to_numpy()))
+
+
+def _height_of(surface: Container[Any]) -> str:
+    """Return which variable `delta_minus2ll` is measured in."""
+    return "penalized_minus2ll" if "penalized_minus2ll" in surface else "minus2ll"
 
 
 def _floor(minus2ll: Array) -> float:

@@ -34,6 +34,8 @@ RESERVED_NAMES = frozenset(
         "log_prior",
         "log_posterior",
         "minus2ll",
+        "log_penalty",
+        "penalized_minus2ll",
         "delta_minus2ll",
         "term_log_likelihood",
     ]

@@ -34,7 +34,7 @@ SECONDS = 2.0
 BYTES = 2**26
 # So many points at first, before it is known how long one takes.
 FIRST = 8
-DELTA = "delta_minus2ll"
+DELTA, PENALIZED = "delta_minus2ll", "penalized_minus2ll"
 EXPECTED = "this grid, of this model and its data"
 
 
@@ -206,11 +206,12 @@ class _LandscapeStore:
         """Write the rise above the lowest point of all, and the attributes."""
         assert self._store is not None
         tally, lowest = Tally(), np.inf
-        for start, values in self._stretches(self._store, "minus2ll"):
+        height = PENALIZED if PENALIZED in self._store else "minus2ll"
+        for start, values in self._stretches(self._store, height):
             tally.add(values, start)
             lowest = min(lowest, float(values[np.isfinite(values)].min(initial=np.inf)))
         with np.errstate(invalid="ignore"):
-            for start, values in self._stretches(self._store, "minus2ll"):
+            for start, values in self._stretches(self._store, height):
                 self._store.write(DELTA, start, values - (lowest if np.isfinite(lowest) else np.nan))
         self._store.finish_rows(self.done, attrs)
         return tally

@@ -227,7 +227,7 @@ class Objective(Parameters, ObjectiveValues):
         return twin
 
     @property
-    def penalty(self) -> str | None:
+    def penalty(self) -> Literal["firth"] | None:
         """``"firth"`` where `value` has ½ log det I beside log L; else None."""
         return self.evaluators.penalty
 
@@ -236,7 +236,7 @@ class Objective(Parameters, ObjectiveValues):
         """Whether the Fisher information is known in closed form, so that `with_penalty` can be had."""
         return knows_information(self.evaluators)
 
-    def with_penalty(self, penalty: Literal["firth"]) -> Objective:
+    def with_penalty(self, penalty: Literal["firth"] | None) -> Objective:
         """Return the same objective with a penalised likelihood in `value`: −2 (log L + ½ log det I).
 
         I is the expected information of the data (Firth 1993), taken on the natural values of the parameters; of those
@@ -246,8 +246,8 @@ class Objective(Parameters, ObjectiveValues):
 
         Parameters
         ----------
-        penalty : {"firth"}
-            Which.
+        penalty : {"firth"} or None
+            Which; None takes it away.
 
         Returns
         -------
@@ -266,11 +266,16 @@ class Objective(Parameters, ObjectiveValues):
         *Biometrika* 80, 27-38); with separated data the maximum is finite (Heinze & Schemper 2002, *Statistics in
         Medicine* 21, 2409-2419; Kosmidis & Firth 2021, *Biometrika* 108, 71-82).
         """
-        if penalty != FIRTH:
-            raise ValueError(f"Expected penalty='firth', got {penalty!r}.")
+        if penalty not in (None, FIRTH):
+            raise ValueError(f"Expected penalty='firth' or None, got {penalty!r}.")
+        if penalty == self.penalty:
+            return self
+        twin = copy(self)
+        if isinstance(self.evaluators, PenalizedEvaluators):
+            twin.evaluators = self.evaluators.plain()
+            return twin
         if self.prior_weight:
             raise ValueError("Expected a likelihood to penalise, got one with a prior: leave prior_weight at 0.")
-        twin = copy(self)
         twin.evaluators = PenalizedEvaluators.of(self.evaluators)
         return twin
 

@@ -280,7 +280,7 @@ def _fit(
     equivalent = EquivalentOptima(natural, ends_elsewhere(natural.theta, results), len(results))
     message = " ".join(sentence for sentence in (report.message, words, equivalent.sentence()) if sentence)
     fit = Fit(report.status, message, natural.information, natural, tuple(results))
-    if fit.is_map:  # the likelihood of each result is evaluated, and the data may change later
+    if fit.kind != "mle":  # the likelihood of each result is evaluated, and the data may change later
         _ = fit.starts
     return fit
 

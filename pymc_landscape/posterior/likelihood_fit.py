@@ -60,6 +60,8 @@ def fit_beside(
     fit = fit_of(model, verb, starts=starts, prior_weight=0.0, progressbar=progressbar)
     if fit.is_map:
         raise ValueError("Expected a maximum likelihood fit, got a posterior mode: use fit_mle; modes are found here.")
+    if fit.is_penalized:
+        raise ValueError("Expected a maximum likelihood fit, got a penalised one: use fit_mle without penalty.")
     if fit.status is Status.FAILED:
         raise ValueError(f"Expected a fit with an optimum, got one that failed: {fit.message}")
     refuse_changed_data(fit, "the model")

@@ -251,6 +251,10 @@ class ZarrStore:
         if tally is not None:
             self._root.attrs.update({FINISHED: stop, TALLY: dict(tally)})
 
+    def __contains__(self, name: str) -> bool:
+        """Whether there is an array of that name."""
+        return name in self._arrays
+
     def write(self, name: str, start: int, values: Array) -> None:
         """Write rows of one array, from row `start` on."""
         array = self._arrays[name]

@@ -13,6 +13,7 @@ from pymc_landscape.inference.hypothesis_tests.nested_models import Nesting, nes
 from pymc_landscape.inference.hypothesis_tests.nested_test import LikelihoodRatioTest, Reference
 from pymc_landscape.inference.hypothesis_tests.null_constraint import NullConstraint
 from pymc_landscape.inference.hypothesis_tests.sandwich_law import misspecified
+from pymc_landscape.inference.hypothesis_tests.penalized_ratio import KEPT, penalized_statistic, refuse_one_penalized
 from pymc_landscape.inference.hypothesis_tests.vanishing_correlations import are_correlations
 from pymc_landscape.inference.resampling import natural_point, refuse_draws, repeat, seeds
 from pymc_landscape.numerics import chibar2_tail
@@ -65,7 +66,8 @@ def likelihood_ratio_test(
     Raises
     ------
     ValueError
-        If the null is not nested in the alternative, data or observed terms differ, a fit has not arrived, the
+        If the null is not nested in the alternative, data or observed terms differ, a fit has not arrived, one of the
+        fits is penalised and the other is not, the
         alternative lies above its own special case, or the law that is needed cannot be had.
 
     Notes
@@ -73,6 +75,8 @@ def likelihood_ratio_test(
     LR = −2 log L(null) + 2 log L(alternative), asymptotically χ² with the difference of the numbers of parameters as
     degrees of freedom (Wilks 1938, *Annals of Mathematical Statistics* 9, 60-62); at a bound Σ wⱼ χ²ⱼ (Self & Liang
     1987, *Journal of the American Statistical Association* 82, 605-610; Stram & Lee 1994, *Biometrics* 50, 1171-1177).
+    Of two penalised fits LR is that of the penalised profile: the alternative's objective is minimised where the null
+    holds, so that its information keeps what the null fixes (Heinze & Schemper 2002).
     A parameter that vanishes under the null leaves no χ² (Davies 1977, *Biometrika* 64, 247-254). Simulated: p = (1 +
     #{LR* ≥ LR}) / (1 + B) (Davison & Hinkley 1997, *Bootstrap Methods and their Application*, chapter 4). Of a model
     that is wrong the λⱼ are the eigenvalues of (J A⁻¹BA⁻¹ Jᵀ)(J A⁻¹ Jᵀ)⁻¹, A the observed information, B the outer
@@ -96,7 +100,10 @@ def likelihood_ratio_test(
     fits = nested_pair(null, alternative, progressbar)
     for fit, which in zip(fits, ("null", "alternative"), strict=True):
         _refuse_no_minimum(fit, which)
+    refuse_one_penalized(*fits)
     nesting = nest(*fits)
+    if fits[1].is_penalized:
+        return _penalized(nesting, *fits, "sandwich" if sandwich else reference)
     statistic = _statistic(*fits)
     if sandwich:
         return misspecified(statistic, NullConstraint(*fits), *fits)
@@ -107,6 +114,16 @@ def likelihood_ratio_test(
     weights = mixture(nesting, fits[1]) if chosen == "chibar2" else np.eye(nesting.df + 1)[-1]
     p_value = float(chibar2_tail(statistic, weights))
     return LikelihoodRatioTest(statistic, nesting.df, p_value, chosen, weights, np.zeros(0), *fits, message)
+
+
+def _penalized(nesting: Nesting, null: Fit, alternative: Fit, law: str) -> LikelihoodRatioTest:
+    """Return the test of two penalised fits, by the plain χ²."""
+    if law not in ("auto", "chi2"):
+        raise ValueError(f"Expected reference='chi2' for penalised likelihoods, got {law!r}: no other is known.")
+    statistic = penalized_statistic(alternative, nesting)
+    weights = np.eye(nesting.df + 1)[-1]
+    p_value, message = float(chibar2_tail(statistic, weights)), f"{KEPT} {nesting.assumed}".strip()
+    return LikelihoodRatioTest(statistic, nesting.df, p_value, "chi2", weights, np.zeros(0), null, alternative, message)
 
 
 # --- the two fits ----------------------------------------------------------------------------------------------------

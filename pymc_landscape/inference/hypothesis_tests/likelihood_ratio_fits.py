@@ -97,13 +97,15 @@ def nested_pair(
 def with_effects_of(
     alternative: Fit | ModelLike | Objective, null: Fit | ModelLike | Objective
 ) -> Fit | ModelLike | Objective:
-    """Integrate out of a null that is a model what is integrated out of the alternative, though no prior asks for it.
+    """Integrate out of a null that is a model what is integrated out of the alternative, and penalise it as that is.
 
     Where the null fixes the spread of effects, as ``pm.do(model, {"sd": 0.1})``, their prior depends on nothing.
     """
     if isinstance(null, Fit | Objective):
         return null
     own, larger = objective_of(null), objective_of(alternative)
+    if larger.penalty:
+        return own.with_penalty(larger.penalty)
     missing = [name for name in larger.latent if name in own.names]
     if not (missing or larger.restricted):
         return null

@@ -172,4 +172,7 @@ def _n_parameters(model: Fit | Objective) -> int:
 
 
 def _fitted(model: Fit | Objective) -> str:
-    return f"−2LL {model.minus2ll:.6f}" if isinstance(model, Fit) else "not fitted"
+    if not isinstance(model, Fit):
+        return "not fitted"
+    penalized = f", penalised {model.penalized_minus2ll:.6f}" if model.is_penalized else ""
+    return f"−2LL {model.minus2ll:.6f}{penalized}"

@@ -281,7 +281,7 @@ def same(one: float, other: float) -> bool:
 
 def minus2ll(objective: Objective, vectors: Array) -> Array:
     """Return −2LL at natural vectors (n, size); NaN where there is none."""
-    values = RestrictedObjective(objective, objective.names).values(vectors)
+    values = RestrictedObjective(objective.with_penalty(None), objective.names).values(vectors)
     return np.where(np.isfinite(values), values, np.nan)
 
 

@@ -92,7 +92,7 @@ class Evaluators:
         What is integrated and summed out.
     """
 
-    penalty: str | None = None  # what is added to log L
+    penalty: Literal["firth"] | None = None  # what is added to log L
 
     def __init__(
         self,

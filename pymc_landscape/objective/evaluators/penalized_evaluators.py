@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self, override
+from typing import Literal, Self, override
 
 import numpy as np
 from pytensor.graph.replace import graph_replace
@@ -14,7 +14,8 @@ from pymc_landscape.numerics import name_direction
 from pymc_landscape.objective.evaluators.engine_kinds import LOG_PENALTY, PENALIZED, Graphs, Kind
 from pymc_landscape.objective.evaluators.model_evaluators import Evaluators
 
-FIRTH = "firth"
+FIRTH: Literal["firth"] = "firth"
+
 # Points at which an information that is singular at the initial point is looked at again, and their spread.
 MORE_POINTS, SPREAD, SEED = 3, 0.5, 1
 
@@ -40,6 +41,12 @@ class PenalizedEvaluators(Evaluators):
         vars(twin).update(vars(evaluators), penalty=FIRTH)
         twin._penalty(twin.metadata.names)
         twin._refuse_singular()
+        return twin
+
+    def plain(self) -> Evaluators:
+        """Return the engines of the likelihood alone."""
+        twin = Evaluators.__new__(Evaluators)
+        vars(twin).update(vars(self), penalty=None)
         return twin
 
     @override

@@ -73,6 +73,8 @@ class BatchSlope:
     """
 
     def __init__(self, objective: Objective, size: int):
+        if objective.penalty:
+            raise ValueError("Expected a likelihood that is a sum over rows, got a penalised one: no batch_size.")
         self.objective, self.evaluators = objective, objective.evaluators
         self.n_rows = self.evaluators.factory.kept("n_rows", lambda: _count_rows(self._density()))
         _check_size(size, self.n_rows)

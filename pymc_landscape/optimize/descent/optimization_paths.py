@@ -136,7 +136,7 @@ def descend(
         objective,
         paths,
         labels=[spec.label for spec in specs] if several else None,
-        whole=batch is None and objective.prior_weight == 0,
+        whole=batch is None and objective.prior_weight == 0 and objective.penalty is None,
     )
     return result.assign_attrs(
         provenance_attributes(
