@@ -76,7 +76,9 @@ class PenalizedEvaluators(Evaluators):
     def _refuse_singular(self) -> None:
         """Refuse parameters that the data do not determine: an information that is singular wherever one looks."""
         layout = self.metadata.layout(self.metadata.names)
-        engine, start = self.engine("fisher", self.metadata.names), self._reference(self.metadata.names)
+        engine, natural = self.engine("fisher", self.metadata.names), self.metadata.initial_point()
+        moved = self.engine("unconstrained").one(self.metadata.layout().join(natural))
+        start = np.concatenate([np.ravel(value) for value in moved])
         shifts = SPREAD * np.random.default_rng(SEED).standard_normal((MORE_POINTS, layout.size))
         direction: Array | None = None
         for shift in (np.zeros(layout.size), *shifts):
