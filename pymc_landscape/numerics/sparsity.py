@@ -27,7 +27,7 @@ FEW = 300
 # A guess with a larger block than this is none.
 LARGEST = 64
 # A column with so many times more elements than the median has a colour of its own, where that saves colours.
-LONG = 4.0
+LONG = (4.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -112,10 +112,12 @@ class Pattern:
 def coloured(size: int, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Pattern:
     """Colour columns greedily, so that no two of one colour meet in a row that is not told by a column."""
     degrees = np.bincount(columns, minlength=size)
-    none = np.zeros(size, dtype=bool)
-    long = degrees > LONG * np.median(degrees) if size else none
-    patterns = [_greedy(size, rows, columns, alone) for alone in ([none, long] if long.any() else [none])]
-    return min(patterns, key=lambda pattern: pattern.n_colours)
+    best = _greedy(size, rows, columns, np.zeros(size, dtype=bool))
+    for times in LONG:
+        long = degrees > times * np.median(degrees) if size else degrees > 0
+        if 0 < long.sum() < best.n_colours - 1:
+            best = min(best, _greedy(size, rows, columns, long), key=lambda pattern: pattern.n_colours)
+    return best
 
 
 def _greedy(size: int, rows: NDArray[np.intp], columns: NDArray[np.intp], alone: NDArray[np.bool_]) -> Pattern:
@@ -144,7 +146,7 @@ def find_pattern(product: Callable[[Array], Array], size: int, groups: Callable[
     size : int
         The size q of the matrix.
     groups : callable
-        Gives a guess at which elements belong together, one number an element.
+        Gives a guess at which elements belong together, one number an element; -1 for those that meet all.
 
     Returns
     -------
@@ -152,7 +154,8 @@ def find_pattern(product: Callable[[Array], Array], size: int, groups: Callable[
         A guess is believed only where products with random vectors agree with it.
     """
     if size > FEW:
-        for guess in (np.arange(size), groups()):
+        together = groups()
+        for guess in (np.where(together < 0, -1, np.arange(size)), together):
             pattern = _of_groups(guess)
             if pattern is not None and _agrees(pattern, product):
                 return pattern
@@ -169,10 +172,25 @@ def find_pattern(product: Callable[[Array], Array], size: int, groups: Callable[
 
 
 def _of_groups(groups: NDArray[np.intp]) -> Pattern | None:
-    """Return a pattern of full blocks; None where they are too large to be worth it."""
+    """Return a pattern of full blocks, with the rows and columns of what meets all; None where they are too large."""
+    alone = groups < 0
+    inside = np.flatnonzero(~alone)
+    blocks = _of_blocks(groups[inside]) if len(inside) else None
+    if blocks is None or not alone.any():
+        return blocks
+    size, border = len(groups), np.flatnonzero(alone)
+    colours = np.empty(size, dtype=np.intp)
+    colours[border], colours[inside] = np.arange(len(border)), len(border) + blocks.colours
+    every = np.arange(size)
+    rows = [inside[blocks.rows], np.repeat(border, size), np.tile(inside, len(border))]
+    columns = [inside[blocks.columns], np.tile(every, len(border)), np.repeat(border, len(inside))]
+    return Pattern(size, np.concatenate(rows), np.concatenate(columns), colours, alone)
+
+
+def _of_blocks(groups: NDArray[np.intp]) -> Pattern | None:
     order = np.argsort(groups, kind="stable")
     _, counts = np.unique(groups, return_counts=True)
-    if counts.max() > LARGEST:
+    if counts.max(initial=0) > LARGEST:
         return None
     starts = np.repeat(np.cumsum(counts) - counts, counts)
     rank = np.empty(len(groups), dtype=np.intp)

@@ -91,3 +91,28 @@ def test_groups_are_a_guess_that_is_checked():
     matrix[0, 399] = matrix[399, 0] = 0.1
     pattern = find_pattern(product, 400, lambda: groups)
     assert np.isin(399, pattern.rows[pattern.columns == 0])
+
+
+def test_what_meets_all_is_a_border_of_the_guess():
+    """Fixed effects beside groups: their columns have colours of their own, and few products are asked for."""
+    n, asked = 200, []
+    matrix = sparse.block_diag([positive(2) for _ in range(n)]).toarray()
+    border = RNG.normal(size=(2 * n, 2))
+    whole = np.block([[border.T @ np.linalg.solve(matrix, border) + np.eye(2), border.T], [border, matrix]])
+    groups = np.concatenate([[-1, -1], np.repeat(np.arange(n), 2)])
+
+    def product(rows: np.ndarray) -> np.ndarray:
+        asked.append(len(rows))
+        return rows @ whole
+
+    pattern = find_pattern(product, 2 * n + 2, lambda: groups)
+    assert (pattern.n_colours, sum(asked) < 20) == (4, True)
+    entries = pattern.entries(pattern.seeds @ whole)
+    rebuilt = np.zeros_like(whole)
+    rebuilt[pattern.rows, pattern.columns] = entries
+    np.testing.assert_array_equal(rebuilt, whole)
+    factor = factorised(pattern, entries)
+    assert factor.log_determinant == pytest.approx(np.linalg.slogdet(whole)[1], rel=1e-12)
+    np.testing.assert_allclose(
+        factor.inverse_entries(), np.linalg.inv(whole)[pattern.rows, pattern.columns], atol=1e-11
+    )

@@ -152,7 +152,8 @@ class FixedEffectsCheck:
         self.labels = [labels[i] for i in self.fixed]
         if len(self.fixed) < len(names):
             self.groups[EFFECTS] = ~np.isin(names, list(flat))
-        units = np.eye(len(names))[self.fixed]
+        units = np.zeros((len(self.fixed), len(names)))
+        units[np.arange(len(self.fixed)), self.fixed] = 1.0
         self.curvature = laplace.curvature_times(self.here, units)[:, self.fixed]
         diagonal = np.abs(np.diagonal(self.curvature))
         self.scale = np.ones(len(names))

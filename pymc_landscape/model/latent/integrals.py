@@ -108,7 +108,13 @@ class LatentIntegrals:
 
     def _integrand(self, density: JointDensity) -> Integrand:
         build = partial(self.factory.engine, patience=PATIENCE)
-        return Integrand(density, self.reference, groups_of(self.metadata.effects), build, self.metadata.first_effects)
+        return Integrand(
+            density,
+            self.reference,
+            groups_of(self.metadata.effects, self.metadata.flat),
+            build,
+            self.metadata.first_effects,
+        )
 
     def _marginal(self, rule: Rule) -> Laplace:
         by_state = self.factory.kept("by state", self._state_integral) if self.metadata.summed_variables else None
@@ -202,8 +208,17 @@ class LatentIntegrals:
         return self.term_dims(name, length) if free is None else self.metadata.prior_dims(free, length)
 
 
-def groups_of(effects: Sequence[FreeVariable]) -> NDArray[np.intp]:
-    """Guess which elements of the effects belong together: those at one position along their first axes."""
+def groups_of(effects: Sequence[FreeVariable], flat: Sequence[str] = ()) -> NDArray[np.intp]:
+    """Guess which elements of the effects belong together: those at one position along their first axes.
+
+    Fixed effects, which are `flat`, meet all: -1.
+    """
+    if flat:
+        fixed = np.repeat([v.name in flat for v in effects], [int(np.prod(v.value_shape)) for v in effects])
+        groups = np.full(len(fixed), -1)
+        if not fixed.all():
+            groups[~fixed] = groups_of([v for v in effects if v.name not in flat])
+        return groups
     sizes = [(v.value_shape[0] if v.value_shape else 1, int(np.prod(v.value_shape))) for v in effects]
     alike = len({n for n, _ in sizes}) == 1
     firsts = [0] * len(sizes) if alike else np.cumsum([0, *(n for n, _ in sizes)]).tolist()
