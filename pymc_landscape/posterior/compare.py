@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from pymc.util import get_random_generator
 
-from pymc_landscape._typing import ModelLike, Posterior, RandomSeed, VarNames
+from pymc_landscape._typing import Array, ModelLike, Posterior, RandomSeed, VarNames
 from pymc_landscape.inference.profile import Quantity, find_quantities
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit
 from pymc_landscape.posterior.densities import draw_prior, prior_standard_deviations
 from pymc_landscape.posterior.draws import PosteriorDraws, read_posterior
-from pymc_landscape.posterior.identification import Identification
+from pymc_landscape.posterior.identification import Identification, LikelihoodEstimate
 from pymc_landscape.posterior.likelihood_estimates import estimate, likelihood_estimates
 from pymc_landscape.posterior.likelihood_fit import fit_beside, in_copy_of_draws, warn_if_lower
 from pymc_landscape.posterior.mode import posterior_mode, prior_shares
+from pymc_landscape.posterior.point_estimates import PosteriorPoints, label_scales
 from pymc_landscape.posterior.summary import summarise
 from pymc_landscape.results import provenance_attributes, require_probability
+
+# Columns of the split, and the scales that it is made on: that of the model, and that without bounds.
+SHIFTS = (
+    *("prior_shift", "integrated_shift", "skewness_shift", "volume_shift", "total_shift"),
+    *("shift_mcse", "integrated_error", "skewness_error"),
+)
+SCALES = ("model", "unbounded")
 
 
 def compare_with_posterior(
@@ -67,18 +76,26 @@ def compare_with_posterior(
     Dataset
         Dim ``parameter``, and ``bound`` (lower, upper) for limits.
 
-        The likelihood: `mle`, `se`, `wald`, `profile`, `profile_status` (as in `confidence_intervals`). The mode of the
-        posterior's profile, on the natural scale: `map`. The draws: `mean`, `median`, `sd`, `hdi`, `eti`, `mcse` (of
-        the mean), `modes` (pieces of the highest-density region). The prior: `prior_sd`, ∞ where it has no variance,
-        NaN where it cannot be drawn (it is improper, or beside a potential).
+        The likelihood: `mle`, `se`, `wald`, `profile`, `profile_status` (as in `confidence_intervals`). The joint mode
+        of the posterior, on the natural scale: `map`; the mode of the quantity's own posterior: `marginal_mode`. The
+        draws: `mean`, `median`, `sd`, `hdi`, `eti`, `mcse` (of the mean), `rhat`, `modes` (pieces of the
+        highest-density region). The prior: `prior_sd`, ∞ where it has no variance, NaN where it cannot be drawn (it is
+        improper, or beside a potential).
 
-        The split, in units of `unit`: `prior_shift` from `mle` to `map`, `volume_shift` from `map` to `mean`, their sum
-        `total_shift`, and `shift_mcse`, its Monte Carlo error. `unit` is `se`; where there is none, the profile
-        interval's width over 2z, else `sd`.
+        The split, on the scale that the model is written on, in units of `unit`: `prior_shift` from `mle` to `map`;
+        `volume_shift` from `map` to `mean`, which is `integrated_shift` from `map` to `marginal_mode` and
+        `skewness_shift` from there to `mean`; their sum `total_shift`. `shift_mcse` is the Monte Carlo error of
+        `volume_shift` and `total_shift`, `integrated_error` and `skewness_error` are those of the parts. `unit` is
+        `se`; where there is none, the profile interval's width over 2z, else `sd`.
 
-        `contraction` and `prior_share` as below; `verdict`: ``likelihood-identified``, ``prior-identified``,
-        ``unidentified`` or ``at boundary``; `sentence` and `note` in words. Attributes: ``message``, and the status of
-        fit and mode.
+        `contraction` and `prior_share` as below; `verdict`: ``data-dominated``, ``prior-dominated``, ``unidentified``,
+        ``at boundary``, or ``undecided`` where the prior's share is not known; `sentence` and `note` in words.
+
+        By ``parameter`` and ``scale`` (``model``, ``unbounded``), the same way from `mle` to `mean` with modes of the
+        density on the scale of the model, and on that without bounds (log, logit): `scale_name`,
+        `prior_shift_on_scale`, `integrated_shift_on_scale`, `skewness_shift_on_scale`, `volume_shift_on_scale`,
+        `total_shift_on_scale`, `prior_share_on_scale`, `verdict_on_scale`. The two are one for a parameter without
+        bounds, for Deterministics and for combinations. Attributes: ``message``, and the status of fit and mode.
 
     Raises
     ------
@@ -93,8 +110,15 @@ def compare_with_posterior(
 
     Notes
     -----
-    The prior moves the mode of the profile: `prior_shift`. From there to the mean it is the volume of what is plausible
-    that counts, not its height: `volume_shift`. They can be of opposite signs.
+    The prior moves the joint mode: `prior_shift`. Integrating the other parameters out moves it on to the mode of the
+    quantity's own posterior: `integrated_shift`, 0 where there is one parameter. The mean of a skewed posterior lies
+    beside its mode: `skewness_shift`. They can be of opposite signs. Modes of a density depend on its scale, and so do
+    the parts, and the prior's share: for 7 of 10 and a uniform prior they are 0.00, 0, −0.23 and 0 % on the scale of
+    p, and −0.23, 0, 0.00 and 17 % on that of logit p. Their sum is the same.
+
+    Modes of marginals are found from gradients at the draws (`marginal_mode`), or from a kernel estimate where none are
+    at hand; their errors are stated. The Monte Carlo error is the error bar of the draws' mean. It does not show
+    chains that have not converged: `rhat` above 1.01 does, and then nothing here is to be trusted.
 
     `contraction` is 1 − posterior variance / prior variance (Betancourt 2018, "Towards a principled Bayesian
     workflow"): 1 for a prior without a variance. `prior_share` is 1 − I_L / I_P, both at
@@ -102,9 +126,10 @@ def compare_with_posterior(
     quantity and H the observed information of the likelihood, or of the posterior, on the natural scale (its Schur
     complement, for a parameter). It is below 0 where the log prior bends upwards.
 
-    A quantity is likelihood-identified if the profile ends on at least one side and is open on none, and the prior's
-    share is not above a half; unidentified if it is not, and the posterior has no mode either; at boundary if the
-    estimate is at a bound of the support.
+    A quantity is data-dominated if the profile ends on at least one side and is open on none, and the prior's share is
+    not above a half; prior-dominated if one of these fails; unidentified if the profile is open and the posterior has
+    no mode either; at boundary if the estimate is at a bound of the support. Domination is no lack of identification:
+    seven of ten trials identify p whatever the prior.
 
     Examples
     --------
@@ -118,11 +143,11 @@ def compare_with_posterior(
     >>> for part in table["sentence"].item().split("; "):
     ...     print(part)
     The data say p is 0.7 ± 0.145
-    the prior pulls it to 0.542 (−1.1 se)
+    on the scale of p the prior moves the mode to 0.542 (−1.1 se)
     the posterior is 0.539 ± 0.0717
     80 % of the information is the prior's.
     >>> table["verdict"].item()
-    'prior-identified'
+    'prior-dominated'
     """
     require_probability("ci_prob", ci_prob)
     level = ci_prob if level is None else level
@@ -136,15 +161,30 @@ def compare_with_posterior(
     shares = prior_shares(mode, quantities)
     values = draws.quantities([quantity.weights for quantity in quantities])
     estimates = likelihood_estimates(fit, quantities, var_names, level=level, progressbar=progressbar)
+    points = PosteriorPoints(fit, draws)
     rows = [
-        Identification(
-            quantity.label, likelihood, level, estimate(mode, quantity)[0], summarise(drawn, ci_prob), float(share)
-        )
+        _row(points, mode, quantity, likelihood, level, drawn, ci_prob, float(share))
         for quantity, likelihood, drawn, share in zip(quantities, estimates, values, shares, strict=True)
     ]
     prior = _PriorSide(fit.objective, quantities, random_seed)
     attrs = _attrs(fit, mode, draws, lower, copy, ci_prob, level)
     return _dataset(rows, prior, mode, attrs)
+
+
+def _row(
+    points: PosteriorPoints,
+    mode: Fit,
+    quantity: Quantity,
+    likelihood: LikelihoodEstimate,
+    level: float,
+    drawn: Array,
+    ci_prob: float,
+    share: float,
+) -> Identification:
+    summary, at_mode = summarise(drawn, ci_prob), estimate(mode, quantity)[0]
+    marginal = points.marginal(quantity, drawn, at_mode, summary)
+    row = Identification(quantity.label, likelihood, level, at_mode, summary, share, marginal)
+    return replace(row, free=points.free_split(quantity, row.split, summary))
 
 
 class _PriorSide:
@@ -185,26 +225,43 @@ def _dataset(rows: Sequence[Identification], prior: _PriorSide, mode: Fit, attrs
         "profile": limits(row.likelihood.profile for row in rows),
         "profile_status": limits(row.likelihood.status for row in rows),
         "map": column(row.mode for row in rows),
+        "marginal_mode": column(row.marginal.value for row in rows),
         "mean": column(row.posterior.mean for row in rows),
         "median": column(row.posterior.median for row in rows),
         "sd": ("parameter", sd),
         "hdi": limits(row.posterior.hdi for row in rows),
         "eti": limits(row.posterior.eti for row in rows),
         "mcse": column(row.posterior.mcse for row in rows),
+        "rhat": column(row.posterior.rhat for row in rows),
         "modes": column(len(row.posterior.hdi_intervals) for row in rows),
         "prior_sd": ("parameter", prior.standard_deviations),
         "unit": column(row.unit for row in rows),
-        "prior_shift": column(row.prior_shift for row in rows),
-        "volume_shift": column(row.volume_shift for row in rows),
-        "total_shift": column(row.total_shift for row in rows),
-        "shift_mcse": column(row.shift_mcse for row in rows),
+        **{name: column(getattr(row.split, name) for row in rows) for name in SHIFTS},
         "contraction": ("parameter", 1.0 - (sd / prior.standard_deviations) ** 2),
         "prior_share": column(row.share for row in rows),
         "verdict": column(row.conclusion for row in rows),
         "sentence": column(row.sentence for row in rows),
         "note": column(_note(row, prior.note(i), mode) for i, row in enumerate(rows)),
     }
-    return xr.Dataset(data, {"parameter": [row.label for row in rows], "bound": ["lower", "upper"]}, attrs)
+    coords = {"parameter": [row.label for row in rows], "bound": ["lower", "upper"], "scale": list(SCALES)}
+    return xr.Dataset(data | _by_scale(rows), coords, attrs)
+
+
+def _by_scale(rows: Sequence[Identification]) -> dict[str, Any]:
+    """Return the splits by quantity and scale."""
+    splits = [row.splits for row in rows]
+
+    def by_scale(numbers: Any) -> tuple[tuple[str, str], Any]:
+        return ("parameter", "scale"), np.array([list(pair) for pair in numbers])
+
+    parts = ("prior_shift", "integrated_shift", "skewness_shift", "volume_shift", "total_shift")
+    numbers = {f"{name}_on_scale": by_scale([getattr(one, name) for one in pair] for pair in splits) for name in parts}
+    return {
+        "scale_name": by_scale(label_scales(splits)),
+        **numbers,
+        "prior_share_on_scale": by_scale([one.share for one in pair] for pair in splits),
+        "verdict_on_scale": by_scale([row.verdict(one) for one in row.splits] for row in rows),
+    }
 
 
 def _note(row: Identification, prior: str, mode: Fit) -> str:
@@ -212,6 +269,10 @@ def _note(row: Identification, prior: str, mode: Fit) -> str:
     notes = [prior, likelihood.note]
     if "new_optimum" in likelihood.status:
         notes.append("profile limits are those of a lower optimum than the fit")
+    if not row.has_converged:
+        notes.append(f"R-hat {row.posterior.rhat:.3g}: chains have not converged, the verdict is without confidence")
+    if np.isnan(row.share):
+        notes.append("the prior's share of the information is not known: no curvature at the mode, or an edge there")
     if np.isnan(row.mode):
         notes.append(f"no mode: {mode.message or mode.status.value}")
     if not (np.isfinite(likelihood.se) and likelihood.se > 0):

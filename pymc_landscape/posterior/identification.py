@@ -1,4 +1,4 @@
-"""Whether data or prior determine a quantity: numbers, a conclusion in one word, and a sentence."""
+"""Whether data or prior dominate what is known of a quantity: numbers, a conclusion in one word, and a sentence."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ import numpy as np
 from scipy import stats
 
 from pymc_landscape._typing import Array
+from pymc_landscape.posterior.marginal_mode import MarginalMode
+from pymc_landscape.posterior.split import NEITHER, Split
 from pymc_landscape.posterior.summary import Summary
 
-LIKELIHOOD, PRIOR = "likelihood-identified", "prior-identified"
-NEITHER, BOUNDARY = "unidentified", "at boundary"
-# With more than this share of the information the prior determines a quantity.
-MOST = 0.5
 # A shift of less than this many units, or than twice its Monte Carlo error, is not mentioned.
 SHIFT = 0.1
 # A value of less than this many units is written as 0.
 ROUNDED = 1e-5
+# Chains with a larger R-hat have not converged. Shares that differ by less from scale to scale are not mentioned.
+CONVERGED, SHARE = 1.01, 0.1
+# Parts of less than this many units are not listed beside others.
+TOLD = 0.005
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,10 @@ class Identification:
         What the draws say.
     share : float
         The prior's share of the information.
+    marginal : MarginalMode
+        The mode of the quantity's own posterior.
+    free : Split or None
+        The same split on the scale without bounds, where that is another one.
     """
 
     label: str
@@ -74,6 +80,28 @@ class Identification:
     mode: float
     posterior: Summary
     share: float
+    marginal: MarginalMode
+    free: Split | None = None
+
+    @cached_property
+    def split(self) -> Split:
+        """The way from estimate to mean on the scale that the model is written on."""
+        return Split(
+            self.label,
+            self.likelihood.mle,
+            self.mode,
+            self.marginal.value,
+            self.posterior.mean,
+            self.unit,
+            self.posterior.mcse,
+            self.marginal.error,
+            self.share,
+        )
+
+    @property
+    def splits(self) -> tuple[Split, Split]:
+        """The split on the scale of the model, and on that without bounds."""
+        return self.split, self.free or self.split
 
     @cached_property
     def unit(self) -> float:
@@ -93,29 +121,6 @@ class Identification:
         return "sd" if self.unit == self.posterior.sd else "se"
 
     @property
-    def prior_shift(self) -> float:
-        """From the likelihood's mode to the posterior's, in units."""
-        return self._in_units(self.mode - self.likelihood.mle)
-
-    @property
-    def volume_shift(self) -> float:
-        """From the mode to the mean of the posterior, in units."""
-        return self._in_units(self.posterior.mean - self.mode)
-
-    @property
-    def total_shift(self) -> float:
-        """From the likelihood's mode to the posterior mean, in units."""
-        return self._in_units(self.posterior.mean - self.likelihood.mle)
-
-    @property
-    def shift_mcse(self) -> float:
-        """Monte Carlo error of the mean, in units."""
-        return self._in_units(self.posterior.mcse)
-
-    def _in_units(self, difference: float) -> float:
-        return float(difference / self.unit) if self.unit else np.nan
-
-    @property
     def is_closed(self) -> bool:
         """Whether the likelihood alone bounds the quantity: an end on at least one side, and none that is open.
 
@@ -126,23 +131,26 @@ class Identification:
             return bool(np.isfinite(self.likelihood.se))
         return "open" not in statuses and statuses != {"at_bound"}
 
+    def verdict(self, split: Split) -> str:
+        """Return what determines the quantity, on one scale."""
+        return split.verdict(self.is_closed, self.likelihood.is_at_bound)
+
     @property
     def conclusion(self) -> str:
-        """The value of the variable ``verdict``: what determines the quantity."""
-        if self.likelihood.is_at_bound:
-            return BOUNDARY
-        if self.is_closed and not self.share > MOST:
-            return LIKELIHOOD
-        if not self.is_closed and np.isnan(self.mode):
-            return NEITHER
-        return PRIOR
+        """The value of the variable ``verdict``: what determines the quantity, on the scale of the model."""
+        return self.verdict(self.split)
+
+    @property
+    def has_converged(self) -> bool:
+        """Whether the chains agree, as far as R-hat tells."""
+        return not self.posterior.rhat > CONVERGED
 
     # --- in words ----------------------------------------------------------------------------------------------------
 
     @property
     def sentence(self) -> str:
         """The same in words."""
-        clauses = [self._data(), self._prior(), self._volume(), self._share()]
+        clauses = [self._data(), self._prior(), *self._volume(), self._share(), self._other_scale(), self._chains()]
         return "; ".join(part for part in clauses if part) + "."
 
     def _data(self) -> str:
@@ -166,29 +174,62 @@ class Identification:
             return "the posterior has no mode"
         if np.isnan(self.likelihood.mle):
             return f"the posterior's mode, {self._number(self.mode)}, is the prior's doing"
-        if abs(self.prior_shift) < SHIFT:
-            return "the prior leaves it there"
-        return f"the prior pulls it to {self._number(self.mode)} {self._by(self.prior_shift)}"
+        if abs(self.split.prior_shift) < SHIFT:
+            return f"on the scale of {self.label} the prior leaves the mode there"
+        moved = f"{self._number(self.mode)} {self._by(self.split.prior_shift)}"
+        return f"on the scale of {self.label} the prior moves the mode to {moved}"
 
-    def _volume(self) -> str:
-        after = self.posterior
+    def _volume(self) -> list[str]:
+        """Say what integrating and skewness do, where they are seen above their errors."""
+        after, split = self.posterior, self.split
         if not np.isfinite(after.mean):
-            return ""
+            return []
         says = f"{self._number(after.mean)} ± {number(after.sd)}"
         if len(after.hdi_intervals) > 1:
             modes = " and ".join(f"{number(low)} to {number(high)}" for low, high in after.hdi_intervals)
-            return (
+            return [
                 f"the posterior has {len(after.hdi_intervals)} modes ({modes}), which its mean, {says}, does not show"
-            )
-        moved = abs(self.volume_shift) >= max(SHIFT, 2.0 * self.shift_mcse)
-        if not moved:
-            return f"the posterior is {says}"
-        return f"averaging over all that is plausible moves the mean to {says} {self._by(self.volume_shift)}"
+            ]
+        clauses = []
+        if seen(split.integrated_shift, split.integrated_error):
+            moved = f"{self._number(split.marginal_mode)} {self._by(split.integrated_shift)}"
+            clauses.append(f"integrating the other parameters out moves the mode to {moved}")
+        if seen(split.skewness_shift, split.skewness_error):
+            return [*clauses, f"skewness puts the mean at {says} {self._by(split.skewness_shift)}"]
+        if not clauses and seen(split.volume_shift, split.shift_mcse):
+            both = f"integrating and skewness together put the mean at {says} {self._by(split.volume_shift)}"
+            return [f"{both}, each within its Monte Carlo error"]
+        return [*clauses, f"the posterior is {says}"]
 
     def _share(self) -> str:
         if not np.isfinite(self.share):
             return ""
-        return f"{percent(min(max(self.share, 0.0), 1.0))} of the information is the prior's"
+        on = f" on the scale of {self.label}" if self._depends_on_scale else ""
+        return f"{_bounded_percent(self.share)} of the information is the prior's{on}"
+
+    @property
+    def _depends_on_scale(self) -> bool:
+        """Whether the scale without bounds would be told another story."""
+        if self.free is None or self.likelihood.is_at_bound:
+            return False
+        one, other = self.splits
+        shares = abs(one.share - other.share) > SHARE or self.verdict(one) != self.verdict(other)
+        return bool(shares or abs(one.prior_shift - other.prior_shift) > SHIFT)
+
+    def _other_scale(self) -> str:
+        if not self._depends_on_scale or self.free is None:
+            return ""
+        other = self.free
+        parts = {"prior": other.prior_shift, "integrated": other.integrated_shift, "skewed": other.skewness_shift}
+        said = ", ".join(f"{name} {signed(shift)}" for name, shift in parts.items() if abs(shift) >= TOLD)
+        share = f", {_bounded_percent(other.share)} of the information the prior's" if np.isfinite(other.share) else ""
+        verdict = f": {self.verdict(other)}" if self.verdict(other) != self.conclusion else ""
+        return f"on the scale of {other.scale} it is {said or 'no shift'}{share}{verdict}"
+
+    def _chains(self) -> str:
+        if self.has_converged:
+            return ""
+        return f"the chains have not converged (R-hat {self.posterior.rhat:.3g}): no confidence in any of this"
 
     def _by(self, shift: float) -> str:
         return f"({signed(shift)} {self.unit_name})"
@@ -196,6 +237,21 @@ class Identification:
     def _number(self, value: float) -> str:
         """Write a value; what is nothing against the unit is 0."""
         return number(0.0 if abs(value) < ROUNDED * self.unit else value)
+
+
+def seen(shift: float, error: float) -> bool:
+    """Whether a shift is worth a word, and more than its error.
+
+    Examples
+    --------
+    >>> seen(0.3, 0.05), seen(0.3, 0.2), seen(0.05, 0.0)
+    (True, False, False)
+    """
+    return bool(abs(shift) >= max(SHIFT, 2.0 * error))
+
+
+def _bounded_percent(share: float) -> str:
+    return percent(min(max(share, 0.0), 1.0))
 
 
 def number(value: float) -> str:

@@ -26,7 +26,11 @@ class Summary:
         Shortest and equal-tailed interval.
     mcse : float
         Monte Carlo error of the mean.
-    pieces : array (p, 2)
+    rhat : float
+        Of Vehtari and others (2021, *Bayesian Analysis* 16, 667-718): above 1.01 chains disagree.
+    ess : float
+        How many independent draws these are worth.
+    hdi_intervals : array (p, 2)
         Intervals of the highest-density region: one a mode, where the density is low between them.
     """
 
@@ -36,6 +40,8 @@ class Summary:
     hdi: Array
     eti: Array
     mcse: float
+    rhat: float
+    ess: float
     hdi_intervals: Array
 
 
@@ -46,7 +52,7 @@ def summarise(draws: Array, ci_prob: float) -> Summary:
     flat = draws.ravel()
     if not np.isfinite(flat).all():
         missing = np.full(2, np.nan)
-        return Summary(np.nan, np.nan, np.nan, missing, missing, np.nan, missing[None])
+        return Summary(np.nan, np.nan, np.nan, missing, missing, np.nan, np.nan, np.nan, missing[None])
     return Summary(
         mean=float(flat.mean()),
         median=float(np.median(flat)),
@@ -54,6 +60,8 @@ def summarise(draws: Array, ci_prob: float) -> Summary:
         hdi=np.asarray(stats.hdi(flat, ci_prob)),  # type: ignore[no-untyped-call]
         eti=np.asarray(stats.eti(flat, ci_prob)),  # type: ignore[no-untyped-call]
         mcse=float(stats.mcse(draws)),  # type: ignore[no-untyped-call]
+        rhat=float(stats.rhat(draws)),  # type: ignore[no-untyped-call]
+        ess=float(stats.ess(draws)),  # type: ignore[no-untyped-call]
         hdi_intervals=_hdi_intervals(flat, ci_prob),
     )
 

@@ -62,7 +62,7 @@ def test_a_normal_mean_under_a_normal_prior(conjugate):
     assert mu["prior_share"] == pytest.approx(share, abs=1e-8)
     assert mu["prior_sd"] == pytest.approx(PRIOR_SD, rel=0.05)
     assert mu["contraction"] == pytest.approx(1 - sd**2 / PRIOR_SD**2, abs=0.05)
-    assert mu["verdict"] == "prior-identified"  # two thirds of the precision are the prior's
+    assert mu["verdict"] == "prior-dominated"  # two thirds of the precision are the prior's
 
 
 def test_the_shifts_add_up_to_the_whole_difference(conjugate):
@@ -88,7 +88,7 @@ def test_the_sentence_says_it(conjugate):
     mean, _, share = normal_mean_posterior()
     said = row(conjugate, "mu")["sentence"].split("; ")
     assert said[0] == f"The data say mu is {KNOWN.mean():.3g} ± {NOISE / np.sqrt(len(KNOWN)):.3g}"
-    assert said[1].startswith(f"the prior pulls it to {mean:.3g} (−")
+    assert said[1].startswith(f"on the scale of mu the prior moves the mode to {mean:.3g} (−")
     assert said[2].startswith("the posterior is ")
     assert said[3] == f"{100 * share:.0f} % of the information is the prior's."
 
@@ -106,10 +106,114 @@ def test_averages_over_a_skewed_posterior_are_volume():
     assert sigma["prior_shift"] == pytest.approx((mode - mle) / se, rel=1e-6)
     assert sigma["volume_shift"] == pytest.approx((mean - mode) / se, abs=4 * sigma["shift_mcse"])
     assert sigma["prior_share"] == pytest.approx(-1 / (2 * n + 2), abs=1e-8)
-    assert "averaging over all that is plausible moves the mean" in sigma["sentence"]
+    # the other parameter integrated out: σ has its mode at √(SSE/n), the estimate; on log σ both are a step higher
+    assert sigma["marginal_mode"] == pytest.approx(mle, abs=4 * sigma["integrated_error"] * se)
+    assert sigma["integrated_shift"] == pytest.approx((mle - mode) / se, abs=4 * sigma["integrated_error"])
+    assert sigma["skewness_shift"] == pytest.approx((mean - mle) / se, abs=4 * sigma["skewness_error"])
+    assert sigma["integrated_error"] < 0.03
+    assert sigma["scale_name"].tolist() == ["sigma", "log sigma"]
+    unbounded = [(0.0, 0.01), ((np.sqrt(sse / (n - 1)) - mle) / se, 0.06)]
+    for name, (exact, error) in zip(("prior_shift", "integrated_shift"), unbounded, strict=True):
+        assert sigma[f"{name}_on_scale"][1] == pytest.approx(exact, abs=error)
+    assert "on the scale of sigma the prior moves the mode" in sigma["sentence"]
+    assert "integrating the other parameters out moves the mode" in sigma["sentence"]
+    assert "skewness puts the mean" in sigma["sentence"]
     assert np.isnan(sigma["contraction"])
     assert np.isnan(sigma["prior_sd"])
     assert "the prior has a potential" in sigma["note"]
+
+
+def logit(p):
+    return np.log(p / (1 - p))
+
+
+@pytest.mark.parametrize(("successes", "tried", "a", "b"), [(7, 10, 1, 1), (3, 40, 2, 5), (9, 12, 0.5, 0.5)])
+def test_a_proportion_on_two_scales(successes, tried, a, b):
+    """Beta(α, β): mode (α−1)/(α+β−2) on p and α/(α+β) on logit p; the sum of the parts is the same."""
+    alpha, beta = a + successes, b + tried - successes
+    with pm.Model() as model:
+        pm.Binomial("y", tried, pm.Beta("p", a, b), observed=successes)
+    p = row(compare(fit(model), tree(p=np.random.default_rng(2).beta(alpha, beta, (4, 1000)))), "p")
+    mle, modes = successes / tried, np.array([(alpha - 1) / (alpha + beta - 2), alpha / (alpha + beta)])
+    se, mean = np.sqrt(mle * (1 - mle) / tried), alpha / (alpha + beta)
+    assert p["scale_name"].tolist() == ["p", "logit p"]
+    np.testing.assert_allclose(p["prior_shift_on_scale"], (modes - mle) / se, atol=1e-6)
+    np.testing.assert_allclose(p["integrated_shift_on_scale"], 0.0, atol=1e-12)
+    np.testing.assert_allclose(p["skewness_shift_on_scale"], (mean - modes) / se, atol=4 * p["shift_mcse"])
+    np.testing.assert_allclose(p["total_shift_on_scale"], p["total_shift"], atol=1e-9)
+    data = [modes * (1 - modes), (successes / modes**2 + (tried - successes) / (1 - modes) ** 2)]
+    both = (alpha - 1) / modes[0] ** 2 + (beta - 1) / (1 - modes[0]) ** 2
+    shares = [1 - data[1][0] / both, 1 - tried / (alpha + beta)]  # logit: n p(1−p) of (α+β) p(1−p)
+    np.testing.assert_allclose(p["prior_share_on_scale"], shares, atol=1e-6)
+    assert p["volume_shift"] == pytest.approx(p["integrated_shift"] + p["skewness_shift"], abs=1e-12)
+
+
+def test_a_rate_on_two_scales():
+    """Gamma(a, b) and Poisson: the posterior Gamma(a + Σy, b + n) has its mode at (α−1)/β, and on log λ at α/β."""
+    counts = np.array([2, 0, 3, 1, 1])
+    with pm.Model() as model:
+        pm.Poisson("y", pm.Gamma("lam", 3, 2), observed=counts)
+    alpha, beta = 3 + counts.sum(), 2 + len(counts)
+    lam = row(compare(fit(model), tree(lam=np.random.default_rng(3).gamma(alpha, 1 / beta, (4, 1000)))), "lam")
+    modes, se = np.array([(alpha - 1) / beta, alpha / beta]), np.sqrt(counts.mean() / len(counts))
+    assert lam["scale_name"].tolist() == ["lam", "log lam"]
+    np.testing.assert_allclose(lam["prior_shift_on_scale"], (modes - counts.mean()) / se, atol=1e-6)
+    np.testing.assert_allclose(lam["prior_share_on_scale"], [2 / (alpha - 1), 1 - len(counts) / beta], atol=1e-6)
+
+
+def test_where_the_verdict_depends_on_the_scale_it_is_said():
+    """1 of 2 under Beta(a, a): of the information at ½ the prior has 2(a − 1) of 2a on p, 2a of 2a + 2 on logit p."""
+    with pm.Model() as model:
+        pm.Binomial("y", 2, pm.Beta("p", 2.5, 2.5), observed=1)
+    p = row(compare(fit(model), tree(p=np.random.default_rng(4).beta(3.5, 3.5, (4, 1000)))), "p")
+    np.testing.assert_allclose(p["prior_share_on_scale"], [3 / 5, 5 / 7], atol=1e-6)
+    with pm.Model() as model:
+        pm.Binomial("y", 2, pm.Beta("p", 1.8, 1.8), observed=1)
+    p = row(compare(fit(model), tree(p=np.random.default_rng(4).beta(2.8, 2.8, (4, 1000)))), "p")
+    np.testing.assert_allclose(p["prior_share_on_scale"], [1.6 / 3.6, 3.6 / 5.6], atol=1e-6)
+    assert p["verdict_on_scale"].tolist() == ["data-dominated", "prior-dominated"]
+    assert p["verdict"] == "data-dominated"
+    said = p["sentence"].split("; ")
+    assert said[-2] == "44 % of the information is the prior's on the scale of p"
+    assert said[-1] == ("on the scale of logit p it is no shift, 64 % of the information the prior's: prior-dominated.")
+
+
+def test_chains_that_disagree_are_named(mean_fit):
+    """R-hat tells, the Monte Carlo error does not."""
+    draws = normal_mean_draws(draws=500)
+    apart = draws["posterior"]["mu"] + np.array([0.0, 0.0, 0.0, 1.5])[:, None]
+    found = compare(mean_fit, xr.Dataset({"mu": apart}), var_names="mu")
+    mu = row(found, "mu")
+    assert mu["rhat"] == pytest.approx(float(az.rhat(xr.Dataset({"mu": apart}))["mu"]))
+    assert mu["rhat"] > 1.1
+    assert "chains have not converged" in mu["note"]
+    assert f"the chains have not converged (R-hat {mu['rhat']:.3g}): no confidence in any of this" in mu["sentence"]
+
+
+def test_an_unknown_share_is_no_domination_by_the_data():
+    """τ has its posterior mode at 0, where there is no curvature to be shared; the estimate lies inside."""
+    from pymc_landscape.posterior.split import Split
+
+    unknown = Split("tau", 1.0, 0.0, 0.4, 0.6, 0.2, 0.01, 0.02, np.nan)
+    assert unknown.verdict(is_closed=True, is_at_bound=False) == "undecided"
+    assert unknown.verdict(is_closed=True, is_at_bound=True) == "at boundary"
+    assert unknown.verdict(is_closed=False, is_at_bound=False) == "prior-dominated"
+
+
+def test_modes_of_marginals_by_gradients_are_far_closer_than_a_kernels():
+    """A regression's coefficient, σ integrated out, is a shifted t; σ alone has its mode at √(SSE/n)."""
+    from pymc_landscape.posterior.marginal_mode import mode_by_kernel
+
+    errors = {"gradients": [], "kernel": []}
+    here = fit(pml.Objective(jeffreys(), potentials="prior"))
+    exact = np.sqrt(((SAMPLE - SAMPLE.mean()) ** 2).mean())
+    for seed in range(5):
+        draws = jeffreys_draws(draws=500, seed=seed)
+        errors["gradients"].append(row(compare(here, draws, var_names="sigma"), "sigma")["marginal_mode"] - exact)
+        values = draws["posterior"]["sigma"].values.ravel()
+        errors["kernel"].append(mode_by_kernel(values, (0.0, np.inf), 2000.0).value - exact)
+    assert np.std(errors["gradients"]) < 0.5 * np.std(errors["kernel"])
+    assert np.abs(errors["gradients"]).max() < 0.01
 
 
 def test_budworm_reproduces_the_published_table_and_az_summary():
@@ -120,7 +224,7 @@ def test_budworm_reproduces_the_published_table_and_az_summary():
     np.testing.assert_allclose(table["se"], published.B_SE, atol=2e-8)
     limits = [[-4.45806805, -2.61353597], [0.41921243, 1.82044456], [0.82285452, 1.33903878]]
     np.testing.assert_allclose(table["profile"], limits, atol=2e-8)
-    assert (table["verdict"] == "likelihood-identified").all()
+    assert (table["verdict"] == "data-dominated").all()
     np.testing.assert_allclose(table["prior_share"], 0, atol=1e-12)  # flat priors
     assert np.isnan(table["contraction"]).all()
     assert "the prior is improper (b)" in table["note"].values[0]
@@ -149,7 +253,7 @@ def test_cdnow_reproduces_the_published_estimates_and_az_summary():
     np.testing.assert_allclose(table["mle"], [0.38476767, 12.07208497], rtol=1e-7)
     assert here.minus2ll == pytest.approx(2 * 9763.660222, abs=2e-6)
     assert (table["prior_share"] < 0.01).all()
-    assert (table["verdict"] == "likelihood-identified").all()
+    assert (table["verdict"] == "data-dominated").all()
     assert_as_arviz(table, draws)
 
 
@@ -214,7 +318,7 @@ def test_what_the_likelihood_leaves_open_is_the_priors(ridge):
     table = compare(*ridge)
     assert table.attrs["status"] == "not_identified"
     assert table.attrs["message"].startswith("The likelihood does not determine a − b")
-    assert (table["verdict"] == "prior-identified").all()
+    assert (table["verdict"] == "prior-dominated").all()
     assert np.isnan(table["mle"]).all()
     assert np.isinf(table["se"]).all()
     assert (table["profile_status"] == "open").all()
@@ -227,7 +331,7 @@ def test_what_the_likelihood_leaves_open_is_the_priors(ridge):
 
 def test_what_it_closes_is_its_own(ridge):
     total = row(compare(*ridge, var_names={"a + b": {"a": 1, "b": 1}}), "a + b")
-    assert total["verdict"] == "likelihood-identified"
+    assert total["verdict"] == "data-dominated"
     assert total["mle"] == pytest.approx(1.325, rel=1e-8)
     assert total["se"] == pytest.approx(0.5, rel=1e-7)
     assert total["prior_share"] == pytest.approx(1 / 21, abs=1e-8)  # prior variance 5 beside 1/4
@@ -276,7 +380,7 @@ def test_a_likelihood_without_a_maximum_has_a_table():
     b = row(found, "b")
     assert found.attrs["status"] == "unbounded"
     assert "no maximum" in found.attrs["message"]
-    assert b["verdict"] == "prior-identified"
+    assert b["verdict"] == "prior-dominated"
     assert np.isnan(b["mle"])
     assert b["profile_status"].tolist() == ["finite", "open"]
     assert b["profile"][1] == np.inf
@@ -311,7 +415,7 @@ def test_of_two_groups_without_a_success_one_is_silent_on_one_side_only():
     ratio = np.exp(b["profile"][1])
     assert rise(12 / (5 * (1 + ratio)), ratio) == pytest.approx(q, rel=1e-7)
     assert (b["profile"][0], b["profile_status"].tolist()) == (-np.inf, ["open", "finite"])
-    assert (a["verdict"], b["verdict"]) == ("likelihood-identified", "prior-identified")
+    assert (a["verdict"], b["verdict"]) == ("data-dominated", "prior-dominated")
 
 
 @pytest.mark.exhaustive
@@ -345,7 +449,7 @@ def test_where_minus2ll_falls_without_end_there_are_no_limits_and_the_note_says_
     assert np.isnan(m["mle"])
     assert m["profile_status"].tolist() == ["failed", "failed"]
     assert "no profile limits: −2LL falls without end" in m["note"]
-    assert m["verdict"] != "likelihood-identified"
+    assert m["verdict"] != "data-dominated"
 
 
 def test_a_model_without_slopes_has_profiles_by_differences():
@@ -364,7 +468,7 @@ def test_a_model_without_slopes_has_profiles_by_differences():
     np.testing.assert_allclose(a["wald"], 1.5 + np.array([-Z, Z]) * a["se"], atol=2e-4)
     assert a["profile_status"].tolist() == ["finite", "finite"]
     assert a["prior_share"] == pytest.approx(1 - 18 / 19, rel=0.1)
-    assert a["verdict"] == "likelihood-identified"
+    assert a["verdict"] == "data-dominated"
 
 
 @pytest.mark.exhaustive
