@@ -220,8 +220,15 @@ class Identification:
         if not self._depends_on_scale or self.free is None:
             return ""
         other = self.free
-        parts = {"prior": other.prior_shift, "integrated": other.integrated_shift, "skewed": other.skewness_shift}
-        said = ", ".join(f"{name} {signed(shift)}" for name, shift in parts.items() if abs(shift) >= TOLD)
+        parts = {
+            "prior": (other.prior_shift, 0.0),
+            "integrated": (other.integrated_shift, other.integrated_error),
+            "skewed": (other.skewness_shift, other.skewness_error),
+        }
+        told = [
+            f"{name} {signed(shift)}" for name, (shift, error) in parts.items() if abs(shift) >= max(TOLD, 2 * error)
+        ]
+        said = ", ".join(told)
         share = f", {_bounded_percent(other.share)} of the information the prior's" if np.isfinite(other.share) else ""
         verdict = f": {self.verdict(other)}" if self.verdict(other) != self.conclusion else ""
         return f"on the scale of {other.scale} it is {said or 'no shift'}{share}{verdict}"

@@ -12,8 +12,8 @@ from pymc_landscape.inference.hypothesis_tests.likelihood_ratio_fits import ZERO
 from pymc_landscape.inference.hypothesis_tests.nested_models import Nesting, nest
 from pymc_landscape.inference.hypothesis_tests.nested_test import LikelihoodRatioTest, Reference
 from pymc_landscape.inference.hypothesis_tests.null_constraint import NullConstraint
-from pymc_landscape.inference.hypothesis_tests.sandwich_law import misspecified
 from pymc_landscape.inference.hypothesis_tests.penalized_ratio import KEPT, penalized_statistic, refuse_one_penalized
+from pymc_landscape.inference.hypothesis_tests.sandwich_law import misspecified
 from pymc_landscape.inference.hypothesis_tests.vanishing_correlations import are_correlations
 from pymc_landscape.inference.resampling import natural_point, refuse_draws, repeat, seeds
 from pymc_landscape.numerics import chibar2_tail
