@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -20,8 +20,10 @@ from pymc_landscape.inference.profile import (
     EndpointProblem,
     Quantity,
     ReferenceFit,
+    ScoreStatistic,
     find_endpoints,
     find_quantities,
+    find_score_endpoints,
     optima_and_copies,
     refuse_no_infimum,
 )
@@ -31,8 +33,8 @@ from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit, fit_of
 from pymc_landscape.results import DelayedProgressBar, chosen_methods, provenance_attributes
 
-Method = Literal["wald", "profile", "bootstrap"]
-METHODS = ("wald", "profile", "bootstrap")
+Method = Literal["wald", "profile", "score", "bootstrap"]
+METHODS = ("wald", "profile", "score", "bootstrap")
 # How often a lower optimum that was met on the way to an endpoint takes the place of the estimate.
 RESTARTS = 3
 # Quantities whose endpoints are searched as one stack: enough to gain by it, few enough for progress to be seen.
@@ -61,10 +63,12 @@ def confidence_intervals(
         mapping names linear combinations: ``{"difference": {"beta[a]": 1, "beta[b]": -1}}``.
     level : float or sequence of float
         Confidence level, or several.
-    method : {"profile", "wald", "bootstrap"}, or several
+    method : {"profile", "wald", "score", "bootstrap"}, or several
         ``"profile"``: the values whose Δ(−2LL), minimised over all else, stays below the χ²₁ quantile; the same on
-        every scale. ``"wald"``: estimate ± z standard errors. ``"bootstrap"``: percentiles of refits to data simulated
-        from the fit; an end is open where more refits ran away than the tail is to hold, failed where so many failed.
+        every scale. ``"score"``: the values that a score test does not reject, Wilson's for a proportion, by the
+        expected information where it is known, else the observed; ``attrs["score_information"]`` says which.
+        ``"wald"``: estimate ± z standard errors. ``"bootstrap"``: percentiles of refits to data simulated from the fit;
+        an end is open where more refits ran away than the tail is to hold, failed where so many failed.
     draws : int
         Refits of the bootstrap.
     random_seed : int or Generator, optional
@@ -93,7 +97,9 @@ def confidence_intervals(
     parameter runs away is ``open``.
 
     An end solves f(θ) = f̂ + q with all else stationary (Venzon & Moolgavkar 1988, *Applied Statistics* 37, 87-94), q
-    the χ²₁ quantile (Wilks 1938, *Annals of Mathematical Statistics* 9, 60-62).
+    the χ²₁ quantile (Wilks 1938, *Annals of Mathematical Statistics* 9, 60-62). A score interval holds the ψ₀ at which
+    (p′/2)² N′I⁻¹N, p′ the slope of the profile by ψ, N the gradient of ψ and I the information there, is no more than q
+    (Rao 1948, *Proceedings of the Cambridge Philosophical Society* 44, 50-57).
 
     Examples
     --------
@@ -140,10 +146,13 @@ class _Request:
     rises: Array
     progressbar: bool
     n_evaluations: int = 0
+    score_information: str = ""
 
 
 # By the positions of level, quantity and side (0 lower, 1 upper).
 Endpoints = dict[tuple[int, int, int], Endpoint]
+# How the ends of several problems are found, with other optima of the fit at hand.
+Find = Callable[[Sequence[EndpointProblem], Sequence[Mapping[str, Array]]], list[Endpoint]]
 
 
 def _request(fit: Fit, quantities: Sequence[Quantity], level: Any, progressbar: bool) -> _Request:
@@ -153,20 +162,29 @@ def _request(fit: Fit, quantities: Sequence[Quantity], level: Any, progressbar: 
 
 def _endpoints(method: str, request: _Request, draws: int, random_seed: RandomSeed | None) -> Endpoints:
     if method == "profile":
-        return _profile_endpoints(request)
+        return _profile_endpoints(request, find_endpoints)
     if method == "wald":
         return _wald_endpoints(request)
+    if method == "score":
+        return _score_endpoints(request)
     return _bootstrap_endpoints(request, draws, random_seed)
 
 
 # --- by the profile --------------------------------------------------------------------------------------------------
 
 
-def _profile_endpoints(request: _Request) -> Endpoints:
+def _score_endpoints(request: _Request) -> Endpoints:
+    """Find the ends that the score statistic tells; it is measured at points of the profile."""
+    statistic = ScoreStatistic(request.reference.fit)
+    request.score_information = statistic.information
+    return _profile_endpoints(request, partial(find_score_endpoints, statistic=statistic))
+
+
+def _profile_endpoints(request: _Request, find: Find) -> Endpoints:
     """Find all endpoints; where a lower optimum is met, refit there and begin again."""
     met: set[tuple[int, int]] = set()
     for _ in range(RESTARTS + 1):
-        table, lower = _search_endpoints(request)
+        table, lower = _search_endpoints(request, find)
         if lower is None:
             break
         met.add(lower[0])
@@ -180,7 +198,9 @@ def _profile_endpoints(request: _Request) -> Endpoints:
     return table
 
 
-def _search_endpoints(request: _Request) -> tuple[Endpoints, tuple[tuple[int, int], ConstrainedPoint] | None]:
+def _search_endpoints(
+    request: _Request, find: Find
+) -> tuple[Endpoints, tuple[tuple[int, int], ConstrainedPoint] | None]:
     """Return the endpoints; with them quantity, side and place of the first optimum lower than the estimate, if any."""
     table: Endpoints = {}
     total = 2 * len(request.quantities) * len(request.rises)
@@ -190,7 +210,7 @@ def _search_endpoints(request: _Request) -> tuple[Endpoints, tuple[tuple[int, in
             estimates = [request.reference.estimate_of(q) for q in request.quantities[first : first + TOGETHER]]
             restrictions = {id(estimate.restricted): estimate.restricted for estimate in estimates}
             before = sum(restricted.n_evaluations for restricted in restrictions.values())
-            for (i, j, k), endpoint in _endpoints_of(request, estimates, optima).items():
+            for (i, j, k), endpoint in _endpoints_of(request, estimates, optima, find).items():
                 bar.advance(1)
                 if endpoint.status == "new_optimum" and endpoint.point is not None:
                     return table | {(i, first + j, k): endpoint}, ((first + j, k), endpoint.point)
@@ -200,7 +220,10 @@ def _search_endpoints(request: _Request) -> tuple[Endpoints, tuple[tuple[int, in
 
 
 def _endpoints_of(
-    request: _Request, estimates: Sequence[ConstrainedPoint], optima: Sequence[Mapping[str, Array]]
+    request: _Request,
+    estimates: Sequence[ConstrainedPoint],
+    optima: Sequence[Mapping[str, Array]],
+    find: Find,
 ) -> Endpoints:
     """Return the endpoints of some quantities; those of a quantity without a finite standard error are open."""
     sides, why = (-1.0, 1.0), "not determined by the likelihood"
@@ -222,7 +245,7 @@ def _endpoints_of(
         EndpointProblem(estimates[j], sides[k], float(request.rises[i]), is_far=bool(away[j])) for i, j, k in keys
     ]
     with np.errstate(all="ignore"):  # far out, anything overflows
-        found = find_endpoints(problems, optima)
+        found = find(problems, optima)
     return table | {key: _told_of_copy(request.reference.fit, end) for key, end in zip(keys, found, strict=True)}
 
 
@@ -310,8 +333,9 @@ def _coordinates(labels: tuple[str, ...], methods: tuple[str, ...]) -> xr.Coordi
 
 def _attrs(request: _Request) -> dict[str, Any]:
     fit = request.reference.fit
+    score = {"score_information": request.score_information} if request.score_information else {}
     numbers = {"minus2ll": fit.minus2ll, "n_evaluations": request.n_evaluations}
     kind = fit.kind
     return provenance_attributes(
-        fit.objective.origin, group="intervals", kind=kind, message=request.reference.message, **numbers
+        fit.objective.origin, group="intervals", kind=kind, message=request.reference.message, **score, **numbers
     )

@@ -73,8 +73,8 @@ class HypothesisTest:
         -------
         Dataset
             `statistic`, `df`, `p_value`, `p_value_error`, `minus2ll` (NaN of a model that is not fitted) and
-            `n_parameters` (dim ``model``: null, alternative), and, where there are any, `weights` (dim ``chi2_df``, or ``eigenvalue`` in a
-            weighted sum of χ²₁) or `draws` (dim ``draw``).
+            `n_parameters` (dim ``model``: null, alternative), and, where there are any, `weights` (dim ``chi2_df``, or
+            ``eigenvalue`` in a weighted sum of χ²₁) or `draws` (dim ``draw``).
         """
         models = (self.null, self.alternative)
         data: dict[str, Any] = {

@@ -21,6 +21,7 @@ from pymc_landscape.inference.profile.endpoints import Endpoint, find_endpoints
 from pymc_landscape.inference.profile.interpolated_intervals import BOUNDS, read_intervals
 from pymc_landscape.inference.profile.profile import profile_likelihood
 from pymc_landscape.inference.profile.quantities import Quantity, find_quantities
+from pymc_landscape.inference.profile.score_endpoints import ScoreStatistic, find_score_endpoints
 
 __all__ = [
     "BOUNDS",
@@ -33,9 +34,11 @@ __all__ = [
     "ProfileStep",
     "Quantity",
     "ReferenceFit",
+    "ScoreStatistic",
     "evaluate_at",
     "find_endpoints",
     "find_quantities",
+    "find_score_endpoints",
     "freed",
     "has_limit",
     "minimize_on",

@@ -299,7 +299,7 @@ def _between(low: ConstrainedPoint, high: ConstrainedPoint, point: ConstrainedPo
 def _bracketed(problem: EndpointProblem, low: ConstrainedPoint, high: ConstrainedPoint) -> Endpoint:
     """Close in by ``scipy.optimize.toms748`` over refits, each from the nearest point so far."""
     if (low.quantity.element is not None) and low.restricted.natural != high.restricted.natural:
-        low = _in_same_restriction(low, high)
+        low = in_same_restriction(low, high)
     known: list[ConstrainedPoint] = [low, high]
 
     def height(level: float) -> float:
@@ -324,6 +324,7 @@ def _bracketed(problem: EndpointProblem, low: ConstrainedPoint, high: Constraine
     return _finite(problem, best)
 
 
-def _in_same_restriction(point: ConstrainedPoint, other: ConstrainedPoint) -> ConstrainedPoint:
+def in_same_restriction(point: ConstrainedPoint, other: ConstrainedPoint) -> ConstrainedPoint:
+    """Return a point with the elements fixed that are fixed at another one, so that coordinates are on one scale."""
     restricted, x = point.restricted.with_fixed(point.x, other.restricted.fixed_elements)
     return evaluate_at(restricted, point.quantity, x)
