@@ -55,6 +55,10 @@ def refuse_penalty(fit: Fit, which: str) -> None:
     """Refuse an estimate in which a prior or a penalty took part."""
     if fit.is_map:
         raise ValueError(f"Expected maximum likelihood fits, got a posterior mode as {which}: use fit_mle.")
+    if fit.is_penalized:
+        raise ValueError(
+            f"Expected maximum likelihood fits, got a penalised one as {which}: likelihood_ratio_test takes two."
+        )
 
 
 def model_at(objective: Objective, point: Point) -> Fit:
