@@ -7,28 +7,23 @@ A null in which nothing is free is a point of the alternative. The simulated law
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 
 import numpy as np
-import pymc as pm
 
 from pymc_landscape._typing import Array, ModelLike
 from pymc_landscape.inference.hypothesis_tests.nested_models import Nesting
 from pymc_landscape.inference.hypothesis_tests.null_point import ALMOST_INFINITE
+from pymc_landscape.inference.hypothesis_tests.unfitted_models import null_without_parameters, with_effects_of
 from pymc_landscape.inference.hypothesis_tests.vanished_starts import VanishedStarts
 from pymc_landscape.inference.resampling import natural_point, restricted_like, start_inside
-from pymc_landscape.objective import Objective, RestrictedObjective, objective_of, pymc_model
-from pymc_landscape.objective.observations import Data, Simulator, known_value, observed_data, observed_values
+from pymc_landscape.objective import Objective, objective_of, pymc_model
+from pymc_landscape.objective.observations import Data, Simulator
 from pymc_landscape.optimize import (
     Fit,
-    NaturalScale,
-    Status,
-    StatusReport,
     fit_of,
     fit_weighted,
     has_infimum,
     infimum,
-    search,
     search_from_start,
 )
 
@@ -39,20 +34,6 @@ SAME_AS_NULL = 1e-3
 ZERO = 1e-8
 # Where the alternative starts between the null (0) and its own estimate (1): first half way, then near either.
 HALF, NEAR_NULL, NEAR_ESTIMATE = 0.5, 0.05, 1.0
-
-
-class PointNull(Fit):
-    """A null with nothing free: the alternative's objective at one point."""
-
-    @property
-    def n_parameters(self) -> int:
-        """Nothing is free."""
-        return 0
-
-    @cached_property
-    def notes(self) -> dict[str, str]:
-        """Say of every element that it is fixed."""
-        return {label: "fixed by the null" for v in self.objective.variables for label in v.labels}
 
 
 def nested_pair(
@@ -92,76 +73,6 @@ def nested_pair(
     nearby = fit_weighted(larger.objective, starts=[shared], progressbar=progressbar)
     better = nearby.status.is_optimum and not larger.status.is_optimum
     return smaller, nearby if better or nearby.result.is_lower(larger.result) else larger
-
-
-def with_effects_of(
-    alternative: Fit | ModelLike | Objective, null: Fit | ModelLike | Objective
-) -> Fit | ModelLike | Objective:
-    """Integrate out of a null that is a model what is integrated out of the alternative, and penalise it as that is.
-
-    Where the null fixes the spread of effects, as ``pm.do(model, {"sd": 0.1})``, their prior depends on nothing.
-    """
-    if isinstance(null, Fit | Objective):
-        return null
-    own, larger = objective_of(null), objective_of(alternative)
-    if larger.penalty:
-        return own.with_penalty(larger.penalty)
-    missing = [name for name in larger.latent if name in own.names]
-    if not (missing or larger.restricted):
-        return null
-    return Objective(
-        null,
-        latent=[*own.latent, *missing] or "auto",
-        quadrature=larger.quadrature,
-        restricted=_shared_fixed_effects(larger, own),
-        potentials=larger.potentials,
-    )
-
-
-def _no_fixed_effect(name: str) -> str:
-    """Say that a null lacks a fixed effect that its alternative integrates out."""
-    return (
-        f"Expected a null with the fixed effects of a restricted (REML) alternative, got one in which {name!r} is not "
-        "free: restricted likelihoods test variances; for a test of fixed effects fit both with restricted=()."
-    )
-
-
-def _shared_fixed_effects(larger: Objective, own: Objective) -> tuple[str, ...]:
-    """Return the fixed effects of a restricted alternative, which its null has too."""
-    missing = [name for name in larger.restricted if name not in own.names]
-    if missing:
-        raise ValueError(_no_fixed_effect(missing[0]))
-    return larger.restricted
-
-
-def null_without_parameters(model: pm.Model, objective: Objective) -> Fit:
-    """Return the alternative's objective with all its parameters at the values that the null gives them."""
-    if objective.restricted:
-        raise ValueError(_no_fixed_effect(objective.restricted[0]))
-    values = {v.name: known_value(model, v.name) for v in objective.variables}
-    missing = [name for name, value in values.items() if value is None]
-    if missing:
-        raise ValueError(
-            f"Expected a null that fixes every parameter of the alternative, got no value for {missing[0]!r}: make it "
-            "with pm.do."
-        )
-    _refuse_other_observed(model, objective)
-    shapes = {v.name: v.shape for v in objective.variables}
-    point = {name: np.broadcast_to(np.asarray(value), shapes[name]) for name, value in values.items()}
-    vector = objective.layout().join(point)
-    restricted = RestrictedObjective(objective, objective.names, dict(enumerate(vector.tolist())))
-    natural = NaturalScale(search(restricted, np.zeros(0)), StatusReport(Status.CONVERGED), "observed").settle()
-    return PointNull(Status.CONVERGED, "Nothing is free.", "observed", natural, ())
-
-
-def _refuse_other_observed(model: pm.Model, objective: Objective) -> None:
-    mine, theirs = observed_values(model), observed_data(objective)
-    same = mine.keys() == theirs.keys() and all(np.array_equal(mine[n], theirs[n], equal_nan=True) for n in mine)
-    if not same:
-        raise ValueError(
-            "Expected two models of the same data, got other observed variables or values in the null: likelihoods of "
-            "different data do not compare."
-        )
 
 
 class RatioSimulator:
