@@ -17,6 +17,7 @@ from pymc_landscape.numerics import chi2_cutoff
 from pymc_landscape.objective import (
     Draws,
     Objective,
+    draws_of_model,
     minus2ll_with_digits,
     objective_of,
     open_group,
@@ -125,6 +126,7 @@ def posterior_grid(
         raise ValueError(f"Expected axes='parameters' or 'principal', got {axes!r}.")
     objective = _objective_if_any(model)
     dataset = open_group(dt, group)
+    dataset = dataset if objective is None else draws_of_model(dataset, objective.bambi_terms)
     names = None if objective is None else {v.name for v in objective.variables}
     draws = read_draws(dataset, names)
     labels = select_labels(dataset, draws, var_names, coords)

@@ -1,6 +1,7 @@
 """`Objective`: names to vectors, vectors to numbers; and what needs no optimum."""
 
 from pymc_landscape.model import Element, FreeVariable, Layout, element_labels
+from pymc_landscape.objective.bambi_draws import draws_of_model
 from pymc_landscape.objective.bound_coordinates import (
     coordinate_limits,
     distances_to_bounds,
@@ -59,6 +60,7 @@ __all__ = [
     "conditional_modes",
     "coordinate_limits",
     "distances_to_bounds",
+    "draws_of_model",
     "effect_groups",
     "effect_names",
     "element_labels",

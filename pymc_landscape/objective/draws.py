@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
 from pymc_landscape.model import FreeVariable, element_labels
+from pymc_landscape.objective.bambi_draws import draws_of_model
 from pymc_landscape.results import closest
 
 if TYPE_CHECKING:
@@ -224,7 +225,7 @@ class DrawVectors:
     def __init__(
         self, objective: Objective, draws: Any, group: str = "posterior", sample_dims: str | Sequence[str] = SAMPLE_DIMS
     ):
-        dataset = _group(draws, group)
+        dataset = draws_of_model(_group(draws, group), objective.bambi_terms)
         self.dims = (sample_dims,) if isinstance(sample_dims, str) else tuple(sample_dims)
         _refuse_other_dims(dataset, self.dims, group)
         self._layout = objective.layout()

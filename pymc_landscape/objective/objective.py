@@ -22,6 +22,7 @@ from pymc_landscape.model import (
     roles_of_potentials,
 )
 from pymc_landscape.model.latent import Rule, checked_rule
+from pymc_landscape.objective.bambi_draws import bambi_terms
 from pymc_landscape.objective.evaluators import FIRTH, Evaluators, PenalizedEvaluators, knows_information
 from pymc_landscape.objective.fixed_effects import FixedEffects, Restricted, find_fixed_effects
 from pymc_landscape.objective.model_holders import group_terms, pymc_model
@@ -121,6 +122,7 @@ class Objective(Parameters, ObjectiveValues):
         roles = roles_of_potentials(self.model, potentials)
         self.potentials: PotentialRole | None = potentials
         self.latent = resolve_latent(self.model, latent, group_terms(model))
+        self.bambi_terms = bambi_terms(model)
         self.prior_weight, self.quadrature = float(prior_weight), checked_rule(quadrature)
         options = self.model, roles, self.prior_weight, backend, compile_kwargs
         self.evaluators = Evaluators(*options, latent=self.latent, quadrature=self.quadrature)

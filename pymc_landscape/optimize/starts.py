@@ -16,6 +16,7 @@ from pymc_landscape.objective import (
     SAMPLE_DIMS,
     Objective,
     RestrictedObjective,
+    draws_of_model,
     is_simplex,
     open_group,
     read_draws,
@@ -174,7 +175,8 @@ def _scattered(objective: Objective, first: Array, n: int, rng: np.random.Genera
 
 
 def _posterior(objective: Objective, dt: Any, rng: np.random.Generator) -> StartingPoints:
-    draws = read_draws(open_group(dt, "posterior"), [v.name for v in objective.variables])
+    dataset = draws_of_model(open_group(dt, "posterior"), objective.bambi_terms)
+    draws = read_draws(dataset, [v.name for v in objective.variables])
     theta = objective.pack(draws.points(objective))
     values = np.where(np.isfinite(theta).all(axis=1), objective.value(theta), np.inf)
     values = without_lost_digits(RestrictedObjective(objective), theta, values)

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pymc as pm
 import pytest
+import xarray as xr
 from scipy import stats
 
 import pymc_landscape as pml
@@ -141,3 +142,40 @@ def test_a_model_of_older_settings_is_not_taken(data):
 def test_an_objective_of_an_objective_is_refused(data):
     with pytest.raises(TypeError, match="it is one already"):
         pml.Objective(pml.Objective(mixed_model(data)))
+
+
+# --- draws as bambi hands them out -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def reported(data):
+    """A bambi model with what it has beside its ``pm.Model``, its own draws, and what it reports of them."""
+    x = X + 3.0  # off centre: bambi subtracts 3 and moves the intercept back afterwards
+    holder = Bambi(mixed_model(data, terms=("1|g",)), terms=("1|g",))
+    holder.center_predictors = True
+    (part,) = holder.conditional_parameters.values()
+    part.intercept_term = SimpleNamespace(name="Intercept", alias=None)
+    part.common_terms = {"x": SimpleNamespace(name="x", alias=None, data=x)}
+    part.group_specific_terms["1|g"].hyperprior_alias = {}
+    rng = np.random.default_rng(2)
+    draws = {name: rng.normal(AT[name], 0.05, (2, 25)) for name in ("Intercept", "x", "sigma", "1|g_sigma")}
+    own = xr.Dataset({name: (("chain", "draw"), values) for name, values in draws.items()})
+    own["1|g_offset"] = ("chain", "draw", "g__factor_dim"), rng.normal(0, 1, (2, 25, 6))
+    changed = own.assign({"Intercept": own["Intercept"] - 3.0 * own["x"], "1|g": own["1|g_offset"] * own["1|g_sigma"]})
+    return holder, own, changed.drop_vars("1|g_offset").assign_attrs(modeling_interface="bambi")
+
+
+def test_draws_that_bambi_changed_are_changed_back(reported):
+    holder, own, changed = reported
+    for model in (holder, pml.Objective(holder, latent=())):
+        expected = pml.pointwise_log_likelihood(model, own, progressbar=False)["log_likelihood"]["y"]
+        got = pml.pointwise_log_likelihood(model, changed, progressbar=False)["log_likelihood"]["y"]
+        np.testing.assert_allclose(got, expected, rtol=1e-12)
+    grids = [pml.posterior_grid(draws, ["Intercept"], num=3, model=holder) for draws in (own, changed)]
+    np.testing.assert_allclose(*(grid["Intercept"] for grid in grids))
+
+
+def test_draws_that_bambi_changed_need_the_bambi_model(reported):
+    holder, _, changed = reported
+    with pytest.raises(ValueError, match=r"pass the bambi model, not its pm\.Model"):
+        pml.pointwise_log_likelihood(holder.backend.model, changed, progressbar=False)

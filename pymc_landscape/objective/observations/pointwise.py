@@ -166,7 +166,9 @@ def _conditional_on_effects(model: ModelLike | Objective | Fitted | None) -> Obj
     """Return an objective that knows single observations: given random effects, which draws have."""
     objective = objective_of(model, latent=())
     if is_fitted(model) and objective.is_integral:
-        return Objective(objective.model, latent=objective.summed, potentials=objective.potentials)
+        conditional = Objective(objective.model, latent=objective.summed, potentials=objective.potentials)
+        conditional.bambi_terms = objective.bambi_terms
+        return conditional
     return objective
 
 
