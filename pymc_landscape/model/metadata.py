@@ -117,7 +117,7 @@ class ModelMetadata:
         starts = {v.name: np.zeros(int(np.prod(v.value_shape))) for v in self.effects}
         if self.flat:
             point = self._initial_point()
-            starts |= {v.name: np.ravel(point[v.name]) for v in self.effects if v.name in self.flat and not v.transform}
+            starts |= {v.name: np.ravel(point[v.name]) for v in self.effects if v.name in self.flat and v.elementwise}
         return np.concatenate([np.zeros(0), *starts.values()])
 
     def term_dims(self, term: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:

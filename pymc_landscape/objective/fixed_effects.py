@@ -16,6 +16,8 @@ import numpy as np
 import pymc as pm
 
 from pymc_landscape.model.latent import (
+    BOUNDED,
+    EFFECTS,
     FixedEffectsCheck,
     chosen_fixed_effects,
     named_fixed_effects,
@@ -112,9 +114,11 @@ def find_fixed_effects(evaluators: Evaluators, restricted: Restricted) -> tuple[
         ("not fixed", metadata.latent), lambda: possible_fixed_effects(metadata.model, metadata.variables)
     )
     if restricted == "auto":
-        candidates = tuple(name for name, reason in reasons.items() if not reason)
+        candidates = tuple(name for name, reason in reasons.items() if reason in ("", BOUNDED))
         conflicts = _conflicts(evaluators, candidates) if candidates else []
-        names = chosen_fixed_effects(candidates, conflicts)
+        names = chosen_fixed_effects([name for name in candidates if not reasons[name]], conflicts)
+        bounded = [name for name in candidates if reasons[name]]
+        _report_bounded(metadata.model, [n for n in bounded if not any(c <= {*names, n, EFFECTS} for c in conflicts)])
     else:
         asked = [restricted] if isinstance(restricted, str) else list(restricted)
         names = named_fixed_effects(asked, reasons, metadata.latent)
@@ -168,6 +172,18 @@ def _refuse_other_integrals(evaluators: Evaluators) -> None:
         raise ValueError(
             f"Expected a model without discrete variables with restricted, got {names}, which is summed out: a sum of "
             "normal densities has no fixed effects that can be integrated out; leave restricted out."
+        )
+
+
+def _report_bounded(model: pm.Model, names: Sequence[str]) -> None:
+    """Say once a model which parameters would be fixed effects if their support had no limits."""
+    key = ("bounded", *names)
+    if names and key not in _REPORTED.setdefault(model, set()):
+        _REPORTED[model].add(key)
+        _log.warning(
+            "%s could be fixed effects too, but have a bounded support and stay parameters: name them in restricted to "
+            "integrate them out over all real numbers.",
+            ", ".join(names),
         )
 
 

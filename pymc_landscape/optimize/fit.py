@@ -278,7 +278,8 @@ def _fit(
         objective = objective.with_quadrature(rule)
         natural, report, results = search(objective, natural.point if report.status.is_optimum else starts)
     equivalent = EquivalentOptima(natural, ends_elsewhere(natural.theta, results), len(results))
-    message = " ".join(sentence for sentence in (report.message, words, equivalent.sentence()) if sentence)
+    sentences = (report.message, objective.fixed_effects.message, words, equivalent.sentence())
+    message = " ".join(sentence for sentence in sentences if sentence)
     fit = Fit(report.status, message, natural.information, natural, tuple(results))
     if fit.kind != "mle":  # the likelihood of each result is evaluated, and the data may change later
         _ = fit.starts

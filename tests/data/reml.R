@@ -1,10 +1,10 @@
 # What R says of restricted likelihoods (REML): writes reml.json, and the data that R brings along as csv, beside this
 # script. In a minute.
 #
-#   apt-get install r-base-core r-cran-lme4 r-cran-nlme r-cran-metafor r-cran-jsonlite
+#   apt-get install r-base-core r-cran-lme4 r-cran-nlme r-cran-metafor r-cran-glmmtmb r-cran-jsonlite
 #   Rscript tests/data/reml.R
 #
-# Every number comes by two roads. One is a package's: lme4, nlme, metafor. The other is the definition, with the dense
+# Every number of a linear model comes by two roads. One is a package's: lme4, nlme, metafor. The other is the definition, with the dense
 # covariance matrix V(theta) of the data,
 #
 #   -2 log L_R = (n - p) log 2 pi + log|V| + log|X'V^-1 X| + r'V^-1 r,   r = y - X b,   b = (X'V^-1 X)^-1 X'V^-1 y.
@@ -16,7 +16,7 @@
 # R. Potthoff and S. Roy (1964), Biometrika 51; ovary, R. Pierson and O. Ginther (1987), Theriogenology 28, first
 # differences left as they are. The others are those of lme4.R.
 
-suppressMessages({library(lme4); library(nlme); library(metafor); library(jsonlite)})
+suppressMessages({library(lme4); library(nlme); library(metafor); library(glmmTMB); library(jsonlite)})
 
 here <- dirname(normalizePath(sub("--file=", "", grep("--file=", commandArgs(FALSE), value = TRUE))))
 example <- function(name) read.csv(file.path(here, "..", "..", "examples", "data", paste0(name, ".csv")))
@@ -125,5 +125,16 @@ with_rma <- function(name, mods) {
 with_rma("bcg", ~ 1)
 with_rma("bcg_latitude", ~ ablat)
 with_rma("bcg_latitude_allocation", ~ ablat + alloc)
+
+# --- glmmTMB: Laplace's approximation over fixed and random effects ---------------------------------------------------
+
+with_glmmTMB <- function(name, formula, data, family, group) {
+  m <- glmmTMB(formula, data, family = family, REML = TRUE, control = glmmTMBControl(optCtrl = list(rel.tol = 1e-14)))
+  cases[[name]] <<- list(package = "glmmTMB", minus2ll = -2 * c(logLik(m)), fixed = unname(fixef(m)$cond),
+                         parameters = list(sd = sqrt(c(VarCorr(m)$cond[[group]]))))
+}
+cbpp <- transform(beside("cbpp"), period = factor(period), herd = factor(herd))
+with_glmmTMB("cbpp", cbind(incidence, size - incidence) ~ period + (1 | herd), cbpp, binomial, "herd")
+with_glmmTMB("epil", y ~ log(base) + trt + (1 | subject), beside("epil"), poisson, "subject")
 
 write_json(cases, file.path(here, "reml.json"), auto_unbox = TRUE, digits = 14, pretty = TRUE)

@@ -161,6 +161,31 @@ def bcg_latitude_allocation() -> pm.Model:
     return bcg("ablat alloc")
 
 
+def cbpp() -> pm.Model:
+    """Counts, of which the log density is not quadratic in the effects."""
+    table = pd.read_csv(DATA / "cbpp.csv")
+    herd, period = pd.factorize(table["herd"])[0], table["period"].to_numpy()
+    design = np.column_stack([np.ones(len(table)), *(period == k for k in (2, 3, 4))]).astype(float)
+    with pm.Model() as model:
+        beta = pm.Normal("beta", 0, 3, shape=4)
+        u = pm.Normal("u", 0, pm.HalfNormal("sd", 2), shape=15)
+        n, seen = table["size"].to_numpy(), table["incidence"].to_numpy()
+        pm.Binomial("y", n=n, logit_p=design @ beta + u[herd], observed=seen)
+    return model
+
+
+def epil() -> pm.Model:
+    table = pd.read_csv(DATA / "epil.csv")
+    subject = pd.factorize(table["subject"])[0]
+    design = np.column_stack([np.ones(len(table)), np.log(table["base"]), table["trt"] != "placebo"]).astype(float)
+    with pm.Model() as model:
+        beta = pm.Normal("beta", 0, 3, shape=3)
+        z = pm.Normal("z", 0, 1, shape=int(subject.max()) + 1)
+        rate = pm.math.exp(design @ beta + pm.HalfNormal("sd", 2) * z[subject])
+        pm.Poisson("y", rate, observed=table["y"].to_numpy())
+    return model
+
+
 # By name in reml.json: what makes each, and which latent variables are named.
 WRITTEN = {
     "dyestuff": (dyestuff, "auto"),

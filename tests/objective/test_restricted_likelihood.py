@@ -104,6 +104,20 @@ def test_correlated_errors_without_effects():
     assert float(objective.minus2ll(objective.pack({"rho": 0.6, "sigma": 1.3}))) == pytest.approx(truth, abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("name", "latent"), [("cbpp", "auto"), pytest.param("epil", "z", marks=pytest.mark.exhaustive)]
+)
+def test_counts_have_the_approximation_of_glmmtmb_where_fixed_effects_are_named(name, latent):
+    truth, model = models.REML[name], getattr(models, name)()
+    with pytest.raises(ValueError, match="quadratic"):
+        pml.Objective(model, latent=latent, restricted="auto")
+    fit = pml.fit_mle(pml.Objective(model, latent=latent, restricted="beta"), starts=1, progressbar=False)
+    assert fit.minus2ll == pytest.approx(truth["minus2ll"], abs=1e-6)
+    assert float(fit.point["sd"]) == pytest.approx(truth["parameters"]["sd"], rel=1e-6)
+    np.testing.assert_allclose(fit.latent["beta"], truth["fixed"], rtol=1e-6)
+    assert "The restricted likelihood is Laplace's approximation, not exact" in fit.message
+
+
 def regression(**more):
     """A model of which a test changes a part."""
     x, y = np.arange(8.0), np.array([1.0, 2.5, 2.0, 4.5, 3.0, 6.0, 5.0, 8.5])
@@ -122,6 +136,48 @@ def test_auto_takes_what_the_density_is_quadratic_in(caplog):
     assert "integrated out over a flat measure in place of a prior: a, b;" in caplog.text
     assert objective.origin["restricted"] == "a, b"
     assert "restricted" not in pml.Objective(model).origin
+
+
+def test_a_coefficient_with_limits_is_a_fixed_effect_where_it_is_named(caplog):
+    """A vague uniform prior plays no part either, nor do its limits."""
+    x, y = np.arange(8.0), np.array([1.0, 2.5, 2.0, 4.5, 3.0, 6.0, 5.0, 8.5])
+    with pm.Model() as model:
+        a, b = pm.Uniform("a", -1, 10), pm.Flat("b")
+        pm.Normal("y", a + b * x, pm.HalfNormal("s", 5), observed=y)
+    assert pml.Objective(model, restricted="auto").restricted == ("b",)
+    assert "a could be fixed effects too, but have a bounded support" in caplog.text
+    objective = pml.Objective(model, restricted=["b", "a"])
+    truth = dense(y, np.column_stack([np.ones(8), x]), np.eye(8))
+    assert float(objective.minus2ll(objective.pack({"s": 1.0}))) == pytest.approx(truth, abs=1e-9)
+
+
+def test_levels_that_sum_to_zero_are_fixed_effects():
+    """Their coordinates are orthonormal: −2 log L_R is that of such contrasts."""
+    rng, level = np.random.default_rng(1), np.tile(np.arange(3), 4)
+    y = rng.normal(size=12)
+    with pm.Model() as model:
+        mu, z = pm.Normal("mu", 0, 5), pm.ZeroSumNormal("z", 2, shape=3)
+        pm.Normal("y", mu + z[level], pm.HalfNormal("s", 5), observed=y)
+    objective = pml.Objective(model, restricted="auto")
+    contrasts = np.linalg.qr(np.column_stack([np.ones(3), np.eye(3)[:, :2]]))[0][:, 1:]
+    truth = dense(y, np.column_stack([np.ones(12), contrasts[level]]), 0.7**2 * np.eye(12))
+    assert float(objective.minus2ll(objective.pack({"s": 0.7}))) == pytest.approx(truth, abs=1e-9)
+    levels = pml.fit_mle(objective, starts=1, progressbar=False).latent["z"]
+    np.testing.assert_allclose(levels, y.reshape(4, 3).mean(0) - y.mean(), atol=1e-8)
+
+
+def test_the_design_may_be_changed():
+    x, y = np.arange(8.0), np.array([1.0, 2.5, 2.0, 4.5, 3.0, 6.0, 5.0, 8.5])
+    with pm.Model() as model:
+        design = pm.Data("design", np.column_stack([np.ones(8), x]))
+        b = pm.Normal("b", 0, 10, shape=2)
+        pm.Normal("y", design @ b, pm.HalfNormal("s", 5), observed=y)
+    objective = pml.Objective(model, restricted="auto")
+    theta, other = objective.pack({"s": 1.0}), np.column_stack([np.ones(8), x**2])
+    changed = objective.with_data(design=other, y=2 * y)
+    assert float(changed.minus2ll(theta)) == pytest.approx(dense(2 * y, other, np.eye(8)), abs=1e-8)
+    pm.set_data({"design": other}, model=model)
+    assert float(objective.minus2ll(theta)) == pytest.approx(dense(y, other, np.eye(8)), abs=1e-8)
 
 
 def spread(a, b):

@@ -4,6 +4,8 @@ from pymc_landscape.model.latent.automatic_quadrature import KEPT_WITHIN, Rule, 
 from pymc_landscape.model.latent.discrete_states import ConfigurationPlan
 from pymc_landscape.model.latent.discrete_sums import Group, SumOut
 from pymc_landscape.model.latent.fixed_effects import (
+    BOUNDED,
+    EFFECTS,
     FixedEffectsCheck,
     chosen_fixed_effects,
     named_fixed_effects,
@@ -17,6 +19,8 @@ from pymc_landscape.model.latent.marginal_engine import MarginalEngine, Marginal
 from pymc_landscape.model.latent.mixture_integral import StateIntegral
 
 __all__ = [
+    "BOUNDED",
+    "EFFECTS",
     "KEPT_WITHIN",
     "LOG_2PI",
     "ConfigurationPlan",

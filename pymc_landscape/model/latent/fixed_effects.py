@@ -30,12 +30,14 @@ from pymc_landscape.results import closest
 DISTANCES, SAME_CURVATURE = (1.0, 30.0, 1e3, 1e5), 1e-7
 # An eigenvalue of the fixed effects' curvature, in units of its diagonal, that is none; a loading that is named.
 NO_CURVATURE, LARGE = 1e-10, 0.1
+# Why a parameter with limits to either side is a fixed effect only where it is named.
+BOUNDED = "its support is bounded"
 # A name that no variable has: all random effects together.
 EFFECTS = ""
 
 
 def possible_fixed_effects(model: pm.Model, variables: Sequence[FreeVariable]) -> dict[str, str]:
-    """Return the parameters that are none, with the reason; an empty one for those that may be fixed effects.
+    """Return the parameters with the reason why they are no fixed effects; an empty one for those that may be.
 
     Parameters
     ----------
@@ -47,7 +49,8 @@ def possible_fixed_effects(model: pm.Model, variables: Sequence[FreeVariable]) -
     Returns
     -------
     dict of str to str
-        Why each cannot be integrated over all real numbers.
+        Why each is not to be integrated over all real numbers; `BOUNDED` of one with limits to either side, as a
+        vague uniform prior has them.
     """
     free, needed = set(model.free_RVs), set(ancestors([*model.observed_RVs, *model.potentials]))
     parents = {rv: free.intersection(ancestors(rv.owner.inputs)) for rv in model.free_RVs}
@@ -57,13 +60,16 @@ def possible_fixed_effects(model: pm.Model, variables: Sequence[FreeVariable]) -
         rv = model[v.name]
         if v.discrete:
             return "it is discrete"
-        if v.transform not in (None, ZeroSumTransform.name) or v.bounded.any() or v.leans:
-            return "its support is not all real numbers"
         if parents[rv]:
             return "its prior depends on other parameters: it is a random effect"
         if any(rv in parents[other] for other in own):
             return "the prior of another parameter depends on it"
-        return "" if rv in needed else "no data depend on it"
+        if rv not in needed:
+            return "no data depend on it"
+        if v.elementwise and not v.leans and np.isfinite([v.low, v.high]).all():
+            return BOUNDED
+        unlimited = v.transform in (None, ZeroSumTransform.name) and not (v.bounded.any() or v.leans)
+        return "" if unlimited else "its support is not all real numbers"
 
     return {v.name: reason(v) for v in variables}
 
@@ -84,7 +90,7 @@ def named_fixed_effects(names: Sequence[str], reasons: Mapping[str, str], latent
             )
         if name not in reasons:
             raise ValueError(f"Expected parameters of the model as restricted, got {name!r}: {closest(name, reasons)}.")
-        if reasons[name]:
+        if reasons[name] not in ("", BOUNDED):
             raise ValueError(
                 f"Expected fixed effects as restricted, parameters that can be any real number, got {name!r}: "
                 f"{reasons[name]}; leave it out."

@@ -92,7 +92,8 @@ class LatentValues(GraphInputs):
     ):
         self.effects, self.flat = [v.name for v in effects], tuple(flat)
         self._summed = {model[name] for name in summed}
-        super().__init__(model, Layout((*variables, *effects), self.effects), swaps)
+        natural = {v.name for v in effects if v.name in flat and v.elementwise}
+        super().__init__(model, Layout((*variables, *effects), set(self.effects) - natural), swaps)
         self.standard: dict[str, Graph] = {}
 
     @cached_property
