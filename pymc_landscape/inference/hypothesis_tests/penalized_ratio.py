@@ -8,10 +8,13 @@ ratio is that of the penalised profile, whose intervals it inverts (Heinze & Sch
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from pymc_landscape._typing import Array
 from pymc_landscape.inference.hypothesis_tests.nested_models import Nesting
-from pymc_landscape.objective import RestrictedObjective
+from pymc_landscape.objective import BoundElement, Objective, RestrictedObjective
 from pymc_landscape.optimize import Fit, search
 
 # A ratio this far below 0 is no rounding.
@@ -65,7 +68,7 @@ def penalized_statistic(alternative: Fit, nesting: Nesting) -> float:
         if label in nesting.fixed
     }
     natural = objective.layout().split(point)
-    restricted = RestrictedObjective.fixing(objective, elements, point=natural)
+    restricted = _held(objective, elements, natural)
     result = search(restricted, restricted.restrict(natural))
     if not result.is_minimum:
         raise ValueError(
@@ -79,3 +82,15 @@ def penalized_statistic(alternative: Fit, nesting: Nesting) -> float:
             f"{result.value:.6f} where the null holds: fit it again with more starts."
         )
     return max(statistic, 0.0)
+
+
+def _held(
+    objective: Objective, elements: Mapping[BoundElement, float], natural: Mapping[str, Array]
+) -> RestrictedObjective:
+    """Hold elements at natural values; where none is transformed, in the layout for which all is compiled already."""
+    layout = objective.layout(objective.names)
+    if any(layout[name].transform for name, _ in elements):
+        return RestrictedObjective.fixing(objective, elements, point=natural)
+    return RestrictedObjective(
+        objective, fixed={layout.slices[name].start + i: value for (name, i), value in elements.items()}
+    )
