@@ -4,7 +4,7 @@ library(brglm2)
 library(jsonlite)
 
 here <- function(name) file.path("tests", "data", name)
-endometrial <- read.csv(here("endometrial.csv"))
+endometrial <- read.csv(file.path("examples", "data", "endometrial.csv"))
 penalised <- function(formula, family, data, ...) {
   fit <- glm(formula, family = family, data = data, method = "brglmFit", type = "MPL_Jeffreys", a = 0.5,
              epsilon = 1e-12, maxit = 5000, slowit = 0.5, ...)

@@ -11,7 +11,7 @@ import pymc as pm
 DATA = Path(__file__).parents[1] / "data"
 # Heinze & Schemper (2002), Statistics in Medicine 21, 2409-2419; 79 cases of endometrial cancer (E. Asseryanis). All 13
 # with neovasculization have a high grade.
-ENDOMETRIAL = pd.read_csv(DATA / "endometrial.csv")
+ENDOMETRIAL = pd.read_csv(DATA.parents[1] / "examples" / "data" / "endometrial.csv")
 PREDICTORS = ["NV", "PI", "EH"]
 LINKS = {"logit": pm.math.invlogit, "probit": pm.math.invprobit, "cloglog": lambda x: 1 - pm.math.exp(-pm.math.exp(x))}
 
