@@ -31,7 +31,8 @@ from pymc_landscape.model.density import GraphInputs
 from pymc_landscape.model.written_out import TOO_MANY_FOR_A_GRADIENT, is_written_out, n_operations
 
 # Whose Ops are written so that derivatives of derivatives are right; and which of them have the first one only.
-WITH_ALL_DERIVATIVES, WITH_THE_FIRST = ("pytensor", "pymc", "pymc_extras"), ("DifferentialEquation",)
+WITH_ALL_DERIVATIVES = ("pytensor", "pymc", "pymc_extras", "pymc_landscape")
+WITH_THE_FIRST = ("DifferentialEquation",)
 
 
 class NoDerivativeError(ValueError):

@@ -77,24 +77,28 @@ def on_all_data(model: pm.Model) -> pm.Model:
     return _WHOLE[model]
 
 
-def roles_of_potentials(model: pm.Model, role: PotentialRole | None) -> PotentialRoles:
-    """Decide what the potentials of `model` count as; refuse to guess where it matters."""
-    names = tuple(p.name for p in model.potentials)
+def roles_of_potentials(model: pm.Model, role: PotentialRole | None, latent: Collection[str] = ()) -> PotentialRoles:
+    """Decide what the potentials of `model` count as; refuse to guess where it matters.
+
+    One that ties discrete variables which are summed out is part of the sum, and so of the likelihood.
+    """
     if role not in (None, "likelihood", "prior"):
         raise ValueError(f"Expected potentials='likelihood' or 'prior', got {role!r}.")
-    if not names:
-        return PotentialRoles()
-    if role is None and model.observed_RVs:
+    summed = {model[name] for name in latent if is_discrete(model[name])}
+    tied = [p.name for p in model.potentials if not summed.isdisjoint(ancestors([p]))]
+    names = tuple(p.name for p in model.potentials if p.name not in tied)
+    if role is None and model.observed_RVs and names:
         raise ValueError(
             f"The model has observed variables and a pm.Potential ({', '.join(names)}), which may be part of the "
             "likelihood or of the prior: say which with Objective(model, potentials='likelihood') or 'prior'."
         )
-    if role == "prior" and not model.observed_RVs:
+    if role == "prior" and names and not model.observed_RVs:
         raise ValueError(
             "The model's only data enter through a pm.Potential, got potentials='prior': "
             "without it there is no likelihood; leave potentials out."
         )
-    return PotentialRoles(prior=names) if role == "prior" else PotentialRoles(likelihood=names)
+    prior = names if role == "prior" else ()
+    return PotentialRoles(prior=prior, likelihood=tuple(p.name for p in model.potentials if p.name not in prior))
 
 
 def find_latent(model: pm.Model, without: Collection[str] = ()) -> dict[str, tuple[str, ...]]:

@@ -1,7 +1,8 @@
 """What is latent given a point of the parameters: the likeliest random effects, and the probabilities of states.
 
 Random effects come back on their natural scale, with the standard deviations that they have around the likeliest ones.
-Discrete variables come back as the state that is most probable given the parameters and the data.
+Discrete variables come back in the states that are likeliest given the parameters and the data, all that depend on each
+other together: of a hidden Markov chain, Viterbi's path.
 """
 
 from __future__ import annotations
@@ -25,14 +26,13 @@ from pymc_landscape.model import (
     in_one_vector,
     write_log_densities,
 )
+from pymc_landscape.model.discrete import ConfigurationPlan, EliminatedSum, Sum, SumOut
+from pymc_landscape.model.elimination import element_probabilities, likeliest_states
 from pymc_landscape.model.latent import (
-    ConfigurationPlan,
-    Group,
     Laplace,
     LatentValues,
     Mode,
     StateIntegral,
-    SumOut,
     write_joint_log_densities,
 )
 from pymc_landscape.objective.objective import Objective
@@ -55,7 +55,9 @@ def conditional_modes(objective: Objective, point: Point, attrs: Mapping[str, An
     -------
     Dataset
         Variables ``name`` and ``name_se`` for each effect, with the model's dims; for each discrete variable ``name``,
-        its most probable state, and ``name_probability``, with a dim ``name_state`` more. NaN where there is no mode.
+        its states in the likeliest of all configurations (the path of a hidden Markov chain), and
+        ``name_probability``, the probability of each state of each element given all data (smoothed), with a dim
+        ``name_state`` more. NaN where there is no mode.
     """
     evaluators = objective.evaluators
     objective.use_data()
@@ -148,7 +150,7 @@ def _as_arrays(v: FreeVariable, value: Array, error: Array) -> dict[str, xr.Data
 
 
 def probable_states(objective: Objective, vector: Array) -> dict[str, xr.DataArray]:
-    """Return the most probable state of each element of the discrete variables, and the probabilities of all.
+    """Return the likeliest states of all discrete variables together, and the probabilities of all states of each.
 
     By Bayes' theorem, p(z = c ∣ y, θ) is proportional to p(y, z = c ∣ θ), whose sum over c is the likelihood.
 
@@ -164,10 +166,16 @@ def probable_states(objective: Objective, vector: Array) -> dict[str, xr.DataArr
     dict of str to DataArray
         ``name``, with the model's dims, and ``name_probability``, with a dim ``name_state`` more.
     """
-    groups, engine = objective.evaluators.factory.kept("configurations", lambda: _configurations(objective))
+    sums, engine = objective.evaluators.factory.kept("configurations", lambda: _sums(objective))
+    outputs = iter(engine.one(vector))
     arrays: dict[str, xr.DataArray] = {}
-    for (group, plan), heights in zip(groups, engine.one(vector), strict=True):
-        arrays |= of_shares(objective, group.summed, plan, softmax(np.reshape(heights, plan.possible.shape), axis=0))
+    for total in sums:
+        if isinstance(total, Sum):
+            heights = np.reshape(next(outputs), total.plan.possible.shape)
+            arrays |= of_shares(objective, total.group.summed, total.plan, softmax(heights, axis=0))
+        else:
+            tables = [np.reshape(next(outputs), shape) for shape in total.shapes]
+            arrays |= _of_tables(objective, total, tables)
     return arrays
 
 
@@ -175,16 +183,33 @@ def of_shares(
     objective: Objective, names: Sequence[str], plan: ConfigurationPlan, shares: Array
 ) -> dict[str, xr.DataArray]:
     """Return the same from the probabilities (C, K) of the configurations of one sum."""
-    variables: dict[str, FreeVariable] = {v.name: v for v in objective.evaluators.metadata.summed_variables}
+    likeliest = np.nan_to_num(shares).argmax(axis=0)
     arrays: dict[str, xr.DataArray] = {}
     for name in names:
-        states = objective.evaluators.integrals.sums.states[name]
-        arrays |= _labelled_states(variables[name], states, _marginal(plan, name, states, shares))
+        own, states = plan.members[name], objective.evaluators.integrals.sums.states[name]
+        probability = np.stack(
+            [(shares[:, own] * (plan.states[name] == state)).sum(axis=0) for state in states], axis=-1
+        )
+        best = np.take_along_axis(plan.states[name], likeliest[own][None], axis=0)[0]
+        arrays |= _labelled_states(objective, name, best, probability)
     return arrays
 
 
-def _configurations(objective: Objective) -> tuple[list[tuple[Group, ConfigurationPlan]], Engine]:
-    """Return the sums, and an engine that gives the log density (C, K) of the configurations of each."""
+def _of_tables(objective: Objective, total: EliminatedSum, tables: list[Array]) -> dict[str, xr.DataArray]:
+    """Return the same from the log tables of a sum that is done by elimination: smoothed states, and Viterbi's path."""
+    plan = total.factors.plan
+    arrays: dict[str, xr.DataArray] = {}
+    with np.errstate(all="ignore"):
+        found, path = element_probabilities(plan, tables), likeliest_states(plan, tables)
+    for name in total.group.summed:
+        states, elements = objective.evaluators.integrals.sums.states[name], total.met.elements[name] - 1
+        probability = np.reshape([found[i] for i in elements.ravel()], (*elements.shape, len(states)))
+        arrays |= _labelled_states(objective, name, states[path[elements]], probability)
+    return arrays
+
+
+def _sums(objective: Objective) -> tuple[list[Sum | EliminatedSum], Engine]:
+    """Return the sums, and an engine that gives the log density of configurations, or the tables, of each."""
     evaluators, names = objective.evaluators, objective.summed
     values: GraphInputs
     if evaluators.metadata.effects:
@@ -196,28 +221,26 @@ def _configurations(objective: Objective) -> tuple[list[tuple[Group, Configurati
         values = GraphInputs(evaluators.model, objective.layout(), evaluators.data.swaps)
         log_densities, _ = write_log_densities(values, evaluators.roles, names)
     reference = cast(SumOut, evaluators.integrals.sum_out(evaluators.integrals.reference)).reference
-    tables = list(
+    sums = list(
         evaluators.integrals.sums.tables(log_densities, discrete_values(values, names), {values.vector: reference})
     )
-    graphs = {total.group.name: total.heights.astype("float64") for total in tables}
-    engine = evaluators.factory.interpreted(values.vector, graphs)
-    return [(total.group, total.plan) for total in tables], engine
+    graphs: dict[str, Graph] = {}
+    for total in sums:
+        own = [total.heights] if isinstance(total, Sum) else total.factors.tables
+        graphs |= {f"{total.group.name} {i}": graph.astype("float64") for i, graph in enumerate(own)}
+    return sums, evaluators.factory.interpreted(values.vector, graphs)
 
 
-def _marginal(plan: ConfigurationPlan, name: str, states: NDArray[np.int64], shares: Array) -> Array:
-    """Return the probability (..., S) of each state of each element, from those of the configurations (C, K)."""
-    own = shares[:, plan.members[name]]
-    return np.stack([(own * (plan.states[name] == state)).sum(axis=0) for state in states], axis=-1)
-
-
-def _labelled_states(v: FreeVariable, states: NDArray[np.int64], probability: Array) -> dict[str, xr.DataArray]:
-    coords, dim = dict(zip(v.dims, v.coords, strict=True)), f"{v.name}_state"
+def _labelled_states(
+    objective: Objective, name: str, best: NDArray[np.int64], probability: Array
+) -> dict[str, xr.DataArray]:
+    v = next(v for v in objective.evaluators.metadata.summed_variables if v.name == name)
+    coords, dim = dict(zip(v.dims, v.coords, strict=True)), f"{name}_state"
     known = ~np.isnan(probability).any(axis=-1)
-    best = states[np.nan_to_num(probability).argmax(axis=-1)]
-    best = best if known.all() else np.where(known, best, np.nan)
+    states = objective.evaluators.integrals.sums.states[name]
     return {
-        v.name: xr.DataArray(best, coords, v.dims),
-        f"{v.name}_probability": xr.DataArray(probability, {**coords, dim: states}, (*v.dims, dim)),
+        name: xr.DataArray(best if known.all() else np.where(known, best, np.nan), coords, v.dims),
+        f"{name}_probability": xr.DataArray(probability, {**coords, dim: states}, (*v.dims, dim)),
     }
 
 

@@ -119,10 +119,10 @@ class Objective(Parameters, ObjectiveValues):
             )
         self.model: pm.Model = on_all_data(pymc_model(model))
         check_model(self.model)
-        roles = roles_of_potentials(self.model, potentials)
-        self.potentials: PotentialRole | None = potentials
         self.latent = resolve_latent(self.model, latent, group_terms(model))
         self.bambi_terms = bambi_terms(model)
+        roles = roles_of_potentials(self.model, potentials, self.latent)
+        self.potentials: PotentialRole | None = potentials
         self.prior_weight, self.quadrature = float(prior_weight), checked_rule(quadrature)
         options = self.model, roles, self.prior_weight, backend, compile_kwargs
         self.evaluators = Evaluators(*options, latent=self.latent, quadrature=self.quadrature)

@@ -1,8 +1,6 @@
 """What is integrated or summed out of the likelihood."""
 
 from pymc_landscape.model.latent.automatic_quadrature import KEPT_WITHIN, Rule, RuleChoice, checked_rule
-from pymc_landscape.model.latent.discrete_states import ConfigurationPlan
-from pymc_landscape.model.latent.discrete_sums import Group, SumOut
 from pymc_landscape.model.latent.fixed_effects import (
     BOUNDED,
     EFFECTS,
@@ -23,9 +21,7 @@ __all__ = [
     "EFFECTS",
     "KEPT_WITHIN",
     "LOG_2PI",
-    "ConfigurationPlan",
     "FixedEffectsCheck",
-    "Group",
     "Laplace",
     "LatentIntegrals",
     "LatentValues",
@@ -36,7 +32,6 @@ __all__ = [
     "Rule",
     "RuleChoice",
     "StateIntegral",
-    "SumOut",
     "checked_rule",
     "chosen_fixed_effects",
     "named_fixed_effects",

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
 from pymc_landscape.model import DataSwaps, EngineFactory, FreeVariable, ModelMetadata, PotentialRoles
+from pymc_landscape.model.discrete import TOGETHER, SumOut, Sums
 from pymc_landscape.model.latent.automatic_quadrature import Rule, RuleChoice, choose_rule
-from pymc_landscape.model.latent.discrete_sums import TOGETHER, SumOut, Sums
 from pymc_landscape.model.latent.gauss_hermite import Quadrature
 from pymc_landscape.model.latent.gauss_kronrod import PanelQuadrature
 from pymc_landscape.model.latent.joint_density import JointDensity, joint_density

@@ -22,8 +22,7 @@ from scipy.special import logsumexp, softmax
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.model import FreeVariable, LogDensities, PotentialRoles, discrete_values, without
-from pymc_landscape.model.latent.discrete_states import FEW, ConfigurationPlan
-from pymc_landscape.model.latent.discrete_sums import SumOut
+from pymc_landscape.model.discrete import FEW, ConfigurationPlan, Sum, SumOut
 from pymc_landscape.model.latent.gauss_hermite import Quadrature, blocks_of, through_root
 from pymc_landscape.model.latent.joint_density import (
     JointDensity,
@@ -214,16 +213,17 @@ def density_by_state(
 ) -> tuple[JointDensity, ConfigurationPlan, dict[str, Graph]] | None:
     """Write log p(y, u ∣ θ) given the states of discrete variables, which stand in it as shared variables.
 
-    None where several sums are apart. What depends on the states comes first among the rows.
+    None where several sums are apart, or where one is done by elimination. What depends on the states comes first
+    among the rows.
     """
     names = out.sums.names
     values = LatentValues(model, variables, effects, swaps, names)
     log_densities, inside = write_joint_log_densities(values, roles, names)
     discrete = discrete_values(values, names)
     tables = list(out.sums.tables(log_densities, discrete, {values.vector: out.reference}))
-    if len(tables) != 1 or not (tables[0].group.terms or tables[0].group.effects):
-        return None
     total = tables[0]
+    if len(tables) != 1 or not isinstance(total, Sum) or not (total.group.terms or total.group.effects):
+        return None
     shared = {
         name: pytensor.shared(total.plan.states[name][0].astype(plain.type.dtype), name, shape=plain.type.shape)
         for name, plain in total.values.items()

@@ -6,7 +6,7 @@ sum over states that is too much, for a state that makes a parameter illegal is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,21 +23,21 @@ from pymc_landscape._typing import Graph
 from pymc_landscape.engine import without_parameter_checks
 
 
-def settle_checks(graphs: Sequence[Graph], check_bounds: bool, values: Mapping[str, Graph]) -> list[Graph]:
+def settle_checks(check_bounds: bool, graphs: Sequence[Graph], values: Sequence[Graph]) -> list[Graph]:
     """Write graphs with plain Ops; a parameter that a state makes illegal rules out that state, not all of them.
 
     Parameters
     ----------
-    graphs : sequence of Graph
-        Log densities with discrete variables in them.
     check_bounds : bool
         As in ``pm.Model``: whether parameters are checked at all.
-    values : mapping of str to Graph
-        What stands in the graphs for each discrete variable.
+    graphs : sequence of Graph
+        Log densities with discrete variables in them.
+    values : sequence of Graph
+        What stands in the graphs for discrete variables.
     """
     copied = FunctionGraph(outputs=list(graphs), clone=True, copy_inputs=False, copy_orphans=False)
     if check_bounds:
-        in2out(_row_by_row(set(values.values())), name="checks_row_by_row").rewrite(copied)
+        in2out(_row_by_row(set(values)), name="checks_row_by_row").rewrite(copied)
     return without_parameter_checks(list(copied.outputs), check_bounds)
 
 

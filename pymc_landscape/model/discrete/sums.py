@@ -9,66 +9,103 @@ over the states c that they take together. Sets that do not meet have sums of th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pymc.logprob.transforms import IntervalTransform
-from pytensor.graph.basic import Variable
+from numpy.typing import NDArray
 from pytensor.graph.replace import graph_replace
-from pytensor.graph.traversal import ancestors
 
 from pymc_landscape._typing import Array, Graph
-from pymc_landscape.model import (
-    VALUE_TRANSFORMS,
-    FreeVariable,
-    GraphInputs,
-    LogDensities,
-    discrete_values,
-    plain,
-    without,
+from pymc_landscape.model import FreeVariable, GraphInputs, LogDensities, discrete_values, without
+from pymc_landscape.model.discrete.dependence import Dependence, Numbers, dependence
+from pymc_landscape.model.discrete.factors import Factors, factors_of
+from pymc_landscape.model.discrete.groups import Group, groups_of
+from pymc_landscape.model.discrete.state_checks import settle_checks
+from pymc_landscape.model.discrete.states import (
+    ConfigurationPlan,
+    configuration_plan,
+    states_of,
+    table,
+    too_wide,
+    untied,
 )
-from pymc_landscape.model.latent.discrete_states import ConfigurationPlan, configuration_plan, states_of, table, untied
-from pymc_landscape.model.latent.state_checks import settle_checks
-from pymc_landscape.model.latent.summands import taken_apart
+from pymc_landscape.model.discrete.summands import taken_apart
+from pymc_landscape.model.elimination import EliminationPlan, LogSums, TooWideError, without_scans
 
-# Between the names of terms that are one sum, or one integral.
-TOGETHER = " + "
+# Up to so many states of elements that meet, all of them are written at once.
+FEW_TOGETHER = 64
 
 
 @dataclass(frozen=True)
-class Group:
-    """Discrete variables that meet in the density, and what depends on them.
+class Way:
+    """How a sum is written.
 
     Parameters
     ----------
-    summed : tuple of str
-        Names of the discrete variables.
-    terms, effects, priors : tuple of str
-        Names of what depends on them: terms of the likelihood, random effects, and terms of the prior.
+    apart : tuple of str
+        Names of log densities of which the summands are looked at, not the sums.
+    met : Dependence
+        Which elements of the discrete variables meet.
+    plan : ConfigurationPlan or EliminationPlan
+        At all states that the elements that meet take together, or element by element.
     """
 
-    summed: tuple[str, ...]
-    terms: tuple[str, ...] = ()
-    effects: tuple[str, ...] = ()
-    priors: tuple[str, ...] = ()
+    apart: tuple[str, ...]
+    met: Dependence
+    plan: ConfigurationPlan | EliminationPlan
 
     @property
-    def name(self) -> str:
-        """Name of the sum among the log densities."""
-        return TOGETHER.join(self.terms or self.effects or self.priors or self.summed)
+    def size(self) -> int:
+        """At how many states the density is written."""
+        return self.plan.size
 
     @property
-    def dependent(self) -> tuple[str, ...]:
-        """All that depends on them."""
-        return (*self.terms, *self.effects, *self.priors)
+    def is_small(self) -> bool:
+        """Whether elements are alone, or have few states together."""
+        alone = sum(n.size for n in self.met.elements.values()) == self.met.n_components
+        return isinstance(self.plan, ConfigurationPlan) and (alone or len(self.plan.possible) <= FEW_TOGETHER)
+
+
+@dataclass(frozen=True)
+class EliminatedSum:
+    """A sum over discrete variables that few log densities tie together, as graphs: by elimination.
+
+    Parameters
+    ----------
+    group : Group
+        What it is of.
+    met : Dependence
+        Which elements meet; a component is a set.
+    factors : Factors
+        The log densities as tables.
+    untied : list of Graph
+        Rows of its log densities that depend on no element.
+    """
+
+    group: Group
+    met: Dependence
+    factors: Factors
+    untied: list[Graph]
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shape of each table."""
+        return self.factors.shapes
+
+    @property
+    def rows(self) -> Graph:
+        """The sum component by component."""
+        sums = LogSums(self.factors.plan)(*self.factors.tables)
+        return pt.concatenate([sums, *self.untied]) if self.untied else sums
 
 
 @dataclass(frozen=True)
 class Sum:
-    """A sum over discrete variables, as graphs.
+    """A sum over discrete variables, as graphs: configuration by configuration.
 
     Parameters
     ----------
@@ -95,7 +132,7 @@ class Sum:
     def rows(self) -> Graph:
         """The sum set by set, in the shape of the log densities where each row of these is a set."""
         sums = pt.logsumexp(self.heights, axis=0)
-        if _is_row_by_row(self.plan, self.group):
+        if _is_row_by_row(self.plan.rows, self.plan.n_sets, self.group):
             return sums.reshape(self.plan.rows[self.group.dependent[0]].shape)
         return pt.concatenate([sums, *self.untied]) if self.untied else sums
 
@@ -133,14 +170,8 @@ class Sums:
         self.model, self.shapes = model, {v.name: v.shape for v in variables}
         self.names = tuple(self.shapes)
         self.states = {name: states_of(model, name) for name in self.names}
-        likelihood = [*(rv.name for rv in model.observed_RVs), *potentials]
-        meeting = _meeting(model, self.names, dropped)
-        self.groups = [_sorted(met, self.names, likelihood, effects) for met in meeting]
-        for group in self.groups:
-            _refuse_parameters(group)
-            _refuse_moving_supports(model, group)
-        self._plans: dict[Group, ConfigurationPlan] = {}
-        self._apart: set[Group] = set()  # whose rows are sums that had to be taken apart
+        self.groups = groups_of(model, self.names, effects, potentials, dropped)
+        self._ways: dict[Group, Way] = {}
 
     def merged(self, terms: Sequence[str]) -> tuple[str, ...]:
         """Return names of terms, those of one sum as one."""
@@ -155,18 +186,19 @@ class Sums:
 
     def labelled_by(self, group: Group) -> str | None:
         """Return the variable of which each element is a row of the sum, once this was written."""
-        plan = self._plans[group]
-        if _is_row_by_row(plan, group):
+        met = self._ways[group].met
+        if _is_row_by_row(met.owners, met.n_components, group):
             return group.dependent[0]
-        members, tied = plan.members[group.summed[0]], all((rows >= 0).all() for rows in plan.rows.values())
-        one = len(group.summed) == 1 and tied and np.array_equal(np.ravel(members), np.arange(plan.n_sets))
+        members, tied = met.members[group.summed[0]], all((rows >= 0).all() for rows in met.owners.values())
+        one = len(group.summed) == 1 and tied and np.array_equal(np.ravel(members), np.arange(met.n_components))
         return group.summed[0] if one else None
 
     def refuse_one_row(self) -> None:
         """Refuse what independent observations are needed for, where a sum that was written ties all of them."""
         for group in self.groups:
-            size = sum(self._plans[group].rows[name].size for name in group.terms)
-            if size > 1 and self._plans[group].n_sets == 1:
+            met = self._ways[group].met
+            size = sum(met.owners[name].size for name in group.terms)
+            if size > 1 and met.n_components == 1:
                 raise ValueError(
                     f"Expected a likelihood of single observations, got {group.name}, all of which depend on "
                     f"{', '.join(group.summed)}, which is summed out."
@@ -181,41 +213,50 @@ class Sums:
                 f"over {', '.join(group.summed)}: use information='observed'."
             )
 
-    def _planned(
-        self,
-        group: Group,
-        graphs: Mapping[str, Graph],
-        values: Mapping[str, Graph],
-        reference_values: Mapping[Graph, Array],
-    ) -> tuple[ConfigurationPlan, dict[str, Graph]]:
-        """Return which elements of a group meet, the same for all graphs of it, and its rows: of sums the summands."""
-        discrete = frozenset(values.values())
-        graphs = {n: g if g.type.ndim else taken_apart(g, discrete) for n, g in graphs.items()}
+    def _written(
+        self, group: Group, graphs: dict[str, Graph], values: dict[str, Graph], reference_values: Mapping[Graph, Array]
+    ) -> Sum | EliminatedSum:
+        """Write a sum in the way that is cheaper, the same for all graphs of a group."""
         shapes = {name: self.shapes[name] for name in group.summed}
         states = {name: self.states[name] for name in group.summed}
-        if group not in self._plans and group not in self._apart:
-            try:
-                self._plans[group] = configuration_plan(graphs, values, shapes, states, reference_values)
-            except ValueError:  # too many meet in a row
-                self._apart.add(group)
-        if group in self._apart:
-            graphs |= {n: taken_apart(graphs[n], discrete) for n in group.dependent}
-        if group not in self._plans:
-            self._plans[group] = configuration_plan(graphs, values, shapes, states, reference_values)
-        return self._plans[group], graphs
+        discrete = frozenset(values.values())
+        graphs = {n: g if g.type.ndim else taken_apart(g, discrete) for n, g in graphs.items()}
+
+        def apart(names: Collection[str]) -> dict[str, Graph]:
+            return graphs | {name: taken_apart(graphs[name], discrete) for name in names}
+
+        def met(own: Mapping[str, Graph]) -> Dependence:
+            return dependence(own, values, shapes, states, reference_values)
+
+        if group not in self._ways:
+            self._ways[group] = _cheapest(group, apart, met, values, states)
+        way = self._ways[group]
+        graphs = apart(way.apart)
+        if isinstance(way.plan, ConfigurationPlan):
+            return Sum(
+                group,
+                way.plan,
+                table(way.plan, graphs, values),
+                untied(way.plan.rows, states, graphs, values),
+                graphs,
+                values,
+            )
+        factors = factors_of(way.met, graphs, values, states)
+        return EliminatedSum(group, way.met, factors, untied(way.met.owners, states, graphs, values))
 
     def tables(
         self, log_densities: LogDensities, values: Mapping[str, Graph], reference_values: Mapping[Graph, Array]
-    ) -> Iterator[Sum]:
+    ) -> Iterator[Sum | EliminatedSum]:
         """Give each sum, written."""
         for group in self.groups:
             own = {name: self._plain(name, values[name]) for name in group.summed}
             stands = {values[name]: values[name].type.filter_variable(plain) for name, plain in own.items()}
             graphs = log_densities.of((*group.dependent, *group.summed))
-            written = graph_replace(list(graphs.values()), stands, strict=False)
-            graphs = dict(zip(graphs, settle_checks(written, self.model.check_bounds, own), strict=True))
-            plan, graphs = self._planned(group, graphs, own, reference_values)
-            yield Sum(group, plan, table(plan, graphs, own), untied(plan, graphs, own), graphs, own)
+            written = list(graph_replace(list(graphs.values()), stands, strict=False))
+            check = self.model.check_bounds
+            written = without_scans(written, partial(settle_checks, check))
+            graphs = dict(zip(graphs, settle_checks(check, written, list(own.values())), strict=True))
+            yield self._written(group, graphs, own, reference_values)
 
     def _plain(self, name: str, value: Graph) -> Graph:
         """Return what stands for a discrete variable: a tensor of known shape, without named dims."""
@@ -267,68 +308,44 @@ class SumOut:
         return summed, [*without(discrete, inside), *self.sums.inside(summed)]
 
 
-def _is_row_by_row(plan: ConfigurationPlan, group: Group) -> bool:
+def _is_row_by_row(owners: Mapping[str, Numbers], n_sets: int, group: Group) -> bool:
     """Whether each row of what depends on the variables has a set of its own."""
-    rows = [np.ravel(plan.rows[name]) for name in group.dependent]
-    return bool(rows) and all(np.array_equal(own, np.arange(plan.n_sets)) for own in rows)
+    rows = [np.ravel(owners[name]) for name in group.dependent]
+    return bool(rows) and all(np.array_equal(own, np.arange(n_sets)) for own in rows)
 
 
-# --- what meets in the model -----------------------------------------------------------------------------------------
+def _cheapest(
+    group: Group,
+    apart: Callable[[Collection[str]], dict[str, Graph]],
+    met: Callable[[Mapping[str, Graph]], Dependence],
+    values: Mapping[str, Graph],
+    states: Mapping[str, NDArray[np.int64]],
+) -> Way:
+    """Return a way with few configurations, if there is one, else the cheapest."""
+    possible: list[Way] = []
+    errors: list[ValueError] = []
+    looked_at: list[tuple[dict[str, Graph], Dependence]] = []
 
+    def met_in(graphs: dict[str, Graph]) -> Dependence:
+        known = next((own for earlier, own in looked_at if all(earlier[n] is g for n, g in graphs.items())), None)
+        looked_at.append((graphs, known or met(graphs)))
+        return looked_at[-1][1]
 
-def _meeting(model: pm.Model, names: Sequence[str], dropped: Collection[str]) -> list[set[str]]:
-    """Return sets of names that hang together through the discrete variables `names`."""
-    total: list[set[str]] = []
-    for variable in (*model.basic_RVs, *model.potentials):
-        if variable.name in dropped:
+    for names in ((), group.dependent):
+        own = met_in(apart(names))
+        try:
+            way = Way(names, own, configuration_plan(own, states))
+        except ValueError as error:
+            errors.append(error)
             continue
-        met = set(_parents(model, variable)).intersection(names) | {variable.name}
-        if met.isdisjoint(names):
-            continue
-        together = [group for group in total if not group.isdisjoint(met)]
-        total = [group for group in total if group.isdisjoint(met)]
-        total.append(met.union(*together))
-    return total
-
-
-def _parents(model: pm.Model, variable: Graph) -> set[str]:
-    """Return the names of the random variables that a variable depends on with no other in between."""
-    rest = [rv for rv in model.basic_RVs if rv is not variable]
-    inputs = [variable] if variable.owner is None else variable.owner.inputs
-    total = set(ancestors(inputs, blockers=rest))
-    return {rv.name for rv in rest if rv in total}
-
-
-def _sorted(met: set[str], names: Sequence[str], likelihood: Sequence[str], effects: Sequence[str]) -> Group:
-    rest = met.difference(names, likelihood, effects)
-    return Group(
-        tuple(n for n in names if n in met),
-        tuple(n for n in likelihood if n in met),
-        tuple(n for n in effects if n in met),
-        tuple(sorted(rest)),
-    )
-
-
-def _refuse_parameters(group: Group) -> None:
-    if group.priors and (group.terms or group.effects):
-        raise ValueError(
-            f"Expected discrete variables on which data or priors of parameters depend, got {', '.join(group.summed)}, "
-            f"on which both do ({', '.join((*group.terms, *group.effects))}; {', '.join(group.priors)}), so that the "
-            f"likelihood given {group.priors[0]} is no sum: name {', '.join(group.priors)} as latent too."
-        )
-
-
-def _refuse_moving_supports(model: pm.Model, group: Group) -> None:
-    """Refuse a transform that would need the discrete variables: those of PyMC that read limits off the prior."""
-    for name in (*group.effects, *group.priors):
-        rv = model[name]
-        transform = plain(model.rvs_to_transforms.get(rv))
-        if transform is None or isinstance(transform, VALUE_TRANSFORMS):
-            continue
-        limits = transform.args_fn(*rv.owner.inputs) if isinstance(transform, IntervalTransform) else rv.owner.inputs
-        graphs = [limit for limit in limits if isinstance(limit, Variable)]
-        if not {model[n] for n in group.summed}.isdisjoint(ancestors(graphs)):
-            raise ValueError(
-                f"Expected supports that no discrete variable moves, got {name}, whose limits depend on "
-                f"{', '.join(group.summed)}: write it as a variable with constant limits, scaled where it is used."
-            )
+        if way.is_small:
+            return way
+        possible.append(way)
+    every = apart((*group.dependent, *group.summed))
+    own = met_in(every)
+    try:
+        possible.append(Way(tuple(every), own, factors_of(own, every, values, states).plan))
+    except TooWideError as error:
+        if not possible:
+            raise (errors[-1] if error.in_one_row else too_wide(own, error)) from None
+    return min(possible, key=lambda way: way.size)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pymc as pm
@@ -23,7 +22,9 @@ from pytensor.tensor.random.op import RandomVariable
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.model import kind_of, name_of, without_dims
-from pymc_landscape.model.latent.discrete_dependence import Numbers, Ties, tied_rows
+from pymc_landscape.model.discrete.dependence import Dependence, Numbers
+from pymc_landscape.model.discrete.looked_up_states import looked_up_states
+from pymc_landscape.model.elimination import WIDEST, TooWideError
 
 # A set may have so many configurations; up to so few, each has a graph of its own, in which what is impossible is seen
 # to be so before derivatives are taken.
@@ -56,48 +57,28 @@ class ConfigurationPlan:
         """How many sets there are."""
         return int(self.possible.shape[1])
 
+    @property
+    def size(self) -> int:
+        """How many configurations all sets have, where the largest gives the number."""
+        return int(self.possible.size)
 
-def configuration_plan(
-    graphs: Mapping[str, Graph],
-    values: Mapping[str, Graph],
-    shapes: Mapping[str, tuple[int, ...]],
-    states: Mapping[str, NDArray[np.int64]],
-    reference_values: Mapping[Graph, Any],
-) -> ConfigurationPlan:
-    """Find which elements of discrete variables meet.
+
+def configuration_plan(met: Dependence, states: Mapping[str, NDArray[np.int64]]) -> ConfigurationPlan:
+    """Count the states that the elements which meet take together.
 
     Parameters
     ----------
-    graphs : mapping of str to Graph
-        Pieces of a density; sets are numbered as they come in their rows.
-    values : mapping of str to Graph
-        What stands in them for each discrete variable.
-    shapes : mapping of str to tuple
-        Shape of each.
+    met : Dependence
+        Which elements meet.
     states : mapping of str to array
-        What an element of each can be.
-    reference_values : mapping of Graph to array
-        Numbers for all other inputs.
+        What an element of each variable can be.
 
     Raises
     ------
     ValueError
         If elements that meet have too many states together.
     """
-    sizes = {name: int(np.prod(shape)) for name, shape in shapes.items()}
-    firsts = np.cumsum([1, *sizes.values()])[:-1]
-    numbers = {n: np.reshape(f + np.arange(sizes[n]), shapes[n]) for n, f in zip(sizes, firsts.tolist(), strict=True)}
-    ties = Ties(sum(sizes.values()))
-    numbers_of = {values[name]: number for name, number in numbers.items()}
-    known = {values[name]: np.full(shapes[name], states[name][0], dtype=values[name].type.dtype) for name in shapes}
-    rows = tied_rows(list(graphs.values()), numbers_of, {**reference_values, **known}, ties)
-    roots = np.concatenate([ties.roots(np.ravel(n)) for n in (*rows, *numbers.values())])
-    order = dict.fromkeys(roots[roots > 0].tolist())
-    number = np.full(sum(sizes.values()) + 1, -1, dtype=np.intp)
-    number[list(order)] = np.arange(len(order))
-    members = {name: number[ties.roots(n)] for name, n in numbers.items()}
-    owners = {name: number[ties.roots(n)] for name, n in zip(graphs, rows, strict=True)}
-    return ConfigurationPlan(owners, members, *_laid(members, owners, states, len(order)))
+    return ConfigurationPlan(met.owners, met.members, *_laid(met.members, met.owners, states, met.n_components))
 
 
 def _laid(
@@ -123,6 +104,18 @@ def _laid(
         for name, stride in strides.items()
     }
     return digits, c[:, None] < np.array(counts)
+
+
+def too_wide(met: Dependence, error: TooWideError) -> ValueError:
+    """Return the error of elements that no order of elimination keeps apart."""
+    clique = np.array(error.clique) + 1
+    sizes = {name: int(np.isin(numbers, clique).sum()) for name, numbers in met.elements.items()}
+    names = " and ".join(f"{n} elements of {name}" if n > 1 else name for name, n in sizes.items() if n)
+    return ValueError(
+        f"Expected discrete variables that can be summed out one after the other, as along a chain or a tree, got "
+        f"{names}, which in every order that was tried have {error.n_states} joint states at once, of which at most "
+        f"{WIDEST} are summed over: let fewer of them depend on each other, or give them fewer states."
+    )
 
 
 def _too_many(
@@ -153,11 +146,16 @@ def table(plan: ConfigurationPlan, graphs: Mapping[str, Graph], values: Mapping[
     return whole if plan.possible.all() else pt.switch(plan.possible, whole, -np.inf)
 
 
-def untied(plan: ConfigurationPlan, graphs: Mapping[str, Graph], values: Mapping[str, Graph]) -> list[Graph]:
-    """Return the rows of log densities that depend on no set."""
-    first = {values[name]: _constant(values[name], states[0]) for name, states in plan.states.items()}
-    free_rows = {name: np.flatnonzero(np.ravel(owners) < 0) for name, owners in plan.rows.items()}
+def untied(
+    owners: Mapping[str, Numbers],
+    states: Mapping[str, NDArray[np.int64]],
+    graphs: Mapping[str, Graph],
+    values: Mapping[str, Graph],
+) -> list[Graph]:
+    """Return the rows of log densities that depend on no set, with all elements in their first state."""
+    free_rows = {name: np.flatnonzero(np.ravel(own) < 0) for name, own in owners.items()}
     rows_apart = [graphs[name].ravel()[index] for name, index in free_rows.items() if index.size]
+    first = {v: _constant(v, np.full(v.type.shape, states[name][0])) for name, v in values.items()}
     return list(graph_replace(rows_apart, first, strict=False)) if rows_apart else []
 
 
@@ -214,6 +212,7 @@ def states_of(model: pm.Model, name: str) -> NDArray[np.int64]:
     -------
     array (S,)
         All states that some element can take; what an element cannot take has probability 0 under its distribution.
+        Of elements that are drawn together, as the steps of a chain: all that their density, or the data's, looks up.
 
     Raises
     ------
@@ -227,6 +226,9 @@ def states_of(model: pm.Model, name: str) -> NDArray[np.int64]:
     >>> states_of(model, "z")
     array([3, 4, 5, 6])
     """
+    own = looked_up_states(model, name)
+    if own is not None:
+        return own
     _refuse_vectors(model[name])
     low, high = _limits(model, model[name])
     return np.arange(low, high + 1)
@@ -238,7 +240,8 @@ def _limits(model: pm.Model, labelled: Graph) -> tuple[int, int]:
     if kind == "BernoulliRV":
         return 0, 1
     if kind == "CategoricalRV":
-        return 0, _number(model, labelled, [node.op.dist_params(node)[0].shape[-1]])[1] - 1
+        known = node.op.dist_params(node)[0].type.shape[-1]
+        return 0, (known or _number(model, labelled, [node.op.dist_params(node)[0].shape[-1]])[1]) - 1
     if kind == "DiscreteUniformRV":
         return _number(model, labelled, node.op.dist_params(node))
     if kind in UP_TO:

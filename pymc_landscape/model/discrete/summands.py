@@ -54,6 +54,8 @@ def taken_apart(graph: Graph, discrete: Set[Graph]) -> Graph:
         if not moving.isdisjoint(node.inputs) and not isinstance(node.op, Shape | Shape_i):  # a length does not move
             moving.update(node.outputs)
     pieces = list(_summands(graph, moving))
+    if len(pieces) == 1 and pieces[0] is graph:
+        return graph
     if len(pieces) == 1 and not pieces[0].type.ndim:
         return graph
     return pt.concatenate([piece.ravel().astype("float64") for piece in pieces])
