@@ -35,6 +35,10 @@ from pymc_landscape.results import DelayedProgressBar, chosen_methods, provenanc
 
 Method = Literal["wald", "profile", "score", "bootstrap"]
 METHODS = ("wald", "profile", "score", "bootstrap")
+OF_A_MODE = (
+    "Regions of a posterior mode's profile: neither confidence intervals, for the prior takes part, nor credible ones, "
+    "for the other parameters are not integrated out."
+)
 # How often a lower optimum that was met on the way to an endpoint takes the place of the estimate.
 RESTARTS = 3
 # Quantities whose endpoints are searched as one stack: enough to gain by it, few enough for progress to be seen.
@@ -57,7 +61,8 @@ def confidence_intervals(
     ----------
     fit : Fit, pm.Model or Objective, optional
         What `fit_mle` returned; a model is fitted first, and left out it is that of the surrounding ``with`` block. Of
-        `fit_map`, the intervals are those of the posterior's profile.
+        `fit_map`, the intervals are regions of the posterior's profile: neither confidence intervals (they do not cover
+        at the stated rate) nor credible ones (they hold no stated probability); ``message`` says so.
     var_names : str, sequence of str, or mapping, optional
         Variables, elements (``beta[x1]``) and Deterministics; left out, every element of every free variable. A
         mapping names linear combinations: ``{"difference": {"beta[a]": 1, "beta[b]": -1}}``.
@@ -335,7 +340,7 @@ def _attrs(request: _Request) -> dict[str, Any]:
     fit = request.reference.fit
     score = {"score_information": request.score_information} if request.score_information else {}
     numbers = {"minus2ll": fit.minus2ll, "n_evaluations": request.n_evaluations}
-    kind = fit.kind
+    message = " ".join(filter(None, [request.reference.message, OF_A_MODE if fit.is_map else ""]))
     return provenance_attributes(
-        fit.objective.origin, group="intervals", kind=kind, message=request.reference.message, **score, **numbers
+        fit.objective.origin, group="intervals", kind=fit.kind, message=message, **score, **numbers
     )

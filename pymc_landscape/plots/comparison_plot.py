@@ -31,22 +31,35 @@ from pymc_landscape.plots.visuals import (
 )
 
 Visual = Literal[
-    "wald", "profile", "hdi", "estimate", "mode", "mean", "prior", "volume", "zero", "legend", "xlabel", "yticks"
+    "wald",
+    "profile",
+    "hdi",
+    "estimate",
+    "mode",
+    "marginal",
+    "mean",
+    "prior",
+    "volume",
+    "zero",
+    "legend",
+    "xlabel",
+    "yticks",
 ]
 NEEDED = ("mle", "unit", "wald", "profile", "map", "mean", "hdi", "prior_share", "parameter", "bound")
 MOST = 40
 WIDTH, ROW, SURROUNDINGS = 6.6, 0.85, 1.1  # inches: of the figure, of a row, and what is around
 LINE = 26  # letters of a name's line
-# Heights within a row: the likelihood on top, below it what the prior does, what averaging does, and the posterior.
-WALD, PROFILE, PRIOR, VOLUME, HDI = 0.34, 0.20, 0.02, -0.14, -0.32
+# Heights within a row: the likelihood on top, below it what the prior does to the mode, what integrating the other
+# parameters out does, how far the mean is from there, and the posterior.
+WALD, PROFILE, PRIOR, INTEGRATED, SKEWNESS, HDI = 0.36, 0.24, 0.09, -0.05, -0.19, -0.34
 UP = 0.06
 # Nothing is drawn further out than this, in units; open ends go to the limit of the picture.
 WIDEST = 40.0
 COLOURS = {
     "Wald": ORANGE,
     "profile": BLUE,
-    "prior's pull": GREEN,
-    "averaging": GREY,
+    "prior": GREEN,
+    "integrated, skewed": GREY,
     "posterior HDI": PURPLE,
 }
 
@@ -61,10 +74,11 @@ def comparison(
 ) -> PlotCollection:
     """Draw the comparison of likelihood and posterior, all parameters in standard errors from the estimate.
 
-    Use it to see for each parameter how far the prior pulls and how far averaging moves the answer, beside how sure
-    either side is. Read downwards: Wald's and the profile's interval with the estimate, an arrow from there to the
-    posterior's mode, an arrow from the mode to the posterior's mean, the highest-density interval. Under each name
-    stands the share of the information that is the prior's.
+    Use it to see for each parameter how far the prior moves the mode, how far integrating the other parameters out
+    moves it on, and how far the mean of a skewed posterior is from there, beside how sure either side is. Read
+    downwards: Wald's and the profile's interval with the estimate, an arrow from there to the joint mode, one to the
+    mode of the parameter's own posterior, one to its mean, the highest-density interval. Under each name stands the
+    share of the information that is the prior's. Modes are those on the scale that the model is written on.
 
     Parameters
     ----------
@@ -76,7 +90,7 @@ def comparison(
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
         Keyword arguments of a visual, or False to leave it out: wald, profile, hdi (the intervals), estimate, mode,
-        mean (dots), prior, volume (arrows), zero (the line of the estimates), legend, xlabel, yticks.
+        marginal, mean (dots), prior, volume (arrows), zero (the line of the estimates), legend, xlabel, yticks.
     **pc_kwargs
         Passed to :meth:`arviz_plots.PlotCollection.wrap`.
 
@@ -129,6 +143,7 @@ class Row:
     y: float
     mle: float
     mode: float
+    marginal_mode: float
     mean: float
     wald: Array
     profile: Array
@@ -144,13 +159,14 @@ def _row(one: xr.Dataset, y: float) -> Row:
         return (one[name].to_numpy() - middle) / unit
 
     mle, mode, mean = (float(units(name)) for name in ("mle", "map", "mean"))
+    marginal_mode = float(units("marginal_mode")) if "marginal_mode" in one else np.nan
     wald, profile, hdi = (units(name) for name in ("wald", "profile", "hdi"))
     label, share = str(one["parameter"].item()), float(one["prior_share"])
-    return Row(label, y, mle, mode, mean, wald, profile, hdi, share)
+    return Row(label, y, mle, mode, marginal_mode, mean, wald, profile, hdi, share)
 
 
 def _window(rows: Sequence[Row]) -> tuple[float, float]:
-    numbers = np.concatenate([[r.mle, r.mode, r.mean, *r.wald, *r.profile, *r.hdi] for r in rows])
+    numbers = np.concatenate([[r.mle, r.mode, r.marginal_mode, r.mean, *r.wald, *r.profile, *r.hdi] for r in rows])
     numbers = np.clip(numbers[np.isfinite(numbers)], -WIDEST, WIDEST)
     low, high = min(float(numbers.min()), -2.5), max(float(numbers.max()), 2.5)
     return low - 0.08 * (high - low), high + 0.08 * (high - low)
@@ -187,6 +203,14 @@ def _arrow(begin: float, endpoint: float, y: float, above: float, window: tuple[
     return [shaft, head] if abs(endpoint - begin) > 1.5 * across else [shaft]  # a shorter arrow would be all head
 
 
+def _volume(row: Row, window: tuple[float, float]) -> list[Array]:
+    """Return arrows from the joint mode to the marginal's and on to the mean; one where the second is not known."""
+    if np.isnan(row.marginal_mode):
+        return _arrow(row.mode, row.mean, row.y + SKEWNESS, row.y + PRIOR, window)
+    first = _arrow(row.mode, row.marginal_mode, row.y + INTEGRATED, row.y + PRIOR, window)
+    return first + _arrow(row.marginal_mode, row.mean, row.y + SKEWNESS, row.y + INTEGRATED, window)
+
+
 def _draw(canvas: Canvas, sheet: xr.DataArray, rows: Sequence[Row], window: tuple[float, float]) -> None:
     backend = backend_of(canvas)
 
@@ -213,16 +237,14 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, rows: Sequence[Row], window: tupl
             [p for r in rows for p in _arrow(r.mle, r.mode, r.y + PRIOR, r.y + PROFILE, window)],
             {"color": GREEN},
         ),
-        "volume": (
-            [p for r in rows for p in _arrow(r.mode, r.mean, r.y + VOLUME, r.y + PRIOR, window)],
-            {"color": GREY},
-        ),
+        "volume": ([p for r in rows for p in _volume(r, window)], {"color": GREY}),
     }
     for visual, (polylines, options) in lines_of.items():
         canvas.draw(lines(polylines), visual, sheet, {"width": 1.7, **options})
     markers = {
         "estimate": ([(r.mle, r.y + PROFILE) for r in rows], BLUE, "circle"),
         "mode": ([(r.mode, r.y + PRIOR) for r in rows], GREEN, "diamond"),
+        "marginal": ([(r.marginal_mode, r.y + INTEGRATED) for r in rows], GREY, "diamond"),
         "mean": ([(r.mean, r.y + HDI) for r in rows], PURPLE, "circle"),
     }
     for visual, (centers, colour, form) in markers.items():

@@ -57,8 +57,9 @@ def four_curves(
 ) -> PlotCollection:
     """Draw prior, likelihood profile, posterior profile and marginal posterior, a panel a parameter.
 
-    Use it to see at which step an answer moves: from the likelihood to the posterior profile it is the prior that
-    pulls, from there to the marginal it is the volume of what is plausible.
+    Use it to see at which step an answer moves: from the likelihood to the posterior profile the prior moves the mode,
+    from there to the marginal all other parameters are integrated out. All but the first are densities on the scale
+    that the model is written on.
 
     Parameters
     ----------

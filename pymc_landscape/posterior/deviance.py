@@ -1,4 +1,4 @@
-"""`posterior_deviance`: Δ(−2LL) of posterior draws against the χ² of Wilks' theorem.
+"""`posterior_deviance`: Δ(−2LL) of posterior draws against the χ² that the Bernstein–von Mises theorem gives it.
 
 Its mean is the effective number of parameters (Spiegelhalter and others 2002, *Journal of the Royal Statistical
 Society* B 64, 583-639).
@@ -36,10 +36,11 @@ def posterior_deviance(
 ) -> xr.Dataset:
     """Return how far −2LL of each posterior draw lies above its minimum, and compare that with χ²_k.
 
-    By Wilks' theorem the rise at the true value follows χ²_k over repeated data. Where the likelihood is nearly normal
-    and the prior weak, it does so over the draws of one posterior too, and its mean is the effective number of
-    parameters. Use it to see whether the model is regular, the prior strong, or the estimate no optimum; not to compare
-    models.
+    With many data, and a prior that is positive and continuous at the true value, the posterior is nearly normal around
+    the estimate, and the rise over its draws follows χ²_k (Bernstein–von Mises; van der Vaart 1998, *Asymptotic
+    Statistics*, theorem 10.1). Wilks' theorem says the same of the true value over repeated data. The mean rise is the
+    effective number of parameters. Use it to see whether the model is regular, the prior strong, or the estimate no
+    optimum; not to compare models.
 
     Parameters
     ----------
@@ -75,6 +76,8 @@ def posterior_deviance(
 
     Notes
     -----
+    ``k`` is the rank of the curvature at the fit.
+
     ``p_d_dic`` is p_D of Spiegelhalter and others (2002, *Journal of the Royal Statistical Society* B 64, 583-639),
     which takes the posterior mean for the zero: it does not count how far the prior moves the mean from the fit, and
     ``p_d`` does.
@@ -117,8 +120,8 @@ def _degrees(fit: Fit) -> tuple[int, str]:
     if fit.status is Status.CONVERGED:
         return k, ""
     if fit.status is Status.AT_BOUND:
-        return k, "the estimate is on an edge, where Wilks' theorem does not hold"
-    return max(k - n_flat, 1), f"the fit is {fit.status.value}, where Wilks' theorem does not hold"
+        return k, "the estimate is on an edge, where the posterior is not normal and χ² not its law"
+    return max(k - n_flat, 1), f"the fit is {fit.status.value}, where the posterior is not normal and χ² not its law"
 
 
 def _above_the_mean(draws: PosteriorDraws, vectors: Array) -> float:

@@ -42,8 +42,8 @@ def four_curves(
 ) -> xr.Dataset:
     """Compute prior, likelihood profile, posterior profile and marginal posterior of parameters, as curves.
 
-    From the first to the last, they show what the prior said, what the data say, what the two say together, and what
-    averaging over all other parameters makes of it. `compare_with_posterior` has the numbers,
+    From the first to the last, they show what the prior said, what the data say, what the two say together, and the
+    marginal: all other parameters integrated out. `compare_with_posterior` has the numbers,
     ``plots.four_curves`` the picture.
 
     Parameters

@@ -589,3 +589,11 @@ def test_wrong_questions_get_a_sentence(mean_fit):
         compare(mean_fit, draws, var_names=["nu"])
     with pytest.raises(ValueError, match="got a posterior mode: use fit_mle"):
         compare(pml.fit_map(normal_mean(), progressbar=False), draws)
+
+
+def test_intervals_of_a_posterior_mode_say_what_they_are():
+    here = pml.fit_map(normal_mean(), progressbar=False)
+    said = pml.confidence_intervals(here, "mu", progressbar=False).attrs["message"]
+    assert "neither confidence intervals" in said
+    assert "nor credible ones" in said
+    assert pml.confidence_intervals(fit(normal_mean()), "mu", progressbar=False).attrs["message"] == ""
