@@ -30,6 +30,8 @@ SHIFTS = (
     *("shift_mcse", "integrated_error", "skewness_error"),
 )
 SCALES = ("model", "unbounded")
+# The scale of the mode of what is computed from parameters.
+OF_PARAMETERS = "the parameters"
 
 
 def compare_with_posterior(
@@ -183,7 +185,8 @@ def _row(
 ) -> Identification:
     summary, at_mode = summarise(drawn, ci_prob), estimate(mode, quantity)[0]
     marginal = points.marginal(quantity, drawn, at_mode, summary)
-    row = Identification(quantity.label, likelihood, level, at_mode, summary, share, marginal)
+    scale = quantity.label if quantity.own else OF_PARAMETERS
+    row = Identification(quantity.label, likelihood, level, at_mode, summary, share, marginal, scale)
     return replace(row, free=points.free_split(quantity, row.split, summary))
 
 

@@ -70,6 +70,8 @@ class Identification:
         The prior's share of the information.
     marginal : MarginalMode
         The mode of the quantity's own posterior.
+    scale : str
+        How the scale of the density is written, whose modes these are.
     free : Split or None
         The same split on the scale without bounds, where that is another one.
     """
@@ -81,13 +83,14 @@ class Identification:
     posterior: Summary
     share: float
     marginal: MarginalMode
+    scale: str
     free: Split | None = None
 
     @cached_property
     def split(self) -> Split:
         """The way from estimate to mean on the scale that the model is written on."""
         return Split(
-            self.label,
+            self.scale,
             self.likelihood.mle,
             self.mode,
             self.marginal.value,
@@ -175,9 +178,9 @@ class Identification:
         if np.isnan(self.likelihood.mle):
             return f"the posterior's mode, {self._number(self.mode)}, is the prior's doing"
         if abs(self.split.prior_shift) < SHIFT:
-            return f"on the scale of {self.label} the prior leaves the mode there"
+            return f"on the scale of {self.scale} the prior leaves the mode there"
         moved = f"{self._number(self.mode)} {self._by(self.split.prior_shift)}"
-        return f"on the scale of {self.label} the prior moves the mode to {moved}"
+        return f"on the scale of {self.scale} the prior moves the mode to {moved}"
 
     def _volume(self) -> list[str]:
         """Say what integrating and skewness do, where they are seen above their errors."""
@@ -204,7 +207,7 @@ class Identification:
     def _share(self) -> str:
         if not np.isfinite(self.share):
             return ""
-        on = f" on the scale of {self.label}" if self._depends_on_scale else ""
+        on = f" on the scale of {self.scale}" if self._depends_on_scale else ""
         return f"{_bounded_percent(self.share)} of the information is the prior's{on}"
 
     @property

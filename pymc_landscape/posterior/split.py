@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# With more than this share of the information the prior dominates.
-MOST = 0.5
+# With more than this share of the information the prior dominates; and what is rounding of a share.
+MOST, ROUNDING = 0.5, 1e-9
 DATA, PRIOR, NEITHER, BOUNDARY = "data-dominated", "prior-dominated", "unidentified", "at boundary"
 # The prior's share is not known.
 UNDECIDED = "undecided"
@@ -102,4 +102,4 @@ class Split:
             return NEITHER if np.isnan(self.mode) else PRIOR
         if np.isnan(self.share):
             return UNDECIDED
-        return PRIOR if self.share > MOST else DATA
+        return PRIOR if self.share > MOST + ROUNDING else DATA
