@@ -10,7 +10,7 @@ from pymc_landscape.objective.bound_coordinates import (
 )
 from pymc_landscape.objective.conditional_modes import conditional_modes, fixed_effect_estimates
 from pymc_landscape.objective.draws import SAMPLE_DIMS, Draws, DrawVectors, open_group, read_draws, select_labels
-from pymc_landscape.objective.effect_groups import effect_groups, effect_names
+from pymc_landscape.objective.effect_groups import effect_curvature, effect_groups, effect_names, effect_shapes
 from pymc_landscape.objective.evaluation_cost import affordable_evaluations
 from pymc_landscape.objective.evaluation_noise import (
     STANDARD_DEVIATIONS,
@@ -61,8 +61,10 @@ __all__ = [
     "coordinate_limits",
     "distances_to_bounds",
     "draws_of_model",
+    "effect_curvature",
     "effect_groups",
     "effect_names",
+    "effect_shapes",
     "element_labels",
     "evaluation_noise",
     "fixed_effect_estimates",

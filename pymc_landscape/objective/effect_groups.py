@@ -1,9 +1,11 @@
-"""In how many independent groups the random effects of a model come."""
+"""In how many independent groups the random effects of a model come, and their curvature with fixed ones."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pymc_landscape._typing import Array
 from pymc_landscape.objective.objective import Objective
 
 
@@ -44,3 +46,34 @@ def effect_groups(objective: Objective) -> int:
     objective.use_data()
     components = objective.evaluators.integrals.laplace.pattern.components
     return len(np.unique(components))
+
+
+def effect_shapes(objective: Objective) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each random effect that is integrated out, by name."""
+    effects = objective.evaluators.metadata.effects
+    return {v.name: v.shape for v in effects if v.name not in objective.restricted}
+
+
+def effect_curvature(objective: Objective, theta: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """Return the curvature of the joint log density in all that is integrated out, where that is 0.
+
+    Parameters
+    ----------
+    objective : Objective
+        With random effects, and fixed ones if it is restricted.
+    theta : array (k,)
+        The parameters on their natural scale.
+
+    Returns
+    -------
+    curvature : array (q, q)
+        Minus the second derivatives, effects in units of their spread.
+    fixed : array (q,) of bool
+        Which elements belong to fixed effects.
+    """
+    objective.use_data()
+    laplace, effects = objective.evaluators.integrals.laplace, objective.evaluators.metadata.effects
+    vector = np.concatenate([theta, np.zeros(laplace.n_effects)])
+    curvature = np.asarray(laplace.curvature_times(vector, np.eye(laplace.n_effects)))
+    names = np.repeat([v.name for v in effects], [int(np.prod(v.value_shape)) for v in effects])
+    return (curvature + curvature.T) / 2, np.isin(names, objective.restricted)

@@ -8,6 +8,12 @@ import numpy as np
 
 from pymc_landscape._typing import ModelLike, RandomSeed
 from pymc_landscape.inference.hypothesis_tests.boundary_weights import mixture
+from pymc_landscape.inference.hypothesis_tests.exact_law import (
+    DRAWS,
+    generator,
+    told_of_few_groups,
+    variance_component,
+)
 from pymc_landscape.inference.hypothesis_tests.likelihood_ratio_fits import ZERO, RatioSimulator, nested_pair
 from pymc_landscape.inference.hypothesis_tests.nested_models import Nesting, nest
 from pymc_landscape.inference.hypothesis_tests.nested_test import LikelihoodRatioTest, Reference
@@ -47,10 +53,12 @@ def likelihood_ratio_test(
     sandwich : bool
         Whether to allow for a model that is wrong: the law of the drop is then Σ λⱼ χ²₁, with weights from the scores
         of the observations. Needs independent observations, and a null inside the alternative.
-    reference : {"auto", "chi2", "chibar2", "bootstrap"}
+    reference : {"auto", "chi2", "chibar2", "bootstrap", "exact"}
         The law under the null. ``"auto"``: χ² where the null lies inside the alternative; the χ̄² mixture where it puts
         parameters at a bound of their support; the parametric bootstrap where neither holds, since parameters of
-        the alternative make no difference under the null (Davies 1977), or the null's own estimate is at a bound.
+        the alternative make no difference under the null (Davies 1987), or the null's own estimate is at a bound. Where
+        a variance of few groups is tested, `message` says how far off the mixture is. ``"exact"``: the law of the one
+        variance component of a linear mixed model, by maximum likelihood or restricted.
     draws : int
         How many data sets a bootstrap simulates.
     random_seed : int or Generator, optional
@@ -77,7 +85,12 @@ def likelihood_ratio_test(
     1987, *Journal of the American Statistical Association* 82, 605-610; Stram & Lee 1994, *Biometrics* 50, 1171-1177).
     Of two penalised fits LR is that of the penalised profile: the alternative's objective is minimised where the null
     holds, so that its information keeps what the null fixes (Heinze & Schemper 2002).
-    A parameter that vanishes under the null leaves no χ² (Davies 1977, *Biometrika* 64, 247-254). Simulated: p = (1 +
+    A parameter that vanishes under the null leaves no χ² (Davies 1987, *Biometrika* 74, 33-43; the number of components
+    of a mixture: McLachlan 1987, *Applied Statistics* 36, 318-324): the statistic is the largest over its values, which
+    are searched for the data and for each simulated set. The bootstrap takes the null's estimate for the truth; it is
+    an approximation, and where that estimate is on an edge it need not come right with more data (Andrews 2000,
+    *Econometrica* 68, 399-405). Of one variance component of a linear mixed model the law is known for any number of
+    groups (Crainiceanu & Ruppert 2004, *Journal of the Royal Statistical Society* B 66, 165-185). Simulated: p = (1 +
     #{LR* ≥ LR}) / (1 + B) (Davison & Hinkley 1997, *Bootstrap Methods and their Application*, chapter 4). Of a model
     that is wrong the λⱼ are the eigenvalues of (J A⁻¹BA⁻¹ Jᵀ)(J A⁻¹ Jᵀ)⁻¹, A the observed information, B the outer
     products of the scores, J the derivatives of what is tested (Kent 1982, *Biometrika* 69, 19-27).
@@ -111,7 +124,11 @@ def likelihood_ratio_test(
     message = " ".join(sentence for sentence in (why, nesting.assumed, _at_infinity(*fits)) if sentence)
     if chosen == "bootstrap":
         return _bootstrapped(statistic, nesting, *fits, draws, random_seed, progressbar, message)
+    if chosen == "exact":
+        return _exact(statistic, nesting, *fits, random_seed, message)
     weights = mixture(nesting, fits[1]) if chosen == "chibar2" else np.eye(nesting.df + 1)[-1]
+    if chosen == "chibar2" and reference == "auto":
+        message = f"{message} {told_of_few_groups(nesting, fits[1], statistic, weights)}".strip()
     p_value = float(chibar2_tail(statistic, weights))
     return LikelihoodRatioTest(statistic, nesting.df, p_value, chosen, weights, np.zeros(0), *fits, message)
 
@@ -260,4 +277,24 @@ def _bootstrapped(
     error = float(np.sqrt(p_value * (1.0 - p_value) / n))
     message += f" The Monte Carlo standard error of p is {error:.2g}."
     law = (statistic, nesting.df, p_value, "bootstrap", np.zeros(0), simulated)
+    return LikelihoodRatioTest(*law, null, alternative, message, p_value_error=error)
+
+
+def _exact(
+    statistic: float, nesting: Nesting, null: Fit, alternative: Fit, random_seed: RandomSeed | None, message: str
+) -> LikelihoodRatioTest:
+    """Compare with the exact law of one variance component."""
+    component = variance_component(nesting, alternative)
+    if component is None:
+        raise ValueError(
+            "Expected a linear mixed model with normal errors of one variance, and a null in which the only spread of "
+            "its effects is 0, for reference='exact', got another: use reference='bootstrap'."
+        )
+    rng = generator(random_seed)
+    p_value, error = component.tail(statistic, DRAWS, rng)
+    message += (
+        f" It is that of a linear mixed model with one variance component (Crainiceanu & Ruppert 2004), simulated; the "
+        f"Monte Carlo standard error of p is {error:.2g}."
+    )
+    law = (statistic, nesting.df, p_value, "exact", np.zeros(0), component.simulated(DRAWS, rng))
     return LikelihoodRatioTest(*law, null, alternative, message, p_value_error=error)

@@ -90,7 +90,7 @@ class RatioSimulator:
         self.null, self.alternative, self.nesting = null, alternative, nesting
         self.simulator, self.point = Simulator(null.objective), natural_point(null)
         self.null_start, self.start = start_inside(null), start_inside(alternative)
-        self.vanished = VanishedStarts(alternative, nesting)
+        self.vanished = VanishedStarts(alternative.objective, self.start, nesting.vanished)
 
     def better_alternative(self) -> Fit | None:
         """Return a lower fit of the observed data, where one is found over the values of what vanishes."""

@@ -14,7 +14,7 @@ from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit
 from pymc_landscape.results import provenance_attributes
 
-Reference = Literal["auto", "chi2", "chibar2", "bootstrap"]
+Reference = Literal["auto", "chi2", "chibar2", "bootstrap", "exact"]
 Test = Literal["likelihood_ratio", "score", "wald"]
 
 # Of each test: its name in a sentence, and its group in a DataTree.
@@ -36,11 +36,11 @@ class HypothesisTest:
         Chance of a statistic at least as large if the null is true.
     reference : str
         The law it was compared with: ``"chi2"``, ``"chibar2"`` (a mixture), ``"weighted_chi2"`` (a weighted sum of
-        χ²₁, of a misspecified model) or ``"bootstrap"``.
+        χ²₁, of a misspecified model), ``"bootstrap"`` or ``"exact"``.
     weights : array (df + 1,) or (df,)
-        Of χ²₀, χ²₁, ..., χ²_df in a mixture; of each χ²₁ in a weighted sum (df,); empty for a bootstrap.
+        Of χ²₀, χ²₁, ..., χ²_df in a mixture; of each χ²₁ in a weighted sum (df,); empty where it is simulated.
     draws : array
-        Statistics of the data sets simulated under the null; empty unless the reference is a bootstrap.
+        Statistics simulated under the null; empty unless the reference is ``"bootstrap"`` or ``"exact"``.
     null, alternative : Fit or Objective
         The two models; an Objective where the test needs no fit of it.
     message : str
@@ -124,6 +124,8 @@ class HypothesisTest:
     def _law(self) -> str:
         if self.reference == "bootstrap":
             return f"parametric bootstrap, {len(self.draws)} draws"
+        if self.reference == "exact":
+            return "exact law of a variance component"
         if self.reference == "weighted_chi2":
             return " + ".join(f"{weight:.4g} χ²(1)" for weight in self.weights)
         terms = [(w, j) for j, w in enumerate(self.weights) if w > 0]
@@ -144,11 +146,11 @@ class LikelihoodRatioTest(HypothesisTest):
         Chance of a statistic at least as large if the null is true.
     reference : str
         The law it was compared with: ``"chi2"``, ``"chibar2"`` (a mixture), ``"weighted_chi2"`` (a weighted sum of
-        χ²₁, of a misspecified model) or ``"bootstrap"``.
+        χ²₁, of a misspecified model), ``"bootstrap"`` or ``"exact"``.
     weights : array (df + 1,) or (df,)
-        Of χ²₀, χ²₁, ..., χ²_df in a mixture; of each χ²₁ in a weighted sum (df,); empty for a bootstrap.
+        Of χ²₀, χ²₁, ..., χ²_df in a mixture; of each χ²₁ in a weighted sum (df,); empty where it is simulated.
     draws : array
-        Statistics of the data sets simulated under the null; empty unless the reference is a bootstrap.
+        Statistics simulated under the null; empty unless the reference is ``"bootstrap"`` or ``"exact"``.
     null, alternative : Fit
         The two fits.
     message : str

@@ -13,8 +13,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from pymc_landscape._typing import Array
-from pymc_landscape.inference.hypothesis_tests.nested_models import Nesting
-from pymc_landscape.inference.resampling import start_inside
 from pymc_landscape.numerics import newton_descent_batch
 from pymc_landscape.objective import (
     DENSE,
@@ -23,7 +21,6 @@ from pymc_landscape.objective import (
     batch_value_gradient_hessian,
     prior_draws,
 )
-from pymc_landscape.optimize import Fit
 
 # Values of one parameter that vanishes, and points where several do.
 ALONG, TOGETHER = 32, 96
@@ -39,22 +36,23 @@ class VanishedStarts:
 
     Parameters
     ----------
-    alternative : Fit
-        The alternative, fitted to the observed data.
-    nesting : Nesting
-        Which of its elements vanish under the null.
+    objective : Objective
+        The alternative, with the observed data.
+    estimate : array (k,)
+        Its estimate, inside the support.
+    vanished : sequence of str
+        Labels of its elements that make no difference under the null.
     """
 
-    def __init__(self, alternative: Fit, nesting: Nesting):
-        objective = alternative.objective
-        variables = [v for v in objective.variables if set(v.labels) & set(nesting.vanished)]
+    def __init__(self, objective: Objective, estimate: Array, vanished: Sequence[str]):
+        variables = [v for v in objective.variables if set(v.labels) & set(vanished)]
         layout = objective.layout(objective.names)
         columns: list[int] = []
         for v in variables:
             own = range(layout.slices[v.name].start, layout.slices[v.name].stop)
-            columns += [j for i, j in enumerate(own) if not v.elementwise or v.labels[i] in nesting.vanished]
+            columns += [j for i, j in enumerate(own) if not v.elementwise or v.labels[i] in vanished]
         self.columns = np.array(columns, dtype=int)
-        self.values = _laid_out(alternative, self.columns) if columns else np.empty((0, 0))
+        self.values = _laid_out(objective, estimate, self.columns) if columns else np.empty((0, 0))
 
     def __len__(self) -> int:
         return len(self.values)
@@ -90,20 +88,19 @@ class VanishedStarts:
         return chosen or [x[0]]
 
 
-def _laid_out(fit: Fit, columns: Sequence[int] | Array) -> Array:
+def _laid_out(objective: Objective, theta: Array, columns: Sequence[int] | Array) -> Array:
     """Return values (n, m) of the unconstrained elements in `columns`: one after the other, or mixed where several."""
     n = ALONG if len(columns) == 1 else TOGETHER
     rng = np.random.default_rng(SEED)
-    drawn = prior_draws(fit.objective, n, rng)
-    laid = np.stack([_along(fit, int(j), np.sort(drawn[:, j]), n) for j in columns], axis=1)
+    drawn = prior_draws(objective, n, rng)
+    laid = np.stack([_along(objective, float(theta[j]), int(j), np.sort(drawn[:, j]), n) for j in columns], axis=1)
     if len(columns) > 1:  # a Latin hypercube
         laid = np.stack([rng.permutation(column) for column in laid.T], axis=1)
     return laid
 
 
-def _along(fit: Fit, column: int, drawn: Array, n: int) -> Array:
+def _along(objective: Objective, estimate: float, column: int, drawn: Array, n: int) -> Array:
     """Return n unconstrained values of one element: over a bounded support, else about the estimate and the prior."""
-    objective = fit.objective
     layout = objective.layout(objective.names)
     v = next(v for v in objective.variables if layout.slices[v.name].start <= column < layout.slices[v.name].stop)
     i = column - layout.slices[v.name].start
@@ -117,7 +114,6 @@ def _along(fit: Fit, column: int, drawn: Array, n: int) -> Array:
             value.flat[i] = x
             packed[row] = objective.pack({**point, v.name: value})[column]
         return packed
-    estimate = start_inside(fit)[column]
     size = REACH if v.transform is not None else REACH * max(abs(estimate), 1.0)
     around = estimate + size * np.linspace(-1, 1, n - n // 2)
     inside = drawn[np.isfinite(drawn)]
