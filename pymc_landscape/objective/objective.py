@@ -23,8 +23,15 @@ from pymc_landscape.model import (
 )
 from pymc_landscape.model.latent import Rule, checked_rule
 from pymc_landscape.objective.bambi_draws import bambi_terms
-from pymc_landscape.objective.evaluators import FIRTH, Evaluators, PenalizedEvaluators, knows_information
-from pymc_landscape.objective.fixed_effects import FixedEffects, Restricted, find_fixed_effects
+from pymc_landscape.objective.evaluators import (
+    FIRTH,
+    Evaluators,
+    FixedEffects,
+    PenalizedEvaluators,
+    Restricted,
+    find_fixed_effects,
+    knows_information,
+)
 from pymc_landscape.objective.model_holders import group_terms, pymc_model
 from pymc_landscape.objective.objective_html import objective_html
 from pymc_landscape.objective.objective_values import ObjectiveValues

@@ -15,8 +15,7 @@ from pymc_landscape._typing import Array, Point
 from pymc_landscape.engine import Engine
 from pymc_landscape.model import Element, FreeVariable, Layout
 from pymc_landscape.objective.bound_coordinates import is_simplex
-from pymc_landscape.objective.evaluators import Evaluators, Kind
-from pymc_landscape.objective.fixed_effects import FixedEffects
+from pymc_landscape.objective.evaluators import Evaluators, FixedEffects, Kind
 from pymc_landscape.results import closest
 
 _NO_VALUES: Mapping[str, Array] = MappingProxyType({})

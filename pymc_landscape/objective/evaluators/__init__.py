@@ -1,8 +1,10 @@
 """The engines of one model, by what they are asked for; with a penalty or without."""
 
 from pymc_landscape.objective.evaluators.engine_kinds import LOG_PENALTY, LOG_PRIOR, TOTAL, Kind
+from pymc_landscape.objective.evaluators.fixed_effects import FixedEffects
 from pymc_landscape.objective.evaluators.model_evaluators import Evaluators
 from pymc_landscape.objective.evaluators.penalized_evaluators import FIRTH, PenalizedEvaluators, knows_information
+from pymc_landscape.objective.evaluators.restricted_evaluators import Restricted, find_fixed_effects
 
 __all__ = [
     "FIRTH",
@@ -10,7 +12,10 @@ __all__ = [
     "LOG_PRIOR",
     "TOTAL",
     "Evaluators",
+    "FixedEffects",
     "Kind",
     "PenalizedEvaluators",
+    "Restricted",
+    "find_fixed_effects",
     "knows_information",
 ]
