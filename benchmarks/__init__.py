@@ -9,7 +9,7 @@
 - ``contest``   : ten thousand points of one model, in turns
 - ``fitting``   : fits and descents, in turns
 - ``starts``    : one search, the default and a hundred, of the models of the tests
-- ``effects``   : random effects integrated out, beside lme4
+- ``effects``   : random effects integrated out, beside lme4; hidden Markov chains
 - ``pointwise`` : every observation at every draw, and its memory
 - ``probes``    : what one new process measures; each prints one line of JSON
 - ``isolate``   : starts those processes, takes turns between them

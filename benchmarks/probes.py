@@ -175,6 +175,13 @@ def groups(n: str, rows: str, repeats: str) -> Answer:
     return measure(int(n), int(rows), int(repeats))
 
 
+def hidden_markov(steps: str, repeats: str) -> Answer:
+    """Time the likelihood of a hidden Markov chain with its slope; seconds, and those of the forward recursion."""
+    from benchmarks.chains import hidden_markov as measure
+
+    return measure(int(steps), int(repeats))
+
+
 def pointwise(rows: str, draws: str, repeats: str) -> Answer:
     """Time the pointwise log-likelihood, in turns with PyMC's; seconds."""
     from benchmarks.pointwise import speed
@@ -214,6 +221,7 @@ ALL = (
     hdi,
     sleepstudy,
     groups,
+    hidden_markov,
     pointwise,
     pointwise_first,
     pointwise_memory,

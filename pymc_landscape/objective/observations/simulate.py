@@ -144,9 +144,12 @@ class Simulator:
         return np.concatenate([theta, *(np.ravel(estimates[name]) for name in objective.restricted)])
 
     def _culprit(self) -> str:
-        """Return the first observed variable that was written without a way to draw it."""
+        """Return the first variable to be drawn that was written without a way to do it."""
+        drawn = {*self.objective.latent, *self._names}
         custom: list[str] = [
-            rv.name for rv in self.objective.model.observed_RVs if "CustomDist" in type(rv.owner.op).__name__
+            rv.name
+            for rv in self.objective.model.basic_RVs
+            if rv.name in drawn and "CustomDist" in type(rv.owner.op).__name__
         ]
         return (custom or self._names)[0]
 
@@ -154,7 +157,7 @@ class Simulator:
 def _cannot(name: str, error: Exception) -> str:
     reason = str(error).split(".")[0]
     return (
-        f"Expected observed variables that can be simulated, got {name!r}, which cannot be drawn ({reason}): give its "
+        f"Expected latent and observed variables that can be simulated, got {name!r}, which cannot be drawn ({reason}): give its "
         "CustomDist a function `random`."
     )
 
