@@ -28,7 +28,9 @@ MAY_IMPORT = {
     "model.latent": "model.discrete model engine numerics results",
     "model.information": "model engine numerics results",
     "objective.evaluators": "model model.latent model.information engine numerics results",
-    "objective": "objective.evaluators model model.latent model.discrete model.elimination engine numerics results",
+    "objective.holders": "numerics results",
+    "objective": "objective.evaluators objective.holders model model.latent model.discrete model.elimination "
+    "engine numerics results",
     "objective.observations": "objective model engine numerics results",
     "optimize": "objective objective.observations numerics results",
     "optimize.descent": "optimize objective objective.observations engine numerics results",

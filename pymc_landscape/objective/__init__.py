@@ -1,7 +1,6 @@
 """`Objective`: names to vectors, vectors to numbers; and what needs no optimum."""
 
 from pymc_landscape.model import Element, FreeVariable, Layout, element_labels
-from pymc_landscape.objective.bambi_draws import draws_of_model
 from pymc_landscape.objective.bound_coordinates import (
     coordinate_limits,
     distances_to_bounds,
@@ -22,11 +21,11 @@ from pymc_landscape.objective.evaluation_noise import (
     without_lost_digits,
 )
 from pymc_landscape.objective.evaluators import LOG_PENALTY, LOG_PRIOR, TOTAL, Kind
+from pymc_landscape.objective.holders import draws_of_model, pymc_model
 from pymc_landscape.objective.importance_sampler import importance_sampling
 from pymc_landscape.objective.integral_accuracy import check_integral
 from pymc_landscape.objective.memoized_objective import MemoizedObjective, batch_value_gradient_hessian, screen_batch
 from pymc_landscape.objective.model_argument import Fitted, is_fitted, objective_of
-from pymc_landscape.objective.model_holders import pymc_model
 from pymc_landscape.objective.objective import Objective
 from pymc_landscape.objective.objective_values import DENSE
 from pymc_landscape.objective.prior_draws import prior_draws

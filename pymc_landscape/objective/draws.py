@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
 from pymc_landscape.model import FreeVariable, element_labels
-from pymc_landscape.objective.bambi_draws import draws_of_model
+from pymc_landscape.objective.holders import draws_of_model
 from pymc_landscape.results import closest
 
 if TYPE_CHECKING:

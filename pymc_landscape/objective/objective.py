@@ -22,7 +22,6 @@ from pymc_landscape.model import (
     roles_of_potentials,
 )
 from pymc_landscape.model.latent import Rule, checked_rule
-from pymc_landscape.objective.bambi_draws import bambi_terms
 from pymc_landscape.objective.evaluators import (
     FIRTH,
     Evaluators,
@@ -32,7 +31,7 @@ from pymc_landscape.objective.evaluators import (
     find_fixed_effects,
     knows_information,
 )
-from pymc_landscape.objective.model_holders import group_terms, pymc_model
+from pymc_landscape.objective.holders import bambi_terms, group_terms, pymc_model
 from pymc_landscape.objective.objective_html import objective_html
 from pymc_landscape.objective.objective_values import ObjectiveValues
 from pymc_landscape.objective.parameters import Parameters

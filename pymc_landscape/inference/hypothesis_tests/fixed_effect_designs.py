@@ -56,7 +56,7 @@ def refuse_other_fixed_effects(one: Fit, other: Fit, names: tuple[str, str]) -> 
 
 
 def _shapes(objective: Objective) -> dict[str, tuple[int, ...]]:
-    return {v.name: v.shape for v in objective.evaluators.metadata.effects if v.name in objective.restricted}
+    return dict(zip(objective.restricted, objective.fixed_effects.shapes, strict=True))
 
 
 def _design(fit: Fit) -> Array | None:

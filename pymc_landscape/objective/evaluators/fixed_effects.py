@@ -15,12 +15,15 @@ class FixedEffects:
         Of the parameters, in the model's order; empty where the likelihood is none.
     size : int
         Number p of their elements.
+    shapes : tuple of tuple of int
+        Of each.
     is_exact : bool
         Whether the density is quadratic in fixed and random effects, so that Laplace's approximation is exact.
     """
 
     names: tuple[str, ...] = ()
     size: int = 0
+    shapes: tuple[tuple[int, ...], ...] = ()
     is_exact: bool = True
 
     @property

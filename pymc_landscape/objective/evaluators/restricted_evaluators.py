@@ -72,8 +72,9 @@ def find_fixed_effects(evaluators: Evaluators, restricted: Restricted) -> tuple[
     conflicts = _conflicts(evaluators, names)
     inside = _with_flat(evaluators, names)
     inside.factory.kept("determined", lambda: _check(inside).refuse_undetermined())
-    size = sum(int(np.prod(v.value_shape)) for v in inside.metadata.effects if v.name in names)
-    found = FixedEffects(names, size, not conflicts)
+    fixed = [v for v in inside.metadata.effects if v.name in names]
+    size = sum(int(np.prod(v.value_shape)) for v in fixed)
+    found = FixedEffects(names, size, tuple(v.shape for v in fixed), not conflicts)
     _report(metadata.model, found)
     return inside, found
 

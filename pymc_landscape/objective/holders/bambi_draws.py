@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_landscape._typing import Array
-from pymc_landscape.objective.model_holders import components
+from pymc_landscape.objective.holders.model_holders import components
 
 # What bambi writes into the attributes of its groups.
 INTERFACE, BAMBI = "modeling_interface", "bambi"

@@ -1,0 +1,6 @@
+"""Objects of other packages that hold a ``pm.Model``, and how their draws differ from its own."""
+
+from pymc_landscape.objective.holders.bambi_draws import bambi_terms, draws_of_model
+from pymc_landscape.objective.holders.model_holders import group_terms, pymc_model
+
+__all__ = ["bambi_terms", "draws_of_model", "group_terms", "pymc_model"]
