@@ -118,9 +118,9 @@ def compare_with_posterior(
     the parts, and the prior's share: for 7 of 10 and a uniform prior they are 0.00, 0, −0.23 and 0 % on the scale of
     p, and −0.23, 0, 0.00 and 17 % on that of logit p. Their sum is the same.
 
-    Modes of marginals are found from gradients at the draws (`marginal_mode`), or from a kernel estimate where none are
-    at hand; their errors are stated. The Monte Carlo error is the error bar of the draws' mean. It does not show
-    chains that have not converged: `rhat` above 1.01 does, and then nothing here is to be trusted.
+    Modes of marginals are found from gradients at the draws (`marginal_mode`), or from a local fit of their density
+    where none are at hand; their errors are stated. The Monte Carlo error is the error bar of the draws' mean. It does
+    not show chains that have not converged: `rhat` above 1.01 does, and then nothing here is to be trusted.
 
     `contraction` is 1 − posterior variance / prior variance (Betancourt 2018, "Towards a principled Bayesian
     workflow"): 1 for a prior without a variance. `prior_share` is 1 − I_L / I_P, both at

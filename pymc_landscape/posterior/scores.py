@@ -10,7 +10,7 @@ from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile import Quantity
 from pymc_landscape.objective import RestrictedObjective, affordable_evaluations
 from pymc_landscape.posterior.draws import PosteriorDraws
-from pymc_landscape.posterior.marginal_mode import MarginalMode, mode_by_kernel, mode_by_scores
+from pymc_landscape.posterior.marginal_mode import MarginalMode, mode_by_density, mode_by_scores
 from pymc_landscape.posterior.scales import FreeScale
 
 # Gradients are taken at so many draws at most, spread evenly: at fewer where they are dear, and at none where nobody
@@ -77,13 +77,13 @@ class MarginalModes:
             )
             if np.isfinite(found.value):
                 return found
-        return mode_by_kernel(flat, quantity.bounds, independent)
+        return mode_by_density(flat, quantity.bounds, independent)
 
     def free(self, element: int, independent: float) -> MarginalMode:
         """Return the mode of an element without bounds, φ."""
         values = self.scale.free(self.draws.vectors)[:, element]
         if not len(self.rows):
-            return mode_by_kernel(values, (-np.inf, np.inf), independent)
+            return mode_by_density(values, (-np.inf, np.inf), independent)
         others = self.alone & (np.arange(len(self.alone)) != element)
         found = mode_by_scores(
             values[self.rows],
@@ -92,7 +92,7 @@ class MarginalModes:
             (-np.inf, np.inf),
             self._inflation(independent),
         )
-        return found if np.isfinite(found.value) else mode_by_kernel(values, (-np.inf, np.inf), independent)
+        return found if np.isfinite(found.value) else mode_by_density(values, (-np.inf, np.inf), independent)
 
     def _inflation(self, independent: float) -> float:
         """Return how many of the draws used count as one."""

@@ -25,6 +25,7 @@ from scipy import integrate, special, stats
 from verbs import fit
 
 import pymc_landscape as pml
+from pymc_landscape.posterior.marginal_mode import mode_by_density
 
 Z = 1.959963984540054
 
@@ -200,20 +201,29 @@ def test_an_unknown_share_is_no_domination_by_the_data():
     assert unknown.verdict(is_closed=False, is_at_bound=False) == "prior-dominated"
 
 
-def test_modes_of_marginals_by_gradients_are_far_closer_than_a_kernels():
-    """A regression's coefficient, σ integrated out, is a shifted t; σ alone has its mode at √(SSE/n)."""
-    from pymc_landscape.posterior.marginal_mode import mode_by_kernel
-
-    errors = {"gradients": [], "kernel": []}
+def test_modes_of_marginals_by_gradients_are_within_their_errors():
+    """σ with the mean integrated out has its mode at √(SSE/n)."""
     here = fit(pml.Objective(jeffreys(), potentials="prior"))
     exact = np.sqrt(((SAMPLE - SAMPLE.mean()) ** 2).mean())
-    for seed in range(5):
-        draws = jeffreys_draws(draws=500, seed=seed)
-        errors["gradients"].append(row(compare(here, draws, var_names="sigma"), "sigma")["marginal_mode"] - exact)
-        values = draws["posterior"]["sigma"].values.ravel()
-        errors["kernel"].append(mode_by_kernel(values, (0.0, np.inf), 2000.0).value - exact)
-    assert np.std(errors["gradients"]) < 0.5 * np.std(errors["kernel"])
-    assert np.abs(errors["gradients"]).max() < 0.01
+    found = [row(compare(here, jeffreys_draws(draws=500, seed=seed), var_names="sigma"), "sigma") for seed in range(5)]
+    off = np.array([one["marginal_mode"] - exact for one in found])
+    errors = np.array([one["integrated_error"] * one["unit"] for one in found])
+    assert (np.abs(off) < 4 * errors).all()
+    assert np.abs(off).max() < 0.01
+
+
+@pytest.mark.parametrize(("a", "b"), [(5, 21), (9, 17), (12, 14), (2, 9)])
+def test_modes_of_marginals_from_draws_alone_are_within_their_errors(a, b):
+    """Shares of a simplex have no gradients of their own: each is beta, its mode (a−1)/(a+b−2)."""
+    exact, sd = (a - 1) / (a + b - 2), stats.beta(a, b).std()
+    found = [mode_by_density(np.random.default_rng(i).beta(a, b, 4000), (0.0, 1.0), 4000.0) for i in range(8)]
+    assert max(abs(one.value - exact) / one.error for one in found) < 4
+    assert max(one.error for one in found) < 0.35 * sd
+
+
+def test_a_mode_on_the_edge_of_the_support_is_there():
+    edge = mode_by_density(np.random.default_rng(1).exponential(2.0, 4000), (0.0, np.inf), 4000.0)
+    assert (edge.value, edge.error) == (0.0, 0.0)
 
 
 def test_budworm_reproduces_the_published_table_and_az_summary():
