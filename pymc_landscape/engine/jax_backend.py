@@ -31,6 +31,8 @@ def jax_backend(vector: Graph, graphs: Sequence[Graph]) -> Backend:
     ------
     ImportError
         If JAX is not installed.
+    NotImplementedError
+        If JAX has no counterpart of an Op: one in Python, or a sum by elimination.
     """
     try:
         import jax
@@ -38,7 +40,12 @@ def jax_backend(vector: Graph, graphs: Sequence[Graph]) -> Backend:
         raise ImportError(
             "backend='jax' needs JAX, which is not installed: pip install 'pymc-landscape[jax]'."
         ) from error
-    function = pm.pytensorf.compile([vector], graphs, mode="JAX", on_unused_input="ignore", trust_input=True)
+    try:
+        function = pm.pytensorf.compile([vector], graphs, mode="JAX", on_unused_input="ignore", trust_input=True)
+    except NotImplementedError as error:
+        raise NotImplementedError(
+            f"Expected a model whose Ops JAX has, got one that it has not ({error}): leave backend out."
+        ) from error
     shared = [container.storage for container in function.input_storage[1:]]
     of_one_point = function.vm.jit_fn
 

@@ -66,7 +66,8 @@ class Objective(Parameters, ObjectiveValues):
         (REML) of the other parameters. ``"auto"`` takes every parameter that can be any real number and in which, with
         the random effects, the log density is quadratic, and says so once; other names are Laplace's approximation.
     potentials : {"likelihood", "prior"}, optional
-        What ``pm.Potential`` terms count as. Needed where a model has observed variables too.
+        What ``pm.Potential`` terms count as. Needed where a model has observed variables too. One that ties discrete
+        variables which are summed out is always part of the likelihood.
     prior_weight : float
         Weight w of the log prior in `value`: −2 (log L + w log prior). 0 is the likelihood, 1 the posterior.
     backend : {"numba", "jax", "c", "interpreter"}, optional

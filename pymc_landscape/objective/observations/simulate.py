@@ -157,8 +157,8 @@ class Simulator:
 def _cannot(name: str, error: Exception) -> str:
     reason = str(error).split(".")[0]
     return (
-        f"Expected latent and observed variables that can be simulated, got {name!r}, which cannot be drawn ({reason}): give its "
-        "CustomDist a function `random`."
+        f"Expected latent and observed variables that can be simulated, got {name!r}, which cannot be drawn "
+        f"({reason}): give its CustomDist a function `random`."
     )
 
 
