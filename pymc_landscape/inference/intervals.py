@@ -27,14 +27,15 @@ from pymc_landscape.inference.profile import (
     optima_and_copies,
     refuse_no_infimum,
 )
-from pymc_landscape.inference.resampling import Percentiles, parametric_bootstrap
+from pymc_landscape.inference.resampling import Percentiles, parametric_bootstrap, refuse_draws, seeds
+from pymc_landscape.inference.simulated_ends import SimulatedEnds, told_of_edges
 from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit, fit_of
 from pymc_landscape.results import DelayedProgressBar, chosen_methods, provenance_attributes
 
-Method = Literal["wald", "profile", "score", "bootstrap"]
-METHODS = ("wald", "profile", "score", "bootstrap")
+Method = Literal["wald", "profile", "score", "bootstrap", "simulated"]
+METHODS = ("wald", "profile", "score", "bootstrap", "simulated")
 OF_A_MODE = (
     "Regions of a posterior mode's profile: neither confidence intervals, for the prior takes part, nor credible ones, "
     "for the other parameters are not integrated out."
@@ -68,16 +69,18 @@ def confidence_intervals(
         mapping names linear combinations: ``{"difference": {"beta[a]": 1, "beta[b]": -1}}``.
     level : float or sequence of float
         Confidence level, or several.
-    method : {"profile", "wald", "score", "bootstrap"}, or several
+    method : {"profile", "wald", "score", "bootstrap", "simulated"}, or several
         ``"profile"``: the values whose Δ(−2LL), minimised over all else, stays below the χ²₁ quantile; the same on
         every scale. ``"score"``: the values that a score test does not reject, Wilson's for a proportion, by the
         expected information where it is known, else the observed; ``attrs["score_information"]`` says which.
         ``"wald"``: estimate ± z standard errors. ``"bootstrap"``: percentiles of refits to data simulated from the fit;
         an end is open where more refits ran away than the tail is to hold, failed where so many failed.
+        ``"simulated"``: as the profile, with the cut-off that data simulated with the end's own value have; for
+        estimates on an edge and for few data. It takes minutes; `message` has the Monte Carlo error of the end.
     draws : int
-        Refits of the bootstrap.
+        Refits of the bootstrap, and data sets for each value that is tried by simulation.
     random_seed : int or Generator, optional
-        For the bootstrap.
+        For the bootstrap and for simulated ends.
     progressbar : bool
         Whether to show progress, once there is something to wait for.
 
@@ -104,7 +107,8 @@ def confidence_intervals(
     An end solves f(θ) = f̂ + q with all else stationary (Venzon & Moolgavkar 1988, *Applied Statistics* 37, 87-94), q
     the χ²₁ quantile (Wilks 1938, *Annals of Mathematical Statistics* 9, 60-62). A score interval holds the ψ₀ at which
     (p′/2)² N′I⁻¹N, p′ the slope of the profile by ψ, N the gradient of ψ and I the information there, is no more than q
-    (Rao 1948, *Proceedings of the Cambridge Philosophical Society* 44, 50-57).
+    (Rao 1948, *Proceedings of the Cambridge Philosophical Society* 44, 50-57). A simulated end inverts the test whose
+    law is simulated at each ψ, all else at its likeliest given ψ (Chuang & Lai 2000, *Statistica Sinica* 10, 1-50).
 
     Examples
     --------
@@ -167,7 +171,10 @@ def _request(fit: Fit, quantities: Sequence[Quantity], level: Any, progressbar: 
 
 def _endpoints(method: str, request: _Request, draws: int, random_seed: RandomSeed | None) -> Endpoints:
     if method == "profile":
-        return _profile_endpoints(request, find_endpoints)
+        table = _profile_endpoints(request, find_endpoints)
+        return told_of_edges(table, [request.reference.estimate_of(quantity) for quantity in request.quantities])
+    if method == "simulated":
+        return _simulated_endpoints(request, draws, random_seed)
     if method == "wald":
         return _wald_endpoints(request)
     if method == "score":
@@ -297,6 +304,13 @@ def _bootstrap_endpoints(request: _Request, draws: int, random_seed: RandomSeed 
                 value, status, message = percentiles.limit(quantity, float(level), k)
                 endpoints[i, j, k] = Endpoint(value, status, np.nan, message)
     return endpoints
+
+
+def _simulated_endpoints(request: _Request, draws: int, random_seed: RandomSeed | None) -> Endpoints:
+    refuse_draws(draws)
+    estimates = [request.reference.estimate_of(quantity) for quantity in request.quantities]
+    ends = SimulatedEnds(request.reference.fit, seeds(random_seed, draws))
+    return ends.table(estimates, request.levels, request.progressbar)
 
 
 # --- as a Dataset ----------------------------------------------------------------------------------------------------
