@@ -16,13 +16,13 @@ from pymc_landscape.inference.hypothesis_tests.null_constraint import NullConstr
 from pymc_landscape.numerics import weighted_chi2_tail
 from pymc_landscape.objective import Objective
 from pymc_landscape.objective.observations import refuse_joint_densities
-from pymc_landscape.optimize import Fit, NaturalScale, StatusReport
+from pymc_landscape.optimize import Fit, NaturalScale, SearchResult, StatusReport
 
 
 def misspecified(statistic: float, constraint: NullConstraint, null: Fit, alternative: Fit) -> LikelihoodRatioTest:
     """Return the likelihood ratio test of a model that may be wrong."""
     refuse_no_sandwich(constraint, alternative.objective)
-    weights = sandwich_eigenvalues(constraint, alternative)
+    weights = sandwich_eigenvalues(constraint, alternative.result, StatusReport(alternative.status))
     p_value = weighted_chi2_tail(statistic, weights)
     message = (
         f"The model may be wrong: the reference is a weighted sum of χ²₁ (Kent 1982). {constraint.nesting.assumed}"
@@ -33,14 +33,13 @@ def misspecified(statistic: float, constraint: NullConstraint, null: Fit, altern
     )
 
 
-def sandwich_eigenvalues(constraint: NullConstraint, alternative: Fit) -> Array:
+def sandwich_eigenvalues(constraint: NullConstraint, result: SearchResult, report: StatusReport) -> Array:
     """Return the λⱼ (df,) of the law Σ λⱼ χ²₁ of a likelihood ratio where the model is wrong.
 
     They are the eigenvalues of (J A⁻¹BA⁻¹ Jᵀ)(J A⁻¹ Jᵀ)⁻¹, A the observed information, B the outer products of the
     scores: how much wider what is tested varies than the model believes (Kent 1982, *Biometrika* 69, 19-27).
     """
-    report = StatusReport(alternative.status)
-    estimates = [NaturalScale(alternative.result, report, kind) for kind in ("sandwich", "observed")]
+    estimates = [NaturalScale(result, report, kind) for kind in ("sandwich", "observed")]
     jacobian = constraint.jacobian(constraint.layout.join(estimates[0].point))
     robust, believed = (jacobian @ each.covariance().to_numpy() @ jacobian.T for each in estimates)
     scale = 1.0 / np.sqrt(np.diagonal(believed))
