@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.size`` simulates 2,000 data sets of each model and prints a table; ``python -m benchmarks.size
 NAME ... --sets 200`` some models, or fewer sets. The last is fitted to data whose spread grows with the predictor,
-which the model does not know: there tests by χ² and tests that allow for it (``sandwich=True``) stand side by side. Both
-models are compiled once, and each refit is one search from the estimate of the first data set.
+which the model does not know: there tests by χ² and tests that allow for it (``sandwich=True``) stand side by side.
+Both models are compiled once, and each refit is one search from the estimate of the first data set.
 """
 
 import argparse
