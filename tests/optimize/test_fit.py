@@ -287,7 +287,7 @@ def test_a_model_is_fitted_where_an_optimum_is_needed_and_the_log_says_so(caplog
     assert fit_of(fit, "influence") is fit
     with model:
         assert fit_of(None, "influence").minus2ll == fit.minus2ll
-    with pytest.raises(TypeError, match=r"Expected a Fit, a pm.Model or an Objective, got str: pass what fit_mle"):
+    with pytest.raises(TypeError, match=r"an object that holds a built pm.Model .*, got str: pass one of these first"):
         fit_of("model", "influence")
 
 
