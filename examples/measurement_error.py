@@ -8,7 +8,7 @@ are measured from there. Its likelihood has twelve parameters, ten of them the t
 - Hold the slope, and let all else find its best: the profile of -2LL is York's sum S(b), exactly.
 - Integrate the true places out instead, as sampling does, and a factor appears,
   prod (w_x + b^2 w_y)^(-1/2): steeper lines leave the true places less room. That is the volume
-  effect. No prior is involved, and still the posterior of the slope is not its profile.
+  effect. A flat measure over the true places is enough, and the posterior of the slope is not its profile.
 
 Run it with ``python examples/measurement_error.py``: it prints the slopes, and saves both pictures
 side by side.

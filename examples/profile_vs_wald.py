@@ -1,7 +1,7 @@
 """Where Wald's interval and the profile's part, and which of the two to believe.
 
 Wald's interval is the estimate plus and minus so many standard errors: it takes -2LL for a parabola.
-The profile asks how far -2LL really rises, and needs no shape. Four questions on real data:
+The profile asks how far -2LL really rises, on any scale. Four questions on real data:
 
 - Puromycin (Bates & Watts 1988): the concentration K at half speed. The profile is lopsided, and so is
   its interval.

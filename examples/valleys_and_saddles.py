@@ -1,7 +1,6 @@
 """Two valleys and the pass between them: a mixture seen as a landscape.
 
-Old Faithful: minutes of waiting for the next eruption, 272 times (Azzalini & Bowman 1990, Applied
-Statistics 39). Waits are short or long, so a mixture of two normals fits; its published parts are
+Old Faithful: minutes of waiting for the next eruption, 272 times (R's `faithful`; Härdle 1991). Waits are short or long, so a mixture of two normals fits; its published parts are
 known here except for the two means. Then -2LL is a surface over (mu_A, mu_B), and a small one can
 be searched for every point where its slope is zero:
 

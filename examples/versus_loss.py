@@ -1,7 +1,7 @@
 """The same data seen with five losses, and the likelihood behind each of them.
 
 Old Faithful: how long an eruption lasted, and how many minutes passed until the next one, 272 times
-(Azzalini & Bowman 1990, Applied Statistics 39). A straight line says how long to wait. Which line is
+(R's `faithful`; Härdle 1991). A straight line says how long to wait. Which line is
 the best depends on the loss, and each of these losses is -2 log of some likelihood, up to a factor a
 and a constant b:
 

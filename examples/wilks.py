@@ -2,7 +2,7 @@
 
 Twice the gain in log-likelihood of a larger model, LR = -2LL(null) - -2LL(alternative), follows
 chi-squared with as many degrees of freedom as there are parameters more: if the null lies inside
-the alternative, all parameters mean something there, and data are many (Wilks 1938).
+the alternative, every other parameter still affects the likelihood there, and data are many (Wilks 1938).
 
 - Budworm moths: does sex matter? All three hold.
 - A normal mean from 3, 6 or 20 numbers: the third does not, and the law is known exactly.
