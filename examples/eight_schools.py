@@ -6,8 +6,9 @@ is infinite where tau is 0 and all effects are mu. Integrate them out, and what 
 with its top on the edge: tau = 0. Yet the posterior's mean of tau is well above 0. Was that the prior?
 
 Not by its pull on the mode: `compare_with_posterior` goes from one answer to the other step by step. The prior,
-falling from 0 on, leaves the top where it is. What moves the answer is the averaging, which any prior weights: tau cannot be less than 0, values up to 13 are compatible
-with the data, and the mean of what is plausible lies inside. So it is a matter of which question is asked, for the
+falling from 0 on, leaves the top where it is. What moves the answer is the averaging, which any prior weights:
+tau cannot be less than 0, values up to 13 are compatible with the data, and the mean of what is plausible lies
+inside. So it is a matter of which question is asked, for the
 best value or for the mean, and not of two opinions. The prior, if anything, draws the mean back: it is 4.7, and would
 be 6.5 under flat priors. A prior that is 0 at 0, as some use to keep off the edge, is another matter: that one pulls.
 

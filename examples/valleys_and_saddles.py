@@ -1,7 +1,8 @@
 """Two valleys and the pass between them: a mixture seen as a landscape.
 
-Old Faithful: minutes of waiting for the next eruption, 272 times (R's `faithful`; Härdle 1991). Waits are short or long, so a mixture of two normals fits; its published parts are
-known here except for the two means. Then -2LL is a surface over (mu_A, mu_B), and a small one can
+Old Faithful: minutes of waiting for the next eruption, 272 times (R's `faithful`; Härdle
+1991). Waits are short or long, so a mixture of two normals fits; its published parts are known
+here except for the two means. Then -2LL is a surface over (mu_A, mu_B), and a small one can
 be searched for every point where its slope is zero:
 
 - the deep valley: A is short and B is long, the published fit;
