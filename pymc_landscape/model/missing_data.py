@@ -15,11 +15,16 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
+from pymc.distributions.transforms import _default_transform
+from pymc.logprob.transforms import CircularTransform, IntervalTransform
 from pymc.pytensorf import constant_fold
+from pytensor.graph.basic import Variable, equal_computations
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.subtensor import AdvancedIncSubtensor, indices_from_subtensor
 
 from pymc_landscape._typing import Graph
+from pymc_landscape.model.distributions import constant_value
+from pymc_landscape.model.transforms import bounds
 
 
 def is_discrete(rv: Graph) -> bool:
@@ -43,7 +48,8 @@ def without_data(model: pm.Model, named: Collection[str] = ()) -> tuple[str, ...
         Those on which neither data nor a potential depend and that are discrete, or depend on others, or are part of a
         Deterministic beside variables that data know (a prediction), or are `named`. A continuous one that stands alone
         is a parameter, of which the likelihood says nothing. Of the two halves of a vector that was drawn together, the
-        missing one does not drop out.
+        missing one does not drop out. Nor does one that a transform keeps to a part of its prior's support, as a
+        censored value beyond its limit: its density integrates to the probability of that part.
     """
     needed = set(ancestors([*model.observed_RVs, *model.potentials]))
     together = {rv.owner for rv in needed if rv.owner}
@@ -52,13 +58,35 @@ def without_data(model: pm.Model, named: Collection[str] = ()) -> tuple[str, ...
     predictions = [inputs for inputs in predictions if not inputs.isdisjoint(free & needed)]
 
     def drops_out(rv: Graph) -> bool:
-        if rv in needed or rv.owner in together:
+        if rv in needed or rv.owner in together or _is_cut(model, rv):
             return False
         alone = free.isdisjoint(ancestors(rv.owner.inputs)) and not any(rv in inputs for inputs in predictions)
         return rv.name in named or is_discrete(rv) or not alone
 
     names = tuple(rv.name for rv in model.free_RVs if drops_out(rv))
     return () if len(names) == len(free) else names
+
+
+def _is_cut(model: pm.Model, rv: Graph) -> bool:
+    """Whether a transform keeps a variable to a part of the support of its prior."""
+    transform = model.rvs_to_transforms[rv]
+    own = _default_transform(rv.owner.op, rv)
+    if transform is None or (type(transform) is type(own) and not isinstance(transform, IntervalTransform)):
+        return False
+    limits, whole = bounds(transform, rv.owner.inputs), bounds(own, rv.owner.inputs)
+    if limits is None:
+        return not isinstance(transform, CircularTransform)
+    pairs = zip(limits, whole or (-np.inf, np.inf), strict=True)
+    return any(not _is_same(one, other) for one, other in pairs)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    values = constant_value(one), constant_value(other)
+    if values[0] is None or values[1] is None:
+        return one is other or (
+            isinstance(one, Variable) and isinstance(other, Variable) and equal_computations([one], [other])
+        )
+    return bool(np.all(values[0] == values[1]))
 
 
 def kept_positions(model: pm.Model, name: str) -> tuple[str, list[tuple[int, ...]]] | None:

@@ -31,6 +31,7 @@ from pymc_landscape._typing import Array, Graph
 from pymc_landscape.model.degenerate_priors import has_no_spread
 from pymc_landscape.model.density import PotentialRoles
 from pymc_landscape.model.distributions import constant_value
+from pymc_landscape.model.exchangeability import not_exchangeable
 from pymc_landscape.model.layout import FreeVariable
 from pymc_landscape.model.missing_data import is_discrete, without_data
 from pymc_landscape.model.possible_effects import effects_behind
@@ -105,13 +106,15 @@ def find_latent(model: pm.Model, without: Collection[str] = ()) -> dict[str, tup
     """Return each continuous free variable whose prior depends on others, `without` apart, with the names of those.
 
     One with a normal prior of variance 0, as where the null of a test fixes it, is a random effect too. A uniform one
-    whose limits depend on others is a parameter with a moving support, no random effect.
+    whose limits depend on others is a parameter with a moving support, no random effect; so are cutpoints of an ordinal
+    outcome and parameters of a mixture's components, whose elements are not exchangeable. Regression coefficients that
+    share a prior are effects.
     """
     free = set(model.free_RVs)
-    effects = {}
+    effects, parameters = {}, not_exchangeable(model)
     for rv in model.free_RVs:
         parents = free.intersection(ancestors(rv.owner.inputs)) - {rv, *(model[name] for name in without)}
-        if is_discrete(rv) or isinstance(rv.owner.op, UniformRV):
+        if is_discrete(rv) or isinstance(rv.owner.op, UniformRV) or rv.name in parameters:
             continue
         if parents or has_no_spread(rv):
             effects[rv.name] = tuple(v.name for v in model.free_RVs if v in parents)
