@@ -26,11 +26,12 @@ from pymc.logprob.transforms import LogTransform, Transform
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import ancestors
-from pytensor.tensor.random.basic import LogNormalRV, MvNormalRV, NormalRV
+from pytensor.tensor.random.basic import GammaRV, LogNormalRV, MvNormalRV, NormalRV
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.model import without_dims
 from pymc_landscape.model.latent.covariance_roots import covariance_root, given_root, simplified_scale
+from pymc_landscape.model.latent.gamma_effects import gamma_coordinates
 
 LOG_2PI = float(np.log(2 * np.pi))
 # A longer autoregression of higher order stays as it is: powers of its companion matrix take long to compile.
@@ -91,6 +92,10 @@ def _standard_normal(v: Graph) -> Graph:
 def _normal(rv: Graph, v: Graph, depends: Depends) -> Standardized:
     mu, sigma = rv.owner.op.dist_params(rv.owner)
     return Standardized(mu + simplified_scale(sigma) * v, _standard_normal(v))
+
+
+def _gamma(rv: Graph, v: Graph, depends: Depends) -> Standardized:
+    return Standardized(*gamma_coordinates(rv, v))
 
 
 def _zero_sum(rv: Graph, v: Graph, depends: Depends) -> Standardized:
@@ -266,6 +271,7 @@ STEPS: dict[type, Callable[[Graph, Graph, Depends], Standardized]] = {NormalRV: 
 FORMS: dict[type, Callable[[Graph, Graph, Depends], Standardized | None]] = {
     NormalRV: _normal,
     LogNormalRV: _normal,
+    GammaRV: _gamma,
     MvNormalRV: _mv_normal,
     MatrixNormalRV: _matrix_normal,
     KroneckerNormalRV: _kronecker_normal,
@@ -277,4 +283,8 @@ FORMS: dict[type, Callable[[Graph, Graph, Depends], Standardized | None]] = {
     EulerMaruyamaRV: _diffusion,
 }
 # What leads to the scale on which an effect is normal; nothing for all others.
-TRANSFORMS: dict[type, type[Transform]] = {ZeroSumNormalRV: ZeroSumTransform, LogNormalRV: LogTransform}
+TRANSFORMS: dict[type, type[Transform]] = {
+    ZeroSumNormalRV: ZeroSumTransform,
+    LogNormalRV: LogTransform,
+    GammaRV: LogTransform,
+}
