@@ -5,8 +5,8 @@ With mean m and shape α = 1 / τ², the logarithm of an effect is written as lo
     log p(v) = −½ log 2π − S(α) − v² h(τ v),    h(w) = (eʷ − 1 − w) / w²,
     S(α) = log Γ(α) − (α − ½) log α + α − ½ log 2π,
 
-becomes a standard normal one as τ goes to 0: h(0) = ½, and Stirling's remainder S is 0 there. As PyMC writes it, log Γ(α)
-and α log α take each other's digits where α is large.
+becomes a standard normal one as τ goes to 0: h(0) = ½, and Stirling's remainder S is 0 there. As PyMC writes it,
+log Γ(α) and α log α take each other's digits where α is large.
 """
 
 from __future__ import annotations
