@@ -171,8 +171,8 @@ def _report(model: pm.Model, effects: Mapping[str, str], dropped: Sequence[str])
         )
     for name, why in effects.items():
         _log.warning(
-            "%s is a random effect, for %s: it is integrated out of the likelihood "
-            "(Laplace's approximation); Objective(model, latent=()) makes the likelihood conditional on it.",
+            "%s is a random effect, for %s: it is integrated out of the likelihood; "
+            "Objective(model, latent=()) makes the likelihood conditional on it.",
             name,
             why,
         )

@@ -21,7 +21,7 @@ from pymc_landscape.model.latent.laplace import Laplace
 Rule = int | Literal["gauss_kronrod"]
 
 # Numbers of nodes that are tried, and how many nodes of one block are evaluated at most: of blocks of 2 effects up to
-# 38² are, of 3 up to 9³, of 4 up to 5⁴, of 5 up to 3⁵; larger ones keep Laplace's approximation.
+# 38² are, of 3 up to 11³, of 4 up to 5⁴, of 5 up to 3⁵; larger ones keep Laplace's approximation.
 NODES = (1, 3, 5, 7, 9, 11, 13, 15, 19, 25, 31, 38, 51)
 MOST_NODES = 1500
 # A rule is chosen whose −2LL is so near to what it settles at, nearer in blocks of one effect, where nodes are cheap;
