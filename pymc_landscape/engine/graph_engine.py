@@ -30,6 +30,7 @@ from pymc_landscape.engine.kernel_cache import record_on_disk
 from pymc_landscape.engine.numpy_backend import numpy_backend
 from pymc_landscape.engine.python_backend import straight_line
 from pymc_landscape.engine.rewrites import interpreter_mode, without_parameter_checks
+from pymc_landscape.engine.symbolic_ops import without_symbolic_ops
 from pymc_landscape.numerics import one_blas_thread
 
 _log = logging.getLogger("pymc_landscape")
@@ -141,8 +142,14 @@ class GraphEngine(Engine):
         """The graphs as they are, interpreted: vectorising a large graph takes longer than many points."""
         compile_ = pm.pytensorf.compile
         with pytensor.config.change_flags(cxx=""):
-            function = compile_([self.vector], self.graphs, mode=self._mode, on_unused_input="ignore", trust_input=True)
+            graphs, options = self._interpreted, {"on_unused_input": "ignore", "trust_input": True}
+            function = compile_([self.vector], graphs, mode=self._mode, **options)
         return straight_line(function)
+
+    @cached_property
+    def _interpreted(self) -> list[Graph]:
+        """The graphs with nothing in them that is compiled by itself, and called once a point."""
+        return without_symbolic_ops(self.graphs)
 
     # --- large work --------------------------------------------------------------------------------------------------
 
@@ -185,7 +192,7 @@ class GraphEngine(Engine):
         return self._backends[name]
 
     def _interpreter(self) -> Backend:
-        return numpy_backend(self.vector, self.graphs, self._mode)
+        return numpy_backend(self.vector, self._interpreted, self._mode)
 
     def _kernel_or_interpreter(self) -> Backend:
         """Compile the kernel; what numba cannot compile stays with the interpreter, which is right and slower."""

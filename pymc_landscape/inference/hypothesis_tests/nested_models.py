@@ -95,7 +95,7 @@ def nest(null: Fit, alternative: Fit) -> Nesting:
         label
         for label in labels
         if _makes_no_difference(alternative, point, positions[label])
-        and not _makes_no_difference(alternative, off, positions[label])
+        and not all(_makes_no_difference(alternative, elsewhere, positions[label]) for elsewhere in off)
     )
     _put_inside(alternative, point, [positions[label] for label in vanished])
     placed = [label for label in found.fixed if label not in vanished]
@@ -160,11 +160,13 @@ def sizes(fit: Fit, point: Array) -> Array:
     return size
 
 
-def _off_the_null(fit: Fit, point: Array, fixed: list[int]) -> Array:
-    """Return the null with what it fixes at the alternative's initial point."""
+def _off_the_null(fit: Fit, point: Array, fixed: list[int]) -> list[Array]:
+    """Return points outside the null: what it fixes at the initial point or a distance away; the estimate."""
+    initial, estimate = fit.objective.layout().join(fit.objective.initial_point()), flat_estimate(fit)
+    away = np.where(np.abs(initial - point) > AT_BOUND, initial, point + sizes(fit, point))
     off = point.copy()
-    off[fixed] = fit.objective.layout().join(fit.objective.initial_point())[fixed]
-    return off
+    off[fixed] = np.where(np.abs(point[fixed]) < ALMOST_INFINITE, away[fixed], initial[fixed])
+    return [off, estimate]
 
 
 def _put_inside(fit: Fit, point: Array, vanished: list[int]) -> None:
