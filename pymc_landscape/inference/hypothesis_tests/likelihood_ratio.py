@@ -218,6 +218,7 @@ def _irregular(nesting: Nesting, null: Fit, correlated: bool) -> str:
         return (
             f"Under the null {names} makes no difference to the likelihood, so that no χ² is its law (Davies 1987): "
             "the likelihood ratio is the largest over all its values."
+            + (f" The null leaves {', '.join(nesting.idle)} free, which does not count in it." if nesting.idle else "")
         )
     if null.status is Status.AT_BOUND:
         return (

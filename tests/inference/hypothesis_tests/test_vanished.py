@@ -59,6 +59,43 @@ def test_a_peak_at_an_unknown_place_reaches_the_supremum(n):
     assert (ours <= grid + 0.2).all()  # between two places of the grid
 
 
+X = np.linspace(0, 10, 40)
+
+
+def line_with_a_bump(width: bool = False) -> pm.Model:
+    """A level and a bump of either sign, with normal errors; its width may be free too."""
+    with pm.Model() as model:
+        level, height, place = pm.Normal("level", 0, 5), pm.Normal("height", 0, 5), pm.Uniform("place", 0, 10)
+        spread = pm.HalfNormal("spread", 1) if width else 0.5
+        shape = pm.math.exp(-((X - place) ** 2) / (2 * spread**2))
+        pm.Normal("y", level + height * shape, 1, observed=np.random.default_rng(3).normal(size=40))
+    return model
+
+
+def normal_supremum(y: np.ndarray) -> float:
+    """Return the largest share of the sum of squares that a bump explains, over 2,001 places."""
+    shapes = np.exp(-((X - np.linspace(0, 10, 2001)[:, None]) ** 2) / 0.5)
+    shapes -= shapes.mean(axis=1, keepdims=True)
+    return float(((shapes @ (y - y.mean())) ** 2 / (shapes**2).sum(axis=1)).max())
+
+
+@pytest.mark.parametrize("n", [8, pytest.param(150, marks=pytest.mark.exhaustive)])
+def test_a_place_that_the_null_leaves_free_is_searched_too(n):
+    """The null by pm.do keeps the place, which makes no difference there: the same supremum as without it."""
+    ours, grid = both_routes(pm.do(line_with_a_bump(), {"height": 0.0}), line_with_a_bump(), normal_supremum, n)
+    assert np.abs(ours - grid).max() < 1e-2
+
+
+@pytest.mark.parametrize("width", [False, True])
+def test_idle_parameters_of_a_null_are_told_and_do_not_count(width):
+    null, model = pm.do(line_with_a_bump(width), {"height": 0.0}), line_with_a_bump(width)
+    test = pml.likelihood_ratio_test(null, model, draws=2, random_seed=1, progressbar=False)
+    names = ["place", "spread"][: 1 + width]
+    assert (test.df, test.reference) == (2 + width, "bootstrap")
+    assert f"Under the null {', '.join(names)} makes no difference" in test.message
+    assert test.null.n_parameters == 2 + width and "does not count" in test.message
+
+
 def two_groups(y: np.ndarray) -> float:
     """Twice the gain of two means with one variance each 1 over one mean: the best of many starts, by SciPy."""
 
