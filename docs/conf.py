@@ -52,7 +52,13 @@ numpydoc_validation_checks = {
 }
 # Methods of an Objective are one line each: their `theta` is told once, with the class. Results are made by verbs:
 # their attributes are told, and not the arguments they are made of.
-numpydoc_validation_exclude = {r"\.__", r"\bObjective\.\w+$", r"\bFit$", r"\bHypothesisTest$", r"\bLikelihoodRatioTest$"}
+numpydoc_validation_exclude = {
+    r"\.__",
+    r"\bObjective\.\w+$",
+    r"\bFit$",
+    r"\bHypothesisTest$",
+    r"\bLikelihoodRatioTest$",
+}
 
 if os.environ.get("DOCS_INTERSPHINX") == "1":
     extensions.append("sphinx.ext.intersphinx")

@@ -27,6 +27,9 @@ GROUPS = {
     "read_intervals": "read_intervals",
     "contour": "confidence_contour",
     "likelihood_ratio": "likelihood_ratio_test",
+    "score_test": "score_test",
+    "wald_test": "wald_test",
+    "tests": "tests",
     "model_comparison": "compare_models",
     "bootstrap": "parametric_bootstrap",
     "coverage": "coverage_study",
@@ -42,7 +45,7 @@ GROUPS = {
     "prior_path": "prior_path",
 }
 # Verbs that return a table, and the dim along which its rows lie in a tree.
-TABLE_DIMS = {"model_comparison": "model", "loss_table": "term", "descent_race": "optimizer"}
+TABLE_DIMS = {"model_comparison": "model", "loss_table": "term", "descent_race": "optimizer", "tests": "test"}
 
 
 class HasDataset(Protocol):
@@ -70,8 +73,8 @@ def to_datatree(*results: Result, dt: xr.DataTree | None = None) -> xr.DataTree:
     -------
     xr.DataTree
         With the groups of `dt`, and one group a result: ``landscape``, ``landscape_2``, ... A table becomes a Dataset
-        of its columns along the dim ``model`` (`compare_models`), ``term`` (`loss_table`) or ``optimizer``
-        (`descent_race`); integers with missing values become floats, and missing words empty ones.
+        of its columns along the dim ``model`` (`compare_models`), ``term`` (`loss_table`), ``optimizer``
+        (`descent_race`) or ``test`` (`tests`); integers with missing values become floats, missing words empty ones.
 
     Raises
     ------
@@ -113,7 +116,7 @@ def _of_table(table: pd.DataFrame) -> xr.Dataset:
     if dim is None:
         raise TypeError(
             "Expected a table of pymc_landscape, got a DataFrame that has not its attrs['group']: pass what "
-            "compare_models, loss_table or descent_race returned."
+            "compare_models, loss_table, descent_race or tests returned."
         )
     columns = {str(name): (dim, _column(column)) for name, column in table.items()}
     return xr.Dataset(columns, {dim: table.index.to_numpy().astype(str)}, table.attrs)

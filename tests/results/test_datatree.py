@@ -12,6 +12,7 @@ import pytest
 import xarray as xr
 
 import pymc_landscape as pml
+from pymc_landscape.inference.hypothesis_tests import nested_test
 from pymc_landscape.results.datatree import GROUPS, TABLE_DIMS
 
 Y = np.array([0.4, -0.2, 1.3, 0.9, 0.1])
@@ -130,6 +131,7 @@ def test_each_group_belongs_to_one_verb():
         re.findall(r'group="(\w+)"', "\n".join(line for t in texts for line in t.splitlines() if "def " not in line))
     )
     written += Counter(re.findall(r'_attrs\("(\w+)"\)', "\n".join(texts)))
+    written += Counter(nested_test.GROUPS.values())
     of_trees = {"log_likelihood", "log_prior"}
     assert set(written) == set(GROUPS) - of_trees
     for verb in GROUPS.values():
@@ -152,6 +154,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "model_comparison": pml.compare_models(fits, progressbar=False),
         "loss_table": pml.loss_table(free),
         "descent_race": pml.descent_race(path),
+        "tests": pml.tests(fits["zero"], fits["free"], progressbar=False),
     }
 
 
@@ -177,7 +180,7 @@ def test_tables_are_groups_too_and_are_saved_unchanged(how, tables, tmp_path):
 
 
 def test_another_table_is_refused(tables):
-    with pytest.raises(TypeError, match="pass what compare_models, loss_table or descent_race returned"):
+    with pytest.raises(TypeError, match="pass what compare_models, loss_table, descent_race or tests returned"):
         pml.to_datatree(pd.DataFrame({"a": [1.0]}))
     assert list(pml.to_datatree(tables["loss_table"][["loss", "value"]]).children) == ["loss_table"]
 

@@ -15,6 +15,7 @@ from pymc_landscape.inference.hypothesis_tests.nested_test import HypothesisTest
 from pymc_landscape.inference.hypothesis_tests.score_and_wald import score_test, wald_test
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit
+from pymc_landscape.results import provenance_attributes
 
 
 def tests(
@@ -86,7 +87,9 @@ def tests(
     if all(isinstance(result, ValueError) for result in results.values()):
         raise next(result for result in results.values() if isinstance(result, ValueError))
     rows = pd.DataFrame([_row(result) for result in results.values()], index=pd.Index(list(results), name="test"))
-    return rows.astype({"df": "int64"}) if not rows["df"].isna().any() else rows
+    rows = rows.astype({"df": "int64"}) if not rows["df"].isna().any() else rows
+    rows.attrs = provenance_attributes(fits[1].objective.origin, group="tests")
+    return rows
 
 
 def _result(
