@@ -23,7 +23,7 @@ from pytensor.tensor.basic import Alloc
 from pymc_landscape._typing import Graph
 from pymc_landscape.model.layout import Layout
 from pymc_landscape.model.transforms import bounds, closed_support, forward, unit_rows
-from pymc_landscape.model.written_out import OpaqueParameters, replaced
+from pymc_landscape.model.written_out import OfOneKind, OpaqueParameters, placed, replaced
 
 
 @dataclass(frozen=True)
@@ -104,15 +104,24 @@ class GraphInputs:
 
     def log_densities(self, rvs: Sequence[Graph]) -> dict[str, Graph]:
         """Return the log density of each variable at its value, without Jacobian; of others there are no values."""
-        opaque = OpaqueParameters(rvs)
+        alike = OfOneKind(rvs, self.rvs_to_values, self.rvs_to_transforms)
+        parameters = self.of_random_variables(alike.parameters) if alike.rvs else []
+        found = dict(zip(alike.rvs, alike.log_densities(parameters), strict=True))
+        found |= zip(rest := [rv for rv in rvs if rv not in found], self._one_by_one(rest, rvs), strict=True)
+        return {rv.name: found[rv] for rv in rvs}
+
+    def _one_by_one(self, rvs: Sequence[Graph], valued: Sequence[Graph]) -> list[Graph]:
+        opaque = OpaqueParameters(rvs, valued)
+        others = set(valued).difference(rvs)
+        known = {rv: rv.type.filter_variable(self.rvs_to_values[rv], allow_convert=True) for rv in others}
+        opened = placed(opaque.rvs, known) if known else opaque.rvs
         logps = transformed_conditional_logp(
-            opaque.rvs,
-            rvs_to_values={now: self.rvs_to_values[rv] for rv, now in zip(rvs, opaque.rvs, strict=True)},
-            rvs_to_transforms={now: self.rvs_to_transforms[rv] for rv, now in zip(rvs, opaque.rvs, strict=True)},
+            opened,
+            rvs_to_values={now: self.rvs_to_values[rv] for rv, now in zip(rvs, opened, strict=True)},
+            rvs_to_transforms={now: self.rvs_to_transforms[rv] for rv, now in zip(rvs, opened, strict=True)},
             jacobian=False,
         )
-        written = opaque.restored(logps, self.of_random_variables(list(opaque.parameters.values())))
-        return {rv.name: logp for rv, logp in zip(rvs, written, strict=True)}
+        return opaque.restored(logps, self.of_random_variables(list(opaque.parameters.values())))
 
     def _element(self, name: str) -> Graph:
         value, where = self.rvs_to_values[self.model[name]], self.layout.slices[name]

@@ -9,9 +9,11 @@ differences have eight digits or more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+from pymc.logprob.basic import transformed_conditional_logp
 from pytensor.graph.basic import Apply, Constant, clone_get_equiv
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
@@ -22,6 +24,8 @@ from pymc_landscape._typing import Graph
 # Operations from which a graph counts as written out; ordinary models have no more than 150. And from which not even
 # the first derivatives are.
 MANY, TOO_MANY_FOR_A_GRADIENT = 200, 6000
+# From so many variables of one distribution on, the log density is written once for all.
+MANY_OF_A_KIND = 8
 
 
 def n_operations(graphs: Sequence[Graph], inputs: Sequence[Graph] = ()) -> int:
@@ -39,6 +43,11 @@ def replaced(graphs: Sequence[Graph], replacements: Mapping[Graph, Graph]) -> li
     """Return graphs with variables replaced; in time linear in their size where they are written out."""
     if not is_written_out(graphs):
         return list(graph_replace(graphs, replacements, strict=False))
+    return placed(graphs, replacements)
+
+
+def placed(graphs: Sequence[Graph], replacements: Mapping[Graph, Graph]) -> list[Graph]:
+    """Return graphs with variables replaced by others of the same type, all of them copied."""
     memo = clone_get_equiv([], graphs, copy_inputs=False, copy_orphans=False, memo=dict(replacements))
     return [memo[graph] for graph in graphs]
 
@@ -49,7 +58,9 @@ class OpaqueParameters:
     Parameters
     ----------
     rvs : sequence of Graph
-        All random variables that have a value.
+        Random variables.
+    valued : sequence of Graph
+        All random variables that have a value, these among them.
 
     Attributes
     ----------
@@ -59,10 +70,10 @@ class OpaqueParameters:
         The inputs, and what they stand for.
     """
 
-    def __init__(self, rvs: Sequence[Graph]):
+    def __init__(self, rvs: Sequence[Graph], valued: Sequence[Graph]):
         self.parameters: dict[Graph, Graph] = {}
         large = len(rvs) > 0 and is_written_out(rvs)
-        self.rvs = [self._opened(rv, rvs) if large else rv for rv in rvs]
+        self.rvs = [self._opened(rv, valued) if large else rv for rv in rvs]
 
     def _opened(self, rv: Graph, rvs: Sequence[Graph]) -> Graph:
         node: Apply[Any] = rv.owner
@@ -85,6 +96,75 @@ class OpaqueParameters:
         if not self.parameters:
             return list(graphs)
         return replaced(graphs, dict(zip(self.parameters, parameters, strict=True)))
+
+
+class OfOneKind:
+    """Variables of one distribution, each with parameters of its own, as in a loop over time: densities written once.
+
+    PyMC looks through all that is behind a variable, in time that grows with the square of the number of steps.
+
+    Parameters
+    ----------
+    rvs : sequence of Graph
+        All random variables that have a value.
+    values, transforms : mapping
+        ``rvs_to_values`` and ``rvs_to_transforms`` of ``pm.Model``.
+
+    Attributes
+    ----------
+    rvs : list of Graph
+        Those of which there are many of a kind.
+    parameters : list of Graph
+        Their parameters that are no constants, one variable after the other.
+    """
+
+    def __init__(
+        self, rvs: Sequence[Graph], rvs_to_values: Mapping[Graph, Graph], rvs_to_transforms: Mapping[Any, Any]
+    ):
+        self.values = rvs_to_values
+        kinds: dict[Hashable, list[Graph]] = defaultdict(list)
+        if len(rvs) >= MANY_OF_A_KIND:
+            for rv in rvs:
+                if rvs_to_transforms[rv] is None and isinstance(rv.owner.op, RandomVariable):
+                    kinds[self._kind(rv)].append(rv)
+        many = [several for several in kinds.values() if len(several) >= MANY_OF_A_KIND]
+        self.kinds = [chosen for several in many if len(chosen := _all_determined(several, rvs)) >= MANY_OF_A_KIND]
+        self.rvs = [rv for several in self.kinds for rv in several]
+        self.parameters = [p for rv in self.rvs for p in _moving_parameters(rv)]
+
+    def _kind(self, rv: Graph) -> Hashable:
+        """Return what variables of a kind have in common: all but parameters that move, and the value."""
+        node = rv.owner
+        rest = node.inputs[1:]  # the first is the generator
+        inputs = tuple(v.signature() if isinstance(v, Constant) else v.type for v in rest)
+        return node.op, inputs, rv.type, self.values[rv].type
+
+    def log_densities(self, parameters: Sequence[Graph]) -> list[Graph]:
+        """Return the log density of each, with `parameters` as they are given in place of their own."""
+        found: list[Graph] = []
+        left = iter(parameters)
+        for several in self.kinds:
+            node, value = several[0].owner, self.values[several[0]].type()
+            opaque = {p: p.type() for p in _moving_parameters(several[0])}
+            inputs = [opaque.get(v, v) for v in node.inputs]
+            rv: Graph = node.clone_with_new_inputs(inputs).outputs[node.outputs.index(several[0])]
+            written = transformed_conditional_logp(
+                [rv], rvs_to_values={rv: value}, rvs_to_transforms={rv: None}, jacobian=False
+            )
+            for own in several:
+                memo = {stands: next(left) for stands in opaque.values()} | {value: self.values[own]}
+                found += placed(written, memo)
+        return found
+
+
+def _moving_parameters(rv: Graph) -> list[Graph]:
+    parameters = rv.owner.op.dist_params(rv.owner)
+    return list(dict.fromkeys(v for v in parameters if not isinstance(v, Constant)))
+
+
+def _all_determined(several: Sequence[Graph], rvs: Sequence[Graph]) -> list[Graph]:
+    """Return the variables that draw nothing but what has a value."""
+    return [rv for rv in several if all(_is_determined(p, rvs) for p in _moving_parameters(rv))]
 
 
 def _is_determined(parameter: Graph, rvs: Sequence[Graph]) -> bool:

@@ -13,11 +13,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pytensor
 from numpy.typing import NDArray
-from pytensor.compile.mode import Mode
+from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant
-from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.graph.traversal import io_toposort
 from pytensor.tensor.basic import Alloc, Join, MakeVector
 from pytensor.tensor.blockwise import Blockwise
@@ -233,13 +231,19 @@ def _touched(graphs: Sequence[Graph], sources: set[Graph]) -> list[Any]:
 
 
 def _evaluated(variables: Sequence[Graph], reference_values: Mapping[Graph, Any]) -> dict[Graph, Any]:
-    """Return the numbers of variables, as their Ops compute them."""
-    known = {v: v.data for v in variables if isinstance(v, Constant)}
-    wanted = [v for v in dict.fromkeys(variables) if v not in known]
-    mode = Mode("py", optimizer=RewriteDatabaseQuery(include=[]))
+    """Return the numbers of variables, as their Ops compute them, node by node: a function of all is slow to make."""
+    storage: dict[Graph, list[Any]] = {v: [v.type.filter(n, allow_downcast=True)] for v, n in reference_values.items()}
+    order = io_toposort(list(reference_values), list(dict.fromkeys(variables)))
+    for v in {*variables, *(v for node in order for v in node.inputs)}:
+        if isinstance(v, Constant | SharedVariable) and v not in storage:
+            storage[v] = [v.data if isinstance(v, Constant) else v.get_value(borrow=True)]
+    is_computed = {v: [True] for v in storage}
     with np.errstate(all="ignore"):
-        function = pytensor.function(list(reference_values), wanted, mode=mode, on_unused_input="ignore")
-        return known | dict(zip(wanted, function(*reference_values.values()), strict=True))
+        for node in order:
+            storage.update({v: [None] for v in node.outputs})
+            is_computed.update({v: [False] for v in node.outputs})
+            node.op.make_thunk(node, storage, is_computed, [], impl="py")()
+    return {v: storage[v][0] for v in variables}
 
 
 def _passed(

@@ -280,10 +280,12 @@ class Evaluators:
 
     def _reference(self, unconstrained: frozenset[str]) -> Array:
         """Return the model's initial point as a vector of a layout."""
-        point = self.integrals.reference
-        if not unconstrained:
-            return point
-        return np.concatenate([np.ravel(value) for value in self.engine("unconstrained", unconstrained).one(point)])
+        point = self.metadata.initial_point()
+        if unconstrained:
+            moved = self.engine("unconstrained").one(self.metadata.layout().join(point))
+            pairs = zip(self.metadata.variables, moved, strict=True)
+            point |= {v.name: value for v, value in pairs if v.name in unconstrained}
+        return self.metadata.layout(unconstrained).join(point)
 
     def refuse_unsummable(self) -> None:
         """Refuse discrete variables that cannot be summed out, before anything is asked of them."""

@@ -184,3 +184,39 @@ def test_states_that_nothing_looks_up_are_not_guessed():
         pm.Normal("y", z, 1, observed=Y)
     with pytest.raises(ValueError, match=r"states can be read off the model as latent, got z ~ .*index nothing"):
         pml.Objective(model, latent="z")
+
+
+def test_a_loop_may_have_emissions_of_its_own_and_covariates_in_its_transitions():
+    """A variable for each step of states and of data; x moves the chance of state 1; the first state has its own."""
+    rng = np.random.default_rng(6)
+    n, y = 14, hmm.series(14)
+    x, k = rng.normal(size=n), rng.poisson(2, 14)
+    with pm.Model() as model:
+        base, slope = pm.Normal("base", 0, 2, shape=2), pm.Normal("slope", 0, 2, shape=2)
+        means, sigma = pm.Normal("means", 0, 5, shape=2), pm.HalfNormal("sigma", 3)
+        state = pm.Bernoulli("z_0", 0.3)
+        for t in range(n):
+            if t:
+                chance = pm.math.sigmoid(base + slope * x[t])
+                state = pm.Bernoulli(f"z_{t}", pt.switch(state, chance[1], chance[0]))
+            pm.Normal(f"y_{t}", means[state], sigma, observed=y[t])
+            pm.Poisson(f"k_{t}", pt.as_tensor([0.5, 2.5])[state], observed=k[t])
+    point = {"base": np.array([-1.0, 0.7]), "slope": np.array([0.4, -0.9]), "means": np.array([0.2, 2.0]), "sigma": 1.3}
+    ones = 1 / (1 + np.exp(-(point["base"] + point["slope"] * x[1:, None])))
+    emissions = stats.norm.logpdf(y[:, None], point["means"], 1.3) + stats.poisson.logpmf(k[:, None], [0.5, 2.5])
+    expected = hmm.forward_backward([0.7, 0.3], np.stack([1 - ones, ones], axis=-1), emissions)[0]
+    objective = pml.Objective(model, latent=hmm.states_of(model))
+    assert log_likelihood(objective, **point) == pytest.approx(expected, abs=1e-10)
+
+
+def test_a_simplex_after_other_parameters_is_no_hindrance():
+    """The rows of a matrix have one number less on their unconstrained scale, which moves what comes after them."""
+    with pm.Model() as model:
+        means = pm.Normal("means", 0, 10, shape=3)
+        matrix = pm.Dirichlet("matrix", np.ones((3, 3)))
+        z = pm.Categorical("z", p=np.full(3, 1 / 3), shape=len(Y))
+        pm.Potential("chain", pt.log(matrix[z[:-1], z[1:]] * 3).sum() + pt.log(3 * hmm.FIRST)[z[0]])
+        pm.Normal("y", means[z], 1.1, observed=Y)
+    objective = pml.Objective(model, latent="z")
+    theta = objective.pack({"matrix": hmm.MATRIX, "means": hmm.MEANS})
+    assert objective.log_likelihood(theta) == pytest.approx(hmm.forward_backward(*by_hand(Y))[0], abs=1e-10)
