@@ -23,6 +23,7 @@ from pymc_landscape.objective.evaluation_noise import (
 from pymc_landscape.objective.evaluators import LOG_PENALTY, LOG_PRIOR, TOTAL, Kind
 from pymc_landscape.objective.holders import draws_of_model, pymc_model
 from pymc_landscape.objective.importance_sampler import importance_sampling
+from pymc_landscape.objective.initial_values import InitialValues
 from pymc_landscape.objective.integral_accuracy import check_integral
 from pymc_landscape.objective.memoized_objective import MemoizedObjective, batch_value_gradient_hessian, screen_batch
 from pymc_landscape.objective.model_argument import Fitted, is_fitted, objective_of
@@ -46,6 +47,7 @@ __all__ = [
     "Element",
     "Fitted",
     "FreeVariable",
+    "InitialValues",
     "Kind",
     "Layout",
     "MemoizedObjective",

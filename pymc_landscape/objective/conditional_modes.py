@@ -105,6 +105,68 @@ def fixed_effect_estimates(objective: Objective, point: Point) -> xr.Dataset:
     return xr.Dataset(arrays)
 
 
+def draw_latent(objective: Objective, point: Point, spread: float, rng: np.random.Generator) -> dict[str, Array] | None:
+    """Draw what is latent given parameters: effects from N(û, H⁻¹), discrete variables in their likeliest states.
+
+    Parameters
+    ----------
+    objective : Objective
+        The model.
+    point : mapping of str to array_like
+        The parameters on their natural scale.
+    spread : float
+        What standard deviations of effects are multiplied by.
+    rng : Generator
+        Where random numbers come from.
+
+    Returns
+    -------
+    dict of str to array, or None
+        Natural values by name; empty where nothing is latent, None where there is no mode or no density.
+    """
+    evaluators = objective.evaluators
+    objective.use_data()
+    vector = objective.layout().join(point)
+    values, states = dict[str, Array](), dict[str, xr.DataArray]()
+    if evaluators.metadata.effects:
+        drawn = _draw_effects(objective, vector, spread, rng)
+        if drawn is None:
+            return None
+        vector, scale, states = drawn
+        found = scale.values(vector)
+        values = {v.name: found[v.name].reshape(v.shape) for v in evaluators.metadata.effects}
+    if evaluators.metadata.summed_variables and not states:
+        states = probable_states(objective, vector)
+    values |= {v.name: states[v.name].to_numpy() for v in evaluators.metadata.summed_variables}
+    return values if all(np.isfinite(value).all() for value in values.values()) else None
+
+
+def _draw_effects(
+    objective: Objective, theta: Array, spread: float, rng: np.random.Generator
+) -> tuple[Array, EffectScale, dict[str, xr.DataArray]] | None:
+    """Return parameters and effects, their natural scale, and states that were found with them; None without a mode."""
+    evaluators, integral = objective.evaluators, objective.evaluators.integrals.marginal
+    if isinstance(integral, StateIntegral):
+        by_state = integral.modes_by_state(theta)
+        if by_state is None:
+            return None
+        modes, shares = by_state
+        z = rng.standard_normal(integral.n_effects)
+        best = shares.argmax(axis=0)[integral.pattern.components]
+        us = np.choose(best, [mode.vector[len(theta) :] + spread * mode.curvature.root_solve(z) for mode in modes])
+        states = of_shares(objective, evaluators.integrals.sums.names, integral.plan, shares[:, integral.block])
+        scale = evaluators.factory.kept("effect scale by state", lambda: EffectScale(integral))
+        return np.concatenate([theta, us]), scale, states
+    laplace = evaluators.integrals.laplace
+    mode = laplace.mode(theta)
+    if mode is None:
+        return None
+    vector = mode.vector.copy()
+    vector[len(theta) :] += spread * mode.curvature.root_solve(rng.standard_normal(laplace.n_effects))
+    scale = evaluators.factory.kept("effect scale", lambda: EffectScale(laplace))
+    return (vector, scale, {}) if laplace.has_density(vector) else None
+
+
 def _of_both(objective: Objective, integral: StateIntegral, theta: Array) -> dict[str, xr.DataArray]:
     """Return states with the effects averaged over, and effects given the most probable state of their block."""
     evaluators, by_state = objective.evaluators, integral.modes_by_state(theta)

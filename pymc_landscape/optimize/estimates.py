@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from pymc.util import get_random_generator
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, RandomSeed
 from pymc_landscape.numerics import covariance, delta_method, sandwich_covariance, standard_errors
-from pymc_landscape.objective import LOG_PENALTY, Kind, Objective, RestrictedObjective
+from pymc_landscape.objective import LOG_PENALTY, InitialValues, Kind, Objective, RestrictedObjective
 from pymc_landscape.optimize.local_search import SearchResult
 from pymc_landscape.optimize.status import Status, StatusReport
 
@@ -205,6 +206,105 @@ class NaturalScale:
                 elif label not in notes and np.isnan(error):
                     notes[label] = self._without_error()
         return notes
+
+
+class EstimateDraws:
+    """Draws around an estimate: a stand-in for a posterior, and where the chains of a sampler start.
+
+    Attributes
+    ----------
+    status : Status
+        What is claimed of the estimate.
+    message : str
+        Explains it.
+    """
+
+    status: Status
+    message: str
+    _natural: NaturalScale
+
+    def _attrs(self, group: str) -> dict[str, Any]:
+        """Return what a Dataset of this group says of its origin."""
+        raise NotImplementedError
+
+    def draws(self, n: int = 1000, *, random_seed: RandomSeed | None = None) -> xr.Dataset:
+        """Draw from N(θ̂, Î⁻¹) and push the draws to the natural scale: a stand-in for a posterior of the likelihood.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        random_seed : int or Generator, optional
+            As in PyMC.
+
+        Returns
+        -------
+        Dataset
+            One variable a parameter and a Deterministic, dims ``chain`` (of length 1), ``draw``, and its own: what
+            ArviZ takes for a posterior. An element at a bound stays there.
+
+        Raises
+        ------
+        ValueError
+            If the fit has no covariance to draw from.
+        """
+        restricted, center, cov = self._natural.restricted, self._natural.x, self._natural.cov
+        if not self.status.is_optimum or not np.isfinite(cov).all():
+            raise ValueError(
+                f"Expected a fit with an optimum and a covariance, got one that is {self.status.value}: {self.message}"
+            )
+        rng = get_random_generator(random_seed, copy=True)
+        x = center + rng.standard_normal((n, len(center))) @ root(cov)
+        return as_draws(restricted, x, self._attrs("draws"))
+
+    def initvals(
+        self, chains: int = 4, *, random_seed: RandomSeed | None = None, spread: float = 1.0
+    ) -> list[dict[str, Array]]:
+        """Draw where the chains of a sampler start: around the estimate, as far as it is uncertain.
+
+        Parameters
+        ----------
+        chains : int
+            How many.
+        random_seed : int or Generator, optional
+            As in PyMC.
+        spread : float
+            What all standard deviations are multiplied by: 0 starts every chain at the estimate, 2 overdispersed.
+
+        Returns
+        -------
+        list of dict of str to array
+            One a chain, by free variable on the natural scale, strictly inside the support: ``initvals`` of
+            ``pm.sample``. Parameters are drawn from N(θ̂, Î⁻¹) on the unconstrained scale; random effects, and fixed
+            ones of a restricted likelihood, from N(û, H⁻¹) given these; discrete variables are in their likeliest
+            states. What is not determined, or has no standard error, moves by U(−1, 1); an estimate on an edge is
+            moved inside until −2LL has risen by a draw of χ²₁. What dropped out of the likelihood is left out.
+
+        Raises
+        ------
+        ValueError
+            If `chains` is less than 1, or `spread` negative.
+
+        Notes
+        -----
+        ``pm.sample`` adds a jitter of its own unless told ``init="adapt_diag"``. Starts more spread than the target
+        are what R-hat assumes (Gelman & Rubin 1992, *Statistical Science* 7, 457-472): take `spread` above 1.
+
+        Examples
+        --------
+        >>> import pymc as pm, pymc_landscape as pml
+        >>> with pm.Model() as model:
+        ...     p = pm.Beta("p", 1, 1)
+        ...     y = pm.Binomial("y", n=10, p=p, observed=7)
+        >>> starts = pml.fit_mle(model, progressbar=False).initvals(2, random_seed=1)
+        >>> [round(float(start["p"]), 3) for start in starts]
+        [0.748, 0.804]
+        """
+        if chains < 1 or not (np.isfinite(spread) and spread >= 0):
+            raise ValueError(f"Expected at least one chain and a spread of 0 or more, got {chains} and {spread}.")
+        n = self._natural
+        values = InitialValues(n.restricted, n.x, n.cov, n.flat_directions, self.status is Status.UNBOUNDED)
+        return values.draw(chains, spread, get_random_generator(random_seed, copy=True))
 
 
 def root(cov: Array) -> Array:

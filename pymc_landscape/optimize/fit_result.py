@@ -7,16 +7,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
-from pymc.util import get_random_generator
 
-from pymc_landscape._typing import Array, RandomSeed
+from pymc_landscape._typing import Array
 from pymc_landscape.numerics import noise
 from pymc_landscape.objective import Objective, conditional_modes
 from pymc_landscape.optimize import fit_summary
-from pymc_landscape.optimize.estimates import NaturalScale, as_draws, root
+from pymc_landscape.optimize.estimates import EstimateDraws, NaturalScale
 from pymc_landscape.optimize.information_criteria import InformationCriteria
 from pymc_landscape.optimize.local_search import SearchResult
 from pymc_landscape.optimize.multistart import LocalOptimum, StartResult, ends_elsewhere, local_optima, starts_dataset
@@ -27,7 +25,7 @@ from pymc_landscape.results import provenance_attributes
 
 
 @dataclass(frozen=True, eq=False)
-class Fit(InformationCriteria):
+class Fit(InformationCriteria, EstimateDraws):
     """A fitted model.
 
     Attributes
@@ -236,7 +234,7 @@ class Fit(InformationCriteria):
         """Number k of free elements of `theta`."""
         return len(self.theta)
 
-    # --- tables and draws --------------------------------------------------------------------------------------------
+    # --- tables -----------------------------------------------------------------------------------------------------
 
     def summary(self, level: float = 0.95, var_names: str | Sequence[str] | None = None) -> pd.DataFrame:
         """Return a table shaped like that of ``az.summary``: a row an element, natural scale.
@@ -256,36 +254,6 @@ class Fit(InformationCriteria):
             ``note``: why a number is missing or not to be trusted.
         """
         return fit_summary.summary(self, level, var_names)
-
-    def draws(self, n: int = 1000, *, random_seed: RandomSeed | None = None) -> xr.Dataset:
-        """Draw from N(θ̂, Î⁻¹) and push the draws to the natural scale: a stand-in for a posterior of the likelihood.
-
-        Parameters
-        ----------
-        n : int
-            How many.
-        random_seed : int or Generator, optional
-            As in PyMC.
-
-        Returns
-        -------
-        Dataset
-            One variable a parameter and a Deterministic, dims ``chain`` (of length 1), ``draw``, and its own: what
-            ArviZ takes for a posterior. An element at a bound stays there.
-
-        Raises
-        ------
-        ValueError
-            If the fit has no covariance to draw from.
-        """
-        restricted, center, cov = self._natural.restricted, self._natural.x, self._natural.cov
-        if not self.status.is_optimum or not np.isfinite(cov).all():
-            raise ValueError(
-                f"Expected a fit with an optimum and a covariance, got one that is {self.status.value}: {self.message}"
-            )
-        rng = get_random_generator(random_seed, copy=True)
-        x = center + rng.standard_normal((n, len(center))) @ root(cov)
-        return as_draws(restricted, x, self._attrs("draws"))
 
     def to_dataset(self) -> xr.Dataset:
         """Return estimate, standard errors and covariance as one Dataset, for `to_datatree`.

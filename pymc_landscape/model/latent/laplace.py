@@ -232,6 +232,10 @@ class Laplace:
         """Whether θ lies in its support."""
         return bool(self._values.one(np.concatenate([theta, self._last]))[1])
 
+    def has_density(self, vector: Array) -> bool:
+        """Whether the density of data and effects is a number at one (θ, u) (k + q,)."""
+        return bool(np.isfinite(self._values.one(vector)[0]))
+
     def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """Return log L and its exact gradient (k,), also beyond a bound of the support; NaN where no û is found."""
         mode = self.mode(theta)
