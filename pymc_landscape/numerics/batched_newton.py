@@ -60,7 +60,12 @@ class BatchMinima:
 
 
 def newton_descent_batch(
-    derivatives: BatchDerivatives, free: NDArray[np.intp], size: int, x: Array, spare: Array
+    derivatives: BatchDerivatives,
+    free: NDArray[np.intp],
+    size: int,
+    x: Array,
+    spare: Array,
+    most_evaluations: int = MOST_EVALUATIONS,
 ) -> BatchMinima:
     """Minimise each of n surfaces over its free elements.
 
@@ -74,6 +79,8 @@ def newton_descent_batch(
         Their number k.
     x, spare : array (n, m)
         Where each begins, and where it begins instead if there is no value.
+    most_evaluations : int
+        After how many evaluations a point is left as it is.
 
     Returns
     -------
@@ -91,7 +98,7 @@ def newton_descent_batch(
     )
     trial, step, reach = x.copy(), np.zeros((n, m)), np.ones(n)
     active = np.arange(n)
-    for _ in range(MOST_EVALUATIONS):
+    for _ in range(most_evaluations):
         value, gradient, hessian = derivatives(active, trial[active])
         better = _is_no_worse(value, gradient[:, free], hessian[:, free[:, None], free], minima.value[active])
         rows, worse = active[better], active[~better]

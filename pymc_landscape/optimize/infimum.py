@@ -107,7 +107,11 @@ def _brought_back(result: SearchResult, begin: Array) -> SearchResult | None:
 
 def _distances(result: SearchResult, begin: Array, more_than: float) -> dict[int, float]:
     """Return how far free elements of transformed variables are from `begin`, by position in the whole vector."""
-    free, transformed = result.restricted.free, result.restricted.layout.transformed
+    restricted = result.restricted
+    free, transformed = restricted.free, restricted.layout.transformed
+    if len(begin) != restricted.layout.size:  # shares of a simplex on their natural scale are one more
+        point = RestrictedObjective(restricted.objective).natural_point(begin)
+        begin = restricted.objective.vector(point, restricted.unconstrained)
     distances = zip(free.tolist(), (result.x - begin[free]).tolist(), strict=True)
     return {i: distance for i, distance in distances if transformed[i] and abs(distance) > more_than}
 

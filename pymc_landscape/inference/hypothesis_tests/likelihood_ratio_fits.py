@@ -16,7 +16,7 @@ from pymc_landscape.inference.hypothesis_tests.null_point import ALMOST_INFINITE
 from pymc_landscape.inference.hypothesis_tests.unfitted_models import null_without_parameters, with_effects_of
 from pymc_landscape.inference.hypothesis_tests.vanished_starts import VanishedStarts
 from pymc_landscape.inference.resampling import natural_point, restricted_like, start_inside
-from pymc_landscape.objective import Objective, objective_of, pymc_model
+from pymc_landscape.objective import Objective, RestrictedObjective, objective_of, pymc_model
 from pymc_landscape.objective.observations import Data, Simulator
 from pymc_landscape.optimize import (
     Fit,
@@ -24,6 +24,7 @@ from pymc_landscape.optimize import (
     fit_weighted,
     has_infimum,
     infimum,
+    search,
     search_from_start,
 )
 
@@ -90,14 +91,17 @@ class RatioSimulator:
         self.null, self.alternative, self.nesting = null, alternative, nesting
         self.simulator, self.point = Simulator(null.objective), natural_point(null)
         self.null_start, self.start = start_inside(null), start_inside(alternative)
-        self.vanished = VanishedStarts(alternative.objective, self.start, nesting.vanished)
+        self.vanished = VanishedStarts(
+            alternative.objective, self.start, nesting.vanished, self._between(self.point, NEAR_ESTIMATE)
+        )
 
     def better_alternative(self) -> Fit | None:
         """Return a lower fit of the observed data, where one is found over the values of what vanishes."""
         if not len(self.vanished):
             return None
         objective = self.alternative.objective
-        starts = self._starts(objective, self.point)
+        ends = self.vanished.lowest(objective, [self._between(self.point, share) for share in (HALF, NEAR_NULL)])
+        starts = [end.x for end in ends]
         results = [search_from_start(objective, theta, "").result for theta in starts]
         best = min(results, key=lambda result: result.value)
         if not best.is_lower(self.alternative.result, SAME_AS_NULL):
@@ -111,12 +115,26 @@ class RatioSimulator:
         data = self.simulator(self.point, seed)
         null_minimum, null_point = self._refit_null(data)
         twin = self.alternative.objective.with_data(**data)
-        again = [self._between(null_point, share) for share in (NEAR_NULL, NEAR_ESTIMATE)]
-        for starts in (self._starts(twin, null_point), again):
-            statistic = null_minimum - self._minimum(twin, starts)
+        half, *again = [self._between(null_point, share) for share in (HALF, NEAR_NULL, NEAR_ESTIMATE)]
+        for starts in ([self.start, half], again):
+            lowest = self._supremum(twin, [half, again[0]]) if len(self.vanished) else self._minimum(twin, starts)
+            statistic = null_minimum - lowest
             if statistic >= -SAME_AS_NULL:
                 return statistic if statistic > ZERO else 0.0
         return np.nan
+
+    def _supremum(self, twin: Objective, bases: Sequence[Array]) -> float:
+        """Return the lowest −2LL over all values of what vanishes; where no minimum is met, as in a corner, the lowest.
+
+        Every value that is attained is a bound of the infimum.
+        """
+        lowest = np.inf
+        for end in self.vanished.lowest(twin, bases):
+            lowest = min(lowest, end.value)
+            if not end.converged:
+                found = search(RestrictedObjective(twin), end.x)
+                lowest = min(lowest, np.nan_to_num(found.value, nan=np.inf))
+        return lowest if np.isfinite(lowest) else np.nan
 
     def _refit_null(self, data: Data) -> tuple[float, Mapping[str, Array]]:
         """Return the null's lowest −2LL of simulated data, and the natural point there."""
@@ -127,11 +145,6 @@ class RatioSimulator:
         minimum = infimum(end.report.status, end.result, self.null_start)
         return minimum, end.result.restricted.natural_point(end.result.x)
 
-    def _starts(self, twin: Objective, null_point: Mapping[str, Array]) -> list[Array]:
-        """Return the alternative's starts; what vanishes under the null may have an optimum anywhere."""
-        half = self._between(null_point, HALF)
-        return self.vanished.lowest(twin, [half]) if len(self.vanished) else [self.start, half]
-
     def _minimum(self, twin: Objective, starts: Sequence[Array]) -> float:
         """Return the lowest −2LL to which a search from one of the starts converged; NaN where none did."""
         results = [search_from_start(twin, theta, "") for theta in starts]
@@ -141,9 +154,12 @@ class RatioSimulator:
     def _between(self, null_point: Mapping[str, Array], share: float) -> Array:
         """Return the null's refit in the alternative, with what the null fixes moved by a share of its way off it."""
         objective = self.alternative.objective
-        shapes = {v.name: v.shape for v in objective.variables}
-        shared = {n: x for n, x in null_point.items() if shapes.get(n) == x.shape and self.null.n_parameters}
-        theta = objective.pack({**self._off_the_null(share), **shared})
+        layout, own = objective.layout(), self.null.objective.layout()
+        vector = layout.join(self._off_the_null(share))
+        if self.null.n_parameters:
+            known = dict(zip(own.labels, own.join(null_point), strict=True))
+            vector = np.array([known.get(label, x) for label, x in zip(layout.labels, vector, strict=True)])
+        theta = objective.pack(layout.split(vector))
         return np.where(np.isfinite(theta), theta, self.start)
 
     def _off_the_null(self, share: float) -> dict[str, Array]:

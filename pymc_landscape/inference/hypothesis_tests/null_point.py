@@ -179,9 +179,11 @@ class _Places:
             yield candidate
 
     def _vectors(self, positions: list[int]) -> list[Array]:
-        """Return what a simplex, an ordered vector or a factor may be: its estimate, or one share that is 1."""
-        is_simplex = self.owner[positions[0]].transform == "simplex"
-        corners: list[Array] = list(np.eye(len(positions))) if is_simplex else []
+        """Return what a simplex, an ordered vector or a factor may be: its estimate, one share that is 1, others 0."""
+        owner = self.owner[positions[0]]
+        corners: list[Array] = list(np.eye(len(positions))) if owner.transform == "simplex" else []
+        if corners and len(positions) < len(owner.labels):
+            corners = [np.zeros(len(positions))]
         return [*corners, self.estimate[positions]]
 
     def _agrees_beside(self, candidate: Array, places: dict[str, int]) -> bool:
