@@ -123,9 +123,9 @@ def heights(model, starts):
         pytest.param(cutpoints, {"cuts"}, "auto", marks=pytest.mark.exhaustive),
         (limits, {"u", "sigma"}, "auto"),
         (separated, {"a", "b"}, "auto"),
-        (infinite, {"mu", "sigma"}, "auto"),
+        pytest.param(infinite, {"mu", "sigma"}, "auto", marks=pytest.mark.exhaustive),
         (ridge, {"b"}, "auto"),
-        (counts, {"n", "p"}, ["n"]),
+        pytest.param(counts, {"n", "p"}, ["n"], marks=pytest.mark.exhaustive),
         pytest.param(covariance, {"mu", "factor"}, "auto", marks=pytest.mark.exhaustive),
         pytest.param(levels, {"level", "difference"}, "auto", marks=pytest.mark.exhaustive),
         pytest.param(

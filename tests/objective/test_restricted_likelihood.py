@@ -8,7 +8,7 @@ import pytest
 import pymc_landscape as pml
 from tests.models import fixed_effects as models
 
-FAST = ("dyestuff2", "bcg", "penicillin")
+FAST = ("dyestuff2", "bcg")
 
 
 def fitted(name):
@@ -91,6 +91,7 @@ def test_a_random_walk_with_an_unknown_level_and_trend(size):
     assert float(objective.minus2ll(objective.pack({"step": size, "sigma": 0.7}))) == pytest.approx(truth, abs=1e-8)
 
 
+@pytest.mark.exhaustive
 def test_correlated_errors_without_effects():
     """Generalised least squares, by a multivariate normal."""
     rng = np.random.default_rng(5)

@@ -50,6 +50,7 @@ def test_dyestuff_has_the_law_of_f():
     assert "exact law" in repr(test)
 
 
+@pytest.mark.exhaustive
 def test_few_groups_are_told_beside_the_mixture():
     model = latent_models.dyestuff_with_priors()
     null, alternative = (pml.Objective(m, latent="u") for m in (pm.do(model, {"sd": 0.0}), model))
