@@ -163,7 +163,7 @@ def elimination_plan(n_states: Sequence[int], scopes: Sequence[Indices], compone
     >>> chain = np.stack([np.arange(7), np.arange(1, 8)], axis=1)
     >>> plan = elimination_plan([3] * 8, [chain], np.zeros(8, dtype=int))
     >>> [len(batch.elements) for batch in plan.batches]
-    [1, 3, 1, 1, 1, 1]
+    [2, 2, 2, 1, 1]
     """
     best: EliminationPlan | None = None
     error: TooWideError | None = None

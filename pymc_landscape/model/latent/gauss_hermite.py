@@ -126,7 +126,8 @@ class Quadrature(Laplace):
 
     def _changes(self, base: Array, jump: Array, rows: Array) -> NDArray[np.bool_]:
         there = base + np.concatenate([np.zeros(self.n_parameters), jump])
-        changed: NDArray[np.bool_] = np.abs(self.rows.one(there)[0] - rows) > SAME * np.maximum(1.0, np.abs(rows))
+        with np.errstate(invalid="ignore"):  # what is −∞ in both places, as impossible data are, does not change
+            changed: NDArray[np.bool_] = np.abs(self.rows.one(there)[0] - rows) > SAME * np.maximum(1.0, np.abs(rows))
         return changed
 
     def members(self, stack: Stack) -> sparse.csr_array:
