@@ -201,6 +201,8 @@ def main() -> None:
     parser.add_argument("models", nargs="*", metavar="MODEL", help=f"some of {list(DESIGNS)}")
     parser.add_argument("--sets", type=int, default=SETS, help="data sets of each model")
     asked = parser.parse_args()
+    if unknown := set(asked.models) - set(DESIGNS):
+        parser.error(f"expected some of {', '.join(DESIGNS)}, got {', '.join(sorted(unknown))}")
     error = 100 * np.sqrt(LEVEL * (1 - LEVEL) / asked.sets)
     print(f"Rejected at 5 %, in per cent of {asked.sets:,} data sets under the null (Monte Carlo error {error:.1f}):\n")
     print("| model | likelihood ratio | score | Wald |\n|---|---|---|---|")
