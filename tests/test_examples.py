@@ -444,7 +444,7 @@ def test_the_split_says_how_far_a_prior_pulled(tmp_path):
     np.testing.assert_allclose(analysis.table["prior_share"], share, atol=1e-7)
     np.testing.assert_allclose(analysis.path["mode"].sel(weight=1.0), b, rtol=1e-6)
     assert (analysis.table["prior_shift"] * np.array([1, -1, -1]) > 1).all()
-    assert "the prior pulls it to" in pull.report("narrow", analysis)
+    assert "the prior moves the mode to" in pull.report("narrow", analysis)
     assert all(path.stat().st_size > 10_000 for path in pull.draw_figures(analysis, tmp_path))
 
 
