@@ -9,7 +9,13 @@ from pymc_landscape.objective.bound_coordinates import (
 )
 from pymc_landscape.objective.conditional_modes import conditional_modes, fixed_effect_estimates
 from pymc_landscape.objective.draws import SAMPLE_DIMS, Draws, DrawVectors, open_group, read_draws, select_labels
-from pymc_landscape.objective.effect_groups import effect_curvature, effect_groups, effect_names, effect_shapes
+from pymc_landscape.objective.effect_groups import (
+    effect_curvature,
+    effect_groups,
+    effect_names,
+    effect_shapes,
+    effects_that_depend_on,
+)
 from pymc_landscape.objective.evaluation_cost import affordable_evaluations
 from pymc_landscape.objective.evaluation_noise import (
     STANDARD_DEVIATIONS,
@@ -66,6 +72,7 @@ __all__ = [
     "effect_groups",
     "effect_names",
     "effect_shapes",
+    "effects_that_depend_on",
     "element_labels",
     "evaluation_noise",
     "fixed_effect_estimates",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
+from pytensor.graph.traversal import ancestors
 
 from pymc_landscape._typing import Array
 from pymc_landscape.objective.objective import Objective
@@ -52,6 +55,12 @@ def effect_shapes(objective: Objective) -> dict[str, tuple[int, ...]]:
     """Return the shape of each random effect that is integrated out, by name."""
     effects = objective.evaluators.metadata.effects
     return {v.name: v.shape for v in effects if v.name not in objective.restricted}
+
+
+def effects_that_depend_on(objective: Objective, parameters: Collection[str]) -> list[str]:
+    """Return the names of the random effects whose prior depends on one of these parameters."""
+    wanted = {objective.model[name] for name in parameters}
+    return [name for name in effect_shapes(objective) if not wanted.isdisjoint(ancestors([objective.model[name]]))]
 
 
 def effect_curvature(objective: Objective, theta: Array) -> tuple[Array, NDArray[np.bool_]]:

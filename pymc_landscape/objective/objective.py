@@ -301,6 +301,13 @@ class Objective(Parameters, ObjectiveValues):
         twin.evaluators = self.evaluators.with_prior_weight(prior_weight)
         return twin
 
+    def with_fixed_effects(self, names: Sequence[str]) -> Objective:
+        """Return the same objective with these fixed effects integrated out too, by Laplace's approximation."""
+        twin = self.with_quadrature(1)
+        if len(names):
+            twin.evaluators, twin.fixed_effects = find_fixed_effects(twin.evaluators, names, is_told=False)
+        return twin
+
     def with_chosen_quadrature(self) -> Objective:
         """Return the same objective with the rule that ``quadrature="auto"`` has chosen, which fits may change."""
         return self.with_quadrature(self.evaluators.integrals.rule) if self.chooses_quadrature else self

@@ -22,18 +22,17 @@ S-PLUS*, section 2.4.1).
 
 from __future__ import annotations
 
-import logging
 from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from pymc.util import get_random_generator
 
-from pymc_landscape._typing import Array, Graph, RandomSeed
+from pymc_landscape._typing import Array, RandomSeed
 from pymc_landscape.inference.hypothesis_tests.nested_models import Nesting, sizes
 from pymc_landscape.inference.hypothesis_tests.null_point import flat_bounds, flat_estimate, minus2ll
 from pymc_landscape.numerics import chibar2_quantile, chibar2_tail
-from pymc_landscape.objective import Objective, effect_curvature, effect_shapes
+from pymc_landscape.objective import Objective, effect_curvature, effect_shapes, effects_that_depend_on
 from pymc_landscape.optimize import Fit
 
 # How many statistics are simulated; and the seed where none is given, so that a p-value is one number.
@@ -164,16 +163,10 @@ def _with_fixed_effects(objective: Objective) -> Objective | None:
     if objective.restricted:
         return objective
     names = [v.name for v in objective.variables if v.elementwise and not v.discrete and not v.bounded.any()]
-    log = logging.getLogger("pymc_landscape")
-    was, log.disabled = log.disabled, True  # what is fixed here is of no concern to the user
     try:
-        return Objective(
-            objective.model, restricted=names, latent=objective.latent, potentials=objective.potentials, quadrature=1
-        )
+        return objective.with_fixed_effects(names)
     except ValueError:
         return None
-    finally:
-        log.disabled = was
 
 
 def _read(nesting: Nesting, fit: Fit, twin: Objective, tested: int) -> VarianceComponent | None:
@@ -289,16 +282,5 @@ def _groups(nesting: Nesting, fit: Fit) -> int:
     objective = fit.objective
     shapes = effect_shapes(objective)
     tested = {v.name for v in objective.variables if set(v.labels) & set(nesting.at_bound)}
-    own = [name for name in shapes if tested & _parents(objective.model[name])]
+    own = effects_that_depend_on(objective, tested)
     return min((max(shapes[name], default=1) for name in own or shapes), default=0)
-
-
-def _parents(variable: Graph) -> set[str]:
-    """Return the names of all that a variable's distribution depends on."""
-    found: set[str] = set()
-    left = list(variable.owner.inputs)
-    while left:
-        graph = left.pop()
-        found |= {graph.name} if graph.name else set()
-        left += graph.owner.inputs if graph.owner is not None else []
-    return found

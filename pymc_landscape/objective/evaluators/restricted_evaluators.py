@@ -33,7 +33,9 @@ Restricted = Literal["auto"] | str | Sequence[str]
 _REPORTED: WeakKeyDictionary[pm.Model, set[tuple[str, ...]]] = WeakKeyDictionary()
 
 
-def find_fixed_effects(evaluators: Evaluators, restricted: Restricted) -> tuple[Evaluators, FixedEffects]:
+def find_fixed_effects(
+    evaluators: Evaluators, restricted: Restricted, *, is_told: bool = True
+) -> tuple[Evaluators, FixedEffects]:
     """Return the same evaluators with fixed effects integrated out over a flat measure, and which these are.
 
     Parameters
@@ -42,6 +44,8 @@ def find_fixed_effects(evaluators: Evaluators, restricted: Restricted) -> tuple[
         Of the likelihood, with random effects as they are.
     restricted : "auto", str, or sequence of str
         All parameters in which the density is quadratic, or those that are named.
+    is_told : bool
+        Whether the log says which were taken.
 
     Raises
     ------
@@ -75,7 +79,8 @@ def find_fixed_effects(evaluators: Evaluators, restricted: Restricted) -> tuple[
     fixed = [v for v in inside.metadata.effects if v.name in names]
     size = sum(int(np.prod(v.value_shape)) for v in fixed)
     found = FixedEffects(names, size, tuple(v.shape for v in fixed), not conflicts)
-    _report(metadata.model, found)
+    if is_told:
+        _report(metadata.model, found)
     return inside, found
 
 
