@@ -16,7 +16,13 @@ import pandas as pd
 from pymc_landscape._typing import ModelLike, Posterior, RandomSeed
 from pymc_landscape.inference.criteria_words import agreement, place, rank, weights
 from pymc_landscape.inference.cross_validation import LooRow, cross_validate
-from pymc_landscape.inference.hypothesis_tests import Reference, likelihood_ratio_test, nest, refuse_other_data
+from pymc_landscape.inference.hypothesis_tests import (
+    Reference,
+    likelihood_ratio_test,
+    nest,
+    refuse_other_data,
+    refuse_posterior_mode,
+)
 from pymc_landscape.objective import Objective, effect_groups
 from pymc_landscape.optimize import Fit, Status, fit_of
 from pymc_landscape.results import provenance_attributes
@@ -157,8 +163,7 @@ def _checked[M](models: Mapping[str, M]) -> Mapping[str, M]:
 def _entry(name: str, model: Comparable | tuple[Comparable, Posterior], progressbar: bool) -> _Entry:
     fitted, dt = model if isinstance(model, tuple) and len(model) == 2 else (model, None)
     fit = fit_of(fitted, f"compare_models ({name})", prior_weight=0.0, progressbar=progressbar)
-    if fit.is_map:
-        raise ValueError(f"Expected maximum likelihood fits, got a posterior mode as {name!r}: use fit_mle.")
+    refuse_posterior_mode(fit, repr(name))
     if fit.is_penalized:
         raise ValueError(
             f"Expected maximum likelihood fits, got a penalised one as {name!r}: information criteria are those of "

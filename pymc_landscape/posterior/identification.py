@@ -35,7 +35,7 @@ class LikelihoodEstimate:
         Limits.
     status : tuple of str
         Of the profile's ends, as in `confidence_intervals`.
-    is_on_edge : bool
+    is_at_bound : bool
         Whether the estimate is at a bound of its support.
     note : str
         A remark on the limits.
@@ -58,7 +58,7 @@ class Identification:
     ----------
     label : str
         Its name.
-    likelihood : LikelihoodSide
+    likelihood : LikelihoodEstimate
         What the data say.
     level : float
         Of the profile limits.

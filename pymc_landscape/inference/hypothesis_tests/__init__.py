@@ -5,6 +5,7 @@ from pymc_landscape.inference.hypothesis_tests.nested_models import nest, refuse
 from pymc_landscape.inference.hypothesis_tests.nested_test import HypothesisTest, LikelihoodRatioTest, Reference
 from pymc_landscape.inference.hypothesis_tests.score_and_wald import score_test, wald_test
 from pymc_landscape.inference.hypothesis_tests.three_tests import tests
+from pymc_landscape.inference.hypothesis_tests.unfitted_models import refuse_posterior_mode
 
 __all__ = [
     "HypothesisTest",
@@ -14,6 +15,7 @@ __all__ = [
     "nest",
     "refuse_changed_data",
     "refuse_other_data",
+    "refuse_posterior_mode",
     "score_test",
     "tests",
     "wald_test",

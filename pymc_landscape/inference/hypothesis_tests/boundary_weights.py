@@ -10,16 +10,12 @@ from __future__ import annotations
 import numpy as np
 
 from pymc_landscape._typing import Array
-from pymc_landscape.inference.hypothesis_tests.nested_models import Nesting, sizes
-from pymc_landscape.inference.hypothesis_tests.null_point import flat_bounds, word
+from pymc_landscape.inference.hypothesis_tests.nested_models import HALVED, STEP_INSIDE, Nesting, sizes
+from pymc_landscape.inference.hypothesis_tests.null_point import flat_bounds, inward, word
 from pymc_landscape.numerics import chibar2_weights
 from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.optimize import Fit
 
-# Just inside a bound, in distances of the estimate or the initial point from it.
-STEP_INSIDE = 1e-4
-# A gradient that halves, within this, with half the distance to the bound is that of a function of the square.
-HALVED = 0.05
 # How far the other parameters are moved, in shares, to see whether two elements at a bound do the same to −2LL; and
 # how much less one direction may do than another.
 BESIDE, SAME_EFFECT, SEED = 0.1, 1e-3, 1987
@@ -54,8 +50,8 @@ def boundary_covariance(nesting: Nesting, fit: Fit) -> Array:
     assert nesting.point is not None
     labels = list(fit.objective.layout().labels)
     elements = [labels.index(label) for label in nesting.at_bound]
-    inward = np.array([_inward(flat_bounds(fit)[i], nesting.point[i]) for i in elements])
-    steps = STEP_INSIDE * sizes(fit, nesting.point)[elements] * inward
+    into = np.array([inward(flat_bounds(fit)[i], nesting.point[i]) for i in elements])
+    steps = STEP_INSIDE * sizes(fit, nesting.point)[elements] * into
     inside = nesting.point.copy()
     inside[elements] += steps
 
@@ -68,10 +64,10 @@ def boundary_covariance(nesting: Nesting, fit: Fit) -> Array:
     nearer[rows] -= steps / 2
     of_square = np.abs(restricted.value_and_gradient(nearer)[1][rows] / gradient[rows] - 0.5) < HALVED
 
-    _refuse_same_effects(restricted, x, rows, steps, np.where(of_square, steps, inward))
+    _refuse_same_effects(restricted, x, rows, steps, np.where(of_square, steps, into))
 
     scale, diagonal = np.ones(len(x)), np.zeros(len(x))
-    scale[rows] = np.where(of_square, 2.0 * steps, inward)
+    scale[rows] = np.where(of_square, 2.0 * steps, into)
     diagonal[rows] = np.where(of_square, gradient[rows] / steps, 0.0)
     covariance: Array = np.linalg.inv((hessian - np.diag(diagonal)) / np.outer(scale, scale))[np.ix_(rows, rows)]
     return covariance
@@ -98,8 +94,3 @@ def _refuse_same_effects(
     strength = np.linalg.svd(slopes / np.maximum(np.abs(slopes).max(axis=0), 1e-300), compute_uv=False)
     if len(strength) == len(rows) and strength[-1] <= SAME_EFFECT * strength[0]:
         raise np.linalg.LinAlgError("some of them add to the same variance, as elements of a covariance do.")
-
-
-def _inward(bounds: tuple[float, float], value: float) -> float:
-    """Return the sign of a step from the nearer bound into the support."""
-    return -1.0 if abs(bounds[1] - value) < abs(value - bounds[0]) else 1.0

@@ -16,19 +16,22 @@ from pymc_landscape.inference.hypothesis_tests.exact_law import (
 )
 from pymc_landscape.inference.hypothesis_tests.likelihood_ratio_fits import ZERO, RatioSimulator, nested_pair
 from pymc_landscape.inference.hypothesis_tests.nested_models import Nesting, nest
-from pymc_landscape.inference.hypothesis_tests.nested_test import LikelihoodRatioTest, Reference
+from pymc_landscape.inference.hypothesis_tests.nested_test import (
+    ROUNDING,
+    LikelihoodRatioTest,
+    Reference,
+    with_simulated_law,
+)
 from pymc_landscape.inference.hypothesis_tests.null_constraint import NullConstraint
 from pymc_landscape.inference.hypothesis_tests.penalized_ratio import KEPT, penalized_statistic, refuse_one_penalized
 from pymc_landscape.inference.hypothesis_tests.sandwich_law import misspecified
+from pymc_landscape.inference.hypothesis_tests.unfitted_models import refuse_posterior_mode
 from pymc_landscape.inference.hypothesis_tests.vanishing_correlations import are_correlations
 from pymc_landscape.inference.resampling import natural_point, refuse_draws, repeat, seeds
 from pymc_landscape.numerics import chibar2_tail
 from pymc_landscape.objective import Objective
 from pymc_landscape.objective.observations import Simulator
 from pymc_landscape.optimize import Fit, Status, has_infimum
-
-# A statistic below 0 by less than this is rounding.
-BELOW_ZERO = 1e-6
 
 
 def likelihood_ratio_test(
@@ -148,8 +151,7 @@ def _penalized(nesting: Nesting, null: Fit, alternative: Fit, law: str) -> Likel
 
 def _refuse_no_minimum(fit: Fit, which: str) -> None:
     """Refuse a fit whose −2LL is not the lowest; one whose estimate is not unique, or at infinity, has its infimum."""
-    if fit.is_map:
-        raise ValueError(f"Expected maximum likelihood fits, got a posterior mode as {which}: use fit_mle.")
+    refuse_posterior_mode(fit, which)
     if not has_infimum(fit.status, fit.result):
         raise ValueError(
             f"Expected fits that have arrived, got the {which}, which is {fit.status.value}: {fit.message}"
@@ -168,7 +170,7 @@ def _at_infinity(null: Fit, alternative: Fit) -> str:
 
 def _statistic(null: Fit, alternative: Fit) -> float:
     statistic = null.minus2ll - alternative.minus2ll
-    if statistic < -BELOW_ZERO:
+    if statistic < -ROUNDING:
         raise ValueError(
             f"Expected an alternative that fits at least as well as its special case, got −2LL "
             f"{alternative.minus2ll:.6f} for the alternative and {null.minus2ll:.6f} for the null: the fit of the "
@@ -264,21 +266,9 @@ def _bootstrapped(
         alternative, statistic = better, null.minus2ll - better.minus2ll
         simulate = RatioSimulator(null, alternative, nesting)
     statistics, interrupted = repeat(simulate, seeds(random_seed, draws), "Simulating under the null", progressbar)
-    simulated = np.array(statistics)
-    failed = int(np.isnan(simulated).sum())
-    simulated = simulated[~np.isnan(simulated)]
-    if not len(simulated):
-        raise ValueError(f"Expected refits that arrive, got none in {failed} data sets simulated under the null.")
-    if failed:
-        message += f" In {failed} of {failed + len(simulated)} simulated data sets a refit failed; they are left out."
-    if interrupted:
-        message += f" Interrupted after {len(statistics)} of {draws} data sets."
-    n = len(simulated)
-    p_value = (1 + int((simulated >= statistic - BELOW_ZERO).sum())) / (1 + n)
-    error = float(np.sqrt(p_value * (1.0 - p_value) / n))
-    message += f" The Monte Carlo standard error of p is {error:.2g}."
-    law = (statistic, nesting.df, p_value, "bootstrap", np.zeros(0), simulated)
-    return LikelihoodRatioTest(*law, null, alternative, message, p_value_error=error)
+    law = (statistic, nesting.df, np.nan, "bootstrap", np.zeros(0), np.zeros(0))
+    test = LikelihoodRatioTest(*law, null, alternative, message)
+    return with_simulated_law(test, statistics, draws, interrupted, "a refit failed")
 
 
 def _exact(

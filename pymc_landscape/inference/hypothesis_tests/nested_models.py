@@ -33,6 +33,9 @@ AT_BOUND = 1e-8
 # In the same distances: at these a parameter is tested for making a difference to −2LL, and for symmetry.
 PROBES = np.array([-0.5, -0.1, 0.1, 0.5, 1.0])
 MIRRORED = np.array([-0.1, 0.1, -0.5, 0.5])
+# Just inside a bound, in the same distances; and a gradient that halves, within this, with half the distance to the
+# bound is that of a function of the square.
+STEP_INSIDE, HALVED = 1e-4, 0.05
 # Data sets simulated under the null in which a symmetry must hold too, and the seed of the first.
 OTHER_DATA, FIRST_SEED = 3, 1994
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any, Literal
 
@@ -17,6 +18,8 @@ from pymc_landscape.results import provenance_attributes
 Reference = Literal["auto", "chi2", "chibar2", "bootstrap", "exact"]
 Test = Literal["likelihood_ratio", "score", "wald"]
 
+# A statistic that is smaller than another one by less than this is as large; below 0 by less, it is 0.
+ROUNDING = 1e-6
 # Of each test: its name in a sentence, and its group in a DataTree.
 TITLES: dict[Test, str] = {"likelihood_ratio": "Likelihood ratio test", "score": "Score test", "wald": "Wald test"}
 GROUPS: dict[Test, str] = {"likelihood_ratio": "likelihood_ratio", "score": "score_test", "wald": "wald_test"}
@@ -163,6 +166,46 @@ class LikelihoodRatioTest(HypothesisTest):
 
     null: Fit = field(repr=False)
     alternative: Fit = field(repr=False)
+
+
+def with_simulated_law[T: HypothesisTest](
+    test: T, values: Sequence[float], draws: int, interrupted: bool, lack: str
+) -> T:
+    """Return a test with the law of its statistic in data simulated under the null, and the Monte Carlo error of p.
+
+    Parameters
+    ----------
+    test : HypothesisTest
+        With its statistic, and a message to which is added.
+    values : sequence of float
+        Simulated statistics; NaN of a data set that has none.
+    draws : int
+        How many were asked for.
+    interrupted : bool
+        Whether these are fewer.
+    lack : str
+        What was amiss where there is none.
+
+    Raises
+    ------
+    ValueError
+        If no data set has a statistic.
+    """
+    statistics = np.array(values)
+    known = statistics[~np.isnan(statistics)]
+    n, failed = len(known), len(statistics) - len(known)
+    if not n:
+        raise ValueError(f"Expected statistics of data simulated under the null, got none in {failed} sets: {lack}.")
+    message = test.message
+    if failed:
+        message += f" In {failed} of {failed + n} simulated data sets {lack}; they are left out."
+    if interrupted:
+        message += f" Interrupted after {len(statistics)} of {draws} data sets."
+    p_value = (1 + int((known >= test.statistic - ROUNDING).sum())) / (1 + n)
+    error = float(np.sqrt(p_value * (1.0 - p_value) / n))
+    message += f" The Monte Carlo standard error of p is {error:.2g}."
+    simulated = replace(test, reference="bootstrap", weights=np.zeros(0), draws=known)
+    return replace(simulated, p_value=p_value, p_value_error=error, message=message)
 
 
 def _minus2ll(model: Fit | Objective) -> float:

@@ -15,15 +15,12 @@ from typing import Literal
 import numpy as np
 
 from pymc_landscape._typing import Array
-from pymc_landscape.inference.hypothesis_tests.nested_models import Nesting, nest, sizes
-from pymc_landscape.inference.hypothesis_tests.null_point import ALMOST_INFINITE, flat_bounds
+from pymc_landscape.inference.hypothesis_tests.nested_models import HALVED, STEP_INSIDE, Nesting, nest, sizes
+from pymc_landscape.inference.hypothesis_tests.null_point import ALMOST_INFINITE, flat_bounds, inward
 from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.objective.observations import known_value
 from pymc_landscape.optimize import Fit
 
-# Just inside a bound, in distances of the estimate or the initial point from it; and a derivative that halves, within
-# this, with half the distance is that of a function of the square.
-STEP_INSIDE, HALVED = 1e-4, 0.05
 # How far from where the null was found it is compared a second time, as a share of the way to the initial point.
 ASIDE = 0.1
 # Two values of −2LL aside are the same within this, absolute and relative to their size.
@@ -225,17 +222,17 @@ class NullConstraint:
             return Coordinate()
         assert self.nesting.point is not None
         i = self._positions[label]
-        bound, (low, high) = float(self.nesting.point[i]), flat_bounds(self.alternative)[i]
+        bound = float(self.nesting.point[i])
         if abs(bound) >= ALMOST_INFINITE:
             return Coordinate("reciprocal", bound, -np.sign(bound))
-        inward = -1.0 if abs(high - bound) < abs(bound - low) else 1.0
-        return Coordinate("square" if self._is_even(i, inward) else "distance", bound, inward)
+        into = inward(flat_bounds(self.alternative)[i], bound)
+        return Coordinate("square" if self._is_even(i, into) else "distance", bound, into)
 
-    def _is_even(self, i: int, inward: float) -> bool:
+    def _is_even(self, i: int, into: float) -> bool:
         """Whether the derivative by an element halves with half its distance from the bound."""
         assert self.nesting.point is not None
         restricted = RestrictedObjective(self.alternative.objective, self.alternative.objective.names)
-        step = STEP_INSIDE * float(sizes(self.alternative, self.nesting.point)[i]) * inward
+        step = STEP_INSIDE * float(sizes(self.alternative, self.nesting.point)[i]) * into
         further, nearer = np.array(self.nesting.point), np.array(self.nesting.point)
         further[i] += step
         nearer[i] += step / 2

@@ -292,6 +292,11 @@ def flat_estimate(fit: Fit) -> Array:
     return fit.objective.layout().join(natural_point(fit))
 
 
+def inward(bounds: tuple[float, float], value: float) -> float:
+    """Return the sign of a step from the nearer bound into the support."""
+    return -1.0 if abs(bounds[1] - value) < abs(value - bounds[0]) else 1.0
+
+
 def flat_bounds(fit: Fit) -> list[tuple[float, float]]:
     """Return the limits of each natural element."""
     free = (-np.inf, np.inf)

@@ -14,11 +14,10 @@ import numpy as np
 
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.hypothesis_tests.nested_models import Nesting
+from pymc_landscape.inference.hypothesis_tests.nested_test import ROUNDING
 from pymc_landscape.objective import BoundElement, Objective, RestrictedObjective
 from pymc_landscape.optimize import Fit, search
 
-# A ratio this far below 0 is no rounding.
-BELOW_ZERO = 1e-6
 KEPT = "Both are penalised; the null keeps the alternative's information, with what it fixes in it."
 
 
@@ -76,7 +75,7 @@ def penalized_statistic(alternative: Fit, nesting: Nesting) -> float:
             f"({result.reason or result.optimizer}): look at profile_likelihood of the alternative."
         )
     statistic = result.value - alternative.penalized_minus2ll
-    if statistic < -BELOW_ZERO:
+    if statistic < -ROUNDING:
         raise ValueError(
             f"Expected an alternative at its lowest penalised −2LL, got {alternative.penalized_minus2ll:.6f}, and "
             f"{result.value:.6f} where the null holds: fit it again with more starts."

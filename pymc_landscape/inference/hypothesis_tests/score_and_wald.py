@@ -10,7 +10,7 @@ import numpy as np
 
 from pymc_landscape._typing import Array, ModelLike, RandomSeed
 from pymc_landscape.inference.hypothesis_tests.boundary_weights import mixture
-from pymc_landscape.inference.hypothesis_tests.nested_test import HypothesisTest, Reference
+from pymc_landscape.inference.hypothesis_tests.nested_test import HypothesisTest, Reference, with_simulated_law
 from pymc_landscape.inference.hypothesis_tests.null_constraint import NullConstraint
 from pymc_landscape.inference.hypothesis_tests.sandwich_law import refuse_no_sandwich
 from pymc_landscape.inference.hypothesis_tests.score_statistic import ScoreFunction
@@ -30,9 +30,6 @@ from pymc_landscape.objective.observations import Data, Simulator
 from pymc_landscape.optimize import Fit, Status, StatusReport, fit_of, search_from_start
 
 Information = Literal["auto", "expected", "observed"]
-
-# A simulated statistic below the observed one by less than this is as large.
-AS_LARGE = 1e-6
 
 
 def score_test(
@@ -223,6 +220,11 @@ def _refuse_options(information: str, sandwich: bool, reference: str, draws: int
     for name, value, known in (("information", information, Information), ("reference", reference, Reference)):
         if value not in get_args(known):
             raise ValueError(f"Expected {name} to be one of {', '.join(get_args(known))}, got {value!r}.")
+    if reference == "exact":
+        raise ValueError(
+            "Expected reference to be auto, chi2, chibar2 or bootstrap, got 'exact', which is the law of a likelihood "
+            "ratio: use likelihood_ratio_test."
+        )
     if sandwich and information != "auto":
         raise ValueError(f"Expected one kind of covariance, got sandwich=True and information={information!r}.")
     if sandwich and reference == "bootstrap":
@@ -323,13 +325,4 @@ def _bootstrapped(
             return np.nan
 
     values, interrupted = repeat(simulated, seeds(random_seed, draws), "Simulating under the null", progressbar)
-    known = np.array(values)[~np.isnan(values)]
-    if not len(known):
-        raise ValueError(f"Expected statistics of simulated data, got none in {len(values)} data sets under the null.")
-    message, failed = test.message, len(values) - len(known)
-    if failed:
-        message += f" In {failed} of {len(values)} simulated data sets there was no statistic; they are left out."
-    if interrupted:
-        message += f" Interrupted after {len(values)} of {draws} data sets."
-    p_value = (1 + int((known >= test.statistic - AS_LARGE).sum())) / (1 + len(known))
-    return replace(test, p_value=p_value, weights=np.zeros(0), draws=known, message=message)
+    return with_simulated_law(test, values, draws, interrupted, "there was no statistic")

@@ -77,9 +77,14 @@ def refuse_no_optimum(fit: Fit, which: str) -> None:
 
 def refuse_penalty(fit: Fit, which: str) -> None:
     """Refuse an estimate in which a prior or a penalty took part."""
+    refuse_posterior_mode(fit, which)
+    _refuse_penalised(fit.objective, which)
+
+
+def refuse_posterior_mode(fit: Fit, which: str) -> None:
+    """Refuse an estimate in which a prior took part."""
     if fit.is_map:
         raise ValueError(f"Expected maximum likelihood fits, got a posterior mode as {which}: use fit_mle.")
-    _refuse_penalised(fit.objective, which)
 
 
 def _refuse_penalised(objective: Objective, which: str) -> None:

@@ -358,6 +358,8 @@ def test_both_by_simulation():
         assert test.reference == "bootstrap"
         assert stats.kstest(test.draws, stats.chi2(1).cdf).pvalue > 1e-3
         assert test.p_value == (1 + (test.draws >= test.statistic).sum()) / 201
+        assert test.p_value_error == pytest.approx((test.p_value * (1 - test.p_value) / 200) ** 0.5)
+        assert f"The Monte Carlo standard error of p is {test.p_value_error:.2g}" in test.message
 
 
 def test_what_vanishes_under_the_null_has_no_score():
@@ -395,6 +397,8 @@ def test_what_is_no_maximum_likelihood_fit_is_refused():
             verb(null, budworm("logit"), information="fisher")
         with pytest.raises(ValueError, match="reference to be one of"):
             verb(null, budworm("logit"), reference="t")
+        with pytest.raises(ValueError, match=r"'exact', which is the law of a likelihood ratio"):
+            verb(null, budworm("logit"), reference="exact")
         with pytest.raises(ValueError, match=r"fewer free parameters|some of the alternative's"):
             verb(budworm("logit"), null)
     with pytest.raises(ValueError, match="on an edge"):
