@@ -91,9 +91,8 @@ class RatioSimulator:
         self.null, self.alternative, self.nesting = null, alternative, nesting
         self.simulator, self.point = Simulator(null.objective), natural_point(null)
         self.null_start, self.start = start_inside(null), start_inside(alternative)
-        self.vanished = VanishedStarts(
-            alternative.objective, self.start, nesting.vanished, self._between(self.point, NEAR_ESTIMATE)
-        )
+        off, at_null = (self._between(self.point, share) for share in (NEAR_ESTIMATE, 0.0))
+        self.vanished = VanishedStarts(alternative.objective, self.start, nesting.vanished, off, at_null)
 
     def better_alternative(self) -> Fit | None:
         """Return a lower fit of the observed data, where one is found over the values of what vanishes."""

@@ -63,11 +63,11 @@ class VanishedStarts:
         Its estimate, inside the support.
     vanished : sequence of str
         Labels of its elements that make no difference under the null.
-    off : array (k,)
-        A point at which they do make one.
+    off, null : array (k,)
+        A point at which they do make one, and the null's.
     """
 
-    def __init__(self, objective: Objective, estimate: Array, vanished: Sequence[str], off: Array):
+    def __init__(self, objective: Objective, estimate: Array, vanished: Sequence[str], off: Array, null: Array):
         variables = [v for v in objective.variables if set(v.labels) & set(vanished)]
         layout = objective.layout(objective.names)
         columns: list[int] = []
@@ -78,7 +78,7 @@ class VanishedStarts:
         self.values = np.empty((0, 0))
         if len(columns) == 1:
             along = _laid_out(objective, estimate, self.columns)
-            self.values = along[_told_apart(objective, off, columns[0], along[:, 0])]
+            self.values = along[_told_apart(objective, off, null, columns[0], along[:, 0])]
         elif columns:
             self.values = _laid_out(objective, estimate, self.columns)
 
@@ -168,21 +168,21 @@ def _arrived(restricted: RestrictedObjective, x: Array) -> list[BatchEnd]:
     return chosen or [BatchEnd(x[0], np.inf, False)]
 
 
-def _told_apart(objective: Objective, off: Array, column: int, along: Array) -> NDArray[np.intp]:
+def _told_apart(objective: Objective, off: Array, null: Array, column: int, along: Array) -> NDArray[np.intp]:
     """Return positions among values (n,) of one element such that the observations tell neighbours hardly apart.
 
-    What an element does to observations is the vector of their log-likelihoods, and the angle of two such vectors is
-    that of the scores whose supremum is sought. Where it jumps, one value is taken of each step.
+    What an element does to observations is the vector of their log-likelihoods less those under the null, and the angle
+    of two such vectors is that of the scores whose supremum is sought. Where it jumps, one value is taken of each step.
     """
     evenly = np.linspace(0, len(along) - 1, FEWEST).astype(np.intp)
     if objective.is_integral or len(along) * objective.n_observations > MOST_ANGLES:
         return evenly
-    points = np.repeat(off[None], len(along), axis=0)
-    points[:, column] = along
+    points = np.repeat(off[None], len(along) + 1, axis=0)
+    points[:-1, column], points[-1] = along, null
     with np.errstate(all="ignore"):
         rows = objective.engine("pointwise", objective.names).at(points)
-    effects = np.concatenate([v.reshape(len(along), -1) for name, v in rows.items() if name != LOG_PRIOR], axis=1)
-    effects = effects - effects.mean(axis=0)
+    effects = np.concatenate([v.reshape(len(points), -1) for name, v in rows.items() if name != LOG_PRIOR], axis=1)
+    effects = effects[:-1] - effects[-1]
     effects = np.where(np.isfinite(effects), effects, 0.0)
     lengths = np.linalg.norm(effects, axis=1)
     directions = effects / np.maximum(lengths, 1e-3 * lengths.max(initial=1e-300))[:, None]
