@@ -72,11 +72,8 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"pymc_landscape {release}"
 html_static_path = ["_static"]
 html_css_files = ["landscape.css"]
-# Only the reference has enough pages below it to fill a menu at the left.
-without_menu = [
-    *("index", "install", "quickstart", "fit", "descent", "geometry", "intervals", "likelihood_ratio", "compare"),
-    *("posterior", "diagnostics", "architecture", "concepts/**"),
-]
+# A part has a menu of its pages at the left; these pages are ways into the parts.
+without_menu = ["index", "install", "quickstart"]
 html_sidebars = {page: [] for page in without_menu}
 html_theme_options = {
     "show_toc_level": 2,
