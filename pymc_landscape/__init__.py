@@ -32,7 +32,7 @@ A ``pm.Model`` holds a prior, a likelihood and a posterior. The verbs here show 
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import version
-from types import ModuleType
+from typing import Any
 
 from pymc_landscape.inference import (
     HypothesisTest,
@@ -115,10 +115,16 @@ __all__ = [
 ELSEWHERE = {"wilks": "chi2_cutoff", "cutoff": "chi2_cutoff", "aic": "compare_models", "loo": "compare_models"}
 
 
-def __getattr__(name: str) -> ModuleType:
-    """Import the plots when they are first asked for, since they bring matplotlib along; else name what is near."""
+# Verbs that are imported when they are first asked for, since what they make is drawn.
+LATER: dict[str, str] = {}
+
+
+def __getattr__(name: str) -> Any:
+    """Import plots and pages when they are first asked for, since they bring matplotlib; else name what is near."""
     if name == "plots":
         return import_module("pymc_landscape.plots")
+    if name in LATER:
+        return getattr(import_module(LATER[name]), name)
     near = [ELSEWHERE[name]] if name in ELSEWHERE else [known for known in __all__ if name in known]
     near = near or get_close_matches(name, __all__)
     advice = f"did you mean {' or '.join(near[:3])}?" if near else "dir(pymc_landscape) lists all."

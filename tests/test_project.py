@@ -45,8 +45,11 @@ MAY_IMPORT = {
     "plots.data": "numerics",
     "plots.visuals": "plots.data numerics",
     "plots": "plots.data plots.visuals numerics",
+    "pages": "",
+    "pages.explorer": "pages plots posterior inference inference.profile inference.regions landscape optimize.descent "
+    "optimize objective objective.observations numerics results",
 }
-MOST_ENTRIES = 12
+MOST_ENTRIES = 13
 MOST_MODULES = 18
 MODULE_LINES = range(40, 361)
 DEEPEST_CHAIN = 25
