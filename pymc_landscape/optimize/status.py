@@ -12,6 +12,7 @@ from pymc_landscape.numerics import name_direction
 from pymc_landscape.objective import BoundElement, RestrictedObjective
 from pymc_landscape.optimize.active_set import bound_towards
 from pymc_landscape.optimize.local_search import SearchResult
+from pymc_landscape.results import FIT_STATUSES
 
 
 class Status(StrEnum):
@@ -27,6 +28,16 @@ class Status(StrEnum):
     def is_optimum(self) -> bool:
         """Whether the fit claims an optimum."""
         return self in (Status.CONVERGED, Status.AT_BOUND)
+
+    @property
+    def meaning(self) -> str:
+        """What this status says of the likelihood."""
+        return FIT_STATUSES[self.value].means
+
+    @property
+    def advice(self) -> str:
+        """What to do with a fit of this status."""
+        return FIT_STATUSES[self.value].do
 
 
 @dataclass(frozen=True)

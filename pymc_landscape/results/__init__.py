@@ -12,6 +12,7 @@ from pymc_landscape.results.messages import (
 )
 from pymc_landscape.results.progress import DelayedProgressBar
 from pymc_landscape.results.provenance import provenance_attributes
+from pymc_landscape.results.status_meanings import FIT_STATUSES, INTERVAL_STATUSES, TEST_REFERENCES, Meaning
 from pymc_landscape.results.zarr_store import (
     IN_MEMORY,
     Memory,
@@ -23,10 +24,14 @@ from pymc_landscape.results.zarr_store import (
 from pymc_landscape.results.zarr_store import ROOT as STORE_ROOT
 
 __all__ = [
+    "FIT_STATUSES",
+    "INTERVAL_STATUSES",
     "IN_MEMORY",
     "STORE_ROOT",
+    "TEST_REFERENCES",
     "Checkpoint",
     "DelayedProgressBar",
+    "Meaning",
     "Memory",
     "ZarrStore",
     "chosen_methods",
