@@ -24,6 +24,7 @@ extensions = [
     "sphinx_design",
     "sphinx_copybutton",
     "mathml",
+    "course",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "jupyter_execute", "_extensions"]
@@ -40,6 +41,8 @@ nb_execution_timeout = 300
 # Anything on stderr is a warning of the build, an error with -W. Merged streams would hide it.
 nb_merge_streams = False
 nb_output_stderr = "warn"
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
 
 autosummary_generate = True
 autodoc_typehints = "none"
