@@ -23,11 +23,12 @@ extensions = [
     "numpydoc",
     "sphinx_design",
     "sphinx_copybutton",
+    "gallery",
     "mathml",
     "course",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "jupyter_execute", "_extensions"]
+exclude_patterns = ["_build", "jupyter_execute", "_extensions", "gallery/scripts"]
 html_math_renderer = "mathml"
 nitpicky = False
 
@@ -43,6 +44,33 @@ nb_merge_streams = False
 nb_output_stderr = "warn"
 nb_code_prompt_show = "Show the code"
 nb_code_prompt_hide = "Hide the code"
+
+# The scripts of ../examples, in the order of the gallery; those not named here come last.
+gallery_sections = {
+    "What a likelihood is": {
+        "least_squares": "Least squares",
+        "versus_loss": "−2LL versus loss",
+    },
+    "Walking on it": {
+        "valleys_and_saddles": "Valleys and saddles",
+        "local_optima": "Local optima",
+        "descent_race": "Descent race",
+    },
+    "What the data leave possible": {
+        "profile_vs_wald": "Profile against Wald",
+        "measurement_error": "Measurement error",
+        "sleepstudy": "Sleep study",
+    },
+    "Does it improve the model?": {
+        "user_behavior": "User behaviour",
+        "wilks": "Wilks' theorem",
+    },
+    "Likelihood beside posterior": {
+        "prior_pull": "Prior pull",
+        "eight_schools": "Eight schools",
+        "bernstein_von_mises": "Bernstein–von Mises",
+    },
+}
 
 autosummary_generate = True
 autodoc_typehints = "none"
