@@ -35,6 +35,9 @@ nitpicky = False
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
+# Pages are read, not watched.
+os.environ["PYMC_LANDSCAPE_PROGRESSBAR"] = "0"
+
 # Pages run from nothing every time: a picture is never older than the code that draws it.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True

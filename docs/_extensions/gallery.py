@@ -1,8 +1,8 @@
 """The gallery: every script in ``examples/`` becomes a page with its pictures, what it printed, and its code.
 
-Each script runs as a reader would run it, in a process of its own and in a copy of the folder, two at a time; one that
-fails or writes to stderr is a warning of the build. Pages with the code first and one process for all, as Sphinx-Gallery
-makes them, fit scripts that draw as they go; these compute, print and save.
+Each script runs as a reader would run it, in a process of its own and in a copy of the folder, two at a time; one
+that fails or writes to stderr is a warning of the build. Sphinx-Gallery runs all in one process and puts the code
+first: that fits scripts that draw as they go, and these compute, print and save.
 """
 
 import ast

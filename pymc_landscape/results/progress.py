@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from types import TracebackType
 from typing import Any
@@ -10,6 +11,8 @@ from pymc.progress_bar import create_simple_progress
 
 # A bar that flashes up and is gone says nothing, and drawing it takes longer than a small grid.
 SHOWN_AFTER = 0.5
+# Where nobody watches, as in a build of documents or a batch job, this set to 0 leaves all bars off.
+SWITCH = "PYMC_LANDSCAPE_PROGRESSBAR"
 
 
 class DelayedProgressBar:
@@ -22,11 +25,11 @@ class DelayedProgressBar:
     total : int
         How much there is to do.
     progressbar : bool
-        Whether to show it at all.
+        Whether to show it at all; no bar is shown where the environment variable ``PYMC_LANDSCAPE_PROGRESSBAR`` is 0.
     """
 
     def __init__(self, description: str, total: int, progressbar: bool):
-        self.description, self.total, self.wanted = description, total, bool(progressbar)
+        self.description, self.total, self.wanted = description, total, bool(progressbar) and os.environ.get(SWITCH) != "0"
         self.done = 0
         self._start = time.perf_counter()
         self._bar: Any = None

@@ -635,6 +635,10 @@ def test_a_bar_is_shown_only_when_asked_for_and_worth_it(monkeypatch, capsys, li
     monkeypatch.setattr(progress, "create_simple_progress", lambda **options: shown.append(1) or original(**options))
     pml.evaluate_landscape(line, AXES, progressbar=False)
     assert not shown
+    monkeypatch.setenv("PYMC_LANDSCAPE_PROGRESSBAR", "0")
+    pml.evaluate_landscape(line, AXES, progressbar=True)
+    assert not shown
+    monkeypatch.delenv("PYMC_LANDSCAPE_PROGRESSBAR")
     pml.evaluate_landscape(line, AXES, progressbar=True)
     assert shown == [1]
 
