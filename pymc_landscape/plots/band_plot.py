@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -24,21 +25,19 @@ from pymc_landscape.plots.data import (
 )
 from pymc_landscape.plots.visuals import (
     BLACK,
-    DASH,
-    DOTTED,
     Canvas,
+    Style,
     add_legend,
     artists,
     backend_of,
     checked,
     marker_size,
-    method_colours,
+    method_styles,
     new_sheet,
 )
 
 Visual = Literal["band", "edge", "center", "data", "legend", "xlabel", "ylabel"]
 SIZE = (6.4, 4.4)
-DASHES = {"Wald": DASH, "bootstrap": DOTTED}
 
 
 def band(
@@ -136,10 +135,12 @@ def band(
     points = _checked(data)
     window = curve.window(strips, points)
     canvas, sheet = new_sheet(1, backend, SIZE, asked, pc_kwargs, figsize)
-    _draw(canvas, sheet, curve, strips, window, method_colours(rows))
+    _draw(canvas, sheet, curve, strips, window, method_styles(rows))
     _draw_data(canvas, sheet, points)
     _finish(canvas, curve, points, window)
-    add_legend(canvas, method_colours(rows), level_title(rows), dashes=_dashes(rows))
+    add_legend(
+        canvas, {name: replace(style, marker=None) for name, style in method_styles(rows).items()}, level_title(rows)
+    )
     return canvas.pc
 
 
@@ -155,11 +156,6 @@ def _checked(data: Any) -> Array | None:
     return np.column_stack([x, y])
 
 
-def _dashes(names: Iterable[str]) -> dict[str, Mapping[str, str]]:
-    """Return how the lines of ends of each method are dashed."""
-    return {name: dashes for name in names for method, dashes in DASHES.items() if method in name.split()}
-
-
 def _filled(names: Sequence[str]) -> list[str]:
     """Return which bands are filled: overlapping fills of several methods could not be told apart."""
     return [name for name in names if "profile" in name.split()] or [names[0]]
@@ -171,13 +167,13 @@ def _draw(
     curve: Curve,
     strips: Mapping[str, Sequence[Strip]],
     window: tuple[float, float],
-    ink: Mapping[str, str],
+    styles: Mapping[str, Style],
 ) -> None:
     backend = backend_of(canvas)
     levels = max(len(several) for several in strips.values())
     runs = max(len(strip.runs()) for several in strips.values() for strip in several)
 
-    filled, dashes = _filled(list(strips)), _dashes(strips)
+    filled = _filled(list(strips))
 
     def bands(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         drawn = np.empty((len(strips), levels, max(runs, 1)), dtype=object)
@@ -185,17 +181,16 @@ def _draw(
             for j, strip in enumerate(several if name in filled else []):
                 for k, at in enumerate(strip.runs()):
                     low, high = np.clip(strip.lower[at], *window), np.clip(strip.upper[at], *window)
-                    own = {"color": ink[name], **kwargs}
+                    own = {"color": styles[name].colour, **kwargs}
                     drawn[i, j, k] = backend.fill_between_y(curve.x[at], low, high, target, **own)
         return drawn
 
     def boundaries(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         drawn = np.empty((len(strips), levels), dtype=object)
         for i, (name, several) in enumerate(strips.items()):
-            style = {"linestyle": dashes[name][canvas.backend]} if name in dashes else {}
             for j, strip in enumerate(several):
                 both = [np.column_stack([curve.x, np.where(np.isfinite(e), e, np.nan)]) for e in strip.ends]
-                drawn[i, j] = _line(with_gaps(both), target, {"color": ink[name], **style, **kwargs})
+                drawn[i, j] = _line(with_gaps(both), target, {**styles[name].line(canvas.backend, 1.1), **kwargs})
         return drawn
 
     def _line(xy: Array, target: Any, kwargs: dict[str, Any]) -> Any:
@@ -206,13 +201,13 @@ def _draw(
         for i in _distinct([several[0].center for several in strips.values()], [name in filled for name in strips]):
             name = list(strips)[i]
             xy = np.column_stack([curve.x, strips[name][0].center])
-            drawn[i] = _line(xy, target, {"color": ink[name], **kwargs})
+            drawn[i] = _line(xy, target, {**styles[name].line(canvas.backend, 2.2), **kwargs})
         return artists(drawn)
 
     many, both = {"interval_method": len(strips)}, {"interval_method": len(strips), "level": levels}
     canvas.draw(bands, "band", sheet, {"alpha": 0.2}, artist_dims={**both, "run": max(runs, 1)})
-    canvas.draw(boundaries, "edge", sheet, {"width": 1.1}, artist_dims=both)
-    canvas.draw(centers, "center", sheet, {"width": 2.2}, artist_dims=many)
+    canvas.draw(boundaries, "edge", sheet, artist_dims=both)
+    canvas.draw(centers, "center", sheet, artist_dims=many)
 
 
 def _distinct(centers: Sequence[Array], first: Sequence[bool]) -> list[int]:

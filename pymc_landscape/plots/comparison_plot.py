@@ -18,7 +18,7 @@ from pymc_landscape.plots.visuals import (
     GREY,
     LIGHT_GREY,
     ORANGE,
-    PURPLE,
+    VIOLET,
     WHITE,
     Canvas,
     add_legend,
@@ -60,7 +60,7 @@ COLOURS = {
     "profile": BLUE,
     "prior": GREEN,
     "integrated, skewed": GREY,
-    "posterior HDI": PURPLE,
+    "posterior HDI": VIOLET,
 }
 
 
@@ -232,7 +232,7 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, rows: Sequence[Row], window: tupl
         "zero": ([np.array([[0.0, -0.6], [0.0, len(rows) - 0.4]])], {"color": LIGHT_GREY, "width": 0.8}),
         "wald": ([p for r in rows for p in _interval(r.wald, r.y + WALD, window)], {"color": ORANGE}),
         "profile": ([p for r in rows for p in _interval(r.profile, r.y + PROFILE, window)], {"color": BLUE}),
-        "hdi": ([p for r in rows for p in _interval(r.hdi, r.y + HDI, window)], {"color": PURPLE}),
+        "hdi": ([p for r in rows for p in _interval(r.hdi, r.y + HDI, window)], {"color": VIOLET}),
         "prior": (
             [p for r in rows for p in _arrow(r.mle, r.mode, r.y + PRIOR, r.y + PROFILE, window)],
             {"color": GREEN},
@@ -245,7 +245,7 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, rows: Sequence[Row], window: tupl
         "estimate": ([(r.mle, r.y + PROFILE) for r in rows], BLUE, "circle"),
         "mode": ([(r.mode, r.y + PRIOR) for r in rows], GREEN, "diamond"),
         "marginal": ([(r.marginal_mode, r.y + INTEGRATED) for r in rows], GREY, "diamond"),
-        "mean": ([(r.mean, r.y + HDI) for r in rows], PURPLE, "circle"),
+        "mean": ([(r.mean, r.y + HDI) for r in rows], VIOLET, "circle"),
     }
     for visual, (centers, colour, form) in markers.items():
         inside = [(float(np.clip(x, *window)), y) for x, y in centers]

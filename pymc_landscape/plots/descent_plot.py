@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import SAMPLE, Descents, FitLike, gather_descents, lengths, thin, with_gaps
 from pymc_landscape.plots.visuals import (
-    DASH,
     GREY,
     WHITE,
     Canvas,
@@ -22,6 +21,7 @@ from pymc_landscape.plots.visuals import (
     artists,
     backend_of,
     checked,
+    dash,
     marker_size,
     new_sheet,
     optimizer_colours,
@@ -242,8 +242,8 @@ def _draw_reference_lines(canvas: Canvas, sheet: xr.DataArray, window: NDArray[n
         return artists([write(x, height, name, target, **options) for name, height in REFERENCE_HEIGHTS.items()])
 
     many = {"mark": len(REFERENCE_HEIGHTS)}
-    dash = {"color": GREY, "width": 1, "linestyle": DASH[canvas.backend]}
-    canvas.draw(line, "mark", sheet, dash, artist_dims=many)
+    pen = {"color": GREY, "width": 1, "linestyle": dash(canvas.backend, "dashed")}
+    canvas.draw(line, "mark", sheet, pen, artist_dims=many)
     size = text_size(canvas.backend)
     canvas.draw(text, "mark_text", sheet, {"color": GREY, "size": size}, artist_dims=many)
 

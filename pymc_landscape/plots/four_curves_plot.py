@@ -11,12 +11,10 @@ from arviz_plots import PlotCollection
 
 from pymc_landscape.plots.data import as_dataset, refuse_many
 from pymc_landscape.plots.visuals import (
-    BLUE,
-    DASH,
-    DOTTED,
-    GREEN,
-    GREY,
-    PURPLE,
+    LIKELIHOOD,
+    POSTERIOR,
+    POSTERIOR_PROFILE,
+    PRIOR,
     WHITE,
     Canvas,
     add_legend,
@@ -34,13 +32,12 @@ NEEDED = ("value", "height", "mle", "map", "mean", "parameter", "curve")
 MOST = 24
 LINE = 40  # letters of a name's line
 ONE, MANY = (6.6, 4.0), (3.6, 2.9)
-COLOURS = {
-    "prior": GREY,
-    "likelihood profile": BLUE,
-    "posterior profile": GREEN,
-    "posterior marginal": PURPLE,
+STYLES = {
+    "prior": PRIOR,
+    "likelihood profile": LIKELIHOOD,
+    "posterior profile": POSTERIOR_PROFILE,
+    "posterior marginal": POSTERIOR,
 }
-DASHES = {"prior": DOTTED, "posterior profile": DASH}
 # Point estimates below the curves, in the colour of the curve that they belong to.
 POINT_ESTIMATES = {"mle": "likelihood profile", "map": "posterior profile", "mean": "posterior marginal"}
 HEIGHTS = {"mle": -0.05, "map": -0.12, "mean": -0.19}
@@ -94,7 +91,7 @@ def four_curves(
     >>> at = np.linspace(0, 1, 5)
     >>> ds = xr.Dataset({"value": (("parameter", "point"), [at]), "mle": ("parameter", [0.5])})
     >>> ds["height"] = ("parameter", "curve", "point"), [[4 * at * (1 - at)] * 4]
-    >>> ds = ds.assign(map=ds["mle"], mean=ds["mle"]).assign_coords(parameter=["p"], curve=list(COLOURS))
+    >>> ds = ds.assign(map=ds["mle"], mean=ds["mle"]).assign_coords(parameter=["p"], curve=list(STYLES))
     >>> float(four_curves(ds, backend="none").viz["curve"]["sheet"].values[1]["y"].max())
     1.0
     """
@@ -106,7 +103,7 @@ def four_curves(
     canvas, sheet = new_sheet(panels, backend, ONE if panels == 1 else MANY, asked, pc_kwargs, figsize)
     _draw(canvas, sheet, ds)
     _finish(canvas, ds)
-    add_legend(canvas, COLOURS, dashes=DASHES)
+    add_legend(canvas, STYLES)
     return canvas.pc
 
 
@@ -115,9 +112,8 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, ds: xr.Dataset) -> None:
 
     def curve(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         one, drawn = ds.isel(parameter=panel_of(da)), []
-        for name, colour in COLOURS.items():
-            dash = {"linestyle": DASHES[name][canvas.backend]} if name in DASHES else {}
-            options = {"color": colour, **dash, **kwargs}
+        for name, style in STYLES.items():
+            options = {**style.line(canvas.backend, 1.9), **kwargs}
             height = one["height"].sel(curve=name).values
             known = np.isfinite(height).any()
             drawn.append(backend.line(one["value"].values, height, target, **options) if known else None)
@@ -127,12 +123,12 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, ds: xr.Dataset) -> None:
         one, drawn = ds.isel(parameter=panel_of(da)), []
         for name, curve_name in POINT_ESTIMATES.items():
             x = np.array([float(one[name])])
-            options = {"facecolor": COLOURS[curve_name], "edgecolor": WHITE, "width": 0.8, **kwargs}
+            options = {"facecolor": STYLES[curve_name].colour, "edgecolor": WHITE, "width": 0.8, **kwargs}
             seen = np.isfinite(x).all() and one["value"].values[0] <= x[0] <= one["value"].values[-1]
             drawn.append(backend.scatter(x, np.array([HEIGHTS[name]]), target, **options) if seen else None)
         return artists(drawn)
 
-    canvas.draw(curve, "curve", sheet, {"width": 1.9}, artist_dims={"curve": len(COLOURS)})
+    canvas.draw(curve, "curve", sheet, artist_dims={"curve": len(STYLES)})
     size = {"size": marker_size(canvas.backend, "estimate")}
     canvas.draw(mark, "mark", sheet, size, artist_dims={"mark": len(POINT_ESTIMATES)})
 

@@ -14,7 +14,6 @@ from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import as_dataset, refuse_many
 from pymc_landscape.plots.visuals import (
     BLUE,
-    DASH,
     GREY,
     ORANGE,
     WHITE,
@@ -22,6 +21,7 @@ from pymc_landscape.plots.visuals import (
     artists,
     backend_of,
     checked,
+    dash,
     marker_size,
     new_sheet,
     panel_of,
@@ -144,7 +144,7 @@ def _draw_lines(canvas: Canvas, sheet: xr.DataArray, ranges: Ranges, limit: floa
 
     canvas.draw(level, "zero", sheet, {"color": GREY, "width": 0.8})
     if np.isfinite(limit):
-        canvas.draw(upright, "limit", sheet, {"color": GREY, "width": 1.0, "linestyle": DASH[canvas.backend]})
+        canvas.draw(upright, "limit", sheet, {"color": GREY, "width": 1.0, "linestyle": dash(canvas.backend, "dashed")})
 
 
 def _draw_points(canvas: Canvas, sheet: xr.DataArray, x: Array, y: Array, limit: float) -> None:

@@ -27,12 +27,13 @@ from pymc_landscape.plots.data import (
 from pymc_landscape.plots.visuals import (
     WHITE,
     Canvas,
+    Style,
     add_legend,
     artists,
     backend_of,
     checked,
     marker_size,
-    method_colours,
+    method_styles,
     new_sheet,
     panel_of,
     shape,
@@ -133,7 +134,7 @@ def intervals(
     windows = [_window(rows, panel) for panel in panels]
     _draw(canvas, sheet, rows, panels, windows)
     _finish(canvas, panels, windows)
-    add_legend(canvas, method_colours(rows), level_title(rows))
+    add_legend(canvas, method_styles(rows), level_title(rows))
     return canvas.pc
 
 
@@ -183,7 +184,7 @@ def _draw(
     panels: Sequence[Sequence[str]],
     windows: Sequence[tuple[float, float]],
 ) -> None:
-    ink, backend = method_colours(rows), backend_of(canvas)
+    styles, backend = method_styles(rows), backend_of(canvas)
     up = min(0.1, 0.3 * BARS_SHARE / max(len(rows) - 1, 1))
     square = shape(canvas.backend, "square")
     cross = shape(canvas.backend, "cross")
@@ -200,17 +201,17 @@ def _draw(
                     for label in panels[i]
                     for k, bar in enumerate(reversed(several.get(label, [])))
                 ]
-                drawn.append(paint(with_gaps([xy for xy in here if len(xy)]), target, ink[name], kwargs))
+                drawn.append(paint(with_gaps([xy for xy in here if len(xy)]), target, styles[name], kwargs))
             return artists(drawn)
 
         return draw
 
-    def line(xy: Array, target: Any, colour: str, kwargs: dict[str, Any]) -> Any:
-        return backend.line(xy[:, 0], xy[:, 1], target, **{"color": colour, **kwargs}) if len(xy) else None
+    def line(xy: Array, target: Any, style: Style, kwargs: dict[str, Any]) -> Any:
+        return backend.line(xy[:, 0], xy[:, 1], target, **{"color": style.colour, **kwargs}) if len(xy) else None
 
-    def dots(xy: Array, target: Any, colour: str, kwargs: dict[str, Any]) -> Any:
+    def dots(xy: Array, target: Any, style: Style, kwargs: dict[str, Any]) -> Any:
         xy = xy[np.isfinite(xy).all(axis=1)]
-        options = {"facecolor": colour, "edgecolor": WHITE, "width": 0.8, **kwargs}
+        options = {"facecolor": style.colour, "edgecolor": WHITE, "width": 0.8, **kwargs}
         return backend.scatter(xy[:, 0], xy[:, 1], target, **options) if len(xy) else None
 
     many = {"interval_method": len(rows)}

@@ -13,15 +13,14 @@ from arviz_plots import PlotCollection
 from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import as_dataset, draws_of, join, percent, refuse_many, segments, with_gaps
 from pymc_landscape.plots.visuals import (
-    DASH,
-    DOTTED,
     GREY,
     METHODS,
     ORANGE,
-    PURPLE,
+    POSTERIOR,
     Canvas,
     Matrix,
     Scale,
+    Style,
     Window,
     add_legend,
     artists,
@@ -179,10 +178,12 @@ def _several(contours: Any) -> list[Any]:
 
 
 def _name(canvas: Canvas, matrix: Matrix) -> None:
-    ink = {name: colour for method, (_, colour, name) in METHODS.items() if method in matrix.methods}
+    entries: dict[str, str | Style] = {
+        name: style for method, (_, style, name) in METHODS.items() if method in matrix.methods
+    }
     if matrix.draws:
-        ink["posterior"] = PURPLE
-    add_legend(canvas, ink, dashes={METHODS["wald"][2]: DASH, METHODS["traces"][2]: DOTTED})
+        entries["posterior"] = POSTERIOR
+    add_legend(canvas, entries)
 
 
 def _draw_posterior(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix, number: int) -> None:
@@ -201,9 +202,9 @@ def _draw_posterior(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix, number:
         return backend.line(xy[:, 0], xy[:, 1], target, **kwargs) if len(xy) else None
 
     if matrix.draws:
-        dot = {"color": PURPLE, "alpha": 0.3, "size": marker_size(canvas.backend, "region draw"), "width": 0}
+        dot = {"color": POSTERIOR.colour, "alpha": 0.3, "size": marker_size(canvas.backend, "region draw"), "width": 0}
         canvas.draw(dots, "draws", sheet, dot)
-        canvas.draw(density_regions, "hdi", sheet, {"color": PURPLE, "width": 1.2})
+        canvas.draw(density_regions, "hdi", sheet, POSTERIOR.line(canvas.backend, 1.3))
 
 
 def _draw(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix) -> None:
@@ -220,9 +221,9 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix) -> None:
     def heads(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         panel, drawn = panel_of(da), []
         windows = (matrix.windows[matrix.pair(panel)[0]], matrix.windows[matrix.pair(panel)[1]])
-        for method, (_, colour, _) in METHODS.items():
+        for method, (_, style, _) in METHODS.items():
             outlines_of = [head for one in matrix.outlines(panel, method) for head in one.heads(windows)]
-            drawn.append(_line(with_gaps(outlines_of), target, {"color": colour, **kwargs}))
+            drawn.append(_line(with_gaps(outlines_of), target, {"color": style.colour, **kwargs}))
         return artists(drawn)
 
     def _line(xy: Array, target: Any, kwargs: dict[str, Any]) -> Any:
@@ -237,10 +238,9 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix) -> None:
 
     if matrix.panels:
         draw_panel(canvas, sheet, lambda da: matrix.panels.get(panel_of(da)), len(matrix.levels), text=False)
-    styles = {"wald": {"linestyle": DASH[canvas.backend]}, "traces": {"linestyle": DOTTED[canvas.backend]}, "exact": {}}
-    for method, (visual, colour, _) in METHODS.items():
+    for method, (visual, style, _) in METHODS.items():
         if method in matrix.methods:
-            canvas.draw(lines(method), visual, sheet, {"color": colour, "width": 1.6, **styles[method]})
+            canvas.draw(lines(method), visual, sheet, style.line(canvas.backend, 1.6))
     canvas.draw(heads, "arrow", sheet, {"width": 1.6}, artist_dims={"method": len(METHODS)})
     canvas.draw(center, "center", sheet, {"color": ORANGE, "size": marker_size(canvas.backend, "estimate")})
     if matrix.is_one or "level_text" in canvas.visuals:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from pymc_landscape.plots.data import FitLike
 from pymc_landscape.plots.visuals import (
-    AMBER,
     BLACK,
     BLUE,
     GREEN,
     GREY,
+    OLIVE,
     ORANGE,
     PINK,
     WHITE,
@@ -36,7 +36,7 @@ OPTIMUM = ("converged", "at_bound")
 COLOURS = {
     "converged": GREEN,
     "at_bound": BLUE,
-    "not_identified": AMBER,
+    "not_identified": OLIVE,
     "unbounded": ORANGE,
     "failed": BLACK,
 }

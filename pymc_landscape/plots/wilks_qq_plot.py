@@ -15,15 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import Simulated, SimulatedLike, cutoffs, gather_simulated, percent
 from pymc_landscape.plots.visuals import (
-    DASH,
     GREY,
     ORANGE,
-    SERIES_COLOURS,
+    SERIES_STYLES,
     Canvas,
     add_legend,
     artists,
     backend_of,
     checked,
+    dash,
     marker_size,
     new_sheet,
     text_size,
@@ -146,7 +146,7 @@ def _top(series: Sequence[Simulated], envelopes: Mapping[Any, Envelope]) -> tupl
 
 
 def _colours(series: Sequence[Simulated]) -> list[str]:
-    return [SERIES_COLOURS[i % len(SERIES_COLOURS)] for i in range(len(series))]
+    return [SERIES_STYLES[i % len(SERIES_STYLES)].colour for i in range(len(series))]
 
 
 def _names(series: Sequence[Simulated]) -> list[str]:
@@ -203,7 +203,9 @@ def _draw(
     # the points first: plotly leaves lines out of an empty panel
     canvas.draw(envelope, "envelope", sheet, {"color": GREY, "alpha": 0.2}, artist_dims={"law": len(envelopes)})
     canvas.draw(diagonal, "diagonal", sheet, {"color": GREY, "width": 1.0})
-    canvas.draw(observed, "observed", sheet, {"width": 1.4, "linestyle": DASH[canvas.backend]}, artist_dims=many)
+    canvas.draw(
+        observed, "observed", sheet, {"width": 1.4, "linestyle": dash(canvas.backend, "dashed")}, artist_dims=many
+    )
     canvas.draw(points, "points", sheet, {"size": marker_size(canvas.backend, "traced point")}, artist_dims=many)
     _observed_text(canvas, sheet, series, top)
 

@@ -55,7 +55,7 @@ def test_the_profile_is_filled_between_its_ends_and_wald_drawn_by_edges():
     assert filled(pc, 0, 0, 0) is None
     wald = pc.viz["edge"]["sheet"].values[0, 0]
     np.testing.assert_allclose(wald["y"][: X.size], LINE - 1.959963984540054 * SE, rtol=1e-12)
-    assert wald["linestyle"] == "--"
+    assert wald["linestyle"] == "dashdot"  # dashed is the posterior
 
 
 def test_of_several_levels_the_highest_comes_first():

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_landscape.plots.visuals.figure import Canvas
-from pymc_landscape.plots.visuals.style import shape
+from pymc_landscape.plots.visuals.style import Style, dash, shape
 
 MOST_COLUMNS = 5
 LEGEND_ROOM = 42  # dots of plotly, for a title of two lines
@@ -19,64 +19,67 @@ LEGEND_ROOM = 42  # dots of plotly, for a title of two lines
 
 @dataclass(frozen=True)
 class Sign:
-    """An entry of a legend: a line, dashed where it has a dash, or a mark where it has a shape."""
+    """An entry of a legend: a line where it has a dash, a mark where it has a shape, in the backend's own words."""
 
     name: str
     colour: str
-    dash: str | None
+    dash: Any
     shape: str | None
+    is_solid: bool
 
 
 def add_legend(
     canvas: Canvas,
-    colours: Mapping[str, str],
+    entries: Mapping[str, str | Style],
     title: str | None = None,
     *,
-    dashes: Mapping[str, Mapping[str, str]] | None = None,
     shapes: Mapping[str, str] | None = None,
 ) -> None:
-    """Name each colour; a title stands before the names.
+    """Name each style; a title stands before the names.
 
     Parameters
     ----------
     canvas : Canvas
         Where.
-    colours : mapping of str to str
-        Of each name.
+    entries : mapping of str to str or Style
+        How what has a name is drawn; a colour alone is a solid line.
     title : str, optional
         Before the names.
-    dashes : mapping of str to mapping, optional
-        How the lines of some names are dashed, by backend.
     shapes : mapping of str to str, optional
         Names of markers, not of lines, with the marker's shape.
     """
     if not canvas.wants("legend"):
         return
-    shapes, dashes = shapes or {}, dashes or {}
-    signs = [
-        Sign(name, colour, dashes.get(name, {}).get(canvas.backend), _form(canvas.backend, shapes.get(name)))
-        for name, colour in colours.items()
-    ]
+    signs = [_sign(canvas.backend, name, one, (shapes or {}).get(name)) for name, one in entries.items()]
     maker = {"matplotlib": _matplotlib, "plotly": _plotly, "bokeh": _bokeh, "none": _none}[canvas.backend]
     drawn = maker(canvas.pc, signs, title, canvas.options("legend"))
     canvas.pc.viz["legend"] = xr.DataArray(np.array(drawn, dtype=object))
 
 
-def _form(backend: str, name: str | None) -> str | None:
-    return None if name is None else shape(backend, name)
+def _sign(backend: str, name: str, one: str | Style, marker: str | None) -> Sign:
+    if isinstance(one, str):
+        one = Style(one) if marker is None else Style(one, None, marker)
+    own = None if one.dash is None else dash(backend, one.dash)
+    return Sign(name, one.colour, own, None if one.marker is None else shape(backend, one.marker), one.dash == "solid")
 
 
 def _matplotlib(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, Any]) -> Any:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=sign.colour, linewidth=2.5 if sign.dash is None else 1.8, ls=sign.dash or "-")
-        if sign.shape is None
-        else Line2D([], [], color=sign.colour, linestyle="", marker=sign.shape, markersize=6.5)
+        Line2D(
+            [],
+            [],
+            color=sign.colour,
+            linewidth=2.2 if sign.is_solid else 1.8,
+            linestyle="" if sign.dash is None else sign.dash,
+            marker=sign.shape or "",
+            markersize=6.5 if sign.dash is None else 5.5,
+        )
         for sign in signs
     ]
     options = {"loc": "outside upper center", "ncols": min(len(signs), MOST_COLUMNS), "frameon": False}
-    small = {"title_fontsize": "small", "handlelength": 1.6, "columnspacing": 1.4}
+    small = {"title_fontsize": "small", "handlelength": 2.4, "columnspacing": 1.4}
     names = [sign.name for sign in signs]
     return pc.viz["figure"].item().legend(handles, names, title=title, **{**options, **small, **asked})
 
@@ -87,10 +90,13 @@ def _plotly(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, 
     kind = "scatter3d" if any(one.type == "surface" for one in figure.data) else "scatter"
     nowhere = {"x": [None], "y": [None]} | ({"z": [None]} if kind == "scatter3d" else {})
     for sign in signs:
-        dash = {"width": 4} if sign.dash is None else {"width": 2.5, "dash": sign.dash}
-        line = {"mode": "lines", "line": {"color": sign.colour, **dash}}
-        marker = {"mode": "markers", "marker": {"color": sign.colour, "symbol": sign.shape, "size": 10}}
-        figure.add_trace({"type": kind, "name": sign.name, **(marker if sign.shape else line), **nowhere})
+        mode = "+".join(
+            word for word, there in (("lines", sign.dash is not None), ("markers", sign.shape is not None)) if there
+        )
+        line = {"color": sign.colour, "dash": sign.dash or "solid", "width": 3 if sign.is_solid else 2.5}
+        marker = {"color": sign.colour, "symbol": sign.shape, "size": 9}
+        own = ({"line": line} if "lines" in mode else {}) | ({"marker": marker} if "markers" in mode else {})
+        figure.add_trace({"type": kind, "name": sign.name, "mode": mode, **own, **nowhere})
         figure.data[-1].showlegend = True
     flat = kind == "scatter"  # above the panels, with room for a title between; in the corner of a scene
     if flat:
@@ -108,7 +114,7 @@ def _bokeh(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, A
     target = np.ravel(pc.viz["plot"].values)[0]
     options = {"orientation": "horizontal", "border_line_alpha": 0.0, "location": "center"}
     made = Legend(title=title, **{**options, **asked})
-    made.items = [(sign.name, [_glyph(target, sign)]) for sign in signs]
+    made.items = [(sign.name, _glyphs(target, sign)) for sign in signs]
     if target.title.text and np.size(pc.viz["plot"].values) > 1:  # a panel's own title stays with it
         own, target.title = target.title, None
         target.add_layout(own, "above")
@@ -116,10 +122,14 @@ def _bokeh(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, A
     return made
 
 
-def _glyph(target: Any, sign: Sign) -> Any:
+def _glyphs(target: Any, sign: Sign) -> list[Any]:
+    made, nowhere = [], ([np.nan], [np.nan])
+    if sign.dash is not None:
+        width = 3 if sign.is_solid else 2.5
+        made.append(target.line(*nowhere, color=sign.colour, line_width=width, line_dash=sign.dash))
     if sign.shape is not None:
-        return target.scatter([np.nan], [np.nan], color=sign.colour, marker=sign.shape, size=9)
-    return target.line([np.nan], [np.nan], color=sign.colour, line_width=3, line_dash=sign.dash or "solid")
+        made.append(target.scatter(*nowhere, color=sign.colour, marker=sign.shape, size=9))
+    return made
 
 
 def _none(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, Any]) -> Any:

@@ -15,17 +15,19 @@ from pymc_landscape.plots.data import Marginal, ProfileEnd, TracedProfile, perce
 from pymc_landscape.plots.visuals.figure import Canvas, artists, backend_of
 from pymc_landscape.plots.visuals.legend import add_legend
 from pymc_landscape.plots.visuals.style import (
-    AMBER,
     BLACK,
     BLUE,
-    DASH,
+    GREEN,
     GREY,
+    LIKELIHOOD,
     ORANGE,
     PINK,
+    POSTERIOR,
     PROFILE_FOOTROOM,
     PROFILE_HEADROOM,
-    PURPLE,
+    WALD,
     WHITE,
+    Style,
     marker_size,
     shape,
     text_size,
@@ -37,7 +39,7 @@ BETWEEN = tuple(np.linspace(0.1, 0.9, 17))  # where else a level may be written,
 MARKS = {
     "kink": ("diamond", PINK, "kink"),
     "at_bound": ("square", BLACK, "at a bound"),
-    "new_optimum": ("cross", AMBER, "lower optimum"),
+    "new_optimum": ("cross", GREEN, "lower optimum"),
     "failed": ("cross", BLACK, "trace ended"),
 }
 
@@ -93,9 +95,9 @@ def draw_panel(canvas: Canvas, sheet: xr.DataArray, find: Find, number: int, *, 
     """Draw all that belongs to a profile wherever `find` gives one; `number` is that of the cut-offs."""
     backend = canvas.backend
     # the curve first: plotly leaves lines out of an empty panel
-    _draw(canvas, sheet, find, "curve", _curve, {"color": BLUE, "width": 2.2})
-    _draw(canvas, sheet, find, "wald", _wald, {"color": ORANGE, "width": 1.3, "linestyle": DASH[backend]})
-    _draw(canvas, sheet, find, "posterior", _posterior, {"color": PURPLE, "width": 1.6})
+    _draw(canvas, sheet, find, "curve", _curve, LIKELIHOOD.line(backend, 2.2))
+    _draw(canvas, sheet, find, "wald", _wald, WALD.line(backend, 1.4))
+    _draw(canvas, sheet, find, "posterior", _posterior, POSTERIOR.line(backend, 1.7))
     thin = {"color": GREY, "width": 0.8}
     _draw(canvas, sheet, find, "cutoff", _cutoffs, thin, {"line": 2 * number})
     _draw(canvas, sheet, find, "end", _ends, {"color": BLUE, "width": 0.9}, {"end": 2 * number})
@@ -110,14 +112,14 @@ def draw_panel(canvas: Canvas, sheet: xr.DataArray, find: Find, number: int, *, 
 def add_names(canvas: Canvas, panels: list[Panel]) -> None:
     """Name the curves, and the marks that are there."""
     status = np.concatenate([panel.one.status for panel in panels])
-    ink = {"profile": BLUE}
+    ink: dict[str, str | Style] = {"profile": LIKELIHOOD}
     if any(np.isfinite(panel.one.error) for panel in panels):
-        ink |= {"Wald": ORANGE}
+        ink |= {"Wald": WALD}
     if any(panel.marginal for panel in panels):
-        ink |= {"posterior": PURPLE}
+        ink |= {"posterior": POSTERIOR}
     here = [mark for word, mark in MARKS.items() if word in status]
-    ink |= {name: colour for _, colour, name in here}
-    add_legend(canvas, ink, dashes={"Wald": DASH}, shapes={name: form for form, _, name in here})
+    ink |= {name: Style(colour, None, form) for form, colour, name in here}
+    add_legend(canvas, ink)
 
 
 def _draw(

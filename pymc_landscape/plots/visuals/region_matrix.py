@@ -14,13 +14,13 @@ from pymc_landscape.plots.data import cutoffs, marginal_of, traced_profile
 from pymc_landscape.plots.visuals.draw_clouds import Cloud, clouds
 from pymc_landscape.plots.visuals.profile_panel import Panel, Scale
 from pymc_landscape.plots.visuals.region_outlines import Outline, Window, outlines
-from pymc_landscape.plots.visuals.style import BLUE, GREEN, ORANGE
+from pymc_landscape.plots.visuals.style import GREEN, LIKELIHOOD, WALD, Style
 
-# By method: the visual, its colour, and the name in the legend. The last is drawn on top.
+# By method: the visual, its style, and the name in the legend. The last is drawn on top.
 METHODS = {
-    "wald": ("ellipse", ORANGE, "Wald"),
-    "traces": ("sketch", GREEN, "traces"),
-    "exact": ("region", BLUE, "exact"),
+    "wald": ("ellipse", WALD, "Wald"),
+    "traces": ("sketch", Style(GREEN, "dotted"), "traces"),
+    "exact": ("region", LIKELIHOOD, "exact"),
 }
 MARGIN = 0.06
 REACH = 3.0  # of an unbounded side so much is shown, in lengths of the bounded ones
