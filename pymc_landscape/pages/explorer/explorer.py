@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal
 
 import xarray as xr
+
+from pymc_landscape.pages import iframe, write_page
+from pymc_landscape.pages.explorer.page import PLOTLY_FILE, explorer_page, plotly_script
+
+FRAME_HEIGHT = 900  # in CSS pixels, until the page in the frame tells its own
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +30,38 @@ class Explorer:
 
     payload: dict[str, Any] = field(repr=False)
     results: Mapping[str, xr.Dataset] = field(repr=False)
+
+    def save(self, path: str | PathLike[str], *, include_plotlyjs: bool | Literal["directory"] = True) -> Path:
+        """Write the page as one HTML file that opens without a server and without a network.
+
+        Parameters
+        ----------
+        path : path
+            A file ending in ``.html`` or ``.htm``; what is there already is replaced.
+        include_plotlyjs : bool or "directory", default True
+            Whether plotly.js (about 5 MB), which draws the mountain, is part of the file. ``"directory"`` writes it beside
+            the page, once for all pages of a folder; with ``False`` the page says that there is no mountain.
+
+        Returns
+        -------
+        Path
+            The page, absolute.
+
+        Raises
+        ------
+        ValueError
+            If `path` has another ending, its folder does not exist, or `include_plotlyjs` is none of the three.
+        ModuleNotFoundError
+            If plotly is not installed.
+        """
+        file = write_page(explorer_page(self.payload, include_plotlyjs=include_plotlyjs), path)
+        if include_plotlyjs == "directory":
+            (file.parent / PLOTLY_FILE).write_text(plotly_script(), encoding="utf-8")
+        return file
+
+    def _repr_html_(self) -> str:
+        """Show the page in a notebook."""
+        return iframe(explorer_page(self.payload), title=self.payload["title"], height=FRAME_HEIGHT)
 
     def to_datatree(self) -> xr.DataTree:
         """Return the numbers behind the page.

@@ -1,0 +1,189 @@
+// What the page was given: codes become numbers, and a place in the payload becomes a value. Nothing is computed
+// here that a verb of the package computes: stored numbers are looked up, compared, counted and joined by lines.
+"use strict";
+
+const landscape = (() => {
+  const NOT_COMPUTED = 65535;
+  const NO_SUPPORT = 65534;
+  const LARGEST_CODE = 65533;
+
+  const payload = JSON.parse(document.getElementById("payload").textContent);
+  const axes = payload.axes;
+  const nx = axes[0].values.length;
+  const ny = axes.length > 1 ? axes[1].values.length : 1;
+
+  function codes(text) {
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const view = new DataView(bytes.buffer);
+    return Uint16Array.from({ length: bytes.length / 2 }, (_, i) => view.getUint16(2 * i, true));
+  }
+
+  function value(code, low, high) {
+    if (code === NOT_COMPUTED) return NaN;
+    return code === NO_SUPPORT ? Infinity : low + (code / LARGEST_CODE) * (high - low);
+  }
+
+  // Numbers between `low` and `high`; what was never coded is taken as it is.
+  function decoded(array) {
+    if (!array) return [];
+    if (!array.q && array.q !== "") return array;
+    return Array.from(codes(array.q), (code) => value(code, array.low, array.high));
+  }
+
+  // Codes of √Δ, a scale for each index of the first dimensions: one such part, squared.
+  const coded = new Map();
+  function deltas(array, scaled, row, times) {
+    if (!coded.has(array)) coded.set(array, codes(array.q));
+    const length = array.shape.slice(scaled).reduce((a, b) => a * b, 1);
+    const scale = array.scale.flat()[row];
+    if (scale === null || scale === undefined) return null;
+    const part = coded.get(array).subarray(row * length, (row + 1) * length);
+    return Float64Array.from(part, (code) => times * value(code, 0, scale) ** 2);
+  }
+
+  // The same data counted m times, −2(m·ll + w·lp), is m times the surface of weight w/m.
+  function weight(state) {
+    const wanted = payload.prior_weights[state.prior] / payload.sizes[state.size];
+    return nearest(payload.weights, wanted);
+  }
+
+  function nearest(values, wanted) {
+    let best = 0;
+    values.forEach((each, i) => {
+      if (Math.abs(each - wanted) < Math.abs(values[best] - wanted)) best = i;
+    });
+    return best;
+  }
+
+  // Δ(−2LL) at every node, row by row of the second axis, and −2LL at its lowest.
+  const surfaces = new Map();
+  function surface(state) {
+    const at = weight(state);
+    const times = payload.sizes[state.size];
+    const name = `${state.key}|${at}|${times}`;
+    if (!surfaces.has(name)) {
+      const stored = payload.surfaces[state.key];
+      const delta = deltas(stored, 1, at, times);
+      const floor = stored.floor[at];
+      surfaces.set(name, { delta, floor: floor === null ? NaN : times * floor });
+    }
+    return surfaces.get(name);
+  }
+
+  // Curves of one axis; the marginal hangs on size and weight apart, the others on their ratio.
+  function margins(state, axis) {
+    const stored = payload.margins[axis];
+    const times = payload.sizes[state.size];
+    const curve = (name) => stored[name] && deltas(stored[name], 1, weight(state), times);
+    const pair = state.size * payload.prior_weights.length + state.prior;
+    const marginal = stored.marginal && deltas(stored.marginal, 2, pair, 1);
+    return { values: stored.values, slice: curve("slice"), profile: curve("profile"), marginal };
+  }
+
+  function mode(state) {
+    return payload.modes[state.key]?.[weight(state)] ?? null;
+  }
+
+  // Lakes at a level, after the merge tree: each valley below it is one, and each pass below it joins two.
+  function lakes(state, level) {
+    const times = payload.sizes[state.size];
+    const scaled = (list) => (list ?? []).map((each) => ({ ...each, height: times * each.height }));
+    const valleys = scaled(payload.valleys[state.key]?.[weight(state)]);
+    const passes = scaled(payload.merges[state.key]?.[weight(state)]).sort((a, b) => a.height - b.height);
+    const below = (each) => each.height <= level;
+    const count = valleys.filter(below).length - passes.filter(below).length;
+    return { valleys, passes, count, next: passes.find((pass) => !below(pass)) ?? null };
+  }
+
+  function interpolate(xs, ys, x) {
+    if (x <= xs[0]) return ys[0];
+    const i = xs.findIndex((each) => each >= x);
+    if (i < 0) return ys[ys.length - 1];
+    return ys[i - 1] + ((ys[i] - ys[i - 1]) * (x - xs[i - 1])) / (xs[i] - xs[i - 1]);
+  }
+
+  // The share of χ² below Δ, for one parameter and for two.
+  function confidence(delta) {
+    const { delta: grid, df1, df2 } = payload.levels;
+    return { df1: interpolate(grid, df1, delta), df2: interpolate(grid, df2, delta) };
+  }
+
+  // How far along its axis, from 0 to 1, on the axis's own scale.
+  function fraction(axis, x) {
+    const { values, scale } = axes[axis];
+    const along = scale === "log" ? Math.log : (number) => number;
+    const first = along(values[0]);
+    return (along(x) - first) / (along(values[values.length - 1]) - first);
+  }
+
+  // Δ between nodes: √Δ is nearly straight there.
+  function ground(state, place) {
+    const { delta } = surface(state);
+    if (!delta) return NaN;
+    const [[left, u], [below, v]] = [cell(0, place[0]), axes.length > 1 ? cell(1, place[1]) : [0, 0]];
+    const root = (i, j) => Math.sqrt(delta[Math.min(j, ny - 1) * nx + i]);
+    const row = (j) => (1 - u) * root(left, j) + u * root(left + 1, j);
+    return (v > 0 ? (1 - v) * row(below) + v * row(below + 1) : row(below)) ** 2;
+  }
+
+  function cell(axis, x) {
+    const { values } = axes[axis];
+    const right = values.findIndex((each) => each >= x);
+    if (right < 0 || x < values[0]) return [0, NaN];
+    const i = Math.max(right - 1, 0);
+    return [i, (fraction(axis, x) - fraction(axis, values[i])) / (fraction(axis, values[i + 1]) - fraction(axis, values[i]))];
+  }
+
+  function apart(one, other) {
+    return axes.reduce((sum, _, axis) => sum + (fraction(axis, one[axis]) - fraction(axis, other[axis])) ** 2, 0);
+  }
+
+  function closest(places, place) {
+    const distances = places.map((each) => apart(each, place));
+    return distances.indexOf(Math.min(...distances));
+  }
+
+  function node(ix, iy) {
+    return axes.length > 1 ? [axes[0].values[ix], axes[1].values[iy]] : [axes[0].values[ix]];
+  }
+
+  // Each observation's part at the computed place nearest to a node.
+  function observations(ix, iy, term) {
+    const { nodes, terms } = payload.hover;
+    const places = nodes.ix.map((i, k) => node(i, nodes.iy ? nodes.iy[k] : 0));
+    const at = closest(places, node(ix, iy));
+    const part = (array) => {
+      const length = array.shape[1];
+      return codes(array.q).subarray(at * length, (at + 1) * length);
+    };
+    const read = (array) => array && Array.from(part(array), (code) => value(code, array.low, array.high));
+    const { fitted, share } = terms[term];
+    return { ...terms[term], place: places[at], fitted: read(fitted), share: read(share) };
+  }
+
+  // The path of an optimiser from a stored start, or of the sampler from the draw nearest to a place.
+  function path(name, start) {
+    const stored = payload.walkers.paths[name][start];
+    const [x, y, delta] = [stored.x, stored.y, stored.delta].map(decoded);
+    const cost = Array.isArray(stored.cost) ? stored.cost : decoded(stored.cost);
+    return { name, x, y, delta, cost, message: stored.message ?? "", converged: stored.converged };
+  }
+
+  let draws = null;
+  function chain(place) {
+    const { nuts } = payload;
+    draws ??= { x: decoded(nuts.x), y: decoded(nuts.y), delta: decoded(nuts.delta), chain: decoded(nuts.chain) };
+    const first = closest(draws.x.map((x, i) => (axes.length > 1 ? [x, draws.y[i]] : [x])), place);
+    let last = draws.chain.findIndex((each, i) => i > first && each !== draws.chain[first]);
+    if (last < 0) last = draws.x.length;
+    const follow = (array) => array.slice(first, last);
+    const cost = Array.from({ length: last - first }, (_, i) => i);
+    const message = `follows chain ${draws.chain[first]} from the draw nearest to it`;
+    return { name: "NUTS", sampler: true, x: follow(draws.x), y: follow(draws.y), delta: follow(draws.delta), cost, message };
+  }
+
+  return {
+    payload, axes, nx, ny, nearest, surface, margins, mode, lakes, confidence, fraction, closest, node, observations,
+    path, chain, ground, weight,
+  };
+})();

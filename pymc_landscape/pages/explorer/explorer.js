@@ -1,0 +1,441 @@
+// The state of the page, its controls, and what each of them changes.
+"use strict";
+
+const explorer = (() => {
+  const find = (id) => document.getElementById(id);
+  const { element, format } = drawing;
+  const percent = (number) => `${format(100 * number, number > 0.99 ? 4 : 3)} %`;
+  const keys = Object.keys(payload.surfaces);
+  const likelihood = { prior: Math.max(payload.prior_weights.indexOf(0), 0), size: Math.max(payload.sizes.indexOf(1), 0) };
+  const initial = { key: keys[0], ...likelihood, level: 0, height: "minus2ll", ix: 0, iy: 0, term: 0 };
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+
+  function lowest(state) {
+    const place = landscape.mode(state)?.x ?? axes.map(({ estimate, values }) => estimate ?? values[values.length >> 1]);
+    const [ix, iy] = axes.map(({ values }, axis) => landscape.nearest(values, place[axis] ?? values[values.length >> 1]));
+    return { ix, iy: iy ?? 0 };
+  }
+
+  Object.assign(initial, lowest(initial));
+  let state = { ...initial };
+
+  function draw() {
+    map.draw(state);
+    walk.show();
+    readLevel();
+    readLimits();
+    readPrior();
+    moved();
+  }
+
+  function change(part) {
+    Object.assign(state, part);
+    draw();
+    mountain.draw(state, walk.walkers());
+  }
+
+  function moveTo(ix, iy) {
+    if (ix === state.ix && iy === state.iy) return;
+    Object.assign(state, { ix, iy });
+    map.drawCursor(state);
+    moved();
+    mountain.draw(state, walk.walkers());
+  }
+
+  // What is read at the cursor, in words too.
+  function moved() {
+    const place = landscape.node(state.ix, state.iy);
+    const { delta, floor } = landscape.surface(state);
+    const here = delta ? delta[state.iy * landscape.nx + state.ix] : NaN;
+    const names = axes.map(({ label }, axis) => `${label} = ${format(place[axis])}`).join(", ");
+    const height = HEIGHTS[state.height].of(here, floor, state);
+    const name = { minus2ll: "−2LL", loss: "loss", likelihood: "relative likelihood" }[state.height];
+    const read = Number.isNaN(here) ? "not computed here" : `${name} = ${format(height, 6)}, Δ = ${format(here)}: ${standing(here)}`;
+    find("cursor-reading").textContent = here === Infinity ? `${names}: outside of the support, likelihood 0.` : `${names}: ${read}.`;
+    Object.assign(find("cursor-reading").dataset, { x: place[0], y: place[1] ?? "", delta: here, height });
+    readObservations();
+    readCode(place);
+  }
+
+  // Between which cut-offs Δ lies, for one parameter and for two.
+  function standing(delta) {
+    const outside = (df) => payload.cutoffs.filter((cutoff) => delta > cutoff[df]).at(-1);
+    const inside = (df) => payload.cutoffs.find((cutoff) => delta <= cutoff[df]);
+    const said = (df) => (inside(df) ? `inside ${percent(inside(df).level)}` : `outside ${percent(outside(df).level)}`);
+    return `${said("df1")} for one parameter${twoAxes ? `, ${said("df2")} for two` : ""}`;
+  }
+
+  function readLevel() {
+    const { df1, df2 } = landscape.confidence(state.level);
+    const text = state.level > 0 ? `${format(state.level, 3)}: ${percent(df1)} for one parameter, ${percent(df2)} for two` : "0: no water";
+    find("level").value = 1000 * Math.sqrt(state.level / cap);
+    find("level").setAttribute("aria-valuetext", text);
+    find("level-value").textContent = text;
+    Object.assign(find("level-value").dataset, { delta: state.level, df1, df2 });
+    const { count, next } = landscape.lakes(state, state.level);
+    const joins = next ? ` Two meet at the pass at Δ = ${format(next.height)} (${axes.map(({ label }, axis) =>
+      `${label} = ${format(next.at[axis], 3)}`).join(", ")}).` : "";
+    const lakes = state.level > 0 ? `${count} lake${count === 1 ? "" : "s"}.` : "";
+    find("lakes").textContent = `${lakes}${joins}`;
+    Object.assign(find("lakes").dataset, { count, next: next?.height ?? "" });
+  }
+
+  function readPrior() {
+    const [weight, times] = [payload.prior_weights[state.prior], payload.sizes[state.size]];
+    const name = { 0: "likelihood", 1: "posterior" }[weight];
+    const text = name ? `${weight}: the ${name}` : `${weight}`;
+    find("prior").value = state.prior;
+    find("prior").setAttribute("aria-valuetext", text);
+    find("prior-value").textContent = text;
+    find("prior-value").dataset.weight = weight;
+    const times_text = times === 1 ? "× 1: as observed" : `× ${times}`;
+    find("size").value = state.size;
+    find("size").setAttribute("aria-valuetext", times_text);
+    find("size-value").textContent = times_text;
+    find("size-value").dataset.size = times;
+    document.body.classList.toggle("with-prior", weight > 0);
+  }
+
+  // A row an axis: lowest place, limits of three kinds, the prior's share.
+  function readLimits() {
+    const mode = landscape.mode(state);
+    const weight = landscape.weight(state);
+    const rows = axes.map(({ label }, axis) => {
+      const limits = payload.limits[axis][state.size]?.[state.prior] ?? {};
+      const ends = ([low, high], status = []) => `${format(low ?? NaN)} to ${format(high ?? NaN)}${said(status)}`;
+      const cell = (name) => (limits[name] ? ends(limits[name], limits[`${name}_status`]) : "–");
+      const share = payload.prior_share?.[axis]?.[weight];
+      const texts = [label, format(mode?.x[axis] ?? NaN), cell("profile"), cell("wald"), cell("posterior"),
+        share === null || share === undefined ? "–" : percent(share)];
+      const row = element("tr");
+      texts.forEach((text, i) => row.append(element(i ? "td" : "th", i ? {} : { scope: "row" }, text)));
+      const numbers = { mode: mode?.x[axis], profile: limits.profile, wald: limits.wald, posterior: limits.posterior };
+      row.dataset.numbers = JSON.stringify(numbers);
+      return row;
+    });
+    const head = element("tr");
+    ["parameter", "lowest", "profile", "Wald", "posterior", "prior's share"].forEach((text) =>
+      head.append(element("th", { scope: "col" }, text)));
+    const [top, body] = [element("thead"), element("tbody")];
+    top.append(head);
+    body.append(...rows);
+    const table = element("table");
+    table.append(top, body);
+    find("limits").replaceChildren(table);
+    const texts = [...(payload.sentences?.[state.size]?.[state.prior] ?? [])];
+    if (mode && mode.status !== "converged") texts.push(`Status of the lowest place: ${mode.status}. ${mode.message ?? ""}`);
+    const k = payload.pareto_k?.[state.size]?.[state.prior];
+    if (k !== null && k !== undefined) texts.push(`Draws were weighted to this prior: Pareto k = ${format(k, 2)}.`);
+    find("sentences").replaceChildren(...texts.map((text) => element("li", {}, text)));
+  }
+
+  function said(statuses) {
+    const other = [...new Set(statuses.filter((status) => status && status !== "finite"))];
+    return other.length ? ` (${other.join(", ").replaceAll("_", " ")})` : "";
+  }
+
+  function readObservations() {
+    if (!payload.hover?.terms?.length) return;
+    observations.draw(landscape.observations(state.ix, state.iy, state.term));
+  }
+
+  function readCode(place) {
+    const values = {
+      x: place[0], y: place[1] ?? "", weight: payload.prior_weights[state.prior], size: payload.sizes[state.size],
+      level: state.level > 0 ? landscape.confidence(state.level)[twoAxes ? "df2" : "df1"] : 0.95, key: state.key,
+      delta: state.level,
+    };
+    const short = (each) => (typeof each === "number" ? Number(each.toPrecision(12)) : each);
+    const lines = Object.values(payload.code).map((template) =>
+      template.replaceAll(/\{(\w+)\}/g, (whole, name) => (name in values ? `${short(values[name])}` : whole)));
+    find("code").textContent = lines.join("\n");
+  }
+
+  // Walkers: stored paths, shown up to a count of evaluations that all of them share.
+  const walk = (() => {
+    let paths = [];
+    let clock = 0;
+    let timer = null;
+    const names = [...payload.walkers.optimizers.map(({ name }) => name), ...(payload.nuts ? ["NUTS"] : [])];
+    const chosen = () => names.filter((name) => find("walkers").querySelector(`[name="${CSS.escape(name)}"]`).checked);
+    const reached = (path) => Math.max(path.cost.findLastIndex((cost) => cost <= clock), 0);
+    const end = () => Math.max(0, ...paths.map((path) => path.cost.at(-1)));
+    const walkers = () => paths.map((path) => ({ path, at: reached(path), style: names.indexOf(path.name) % 6 }));
+
+    function show() {
+      map.drawWalk(state, walkers());
+      descent.draw(walkers());
+      const text = walkers().map(({ path, at }) => `${path.name} Δ = ${format(path.delta[at], 3)}`).join("; ");
+      find("walk-reading").textContent = paths.length ? `After ${clock} evaluations: ${text}.` : "";
+      find("walk-reading").dataset.clock = clock;
+      find("play").textContent = timer ? "Pause" : "Play";
+      ["play", "step"].forEach((id) => { find(id).disabled = !paths.length; });
+    }
+
+    function begin() {
+      const place = landscape.node(state.ix, state.iy);
+      const start = landscape.closest(payload.walkers.starts, place);
+      const optimizers = chosen().filter((name) => name !== "NUTS");
+      paths = optimizers.map((name) => landscape.path(name, start));
+      if (payload.nuts && chosen().includes("NUTS")) paths.push(landscape.chain(place));
+      const from = payload.walkers.starts[start].map((each) => format(each, 3)).join(", ");
+      const texts = optimizers.length ? [`Started from the stored start nearest to the cursor: (${from}).`] : [];
+      paths.filter(({ message }) => message).forEach(({ name, message }) => texts.push(`${name}: ${message}.`));
+      find("walk-message").replaceChildren(...texts.map((text) => element("li", {}, text)));
+      clock = 0;
+      if (calm.matches) clock = end();
+      else if (paths.length) play(true);
+      show();
+      mountain.draw(state, walkers());
+    }
+
+    function play(on) {
+      if (timer) cancelAnimationFrame(timer);
+      timer = null;
+      if (!on) return show();
+      if (clock >= end()) clock = 0;
+      const [since, before] = [performance.now(), clock];
+      let drawn = 0;
+      const tick = (now) => {
+        clock = Math.min(before + Math.floor(((now - since) / 1000) * Number(find("speed").value)), end());
+        timer = clock < end() ? requestAnimationFrame(tick) : null;
+        show();
+        if (now - drawn < 250 && timer) return;
+        drawn = now;
+        mountain.draw(state, walkers());
+      };
+      timer = requestAnimationFrame(tick);
+      return show();
+    }
+
+    function step() {
+      play(false);
+      const later = paths.flatMap(({ cost }) => cost.find((each) => each > clock) ?? []);
+      clock = later.length ? Math.min(...later) : end();
+      show();
+      mountain.draw(state, walkers());
+    }
+
+    function clear() {
+      play(false);
+      paths = [];
+      find("walk-message").replaceChildren();
+    }
+
+    return { names, begin, step, show, clear, walkers, toggle: () => play(!timer) };
+  })();
+
+  const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+
+  function pressed(event) {
+    const within = (at, most) => Math.min(Math.max(at, 0), most - 1);
+    if (event.key in KEYS) {
+      const [right, up] = KEYS[event.key].map((each) => each * (event.shiftKey ? 5 : 1));
+      moveTo(within(state.ix + right, landscape.nx), within(state.iy + up, landscape.ny));
+    } else if (event.key === "Home") {
+      const { ix, iy } = lowest(state);
+      moveTo(ix, iy);
+    } else if (event.key === "Enter" || event.key === " ") {
+      walk.begin();
+    } else return;
+    event.preventDefault();
+  }
+
+  function followed(event) {
+    const node = map.nodeAt(event);
+    if (node) moveTo(node.ix, node.iy);
+    return node;
+  }
+
+  // Buttons of which one is pressed: the choices of a question.
+  function choices(parent, name, options, current, chosen) {
+    options.forEach(([value, text]) => {
+      const label = element("label", { class: "choice" });
+      const button = element("input", { type: "radio", name, value });
+      button.checked = value === current;
+      button.addEventListener("change", () => chosen(value));
+      label.append(button, element("span", {}, text));
+      parent.append(label);
+    });
+  }
+
+  function treat(position, letter) {
+    const alike = (key) => [...key].filter((each, i) => each === state.key[i]).length;
+    const able = keys.filter((key) => key[position] === letter).toSorted((a, b) => alike(b) - alike(a));
+    change({ key: able[0] });
+    setTreatments();
+  }
+
+  function setTreatments() {
+    [...state.key].forEach((letter, position) => {
+      document.querySelector(`[name="treatment-${position}"][value="${letter}"]`).checked = true;
+    });
+  }
+
+  function buildTreatments() {
+    const words = { h: "hold", p: "profile", a: "average" };
+    payload.others.forEach((other, position) => {
+      const field = element("fieldset", { class: "control" });
+      const held = other.estimate === null || other.estimate === undefined ? "" : ` (held at ${format(other.estimate)})`;
+      field.append(element("legend", {}, `${other.label}${held}`));
+      const letters = ["h", "p", "a"].filter((letter) => keys.some((key) => key[position] === letter));
+      choices(field, `treatment-${position}`, letters.map((letter) => [letter, words[letter]]), state.key[position],
+        (letter) => treat(position, letter));
+      find("treatments").append(field);
+    });
+  }
+
+  function buildCutoffs() {
+    const sides = twoAxes ? [["df1", "one"], ["df2", "two"]] : [["df1", "one"]];
+    sides.forEach(([df, name]) => {
+      const row = element("div", { class: "cutoffs", role: "group", "aria-label": `χ² cut-offs for ${name}` });
+      row.append(element("span", { class: "help" }, `for ${name}`));
+      payload.cutoffs.forEach((cutoff) => {
+        const button = element("button", { type: "button", "data-df": df, "data-level": cutoff.level }, `${100 * cutoff.level} %`);
+        button.addEventListener("click", () => change({ level: Math.min(cutoff[df], cap) }));
+        row.append(button);
+      });
+      find("cutoffs").append(row);
+    });
+  }
+
+  function buildWalkers() {
+    const [picks, buttons] = [element("div", { class: "picks" }), element("div", { class: "buttons" })];
+    walk.names.forEach((name, i) => {
+      const label = element("label", { class: "choice" });
+      const box = element("input", { type: "checkbox", name });
+      box.checked = true;
+      label.append(box, descent.sample(i % 6), element("span", {}, name));
+      picks.append(label);
+    });
+    const make = (id, text, action) => {
+      const button = element("button", { type: "button", id }, text);
+      button.addEventListener("click", action);
+      buttons.append(button);
+    };
+    make("begin", "Start at the cursor", () => walk.begin());
+    make("play", "Play", () => walk.toggle());
+    make("step", "Step", () => walk.step());
+    const speed = element("select", { id: "speed" });
+    [2, 10, 50, 250].forEach((each) => speed.append(element("option", { value: each }, `${each} evaluations a second`)));
+    speed.value = "50";
+    buttons.append(element("label", { for: "speed", class: "label" }, "Speed"), speed);
+    find("walkers").append(picks, buttons, element("ul", { id: "walk-message", role: "status" }),
+      element("p", { id: "walk-reading", class: "reading" }), descent.frame());
+  }
+
+  function buildText() {
+    const counts = `${payload.n_observations} observations, ${payload.n_parameters} parameters`;
+    document.title = payload.title;
+    find("heading").textContent = payload.title;
+    find("about").textContent = [payload.model_name, counts].filter(Boolean).join(": ");
+    const { value, message } = payload.status;
+    find("status").textContent = `Status of the fit: ${value.replaceAll("_", " ")}. ${message ?? ""}`;
+    find("status").hidden = value === "converged";
+    map.frame.setAttribute("aria-label", twoAxes ? `Map of ${axes[0].label} and ${axes[1].label}` : `Curve of ${axes[0].label}`);
+    find("map-heading").textContent = twoAxes ? "Map" : "Curve";
+    find("map-help").textContent = "Arrow keys or the pointer move the cursor (Shift: five nodes), Home goes to the "
+      + "lowest place, Enter or a press starts the walkers.";
+    find("mountain-help").textContent = `Cut off at Δ = ${format(cap, 3)}: the plateau is higher. Drag to turn it.`;
+    find("map-legend").replaceChildren(...legend());
+    find("notes").replaceChildren(...payload.notes.map((text) => element("li", {}, text)));
+    const made = Object.entries(payload.versions).map(([name, version]) => `${name} ${version}`).join(", ");
+    find("versions").textContent = `Made with ${made} at ${payload.created_at}.`;
+  }
+
+  function legend() {
+    const entries = [["slice", "slice"], ["profile", "profile likelihood"], ["marginal", "marginal posterior"]]
+      .filter(([name]) => payload.margins.some((each) => each[name]))
+      .map(([name, text]) => [`curve ${name}`, text]);
+    const found = entries.map(([name, text]) => {
+      const entry = element("span", { class: "entry" });
+      const sample = drawing.shape(entry, "svg", { width: 34, height: 10, "aria-hidden": "true" });
+      drawing.shape(sample, "path", { class: name, d: "M1 5H33" });
+      entry.append(` ${text}`);
+      return entry;
+    });
+    if (!twoAxes) return found;
+    const text = "◆ lowest place  ○ valley  × pass  outlines: regions of two parameters; grey outline: where the page began";
+    return [...found, element("span", { class: "entry" }, text)];
+  }
+
+  // The range answers while it is dragged.
+  function listen(id, part) {
+    find(id).addEventListener("input", () => change(part(Number(find(id).value))));
+  }
+
+  function reset() {
+    walk.clear();
+    state = { ...initial };
+    setTreatments();
+    document.querySelector(`[name="height"][value="minus2ll"]`).checked = true;
+    change({});
+  }
+
+  async function copy() {
+    const text = find("code").textContent;
+    try {
+      await navigator.clipboard.writeText(text);
+      find("copied").textContent = "Copied.";
+    } catch {
+      // A frame may not write to the clipboard: then the reader does it.
+      getSelection().selectAllChildren(find("code"));
+      find("copied").textContent = "The code is selected: press Ctrl+C or ⌘C.";
+    }
+  }
+
+  function theme() {
+    document.documentElement.dataset.theme = isDark() ? "light" : "dark";
+    themed();
+  }
+
+  const isDark = () => (document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light")) === "dark";
+
+  // Plotly is told its colours; everything else follows the style sheet.
+  function themed() {
+    find("theme").textContent = isDark() ? "Light theme" : "Dark theme";
+    mountain.draw(state, walk.walkers());
+  }
+
+  // In a notebook or a docs page the frame is as high as what is in it.
+  function fitFrame() {
+    try {
+      if (window.frameElement) window.frameElement.style.height = `${document.body.scrollHeight + 8}px`;
+    } catch {
+      // A frame of another origin keeps its height.
+    }
+  }
+
+  function build() {
+    buildText();
+    buildTreatments();
+    buildCutoffs();
+    buildWalkers();
+    choices(find("heights"), "height", Object.entries(HEIGHTS).map(([name, { label }]) => [name, label]), state.height,
+      (height) => change({ height }));
+    find("prior").max = payload.prior_weights.length - 1;
+    find("size").max = payload.sizes.length - 1;
+    find("level").max = 1000;
+    listen("prior", (prior) => ({ prior }));
+    listen("size", (size) => ({ size }));
+    listen("level", (value) => ({ level: cap * (value / 1000) ** 2 }));
+    find("reset").addEventListener("click", reset);
+    find("copy").addEventListener("click", copy);
+    find("theme").addEventListener("click", theme);
+    dark.addEventListener("change", themed);
+    find("turns").addEventListener("click", ({ target }) => target.dataset.turn && mountain.turn(target.dataset.turn));
+    map.frame.addEventListener("keydown", pressed);
+    map.frame.addEventListener("pointermove", followed);
+    map.frame.addEventListener("click", (event) => followed(event) && walk.begin());
+    observations.build((term) => change({ term }));
+    new ResizeObserver(() => requestAnimationFrame(draw)).observe(map.frame);
+    new ResizeObserver(fitFrame).observe(document.body);
+    draw();
+    themed();
+  }
+
+  return { initial, moveTo, build };
+})();
+
+explorer.build();

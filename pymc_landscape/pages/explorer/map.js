@@ -1,0 +1,249 @@
+// Heights and how they are drawn flat: the map with its margins, or the curve of one parameter.
+"use strict";
+
+const { payload, axes } = landscape;
+const twoAxes = axes.length > 1;
+// One dash a level and one a walker, so that lines differ in grey as well.
+const LEVEL_DASHES = ["2 3", "8 3 2 3", "", "7 4"];
+const WALKER_DASHES = ["", "9 4", "2 3", "9 3 2 3", "5 2", "14 4"];
+const WALKER_COLOURS = ["#d55e00", "#56b4e9", "#cc79a7", "#f0e442", "#e69f00", "#ffffff"];
+const PLOTLY_DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
+
+// Heights are drawn up to here: beyond the 99 % region and the highest pass everything is a plateau.
+const cap = (() => {
+  const first = Object.keys(payload.surfaces)[0];
+  const passes = (payload.merges[first]?.[0] ?? []).map((pass) => pass.height);
+  const wanted = Math.max(2 * payload.cutoffs.at(-1).df2, 1.3 * Math.max(0, ...passes));
+  const { delta } = landscape.surface({ key: first, prior: 0, size: payload.sizes.indexOf(1) });
+  const top = delta ? delta.reduce((most, each) => (Number.isFinite(each) ? Math.max(most, each) : most), 0) : wanted;
+  return Math.min(wanted, Math.max(top, payload.cutoffs.at(-1).df1));
+})();
+
+// What Δ is called on the vertical axis: −2LL itself, the loss of one observation, or the likelihood.
+const HEIGHTS = {
+  minus2ll: { label: "−2LL (valleys)", of: (delta, floor) => floor + delta },
+  loss: {
+    label: "loss: −log L per observation",
+    of: (delta, floor, state) => (floor + delta) / (2 * payload.sizes[state.size] * payload.n_observations),
+  },
+  likelihood: { label: "relative likelihood (peaks)", of: (delta) => Math.exp(-delta / 2) },
+};
+const share = (delta, state) => (state.height === "likelihood" ? Math.exp(-delta / 2) : Math.sqrt(delta / cap));
+
+const map = (() => {
+  const frame = document.getElementById("map-frame");
+  const svg = document.getElementById("map");
+  const canvas = document.getElementById("heat");
+  let box = null;
+  let rulers = null;
+  let layers = null;
+
+  function laidOut() {
+    const narrow = frame.clientWidth < 420;
+    const beside = twoAxes ? (narrow ? 46 : 84) : 0;
+    const left = 46 + beside;
+    const wide = Math.max(frame.clientWidth, 200) - left - 12;
+    const tall = twoAxes ? Math.min(wide, 440) : 300;
+    const width = drawing.blank(svg, 24 + tall + beside + 40);
+    box = { left, right: width - 12, top: 24, bottom: 24 + tall, beside, floor: 24 + tall + beside, start: 46 };
+    const ends = axes.map(({ values }) => [values[0], values.at(-1)]);
+    const log = axes.map(({ scale }) => scale === "log");
+    rulers = { x: drawing.ruler(...ends[0], box.left, box.right, log[0]) };
+    rulers.y = twoAxes ? drawing.ruler(...ends[1], box.bottom, box.top, log[1])
+      : drawing.ruler(0, cap, box.bottom, box.top);
+  }
+
+  function draw(state) {
+    laidOut();
+    const { delta } = landscape.surface(state);
+    const xTitle = axes[0].label;
+    const yTitle = twoAxes ? axes[1].label : "Δ(−2LL)";
+    canvas.hidden = !twoAxes;
+    if (twoAxes && delta) drawSurface(state, delta);
+    const [below, beside] = [{ ...box, bottom: box.floor }, { ...box, left: box.start }];
+    if (twoAxes) [below.top, beside.right] = [box.bottom, box.left];
+    drawing.axis(svg, "x", rulers.x, below, Math.max(3, Math.round(box.right / 110)), xTitle);
+    drawing.axis(svg, "y", rulers.y, beside, 6, yTitle);
+    if (twoAxes && delta) drawRegions(state, delta);
+    if (!twoAxes) drawCurve(state, delta);
+    if (twoAxes) axes.forEach((_, axis) => drawMargin(state, axis));
+    drawing.shape(svg, "rect", {
+      class: "box", x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top,
+    });
+    if (!delta) drawing.shape(svg, "text", { x: box.left + 8, y: box.top + 20 }, "not computed here: see the notes");
+    layers = { cursor: drawing.shape(svg, "g", { class: "cursor" }), walk: drawing.shape(svg, "g") };
+    drawCursor(state);
+  }
+
+  function drawSurface(state, delta) {
+    const place = { left: box.left, top: box.top, width: box.right - box.left, height: box.bottom - box.top };
+    Object.entries(place).forEach(([side, size]) => { canvas.style[side] = `${size}px`; });
+    canvas.width = Math.round(place.width / 2);
+    canvas.height = Math.round(place.height / 2);
+    const along = axes.map(({ values }, axis) => values.map((each) => landscape.fraction(axis, each)));
+    const water = Math.sqrt(state.level);
+    const paint = (root, i, j) => {
+      if (Number.isNaN(root)) return (i + j) % 6 < 2 ? [110, 110, 110] : drawing.EMPTY;
+      if (root === Infinity) return drawing.EMPTY;
+      if (state.level > 0 && root <= water) return (i - j + 4096) % 8 < 1 ? [90, 150, 205] : drawing.WATER;
+      return drawing.colour(share(root * root, state));
+    };
+    drawing.heat(canvas, delta.map(Math.sqrt), along[0], along[1].map((each) => 1 - each), paint);
+  }
+
+  function drawRegions(state, delta) {
+    const [xs, ys] = [axes[0].values.map(rulers.x), axes[1].values.map(rulers.y)];
+    const roots = delta.map(Math.sqrt);
+    const labels = [];
+    const outline = (heights, level, attributes) => {
+      const lines = drawing.contours(heights, xs, ys, Math.sqrt(level));
+      const path = lines.map((points) => drawing.line(points.map(([x]) => x), points.map(([, y]) => y))).join("");
+      drawing.shape(svg, "path", { class: "halo", d: path });
+      drawing.shape(svg, "path", { d: path, ...attributes });
+      return lines;
+    };
+    const begun = landscape.surface(explorer.initial).delta;
+    const wide = payload.cutoffs.find((cutoff) => cutoff.level === 0.95);
+    if (begun && begun !== delta) outline(begun.map(Math.sqrt), wide.df2, { class: "before" });
+    payload.cutoffs.forEach(({ level, df2 }, i) => {
+      const lines = outline(roots, df2, { class: "contour", "stroke-dasharray": LEVEL_DASHES[i] });
+      const longest = lines.reduce((most, each) => (each.length > most.length ? each : most), []);
+      if (longest.length < 8) return;
+      // Each level's number stands on another side, so that they keep apart.
+      const [right, down] = [[0, -1], [1, 0], [0, 1], [-1, 0]][i % 4];
+      const reach = ([x, y]) => right * x + down * y;
+      const [x, y] = longest.reduce((most, each) => (reach(each) > reach(most) ? each : most));
+      const label = drawing.shape(svg, "text", { class: "on-map", x, y: y + 4, "text-anchor": "middle" }, `${100 * level} %`);
+      labels.push([label, x]);
+    });
+    if (state.level > 0) outline(roots, state.level, { class: "shore" });
+    const { valleys, passes } = landscape.lakes(state, state.level);
+    valleys.forEach((valley, i) => mark(valley.at, "circle", { r: 3.5, class: "valley" }, `${i + 1}`, valleys.length));
+    passes.forEach((pass) => mark(pass.at, "path", { d: "M-4 -4L4 4M-4 4L4 -4", class: "pass" }, "", 0));
+    const lowest = landscape.mode(state);
+    if (lowest) mark(lowest.x, "path", { d: "M0 -7L5 0L0 7L-5 0Z", class: "mode" }, "", 0);
+    labels.forEach(([label, x]) => {
+      label.setAttribute("x", Math.min(Math.max(x, box.left + 20), box.right - 20));
+      svg.append(label);
+    });
+  }
+
+  function mark(place, name, attributes, text, many) {
+    const [x, y] = [rulers.x(place[0]), rulers.y(place[1])];
+    if (!(x >= box.left && x <= box.right && y >= box.top && y <= box.bottom)) return;
+    const group = drawing.shape(svg, "g", { transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` });
+    drawing.shape(group, name, attributes);
+    if (many > 1) drawing.shape(group, "text", { class: "on-map", x: 8, y: 4 }, text);
+  }
+
+  // Slice, profile and marginal posterior of an axis below or beside the map, on the scale of Δ.
+  function drawMargin(state, axis) {
+    const most = 9;
+    const { values, slice, profile, marginal } = landscape.margins(state, axis);
+    const depth = axis === 0 ? drawing.ruler(0, most, box.bottom + 3, box.floor)
+      : drawing.ruler(0, most, box.left - 3, box.start);
+    const along = axis === 0 ? rulers.x : rulers.y;
+    const clip = drawing.shape(drawing.shape(svg, "clipPath", { id: `margin-${axis}` }), "rect", axis === 0
+      ? { x: box.left, y: box.bottom, width: box.right - box.left, height: box.beside }
+      : { x: box.start, y: box.top, width: box.beside, height: box.bottom - box.top });
+    const group = drawing.shape(svg, "g", { "clip-path": `url(#${clip.parentElement.id})` });
+    const cut = depth(payload.cutoffs.find((cutoff) => cutoff.level === 0.95).df1);
+    const ends = axis === 0 ? { x1: box.left, x2: box.right, y1: cut, y2: cut }
+      : { x1: cut, x2: cut, y1: box.top, y2: box.bottom };
+    drawing.shape(group, "line", { class: "cut", ...ends });
+    Object.entries({ slice, profile, marginal }).forEach(([name, curve]) => {
+      if (!curve) return;
+      const sides = [values.map(along), Array.from(curve, (each) => depth(Math.min(each, 3 * most)))];
+      drawing.shape(group, "path", { class: `curve ${name}`, d: drawing.line(...(axis === 0 ? sides : sides.toReversed())) });
+    });
+    (payload.limits[axis][state.size]?.[state.prior]?.profile ?? []).forEach((limit) => {
+      if (!Number.isFinite(limit)) return;
+      const at = along(limit);
+      const reach = axis === 0 ? { x1: at, x2: at, y1: box.bottom, y2: cut } : { x1: box.left, x2: cut, y1: at, y2: at };
+      drawing.shape(group, "line", { class: "limit", ...reach });
+    });
+  }
+
+  function drawCurve(state, delta) {
+    const xs = axes[0].values.map(rulers.x);
+    const clip = drawing.shape(drawing.shape(svg, "clipPath", { id: "curve" }), "rect", {
+      x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top,
+    });
+    const group = drawing.shape(svg, "g", { "clip-path": `url(#${clip.parentElement.id})` });
+    payload.cutoffs.forEach(({ level, df1 }, i) => {
+      const at = rulers.y(df1);
+      const ends = { x1: box.left, x2: box.right, y1: at, y2: at };
+      drawing.shape(group, "line", { class: "cut", "stroke-dasharray": LEVEL_DASHES[i], ...ends });
+      drawing.shape(group, "text", { x: box.right - 4, y: at - 3, "text-anchor": "end" }, `${100 * level} %`);
+    });
+    const place = (curve) => Array.from(curve, (each) => rulers.y(Math.min(each, 4 * cap)));
+    if (delta && state.level > 0) drawing.shape(group, "path", { class: "lake", d: lake(xs, place(delta), rulers.y(state.level)) });
+    const { values, slice, profile, marginal } = landscape.margins(state, 0);
+    Object.entries({ slice, profile, marginal }).forEach(([name, curve]) => {
+      if (curve) drawing.shape(group, "path", { class: `curve ${name}`, d: drawing.line(values.map(rulers.x), place(curve)) });
+    });
+    if (delta) drawing.shape(group, "path", { class: "curve surface", d: drawing.line(xs, place(delta)) });
+  }
+
+  // Between the curve and the level, where the curve is below it.
+  function lake(xs, ys, level) {
+    let path = "";
+    for (let i = 0; i + 1 < xs.length; i += 1) {
+      const [a, b] = [ys[i], ys[i + 1]];
+      if (!(a > level || b > level)) continue;
+      const at = (t) => [xs[i] + t * (xs[i + 1] - xs[i]), a + t * (b - a)];
+      const t = (level - a) / (b - a);
+      const [from, to] = [a > level ? at(0) : at(t), b > level ? at(1) : at(t)];
+      path += `M${from[0]} ${level}L${from.join(" ")}L${to.join(" ")}L${to[0]} ${level}Z`;
+    }
+    return path;
+  }
+
+  function place(state) {
+    const [x, y] = landscape.node(state.ix, state.iy);
+    const delta = landscape.surface(state).delta?.[state.iy * landscape.nx + state.ix] ?? NaN;
+    return [rulers.x(x), twoAxes ? rulers.y(y) : rulers.y(Math.min(Number.isFinite(delta) ? delta : cap, cap))];
+  }
+
+  function drawCursor(state) {
+    const [x, y] = place(state);
+    layers.cursor.replaceChildren();
+    ["halo", "cross"].forEach((name) => {
+      drawing.shape(layers.cursor, "path", { class: name, d: `M${x} ${box.top}V${box.floor}M${box.start} ${y}H${box.right}` });
+      drawing.shape(layers.cursor, "circle", { class: name, cx: x, cy: y, r: 6 });
+    });
+  }
+
+  // Ways of the walkers up to where each of them is; of a sampler the last draws, or they would hide the map.
+  function drawWalk(state, walkers) {
+    layers.walk.replaceChildren();
+    const ends = [];
+    walkers.forEach(({ path, at, style }) => {
+      const from = path.sampler ? Math.max(at - 30, 0) : 0;
+      const xs = path.x.slice(from, at + 1);
+      const ys = twoAxes ? path.y.slice(from, at + 1) : xs.map((x) => Math.min(landscape.ground(state, [x]), cap));
+      const across = xs.map((x) => (x >= rulers.x.low && x <= rulers.x.high ? rulers.x(x) : NaN));
+      const up = ys.map((y) => (y >= rulers.y.low && y <= rulers.y.high ? rulers.y(y) : NaN));
+      const d = drawing.line(across, up);
+      const look = { stroke: WALKER_COLOURS[style], "stroke-dasharray": WALKER_DASHES[style] };
+      drawing.shape(layers.walk, "path", { class: "halo", d });
+      drawing.shape(layers.walk, "path", { class: "way", d, ...look });
+      const [x, y] = [across.at(-1), up.at(-1)];
+      if (!Number.isFinite(x) || !Number.isFinite(y)) return;
+      drawing.shape(layers.walk, "circle", { class: "head", cx: x, cy: y, r: 5, fill: WALKER_COLOURS[style] });
+      ends.push({ x, y: y - 2, text: path.name });
+    });
+    drawing.labels(layers.walk, ends, box, { class: "on-map" });
+  }
+
+  // The node nearest to a press; null outside of the map.
+  function nodeAt(event) {
+    const { left, top } = svg.getBoundingClientRect();
+    const [x, y] = [event.clientX - left, event.clientY - top];
+    if (!rulers || x < box.left || x > box.right || y < box.top || y > box.bottom) return null;
+    const ix = landscape.nearest(axes[0].values.map(rulers.x), x);
+    return { ix, iy: twoAxes ? landscape.nearest(axes[1].values.map(rulers.y), y) : 0 };
+  }
+
+  return { frame, draw, drawCursor, drawWalk, nodeAt };
+})();
