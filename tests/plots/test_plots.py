@@ -231,7 +231,7 @@ def test_colour_bar_names_heights_and_levels():
     bar = plots.landscape(bowl(), backend="matplotlib").viz["colorbar"].item()
     labels = [text.get_text() for text in bar.ax.get_yticklabels()]
     assert labels[:6] == ["0", "1.39 (50 %)", "4.61 (90 %)", "5.99 (95 %)", "9.21 (99 %)", "20"]
-    assert bar.ax.get_ylabel() == "Δ(−2LL)"
+    assert bar.ax.get_title(loc="left") == "Δ(−2LL)"
 
 
 def test_level_names_stand_on_their_lines_apart_from_each_other():

@@ -15,7 +15,9 @@ from pymc_landscape.plots.visuals.figure import (
     panel_of,
     set_log_axis,
 )
+from pymc_landscape.plots.visuals.hover import add_hover, hover_of
 from pymc_landscape.plots.visuals.legend import add_legend, wrapped
+from pymc_landscape.plots.visuals.notes import add_note, letters, size_of
 from pymc_landscape.plots.visuals.path_lines import Route, Routes, draw_routes, note_of, routes_of
 from pymc_landscape.plots.visuals.profile_panel import Panel, Scale, add_names, draw_panel
 from pymc_landscape.plots.visuals.region_matrix import METHODS, Matrix
@@ -102,8 +104,10 @@ __all__ = [
     "SurfaceGrid",
     "Window",
     "add_colorbar",
+    "add_hover",
     "add_legend",
     "add_names",
+    "add_note",
     "artists",
     "backend_of",
     "best_view",
@@ -114,6 +118,8 @@ __all__ = [
     "draw_panel",
     "draw_routes",
     "draw_surface_paths",
+    "hover_of",
+    "letters",
     "level_lines",
     "marker_size",
     "method_colours",
@@ -130,6 +136,7 @@ __all__ = [
     "set_log_axis",
     "shades",
     "shape",
+    "size_of",
     "surface_matplotlib",
     "surface_plotly",
     "text_size",

@@ -21,6 +21,8 @@ from pymc_landscape.plots.data import LandscapeView
 CALLED_HERE = {"draws": "dt", "idata": "dt", "trace": "dt", "levels": "level", "others": "nuisance", "size": "figsize"}
 DOTS_PER_INCH = 100  # of plotly and bokeh, in arviz-plots
 COLUMNS = 4
+WIDEST = 1.5  # times its usual width, a panel of bokeh grows with the page
+NO_VISUALS = ("figure", "plot", "row_index", "col_index")
 
 
 class PanelLabeller(NoVarLabeller):
@@ -30,6 +32,19 @@ class PanelLabeller(NoVarLabeller):
         """Write one dimension and its value."""
         number = isinstance(coord_val, int | float | np.number)
         return f"{dim} = {coord_val:.4g}" if number else f"{dim} = {coord_val}"
+
+
+class Picture(PlotCollection):
+    """A PlotCollection that says what it holds."""
+
+    def __repr__(self) -> str:
+        """Name the library, the panels, the visuals, and what to do with it."""
+        panels = int(np.size(self.viz["plot"].values)) if "plot" in self.viz else 0
+        drawn = [str(name) for name in (*self.viz.children, *self.viz.data_vars) if name not in NO_VISUALS]
+        return (
+            f"<PlotCollection: {self.backend}, {panels} panel{'s' * (panels != 1)}, "
+            f"visuals {', '.join(sorted(drawn)) or 'none'}; show it with .show(), save it with .savefig(path)>"
+        )
 
 
 @dataclass(frozen=True)
@@ -149,10 +164,24 @@ def new_collection(
     columns = min(count, options["col_wrap"] or int(np.ceil(np.sqrt(count))))
     size = panel_size[0] * columns, panel_size[1] * -(-count // columns)
     options["figure_kwargs"] = _figure_kwargs(name, size, pc_kwargs.get("figure_kwargs") or {}, figsize)
-    pc: PlotCollection = PlotCollection.wrap(view.height.to_dataset(), backend=name, **options)
+    pc: PlotCollection = Picture.wrap(view.height.to_dataset(), backend=name, **options)  # type: ignore[no-untyped-call]
     if name == "plotly":  # its own margins take half of a small figure
         pc.viz["figure"].item().update_layout(margin={"l": 70, "r": 20, "t": 50, "b": 60})
+    if figsize is None and "figsize" not in (pc_kwargs.get("figure_kwargs") or {}):
+        _fill_width(pc)
     return pc
+
+
+def _fill_width(pc: PlotCollection) -> None:
+    """Let an interactive figure be as wide as the page it stands on, where nobody asked for a size."""
+    if pc.backend == "plotly":
+        pc.viz["figure"].item().update_layout(width=None, autosize=True)
+    elif pc.backend == "bokeh":
+        for panel in np.ravel(pc.viz["plot"].values):
+            panel.update(sizing_mode="scale_width", max_width=round(WIDEST * panel.width))
+        layout = pc.viz["figure"].item()
+        if layout is not panel:
+            layout.sizing_mode = "scale_width"
 
 
 def even_columns(count: int) -> int:
@@ -184,7 +213,10 @@ def _figure_kwargs(
 
 
 def _checked_size(size: Sequence[float]) -> tuple[float, float]:
-    sides = np.asarray(size, dtype=float)
+    try:
+        sides = np.asarray(size, dtype=float)
+    except (TypeError, ValueError):
+        sides = np.empty(0)
     if sides.shape != (2,) or not (np.isfinite(sides) & (sides > 0)).all():
         raise ValueError(f"Expected figsize to be a width and a height in inches, got {size!r}; try figsize=(6, 4).")
     return float(sides[0]), float(sides[1])

@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from pymc_landscape.plots.visuals.figure import Canvas
+from pymc_landscape.plots.visuals.notes import letters
 from pymc_landscape.plots.visuals.style import Style, dash, shape
 
 MOST_COLUMNS = 5
+TYPE = 9.5  # size of the names
+SIGN = 7  # letters that a sign and the space around it take
 LEGEND_ROOM = 42  # dots of plotly, for a title of two lines
 
 
@@ -78,10 +82,33 @@ def _matplotlib(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[s
         )
         for sign in signs
     ]
-    options = {"loc": "outside upper center", "ncols": min(len(signs), MOST_COLUMNS), "frameon": False}
-    small = {"title_fontsize": "small", "handlelength": 2.4, "columnspacing": 1.4}
-    names = [sign.name for sign in signs]
-    return pc.viz["figure"].item().legend(handles, names, title=title, **{**options, **small, **asked})
+    figure = pc.viz["figure"].item()
+    width = letters(figure.get_size_inches()[0] - 0.4, TYPE, "matplotlib")
+    names = [fill(sign.name, max(width - SIGN, SIGN)) for sign in signs]
+    options = {"loc": "outside upper center", "ncols": fitting_columns(names, width), "frameon": False}
+    small = {"title_fontsize": "small", "fontsize": TYPE, "handlelength": 2.4, "columnspacing": 1.4}
+    return figure.legend(handles, names, title=title, **{**options, **small, **asked})
+
+
+def fitting_columns(names: Sequence[str], width: int) -> int:
+    """Most columns of a legend that fit beside each other, in letters; names run down a column before the next.
+
+    Examples
+    --------
+    >>> fitting_columns(["SGD", "Adam", "Newton"], 60), fitting_columns(["a name of its own"] * 3, 60)
+    (3, 2)
+    """
+    for columns in range(min(len(names), MOST_COLUMNS), 1, -1):
+        rows = -(-len(names) // columns)
+        longest = [max(map(longest_line, names[i : i + rows])) for i in range(0, len(names), rows)]
+        if sum(longest) + SIGN * columns <= width:
+            return columns
+    return 1
+
+
+def longest_line(text: str) -> int:
+    """Letters of the longest line."""
+    return max(map(len, text.splitlines()), default=0)
 
 
 def _plotly(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, Any]) -> Any:
@@ -112,7 +139,10 @@ def _bokeh(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, A
     from bokeh.models.annotations.legends import Legend
 
     target = np.ravel(pc.viz["plot"].values)[0]
+    panels = np.ravel(pc.viz["plot"].values)
+    width = letters(panels[0].width / 100, 13.0, "bokeh")
     options = {"orientation": "horizontal", "border_line_alpha": 0.0, "location": "center"}
+    options["ncols"] = fitting_columns([sign.name for sign in signs], width)
     made = Legend(title=title, **{**options, **asked})
     made.items = [(sign.name, _glyphs(target, sign)) for sign in signs]
     if target.title.text and np.size(pc.viz["plot"].values) > 1:  # a panel's own title stays with it
