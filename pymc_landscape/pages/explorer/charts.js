@@ -6,6 +6,7 @@ const WIDTH_OF_NUMBERS = 52;
 const observations = (() => {
   const parent = document.getElementById("observations");
   const { element, format, shape } = drawing;
+  const { payload, axes } = landscape;
   const pictures = {};
 
   function build(chosen) {
@@ -71,8 +72,10 @@ const observations = (() => {
     if (parts) drawShares(parts, along, wide, label);
     const most = parts ? parts.reduce((best, each, i) => (each > parts[best] ? i : best), 0) : 0;
     const at = axes.map(({ label: axis }, i) => `${axis} = ${format(place[i], 3)}`).join(", ");
-    const largest = parts ? ` The largest share is ${format(parts[most], 3)}, of ${groups ? "group" : "observation"} ${most + 1}.` : "";
-    pictures.reading.textContent = `Computed at the place nearest to the cursor: ${at}.${largest} ${payload.hover.sentence ?? ""}`;
+    const whose = `${groups ? "group" : "observation"} ${most + 1}`;
+    const texts = [`Computed at the place nearest to the cursor: ${at}.`];
+    if (parts) texts.push(`The largest share is ${format(parts[most], 3)}, of ${whose}.`);
+    pictures.reading.textContent = [...texts, payload.hover.sentence ?? ""].join(" ");
     Object.assign(pictures.reading.dataset, { fitted: JSON.stringify(fitted), share: JSON.stringify(parts) });
     Object.entries(pictures).forEach(([key, { svg, title }]) => {
       if (key !== "reading") svg.setAttribute("aria-label", `${title.textContent}. ${pictures.reading.textContent}`);
@@ -92,15 +95,15 @@ const observations = (() => {
 })();
 
 const descent = (() => {
-  const { element, shape } = drawing;
+  const { element, shape, WALKER_DASHES } = drawing;
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const LOWEST = 1e-3;
 
   function sample(style) {
     const picture = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    Object.entries({ width: 34, height: 12, "aria-hidden": "true" }).forEach(([key, each]) => picture.setAttribute(key, each));
-    shape(picture, "path", { class: "under", d: "M1 6H33" });
-    shape(picture, "path", { class: "way", d: "M1 6H33", stroke: WALKER_COLOURS[style], "stroke-dasharray": WALKER_DASHES[style] });
+    const size = { width: 34, height: 12, "aria-hidden": "true" };
+    Object.entries(size).forEach(([key, each]) => picture.setAttribute(key, each));
+    shape(picture, "path", { class: `way walker-${style}`, d: "M1 6H33", "stroke-dasharray": WALKER_DASHES[style] });
     return picture;
   }
 
@@ -128,9 +131,8 @@ const descent = (() => {
       const upTo = (array) => array.slice(0, at + 1);
       const xs = upTo(path.cost).map((cost) => x(Math.max(cost, 1)));
       const ys = upTo(path.delta).map((delta) => y(Math.max(delta, LOWEST)));
-      shape(svg, "path", { class: "under", d: drawing.line(xs, ys) });
-      const dash = WALKER_DASHES[style];
-      shape(svg, "path", { class: "way", d: drawing.line(xs, ys), stroke: WALKER_COLOURS[style], "stroke-dasharray": dash });
+      const look = { class: `way walker-${style}`, "stroke-dasharray": WALKER_DASHES[style] };
+      shape(svg, "path", { ...look, d: drawing.line(xs, ys) });
       return { x: xs.at(-1), y: ys.at(-1), text: path.name };
     });
     drawing.labels(svg, ends, box);

@@ -9,8 +9,9 @@ const landscape = (() => {
 
   const payload = JSON.parse(document.getElementById("payload").textContent);
   const axes = payload.axes;
+  const twoAxes = axes.length > 1;
   const nx = axes[0].values.length;
-  const ny = axes.length > 1 ? axes[1].values.length : 1;
+  const ny = twoAxes ? axes[1].values.length : 1;
 
   function codes(text) {
     const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -89,7 +90,7 @@ const landscape = (() => {
     const times = payload.sizes[state.size];
     const scaled = (list) => (list ?? []).map((each) => ({ ...each, height: times * each.height }));
     const valleys = scaled(payload.valleys[state.key]?.[weight(state)]);
-    const passes = scaled(payload.merges[state.key]?.[weight(state)]).sort((a, b) => a.height - b.height);
+    const passes = scaled(payload.merges[state.key]?.[weight(state)]).toSorted((a, b) => a.height - b.height);
     const below = (each) => each.height <= level;
     const count = valleys.filter(below).length - passes.filter(below).length;
     return { valleys, passes, count, next: passes.find((pass) => !below(pass)) ?? null };
@@ -120,7 +121,7 @@ const landscape = (() => {
   function ground(state, place) {
     const { delta } = surface(state);
     if (!delta) return NaN;
-    const [[left, u], [below, v]] = [cell(0, place[0]), axes.length > 1 ? cell(1, place[1]) : [0, 0]];
+    const [[left, u], [below, v]] = [cell(0, place[0]), twoAxes ? cell(1, place[1]) : [0, 0]];
     const root = (i, j) => Math.sqrt(delta[Math.min(j, ny - 1) * nx + i]);
     const row = (j) => (1 - u) * root(left, j) + u * root(left + 1, j);
     return (v > 0 ? (1 - v) * row(below) + v * row(below + 1) : row(below)) ** 2;
@@ -131,7 +132,8 @@ const landscape = (() => {
     const right = values.findIndex((each) => each >= x);
     if (right < 0 || x < values[0]) return [0, NaN];
     const i = Math.max(right - 1, 0);
-    return [i, (fraction(axis, x) - fraction(axis, values[i])) / (fraction(axis, values[i + 1]) - fraction(axis, values[i]))];
+    const [from, to] = [fraction(axis, values[i]), fraction(axis, values[i + 1])];
+    return [i, (fraction(axis, x) - from) / (to - from)];
   }
 
   function apart(one, other) {
@@ -144,7 +146,7 @@ const landscape = (() => {
   }
 
   function node(ix, iy) {
-    return axes.length > 1 ? [axes[0].values[ix], axes[1].values[iy]] : [axes[0].values[ix]];
+    return twoAxes ? [axes[0].values[ix], axes[1].values[iy]] : [axes[0].values[ix]];
   }
 
   // Each observation's part at the computed place nearest to a node.
@@ -173,17 +175,62 @@ const landscape = (() => {
   function chain(place) {
     const { nuts } = payload;
     draws ??= { x: decoded(nuts.x), y: decoded(nuts.y), delta: decoded(nuts.delta), chain: decoded(nuts.chain) };
-    const first = closest(draws.x.map((x, i) => (axes.length > 1 ? [x, draws.y[i]] : [x])), place);
+    const first = closest(draws.x.map((x, i) => (twoAxes ? [x, draws.y[i]] : [x])), place);
     let last = draws.chain.findIndex((each, i) => i > first && each !== draws.chain[first]);
     if (last < 0) last = draws.x.length;
     const follow = (array) => array.slice(first, last);
     const cost = Array.from({ length: last - first }, (_, i) => i);
     const message = `follows chain ${draws.chain[first]} from the draw nearest to it`;
-    return { name: "NUTS", sampler: true, x: follow(draws.x), y: follow(draws.y), delta: follow(draws.delta), cost, message };
+    const [x, y, delta] = [follow(draws.x), follow(draws.y), follow(draws.delta)];
+    return { name: "NUTS", sampler: true, x, y, delta, cost, message };
+  }
+
+  // What the page begins with: the likelihood of the data as they are, all others held.
+  const initial = {
+    key: Object.keys(payload.surfaces)[0], prior: nearest(payload.prior_weights, 0), size: nearest(payload.sizes, 1),
+    level: 0, height: "minus2ll", term: 0,
+  };
+  Object.assign(initial, lowest(initial));
+
+  // The node nearest to the lowest place.
+  function lowest(state) {
+    const middle = (values) => values[values.length >> 1];
+    const place = mode(state)?.x ?? axes.map(({ estimate, values }) => estimate ?? middle(values));
+    const [ix, iy] = axes.map(({ values }, axis) => nearest(values, place[axis] ?? middle(values)));
+    return { ix, iy: iy ?? 0 };
+  }
+
+  // Heights are drawn up to here: beyond the 99 % region and the highest pass everything is a plateau.
+  const cap = (() => {
+    const { df1, df2 } = payload.cutoffs.at(-1);
+    const passes = lakes(initial, 0).passes.map((pass) => pass.height);
+    const wanted = Math.max(2 * df2, 1.3 * Math.max(0, ...passes));
+    const { delta } = surface(initial);
+    if (!delta) return wanted;
+    const top = delta.reduce((most, each) => (Number.isFinite(each) ? Math.max(most, each) : most), 0);
+    return Math.min(wanted, Math.max(top, df1));
+  })();
+
+  // What stands on the vertical axis: −2LL itself, the loss of one observation, or the likelihood.
+  const HEIGHTS = {
+    minus2ll: { label: "−2LL (valleys)", name: "−2LL", of: (delta, floor) => floor + delta },
+    loss: {
+      label: "loss: −log L per observation",
+      name: "loss",
+      of: (delta, floor, state) => (floor + delta) / (2 * payload.sizes[state.size] * payload.n_observations),
+    },
+    likelihood: {
+      label: "relative likelihood (peaks)", name: "relative likelihood", of: (delta) => Math.exp(-delta / 2),
+    },
+  };
+
+  // How high between 0 and 1 for the colour; √Δ, so that the floor of a valley keeps its shades.
+  function shade(delta, state) {
+    return state.height === "likelihood" ? Math.exp(-delta / 2) : Math.sqrt(delta / cap);
   }
 
   return {
-    payload, axes, nx, ny, nearest, surface, margins, mode, lakes, confidence, fraction, closest, node, observations,
-    path, chain, ground, weight,
+    payload, axes, twoAxes, initial, lowest, cap, HEIGHTS, shade, nx, ny, nearest, surface, margins, mode, lakes,
+    confidence, fraction, closest, node, observations, path, chain, ground, weight,
   };
 })();

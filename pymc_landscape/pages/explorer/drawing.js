@@ -9,6 +9,10 @@ const drawing = (() => {
     [110, 206, 88], [181, 222, 43], [253, 231, 37],
   ];
   const WATER = [158, 206, 240];
+  // One dash a level and one a walker, so that lines differ in grey as well.
+  const LEVEL_DASHES = ["2 3", "8 3 2 3", "", "7 4"];
+  const WALKER_DASHES = ["", "9 4", "2 3", "9 3 2 3", "5 2", "14 4"];
+  const WALKER_COLOURS = ["#ff9a5c", "#56b4e9", "#e79cc9", "#f0e442", "#ffffff", "#8fe0c0"]; // on the dark of the map
   const EMPTY = [150, 150, 150];
 
   // Text goes in as text: a name from a model is never read as markup.
@@ -177,9 +181,9 @@ const drawing = (() => {
   }
 
   // Ticks with numbers, below ("x") or left ("y") of a box, and thin lines across it.
-  function axis(svg, side, ruler, box, most, title = null) {
-    ticks(ruler.low, ruler.high, most, ruler.log).forEach((number) => {
-      const at = ruler(number);
+  function axis(svg, side, scale, box, most, title = null) {
+    ticks(scale.low, scale.high, most, scale.log).forEach((number) => {
+      const at = scale(number);
       const across = side === "x" ? { x1: at, x2: at, y1: box.top, y2: box.bottom }
         : { x1: box.left, x2: box.right, y1: at, y2: at };
       shape(svg, "line", { class: "grid", ...across });
@@ -197,15 +201,20 @@ const drawing = (() => {
   function labels(parent, ends, box, attributes = {}) {
     const taken = [];
     ends.toSorted((a, b) => b.y - a.y).forEach(({ x, y, text }) => {
-      const right = x > box.right - 8 * text.length - 8;
-      const left = right ? x - 8 - 7 * text.length : x + 8;
+      const width = 7 * text.length;
+      const before = x > box.right - width - 16;
+      const left = before ? x - 8 - width : x + 8;
       let up = Math.max(y - 5, box.top + 10);
-      const hit = () => taken.find((each) => Math.abs(each.up - up) < 13 && left < each.end && each.left < left + 7 * text.length);
+      const hit = () => taken.find((each) => Math.abs(each.up - up) < 13 && left < each.end && each.left < left + width);
       while (hit()) up = hit().up - 13.5;
-      taken.push({ up, left, end: left + 7 * text.length });
-      shape(parent, "text", { ...attributes, x: right ? x - 8 : x + 8, y: up, "text-anchor": right ? "end" : "start" }, text);
+      taken.push({ up, left, end: left + width });
+      const place = before ? { x: x - 8, "text-anchor": "end" } : { x: x + 8 };
+      shape(parent, "text", { ...attributes, ...place, y: up }, text);
     });
   }
 
-  return { WATER, EMPTY, element, shape, format, colour, ticks, ruler, line, contours, heat, blank, axis, labels };
+  return {
+    LEVEL_DASHES, WALKER_DASHES, WALKER_COLOURS, WATER, EMPTY, element, shape, format, colour, ruler, line, contours,
+    heat, blank, axis, labels,
+  };
 })();

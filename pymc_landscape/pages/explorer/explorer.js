@@ -4,20 +4,11 @@
 const explorer = (() => {
   const find = (id) => document.getElementById(id);
   const { element, format } = drawing;
+  const { payload, axes, twoAxes, cap, HEIGHTS, initial, lowest } = landscape;
   const percent = (number) => `${format(100 * number, number > 0.99 ? 4 : 3)} %`;
   const keys = Object.keys(payload.surfaces);
-  const likelihood = { prior: Math.max(payload.prior_weights.indexOf(0), 0), size: Math.max(payload.sizes.indexOf(1), 0) };
-  const initial = { key: keys[0], ...likelihood, level: 0, height: "minus2ll", ix: 0, iy: 0, term: 0 };
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const dark = matchMedia("(prefers-color-scheme: dark)");
 
-  function lowest(state) {
-    const place = landscape.mode(state)?.x ?? axes.map(({ estimate, values }) => estimate ?? values[values.length >> 1]);
-    const [ix, iy] = axes.map(({ values }, axis) => landscape.nearest(values, place[axis] ?? values[values.length >> 1]));
-    return { ix, iy: iy ?? 0 };
-  }
-
-  Object.assign(initial, lowest(initial));
   let state = { ...initial };
 
   function draw() {
@@ -50,25 +41,28 @@ const explorer = (() => {
     const here = delta ? delta[state.iy * landscape.nx + state.ix] : NaN;
     const names = axes.map(({ label }, axis) => `${label} = ${format(place[axis])}`).join(", ");
     const height = HEIGHTS[state.height].of(here, floor, state);
-    const name = { minus2ll: "−2LL", loss: "loss", likelihood: "relative likelihood" }[state.height];
-    const read = Number.isNaN(here) ? "not computed here" : `${name} = ${format(height, 6)}, Δ = ${format(here)}: ${standing(here)}`;
-    find("cursor-reading").textContent = here === Infinity ? `${names}: outside of the support, likelihood 0.` : `${names}: ${read}.`;
-    Object.assign(find("cursor-reading").dataset, { x: place[0], y: place[1] ?? "", delta: here, height });
+    const numbers = `${HEIGHTS[state.height].name} = ${format(height, 6)}, Δ = ${format(here)}: ${standing(here)}`;
+    const read = here === Infinity ? "outside of the support, where the likelihood is 0" : numbers;
+    const reading = find("cursor-reading");
+    reading.textContent = `${names}: ${Number.isNaN(here) ? "not computed here" : read}.`;
+    Object.assign(reading.dataset, { x: place[0], y: place[1] ?? "", delta: here, height });
     readObservations();
     readCode(place);
   }
 
   // Between which cut-offs Δ lies, for one parameter and for two.
   function standing(delta) {
-    const outside = (df) => payload.cutoffs.filter((cutoff) => delta > cutoff[df]).at(-1);
+    const outside = (df) => payload.cutoffs.findLast((cutoff) => delta > cutoff[df]);
     const inside = (df) => payload.cutoffs.find((cutoff) => delta <= cutoff[df]);
-    const said = (df) => (inside(df) ? `inside ${percent(inside(df).level)}` : `outside ${percent(outside(df).level)}`);
-    return `${said("df1")} for one parameter${twoAxes ? `, ${said("df2")} for two` : ""}`;
+    const part = (word, cutoff) => `${word} ${percent(cutoff.level)}`;
+    const where = (df) => (inside(df) ? part("inside", inside(df)) : part("outside", outside(df)));
+    return `${where("df1")} for one parameter${twoAxes ? `, ${where("df2")} for two` : ""}`;
   }
 
   function readLevel() {
     const { df1, df2 } = landscape.confidence(state.level);
-    const text = state.level > 0 ? `${format(state.level, 3)}: ${percent(df1)} for one parameter, ${percent(df2)} for two` : "0: no water";
+    const both = `${percent(df1)} for one parameter${twoAxes ? `, ${percent(df2)} for two` : ""}`;
+    const text = state.level > 0 ? `${format(state.level, 3)}: ${both}` : "0: no water";
     find("level").value = 1000 * Math.sqrt(state.level / cap);
     find("level").setAttribute("aria-valuetext", text);
     find("level-value").textContent = text;
@@ -124,7 +118,9 @@ const explorer = (() => {
     table.append(top, body);
     find("limits").replaceChildren(table);
     const texts = [...(payload.sentences?.[state.size]?.[state.prior] ?? [])];
-    if (mode && mode.status !== "converged") texts.push(`Status of the lowest place: ${mode.status}. ${mode.message ?? ""}`);
+    if (mode && mode.status !== "converged") {
+      texts.push(`Status of the lowest place: ${mode.status.replaceAll("_", " ")}. ${mode.message ?? ""}`);
+    }
     const k = payload.pareto_k?.[state.size]?.[state.prior];
     if (k !== null && k !== undefined) texts.push(`Draws were weighted to this prior: Pareto k = ${format(k, 2)}.`);
     find("sentences").replaceChildren(...texts.map((text) => element("li", {}, text)));
@@ -151,80 +147,6 @@ const explorer = (() => {
       template.replaceAll(/\{(\w+)\}/g, (whole, name) => (name in values ? `${short(values[name])}` : whole)));
     find("code").textContent = lines.join("\n");
   }
-
-  // Walkers: stored paths, shown up to a count of evaluations that all of them share.
-  const walk = (() => {
-    let paths = [];
-    let clock = 0;
-    let timer = null;
-    const names = [...payload.walkers.optimizers.map(({ name }) => name), ...(payload.nuts ? ["NUTS"] : [])];
-    const chosen = () => names.filter((name) => find("walkers").querySelector(`[name="${CSS.escape(name)}"]`).checked);
-    const reached = (path) => Math.max(path.cost.findLastIndex((cost) => cost <= clock), 0);
-    const end = () => Math.max(0, ...paths.map((path) => path.cost.at(-1)));
-    const walkers = () => paths.map((path) => ({ path, at: reached(path), style: names.indexOf(path.name) % 6 }));
-
-    function show() {
-      map.drawWalk(state, walkers());
-      descent.draw(walkers());
-      const text = walkers().map(({ path, at }) => `${path.name} Δ = ${format(path.delta[at], 3)}`).join("; ");
-      find("walk-reading").textContent = paths.length ? `After ${clock} evaluations: ${text}.` : "";
-      find("walk-reading").dataset.clock = clock;
-      find("play").textContent = timer ? "Pause" : "Play";
-      ["play", "step"].forEach((id) => { find(id).disabled = !paths.length; });
-    }
-
-    function begin() {
-      const place = landscape.node(state.ix, state.iy);
-      const start = landscape.closest(payload.walkers.starts, place);
-      const optimizers = chosen().filter((name) => name !== "NUTS");
-      paths = optimizers.map((name) => landscape.path(name, start));
-      if (payload.nuts && chosen().includes("NUTS")) paths.push(landscape.chain(place));
-      const from = payload.walkers.starts[start].map((each) => format(each, 3)).join(", ");
-      const texts = optimizers.length ? [`Started from the stored start nearest to the cursor: (${from}).`] : [];
-      paths.filter(({ message }) => message).forEach(({ name, message }) => texts.push(`${name}: ${message}.`));
-      find("walk-message").replaceChildren(...texts.map((text) => element("li", {}, text)));
-      clock = 0;
-      if (calm.matches) clock = end();
-      else if (paths.length) play(true);
-      show();
-      mountain.draw(state, walkers());
-    }
-
-    function play(on) {
-      if (timer) cancelAnimationFrame(timer);
-      timer = null;
-      if (!on) return show();
-      if (clock >= end()) clock = 0;
-      const [since, before] = [performance.now(), clock];
-      let drawn = 0;
-      const tick = (now) => {
-        clock = Math.min(before + Math.floor(((now - since) / 1000) * Number(find("speed").value)), end());
-        timer = clock < end() ? requestAnimationFrame(tick) : null;
-        show();
-        if (now - drawn < 250 && timer) return;
-        drawn = now;
-        mountain.draw(state, walkers());
-      };
-      timer = requestAnimationFrame(tick);
-      return show();
-    }
-
-    function step() {
-      play(false);
-      const later = paths.flatMap(({ cost }) => cost.find((each) => each > clock) ?? []);
-      clock = later.length ? Math.min(...later) : end();
-      show();
-      mountain.draw(state, walkers());
-    }
-
-    function clear() {
-      play(false);
-      paths = [];
-      find("walk-message").replaceChildren();
-    }
-
-    return { names, begin, step, show, clear, walkers, toggle: () => play(!timer) };
-  })();
 
   const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
@@ -277,7 +199,7 @@ const explorer = (() => {
     const words = { h: "hold", p: "profile", a: "average" };
     payload.others.forEach((other, position) => {
       const field = element("fieldset", { class: "control" });
-      const held = other.estimate === null || other.estimate === undefined ? "" : ` (held at ${format(other.estimate)})`;
+      const held = Number.isFinite(other.estimate) ? ` (held at ${format(other.estimate)})` : "";
       field.append(element("legend", {}, `${other.label}${held}`));
       const letters = ["h", "p", "a"].filter((letter) => keys.some((key) => key[position] === letter));
       choices(field, `treatment-${position}`, letters.map((letter) => [letter, words[letter]]), state.key[position],
@@ -292,37 +214,13 @@ const explorer = (() => {
       const row = element("div", { class: "cutoffs", role: "group", "aria-label": `χ² cut-offs for ${name}` });
       row.append(element("span", { class: "help" }, `for ${name}`));
       payload.cutoffs.forEach((cutoff) => {
-        const button = element("button", { type: "button", "data-df": df, "data-level": cutoff.level }, `${100 * cutoff.level} %`);
+        const data = { type: "button", "data-df": df, "data-level": cutoff.level };
+        const button = element("button", data, `${100 * cutoff.level} %`);
         button.addEventListener("click", () => change({ level: Math.min(cutoff[df], cap) }));
         row.append(button);
       });
       find("cutoffs").append(row);
     });
-  }
-
-  function buildWalkers() {
-    const [picks, buttons] = [element("div", { class: "picks" }), element("div", { class: "buttons" })];
-    walk.names.forEach((name, i) => {
-      const label = element("label", { class: "choice" });
-      const box = element("input", { type: "checkbox", name });
-      box.checked = true;
-      label.append(box, descent.sample(i % 6), element("span", {}, name));
-      picks.append(label);
-    });
-    const make = (id, text, action) => {
-      const button = element("button", { type: "button", id }, text);
-      button.addEventListener("click", action);
-      buttons.append(button);
-    };
-    make("begin", "Start at the cursor", () => walk.begin());
-    make("play", "Play", () => walk.toggle());
-    make("step", "Step", () => walk.step());
-    const speed = element("select", { id: "speed" });
-    [2, 10, 50, 250].forEach((each) => speed.append(element("option", { value: each }, `${each} evaluations a second`)));
-    speed.value = "50";
-    buttons.append(element("label", { for: "speed", class: "label" }, "Speed"), speed);
-    find("walkers").append(picks, buttons, element("ul", { id: "walk-message", role: "status" }),
-      element("p", { id: "walk-reading", class: "reading" }), descent.frame());
   }
 
   function buildText() {
@@ -333,7 +231,8 @@ const explorer = (() => {
     const { value, message } = payload.status;
     find("status").textContent = `Status of the fit: ${value.replaceAll("_", " ")}. ${message ?? ""}`;
     find("status").hidden = value === "converged";
-    map.frame.setAttribute("aria-label", twoAxes ? `Map of ${axes[0].label} and ${axes[1].label}` : `Curve of ${axes[0].label}`);
+    const names = axes.map(({ label }) => label).join(" and ");
+    map.frame.setAttribute("aria-label", `${twoAxes ? "Map" : "Curve"} of ${names}`);
     find("map-heading").textContent = twoAxes ? "Map" : "Curve";
     find("map-help").textContent = "Arrow keys or the pointer move the cursor (Shift: five nodes), Home goes to the "
       + "lowest place, Enter or a press starts the walkers.";
@@ -356,8 +255,9 @@ const explorer = (() => {
       return entry;
     });
     if (!twoAxes) return found;
-    const text = "◆ lowest place  ○ valley  × pass  outlines: regions of two parameters; grey outline: where the page began";
-    return [...found, element("span", { class: "entry" }, text)];
+    const texts = ["◆ lowest place", "○ valley", "× pass", "outlines: regions of two parameters",
+      "thin grey outline: 95 % region where the page began"];
+    return [...found, ...texts.map((text) => element("span", { class: "entry" }, text))];
   }
 
   // The range answers while it is dragged.
@@ -411,7 +311,7 @@ const explorer = (() => {
     buildText();
     buildTreatments();
     buildCutoffs();
-    buildWalkers();
+    walk.build(() => state);
     choices(find("heights"), "height", Object.entries(HEIGHTS).map(([name, { label }]) => [name, label]), state.height,
       (height) => change({ height }));
     find("prior").max = payload.prior_weights.length - 1;
@@ -433,9 +333,10 @@ const explorer = (() => {
     new ResizeObserver(fitFrame).observe(document.body);
     draw();
     themed();
+    document.documentElement.dataset.map = performance.now().toFixed(0);
   }
 
-  return { initial, moveTo, build };
+  return { moveTo, build };
 })();
 
 explorer.build();

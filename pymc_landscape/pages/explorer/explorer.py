@@ -39,8 +39,8 @@ class Explorer:
         path : path
             A file ending in ``.html`` or ``.htm``; what is there already is replaced.
         include_plotlyjs : bool or "directory", default True
-            Whether plotly.js (about 5 MB), which draws the mountain, is part of the file. ``"directory"`` writes it beside
-            the page, once for all pages of a folder; with ``False`` the page says that there is no mountain.
+            Whether plotly.js (about 5 MB), which draws the mountain, is part of the file. ``"directory"`` writes it
+            beside the page, once for all pages of a folder; with ``False`` the page says that there is no mountain.
 
         Returns
         -------

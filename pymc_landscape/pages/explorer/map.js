@@ -1,36 +1,9 @@
-// Heights and how they are drawn flat: the map with its margins, or the curve of one parameter.
+// The surface drawn flat: the map with its margins, or the curve of one parameter.
 "use strict";
 
-const { payload, axes } = landscape;
-const twoAxes = axes.length > 1;
-// One dash a level and one a walker, so that lines differ in grey as well.
-const LEVEL_DASHES = ["2 3", "8 3 2 3", "", "7 4"];
-const WALKER_DASHES = ["", "9 4", "2 3", "9 3 2 3", "5 2", "14 4"];
-const WALKER_COLOURS = ["#d55e00", "#56b4e9", "#cc79a7", "#f0e442", "#e69f00", "#ffffff"];
-const PLOTLY_DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
-
-// Heights are drawn up to here: beyond the 99 % region and the highest pass everything is a plateau.
-const cap = (() => {
-  const first = Object.keys(payload.surfaces)[0];
-  const passes = (payload.merges[first]?.[0] ?? []).map((pass) => pass.height);
-  const wanted = Math.max(2 * payload.cutoffs.at(-1).df2, 1.3 * Math.max(0, ...passes));
-  const { delta } = landscape.surface({ key: first, prior: 0, size: payload.sizes.indexOf(1) });
-  const top = delta ? delta.reduce((most, each) => (Number.isFinite(each) ? Math.max(most, each) : most), 0) : wanted;
-  return Math.min(wanted, Math.max(top, payload.cutoffs.at(-1).df1));
-})();
-
-// What Δ is called on the vertical axis: −2LL itself, the loss of one observation, or the likelihood.
-const HEIGHTS = {
-  minus2ll: { label: "−2LL (valleys)", of: (delta, floor) => floor + delta },
-  loss: {
-    label: "loss: −log L per observation",
-    of: (delta, floor, state) => (floor + delta) / (2 * payload.sizes[state.size] * payload.n_observations),
-  },
-  likelihood: { label: "relative likelihood (peaks)", of: (delta) => Math.exp(-delta / 2) },
-};
-const share = (delta, state) => (state.height === "likelihood" ? Math.exp(-delta / 2) : Math.sqrt(delta / cap));
-
 const map = (() => {
+  const { payload, axes, twoAxes, cap, shade } = landscape;
+  const { LEVEL_DASHES, WALKER_DASHES, WALKER_COLOURS } = drawing;
   const frame = document.getElementById("map-frame");
   const svg = document.getElementById("map");
   const canvas = document.getElementById("heat");
@@ -76,17 +49,17 @@ const map = (() => {
   }
 
   function drawSurface(state, delta) {
-    const place = { left: box.left, top: box.top, width: box.right - box.left, height: box.bottom - box.top };
-    Object.entries(place).forEach(([side, size]) => { canvas.style[side] = `${size}px`; });
-    canvas.width = Math.round(place.width / 2);
-    canvas.height = Math.round(place.height / 2);
+    const area = { left: box.left, top: box.top, width: box.right - box.left, height: box.bottom - box.top };
+    Object.entries(area).forEach(([side, size]) => { canvas.style[side] = `${size}px`; });
+    canvas.width = Math.round(area.width / 2);
+    canvas.height = Math.round(area.height / 2);
     const along = axes.map(({ values }, axis) => values.map((each) => landscape.fraction(axis, each)));
     const water = Math.sqrt(state.level);
     const paint = (root, i, j) => {
       if (Number.isNaN(root)) return (i + j) % 6 < 2 ? [110, 110, 110] : drawing.EMPTY;
       if (root === Infinity) return drawing.EMPTY;
       if (state.level > 0 && root <= water) return (i - j + 4096) % 8 < 1 ? [90, 150, 205] : drawing.WATER;
-      return drawing.colour(share(root * root, state));
+      return drawing.colour(shade(root * root, state));
     };
     drawing.heat(canvas, delta.map(Math.sqrt), along[0], along[1].map((each) => 1 - each), paint);
   }
@@ -102,7 +75,7 @@ const map = (() => {
       drawing.shape(svg, "path", { d: path, ...attributes });
       return lines;
     };
-    const begun = landscape.surface(explorer.initial).delta;
+    const begun = landscape.surface(landscape.initial).delta;
     const wide = payload.cutoffs.find((cutoff) => cutoff.level === 0.95);
     if (begun && begun !== delta) outline(begun.map(Math.sqrt), wide.df2, { class: "before" });
     payload.cutoffs.forEach(({ level, df2 }, i) => {
@@ -113,7 +86,8 @@ const map = (() => {
       const [right, down] = [[0, -1], [1, 0], [0, 1], [-1, 0]][i % 4];
       const reach = ([x, y]) => right * x + down * y;
       const [x, y] = longest.reduce((most, each) => (reach(each) > reach(most) ? each : most));
-      const label = drawing.shape(svg, "text", { class: "on-map", x, y: y + 4, "text-anchor": "middle" }, `${100 * level} %`);
+      const place = { class: "on-map", x, y: y + 4, "text-anchor": "middle" };
+      const label = drawing.shape(svg, "text", place, `${100 * level} %`);
       labels.push([label, x]);
     });
     if (state.level > 0) outline(roots, state.level, { class: "shore" });
@@ -128,8 +102,8 @@ const map = (() => {
     });
   }
 
-  function mark(place, name, attributes, text, many) {
-    const [x, y] = [rulers.x(place[0]), rulers.y(place[1])];
+  function mark(at, name, attributes, text, many) {
+    const [x, y] = [rulers.x(at[0]), rulers.y(at[1])];
     if (!(x >= box.left && x <= box.right && y >= box.top && y <= box.bottom)) return;
     const group = drawing.shape(svg, "g", { transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` });
     drawing.shape(group, name, attributes);
@@ -154,12 +128,14 @@ const map = (() => {
     Object.entries({ slice, profile, marginal }).forEach(([name, curve]) => {
       if (!curve) return;
       const sides = [values.map(along), Array.from(curve, (each) => depth(Math.min(each, 3 * most)))];
-      drawing.shape(group, "path", { class: `curve ${name}`, d: drawing.line(...(axis === 0 ? sides : sides.toReversed())) });
+      const d = drawing.line(...(axis === 0 ? sides : sides.toReversed()));
+      drawing.shape(group, "path", { class: `curve ${name}`, d });
     });
     (payload.limits[axis][state.size]?.[state.prior]?.profile ?? []).forEach((limit) => {
       if (!Number.isFinite(limit)) return;
       const at = along(limit);
-      const reach = axis === 0 ? { x1: at, x2: at, y1: box.bottom, y2: cut } : { x1: box.left, x2: cut, y1: at, y2: at };
+      const reach = axis === 0 ? { x1: at, x2: at, y1: box.bottom, y2: cut }
+        : { x1: box.left, x2: cut, y1: at, y2: at };
       drawing.shape(group, "line", { class: "limit", ...reach });
     });
   }
@@ -176,13 +152,14 @@ const map = (() => {
       drawing.shape(group, "line", { class: "cut", "stroke-dasharray": LEVEL_DASHES[i], ...ends });
       drawing.shape(group, "text", { x: box.right - 4, y: at - 3, "text-anchor": "end" }, `${100 * level} %`);
     });
-    const place = (curve) => Array.from(curve, (each) => rulers.y(Math.min(each, 4 * cap)));
-    if (delta && state.level > 0) drawing.shape(group, "path", { class: "lake", d: lake(xs, place(delta), rulers.y(state.level)) });
+    const heights = (curve) => Array.from(curve, (each) => rulers.y(Math.min(each, 4 * cap)));
+    const path = (name, d) => drawing.shape(group, "path", { class: name, d });
+    if (delta && state.level > 0) path("lake", lake(xs, heights(delta), rulers.y(state.level)));
     const { values, slice, profile, marginal } = landscape.margins(state, 0);
     Object.entries({ slice, profile, marginal }).forEach(([name, curve]) => {
-      if (curve) drawing.shape(group, "path", { class: `curve ${name}`, d: drawing.line(values.map(rulers.x), place(curve)) });
+      if (curve) path(`curve ${name}`, drawing.line(values.map(rulers.x), heights(curve)));
     });
-    if (delta) drawing.shape(group, "path", { class: "curve surface", d: drawing.line(xs, place(delta)) });
+    if (delta) path("curve surface", drawing.line(xs, heights(delta)));
   }
 
   // Between the curve and the level, where the curve is below it.
@@ -199,17 +176,18 @@ const map = (() => {
     return path;
   }
 
-  function place(state) {
+  function cursorPlace(state) {
     const [x, y] = landscape.node(state.ix, state.iy);
     const delta = landscape.surface(state).delta?.[state.iy * landscape.nx + state.ix] ?? NaN;
     return [rulers.x(x), twoAxes ? rulers.y(y) : rulers.y(Math.min(Number.isFinite(delta) ? delta : cap, cap))];
   }
 
   function drawCursor(state) {
-    const [x, y] = place(state);
+    const [x, y] = cursorPlace(state);
     layers.cursor.replaceChildren();
+    const d = `M${x} ${box.top}V${box.floor}M${box.start} ${y}H${box.right}`;
     ["halo", "cross"].forEach((name) => {
-      drawing.shape(layers.cursor, "path", { class: name, d: `M${x} ${box.top}V${box.floor}M${box.start} ${y}H${box.right}` });
+      drawing.shape(layers.cursor, "path", { class: name, d });
       drawing.shape(layers.cursor, "circle", { class: name, cx: x, cy: y, r: 6 });
     });
   }

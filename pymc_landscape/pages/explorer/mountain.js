@@ -2,11 +2,13 @@
 "use strict";
 
 const mountain = (() => {
+  const { payload, axes, twoAxes, cap, shade, HEIGHTS } = landscape;
+  const { WALKER_COLOURS } = drawing;
+  const PLOTLY_DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
   const box = document.getElementById("mountain");
   const message = document.getElementById("mountain-message");
   let eye = { x: -1.25, y: -1.25, z: 0.95 };
   let able = false;
-  let due = false;
   let wanted = null;
 
   function missing() {
@@ -34,15 +36,20 @@ const mountain = (() => {
     document.documentElement.dataset.ready = performance.now().toFixed(0);
   }
 
-  // The map answers first: the mountain follows when that is painted, and once for what came in between.
+  // The map answers first: the mountain follows when hands rest, and now and then while they do not.
+  const REST = 90;
+  const PATIENCE = 400;
+  let timer = null;
+  let since = 0;
   function draw(state, walkers) {
     wanted = [state, walkers];
-    if (!able || due) return;
-    due = true;
-    requestAnimationFrame(() => setTimeout(async () => {
-      await plot();
-      due = false;
-    }, 0));
+    if (!able) return;
+    if (timer === null) since = performance.now();
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      timer = null;
+      plot();
+    }, Math.min(REST, Math.max(since + PATIENCE - performance.now(), 0)));
   }
 
   function traces(state, walkers) {
@@ -56,7 +63,7 @@ const mountain = (() => {
     const outside = (each) => Math.min(each, cap);
     const surface = {
       type: "surface", navigable: true, x: xs, y: ys, z: rows(raised), showscale: false, cmin: 0, cmax: 1,
-      surfacecolor: rows((each) => share(outside(each), state)), colorscale: "Viridis", hoverinfo: "none",
+      surfacecolor: rows((each) => shade(outside(each), state)), colorscale: "Viridis", hoverinfo: "none",
       lighting: { ambient: 0.75, diffuse: 0.5, specular: 0.05 },
     };
     const lines = { type: "scatter3d", mode: "lines", hoverinfo: "skip", showlegend: false };
@@ -88,10 +95,11 @@ const mountain = (() => {
     });
     const [x, y] = landscape.node(state.ix, state.iy);
     const here = delta ? delta[state.iy * xs.length + state.ix] : NaN;
-    const [low, top] = [raised(state.height === "likelihood" ? cap : 0), raised(state.height === "likelihood" ? 0 : cap)];
+    const [low, top] = [raised(0), raised(cap)].toSorted((a, b) => a - b);
     const at = Number.isNaN(here) ? low : raised(here);
     found.push({
-      ...lines, mode: "lines+markers", x: [x, x, x], y: [y, y, y], z: [low, at, top], line: { color: "#ff4b4b", width: 4 },
+      ...lines, mode: "lines+markers", x: [x, x, x], y: [y, y, y], z: [low, at, top],
+      line: { color: "#ff4b4b", width: 4 },
       marker: { size: [0, 6, 0], color: "#ff4b4b", line: { color: "#ffffff", width: 1 } },
     });
     return found;
@@ -108,12 +116,12 @@ const mountain = (() => {
       nticks: 6, tickfont: { size: 10 }, showspikes: false, backgroundcolor: "rgba(0,0,0,0)",
     });
     const scale = (axis) => (axes[axis].scale === "log" ? "log" : "linear");
-    const name = { minus2ll: "−2LL", loss: "loss", likelihood: "likelihood" }[state.height];
     const layout = {
       margin: { l: 0, r: 0, t: 0, b: 0 }, paper_bgcolor: "rgba(0,0,0,0)", showlegend: false, autosize: true,
       height: box.clientWidth < 420 ? 320 : 500, uirevision: "kept",
       scene: {
-        xaxis: side(axes[0].label, scale(0)), yaxis: side(axes[1].label, scale(1)), zaxis: side(name, "linear"),
+        xaxis: side(axes[0].label, scale(0)), yaxis: side(axes[1].label, scale(1)),
+        zaxis: side(HEIGHTS[state.height].name, "linear"),
         aspectmode: "manual", aspectratio: { x: 1, y: 1, z: 0.65 }, camera: { eye }, dragmode: "turntable",
       },
     };

@@ -1,4 +1,4 @@
-"""One HTML file of a payload: template, style, scripts and plotly.js in one, so that it opens anywhere without a server."""
+"""One HTML file of a payload: template, style, scripts and plotly.js, so that it opens anywhere without a server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from string import Template
 from typing import Any, Literal
 
 # A script stands after those it calls.
-SCRIPTS = ("data.js", "drawing.js", "map.js", "mountain.js", "charts.js", "explorer.js")
+SCRIPTS = ("data.js", "drawing.js", "map.js", "mountain.js", "charts.js", "walkers.js", "explorer.js")
 PLOTLY_FILE = "plotly.min.js"
 
 
