@@ -196,7 +196,7 @@ class ModelMetadata:
 
     def _fingerprint(self) -> Hashable:
         model = self.model
-        variables = (*model.free_RVs, *model.observed_RVs, *model.potentials)
+        variables = (*model.free_RVs, *model.observed_RVs, *model.potentials, *model.deterministics)
         transforms = tuple(model.rvs_to_transforms[rv] for rv in model.free_RVs)
         shapes = tuple((d.name, d.get_value(borrow=True).shape) for d in shared_data(model))
         return variables, transforms, shapes, model.check_bounds, pytensor.config.floatX

@@ -298,3 +298,18 @@ def test_a_fit_is_fitted_again_from_its_estimate():
     fit = pml.fit_mle(mode)
     np.testing.assert_allclose(fit.starts["start_theta"][0], mode.theta)
     assert float(fit.point["mu"]) == pytest.approx(0.25)
+
+
+def test_a_deterministic_added_after_a_fit_is_known():
+    with pm.Model() as model:
+        a = pm.Normal("a", 0, 1)
+        pm.Normal("y", a, 1, observed=[1.0, 2.0])
+    before = pml.fit_mle(model, progressbar=False)
+    with model:
+        pm.Deterministic("factor", pm.math.exp(a))
+    after = pml.fit_mle(model, progressbar=False)
+    assert after.summary().loc["factor", "estimate"] == pytest.approx(np.exp(1.5))
+    expected = np.exp(1.5 + np.array([-1, 1]) * np.sqrt(pml.chi2_cutoff() / 2))
+    for fit in (before, after):
+        ends = pml.confidence_intervals(fit, ["factor"], progressbar=False)["interval"]
+        np.testing.assert_allclose(np.ravel(ends), expected, rtol=1e-7)
