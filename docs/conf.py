@@ -26,6 +26,7 @@ extensions = [
     "gallery",
     "mathml",
     "course",
+    "explorers",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "jupyter_execute", "_extensions", "gallery/scripts"]

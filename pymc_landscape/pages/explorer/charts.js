@@ -43,7 +43,7 @@ const observations = (() => {
     const box = { left: WIDTH_OF_NUMBERS, right: width - 10, top: 10, bottom: height - 38 };
     const x = drawing.ruler(xLow, xHigh, box.left, box.right);
     const y = drawing.ruler(yLow, yHigh, box.bottom, box.top);
-    drawing.axis(svg, "x", x, box, Math.max(3, Math.round(width / 110)), xTitle);
+    drawing.axis(svg, "x", x, box, Math.max(4, Math.round(width / 100)), xTitle);
     drawing.axis(svg, "y", y, box, 4);
     const id = `clip-${name}`;
     shape(shape(svg, "clipPath", { id }), "rect", {

@@ -298,13 +298,22 @@ const explorer = (() => {
     mountain.draw(state, walk.walkers());
   }
 
-  // In a notebook or a docs page the frame is as high as what is in it.
+  // In a notebook or a docs page the frame is as high as what is in it, and as dark as what is around it.
   function fitFrame() {
-    try {
-      if (window.frameElement) window.frameElement.style.height = `${document.body.scrollHeight + 8}px`;
-    } catch {
-      // A frame of another origin keeps its height.
-    }
+    const frame = window.frameElement;
+    if (frame) frame.style.height = `${document.body.scrollHeight + 24}px`;
+  }
+
+  function followParent() {
+    const around = window.frameElement?.ownerDocument.documentElement;
+    if (!around) return;
+    const follow = () => {
+      if (!["light", "dark"].includes(around.dataset.theme)) return;
+      document.documentElement.dataset.theme = around.dataset.theme;
+      themed();
+    };
+    new MutationObserver(follow).observe(around, { attributes: true, attributeFilter: ["data-theme"] });
+    follow();
   }
 
   function build() {
@@ -333,6 +342,7 @@ const explorer = (() => {
     new ResizeObserver(fitFrame).observe(document.body);
     draw();
     themed();
+    followParent();
     document.documentElement.dataset.map = performance.now().toFixed(0);
   }
 

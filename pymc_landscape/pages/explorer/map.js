@@ -35,7 +35,7 @@ const map = (() => {
     if (twoAxes && delta) drawSurface(state, delta);
     const [below, beside] = [{ ...box, bottom: box.floor }, { ...box, left: box.start }];
     if (twoAxes) [below.top, beside.right] = [box.bottom, box.left];
-    drawing.axis(svg, "x", rulers.x, below, Math.max(3, Math.round(box.right / 110)), xTitle);
+    drawing.axis(svg, "x", rulers.x, below, Math.max(4, Math.round(box.right / 100)), xTitle);
     drawing.axis(svg, "y", rulers.y, beside, 6, yTitle);
     if (twoAxes && delta) drawRegions(state, delta);
     if (!twoAxes) drawCurve(state, delta);
