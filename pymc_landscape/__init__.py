@@ -22,6 +22,7 @@ A ``pm.Model`` holds a prior, a likelihood and a posterior. The verbs here show 
 * ``coverage_study``: how often intervals hold what they claim to
 * ``confidence_intervals``, ``profile_likelihood``, ``confidence_contour``: what the likelihood leaves possible
 * ``read_intervals``: interval ends of any level, off a profile
+* ``report``: all of it on one page, as a ``Report``
 * ``to_datatree``: results beside the posterior, saved with it
 * ``plots``: curves, contours and surfaces
 * ``laplace_check``, ``importance_sampling``: whether an integral over random effects can be trusted
@@ -74,6 +75,7 @@ __all__ = [
     "HypothesisTest",
     "LikelihoodRatioTest",
     "Objective",
+    "Report",
     "chi2_cutoff",
     "compare_models",
     "compare_with_posterior",
@@ -104,6 +106,7 @@ __all__ = [
     "profile_likelihood",
     "read_intervals",
     "regular_grid",
+    "report",
     "score_test",
     "tests",
     "to_datatree",
@@ -116,7 +119,7 @@ ELSEWHERE = {"wilks": "chi2_cutoff", "cutoff": "chi2_cutoff", "aic": "compare_mo
 
 
 # Verbs that are imported when they are first asked for, since what they make is drawn.
-LATER: dict[str, str] = {}
+LATER = {name: "pymc_landscape.pages.model_report" for name in ("Report", "report")}
 
 
 def __getattr__(name: str) -> Any:

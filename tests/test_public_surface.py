@@ -77,6 +77,7 @@ NEEDS_AN_OPTIMUM: dict[str, Callable[[Any], Any]] = {
     "tests": lambda m: pml.tests(known_mean(), m, **QUIET),
     "wald_test": lambda m: pml.wald_test(known_mean(), m, **QUIET),
     "profile_likelihood": lambda m: pml.profile_likelihood(m, "mu", level=0.8, **QUIET),
+    "report": lambda m: pml.report(m, sections=["fit", "optima"], **QUIET).to_datatree(),
 }
 NEEDS_NONE: dict[str, Callable[[Any], Any]] = {
     "critical_points": lambda m: pml.critical_points(m, starts=1, random_seed=1, **QUIET),
@@ -93,7 +94,7 @@ NEEDS_NONE: dict[str, Callable[[Any], Any]] = {
     "prior_path": lambda m: pml.prior_path(m, [0, 1], **QUIET),
 }
 READS_A_RESULT = {"chi2_cutoff", "descent_race", "read_intervals", "regular_grid", "to_datatree"}
-CLASSES = {"Fit", "HypothesisTest", "LikelihoodRatioTest", "Objective"}
+CLASSES = {"Fit", "HypothesisTest", "LikelihoodRatioTest", "Objective", "Report"}
 TAKES_A_MODEL = NEEDS_AN_OPTIMUM | NEEDS_NONE
 OF_EFFECTS = {"laplace_check", "importance_sampling"}
 # Without a model these take the values as they are.

@@ -1,0 +1,98 @@
+"""How much of each section a report affords: decided by the model's size, so that a report comes out the same again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from pymc_landscape.objective import affordable_evaluations
+from pymc_landscape.optimize import Fit
+
+# Parameters whose profiles are drawn, and whose intervals are computed where evaluations are cheap.
+MOST_PROFILES, MOST_INTERVALS = 12, 60
+# Parameters of which joint regions are drawn, all pairs.
+MOST_REGIONS = 4
+# Data sets that are simulated for the check of Wilks' theorem: enough for the 95 % point of a picture.
+SIMULATED = 200
+# Evaluations that the operation count of `affordable_evaluations` calls cheap, and dear.
+CHEAP, DEAR = 150, 20
+# Observations whose influence is looked at.
+MOST_OBSERVATIONS = 5_000
+# Evaluations for which a model of unknown cost is timed, and how long all of them together may take.
+TRIED, SECONDS = 3, 2.0
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a report affords.
+
+    Parameters
+    ----------
+    evaluations : int
+        How many evaluations with derivatives are a small part of a first fit.
+    labels : tuple of str
+        All elements of the parameters.
+    n_observations : int
+        Number of observed elements.
+    is_integral : bool
+        Whether each evaluation is an integral over random effects.
+    """
+
+    evaluations: int
+    labels: tuple[str, ...]
+    n_observations: int
+    is_integral: bool
+
+    @classmethod
+    def of(cls, fit: Fit) -> Budget:
+        """Return the budget of a fit's model; a model of unknown cost is timed at the estimate."""
+        objective = fit.objective
+        labels = tuple(label for v in objective.variables for label in v.labels)
+        evaluations = affordable_evaluations(objective) or _timed(fit)
+        return cls(evaluations, labels, objective.n_observations, objective.is_integral)
+
+    @property
+    def intervals(self) -> list[str]:
+        """Parameters whose profile intervals are computed."""
+        return list(self.labels[: MOST_INTERVALS if self.evaluations >= CHEAP else MOST_PROFILES])
+
+    @property
+    def profiles(self) -> list[str]:
+        """Parameters whose profiles are drawn."""
+        return list(self.labels[:MOST_PROFILES])
+
+    @property
+    def region_method(self) -> str:
+        """How joint regions are found: vertex by vertex, or sketched from the profiles."""
+        return "exact" if self.evaluations >= CHEAP else "traces"
+
+    @property
+    def simulated(self) -> int:
+        """How many data sets are simulated; 0 for none."""
+        return SIMULATED if self.evaluations >= CHEAP and not self.is_integral else 0
+
+    @property
+    def influence(self) -> str:
+        """Why influence is not looked at; empty where it is."""
+        if self.n_observations > MOST_OBSERVATIONS:
+            return (
+                f"{self.n_observations:,} observations are more than the {MOST_OBSERVATIONS:,} that a report looks at"
+            )
+        return "each evaluation of this model takes long" if self.evaluations < DEAR // 2 else ""
+
+    @property
+    def optimizers(self) -> list[str]:
+        """Optimisers whose descent is shown."""
+        quick = ["newton", "l-bfgs"]
+        return [*quick, "adam", "gradient_descent"] if self.evaluations >= DEAR else quick
+
+
+def _timed(fit: Fit) -> int:
+    """Return how many evaluations of a black box take the time that a report has for them."""
+    evaluate, x = fit.result.restricted.value, np.asarray(fit.result.x, dtype=float)
+    begin = perf_counter()
+    for _ in range(TRIED):
+        evaluate(x)
+    return int(min(SECONDS * TRIED / max(perf_counter() - begin, 1e-9), 10 * CHEAP) / (1 + len(x)))

@@ -1,0 +1,198 @@
+"""A report: its numbers are the verbs' own, what cannot be made says why, and the page stands alone."""
+
+import re
+from html import unescape
+from types import SimpleNamespace
+
+import numpy as np
+import pymc as pm
+import pytest
+import xarray as xr
+
+import pymc_landscape as pml
+
+OBSERVED = np.array([0.2, 1.4, 0.9, 1.1, 0.5, 0.8, 1.9, 0.1])
+QUIET = {"progressbar": False}
+
+
+def mean_model(**options):
+    with pm.Model(**options) as model:
+        mu, sigma = pm.Normal("mu", 0, 10), pm.HalfNormal("sigma", 10)
+        pm.Normal("y", mu, sigma, observed=OBSERVED)
+    return model
+
+
+def separated_model():
+    x = np.array([-3.0, -2, -1.5, -1, 0.5, 1, 2, 3])
+    with pm.Model() as model:
+        a, b = pm.Normal("a", 0, 5), pm.Normal("b", 0, 5)
+        pm.Bernoulli("y", logit_p=a + b * x, observed=(x > 0).astype(int))
+    return model
+
+
+def ridge_model():
+    with pm.Model() as model:
+        a, b = pm.Normal("a", 0, 5), pm.Normal("b", 0, 5)
+        pm.Normal("y", a + b, 1.0, observed=[1.0, 2.0, 3.0])
+    return model
+
+
+def words(page):
+    """What a reader sees of a page, without tags and style."""
+    text = re.sub(r"<style>.*?</style>", " ", page, flags=re.S)
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", text)))
+
+
+@pytest.fixture(scope="module")
+def fit():
+    return pml.fit_mle(mean_model(name=""), **QUIET)
+
+
+@pytest.fixture(scope="module")
+def posterior():
+    rng = np.random.default_rng(1)
+    draws = {"mu": rng.normal(0.86, 0.25, (2, 200)), "sigma": np.exp(rng.normal(-0.4, 0.28, (2, 200)))}
+    return xr.Dataset({name: (("chain", "draw"), values) for name, values in draws.items()})
+
+
+@pytest.fixture(scope="module")
+def quick(fit):
+    return pml.report(fit, sections=["model", "fit", "optima", "loss"], **QUIET)
+
+
+def test_the_numbers_are_those_of_the_verbs(fit, quick):
+    tree = quick.to_datatree()
+    exact = pml.confidence_intervals(fit, **QUIET)
+    np.testing.assert_allclose(tree["intervals"]["interval"], exact["interval"], rtol=1e-12)
+    assert tree["fit"].attrs["minus2ll"] == fit.minus2ll
+    # the estimate of a normal mean, and its error with the divisor n
+    n, mean, deviation = len(OBSERVED), OBSERVED.mean(), OBSERVED.std()
+    assert f"mu {mean:.2f} {deviation / np.sqrt(n):.2f}" in words(quick.html)
+    low, high = exact["interval"].sel(parameter="mu", interval_method="profile").values
+    assert f"{low:.2f} to {high:.2f}" in words(quick.html)
+
+
+def test_the_loss_is_the_sum_of_squares(quick):
+    squares = ((OBSERVED - OBSERVED.mean()) ** 2).sum()
+    assert float(quick.to_datatree()["loss_table"]["value"].item()) == pytest.approx(squares, rel=1e-6)
+
+
+def test_the_page_stands_alone(quick, tmp_path):
+    page = quick.save(tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page == quick.html
+    assert not re.search(r"<script|<link|https?://(?!www\.w3\.org)", page)
+    assert not re.search(r'(src|href)="(?!data:|#)', page)
+    assert "@media print" in page
+    assert "prefers-color-scheme: dark" in page
+
+
+def test_the_status_has_its_meaning_and_what_to_do(quick, fit):
+    assert fit.status.meaning in words(quick.html)
+    assert fit.status.advice in words(quick.html)
+
+
+def test_names_are_escaped():
+    model = mean_model(name="")
+    model.name = "<b>&"
+    page = pml.report(pml.fit_mle(model, **QUIET), sections=["fit"], **QUIET).html
+    assert "<title>Report of &lt;b&gt;&amp;</title>" in page
+
+
+def test_a_notebook_shows_the_page_in_a_frame(quick):
+    frame = quick._repr_html_()
+    assert frame.startswith("<iframe")
+    assert unescape(re.search(r'srcdoc="(.*?)"', frame, flags=re.S)[1]) == quick.html
+
+
+def test_the_model_of_a_with_block_and_of_a_holder_is_reported():
+    with mean_model():
+        inside = pml.report(sections=["fit"], **QUIET)
+    held = pml.report(SimpleNamespace(backend=SimpleNamespace(model=mean_model()), built=True), sections="fit", **QUIET)
+    assert inside.verdict[0] == held.verdict[0]
+    assert inside.fit.minus2ll == pytest.approx(held.fit.minus2ll, abs=1e-9)
+
+
+def test_without_a_maximum_no_wald_number_is_shown():
+    report = pml.report(separated_model(), sections=["fit", "regions", "wilks"], **QUIET)
+    text = words(report.html)
+    assert report.fit.status == "unbounded"
+    assert report.fit.status.advice in text
+    assert "Wald 95 %" not in text
+    assert set(report.refused) == {"Joint regions", "Does Wilks' theorem hold here?"}
+    assert "No standard error or Wald interval is claimed." in " ".join(report.verdict)
+    ends = report.to_datatree()["intervals"]["status"].sel(parameter="b", interval_method="profile")
+    assert ends.values.tolist() == ["finite", "open"]
+    low = float(report.to_datatree()["intervals"]["interval"].sel(parameter="b", bound="lower").item())
+    assert f"{low:.4g} to ∞" in text
+
+
+def test_a_ridge_is_named_and_not_reported_as_estimates():
+    report = pml.report(ridge_model(), sections=["fit", "spectrum"], **QUIET)
+    assert report.fit.status == "not_identified"
+    assert "a − b is not determined." in report.verdict
+    assert "Wald 95 %" not in words(report.html)
+
+
+def test_draws_of_another_model_are_refused_at_once(posterior):
+    with pytest.raises(ValueError, match="none of its parameter sigma"):
+        pml.report(mean_model(), posterior.drop_vars("sigma"), **QUIET)
+    with pytest.raises(ValueError, match="possible under the model"):
+        pml.report(mean_model(), posterior.assign(sigma=-posterior["sigma"]), **QUIET)
+
+
+def test_an_unknown_section_lists_the_known_ones():
+    with pytest.raises(ValueError, match=r"got 'profile': use profiles.*loss"):
+        pml.report(mean_model(), sections=["profile"], **QUIET)
+
+
+def test_what_cannot_be_fitted_says_so():
+    with pm.Model() as model:
+        z = pm.Bernoulli("z", 0.3)
+        pm.Normal("y", pm.Normal("mu", 0, 5) + 2 * z, 1.0, observed=[1.0, 2.0, 3.0])
+    report = pml.report(model, sections=["model", "fit"], **QUIET)
+    assert report.fit is None
+    assert "z" in report.refused["The fit"]
+    assert "It was not fitted." in report.verdict[-1]
+    summed = pml.report(pml.Objective(model, latent="z"), sections=["model", "fit"], **QUIET)
+    assert "z summed out" in summed.verdict[0]
+    assert not summed.refused
+
+
+def test_the_comparison_speaks_in_the_verbs_sentences(fit, posterior):
+    report = pml.report(fit, posterior, sections=["posterior", "wilks", "convergence"], random_seed=1, **QUIET)
+    table = pml.compare_with_posterior(fit, posterior, random_seed=1, **QUIET)
+    text = words(report.html)
+    for sentence in table["sentence"].values:
+        assert sentence in text
+    rise = pml.posterior_deviance(fit, posterior, **QUIET)
+    assert rise.attrs["message"] in report.verdict
+    assert "R-hat" in text
+
+
+def test_a_section_that_breaks_does_not_take_the_others_along(fit, monkeypatch):
+    from pymc_landscape.pages.model_report import search_sections
+
+    def broken(*_, **__):
+        raise RuntimeError("no such luck")
+
+    monkeypatch.setattr(search_sections, "loss_table", broken)
+    report = pml.report(fit, sections=["fit", "loss"], **QUIET)
+    assert list(report.refused.values()) == ["This section could not be made: RuntimeError: no such luck"]
+    assert "fit" in report.to_datatree().children
+
+
+@pytest.mark.exhaustive
+def test_all_sections_of_a_regular_model_are_made(fit, posterior):
+    report = pml.report(fit, posterior, random_seed=1, **QUIET)
+    assert not report.refused
+    groups = {"fit", "intervals", "comparison", "profile", "contour", "posterior_deviance", "influence", "spectrum"}
+    assert groups | {"starts", "descent", "descent_race", "loss_table"} <= set(report.to_datatree().children)
+    assert report.html.count("data:image") >= 9
+
+
+@pytest.mark.exhaustive
+def test_without_draws_wilks_is_seen_on_simulated_data(fit):
+    report = pml.report(fit, sections=["wilks"], random_seed=1, **QUIET)
+    again = pml.parametric_bootstrap(fit, draws=200, random_seed=1, **QUIET)
+    held = float((again["delta_minus2ll"] <= pml.chi2_cutoff(0.95, 2)).mean())
+    assert f"in {100 * held:.4g} % of 200 sets" in report.verdict[0]
