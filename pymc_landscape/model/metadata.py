@@ -95,7 +95,8 @@ class ModelMetadata:
     @property
     def deterministics(self) -> tuple[str, ...]:
         """Names of the Deterministics that are computed from parameters alone."""
-        return self.read(("deterministics", self.latent), self._without_effects)
+        key = ("deterministics", self.latent, tuple(self.model.deterministics))
+        return self.read(key, self._without_effects)
 
     def _without_effects(self) -> tuple[str, ...]:
         effects = {self.model[name] for name in self.latent}

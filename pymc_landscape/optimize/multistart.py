@@ -273,16 +273,20 @@ def ends_elsewhere(theta: Array, results: Sequence[StartResult]) -> list[Array]:
     best, places = best_result(results), [theta]
     for one in results:
         there = one.theta
-        near = (np.allclose(there, other, rtol=10 * SAME_THETA, atol=10 * SAME_THETA) for other in places)
+        near = (_is_near(there, other, 10 * SAME_THETA) for other in places)
         if same_value(one, best) and np.isfinite(there).all() and not any(near):
             places.append(there)
     return places[1:]
 
 
 def _is_same(optimum: LocalOptimum, value: float, theta: Array) -> bool:
-    finite = np.isfinite(optimum.theta) & np.isfinite(theta)
-    near = np.allclose(optimum.theta[finite], theta[finite], rtol=SAME_THETA, atol=SAME_THETA)
-    return bool(near and abs(optimum.value - value) <= SAME_OPTIMUM)
+    return _is_near(optimum.theta, theta, SAME_THETA) and abs(optimum.value - value) <= SAME_OPTIMUM
+
+
+def _is_near(one: Array, other: Array, tolerance: float) -> bool:
+    """Whether elements that are finite in both are near; a search that neared a bound ended short of ±inf."""
+    finite = np.isfinite(one) & np.isfinite(other)
+    return bool(np.allclose(one[finite], other[finite], rtol=tolerance, atol=tolerance))
 
 
 def starts_dataset(objective: Objective, results: Sequence[StartResult]) -> xr.Dataset:

@@ -29,7 +29,11 @@ class DelayedProgressBar:
     """
 
     def __init__(self, description: str, total: int, progressbar: bool):
-        self.description, self.total, self.wanted = description, total, bool(progressbar) and os.environ.get(SWITCH) != "0"
+        self.description, self.total, self.wanted = (
+            description,
+            total,
+            bool(progressbar) and os.environ.get(SWITCH) != "0",
+        )
         self.done = 0
         self._start = time.perf_counter()
         self._bar: Any = None
