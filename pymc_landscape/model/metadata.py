@@ -95,8 +95,7 @@ class ModelMetadata:
     @property
     def deterministics(self) -> tuple[str, ...]:
         """Names of the Deterministics that are computed from parameters alone."""
-        key = ("deterministics", self.latent, tuple(self.model.deterministics))
-        return self.read(key, self._without_effects)
+        return self.read(("deterministics", self.latent), self._without_effects)
 
     def _without_effects(self) -> tuple[str, ...]:
         effects = {self.model[name] for name in self.latent}

@@ -291,17 +291,6 @@ def test_a_model_is_fitted_where_an_optimum_is_needed_and_the_log_says_so(caplog
         fit_of("model", "influence")
 
 
-def test_a_deterministic_that_is_added_after_a_fit_is_known():
-    with pm.Model() as model:
-        a = pm.Normal("a", 0, 10)
-        pm.Normal("y", a, 1, observed=[1.0, 3.0])
-    assert pml.fit_mle(model, progressbar=False).objective.deterministics == ()
-    with model:
-        pm.Deterministic("twice", 2 * a)
-    ends = pml.confidence_intervals(model, "twice", progressbar=False)["interval"].squeeze()
-    np.testing.assert_allclose(ends, 4 + np.array([-2, 2]) * np.sqrt(pml.chi2_cutoff(0.95) / 2), rtol=1e-8)
-
-
 def test_starts_that_near_one_bound_are_at_one_optimum():
     """A spread whose estimate is 0: one search settles on it, the other stops where −2LL no longer falls."""
     with pm.Model() as model:
