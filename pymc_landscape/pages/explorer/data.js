@@ -171,17 +171,22 @@ const landscape = (() => {
     return { name, x, y, delta, cost, message: stored.message ?? "", converged: stored.converged };
   }
 
-  let draws = null;
+  let kept = null;
+  function draws() {
+    const { x, y, delta, chain: number } = payload.nuts ?? {};
+    kept ??= { x: decoded(x), y: decoded(y), delta: decoded(delta), number: decoded(number) };
+    return kept;
+  }
+
   function chain(place) {
-    const { nuts } = payload;
-    draws ??= { x: decoded(nuts.x), y: decoded(nuts.y), delta: decoded(nuts.delta), chain: decoded(nuts.chain) };
-    const first = closest(draws.x.map((x, i) => (twoAxes ? [x, draws.y[i]] : [x])), place);
-    let last = draws.chain.findIndex((each, i) => i > first && each !== draws.chain[first]);
-    if (last < 0) last = draws.x.length;
+    const { x: xs, y: ys, delta: deltasOfDraws, number } = draws();
+    const first = closest(xs.map((x, i) => (twoAxes ? [x, ys[i]] : [x])), place);
+    let last = number.findIndex((each, i) => i > first && each !== number[first]);
+    if (last < 0) last = xs.length;
     const follow = (array) => array.slice(first, last);
     const cost = Array.from({ length: last - first }, (_, i) => i);
-    const message = `follows chain ${draws.chain[first]} from the draw nearest to it`;
-    const [x, y, delta] = [follow(draws.x), follow(draws.y), follow(draws.delta)];
+    const message = `follows chain ${number[first]} from the draw nearest to it`;
+    const [x, y, delta] = [follow(xs), follow(ys), follow(deltasOfDraws)];
     return { name: "NUTS", sampler: true, x, y, delta, cost, message };
   }
 
@@ -231,6 +236,6 @@ const landscape = (() => {
 
   return {
     payload, axes, twoAxes, initial, lowest, cap, HEIGHTS, shade, nx, ny, nearest, surface, margins, mode, lakes,
-    confidence, fraction, closest, node, observations, path, chain, ground, weight,
+    confidence, fraction, closest, node, observations, path, chain, draws, ground, weight,
   };
 })();

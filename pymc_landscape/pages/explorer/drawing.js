@@ -197,16 +197,17 @@ const drawing = (() => {
     shape(svg, "text", { class: "title", ...place }, title);
   }
 
-  // Names at the ends of lines, the lower of two that would overlap moved up.
+  // Names at the ends of lines; of two that would overlap one is moved towards the middle.
   function labels(parent, ends, box, attributes = {}) {
     const taken = [];
     ends.toSorted((a, b) => b.y - a.y).forEach(({ x, y, text }) => {
-      const width = 7 * text.length;
+      const width = 7 * text.length + 8;
       const before = x > box.right - width - 16;
       const left = before ? x - 8 - width : x + 8;
       let up = Math.max(y - 5, box.top + 10);
       const hit = () => taken.find((each) => Math.abs(each.up - up) < 13 && left < each.end && each.left < left + width);
-      while (hit()) up = hit().up - 13.5;
+      const away = y < (box.top + box.bottom) / 2 ? 13.5 : -13.5;
+      while (hit()) up = hit().up + away;
       taken.push({ up, left, end: left + width });
       const place = before ? { x: x - 8, "text-anchor": "end" } : { x: x + 8 };
       shape(parent, "text", { ...attributes, ...place, y: up }, text);

@@ -2,7 +2,7 @@
 "use strict";
 
 const map = (() => {
-  const { payload, axes, twoAxes, cap, shade } = landscape;
+  const { payload, axes, twoAxes, cap, shade, HEIGHTS } = landscape;
   const { LEVEL_DASHES, WALKER_DASHES, WALKER_COLOURS } = drawing;
   const frame = document.getElementById("map-frame");
   const svg = document.getElementById("map");
@@ -11,7 +11,13 @@ const map = (() => {
   let rulers = null;
   let layers = null;
 
-  function laidOut() {
+  // Where Δ stands on the vertical axis of a curve.
+  function raised(state) {
+    const { floor } = landscape.surface(state);
+    return (delta) => rulers.y(HEIGHTS[state.height].of(Math.min(delta, 4 * cap), floor, state));
+  }
+
+  function laidOut(state) {
     const narrow = frame.clientWidth < 420;
     const beside = twoAxes ? (narrow ? 46 : 84) : 0;
     const left = 46 + beside;
@@ -22,15 +28,17 @@ const map = (() => {
     const ends = axes.map(({ values }) => [values[0], values.at(-1)]);
     const log = axes.map(({ scale }) => scale === "log");
     rulers = { x: drawing.ruler(...ends[0], box.left, box.right, log[0]) };
+    const { floor } = landscape.surface(state);
+    const heights = [0, cap].map((delta) => HEIGHTS[state.height].of(delta, floor, state)).toSorted((a, b) => a - b);
     rulers.y = twoAxes ? drawing.ruler(...ends[1], box.bottom, box.top, log[1])
-      : drawing.ruler(0, cap, box.bottom, box.top);
+      : drawing.ruler(...heights, box.bottom, box.top);
   }
 
   function draw(state) {
-    laidOut();
+    laidOut(state);
     const { delta } = landscape.surface(state);
     const xTitle = axes[0].label;
-    const yTitle = twoAxes ? axes[1].label : "Δ(−2LL)";
+    const yTitle = twoAxes ? axes[1].label : HEIGHTS[state.height].name;
     canvas.hidden = !twoAxes;
     if (twoAxes && delta) drawSurface(state, delta);
     const [below, beside] = [{ ...box, bottom: box.floor }, { ...box, left: box.start }];
@@ -94,11 +102,22 @@ const map = (() => {
     const { valleys, passes } = landscape.lakes(state, state.level);
     valleys.forEach((valley, i) => mark(valley.at, "circle", { r: 3.5, class: "valley" }, `${i + 1}`, valleys.length));
     passes.forEach((pass) => mark(pass.at, "path", { d: "M-4 -4L4 4M-4 4L4 -4", class: "pass" }, "", 0));
+    if (payload.prior_weights[state.prior] === 1 && payload.sizes[state.size] === 1) drawDraws();
     const lowest = landscape.mode(state);
     if (lowest) mark(lowest.x, "path", { d: "M0 -7L5 0L0 7L-5 0Z", class: "mode" }, "", 0);
     labels.forEach(([label, x]) => {
       label.setAttribute("x", Math.min(Math.max(x, box.left + 20), box.right - 20));
       svg.append(label);
+    });
+  }
+
+  // Draws of the posterior, where it is the posterior that is seen: some hundreds, evenly among all.
+  function drawDraws() {
+    const { x, y } = landscape.draws();
+    const every = Math.max(Math.ceil(x.length / 400), 1);
+    x.forEach((each, i) => {
+      const [cx, cy] = [inside(rulers.x, each), inside(rulers.y, y[i])];
+      if (i % every === 0 && Number.isFinite(cx + cy)) drawing.shape(svg, "circle", { class: "draw", cx, cy, r: 1.6 });
     });
   }
 
@@ -147,14 +166,14 @@ const map = (() => {
     });
     const group = drawing.shape(svg, "g", { "clip-path": `url(#${clip.parentElement.id})` });
     payload.cutoffs.forEach(({ level, df1 }, i) => {
-      const at = rulers.y(df1);
+      const at = raised(state)(df1);
       const ends = { x1: box.left, x2: box.right, y1: at, y2: at };
       drawing.shape(group, "line", { class: "cut", "stroke-dasharray": LEVEL_DASHES[i], ...ends });
       drawing.shape(group, "text", { x: box.right - 4, y: at - 3, "text-anchor": "end" }, `${100 * level} %`);
     });
-    const heights = (curve) => Array.from(curve, (each) => rulers.y(Math.min(each, 4 * cap)));
+    const heights = (curve) => Array.from(curve, raised(state));
     const path = (name, d) => drawing.shape(group, "path", { class: name, d });
-    if (delta && state.level > 0) path("lake", lake(xs, heights(delta), rulers.y(state.level)));
+    if (delta && state.level > 0) path("lake", lake(xs, heights(delta), raised(state)(state.level), state));
     const { values, slice, profile, marginal } = landscape.margins(state, 0);
     Object.entries({ slice, profile, marginal }).forEach(([name, curve]) => {
       if (curve) path(`curve ${name}`, drawing.line(values.map(rulers.x), heights(curve)));
@@ -162,16 +181,18 @@ const map = (() => {
     if (delta) path("curve surface", drawing.line(xs, heights(delta)));
   }
 
-  // Between the curve and the level, where the curve is below it.
-  function lake(xs, ys, level) {
+  // Between the curve and the level, where Δ is below it; a likelihood is above it there.
+  function lake(xs, heights, level, state) {
+    const side = state.height === "likelihood" ? -1 : 1;
+    const [ys, shore] = [heights.map((y) => side * y), side * level];
     let path = "";
     for (let i = 0; i + 1 < xs.length; i += 1) {
       const [a, b] = [ys[i], ys[i + 1]];
-      if (!(a > level || b > level)) continue;
+      if (!(a > shore || b > shore)) continue;
       const at = (t) => [xs[i] + t * (xs[i + 1] - xs[i]), a + t * (b - a)];
-      const t = (level - a) / (b - a);
-      const [from, to] = [a > level ? at(0) : at(t), b > level ? at(1) : at(t)];
-      path += `M${from[0]} ${level}L${from.join(" ")}L${to.join(" ")}L${to[0]} ${level}Z`;
+      const t = (shore - a) / (b - a);
+      const [[x1, y1], [x2, y2]] = [a > shore ? at(0) : at(t), b > shore ? at(1) : at(t)];
+      path += `M${x1} ${level}L${x1} ${side * y1}L${x2} ${side * y2}L${x2} ${level}Z`;
     }
     return path;
   }
@@ -179,7 +200,7 @@ const map = (() => {
   function cursorPlace(state) {
     const [x, y] = landscape.node(state.ix, state.iy);
     const delta = landscape.surface(state).delta?.[state.iy * landscape.nx + state.ix] ?? NaN;
-    return [rulers.x(x), twoAxes ? rulers.y(y) : rulers.y(Math.min(Number.isFinite(delta) ? delta : cap, cap))];
+    return [rulers.x(x), twoAxes ? rulers.y(y) : raised(state)(Number.isFinite(delta) ? Math.min(delta, cap) : cap)];
   }
 
   function drawCursor(state) {
@@ -192,6 +213,8 @@ const map = (() => {
     });
   }
 
+  const inside = (ruler, value) => (value >= ruler.low && value <= ruler.high ? ruler(value) : NaN);
+
   // Ways of the walkers up to where each of them is; of a sampler the last draws, or they would hide the map.
   function drawWalk(state, walkers) {
     layers.walk.replaceChildren();
@@ -199,9 +222,9 @@ const map = (() => {
     walkers.forEach(({ path, at, style }) => {
       const from = path.sampler ? Math.max(at - 30, 0) : 0;
       const xs = path.x.slice(from, at + 1);
-      const ys = twoAxes ? path.y.slice(from, at + 1) : xs.map((x) => Math.min(landscape.ground(state, [x]), cap));
-      const across = xs.map((x) => (x >= rulers.x.low && x <= rulers.x.high ? rulers.x(x) : NaN));
-      const up = ys.map((y) => (y >= rulers.y.low && y <= rulers.y.high ? rulers.y(y) : NaN));
+      const across = xs.map((x) => inside(rulers.x, x));
+      const up = twoAxes ? path.y.slice(from, at + 1).map((y) => inside(rulers.y, y))
+        : xs.map((x) => raised(state)(Math.min(landscape.ground(state, [x]), cap)));
       const d = drawing.line(across, up);
       const look = { stroke: WALKER_COLOURS[style], "stroke-dasharray": WALKER_DASHES[style] };
       drawing.shape(layers.walk, "path", { class: "halo", d });

@@ -122,7 +122,7 @@ const mountain = (() => {
       scene: {
         xaxis: side(axes[0].label, scale(0)), yaxis: side(axes[1].label, scale(1)),
         zaxis: side(HEIGHTS[state.height].name, "linear"),
-        aspectmode: "manual", aspectratio: { x: 1, y: 1, z: 0.65 }, camera: { eye }, dragmode: "turntable",
+        aspectmode: "manual", aspectratio: { x: 1, y: 1, z: 0.65 }, camera: { eye, center: { x: 0, y: 0, z: -0.12 } }, dragmode: "turntable",
       },
     };
     await Plotly.react(box, traces(state, walkers), layout, { displayModeBar: false, responsive: true });

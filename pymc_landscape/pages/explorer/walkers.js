@@ -114,7 +114,9 @@ const walk = (() => {
     [2, 10, 50, 250].forEach((each) => speed.append(element("option", { value: each }, `${each} a second`)));
     speed.value = "50";
     buttons.append(element("label", { for: "speed" }, "Evaluations"), speed);
-    find("walkers").append(picks, buttons, element("ul", { id: "walk-message", role: "status" }),
+    const messages = element("div", { role: "status" });
+    messages.append(element("ul", { id: "walk-message" }));
+    find("walkers").append(picks, buttons, messages,
       element("p", { id: "walk-reading", class: "reading" }), descent.frame());
   }
 
