@@ -56,6 +56,8 @@ const landscape = (() => {
     return best;
   }
 
+  const TREATMENTS = { h: "hold", p: "profile", a: "average" };
+
   // Δ(−2LL) at every node, row by row of the second axis, and −2LL at its lowest.
   const surfaces = new Map();
   function surface(state) {
@@ -64,7 +66,8 @@ const landscape = (() => {
     const name = `${state.key}|${at}|${times}`;
     if (!surfaces.has(name)) {
       const stored = payload.surfaces[state.key];
-      const delta = deltas(stored, 1, at, times);
+      const sizes = payload.treatment_sizes?.[TREATMENTS[state.key]] ?? payload.sizes;
+      const delta = sizes.includes(times) ? deltas(stored, 1, at, times) : null;
       const floor = stored.floor[at];
       surfaces.set(name, { delta, floor: floor === null ? NaN : times * floor });
     }
@@ -152,7 +155,7 @@ const landscape = (() => {
   // Each observation's part at the computed place nearest to a node.
   function observations(ix, iy, term) {
     const { nodes, terms } = payload.hover;
-    const places = nodes.ix.map((i, k) => node(i, nodes.iy ? nodes.iy[k] : 0));
+    const places = nodes.ix.flatMap((i) => (nodes.iy ?? [0]).map((j) => node(i, j)));
     const at = closest(places, node(ix, iy));
     const part = (array) => {
       const length = array.shape[1];
@@ -200,8 +203,9 @@ const landscape = (() => {
   // The node nearest to the lowest place.
   function lowest(state) {
     const middle = (values) => values[values.length >> 1];
-    const place = mode(state)?.x ?? axes.map(({ estimate, values }) => estimate ?? middle(values));
-    const [ix, iy] = axes.map(({ values }, axis) => nearest(values, place[axis] ?? middle(values)));
+    const found = mode(state)?.x ?? [];
+    const place = axes.map(({ estimate, values }, axis) => found[axis] ?? estimate ?? middle(values));
+    const [ix, iy] = axes.map(({ values }, axis) => nearest(values, place[axis]));
     return { ix, iy: iy ?? 0 };
   }
 
@@ -216,16 +220,24 @@ const landscape = (() => {
     return Math.min(wanted, Math.max(top, df1));
   })();
 
-  // What stands on the vertical axis: −2LL itself, the loss of one observation, or the likelihood.
+  // What stands on the vertical axis: −2LL itself, the loss of one observation, or the likelihood; with a prior, what
+  // becomes of each.
+  const plain = (state) => payload.prior_weights[state.prior] === 0;
   const HEIGHTS = {
-    minus2ll: { label: "−2LL (valleys)", name: "−2LL", of: (delta, floor) => floor + delta },
+    minus2ll: {
+      label: "−2LL (valleys)",
+      name: (state) => (plain(state) ? "−2LL" : `−2(log L + ${payload.prior_weights[state.prior]} log prior)`),
+      of: (delta, floor) => floor + delta,
+    },
     loss: {
       label: "loss: −log L per observation",
-      name: "loss",
+      name: (state) => (plain(state) ? "loss" : "loss with penalty"),
       of: (delta, floor, state) => (floor + delta) / (2 * payload.sizes[state.size] * payload.n_observations),
     },
     likelihood: {
-      label: "relative likelihood (peaks)", name: "relative likelihood", of: (delta) => Math.exp(-delta / 2),
+      label: "relative likelihood (peaks)",
+      name: (state) => (plain(state) ? "relative likelihood" : "relative density"),
+      of: (delta) => Math.exp(-delta / 2),
     },
   };
 
@@ -235,7 +247,7 @@ const landscape = (() => {
   }
 
   return {
-    payload, axes, twoAxes, initial, lowest, cap, HEIGHTS, shade, nx, ny, nearest, surface, margins, mode, lakes,
+    payload, axes, twoAxes, TREATMENTS, initial, lowest, cap, HEIGHTS, shade, nx, ny, nearest, surface, margins, mode, lakes,
     confidence, fraction, closest, node, observations, path, chain, draws, ground, weight,
   };
 })();

@@ -41,7 +41,7 @@ const explorer = (() => {
     const here = delta ? delta[state.iy * landscape.nx + state.ix] : NaN;
     const names = axes.map(({ label }, axis) => `${label} = ${format(place[axis])}`).join(", ");
     const height = HEIGHTS[state.height].of(here, floor, state);
-    const numbers = `${HEIGHTS[state.height].name} = ${format(height, 6)}, Δ = ${format(here)}: ${standing(here)}`;
+    const numbers = `${HEIGHTS[state.height].name(state)} = ${format(height, 6)}, Δ = ${format(here)}: ${standing(here)}`;
     const read = here === Infinity ? "outside of the support, where the likelihood is 0" : numbers;
     const reading = find("cursor-reading");
     reading.textContent = `${names}: ${Number.isNaN(here) ? "not computed here" : read}.`;
@@ -89,6 +89,8 @@ const explorer = (() => {
     find("size-value").textContent = times_text;
     find("size-value").dataset.size = times;
     document.body.classList.toggle("with-prior", weight > 0);
+    find("prior-help").textContent = weight > 0 ? "With a prior, χ² cut-offs hold as far as the posterior is normal."
+      : "At 0 the likelihood alone, at 1 the posterior, whose lowest place is the MAP.";
   }
 
   // A row an axis: lowest place, limits of three kinds, the prior's share.
@@ -97,7 +99,7 @@ const explorer = (() => {
     const weight = landscape.weight(state);
     const rows = axes.map(({ label }, axis) => {
       const limits = payload.limits[axis][state.size]?.[state.prior] ?? {};
-      const ends = ([low, high], status = []) => `${format(low ?? NaN)} to ${format(high ?? NaN)}${said(status)}`;
+      const ends = (numbers, status = []) => numbers.map((number, i) => limit(number, status[i], i)).join(" to ");
       const cell = (name) => (limits[name] ? ends(limits[name], limits[`${name}_status`]) : "–");
       const share = payload.prior_share?.[axis]?.[weight];
       const texts = [label, format(mode?.x[axis] ?? NaN), cell("profile"), cell("wald"), cell("posterior"),
@@ -126,9 +128,10 @@ const explorer = (() => {
     find("sentences").replaceChildren(...texts.map((text) => element("li", {}, text)));
   }
 
-  function said(statuses) {
-    const other = [...new Set(statuses.filter((status) => status && status !== "finite"))];
-    return other.length ? ` (${other.join(", ").replaceAll("_", " ")})` : "";
+  // The end of an interval, or why there is none.
+  function limit(number, status, side) {
+    if (Number.isFinite(number)) return `${format(number)}${status === "at_bound" ? " (bound)" : ""}`;
+    return status === "open" || !status ? ["−∞", "∞"][side] : status.replaceAll("_", " ");
   }
 
   function readObservations() {
@@ -196,16 +199,24 @@ const explorer = (() => {
   }
 
   function buildTreatments() {
-    const words = { h: "hold", p: "profile", a: "average" };
     payload.others.forEach((other, position) => {
       const field = element("fieldset", { class: "control" });
       const held = Number.isFinite(other.estimate) ? ` (held at ${format(other.estimate)})` : "";
       field.append(element("legend", {}, `${other.label}${held}`));
       const letters = ["h", "p", "a"].filter((letter) => keys.some((key) => key[position] === letter));
-      choices(field, `treatment-${position}`, letters.map((letter) => [letter, words[letter]]), state.key[position],
+      choices(field, `treatment-${position}`, letters.map((letter) => [letter, landscape.TREATMENTS[letter]]), state.key[position],
         (letter) => treat(position, letter));
+      if (other.elements) field.append(heldAt(other.elements));
       find("treatments").append(field);
     });
+  }
+
+  // Where many parameters are held, told to who asks.
+  function heldAt(elements) {
+    const details = element("details");
+    details.append(element("summary", {}, "held at"), element("p", { class: "help" },
+      elements.map(({ label, estimate }) => `${label} = ${format(estimate)}`).join(", ")));
+    return details;
   }
 
   function buildCutoffs() {
@@ -244,7 +255,7 @@ const explorer = (() => {
   }
 
   function legend() {
-    const entries = [["slice", "slice"], ["profile", "profile likelihood"], ["marginal", "marginal posterior"]]
+    const entries = [["slice", "slice"], ["profile", "profile"], ["marginal", "marginal posterior"]]
       .filter(([name]) => payload.margins.some((each) => each[name]))
       .map(([name, text]) => [`curve ${name}`, text]);
     const found = entries.map(([name, text]) => {

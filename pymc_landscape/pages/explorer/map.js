@@ -38,7 +38,7 @@ const map = (() => {
     laidOut(state);
     const { delta } = landscape.surface(state);
     const xTitle = axes[0].label;
-    const yTitle = twoAxes ? axes[1].label : HEIGHTS[state.height].name;
+    const yTitle = twoAxes ? axes[1].label : HEIGHTS[state.height].name(state);
     canvas.hidden = !twoAxes;
     if (twoAxes && delta) drawSurface(state, delta);
     const [below, beside] = [{ ...box, bottom: box.floor }, { ...box, left: box.start }];
@@ -104,7 +104,7 @@ const map = (() => {
     passes.forEach((pass) => mark(pass.at, "path", { d: "M-4 -4L4 4M-4 4L4 -4", class: "pass" }, "", 0));
     if (payload.prior_weights[state.prior] === 1 && payload.sizes[state.size] === 1) drawDraws();
     const lowest = landscape.mode(state);
-    if (lowest) mark(lowest.x, "path", { d: "M0 -7L5 0L0 7L-5 0Z", class: "mode" }, "", 0);
+    if (lowest?.x.every(Number.isFinite)) mark(lowest.x, "path", { d: "M0 -7L5 0L0 7L-5 0Z", class: "mode" }, "", 0);
     labels.forEach(([label, x]) => {
       label.setAttribute("x", Math.min(Math.max(x, box.left + 20), box.right - 20));
       svg.append(label);

@@ -121,7 +121,7 @@ const mountain = (() => {
       height: box.clientWidth < 420 ? 320 : 500, uirevision: "kept",
       scene: {
         xaxis: side(axes[0].label, scale(0)), yaxis: side(axes[1].label, scale(1)),
-        zaxis: side(HEIGHTS[state.height].name, "linear"),
+        zaxis: side(HEIGHTS[state.height].name(state), "linear"),
         aspectmode: "manual", aspectratio: { x: 1, y: 1, z: 0.65 }, camera: { eye, center: { x: 0, y: 0, z: -0.12 } }, dragmode: "turntable",
       },
     };

@@ -6,7 +6,7 @@ const walk = (() => {
   const { element, format } = drawing;
   const find = (id) => document.getElementById(id);
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
-  const names = [...payload.walkers.optimizers.map(({ name }) => name), ...(payload.nuts ? ["NUTS"] : [])];
+  const names = [...(payload.walkers?.optimizers ?? []).map(({ name }) => name), ...(payload.nuts ? ["NUTS"] : [])];
   const boxes = new Map();
   let state = null; // asks for what is seen now
   let paths = [];
