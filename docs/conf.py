@@ -9,7 +9,9 @@ import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
+HERE = Path(__file__).parent
+PICTURES = HERE / "api" / "pictures"
+sys.path[:0] = [str(HERE / "_extensions"), str(PICTURES)]
 
 project = "pymc_landscape"
 author = "The pymc_landscape developers"
@@ -23,6 +25,7 @@ extensions = [
     "numpydoc",
     "sphinx_design",
     "sphinx_copybutton",
+    "matplotlib.sphinxext.plot_directive",
     "gallery",
     "mathml",
     "course",
@@ -48,6 +51,13 @@ nb_merge_streams = False
 nb_output_stderr = "warn"
 nb_code_prompt_show = "Show the code"
 nb_code_prompt_hide = "Hide the code"
+
+# A picture of each plot for its page in the reference, all of the same two models, which are fitted once.
+plot_basedir = str(PICTURES)
+plot_pre_code = "import numpy as np\nimport pymc_landscape as pml\nfrom models_of_pictures import *"
+plot_include_source = True
+plot_formats = [("png", 110)]
+plot_html_show_formats = plot_html_show_source_link = False
 
 # The scripts of ../examples, in the order of the gallery; those not named here come last.
 gallery_sections = {

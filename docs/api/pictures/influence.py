@@ -1,0 +1,1 @@
+pml.plots.influence(pml.influence(fit, "K"))

@@ -1,0 +1,1 @@
+pml.plots.nuisance_paths(pml.profile_likelihood(fit, "K"))

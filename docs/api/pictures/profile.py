@@ -1,0 +1,1 @@
+pml.plots.profile(pml.profile_likelihood(fit, ["Vm", "K"]), dt=dt)

@@ -1,0 +1,1 @@
+pml.plots.spectrum(pml.hessian_spectrum(fit))
