@@ -28,6 +28,7 @@ extensions = [
     "matplotlib.sphinxext.plot_directive",
     "gallery",
     "mathml",
+    "printed_sentences",
     "course",
     "explorers",
 ]
@@ -121,6 +122,7 @@ html_css_files = ["landscape.css"]
 without_menu = ["index", "install", "quickstart"]
 html_sidebars = {page: [] for page in without_menu}
 html_theme_options = {
+    "logo": {"text": project},
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],

@@ -148,7 +148,7 @@ def main(
     model = build_model(load_moths())
     fit, sgd, rest = race(model, steps)
     dt = pm.sample(
-        draws=draws, tune=tune, chains=chains, cores=cores, random_seed=1, model=model, progressbar=sys.stdout.isatty()
+        draws=draws, tune=tune, chains=chains, cores=cores, random_seed=1, model=model, quiet=not sys.stdout.isatty()
     )
     surface = lay_out(model, num)
     print(report(results(sgd, rest), fit, dt))

@@ -153,7 +153,7 @@ def main(draws: int = 2000, tune: int = 1000, chains: int = 2, figures: Path = H
     profile = pml.profile_likelihood(fit, "slope", progressbar=False)
     ends = pml.confidence_intervals(fit, "slope", progressbar=False)
     with model:
-        dt = pm.sample(draws, tune=tune, chains=chains, random_seed=1, progressbar=False, target_accept=0.9)
+        dt = pm.sample(draws, tune=tune, chains=chains, random_seed=1, quiet=True, target_accept=0.9)
     posterior = dt["posterior"].to_dataset()
     print(report(points, fit, ends, posterior))
     print("saved", draw(points, fit, profile, ends, posterior, figures / "measurement_error.png"))

@@ -192,7 +192,7 @@ def main(
     model = enzyme(cells, np.linspace(0.02, 1.2, num))
     fit = pml.fit_mle(model, progressbar=False)
     with model:
-        dt = pm.sample(draws, tune=tune, chains=chains, random_seed=1, progressbar=False)
+        dt = pm.sample(draws, tune=tune, chains=chains, random_seed=1, quiet=True)
     for path in [*draw_profiles(fit, dt, figures), draw_band(fit, dt, cells, figures)]:
         print("saved", path)
     return pml.to_datatree(fit, *intervals.values(), counted, dt=dt)

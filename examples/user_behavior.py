@@ -153,12 +153,14 @@ def draw_figures(tree: xr.DataTree, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     pictures = {
         "user_behavior_buying": pml.plots.landscape(tree, backend="matplotlib"),
-        "user_behavior_leaving": pml.plots.landscape(tree, landscape_group="landscape_2", backend="matplotlib"),
+        "user_behavior_leaving": pml.plots.landscape(
+            tree, landscape_group="landscape_2", figsize=(5.4, 4.2), backend="matplotlib"
+        ),
         "user_behavior_surface": pml.plots.surface(tree, dt=tree, backend="matplotlib"),
     }
     paths = [folder / f"{name}.png" for name in pictures]
     for path, picture in zip(paths, pictures.values(), strict=True):
-        picture.savefig(path, dpi=110)
+        picture.savefig(path, dpi=130)
     return paths
 
 
@@ -212,7 +214,7 @@ def main(
     model = build_model(load_customers())
     dt = sample(
         model, draws=draws, tune=tune, chains=chains, cores=cores, random_seed=random_seed,
-        progressbar=sys.stdout.isatty(),
+        quiet=not sys.stdout.isatty(),
     )  # fmt: skip
     tree = landscapes(model, dt, num)
     print(report(tree))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from printed_sentences import wrap_sentences
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -85,7 +86,7 @@ def page_of(example: Example, following: str) -> str:
     parts = [f"# {example.title}", f"**{example.lesson}**", example.text]
     parts += [f":::{{figure}} figures/{path.name}\n:alt: {example.lesson}\n:::" for path in example.figures]
     if example.printed:
-        parts += ["## What it prints", f"``````{{code-block}} text\n:class: printed\n\n{example.printed}\n``````"]
+        parts += ["## What it prints", f"``````{{code-block}} text\n\n{wrap_sentences(example.printed)}\n``````"]
     uses = ", ".join(f"{{py:obj}}`pml.{name} <{PACKAGE}.{name}>`" for name in example.names)
     parts += ["## The code", f"{{download}}`{example.path.name} <scripts/{example.path.name}>` uses {uses}."]
     parts += [f"``````{{code-block}} python\n{example.code}\n``````", following]

@@ -2,6 +2,7 @@
 
 import html
 from typing import Any
+from xml.etree import ElementTree
 
 from docutils import nodes
 from docutils.utils.math import MathError
@@ -12,11 +13,30 @@ from sphinx.writers.html5 import HTML5Translator
 
 logger = logging.getLogger(__name__)
 
+MATHML = "http://www.w3.org/1998/Math/MathML"
+ElementTree.register_namespace("", MATHML)
+# A label below (above) a brace arrives as the brace's subscript (superscript).
+LABELS = {"⏟": ("msub", "munder"), "⏞": ("msup", "mover")}
+
+
+def label_braces(formula: str) -> str:
+    """Stretch braces over what they hold, and centre their labels on them."""
+    tree = ElementTree.fromstring(formula)
+    for brace, (script, centred) in LABELS.items():
+        for element in tree.iter(f"{{{MATHML}}}{script}"):
+            if element[0].tag == f"{{{MATHML}}}{centred}" and element[0][-1].text == brace:
+                element.tag = f"{{{MATHML}}}{centred}"
+        for operator in tree.iter(f"{{{MATHML}}}mo"):
+            if operator.text == brace:
+                operator.set("stretchy", "true")
+    return ElementTree.tostring(tree, encoding="unicode")
+
 
 def mathml(node: nodes.math | nodes.math_block, as_block: bool) -> str:
     """Translate a formula; one that cannot be is shown as it was written, with a warning."""
     try:
-        return tex2mathml(node.astext(), as_block=as_block)
+        formula = tex2mathml(node.astext(), as_block=as_block)
+        return label_braces(formula) if any(brace in formula for brace in LABELS) else formula
     except MathError as error:
         logger.warning("formula cannot become MathML: %s", error, location=node)
         return f"<code>{html.escape(node.astext())}</code>"
