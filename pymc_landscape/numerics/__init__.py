@@ -13,6 +13,7 @@ from pymc_landscape.numerics.covariance import (
     standard_errors,
 )
 from pymc_landscape.numerics.direction_names import name_direction, simple_basis
+from pymc_landscape.numerics.draws_density import DrawsDensity, JointDensity, draws_density, joint_density
 from pymc_landscape.numerics.factorization import Blocks, Factor, NotPositive, factorised
 from pymc_landscape.numerics.finite_differences import (
     EPS,
@@ -47,8 +48,10 @@ __all__ = [
     "BatchMinima",
     "Blocks",
     "CurveSide",
+    "DrawsDensity",
     "Factor",
     "FixedHessian",
+    "JointDensity",
     "LearnedHessian",
     "NotPositive",
     "Pattern",
@@ -67,6 +70,7 @@ __all__ = [
     "cubic_hermite",
     "delta_method",
     "descend_newton",
+    "draws_density",
     "factorised",
     "find_pattern",
     "flat_eigenvectors",
@@ -75,6 +79,7 @@ __all__ = [
     "hessian_of_values",
     "hessian_times",
     "jacobian_of_values",
+    "joint_density",
     "leading_eigenpairs",
     "lengths",
     "n_workers",

@@ -114,9 +114,10 @@ def profile(
     -----
     The curve is the one that `read_intervals` and `four_curves` read: between the traced points the value is a cubic
     Hermite polynomial of ζ with the exact slopes :math:`d\psi/d\zeta = 2\zeta/(d\Delta/d\psi)`, and at a kink two
-    tangents meet. A posterior density is estimated from its draws by ArviZ's kernels, which widen it a little. In a
-    title, a bracket says that the bound belongs to the interval, ∞ that −2LL stays below the cut-off, and a question
-    mark that the trace ends before it.
+    tangents meet. The posterior's line is −2 log of its marginal density over its highest; the log of that density is a
+    spline by penalised likelihood from the draws (Eilers & Marx 1996, *Statistical Science* 11, 89-121). In a title, a
+    bracket says that the bound belongs to the interval, ∞ that −2LL stays below the cut-off, and a question mark that
+    the trace ends before it.
 
     Examples
     --------
@@ -137,7 +138,7 @@ def profile(
     cuts = cutoffs(level, 1)
     refuse_many(ds.sizes["parameter"], MOST, "parameters", "profile.sel(parameter=[...])")
     labels = ds["parameter"].values.astype(str)
-    marginals = {} if dt is None else marginals_of(labels.tolist(), dt, group, sample_dims)
+    marginals = {} if dt is None else marginals_of(ds, dt, group, sample_dims)
     panels = [Panel(traced_profile(ds, label), scale, cuts, marginals.get(label)) for label in labels]
     canvas, sheet = new_sheet(len(panels), backend, ONE if len(panels) == 1 else MANY, asked, pc_kwargs, figsize)
     draw_panel(canvas, sheet, lambda da: panels[panel_of(da)], cuts.size)

@@ -1,7 +1,6 @@
 """Prior draws and their standard deviations; prior and marginal densities of one quantity.
 
-The prior's density is the model's own where a quantity has one, else a kernel estimate of its draws; a marginal
-posterior is always a kernel estimate (ArviZ's).
+The prior's density is the model's own where a quantity has one, else one of its draws, as a marginal posterior's is.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import pymc as pm
 
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile import Quantity
+from pymc_landscape.numerics import draws_density
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit
 from pymc_landscape.posterior.draws import weighted_sums
@@ -92,7 +92,7 @@ def _standard_deviation(values: Array) -> float:
 
 
 def marginal_density(values: Array, at: Array, bounds: tuple[float, float]) -> Array:
-    """Return a kernel estimate of the density of draws (S,) at some values (n,); 0 beyond them.
+    """Return a smooth estimate of the density of draws (S,) at some values (n,); 0 beyond them.
 
     Parameters
     ----------
@@ -107,10 +107,9 @@ def marginal_density(values: Array, at: Array, bounds: tuple[float, float]) -> A
 
     if not np.isfinite(values).all() or np.ptp(values) == 0:
         return np.full(len(at), np.nan)
-    reach = 0.2 * float(np.ptp(values))
-    limits = (max(values.min() - reach, bounds[0]), min(values.max() + reach, bounds[1]))
-    grid, density, _ = array_stats.kde(values, custom_lims=limits)  # type: ignore[no-untyped-call]
-    return np.where((at >= limits[0]) & (at <= limits[1]), np.interp(at, grid, density), 0.0)
+    independent = float(array_stats.ess(values[None]))  # type: ignore[no-untyped-call]
+    density = draws_density(values, bounds, independent if np.isfinite(independent) else None)
+    return np.full(len(at), np.nan) if density is None else density.at(at)
 
 
 def prior_density(mode: Fit, quantity: Quantity, at: Array, draws: Callable[[], Array]) -> Array:

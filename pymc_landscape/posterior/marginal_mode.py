@@ -23,7 +23,7 @@ from pymc_landscape.posterior.densities import marginal_density
 REACH, STEP, MOST_STEPS = 1.0, 0.5, 24
 # Fewer draws than this inside say nothing; so many regressors of mean zero at most, and draws for each.
 FEWEST, CONTROLS, DRAWS_EACH = 50, 20, 15
-# Points of the kernel estimate from whose top the search begins; nodes and Newton's steps of a density's fit.
+# Points of the estimate from whose top the search begins; nodes and Newton's steps of a density's fit.
 GRID, NODES, NEWTON = 512, 48, 60
 # A fit around a center so close to the mode, in standard deviations, need not be moved.
 SETTLED = 0.15
@@ -97,7 +97,7 @@ def _correlations(controls: Array, scores: Array) -> Array:
 
 
 def _top(values: Array, bounds: tuple[float, float]) -> float:
-    """Return the top of a kernel estimate."""
+    """Return the top of a smooth estimate."""
     at = np.linspace(values.min(), values.max(), GRID)
     return float(at[int(np.nanargmax(marginal_density(values, at, bounds)))])
 

@@ -80,9 +80,10 @@ def four_curves(
     A likelihood profile is the same on every scale of the parameter. The other three are densities, and change with it
     by the Jacobian: these are densities of the parameter as the model has it.
 
-    The prior's density is the model's own for a parameter with a prior of its own, a kernel estimate from its draws
-    for anything else, and the slice through the posterior's mode where a potential is part of the prior. The marginal
-    posterior is a kernel estimate by ArviZ.
+    The prior's density is the model's own for a parameter with a prior of its own, an estimate from its draws for
+    anything else, and the slice through the posterior's mode where a potential is part of the prior. Densities of draws
+    are splines on the log scale by penalised likelihood (Eilers & Marx 1996, *Statistical Science* 11, 89-121): nothing
+    lies beyond a bound, and few draws make no waves.
 
     Examples
     --------

@@ -25,7 +25,15 @@ from pymc_landscape.plots.data.levels import (
     cutoffs,
     percent,
 )
-from pymc_landscape.plots.data.marginal import Marginal, draws_of, marginal_of, marginals_of
+from pymc_landscape.plots.data.marginal import (
+    UNBOUNDED,
+    Marginal,
+    density_of,
+    draws_of,
+    marginal_of,
+    marginals_of,
+    support_of,
+)
 from pymc_landscape.plots.data.polylines import arrow_head, arrows, cap, join, segments, smooth, thin, with_gaps
 from pymc_landscape.plots.data.profile import ProfileEnd, TracedProfile, traced_profile
 from pymc_landscape.plots.data.projection import draws_metric, paths_on_axes, project_paths, two_axes, zero_of
@@ -35,6 +43,7 @@ __all__ = [
     "CONTOUR_LEVELS",
     "CURVE_LEVELS",
     "SAMPLE",
+    "UNBOUNDED",
     "Bar",
     "CredibleKind",
     "Curve",
@@ -57,6 +66,7 @@ __all__ = [
     "cap",
     "curve_of",
     "cutoffs",
+    "density_of",
     "draws_metric",
     "draws_of",
     "element",
@@ -81,6 +91,7 @@ __all__ = [
     "refuse_many",
     "segments",
     "smooth",
+    "support_of",
     "thin",
     "traced_profile",
     "two_axes",

@@ -10,7 +10,10 @@ import xarray as xr
 from arviz_base.validate import validate_sample_dims
 
 from pymc_landscape._typing import Array
+from pymc_landscape.numerics import DrawsDensity, draws_density
 from pymc_landscape.plots.data.draws import element, posterior_of
+
+UNBOUNDED = (-np.inf, np.inf)
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,14 @@ class Marginal:
         """Return the outermost values up to a rise."""
         seen = self.x[self.zeta**2 <= rise]
         return float(seen[0]), float(seen[-1])
+
+
+def support_of(ds: xr.Dataset, label: str) -> tuple[float, float]:
+    """Return the bounds of a parameter, where a Dataset has them."""
+    if "support" not in ds or label not in ds["parameter"].values:
+        return UNBOUNDED
+    low, high = ds["support"].sel(parameter=label, bound=["lower", "upper"]).values
+    return float(low), float(high)
 
 
 def draws_of(
@@ -56,22 +67,31 @@ def draws_of(
 
 
 def marginals_of(
-    labels: Sequence[str], dt: xr.Dataset | xr.DataTree, group: str, sample_dims: str | Sequence[str] | None
+    profile: xr.Dataset, dt: xr.Dataset | xr.DataTree, group: str, sample_dims: str | Sequence[str] | None
 ) -> dict[str, Marginal]:
-    """Return the marginal posterior of each parameter that has draws."""
-    drawn = {label: marginal_of(drawn) for label, drawn in draws_of(labels, dt, group, sample_dims).items()}
+    """Return the marginal posterior of each parameter of a profile that has draws."""
+    labels = [str(label) for label in profile["parameter"].values]
+    found = draws_of(labels, dt, group, sample_dims)
+    drawn = {label: marginal_of(drawn, support_of(profile, label)) for label, drawn in found.items()}
     return {label: marginal for label, marginal in drawn.items() if marginal is not None}
 
 
-def marginal_of(drawn: Array) -> Marginal | None:
-    """Estimate a density from draws, by ArviZ's kernels; there is none of draws that are all the same."""
+def density_of(drawn: Array, support: tuple[float, float] = UNBOUNDED) -> DrawsDensity | None:
+    """Estimate a density from draws; there is none of draws that are all the same."""
     from arviz_stats.base import array_stats  # type: ignore[attr-defined]
 
     drawn = drawn[np.isfinite(drawn)]
-    if drawn.size < 2 or np.ptp(drawn) == 0:
+    if drawn.size < 4 or np.ptp(drawn) == 0:
         return None
-    x, density, _ = array_stats.kde(drawn)  # type: ignore[no-untyped-call]
-    with np.errstate(divide="ignore"):
-        rise = -2 * np.log(density / density.max())
-    side = np.sign(np.arange(x.size) - int(density.argmax()))
-    return Marginal(np.asarray(x, dtype=float), side * np.sqrt(rise))
+    independent = float(array_stats.ess(drawn[None]))  # type: ignore[no-untyped-call]
+    return draws_density(drawn, support, independent if np.isfinite(independent) else None)
+
+
+def marginal_of(drawn: Array, support: tuple[float, float] = UNBOUNDED) -> Marginal | None:
+    """Return the density of draws on the scale of a profile."""
+    found = density_of(drawn, support)
+    if found is None:
+        return None
+    rise = -2 * (found.log_density - found.log_density.max())
+    side = np.sign(np.arange(found.x.size) - int(found.log_density.argmax()))
+    return Marginal(found.x, side * np.sqrt(rise))

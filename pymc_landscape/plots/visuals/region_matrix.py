@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_landscape._typing import Array
-from pymc_landscape.plots.data import cutoffs, marginal_of, traced_profile
+from pymc_landscape.plots.data import UNBOUNDED, cutoffs, marginal_of, support_of, traced_profile
 from pymc_landscape.plots.visuals.draw_clouds import Cloud, clouds
 from pymc_landscape.plots.visuals.profile_panel import Panel, Scale
 from pymc_landscape.plots.visuals.region_outlines import Outline, Window, outlines
@@ -161,12 +161,15 @@ class Matrix:
 
     def _panel(self, profile: xr.Dataset, i: int) -> Panel:
         label = self.labels[i]
-        marginal = marginal_of(self.draws[label]) if label in self.draws else None
+        marginal = marginal_of(self.draws[label], support_of(profile, label)) if label in self.draws else None
         return Panel(traced_profile(profile, label), self.scale, cutoffs(self.levels, 1), marginal, self.windows[i])
 
     @cached_property
     def _clouds(self) -> dict[Cell, Cloud]:
-        return clouds(self.draws, self.labels)
+        bounds = {
+            label: UNBOUNDED if self.profile is None else support_of(self.profile, label) for label in self.labels
+        }
+        return clouds(self.draws, self.labels, bounds)
 
     def cloud(self, panel: int) -> Cloud | None:
         """Return the draws of a panel's pair, below the diagonal, if there are any."""
