@@ -11,8 +11,8 @@ import xarray as xr
 
 from pymc_landscape.inference import confidence_intervals
 from pymc_landscape.objective import element_labels
-from pymc_landscape.optimize import Fit
-from pymc_landscape.pages.model_report.html_elements import bullets, facts, fold, paragraph, table
+from pymc_landscape.optimize import Fit, fit_mle
+from pymc_landscape.pages.model_report.html_elements import bullets, code, facts, fold, paragraph, table
 from pymc_landscape.pages.model_report.number_format import NOTHING, counted, listed, number, percent, to_error
 from pymc_landscape.pages.model_report.section import Content, Subject
 from pymc_landscape.results import FIT_STATUSES, INTERVAL_STATUSES
@@ -23,6 +23,8 @@ SHOWN = 40
 APART = 0.25
 # How an end is written that is no number.
 AT_EDGE, NEW, NOT_FOUND = "(edge)", "(of a lower optimum)", "not found"
+# How the notes below the table call each status.
+END_WORDS = {"at_bound": "Edge", "open": "∞", "new_optimum": "A lower optimum", "failed": "Not found"}
 # What a fit is, by its kind.
 KINDS = {
     "mle": "maximum likelihood",
@@ -40,12 +42,12 @@ def fit_section(subject: Subject) -> Content:
     intervals, refusal = _intervals(subject)
     if intervals is not None:
         results.append(intervals)
-    html += [paragraph(refusal, "refusal"), *_estimates(fit, intervals, subject)]
-    code = "fit.summary()"
+    html += [paragraph(refusal, "refusal"), *_estimates(fit, intervals, subject), _penalized(subject)]
+    calls = "fit.summary()"
     if intervals is not None:
         names = "" if _is_whole(intervals, subject) else f"{subject.affords.intervals!r}, "
-        code += f"\npml.confidence_intervals(fit, {names}level={subject.level})"
-    return Content(html, results, code, _verdict(fit, intervals, subject.level))
+        calls += f"\npml.confidence_intervals(fit, {names}level={subject.level})"
+    return Content(html, results, calls, _verdict(fit, intervals, subject.level))
 
 
 def _status(fit: Fit) -> str:
@@ -165,8 +167,8 @@ def _explained(fit: Fit, intervals: xr.Dataset | None) -> str:
     if intervals is None:
         return ""
     there = dict.fromkeys(intervals["status"].values.ravel().tolist())
-    words = [f"{status.replace('_', ' ')}: {INTERVAL_STATUSES[status]}" for status in there if status != "finite"]
-    own = dict.fromkeys(filter(None, intervals["message"].values.ravel().tolist()))
+    words = [f"{END_WORDS[status]}: {INTERVAL_STATUSES[status]}" for status in there if status != "finite"]
+    own = dict.fromkeys(f"{m[0].upper()}{m[1:]}." for m in intervals["message"].values.ravel().tolist() if m)
     own_words = [str(intervals.attrs["message"])] if intervals.attrs.get("message") else []
     return bullets([*words, *own_words, *list(own)[:6]], "note")
 
@@ -203,6 +205,31 @@ def _modes(latent: xr.Dataset, name: str) -> list[list[str]]:
     coords = [modes[dim].to_numpy() if dim in modes.coords else np.arange(n) for dim, n in modes.sizes.items()]
     numbers = zip(element_labels(name, coords), np.ravel(modes.values), np.ravel(errors), strict=True)
     return [[label, to_error(float(v), float(se)), to_error(float(se), float(se))] for label, v, se in numbers]
+
+
+def _penalized(subject: Subject) -> str:
+    """Return what Firth's penalty makes of a likelihood without a maximum, where it can be had."""
+    fit = subject.fitted
+    if fit.status.value != "unbounded" or fit.is_map or not fit.objective.can_be_penalized:
+        return ""
+    try:
+        other = fit_mle(fit.objective, penalty="firth", progressbar=False)
+        found = confidence_intervals(other, subject.affords.intervals, level=subject.level, progressbar=False)
+    except (ValueError, TypeError):
+        return ""
+    if not other.status.is_optimum:
+        return ""
+    summary = other.summary(subject.level)
+    names = [str(name) for name in found["parameter"].values]
+    rows = [
+        [name, *_row(other, summary.loc[name], name, found)[1:3], _profile(found, name, summary.loc[name, "se"])]
+        for name in names
+    ]
+    level = percent(subject.level)
+    says = "With Firth's penalty there is a maximum: not the likelihood's answer, but one that can be reported as such."
+    head = ("parameter", "estimate", "se", f"penalised profile {level}")
+    calls = 'penalized = pml.fit_mle(model, penalty="firth")\npml.confidence_intervals(penalized)'
+    return paragraph(says) + table(head, rows, "Penalised estimates (Firth)") + fold("How these were made", code(calls))
 
 
 # --- in words --------------------------------------------------------------------------------------------------------
@@ -248,9 +275,13 @@ def _apart(fit: Fit, intervals: xr.Dataset, level: float) -> str:
     error = summary.loc[names, "se"].to_numpy(float)
     with np.errstate(invalid="ignore"):
         apart = np.abs(ends[0].values - ends[1].values).max(axis=1) / error
+    without = [name for name, se in zip(names, error, strict=True) if not (np.isfinite(se) and se > 0)]
     apart = np.where(np.isfinite(apart), apart, 0.0)
-    if not apart.size or apart.max() < APART:
-        return " Wald's intervals are close to the profile's."
+    if len(without) == len(names):
+        return " There is no standard error, so Wald has no interval."
+    if apart.max() < APART:
+        lacking = f"; {listed(without)} has none" if without else ""
+        return f" Wald's intervals are close to the profile's{lacking}."
     worst = int(apart.argmax())
     return (
         f" Wald's and the profile's intervals differ, most for {names[worst]} "

@@ -15,6 +15,7 @@ from pymc_landscape.pages.model_report.check_sections import influence_section, 
 from pymc_landscape.pages.model_report.curve_sections import profile_section, region_section
 from pymc_landscape.pages.model_report.fit_section import fit_section
 from pymc_landscape.pages.model_report.model_section import model_section
+from pymc_landscape.pages.model_report.number_format import listed
 from pymc_landscape.pages.model_report.posterior_sections import comparison_section, convergence_section
 from pymc_landscape.pages.model_report.report_result import Report
 from pymc_landscape.pages.model_report.reproduction import reproduction_section
@@ -131,7 +132,8 @@ def report(
     name = subject.objective.model.name
     stamp = provenance_attributes()
     by = f"pymc_landscape {stamp['creation_library_version']}, {datetime.now(UTC):%d %B %Y}"
-    return Report(f"Report of {name or 'a model'}", _verdict(subject, made), subject.fit, by, tuple(made))
+    title = f"Report of {name}" if name else f"Report of a model of {listed(list(subject.objective.term_names), 3)}"
+    return Report(title, _verdict(subject, made), subject.fit, by, tuple(made))
 
 
 def _chosen(sections: Sequence[str] | None, dt: Posterior | None) -> list[str]:

@@ -136,18 +136,38 @@ def _order(column: dict[int, list[Place]], *, downwards: bool) -> None:
 
 
 def _set(columns: dict[str, dict[int, list[Place]]]) -> None:
-    """Give every place its x: columns side by side, each layer centred in its column."""
-    left = MARGIN
+    """Give every place its x: layers centred in their column, columns beside those with which they share a layer."""
+    taken: list[tuple[set[int], float]] = []
     for label, column in columns.items():
-        inset = PLATE_GAP / 2 if label else 0.0
         widths = {k: sum(p.width for p in row) + NODE_GAP * (len(row) - 1) for k, row in column.items()}
-        widest = max([*widths.values(), CHARACTER * len(label) + 10.0])
+        widest = max([*widths.values(), CHARACTER * len(label) + 10.0]) + (PLATE_GAP if label else 0.0)
+        left = max([right + PLATE_GAP for layers, right in taken if layers & _span(column)], default=MARGIN)
         for layer, row in column.items():
-            x = left + inset + (widest - widths[layer]) / 2
+            x = left + (widest - widths[layer]) / 2
             for place in row:
                 place.x = x + place.width / 2
                 x += place.width + NODE_GAP
-        left += widest + 2 * inset + PLATE_GAP
+        taken.append((_span(column), left + widest))
+    _draw_near(columns)
+
+
+def _span(column: dict[int, list[Place]]) -> set[int]:
+    """Return the layers from the first to the last of a column."""
+    return set(range(min(column), max(column) + 1))
+
+
+def _draw_near(columns: dict[str, dict[int, list[Place]]]) -> None:
+    """Move a column that shares no layer with another to the middle of what it is connected with."""
+    for label, column in columns.items():
+        if any(_span(column) & _span(other) for name, other in columns.items() if name != label):
+            continue
+        places = [place for row in column.values() for place in row]
+        near = [n.x for p in places for n in (*p.above, *p.below) if n.column != label]
+        left, right = (f(p.x + side * p.width / 2 for p in places) for f, side in ((min, -1), (max, 1)))
+        if near:
+            shift = max(sum(near) / len(near) - (left + right) / 2, MARGIN + PLATE_GAP / 2 - left)
+            for place in places:
+                place.x += shift
 
 
 def _plate(label: str, nodes: list[Place]) -> Plate:

@@ -71,6 +71,7 @@ footer { color: var(--soft); font-size: 0.9rem; padding-bottom: 2.5rem; }
 .graph text { fill: var(--ink); font: 13px system-ui, sans-serif; }
 .graph .name { font-weight: 600; }
 .graph .law, .graph .dims { fill: var(--soft); font-size: 11.5px; }
+.graph .dims { paint-order: stroke; stroke: var(--paper); stroke-width: 4px; }
 .graph .edge { fill: none; stroke: var(--soft); stroke-width: 1.3; }
 .graph .head { fill: var(--soft); }
 .graph .plate { fill: none; stroke: var(--line); stroke-width: 1.4; }
@@ -86,8 +87,9 @@ footer { color: var(--soft); font-size: 0.9rem; padding-bottom: 2.5rem; }
   background: var(--paper); }
 .roles .effect span, .roles .summed span, .roles .fixed span { border-style: dashed; }
 .roles .likelihood span { background: var(--line); }
-.roles .potential span { background: var(--line); border-radius: 0; clip-path: none; }
-.roles .prior_potential span, .roles .deterministic span { border-radius: 0; }
+.roles .potential span { background: var(--line); }
+.roles .potential span, .roles .prior_potential span { border-radius: 0; border-width: 1.4px 5px; }
+.roles .deterministic span { border-radius: 0; }
 .roles .data span { background: var(--tint); border-color: var(--soft); border-radius: 0.4rem; }
 @media print {
   :root { color-scheme: light; --ink: #000000; --paper: #ffffff; --soft: #333333; --line: #999999; --tint: #ffffff;
