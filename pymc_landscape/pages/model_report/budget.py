@@ -90,9 +90,10 @@ class Budget:
 
 
 def _timed(fit: Fit) -> int:
-    """Return how many evaluations of a black box take the time that a report has for them."""
+    """Return how many gradients of a black box take the time that a report has for them; never so many as is cheap."""
     evaluate, x = fit.result.restricted.value, np.asarray(fit.result.x, dtype=float)
     begin = perf_counter()
     for _ in range(TRIED):
         evaluate(x)
-    return int(min(SECONDS * TRIED / max(perf_counter() - begin, 1e-9), 10 * CHEAP) / (1 + len(x)))
+    each = max(perf_counter() - begin, 1e-9) / TRIED
+    return min(int(SECONDS / each / (1 + len(x))), CHEAP - 1)

@@ -21,6 +21,8 @@ from pymc_landscape.results import FIT_STATUSES, INTERVAL_STATUSES
 SHOWN = 40
 # A profile's end that lies further from Wald's than this share of a standard error is worth a word.
 APART = 0.25
+# What is less than this of −2LL is none.
+ROUNDING = 1e-9
 # How an end is written that is no number.
 AT_EDGE, NEW, NOT_FOUND = "(edge)", "(of a lower optimum)", "not found"
 # How the notes below the table call each status.
@@ -66,7 +68,7 @@ def _numbers(fit: Fit) -> dict[str, str]:
     limit = " (the value it falls towards)" if fit.status.value == "unbounded" else ""
     return {
         "Estimated by": f"{KINDS.get(fit.kind, fit.kind)}, {fit.optimizer}",
-        "−2 log L": f"{number(fit.minus2ll, 8)}{limit}" if isfinite(fit.minus2ll) else "",
+        "−2 log L": f"{number(_settled(fit.minus2ll), 8)}{limit}" if isfinite(fit.minus2ll) else "",
         "AIC": number(fit.aic, 7) if isfinite(fit.aic) else "",
         "BIC": number(fit.bic, 7) if isfinite(fit.bic) else "",
         "Size": f"{counts}, {counted(fit.n_observations, 'observation')}",
@@ -240,12 +242,17 @@ def _verdict(fit: Fit, intervals: xr.Dataset | None, level: float) -> str:
     status = f"The fit is {fit.status.value.replace('_', ' ')}"
     if fit.status.is_optimum:
         edge = " on the edge of the support" if fit.status.value == "at_bound" else ""
-        says = f"{status}: the likelihood has its maximum{edge}, −2LL = {number(fit.minus2ll, 7)}."
+        says = f"{status}: the likelihood has its maximum{edge}, −2LL = {number(_settled(fit.minus2ll), 7)}."
     else:
         says = f"{status}: {fit.message or fit.status.meaning} No standard error or Wald interval is claimed."
     if intervals is None:
         return says
     return f"{says} {_ends(intervals, level)}{_apart(fit, intervals, level)}"
+
+
+def _settled(minus2ll: float) -> float:
+    """Return −2LL, and 0 where it is rounding."""
+    return 0.0 if abs(minus2ll) < ROUNDING else minus2ll
 
 
 def _ends(intervals: xr.Dataset, level: float) -> str:
