@@ -2,7 +2,6 @@
 
 import html
 from typing import Any
-from xml.etree import ElementTree
 
 from docutils import nodes
 from docutils.utils.math import MathError
@@ -13,33 +12,22 @@ from sphinx.writers.html5 import HTML5Translator
 
 logger = logging.getLogger(__name__)
 
-MATHML = "http://www.w3.org/1998/Math/MathML"
-ElementTree.register_namespace("", MATHML)
-# A label below (above) a brace arrives as the brace's subscript (superscript).
-LABELS = {"⏟": ("msub", "munder"), "⏞": ("msup", "mover")}
-
-
-def label_braces(formula: str) -> str:
-    """Stretch braces over what they hold, and centre their labels on them."""
-    tree = ElementTree.fromstring(formula)
-    for brace, (script, centred) in LABELS.items():
-        for element in tree.iter(f"{{{MATHML}}}{script}"):
-            if element[0].tag == f"{{{MATHML}}}{centred}" and element[0][-1].text == brace:
-                element.tag = f"{{{MATHML}}}{centred}"
-        for operator in tree.iter(f"{{{MATHML}}}mo"):
-            if operator.text == brace:
-                operator.set("stretchy", "true")
-    return ElementTree.tostring(tree, encoding="unicode")
+# Only a mathematical font has braces as wide as what they label, and there may be none.
+BRACES = "⏟⏞"
 
 
 def mathml(node: nodes.math | nodes.math_block, as_block: bool) -> str:
     """Translate a formula; one that cannot be is shown as it was written, with a warning."""
     try:
         formula = tex2mathml(node.astext(), as_block=as_block)
-        return label_braces(formula) if any(brace in formula for brace in LABELS) else formula
     except MathError as error:
         logger.warning("formula cannot become MathML: %s", error, location=node)
         return f"<code>{html.escape(node.astext())}</code>"
+    if any(brace in formula for brace in BRACES):
+        logger.warning(
+            "labelled braces cannot be drawn without a font for them: name the parts in words", location=node
+        )
+    return formula
 
 
 def visit_inline(writer: HTML5Translator, node: nodes.math) -> None:
