@@ -109,7 +109,11 @@ const landscape = (() => {
   // The share of χ² below Δ, for one parameter and for two.
   function confidence(delta) {
     const { delta: grid, df1, df2 } = payload.levels;
-    return { df1: interpolate(grid, df1, delta), df2: interpolate(grid, df2, delta) };
+    // Between nodes on the scale of √Δ, on which χ² with one degree of freedom is straight near 0.
+    const roots = grid.map(Math.sqrt);
+    const of = (df, shares) => payload.cutoffs.find((cutoff) => Math.abs(cutoff[df] - delta) < 1e-9)?.level
+      ?? interpolate(roots, shares, Math.sqrt(delta));
+    return { df1: of("df1", df1), df2: of("df2", df2) };
   }
 
   // How far along its axis, from 0 to 1, on the axis's own scale.

@@ -103,7 +103,7 @@ const explorer = (() => {
       const cell = (name) => (limits[name] ? ends(limits[name], limits[`${name}_status`]) : "–");
       const share = payload.prior_share?.[axis]?.[weight];
       const texts = [label, format(mode?.x[axis] ?? NaN), cell("profile"), cell("wald"), cell("posterior"),
-        share === null || share === undefined ? "–" : percent(share)];
+        Number.isFinite(share) ? small(share) : "–"];
       const row = element("tr");
       texts.forEach((text, i) => row.append(element(i ? "td" : "th", i ? {} : { scope: "row" }, text)));
       const numbers = { mode: mode?.x[axis], profile: limits.profile, wald: limits.wald, posterior: limits.posterior };
@@ -127,6 +127,8 @@ const explorer = (() => {
     if (k !== null && k !== undefined) texts.push(`Draws were weighted to this prior: Pareto k = ${format(k, 2)}.`);
     find("sentences").replaceChildren(...texts.map((text) => element("li", {}, text)));
   }
+
+  const small = (number) => (number > 0 && number < 0.001 ? "< 0.1 %" : percent(number));
 
   // The end of an interval, or why there is none.
   function limit(number, status, side) {

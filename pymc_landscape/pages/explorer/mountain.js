@@ -7,7 +7,7 @@ const mountain = (() => {
   const PLOTLY_DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
   const box = document.getElementById("mountain");
   const message = document.getElementById("mountain-message");
-  let eye = { x: -1.25, y: -1.25, z: 0.95 };
+  let eye = { x: -1.15, y: -1.15, z: 1.3 };
   let able = false;
   let wanted = null;
 
@@ -64,6 +64,8 @@ const mountain = (() => {
     const surface = {
       type: "surface", navigable: true, x: xs, y: ys, z: rows(raised), showscale: false, cmin: 0, cmax: 1,
       surfacecolor: rows((each) => shade(outside(each), state)), colorscale: "Viridis", hoverinfo: "none",
+      // The plateau is glass, or its near corner would hide the valley.
+      opacityscale: state.height === "likelihood" ? "uniform" : [[0, 1], [0.98, 1], [1, 0.12]],
       lighting: { ambient: 0.75, diffuse: 0.5, specular: 0.05 },
     };
     const lines = { type: "scatter3d", mode: "lines", hoverinfo: "skip", showlegend: false };
