@@ -29,6 +29,6 @@ def rewrite(app: Sphinx, pagename: str, templatename: str, context: dict[str, An
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Hook into Sphinx, after what makes the body of a page."""
+    """Rewrite pages once their body is made."""
     app.connect("html-page-context", rewrite, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
