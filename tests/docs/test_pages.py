@@ -39,7 +39,7 @@ def test_every_page_has_a_way_in_from_the_first():
         if page not in reached and page.exists():
             reached.add(page)
             waiting += targets_of(page)
-    assert {name_of(page) for page in PAGES} == {name_of(page) for page in reached} & {name_of(p) for p in PAGES}
+    assert {name_of(page) for page in PAGES if page not in reached} == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -48,13 +48,6 @@ def test_every_page_says_where_to_go_next(page):
         r"\n\s*\n", re.sub(r"```\{toctree\}.*?```", "", page.read_text("utf-8"), flags=re.DOTALL).strip()
     )
     assert re.match(r"\*\*Next:\*\* .*\[[^\]]+\]\([^)]+\)", last.replace("\n", " ")), last
-
-
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_links_between_pages_lead_somewhere(page):
-    for link in re.findall(r"\]\(([^)#:]+\.md)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-        target = (page.parent / link).resolve()
-        assert target.exists() or "gallery" in target.parts, link
 
 
 def cited_works() -> set[tuple[str, str]]:
