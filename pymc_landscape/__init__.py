@@ -119,7 +119,7 @@ ELSEWHERE = {"wilks": "chi2_cutoff", "cutoff": "chi2_cutoff", "aic": "compare_mo
 
 
 # Verbs that are imported when they are first asked for, since what they make is drawn.
-LATER = {name: "pymc_landscape.pages.model_report" for name in ("Report", "report")}
+LATER = dict.fromkeys(("Report", "report"), "pymc_landscape.pages.model_report")
 
 
 def __getattr__(name: str) -> Any:

@@ -127,9 +127,13 @@ def test_without_a_maximum_no_wald_number_is_shown():
 
 
 def test_a_ridge_is_named_and_not_reported_as_estimates():
-    report = pml.report(ridge_model(), sections=["fit", "spectrum"], **QUIET)
+    report = pml.report(ridge_model(), sections=["fit", "surface", "spectrum"], **QUIET)
     assert report.fit.status == "not_identified"
     assert "a − b is not determined." in report.verdict
+    surface = report.to_datatree()["landscape"]
+    along = surface.dataset.sel(a=float(surface["a"][20]), b=2.0 - float(surface["a"][20]), method="nearest")
+    assert "drawn where the priors have most of their mass" in words(report.html)
+    assert float(along["delta_minus2ll"]) < 3 * 0.3**2 + 1e-9  # within half a step of the ridge a + b = 2
     assert "Wald 95 %" not in words(report.html)
 
 
@@ -170,12 +174,12 @@ def test_the_comparison_speaks_in_the_verbs_sentences(fit, posterior):
 
 
 def test_a_section_that_breaks_does_not_take_the_others_along(fit, monkeypatch):
-    from pymc_landscape.pages.model_report import search_sections
+    from pymc_landscape.pages.model_report import surface_sections
 
     def broken(*_, **__):
         raise RuntimeError("no such luck")
 
-    monkeypatch.setattr(search_sections, "loss_table", broken)
+    monkeypatch.setattr(surface_sections, "loss_table", broken)
     report = pml.report(fit, sections=["fit", "loss"], **QUIET)
     assert list(report.refused.values()) == ["This section could not be made: RuntimeError: no such luck"]
     assert "fit" in report.to_datatree().children

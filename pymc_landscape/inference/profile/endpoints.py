@@ -247,10 +247,12 @@ def _never_reached(problem: EndpointProblem, state: str, point: ConstrainedPoint
     if state == "failed" and _is_level_beyond(problem, point):
         state = "open"
     if state == "open" and np.isfinite(bound):
-        return Endpoint(bound, "at_bound", rise, f"-2LL rises by {rise:.4g} only on the way to the edge", point)
+        return Endpoint(
+            bound, "at_bound", rise, f"−2LL rises by {max(rise, 0.0):.4g} only on the way to the edge", point
+        )
     if state == "open":
         return Endpoint(
-            problem.side * np.inf, "open", rise, f"-2LL rises by {rise:.4g} only, however far one goes", point
+            problem.side * np.inf, "open", rise, f"−2LL rises by {max(rise, 0.0):.4g} only, however far one goes", point
         )
     if state == "at_bound" and np.isfinite(bound):
         return Endpoint(bound, "at_bound", rise, "the profile reaches the edge of the support", point)

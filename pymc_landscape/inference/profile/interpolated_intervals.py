@@ -151,10 +151,10 @@ def _beyond_last_step(profile: _Profile, k: int, rise: float) -> InterpolatedEnd
         return _without_steps(profile, k)
     if reason in ("open", "at_bound") and rise > side.limit:
         if reason == "at_bound":
-            message = f"-2LL rises by {reached:.4g} only on the way to the edge"
+            message = f"−2LL rises by {max(reached, 0.0):.4g} only on the way to the edge"
             value = bound if np.isfinite(bound) else float(side.value[-1])
             return InterpolatedEndpoint(value, "at_bound", reached, message)
-        message = f"-2LL rises by {reached:.4g} only, however far one goes"
+        message = f"−2LL rises by {max(reached, 0.0):.4g} only, however far one goes"
         return InterpolatedEndpoint(side.sign * np.inf, "open", reached, message)
     stopped = "could not be followed beyond" if reason == "failed" else "ends at"
     message = f"the profile {stopped} {side.value[-1]:.6g}, where -2LL is {reached:.4g} higher: go on with resume="

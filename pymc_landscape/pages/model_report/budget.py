@@ -14,6 +14,8 @@ from pymc_landscape.optimize import Fit
 MOST_PROFILES, MOST_INTERVALS = 12, 60
 # Parameters of which joint regions are drawn, all pairs.
 MOST_REGIONS = 4
+# Points an axis of a surface.
+NUM = 41
 # Data sets that are simulated for the check of Wilks' theorem: enough for the 95 % point of a picture.
 SIMULATED = 200
 # Evaluations that the operation count of `affordable_evaluations` calls cheap, and dear.
@@ -67,6 +69,11 @@ class Budget:
     def region_method(self) -> str:
         """How joint regions are found: vertex by vertex, or sketched from the profiles."""
         return "exact" if self.evaluations >= CHEAP else "traces"
+
+    @property
+    def profiles_surfaces(self) -> bool:
+        """Whether a surface is minimised over the other parameters at each of its points."""
+        return self.evaluations >= CHEAP and len(self.labels) <= MOST_PROFILES
 
     @property
     def simulated(self) -> int:

@@ -19,13 +19,14 @@ from pymc_landscape.pages.model_report.number_format import listed
 from pymc_landscape.pages.model_report.posterior_sections import comparison_section, convergence_section
 from pymc_landscape.pages.model_report.report_result import Report
 from pymc_landscape.pages.model_report.reproduction import reproduction_section
-from pymc_landscape.pages.model_report.search_sections import (
+from pymc_landscape.pages.model_report.section import Section, Subject, make_section
+from pymc_landscape.pages.model_report.surface_sections import (
     descent_section,
     loss_section,
     optima_section,
     spectrum_section,
+    surface_section,
 )
-from pymc_landscape.pages.model_report.section import Section, Subject, make_section
 from pymc_landscape.posterior import read_posterior
 from pymc_landscape.results import DelayedProgressBar, provenance_attributes, require_probability, unknown_name
 
@@ -35,6 +36,7 @@ SECTIONS = {
     "fit": ("The fit", fit_section),
     "posterior": ("Likelihood beside posterior", comparison_section),
     "convergence": ("Have the chains converged?", convergence_section),
+    "surface": ("The landscape", surface_section),
     "profiles": ("Profiles", profile_section),
     "regions": ("Joint regions", region_section),
     "wilks": ("Does Wilks' theorem hold here?", wilks_section),
@@ -78,8 +80,9 @@ def report(
         chains, marginals beside profiles, and Wilks' theorem seen on the draws. Without, that is seen on simulated
         data.
     sections : sequence of str, optional
-        Which to make, of ``model``, ``fit``, ``posterior``, ``convergence``, ``profiles``, ``regions``, ``wilks``,
-        ``influence``, ``optima``, ``spectrum``, ``descent``, ``loss``; left out, all that there is something to say in.
+        Which to make, of ``model``, ``fit``, ``posterior``, ``convergence``, ``surface``, ``profiles``, ``regions``,
+        ``wilks``, ``influence``, ``optima``, ``spectrum``, ``descent``, ``loss``; left out, all that there is
+        something to say in.
     level : float
         Level of the confidence intervals, and probability of the credible ones.
     group : str

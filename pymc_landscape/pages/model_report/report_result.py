@@ -80,8 +80,8 @@ class Report:
         -------
         DataTree
             A group a result, as the verbs return it: ``fit``, ``intervals``, ``profile``, ``contour``, ``comparison``,
-            ``posterior_deviance`` or ``bootstrap``, ``influence``, ``starts``, ``spectrum``, ``descent``,
-            ``descent_race``, ``loss_table``, as far as they were made.
+            ``landscape``, ``posterior_deviance`` or ``bootstrap``, ``influence``, ``starts``, ``spectrum``,
+            ``descent``, ``descent_race``, ``loss_table``, as far as they were made.
         """
         results: list[Any] = [result for section in self._sections for result in section.content.results]
         return to_datatree(*results)

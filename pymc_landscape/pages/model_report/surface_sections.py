@@ -1,26 +1,116 @@
-"""The surface beyond the estimate: other optima and copies, ridges in words, ways of optimisers, and losses."""
+"""The surface itself, other optima and copies, ridges in words, ways of optimisers, and losses."""
 
 from __future__ import annotations
 
+from functools import partial
 from math import isfinite
+from typing import Literal
 
 import numpy as np
+import xarray as xr
 
 from pymc_landscape import plots
-from pymc_landscape.landscape import hessian_spectrum
+from pymc_landscape.landscape import evaluate_landscape, fit_grid, hessian_spectrum, posterior_grid, regular_grid
+from pymc_landscape.objective import prior_draws
 from pymc_landscape.objective.observations import loss_table
+from pymc_landscape.optimize import Fit
 from pymc_landscape.optimize.descent import descend, descent_race
+from pymc_landscape.pages.model_report.budget import NUM, Budget
 from pymc_landscape.pages.model_report.figure_images import figure
 from pymc_landscape.pages.model_report.html_elements import bullets, facts, paragraph, side_by_side, table
 from pymc_landscape.pages.model_report.number_format import counted, number
 from pymc_landscape.pages.model_report.section import Content, Subject
 
-WIDE = (6.4, 3.6)
+WIDE, MAP = (6.4, 3.6), (6.2, 4.8)
 STEPS = 200
 # Other optima and notes that are listed.
 MOST_LISTED = 8
 # A condition number beyond this is worth a word.
 STIFF = 1e6
+# Draws of the prior whose middle is looked at where there is no estimate to look around, and how much of them it is.
+PRIOR_DRAWS, MIDDLE = 200, (5.0, 95.0)
+
+
+def surface_section(subject: Subject) -> Content:
+    """Draw −2LL over two parameters: those that go together most, or those that the data do not determine."""
+    fit, budget = subject.fitted, subject.affords
+    if len(budget.labels) < 2:
+        raise ValueError("There is one parameter: its profile is the landscape.")
+    pair = _pair(fit, budget)
+    grid, made, where = _grid(subject, pair)
+    least = fit.status.is_optimum and len(budget.labels) > 2 and budget.profiles_surfaces
+    nuisance: Literal["fix", "profile"] = "profile" if least else "fix"
+    surface = evaluate_landscape(fit, grid, nuisance=nuisance, progressbar=False)
+    others = _others(len(budget.labels), least)
+    says = f"−2LL over {pair[0]} and {pair[1]}{others}, with the cut-offs of χ² for two parameters"
+    draw = partial(plots.landscape, surface, figsize=MAP, backend="matplotlib")
+    if subject.dt is not None:
+        draw = partial(draw, dt=subject.dt, group=subject.group)
+        says += "; dots are draws of the posterior"
+    lead = (
+        "The height is Δ(−2LL): the lower, the better the two values explain the data. A round bowl is a likelihood "
+        "that knows both; a valley with a floor that goes on is one that knows a combination of them."
+    )
+    html = [paragraph(f"{lead} {where}", "lead"), figure(draw, f"{says}.")]
+    code = f"{made}\nsurface = pml.evaluate_landscape(fit, grid, nuisance={nuisance!r})\npml.plots.landscape(surface"
+    return Content(html, [surface], code + (", dt=dt)" if subject.dt is not None else ")"))
+
+
+def _others(k: int, least: bool) -> str:
+    if k == 2:
+        return ""
+    return ", minimised over the others" if least else ", the others held where the search ended"
+
+
+def _pair(fit: Fit, budget: Budget) -> tuple[str, str]:
+    """Return two parameters: the most correlated, or where there is no optimum those without a standard error."""
+    labels = list(budget.labels)
+    errors = fit.summary().loc[labels, "se"].to_numpy(float)
+    if not fit.status.is_optimum:
+        order = sorted(range(len(labels)), key=lambda i: (np.isfinite(errors[i]), i))
+        return labels[order[0]], labels[order[1]]
+    covariance = fit.covariance.sel(parameter=labels, parameter_bis=labels).values
+    with np.errstate(divide="ignore", invalid="ignore"):
+        correlation = np.abs(covariance / np.outer(errors, errors))
+    correlation = np.triu(np.nan_to_num(correlation, nan=0.0, posinf=0.0), 1)
+    i, j = np.unravel_index(int(correlation.argmax()), correlation.shape)
+    return (labels[i], labels[j]) if i != j else (labels[0], labels[1])
+
+
+def _grid(subject: Subject, pair: tuple[str, str]) -> tuple[xr.Dataset, str, str]:
+    """Return a grid, the call that makes it, and where it lies in words."""
+    fit, names = subject.fitted, list(pair)
+    if fit.status.is_optimum:
+        try:
+            return fit_grid(fit, names, num=NUM), f"grid = pml.fit_grid(fit, {names!r}, num={NUM})", ""
+        except ValueError:  # one of the two has no standard error
+            pass
+    if subject.dt is not None:
+        found = posterior_grid(subject.dt, names, num=NUM, group=subject.group, model=fit.objective.model)
+        return (
+            found,
+            f"grid = pml.posterior_grid(dt, {names!r}, num={NUM})",
+            "It is drawn where the posterior's draws lie.",
+        )
+    axes = _where_the_prior_is(fit, names)
+    grid = regular_grid({name: (*ends, NUM) for name, ends in axes.items()})
+    shown = ", ".join(f"{name!r}: ({low:.6g}, {high:.6g}, {NUM})" for name, (low, high) in axes.items())
+    ends = " and ".join(f"{name} from {number(low, 3)} to {number(high, 3)}" for name, (low, high) in axes.items())
+    where = f"There is no estimate to draw around: it is drawn where the priors have most of their mass, {ends}."
+    return grid, f"grid = pml.regular_grid({{{shown}}})", where
+
+
+def _where_the_prior_is(fit: Fit, names: list[str]) -> dict[str, tuple[float, float]]:
+    """Return the middle of the prior of each parameter, natural."""
+    objective = fit.objective
+    theta = prior_draws(objective, PRIOR_DRAWS, np.random.default_rng(0))
+    if not np.isfinite(theta).any():
+        raise ValueError("There is no estimate to draw around, and the priors cannot be drawn from.")
+    theta = np.where(np.isfinite(theta), theta, 0.0)
+    natural = np.stack([objective.layout().join(objective.unpack(row)) for row in theta])
+    columns = [objective.layout().labels.index(name) for name in names]
+    low, high = np.percentile(natural[:, columns], MIDDLE, axis=0)
+    return {name: (float(a), float(b)) for name, a, b in zip(names, low, high, strict=True)}
 
 
 def optima_section(subject: Subject) -> Content:
