@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 LEARN = ROOT / "docs" / "learn"
 sys.path.insert(0, str(ROOT / "docs" / "_extensions"))
 
@@ -143,16 +143,17 @@ def test_every_chapter_has_the_form_of_the_course(path):
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_every_answer_is_checked(path):
-    """An answer that no line could contradict may become wrong when a verb changes."""
+    """An answer that no line could contradict may become wrong when a verb changes; one on one's own data says so."""
     for answer in path.read_text(encoding="utf-8").split("\n#### Answer\n")[1:]:
-        assert "assert " in answer.split("\n## ")[0].split("\n### ")[0]
+        text = answer.split("\n## ")[0].split("\n### ")[0]
+        assert "assert " in text or "No page can check this one." in text
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_every_slide_has_a_caption_and_words_for_its_picture(path):
     cells = read_myst_markdown_notebook(path.read_text(encoding="utf-8"), path=path).cells
     slides = [cell for cell in cells if "slide" in cell.metadata.get("tags", [])]
-    assert len(slides) >= 2
+    assert slides
     for cell in slides:
         assert cell.metadata["mystnb"]["figure"]["caption"]
         assert cell.metadata["mystnb"]["image"]["alt"]
