@@ -2,9 +2,9 @@
 
 Waiting times with an unknown rate, and a prior that expects another rate than the data have. With few data, prior,
 likelihood and posterior are three different curves. With many, the profile of -2LL is the parabola of
-Wald's interval, and the posterior, whatever its prior, is the normal law with the same centre and width: the
-theorem of Bernstein and von Mises. Then credible and confidence intervals agree, and the rise of
--2LL over posterior draws follows chi-squared, as Wilks says of repeated data.
+Wald's interval. Under any prior that is positive and continuous at the truth the posterior is the normal law with the
+same centre and width: the theorem of Bernstein and von Mises. Then credible and confidence intervals agree, and the
+rise of -2LL over posterior draws follows chi-squared, as Wilks says of repeated data.
 
 The posterior is a gamma law, so that its draws are exact and no sampler is needed.
 

@@ -5,7 +5,7 @@ Two models of public data, each with more than one optimum, fitted as they are w
 - a line through ten points that are uncertain both ways (York 1966, Canadian Journal of Physics 44), with the true x of
   each point as a parameter. From the priors' means, a line that falls has to cross one that is flat: a search ends
   where the line rises and ten true places have made the best of it, by 219 of -2LL worse than York's line;
-- waits for Old Faithful's next eruption (Azzalini & Bowman 1990, Applied Statistics 39) as two groups, long and short.
+- waits for Old Faithful's next eruption (R's `faithful`; Härdle 1991) as two groups, long and short.
   Which group is called A decides nothing, so that each optimum is there twice: one answer, in two copies.
 
 The first is why ``starts="auto"`` is the default: further searches from points far apart cost little once the first has

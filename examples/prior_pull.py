@@ -3,8 +3,8 @@
 Tobacco budworm moths, dead out of 20 by sex and log2 dose (Venables & Ripley, MASS, section 7.2). Two
 analysts fit the same logistic regression: one with priors too wide to matter, one who expects all effects to
 be small. Their data and their likelihood are the same; what differs is the posterior, and
-`compare_with_posterior` says for each parameter how far the prior pulled it, how far averaging over the other
-parameters moved it after that, and which share of the information was the prior's.
+`compare_with_posterior` says for each parameter how far the prior pulled it, how far integrating the
+others out moved it after that, how far its mean is from its mode, and which share of the information was the prior's.
 
 Run it with ``python examples/prior_pull.py``: it prints the sentences for both, and saves two pictures.
 """

@@ -2,8 +2,8 @@
 
 The score of a true likelihood has mean 0 at the parameters that made the data. Random effects and data are simulated at
 the estimate, and the approximation's score at that same point is averaged over them: a mean that differs from 0 is an
-error of the approximation (as in TMB's ``checkConsistency``; Kristensen and others 2016, *Journal of Statistical
-Software* 70(5)). The mean is tested by Hotelling's T² (Hotelling 1931, *Annals of Mathematical Statistics* 2).
+error of the approximation (``checkConsistency`` in the manual of the R package TMB). The mean is tested by Hotelling's
+T² (Hotelling 1931, *Annals of Mathematical Statistics* 2).
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def laplace_check(
     >>> with pm.Model() as model:
     ...     effect = pm.Normal("effect", pm.Normal("mu", 0, 10), 1.0, shape=3)
     ...     y = pm.Normal("y", effect, 0.5, observed=[0.2, 1.4, 0.9])
-    >>> check = pml.laplace_check(model, draws=100, random_seed=1)  # exact where all is normal
+    >>> check = pml.laplace_check(model, draws=100, random_seed=1)  # exact: the density is quadratic in the effect
     >>> check.df, check.p_value > 0.05
     (1, True)
     """

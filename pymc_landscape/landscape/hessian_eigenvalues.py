@@ -57,10 +57,10 @@ def hessian_spectrum(
 ) -> xr.Dataset:
     """Return the eigenvalues of the Hessian of −2LL at a point, and say in words which directions are ridges.
 
-    An eigenvalue λ is the curvature along its direction: a step of √(2/λ), one standard error, raises −2LL by about 1.
-    Small ones are ridges, zero ones combinations that the data do not determine, negative ones ways down from a saddle.
-    Curvatures are those on the unconstrained scale, and depend on the units of the parameters; which combinations are
-    not determined does not.
+    An eigenvalue λ is the curvature along its direction. At a minimum a step of √(2/λ), one standard error, raises −2LL
+    by about 1. Small ones are ridges, zero ones combinations that the data do not determine, negative ones ways down
+    from a saddle. Curvatures are those on the unconstrained scale, and depend on the units of the parameters; which
+    combinations are not determined does not.
 
     Parameters
     ----------

@@ -50,8 +50,8 @@ def influence(
     """Draw the change of each estimate without an observation against LOO's Pareto k, a panel a parameter.
 
     Use it to see whether the likelihood and the posterior depend on the same observations: a point
-    far from the level line moves the estimate, one to the right of the dashed line is one that
-    the posterior's draws do not describe well once it is left out.
+    far from the level line moves the estimate; for one to the right of the dashed line Pareto k is too high, and LOO is
+    unreliable for that observation.
 
     Parameters
     ----------
