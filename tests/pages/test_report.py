@@ -8,9 +8,12 @@ import numpy as np
 import pymc as pm
 import pytest
 import xarray as xr
+from example_scripts import load
 
 import pymc_landscape as pml
 
+# Venables & Ripley, Modern Applied Statistics with S, section 7.2
+MOTHS = {"intercept": (-3.47315529, 0.46852038), "male": (1.10074335, 0.35582713), "dose": (1.06421396, 0.13107749)}
 OBSERVED = np.array([0.2, 1.4, 0.9, 1.1, 0.5, 0.8, 1.9, 0.1])
 QUIET = {"progressbar": False}
 
@@ -183,6 +186,30 @@ def test_a_section_that_breaks_does_not_take_the_others_along(fit, monkeypatch):
     report = pml.report(fit, sections=["fit", "loss"], **QUIET)
     assert list(report.refused.values()) == ["This section could not be made: RuntimeError: no such luck"]
     assert "fit" in report.to_datatree().children
+
+
+def test_the_example_has_the_published_numbers():
+    script = load("report")
+    fit = pml.fit_mle(script.build_model(script.load_moths()), **QUIET)
+    report = pml.report(fit, sections="fit", **QUIET)
+    text = words(report.html)
+    for name, (estimate, error) in MOTHS.items():
+        assert float(fit.point[name]) == pytest.approx(estimate, abs=1e-6)
+        assert f"{name} {estimate:.2f} {error:.2f}".replace("-", "−") in text
+    half = 2 ** (-MOTHS["intercept"][0] / MOTHS["dose"][0])
+    assert f"lethal_dose {half:.1f}" in text
+    low, high = pml.confidence_intervals(fit, "lethal_dose", **QUIET)["interval"].values.ravel()
+    assert f"{low:.1f} to {high:.1f}" in text
+    assert "rose by 1.06 (standard error 0.13; 95 % profile interval 0.82 to 1.34)" in script.sentence(
+        fit, report, "dose"
+    )
+
+
+@pytest.mark.exhaustive
+def test_the_example_writes_its_page(tmp_path):
+    tree = load("report").main(draws=200, figures=tmp_path)
+    assert {"comparison", "posterior_deviance"} <= set(tree.children)
+    assert {path.name for path in tmp_path.iterdir()} == {"report.html", "report_profiles.png"}
 
 
 @pytest.mark.exhaustive

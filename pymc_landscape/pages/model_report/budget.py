@@ -56,9 +56,14 @@ class Budget:
         return cls(evaluations, labels, objective.n_observations, objective.is_integral)
 
     @property
+    def is_cheap(self) -> bool:
+        """Whether a few hundred evaluations more are nothing."""
+        return self.evaluations >= CHEAP
+
+    @property
     def intervals(self) -> list[str]:
         """Parameters whose profile intervals are computed."""
-        return list(self.labels[: MOST_INTERVALS if self.evaluations >= CHEAP else MOST_PROFILES])
+        return list(self.labels[: MOST_INTERVALS if self.is_cheap else MOST_PROFILES])
 
     @property
     def profiles(self) -> list[str]:
@@ -68,17 +73,17 @@ class Budget:
     @property
     def region_method(self) -> str:
         """How joint regions are found: vertex by vertex, or sketched from the profiles."""
-        return "exact" if self.evaluations >= CHEAP else "traces"
+        return "exact" if self.is_cheap else "traces"
 
     @property
     def profiles_surfaces(self) -> bool:
         """Whether a surface is minimised over the other parameters at each of its points."""
-        return self.evaluations >= CHEAP and len(self.labels) <= MOST_PROFILES
+        return self.is_cheap and len(self.labels) <= MOST_PROFILES
 
     @property
     def simulated(self) -> int:
         """How many data sets are simulated; 0 for none."""
-        return SIMULATED if self.evaluations >= CHEAP and not self.is_integral else 0
+        return SIMULATED if self.is_cheap and not self.is_integral else 0
 
     @property
     def influence(self) -> str:

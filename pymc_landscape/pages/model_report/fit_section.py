@@ -19,6 +19,8 @@ from pymc_landscape.results import FIT_STATUSES, INTERVAL_STATUSES
 
 # Rows of a table before the rest is folded.
 SHOWN = 40
+# Deterministics whose profile intervals are computed.
+MOST_COMPUTED = 8
 # A profile's end that lies further from Wald's than this share of a standard error is worth a word.
 APART = 0.25
 # What is less than this of −2LL is none.
@@ -124,7 +126,7 @@ def _estimates(fit: Fit, intervals: xr.Dataset | None, subject: Subject) -> list
                 "note",
             )
         )
-    html += [_explained(fit, intervals), _computed(fit, summary, set(labels), subject.level), _effects(fit)]
+    html += [_explained(fit, intervals), _computed(subject, summary, set(labels)), _effects(fit)]
     return html
 
 
@@ -175,16 +177,29 @@ def _explained(fit: Fit, intervals: xr.Dataset | None) -> str:
     return bullets([*words, *own_words, *list(own)[:6]], "note")
 
 
-def _computed(fit: Fit, summary: pd.DataFrame, labels: set[str], level: float) -> str:
+def _computed(subject: Subject, summary: pd.DataFrame, labels: set[str]) -> str:
     """Return what is computed from the parameters, and fixed effects of a restricted likelihood, in a fold."""
-    rest = summary.drop(index=[label for label in summary.index if label in labels])
+    fit, rest = subject.fitted, summary.drop(index=[label for label in summary.index if label in labels])
     if rest.empty:
         return ""
-    shown = rest.head(SHOWN)
-    rows = [_row(fit, row, str(label), None) for label, row in shown.iterrows()]
-    head = ["quantity", "estimate", *(("se", f"Wald {percent(level)}") if fit.status.is_optimum else ()), "note"]
+    level, shown = percent(subject.level), rest.head(SHOWN)
+    intervals = _of_deterministics(subject, [str(label) for label in rest.index])
+    rows = [_row(fit, row, str(label), intervals) for label, row in shown.iterrows()]
+    wald = ("se", f"Wald {level}") if fit.status.is_optimum else ()
+    head = ["quantity", "estimate", *wald, *([f"profile {level}"] if intervals is not None else []), "note"]
     title = f"Computed from the parameters ({len(rest)})" + (f", the first {SHOWN}" if len(rest) > SHOWN else "")
     return fold(title, table(head, rows, "Computed from the parameters", words=("note",)))
+
+
+def _of_deterministics(subject: Subject, labels: list[str]) -> xr.Dataset | None:
+    """Return profile intervals of a few Deterministics, where these are cheap."""
+    names = [label for label in labels if label.partition("[")[0] in subject.objective.deterministics]
+    if not 0 < len(names) <= MOST_COMPUTED or not subject.affords.is_cheap:
+        return None
+    try:
+        return confidence_intervals(subject.fitted, names, level=subject.level, progressbar=False)
+    except (ValueError, TypeError):
+        return None
 
 
 def _effects(fit: Fit) -> str:

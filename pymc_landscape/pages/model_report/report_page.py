@@ -109,6 +109,8 @@ footer { color: var(--soft); font-size: 0.9rem; padding-bottom: 2.5rem; }
   th.n, td.n, tbody th { white-space: normal; }
   .figures { grid-template-columns: 1fr 1fr; }
   .graph svg { max-width: 100%; }
+  .node.likelihood ellipse, .node.potential polygon, .roles .likelihood span, .roles .potential span { fill: #e4e4e4;
+    background: #e4e4e4; }
   details::details-content { content-visibility: visible; block-size: auto; }
   summary { list-style: none; font-weight: 600; color: #000000; }
   pre { white-space: pre-wrap; border: 1px solid #999999; }
