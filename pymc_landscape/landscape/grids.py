@@ -118,6 +118,14 @@ def posterior_grid(
     ------
     ValueError
         If a variable is unknown, `ci_prob` is not in (0, 1), or the draws are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr, pymc_landscape as pml
+    >>> draws = xr.Dataset({"mu": (("chain", "draw"), np.random.default_rng(1).normal(3, 1, (2, 500)))})
+    >>> grid = pml.posterior_grid(draws, "mu", num=5, ci_prob=0.9)
+    >>> dict(grid.sizes)["mu"], bool(grid["mu"][0] < 2 and grid["mu"][-1] > 4)
+    (5, True)
     """
     require_probability("ci_prob", ci_prob, usual=0.99)
     if num < 1:

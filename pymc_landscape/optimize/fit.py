@@ -155,6 +155,17 @@ def fit_map(
         If `model` is not a model, an objective or a fit.
     ValueError
         If a parameter is discrete, or `starts` are not points of this model.
+
+    Examples
+    --------
+    Beta(2, 2) counts as a success and a failure more, and its mode is (7 + 1) / (10 + 2):
+
+    >>> import pymc as pm, pymc_landscape as pml
+    >>> with pm.Model() as model:
+    ...     p = pm.Beta("p", 2, 2)
+    ...     y = pm.Binomial("y", n=10, p=p, observed=7)
+    >>> round(float(pml.fit_map(model).point["p"]), 6), round(float(pml.fit_mle(model).point["p"]), 6)
+    (0.666667, 0.7)
     """
     objective = objective_of(model).with_prior_weight(1.0)
     return _fit(objective, _starts(model, starts), None, sandwich, random_seed, progressbar)

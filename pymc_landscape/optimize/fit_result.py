@@ -61,6 +61,20 @@ class Fit(InformationCriteria, EstimateDraws):
         Every start: where it began and ended, its status, its cost. Dims ``start``, ``theta``.
     symmetries : tuple of Symmetry
         Which parameters can change places, or sign, without a change of the surface.
+
+    Examples
+    --------
+    Of seven successes in ten trials, by `fit_mle`:
+
+    >>> import pymc as pm, pymc_landscape as pml
+    >>> with pm.Model() as model:
+    ...     p = pm.Beta("p", 1, 1)
+    ...     y = pm.Binomial("y", n=10, p=p, observed=7)
+    >>> fit = pml.fit_mle(model)
+    >>> fit.status.value, fit.n_parameters, round(fit.minus2ll, 4), round(fit.aic, 4)
+    ('converged', 1, 2.6423, 4.6423)
+    >>> round(float(fit.point["p"]), 4), round(float(fit.standard_error["p"]), 4)
+    (0.7, 0.1449)
     """
 
     status: Status

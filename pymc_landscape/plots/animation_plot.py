@@ -95,6 +95,22 @@ def animation(
         When a descent is of another type.
     ValueError
         As :func:`paths`, and when there are fewer than two frames.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr, matplotlib.pyplot as plt
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> a, b = np.linspace(-3, 3, 21), np.linspace(-2, 2, 21)
+    >>> heights = {"delta_minus2ll": (("a", "b"), a[:, None] ** 2 + b**2)}
+    >>> steps = 2.5 * 0.8 ** np.arange(10)[None]
+    >>> path = xr.Dataset({name: (("chain", "draw"), steps) for name in ("a", "b", "minus2ll")})
+    >>> film = animation(xr.Dataset(heights, coords={"a": a, "b": b}), {"halving": path}, frames=3, figsize=(3, 2))
+    >>> with TemporaryDirectory() as folder:
+    ...     film.save(Path(folder) / "halving.gif", writer="pillow")
+    ...     (Path(folder) / "halving.gif").read_bytes()[:3]
+    b'GIF'
+    >>> plt.close("all")
     """
     from matplotlib.animation import FuncAnimation
 

@@ -92,6 +92,16 @@ def spectrum(
     -----
     A direction's sign is arbitrary: its largest loading is drawn positive. Only the twelve largest
     loadings are drawn.
+
+    Examples
+    --------
+    >>> import numpy as np, pymc as pm, pymc_landscape as pml
+    >>> with pm.Model() as model:
+    ...     a, b = pm.Normal("a", 0, 10), pm.Normal("b", 0, 10)
+    ...     y = pm.Normal("y", a + b * np.array([-1.0, 0.0, 1.0]), 1.0, observed=[0.2, 1.4, 0.9])
+    >>> pc = spectrum(pml.hessian_spectrum(model, at={"a": 0.0, "b": 0.0}), backend="none")
+    >>> pc.viz["points"]["sheet"].values[0, 0]["y"].round(6).tolist()
+    [6.0, 4.0]
     """
     asked = checked(visuals, get_args(Visual))
     ds = as_dataset(spectrum, "spectrum", ("eigenvalue", "eigenvector", "direction"), "hessian_spectrum")

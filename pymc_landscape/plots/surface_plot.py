@@ -165,6 +165,16 @@ def surface(
     Colours follow the square root of the height, which grows evenly with the distance from the
     bottom of a quadratic valley. arviz-plots draws in two dimensions, so further visuals of its
     own cannot be mapped onto the collection.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr, matplotlib.pyplot as plt
+    >>> a, b = np.linspace(-3, 3, 21), np.linspace(-2, 2, 21)
+    >>> heights = {"delta_minus2ll": (("a", "b"), a[:, None] ** 2 + b**2)}
+    >>> pc = surface(xr.Dataset(heights, coords={"a": a, "b": b}), backend="matplotlib")
+    >>> pc.viz["figure"].item().axes[0].get_xlabel()
+    'a'
+    >>> plt.close("all")
     """
     asked = checked(visuals, get_args(Visual))
     library = _library(backend)

@@ -54,6 +54,16 @@ class HypothesisTest:
         Monte Carlo standard error of `p_value`; 0 where nothing was simulated.
     information : str
         What the statistic was made of: ``"expected"``, ``"observed"`` or ``"sandwich"``; empty for a likelihood ratio.
+
+    Examples
+    --------
+    >>> import pymc as pm, pymc_landscape as pml
+    >>> with pm.Model() as model:
+    ...     p = pm.Beta("p", 1, 1)
+    ...     y = pm.Binomial("y", n=10, p=p, observed=7)
+    >>> test = pml.score_test(pm.do(model, {"p": 0.5}), model)
+    >>> test.test, round(test.statistic, 4), test.reference
+    ('score', 1.6, 'chi2')
     """
 
     statistic: float
@@ -162,6 +172,16 @@ class LikelihoodRatioTest(HypothesisTest):
         ``"likelihood_ratio"``.
     p_value_error : float
         Monte Carlo standard error of `p_value`; 0 where nothing was simulated.
+
+    Examples
+    --------
+    >>> import pymc as pm, pymc_landscape as pml
+    >>> with pm.Model() as model:
+    ...     p = pm.Beta("p", 1, 1)
+    ...     y = pm.Binomial("y", n=10, p=p, observed=7)
+    >>> test = pml.likelihood_ratio_test(pm.do(model, {"p": 0.5}), model)
+    >>> round(test.statistic, 4), test.df, round(test.null.minus2ll - test.alternative.minus2ll, 4)
+    (1.6457, 1, 1.6457)
     """
 
     null: Fit = field(repr=False)

@@ -92,6 +92,22 @@ def confidence_contour(
     its support, on rays from further inside. Where the region is not star-shaped as seen from there, its boundary is
     followed by continuation, and vertices stand at equal distances. Other parts are searched around local optima of the
     fit's other starts, and beyond each vertex; what neither meets is not seen.
+
+    Examples
+    --------
+    With σ known Δ(−2LL) is a circle's, and the region a disc with the square of its radius at the χ²₂ cut-off:
+
+    >>> import numpy as np, pymc as pm, pymc_landscape as pml
+    >>> with pm.Model() as model:
+    ...     a, b = pm.Normal("a", 0, 10), pm.Normal("b", 0, 10)
+    ...     pm.Normal("y", a, 1, observed=[0.5])
+    ...     pm.Normal("z", b, 1, observed=[2.0])
+    y
+    z
+    >>> region = pml.confidence_contour(model, ["a", "b"], level=0.95, num=12)
+    >>> radius = np.hypot(region["a"] - 0.5, region["b"] - 2.0)
+    >>> np.allclose(radius**2, pml.chi2_cutoff(0.95, df=2))
+    True
     """
     fit = fit_of(fit, "confidence_contour", progressbar=progressbar)
     refuse_no_optimum(fit)

@@ -62,6 +62,16 @@ def project_paths(
     On a plane c + uD₁ + vD₂ the point nearest to θ has (u, v) = (θ − c)MDᵀ(DMDᵀ)⁻¹ (generalised
     least squares, Aitken 1935), and ``off_plane`` is the Euclidean length of what is left. On a
     slice it is the distance of the nuisance parameters from where they are fixed.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> a, b = np.linspace(-3, 3, 7), np.linspace(-2, 2, 5)
+    >>> heights = {"delta_minus2ll": (("a", "b"), a[:, None] ** 2 + b**2)}
+    >>> path = {name: (("chain", "draw"), [[2.0, 1.0, 0.0]]) for name in ("a", "b", "minus2ll")}
+    >>> found = project_paths(xr.Dataset(heights, coords={"a": a, "b": b}), xr.Dataset(path))
+    >>> found.attrs["axes"], found["x"].values.tolist()
+    (['a', 'b'], [[2.0, 1.0, 0.0]])
     """
     view = two_axes(landscape_view(landscape, var_name, landscape_group))
     return paths_on_axes(view, as_dataset(descent, "descent", ("minus2ll", *SAMPLE), "descend"), metric)
