@@ -66,8 +66,9 @@ const landscape = (() => {
     const name = `${state.key}|${at}|${times}`;
     if (!surfaces.has(name)) {
       const stored = payload.surfaces[state.key];
-      const sizes = payload.treatment_sizes?.[TREATMENTS[state.key]] ?? payload.sizes;
-      const delta = sizes.includes(times) ? deltas(stored, 1, at, times) : null;
+      const offered = (letter) => payload.treatment_sizes?.[TREATMENTS[letter]] ?? payload.sizes;
+      const able = [...state.key].every((letter) => offered(letter).includes(times));
+      const delta = able ? deltas(stored, 1, at, times) : null;
       const floor = stored.floor[at];
       surfaces.set(name, { delta, floor: floor === null ? NaN : times * floor });
     }
@@ -109,11 +110,12 @@ const landscape = (() => {
   // The share of χ² below Δ, for one parameter and for two.
   function confidence(delta) {
     const { delta: grid, df1, df2 } = payload.levels;
-    // Between nodes on the scale of √Δ, on which χ² with one degree of freedom is straight near 0.
-    const roots = grid.map(Math.sqrt);
-    const of = (df, shares) => payload.cutoffs.find((cutoff) => Math.abs(cutoff[df] - delta) < 1e-9)?.level
-      ?? interpolate(roots, shares, Math.sqrt(delta));
-    return { df1: of("df1", df1), df2: of("df2", df2) };
+    const exact = (df) => payload.cutoffs.find((cutoff) => Math.abs(cutoff[df] - delta) < 1e-9)?.level;
+    // Near 0 the share of χ² with one degree of freedom is straight in √Δ, that with two in Δ.
+    return {
+      df1: exact("df1") ?? interpolate(grid.map(Math.sqrt), df1, Math.sqrt(delta)),
+      df2: exact("df2") ?? interpolate(grid, df2, delta),
+    };
   }
 
   // How far along its axis, from 0 to 1, on the axis's own scale.
@@ -216,7 +218,8 @@ const landscape = (() => {
   // Heights are drawn up to here: beyond the 99 % region and the highest pass everything is a plateau.
   const cap = (() => {
     const { df1, df2 } = payload.cutoffs.at(-1);
-    const passes = lakes(initial, 0).passes.map((pass) => pass.height);
+    const passes = Object.keys(payload.surfaces).flatMap((key) => lakes({ ...initial, key }, 0).passes)
+      .map((pass) => pass.height);
     const wanted = Math.max(2 * df2, 1.3 * Math.max(0, ...passes));
     const { delta } = surface(initial);
     if (!delta) return wanted;

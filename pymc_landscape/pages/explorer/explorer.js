@@ -99,8 +99,7 @@ const explorer = (() => {
     const weight = landscape.weight(state);
     const rows = axes.map(({ label }, axis) => {
       const limits = payload.limits[axis][state.size]?.[state.prior] ?? {};
-      const ends = (numbers, status = []) => numbers.map((number, i) => limit(number, status[i], i)).join(" to ");
-      const cell = (name) => (limits[name] ? ends(limits[name], limits[`${name}_status`]) : "–");
+      const cell = (name) => interval(limits[name] ?? [], limits[`${name}_status`] ?? []);
       const share = payload.prior_share?.[axis]?.[weight];
       const texts = [label, format(mode?.x[axis] ?? NaN), cell("profile"), cell("wald"), cell("posterior"),
         Number.isFinite(share) ? small(share) : "–"];
@@ -120,9 +119,7 @@ const explorer = (() => {
     table.append(top, body);
     find("limits").replaceChildren(table);
     const texts = [...(payload.sentences?.[state.size]?.[state.prior] ?? [])];
-    if (mode && mode.status !== "converged") {
-      texts.push(`Status of the lowest place: ${mode.status.replaceAll("_", " ")}. ${mode.message ?? ""}`);
-    }
+    if (mode && standingOf(mode)) texts.push(standingOf(mode));
     const k = payload.pareto_k?.[state.size]?.[state.prior];
     if (k !== null && k !== undefined) texts.push(`Draws were weighted to this prior: Pareto k = ${format(k, 2)}.`);
     find("sentences").replaceChildren(...texts.map((text) => element("li", {}, text)));
@@ -130,10 +127,23 @@ const explorer = (() => {
 
   const small = (number) => (number > 0 && number < 0.001 ? "< 0.1 %" : percent(number));
 
-  // The end of an interval, or why there is none.
-  function limit(number, status, side) {
-    if (Number.isFinite(number)) return `${format(number)}${status === "at_bound" ? " (bound)" : ""}`;
-    return status === "open" || !status ? ["−∞", "∞"][side] : status.replaceAll("_", " ");
+  // Ends of an interval, or why there is none.
+  function interval(numbers, statuses) {
+    const end = (number, i) => {
+      if (Number.isFinite(number)) return `${format(number)}${statuses[i] === "at_bound" ? " (bound)" : ""}`;
+      return statuses[i] === "open" ? ["−∞", "∞"][i] : (statuses[i] ?? "–").replaceAll("_", " ");
+    };
+    const ends = [...new Set(numbers.map(end))];
+    return ends.length ? ends.join(" to ") : "–";
+  }
+
+  // What a reader should know of a lowest place that is no common one.
+  function standingOf({ x, status, message }) {
+    if (["converged", "grid"].includes(status)) return message;
+    if (status !== "at_bound") return `There is no lowest place (${status.replaceAll("_", " ")}). ${message ?? ""}`;
+    const edges = axes.filter(({ bounds }, axis) => bounds.includes(x[axis])).map(({ label }) => label);
+    const whose = edges.join(" and ") || "a parameter on no axis";
+    return `The lowest place is on an edge: ${whose} is at the end of its range.`;
   }
 
   function readObservations() {
@@ -150,7 +160,7 @@ const explorer = (() => {
     const short = (each) => (typeof each === "number" ? Number(each.toPrecision(12)) : each);
     const lines = Object.values(payload.code).map((template) =>
       template.replaceAll(/\{(\w+)\}/g, (whole, name) => (name in values ? `${short(values[name])}` : whole)));
-    find("code").textContent = lines.join("\n");
+    find("code").textContent = lines.join("\n\n");
   }
 
   const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };

@@ -88,15 +88,16 @@ const map = (() => {
     if (begun && begun !== delta) outline(begun.map(Math.sqrt), wide.df2, { class: "before" });
     payload.cutoffs.forEach(({ level, df2 }, i) => {
       const lines = outline(roots, df2, { class: "contour", "stroke-dasharray": LEVEL_DASHES[i] });
-      const longest = lines.reduce((most, each) => (each.length > most.length ? each : most), []);
+      // Away from the edges, where a line that ends would lie under its number.
+      const within = ([x, y]) => x > box.left + 20 && x < box.right - 20 && y > box.top + 12 && y < box.bottom - 12;
+      const longest = lines.reduce((most, each) => (each.length > most.length ? each : most), []).filter(within);
       if (longest.length < 8) return;
       // Each level's number stands on another side, so that they keep apart.
       const [right, down] = [[0, -1], [1, 0], [0, 1], [-1, 0]][i % 4];
       const reach = ([x, y]) => right * x + down * y;
       const [x, y] = longest.reduce((most, each) => (reach(each) > reach(most) ? each : most));
       const place = { class: "on-map", x, y: y + 4, "text-anchor": "middle" };
-      const label = drawing.shape(svg, "text", place, `${100 * level} %`);
-      labels.push([label, x]);
+      labels.push(drawing.shape(svg, "text", place, `${100 * level} %`));
     });
     if (state.level > 0) outline(roots, state.level, { class: "shore" });
     const { valleys, passes } = landscape.lakes(state, state.level);
@@ -105,10 +106,7 @@ const map = (() => {
     if (payload.prior_weights[state.prior] === 1 && payload.sizes[state.size] === 1) drawDraws();
     const lowest = landscape.mode(state);
     if (lowest?.x.every(Number.isFinite)) mark(lowest.x, "path", { d: "M0 -7L5 0L0 7L-5 0Z", class: "mode" }, "", 0);
-    labels.forEach(([label, x]) => {
-      label.setAttribute("x", Math.min(Math.max(x, box.left + 20), box.right - 20));
-      svg.append(label);
-    });
+    svg.append(...labels);
   }
 
   // Draws of the posterior, where it is the posterior that is seen: some hundreds, evenly among all.

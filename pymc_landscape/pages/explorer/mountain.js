@@ -52,17 +52,28 @@ const mountain = (() => {
     }, Math.min(REST, Math.max(since + PATIENCE - performance.now(), 0)));
   }
 
+  // Twice as many nodes, straight between them on the scale of √Δ, so that the edge of the plateau is no saw.
+  function finer(delta) {
+    const between = (values) => values.flatMap((each, i) => (i ? [middle(values[i - 1], each), each] : [each]));
+    const middle = (a, b) => (Number.isFinite(a) && Number.isFinite(b) ? (a + b) / 2 : Math.max(a, b));
+    const { nx, ny } = landscape;
+    const roots = Array.from({ length: ny }, (_, j) => Array.from({ length: nx }, (__, i) =>
+      (delta ? Math.sqrt(delta[j * nx + i]) : NaN)));
+    const wide = roots.map(between);
+    const columns = wide[0].map((_, i) => between(wide.map((row) => row[i])));
+    const rows = columns[0].map((_, j) => columns.map((column) => column[j] ** 2));
+    return { xs: between(axes[0].values), ys: between(axes[1].values), rows };
+  }
+
   function traces(state, walkers) {
     const [xs, ys] = [axes[0].values, axes[1].values];
     const { delta, floor } = landscape.surface(state);
+    const fine = finer(delta);
     const raised = (each) => HEIGHTS[state.height].of(Math.min(each, cap), floor, state);
-    const rows = (of) => ys.map((_, iy) => xs.map((__, ix) => {
-      const each = delta ? delta[iy * xs.length + ix] : NaN;
-      return Number.isNaN(each) ? null : of(each);
-    }));
+    const rows = (of) => fine.rows.map((row) => row.map((each) => (Number.isNaN(each) ? null : of(each))));
     const outside = (each) => Math.min(each, cap);
     const surface = {
-      type: "surface", navigable: true, x: xs, y: ys, z: rows(raised), showscale: false, cmin: 0, cmax: 1,
+      type: "surface", navigable: true, x: fine.xs, y: fine.ys, z: rows(raised), showscale: false, cmin: 0, cmax: 1,
       surfacecolor: rows((each) => shade(outside(each), state)), colorscale: "Viridis", hoverinfo: "none",
       // The plateau is glass, or its near corner would hide the valley.
       opacityscale: state.height === "likelihood" ? "uniform" : [[0, 1], [0.98, 1], [1, 0.12]],

@@ -111,9 +111,11 @@ const walk = (() => {
     make("play", "Play", toggle);
     make("step", "Step", step);
     const speed = element("select", { id: "speed" });
-    [2, 10, 50, 250].forEach((each) => speed.append(element("option", { value: each }, `${each} a second`)));
+    [2, 10, 50, 250].forEach((each) => speed.append(element("option", { value: each }, `${each} evaluations a second`)));
     speed.value = "50";
-    buttons.append(element("label", { for: "speed" }, "Evaluations"), speed);
+    const pace = element("label", { class: "pace" }, "Speed ");
+    pace.append(speed);
+    buttons.append(pace);
     const messages = element("div", { role: "status" });
     messages.append(element("ul", { id: "walk-message" }));
     find("walkers").append(picks, buttons, messages,
