@@ -15,7 +15,7 @@ from scipy import stats
 
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile import Quantity
-from pymc_landscape.numerics import noise, spectrum
+from pymc_landscape.numerics import Spectrum, noise, spectrum
 from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.optimize import Fit, fit_map, nearest_copy
 from pymc_landscape.posterior.draws import PosteriorDraws
@@ -84,8 +84,8 @@ def prior_shares(mode: Fit, quantities: Sequence[Quantity]) -> Array:
     """
     shares = np.full(len(quantities), np.nan)
     restricted, x = _natural(mode)
-    likelihood = restricted.hessian(x)
-    posterior = _posterior_hessian(mode, restricted)
+    likelihood = finite_spectrum(restricted.hessian(x))
+    posterior = finite_spectrum(_posterior_hessian(mode, restricted))
     for i, quantity in enumerate(quantities):
         if quantity.element is None or quantity.position(restricted) not in restricted.fixed:
             gradient = quantity.evaluate(restricted, x).gradient
@@ -94,13 +94,18 @@ def prior_shares(mode: Fit, quantities: Sequence[Quantity]) -> Array:
     return shares
 
 
-def information(hessian: Array, gradient: Array) -> float:
+def finite_spectrum(hessian: Array) -> Spectrum | None:
+    """Return the eigenvalues of a Hessian, once for all quantities; None where it is not known."""
+    return spectrum(hessian) if np.isfinite(hessian).all() else None
+
+
+def information(curvature: Spectrum | None, gradient: Array) -> float:
     """Return the information of a quantity: 2 / (gᵀ H⁻¹ g), or how fast its profile bends, halved.
 
     Parameters
     ----------
-    hessian : array (m, m)
-        Of −2 log density.
+    curvature : Spectrum or None
+        Of the Hessian (m, m) of −2 log density; None where that is not known.
     gradient : array (m,)
         Of the quantity.
 
@@ -112,12 +117,11 @@ def information(hessian: Array, gradient: Array) -> float:
 
     Examples
     --------
-    >>> round(information(np.array([[2.0, 1.0], [1.0, 2.0]]), np.array([1.0, 0.0])), 6)
+    >>> round(information(spectrum(np.array([[2.0, 1.0], [1.0, 2.0]])), np.array([1.0, 0.0])), 6)
     0.75
     """
-    if not (np.isfinite(hessian).all() and np.isfinite(gradient).all() and gradient.any()):
+    if curvature is None or not (np.isfinite(gradient).all() and gradient.any()):
         return np.nan
-    curvature = spectrum(hessian)
     along = curvature.vectors.T @ (gradient / curvature.scale)
     flat = np.abs(curvature.values) <= curvature.tolerance
     down = int((curvature.values[~flat] < 0).sum())

@@ -13,7 +13,7 @@ from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.optimize import Fit
 from pymc_landscape.posterior.draws import PosteriorDraws
 from pymc_landscape.posterior.marginal_mode import MarginalMode
-from pymc_landscape.posterior.mode import information
+from pymc_landscape.posterior.mode import finite_spectrum, information
 from pymc_landscape.posterior.scales import free_mode, free_scale
 from pymc_landscape.posterior.scores import MarginalModes
 from pymc_landscape.posterior.split import Split
@@ -66,8 +66,8 @@ class PosteriorPoints:
         rate, slope, _ = self.scale.rates(natural)
         _, gradient, curvature = likelihood.value_gradient_hessian(natural)
         of_likelihood = np.outer(rate, rate) * curvature + np.diag(rate * slope * gradient)
-        units = np.eye(len(phi))
-        both = np.array([[information(one, unit) for one in (of_likelihood, hessian)] for unit in units])
+        curvatures = [finite_spectrum(one) for one in (of_likelihood, hessian)]
+        both = np.array([[information(one, unit) for one in curvatures] for unit in np.eye(len(phi))])
         with np.errstate(invalid="ignore", divide="ignore"):
             return FreeMode(phi, np.where(both[:, 1] > 0, 1.0 - both[:, 0] / both[:, 1], np.nan))
 

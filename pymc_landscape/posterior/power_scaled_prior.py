@@ -20,8 +20,10 @@ from pymc_landscape.numerics import chi2_cutoff
 from pymc_landscape.objective import Objective, objective_of
 from pymc_landscape.objective.observations import GROUPS, pointwise_log_likelihood
 from pymc_landscape.optimize import Fit, fit_weighted
+from pymc_landscape.posterior.identification import SHIFT, number, percent, signed
 from pymc_landscape.posterior.likelihood_estimates import estimate, limits
 from pymc_landscape.posterior.likelihood_fit import LOWER, refuse_random_effects
+from pymc_landscape.posterior.mode import prior_shares
 from pymc_landscape.results import DelayedProgressBar, provenance_attributes
 
 WEIGHTS = tuple(np.linspace(0.0, 1.0, 11).round(1).tolist())
@@ -69,7 +71,8 @@ def prior_path(
     Returns
     -------
     Dataset
-        Dims ``weight``, ``parameter``: `mode` (natural scale; NaN where it is not determined) and `standard_error`. By
+        Dims ``weight``, ``parameter``: `mode` (natural scale; NaN where it is not determined), `standard_error`, and
+        `prior_share`, the prior's share of the information there, as in `compare_with_posterior`. By
         ``weight``: `minus2ll`, `delta_minus2ll` (above the lowest on the path), `log_prior`, and `status` as of `Fit`.
         With `level`, `interval` and `interval_status`, also by ``bound``. With `dt`, by ``parameter``: `psense_prior`,
         `psense_likelihood` and `psense_diagnosis`. ``attrs["message"]`` names the weights between which the mode jumps.
@@ -170,11 +173,58 @@ def _dataset(fits: Sequence[Fit], weights: Sequence[float], quantities: Sequence
         "delta_minus2ll": ("weight", minus2ll - np.nanmin(minus2ll)),
         "log_prior": ("weight", np.array([fit.log_prior for fit in fits])),
         "status": ("weight", np.array([fit.status.value for fit in fits])),
+        "prior_share": (("weight", "parameter"), np.array([_shares(fit, quantities) for fit in fits])),
     }
     coords = {"weight": list(weights), "parameter": [quantity.label for quantity in quantities]}
     origin = fits[0].objective.origin
     message = " ".join(filter(None, [_jumps(weights, numbers), *_reasons(fits, weights)]))
     return xr.Dataset(data, coords, provenance_attributes(origin, group="prior_path", message=message))
+
+
+def _shares(fit: Fit, quantities: Sequence[Quantity]) -> Array:
+    """Return the prior's shares of the information at one mode: NaN where there is none."""
+    return prior_shares(fit, quantities) if fit.status.is_optimum else np.full(len(quantities), np.nan)
+
+
+def sentence_at_weight(label: str, estimate: tuple[float, float], mode: float, share: float, weight: float) -> str:
+    """Say what a prior of some weight does to one parameter.
+
+    Parameters
+    ----------
+    label : str
+        The parameter.
+    estimate : (float, float)
+        The likelihood's, and its standard error; NaN where there is none.
+    mode : float
+        Under the prior; NaN where it is not determined.
+    share : float
+        The prior's share of the information there; NaN where it is not known.
+    weight : float
+        Of the log prior.
+
+    Examples
+    --------
+    >>> sentence_at_weight("p", (0.7, 0.145), 0.698, np.nan, 0.5)
+    'The data say p is 0.7 ± 0.145; a prior of weight 0.5 leaves the mode there.'
+    """
+    mle, error = estimate
+    known = np.isfinite(mle)
+    said = f"The data say {label} is {number(mle)}" if known else f"The data do not determine {label}"
+    clauses = [said + (f" ± {number(error)}" if known and np.isfinite(error) else "")]
+    if weight == 0:
+        return f"{clauses[0]}; the prior has no say."
+    under = f"a prior of weight {weight:g}"
+    if np.isnan(mode):
+        clauses.append(f"nor does {under}" if not known else f"under {under} there is no mode")
+    elif not known or not error > 0:
+        clauses.append(f"under {under} the mode is {number(mode)}")
+    elif abs(mode - mle) < SHIFT * error:
+        clauses.append(f"{under} leaves the mode there")
+    else:
+        clauses.append(f"{under} moves the mode to {number(mode)} ({signed((mode - mle) / error)} se)")
+    if np.isfinite(share):
+        clauses.append(f"{percent(min(max(share, 0.0), 1.0))} of the information is the prior's")
+    return "; ".join(clauses) + "."
 
 
 def _reasons(fits: Sequence[Fit], weights: Sequence[float]) -> list[str]:

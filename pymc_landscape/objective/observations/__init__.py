@@ -1,5 +1,6 @@
 """What an objective makes of its observations: pointwise values, new data, batches, losses, impossible data."""
 
+from pymc_landscape.objective.observations.fitted_values import FittedTerm, fitted_values
 from pymc_landscape.objective.observations.impossible_data import name_impossible_data
 from pymc_landscape.objective.observations.minibatch import BatchSlope
 from pymc_landscape.objective.observations.pointwise import (
@@ -22,8 +23,10 @@ __all__ = [
     "GROUPS",
     "BatchSlope",
     "Data",
+    "FittedTerm",
     "Simulator",
     "digest",
+    "fitted_values",
     "joint_densities",
     "known_value",
     "loss_table",

@@ -1,0 +1,103 @@
+"""Lakes on a surface that is flooded: where they begin, and at which height two of them meet.
+
+Water that rises over a grid of heights fills the lowest points first. Each local minimum is a lake of its own until the
+lowest pass to a deeper one is under water: a merge tree, found by taking the points in order of their heights and
+joining neighbours (Edelsbrunner & Harer 2010, *Computational Topology*, section VII.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pymc_landscape._typing import Array
+
+# A dip that is shallower than this, in units of −2LL, is a wrinkle of the grid and no lake.
+SHALLOW = 0.02
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A local minimum: where, and how high above the floor."""
+
+    at: tuple[int, ...]
+    height: float
+
+
+@dataclass(frozen=True)
+class Merge:
+    """A pass at which the younger of two lakes ends: where, how high, and which of the lakes."""
+
+    at: tuple[int, ...]
+    height: float
+    lakes: tuple[int, int]
+
+
+def find_lakes(heights: Array) -> tuple[list[Lake], list[Merge]]:
+    """Return the lakes of a surface, the lowest first, and where they meet, in order of height.
+
+    Parameters
+    ----------
+    heights : array (n,) or (n, m)
+        Heights above the floor; points that are not finite are dry for ever.
+
+    Returns
+    -------
+    lakes : list of Lake
+        Positions on the grid. Neighbours are points that differ by one step along one axis.
+    merges : list of Merge
+        By position in `lakes`, the older first; one fewer than lakes, or fewer where walls without likelihood stand
+        between.
+
+    Examples
+    --------
+    >>> lakes, merges = find_lakes(np.array([1.0, 0.0, 2.0, 0.5, 3.0]))
+    >>> [lake.height for lake in lakes], [(merge.height, merge.lakes) for merge in merges]
+    ([0.0, 0.5], [(2.0, (0, 1))])
+    """
+    flat = heights.ravel()
+    order = [i for i in np.argsort(flat, kind="stable").tolist() if np.isfinite(flat[i])]
+    parent: dict[int, int] = {}
+    joined: list[tuple[int, int, int]] = []  # the pass, the older lake, the younger one
+    for i in order:
+        roots = sorted({_root(parent, j) for j in _neighbours(i, heights.shape) if j in parent}, key=order_of(flat))
+        parent[i] = roots[0] if roots else i
+        for younger in roots[1:]:
+            if flat[i] - flat[younger] > SHALLOW:
+                joined.append((i, roots[0], younger))
+            parent[younger] = roots[0]
+    ends = {younger for _, _, younger in joined}
+    last = {_root(parent, i) for i in parent}
+    lowest = sorted(last | ends, key=order_of(flat))
+    number = {lake: k for k, lake in enumerate(lowest)}
+    lakes = [Lake(_place(i, heights.shape), float(flat[i])) for i in lowest]
+    merges = [Merge(_place(i, heights.shape), float(flat[i]), (number[a], number[b])) for i, a, b in joined]
+    return lakes, merges
+
+
+def order_of(flat: Array) -> Any:
+    """Return a key that sorts points by height."""
+    return lambda i: (flat[i], i)
+
+
+def _root(parent: dict[int, int], i: int) -> int:
+    while parent[i] != i:
+        parent[i] = parent[parent[i]]
+        i = parent[i]
+    return i
+
+
+def _neighbours(i: int, shape: tuple[int, ...]) -> Iterator[int]:
+    """Return the points that differ by one step along one axis."""
+    place = _place(i, shape)
+    for j, n in enumerate(shape):
+        for to in (place[j] - 1, place[j] + 1):
+            if 0 <= to < n:
+                yield int(np.ravel_multi_index((*place[:j], to, *place[j + 1 :]), shape))
+
+
+def _place(i: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(int(k) for k in np.unravel_index(i, shape))

@@ -1,0 +1,251 @@
+"""Surfaces under every weight of the prior, with each other parameter held, at its best, or averaged.
+
+A profile is a minimisation a point; it is solved at some points and weights, and between them the other parameters are
+interpolated. The density at interpolated values is above the profile by the square of their error, so that few points
+serve; some of what lies between is solved as well, and where that is lower, everything is.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy.interpolate import make_interp_spline
+
+from pymc_landscape._typing import Array
+from pymc_landscape.landscape import evaluate_landscape, regular_grid
+from pymc_landscape.objective import Objective, affordable_evaluations
+from pymc_landscape.pages.explorer.chosen_axes import ChosenAxis
+from pymc_landscape.pages.explorer.weighted_modes import Modes
+
+# Along each axis every so many points are solved, and so many weights; then more, and at last all.
+STRIDES, KNOTS = (4, 2), (4, 7)
+# So far may what is interpolated be above what is solved, in units of −2LL and relative to its height above the floor.
+TOLERANCE, RELATIVE = 0.01, 2e-3
+# Points along each axis, and weights, at which that is tried.
+TRIED = 3
+# An average of so few affordable evaluations takes minutes; its values are integrals, good to about this much.
+WORTH, AVERAGE_TOLERANCE = 4, 0.02
+# What a solved point is called.
+SOLVED = ("converged", "at_bound")
+
+
+@dataclass(frozen=True)
+class Surfaces:
+    """One treatment of the other parameters under all weights.
+
+    Parameters
+    ----------
+    heights : array (w, *shape)
+        −2 (log L + weight · log prior); ∞ outside the support, NaN where it is not known.
+    path : array (*shape, n) or None
+        Natural values of all elements, weight 0; None where some have none.
+    error : float
+        By how much what was interpolated was above what was solved, at most; 0 where all was solved.
+    notes : list of str
+        What a reader should know.
+    """
+
+    heights: Array
+    path: Array | None = None
+    error: float = 0.0
+    notes: list[str] = field(default_factory=list)
+
+
+def held(axes: Sequence[ChosenAxis], modes: Modes) -> Surfaces:
+    """Return slices, with the other parameters held at the mode under each weight."""
+    values = {axis.label: axis.values for axis in axes}
+    weights = modes.path["weight"].to_numpy()
+    surface = _evaluated(modes.objective, values, modes.point(0))
+    heights = [_weighted(surface, float(weights[0]))]
+    for i, weight in enumerate(weights[1:].tolist(), start=1):
+        if len(values) < modes.objective.size:  # something is held, and not at the same place under another prior
+            surface = _evaluated(modes.objective, values, modes.point(i))
+        heights.append(_weighted(surface, weight))
+    return Surfaces(np.stack(heights))
+
+
+def profiled(axes: Sequence[ChosenAxis], modes: Modes) -> Surfaces:
+    """Return profiles: the other parameters at their best at each point, under each weight."""
+    weights = modes.path["weight"].to_numpy()
+    for stride, knots in zip(STRIDES, KNOTS, strict=True):
+        some = [_some(len(axis.values), -(-len(axis.values) // stride)) for axis in axes]
+        which = _some_weights(weights, knots)
+        if len(which) == len(weights) and all(len(s) == len(a.values) for s, a in zip(some, axes, strict=True)):
+            break
+        found = _interpolated(axes, modes, some, which)
+        if found is not None:
+            return found
+    solved = [_profile(axes, modes, [np.arange(len(axis.values)) for axis in axes], i) for i in range(len(weights))]
+    heights = np.stack([_weighted(surface, float(weight)) for surface, weight in zip(solved, weights, strict=True)])
+    path = solved[0]["path"].transpose(*(axis.label for axis in axes), "parameter").to_numpy()
+    return Surfaces(heights, path, notes=_told(solved, weights))
+
+
+def averaged(axes: Sequence[ChosenAxis], modes: Modes, names: Sequence[str]) -> Surfaces:
+    """Return the likelihood averaged over the prior of the other parameters, under each weight of the axes' prior.
+
+    Parameters
+    ----------
+    axes : sequence of ChosenAxis
+        The axes.
+    modes : Modes
+        The modes by weight.
+    names : sequence of str
+        The variables to be averaged over: all that are on no axis.
+
+    Raises
+    ------
+    ValueError
+        If the model cannot be integrated over them, or not in a time that a page is worth.
+    """
+    own = modes.objective
+    integrated = Objective(own.model, latent=[*own.latent, *names], potentials=own.potentials)
+    if affordable_evaluations(integrated) < WORTH:
+        raise ValueError("Expected an integral that takes seconds, got one that takes minutes: leave it out.")
+    some = [_some(len(axis.values), -(-len(axis.values) // STRIDES[0])) for axis in axes]
+    values = {axis.label: axis.values[take] for axis, take in zip(axes, some, strict=True)}
+    surface = _evaluated(integrated, values, None)
+    likelihood, log_prior = (surface[name].to_numpy() for name in ("minus2ll", "log_prior"))
+    whole = [_on_all(array, axes, some) for array in (likelihood, log_prior)]
+    tried = [_between(take, len(axis.values)) for axis, take in zip(axes, some, strict=True)]
+    exact = _evaluated(integrated, {a.label: a.values[t] for a, t in zip(axes, tried, strict=True)}, None)
+    off = np.abs(whole[0][np.ix_(*tried)] - exact["minus2ll"].to_numpy())
+    rise = exact["minus2ll"].to_numpy() - np.nanmin(likelihood)
+    if not (off <= AVERAGE_TOLERANCE + RELATIVE * rise).all():
+        surface = _evaluated(integrated, {axis.label: axis.values for axis in axes}, None)
+        whole = [surface[name].to_numpy() for name in ("minus2ll", "log_prior")]
+    heights = [weighted_heights(whole[0], whole[1], float(weight)) for weight in modes.path["weight"].to_numpy()]
+    return Surfaces(np.stack(heights))
+
+
+def _on_all(values: Array, axes: Sequence[ChosenAxis], some: Sequence[Any]) -> Array:
+    """Interpolate what was evaluated at some points to all points of the axes."""
+    for j, (axis, own) in enumerate(zip(axes, some, strict=True)):
+        values = np.asarray(make_interp_spline(axis.spots[own], values, k=min(3, len(own) - 1), axis=j)(axis.spots))
+    return values
+
+
+# --- evaluations -----------------------------------------------------------------------------------------------------
+
+
+def _evaluated(objective: Objective, values: dict[str, Array], at: Any, **options: Any) -> xr.Dataset:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what has no value is seen on the page
+        surface = evaluate_landscape(objective, regular_grid(values), at=at, progressbar=False, **options)
+    return surface.transpose(*values, ...)
+
+
+def _weighted(surface: xr.Dataset, weight: float) -> Array:
+    """Return −2 (log L + weight · log prior), ∞ outside the support."""
+    minus2ll, log_prior = surface["minus2ll"].to_numpy(), surface["log_prior"].to_numpy()
+    return weighted_heights(minus2ll, log_prior, weight)
+
+
+def weighted_heights(minus2ll: Array, log_prior: Array, weight: float) -> Array:
+    """Return −2 log L − 2 · weight · log prior; without weight, the prior is not asked, also where it is zero."""
+    return minus2ll if weight == 0 else minus2ll - 2.0 * weight * log_prior
+
+
+def _profile(axes: Sequence[ChosenAxis], modes: Modes, some: Sequence[Any], i: int) -> xr.Dataset:
+    """Solve some points of the grid under weight i."""
+    weight = float(modes.path["weight"][i])
+    objective = modes.objective.with_prior_weight(weight) if weight else modes.objective
+    values = {axis.label: axis.values[own] for axis, own in zip(axes, some, strict=True)}
+    at: Any = modes.fit if weight == 0 and modes.fit.status.is_optimum else modes.point(i)
+    return _evaluated(objective, values, at, nuisance="profile")
+
+
+def _told(solved: Sequence[xr.Dataset], weights: Array) -> list[str]:
+    """Say at how many points there is no profile."""
+    for surface, weight in zip(solved, weights, strict=True):
+        bad = int(np.isin(surface["status"].to_numpy(), ("failed", "unbounded")).sum())
+        if bad:
+            return [
+                f"With the other parameters at their best, {bad} of {surface['status'].size} points have no minimum "
+                f"over them (prior weight {weight:g}): these are left blank, or may be lower."
+            ]
+    return []
+
+
+# --- between what was solved -----------------------------------------------------------------------------------------
+
+
+def _interpolated(axes: Sequence[ChosenAxis], modes: Modes, some: Sequence[Any], which: Any) -> Surfaces | None:
+    """Solve some points under some weights, and evaluate the density at what lies between; None where that fails."""
+    solved = [_profile(axes, modes, some, i) for i in which]
+    if not all(np.isin(surface["status"].to_numpy(), SOLVED).all() for surface in solved):
+        return None
+    weights, dims = modes.path["weight"].to_numpy(), [axis.label for axis in axes]
+    paths = np.stack([surface["path"].transpose(*dims, "parameter").to_numpy() for surface in solved])
+    whole = _spread(np.sqrt(weights[which]), paths, 0, np.sqrt(weights))
+    for j, (axis, own) in enumerate(zip(axes, some, strict=True)):
+        whole = _spread(axis.spots[own], whole, j + 1, axis.spots)
+    _put_axes(axes, modes, whole)
+    heights = np.stack([_heights(modes.objective, rows, float(w)) for rows, w in zip(whole, weights, strict=True)])
+    error = _error(axes, modes, heights, some, which)
+    return Surfaces(heights, whole[0], error) if error <= 1.0 else None
+
+
+def _put_axes(axes: Sequence[ChosenAxis], modes: Modes, whole: Array) -> None:
+    """Put the axes' own values where natural elements are on axes."""
+    labels = list(modes.objective.layout().labels)
+    for j, axis in enumerate(axes):
+        if axis.label in labels:
+            shape = [1] * (whole.ndim - 1)
+            shape[j + 1] = -1
+            whole[..., labels.index(axis.label)] = axis.values.reshape(shape)
+
+
+def _spread(spots: Array, values: Array, along: int, to: Array) -> Array:
+    """Interpolate by cubic splines along one dim, and stay between the lowest and the highest that was solved."""
+    if len(spots) == 1:
+        return np.repeat(values, len(to), axis=along)
+    spline = make_interp_spline(spots, values, k=min(3, len(spots) - 1), axis=along)
+    low, high = values.min(axis=along, keepdims=True), values.max(axis=along, keepdims=True)
+    return np.asarray(np.clip(spline(to), low, high))
+
+
+def _heights(objective: Objective, rows: Array, weight: float) -> Array:
+    values = objective.engine("density").at(rows.reshape(-1, rows.shape[-1]))
+    minus2ll = -2.0 * np.asarray(sum(values[name] for name in objective.terms))
+    heights: Array = weighted_heights(minus2ll, values["log_prior"], weight).reshape(rows.shape[:-1])
+    return heights
+
+
+def _error(axes: Sequence[ChosenAxis], modes: Modes, heights: Array, some: Sequence[Any], which: Any) -> float:
+    """Return how far what was interpolated is above what is solved, in units of what it may be."""
+    tried = [_between(own, len(axis.values)) for axis, own in zip(axes, some, strict=True)]
+    left = [i for i in range(len(heights)) if i not in which] or [len(heights) // 2]
+    worst = 0.0
+    for i in dict.fromkeys([left[0], left[len(left) // 2], left[-1]]):
+        solved = _weighted(_profile(axes, modes, tried, i), float(modes.path["weight"][i]))
+        excess = heights[i][np.ix_(*tried)] - solved
+        rise = solved - np.nanmin(np.append(solved, heights[i][np.isfinite(heights[i])]))
+        with np.errstate(invalid="ignore"):
+            share = excess / (TOLERANCE + RELATIVE * rise)
+        worst = max(worst, float(np.max(np.nan_to_num(share, nan=np.inf, posinf=np.inf))))
+    return worst
+
+
+def _some(size: int, number: int) -> Any:
+    return np.unique(np.linspace(0, size - 1, max(min(size, number), 2)).round().astype(int))
+
+
+def _some_weights(weights: Array, number: int) -> Any:
+    """Return the positions of the first and last weight, and of some between, closer where weights are small."""
+    if len(weights) <= number:
+        return np.arange(len(weights))
+    roots = np.sqrt(weights)
+    wanted = np.linspace(roots[0], roots[-1], number)
+    return np.unique([int(np.abs(roots - root).argmin()) for root in wanted])
+
+
+def _between(some: Any, size: int) -> Any:
+    """Return a few points of an axis that lie between those that were solved."""
+    left = np.setdiff1d(np.arange(size), some)
+    return left[_some(len(left), TRIED)] if len(left) else some[_some(len(some), TRIED)]
