@@ -22,6 +22,7 @@ A ``pm.Model`` holds a prior, a likelihood and a posterior. The verbs here show 
 * ``coverage_study``: how often intervals hold what they claim to
 * ``confidence_intervals``, ``profile_likelihood``, ``confidence_contour``: what the likelihood leaves possible
 * ``read_intervals``: interval ends of any level, off a profile
+* ``explore``: the landscape as a page that one can walk on, an ``Explorer``
 * ``report``: all of it on one page, as a ``Report``
 * ``to_datatree``: results beside the posterior, saved with it
 * ``plots``: curves, contours and surfaces
@@ -71,6 +72,7 @@ from pymc_landscape.results import to_datatree
 __version__ = version("pymc-landscape")
 
 __all__ = [
+    "Explorer",
     "Fit",
     "HypothesisTest",
     "LikelihoodRatioTest",
@@ -86,6 +88,7 @@ __all__ = [
     "descend",
     "descent_race",
     "evaluate_landscape",
+    "explore",
     "fit_grid",
     "fit_map",
     "fit_mle",
@@ -119,7 +122,12 @@ ELSEWHERE = {"wilks": "chi2_cutoff", "cutoff": "chi2_cutoff", "aic": "compare_mo
 
 
 # Verbs that are imported when they are first asked for, since what they make is drawn.
-LATER = dict.fromkeys(("Report", "report"), "pymc_landscape.pages.model_report")
+LATER = {
+    "Explorer": "pymc_landscape.pages.explorer",
+    "Report": "pymc_landscape.pages.model_report",
+    "explore": "pymc_landscape.pages.explorer",
+    "report": "pymc_landscape.pages.model_report",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -83,6 +83,7 @@ NEEDS_NONE: dict[str, Callable[[Any], Any]] = {
     "critical_points": lambda m: pml.critical_points(m, starts=1, random_seed=1, **QUIET),
     "descend": lambda m: pml.descend(m, "newton", steps=2, random_seed=1, **QUIET),
     "evaluate_landscape": lambda m: pml.evaluate_landscape(m, GRID, at={"sigma": 0.5}, **QUIET),
+    "explore": lambda m: pml.explore(m, axes="mu", num=5, random_seed=1, **QUIET).to_datatree(),
     "fit_map": lambda m: pml.fit_map(m, **QUIET),
     "fit_mle": lambda m: pml.fit_mle(m, **QUIET),
     "hessian_spectrum": lambda m: pml.hessian_spectrum(m, at={"mu": 0.8, "sigma": 0.5}),
@@ -94,7 +95,7 @@ NEEDS_NONE: dict[str, Callable[[Any], Any]] = {
     "prior_path": lambda m: pml.prior_path(m, [0, 1], **QUIET),
 }
 READS_A_RESULT = {"chi2_cutoff", "descent_race", "read_intervals", "regular_grid", "to_datatree"}
-CLASSES = {"Fit", "HypothesisTest", "LikelihoodRatioTest", "Objective", "Report"}
+CLASSES = {"Explorer", "Fit", "HypothesisTest", "LikelihoodRatioTest", "Objective", "Report"}
 TAKES_A_MODEL = NEEDS_AN_OPTIMUM | NEEDS_NONE
 OF_EFFECTS = {"laplace_check", "importance_sampling"}
 # Without a model these take the values as they are.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -17,6 +16,7 @@ from pymc_landscape.landscape import regular_grid
 from pymc_landscape.numerics import chi2_cutoff
 from pymc_landscape.objective import Element, Objective, affordable_evaluations, effects_that_depend_on
 from pymc_landscape.optimize import Fit, fit_weighted, natural_point
+from pymc_landscape.pages.explorer.explored import ChosenAxis, values_at
 
 # An axis as a user gives it: a range and its number of points, or the points.
 AxisValues = tuple[float, float, int] | ArrayLike
@@ -31,33 +31,6 @@ TAIL = 0.002
 CHEAP, LOOKED = 30, 10
 # From this ratio of its ends on, an axis of positive values is a logarithmic one.
 LOGARITHMIC = 30.0
-
-
-@dataclass(frozen=True)
-class ChosenAxis:
-    """An axis of the map.
-
-    Parameters
-    ----------
-    label : str
-        Of the element, natural or unconstrained.
-    values : array (n,)
-        Increasing.
-    scale : str
-        ``linear``, or ``log`` where values are equally spaced in their logarithms.
-    bounds : (float, float)
-        Limits of the support; ±∞ where there are none.
-    """
-
-    label: str
-    values: Array
-    scale: str
-    bounds: tuple[float, float]
-
-    @property
-    def spots(self) -> Array:
-        """Where the points are on the screen, up to a unit: their logarithms on a logarithmic axis."""
-        return np.log(self.values) if self.scale == "log" else self.values
 
 
 def choose_labels(fit: Fit, optima: Sequence[Mapping[str, Array]]) -> list[str]:
@@ -137,21 +110,6 @@ def _is_elsewhere(fit: Fit, theta: Array) -> bool:
     errors = np.where(np.isfinite(errors) & (errors > 0), errors, 1.0)
     with np.errstate(invalid="ignore"):
         return bool((np.nan_to_num(np.abs(theta - fit.theta)) > 0.1 * errors).any())
-
-
-def values_at(objective: Objective, labels: Sequence[str], point: Mapping[str, Array]) -> Array:
-    """Return some elements of a natural point, each on the scale of its label; ±∞ where that has no such number."""
-    elements = [objective.find(label) for label in labels]
-    if any(element.unconstrained for element in elements):
-        theta = objective.layout(objective.names).split(objective.pack(point))
-    natural = {name: np.ravel(np.asarray(value)) for name, value in point.items()}
-    return np.array(
-        [
-            np.ravel(theta[e.variable.name])[e.index] if e.unconstrained else natural[e.variable.name][e.index]
-            for e in elements
-        ],
-        dtype=float,
-    )
 
 
 def _apart(fit: Fit, labels: list[str], others: Sequence[Mapping[str, Array]]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pymc_landscape.pages.explorer.chosen_axes import ChosenAxis
+from pymc_landscape.pages.explorer.explored import ChosenAxis
 
 
 def code_templates(axes: Sequence[ChosenAxis], has_draws: bool, has_others: bool) -> dict[str, str]:

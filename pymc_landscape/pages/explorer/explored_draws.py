@@ -8,15 +8,13 @@ method; where the Pareto k says that these are not to be trusted, there is no an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pymc_landscape._typing import Array, Posterior
-from pymc_landscape.objective import Objective
-from pymc_landscape.pages.explorer.chosen_axes import ChosenAxis
-from pymc_landscape.posterior import PosteriorDraws, marginal_density, read_posterior
+from pymc_landscape._typing import Array
+from pymc_landscape.pages.explorer.explored import ChosenAxis
+from pymc_landscape.posterior import PosteriorDraws, marginal_density
 
 # Pareto k above which smoothed importance weights are not to be trusted.
 TRUSTED = 0.7
@@ -24,66 +22,50 @@ TRUSTED = 0.7
 PROBABILITY = 0.95
 
 
-@dataclass(frozen=True)
-class ExploredDraws:
-    """Draws of the posterior of the explored model.
+def draws_along(draws: PosteriorDraws, labels: Sequence[str]) -> Array:
+    """Return the draws (S, n) of some elements, on the scale of their labels."""
+    objective, vectors = draws.objective, draws.vectors
+    layout, columns = objective.layout(), []
+    elements = [objective.find(label) for label in labels]
+    if any(element.unconstrained for element in elements):
+        theta = objective.pack(layout.split(vectors))
+        slices = objective.layout(objective.names).slices
+    for element in elements:
+        name = element.variable.name
+        if element.unconstrained:
+            columns.append(theta[:, slices[name].start + element.index])
+        else:
+            columns.append(vectors[:, layout.slices[name].start + element.index])
+    return np.stack(columns, axis=1)
 
-    Parameters
-    ----------
-    draws : PosteriorDraws
-        Natural values of all parameters, with log-likelihood and log prior.
+
+def reweighted(draws: PosteriorDraws, prior_weight: float, size: int) -> tuple[NDArray[np.intp] | None, float]:
+    """Return which draws stand for likelihood^size · prior^prior_weight, and the Pareto k of their weights.
+
+    Returns
+    -------
+    array (S,) of int or None
+        Positions, each as often as it counts; None where the weights are not to be trusted.
+    float
+        Pareto k; −∞ where nothing had to be reweighted.
     """
+    from arviz_stats.base import array_stats  # type: ignore[attr-defined]
 
-    draws: PosteriorDraws
-
-    @classmethod
-    def of(cls, objective: Objective, dt: Posterior, group: str) -> ExploredDraws:
-        """Read the draws of all free variables out of a tree; those of another model are refused."""
-        return cls(read_posterior(objective, dt, group))
-
-    def along(self, labels: Sequence[str]) -> Array:
-        """Return the draws (S, n) of some elements, on the scale of their labels."""
-        objective, vectors = self.draws.objective, self.draws.vectors
-        layout, columns = objective.layout(), []
-        elements = [objective.find(label) for label in labels]
-        if any(element.unconstrained for element in elements):
-            theta = objective.pack(layout.split(vectors))
-            slices = objective.layout(objective.names).slices
-        for element in elements:
-            name = element.variable.name
-            if element.unconstrained:
-                columns.append(theta[:, slices[name].start + element.index])
-            else:
-                columns.append(vectors[:, layout.slices[name].start + element.index])
-        return np.stack(columns, axis=1)
-
-    def reweighted(self, prior_weight: float, size: int) -> tuple[NDArray[np.intp] | None, float]:
-        """Return which draws stand for likelihood^size · prior^prior_weight, and the Pareto k of their weights.
-
-        Returns
-        -------
-        array (S,) of int or None
-            Positions, each as often as it counts; None where the weights are not to be trusted.
-        float
-            Pareto k; −∞ where nothing had to be reweighted.
-        """
-        from arviz_stats.base import array_stats  # type: ignore[attr-defined]
-
-        everyone = np.arange(len(self.draws.vectors), dtype=np.intp)
-        if prior_weight == 1.0 and size == 1:
-            return everyone, -np.inf
-        ratios = (size - 1.0) * self.draws.log_likelihood + (prior_weight - 1.0) * self.draws.log_prior
-        if not np.isfinite(ratios).all():
-            return None, np.inf
-        if np.ptp(ratios) == 0:
-            return everyone, -np.inf
-        smoothed, shape = array_stats.psislw(ratios)  # type: ignore[no-untyped-call]
-        if not float(shape) <= TRUSTED:
-            return None, float(shape)
-        shares = np.exp(smoothed - np.max(smoothed))
-        ends = np.cumsum(shares / shares.sum())
-        places = (np.arange(len(everyone)) + 0.5) / len(everyone)
-        return np.searchsorted(ends, places).clip(max=len(everyone) - 1), float(shape)
+    everyone = np.arange(len(draws.vectors), dtype=np.intp)
+    if prior_weight == 1.0 and size == 1:
+        return everyone, -np.inf
+    ratios = (size - 1.0) * draws.log_likelihood + (prior_weight - 1.0) * draws.log_prior
+    if not np.isfinite(ratios).all():
+        return None, np.inf
+    if np.ptp(ratios) == 0:
+        return everyone, -np.inf
+    smoothed, shape = array_stats.psislw(ratios)  # type: ignore[no-untyped-call]
+    if not float(shape) <= TRUSTED:
+        return None, float(shape)
+    shares = np.exp(smoothed - np.max(smoothed))
+    ends = np.cumsum(shares / shares.sum())
+    places = (np.arange(len(everyone)) + 0.5) / len(everyone)
+    return np.searchsorted(ends, places).clip(max=len(everyone) - 1), float(shape)
 
 
 def posterior_interval(values: Array) -> Array:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,38 +12,11 @@ import xarray as xr
 from pymc_landscape._typing import Array
 from pymc_landscape.landscape import evaluate_landscape, regular_grid
 from pymc_landscape.objective.observations import fitted_values
-from pymc_landscape.pages.explorer.chosen_axes import ChosenAxis
 from pymc_landscape.pages.explorer.encoding import encode_numbers, json_numbers
-from pymc_landscape.pages.explorer.weighted_modes import Modes
+from pymc_landscape.pages.explorer.explored import ChosenAxis, Modes, Observations
 
 # Points along an axis at which observations are told, of one axis and of two; and how many bars there are at most.
 NODES, BARS = (31, 13), 60
-
-
-@dataclass(frozen=True)
-class Observations:
-    """Observations at some points of the map.
-
-    Parameters
-    ----------
-    nodes : list of array
-        Positions along each axis.
-    minus2ll : dict of str to array (P, n)
-        −2 log L of each observation of each term.
-    fitted : dict of str to array (P, n)
-        What the model expects of it, where that is known.
-    observed, predictor : dict of str to array (n,)
-        The data, and the one predictor, where there is one.
-    predictor_name : dict of str to str
-        What it is called.
-    """
-
-    nodes: list[Any]
-    minus2ll: dict[str, Array]
-    fitted: dict[str, Array]
-    observed: dict[str, Array]
-    predictor: dict[str, Array]
-    predictor_name: dict[str, str]
 
 
 def observations_at(axes: Sequence[ChosenAxis], modes: Modes) -> Observations:

@@ -7,14 +7,18 @@ joining neighbours (Edelsbrunner & Harer 2010, *Computational Topology*, section
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import ndimage
 
 from pymc_landscape._typing import Array
 
+# Points of a straight way at which the surface is looked at; fewer points than this along an axis have no spline; and
+# what is higher than this is a wall like any other.
+ALONG, FEWEST, CAPPED = np.linspace(0.0, 1.0, 33), 5, 300.0
 # A dip that is shallower than this, in units of −2LL, is a wrinkle of the grid and no lake.
 SHALLOW = 0.02
 
@@ -52,6 +56,11 @@ def find_lakes(heights: Array) -> tuple[list[Lake], list[Merge]]:
         By position in `lakes`, the older first; one fewer than lakes, or fewer where walls without likelihood stand
         between.
 
+    Notes
+    -----
+    A grid that crosses a narrow, slanted valley sees dips in it that the valley does not have. So a dip is a lake of
+    its own only if the way straight to any deeper one leads up, on a surface that is interpolated by cubic splines.
+
     Examples
     --------
     >>> lakes, merges = find_lakes(np.array([1.0, 0.0, 2.0, 0.5, 3.0]))
@@ -69,13 +78,46 @@ def find_lakes(heights: Array) -> tuple[list[Lake], list[Merge]]:
             if flat[i] - flat[younger] > SHALLOW:
                 joined.append((i, roots[0], younger))
             parent[younger] = roots[0]
-    ends = {younger for _, _, younger in joined}
     last = {_root(parent, i) for i in parent}
-    lowest = sorted(last | ends, key=order_of(flat))
-    number = {lake: k for k, lake in enumerate(lowest)}
-    lakes = [Lake(_place(i, heights.shape), float(flat[i])) for i in lowest]
-    merges = [Merge(_place(i, heights.shape), float(flat[i]), (number[a], number[b])) for i, a, b in joined]
+    lowest = sorted(last | {younger for _, _, younger in joined}, key=order_of(flat))
+    real = _real(heights, lowest, last)
+    kept = [lake for lake in lowest if real[lake] == lake]
+    number = {lake: k for k, lake in enumerate(kept)}
+    lakes = [Lake(_place(i, heights.shape), float(flat[i])) for i in kept]
+    merges = [
+        Merge(_place(i, heights.shape), float(flat[i]), (number[real[a]], number[b]))
+        for i, a, b in joined
+        if b in number and real[a] != b
+    ]
     return lakes, merges
+
+
+def _real(heights: Array, lowest: list[int], last: set[int]) -> dict[int, int]:
+    """Return for each dip the lake that it is part of: itself, or a deeper one to which it is downhill all the way."""
+    surface, flat, own = _spline(heights), heights.ravel(), dict[int, int]()
+    for i in lowest:
+        here = np.array(_place(i, heights.shape), dtype=float)
+        deeper = list(own) if i not in last and surface is not None else []
+        own[i] = i
+        for other in deeper:
+            way = here + ALONG[:, None] * (np.array(_place(other, heights.shape)) - here)
+            if surface is not None and surface(way).max() <= flat[i] + SHALLOW:
+                own[i] = own[other]
+                break
+    return own
+
+
+def _spline(heights: Array) -> Callable[[Array], Array] | None:
+    """Return the surface between the points of the grid; None where some are not finite, or there are too few."""
+    if min(heights.shape) < FEWEST or not np.isfinite(heights).any():
+        return None
+    filled = np.where(np.isfinite(heights), heights, np.nanmax(heights[np.isfinite(heights)]))
+    coefficients = ndimage.spline_filter(np.minimum(filled, CAPPED), order=3, mode="nearest")
+
+    def values(at: Array) -> Array:
+        return np.asarray(ndimage.map_coordinates(coefficients, at.T, order=3, mode="nearest", prefilter=False))
+
+    return values
 
 
 def order_of(flat: Array) -> Any:

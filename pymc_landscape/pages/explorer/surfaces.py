@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,41 +18,18 @@ from scipy.interpolate import make_interp_spline
 from pymc_landscape._typing import Array
 from pymc_landscape.landscape import evaluate_landscape, regular_grid
 from pymc_landscape.objective import Objective, affordable_evaluations
-from pymc_landscape.pages.explorer.chosen_axes import ChosenAxis
-from pymc_landscape.pages.explorer.weighted_modes import Modes
+from pymc_landscape.pages.explorer.explored import TOLERANCE, ChosenAxis, Modes, Surfaces
 
 # Along each axis every so many points are solved, and so many weights; then more, and at last all.
 STRIDES, KNOTS = (4, 2), (4, 7)
-# So far may what is interpolated be above what is solved, in units of −2LL and relative to its height above the floor.
-TOLERANCE, RELATIVE = 0.01, 2e-3
+# So far, relative to the height above the floor, may what is interpolated be above what is solved, beside TOLERANCE.
+RELATIVE = 2e-3
 # Points along each axis, and weights, at which that is tried.
 TRIED = 3
 # An average of so few affordable evaluations takes minutes; its values are integrals, good to about this much.
 WORTH, AVERAGE_TOLERANCE = 4, 0.02
 # What a solved point is called.
 SOLVED = ("converged", "at_bound")
-
-
-@dataclass(frozen=True)
-class Surfaces:
-    """One treatment of the other parameters under all weights.
-
-    Parameters
-    ----------
-    heights : array (w, *shape)
-        −2 (log L + weight · log prior); ∞ outside the support, NaN where it is not known.
-    path : array (*shape, n) or None
-        Natural values of all elements, weight 0; None where some have none.
-    error : float
-        By how much what was interpolated was above what was solved, at most; 0 where all was solved.
-    notes : list of str
-        What a reader should know.
-    """
-
-    heights: Array
-    path: Array | None = None
-    error: float = 0.0
-    notes: list[str] = field(default_factory=list)
 
 
 def held(axes: Sequence[ChosenAxis], modes: Modes) -> Surfaces:
@@ -86,7 +62,7 @@ def profiled(axes: Sequence[ChosenAxis], modes: Modes) -> Surfaces:
     return Surfaces(heights, path, notes=_told(solved, weights))
 
 
-def averaged(axes: Sequence[ChosenAxis], modes: Modes, names: Sequence[str]) -> Surfaces:
+def averaged(axes: Sequence[ChosenAxis], modes: Modes) -> Surfaces:
     """Return the likelihood averaged over the prior of the other parameters, under each weight of the axes' prior.
 
     Parameters
@@ -95,8 +71,6 @@ def averaged(axes: Sequence[ChosenAxis], modes: Modes, names: Sequence[str]) -> 
         The axes.
     modes : Modes
         The modes by weight.
-    names : sequence of str
-        The variables to be averaged over: all that are on no axis.
 
     Raises
     ------
@@ -104,9 +78,13 @@ def averaged(axes: Sequence[ChosenAxis], modes: Modes, names: Sequence[str]) -> 
         If the model cannot be integrated over them, or not in a time that a page is worth.
     """
     own = modes.objective
+    on_axes = {own.find(axis.label).variable.name for axis in axes}
+    names = [v.name for v in own.variables if v.name not in on_axes]
+    if sum(int(np.prod(v.value_shape)) for v in own.variables if v.name in on_axes) > len(axes) or not names:
+        raise ValueError("an axis is an element of an array, whose other elements have no integral of their own.")
     integrated = Objective(own.model, latent=[*own.latent, *names], potentials=own.potentials)
     if affordable_evaluations(integrated) < WORTH:
-        raise ValueError("Expected an integral that takes seconds, got one that takes minutes: leave it out.")
+        raise ValueError("the integral would take minutes.")
     some = [_some(len(axis.values), -(-len(axis.values) // STRIDES[0])) for axis in axes]
     values = {axis.label: axis.values[take] for axis, take in zip(axes, some, strict=True)}
     surface = _evaluated(integrated, values, None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,8 @@ import xarray as xr
 from pymc_landscape._typing import Array, RandomSeed
 from pymc_landscape.objective import Objective, affordable_evaluations
 from pymc_landscape.optimize.descent import descend
-from pymc_landscape.pages.explorer.chosen_axes import ChosenAxis, values_at
 from pymc_landscape.pages.explorer.encoding import encode_numbers
-from pymc_landscape.pages.explorer.weighted_modes import Modes
+from pymc_landscape.pages.explorer.explored import ChosenAxis, Modes, Walks, values_at
 
 OPTIMIZERS = ("sgd", "momentum", "adam", "l-bfgs", "newton")
 # Starts along each axis, by how many evaluations a model is worth; how many steps; and how many points of a path are
@@ -24,25 +22,6 @@ LATTICES = ((200, 5), (60, 4), (0, 3))
 STEPS, KEPT = 150, 48
 # Starts lie this share of an axis inside its ends.
 INSIDE = 0.06
-
-
-@dataclass(frozen=True)
-class Walks:
-    """Paths of several optimisers from the same starts.
-
-    Parameters
-    ----------
-    starts : array (s, a)
-        On the axes.
-    paths : dict of str to Dataset
-        What `descend` returned, by optimiser.
-    notes : list of str
-        Which optimisers are missing, and why.
-    """
-
-    starts: Array
-    paths: dict[str, xr.Dataset]
-    notes: list[str]
 
 
 def walk(axes: Sequence[ChosenAxis], modes: Modes, heights: Array, random_seed: RandomSeed | None) -> Walks:

@@ -8,89 +8,22 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from scipy import stats
 
-from pymc_landscape._typing import Array
 from pymc_landscape.inference import confidence_intervals
 from pymc_landscape.numerics import chi2_cutoff
-from pymc_landscape.objective import Objective
-from pymc_landscape.optimize import Fit, fit_weighted, natural_point
+from pymc_landscape.optimize import Fit, fit_weighted
+from pymc_landscape.pages.explorer.explored import Modes, Weights
 from pymc_landscape.posterior import prior_path
 
 # The level of all limits on the page.
 LEVEL = 0.95
 # Weights within so little of each other are the same.
 SAME = 1e-9
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Weights of the prior and sizes of the sample that the page offers.
-
-    Parameters
-    ----------
-    prior_weights : tuple of float
-        Increasing, 0 first.
-    sizes : tuple of int
-        How often the data are counted; 1 first.
-    """
-
-    prior_weights: tuple[float, ...]
-    sizes: tuple[int, ...]
-
-    @cached_property
-    def effective(self) -> Array:
-        """Every weight over every size, each once, increasing."""
-        return np.unique(np.round(np.divide.outer(self.prior_weights, self.sizes), 9))
-
-    def position(self, prior_weight: float, size: int) -> int:
-        """Return which of the effective weights that is."""
-        return int(np.abs(self.effective - prior_weight / size).argmin())
-
-
-@dataclass(frozen=True)
-class Modes:
-    """Modes by weight.
-
-    Parameters
-    ----------
-    objective : Objective
-        The likelihood's.
-    path : Dataset
-        As `prior_path` returns it, over all elements of the parameters.
-    fit : Fit
-        The maximum of the likelihood, or what the search for it ended at.
-    """
-
-    objective: Objective
-    path: xr.Dataset
-    fit: Fit
-
-    def point(self, i: int) -> dict[str, Array]:
-        """Return where other parameters are held under weight i: at its mode, or at the nearest one that there is."""
-        layout = self.objective.layout()
-        rows = self.path["mode"].sel(parameter=list(layout.labels)).to_numpy()
-        known = np.flatnonzero(np.isfinite(rows).all(axis=1))
-        if not known.size or (i == 0 and 0 not in known):
-            return natural_point(self.fit)
-        return layout.split(rows[known[np.abs(known - i).argmin()]])
-
-    def height(self, i: int) -> float:
-        """Return −2 (log L + w log prior) at the mode under weight i; NaN where there is none."""
-        if not self.is_optimum(i):
-            return np.nan
-        at, weight = self.path.isel(weight=i), float(self.path["weight"][i])
-        return float(at["minus2ll"]) - (2.0 * weight * float(at["log_prior"]) if weight else 0.0)
-
-    def is_optimum(self, i: int) -> bool:
-        """Whether there is a mode under weight i."""
-        return str(self.path["status"].values[i]) in ("converged", "at_bound")
 
 
 def find_modes(fit: Fit, weights: Weights, starts: Sequence[Any]) -> Modes:
