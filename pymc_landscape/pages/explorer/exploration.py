@@ -208,6 +208,10 @@ def _with_surfaces(explored: Explored) -> Explored:
     return replace(explored, surfaces=surfaces, notes=notes)
 
 
+SHARED = (
+    "Single observations are not shown: they share effects that are integrated out, so that none has a −2LL of its own; "
+    "explore(Objective(model, latent=())) shows them for given effects."
+)
 AVERAGED = (
     "Averaged: the likelihood is integrated over the prior of the other parameters, at every weight of the axes' own "
     "prior alike; data counted more often would have another average, which is not shown."
@@ -250,6 +254,8 @@ def _with_walkers(explored: Explored) -> Explored:
 
 def _with_observations(explored: Explored) -> Explored:
     """Evaluate each observation at some points of the map."""
+    if explored.fit.objective.is_integral or explored.fit.objective.restricted:
+        return replace(explored, notes=[*explored.notes, SHARED])
     try:
         return replace(explored, observations=observations_at(explored.axes, explored.modes))
     except (ValueError, NotImplementedError, MemoryError) as error:
