@@ -209,7 +209,7 @@ def _with_surfaces(explored: Explored) -> Explored:
 
 
 SHARED = (
-    "Single observations are not shown: they share effects that are integrated out, so that none has a −2LL of its own; "
+    "Single observations are not shown: they share effects that are integrated out, and none has a −2LL of its own; "
     "explore(Objective(model, latent=())) shows them for given effects."
 )
 AVERAGED = (
