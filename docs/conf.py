@@ -1,4 +1,4 @@
-"""How the pages are built: ``python -m sphinx -W --keep-going docs docs/_build/html``.
+"""How the pages are built: ``python -m sphinx -W --keep-going -j 2 docs docs/_build/html``.
 
 Nothing is fetched: formulas become MathML here instead of loading a script, and links into other
 projects' pages are made only where ``DOCS_INTERSPHINX=1`` says that the network is there.
