@@ -20,6 +20,8 @@ ADMONITION = re.compile(r"^:{3,}\{(\w+)\} ?([^\n]*)\n((?::\w+:[^\n]*\n)*)\n?(.*?
 ROLE = re.compile(r"\{\w+\}`([^`<]+?)(?: ?<[^`>]+>)?`")
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!https?:)([^)]+)\)")
 BLANK = "# Your answer\n"
+PREFACE = """*A chapter of the course of pymc_landscape, as a notebook. It runs where the package is installed with its extra
+`plotly`. Where a cell reads from `data/`, that folder must lie beside the notebook: `course.zip` has it.*"""
 
 
 def quoted(admonition: re.Match[str]) -> str:
@@ -92,7 +94,7 @@ def chapter_notebook(path: Path, *, answers: bool) -> NotebookNode:
         Valid by nbformat's schema, without outputs.
     """
     chapter = read_myst_markdown_notebook(path.read_text(encoding="utf-8"), path=path)
-    cells: list[NotebookNode] = []
+    cells = [v4.new_markdown_cell(PREFACE)]
     in_answer = False
     for cell in chapter.cells:
         if cell.cell_type == "code":

@@ -107,7 +107,8 @@ def test_notebook_with_answers_has_them_all(small):
 
 
 def test_notebooks_say_in_markdown_what_pages_say_in_myst(small):
-    first, caption = sources(chapter_notebook(small, answers=False), "markdown")[:2]
+    preface, first, caption = sources(chapter_notebook(small, answers=False), "markdown")[:3]
+    assert "course.zip" in preface
     assert "See the profile of Δ(−2LL), [the next](02_next.ipynb) and another page." in first
     assert "> **Predict**\n>\n> Up or down?\n>\n> 1. up" in first
     assert caption == "*The profile rises.*"
