@@ -169,8 +169,8 @@ def _lifetimes() -> Way | None:
 
 
 def _customers() -> pm.Model:
-    example = _example("user_behavior")
-    return example.build_model(example.load_customers(), merge=False)  # row by row, as lifetimes does
+    behavior = example("user_behavior")
+    return behavior.build_model(behavior.load_customers(), merge=False)  # row by row, as lifetimes does
 
 
 def _budworm() -> pm.Model:
@@ -183,7 +183,8 @@ def _budworm() -> pm.Model:
     return model
 
 
-def _example(name: str) -> ModuleType:
+def example(name: str) -> ModuleType:
+    """Import a script of ../examples."""
     spec: Any = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module

@@ -203,6 +203,13 @@ def pointwise_memory(rows: str, draws: str, where: str) -> Answer:
     return measure(int(rows), int(draws), where)
 
 
+def explorer_page(draws: str) -> Answer:
+    """Open the explorer of CDNOW in a browser; bytes, seconds, milliseconds."""
+    from benchmarks.explorer_page import explorer_page as measure
+
+    return measure(draws)
+
+
 ALL = (
     importing,
     first_landscape,
@@ -225,6 +232,7 @@ ALL = (
     pointwise,
     pointwise_first,
     pointwise_memory,
+    explorer_page,
 )
 PROBES = {f.__name__: f for f in ALL}
 

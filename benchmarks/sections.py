@@ -365,6 +365,21 @@ def _first_calls(caches: Caches, size: tuple[str, ...], repeats: int) -> list[Ro
     return rows
 
 
+def pages(caches: Caches, repeats: int) -> list[Row]:
+    """Open the explorer in Chromium, and move its controls."""
+    (answers,) = in_turns([partial(caches.warm, ("explorer_page", "2000"))], repeats)
+    size, ready, computing = (median(answers, name) for name in ("bytes", "ready", "computing"))
+    figure = f"{ready:.2f} s (map after {median(answers, 'map'):.2f} s; {computing:.2f} s of computing)"
+    rows = [
+        Row("CDNOW, 2,000 draws: beside plotly.js", f"{size / 1e6:.2f} MB", "≤ 2 MB", size <= 2e6),
+        Row("ready, slowest of 360, 1,000 and 1,600 px", figure, "≤ 2 s", ready <= 2),
+    ]
+    for control, words in (("prior", "prior weight"), ("level", "water"), ("size", "size"), ("map-frame", "cursor")):
+        taken = median(answers, control)
+        rows.append(Row(f"{words}: from a key to the painted frame", f"{taken:.0f} ms", "≤ 100 ms", taken <= 100))
+    return rows
+
+
 def _peak_of(work: str, answers: list[dict[str, Any]]) -> Row:
     peak, result = median(answers, "peak") / MIB, median(answers, "result") / MIB
     figure = f"{peak:.0f} MiB in {median(answers, 'seconds'):.1f} s (the result is {result:.0f} MiB)"
@@ -383,4 +398,5 @@ SECTIONS: dict[str, tuple[str, Callable[[Caches, int], list[Row]]]] = {
     "descent": ("Descents, one core", descent),
     "effects": ("Random effects integrated out, one core", effects),
     "pointwise": ("Pointwise log-likelihood of posterior draws, all cores", pointwise),
+    "pages": ("Pages in a headless Chromium without a GPU", pages),
 }

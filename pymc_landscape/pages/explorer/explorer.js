@@ -140,6 +140,7 @@ const explorer = (() => {
   // What a reader should know of a lowest place that is no common one.
   function standingOf({ x, status, message }) {
     if (["converged", "grid"].includes(status)) return message;
+    if (message === payload.status.message) return ""; // it stands above
     if (status !== "at_bound") return `There is no lowest place (${status.replaceAll("_", " ")}). ${message ?? ""}`;
     const edges = axes.filter(({ bounds }, axis) => bounds.includes(x[axis])).map(({ label }) => label);
     const whose = edges.join(" and ") || "a parameter on no axis";
@@ -261,7 +262,7 @@ const explorer = (() => {
       + "lowest place, Enter or a press starts the walkers.";
     find("mountain-help").textContent = `Cut off at Δ = ${format(cap, 3)}: the plateau is higher. Drag to turn it.`;
     find("map-legend").replaceChildren(...legend());
-    find("notes").replaceChildren(...payload.notes.map((text) => element("li", {}, text)));
+    find("notes").replaceChildren(...payload.notes.filter((text) => text !== payload.status.message).map((text) => element("li", {}, text)));
     const made = Object.entries(payload.versions).map(([name, version]) => `${name} ${version}`).join(", ");
     find("versions").textContent = `Made with ${made} at ${payload.created_at}.`;
   }

@@ -100,9 +100,13 @@ const mountain = (() => {
     });
     walkers.forEach(({ path, at, style }) => {
       const upTo = (array) => array.slice(path.sampler ? Math.max(at - 30, 0) : 0, at + 1);
+      const height = (x, y) => {
+        const ground = landscape.ground(state, [x, y]);
+        return Number.isFinite(ground) ? raised(ground) : null;
+      };
       found.push({
         ...lines, x: upTo(path.x), y: upTo(path.y),
-        z: upTo(path.x.map((x, i) => raised(landscape.ground(state, [x, path.y[i]])))),
+        z: upTo(path.x.map((x, i) => height(x, path.y[i]))),
         line: { color: WALKER_COLOURS[style], width: 6, dash: PLOTLY_DASHES[style] },
       });
     });
@@ -124,8 +128,9 @@ const mountain = (() => {
   async function plot() {
     const [state, walkers] = wanted;
     const ink = getComputedStyle(document.body).color;
-    const side = (title, type) => ({
-      title: { text: plain(title), font: { size: 12 } }, type, color: ink, gridcolor: "rgba(128,128,128,.4)",
+    const ends = ({ values, scale }) => [values[0], values.at(-1)].map(scale === "log" ? Math.log10 : Number);
+    const side = (title, type, range) => ({
+      range, title: { text: plain(title), font: { size: 12 } }, type, color: ink, gridcolor: "rgba(128,128,128,.4)",
       nticks: 6, tickfont: { size: 10 }, showspikes: false, backgroundcolor: "rgba(0,0,0,0)",
     });
     const scale = (axis) => (axes[axis].scale === "log" ? "log" : "linear");
@@ -133,7 +138,7 @@ const mountain = (() => {
       margin: { l: 0, r: 0, t: 0, b: 0 }, paper_bgcolor: "rgba(0,0,0,0)", showlegend: false, autosize: true,
       height: box.clientWidth < 420 ? 320 : 500, uirevision: "kept",
       scene: {
-        xaxis: side(axes[0].label, scale(0)), yaxis: side(axes[1].label, scale(1)),
+        xaxis: side(axes[0].label, scale(0), ends(axes[0])), yaxis: side(axes[1].label, scale(1), ends(axes[1])),
         zaxis: side(HEIGHTS[state.height].name(state), "linear"),
         aspectmode: "manual", aspectratio: { x: 1, y: 1, z: 0.65 }, camera: { eye, center: { x: 0, y: 0, z: -0.12 } }, dragmode: "turntable",
       },

@@ -22,7 +22,7 @@ const walk = (() => {
     descent.draw(walkers());
     const text = walkers().map(({ path, at }) => `${path.name} Δ = ${format(path.delta[at], 3)}`).join("; ");
     const reading = find("walk-reading");
-    reading.textContent = paths.length ? `After ${clock} evaluations: ${text}.` : "";
+    reading.textContent = paths.length ? `After ${clock} evaluation${clock === 1 ? "" : "s"}: ${text}.` : "";
     const deltas = Object.fromEntries(walkers().map(({ path, at }) => [path.name, path.delta[at]]));
     Object.assign(reading.dataset, { clock, deltas: JSON.stringify(deltas) });
     find("play").textContent = timer ? "Pause" : "Play";
@@ -49,6 +49,7 @@ const walk = (() => {
     }
     if (chosen.includes("NUTS")) paths.push(landscape.chain(place));
     paths.filter(({ message }) => message).forEach(({ name, message }) => texts.push(`${name}: ${message}`));
+    if (end() < 5) texts.push("Move the cursor away from the lowest place to see longer ways.");
     find("walk-message").replaceChildren(...texts.map((text) => element("li", {}, text)));
     // Who asked for no motion sees whole paths at once, and can still step.
     clock = calm.matches ? end() : 0;
