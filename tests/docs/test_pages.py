@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import pymc_landscape as pml
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 MADE_BY_THE_BUILD = ("_build", "jupyter_execute", "gallery", "api/generated", "_extensions", "_static")
@@ -71,3 +73,11 @@ def test_all_that_is_cited_stands_in_the_bibliography():
         if work[0] not in NO_WORKS and not any(work[0] in entry and work[1] in entry for entry in entries)
     }
     assert not missing
+
+
+def test_links_and_verbs_of_the_readme_are_there():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", readme) if "://" not in link]
+    assert len(links) > 30
+    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert [name for name in pml.__all__ if name.islower() and not re.search(rf"pml\.{name}\b", readme)] == []
