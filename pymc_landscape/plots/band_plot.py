@@ -27,16 +27,19 @@ from pymc_landscape.plots.visuals import (
     BLACK,
     Canvas,
     Style,
+    add_hover,
     add_legend,
+    add_note,
     artists,
     backend_of,
     checked,
+    hover_of,
     marker_size,
     method_styles,
     new_sheet,
 )
 
-Visual = Literal["band", "edge", "center", "data", "legend", "xlabel", "ylabel"]
+Visual = Literal["band", "edge", "center", "data", "legend", "note", "xlabel", "ylabel"]
 SIZE = (6.4, 4.4)
 
 
@@ -138,9 +141,11 @@ def band(
     _draw(canvas, sheet, curve, strips, window, method_styles(rows))
     _draw_data(canvas, sheet, points)
     _finish(canvas, curve, points, window)
-    add_legend(
-        canvas, {name: replace(style, marker=None) for name, style in method_styles(rows).items()}, level_title(rows)
-    )
+    lines = {name: replace(style, marker=None) for name, style in method_styles(rows).items()}
+    observed = {} if points is None else {"data": Style(BLACK, None, "circle")}
+    add_legend(canvas, lines | observed, level_title(rows))
+    add_note(canvas, ["Thick: the estimate. Thin: the ends of the intervals."])
+    add_hover(canvas)
     return canvas.pc
 
 
@@ -175,6 +180,12 @@ def _draw(
 
     filled = _filled(list(strips))
 
+    def thin(name: str) -> dict[str, Any]:
+        return styles[name].line(canvas.backend, 1.2) | hover_of(canvas.backend, name)
+
+    def thick(name: str) -> dict[str, Any]:
+        return styles[name].line(canvas.backend, 2.2) | hover_of(canvas.backend, f"{name}: estimate")
+
     def bands(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         drawn = np.empty((len(strips), levels, max(runs, 1)), dtype=object)
         for i, (name, several) in enumerate(strips.items()):
@@ -190,7 +201,11 @@ def _draw(
         for i, (name, several) in enumerate(strips.items()):
             for j, strip in enumerate(several):
                 both = [np.column_stack([curve.x, np.where(np.isfinite(e), e, np.nan)]) for e in strip.ends]
-                drawn[i, j] = _line(with_gaps(both), target, {**styles[name].line(canvas.backend, 1.1), **kwargs})
+                drawn[i, j] = _line(
+                    with_gaps(both),
+                    target,
+                    {**thin(name), **kwargs},
+                )
         return drawn
 
     def _line(xy: Array, target: Any, kwargs: dict[str, Any]) -> Any:
@@ -198,10 +213,16 @@ def _draw(
 
     def centers(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         drawn: list[Any] = [None] * len(strips)
-        for i in _distinct([several[0].center for several in strips.values()], [name in filled for name in strips]):
+        for i in reversed(
+            _distinct([several[0].center for several in strips.values()], [name in filled for name in strips])
+        ):
             name = list(strips)[i]
             xy = np.column_stack([curve.x, strips[name][0].center])
-            drawn[i] = _line(xy, target, {**styles[name].line(canvas.backend, 2.2), **kwargs})
+            drawn[i] = _line(
+                xy,
+                target,
+                {**thick(name), **kwargs},
+            )
         return artists(drawn)
 
     many, both = {"interval_method": len(strips)}, {"interval_method": len(strips), "level": levels}

@@ -13,19 +13,24 @@ from arviz_plots import PlotCollection
 from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import arrow_head, as_dataset, cap, percent, refuse_many, with_gaps
 from pymc_landscape.plots.visuals import (
-    BLUE,
     GREEN,
     GREY,
     LIGHT_GREY,
-    ORANGE,
-    VIOLET,
+    LIKELIHOOD,
+    POSTERIOR,
+    WALD,
     WHITE,
     Canvas,
+    Style,
+    add_hover,
     add_legend,
+    add_note,
     backend_of,
     checked,
+    hover_of,
     marker_size,
     new_sheet,
+    no_hover,
     shape,
     wrapped,
 )
@@ -44,24 +49,34 @@ Visual = Literal[
     "legend",
     "xlabel",
     "yticks",
+    "note",
 ]
 NEEDED = ("mle", "unit", "wald", "profile", "map", "mean", "hdi", "prior_share", "parameter", "bound")
 MOST = 40
-WIDTH, ROW, SURROUNDINGS = 6.6, 0.85, 1.1  # inches: of the figure, of a row, and what is around
+WIDTH, ROW, SURROUNDINGS = 6.6, 0.85, 1.6  # inches: of the figure, of a row, and what is around
 LINE = 26  # letters of a name's line
 # Heights within a row: the likelihood on top, below it what the prior does to the mode, what integrating the other
 # parameters out does, how far the mean is from there, and the posterior.
-WALD, PROFILE, PRIOR, INTEGRATED, SKEWNESS, HDI = 0.36, 0.24, 0.09, -0.05, -0.19, -0.34
+WALD_HEIGHT, PROFILE, PRIOR, INTEGRATED, SKEWNESS, HDI = 0.36, 0.24, 0.09, -0.05, -0.19, -0.34
 UP = 0.06
 # Nothing is drawn further out than this, in units; open ends go to the limit of the picture.
 WIDEST = 40.0
-COLOURS = {
-    "Wald": ORANGE,
-    "profile": BLUE,
-    "prior": GREEN,
-    "integrated, skewed": GREY,
-    "posterior HDI": VIOLET,
+STYLES = {
+    "wald": WALD,
+    "profile": Style(LIKELIHOOD.colour, "solid", "circle"),
+    "prior": Style(GREEN, "dotted", "diamond"),
+    "volume": Style(GREY, "long", "plus"),
+    "hdi": Style(POSTERIOR.colour, "dashed", "square"),
 }
+NAMES = {
+    "wald": "Wald",
+    "profile": "profile, estimate",
+    "prior": "prior: to the joint mode",
+    "volume": "averaging: to the marginal mode, to the mean",
+    "hdi": "posterior HDI, mean",
+}
+SHARE = "prior … %: how much of the information about the parameter is the prior's."
+LEAST, MOST_SHARE = 0.005, 0.995  # shares beyond are less than 1 %, or more than 99 %
 
 
 def comparison(
@@ -90,7 +105,7 @@ def comparison(
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
         Keyword arguments of a visual, or False to leave it out: wald, profile, hdi (the intervals), estimate, mode,
-        marginal, mean (dots), prior, volume (arrows), zero (the line of the estimates), legend, xlabel, yticks.
+        marginal, mean (dots), prior, volume (arrows), zero (the line of the estimates), legend, note, xlabel, yticks.
     **pc_kwargs
         Passed to :meth:`arviz_plots.PlotCollection.wrap`.
 
@@ -131,7 +146,9 @@ def comparison(
     canvas, sheet = new_sheet(1, backend, (WIDTH, SURROUNDINGS + ROW * len(rows)), asked, pc_kwargs, figsize)
     _draw(canvas, sheet, rows, window)
     _finish(canvas, rows, window)
-    add_legend(canvas, COLOURS, _title(ds))
+    add_legend(canvas, {NAMES[visual]: style for visual, style in STYLES.items() if canvas.wants(visual)}, _title(ds))
+    add_note(canvas, [SHARE] if any(np.isfinite(row.share) for row in rows) else [])
+    add_hover(canvas)
     return canvas.pc
 
 
@@ -174,7 +191,7 @@ def _window(rows: Sequence[Row]) -> tuple[float, float]:
 
 def _title(ds: xr.Dataset) -> str | None:
     levels = [float(ds.attrs[name]) for name in ("level", "ci_prob") if name in ds.attrs]
-    return ", ".join(map(percent, dict.fromkeys(levels))) or None
+    return f"{' and '.join(map(percent, dict.fromkeys(levels)))} intervals" if levels else None
 
 
 # --- what is drawn ---------------------------------------------------------------------------------------------------
@@ -228,30 +245,29 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, rows: Sequence[Row], window: tupl
 
         return draw
 
-    lines_of: dict[str, tuple[list[Array], dict[str, Any]]] = {
-        "zero": ([np.array([[0.0, -0.6], [0.0, len(rows) - 0.4]])], {"color": LIGHT_GREY, "width": 0.8}),
-        "wald": ([p for r in rows for p in _interval(r.wald, r.y + WALD, window)], {"color": ORANGE}),
-        "profile": ([p for r in rows for p in _interval(r.profile, r.y + PROFILE, window)], {"color": BLUE}),
-        "hdi": ([p for r in rows for p in _interval(r.hdi, r.y + HDI, window)], {"color": VIOLET}),
-        "prior": (
-            [p for r in rows for p in _arrow(r.mle, r.mode, r.y + PRIOR, r.y + PROFILE, window)],
-            {"color": GREEN},
-        ),
-        "volume": ([p for r in rows for p in _volume(r, window)], {"color": GREY}),
+    upright = [np.array([[0.0, -0.6], [0.0, len(rows) - 0.4]])]
+    canvas.draw(lines(upright), "zero", sheet, {"color": LIGHT_GREY, "width": 0.8, **no_hover(canvas.backend)})
+    lines_of: dict[str, list[Array]] = {
+        "wald": [p for r in rows for p in _interval(r.wald, r.y + WALD_HEIGHT, window)],
+        "profile": [p for r in rows for p in _interval(r.profile, r.y + PROFILE, window)],
+        "hdi": [p for r in rows for p in _interval(r.hdi, r.y + HDI, window)],
+        "prior": [p for r in rows for p in _arrow(r.mle, r.mode, r.y + PRIOR, r.y + PROFILE, window)],
+        "volume": [p for r in rows for p in _volume(r, window)],
     }
-    for visual, (polylines, options) in lines_of.items():
-        canvas.draw(lines(polylines), visual, sheet, {"width": 1.7, **options})
+    for visual, polylines in lines_of.items():
+        named = hover_of(canvas.backend, NAMES[visual])
+        canvas.draw(lines(polylines), visual, sheet, {**STYLES[visual].line(canvas.backend, 1.7), **named})
     markers = {
-        "estimate": ([(r.mle, r.y + PROFILE) for r in rows], BLUE, "circle"),
-        "mode": ([(r.mode, r.y + PRIOR) for r in rows], GREEN, "diamond"),
-        "marginal": ([(r.marginal_mode, r.y + INTEGRATED) for r in rows], GREY, "diamond"),
-        "mean": ([(r.mean, r.y + HDI) for r in rows], VIOLET, "circle"),
+        "estimate": ([(r.mle, r.y + PROFILE) for r in rows], "profile"),
+        "mode": ([(r.mode, r.y + PRIOR) for r in rows], "prior"),
+        "marginal": ([(r.marginal_mode, r.y + INTEGRATED) for r in rows], "volume"),
+        "mean": ([(r.mean, r.y + HDI) for r in rows], "hdi"),
     }
-    for visual, (centers, colour, form) in markers.items():
-        inside = [(float(np.clip(x, *window)), y) for x, y in centers]
-        size = {"size": 0.8 * marker_size(canvas.backend, "estimate"), "marker": shape(canvas.backend, form)}
-        style = {"facecolor": colour, "edgecolor": WHITE, "width": 0.8, **size}
-        canvas.draw(dots(inside), visual, sheet, style)
+    for visual, (centers, what) in markers.items():
+        inside, style = [(float(np.clip(x, *window)), y) for x, y in centers], STYLES[what]
+        form = {"marker": shape(canvas.backend, style.marker or "circle"), **hover_of(canvas.backend, visual)}
+        size = {"size": marker_size(canvas.backend, "estimate"), **form}
+        canvas.draw(dots(inside), visual, sheet, {"facecolor": style.colour, "edgecolor": WHITE, "width": 0.8, **size})
 
 
 def _finish(canvas: Canvas, rows: Sequence[Row], window: tuple[float, float]) -> None:
@@ -261,10 +277,24 @@ def _finish(canvas: Canvas, rows: Sequence[Row], window: tuple[float, float]) ->
     backend.ylim((-0.6, len(rows) - 0.4), target)
     if canvas.wants("yticks"):
         bottom_up = list(reversed(rows))
-        backend.yticks([r.y for r in bottom_up], list(map(_name, bottom_up)), target, **canvas.options("yticks"))
+        names = [_name(row).replace("\n", "<br>" if canvas.backend == "plotly" else "\n") for row in bottom_up]
+        backend.yticks([r.y for r in bottom_up], names, target, **canvas.options("yticks"))
     canvas.write("xlabel", "standard errors from the estimate", target)
 
 
 def _name(row: Row) -> str:
     label = wrapped(row.label, LINE)
-    return f"{label}\nprior {percent(round(min(max(row.share, 0.0), 1.0), 2))}" if np.isfinite(row.share) else label
+    return f"{label}\nprior {_share(row.share)}" if np.isfinite(row.share) else label
+
+
+def _share(share: float) -> str:
+    """Write a share in whole percent; one that is not 0 or 1 is not written as 0 or 100 %.
+
+    Examples
+    --------
+    >>> _share(0.354), _share(0.002), _share(0.0), _share(0.999)
+    ('35 %', '< 1 %', '0 %', '> 99 %')
+    """
+    if 0 < share < LEAST:
+        return "< 1 %"
+    return "> 99 %" if MOST_SHARE < share < 1 else percent(round(min(max(share, 0.0), 1.0), 2))

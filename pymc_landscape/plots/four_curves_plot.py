@@ -11,23 +11,29 @@ from arviz_plots import PlotCollection
 
 from pymc_landscape.plots.data import as_dataset, refuse_many
 from pymc_landscape.plots.visuals import (
+    LIGHT_GREY,
     LIKELIHOOD,
     POSTERIOR,
     POSTERIOR_PROFILE,
     PRIOR,
     WHITE,
     Canvas,
+    Style,
+    add_hover,
     add_legend,
     artists,
     backend_of,
     checked,
+    hover_of,
     marker_size,
     new_sheet,
+    no_hover,
     panel_of,
+    shape,
     wrapped,
 )
 
-Visual = Literal["curve", "mark", "legend", "xlabel", "ylabel"]
+Visual = Literal["curve", "mark", "zero", "legend", "xlabel", "ylabel"]
 NEEDED = ("value", "height", "mle", "map", "mean", "parameter", "curve")
 MOST = 24
 LINE = 40  # letters of a name's line
@@ -38,10 +44,14 @@ STYLES = {
     "posterior profile": POSTERIOR_PROFILE,
     "posterior marginal": POSTERIOR,
 }
-# Point estimates below the curves, in the colour of the curve that they belong to.
-POINT_ESTIMATES = {"mle": "likelihood profile", "map": "posterior profile", "mean": "posterior marginal"}
-HEIGHTS = {"mle": -0.05, "map": -0.12, "mean": -0.19}
-TOP, FOOT = 1.08, -0.25
+# Point estimates below the curves, in the colour of the curve that they belong to: name, marker, height.
+POINT_ESTIMATES = {
+    "mle": ("estimate", Style(LIKELIHOOD.colour, None, "circle"), -0.06),
+    "map": ("joint mode", Style(POSTERIOR_PROFILE.colour, None, "diamond"), -0.14),
+    "mean": ("mean", Style(POSTERIOR.colour, None, "square"), -0.22),
+}
+TOP, FOOT = 1.08, -0.29
+TICKS = (0.0, 0.5, 1.0)
 
 
 def four_curves(
@@ -68,7 +78,7 @@ def four_curves(
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
         Keyword arguments of a visual, or False to leave it out: curve, mark (below the curves: estimate, mode and mean,
-        in the colours of their curves), legend, xlabel, ylabel.
+        in the colours of their curves), zero (the line that they lie below), legend, xlabel, ylabel.
     **pc_kwargs
         Passed to :meth:`arviz_plots.PlotCollection.wrap`.
 
@@ -103,8 +113,14 @@ def four_curves(
     canvas, sheet = new_sheet(panels, backend, ONE if panels == 1 else MANY, asked, pc_kwargs, figsize)
     _draw(canvas, sheet, ds)
     _finish(canvas, ds)
-    add_legend(canvas, STYLES)
+    add_legend(canvas, STYLES | _marks(ds))
+    add_hover(canvas)
     return canvas.pc
+
+
+def _marks(ds: xr.Dataset) -> dict[str, Style]:
+    """Return the styles of the point estimates that are there, by their names."""
+    return {name: style for key, (name, style, _) in POINT_ESTIMATES.items() if np.isfinite(ds[key]).any()}
 
 
 def _draw(canvas: Canvas, sheet: xr.DataArray, ds: xr.Dataset) -> None:
@@ -113,7 +129,7 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, ds: xr.Dataset) -> None:
     def curve(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         one, drawn = ds.isel(parameter=panel_of(da)), []
         for name, style in STYLES.items():
-            options = {**style.line(canvas.backend, 1.9), **kwargs}
+            options = {**style.line(canvas.backend, 1.9), **hover_of(canvas.backend, name), **kwargs}
             height = one["height"].sel(curve=name).values
             known = np.isfinite(height).any()
             drawn.append(backend.line(one["value"].values, height, target, **options) if known else None)
@@ -121,13 +137,19 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, ds: xr.Dataset) -> None:
 
     def mark(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         one, drawn = ds.isel(parameter=panel_of(da)), []
-        for name, curve_name in POINT_ESTIMATES.items():
-            x = np.array([float(one[name])])
-            options = {"facecolor": STYLES[curve_name].colour, "edgecolor": WHITE, "width": 0.8, **kwargs}
+        for key, (name, style, height) in POINT_ESTIMATES.items():
+            x = np.array([float(one[key])])
+            form = {"marker": shape(canvas.backend, style.marker or "circle"), **hover_of(canvas.backend, name)}
+            options = {"facecolor": style.colour, "edgecolor": WHITE, "width": 0.8, **form, **kwargs}
             seen = np.isfinite(x).all() and one["value"].values[0] <= x[0] <= one["value"].values[-1]
-            drawn.append(backend.scatter(x, np.array([HEIGHTS[name]]), target, **options) if seen else None)
+            drawn.append(backend.scatter(x, np.array([height]), target, **options) if seen else None)
         return artists(drawn)
 
+    def zero(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        x = ds["value"].isel(parameter=panel_of(da)).values
+        return backend.line(np.array([x.min(), x.max()]), np.zeros(2), target, **kwargs)
+
+    canvas.draw(zero, "zero", sheet, {"color": LIGHT_GREY, "width": 0.8, **no_hover(canvas.backend)})
     canvas.draw(curve, "curve", sheet, artist_dims={"curve": len(STYLES)})
     size = {"size": marker_size(canvas.backend, "estimate")}
     canvas.draw(mark, "mark", sheet, size, artist_dims={"mark": len(POINT_ESTIMATES)})
@@ -139,5 +161,6 @@ def _finish(canvas: Canvas, ds: xr.Dataset) -> None:
         one = ds.isel(parameter=i)
         backend.xlim((float(one["value"].min()), float(one["value"].max())), target)
         backend.ylim((FOOT, TOP), target)
+        backend.yticks(list(TICKS), [f"{height:g}" for height in TICKS], target)
         canvas.write("xlabel", wrapped(str(one["parameter"].item()), LINE), target)
         canvas.write("ylabel", "relative height", target)

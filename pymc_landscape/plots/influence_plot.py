@@ -18,23 +18,29 @@ from pymc_landscape.plots.visuals import (
     ORANGE,
     WHITE,
     Canvas,
+    Style,
+    add_hover,
+    add_legend,
     artists,
     backend_of,
     checked,
-    dash,
+    hover_of,
     marker_size,
     new_sheet,
+    no_hover,
     panel_of,
+    shape,
     text_size,
 )
 
-Visual = Literal["points", "labels", "zero", "limit", "title", "xlabel", "ylabel"]
+Visual = Literal["points", "labels", "zero", "limit", "legend", "title", "xlabel", "ylabel"]
 CHANGES = ("exact_change", "one_step", "change")  # the best that there is
 ACROSS = {"pareto_k": "Pareto k of LOO", "leverage": "leverage"}
 SIZE = (4.6, 4.0)
 MARGIN = 0.12  # of the range of the numbers, on each side
 NEAR = (0.16, 0.07)  # of a panel: labels closer than this would overlap
 NEEDED = ("standard_error", "observation", "parameter")
+LIMIT = Style(GREY, "dashed")
 MOST = 6  # panels that can be read beside each other
 
 
@@ -66,7 +72,7 @@ def influence(
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
         Keyword arguments of a visual, or False to leave it out: points, labels, zero (the level
-        line), limit (of Pareto k), title, xlabel, ylabel.
+        line), limit (of Pareto k), legend, title, xlabel, ylabel.
     **pc_kwargs
         Passed to :meth:`arviz_plots.PlotCollection.wrap`.
 
@@ -110,6 +116,10 @@ def influence(
     _draw_points(canvas, sheet, x, y, limit)
     _draw_labels(canvas, sheet, x, y, ds["observation"].to_numpy().astype(str), labels, ranges)
     _finish(canvas, sheet, ds["parameter"].to_numpy().astype(str), ranges, ACROSS[across])
+    if np.isfinite(limit):
+        beyond = {"beyond the limit": Style(ORANGE, None, "diamond")} if (x > limit).any() else {}
+        add_legend(canvas, {"observation": Style(BLUE, None, "circle"), **beyond, f"limit {limit:.2g}": LIMIT})
+    add_hover(canvas)
     return canvas.pc
 
 
@@ -142,9 +152,9 @@ def _draw_lines(canvas: Canvas, sheet: xr.DataArray, ranges: Ranges, limit: floa
     def upright(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         return backend_of(canvas).line([limit, limit], ranges[panel_of(da)][1], target, **kwargs)
 
-    canvas.draw(level, "zero", sheet, {"color": GREY, "width": 0.8})
+    canvas.draw(level, "zero", sheet, {"color": GREY, "width": 0.8, **no_hover(canvas.backend)})
     if np.isfinite(limit):
-        canvas.draw(upright, "limit", sheet, {"color": GREY, "width": 1.0, "linestyle": dash(canvas.backend, "dashed")})
+        canvas.draw(upright, "limit", sheet, LIMIT.line(canvas.backend, 1.2))
 
 
 def _draw_points(canvas: Canvas, sheet: xr.DataArray, x: Array, y: Array, limit: float) -> None:
@@ -157,10 +167,11 @@ def _draw_points(canvas: Canvas, sheet: xr.DataArray, x: Array, y: Array, limit:
         row = y[panel_of(da)]
         high = np.isfinite(row) & (x > limit)
         drawn = [draw(da, target, **kwargs)]
-        ink = {**kwargs, "facecolor": ORANGE}
+        ink = {**kwargs, "facecolor": ORANGE, "marker": shape(canvas.backend, "diamond")}
         return artists([*drawn, backend_of(canvas).scatter(x[high], row[high], target, **ink)])
 
     ink = {"size": marker_size(canvas.backend, "point"), "facecolor": BLUE, "edgecolor": WHITE, "width": 0.6}
+    ink |= hover_of(canvas.backend, "observation")
     if np.isfinite(limit):
         canvas.draw(again, "points", sheet, ink, artist_dims={"kind": 2})
     else:

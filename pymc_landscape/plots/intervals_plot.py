@@ -28,10 +28,13 @@ from pymc_landscape.plots.visuals import (
     WHITE,
     Canvas,
     Style,
+    add_hover,
     add_legend,
+    add_note,
     artists,
     backend_of,
     checked,
+    hover_of,
     marker_size,
     method_styles,
     new_sheet,
@@ -40,7 +43,7 @@ from pymc_landscape.plots.visuals import (
     wrapped,
 )
 
-Visual = Literal["line", "end", "bound", "lost", "estimate", "legend", "xlabel", "yticks"]
+Visual = Literal["line", "end", "bound", "lost", "estimate", "legend", "xlabel", "yticks", "note"]
 MOST_ROWS, MOST_PANELS = 60, 24
 WIDTH, ROW, BAR, SURROUNDINGS = 6.4, 0.22, 0.17, 1.0  # inches: of the figure, a row, a bar in it, and what is around
 BARS_SHARE = 0.55  # share of a row that its bars take
@@ -135,7 +138,22 @@ def intervals(
     _draw(canvas, sheet, rows, panels, windows)
     _finish(canvas, panels, windows)
     add_legend(canvas, method_styles(rows), level_title(rows))
+    add_note(canvas, _remarks(rows))
+    add_hover(canvas)
     return canvas.pc
+
+
+def _remarks(rows: Rows) -> list[str]:
+    """Say what the marks at ends stand for that are there."""
+    bars = [bar for several in rows.values() for some in several.values() for bar in some]
+    there = {
+        "an arrow head: no end on that side": any(np.isinf(bar.ends).any() for bar in bars),
+        "a square: an end at a bound": any("at_bound" in bar.status for bar in bars),
+        "a cross: an end that was not found": any(np.isnan(bar.ends).any() for bar in bars),
+        "the thick part: the lower level": any(len(some) > 1 for several in rows.values() for some in several.values()),
+    }
+    remarks = [remark for remark, is_there in there.items() if is_there]
+    return ["; ".join(remarks)] if remarks else []
 
 
 def _numbers(rows: Rows, labels: Sequence[str]) -> Array:
@@ -201,7 +219,8 @@ def _draw(
                     for label in panels[i]
                     for k, bar in enumerate(reversed(several.get(label, [])))
                 ]
-                drawn.append(paint(with_gaps([xy for xy in here if len(xy)]), target, styles[name], kwargs))
+                own = {**hover_of(canvas.backend, name), **kwargs}
+                drawn.append(paint(with_gaps([xy for xy in here if len(xy)]), target, styles[name], own))
             return artists(drawn)
 
         return draw
@@ -209,13 +228,17 @@ def _draw(
     def line(xy: Array, target: Any, style: Style, kwargs: dict[str, Any]) -> Any:
         return backend.line(xy[:, 0], xy[:, 1], target, **{"color": style.colour, **kwargs}) if len(xy) else None
 
+    def dashed(xy: Array, target: Any, style: Style, kwargs: dict[str, Any]) -> Any:
+        return line(xy, target, style, {**style.line(canvas.backend, 1.6), **kwargs})
+
     def dots(xy: Array, target: Any, style: Style, kwargs: dict[str, Any]) -> Any:
         xy = xy[np.isfinite(xy).all(axis=1)]
-        options = {"facecolor": style.colour, "edgecolor": WHITE, "width": 0.8, **kwargs}
+        form = {"marker": shape(canvas.backend, style.marker or "circle")}
+        options = {"facecolor": style.colour, "edgecolor": WHITE, "width": 0.8, **form, **kwargs}
         return backend.scatter(xy[:, 0], xy[:, 1], target, **options) if len(xy) else None
 
     many = {"interval_method": len(rows)}
-    canvas.draw(once(_line, line), "line", sheet, {"width": 1.6}, artist_dims=many)
+    canvas.draw(once(_line, dashed), "line", sheet, {"width": 1.6}, artist_dims=many)
     canvas.draw(once(_inner, line), "line_inner", sheet, {"width": 4.0}, artist_dims=many)
     canvas.draw(once(_ends, line), "end", sheet, {"width": 1.6}, artist_dims=many)
     size = {"size": marker_size(canvas.backend, "estimate")}

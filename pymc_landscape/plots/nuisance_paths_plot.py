@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -18,9 +19,12 @@ from pymc_landscape.plots.visuals import (
     ORANGE,
     PROFILE_HEADROOM,
     Canvas,
+    Style,
+    add_hover,
     add_legend,
     backend_of,
     checked,
+    hover_of,
     marker_size,
     new_sheet,
     panel_of,
@@ -124,13 +128,21 @@ def nuisance_paths(
     ds = as_dataset(profile, "profile", NEEDED, "profile_likelihood")
     cuts = cutoffs(level, 1)
     paths = _paths(ds, nuisance, cuts.values)
+    if not paths:
+        profiled, known = (ds[dim].values.astype(str).tolist() for dim in ("parameter", "parameter_bis"))
+        raise ValueError(
+            f"Expected a profile along which another parameter moves, got one of {profiled} in a model of {known}; "
+            "plots.profile shows the profile itself."
+        )
     refuse_many(len(paths), MOST, "pairs of parameters", "profile.sel(parameter=[...]) or nuisance")
     columns = {} if nuisance is not None or "col_wrap" in pc_kwargs else _matrix(ds, paths)
     canvas, sheet = new_sheet(len(paths), backend, SIZE, asked, {**columns, **pc_kwargs}, figsize)
     _draw(canvas, sheet, paths, float(cuts.values[-1]))
     _finish(canvas, paths)
     inside = f"inside the {percent(float(cuts['level'][-1]))} interval"
-    add_legend(canvas, {inside: BLUE, "beyond": GREY})
+    estimate = {"estimate": Style(ORANGE, None, "circle")}
+    add_legend(canvas, {inside: Style(BLUE, "solid", "circle"), "beyond": Style(GREY, "dotted", "circle"), **estimate})
+    add_hover(canvas)
     return canvas.pc
 
 
@@ -180,10 +192,11 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, paths: Sequence[Path], cut: float
         path = paths[panel_of(da)]
         return backend.scatter(*path.points[path.estimate], target, **kwargs)
 
-    canvas.draw(beyond, "beyond", sheet, {"color": GREY, "width": 1.0, "alpha": 0.6})
-    canvas.draw(line, "path", sheet, {"color": BLUE, "width": 2.2})
-    canvas.draw(points, "points", sheet, {"color": BLUE, "size": marker_size(canvas.backend, "traced point")})
-    canvas.draw(estimate, "estimate", sheet, {"color": ORANGE, "size": marker_size(canvas.backend, "estimate")})
+    named, size = partial(hover_of, canvas.backend), partial(marker_size, canvas.backend)
+    canvas.draw(beyond, "beyond", sheet, Style(GREY, "dotted").line(canvas.backend, 1.2) | named("beyond"))
+    canvas.draw(line, "path", sheet, {"color": BLUE, "width": 2.2} | named("path"))
+    canvas.draw(points, "points", sheet, {"color": BLUE, "size": size("traced point")} | named("traced"))
+    canvas.draw(estimate, "estimate", sheet, {"color": ORANGE, "size": size("estimate")} | named("estimate"))
 
 
 def _inside(path: Path, cut: float) -> Array:

@@ -22,6 +22,7 @@ from pymc_landscape.plots.visuals import (
     Canvas,
     Panel,
     Scale,
+    add_hover,
     add_names,
     backend_of,
     checked,
@@ -144,6 +145,7 @@ def profile(
     draw_panel(canvas, sheet, lambda da: panels[panel_of(da)], cuts.size)
     _finish(canvas, panels)
     add_names(canvas, panels)
+    add_hover(canvas)
     return canvas.pc
 
 

@@ -14,19 +14,24 @@ from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import as_dataset, draws_of, join, percent, refuse_many, segments, with_gaps
 from pymc_landscape.plots.visuals import (
     GREY,
+    LIKELIHOOD,
     METHODS,
     ORANGE,
     POSTERIOR,
+    WALD,
     Canvas,
     Matrix,
     Scale,
     Style,
     Window,
+    add_hover,
     add_legend,
+    add_note,
     artists,
     backend_of,
     checked,
     draw_panel,
+    hover_of,
     marker_size,
     new_sheet,
     panel_of,
@@ -54,7 +59,14 @@ Visual = Literal[
     "legend",
     "xlabel",
     "ylabel",
+    "note",
 ]
+# What a panel of the diagonal shows, in a note.
+DIAGONAL = {
+    "zeta": "Diagonal: ζ, the signed root of Δ(−2LL), a straight line where −2LL is a parabola; lines across it are at "
+    "the same levels, for one parameter.",
+    "delta": "Diagonal: Δ(−2LL) of one parameter; lines across it are at the same levels, for one parameter.",
+}
 NEEDED = ("delta_minus2ll", "status", "piece", "estimate", "parameter", "level", "vertex")
 OF_PROFILE = ("value", "zeta", "slope", "status", "estimate", "standard_error", "parameter", "step")
 MOST = 8
@@ -181,9 +193,17 @@ def _name(canvas: Canvas, matrix: Matrix) -> None:
     entries: dict[str, str | Style] = {
         name: style for method, (_, style, name) in METHODS.items() if method in matrix.methods
     }
+    if matrix.profile is not None:
+        entries |= {METHODS["wald"][2]: WALD} | ({"profile": LIKELIHOOD} if "exact" not in matrix.methods else {})
     if matrix.draws:
         entries["posterior"] = POSTERIOR
-    add_legend(canvas, entries)
+    entries["estimate"] = Style(ORANGE, None, "circle")
+    add_legend(canvas, entries, f"{' and '.join(map(percent, matrix.levels))} regions")
+    remarks = ["A region's level is for the two parameters together."]
+    if matrix.panels:
+        remarks.append(DIAGONAL[matrix.scale])
+    add_note(canvas, remarks)
+    add_hover(canvas)
 
 
 def _draw_posterior(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix, number: int) -> None:
@@ -202,9 +222,16 @@ def _draw_posterior(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix, number:
         return backend.line(xy[:, 0], xy[:, 1], target, **kwargs) if len(xy) else None
 
     if matrix.draws:
-        dot = {"color": POSTERIOR.colour, "alpha": 0.3, "size": marker_size(canvas.backend, "region draw"), "width": 0}
+        dot = {
+            "color": POSTERIOR.colour,
+            "alpha": 0.3,
+            "size": marker_size(canvas.backend, "region draw"),
+            "width": 0,
+            **hover_of(canvas.backend, "draw"),
+        }
         canvas.draw(dots, "draws", sheet, dot)
-        canvas.draw(density_regions, "hdi", sheet, POSTERIOR.line(canvas.backend, 1.3))
+        pen = POSTERIOR.line(canvas.backend, 1.3) | hover_of(canvas.backend, "posterior")
+        canvas.draw(density_regions, "hdi", sheet, pen)
 
 
 def _draw(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix) -> None:
@@ -238,11 +265,13 @@ def _draw(canvas: Canvas, sheet: xr.DataArray, matrix: Matrix) -> None:
 
     if matrix.panels:
         draw_panel(canvas, sheet, lambda da: matrix.panels.get(panel_of(da)), len(matrix.levels), text=False)
-    for method, (visual, style, _) in METHODS.items():
+    for method, (visual, style, name) in METHODS.items():
         if method in matrix.methods:
-            canvas.draw(lines(method), visual, sheet, style.line(canvas.backend, 1.6))
+            pen = style.line(canvas.backend, 1.6) | hover_of(canvas.backend, name)
+            canvas.draw(lines(method), visual, sheet, pen)
     canvas.draw(heads, "arrow", sheet, {"width": 1.6}, artist_dims={"method": len(METHODS)})
-    canvas.draw(center, "center", sheet, {"color": ORANGE, "size": marker_size(canvas.backend, "estimate")})
+    size = {"size": marker_size(canvas.backend, "estimate"), **hover_of(canvas.backend, "estimate")}
+    canvas.draw(center, "center", sheet, {"color": ORANGE, **size})
     if matrix.is_one or "level_text" in canvas.visuals:
         _level_texts(canvas, sheet, matrix)
 

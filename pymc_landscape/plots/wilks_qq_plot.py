@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from textwrap import fill
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -19,18 +20,27 @@ from pymc_landscape.plots.visuals import (
     ORANGE,
     SERIES_STYLES,
     Canvas,
+    Style,
+    add_hover,
     add_legend,
+    add_note,
     artists,
     backend_of,
+    balanced,
     checked,
     dash,
+    hover_of,
     marker_size,
     new_sheet,
+    no_hover,
+    shape,
     text_size,
 )
 
-Visual = Literal["envelope", "diagonal", "points", "observed", "observed_text", "legend", "xlabel", "ylabel", "title"]
-SIZE = (5.6, 5.0)
+Visual = Literal[
+    "envelope", "diagonal", "points", "observed", "observed_text", "legend", "note", "xlabel", "ylabel", "title"
+]
+SIZE = (5.4, 5.7)
 MOST_POINTS = 1500  # of a series: more could not be distinguished
 BELOW = 0.025  # share of the picture under 0
 FAR = 1.5  # an observed statistic higher than so many pictures is written, not drawn
@@ -76,7 +86,7 @@ def wilks_qq(
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
         Keyword arguments of a visual, or False to leave it out: envelope, diagonal, points, observed, observed_text,
-        legend, xlabel, ylabel, title.
+        legend, note, xlabel, ylabel, title.
     **pc_kwargs
         Passed to :meth:`arviz_plots.PlotCollection.wrap`.
 
@@ -120,7 +130,10 @@ def wilks_qq(
     _draw(canvas, sheet, series, envelopes, top)
     _finish(canvas, series, top, level)
     if len(series) > 1:
-        add_legend(canvas, dict(zip(_names(series), _colours(series), strict=True)))
+        signs = {name: replace(style, dash=None) for name, style in zip(_names(series), _styles(series), strict=True)}
+        add_legend(canvas, signs)
+    add_note(canvas, [f"Line: the law itself. Band: {percent(prob)} of the points lie in it if the law is right."])
+    add_hover(canvas)
     return canvas.pc
 
 
@@ -137,16 +150,16 @@ def _envelopes(series: Sequence[Simulated], prob: float) -> dict[tuple[Any, ...]
     return envelopes
 
 
-def _top(series: Sequence[Simulated], envelopes: Mapping[Any, Envelope]) -> tuple[float, float]:
-    """Upper limits of the quantiles and of the statistics."""
+def _top(series: Sequence[Simulated], envelopes: Mapping[Any, Envelope]) -> float:
+    """Upper limit of the quantiles and of the statistics, the same: the law is a line of 45 degrees."""
     right = max(float(one.expected[-1]) for one in series)
     high = max([*(float(one.draws[-1]) for one in series), *(float(above[-1]) for _, _, above in envelopes.values())])
     seen = [one.statistic for one in series if one.statistic <= FAR * high]
-    return 1.05 * max([right, *(s for s in seen if s <= FAR * right)]), 1.05 * max([high, *seen])
+    return 1.05 * max([right, high, *seen])
 
 
-def _colours(series: Sequence[Simulated]) -> list[str]:
-    return [SERIES_STYLES[i % len(SERIES_STYLES)].colour for i in range(len(series))]
+def _styles(series: Sequence[Simulated]) -> list[Style]:
+    return [SERIES_STYLES[i % len(SERIES_STYLES)] for i in range(len(series))]
 
 
 def _names(series: Sequence[Simulated]) -> list[str]:
@@ -168,41 +181,42 @@ def _draw(
     sheet: xr.DataArray,
     series: Sequence[Simulated],
     envelopes: Mapping[Any, Envelope],
-    top: tuple[float, float],
+    top: float,
 ) -> None:
-    backend, colours = backend_of(canvas), _colours(series)
+    backend, styles = backend_of(canvas), _styles(series)
     single_law = len(envelopes) == 1
 
     def envelope(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         drawn = []
         for i, (x, below, above) in enumerate(envelopes.values()):
-            at, own = _shown(x.size), {} if single_law else {"color": colours[i]}
+            at, own = _shown(x.size), {} if single_law else {"color": styles[i].colour}
             drawn.append(backend.fill_between_y(x[at], below[at], above[at], target, **{**kwargs, **own}))
         return artists(drawn)
 
     def points(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         drawn = []
-        for one, colour in zip(series, colours, strict=True):
-            at, own = _shown(one.draws.size), {"facecolor": colour, "edgecolor": colour}
+        for one, style in zip(series, styles, strict=True):
+            form = {"marker": shape(canvas.backend, style.marker or "circle"), **hover_of(canvas.backend, one.name)}
+            at, own = _shown(one.draws.size), {"facecolor": style.colour, "edgecolor": style.colour, **form}
             drawn.append(backend.scatter(one.expected[at], one.draws[at], target, **{**own, **kwargs}))
         return artists(drawn)
 
     def diagonal(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
-        return backend.line(np.array([0.0, min(top)]), np.array([0.0, min(top)]), target, **kwargs)
+        return backend.line(np.array([0.0, top]), np.array([0.0, top]), target, **kwargs)
 
     def observed(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         drawn: list[Any] = [None] * len(series)
-        for i, (one, colour) in enumerate(zip(series, colours, strict=True)):
-            if one.statistic <= top[1]:
-                own = {"color": colour if len(series) > 1 else ORANGE}
-                across = np.array([-BELOW * top[0], top[0]])
+        for i, (one, style) in enumerate(zip(series, styles, strict=True)):
+            if one.statistic <= top:
+                own = {"color": style.colour if len(series) > 1 else ORANGE}
+                across = np.array([-BELOW * top, top])
                 drawn[i] = backend.line(across, np.full(2, one.statistic), target, **{**own, **kwargs})
         return artists(drawn)
 
     many = {"series": len(series)}
     # the points first: plotly leaves lines out of an empty panel
     canvas.draw(envelope, "envelope", sheet, {"color": GREY, "alpha": 0.2}, artist_dims={"law": len(envelopes)})
-    canvas.draw(diagonal, "diagonal", sheet, {"color": GREY, "width": 1.0})
+    canvas.draw(diagonal, "diagonal", sheet, {"color": GREY, "width": 1.0, **no_hover(canvas.backend)})
     canvas.draw(
         observed, "observed", sheet, {"width": 1.4, "linestyle": dash(canvas.backend, "dashed")}, artist_dims=many
     )
@@ -210,35 +224,44 @@ def _draw(
     _observed_text(canvas, sheet, series, top)
 
 
-def _observed_text(canvas: Canvas, sheet: xr.DataArray, series: Sequence[Simulated], top: tuple[float, float]) -> None:
-    backend, colours = backend_of(canvas), _colours(series)
+def _observed_text(canvas: Canvas, sheet: xr.DataArray, series: Sequence[Simulated], top: float) -> None:
+    backend, styles = backend_of(canvas), _styles(series)
 
     def text(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         drawn: list[Any] = [None] * len(series)
-        for i, (one, colour) in enumerate(zip(series, colours, strict=True)):
+        for i, (one, style) in enumerate(zip(series, styles, strict=True)):
             if np.isnan(one.statistic):
                 continue
-            above = one.statistic > top[1]
+            above = one.statistic > top
             words = f"observed {one.statistic:.4g}" + (" ↑" if above else "")
-            alignment = {"vertical_align": "top" if above or one.statistic > 0.93 * top[1] else "bottom"}
-            own = {"color": colour if len(series) > 1 else ORANGE, "horizontal_align": "left", **alignment}
-            drawn[i] = backend.text(0.0, min(one.statistic, top[1]), words, target, **{**own, **kwargs})
+            alignment = {"vertical_align": "top" if above or one.statistic > 0.93 * top else "bottom"}
+            own = {"color": style.colour if len(series) > 1 else ORANGE, "horizontal_align": "left", **alignment}
+            drawn[i] = backend.text(0.0, min(one.statistic, top), words, target, **{**own, **kwargs})
         return artists(drawn)
 
     canvas.draw(text, "observed_text", sheet, {"size": text_size(canvas.backend)}, artist_dims={"series": len(series)})
 
 
-def _finish(
-    canvas: Canvas, series: Sequence[Simulated], top: tuple[float, float], level: float | Sequence[float]
-) -> None:
+def _finish(canvas: Canvas, series: Sequence[Simulated], top: float, level: float | Sequence[float]) -> None:
     backend, target = backend_of(canvas), canvas.pc.viz["plot"].item()
-    backend.xlim((-BELOW * top[0], top[0]), target)
-    backend.ylim((-BELOW * top[1], top[1]), target)
+    backend.xlim((-BELOW * top, top), target)
+    backend.ylim((-BELOW * top, top), target)
+    if canvas.backend == "matplotlib":
+        target.set_box_aspect(1)
+    elif canvas.backend == "plotly":
+        target.update_xaxes(constrain="domain")
+        target.update_yaxes(constrain="domain", scaleanchor="x", scaleratio=1)
     laws = {one.law for one in series}
     law = f"quantile of {laws.pop()}" if len(laws) == 1 else "quantile of the law"
-    canvas.write("xlabel", fill(law, LABEL), target)
+    canvas.write("xlabel", balanced(law, LABEL), target)
     canvas.write("ylabel", "simulated Δ(−2LL)", target)
-    canvas.write("title", fill(title(series, level), LINE), target, {"size": text_size(canvas.backend) + 1})
+    words = balanced(unbroken(title(series, level)), LINE)
+    canvas.write("title", words, target, {"size": text_size(canvas.backend) + 1})
+
+
+def unbroken(text: str) -> str:
+    """Keep numbers and their units on one line."""
+    return str(re.sub(r"(?<=\d) (?=%)|(?<=%) (?=at 0)|(?<=at) (?=0)|(?<==) | (?==)| (?=\()", "\N{NO-BREAK SPACE}", text))
 
 
 def title(series: Sequence[Simulated], level: float | Sequence[float]) -> str:

@@ -17,13 +17,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from pymc_landscape._typing import Array
-from pymc_landscape.posterior.densities import marginal_density
 
 # The regression looks so many standard deviations to either side, at first, and in steps of so many to where it does.
 REACH, STEP, MOST_STEPS = 1.0, 0.5, 24
 # Fewer draws than this inside say nothing; so many regressors of mean zero at most, and draws for each.
 FEWEST, CONTROLS, DRAWS_EACH = 50, 20, 15
-# Points of the estimate from whose top the search begins; nodes and Newton's steps of a density's fit.
+# Points of the kernel estimate from whose top the search begins; nodes and Newton's steps of a density's fit.
 GRID, NODES, NEWTON = 512, 48, 60
 # A fit around a center so close to the mode, in standard deviations, need not be moved.
 SETTLED = 0.15
@@ -97,9 +96,14 @@ def _correlations(controls: Array, scores: Array) -> Array:
 
 
 def _top(values: Array, bounds: tuple[float, float]) -> float:
-    """Return the top of a smooth estimate."""
+    """Return the top of a kernel estimate, where a search begins."""
+    from arviz_stats.base import array_stats  # type: ignore[attr-defined]
+
+    reach = 0.2 * float(np.ptp(values))
+    limits = (max(values.min() - reach, bounds[0]), min(values.max() + reach, bounds[1]))
+    grid, density, _ = array_stats.kde(values, custom_lims=limits)  # type: ignore[no-untyped-call]
     at = np.linspace(values.min(), values.max(), GRID)
-    return float(at[int(np.nanargmax(marginal_density(values, at, bounds)))])
+    return float(at[int(np.nanargmax(np.interp(at, grid, density)))])
 
 
 def _regress(values: Array, scores: Array, controls: Array, center: float, reach: float) -> tuple[Array, Array] | None:

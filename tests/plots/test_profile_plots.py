@@ -168,8 +168,11 @@ def test_nuisance_parameters_are_chosen_by_name(normal):
     assert pml.plots.nuisance_paths(normal, nuisance=["mu"], backend="none").viz["path"]["sheet"].ndim == 0
     with pytest.raises(ValueError, match=r"Expected nuisance among \['mu', 'sigma'\], got \['nu'\]"):
         pml.plots.nuisance_paths(normal, "nu")
-    with pytest.raises(ValueError, match="pairs of parameters, got 0"):
+    with pytest.raises(ValueError, match=r"another parameter moves, got one of \['mu'\] .* plots.profile shows"):
         pml.plots.nuisance_paths(normal.sel(parameter=["mu"]), "mu")
+    alone = normal.sel(parameter=["mu"], parameter_bis=["mu"])
+    with pytest.raises(ValueError, match=r"in a model of \['mu'\]; plots.profile shows"):
+        pml.plots.nuisance_paths(alone)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

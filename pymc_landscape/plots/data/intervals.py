@@ -135,9 +135,9 @@ def parameters(rows: Rows) -> list[str]:
 
 
 def level_title(rows: Rows) -> str | None:
-    """Write the levels that all bars have, as ``68 %, 95 %``."""
+    """Write the levels that all bars have, as ``68 % and 95 % intervals``."""
     levels = sorted({bar.level for bars in rows.values() for several in bars.values() for bar in several})
-    return ", ".join(map(percent, levels)) if levels and not np.isnan(levels).any() else None
+    return f"{' and '.join(map(percent, levels))} intervals" if levels and not np.isnan(levels).any() else None
 
 
 MARGIN = 0.06

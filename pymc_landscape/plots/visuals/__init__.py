@@ -15,9 +15,9 @@ from pymc_landscape.plots.visuals.figure import (
     panel_of,
     set_log_axis,
 )
-from pymc_landscape.plots.visuals.hover import add_hover, hover_of
+from pymc_landscape.plots.visuals.hover import add_hover, hover_of, no_hover
 from pymc_landscape.plots.visuals.legend import add_legend, wrapped
-from pymc_landscape.plots.visuals.notes import add_note, letters, size_of
+from pymc_landscape.plots.visuals.notes import add_note, balanced, letters, size_of
 from pymc_landscape.plots.visuals.path_lines import Route, Routes, draw_routes, note_of, routes_of
 from pymc_landscape.plots.visuals.profile_panel import Panel, Scale, add_names, draw_panel
 from pymc_landscape.plots.visuals.region_matrix import METHODS, Matrix
@@ -110,6 +110,7 @@ __all__ = [
     "add_note",
     "artists",
     "backend_of",
+    "balanced",
     "best_view",
     "checked",
     "dash",
@@ -126,6 +127,7 @@ __all__ = [
     "method_styles",
     "new_collection",
     "new_sheet",
+    "no_hover",
     "note_of",
     "optimizer_colours",
     "optimizer_styles",

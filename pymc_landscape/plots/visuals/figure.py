@@ -107,6 +107,7 @@ class Canvas:
     def write(self, visual: str, text: str, target: Any, defaults: Mapping[str, Any] | None = None) -> None:
         """Write a label of an axis or a title in one panel, unless it is left out."""
         if self.wants(visual):
+            text = text.replace("\n", "<br>") if self.backend == "plotly" else text
             options = {"string": text, "target": target, **self.options(visual, defaults)}
             getattr(backend_of(self), visual)(**options)
 
@@ -252,7 +253,13 @@ def new_sheet(
         own["plot_hspace"] = (0.36 if columns == panels else 0.25) / columns
     figure = {"figure_kwargs": {**own, **(pc_kwargs.get("figure_kwargs") or {})}}
     view = LandscapeView(data, (), tuple(map(str, data.dims)), 1, "", data.to_dataset())
-    return Canvas(new_collection(view, backend, size, {**pc_kwargs, **figure}, figsize), visuals, {}), data
+    pc = new_collection(view, backend, size, {**pc_kwargs, **figure}, figsize)
+    layout = pc.viz["figure"].item().get_layout_engine() if pc.backend == "matplotlib" else None
+    if (
+        panels > 1 and layout is not None and hasattr(layout, "set")
+    ):  # a title stands apart from the name of the axis above it
+        layout.set(h_pad=0.07, w_pad=0.07, hspace=0.04, wspace=0.04)
+    return Canvas(pc, visuals, {}), data
 
 
 def panel_of(da: xr.DataArray) -> int:

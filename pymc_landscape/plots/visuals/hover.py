@@ -35,6 +35,11 @@ def hover_of(backend: str, name: str, more: dict[str, Array] | None = None) -> d
     return {"name": name} if backend == "bokeh" else {}
 
 
+def no_hover(backend: str) -> dict[str, Any]:
+    """Return options of a line that has nothing to tell."""
+    return {"hoverinfo": "skip"} if backend == "plotly" else {}
+
+
 def add_hover(canvas: Canvas) -> None:
     """Tell, wherever one points, the names of the axes and the values there; for plotly and bokeh."""
     if canvas.backend == "plotly":

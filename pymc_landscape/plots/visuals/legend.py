@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from pymc_landscape.plots.visuals.figure import Canvas
+from pymc_landscape.plots.visuals.figure import DOTS_PER_INCH, Canvas
 from pymc_landscape.plots.visuals.notes import letters
 from pymc_landscape.plots.visuals.style import Style, dash, shape
 
 MOST_COLUMNS = 5
 TYPE = 9.5  # size of the names
-SIGN = 7  # letters that a sign and the space around it take
+SIGN = 9  # letters that a sign and the space around it take
+BOKEH_TYPE, ROW = 13.0, 24  # dots of bokeh: size of the names, and height of a row
 LEGEND_ROOM = 42  # dots of plotly, for a title of two lines
 
 
@@ -138,18 +139,33 @@ def _plotly(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, 
 def _bokeh(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, Any]) -> Any:
     from bokeh.models.annotations.legends import Legend
 
-    target = np.ravel(pc.viz["plot"].values)[0]
     panels = np.ravel(pc.viz["plot"].values)
-    width = letters(panels[0].width / 100, 13.0, "bokeh")
+    columns = min(len(panels), int(pc.viz["col_index"].max()) + 1) if "col_index" in pc.viz else 1
+    width = letters(columns * panels[0].width / DOTS_PER_INCH, BOKEH_TYPE, "bokeh")
     options = {"orientation": "horizontal", "border_line_alpha": 0.0, "location": "center"}
     options["ncols"] = fitting_columns([sign.name for sign in signs], width)
     made = Legend(title=title, **{**options, **asked})
+    rows = -(-len(signs) // int(made.ncols)) + (title is not None)
+    target = panels[0] if len(panels) == 1 else _strip(pc, columns * panels[0].width, rows)
     made.items = [(sign.name, _glyphs(target, sign)) for sign in signs]
-    if target.title.text and np.size(pc.viz["plot"].values) > 1:  # a panel's own title stays with it
-        own, target.title = target.title, None
-        target.add_layout(own, "above")
-    target.add_layout(made, "above")
+    target.add_layout(made, "above" if len(panels) == 1 else "center")
     return made
+
+
+def _strip(pc: Any, width: int, rows: int) -> Any:
+    """Put a panel without axes above the others, which a legend inside of one would make smaller."""
+    from bokeh.layouts import column
+    from bokeh.plotting import figure
+
+    options: dict[str, Any] = {"x_axis_type": None, "y_axis_type": None, "outline_line_color": None}
+    strip = figure(width=width, height=ROW * rows + 14, toolbar_location=None, **options)
+    strip.grid.visible = False
+    whole = pc.viz["figure"].item()
+    mode: dict[str, Any] = {"sizing_mode": whole.sizing_mode} if whole.sizing_mode else {}
+    if mode:
+        strip.sizing_mode = "stretch_width"
+    pc.viz["figure"] = xr.DataArray(np.array(column(strip, whole, **mode), dtype=object))
+    return strip
 
 
 def _glyphs(target: Any, sign: Sign) -> list[Any]:
@@ -170,12 +186,13 @@ def _none(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, An
     return made
 
 
-# a part ends after a separator, or before a bracket
-SECTION_BREAK = re.compile(r"(?<=[_ ,.])|(?=\[)")
+# a bracket is a part, and so is what ends with a separator; a part that is too long ends at its own separators
+PART = re.compile(r"\[[^\]]*\][_ ,.]*|[^\[_ ,.]+[_ ,.]*|[_ ,.]+|\[")
+WITHIN = re.compile(r"(?<=[_ ,./])")
 
 
 def wrapped(label: str, width: int) -> str:
-    """Break a label into lines of at most `width` letters.
+    """Break a label into lines of at most `width` letters, inside a bracket only where that is longer itself.
 
     Examples
     --------
@@ -186,10 +203,11 @@ def wrapped(label: str, width: int) -> str:
     'mu'
     """
     lines = [""]
-    for part in filter(None, SECTION_BREAK.split(label)):
-        if lines[-1] and len(lines[-1]) + len(part.rstrip()) > width:
-            lines.append("")
-        lines[-1] += part
-        while len(lines[-1].rstrip()) > width:
-            lines[-1:] = [lines[-1][:width], lines[-1][width:]]
+    for whole in PART.findall(label):
+        for part in [whole] if len(whole.rstrip()) <= width else filter(None, WITHIN.split(whole)):
+            if lines[-1] and len(lines[-1]) + len(part.rstrip()) > width:
+                lines.append("")
+            lines[-1] += part
+            while len(lines[-1].rstrip()) > width:
+                lines[-1:] = [lines[-1][:width], lines[-1][width:]]
     return "\n".join(line.strip() for line in lines)

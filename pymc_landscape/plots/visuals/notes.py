@@ -15,6 +15,7 @@ from pymc_landscape.plots.visuals.style import GREY, text_size
 LETTER = 0.53  # width of a letter, in sizes of the type: the mean of a sentence in DejaVu Sans
 MARGIN = 0.9  # inches beside a panel: ticks and the name of the axis
 NARROWEST = 16
+NAME_LINE = 18  # dots of plotly: a further line of an axis' name
 BELOW_AXIS = 46  # dots of plotly: ticks and the name of the axis
 
 
@@ -44,13 +45,27 @@ def letters(inches: float, size: float, backend: str) -> int:
     return max(int(dots / (LETTER * size)), NARROWEST)
 
 
+def balanced(text: str, width: int) -> str:
+    """Break a text into the fewest lines of at most `width` letters, all about as long: no word is left alone.
+
+    Examples
+    --------
+    >>> print(balanced("p = 0.0312 simulated, 0.0287 by the law", 34))
+    p = 0.0312 simulated,
+    0.0287 by the law
+    """
+    fewest = fill(text, width).count("\n")
+    narrow = next(w for w in range(-(-len(text) // (fewest + 1)), width + 1) if fill(text, w).count("\n") <= fewest)
+    return fill(text, narrow)
+
+
 def add_note(canvas: Canvas, remarks: Sequence[str], visual: str = "note") -> None:
     """Write remarks under the panels, each on lines of its own."""
     if not remarks or not canvas.wants(visual):
         return
     asked = canvas.options(visual, {"size": text_size(canvas.backend), "color": GREY})
     width = size_of(canvas)[0] - 0.3
-    lines = [fill(remark, letters(width, float(asked["size"]), canvas.backend)) for remark in remarks]
+    lines = [balanced(remark, letters(width, float(asked["size"]), canvas.backend)) for remark in remarks]
     maker = {"matplotlib": _matplotlib, "plotly": _plotly, "bokeh": _bokeh, "none": _none}[canvas.backend]
     drawn = maker(canvas.pc, "\n".join(lines), asked)
     canvas.pc.viz[visual] = xr.DataArray(np.array(drawn, dtype=object))
@@ -67,7 +82,8 @@ def _plotly(pc: Any, text: str, asked: dict[str, Any]) -> Any:
     figure = pc.viz["figure"].item()
     size, colour = asked.pop("size"), asked.pop("color")
     rows = text.count("\n") + 1
-    bottom = figure.layout.margin.b or 60
+    named = [axis.title.text or "" for axis in figure.select_xaxes()]
+    bottom = (figure.layout.margin.b or 60) + NAME_LINE * max((text.count("<br>") for text in named), default=0)
     figure.update_layout(margin={"b": bottom + round(1.35 * size * rows) + 4})
     place = {"xref": "paper", "yref": "paper", "x": 0, "y": 0, "xanchor": "left", "yanchor": "top"}
     font = {"size": size, "color": colour}

@@ -13,6 +13,7 @@ import xarray as xr
 from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import Marginal, ProfileEnd, TracedProfile, percent
 from pymc_landscape.plots.visuals.figure import Canvas, artists, backend_of
+from pymc_landscape.plots.visuals.hover import hover_of, no_hover
 from pymc_landscape.plots.visuals.legend import add_legend
 from pymc_landscape.plots.visuals.style import (
     BLACK,
@@ -34,6 +35,8 @@ from pymc_landscape.plots.visuals.style import (
 )
 
 Scale = Literal["delta", "zeta"]
+POSTERIOR_NAME = "posterior: −2 log p, from its lowest"
+HOVER = {"curve": "profile", "wald": "Wald", "posterior": "posterior", "points": "traced", "estimate": "estimate"}
 BETWEEN = tuple(np.linspace(0.1, 0.9, 17))  # where else a level may be written, in widths
 # What a traced point was, where that is worth a mark: shape, colour, name in the legend.
 MARKS = {
@@ -116,8 +119,9 @@ def add_names(canvas: Canvas, panels: list[Panel]) -> None:
     if any(np.isfinite(panel.one.error) for panel in panels):
         ink |= {"Wald": WALD}
     if any(panel.marginal for panel in panels):
-        ink |= {"posterior": POSTERIOR}
+        ink |= {POSTERIOR_NAME: POSTERIOR}
     here = [mark for word, mark in MARKS.items() if word in status]
+    ink["estimate"] = Style(ORANGE, None, "circle")
     ink |= {name: Style(colour, None, form) for form, colour, name in here}
     add_legend(canvas, ink)
 
@@ -137,7 +141,10 @@ def _draw(
         panel = find(da)
         return empty if panel is None else func(panel, backend_of(canvas), target, **kwargs)
 
-    canvas.draw(once, visual, sheet, defaults, artist_dims=many)
+    told = {} if visual == "cutoff_text" else no_hover(canvas.backend)
+    if visual in HOVER:
+        told = hover_of(canvas.backend, HOVER[visual])
+    canvas.draw(once, visual, sheet, {**defaults, **told}, artist_dims=many)
 
 
 def _curve(panel: Panel, backend: Any, target: Any, **kwargs: Any) -> Any:

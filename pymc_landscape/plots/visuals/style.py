@@ -70,17 +70,17 @@ LIKELIHOOD, POSTERIOR, PRIOR = Style(BLUE), Style(VIOLET, "dashed"), Style(GREY,
 POSTERIOR_PROFILE = Style(GREEN, "dashdot")
 WALD = Style(ORANGE, "dashdot")
 METHOD_STYLES = {
-    "Wald": Style(ORANGE, "dashdot", "square"),
+    "Wald": Style(ORANGE, "dashdot", "triangle"),
     "profile": Style(BLUE, "solid", "circle"),
-    "bootstrap": Style(GREEN, "dotted", "triangle"),
+    "bootstrap": Style(GREEN, "dotted", "down"),
     "posterior HDI": Style(VIOLET, "dashed", "diamond"),
     "posterior ETI": Style(PINK, "long", "pentagon"),
 }
 NAMED_STYLES = (
-    Style(OLIVE, "long", "cross"),
-    Style(PLUM, "dashdotdot", "down"),
+    Style(OLIVE, "long", "hexagon"),
+    Style(PLUM, "dashdotdot", "plus"),
     Style(FOREST, "dashed", "pentagon"),
-    Style(PINK, "solid", "hexagon"),
+    Style(PINK, "solid", "star"),
 )  # for intervals that a user has given names
 MINIMUM_COLOURS = (ORANGE, VIOLET, PINK, BLUE, OLIVE, GREEN, FOREST, PLUM)  # of what a start led to
 # Of two that share a dash one is light and one dark.
@@ -105,21 +105,20 @@ SERIES_STYLES = (
     Style(PLUM, "dotted", "hexagon"),
 )
 
-DASH = {"matplotlib": "--", "plotly": "dash", "bokeh": "dashed", "none": "--"}
-DOTTED = {"matplotlib": ":", "plotly": "dot", "bokeh": "dotted", "none": ":"}
 SHAPES = {
     "matplotlib": {
         "circle": "o", "square": "s", "diamond": "D", "cross": "X", "star": "*", "saddle": "X", "triangle": "^",
-        "down": "v", "pentagon": "p", "hexagon": "h",
+        "down": "v", "pentagon": "p", "hexagon": "h", "plus": "P",
     },
     "plotly": {
         "circle": "circle", "square": "square", "diamond": "diamond", "cross": "x", "star": "star", "saddle": "x",
         "triangle": "triangle-up", "down": "triangle-down", "pentagon": "pentagon", "hexagon": "hexagon",
+        "plus": "cross",
     },
     "bokeh": {
         "circle": "circle", "square": "square", "diamond": "diamond", "cross": "x", "star": "star",
         "saddle": "circle_x", "triangle": "triangle", "down": "inverted_triangle", "pentagon": "square_pin",
-        "hexagon": "hex",
+        "hexagon": "hex", "plus": "plus",
     },
 }  # fmt: skip
 
