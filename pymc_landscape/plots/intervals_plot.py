@@ -95,7 +95,7 @@ def intervals(
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
         Keyword arguments of a visual, or False to leave it out: line, end (caps and arrow heads), bound, lost (ends
-        not found), estimate, legend, xlabel, yticks.
+        not found), estimate, legend, xlabel, yticks, note.
     **pc_kwargs
         Passed to :meth:`arviz_plots.PlotCollection.wrap`.
 

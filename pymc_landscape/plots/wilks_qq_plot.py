@@ -261,7 +261,8 @@ def _finish(canvas: Canvas, series: Sequence[Simulated], top: float, level: floa
 
 def unbroken(text: str) -> str:
     """Keep numbers and their units on one line."""
-    return str(re.sub(r"(?<=\d) (?=%)|(?<=%) (?=at 0)|(?<=at) (?=0)|(?<==) | (?==)| (?=\()", "\N{NO-BREAK SPACE}", text))
+    together = r"(?<=\d) (?=%)|(?<=%) (?=at 0)|(?<=at) (?=0)|(?<==) | (?==)| (?=\()"
+    return str(re.sub(together, "\N{NO-BREAK SPACE}", text))
 
 
 def title(series: Sequence[Simulated], level: float | Sequence[float]) -> str:
