@@ -316,7 +316,15 @@ def test_without_webgl_the_page_says_so_and_the_rest_works(browser, folder, expl
 def test_without_plotly_beside_it_the_page_says_so(browser, folder, explorer):
     explorer.save(folder / "alone.html", include_plotlyjs=False)
     page = PageInBrowser(browser.new_context(), folder / "alone.html")
-    assert "plotly.js was not found" in page.text("#mountain-message")
+    assert "plotly.js, which is not with this page" in page.text("#mountain-message")
+    page.keys("ArrowRight")
+    assert page.number("cursor-reading", "delta") > 0
+
+
+def test_a_notebook_without_plotly_shows_the_rest(explorer, monkeypatch):
+    assert "id=&quot;plotlyjs&quot;" in explorer._repr_html_()
+    monkeypatch.setattr("pymc_landscape.pages.explorer.explorer.find_spec", lambda name: None)
+    assert "id=&quot;plotlyjs&quot;" not in explorer._repr_html_()
 
 
 @pytest.mark.parametrize("width", [360, 1000, 1600])

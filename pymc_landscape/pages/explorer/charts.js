@@ -117,8 +117,9 @@ const descent = (() => {
   }
 
   function draw(walkers) {
-    svg.parentElement.hidden = !walkers.length;
-    if (!walkers.length) return;
+    const longest = Math.max(0, ...walkers.map(({ path }) => path.cost.at(-1)));
+    svg.parentElement.hidden = longest < 2;
+    if (longest < 2) return;
     const width = drawing.blank(svg, 230);
     const box = { left: WIDTH_OF_NUMBERS, right: width - 12, top: 10, bottom: 192 };
     const most = Math.max(...walkers.map(({ path }) => path.cost.at(-1)), 2);

@@ -93,31 +93,39 @@ const explorer = (() => {
       : "At 0 the likelihood alone, at 1 the posterior, whose lowest place is the MAP.";
   }
 
-  // A row an axis: lowest place, limits of three kinds, the prior's share.
+  // A row an axis: lowest place, limits of three kinds, the prior's share; a column that would be empty is left out.
   function readLimits() {
     const mode = landscape.mode(state);
-    const weight = landscape.weight(state);
     const rows = axes.map(({ label }, axis) => {
       const limits = payload.limits[axis][state.size]?.[state.prior] ?? {};
-      const cell = (name) => interval(limits[name] ?? [], limits[`${name}_status`] ?? []);
-      const share = payload.prior_share?.[axis]?.[weight];
-      const texts = [label, format(mode?.x[axis] ?? NaN), cell("profile"), cell("wald"), cell("posterior"),
-        Number.isFinite(share) ? small(share) : "–"];
-      const row = element("tr");
-      texts.forEach((text, i) => row.append(element(i ? "td" : "th", i ? {} : { scope: "row" }, text)));
-      const numbers = { mode: mode?.x[axis], profile: limits.profile, wald: limits.wald, posterior: limits.posterior };
-      row.dataset.numbers = JSON.stringify(numbers);
-      return row;
+      const share = payload.prior_share?.[axis]?.[landscape.weight(state)];
+      const [profile, wald, posterior] = ["profile", "wald", "posterior"].map((name) =>
+        interval(limits[name] ?? [], limits[`${name}_status`] ?? []));
+      const lowestPlace = mode?.x[axis] ?? NaN;
+      const texts = [label, format(lowestPlace), profile, wald, posterior, Number.isFinite(share) ? small(share) : "–"];
+      return { texts, numbers: { ...limits, mode: lowestPlace } };
     });
-    const head = element("tr");
-    ["parameter", "lowest", "profile", "Wald", "posterior", "prior's share"].forEach((text) =>
-      head.append(element("th", { scope: "col" }, text)));
+    const heads = ["parameter", "lowest", "profile", "Wald", "posterior", "prior's share"];
+    const full = heads.map((_, i) => i < 3 || rows.some(({ texts }) => texts[i] !== "–"));
+    const line = (texts, kind) => {
+      const row = element("tr");
+      texts.forEach((text, i) => { if (full[i]) row.append(kind(text, i)); });
+      return row;
+    };
     const [top, body] = [element("thead"), element("tbody")];
-    top.append(head);
-    body.append(...rows);
+    top.append(line(heads, (text) => element("th", { scope: "col" }, text)));
+    rows.forEach(({ texts, numbers }) => {
+      const row = line(texts, (text, i) => element(i ? "td" : "th", i ? {} : { scope: "row" }, text));
+      row.dataset.numbers = JSON.stringify(numbers);
+      body.append(row);
+    });
     const table = element("table");
     table.append(top, body);
     find("limits").replaceChildren(table);
+    readSentences(mode);
+  }
+
+  function readSentences(mode) {
     const texts = [...(payload.sentences?.[state.size]?.[state.prior] ?? [])];
     if (mode && standingOf(mode)) texts.push(standingOf(mode));
     const k = payload.pareto_k?.[state.size]?.[state.prior];

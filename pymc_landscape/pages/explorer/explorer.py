@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -60,8 +61,9 @@ class Explorer:
         return file
 
     def _repr_html_(self) -> str:
-        """Show the page in a notebook."""
-        return iframe(explorer_page(self.payload), title=self.payload["title"], height=FRAME_HEIGHT)
+        """Show the page in a notebook; without plotly it has no mountain, and says so."""
+        page = explorer_page(self.payload, include_plotlyjs=find_spec("plotly") is not None)
+        return iframe(page, title=self.payload["title"], height=FRAME_HEIGHT)
 
     def to_datatree(self) -> xr.DataTree:
         """Return the numbers behind the page.

@@ -12,7 +12,7 @@ const mountain = (() => {
   let wanted = null;
 
   function missing() {
-    if (typeof Plotly === "undefined") return "plotly.js was not found beside this page. Everything else works.";
+    if (typeof Plotly === "undefined") return "The mountain is drawn by plotly.js, which is not with this page. Everything else works.";
     const canvas = document.createElement("canvas");
     const found = canvas.getContext("webgl") ?? canvas.getContext("experimental-webgl");
     return found ? "" : "This browser has no WebGL, so the mountain is not drawn. The map shows the same surface.";
