@@ -91,7 +91,8 @@ def evaluate_landscape(
         penalised objective also `log_penalty` and `penalized_minus2ll`, of which `delta_minus2ll` is the rise. With
         several observed terms also `term_log_likelihood` (dim `term`), with `pointwise` one variable an observed term
         with that term's own dims. The coordinate `at` (dim `parameter`) is where the nuisance parameters were fixed,
-        ``attrs["at"]`` says why there. Outside the support the log-likelihood is −∞. After Ctrl-C the points not
+        ``attrs["at"]`` says why there. An axis says in its attrs `lower_bound` and `upper_bound` where the support of
+        its parameter ends. Outside the support the log-likelihood is −∞. After Ctrl-C the points not
         reached are NaN, and ``attrs["completion"]`` is ``"interrupted"``.
 
         A profile has instead of `at` the variables `path` (by ``parameter`` too): natural values of all elements at

@@ -92,7 +92,7 @@ class GridPoints:
             raise ValueError("Expected a grid with at least one axis, got none: make one with regular_grid.")
         self.values = [_finite(grid, dim) for dim in self.dims]
         self.shape = tuple(len(v) for v in self.values)
-        self.coords = grid[list(self.dims)].coords
+        self.coords: xr.Coordinates = grid[list(self.dims)].coords
         self.labels = tuple(map(str, grid["plane_parameter"].to_numpy())) if self.is_plane else self.dims
         refuse_reserved_names(self.dims)
         self.elements = [objective.find(label) for label in self.labels]
@@ -107,6 +107,7 @@ class GridPoints:
             self._direction = grid["direction"].to_numpy()
         else:
             self._refuse_outside()
+            self.coords = _with_bounds(grid[list(self.dims)], self.dims, self.elements)
         self._shares = _simplex_shares(self.elements, self.layout, self.is_plane)
         moved = {(e.variable.name, e.index) for e in self.elements}
         self.moved = (*((e.variable.name, e.index) for e in self.elements), *_single_rests(self.elements))
@@ -142,6 +143,16 @@ class GridPoints:
                 )
             if element.variable.discrete and (values != np.round(values)).any():
                 raise ValueError(f"Expected whole numbers for the integer {label!r}, got {values[values % 1 != 0][0]}.")
+
+
+def _with_bounds(axes: xr.Dataset, dims: Sequence[str], elements: Sequence[Element]) -> xr.Coordinates:
+    """Note on each axis where its support ends, so that a floor there is known from one on the edge of the grid."""
+    noted = axes.copy()
+    for dim, e in zip(dims, elements, strict=True):
+        ends = (-np.inf, np.inf) if e.unconstrained else e.variable.limits(e.index)
+        bounds = {name: float(end) for name, end in zip(("lower_bound", "upper_bound"), ends, strict=True)}
+        noted[dim].attrs.update({name: end for name, end in bounds.items() if np.isfinite(end)})
+    return noted.coords
 
 
 def _axes(grid: xr.Dataset) -> list[str]:

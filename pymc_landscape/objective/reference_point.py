@@ -42,11 +42,13 @@ def reference_point(objective: Objective, grid: xr.Dataset, at: PointLike | None
     _refuse_unknown(asked, names, objective)
     _refuse_batch(asked, objective)
     if all(v.name in asked or v.value_name in asked for v in objective.variables):
-        return Reference(objective.complete(_only(asked, names)), "given")
+        return Reference(objective.complete(_only(asked, names)), "the fit" if hasattr(at, "point") else "given")
     rest = _default(objective, grid)
     on_values = {v.name for v in objective.variables if v.value_name in asked and v.name not in asked}
     kept = {name: value for name, value in (rest.point or {}).items() if name not in on_values}
     point = objective.complete({**kept, **_only(asked, names)})
+    if all(v.name in asked or v.value_name in asked for v in objective.variables if v.name in nuisance):
+        return Reference(point, "given")  # what is left out is on axes
     return Reference(point, f"given for {', '.join(asked)}; the others: {rest.words}")
 
 

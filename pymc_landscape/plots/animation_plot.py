@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import Descents, join, segments, with_gaps
 from pymc_landscape.plots.paths_plot import draw_paths
-from pymc_landscape.plots.visuals import BLACK, WHITE, Route, Routes
+from pymc_landscape.plots.visuals import BLACK, WHITE, Route, Routes, shape
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
@@ -169,12 +169,22 @@ class _MovingPath:
     def __init__(self, routes: Routes, name: str, panel: Any, options: Mapping[str, Any]):
         self.routes, self.chain = routes, routes.chains[name]
         self.steps = [segments(route.xy) for route in self.chain]
-        ink = routes.colours[name]
+        look = routes.styles[name]
+        ink = look.colour
         line_options, marker_options = (
             dict(style) if isinstance(style := options.get(key), Mapping) else {} for key in ("path", "end")
         )
         line = {"color": ink, "linewidth": 2.0, "zorder": 3, **_with_rim(4.2), **line_options}
-        marker = {"color": ink, "marker": "o", "markersize": 7, "markeredgecolor": WHITE, "zorder": 4, **marker_options}
+        line = {"linestyle": look.line("matplotlib", 0.0)["linestyle"], **line}
+        symbol = shape("matplotlib", look.marker or "circle")
+        marker = {
+            "color": ink,
+            "marker": symbol,
+            "markersize": 7,
+            "markeredgecolor": WHITE,
+            "zorder": 4,
+            **marker_options,
+        }
         (self.line,) = panel.plot([], [], **line)
         (self.heads,) = panel.plot([], [], linestyle="none", **marker)
 

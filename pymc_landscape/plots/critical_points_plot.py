@@ -10,9 +10,19 @@ import xarray as xr
 from arviz_base.labels import BaseLabeller
 from arviz_plots import PlotCollection
 from arviz_plots.visuals import labelled_x, labelled_y, set_xlim, set_ylim
+from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
-from pymc_landscape.plots.data import LandscapeView, as_dataset, element, landscape_view, limits, two_axes, zero_of
+from pymc_landscape.plots.data import (
+    LandscapeView,
+    as_dataset,
+    element,
+    landscape_view,
+    limits,
+    remarks_on,
+    two_axes,
+    zero_of,
+)
 from pymc_landscape.plots.visuals import (
     BLACK,
     CMAP,
@@ -22,32 +32,63 @@ from pymc_landscape.plots.visuals import (
     RED,
     WHITE,
     Canvas,
+    Style,
     add_colorbar,
+    add_hover,
     add_legend,
+    add_note,
     artists,
     backend_of,
     checked,
+    halo,
+    hover_of,
     marker_size,
     new_collection,
     palette,
+    panel_letters,
     shape,
+    wrapped,
 )
 
 Visual = Literal[
-    "contourf", "pass_line", "start", "valley", "saddle", "peak", "flat", "legend", "colorbar", "xlabel", "ylabel"
+    "contourf",
+    "pass_line",
+    "start",
+    "valley",
+    "higher_valley",
+    "saddle",
+    "peak",
+    "flat",
+    "height",
+    "legend",
+    "note",
+    "colorbar",
+    "xlabel",
+    "ylabel",
 ]
-KINDS = ("valley", "saddle", "peak", "flat")
-COLOURS = {"valley": RED, "saddle": WHITE, "peak": BLACK, "flat": MIDDLE_GREY}
-SIGNS = {"valley": "★", "saddle": "✖", "peak": "▲", "flat": "◆"}
-SHAPES = {"valley": "star", "saddle": "saddle", "peak": "triangle", "flat": "diamond"}
+PALE_RED = "#ff9d9d"
+COLOURS = {"valley": RED, "higher_valley": WHITE, "saddle": WHITE, "peak": BLACK, "flat": MIDDLE_GREY}
+RIMS = {"valley": WHITE, "higher_valley": RED, "saddle": BLACK, "peak": WHITE, "flat": BLACK}
+SHAPES = {"valley": "star", "higher_valley": "star", "saddle": "cross", "peak": "triangle", "flat": "diamond"}
+WORDS = {"valley": "lowest valley", "higher_valley": "higher valley"}
+LEGEND_SIGNS = {  # on white, what has a light face takes the colour of its rim
+    "valley": Style(RED, None, "star"),
+    "higher_valley": Style(PALE_RED, None, "star"),
+    "saddle": Style(BLACK, None, "cross"),
+    "peak": Style(BLACK, None, "triangle"),
+    "flat": Style(MIDDLE_GREY, None, "diamond"),
+}
+START_SHAPES = ("circle", "square", "diamond", "triangle", "pentagon", "hexagon", "down")
+SAME = 1e-6  # valleys whose heights differ by less are both the lowest
+MOST_NUMBERED = 12  # points beyond are marked without their heights: a map full of numbers says nothing
 DASHED: dict[str, dict[str, Any]] = {
-    "matplotlib": {"linestyles": "--", "linewidths": 1.2},
+    "matplotlib": {"linestyles": "--", "linewidths": 1.4},
     "plotly": {"line_dash": "dash"},
-    "bokeh": {},
+    "bokeh": {"line_dash": "dashed", "line_width": 1.5},
 }
 NEEDED = ("kind", "index", "delta_minus2ll", "critical_point")
 MOST_BANDS = 10
-PANEL = (6.4, 4.8)
+PANEL = (6.8, 5.2)
 
 
 def critical_points(
@@ -64,9 +105,9 @@ def critical_points(
 ) -> PlotCollection:
     """Mark minima, saddles and maxima on a landscape of two axes, with the lines at the heights of the saddles.
 
-    Use it to see how many optima a likelihood has and how high one must climb from one to the next; starts are dots
-    in the colour of the valley that they lead to. With more than two parameters the landscape is a slice, and the
-    points are shown where they are along its axes.
+    Use it to see how many optima a likelihood has and how high one must climb from one to the next: each point has its
+    number in ``points`` and its height beside it, and starts have the colour and shape of the point that they lead to.
+    With more than two parameters the landscape is a slice, and the points are shown where they are along its axes.
 
     Parameters
     ----------
@@ -84,14 +125,15 @@ def critical_points(
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
         Keyword arguments of a visual, or False to leave it out: contourf, pass_line (``contour``), valley, saddle,
-        peak, flat and start (``scatter``), legend, colorbar, xlabel, ylabel.
+        higher_valley, peak, flat and start (``scatter``), height (``text``), legend, note, colorbar, xlabel, ylabel.
     **pc_kwargs
         Passed to :meth:`arviz_plots.PlotCollection.wrap`.
 
     Returns
     -------
     PlotCollection
-        With every visual in ``viz``: ``pass_line`` over the dim ``pass``, ``start`` over ``basin``.
+        With every visual in ``viz``: ``pass_line`` over the dim ``pass``, ``start`` over ``basin``, ``height`` over
+        ``critical_point``.
 
     Raises
     ------
@@ -122,10 +164,25 @@ def critical_points(
     _draw_bands(canvas, view, heights)
     _draw_saddle_lines(canvas, view, heights[points["index"].to_numpy() == 1])
     _draw_starts(canvas, view, points)
-    for kind in KINDS:
-        _draw_kind(canvas, view, kind, positions[points["kind"].to_numpy() == kind])
-    _finish(canvas, view, points)
+    kinds = _kinds(points, heights)
+    for kind in COLOURS:
+        _draw_kind(canvas, view, kind, positions[kinds == kind])
+    _draw_heights(canvas, view, positions, heights)
+    _name_axes(canvas, view)
+    passes = heights[points["index"].to_numpy() == 1]
+    add_legend(canvas, _entries(canvas, view, points, kinds, passes))
+    add_note(canvas, remarks_on(view, [], is_flat=False))
+    add_hover(canvas)
     return canvas.pc
+
+
+def _kinds(points: xr.Dataset, heights: Array) -> NDArray[np.str_]:
+    """Kinds of the points, the valleys above the lowest one told from it."""
+    kinds = points["kind"].to_numpy().astype("U20")
+    valleys = kinds == "valley"
+    if valleys.any():
+        kinds[valleys & (heights > heights[valleys].min() + SAME)] = "higher_valley"
+    return np.asarray(kinds)
 
 
 def _positions(view: LandscapeView, points: xr.Dataset, dim: str) -> Array:
@@ -178,6 +235,7 @@ def _draw_bands(canvas: Canvas, view: LandscapeView, heights: Array) -> None:
         own: dict[str, Any] = {"color": colours} if canvas.backend == "matplotlib" else {"cmap": cmap}
         if canvas.backend == "plotly":
             own["contours"] = {"coloring": "heatmap", "showlines": False}
+            own["name"] = view.label
         x, y = (da[axis].values.astype(float) for axis in view.axes)
         return backend_of(canvas).contourf(x, y, da.values, target, levels=boundaries, **{**own, **kwargs})
 
@@ -208,13 +266,45 @@ def _draw_saddle_lines(canvas: Canvas, view: LandscapeView, heights: Array) -> N
 
 def _draw_kind(canvas: Canvas, view: LandscapeView, kind: str, positions: Array) -> None:
     if len(positions):
-        rim = {"facecolor": COLOURS[kind], "edgecolor": WHITE if kind in ("valley", "peak") else BLACK}
         style = {
             "size": marker_size(canvas.backend, "critical point"),
             "marker": shape(canvas.backend, SHAPES[kind]),
-            **rim,
+            "facecolor": COLOURS[kind],
+            "edgecolor": RIMS[kind],
+            "width": 1.5 if kind == "higher_valley" else 1.0,
+            **hover_of(canvas.backend, WORDS.get(kind, kind)),
         }
         canvas.draw(lambda da, target, **kwargs: _dots(canvas, positions, target, **kwargs), kind, view.height, style)
+
+
+def _draw_heights(canvas: Canvas, view: LandscapeView, positions: Array, heights: Array) -> None:
+    """Write number and height of each point in the window, above it or below, where there is room."""
+    window = np.array([limits(view, axis) for axis in view.axes])
+    share = (positions - window[:, 0]) / np.ptp(window, axis=1)
+    inside = np.flatnonzero(((share >= 0) & (share <= 1)).all(axis=1))
+    if inside.size > MOST_NUMBERED:
+        return
+
+    def write(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        drawn = np.full(len(positions), None, dtype=object)
+        for i in inside:
+            below = share[i, 1] > 0.9 or any(
+                abs(share[i, 0] - share[j, 0]) < 0.15 and 0 < share[j, 1] - share[i, 1] < 0.12 for j in inside
+            )
+            y = positions[i, 1] + (-1 if below else 1) * 0.035 * np.ptp(window[1])
+            side = "left" if share[i, 0] < 0.08 else "right" if share[i, 0] > 0.92 else "center"
+            align = {"horizontal_align": side, "vertical_align": "top" if below else "bottom"}
+            text = f"{i}: {_written(heights[i])}"
+            drawn[i] = backend_of(canvas).text(positions[i, 0], y, text, target, **{**align, **kwargs})
+        return drawn
+
+    style = {"color": WHITE, **halo(canvas.backend)}
+    canvas.draw(write, "height", view.height, style, artist_dims={"critical_point": len(positions)})
+
+
+def _written(height: float) -> str:
+    """Write a height with three digits, one that is but rounding as 0."""
+    return "0" if abs(height) < SAME else f"{height:.3g}" if abs(height) < 1000 else f"{height:.0f}"
 
 
 def _draw_starts(canvas: Canvas, view: LandscapeView, points: xr.Dataset) -> None:
@@ -229,40 +319,53 @@ def _draw_starts(canvas: Canvas, view: LandscapeView, points: xr.Dataset) -> Non
     def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         drawn = []
         for b in targets:
-            style = {"facecolor": _colour(b), "edgecolor": BLACK, **kwargs}
-            drawn.append(_dots(canvas, positions[reached == b], target, **style))
+            own = {
+                "facecolor": _start(b).colour,
+                "edgecolor": BLACK,
+                "marker": shape(canvas.backend, _start(b).marker or "circle"),
+            }
+            named = hover_of(canvas.backend, f"start that leads to {'nothing' if b < 0 else b}")
+            drawn.append(_dots(canvas, positions[reached == b], target, **{**own, **named, **kwargs}))
         return artists(drawn)
 
-    style = {"size": marker_size(canvas.backend, "start"), "width": 0.6}
-    canvas.draw(draw, "start", view.height, style, artist_dims={"basin": len(targets)})
+    size = {"size": marker_size(canvas.backend, "start"), "width": 0.6}
+    canvas.draw(draw, "start", view.height, size, artist_dims={"basin": len(targets)})
 
 
 def _dots(canvas: Canvas, positions: Array, target: Any, **kwargs: Any) -> Any:
     return backend_of(canvas).scatter(positions[:, 0], positions[:, 1], target, **kwargs)
 
 
-def _finish(canvas: Canvas, view: LandscapeView, points: xr.Dataset) -> None:
-    """Window, names of the axes, and a legend of the kinds that are there."""
+def _name_axes(canvas: Canvas, view: LandscapeView) -> None:
+    """Window, and names of the axes in lines that are no longer than the panel."""
     x, y = (limits(view, axis) for axis in view.axes)
     canvas.pc.facet_map(set_xlim, limits=x, store_artist=False)
     canvas.pc.facet_map(set_ylim, limits=y, store_artist=False)
     names = [BaseLabeller().make_label_vert(axis, {}, {}) for axis in view.axes]
-    canvas.decorate(labelled_x, "xlabel", {"text": names[0]})
-    canvas.decorate(labelled_y, "ylabel", {"text": names[1]})
-    add_legend(canvas, _start_colours(points), _signs(points))
+    across, up = panel_letters(canvas)
+    canvas.decorate(labelled_x, "xlabel", {"text": wrapped(names[0], across)})
+    canvas.decorate(labelled_y, "ylabel", {"text": wrapped(names[1], up)})
 
 
-def _signs(points: xr.Dataset) -> str:
-    """Write the signs of the kinds that there are."""
-    there = set(points["kind"].to_numpy().tolist())
-    signs = [f"{SIGNS[kind]} {kind}" for kind in KINDS if kind in there]
-    return "   ".join([*signs, *(["● start, by the point that it leads to:"] if "basin" in points else [])])
+def _entries(
+    canvas: Canvas, view: LandscapeView, points: xr.Dataset, kinds: NDArray[np.str_], passes: Array
+) -> dict[str, Style]:
+    """Return the names of the marks: kinds of points, the lines at the passes, and starts by what they lead to."""
+    entries = {WORDS.get(k, k): style for k, style in LEGEND_SIGNS.items() if k in kinds and canvas.wants(k)}
+    within = np.unique(passes.round(9))
+    within = within[(within > float(view.height.min())) & (within < view.top)]
+    if within.size and canvas.wants("pass_line"):
+        heights = ", ".join(_written(height) for height in within[:3]) + (", …" if within.size > 3 else "")
+        entries[f"height of the pass{'es' * (within.size > 1)}: {heights}"] = Style(MIDDLE_GREY, "dashed")
+    if "basin" in points and canvas.wants("start") and any(str(name).endswith("_at_start") for name in points):
+        for reached in np.unique(points["basin"].to_numpy()).tolist():
+            to = "nowhere" if reached < 0 else f"to {points['kind'].to_numpy()[reached]} {reached}"
+            entries[f"start, leads {to}"] = _start(reached)
+    return entries
 
 
-def _start_colours(points: xr.Dataset) -> dict[str, str]:
-    targets = np.unique(points["basin"].to_numpy()).tolist() if "basin" in points else []
-    return {("nowhere" if b < 0 else f"{b}"): _colour(b) for b in targets}
-
-
-def _colour(reached: int) -> str:
-    return LIGHT_GREY if reached < 0 else MINIMUM_COLOURS[reached % len(MINIMUM_COLOURS)]
+def _start(reached: int) -> Style:
+    """How starts are drawn that lead to one point, or nowhere."""
+    if reached < 0:
+        return Style(LIGHT_GREY, None, "cross")
+    return Style(MINIMUM_COLOURS[reached % len(MINIMUM_COLOURS)], None, START_SHAPES[reached % len(START_SHAPES)])

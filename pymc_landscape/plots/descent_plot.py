@@ -17,23 +17,28 @@ from pymc_landscape.plots.visuals import (
     GREY,
     WHITE,
     Canvas,
+    add_hover,
     add_legend,
+    add_note,
     artists,
     backend_of,
     checked,
     dash,
+    hover_of,
     marker_size,
     new_sheet,
-    optimizer_colours,
+    optimizer_styles,
     set_log_axis,
+    shape,
     text_size,
 )
 
-Visual = Literal["line", "end", "mark", "mark_text", "legend", "xlabel", "ylabel"]
+Visual = Literal["line", "end", "mark", "mark_text", "legend", "note", "xlabel", "ylabel"]
 Cost = Literal["iteration", "evaluations", "seconds"]
 REFERENCE_HEIGHTS = {"0.01": 0.01, "1e-6": 1e-6}
 SIZE = (6.4, 4.4)
 DEEPEST = 1e-10  # a −2LL is known no better, seldom so well
+FOOT = 5.0  # times the lower end of the axis: where heights below it are drawn, and their marks are whole
 STATUS_TITLE = "● converged   ○ not"
 
 
@@ -71,7 +76,7 @@ def descent(
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
         Keyword arguments of a visual, or False to leave it out: line, end (filled where the status
-        is "converged"), mark, mark_text, legend, xlabel, ylabel.
+        is "converged"), mark, mark_text, legend, note, xlabel, ylabel.
     **pc_kwargs
         Passed to :meth:`arviz_plots.PlotCollection.wrap`.
 
@@ -108,8 +113,17 @@ def descent(
     _draw_endpoints(canvas, sheet, lines, named, window)
     _finish(canvas, x, log_x, window, "Δ(−2LL)" if minimum is not None else "−2LL above the lowest seen")
     has_status = any("status" in ds.coords for ds in named.values())
-    add_legend(canvas, optimizer_colours(named), STATUS_TITLE if has_status else None)
+    add_legend(canvas, optimizer_styles(named), STATUS_TITLE if has_status else None)
+    add_note(canvas, _remarks(lines, window))
+    add_hover(canvas)
     return canvas.pc
+
+
+def _remarks(lines: Mapping[str, list[Array]], window: NDArray[np.float64]) -> list[str]:
+    """Say what the lowest height stands for, where something is drawn there."""
+    every = np.concatenate([line for several in lines.values() for line in several])[:, 1]
+    foot = FOOT * window[1, 0]
+    return [f"heights below {foot:.2g}, the minimum itself too, are drawn at the foot"] if np.any(every < foot) else []
 
 
 def _lowest(named: Mapping[str, xr.Dataset], minimum: float | FitLike | xr.Dataset | None) -> float:
@@ -168,15 +182,15 @@ def _window(lines: Mapping[str, list[Array]], log_x: bool) -> NDArray[np.float64
         every = np.array([[1.0, 1.0]])
     cost, rise = every[:, 0], every[:, 1]
     deepest = rise[rise > 0].min(initial=1.0)
-    low = 0.3 * np.clip(deepest, DEEPEST, REFERENCE_HEIGHTS["1e-6"])
+    low = 0.1 * np.clip(deepest, DEEPEST, REFERENCE_HEIGHTS["1e-6"])
     last = cost.max() or 1.0
-    across = (0.8 * cost.min(), 2.0 * last) if log_x else (-0.02 * last, 1.11 * last)  # room for the marks' text
+    across = (0.8 * cost.min(), 2.6 * last) if log_x else (-0.02 * last, 1.11 * last)  # room for the marks' text
     return np.array([across, (low, 3.0 * max(rise.max(), 1.0))])
 
 
 def _shown(line: Array, window: NDArray[np.float64]) -> Array:
     """Keep points that differ in the picture; those below the axis are drawn at its lowest height."""
-    floored = np.column_stack([line[:, 0], np.maximum(line[:, 1], 1.5 * window[1, 0])])
+    floored = np.column_stack([line[:, 0], np.maximum(line[:, 1], FOOT * window[1, 0])])
     logged = np.array([window[0, 0] > 0, True])  # only a log axis begins above 0
     scaled = np.where(logged, np.log(np.where(logged, floored, 1.0)), floored)
     size = np.ptp(np.where(logged[:, None], np.log(np.where(logged[:, None], window, 1.0)), window), axis=1)
@@ -190,11 +204,12 @@ def _draw_lines(
     pen = {"width": 1.8 if several < 4 else 1.2, "alpha": 1.0 if several < 4 else 0.65}
 
     def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
-        ink, line = optimizer_colours(lines), backend_of(canvas).line
+        styles, line = optimizer_styles(lines), backend_of(canvas).line
         drawn = []
         for name, chains in lines.items():
             xy = with_gaps([_shown(chain, window) for chain in chains])
-            drawn.append(line(xy[:, 0], xy[:, 1], target, **{"color": ink[name], **kwargs}))
+            own = {**styles[name].line(canvas.backend, 0.0), **hover_of(canvas.backend, name)}
+            drawn.append(line(xy[:, 0], xy[:, 1], target, **{**own, **kwargs}))
         return artists(drawn)
 
     canvas.draw(draw, "line", sheet, pen, artist_dims={"optimizer": len(lines)})
@@ -210,14 +225,16 @@ def _draw_endpoints(
     """Draw a disc where a start converged, a ring where it stopped for another reason."""
 
     def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
-        ink, scatter = optimizer_colours(lines), backend_of(canvas).scatter
+        styles, scatter = optimizer_styles(lines), backend_of(canvas).scatter
         drawn: list[Any] = []
         for name, chains in lines.items():
             endpoints = np.array([_shown(chain, window)[-1] for chain in chains])
-            converged = _has_converged(named[name])
-            for which, fill in ((converged, ink[name]), (~converged, WHITE)):
+            converged, ink = _has_converged(named[name]), styles[name].colour
+            own = {"marker": shape(canvas.backend, styles[name].marker or "circle"), "edgecolor": ink}
+            for which, fill in ((converged, ink), (~converged, WHITE)):
                 here = endpoints[which & np.isfinite(endpoints).all(axis=1)]
-                options = {"facecolor": fill, "edgecolor": ink[name], "width": 1.5, **kwargs}
+                told = hover_of(canvas.backend, f"{name}, {'converged' if fill == ink else 'not converged'}")
+                options = {"facecolor": fill, "width": 1.5, **own, **told, **kwargs}
                 drawn.append(scatter(here[:, 0], here[:, 1], target, **options) if len(here) else None)
         return artists(drawn).reshape(len(lines), 2)
 

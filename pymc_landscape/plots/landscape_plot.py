@@ -3,15 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
+import numpy as np
 import xarray as xr
 from arviz_base.labels import BaseLabeller
 from arviz_plots import PlotCollection
 from arviz_plots.visuals import labelled_title, labelled_x, labelled_y
 
-from pymc_landscape.plots.data import CONTOUR_LEVELS, CURVE_LEVELS, LandscapeView, cutoffs, find_draws, landscape_view
-from pymc_landscape.plots.visuals import Canvas, PanelLabeller, checked, draw_contours, draw_curve, new_collection
+from pymc_landscape.plots.data import (
+    CONTOUR_LEVELS,
+    CURVE_LEVELS,
+    LandscapeView,
+    cutoffs,
+    draws_name,
+    edges_of_floor,
+    find_draws,
+    floors,
+    landscape_view,
+    remarks_on,
+    warn_of_edges,
+    warn_of_initial_point,
+)
+from pymc_landscape.plots.visuals import (
+    Canvas,
+    PanelLabeller,
+    Style,
+    add_hover,
+    add_legend,
+    add_note,
+    checked,
+    contour_entries,
+    curve_entries,
+    draw_contours,
+    draw_curve,
+    new_collection,
+    panel_letters,
+    wrapped,
+)
 
 LandscapeVisual = Literal[
     "curve",
@@ -24,6 +54,8 @@ LandscapeVisual = Literal[
     "draws",
     "minimum",
     "colorbar",
+    "legend",
+    "note",
     "xlabel",
     "ylabel",
     "title",
@@ -104,6 +136,8 @@ def landscape(
         * contour, contour_text -> two axes: the lines at the cut-offs and their text
         * draws, minimum -> passed to the backend's ``scatter``
         * colorbar -> ``title``
+        * legend -> passed to the backend's legend
+        * note -> where the other parameters are held, in small type: ``size``, ``color``
         * xlabel, ylabel, title -> passed to the functions of that name
 
     **pc_kwargs
@@ -125,7 +159,9 @@ def landscape(
     Notes
     -----
     The lines are at :math:`\Delta(-2\mathrm{LL}) = \chi^2_{df}(\text{level})` [1]_. Points outside
-    the support stay blank. A discrete axis is drawn in cells, its draws spread over them.
+    the support stay blank. A discrete axis is drawn in cells, its draws spread over them; alone, as
+    points. A star marks each lowest point of the picture, and none a floor that is flat or a ridge.
+    A lowest point on the grid's edge, and parameters held at the bare initial point, are warned of.
 
     References
     ----------
@@ -149,21 +185,65 @@ def landscape(
         (CURVE_LEVELS if one_axis else CONTOUR_LEVELS) if level is None else level,
         view.df if df is None else df,
     )
+    view = view if df is None else replace(view, df=df)
     draws = find_draws(view, ds, dt, group, sample_dims, num_samples)
+    named = None if draws is None else draws_name(ds, dt, group)
     if plot_collection is None:
         size = MANY_PANELS if view.panels else ONE_CURVE if one_axis else ONE_PANEL
         plot_collection = new_collection(view, backend, size, pc_kwargs, figsize)
+    else:  # the figure has its own legend and notes
+        asked = {"legend": False, "note": False, **asked}
     canvas = Canvas(plot_collection, asked, aes)
-    (draw_curve if one_axis else draw_contours)(canvas, view, cuts, draws)
-    _name_axes(canvas, view, labeller)
+    spots, is_flat = floors(view)
+    if one_axis:
+        draw_curve(canvas, view, cuts, draws, is_flat)
+        entries = curve_entries(canvas, named, is_flat)
+    else:
+        draw_contours(canvas, view, cuts, draws, spots)
+        entries = contour_entries(canvas, view, cuts, named, spots)
+    name_axes(canvas, view, labeller)
+    _explain(canvas, view, entries, spots, is_flat)
     return plot_collection
 
 
-def _name_axes(canvas: Canvas, view: LandscapeView, labeller: BaseLabeller | None) -> None:
+def _explain(
+    canvas: Canvas, view: LandscapeView, entries: Mapping[str, Style], spots: xr.DataArray, is_flat: bool
+) -> None:
+    """Legend, notes and hover; and a warning of what makes the picture misleading."""
+    edges = [] if is_flat else edges_of_floor(view, points_of(spots))
+    warn_of_initial_point(view, stacklevel=4)
+    warn_of_edges(edges, stacklevel=4)
+    if entries:
+        add_legend(canvas, entries)
+    add_note(canvas, remarks_on(view, edges, is_flat))
+    add_hover(canvas)
+
+
+def points_of(spots: xr.DataArray) -> list[list[float]]:
+    """Lowest points of all panels, as lists of coordinates."""
+    rows = spots.transpose("plot_axis", ...).to_numpy().reshape(spots.sizes["plot_axis"], -1).T
+    return [row.tolist() for row in rows if np.isfinite(row).all()]
+
+
+def name_axes(canvas: Canvas, view: LandscapeView, labeller: BaseLabeller | None) -> None:
+    """Write the names of the axes and of the panels, in lines that are no longer than the panel."""
     axis_labeller = labeller or BaseLabeller()
     names = [axis_labeller.make_label_vert(axis, {}, {}) for axis in view.axes]
-    canvas.decorate(labelled_x, "xlabel", {"text": names[0]})
-    canvas.decorate(labelled_y, "ylabel", {"text": names[1] if len(names) > 1 else view.label})
+    width, height = panel_letters(canvas)
+    canvas.decorate(labelled_x, "xlabel", {"text": wrapped(names[0], width)})
+    canvas.decorate(labelled_y, "ylabel", {"text": wrapped(names[1] if len(names) > 1 else view.label, height)})
     if view.panels:
-        title = {"labeller": labeller or PanelLabeller(), "subset_info": True}
+        title = {"labeller": _Wrapped(labeller or PanelLabeller(), width), "subset_info": True}
         canvas.decorate(labelled_title, "title", title)
+
+
+@dataclass
+class _Wrapped:
+    """A labeller whose labels are broken into lines."""
+
+    labeller: BaseLabeller
+    width: int
+
+    def make_label_vert(self, *args: Any) -> str:
+        """Write a label."""
+        return wrapped(str(self.labeller.make_label_vert(*args)), self.width)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import xarray as xr
@@ -11,32 +12,41 @@ from arviz_base.validate import validate_sample_dims
 from arviz_plots import PlotCollection
 
 from pymc_landscape.plots.data import (
+    CONTOUR_LEVELS,
     Descents,
     LandscapeView,
+    cutoffs,
     draws_metric,
+    draws_name,
+    edges_of_floor,
+    floors,
     gather_descents,
     landscape_view,
     paths_on_axes,
+    remarks_on,
     two_axes,
 )
-from pymc_landscape.plots.landscape_plot import LandscapeVisual
+from pymc_landscape.plots.landscape_plot import LandscapeVisual, points_of
 from pymc_landscape.plots.landscape_plot import landscape as draw_landscape
 from pymc_landscape.plots.visuals import (
-    GREY,
     Canvas,
     Routes,
+    Style,
+    add_hover,
     add_legend,
-    backend_of,
+    add_note,
     checked,
+    contour_entries,
     draw_routes,
-    note_of,
+    notes_of,
     routes_of,
-    text_size,
 )
 
 Visual = Literal["path", "path_rim", "arrow", "arrow_rim", "iterates", "start", "end", "legend", "note"]
 LEGEND = "○ start   ● end"
-QUIET = {"contour": {"alpha": 0.7}, "minimum": {"alpha": 0.9}}
+# levels stand beside the colour bar: written on the lines, paths would run through them
+QUIET = {"contour": {"alpha": 0.7}, "minimum": {"alpha": 0.9}, "contour_text": False}
+OWN = ("legend", "note")  # of paths and what lies below them together
 
 
 def paths(
@@ -99,7 +109,7 @@ def paths(
         * iterates -> dots on paths of few iterates, passed to ``scatter``
         * start, end -> passed to ``scatter``
         * legend -> passed to the backend's legend
-        * note -> passed to ``title``
+        * note -> where the other parameters are held, and how far paths are from there: ``size``, ``color``
 
     **pc_kwargs
         Passed to :meth:`arviz_plots.PlotCollection.wrap`.
@@ -164,16 +174,28 @@ def draw_paths(
 ) -> tuple[PlotCollection, Routes]:
     """Draw a landscape and the paths on it, and return the paths too; the options are those of :func:`landscape`."""
     asked = dict(visuals or {})
-    own = checked({k: v for k, v in asked.items() if k not in get_args(LandscapeVisual)}, get_args(Visual))
-    below: dict[Any, Any] = QUIET | {k: v for k, v in asked.items() if k in get_args(LandscapeVisual)}
+    below_names = [name for name in get_args(LandscapeVisual) if name not in OWN]
+    own = checked({k: v for k, v in asked.items() if k not in below_names}, get_args(Visual))
+    below: dict[Any, Any] = QUIET | {k: v for k, v in asked.items() if k in below_names} | dict.fromkeys(OWN, False)
     view = two_axes(landscape_view(landscape, options["var_name"], options["landscape_group"]))
     routes = _find_routes(view, descents, options["dt"], options["group"], options["sample_dims"])
     pc = draw_landscape(landscape, visuals=below, **options)
     canvas = Canvas(pc, own, {})
     draw_routes(canvas, routes)
-    add_legend(canvas, routes.colours, LEGEND)
-    _write_note(canvas, routes)
+    view = routes.view if options["df"] is None else replace(routes.view, df=options["df"])
+    cuts = cutoffs(CONTOUR_LEVELS if options["level"] is None else options["level"], view.df)
+    named = draws_name(landscape, options["dt"], options["group"]) if "draws" in pc.viz else None
+    _explain(canvas, routes, contour_entries(Canvas(pc, below, {}), view, cuts, named, floors(view)[0]))
     return pc, routes
+
+
+def _explain(canvas: Canvas, routes: Routes, below: Mapping[str, Style]) -> None:
+    """One legend and one note of the paths and of what lies below them."""
+    spots, is_flat = floors(routes.view)
+    edges = [] if is_flat else edges_of_floor(routes.view, points_of(spots))
+    add_legend(canvas, {**routes.styles, **below}, LEGEND)
+    add_note(canvas, [*remarks_on(routes.view, edges, is_flat), *notes_of(routes)])
+    add_hover(canvas)
 
 
 def _find_routes(
@@ -191,14 +213,3 @@ def _find_routes(
         samples = posterior.to_dataset() if isinstance(posterior, xr.DataTree) else posterior
         metric = draws_metric(view, samples, tuple(validate_sample_dims(sample_dims, data=samples)))
     return routes_of(view, {name: paths_on_axes(view, ds, metric) for name, ds in named.items()}, named)
-
-
-def _write_note(canvas: Canvas, routes: Routes) -> None:
-    text = note_of(routes)
-
-    def write(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
-        return backend_of(canvas).title(text, target, **kwargs)
-
-    if text:
-        note = {"size": text_size(canvas.backend), "color": GREY}
-        canvas.draw(write, "note", routes.view.height, note)

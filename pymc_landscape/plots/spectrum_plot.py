@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
+from arviz_base import rcParams
 from arviz_plots import PlotCollection
 from numpy.typing import NDArray
 
@@ -19,28 +20,34 @@ from pymc_landscape.plots.visuals import (
     MIDDLE_GREY,
     ORANGE,
     Canvas,
+    Style,
+    add_hover,
     add_legend,
     artists,
     backend_of,
     checked,
+    hover_of,
     marker_size,
     new_sheet,
     panel_of,
     set_log_axis,
+    shape,
     text_size,
+    wrapped,
 )
 
 Visual = Literal["points", "stem", "loading", "zero", "legend", "xlabel", "ylabel", "title"]
 NAMES = {
-    "positive: rises both ways": BLUE,
-    "negative: falls both ways": ORANGE,
-    "zero within rounding: flat": MIDDLE_GREY,
+    "positive: rises both ways": Style(BLUE, None, "circle"),
+    "negative: falls both ways": Style(ORANGE, None, "square"),
+    "zero within rounding: flat": Style(MIDDLE_GREY, None, "diamond"),
 }
 ROUNDING = 1e-13  # of the largest eigenvalue: the sign of what is smaller is chance
 MOST = 12  # loadings that can be read beside each other
 BUTT = {"matplotlib": {"solid_capstyle": "butt"}}  # its lines reach beyond their ends, past zero
 RANGE = 1e-18  # of the largest: what is smaller, and zero, stands at the foot
 LINE = 44  # letters of a title's line
+NAME = 24  # letters of a line of a parameter's name
 SIZE = (4.4, 4.2)
 
 
@@ -106,7 +113,7 @@ def spectrum(
     asked = checked(visuals, get_args(Visual))
     ds = as_dataset(spectrum, "spectrum", ("eigenvalue", "eigenvector", "direction"), "hessian_spectrum")
     shown = _flattest(ds, directions)
-    canvas, sheet = new_sheet(1 + len(shown), backend, SIZE, asked, pc_kwargs, figsize)
+    canvas, sheet = _new_sheet(ds, shown, backend, asked, pc_kwargs, figsize)
     values = ds["eigenvalue"].values.astype(float)
     limits = _limits(values)
     _draw_values(canvas, sheet, values, limits[0])
@@ -114,7 +121,29 @@ def spectrum(
     _finish(canvas, ds, shown, limits)
     shown_signs = [name for name, mine in zip(NAMES, _signs(values), strict=True) if mine.any()]
     add_legend(canvas, {name: NAMES[name] for name in shown_signs})
+    add_hover(canvas)
     return canvas.pc
+
+
+def _new_sheet(
+    ds: xr.Dataset,
+    shown: list[int],
+    backend: str | None,
+    asked: dict[str, Any],
+    pc_kwargs: dict[str, Any],
+    figsize: tuple[float, float] | None,
+) -> tuple[Canvas, xr.DataArray]:
+    """Make a sheet whose panels leave room for the names of the parameters between them."""
+    names = [label for i in shown for label in _loadings(ds, i)[0]]
+    longest = max((len(line) for name in names for line in name.splitlines()), default=0)
+    beside = 0.075 * max(longest - 8, 0)  # inches
+    rows = max((sum(len(label.splitlines()) for label in _loadings(ds, i)[0]) for i in shown), default=0)
+    size = (SIZE[0] + beside, max(SIZE[1], 0.19 * rows + 1.5))
+    count = 1 + len(shown)
+    if (backend or rcParams["plot.backend"]) == "plotly" and count > 1:
+        room = {"plot_hspace": (0.9 + beside) / (size[0] * count)}
+        pc_kwargs = {**pc_kwargs, "figure_kwargs": {**room, **(pc_kwargs.get("figure_kwargs") or {})}}
+    return new_sheet(count, backend, size, asked, pc_kwargs, figsize)
 
 
 def _flattest(ds: xr.Dataset, number: int | None) -> list[int]:
@@ -156,9 +185,10 @@ def _draw_values(canvas: Canvas, sheet: xr.DataArray, values: NDArray[np.float64
 
     def points(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         drawn: NDArray[np.object_] = artists([None, None, None])
-        for i, (mine, ink) in enumerate(zip(_signs(values), NAMES.values(), strict=True)):
+        for i, (mine, style) in enumerate(zip(_signs(values), NAMES.values(), strict=True)):
             if panel_of(da) == 0 and mine.any():
-                pen = {"facecolor": ink, "edgecolor": ink, **kwargs}
+                own = {"marker": shape(canvas.backend, style.marker or "circle"), "facecolor": style.colour}
+                pen = {**own, "edgecolor": style.colour, **hover_of(canvas.backend, "eigenvalue"), **kwargs}
                 drawn[i] = backend_of(canvas).scatter(rank[mine], height[mine], target, **pen)
         return drawn
 
@@ -171,7 +201,8 @@ def _loadings(ds: xr.Dataset, direction: int) -> tuple[list[str], NDArray[np.flo
     vector = ds["eigenvector"].transpose("direction", "parameter").values[direction].astype(float)
     vector = vector * (np.sign(vector[np.abs(vector).argmax()]) or 1.0)
     order = np.argsort(np.abs(vector), kind="stable")[-MOST:]
-    return [str(label) for label in ds["parameter"].values[order]], vector[order], vector.size - order.size
+    names = [wrapped(str(label), NAME) for label in ds["parameter"].values[order]]
+    return names, vector[order], vector.size - order.size
 
 
 def _draw_loadings(canvas: Canvas, sheet: xr.DataArray, ds: xr.Dataset, shown: list[int]) -> None:
@@ -203,7 +234,8 @@ def _finish(canvas: Canvas, ds: xr.Dataset, shown: list[int], limits: tuple[floa
     _name(canvas, targets[0], "direction", "size of the eigenvalue", _summary(ds))
     for target, direction in zip(targets[1:], shown, strict=True):
         labels, values, left_out = _loadings(ds, direction)
-        backend.yticks(list(range(len(labels))), labels, target)
+        broken = "<br>" if canvas.backend == "plotly" else "\n"
+        backend.yticks(list(range(len(labels))), [label.replace("\n", broken) for label in labels], target)
         backend.ylim((-0.6, len(labels) - 0.4), target)
         backend.xlim((min(-0.05, 1.15 * values.min()), 1.15 * values.max()), target)
         more = f", largest {len(labels)} of {len(labels) + left_out}" if left_out else ""

@@ -19,22 +19,33 @@ from pymc_landscape.plots.data import (
     Descents,
     LandscapeView,
     as_cells,
+    blank_name,
     boundary_labels,
     cutoffs,
+    draws_name,
+    edges_of_floor,
     find_draws,
+    floors,
+    highest_pass,
     landscape_view,
     limits,
-    lowest,
+    remarks_on,
     two_axes,
+    warn_of_edges,
+    warn_of_initial_point,
     with_gaps,
 )
 from pymc_landscape.plots.visuals import (
     CMAP,
+    PLATEAU,
     RED,
     WHITE,
     Canvas,
     Scene,
+    Style,
     SurfaceGrid,
+    add_legend,
+    add_note,
     best_view,
     checked,
     draw_surface_paths,
@@ -44,6 +55,7 @@ from pymc_landscape.plots.visuals import (
     shades,
     surface_matplotlib,
     surface_plotly,
+    wrapped,
 )
 
 Visual = Literal[
@@ -58,6 +70,8 @@ Visual = Literal[
     "end",
     "legend",
     "colorbar",
+    "pass_line",
+    "note",
     "xlabel",
     "ylabel",
     "zlabel",
@@ -66,9 +80,12 @@ Visual = Literal[
 LIBRARIES = {"matplotlib": surface_matplotlib, "plotly": surface_plotly}
 DRAWS_COLOUR = "#333333"
 CAP = 3.0  # in cut-offs of 99 %: the minimum fills the picture, what is higher is cut to a plateau
+ABOVE_PASS = 1.25  # times the pass between two valleys, the cap: both and the pass are below it
+SEEN, SHARE = 0.1, 0.25  # with less than this share of the grid below the cap, it is where that share is
 DEPTH = 0.8  # how far below the minimum the floor lies, in caps
 FINE = 150  # cells an axis: enough for smooth rims, few enough to turn by hand
 SIZE = (7.5, 6.0)
+LINE_LETTERS = 22  # of a name beside the box
 
 
 def surface(
@@ -104,7 +121,9 @@ def surface(
         The surface, as in :func:`landscape`.
     cap : float, optional
         Height at which the surface is cut to a plateau, so that the valley fills the picture.
-        Defaults to three times the 99 % cut-off, or the highest point where that is lower.
+        Defaults to three times the 99 % cut-off; with several valleys, to a quarter above the highest
+        pass between two of them; and to where a quarter of the grid lies below, if else hardly
+        anything would. Never above the highest point.
     level : float or sequence of float, optional
         Confidence levels of the lines. Defaults to 0.5, 0.9, 0.95, 0.99.
     df : int, optional
@@ -141,6 +160,8 @@ def surface(
         * start, end -> their ends: ``s``
         * legend -> passed to the backend's legend
         * colorbar -> ``title``
+        * pass_line -> a line at the height at which two valleys join: ``color``, ``linewidth``
+        * note -> where the other parameters are held, in small type: ``size``, ``color``
         * xlabel, ylabel, zlabel -> text properties of the backend
         * view -> ``elev`` and ``azim`` in degrees; by default where most of the valley is in sight
 
@@ -158,7 +179,7 @@ def surface(
         When ``ds`` or ``dt`` is of another type.
     ValueError
         When there are not two axes, no such surface, visual or backend, a level outside (0, 1), a
-        cap that is not positive, or no draws of the axes.
+        cap that is not positive or below the whole surface, or no draws of the axes.
 
     Notes
     -----
@@ -179,9 +200,11 @@ def surface(
     asked = checked(visuals, get_args(Visual))
     library = _library(backend)
     view = two_axes(landscape_view(ds, var_name, landscape_group))
+    view = view if df is None else replace(view, df=df)
     heights_of_paths = path_heights(view, paths)
-    cuts = cutoffs(CONTOUR_LEVELS if level is None else level, view.df if df is None else df)
-    height = _cap(view, cap, view.df if df is None else df)
+    cuts = cutoffs(CONTOUR_LEVELS if level is None else level, view.df)
+    joined = highest_pass(view.height.to_numpy(), float(cutoffs(0.99, view.df)[0]))
+    height = _cap(view, cap, joined)
     grid = _fine_grid(view, height)
     scene = _scene(view, grid, cuts, height, asked)
     draws = find_draws(view, ds, dt, group, sample_dims, num_samples)
@@ -190,11 +213,51 @@ def surface(
     canvas = Canvas(pc, asked, {})
     _draw_surface(canvas, view, grid, scene, library)
     _draw_lines(canvas, view, cuts, grid, scene, library)
-    _draw_points(canvas, view, draws, scene, library)
+    _draw_pass(canvas, view, joined, grid, scene, library)
+    spots, is_flat = floors(view)
+    _draw_points(canvas, view, draws, spots, scene, library)
+    entries: dict[str, str | Style] = {}
     if heights_of_paths:
-        draw_surface_paths(canvas, view, heights_of_paths, grid, scene, library)
+        entries |= draw_surface_paths(canvas, view, heights_of_paths, grid, scene, library)
     _finish(canvas, view, scene, library, labeller)
+    named = None if draws is None else draws_name(ds, dt, group)
+    entries |= _entries(canvas, view, scene, joined, named, spots)
+    add_legend(canvas, entries, "○ start   ● end" if heights_of_paths else None)
+    _explain(canvas, view, cuts, scene, spots, is_flat)
     return canvas.pc
+
+
+def _entries(
+    canvas: Canvas, view: LandscapeView, scene: Scene, joined: float | None, draws: str | None, spots: xr.DataArray
+) -> dict[str, Style]:
+    """Return the names of the marks, the plateau and the pass for a legend."""
+    entries = {}
+    if canvas.wants("minimum") and bool(spots.notnull().any()):
+        entries["lowest point"] = Style(RED, None, "star")
+    if draws and canvas.wants("draws"):
+        entries[draws] = Style(DRAWS_COLOUR, None, "circle")
+    if joined is not None and joined < scene.cap and canvas.wants("pass_line"):
+        entries[f"pass between valleys, {joined:.3g}"] = Style(RED, "dashed")
+    if view.top > scene.cap:
+        entries[f"above {scene.cap:.3g}"] = Style(PLATEAU, None, "square")
+    return entries
+
+
+def _explain(
+    canvas: Canvas, view: LandscapeView, cuts: xr.DataArray, scene: Scene, spots: xr.DataArray, is_flat: bool
+) -> None:
+    """Write notes under the surface, and warn of what makes it misleading."""
+    points = spots.transpose("spot", "plot_axis").to_numpy()
+    edges = [] if is_flat else edges_of_floor(view, points[np.isfinite(points).all(axis=1)].tolist())
+    warn_of_initial_point(view, stacklevel=4)
+    warn_of_edges(edges, stacklevel=4)
+    remarks = remarks_on(view, edges, is_flat)
+    if bool(view.height.isnull().any()):
+        remarks.append(f"where the surface is missing: {blank_name(view)}")
+    below = int((view.height < float(cuts.max())).sum())
+    if below <= 1 or float(cuts.min()) < 1e-3 * scene.cap:
+        remarks.append(f"on this scale the χ² lines, up to {float(cuts.max()):.3g}, are no higher than its floor")
+    add_note(canvas, remarks)
 
 
 def _name(backend: str | None) -> str:
@@ -212,13 +275,24 @@ def _library(backend: str | None) -> ModuleType:
     )
 
 
-def _cap(view: LandscapeView, asked: float | None, df: int) -> float:
-    if asked is None:
-        default = CAP * float(cutoffs(0.99, df)[0])
-        return min(default, view.top) if view.top > 0 else default
-    if not asked > 0:
-        raise ValueError(f"Expected cap to be a positive height, got {asked}; try cap=30.")
-    return float(asked)
+def _cap(view: LandscapeView, asked: float | None, joined: float | None) -> float:
+    """Return the height of the plateau: what was asked, else one that lets the valleys and the pass be seen."""
+    lowest, heights = float(view.height.min()), view.height.to_numpy()
+    if asked is not None:
+        if not asked > 0:
+            raise ValueError(f"Expected cap to be a positive height, got {asked}; try cap=30.")
+        if asked <= lowest:
+            raise ValueError(
+                f"Expected cap above the surface's lowest point, {lowest:.4g}, got {asked:g}; leave cap out, or "
+                f"try cap={max(2 * lowest, lowest + 30):.3g}."
+            )
+        return float(asked)
+    heights = heights[np.isfinite(heights)]
+    cap = lowest + CAP * float(cutoffs(0.99, view.df)[0])
+    cap = cap if joined is None else max(cap, ABOVE_PASS * joined)
+    if np.mean(heights < cap) < SEEN:
+        cap = max(cap, float(np.quantile(heights, SHARE)))
+    return min(cap, view.top) if view.top > lowest else cap
 
 
 def _scene(view: LandscapeView, grid: SurfaceGrid, cuts: xr.DataArray, cap: float, visuals: dict[str, Any]) -> Scene:
@@ -236,6 +310,7 @@ def _scene(view: LandscapeView, grid: SurfaceGrid, cuts: xr.DataArray, cap: floa
         cmap=str(surface_options.get("cmap", CMAP)),
         ticks=ticks.tolist(),
         names=names,
+        axes=(view.axes[0], view.axes[1], view.label),
     )
     best = best_view(scene, grid, min(float(cuts.max()), cap))
     elev, azim = angles.get("elev", best.elev), angles.get("azim", best.azim)
@@ -297,16 +372,36 @@ def _draw_lines(
         canvas.draw(draw, visual, view.height, pen, fixed=fixed, artist_dims=many)
 
 
+def _draw_pass(
+    canvas: Canvas, view: LandscapeView, joined: float | None, grid: SurfaceGrid, scene: Scene, library: ModuleType
+) -> None:
+    """Draw a dashed line at the height at which two valleys become one."""
+    if joined is None or joined >= scene.cap:
+        return
+    x, y = with_gaps(level_lines(*grid, joined)).T
+
+    def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
+        return library.line(target, (x, y, np.full(x.size, joined)), scene, grid=grid, dashed=True, **kwargs)
+
+    canvas.draw(draw, "pass_line", view.height, {"color": RED, "linewidth": 1.6})
+
+
 def _draw_points(
-    canvas: Canvas, view: LandscapeView, draws: xr.DataArray | None, scene: Scene, library: ModuleType
+    canvas: Canvas,
+    view: LandscapeView,
+    draws: xr.DataArray | None,
+    spots: xr.DataArray,
+    scene: Scene,
+    library: ModuleType,
 ) -> None:
     def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         x, y = (np.atleast_1d(da.sel(plot_axis=side).values) for side in ("x", "y"))
+        x, y = x[np.isfinite(x)], y[np.isfinite(x)]
         return library.scatter(target, (x, y, np.full(x.size, scene.floor)), **kwargs)
 
     if draws is not None:
         canvas.draw(draw, "draws", draws, {"color": DRAWS_COLOUR, "s": 4.0, "alpha": 0.35})
-    canvas.draw(draw, "minimum", lowest(view), {"color": RED, "s": 70.0, "marker": "*"})
+    canvas.draw(draw, "minimum", spots, {"color": RED, "s": 70.0, "marker": "*"})
 
 
 def _finish(
@@ -316,7 +411,7 @@ def _finish(
     names = [(labeller or BaseLabeller()).make_label_vert(axis, {}, {}) for axis in view.axes]
     for axis, text in zip("xyz", [*names, view.label], strict=True):
         if canvas.wants(f"{axis}label"):
-            library.label(target, axis, text, **canvas.options(f"{axis}label"))
+            library.label(target, axis, wrapped(text, LINE_LETTERS), **canvas.options(f"{axis}label"))
     library.set_view(target, scene)
     if canvas.wants("colorbar") and canvas.wants("surface"):
         title = canvas.options("colorbar", {"title": view.label})["title"]

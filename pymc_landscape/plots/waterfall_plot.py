@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import xarray as xr
 from arviz_plots import PlotCollection
+from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from pymc_landscape.plots.data import FitLike
@@ -21,26 +22,33 @@ from pymc_landscape.plots.visuals import (
     PINK,
     WHITE,
     Canvas,
+    Style,
+    add_hover,
     add_legend,
+    add_note,
     artists,
     backend_of,
     checked,
+    hover_of,
     marker_size,
     new_sheet,
     set_log_axis,
+    shape,
     text_size,
 )
 
 Visual = Literal["points", "plateau", "plateau_text", "legend", "note", "xlabel", "ylabel"]
 OPTIMUM = ("converged", "at_bound")
-COLOURS = {
-    "converged": GREEN,
-    "at_bound": BLUE,
-    "not_identified": OLIVE,
-    "unbounded": ORANGE,
-    "failed": BLACK,
+STYLES = {
+    "converged": Style(GREEN, None, "circle"),
+    "at_bound": Style(BLUE, None, "square"),
+    "not_identified": Style(OLIVE, None, "diamond"),
+    "unbounded": Style(ORANGE, None, "triangle"),
+    "failed": Style(BLACK, None, "cross"),
 }
-OTHER = PINK
+OTHER = Style(PINK, None, "pentagon")
+RIM = {"edgecolor": WHITE, "width": 0.6}
+MOST_TICKS = 8
 SAME = 1e-3  # in Δ(−2LL): ends that differ by less are one; also the lowest height of the log axis
 BELOW = 0.6  # of SAME: height at which ends lower than the best optimum are drawn
 SIZE = (6.4, 4.2)
@@ -110,15 +118,18 @@ def waterfall(
     ends, status = starts["minus2ll"].values.astype(float), starts["status"].values.astype(str)
     order = np.argsort(np.where(np.isfinite(ends), ends, np.inf), kind="stable")
     rise, status = _rise(ends, status)[order], status[order]
-    highest = max(10.0, 3.0 * rise.max(where=np.isfinite(rise), initial=0.0))
+    above = rise.max(where=np.isfinite(rise), initial=0.0)
+    agree = bool(np.isfinite(rise).all() and np.abs(rise).max() <= SAME)
+    highest = 10.0 * SAME if agree else max(10.0, 3.0 * above)
     shown = np.where(np.isfinite(rise), np.maximum(rise, SAME), highest / 1.5)
     shown = np.where(rise < -SAME, BELOW * SAME, shown)
     canvas, sheet = new_sheet(1, backend, SIZE, asked, pc_kwargs, figsize)
     _draw_plateaus(canvas, sheet, rise, shown)
     shown_status = _draw_points(canvas, sheet, shown, status)
     _finish(canvas, ends.size, highest)
-    add_legend(canvas, {name.replace("_", " "): COLOURS.get(name, OTHER) for name in shown_status})
-    _write_note(canvas, sheet, rise)
+    add_legend(canvas, {name.replace("_", " "): STYLES.get(name, OTHER) for name in shown_status})
+    add_note(canvas, _remarks(rise, agree))
+    add_hover(canvas)
     return canvas.pc
 
 
@@ -146,7 +157,7 @@ def _draw_plateaus(canvas: Canvas, sheet: xr.DataArray, rise: NDArray[np.float64
 
     def text(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         write = backend_of(canvas).text
-        named = [f"{b - a + 1} × {max(rise[a], 0.0):.3g}" for a, b in runs]
+        named = [f"{b - a + 1} at {rise[a] if rise[a] > SAME else 0.0:.3g}" for a, b in runs]
         # above its middle, by a share of a log axis: a text of its own size in every backend
         positions = [((a + b) / 2 + 1, 1.45 * shown[a]) for a, b in runs]
         options = {"vertical_align": "bottom", **kwargs}
@@ -167,15 +178,17 @@ def _draw_plateaus(canvas: Canvas, sheet: xr.DataArray, rise: NDArray[np.float64
 def _draw_points(
     canvas: Canvas, sheet: xr.DataArray, shown: NDArray[np.float64], status: NDArray[np.str_]
 ) -> list[str]:
-    shown_status = [name for name in [*COLOURS, *sorted(set(status) - set(COLOURS))] if name in status]
+    shown_status = [name for name in [*STYLES, *sorted(set(status) - set(STYLES))] if name in status]
 
     def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         scatter, rank = backend_of(canvas).scatter, np.arange(1, shown.size + 1)
         drawn = []
         for name in shown_status:
             mine = status == name
-            ink = {"facecolor": COLOURS.get(name, OTHER), "edgecolor": WHITE, "width": 0.6, **kwargs}
-            drawn.append(scatter(rank[mine], shown[mine], target, **ink))
+            style = STYLES.get(name, OTHER)
+            own = {"facecolor": style.colour, "marker": shape(canvas.backend, style.marker or "circle")}
+            named = hover_of(canvas.backend, name.replace("_", " "))
+            drawn.append(scatter(rank[mine], shown[mine], target, **{**RIM, **own, **named, **kwargs}))
         return artists(drawn)
 
     size = {"size": marker_size(canvas.backend, "point")}
@@ -190,17 +203,22 @@ def _finish(canvas: Canvas, number: int, highest: float) -> None:
     ticks = list(range(1, number + 1, step))
     backend.xticks(ticks, [str(tick) for tick in ticks], target)
     set_log_axis(target, canvas.backend, "y", (0.4 * SAME, highest))
+    decades = np.arange(np.log10(SAME), np.log10(highest) + 1e-9)[
+        :: -(-int(np.log10(highest / SAME) + 1) // MOST_TICKS)
+    ]
+    names = [f"≤ {SAME:g}", *(f"{height:g}" for height in 10.0 ** decades[1:])]
+    backend.yticks((10.0**decades).tolist(), names, target)
+    if canvas.backend == "matplotlib":
+        target.yaxis.set_minor_locator(NullLocator())
     for axis, text in (("xlabel", "start, sorted"), ("ylabel", "Δ(−2LL) where it ended")):
         canvas.write(axis, text, target)
 
 
-def _write_note(canvas: Canvas, sheet: xr.DataArray, rise: NDArray[np.float64]) -> None:
+def _remarks(rise: NDArray[np.float64], agree: bool) -> list[str]:
+    """Say what the picture's heights leave out."""
+    if agree:
+        return [f"all {rise.size} starts ended at one height: none found a −2LL that is lower or higher by {SAME:g}"]
     lower, lost = int((rise < -SAME).sum()), int(np.isnan(rise).sum())
     parts = [f"{lower} below the best optimum, under the foot"] if lower else []
     parts += [f"{lost} not finite, at the top"] if lost else []
-
-    def write(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
-        return backend_of(canvas).title("; ".join(parts), target, **kwargs)
-
-    if parts:
-        canvas.draw(write, "note", sheet, {"size": text_size(canvas.backend), "color": GREY})
+    return ["; ".join(parts)] if parts else []

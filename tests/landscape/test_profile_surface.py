@@ -77,7 +77,7 @@ def test_as_the_profile_traced_along_one_parameter(normal, fit):
     surface = profiled(normal, {"mu": traced["value"].to_numpy()}, at=fit)
     rise = surface["minus2ll"].to_numpy() - fit.minus2ll
     np.testing.assert_allclose(rise, traced["delta_minus2ll"], atol=1e-8)
-    assert surface.attrs["at"] == "given"
+    assert surface.attrs["at"] == "the fit"
 
 
 def test_nothing_free_is_the_slice(normal):
@@ -406,18 +406,20 @@ def test_ctrl_c_keeps_what_is_solved(normal, monkeypatch):
 
 def test_pictures_take_the_axes_for_degrees_of_freedom(two_terms):
     surface = profiled(two_terms, {"b[slope]": np.linspace(0, 1, 9), "b[base]": np.linspace(0, 1, 9)})
-    drawn = pml.plots.landscape(surface, backend="none")
+    with pytest.warns(UserWarning, match=r"on the grid's edge, b\[slope\] = 1"):
+        drawn = pml.plots.landscape(surface, backend="none")
     lines = drawn.viz["contour"]["delta_minus2ll"].values
     assert len(lines) == 4
     heights = [float(cut) for cut in pml.chi2_cutoff([0.5, 0.9, 0.95, 0.99], df=2)]
     assert heights == pytest.approx([-2 * np.log(1 - level) for level in (0.5, 0.9, 0.95, 0.99)])
-    pml.plots.surface(surface)
+    with pytest.warns(UserWarning, match="on the grid's edge"):
+        pml.plots.surface(surface)
 
 
 def test_a_picture_says_that_it_is_a_profile(normal):
     axes = {"mu": np.linspace(-1, 4, 9)}
     labels = []
-    for surface in (profiled(normal, axes), sliced(normal, axes)):
+    for surface in (profiled(normal, axes), sliced(normal, axes, at={"sigma": 1.0})):
         drawn = pml.plots.landscape(surface, backend="matplotlib")
         labels.append(drawn.viz["figure"].item().axes[0].get_ylabel())
     assert labels == ["profile Δ(−2LL)", "Δ(−2LL)"]

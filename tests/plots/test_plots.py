@@ -460,7 +460,7 @@ def test_plotly_bands_lines_and_blank():
     # what an edge of the colour scale stands for is an edge of the bands
     edges = np.unique(np.round([step * bands.zmax for step, _ in bands.colorscale], 4))
     assert set(np.round(chi2.ppf([0.5, 0.9, 0.95, 0.99], 2), 4)) <= set(edges)
-    bar = figure.data[-1].marker.colorbar
+    bar = next(trace for trace in figure.data if trace.type == "scatter" and trace.marker.showscale).marker.colorbar
     assert bar.ticktext[1] == "1.39 (50 %)"
     assert bar.title.text == "Δ(−2LL)"
 
@@ -682,7 +682,7 @@ def test_plotly_surface_has_every_part():
     kinds = [(trace.type, trace.mode if trace.type == "scatter3d" else None) for trace in figure.data]
     assert kinds.count(("surface", None)) == 1
     assert kinds.count(("scatter3d", "lines")) == 8
-    assert kinds.count(("scatter3d", "markers")) == 2
+    assert kinds.count(("scatter3d", "markers")) == 2 + 3  # and in the legend star, draws and plateau
     scene = figure.layout.scene
     assert (scene.xaxis.title.text, scene.yaxis.title.text, scene.zaxis.title.text) == (
         X,

@@ -1,7 +1,15 @@
 """What is drawn: Datasets read into arrays."""
 
 from pymc_landscape.plots.data.descents import SAMPLE, gather_descents, lengths
-from pymc_landscape.plots.data.draws import element, find_draws, limits
+from pymc_landscape.plots.data.draws import draws_name, element, find_draws, limits
+from pymc_landscape.plots.data.held import (
+    blank_name,
+    edges_of_floor,
+    held_values,
+    remarks_on,
+    warn_of_edges,
+    warn_of_initial_point,
+)
 from pymc_landscape.plots.data.inputs import Descents, FitLike, SimulatedLike, as_dataset, refuse_many
 from pymc_landscape.plots.data.intervals import (
     Bar,
@@ -38,6 +46,7 @@ from pymc_landscape.plots.data.polylines import arrow_head, arrows, cap, join, s
 from pymc_landscape.plots.data.profile import ProfileEnd, TracedProfile, traced_profile
 from pymc_landscape.plots.data.projection import draws_metric, paths_on_axes, project_paths, two_axes, zero_of
 from pymc_landscape.plots.data.simulated import Simulated, gather_simulated
+from pymc_landscape.plots.data.valleys import floors, highest_pass
 
 __all__ = [
     "CONTOUR_LEVELS",
@@ -62,18 +71,24 @@ __all__ = [
     "as_cells",
     "as_dataset",
     "band_boundaries",
+    "blank_name",
     "boundary_labels",
     "cap",
     "curve_of",
     "cutoffs",
     "density_of",
     "draws_metric",
+    "draws_name",
     "draws_of",
+    "edges_of_floor",
     "element",
     "find_draws",
+    "floors",
     "gather_bars",
     "gather_descents",
     "gather_simulated",
+    "held_values",
+    "highest_pass",
     "join",
     "landscape_view",
     "lengths",
@@ -89,12 +104,15 @@ __all__ = [
     "posterior_rows",
     "project_paths",
     "refuse_many",
+    "remarks_on",
     "segments",
     "smooth",
     "support_of",
     "thin",
     "traced_profile",
     "two_axes",
+    "warn_of_edges",
+    "warn_of_initial_point",
     "with_gaps",
     "zero_of",
 ]

@@ -43,6 +43,14 @@ def find_draws(
         return None
 
 
+def draws_name(ds: object, dt: object, group: str) -> str:
+    """Name the draws by the sampler that made them, where its statistics are at hand."""
+    tree = ds if dt is None else dt
+    stats = tree.children.get("sample_stats") if isinstance(tree, xr.DataTree) else None
+    by_nuts = group == "posterior" and stats is not None and "tree_depth" in stats.data_vars
+    return "NUTS draws" if by_nuts else f"{group.replace('_', ' ')} draws"
+
+
 def draws_on_axes(
     view: LandscapeView,
     data: xr.Dataset | xr.DataTree,

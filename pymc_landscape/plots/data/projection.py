@@ -221,14 +221,14 @@ def _off_slice(view: LandscapeView, descent: xr.Dataset, dims: tuple[str, ...]) 
         return np.full(size, np.nan)
     at = dict(zip(view.source["parameter"].values.astype(str).tolist(), view.source["at"].values, strict=True))
     total = np.zeros(size)
-    for label in _fixed_labels(at, view.axes):
+    for label in fixed_labels(at, view.axes):
         values = values_of(descent, label, dims)
         with np.errstate(over="ignore", invalid="ignore"):
             total = total + (np.nan if values is None else (values - at[label]) ** 2)
     return np.sqrt(total)
 
 
-def _fixed_labels(at: dict[str, float], axes: tuple[str, ...]) -> list[str]:
+def fixed_labels(at: dict[str, float], axes: tuple[str, ...]) -> list[str]:
     """Elements on no axis; an axis ``sigma_log__`` moves ``sigma``, one of a simplex all its weights."""
     moved = {name for name in map(_name, at) for axis in map(_name, axes) if _owns(name, axis)}
     for name in {_name(axis) for axis in axes}:

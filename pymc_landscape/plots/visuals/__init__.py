@@ -2,8 +2,8 @@
 
 from pymc_landscape.plots.visuals import surface_matplotlib, surface_plotly
 from pymc_landscape.plots.visuals.colorbar import add_colorbar, palette
-from pymc_landscape.plots.visuals.contour_panel import draw_contours, level_lines
-from pymc_landscape.plots.visuals.curve_panel import draw_curve
+from pymc_landscape.plots.visuals.contour_panel import contour_entries, draw_contours, halo, level_lines, paint_blank
+from pymc_landscape.plots.visuals.curve_panel import curve_entries, draw_curve
 from pymc_landscape.plots.visuals.figure import (
     Canvas,
     PanelLabeller,
@@ -17,12 +17,12 @@ from pymc_landscape.plots.visuals.figure import (
 )
 from pymc_landscape.plots.visuals.hover import add_hover, hover_of, no_hover
 from pymc_landscape.plots.visuals.legend import add_legend, wrapped
-from pymc_landscape.plots.visuals.notes import add_note, balanced, letters, size_of
-from pymc_landscape.plots.visuals.path_lines import Route, Routes, draw_routes, note_of, routes_of
+from pymc_landscape.plots.visuals.notes import add_note, balanced, letters, panel_letters, size_of
+from pymc_landscape.plots.visuals.path_lines import Route, Routes, draw_routes, notes_of, routes_of
 from pymc_landscape.plots.visuals.profile_panel import Panel, Scale, add_names, draw_panel
 from pymc_landscape.plots.visuals.region_matrix import METHODS, Matrix
 from pymc_landscape.plots.visuals.region_outlines import Window
-from pymc_landscape.plots.visuals.scene import Scene, SurfaceGrid, best_view, shades
+from pymc_landscape.plots.visuals.scene import PLATEAU, Scene, SurfaceGrid, best_view, shades
 from pymc_landscape.plots.visuals.style import (
     BLACK,
     BLUE,
@@ -82,6 +82,7 @@ __all__ = [
     "OPTIMIZER_STYLES",
     "ORANGE",
     "PINK",
+    "PLATEAU",
     "PLUM",
     "POSTERIOR",
     "POSTERIOR_PROFILE",
@@ -113,12 +114,15 @@ __all__ = [
     "balanced",
     "best_view",
     "checked",
+    "contour_entries",
+    "curve_entries",
     "dash",
     "draw_contours",
     "draw_curve",
     "draw_panel",
     "draw_routes",
     "draw_surface_paths",
+    "halo",
     "hover_of",
     "letters",
     "level_lines",
@@ -128,10 +132,12 @@ __all__ = [
     "new_collection",
     "new_sheet",
     "no_hover",
-    "note_of",
+    "notes_of",
     "optimizer_colours",
     "optimizer_styles",
+    "paint_blank",
     "palette",
+    "panel_letters",
     "panel_of",
     "path_heights",
     "routes_of",

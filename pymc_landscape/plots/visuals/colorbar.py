@@ -13,6 +13,7 @@ from matplotlib.colors import to_hex
 from pymc_landscape._typing import Array
 
 TYPE = {"matplotlib": 9.0, "plotly": 12.0, "bokeh": 11.0}  # size of the numbers beside the bar
+AROUND = 1.5  # inches of a figure above and below the bar: legend, name of the axis, notes
 LINE = 1.25  # height of a line of text, in sizes of the type
 
 
@@ -52,7 +53,7 @@ def _matplotlib(pc: Any, colours: list[str], labels: list[str], title: str) -> A
     panels = _panels(pc)
     figure = panels[0].figure
     bar = figure.colorbar(bands, ax=panels, ticks=range(len(labels)), pad=0.025)
-    room = 0.72 * figure.get_size_inches()[1] * 72 / TYPE["matplotlib"] / LINE
+    room = max(figure.get_size_inches()[1] - AROUND, 0.6) * 72 / TYPE["matplotlib"] / LINE
     bar.ax.set_yticklabels(spaced(labels, np.linspace(0, 1, len(labels)), room), fontsize=TYPE["matplotlib"])
     # above the bar: beside it, it would lie on the numbers or far from them
     bar.ax.set_title(title, fontsize=TYPE["matplotlib"], loc="left")

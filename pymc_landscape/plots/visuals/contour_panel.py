@@ -11,14 +11,33 @@ from arviz_plots.visuals import set_xlim, set_ylim
 from contourpy import LineType, contour_generator
 from numpy.typing import NDArray
 
-from pymc_landscape.plots.data import LandscapeView, as_cells, band_boundaries, boundary_labels, limits, lowest, percent
+from pymc_landscape.plots.data import (
+    LandscapeView,
+    as_cells,
+    band_boundaries,
+    blank_name,
+    boundary_labels,
+    limits,
+    percent,
+)
 from pymc_landscape.plots.visuals.colorbar import add_colorbar, palette
 from pymc_landscape.plots.visuals.figure import Canvas, artists
-from pymc_landscape.plots.visuals.style import CMAP, RED, WHITE, marker_size, shape
+from pymc_landscape.plots.visuals.hover import add_map_hover, hover_of, map_hover
+from pymc_landscape.plots.visuals.style import (
+    BLANK,
+    CMAP,
+    LIGHT_GREY,
+    RED,
+    WHITE,
+    Style,
+    marker_size,
+    shape,
+)
 
 DRAWS_COLOUR, HALO_COLOUR = "#ffc24d", "#2d1e54"  # on CMAP: light dots, and a dark halo of light text
 SMALL = 0.15  # share of the picture: a text is larger than such a line
 CAP = 100.0  # in highest cut-offs: lines need nothing above, and plotly's tolerance grows with it
+STEEPEST = 1e5  # of the highest band's end over the lowest's
 PEN = {
     "matplotlib": {"linewidths": 1.4},
     "plotly": {"line_width": 1.4, "line_smoothing": 0},
@@ -26,23 +45,62 @@ PEN = {
 }
 
 
-def draw_contours(canvas: Canvas, view: LandscapeView, cuts: xr.DataArray, draws: xr.DataArray | None) -> None:
-    """Bands, draws, lines with their level, lowest point, limits, colour bar."""
+def draw_contours(
+    canvas: Canvas, view: LandscapeView, cuts: xr.DataArray, draws: xr.DataArray | None, spots: xr.DataArray
+) -> None:
+    """Bands, draws, lines with their level, lowest points, limits, colour bar."""
     height, backend = as_cells(view), canvas.backend
     boundaries = band_boundaries(cuts.values, view.top)
     many, fixed = {"level": cuts.size}, {"cuts": cuts}
-    canvas.draw(_bands, "contourf", height, _cmap(canvas), fixed={"boundaries": boundaries})
+    if view.height.isnull().any():
+        paint_blank(canvas)
+    bands = {"boundaries": boundaries, "label": view.label, "df": view.df}
+    canvas.draw(_bands, "contourf", height, _cmap(canvas), fixed=bands)
     if draws is not None:
         dots = {"color": DRAWS_COLOUR, "size": marker_size(backend, "contour draw"), "alpha": 0.6}
+        dots |= hover_of(backend, "draw")
         canvas.draw(_scatter, "draws", draws, dots)
     pen = {"color": WHITE, **PEN.get(backend, {})}
     canvas.draw(_lines, "contour", height, pen, fixed=fixed, artist_dims=many)
     star = {"marker": shape(backend, "star"), "size": marker_size(backend, "contour minimum")}
-    canvas.draw(_scatter, "minimum", lowest(view), {"facecolor": RED, "edgecolor": WHITE, **star})
+    star |= hover_of(backend, "lowest point")
+    canvas.draw(_scatter, "minimum", spots, {"facecolor": RED, "edgecolor": WHITE, **star})
     if not view.panels or "contour_text" in canvas.visuals:  # small panels are full without it
         canvas.draw(_texts, "contour_text", height, {"color": WHITE}, fixed=fixed, artist_dims=many)
     _set_limits(canvas, view)
     _draw_colorbar(canvas, view, boundaries, cuts)
+
+
+def contour_entries(
+    canvas: Canvas,
+    view: LandscapeView,
+    cuts: xr.DataArray,
+    draws: str | None,
+    spots: xr.DataArray,
+) -> dict[str, Style]:
+    """Return the names of a map's marks for a legend: lowest point, draws, lines, and what is blank."""
+    entries = {}
+    if canvas.wants("minimum") and bool(spots.notnull().any()):
+        entries["lowest point"] = Style(RED, None, "star")
+    if draws and canvas.wants("draws"):
+        entries[draws] = Style(DRAWS_COLOUR, None, "circle")
+    if canvas.wants("contour") and any(_crosses(view.height.values, float(cut)) for cut in cuts):
+        levels = ", ".join(f"{100 * level:g}" for level in cuts["level"].values)
+        entries[f"{levels} % (χ², df {view.df})"] = Style(LIGHT_GREY)
+    if canvas.wants("contourf") and bool(view.height.isnull().any()):
+        entries[blank_name(view)] = Style(BLANK, None, "square")
+    return entries
+
+
+def paint_blank(canvas: Canvas) -> None:
+    """Give the panels a grey ground, seen where there are no heights."""
+    for panel in np.ravel(canvas.pc.viz["plot"].values):
+        if canvas.backend == "matplotlib":
+            panel.set_facecolor(BLANK)
+        elif canvas.backend == "plotly":
+            panel.figure.update_layout(plot_bgcolor=BLANK)
+        elif canvas.backend == "bokeh":
+            panel.background_fill_color = BLANK
 
 
 def _cmap(canvas: Canvas) -> dict[str, str]:
@@ -73,6 +131,8 @@ def _bands(
     da: xr.DataArray,
     target: Any,
     boundaries: NDArray[np.float64],
+    label: str,
+    df: int,
     cmap: str | None = None,
     **kwargs: Any,
 ) -> Any:
@@ -85,6 +145,13 @@ def _bands(
     if backend.__name__.endswith("plotly"):
         # its contours are filled in equal steps of height, its heat map in the steps of the colours
         kwargs.setdefault("contours", {"coloring": "heatmap", "showlines": False})
+        kwargs = {**map_hover(da.values, label, df), **kwargs}
+        if boundaries[-1] > STEEPEST * boundaries[1]:  # plotly's colours are shares of the height, and too fine then
+            bands = np.arange(boundaries.size, dtype=float)
+            da, boundaries = da.copy(data=np.interp(da.values, boundaries, bands)), bands
+            kwargs["hovertemplate"] = "%{x:.4g}, %{y:.4g}<br>%{text}<extra></extra>"
+    if backend.__name__.endswith("bokeh"):
+        add_map_hover(target, *_xyz(da), label, df)
     return backend.contourf(*_xyz(da), target, levels=boundaries, **kwargs)
 
 
@@ -114,7 +181,7 @@ def _scatter(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
 
 def _texts(da: xr.DataArray, target: Any, cuts: xr.DataArray, **kwargs: Any) -> Any:
     backend = backend_from_object(target)
-    options = {**_halo(backend.__name__), **kwargs}
+    options = {**halo(backend.__name__), **kwargs}
     positions = label_positions(da, cuts)
     return artists(
         [
@@ -124,7 +191,7 @@ def _texts(da: xr.DataArray, target: Any, cuts: xr.DataArray, **kwargs: Any) -> 
     )
 
 
-def _halo(backend: str) -> dict[str, Any]:
+def halo(backend: str) -> dict[str, Any]:
     """Options that give text a dark halo on each backend: it is written on a line, and among draws."""
     if backend.endswith("matplotlib"):
         from matplotlib.patheffects import withStroke

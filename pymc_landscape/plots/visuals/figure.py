@@ -176,7 +176,8 @@ def new_collection(
 def _fill_width(pc: PlotCollection) -> None:
     """Let an interactive figure be as wide as the page it stands on, where nobody asked for a size."""
     if pc.backend == "plotly":
-        pc.viz["figure"].item().update_layout(width=None, autosize=True)
+        figure = pc.viz["figure"].item()
+        figure.update_layout(width=None, autosize=True, meta={"usual_width": figure.layout.width})
     elif pc.backend == "bokeh":
         for panel in np.ravel(pc.viz["plot"].values):
             panel.update(sizing_mode="scale_width", max_width=round(WIDEST * panel.width))

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.special import chdtr
 
 from pymc_landscape._typing import Array
 from pymc_landscape.plots.visuals.figure import Canvas
 
 SILENT = "silent"  # the name of what has nothing to tell
+CELLS = 120  # an axis, of the map that bokeh looks values up on
 PANEL_LIMIT = 40_000  # cells of a map: beyond, texts of each would make the file large
 
 
@@ -40,6 +42,14 @@ def no_hover(backend: str) -> dict[str, Any]:
     return {"hoverinfo": "skip"} if backend == "plotly" else {}
 
 
+def carry(backend: str, artist: Any, more: dict[str, Array]) -> None:
+    """Give bokeh's line further numbers of each vertex, which its own function does not take."""
+    if backend == "bokeh" and artist is not None and more:
+        for key, values in more.items():
+            artist.data_source.data[key] = values
+        artist.tags = list(more)
+
+
 def add_hover(canvas: Canvas) -> None:
     """Tell, wherever one points, the names of the axes and the values there; for plotly and bokeh."""
     if canvas.backend == "plotly":
@@ -47,6 +57,40 @@ def add_hover(canvas: Canvas) -> None:
     elif canvas.backend == "bokeh":
         for panel in np.ravel(canvas.pc.viz["plot"].values):
             _bokeh(panel)
+
+
+def map_hover(z: Array, label: str, df: int) -> dict[str, Any]:
+    """Return plotly's options of a map: the name of its heights, and the level of the region that ends at each."""
+    named: dict[str, Any] = {"name": label}
+    if z.size <= PANEL_LIMIT:
+        named["text"] = [[_level_text(value) for value in row] for row in chdtr(df, z).T]
+    return named
+
+
+def _level_text(level: float) -> str:
+    if np.isnan(level):
+        return ""
+    return f"on the line of level {100 * level:.4g} %" if level < 0.9999 else "beyond 99.99 %"
+
+
+def add_map_hover(panel: Any, x: Array, y: Array, z: Array, label: str, df: int) -> None:
+    """Let bokeh, whose contours tell nothing, name the height and the level of the nearest point of the grid."""
+    from bokeh.models.tools import HoverTool
+
+    here = [np.linspace(values[0], values[-1], CELLS) for values in (x, y)]
+    near = [np.abs(values[:, None] - at).argmin(axis=0) for values, at in zip((x, y), here, strict=True)]
+    height = z[np.ix_(*near)].T
+    data = {"image": [height], "level": [100 * chdtr(df, height)]}
+    size = {"x": x[0], "y": y[0], "dw": x[-1] - x[0], "dh": y[-1] - y[0]}
+    picture = panel.image(image="image", **size, source=_source(data), global_alpha=0.0, name=SILENT)
+    rows = [(label, "@image{0.00}"), ("line of level", "@level{0.00} %")]
+    panel.add_tools(HoverTool(renderers=[picture], tooltips=rows, visible=False, description="heights"))
+
+
+def _source(data: dict[str, Any]) -> Any:
+    from bokeh.models.sources import ColumnDataSource
+
+    return ColumnDataSource(data)
 
 
 # --- plotly ----------------------------------------------------------------------------------------------------------

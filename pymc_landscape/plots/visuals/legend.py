@@ -19,6 +19,7 @@ MOST_COLUMNS = 5
 TYPE = 9.5  # size of the names
 SIGN = 9  # letters that a sign and the space around it take
 BOKEH_TYPE, ROW = 13.0, 24  # dots of bokeh: size of the names, and height of a row
+IN_SPACE = {name: name for name in ("circle", "square", "diamond", "cross", "x")}  # plotly's marks in 3 dimensions
 LEGEND_ROOM = 42  # dots of plotly, for a title of two lines
 
 
@@ -122,7 +123,8 @@ def _plotly(pc: Any, signs: Sequence[Sign], title: str | None, asked: dict[str, 
             word for word, there in (("lines", sign.dash is not None), ("markers", sign.shape is not None)) if there
         )
         line = {"color": sign.colour, "dash": sign.dash or "solid", "width": 3 if sign.is_solid else 2.5}
-        marker = {"color": sign.colour, "symbol": sign.shape, "size": 9}
+        symbol = sign.shape if kind == "scatter" else IN_SPACE.get(sign.shape or "", "diamond")
+        marker = {"color": sign.colour, "symbol": symbol, "size": 9}
         own = ({"line": line} if "lines" in mode else {}) | ({"marker": marker} if "markers" in mode else {})
         figure.add_trace({"type": kind, "name": sign.name, "mode": mode, **own, **nowhere})
         figure.data[-1].showlegend = True

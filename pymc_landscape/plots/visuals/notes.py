@@ -27,7 +27,8 @@ def size_of(canvas: Canvas) -> tuple[float, float]:
         return float(width), float(height)
     if canvas.backend == "plotly":
         height = (figure.layout.height or 450) / DOTS_PER_INCH
-        return (figure.layout.width or 640) / DOTS_PER_INCH, height
+        width = figure.layout.width or (figure.layout.meta or {}).get("usual_width", 640)
+        return width / DOTS_PER_INCH, height
     if canvas.backend == "bokeh":
         return panels[0].width / DOTS_PER_INCH, panels[0].height / DOTS_PER_INCH
     return 6.4, 4.8
@@ -43,6 +44,21 @@ def letters(inches: float, size: float, backend: str) -> int:
     """
     dots = inches * (72.0 if backend == "matplotlib" else DOTS_PER_INCH)
     return max(int(dots / (LETTER * size)), NARROWEST)
+
+
+def panel_letters(canvas: Canvas) -> tuple[int, int]:
+    """How many letters fit beside a panel's two axes."""
+    plots = canvas.pc.viz["plot"]
+    columns = rows = 1
+    if plots.ndim:
+        columns = int(canvas.pc.viz["col_index"].max()) + 1 if "col_index" in canvas.pc.viz else plots.size
+        rows = -(-plots.size // columns)
+    width, height = size_of(canvas)
+    if canvas.backend == "bokeh":  # of one panel
+        columns = rows = 1
+    size = {"matplotlib": 10.0, "plotly": 14.0, "bokeh": 13.0}.get(canvas.backend, 10.0)
+    inner = (width / columns - 1.0, height / rows - 1.0)
+    return letters(inner[0], size, canvas.backend), letters(inner[1], size, canvas.backend)
 
 
 def balanced(text: str, width: int) -> str:

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import LandscapeView, arrows, join, lengths, limits, segments, thin, with_gaps
 from pymc_landscape.plots.visuals.figure import Canvas, artists, backend_of
-from pymc_landscape.plots.visuals.style import WHITE, marker_size, optimizer_colours
+from pymc_landscape.plots.visuals.hover import carry, hover_of
+from pymc_landscape.plots.visuals.style import WHITE, Style, marker_size, optimizer_styles, shape
 
 SHADES = (1.0, 0.75, 0.5, 0.3)  # opacity of steps on the plane, and ever further off it
 ON_PLANE = 1e-6  # of the largest coordinate: rounding of the projection is no distance
@@ -51,8 +53,8 @@ class Routes:
         What lies below.
     chains : mapping
         For each optimiser, one Route a start.
-    colours : mapping
-        For each optimiser, its colour.
+    styles : mapping
+        For each optimiser, how it is drawn.
     off : float
         Largest distance off the plane; NaN where it is not known.
     kind : str
@@ -61,7 +63,7 @@ class Routes:
 
     view: LandscapeView
     chains: Mapping[str, list[Route]]
-    colours: Mapping[str, str]
+    styles: Mapping[str, Style]
     off: float
     kind: str
 
@@ -88,7 +90,7 @@ def routes_of(view: LandscapeView, placed: Mapping[str, xr.Dataset], descents: M
         steps, shade = lengths(descents[name]), _shades(ds["off_plane"].values, off)
         when = ds["draw"].values.astype(float)
         chains[name] = [_route(share[i, :n], shade[i, :n], when[:n]) for i, n in enumerate(steps)]
-    return Routes(view, chains, optimizer_colours(placed), off, kind)
+    return Routes(view, chains, optimizer_styles(placed), off, kind)
 
 
 def _route(xy: Array, shade: NDArray[np.intp], when: Array) -> Route:
@@ -140,13 +142,17 @@ def draw_routes(canvas: Canvas, routes: Routes) -> None:
 
 
 def _line(canvas: Canvas) -> Callable[..., Any]:
-    return lambda xy, target, **kwargs: backend_of(canvas).line(xy[:, 0], xy[:, 1], target, **kwargs)
+    def draw(xy: Array, target: Any, symbol: str = "", **kwargs: Any) -> Any:
+        return backend_of(canvas).line(xy[:, 0], xy[:, 1], target, **kwargs)
+
+    return draw
 
 
 def _scatter(canvas: Canvas) -> Callable[..., Any]:
     def draw(xy: Array, target: Any, **kwargs: Any) -> Any:
         # a marker's face and edge: one of the two is light, the other has the optimiser's colour
-        own = kwargs.pop("color")
+        own, kwargs = kwargs["color"], {"marker": kwargs.pop("symbol"), **kwargs}
+        kwargs.pop("color")
         sides = {"facecolor": own, "edgecolor": own, **kwargs}
         return backend_of(canvas).scatter(xy[:, 0], xy[:, 1], target, **sides)
 
@@ -167,7 +173,9 @@ def _each(
         drawn = []
         for name, chain in routes.chains.items():
             xy = find(chain)
-            pen = {"color": routes.colours[name], **kwargs}
+            style = routes.styles[name]
+            pen = {"color": style.colour, "symbol": shape(canvas.backend, style.marker or "circle"), **kwargs}
+            pen = {**hover_of(canvas.backend, f"{name}, {visual}" if visual in ("start", "end") else ""), **pen}
             drawn.append(draw(routes.out(xy), target, **pen) if len(xy) else None)
         return artists(drawn)
 
@@ -175,20 +183,34 @@ def _each(
 
 
 def _each_shade(canvas: Canvas, visual: str, routes: Routes, defaults: dict[str, Any]) -> None:
-    """One artist an optimiser and a shade."""
-    line = _line(canvas)
+    """One artist an optimiser and a shade; a rim is solid, and has nothing to tell."""
+    line, is_rim = _line(canvas), visual == "path_rim"
 
     def draw_all(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
         drawn = []
         for name, chain in routes.chains.items():
             for i, alpha in enumerate(SHADES):
                 xy = with_gaps([_steps(route, i) for route in chain])
-                pen = {"color": routes.colours[name], "alpha": alpha, **kwargs}
-                drawn.append(line(routes.out(xy), target, **pen) if len(xy) else None)
+                own = {} if is_rim else routes.styles[name].line(canvas.backend, 0.0)
+                told = {} if is_rim else {"iteration": _iterations(chain, xy)}
+                named = {**own, **hover_of(canvas.backend, "" if is_rim else name, told), "alpha": alpha, **kwargs}
+                drawn.append(line(routes.out(xy), target, **named) if len(xy) else None)
+                carry(canvas.backend, drawn[-1], told)
         return artists(drawn).reshape(len(routes.chains), len(SHADES))
 
     many = {"optimizer": len(routes.chains), "shade": len(SHADES)}
     canvas.draw(draw_all, visual, routes.view.height, defaults, artist_dims=many)
+
+
+def _iterations(chain: list[Route], xy: Array) -> Array:
+    """Return the iteration of each vertex of the lines: that of the nearest iterate."""
+    every = np.concatenate([route.xy for route in chain])
+    when = np.concatenate([route.when for route in chain])
+    there, asked = np.isfinite(every).all(axis=1), np.isfinite(xy).all(axis=1)
+    found = np.full(len(xy), np.nan)
+    if there.any() and asked.any():
+        found[asked] = when[there][cKDTree(every[there]).query(xy[asked])[1]]
+    return found
 
 
 def _steps(route: Route, shade: int) -> Array:
@@ -221,12 +243,17 @@ def _inside(points: list[Array]) -> Array:
         return np.asarray(every[np.all((every >= 0) & (every <= 1), axis=1)])
 
 
-def note_of(routes: Routes) -> str:
-    """Write how far paths are off the drawn surface, and how many leave the window; empty where none does."""
+def notes_of(routes: Routes) -> list[str]:
+    """Write how far paths are off the drawn surface, and how many leave the window; nothing where none does."""
     remarks = []
-    if routes.off > 0:
-        remarks.append(f"paths fade with their distance off the {routes.kind}, at most {routes.off:.3g}")
+    if routes.off > 0 and routes.kind == "plane":
+        remarks.append(f"paths fade with their distance off the plane, at most {routes.off:.3g}")
+    elif routes.off > 0:
+        remarks.append(
+            "paths fade with the distance of the other parameters from where they are held, at most "
+            f"{routes.off:.3g} in their own units"
+        )
     leaving, number = routes.leaving
     if leaving:
         remarks.append(f"{leaving} of {number} paths leave the window")
-    return "; ".join(remarks)
+    return remarks

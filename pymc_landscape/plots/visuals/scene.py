@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import PowerNorm, to_rgba
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.interpolate import RegularGridInterpolator
 
@@ -18,6 +19,7 @@ PLATEAU = "#d4d4d4"  # where heights are cut at the cap: no colour of the map, s
 ELEVATIONS = (32.0, 42.0, 52.0)
 AZIMUTHS = (-58.0, -122.0, 58.0, 122.0, -32.0, -148.0, 32.0, 148.0)  # seen across a corner of the box
 MOST_TRIED = 300
+CORNER = 0.07  # share of a side that has no number at either end
 SurfaceGrid = tuple[Array, Array, Array]  # x, y and the heights over them, cut at the cap
 Points = tuple[Array, Array, Array]  # x, y and z of each
 
@@ -38,6 +40,8 @@ class Scene:
         Colour map of the heights.
     ticks, names : sequence
         Heights named on the colour bar, and their names.
+    axes : tuple of str
+        Names of the three axes.
     """
 
     x: tuple[float, float]
@@ -49,12 +53,26 @@ class Scene:
     cmap: str
     ticks: Sequence[float]
     names: Sequence[str]
+    axes: tuple[str, str, str] = ("x", "y", "z")
 
     @property
     def eye(self) -> Array:
         """Unit vector towards the camera."""
         up, round_ = np.deg2rad([self.elev, self.azim])
         return np.array([np.cos(up) * np.cos(round_), np.cos(up) * np.sin(round_), np.sin(up)])
+
+
+def inner_ticks(low: float, high: float) -> list[float]:
+    """Round numbers on a side of the box, none near its corners, where two sides' numbers would meet.
+
+    Examples
+    --------
+    >>> inner_ticks(-3.0, 2.0)
+    [-2.0, -1.0, 0.0, 1.0]
+    """
+    room = CORNER * (high - low)
+    ticks = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    return [float(tick) for tick in ticks if low + room <= tick <= high - room]
 
 
 def shades(z: Array, scene: Scene) -> Array:
@@ -68,7 +86,7 @@ def best_view(scene: Scene, grid: SurfaceGrid, low: float) -> Scene:
     """Choose the camera that sees most of the surface below ``low``; a higher one only if it sees more."""
     x, y, z = grid
     below = np.argwhere(z < low)
-    below = below[:: -(-len(below) // MOST_TRIED)]
+    below = below[:: max(1, -(-len(below) // MOST_TRIED))]
     points = x[below[:, 0]], y[below[:, 1]], z[below[:, 0], below[:, 1]]
     views = [replace(scene, elev=e, azim=a) for e in ELEVATIONS for a in AZIMUTHS]
 

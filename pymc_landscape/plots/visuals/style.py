@@ -18,6 +18,7 @@ OLIVE, PINK, PLUM, FOREST = "#7a5d00", "#ff4bb6", "#a04f80", "#1e6d4f"
 CYCLE = (BLUE, ORANGE, GREEN, VIOLET, OLIVE, PINK, FOREST, PLUM)
 BLACK, GREY, MIDDLE_GREY, LIGHT_GREY, WHITE = "#000000", "#626262", "#999999", "#bbbbbb", "#ffffff"
 RED = "#ff4b4b"  # of a minimum: no colour of the map below it
+BLANK = "#dcdcdc"  # where there are no heights: no colour of the map
 CMAP = "viridis"  # low is dark, so that a minimum reads as deep and light draws stand out on it
 
 DASHES: dict[str, dict[str, Any]] = {
@@ -108,17 +109,17 @@ SERIES_STYLES = (
 SHAPES = {
     "matplotlib": {
         "circle": "o", "square": "s", "diamond": "D", "cross": "X", "star": "*", "saddle": "X", "triangle": "^",
-        "down": "v", "pentagon": "p", "hexagon": "h", "plus": "P",
+        "down": "v", "pentagon": "p", "hexagon": "h", "plus": "P", "tick": "|",
     },
     "plotly": {
         "circle": "circle", "square": "square", "diamond": "diamond", "cross": "x", "star": "star", "saddle": "x",
         "triangle": "triangle-up", "down": "triangle-down", "pentagon": "pentagon", "hexagon": "hexagon",
-        "plus": "cross",
+        "plus": "cross", "tick": "line-ns-open",
     },
     "bokeh": {
         "circle": "circle", "square": "square", "diamond": "diamond", "cross": "x", "star": "star",
         "saddle": "circle_x", "triangle": "triangle", "down": "inverted_triangle", "pentagon": "square_pin",
-        "hexagon": "hex", "plus": "plus",
+        "hexagon": "hex", "plus": "plus", "tick": "dash",
     },
 }  # fmt: skip
 

@@ -12,12 +12,23 @@ from mpl_toolkits.mplot3d.art3d import Poly3DCollection  # type: ignore[import-u
 from scipy.ndimage import uniform_filter
 
 from pymc_landscape._typing import Array
-from pymc_landscape.plots.visuals.scene import PLATEAU, TALL, Points, Scene, SurfaceGrid, in_sight, shades
+from pymc_landscape.plots.visuals.colorbar import LINE, TYPE, spaced
+from pymc_landscape.plots.visuals.scene import (
+    PLATEAU,
+    TALL,
+    Points,
+    Scene,
+    SurfaceGrid,
+    in_sight,
+    inner_ticks,
+    shades,
+)
 from pymc_landscape.plots.visuals.style import WHITE
 
 # heights and depths are ours to order: matplotlib sorts whole artists only by their centre
 FIGURE = {"subplot_kws": {"projection": "3d", "computed_zorder": False}}
 FLOOR, ON_SURFACE, ON_TOP = 1, 2, 3
+SIZE = TYPE["matplotlib"]
 
 
 def surface(target: Any, x: Array, y: Array, z: Array, scene: Scene, **kwargs: Any) -> Any:
@@ -49,8 +60,11 @@ def _lit(z: Array, scene: Scene) -> Array:
     return lit
 
 
-def line(target: Any, points: Points, scene: Scene, grid: SurfaceGrid | None = None, **kwargs: Any) -> Any:
+def line(
+    target: Any, points: Points, scene: Scene, grid: SurfaceGrid | None = None, dashed: bool = False, **kwargs: Any
+) -> Any:
     """Draw a line on the floor; or, given the surface, what the camera sees of a line on it."""
+    kwargs = {"linestyle": "--", **kwargs} if dashed else kwargs
     order = FLOOR if grid is None else ON_TOP
     x, y, z = points
     if grid is not None and x.size:
@@ -79,23 +93,27 @@ def colorbar(target: Any, scene: Scene, title: str) -> Any:
     """Put a colour bar beside the surface, with the named heights."""
     colours = colormaps[scene.cmap].with_extremes(over=PLATEAU)
     heights = ScalarMappable(PowerNorm(0.5, vmin=0.0, vmax=scene.cap), colours)
-    options = {"extend": "max", "shrink": 0.6, "pad": 0.1, "aspect": 25}
+    options = {"extend": "max", "shrink": 0.6, "pad": 0.07, "aspect": 25}
     bar = target.figure.colorbar(heights, ax=target, ticks=scene.ticks, **options)
-    bar.ax.set_yticklabels(scene.names)
+    room = options["shrink"] * max(target.figure.get_size_inches()[1] - 1.0, 0.6) * 72 / SIZE / LINE
+    shares = np.sqrt(np.array(scene.ticks) / scene.cap)
+    bar.ax.set_yticklabels(spaced(scene.names, shares, room), fontsize=SIZE)
     bar.ax.minorticks_off()
-    bar.set_label(title)
+    bar.ax.set_title(title, fontsize=SIZE, loc="left", pad=14)  # over the arrow
     return bar
 
 
 def label(target: Any, axis: str, text: str, **kwargs: Any) -> Any:
     """Name an axis."""
-    return getattr(target, f"set_{axis}label")(text, **{"labelpad": 6, **kwargs})
+    return getattr(target, f"set_{axis}label")(text, **{"labelpad": 6 + 9 * text.count("\n"), **kwargs})
 
 
 def set_view(target: Any, scene: Scene) -> None:
     """Set limits, proportions and the camera."""
     target.set(xlim=scene.x, ylim=scene.y, zlim=(scene.floor, scene.cap))
+    target.set(xticks=inner_ticks(*scene.x), yticks=inner_ticks(*scene.y))
     target.set_zticks([tick for tick in target.get_zticks() if 0 <= tick <= scene.cap])
     target.set_proj_type("ortho")  # then the floor's lines lie straight below the surface's
-    target.set_box_aspect((1, 1, TALL), zoom=0.88)
+    lines = max(target.get_xlabel().count("\n"), target.get_ylabel().count("\n"))  # names need room
+    target.set_box_aspect((1, 1, TALL), zoom=0.92 - 0.04 * lines)
     target.view_init(elev=scene.elev, azim=scene.azim)

@@ -13,9 +13,8 @@ import xarray as xr
 from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import LandscapeView, gather_descents, lengths, paths_on_axes, with_gaps, zero_of
 from pymc_landscape.plots.visuals.figure import Canvas, artists
-from pymc_landscape.plots.visuals.legend import add_legend
 from pymc_landscape.plots.visuals.scene import Scene, SurfaceGrid
-from pymc_landscape.plots.visuals.style import optimizer_colours
+from pymc_landscape.plots.visuals.style import Style, optimizer_styles
 
 STRIDE = 0.01  # of the window: a long step is divided, so that each part is seen or hidden for itself
 
@@ -51,15 +50,18 @@ def draw_surface_paths(
     grid: SurfaceGrid,
     scene: Scene,
     library: ModuleType,
-) -> None:
-    """Lines on the floor, lines at the true heights, a ring at each start and a disc at each end."""
-    ink = optimizer_colours(paths)
+) -> dict[str, Style]:
+    """Lines on the floor and at the true heights, a ring at each start, a disc at each end; return how each looks."""
+    styles = optimizer_styles(paths)
+    ink = {name: style.colour for name, style in styles.items()}
 
     def line(da: xr.DataArray, target: Any, below: bool, **kwargs: Any) -> Any:
         drawn = []
         for name, chains in paths.items():
             x, y, z = with_gaps([_inside(chain, scene) for chain in chains], columns=3).T
-            pen = {"color": ink[name], **kwargs}
+            own = styles[name].line(canvas.backend, 0)["linestyle"]
+            dashes = {"linestyle": own} if canvas.backend == "matplotlib" else {"dash": own}
+            pen = {"color": ink[name], **dashes, **kwargs}
             z = np.full(z.size, scene.floor) if below else z
             drawn.append(library.line(target, (x, y, z), scene, grid=None if below else grid, **pen))
         return artists(drawn)
@@ -76,7 +78,7 @@ def draw_surface_paths(
     canvas.draw(line, "path", view.height, {"linewidth": 2.4}, fixed={"below": False}, artist_dims=many)
     for visual, last in (("start", False), ("end", True)):
         canvas.draw(points, visual, view.height, {"s": 40.0}, fixed={"last": last}, artist_dims=many)
-    add_legend(canvas, ink, "○ start   ● end")
+    return styles
 
 
 def _capped(rows: Array, scene: Scene) -> Array:

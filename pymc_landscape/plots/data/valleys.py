@@ -1,0 +1,111 @@
+"""The floor of a grid of heights, its valleys, and the pass between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from pymc_landscape._typing import Array
+from pymc_landscape.plots.data.landscape import LandscapeView
+
+SAME = 1e-6  # heights that differ by less are one
+SPOT = 0.06  # of an axis: a floor that reaches further is a ridge or flat, and has no lowest point
+TRIED = 48  # heights at which valleys are counted, before the height of the pass is bisected
+COARSE = 150  # cells an axis: enough to tell valleys apart
+SMALLEST = 0.002  # share of the grid: a smaller basin is a step of the grid, not a valley
+
+
+@dataclass(frozen=True)
+class Floor:
+    """Where a panel's heights are lowest.
+
+    Attributes
+    ----------
+    points : array (n, axes)
+        Middle of each spot at which the floor is reached.
+    is_flat : bool
+        Whether the floor is also reached along a ridge, or on a plain.
+    """
+
+    points: Array
+    is_flat: bool
+
+
+def floor_of(view: LandscapeView, height: xr.DataArray) -> Floor:
+    """Find the spots at which the heights of one panel are lowest; neighbours of equal height are one spot."""
+    values = height.transpose(*view.axes).to_numpy()
+    if not np.isfinite(values).any():
+        return Floor(np.empty((0, len(view.axes))), is_flat=False)
+    span = np.nanmax(values) - np.nanmin(values)
+    lowest = values <= np.nanmin(values) + min(max(SAME, 1e-12 * span), 1e-3 * span)
+    parts, number = ndimage.label(lowest, np.ones((3,) * values.ndim))
+    points, is_flat = [], False
+    for part in range(1, number + 1):
+        cells = np.argwhere(parts == part)
+        if np.any(np.ptp(cells, axis=0) > np.maximum(SPOT * np.array(values.shape), 1)):
+            is_flat = True
+            continue
+        middle = cells[np.argmin(((cells - cells.mean(axis=0)) ** 2).sum(axis=1))]
+        points.append([float(height[axis].values[i]) for axis, i in zip(view.axes, middle, strict=True)])
+    return Floor(np.array(points, dtype=float).reshape(-1, len(view.axes)), is_flat)
+
+
+def floors(view: LandscapeView) -> tuple[xr.DataArray, bool]:
+    """Return the lowest points of the picture (dims plot_axis, spot, panels), and whether there is a flat floor.
+
+    A panel whose floor is above that of another has none.
+    """
+    bottom = float(view.height.min())
+    found = {}
+    for index in np.ndindex(*(view.height.sizes[dim] for dim in view.panels)):
+        panel = view.height.isel(dict(zip(view.panels, index, strict=True)))
+        reaches = float(panel.min()) <= bottom + max(SAME, 1e-12 * view.top)
+        found[index] = floor_of(view, panel) if reaches else Floor(np.empty((0, len(view.axes))), is_flat=False)
+    most = max(1, *(len(floor.points) for floor in found.values()))
+    sizes = [view.height.sizes[dim] for dim in view.panels]
+    points = np.full((len(view.axes), most, *sizes), np.nan)
+    for index, floor in found.items():
+        points[(slice(None), slice(0, len(floor.points)), *index)] = floor.points.T
+    coords = {"plot_axis": ["x", "y"][: len(view.axes)], **{dim: view.height[dim] for dim in view.panels}}
+    spots = xr.DataArray(points, dims=["plot_axis", "spot", *view.panels], coords=coords, name=view.height.name)
+    return spots, any(floor.is_flat for floor in found.values())
+
+
+def highest_pass(height: Array, depth: float) -> float | None:
+    """Return the height at which the last two valleys join that are deeper than `depth`; None for one valley.
+
+    The regions below a height are connected over sides and corners of cells; a valley counts while it reaches `depth`
+    below that height (its persistence: Edelsbrunner, Letscher & Zomorodian 2002), on more than a few cells.
+    """
+    every = [max(1, -(-size // COARSE)) for size in height.shape]
+    values = height[tuple(slice(None, None, step) for step in every)]
+    finite = values[np.isfinite(values)]
+    low, high = float(finite.min()) + depth, float(finite.max())
+    if not high > low:
+        return None
+    tried = low + (high - low) * np.linspace(0.0, 1.0, TRIED) ** 2
+    several = [_valleys(values, level, depth) > 1 for level in tried]
+    if not any(several):
+        return None
+    last = int(np.flatnonzero(several)[-1])
+    below, above = float(tried[last]), float(tried[min(last + 1, TRIED - 1)])
+    for _ in range(12):
+        middle = 0.5 * (below + above)
+        below, above = (middle, above) if _valleys(values, middle, depth) > 1 else (below, middle)
+    return above
+
+
+def _valleys(values: Array, level: float, depth: float) -> int:
+    """Count the regions below a level that reach further down than `depth`."""
+    with np.errstate(invalid="ignore"):
+        parts, number = ndimage.label(values <= level, np.ones((3, 3)))
+    if number < 2:
+        return int(number)
+    every: NDArray[np.intp] = np.arange(1, number + 1)
+    lowest = ndimage.minimum(values, parts, every)
+    cells = ndimage.sum_labels(np.ones(values.shape), parts, every)
+    return int(np.sum((lowest <= level - depth) & (cells > SMALLEST * values.size)))
