@@ -66,11 +66,10 @@ def page(opened):
     return opened.reset()
 
 
-def other_page(browser, folder, payload, explorer, **settings) -> PageInBrowser:
-    dataclasses.replace(explorer, payload=payload).save(folder / "other.html", include_plotlyjs="directory")
-    return PageInBrowser(
-        browser.new_context(viewport={"width": 1000, "height": 900}, **settings), folder / "other.html"
-    )
+def other_page(browser, folder, payload, explorer, plotly: str | bool = False) -> PageInBrowser:
+    """The page of another payload; without the mountain it opens sooner."""
+    dataclasses.replace(explorer, payload=payload).save(folder / "other.html", include_plotlyjs=plotly)
+    return PageInBrowser(browser.new_context(viewport={"width": 1000, "height": 900}), folder / "other.html")
 
 
 def surface_at(page, objective, **options):
@@ -139,7 +138,7 @@ def test_water_stands_at_the_cut_off(page, level, df):
     assert page.number("lakes", "count") == 1
 
 
-@pytest.mark.parametrize("where", [30, 200, 600, 1000])
+@pytest.mark.parametrize("where", [30, 200, 1000])
 def test_the_level_reads_as_confidence(page, where):
     page.slide("level", where)
     delta = page.number("level-value", "delta")
@@ -275,7 +274,7 @@ def test_names_of_a_model_are_no_markup(browser, folder, explorer):
         labelled["label"] = HOSTILE
     payload["hover"]["terms"][0]["name"] = payload["hover"]["terms"][0]["x_label"] = HOSTILE
     payload["notes"], payload["code"]["limits"] = [HOSTILE], HOSTILE
-    page = other_page(browser, folder, payload, explorer)
+    page = other_page(browser, folder, payload, explorer, "directory")
     page.keys("ArrowRight", "Enter")
     page.page.wait_for_timeout(300)
     assert page.run("window.harm") is None
