@@ -104,6 +104,8 @@ numpydoc_validation_exclude = {
     r"\bFit$",
     r"\bHypothesisTest$",
     r"\bLikelihoodRatioTest$",
+    r"\bReport$",
+    r"\bExplorer$",
 }
 
 if os.environ.get("DOCS_INTERSPHINX") == "1":
