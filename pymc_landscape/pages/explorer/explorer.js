@@ -9,7 +9,7 @@ const explorer = (() => {
   const keys = Object.keys(payload.surfaces);
   const dark = matchMedia("(prefers-color-scheme: dark)");
 
-  let state = { ...initial };
+  const state = { ...initial };
 
   function draw() {
     map.draw(state);
@@ -83,10 +83,10 @@ const explorer = (() => {
     find("prior").setAttribute("aria-valuetext", text);
     find("prior-value").textContent = text;
     find("prior-value").dataset.weight = weight;
-    const times_text = times === 1 ? "× 1: as observed" : `× ${times}`;
+    const timesText = times === 1 ? "× 1: as observed" : `× ${times}`;
     find("size").value = state.size;
-    find("size").setAttribute("aria-valuetext", times_text);
-    find("size-value").textContent = times_text;
+    find("size").setAttribute("aria-valuetext", timesText);
+    find("size-value").textContent = timesText;
     find("size-value").dataset.size = times;
     document.body.classList.toggle("with-prior", weight > 0);
     find("prior-help").textContent = weight > 0 ? "With a prior, χ² cut-offs hold as far as the posterior is normal."
@@ -163,7 +163,7 @@ const explorer = (() => {
   function readCode(place) {
     const values = {
       x: place[0], y: place[1] ?? "", weight: payload.prior_weights[state.prior], size: payload.sizes[state.size],
-      level: state.level > 0 ? landscape.confidence(state.level)[twoAxes ? "df2" : "df1"] : 0.95, key: state.key,
+      level: state.level > 0 ? landscape.confidence(state.level).df1 : 0.95, key: state.key,
       delta: state.level,
     };
     const short = (each) => (typeof each === "number" ? Number(each.toPrecision(12)) : each);
@@ -299,7 +299,7 @@ const explorer = (() => {
 
   function reset() {
     walk.clear();
-    state = { ...initial };
+    Object.assign(state, initial);
     setTreatments();
     document.querySelector(`[name="height"][value="minus2ll"]`).checked = true;
     change({});
