@@ -19,7 +19,7 @@ section { min-height: 100vh; box-sizing: border-box; padding: 4vh 6vw 7vh; displ
 html { scroll-snap-type: y proximity; }
 h1 { font-size: 2.6rem; line-height: 1.2; margin: 0 0 1rem; }
 h2 { font-size: 1.6rem; margin: 0 0 1rem; }
-section > * { max-width: 60rem; width: 100%; margin-left: auto; margin-right: auto; }
+section > * { max-width: 60rem; width: 100%; box-sizing: border-box; margin-left: auto; margin-right: auto; }
 figure { margin: 0 auto; text-align: center; }
 figure img { max-width: 100%; width: auto; height: 68vh; object-fit: contain; }
 figcaption { font-size: 1.5rem; margin-top: 1rem; }
