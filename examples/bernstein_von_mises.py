@@ -29,6 +29,7 @@ HERE = Path(__file__).resolve().parent
 TRUE_RATE = 2.0
 SHAPE, RATE = 4.0, 4.0  # the prior expects a rate of 1, give or take 0.5
 SIZES = (5, 20, 80, 320, 1280)
+WINDOW = (0.0, 5.0)  # of all panels, so that the curves are seen to shrink
 
 
 def simulate(number: int, random_seed: int = 1) -> np.ndarray:
@@ -53,7 +54,7 @@ def draw_posterior(times: np.ndarray, draws: int, random_seed: int = 2) -> xr.Da
 
 
 def normal_curve(curves: xr.Dataset, se: float) -> xr.DataArray:
-    """Return Wald's parabola as a relative height, exp(-z^2 / 2), at the points of the curves."""
+    """Return the likelihood whose -2 log is Wald's parabola: exp(-z^2 / 2) at the points of the curves."""
     return np.exp(-0.5 * ((curves["value"] - curves["mle"]) / se) ** 2)
 
 
@@ -72,12 +73,12 @@ def grow(sizes: Sequence[int], draws: int) -> tuple[pd.DataFrame, dict[int, xr.D
         table = pml.compare_with_posterior(fit, dt, random_seed=1, progressbar=False).sel(parameter="rate")
         curves = pml.four_curves(fit, dt, progressbar=False)
         height = curves["height"].sel(parameter="rate")
-        parabola = normal_curve(curves, float(table["se"])).sel(parameter="rate")
+        normal = normal_curve(curves, float(table["se"])).sel(parameter="rate")
         rise = pml.posterior_deviance(fit, dt, progressbar=False)
         rows.append(
             {
                 "n": n,
-                "profile to parabola": distance(height.sel(curve="likelihood profile"), parabola),
+                "profile to normal": distance(height.sel(curve="likelihood profile"), normal),
                 "posterior to profile": distance(
                     height.sel(curve="posterior profile"), height.sel(curve="likelihood profile")
                 ),
@@ -87,25 +88,35 @@ def grow(sizes: Sequence[int], draws: int) -> tuple[pd.DataFrame, dict[int, xr.D
                 "KS to chi2": rise.attrs["ks_statistic"],
             }
         )
-        kept[n] = curves.assign(parabola=parabola)
+        kept[n] = curves.assign(normal=normal)
     return pd.DataFrame(rows).set_index("n"), kept
 
 
 def draw_figure(kept: dict[int, xr.Dataset], path: Path) -> Path:
-    """Save a panel a sample size: prior, profile, parabola, and posterior."""
+    """Save a panel a sample size, all over the same rates: prior, profile, normal curve, and posterior."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure, panels = plt.subplots(1, len(kept), figsize=(2.7 * len(kept), 3.1), sharey=True, layout="constrained")
-    lines = {"prior": ("#595959", ":"), "likelihood profile": ("#0072b2", "-"), "posterior marginal": ("#aa4499", "-")}
+    size = (2.7 * len(kept), 3.5)
+    figure, panels = plt.subplots(1, len(kept), figsize=size, sharex=True, sharey=True, layout="constrained")
+    lines = {"prior": ("#626262", ":"), "likelihood profile": ("#0072b2", "-"), "posterior marginal": ("#c369ff", "--")}
     for panel, (n, curves) in zip(np.atleast_1d(panels), kept.items(), strict=True):
         one = curves.sel(parameter="rate")
         for name, (colour, dash) in lines.items():
             panel.plot(one["value"], one["height"].sel(curve=name), dash, color=colour, label=name, lw=2)
-        panel.plot(one["value"], one["parabola"], "--", color="#d55e00", label="parabola", lw=1.4)
-        panel.axvline(TRUE_RATE, color="#bbbbbb", lw=0.8, zorder=0)
-        panel.set(title=f"n = {n}", xlabel="rate")
+        panel.plot(one["value"], one["normal"], "-.", color="#d55e00", label="normal curve of Wald's interval", lw=1.4)
+        panel.axvline(TRUE_RATE, color="#999999", lw=0.9, zorder=0, label="the rate that made the data")
+        panel.set(title=f"n = {n}", xlabel="rate", xlim=WINDOW)
     np.atleast_1d(panels)[0].set_ylabel("relative height")
+    figure.suptitle(
+        "Ever more data: prior, likelihood and posterior are three curves at first, and one normal curve in the end",
+        fontweight="bold",
+        fontsize=11,
+        x=0.01,
+        ha="left",
+        in_layout=False,
+    )
     handles, labels = np.atleast_1d(panels)[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
+    named = figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
+    named.set_title("\n ")  # room for the figure's title
     figure.savefig(path, dpi=110)
     plt.close(figure)
     return path
@@ -121,7 +132,9 @@ def main(sizes: Sequence[int] = SIZES, draws: int = 1000, figures: Path = HERE /
     """
     table, kept = grow(sizes, draws)
     print(table.round(4).to_string())
-    print("\nWhenever the data grow fourfold, the distance of the profile from its parabola halves, and so do the two")
+    print(
+        "\nWhenever the data grow fourfold, the distance of the profile from the normal curve halves, and so do the two"
+    )
     print("shifts, once the data outweigh the prior. The prior's share of the information falls fourfold: it is")
     print(f"(shape − 1) / (shape − 1 + n), with a shape of {SHAPE:g}.\n")
     print("saved", draw_figure(kept, figures / "bernstein_von_mises.png"))

@@ -114,7 +114,13 @@ def draw_figures(analysis: Analysis, folder: Path) -> list[Path]:
         ),
         "eight_schools_steps": pml.plots.comparison(analysis.table, backend="matplotlib"),
     }
+    titles = {
+        "eight_schools_landscape": "Highest where schools do not differ at all; draws avoid that edge",
+        "eight_schools_tau": "The likelihood of tau is highest at 0; averaging over mu moves the posterior away",
+        "eight_schools_steps": "Hardly anything moves mu; averaging moves tau off its edge",
+    }
     for name, picture in pictures.items():
+        picture.add_title(titles[name])
         picture.savefig(folder / f"{name}.png", dpi=110)
     plt.close("all")
     return [folder / f"{name}.png" for name in pictures]

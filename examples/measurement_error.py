@@ -90,11 +90,20 @@ def _draw_points(axes: Any, points: pd.DataFrame, fit: pml.Fit) -> None:
     errors = {"xerr": points["weight_x"] ** -0.5, "yerr": points["weight_y"] ** -0.5}
     axes.errorbar(points["x"], points["y"], **errors, fmt="o", ms=4, color="0.25", elinewidth=1, label="measured")
     slope, intercept = (float(fit.point[name]) for name in ("slope", "intercept"))
-    axes.plot(across, intercept + slope * across, "C0", label=f"errors in both: slope {slope:.3f}")
+    axes.plot(across, intercept + slope * across, color="#0072b2", label=f"errors in both: slope {slope:.3f}")
     exact = np.polyfit(points["x"], points["y"], 1, w=points["weight_y"] ** 0.5)
-    axes.plot(across, np.polyval(exact, across), "C1--", label=f"x taken as exact: slope {exact[0]:.3f}")
+    axes.plot(across, np.polyval(exact, across), "--", color="#d55e00", label=f"x taken as exact: slope {exact[0]:.3f}")
     place = fit.point["place"]
-    axes.plot(place, intercept + slope * place, "|", ms=11, color="C0", label="true places, at their best")
+    axes.plot(
+        place,
+        intercept + slope * place,
+        "D",
+        ms=6,
+        mfc="white",
+        mec="#0072b2",
+        mew=1.5,
+        label="true places, at their best",
+    )
     axes.set(xlabel="x", ylabel="y", xlim=across, title="A line through points that are uncertain both ways")
     axes.legend(frameon=False)
 
@@ -104,16 +113,16 @@ def _draw_slope(axes: Any, points: pd.DataFrame, profile: xr.Dataset, ends: xr.D
     grid = np.linspace(-0.72, -0.28, 300)
     rise = york_sum(points, grid) - york_sum(points, row["estimate"].to_numpy())
     axes.plot(grid, np.exp(-rise / 2), color="0.6", lw=5, label="York's S(b), as exp(−ΔS/2)")
-    axes.plot(row["value"], np.exp(-row["delta_minus2ll"] / 2), "C0o", ms=4, label="profile likelihood")
+    axes.plot(row["value"], np.exp(-row["delta_minus2ll"] / 2), "o", color="#0072b2", ms=4, label="profile likelihood")
     integrated = np.exp(-rise / 2 + log_volume(points, grid))
-    axes.plot(grid, integrated / integrated.max(), "C1", label="places integrated out, by formula")
+    axes.plot(grid, integrated / integrated.max(), "--", color="#c369ff", label="places integrated out, by formula")
     density, edges = np.histogram(np.ravel(posterior["slope"]), bins=np.linspace(-0.72, -0.28, 45), density=True)
     centers = (edges[1:] + edges[:-1]) / 2
     area = np.trapezoid(integrated / integrated.max(), grid)
-    axes.step(centers, density * area, where="mid", color="C1", alpha=0.45, lw=1, label="posterior draws")
-    for end in ends["interval"].to_numpy().ravel():
-        axes.axvline(end, color="C0", ls=":", lw=1)
-    axes.set(xlabel="slope", ylabel="relative height", title="The slope: at its best against on average", ylim=(0, 1.4))
+    axes.step(centers, density * area, where="mid", color="#c369ff", alpha=0.6, lw=1, label="posterior draws")
+    for i, end in enumerate(ends["interval"].to_numpy().ravel()):
+        axes.plot([end, end], [0, 1.0], ":", color="#0072b2", lw=1.4, label=None if i else "95 % by the profile")
+    axes.set(xlabel="slope", ylabel="relative height", title="The slope: at its best against on average", ylim=(0, 1.5))
     axes.legend(frameon=False, ncols=2, loc="upper center")
 
 

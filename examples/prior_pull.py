@@ -72,7 +72,12 @@ def draw_figures(strong: Analysis, folder: Path) -> list[Path]:
         "prior_pull": pml.plots.comparison(strong.table, backend="matplotlib"),
         "prior_pull_curves": pml.plots.four_curves(strong.curves, backend="matplotlib"),
     }
+    titles = {
+        "prior_pull": "A prior that is too narrow pulls each coefficient towards 0",
+        "prior_pull_curves": "From the likelihood to the posterior: the prior moves the mode, averaging does the rest",
+    }
     for name, picture in pictures.items():
+        picture.add_title(titles[name])
         figure = picture.viz["figure"].item()
         figure.savefig(folder / f"{name}.png", dpi=110)
         plt.close(figure)

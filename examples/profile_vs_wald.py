@@ -115,6 +115,13 @@ def draw_profiles(fit: pml.Fit, dt: xr.DataTree, folder: Path) -> list[Path]:
         "profile_vs_wald_zeta": pml.plots.profile(profiles, scale="zeta"),
         "profile_vs_wald_intervals": pml.plots.intervals(intervals, dt=dt),
     }
+    titles = {
+        "profile_vs_wald_rise": "Wald's parabola is no profile: the profile rises faster on one side",
+        "profile_vs_wald_zeta": "The signed root ζ is straight where Wald is right, and bends where it is not",
+        "profile_vs_wald_intervals": "Profile intervals are skewed as the posterior's are; Wald's never are",
+    }
+    for name, picture in pictures.items():
+        picture.add_title(titles[name])
     return [_save(picture, folder / f"{name}.png") for name, picture in pictures.items()]
 
 
@@ -123,6 +130,7 @@ def draw_band(fit: pml.Fit, dt: xr.DataTree, cells: pd.DataFrame, folder: Path) 
     band = pml.confidence_intervals(fit, "curve", progressbar=False)
     at = xr.DataArray(fit.derived["at"].to_numpy(), name="concentration")
     picture = pml.plots.band(band, x=at, dt=dt, data=(cells["conc"], cells["rate"]))
+    picture.add_title("The curve's band by profiles, and by the posterior")
     return _save(picture, folder / "profile_vs_wald_band.png")
 
 
@@ -142,6 +150,8 @@ def report(intervals: dict[str, xr.Dataset], coverage: xr.Dataset) -> str:
             low, high = row["interval"].to_numpy()
             words = ", ".join(row["status"].to_numpy())
             rows.append(f"  {question:28s} {method:8s} ({low:9.4f}, {high:9.4f})   {words}")
+            said = zip(row["bound"].values, row["message"].values, strict=True)
+            rows += [f"    {end}: {why}" for end, why in said if why]
     exact = exact_coverage()
     simulated = {method: coverage.isel(parameter=0).sel(interval_method=method) for method in exact}
     counted = "\n".join(

@@ -97,9 +97,11 @@ def _caterpillar(ax: Axes, effects: xr.Dataset, alone: np.ndarray, name: str) ->
     rows = np.arange(effects.sizes["subject"])
     mode, se = effects["u"].to_numpy(), effects["u_se"].to_numpy()
     ax.axvline(0, color="0.7", linewidth=0.8)
-    ax.hlines(rows, mode - 1.96 * se, mode + 1.96 * se, color="C0")
-    ax.plot(mode, rows, "o", color="C0", markersize=5, label="conditional mode ± 1.96 se")
-    ax.plot(alone, rows, "o", markerfacecolor="none", markeredgecolor="C1", markersize=6, label="this driver alone")
+    ax.hlines(rows, mode - 1.96 * se, mode + 1.96 * se, color="#0072b2")
+    ax.plot(mode, rows, "o", color="#0072b2", markersize=5, label="conditional mode ± 1.96 se")
+    ax.plot(
+        alone, rows, "s", markerfacecolor="none", markeredgecolor="#d55e00", markersize=6, label="this driver alone"
+    )
     ax.set_yticks(rows, effects["subject"].to_numpy().astype(str), fontsize="small")
     ax.set_xlabel(name)
 
@@ -110,11 +112,23 @@ def draw_drivers(drivers: pd.DataFrame, fit: pml.Fit, path: Path) -> Path:
     alone = own_lines(drivers, fit)
     order = np.argsort(fit.latent["u"].sel(effect="slope").to_numpy())
     effects = fit.latent.isel(subject=order)
-    names = {"intercept": "intercept less that of all (ms)", "slope": "slope less that of all (ms a day)"}
+    names = {
+        "intercept": "intercept: difference from the average driver (ms)",
+        "slope": "slope: difference from the average driver (ms a day)",
+    }
     for i, (ax, (effect, name)) in enumerate(zip(axes, names.items(), strict=True)):
         _caterpillar(ax, effects.sel(effect=effect), alone[order, i], name)
     axes[0].set_ylabel("driver, by slope")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
+    figure.suptitle(
+        "Each driver's line is drawn in towards the average, most where a driver's own data say least",
+        fontweight="bold",
+        fontsize=11,
+        x=0.01,
+        ha="left",
+        in_layout=False,
+    )
+    named = figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
+    named.set_title("\n ")  # room for the figure's title
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)
@@ -127,7 +141,9 @@ def draw_spread(
     """Save the profiles of standard deviations, with Wald's parabola and the posterior's density on each."""
     profiles = pml.profile_likelihood(fit, list(names), progressbar=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    pml.plots.profile(profiles, dt=dt, backend="matplotlib").savefig(path, dpi=110)
+    picture = pml.plots.profile(profiles, dt=dt, backend="matplotlib")
+    picture.add_title("How much drivers differ: profiles are skewed, Wald's parabolas are not")
+    picture.savefig(path, dpi=110)
     plt.close("all")
     return path
 

@@ -40,7 +40,14 @@ TITLES = {
     "quantile": "pinball, tau = 0.9",
     "long": "cross-entropy",
 }
-COLORS = {"normal": "C0", "laplace": "C1", "student": "C2", "quantile": "C3", "long": "C4"}
+COLORS = {"normal": "#0072b2", "laplace": "#d55e00", "student": "#009e73", "quantile": "#c369ff", "long": "#7a5d00"}
+DASHES = {
+    "normal": "-",
+    "laplace": "--",
+    "student": "-.",
+    "quantile": ":",
+    "long": (0, (11, 2.5)),
+}  # for a print in grey
 # R's lm(waiting ~ eruptions): intercept 33.4744, slope 10.7296, residual standard error 5.914 on 270 df
 PUBLISHED = {"intercept": 33.4744, "slope": 10.7296, "sse": 270 * 5.914**2}
 
@@ -200,7 +207,7 @@ def draw_lines(waits: pd.DataFrame, table: pd.DataFrame, profiles: dict[str, xr.
     for name, profile in profiles.items():
         lower, upper = interval(profile)
         top = float(profile.min()) + pml.chi2_cutoff(0.95)
-        height.plot(profile["slope"], profile, color=COLORS[name])
+        height.plot(profile["slope"], profile, color=COLORS[name], ls=DASHES[name])
         height.hlines(top, lower, upper, color=COLORS[name], lw=5, alpha=0.4)
         height.text((lower + upper) / 2, top + 1.2, TITLES[name], color=COLORS[name], ha="center", fontsize="small")
     height.set(xlabel="slope", ylabel="−2LL, level and spread at their best", ylim=(1733, 1782))
@@ -215,11 +222,13 @@ def _draw_data(panel: Any, waits: pd.DataFrame, table: pd.DataFrame) -> None:
     panel.plot(waits["eruptions"], waits["waiting"], ".", color="0.6", ms=4)
     for name in ("normal", "laplace", "student", "quantile"):
         level, slope = table.loc[name, ["level", "slope"]]
-        panel.plot(x, level + slope * (x - middle), color=COLORS[name], label=TITLES[name])
+        panel.plot(x, level + slope * (x - middle), color=COLORS[name], ls=DASHES[name], label=TITLES[name])
     even = middle - table.loc["long", "level"] / table.loc["long", "slope"]
-    panel.axvline(even, color=COLORS["long"], ls="--", label=f"cross-entropy: {LONG:.0f} min as likely as not")
+    panel.axvline(
+        even, color=COLORS["long"], ls=DASHES["long"], label=f"cross-entropy: {LONG:.0f} min as likely as not"
+    )
     panel.axhline(LONG, color=COLORS["long"], lw=0.8, alpha=0.6)
-    panel.set(xlabel="minutes an eruption lasted", ylabel="minutes until the next", ylim=(40, 112))
+    panel.set(xlabel="minutes an eruption lasted", ylabel="minutes until the next", ylim=(40, 128))
     panel.set_title("the best line by each loss", fontsize="medium")
     panel.legend(framealpha=1, edgecolor="none", fontsize="small", loc="upper left")
 
@@ -229,7 +238,8 @@ def _draw_cost(panel: Any, waits: pd.DataFrame, table: pd.DataFrame) -> None:
     alone = waits.iloc[:1].assign(waiting=0.0)
     for name, view in views(alone).items():
         if name != "long":
-            panel.plot(error, table.loc[name, "a"] * view.loss(-error[None]), color=COLORS[name], label=TITLES[name])
+            style = {"color": COLORS[name], "ls": DASHES[name], "label": TITLES[name]}
+            panel.plot(error, table.loc[name, "a"] * view.loss(-error[None]), **style)
     panel.set(xlabel="wait less line, in minutes", ylabel="a · loss", ylim=(0, 24))
     panel.set_title("what one error adds to −2LL", fontsize="medium")
     panel.legend(frameon=False, fontsize="small", loc="upper center")

@@ -159,6 +159,13 @@ def draw_figures(leaving: Test, means: Mapping[int, Test], folder: Path) -> list
         "wilks_leaving_mixture": pml.plots.wilks_qq(leaving, weights=MIXTURE, backend="matplotlib"),
         "wilks_sample_size": pml.plots.wilks_qq(several, df=1, backend="matplotlib"),
     }
+    titles = {
+        "wilks_leaving_chi2": "Under the null no χ² with two degrees of freedom: the test would be far too strict",
+        "wilks_leaving_mixture": "Nor half of χ² with one: fewer are 0, and the tail is longer",
+        "wilks_sample_size": "The fewer the data, the longer the tail; Wilks' law is the limit",
+    }
+    for name, picture in pictures.items():
+        picture.add_title(titles[name])
     paths = [folder / f"{name}.png" for name in pictures]
     for path, picture in zip(paths, pictures.values(), strict=True):
         picture.savefig(path, dpi=110)

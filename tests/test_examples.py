@@ -460,7 +460,7 @@ def test_as_data_grow_the_curves_become_one(tmp_path):
         assert table.loc[n, "prior_shift"] == pytest.approx((mode - mle) / (mle / np.sqrt(n)), abs=1e-6)
         mean = (growth.SHAPE + n) / (growth.RATE + times[:n].sum())
         assert table.loc[n, "volume_shift"] == pytest.approx((mean - mode) / (mle / np.sqrt(n)), abs=0.05)
-    assert table.loc[320, "profile to parabola"] < 0.2 * table.loc[5, "profile to parabola"]
+    assert table.loc[320, "profile to normal"] < 0.2 * table.loc[5, "profile to normal"]
     assert table.loc[320, "KS to chi2"] < table.loc[5, "KS to chi2"]
 
 

@@ -91,7 +91,7 @@ def band(
         Defaults to ``rcParams["plot.backend"]``.
     visuals : mapping of {str : mapping or bool}, optional
         Keyword arguments of a visual, or False to leave it out: band, edge, center (the estimate's curve, and the
-        posterior's), data, legend, xlabel, ylabel.
+        posterior's), data, legend, note, xlabel, ylabel.
     **pc_kwargs
         Passed to :meth:`arviz_plots.PlotCollection.wrap`.
 

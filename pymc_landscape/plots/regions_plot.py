@@ -119,8 +119,8 @@ def regions(
     visuals : mapping of {str : mapping or bool}, optional
         Keyword arguments of a visual, or False to leave it out: region (the exact edge), sketch (from the traces),
         ellipse (Wald's), arrow (where an edge goes on for ever), draws, hdi (the posterior's regions), center (the
-        estimate), level_text (one panel only, unless asked for), legend, xlabel, ylabel; on the diagonal curve, wald,
-        posterior, cutoff, end, points, estimate, mark.
+        estimate), level_text (one panel only, unless asked for), legend, note, xlabel, ylabel; on the diagonal
+        curve, wald, posterior, cutoff, end, points, estimate, mark.
     **pc_kwargs
         Passed to :meth:`arviz_plots.PlotCollection.wrap`.
 

@@ -234,3 +234,22 @@ def test_all_panels_are_as_high_and_names_are_told(backend):
         return
     names = {trace.name for trace in pc.viz["figure"].item().data if trace.hovertemplate}
     assert set(CURVES) <= names
+
+
+@pytest.mark.parametrize("name", ["comparison", "wilks_qq", "profile", "regions"])
+def test_a_title_of_a_figure_lies_above_the_legend(name):
+    pc = FIGURES[name]()
+    made = pc.viz["figure"].item()
+    before = made.get_size_inches()[1]
+    pc.add_title("What the picture shows, in one sentence that is as long as a sentence has to be, and no longer")
+    made.canvas.draw()
+    renderer = made.canvas.get_renderer()
+    title = made._suptitle.get_window_extent(renderer)
+    names = [text.get_window_extent(renderer) for text in made.legends[0].get_texts()]
+    assert title.x0 >= 0
+    assert title.x1 <= made.bbox.width
+    assert title.y1 <= made.bbox.height
+    assert title.y0 >= max(box.y1 for box in names)
+    assert made.get_size_inches()[1] > before  # the panels do not shrink
+    assert max(box.y1 for box in names) >= max(axes.bbox.y1 for axes in made.axes)
+    plt.close(made)

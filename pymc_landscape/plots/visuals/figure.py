@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ CALLED_HERE = {"draws": "dt", "idata": "dt", "trace": "dt", "levels": "level", "
 DOTS_PER_INCH = 100  # of plotly and bokeh, in arviz-plots
 COLUMNS = 4
 WIDEST = 1.5  # times its usual width, a panel of bokeh grows with the page
+TITLE_SIZE, TITLE_LETTER = 11.0, 0.57  # of a figure's title, and a bold letter's width in sizes
 NO_VISUALS = ("figure", "plot", "row_index", "col_index")
 
 
@@ -45,6 +47,24 @@ class Picture(PlotCollection):
             f"<PlotCollection: {self.backend}, {panels} panel{'s' * (panels != 1)}, "
             f"visuals {', '.join(sorted(drawn)) or 'none'}; show it with .show(), save it with .savefig(path)>"
         )
+
+    def add_title(self, text: str, *, color: Any = "#000000", size: Any = None, **kwargs: Any) -> None:
+        """Write what the picture shows above it, in bold, above the legend; with matplotlib it grows by as much."""
+        if self.backend != "matplotlib":
+            super().add_title(text, color=color, size=size, **kwargs)  # type: ignore[no-untyped-call]
+            return
+        figure, size = self.viz["figure"].item(), TITLE_SIZE if size is None else float(size)
+        width, height = figure.get_size_inches()
+        lines = fill(text, int(72 * (width - 0.3) / (TITLE_LETTER * size)))
+        room = 1.3 * (lines.count("\n") + 1) * size + 4
+        figure.set_size_inches(width, height + room / 72)
+        place = {"x": 0.02, "y": 1 - 4 / (72 * height + room), "ha": "left", "va": "top", "fontweight": "bold"}
+        written = figure.suptitle(lines, color=color, fontsize=size, **{**place, **kwargs})
+        if figure.legends:  # the layout would lay it on the legend, which keeps its room with empty lines
+            written.set_in_layout(False)
+            own = figure.legends[0].get_title()
+            figure.legends[0].set_title("\n" * round(room / (1.35 * own.get_fontsize())) + (own.get_text() or " "))
+        self.viz["figure_title"] = xr.DataArray(np.array(written, dtype=object))
 
 
 @dataclass(frozen=True)
