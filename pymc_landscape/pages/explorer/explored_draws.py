@@ -59,7 +59,8 @@ def reweighted(draws: PosteriorDraws, prior_weight: float, size: int) -> tuple[N
         return None, np.inf
     if np.ptp(ratios) == 0:
         return everyone, -np.inf
-    smoothed, shape = array_stats.psislw(ratios)  # type: ignore[no-untyped-call]
+    # ArviZ takes what weights are one over, as the likelihoods of leave-one-out are
+    smoothed, shape = array_stats.psislw(-ratios)  # type: ignore[no-untyped-call]
     if not float(shape) <= TRUSTED:
         return None, float(shape)
     shares = np.exp(smoothed - np.max(smoothed))
