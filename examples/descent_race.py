@@ -65,7 +65,7 @@ def race(model: pm.Model, steps: int) -> tuple[pml.Fit, xr.Dataset, xr.Dataset]:
 
 def lay_out(model: pm.Model, num: int) -> xr.Dataset:
     """Lay -2LL over both parameters: the whole surface, nothing is held fixed."""
-    grid = pml.regular_grid({"a": (-4.4, 2.4, num), "b": (-0.16, 0.58, num)})
+    grid = pml.regular_grid({"a": (-4.2, -0.3, num), "b": (0.02, 0.58, num)})
     return pml.evaluate_landscape(model, grid, progressbar=False)
 
 
@@ -73,9 +73,10 @@ def draw_figures(surface: xr.Dataset, sgd: xr.Dataset, rest: xr.Dataset, dt: xr.
     """Save the paths on the landscape, and the heights against what they cost."""
     folder.mkdir(parents=True, exist_ok=True)
     minimum = sgd.attrs["minimum"]
+    one = [descents.sel(chain=[0]) for descents in (sgd, rest)]  # two starts would cross each other's paths
     pictures = {
         "descent_race_paths": pml.plots.paths(
-            surface, sgd, rest, dt=dt, backend="matplotlib", visuals={"path": {"width": 1.1}}
+            surface, *one, dt=dt, figsize=(9.0, 6.4), backend="matplotlib", visuals={"path": {"width": 1.6}}
         ),
         "descent_race_cost": pml.plots.descent(
             sgd, rest, minimum=minimum, x="evaluations", log_x=True, backend="matplotlib"

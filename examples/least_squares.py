@@ -105,7 +105,7 @@ def draw_figure(known: xr.Dataset, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     heights = [0.0, *pml.chi2_cutoff(np.array([0.5, 0.95, 0.99]), df=2), 20, 50, 100, 200]
     best = known["sse"].argmin(["Vm", "K"])
-    figure, panels = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True, layout="constrained")
+    figure, panels = plt.subplots(1, 2, figsize=(10, 4.5), sharey=True, layout="constrained")
     for panel, surface, unit, digits, title in (
         (panels[0], known["delta_minus2ll"], 1.0, 2, "rise of −2 log L"),
         (panels[1], rise(known["sse"]), S**2, 0, "rise of the sum of squared errors"),
@@ -117,9 +117,12 @@ def draw_figure(known: xr.Dataset, path: Path) -> Path:
         panel.contour(x, y, z, levels[2:3], colors="white")
         panel.plot(x[best["Vm"]], y[best["K"]], "*", color="#ff4b4b", mec="white", ms=13)
         bar = figure.colorbar(filled, ax=panel, ticks=levels)
-        bar.set_ticklabels([f"{level:,.{digits}f}" for level in levels])
+        bar.set_ticklabels([f"{level:,.{digits if 0 < level < 10 * unit else 0}f}" for level in levels])
         panel.set(title=title, xlabel="Vm")
     panels[0].set_ylabel("K")
+    signs = [plt.Line2D([], [], color="#ff4b4b", marker="*", ls="", ms=10), plt.Line2D([], [], color="#bbbbbb")]
+    names = ["lowest point of both", "95 % region of −2 log L: the same line on either surface"]
+    figure.legend(signs, names, loc="outside upper center", ncols=2, frameon=False)
     figure.savefig(path, dpi=110)
     plt.close(figure)
     return path

@@ -167,10 +167,11 @@ def critical_points(
     kinds = _kinds(points, heights)
     for kind in COLOURS:
         _draw_kind(canvas, view, kind, positions[kinds == kind])
-    _draw_heights(canvas, view, positions, heights)
+    risen = points["delta_minus2ll"].to_numpy().astype(float)  # above the lowest valley, not the lowest grid point
+    _draw_heights(canvas, view, positions, risen, points["kind"].to_numpy())
     _name_axes(canvas, view)
-    passes = heights[points["index"].to_numpy() == 1]
-    add_legend(canvas, _entries(canvas, view, points, kinds, passes))
+    seen = (points["index"].to_numpy() == 1) & (heights > float(view.height.min())) & (heights < view.top)
+    add_legend(canvas, _entries(canvas, points, kinds, risen[seen]))
     add_note(canvas, remarks_on(view, [], is_flat=False))
     add_hover(canvas)
     return canvas.pc
@@ -277,8 +278,10 @@ def _draw_kind(canvas: Canvas, view: LandscapeView, kind: str, positions: Array)
         canvas.draw(lambda da, target, **kwargs: _dots(canvas, positions, target, **kwargs), kind, view.height, style)
 
 
-def _draw_heights(canvas: Canvas, view: LandscapeView, positions: Array, heights: Array) -> None:
-    """Write number and height of each point in the window, above it or below, where there is room."""
+def _draw_heights(
+    canvas: Canvas, view: LandscapeView, positions: Array, heights: Array, kinds: NDArray[np.str_]
+) -> None:
+    """Write kind, number and height of each point in the window, above it or below, where there is room."""
     window = np.array([limits(view, axis) for axis in view.axes])
     share = (positions - window[:, 0]) / np.ptp(window, axis=1)
     inside = np.flatnonzero(((share >= 0) & (share <= 1)).all(axis=1))
@@ -294,7 +297,7 @@ def _draw_heights(canvas: Canvas, view: LandscapeView, positions: Array, heights
             y = positions[i, 1] + (-1 if below else 1) * 0.035 * np.ptp(window[1])
             side = "left" if share[i, 0] < 0.08 else "right" if share[i, 0] > 0.92 else "center"
             align = {"horizontal_align": side, "vertical_align": "top" if below else "bottom"}
-            text = f"{i}: {_written(heights[i])}"
+            text = f"{kinds[i]} {i}: {_written(heights[i])}"
             drawn[i] = backend_of(canvas).text(positions[i, 0], y, text, target, **{**align, **kwargs})
         return drawn
 
@@ -347,13 +350,10 @@ def _name_axes(canvas: Canvas, view: LandscapeView) -> None:
     canvas.decorate(labelled_y, "ylabel", {"text": wrapped(names[1], up)})
 
 
-def _entries(
-    canvas: Canvas, view: LandscapeView, points: xr.Dataset, kinds: NDArray[np.str_], passes: Array
-) -> dict[str, Style]:
+def _entries(canvas: Canvas, points: xr.Dataset, kinds: NDArray[np.str_], passes: Array) -> dict[str, Style]:
     """Return the names of the marks: kinds of points, the lines at the passes, and starts by what they lead to."""
     entries = {WORDS.get(k, k): style for k, style in LEGEND_SIGNS.items() if k in kinds and canvas.wants(k)}
     within = np.unique(passes.round(9))
-    within = within[(within > float(view.height.min())) & (within < view.top)]
     if within.size and canvas.wants("pass_line"):
         heights = ", ".join(_written(height) for height in within[:3]) + (", …" if within.size > 3 else "")
         entries[f"height of the pass{'es' * (within.size > 1)}: {heights}"] = Style(MIDDLE_GREY, "dashed")
