@@ -261,20 +261,28 @@ def test_the_mountain_turns_and_shows_the_same_heights(page, fit):
     assert fit.minus2ll <= lowest <= fit.minus2ll + 0.5
 
 
+def test_pointing_at_the_mountain_moves_the_cursor_on_the_map(page):
+    x, y = (axis["values"][2] for axis in page.run("landscape.axes"))
+    point = {"x": x, "y": y, "data": {"navigable": True}}
+    page.run(f"document.querySelector('#mountain').emit('plotly_hover', {{ points: [{json.dumps(point)}] }})")
+    assert [page.number("cursor-reading", key) for key in "xy"] == [x, y]
+
+
 def test_colours_grow_lighter_with_height(page):
     channels = np.array(page.run("Array.from({ length: 101 }, (_, i) => drawing.colour(i / 100))")) / 255
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     assert (np.diff(linear @ [0.2126, 0.7152, 0.0722]) > 0).all()
 
 
-def test_names_of_a_model_are_no_markup(browser, folder, explorer):
+@pytest.mark.parametrize("plotly", [False, pytest.param("directory", marks=pytest.mark.exhaustive)])
+def test_names_of_a_model_are_no_markup(browser, folder, explorer, plotly):
     payload = json.loads(json.dumps(explorer.payload))
     payload["title"] = payload["model_name"] = HOSTILE
     for labelled in (*payload["axes"], *payload["others"]):
         labelled["label"] = HOSTILE
     payload["hover"]["terms"][0]["name"] = payload["hover"]["terms"][0]["x_label"] = HOSTILE
     payload["notes"], payload["code"]["limits"] = [HOSTILE], HOSTILE
-    page = other_page(browser, folder, payload, explorer, "directory")
+    page = other_page(browser, folder, payload, explorer, plotly)
     page.keys("ArrowRight", "Enter")
     page.page.wait_for_timeout(300)
     assert page.run("window.harm") is None
@@ -326,7 +334,7 @@ def test_a_notebook_without_plotly_shows_the_rest(explorer, monkeypatch):
     assert "id=&quot;plotlyjs&quot;" not in explorer._repr_html_()
 
 
-@pytest.mark.parametrize("width", [360, 1000, 1600])
+@pytest.mark.parametrize("width", [360, *(pytest.param(wide, marks=pytest.mark.exhaustive) for wide in (1000, 1600))])
 def test_anyone_can_use_it_at_any_width(opened, width):
     axe = pytest.importorskip("axe_core_python.sync_playwright", reason="no axe: install the extra `browser`")
     opened.page.set_viewport_size({"width": width, "height": 900})
