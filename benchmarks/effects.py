@@ -27,7 +27,7 @@ PUBLISHED = 1751.93934446  # −2LL of lme4
 def sleepstudy(repeats: int) -> dict[str, Any]:
     """Time a fit and its six profile intervals, all graphs compiled; seconds, and how far −2LL is off."""
     with threadpool_limits(1):
-        objective = pml.Objective(_pairs(), latent="u", backend="numba")
+        objective = pml.Objective(sleepstudy_model(), latent="u", backend="numba")
         fit = pml.fit_mle(objective, progressbar=False)
         answer = {
             "fit": _fastest(lambda: pml.fit_mle(objective, starts=1, progressbar=False), repeats),
@@ -38,7 +38,8 @@ def sleepstudy(repeats: int) -> dict[str, Any]:
     return answer | _lme4()
 
 
-def _pairs() -> pm.Model:
+def sleepstudy_model() -> pm.Model:
+    """Build lme4's model of the drivers, lines with correlated effects."""
     data = pd.read_csv(HERE.parent / "examples" / "data" / "sleepstudy.csv")
     subject, days = pd.factorize(data["subject"])[0], data["days"].to_numpy(float)
     with pm.Model() as model:

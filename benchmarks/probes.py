@@ -210,6 +210,13 @@ def explorer_page(draws: str) -> Answer:
     return measure(draws)
 
 
+def report(name: str) -> Answer:
+    """Write the report of a fitted model; seconds, and bytes of the page."""
+    from benchmarks.report_page import report as measure
+
+    return measure(name)
+
+
 ALL = (
     importing,
     first_landscape,
@@ -233,6 +240,7 @@ ALL = (
     pointwise_first,
     pointwise_memory,
     explorer_page,
+    report,
 )
 PROBES = {f.__name__: f for f in ALL}
 

@@ -386,6 +386,19 @@ def _peak_of(work: str, answers: list[dict[str, Any]]) -> Row:
     return Row(work, figure, "≤ 1024 MiB", peak <= 1024)
 
 
+def reports(caches: Caches, repeats: int) -> list[Row]:
+    """Time reports of models that were fitted before."""
+    names = ("budworm", "sleepstudy")
+    answers = in_turns([partial(caches.warm, ("report", name)) for name in names], max(repeats // 2, 1))
+    return [_report(f"`report`, {name}", found) for name, found in zip(names, answers, strict=True)]
+
+
+def _report(work: str, answers: list[dict[str, Any]]) -> Row:
+    first, again = median(answers, "first"), median(answers, "again")
+    size, slowest = median(answers, "bytes") / 1e3, answers[0]["slowest"]
+    return Row(work, f"{first:.1f} s, a second time {again:.1f} s; {size:.0f} kB (slowest: {slowest})", "", None)
+
+
 SECTIONS: dict[str, tuple[str, Callable[[Caches, int], list[Row]]]] = {
     "imports": ("Import", imports),
     "first": ("First landscape of a new process, 101 × 101, beyond `import pymc`", first),
@@ -399,4 +412,5 @@ SECTIONS: dict[str, tuple[str, Callable[[Caches, int], list[Row]]]] = {
     "effects": ("Random effects integrated out, one core", effects),
     "pointwise": ("Pointwise log-likelihood of posterior draws, all cores", pointwise),
     "pages": ("Pages in a headless Chromium without a GPU", pages),
+    "reports": ("Reports, the model fitted before, one core", reports),
 }

@@ -52,8 +52,9 @@ FIT_STATUSES = {
     ),
     "failed": Meaning(
         "The search ended where there is no optimum: at a point that is not finite, at a slope, or above another.",
-        "Use none of its numbers. Scale the data, give starts near where the parameters are known to be, or more of "
-        "them, and look at a slice of the surface (evaluate_landscape) for what is wrong with the model.",
+        "Use none of its numbers. Where the message names data that no parameter value allows, mend these or the "
+        "distribution. Else scale the data, give starts near where the parameters are known to be, or more of them, "
+        "and look at a slice of the surface (evaluate_landscape) for what is wrong with the model.",
     ),
 }
 
@@ -91,7 +92,7 @@ TEST_REFERENCES = {
     ),
     "chibar2": Meaning(
         "The null puts a parameter on the edge of its support, as a variance of 0. There the estimate is on the edge "
-        "in about half of all data sets, and the law is a mixture of χ².",
+        "in a good part of all data sets (half of them, where there are many groups), and the law is a mixture of χ².",
         "Report the mixture's weights with p. With few groups use reference='exact' or 'bootstrap'.",
     ),
     "weighted_chi2": Meaning(

@@ -35,6 +35,8 @@ class Report:
         The fit it is about; None where the model could not be fitted.
     refused : mapping of str to str
         Sections that could not be made, by title, each with the sentence that says why.
+    seconds : mapping of str to float
+        How long each section took, by title.
     """
 
     title: str
@@ -47,6 +49,11 @@ class Report:
     def refused(self) -> Mapping[str, str]:
         """Sections that could not be made, with the reason."""
         return MappingProxyType({s.title: s.refusal for s in self._sections if s.refusal})
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """How long each section took, by title."""
+        return MappingProxyType({s.title: s.seconds for s in self._sections})
 
     @property
     def html(self) -> str:
