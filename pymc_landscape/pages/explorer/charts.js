@@ -21,7 +21,7 @@ const observations = (() => {
     }
     ["fitted", "share"].forEach((name) => {
       const frame = element("figure", { class: "frame" });
-      pictures[name] = { title: element("figcaption"), svg: shape(frame, "svg", { role: "img" }) };
+      pictures[name] = { frame, title: element("figcaption"), svg: shape(frame, "svg", { role: "img" }) };
       frame.prepend(pictures[name].title);
       parent.append(frame);
     });
@@ -56,6 +56,8 @@ const observations = (() => {
     const along = x ?? (fitted ?? parts ?? observed).map((_, i) => i);
     const label = x ? xLabel : (groups ? "group of successive rows" : "observation");
     const [wide, shown] = [ends(finite(along), 0.03), observed ?? fitted];
+    pictures.fitted.frame.hidden = !shown;
+    pictures.share.frame.hidden = !parts;
     if (shown) {
       const { group, x: across, y } = picture("fitted", 220, `${name}: observed (dots) and fitted (line)`, wide,
         ends(finite(shown), 0.2), label);

@@ -133,7 +133,7 @@ const explorer = (() => {
     find("sentences").replaceChildren(...texts.map((text) => element("li", {}, text)));
   }
 
-  const small = (number) => (number > 0 && number < 0.001 ? "< 0.1 %" : percent(number));
+  const small = (number) => (number > 0 && number < 0.001 ? "< 0.1 %" : percent(number)).replaceAll(" ", "\u00a0");
 
   // Ends of an interval, or why there is none.
   function interval(numbers, statuses) {
@@ -142,7 +142,7 @@ const explorer = (() => {
       return statuses[i] === "open" ? ["−∞", "∞"][i] : (statuses[i] ?? "–").replaceAll("_", " ");
     };
     const ends = [...new Set(numbers.map(end))];
-    return ends.length ? ends.join(" to ") : "–";
+    return ends.length ? ends.join(" to\u00a0") : "–";
   }
 
   // What a reader should know of a lowest place that is no common one.

@@ -7,7 +7,7 @@ const mountain = (() => {
   const PLOTLY_DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
   const box = document.getElementById("mountain");
   const message = document.getElementById("mountain-message");
-  let eye = { x: -1.15, y: -1.15, z: 1.3 };
+  let eye = { x: -1.25, y: -1.25, z: 1.4 };
   let able = false;
   let wanted = null;
 
@@ -131,7 +131,7 @@ const mountain = (() => {
     const ends = ({ values, scale }) => [values[0], values.at(-1)].map(scale === "log" ? Math.log10 : Number);
     const side = (title, type, range) => ({
       range, title: { text: plain(title), font: { size: 12 } }, type, color: ink, gridcolor: "rgba(128,128,128,.4)",
-      nticks: 6, tickfont: { size: 10 }, showspikes: false, backgroundcolor: "rgba(0,0,0,0)",
+      exponentformat: "none", nticks: 6, tickfont: { size: 10 }, showspikes: false, backgroundcolor: "rgba(0,0,0,0)",
     });
     const scale = (axis) => (axes[axis].scale === "log" ? "log" : "linear");
     const layout = {
@@ -139,8 +139,8 @@ const mountain = (() => {
       height: box.clientWidth < 420 ? 320 : 500, uirevision: "kept",
       scene: {
         xaxis: side(axes[0].label, scale(0), ends(axes[0])), yaxis: side(axes[1].label, scale(1), ends(axes[1])),
-        zaxis: side(HEIGHTS[state.height].name(state), "linear"),
-        aspectmode: "manual", aspectratio: { x: 1, y: 1, z: 0.65 }, camera: { eye, center: { x: 0, y: 0, z: -0.12 } }, dragmode: "turntable",
+        zaxis: side(payload.prior_weights[state.prior] ? "height" : HEIGHTS[state.height].name(state), "linear"),
+        aspectmode: "manual", aspectratio: { x: 1, y: 1, z: 0.65 }, camera: { eye, center: { x: -0.08, y: 0.08, z: -0.12 } }, dragmode: "turntable",
       },
     };
     await Plotly.react(box, traces(state, walkers), layout, { displayModeBar: false, responsive: true });
