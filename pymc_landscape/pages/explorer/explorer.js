@@ -133,7 +133,11 @@ const explorer = (() => {
     find("sentences").replaceChildren(...texts.map((text) => element("li", {}, text)));
   }
 
-  const small = (number) => (number > 0 && number < 0.001 ? "< 0.1 %" : percent(number)).replaceAll(" ", "\u00a0");
+  // A share that is 0 but for rounding is 0.
+  function small(number) {
+    if (Math.abs(number) < 1e-6) return "0\u00a0%";
+    return (Math.abs(number) < 0.001 ? "< 0.1 %" : percent(number)).replaceAll(" ", "\u00a0");
+  }
 
   // Ends of an interval, or why there is none.
   function interval(numbers, statuses) {
