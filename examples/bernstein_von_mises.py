@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import pymc as pm
 import xarray as xr
+from scipy import stats
 
 import pymc_landscape as pml
 
@@ -97,9 +98,12 @@ def draw_figure(kept: dict[int, xr.Dataset], path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     size = (2.7 * len(kept), 3.5)
     figure, panels = plt.subplots(1, len(kept), figsize=size, sharex=True, sharey=True, layout="constrained")
-    lines = {"prior": ("#626262", ":"), "likelihood profile": ("#0072b2", "-"), "posterior marginal": ("#c369ff", "--")}
+    law, across = stats.gamma(SHAPE, scale=1 / RATE), np.linspace(*WINDOW, 201)
+    lines = {"likelihood profile": ("#0072b2", "-"), "posterior marginal": ("#c369ff", "--")}
     for panel, (n, curves) in zip(np.atleast_1d(panels), kept.items(), strict=True):
         one = curves.sel(parameter="rate")
+        prior = law.pdf(across) / law.pdf((SHAPE - 1) / RATE)
+        panel.plot(across, prior, ":", color="#626262", label="prior", lw=2)
         for name, (colour, dash) in lines.items():
             panel.plot(one["value"], one["height"].sel(curve=name), dash, color=colour, label=name, lw=2)
         panel.plot(one["value"], one["normal"], "-.", color="#d55e00", label="normal curve of Wald's interval", lw=1.4)
