@@ -123,7 +123,8 @@ def arrays(result: Any) -> dict[str, np.ndarray]:
     if isinstance(result, pd.DataFrame):
         return {str(name): column.to_numpy() for name, column in result.items()}
     if isinstance(result, xr.DataTree):
-        return {f"{group.path}/{name}": a.to_numpy() for group in result.subtree for name, a in group.data_vars.items()}
+        groups = [(group.path, name, a) for group in result.subtree for name, a in group.data_vars.items()]
+        return {f"{path}/{name}": array.to_numpy() for path, name, array in groups if name != "seconds"}
     dataset = result if isinstance(result, xr.Dataset) else result.to_dataset()
     return {str(name): array.to_numpy() for name, array in dataset.variables.items() if name != "seconds"}
 
