@@ -85,6 +85,10 @@ gallery_sections = {
         "eight_schools": "Eight schools",
         "bernstein_von_mises": "Bernstein–von Mises",
     },
+    "Pages to walk on, and to hand on": {
+        "explorer": "Explorer",
+        "report": "Report",
+    },
 }
 
 autosummary_generate = True

@@ -41,7 +41,8 @@ def main(draws: int = 1000, tune: int = 700, chains: int = 2, folder: Path = HER
     folder.mkdir(parents=True, exist_ok=True)
     page = explorer.save(folder / "explorer.html")
     print(report(explorer))
-    print(f"Saved {page.name}, {page.stat().st_size / 1e6:.1f} MB, most of it plotly.js.")
+    print(f"\n{page.stat().st_size / 1e6:.1f} MB, most of it plotly.js:")
+    print("saved", page)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 AT_ONCE = 2
 LIMIT = 600  # seconds a script
 OTHERS = "More"
+SAVED = "saved "  # what a line begins with that names a file
 PACKAGE = "pymc_landscape"
 
 
@@ -42,6 +43,7 @@ class Example:
     names: list[str]
     printed: str = ""
     figures: list[Path] = field(default_factory=list)
+    pages: list[Path] = field(default_factory=list)
 
 
 def public_names(tree: ast.Module) -> list[str]:
@@ -56,15 +58,14 @@ def read_example(path: Path, title: str | None) -> Example:
     source = path.read_text(encoding="utf-8")
     tree = ast.parse(source)
     lesson, _, text = (ast.get_docstring(tree) or path.stem).partition("\n\n")
-    text = re.sub(r"\s*Run it with ``python[^`]*``[^\n]*(\n\S[^\n]*)*", "", text)
+    text = re.sub(r"\s*Run it with\s+``python[^`]*``[^\n]*(\n\S[^\n]*)*", "", text)
     code = "\n".join(source.splitlines()[tree.body[0].end_lineno :]).strip()
     lesson = " ".join(lesson.split())
     return Example(path, title or path.stem.replace("_", " ").capitalize(), lesson, text, code, public_names(tree))
 
 
 def run(example: Example, folder: Path) -> None:
-    """Run a script in its copy, keep what it prints and which pictures it saves."""
-    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.png")}
+    """Run a script in its copy, keep what it prints and the files that it says it saved."""
     env = os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, example.path.name]
     try:
@@ -74,17 +75,18 @@ def run(example: Example, folder: Path) -> None:
         return
     if done.returncode or done.stderr:
         logger.warning("%s ended with %d and said: %s", example.path.name, done.returncode, done.stderr[-2000:])
-    lines = [line for line in done.stdout.splitlines() if not line.startswith("saved ")]
-    example.printed = "\n".join(lines).strip()
-    changed = [path for path in folder.rglob("*.png") if before.get(path) != path.stat().st_mtime_ns]
-    saved = [Path(line.removeprefix("saved ").strip()).name for line in done.stdout.splitlines()]
-    example.figures = sorted((path for path in changed if path.name in saved), key=lambda path: saved.index(path.name))
+    lines = done.stdout.splitlines()
+    example.printed = "\n".join(line for line in lines if not line.startswith(SAVED)).strip()
+    saved = [folder / line.removeprefix(SAVED).strip() for line in lines if line.startswith(SAVED)]
+    example.figures = [path for path in saved if path.suffix == ".png"]
+    example.pages = [path for path in saved if path.suffix == ".html"]
 
 
 def page_of(example: Example, following: str) -> str:
     """Write the page of an example: the lesson, the pictures, what was printed, the code."""
     parts = [f"# {example.title}", f"**{example.lesson}**", example.text]
     parts += [f":::{{figure}} figures/{path.name}\n:alt: {example.lesson}\n:::" for path in example.figures]
+    parts += [f"{{download}}`Open the page that it made <figures/{path.name}>`." for path in example.pages]
     if example.printed:
         parts += ["## What it prints", f"``````{{code-block}} text\n\n{wrap_sentences(example.printed)}\n``````"]
     uses = ", ".join(f"{{py:obj}}`pml.{name} <{PACKAGE}.{name}>`" for name in example.names)
@@ -118,6 +120,7 @@ def sections_of(app: Sphinx) -> dict[str, list[Example]]:
     return {
         section: [read_example(scripts[name], title) for name, title in titles.items() if name in scripts]
         for section, titles in sections.items()
+        if scripts.keys() & titles.keys()
     }
 
 
@@ -134,7 +137,8 @@ def write_gallery(app: Sphinx) -> None:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(lambda example: run(example, folder), examples))
         for example in examples:
-            example.figures = [Path(shutil.copy(path, target / "figures")) for path in example.figures]
+            for path in [*example.figures, *example.pages]:
+                shutil.copy(path, target / "figures")
     else:
         for example in examples:
             example.figures = sorted((target / "figures").glob(f"{example.path.stem}*.png"))
