@@ -117,6 +117,16 @@ def test_a_slanted_valley_is_one_lake():
     assert merges == []
 
 
+def test_a_slanted_valley_is_one_lake_where_axes_hold_its_lowest_point_besides():
+    x, y = np.append(np.linspace(-3, 3, 41), 0.031), np.append(np.linspace(-2.9, 3.1, 41), 0.008)
+    x, y = np.sort(x), np.sort(y)
+    a, b = np.meshgrid(x - 0.031, y - 0.008, indexing="ij")
+    heights = (a**2 + b**2 - 2 * 0.97 * a * b) / (1 - 0.97**2)
+    lakes, merges = find_lakes(heights, [x, y])
+    assert [(x[lake.at[0]], y[lake.at[1]]) for lake in lakes] == [(0.031, 0.008)]
+    assert merges == []
+
+
 def test_two_valleys_meet_at_the_saddle():
     x = np.linspace(-2, 2, 81)
     a, b = np.meshgrid(x, x, indexing="ij")

@@ -7,12 +7,12 @@ joining neighbours (Edelsbrunner & Harer 2010, *Computational Topology*, section
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
+from scipy import interpolate
 
 from pymc_landscape._typing import Array
 
@@ -40,13 +40,15 @@ class Merge:
     lakes: tuple[int, int]
 
 
-def find_lakes(heights: Array) -> tuple[list[Lake], list[Merge]]:
+def find_lakes(heights: Array, axes: Sequence[Array] | None = None) -> tuple[list[Lake], list[Merge]]:
     """Return the lakes of a surface, the lowest first, and where they meet, in order of height.
 
     Parameters
     ----------
     heights : array (n,) or (n, m)
         Heights above the floor; points that are not finite are dry for ever.
+    axes : sequence of array, optional
+        Values along each axis, increasing; evenly spaced where left out.
 
     Returns
     -------
@@ -80,7 +82,8 @@ def find_lakes(heights: Array) -> tuple[list[Lake], list[Merge]]:
             parent[younger] = roots[0]
     last = {_root(parent, i) for i in parent}
     lowest = sorted(last | {younger for _, _, younger in joined}, key=order_of(flat))
-    real = _real(heights, lowest, last)
+    points = [np.arange(n, dtype=float) for n in heights.shape] if axes is None else list(axes)
+    real = _real(heights, points, lowest, last)
     kept = [lake for lake in lowest if real[lake] == lake]
     number = {lake: k for k, lake in enumerate(kept)}
     lakes = [Lake(_place(i, heights.shape), float(flat[i])) for i in kept]
@@ -92,32 +95,30 @@ def find_lakes(heights: Array) -> tuple[list[Lake], list[Merge]]:
     return lakes, merges
 
 
-def _real(heights: Array, lowest: list[int], last: set[int]) -> dict[int, int]:
+def _real(heights: Array, axes: list[Array], lowest: list[int], last: set[int]) -> dict[int, int]:
     """Return for each dip the lake that it is part of: itself, or a deeper one to which it is downhill all the way."""
-    surface, flat, own = _spline(heights), heights.ravel(), dict[int, int]()
+    surface, flat, own = _spline(heights, axes), heights.ravel(), dict[int, int]()
+
+    def place(i: int) -> Array:
+        return np.array([axis[k] for axis, k in zip(axes, _place(i, heights.shape), strict=True)])
+
     for i in lowest:
-        here = np.array(_place(i, heights.shape), dtype=float)
         deeper = list(own) if i not in last and surface is not None else []
         own[i] = i
         for other in deeper:
-            way = here + ALONG[:, None] * (np.array(_place(other, heights.shape)) - here)
-            if surface is not None and surface(way).max() <= flat[i] + SHALLOW:
+            way = place(i) + ALONG[:, None] * (place(other) - place(i))
+            if surface is not None and surface.ev(*way.T).max() <= flat[i] + SHALLOW:
                 own[i] = own[other]
                 break
     return own
 
 
-def _spline(heights: Array) -> Callable[[Array], Array] | None:
-    """Return the surface between the points of the grid; None where some are not finite, or there are too few."""
-    if min(heights.shape) < FEWEST or not np.isfinite(heights).any():
+def _spline(heights: Array, axes: list[Array]) -> interpolate.RectBivariateSpline | None:
+    """Return the surface between the points of the grid; None where there are too few, or it is a curve."""
+    if heights.ndim == 1 or min(heights.shape) < FEWEST or not np.isfinite(heights).any():
         return None
     filled = np.where(np.isfinite(heights), heights, np.nanmax(heights[np.isfinite(heights)]))
-    coefficients = ndimage.spline_filter(np.minimum(filled, CAPPED), order=3, mode="nearest")
-
-    def values(at: Array) -> Array:
-        return np.asarray(ndimage.map_coordinates(coefficients, at.T, order=3, mode="nearest", prefilter=False))
-
-    return values
+    return interpolate.RectBivariateSpline(*axes, np.minimum(filled, CAPPED))
 
 
 def order_of(flat: Array) -> Any:

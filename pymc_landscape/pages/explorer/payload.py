@@ -151,7 +151,7 @@ def _lakes(explored: Explored, delta: Array) -> tuple[list[Any], list[Any]]:
     """Return lakes and passes by weight."""
     valleys, merges = [], []
     for heights in delta:
-        lakes, passes = find_lakes(heights)
+        lakes, passes = find_lakes(heights, [axis.values for axis in explored.axes])
         valleys.append([{"at": _place(explored, lake.at), "height": lake.height} for lake in lakes])
         merges.append([{"at": _place(explored, p.at), "height": p.height, "valleys": list(p.lakes)} for p in passes])
     return valleys, merges
