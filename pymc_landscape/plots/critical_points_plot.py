@@ -16,6 +16,7 @@ from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import (
     LandscapeView,
     as_dataset,
+    boundaries_around,
     element,
     landscape_view,
     limits,
@@ -87,7 +88,6 @@ DASHED: dict[str, dict[str, Any]] = {
     "bokeh": {"line_dash": "dashed", "line_width": 1.5},
 }
 NEEDED = ("kind", "index", "delta_minus2ll", "critical_point")
-MOST_BANDS = 10
 PANEL = (6.8, 5.2)
 
 
@@ -207,23 +207,6 @@ def _heights(view: LandscapeView, points: xr.Dataset) -> Array:
 
 
 # --- the surface -----------------------------------------------------------------------------------------------------
-
-
-def boundaries_around(heights: Array, top: float) -> Array:
-    """Boundaries of the bands: 0, then 1, 2, 5, 10, … around the heights of the points, and the top.
-
-    Examples
-    --------
-    >>> boundaries_around(np.array([0.0, 80.0, 850.0]), top=9000.0).tolist()
-    [0.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 9000.0]
-    """
-    highest = float(heights[np.isfinite(heights)].max(initial=0.0))
-    highest = min(2.0 * highest, top) if highest > 0 else top
-    decades = 10.0 ** np.arange(np.floor(np.log10(highest)) - 4, np.ceil(np.log10(highest)) + 1)
-    numbers = np.outer(decades, [1.0, 2.0, 5.0]).ravel()
-    last = min(int(np.searchsorted(numbers, highest)), int(np.searchsorted(numbers, top)) - 1)
-    inner = numbers[max(last + 2 - MOST_BANDS, 0) : last + 1]
-    return np.concatenate([[0.0], inner[inner < top], [top]])
 
 
 def _draw_bands(canvas: Canvas, view: LandscapeView, heights: Array) -> None:

@@ -20,15 +20,14 @@ from pymc_landscape.plots.data import (
     LandscapeView,
     as_cells,
     blank_name,
-    boundary_labels,
     cutoffs,
     draws_name,
     edges_of_floor,
     find_draws,
     floors,
+    height_cap,
     highest_pass,
     landscape_view,
-    limits,
     remarks_on,
     two_axes,
     warn_of_edges,
@@ -46,12 +45,13 @@ from pymc_landscape.plots.visuals import (
     SurfaceGrid,
     add_legend,
     add_note,
-    best_view,
     checked,
     draw_surface_paths,
+    fine_grid,
     level_lines,
     new_collection,
     path_heights,
+    scene_of,
     shades,
     surface_matplotlib,
     surface_plotly,
@@ -79,11 +79,6 @@ Visual = Literal[
 ]
 LIBRARIES = {"matplotlib": surface_matplotlib, "plotly": surface_plotly}
 DRAWS_COLOUR = "#333333"
-CAP = 3.0  # in cut-offs of 99 %: the minimum fills the picture, what is higher is cut to a plateau
-ABOVE_PASS = 1.25  # times the pass between two valleys, the cap: both and the pass are below it
-SEEN, SHARE = 0.1, 0.25  # with less than this share of the grid below the cap, it is where that share is
-DEPTH = 0.8  # how far below the minimum the floor lies, in caps
-FINE = 150  # cells an axis: enough for smooth rims, few enough to turn by hand
 SIZE = (7.5, 6.0)
 LINE_LETTERS = 22  # of a name beside the box
 
@@ -204,9 +199,9 @@ def surface(
     heights_of_paths = path_heights(view, paths)
     cuts = cutoffs(CONTOUR_LEVELS if level is None else level, view.df)
     joined = highest_pass(view.height.to_numpy(), float(cutoffs(0.99, view.df)[0]))
-    height = _cap(view, cap, joined)
-    grid = _fine_grid(view, height)
-    scene = _scene(view, grid, cuts, height, asked)
+    height = height_cap(view, cap, joined)
+    grid = fine_grid(as_cells(view), height)
+    scene = scene_of(view, grid, cuts, height, asked)
     draws = find_draws(view, ds, dt, group, sample_dims, num_samples)
     three = {**library.FIGURE, **(pc_kwargs.get("figure_kwargs") or {})}
     pc = new_collection(view, _name(backend), SIZE, {**pc_kwargs, "figure_kwargs": three}, figsize)
@@ -273,68 +268,6 @@ def _library(backend: str | None) -> ModuleType:
         f"Expected backend to be 'matplotlib' or 'plotly' for three dimensions, got {name!r}; "
         "choose one, or draw contours with plots.landscape."
     )
-
-
-def _cap(view: LandscapeView, asked: float | None, joined: float | None) -> float:
-    """Return the height of the plateau: what was asked, else one that lets the valleys and the pass be seen."""
-    lowest, heights = float(view.height.min()), view.height.to_numpy()
-    if asked is not None:
-        if not asked > 0:
-            raise ValueError(f"Expected cap to be a positive height, got {asked}; try cap=30.")
-        if asked <= lowest:
-            raise ValueError(
-                f"Expected cap above the surface's lowest point, {lowest:.4g}, got {asked:g}; leave cap out, or "
-                f"try cap={max(2 * lowest, lowest + 30):.3g}."
-            )
-        return float(asked)
-    heights = heights[np.isfinite(heights)]
-    cap = lowest + CAP * float(cutoffs(0.99, view.df)[0])
-    cap = cap if joined is None else max(cap, ABOVE_PASS * joined)
-    if np.mean(heights < cap) < SEEN:
-        cap = max(cap, float(np.quantile(heights, SHARE)))
-    return min(cap, view.top) if view.top > lowest else cap
-
-
-def _scene(view: LandscapeView, grid: SurfaceGrid, cuts: xr.DataArray, cap: float, visuals: dict[str, Any]) -> Scene:
-    ticks = np.concatenate([[0.0], cuts.values[cuts.values < cap], [cap]])
-    names = boundary_labels(ticks, cuts)
-    names[-1] = f"{cap:.3g}"
-    angles, surface_options = (_options(visuals, key) for key in ("view", "surface"))
-    scene = Scene(
-        x=limits(view, view.axes[0]),
-        y=limits(view, view.axes[1]),
-        floor=-DEPTH * cap,
-        cap=cap,
-        elev=0.0,
-        azim=0.0,
-        cmap=str(surface_options.get("cmap", CMAP)),
-        ticks=ticks.tolist(),
-        names=names,
-        axes=(view.axes[0], view.axes[1], view.label),
-    )
-    best = best_view(scene, grid, min(float(cuts.max()), cap))
-    elev, azim = angles.get("elev", best.elev), angles.get("azim", best.azim)
-    return replace(scene, elev=float(elev), azim=float(azim))
-
-
-def _options(visuals: dict[str, Any], name: str) -> dict[str, Any]:
-    asked = visuals.get(name)
-    return dict(asked) if isinstance(asked, Mapping) else {}
-
-
-def _fine_grid(view: LandscapeView, cap: float) -> SurfaceGrid:
-    """Heights cut at the cap, on a finer grid, without which the rim of the plateau would be jagged.
-
-    In between, √height is linear: exact along any line through a quadratic minimum.
-    """
-    root = as_cells(view) ** 0.5
-    for dim in root.dims:
-        times = -(-FINE // (root.sizes[dim] - 1))
-        fine = np.arange(times * (root.sizes[dim] - 1) + 1) / times
-        at = np.interp(fine, np.arange(root.sizes[dim]), root[dim].values.astype(float))
-        root = root.interp({dim: at})
-    x, y = (root[dim].values for dim in root.dims)
-    return x, y, np.where(np.isnan(root.values), np.nan, np.minimum(root.values**2, cap))
 
 
 def _draw_surface(canvas: Canvas, view: LandscapeView, grid: SurfaceGrid, scene: Scene, library: ModuleType) -> None:

@@ -29,6 +29,7 @@ from pymc_landscape.plots.data.levels import (
     CONTOUR_LEVELS,
     CURVE_LEVELS,
     band_boundaries,
+    boundaries_around,
     boundary_labels,
     cutoffs,
     percent,
@@ -46,7 +47,7 @@ from pymc_landscape.plots.data.polylines import arrow_head, arrows, cap, join, s
 from pymc_landscape.plots.data.profile import ProfileEnd, TracedProfile, traced_profile
 from pymc_landscape.plots.data.projection import draws_metric, paths_on_axes, project_paths, two_axes, zero_of
 from pymc_landscape.plots.data.simulated import Simulated, gather_simulated
-from pymc_landscape.plots.data.valleys import floors, highest_pass
+from pymc_landscape.plots.data.valleys import floors, height_cap, highest_pass
 
 __all__ = [
     "CONTOUR_LEVELS",
@@ -72,6 +73,7 @@ __all__ = [
     "as_dataset",
     "band_boundaries",
     "blank_name",
+    "boundaries_around",
     "boundary_labels",
     "cap",
     "curve_of",
@@ -87,6 +89,7 @@ __all__ = [
     "gather_bars",
     "gather_descents",
     "gather_simulated",
+    "height_cap",
     "held_values",
     "highest_pass",
     "join",

@@ -12,6 +12,7 @@ from pymc_landscape.numerics import chi2_cutoff
 
 CURVE_LEVELS = (0.68, 0.95, 0.99)
 CONTOUR_LEVELS = (0.5, 0.9, 0.95, 0.99)
+MOST_AROUND = 10  # bands around the heights of critical points
 MOST_BANDS = 8  # above the highest cut-off: more could not be distinguished in one colour map
 
 
@@ -88,6 +89,23 @@ def _round_numbers(low: float, top: float, steps: tuple[int, ...]) -> NDArray[np
     numbers = np.outer(decades, steps).ravel()
     numbers = numbers[numbers >= low]
     return numbers[: np.searchsorted(numbers, top) + 1]
+
+
+def boundaries_around(heights: NDArray[np.float64], top: float) -> NDArray[np.float64]:
+    """Boundaries of the bands: 0, then 1, 2, 5, 10, … around the heights of the points, and the top.
+
+    Examples
+    --------
+    >>> boundaries_around(np.array([0.0, 80.0, 850.0]), top=9000.0).tolist()
+    [0.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 9000.0]
+    """
+    highest = float(heights[np.isfinite(heights)].max(initial=0.0))
+    highest = min(2.0 * highest, top) if highest > 0 else top
+    decades = 10.0 ** np.arange(np.floor(np.log10(highest)) - 4, np.ceil(np.log10(highest)) + 1)
+    numbers = np.outer(decades, [1.0, 2.0, 5.0]).ravel()
+    last = min(int(np.searchsorted(numbers, highest)), int(np.searchsorted(numbers, top)) - 1)
+    inner = numbers[max(last + 2 - MOST_AROUND, 0) : last + 1]
+    return np.concatenate([[0.0], inner[inner < top], [top]])
 
 
 def boundary_labels(boundaries: NDArray[np.float64], heights: xr.DataArray) -> list[str]:

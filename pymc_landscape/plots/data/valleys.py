@@ -11,10 +11,14 @@ from scipy import ndimage
 
 from pymc_landscape._typing import Array
 from pymc_landscape.plots.data.landscape import LandscapeView
+from pymc_landscape.plots.data.levels import cutoffs
 
 SAME = 1e-6  # heights that differ by less are one
 SPOT = 0.06  # of an axis: a floor that reaches further is a ridge or flat, and has no lowest point
 TRIED = 48  # heights at which valleys are counted, before the height of the pass is bisected
+CAP = 3.0  # in cut-offs of 99 %: the minimum fills the picture, what is higher is cut to a plateau
+ABOVE_PASS = 1.25  # times the pass between two valleys, the cap: both and the pass are below it
+SEEN, SHARE = 0.1, 0.25  # with less than this share of the grid below the cap, it is where that share is
 COARSE = 150  # cells an axis: enough to tell valleys apart
 SMALLEST = 0.002  # share of the grid: a smaller basin is a step of the grid, not a valley
 
@@ -109,3 +113,23 @@ def _valleys(values: Array, level: float, depth: float) -> int:
     lowest = ndimage.minimum(values, parts, every)
     cells = ndimage.sum_labels(np.ones(values.shape), parts, every)
     return int(np.sum((lowest <= level - depth) & (cells > SMALLEST * values.size)))
+
+
+def height_cap(view: LandscapeView, asked: float | None, joined: float | None) -> float:
+    """Return the height of the plateau: what was asked, else one that lets the valleys and the pass be seen."""
+    lowest, heights = float(view.height.min()), view.height.to_numpy()
+    if asked is not None:
+        if not asked > 0:
+            raise ValueError(f"Expected cap to be a positive height, got {asked}; try cap=30.")
+        if asked <= lowest:
+            raise ValueError(
+                f"Expected cap above the surface's lowest point, {lowest:.4g}, got {asked:g}; leave cap out, or "
+                f"try cap={max(2 * lowest, lowest + 30):.3g}."
+            )
+        return float(asked)
+    heights = heights[np.isfinite(heights)]
+    cap = lowest + CAP * float(cutoffs(0.99, view.df)[0])
+    cap = cap if joined is None else max(cap, ABOVE_PASS * joined)
+    if np.mean(heights < cap) < SEEN:
+        cap = max(cap, float(np.quantile(heights, SHARE)))
+    return min(cap, view.top) if view.top > lowest else cap

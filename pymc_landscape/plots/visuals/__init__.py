@@ -22,7 +22,7 @@ from pymc_landscape.plots.visuals.path_lines import Route, Routes, draw_routes, 
 from pymc_landscape.plots.visuals.profile_panel import Panel, Scale, add_names, draw_panel
 from pymc_landscape.plots.visuals.region_matrix import METHODS, Matrix
 from pymc_landscape.plots.visuals.region_outlines import Window
-from pymc_landscape.plots.visuals.scene import PLATEAU, Scene, SurfaceGrid, best_view, shades
+from pymc_landscape.plots.visuals.scene import PLATEAU, Scene, SurfaceGrid, fine_grid, scene_of, shades
 from pymc_landscape.plots.visuals.style import (
     BLACK,
     BLUE,
@@ -112,7 +112,6 @@ __all__ = [
     "artists",
     "backend_of",
     "balanced",
-    "best_view",
     "checked",
     "contour_entries",
     "curve_entries",
@@ -122,6 +121,7 @@ __all__ = [
     "draw_panel",
     "draw_routes",
     "draw_surface_paths",
+    "fine_grid",
     "halo",
     "hover_of",
     "letters",
@@ -141,6 +141,7 @@ __all__ = [
     "panel_of",
     "path_heights",
     "routes_of",
+    "scene_of",
     "set_log_axis",
     "shades",
     "shape",
