@@ -44,7 +44,7 @@ def _origin(view: LandscapeView) -> str:
     words = str(view.source.attrs.get("at", ""))
     if "at" not in view.source.coords or not words or words.startswith(("nothing", "given")):
         return ""
-    return f" ({words})"
+    return f" ({words.replace(' (', ', ').replace(')', '')})"  # no brackets in brackets
 
 
 def warn_of_initial_point(view: LandscapeView, stacklevel: int) -> None:

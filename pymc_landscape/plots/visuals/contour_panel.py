@@ -63,6 +63,7 @@ def draw_contours(
     pen = {"color": WHITE, **PEN.get(backend, {})}
     canvas.draw(_lines, "contour", height, pen, fixed=fixed, artist_dims=many)
     star = {"marker": shape(backend, "star"), "size": marker_size(backend, "contour minimum")}
+    star |= {"clip_on": False} if backend == "matplotlib" else {}  # whole, also on a bound of the support
     star |= hover_of(backend, "lowest point")
     canvas.draw(_scatter, "minimum", spots, {"facecolor": RED, "edgecolor": WHITE, **star})
     if not view.panels or "contour_text" in canvas.visuals:  # small panels are full without it
