@@ -11,6 +11,7 @@ import json
 import shutil
 import statistics
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,12 @@ def explorer_page(draws: str) -> dict[str, Any]:
     behavior = example("user_behavior")
     model = behavior.build_model(behavior.load_customers())
     dt = behavior.sample(model, draws=int(draws) // 4, chains=4, random_seed=1, progressbar=False)
+    began, worked = time.perf_counter(), time.process_time()
     explorer = pml.explore(model, dt, ["r", "alpha"], random_seed=1, progressbar=False)
+    seconds = {"explore": time.perf_counter() - began, "explore_worked": time.process_time() - worked}
     with tempfile.TemporaryDirectory() as folder:
         page = explorer.save(Path(folder) / "page.html")
-        return {"bytes": len(json.dumps(explorer.payload, ensure_ascii=False).encode()), **in_browser(page)}
+        return {"bytes": len(json.dumps(explorer.payload, ensure_ascii=False).encode()), **seconds, **in_browser(page)}
 
 
 def in_browser(page: Path) -> dict[str, Any]:

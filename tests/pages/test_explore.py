@@ -13,7 +13,9 @@ from scipy import integrate, stats
 
 import pymc_landscape as pml
 from pymc_landscape.pages.explorer.encoding import encode_heights, encode_numbers
+from pymc_landscape.pages.explorer.explored_draws import reweighted
 from pymc_landscape.pages.explorer.lakes import find_lakes
+from pymc_landscape.posterior import read_posterior
 
 QUIET = {"progressbar": False}
 Y = np.array([0.2, 1.4, 0.9, 1.1, 0.5, 2.0])
@@ -227,14 +229,19 @@ def test_intervals_of_the_posterior_are_those_of_its_draws():
     np.testing.assert_allclose(one, az.hdi(xr.DataTree.from_dict({"posterior": draws()}), prob=0.95)["mu"], atol=1e-9)
 
 
-def test_draws_are_reweighted_to_another_weight_of_the_prior():
+@pytest.mark.parametrize("weight", [0.0, 0.5, 2.0])
+def test_draws_are_reweighted_to_another_weight_of_the_prior(weight):
+    kept, pareto_k = reweighted(read_posterior(pml.Objective(normal_sample()), draws()), weight, 1)
+    share = np.exp(log_posterior(weight) - log_posterior(weight).max())
+    for name, values in {"mu": MU, "sigma": SIGMA}.items():
+        exact = float((share * values).sum() / share.sum())
+        of_draws = draws()[name].to_numpy().ravel()
+        assert of_draws[kept].mean() == pytest.approx(exact, abs=0.04)
+    assert pareto_k < 0.7
     payload = mean_explored().payload
-    p = payload["prior_weights"].index(2.0)
-    share = np.exp(log_posterior(2.0) - log_posterior(2.0).max()).sum(axis=1)
-    below = np.cumsum(share) / share.sum()
-    exact = np.interp([0.025, 0.975], below, MU[:, 0])
-    np.testing.assert_allclose(payload["limits"][0][0][p]["posterior"], exact, atol=0.12)
-    assert payload["pareto_k"][0][p] < 0.7
+    p = payload["prior_weights"].index(weight)
+    expected = az.hdi(draws()["mu"].to_numpy().ravel()[kept], prob=0.95)
+    np.testing.assert_allclose(payload["limits"][0][0][p]["posterior"], expected)
 
 
 def test_the_marginal_is_0_at_its_own_maximum():
@@ -408,3 +415,32 @@ def test_many_others_are_treated_together():
     delta, floor = surface(explorer, "p", 0.0)
     verb = pml.evaluate_landscape(model, grid_of(explorer), nuisance="profile", **QUIET)
     np.testing.assert_allclose(delta, verb["minus2ll"] - floor, atol=0.02, rtol=3e-3)
+
+
+@pytest.mark.exhaustive
+def test_each_of_two_others_is_treated_by_itself():
+    explorer = pml.explore(line(), axes="b", num=15, random_seed=1, **QUIET)
+    payload = explorer.payload
+    assert [one["label"] for one in payload["others"]] == ["a", "sigma"]
+    assert list(payload["surfaces"])[:4] == ["hh", "pp", "hp", "ph"]
+    slope, intercept = np.polyfit(X, LINE, 1)
+    n, b = len(X), np.array(payload["axes"][0]["values"])
+    residuals = LINE - intercept - np.outer(b, X)  # the intercept held, the deviation at its best
+    delta, floor = surface(explorer, "hp", 0.0)
+    expected = n * np.log(2 * np.pi * (residuals**2).mean(axis=1)) + n
+    np.testing.assert_allclose(delta + floor, expected, atol=0.02, rtol=1e-4)
+    assert floor == pytest.approx(n * np.log(2 * np.pi * ((LINE - intercept - slope * X) ** 2).mean()) + n, abs=1e-5)
+
+
+@pytest.mark.exhaustive
+def test_a_penalised_likelihood_is_shown_with_its_penalty():
+    x, y = np.array([-2, -1, -0.5, 0.5, 1, 2.0]), np.array([0, 0, 0, 1, 1, 1])
+    with pm.Model() as model:
+        pm.Bernoulli("y", logit_p=pm.Normal("a", 0, 2.5) + pm.Normal("b", 0, 2.5) * x, observed=y)
+    fit = pml.fit_mle(model, penalty="firth", **QUIET)
+    explorer = pml.explore(fit, num=15, random_seed=1, **QUIET)
+    assert (explorer.payload["prior_weights"], explorer.payload["sizes"]) == ([0.0], [1])
+    delta, floor = surface(explorer, "", 0.0)
+    verb = pml.evaluate_landscape(fit, grid_of(explorer), **QUIET)
+    np.testing.assert_allclose(delta + floor, verb["penalized_minus2ll"], atol=0.02, rtol=1e-3)
+    assert floor == pytest.approx(fit.result.value, abs=1e-6)

@@ -174,12 +174,13 @@ def _modes(fit: Fit, optima: Sequence[Mapping[str, object]]) -> tuple[Weights, M
     """Return weights and modes; without the prior's where it cannot take part, with the reason."""
     objective = fit.objective
     if objective.restricted or objective.penalty:
-        why = "a restricted likelihood has" if objective.restricted else "a penalised likelihood has"
-        weights = Weights((0.0,), SIZES if objective.restricted else (1,))
-        return weights, find_modes(fit, weights, []), f"The prior has no weight here: {why} none."
+        kind = "restricted" if objective.restricted else "penalised"
+        weights = Weights((0.0,), (1,))
+        note = f"Prior and size of the sample have no say: a {kind} likelihood is its own for these data."
+        return weights, find_modes(fit, weights, []), note
     weights = Weights(PRIOR_WEIGHTS, SIZES)
     try:
-        return weights, find_modes(fit, weights, optima), ""
+        return weights, find_modes(fit, weights, optima), COPIES if objective.is_integral else ""
     except (ValueError, NotImplementedError) as error:
         weights = Weights((0.0,), SIZES)
         return weights, find_modes(fit, weights, []), f"The prior has no weight here: {error}"
@@ -194,14 +195,17 @@ def _with_surfaces(explored: Explored) -> Explored:
     begin = held(axes, modes)
     if not explored.others:
         return replace(explored, surfaces={"": begin})
-    surfaces = {"h": begin}
+    number = len(explored.separate) or 1
+    surfaces = {"h" * number: begin}
     try:
-        surfaces["p"] = profiled(axes, modes)
-        notes += surfaces["p"].notes
+        surfaces["p" * number] = profiled(axes, modes)
+        notes += surfaces["p" * number].notes
+        for first, second in [explored.separate] if number == 2 else []:
+            surfaces["hp"], surfaces["ph"] = (profiled(axes, modes, [label]) for label in (first, second))
     except (ValueError, NotImplementedError) as error:
         notes.append(f"The other parameters cannot be put at their best: {error}")
     try:
-        surfaces["a"] = averaged(axes, modes)
+        surfaces["a" * number] = averaged(axes, modes)
         notes.append(AVERAGED)
     except (ValueError, NotImplementedError, ArithmeticError) as error:
         notes.append(f"The other parameters are not averaged over: {str(error).splitlines()[0]}")
@@ -212,6 +216,7 @@ SHARED = (
     "Single observations are not shown: they share effects that are integrated out, and none has a −2LL of its own; "
     "explore(Objective(model, latent=())) shows them for given effects."
 )
+COPIES = "Data counted more often are copies of all groups, each with effects of its own."
 AVERAGED = (
     "Averaged: the likelihood is integrated over the prior of the other parameters, at every weight of the axes' own "
     "prior alike; data counted more often would have another average, which is not shown."

@@ -260,13 +260,20 @@ class Explored:
         return other_elements(self.axes, self.modes)
 
     @cached_property
+    def separate(self) -> list[str]:
+        """Labels of the other elements that are treated each by itself: where there are one or two, and each can be."""
+        find = self.fit.objective.find
+        one_by_one = all(find(label).variable.elementwise for label in self.others)
+        return self.others if len(self.others) <= 2 and one_by_one else []
+
+    @cached_property
     def floors(self) -> dict[str, Array]:
         """The lowest height of each surface by weight: the mode's where it is known, and no lower point was met."""
         modes = np.array([self.modes.height(i) for i in range(len(self.weights.effective))])
         floors = {}
         for key, surface in self.surfaces.items():
             lowest = np.array([_lowest(heights) for heights in surface.heights])
-            floors[key] = lowest if key == "a" else np.fmin(modes, lowest)
+            floors[key] = lowest if "a" in key else np.fmin(modes, lowest)
         return floors
 
 

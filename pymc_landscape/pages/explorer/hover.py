@@ -63,7 +63,8 @@ def _spread(size: int, number: int) -> Any:
 
 def encode_observations(seen: Observations) -> tuple[dict[str, Any], list[str]]:
     """Return the observations as the page reads them, with what is to be said of them."""
-    nodes = dict(zip(("ix", "iy"), (own.tolist() for own in seen.nodes), strict=False))
+    pairs = np.meshgrid(*seen.nodes, indexing="ij")  # one place an entry, the first axis slowest
+    nodes = dict(zip(("ix", "iy"), (own.ravel().tolist() for own in pairs), strict=False))
     notes = []
     terms = []
     for name, values in seen.minus2ll.items():

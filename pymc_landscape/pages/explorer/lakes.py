@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ from pymc_landscape._typing import Array
 # Points of a straight way at which the surface is looked at; fewer points than this along an axis have no spline; and
 # what is higher than this is a wall like any other.
 ALONG, FEWEST, CAPPED = np.linspace(0.0, 1.0, 33), 5, 300.0
-# A dip that is shallower than this, in units of −2LL, is a wrinkle of the grid and no lake.
-SHALLOW = 0.02
+# A dip that is shallower than this, in units of −2LL and relative to its height, is a wrinkle of the grid and no lake.
+SHALLOW, WRINKLE = 0.02, 0.02
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def find_lakes(heights: Array, axes: Sequence[Array] | None = None) -> tuple[lis
     Returns
     -------
     lakes : list of Lake
-        Positions on the grid. Neighbours are points that differ by one step along one axis.
+        Positions on the grid. Neighbours are points that differ by one step along one axis or both.
     merges : list of Merge
         By position in `lakes`, the older first; one fewer than lakes, or fewer where walls without likelihood stand
         between.
@@ -77,7 +78,7 @@ def find_lakes(heights: Array, axes: Sequence[Array] | None = None) -> tuple[lis
         roots = sorted({_root(parent, j) for j in _neighbours(i, heights.shape) if j in parent}, key=order_of(flat))
         parent[i] = roots[0] if roots else i
         for younger in roots[1:]:
-            if flat[i] - flat[younger] > SHALLOW:
+            if flat[i] - flat[younger] > _shallow(flat[younger]):
                 joined.append((i, roots[0], younger))
             parent[younger] = roots[0]
     last = {_root(parent, i) for i in parent}
@@ -107,7 +108,7 @@ def _real(heights: Array, axes: list[Array], lowest: list[int], last: set[int]) 
         own[i] = i
         for other in deeper:
             way = place(i) + ALONG[:, None] * (place(other) - place(i))
-            if surface is not None and surface.ev(*way.T).max() <= flat[i] + SHALLOW:
+            if surface is not None and surface.ev(*way.T).max() <= flat[i] + _shallow(flat[i]):
                 own[i] = own[other]
                 break
     return own
@@ -119,6 +120,10 @@ def _spline(heights: Array, axes: list[Array]) -> interpolate.RectBivariateSplin
         return None
     filled = np.where(np.isfinite(heights), heights, np.nanmax(heights[np.isfinite(heights)]))
     return interpolate.RectBivariateSpline(*axes, np.minimum(filled, CAPPED))
+
+
+def _shallow(height: float) -> float:
+    return SHALLOW + WRINKLE * height
 
 
 def order_of(flat: Array) -> Any:
@@ -134,12 +139,12 @@ def _root(parent: dict[int, int], i: int) -> int:
 
 
 def _neighbours(i: int, shape: tuple[int, ...]) -> Iterator[int]:
-    """Return the points that differ by one step along one axis."""
-    place = _place(i, shape)
-    for j, n in enumerate(shape):
-        for to in (place[j] - 1, place[j] + 1):
-            if 0 <= to < n:
-                yield int(np.ravel_multi_index((*place[:j], to, *place[j + 1 :]), shape))
+    """Return the points that differ by one step along one axis or several."""
+    around = [range(max(k - 1, 0), min(k + 2, n)) for k, n in zip(_place(i, shape), shape, strict=True)]
+    for place in product(*around):
+        j = int(np.ravel_multi_index(place, shape))
+        if j != i:
+            yield j
 
 
 def _place(i: int, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -31,8 +31,6 @@ TREATMENTS = {"h": "hold", "p": "profile", "a": "average"}
 LEVELS, HIGHEST, POINTS = (0.5, 0.9, 0.95, 0.99), 60.0, 601
 # Of a chain so many draws are walked.
 DRAWS = 2000
-# An average is that of the data as they are.
-ONE_SIZE = {"a": [1]}
 
 
 def explorer_payload(explored: Explored) -> dict[str, Any]:
@@ -50,8 +48,8 @@ def explorer_payload(explored: Explored) -> dict[str, Any]:
         **_head(explored),
         "axes": [_axis(explored, j) for j in range(len(explored.axes))],
         "others": _others(explored),
-        "treatments": [TREATMENTS[key] for key in keys if key],
-        "treatment_sizes": {TREATMENTS[key]: sizes for key, sizes in ONE_SIZE.items() if key in keys},
+        "treatments": [word for letter, word in TREATMENTS.items() if any(letter in key for key in keys)],
+        "treatment_sizes": {"average": [1]} if any("a" in key for key in keys) else {},
         "prior_weights": list(explored.weights.prior_weights),
         "sizes": list(explored.weights.sizes),
         "weights": explored.weights.effective.tolist(),
@@ -106,14 +104,14 @@ def _axis(explored: Explored, j: int) -> dict[str, Any]:
 
 
 def _others(explored: Explored) -> list[dict[str, Any]]:
-    """Return the other parameters as one entry: they are treated together."""
+    """Return the other parameters: one or two by themselves, more as one entry, for they are treated together."""
     labels, objective = explored.others, explored.fit.objective
     if not labels:
         return []
     estimates = json_numbers(values_at(objective, labels, explored.modes.point(0)))
-    if len(labels) == 1:
-        return [{"label": labels[0], "estimate": estimates[0]}]
     elements = [{"label": label, "estimate": value} for label, value in zip(labels, estimates, strict=True)]
+    if explored.separate:
+        return elements
     return [{"label": f"the other {len(labels)} parameters", "estimate": None, "elements": elements}]
 
 
@@ -134,7 +132,7 @@ def _as_map(delta: Array, floors: Array) -> dict[str, Any]:
 def _mode(explored: Explored, key: str, delta: Array, i: int) -> dict[str, Any]:
     """Return the mode on the axes: of an average, the lowest point of the grid."""
     axes, modes = explored.axes, explored.modes
-    if key == "a":
+    if "a" in key:
         place = np.unravel_index(int(np.nanargmin(np.where(np.isfinite(delta), delta, np.inf))), delta.shape)
         lowest = [float(axis.values[k]) for axis, k in zip(axes, place, strict=True)]
         return {"x": lowest, "minus2ll": None, "status": "grid", "message": "The lowest point of the grid."}
@@ -251,8 +249,8 @@ def explorer_results(explored: Explored) -> dict[str, xr.Dataset]:
             "delta": (("weight", *coords), _delta(surface.heights, explored.floors[key])),
             "floor": ("weight", explored.floors[key]),
         }
-        name = TREATMENTS.get(key, "")
-        groups[f"surface_{name}" if name else "surface"] = xr.Dataset(data, {"weight": weights, **coords}, attrs)
+        name = "_".join(["surface", *(TREATMENTS[letter] for letter in key)])
+        groups[name] = xr.Dataset(data, {"weight": weights, **coords}, attrs)
     for name, curves in (("slices", explored.slices), ("profiles", explored.profiles)):
         groups |= _margins(explored, name, curves, weights)
     if explored.limits is not None:

@@ -18,7 +18,7 @@ from scipy.interpolate import make_interp_spline
 from pymc_landscape._typing import Array
 from pymc_landscape.landscape import evaluate_landscape, regular_grid
 from pymc_landscape.objective import Objective, affordable_evaluations
-from pymc_landscape.pages.explorer.explored import TOLERANCE, ChosenAxis, Modes, Surfaces
+from pymc_landscape.pages.explorer.explored import TOLERANCE, ChosenAxis, Modes, Surfaces, values_at
 
 # Along each axis every so many points are solved, and so many weights; then more, and at last all.
 STRIDES, KNOTS = (4, 2), (4, 7)
@@ -45,18 +45,29 @@ def held(axes: Sequence[ChosenAxis], modes: Modes) -> Surfaces:
     return Surfaces(np.stack(heights))
 
 
-def profiled(axes: Sequence[ChosenAxis], modes: Modes) -> Surfaces:
-    """Return profiles: the other parameters at their best at each point, under each weight."""
+def profiled(axes: Sequence[ChosenAxis], modes: Modes, kept: Sequence[str] = ()) -> Surfaces:
+    """Return profiles: the other parameters at their best at each point, under each weight.
+
+    Parameters
+    ----------
+    axes : sequence of ChosenAxis
+        The axes.
+    modes : Modes
+        The modes by weight.
+    kept : sequence of str
+        Natural elements that are held all the same, at the mode under each weight.
+    """
     weights = modes.path["weight"].to_numpy()
     for stride, knots in zip(STRIDES, KNOTS, strict=True):
         some = [_some(len(axis.values), -(-len(axis.values) // stride)) for axis in axes]
         which = _some_weights(weights, knots)
         if len(which) == len(weights) and all(len(s) == len(a.values) for s, a in zip(some, axes, strict=True)):
             break
-        found = _interpolated(axes, modes, some, which)
+        found = _interpolated(axes, modes, some, which, kept)
         if found is not None:
             return found
-    solved = [_profile(axes, modes, [np.arange(len(axis.values)) for axis in axes], i) for i in range(len(weights))]
+    everywhere = [np.arange(len(axis.values)) for axis in axes]
+    solved = [_profile(axes, modes, everywhere, i, kept) for i in range(len(weights))]
     heights = np.stack([_weighted(surface, float(weight)) for surface, weight in zip(solved, weights, strict=True)])
     path = solved[0]["path"].transpose(*(axis.label for axis in axes), "parameter").to_numpy()
     return Surfaces(heights, path, notes=_told(solved, weights))
@@ -120,8 +131,8 @@ def _evaluated(objective: Objective, values: dict[str, Array], at: Any, **option
 
 def _weighted(surface: xr.Dataset, weight: float) -> Array:
     """Return −2 (log L + weight · log prior), ∞ outside the support."""
-    minus2ll, log_prior = surface["minus2ll"].to_numpy(), surface["log_prior"].to_numpy()
-    return weighted_heights(minus2ll, log_prior, weight)
+    height = "penalized_minus2ll" if "penalized_minus2ll" in surface else "minus2ll"
+    return weighted_heights(surface[height].to_numpy(), surface["log_prior"].to_numpy(), weight)
 
 
 def weighted_heights(minus2ll: Array, log_prior: Array, weight: float) -> Array:
@@ -129,13 +140,15 @@ def weighted_heights(minus2ll: Array, log_prior: Array, weight: float) -> Array:
     return minus2ll if weight == 0 else minus2ll - 2.0 * weight * log_prior
 
 
-def _profile(axes: Sequence[ChosenAxis], modes: Modes, some: Sequence[Any], i: int) -> xr.Dataset:
+def _profile(axes: Sequence[ChosenAxis], modes: Modes, some: Sequence[Any], i: int, kept: Sequence[str]) -> xr.Dataset:
     """Solve some points of the grid under weight i."""
     weight = float(modes.path["weight"][i])
     objective = modes.objective.with_prior_weight(weight) if weight else modes.objective
     values = {axis.label: axis.values[own] for axis, own in zip(axes, some, strict=True)}
+    held_at = values_at(modes.objective, kept, modes.point(i))
+    values |= {label: held_at[j : j + 1] for j, label in enumerate(kept)}
     at: Any = modes.fit if weight == 0 and modes.fit.status.is_optimum else modes.point(i)
-    return _evaluated(objective, values, at, nuisance="profile")
+    return _evaluated(objective, values, at, nuisance="profile").isel(dict.fromkeys(kept, 0))
 
 
 def _told(solved: Sequence[xr.Dataset], weights: Array) -> list[str]:
@@ -153,9 +166,11 @@ def _told(solved: Sequence[xr.Dataset], weights: Array) -> list[str]:
 # --- between what was solved -----------------------------------------------------------------------------------------
 
 
-def _interpolated(axes: Sequence[ChosenAxis], modes: Modes, some: Sequence[Any], which: Any) -> Surfaces | None:
+def _interpolated(
+    axes: Sequence[ChosenAxis], modes: Modes, some: Sequence[Any], which: Any, kept: Sequence[str]
+) -> Surfaces | None:
     """Solve some points under some weights, and evaluate the density at what lies between; None where that fails."""
-    solved = [_profile(axes, modes, some, i) for i in which]
+    solved = [_profile(axes, modes, some, i, kept) for i in which]
     if not all(np.isin(surface["status"].to_numpy(), SOLVED).all() for surface in solved):
         return None
     weights, dims = modes.path["weight"].to_numpy(), [axis.label for axis in axes]
@@ -163,15 +178,18 @@ def _interpolated(axes: Sequence[ChosenAxis], modes: Modes, some: Sequence[Any],
     whole = _spread(np.sqrt(weights[which]), paths, 0, np.sqrt(weights))
     for j, (axis, own) in enumerate(zip(axes, some, strict=True)):
         whole = _spread(axis.spots[own], whole, j + 1, axis.spots)
-    _put_axes(axes, modes, whole)
+    _put_known(axes, modes, whole, kept)
     heights = np.stack([_heights(modes.objective, rows, float(w)) for rows, w in zip(whole, weights, strict=True)])
-    error = _error(axes, modes, heights, some, which)
+    error = _error(axes, modes, heights, some, which, kept)
     return Surfaces(heights, whole[0], error) if error <= 1.0 else None
 
 
-def _put_axes(axes: Sequence[ChosenAxis], modes: Modes, whole: Array) -> None:
-    """Put the axes' own values where natural elements are on axes."""
+def _put_known(axes: Sequence[ChosenAxis], modes: Modes, whole: Array, kept: Sequence[str]) -> None:
+    """Put the axes' own values where natural elements are on axes, and those of the modes where they are held."""
     labels = list(modes.objective.layout().labels)
+    for i in range(len(whole)):
+        for label, value in zip(kept, values_at(modes.objective, kept, modes.point(i)), strict=True):
+            whole[i, ..., labels.index(label)] = value
     for j, axis in enumerate(axes):
         if axis.label in labels:
             shape = [1] * (whole.ndim - 1)
@@ -190,18 +208,24 @@ def _spread(spots: Array, values: Array, along: int, to: Array) -> Array:
 
 def _heights(objective: Objective, rows: Array, weight: float) -> Array:
     values = objective.engine("density").at(rows.reshape(-1, rows.shape[-1]))
-    minus2ll = -2.0 * np.asarray(sum(values[name] for name in objective.terms))
-    heights: Array = weighted_heights(minus2ll, values["log_prior"], weight).reshape(rows.shape[:-1])
+    heights: Array = weighted_heights(objective.total(values), values["log_prior"], weight).reshape(rows.shape[:-1])
     return heights
 
 
-def _error(axes: Sequence[ChosenAxis], modes: Modes, heights: Array, some: Sequence[Any], which: Any) -> float:
+def _error(
+    axes: Sequence[ChosenAxis],
+    modes: Modes,
+    heights: Array,
+    some: Sequence[Any],
+    which: Any,
+    kept: Sequence[str],
+) -> float:
     """Return how far what was interpolated is above what is solved, in units of what it may be."""
     tried = [_between(own, len(axis.values)) for axis, own in zip(axes, some, strict=True)]
     left = [i for i in range(len(heights)) if i not in which] or [len(heights) // 2]
     worst = 0.0
     for i in dict.fromkeys([left[0], left[len(left) // 2], left[-1]]):
-        solved = _weighted(_profile(axes, modes, tried, i), float(modes.path["weight"][i]))
+        solved = _weighted(_profile(axes, modes, tried, i, kept), float(modes.path["weight"][i]))
         excess = heights[i][np.ix_(*tried)] - solved
         rise = solved - np.nanmin(np.append(solved, heights[i][np.isfinite(heights[i])]))
         with np.errstate(invalid="ignore"):
