@@ -115,9 +115,9 @@ def draw_figures(analysis: Analysis, folder: Path) -> list[Path]:
         "eight_schools_steps": pml.plots.comparison(analysis.table, backend="matplotlib"),
     }
     titles = {
-        "eight_schools_landscape": "Highest where schools do not differ at all; draws avoid that edge",
-        "eight_schools_tau": "The likelihood of tau is highest at 0; averaging over mu moves the posterior away",
-        "eight_schools_steps": "Hardly anything moves mu; averaging moves tau off its edge",
+        "eight_schools_landscape": "The likelihood is highest where schools do not differ at all",
+        "eight_schools_tau": "All curves of tau are highest at 0; only the mean is not there",
+        "eight_schools_steps": "Neither prior nor averaging moves mu; tau's mean is off the edge that its mode is on",
     }
     for name, picture in pictures.items():
         picture.add_title(titles[name])

@@ -224,13 +224,17 @@ def _draw_data(panel: Any, waits: pd.DataFrame, table: pd.DataFrame) -> None:
         level, slope = table.loc[name, ["level", "slope"]]
         panel.plot(x, level + slope * (x - middle), color=COLORS[name], ls=DASHES[name], label=TITLES[name])
     even = middle - table.loc["long", "level"] / table.loc["long", "slope"]
-    panel.axvline(
-        even, color=COLORS["long"], ls=DASHES["long"], label=f"cross-entropy: {LONG:.0f} min as likely as not"
+    panel.plot(
+        [even, even],
+        [40, 101],
+        color=COLORS["long"],
+        ls=DASHES["long"],
+        label=f"cross-entropy: {LONG:.0f} min as likely as not",
     )
     panel.axhline(LONG, color=COLORS["long"], lw=0.8, alpha=0.6)
     panel.set(xlabel="minutes an eruption lasted", ylabel="minutes until the next", ylim=(40, 128))
     panel.set_title("the best line by each loss", fontsize="medium")
-    panel.legend(framealpha=1, edgecolor="none", fontsize="small", loc="upper left")
+    panel.legend(frameon=False, fontsize="small", loc="upper left", handlelength=3)
 
 
 def _draw_cost(panel: Any, waits: pd.DataFrame, table: pd.DataFrame) -> None:
@@ -242,7 +246,7 @@ def _draw_cost(panel: Any, waits: pd.DataFrame, table: pd.DataFrame) -> None:
             panel.plot(error, table.loc[name, "a"] * view.loss(-error[None]), **style)
     panel.set(xlabel="wait less line, in minutes", ylabel="a · loss", ylim=(0, 24))
     panel.set_title("what one error adds to −2LL", fontsize="medium")
-    panel.legend(frameon=False, fontsize="small", loc="upper center")
+    panel.legend(frameon=False, fontsize="small", loc="upper center", handlelength=3)
 
 
 def report(table: pd.DataFrame, profiles: dict[str, xr.DataArray]) -> str:
