@@ -137,6 +137,7 @@ def test_every_chapter_has_the_form_of_the_course(path):
     text = path.read_text(encoding="utf-8")
     assert text.count("\n### Exercise ") == text.count("\n#### Answer\n") == 3
     assert ":::{admonition} Predict\n:class: predict\n" in text
+    assert "\npml.explore(" in text
     assert text.index(":::{admonition} Predict") < text.index("\n## Exercises\n") < text.index("## What you now know")
     assert text.split("## What you now know\n\n")[1].split("\n\n")[0].count("\n- ") == 2
     assert text.rstrip().splitlines()[-1].startswith("**Next:**")
