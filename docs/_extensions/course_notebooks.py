@@ -20,8 +20,8 @@ ADMONITION = re.compile(r"^:{3,}\{(\w+)\} ?([^\n]*)\n((?::\w+:[^\n]*\n)*)\n?(.*?
 ROLE = re.compile(r"\{\w+\}`([^`<]+?)(?: ?<[^`>]+>)?`")
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!https?:)([^)]+)\)")
 BLANK = "# Your answer\n"
-PREFACE = """*A chapter of the course of pymc_landscape, as a notebook. It runs where the package is installed with its extra
-`plotly`. Where a cell reads from `data/`, that folder must lie beside the notebook: `course.zip` has it.*"""
+PREFACE = """*A chapter of the course of pymc_landscape, as a notebook. It runs where the package is installed with its
+extra `plotly`. Where a cell reads from `data/`, that folder must lie beside the notebook: `course.zip` has it.*"""
 
 
 def quoted(admonition: re.Match[str]) -> str:
