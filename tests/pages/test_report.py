@@ -147,6 +147,16 @@ def test_draws_of_another_model_are_refused_at_once(posterior):
         pml.report(mean_model(), posterior.assign(sigma=-posterior["sigma"]), **QUIET)
 
 
+@pytest.mark.parametrize(("evaluations", "profiles", "simulated"), [(13, 3, 0), (100, 12, 0), (400, 12, 200)])
+def test_a_section_costs_what_the_model_allows(evaluations, profiles, simulated):
+    from pymc_landscape.pages.model_report.budget import Budget
+
+    affords = Budget(evaluations, tuple(f"beta[{i}]" for i in range(40)), 300, is_integral=False)
+    assert (len(affords.profiles), affords.simulated) == (profiles, simulated)
+    assert affords.region_method == ("exact" if simulated else "traces")
+    assert len(affords.intervals) == (40 if simulated else 12)
+
+
 def test_an_unknown_section_lists_the_known_ones():
     with pytest.raises(ValueError, match=r"got 'profile': use profiles.*loss"):
         pml.report(mean_model(), sections=["profile"], **QUIET)

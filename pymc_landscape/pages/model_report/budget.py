@@ -12,6 +12,8 @@ from pymc_landscape.optimize import Fit
 
 # Parameters whose profiles are drawn, and whose intervals are computed where evaluations are cheap.
 MOST_PROFILES, MOST_INTERVALS = 12, 60
+# Profiles that are drawn where each takes long.
+MOST_DEAR = 3
 # Parameters of which joint regions are drawn, all pairs.
 MOST_REGIONS = 4
 # Points an axis of a surface.
@@ -68,7 +70,7 @@ class Budget:
     @property
     def profiles(self) -> list[str]:
         """Parameters whose profiles are drawn."""
-        return list(self.labels[:MOST_PROFILES])
+        return list(self.labels[: MOST_PROFILES if self.evaluations >= DEAR else MOST_DEAR])
 
     @property
     def region_method(self) -> str:

@@ -21,6 +21,7 @@ from pymc_landscape.pages.model_report.section import Content, Subject
 PANEL = (4.4, 3.2)
 REGION = (4.6, 4.0)
 LEVELS = (0.68, 0.95)
+CALL = "profile_likelihood(fit, names)"
 Method = Literal["exact", "traces", "wald"]
 
 
@@ -38,7 +39,10 @@ def profile_section(subject: Subject) -> Content:
     left = subject.affords.labels[len(names) :]
     if left:
         html.append(
-            paragraph(f"Profiles of the first {len(names)} parameters; not drawn: {listed(list(left))}.", "note")
+            paragraph(
+                f"Profiles of the first {len(names)} parameters; not drawn: {listed(list(left))}; {CALL} traces them.",
+                "note",
+            )
         )
     html.append(paragraph(str(traced.attrs.get("message", "")), "note"))
     asked = f", {names!r}" if left else ""
