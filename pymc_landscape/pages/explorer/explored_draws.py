@@ -18,6 +18,8 @@ from pymc_landscape.posterior import PosteriorDraws, marginal_density
 
 # Pareto k above which smoothed importance weights are not to be trusted.
 TRUSTED = 0.7
+# So many equally weighted draws are the least that the ends of an interval are read off.
+ENOUGH = 100
 # Probability of the intervals.
 PROBABILITY = 0.95
 
@@ -64,7 +66,10 @@ def reweighted(draws: PosteriorDraws, prior_weight: float, size: int) -> tuple[N
     if not float(shape) <= TRUSTED:
         return None, float(shape)
     shares = np.exp(smoothed - np.max(smoothed))
-    ends = np.cumsum(shares / shares.sum())
+    shares = shares / shares.sum()
+    if 1.0 / (shares**2).sum() < ENOUGH:
+        return None, float(shape)
+    ends = np.cumsum(shares)
     places = (np.arange(len(everyone)) + 0.5) / len(everyone)
     return np.searchsorted(ends, places).clip(max=len(everyone) - 1), float(shape)
 
