@@ -1,4 +1,7 @@
-"""Sentences that code prints are wrapped like any text, and tables that it prints keep their columns."""
+"""Sentences that code prints are wrapped like any text, and tables that it prints keep their columns.
+
+Where there is no table in what was printed, the browser wraps it at the width that there is (`sentences` in the CSS).
+"""
 
 import re
 import textwrap
@@ -11,13 +14,15 @@ WIDTH = 88  # characters of a line of code at the usual width of a page
 COLUMNS = re.compile(r"\S {2,}\S|[│|]|━")
 
 
+def has_table(text: str) -> bool:
+    """Whether a line has columns."""
+    return any(COLUMNS.search(line) for line in text.splitlines())
+
+
 def wrap_sentences(text: str, width: int = WIDTH) -> str:
     """Break lines that are too long at blanks, except rows of a table: those have columns."""
     lines = text.splitlines()
-    table = [bool(COLUMNS.search(line)) for line in lines]
-    return "\n".join(
-        line if is_row or len(line) <= width else wrap(line, width) for line, is_row in zip(lines, table, strict=True)
-    )
+    return "\n".join(line if COLUMNS.search(line) or len(line) <= width else wrap(line, width) for line in lines)
 
 
 def wrap(line: str, width: int) -> str:
@@ -30,6 +35,9 @@ def wrap_outputs(app: Sphinx, doctree: nodes.document) -> None:
     """Wrap what the cells of a page printed."""
     for block in doctree.findall(nodes.literal_block):
         if "output" in block.get("classes", ()) and "traceback" not in block["classes"]:
+            if not has_table(block.astext()):
+                block["classes"].append("sentences")
+                continue
             wrapped = wrap_sentences(block.astext())
             block.rawsource = wrapped
             block.children = [nodes.Text(wrapped)]
