@@ -161,7 +161,7 @@ const landscape = (() => {
   // Each observation's part at the computed place nearest to a node.
   function observations(ix, iy, term) {
     const { nodes, terms } = payload.hover;
-    const places = nodes.ix.flatMap((i) => (nodes.iy ?? [0]).map((j) => node(i, j)));
+    const places = nodes.ix.map((i, k) => node(i, nodes.iy?.[k]));
     const at = closest(places, node(ix, iy));
     const part = (array) => {
       const length = array.shape[1];

@@ -37,7 +37,7 @@ def to_error(value: float, error: float) -> str:
     Examples
     --------
     >>> to_error(251.405104, 6.6323), to_error(0.1, 0.02), to_error(12345.6, 310.0), to_error(1.5, float("nan"))
-    ('251.4', '0.100', '12346', '1.5')
+    ('251.4', '0.100', '12350', '1.5')
     """
     if not (isfinite(value) and isfinite(error) and error > 0):
         return number(value)
