@@ -176,8 +176,10 @@ def chosen_axis(
     scale = "log" if low > 0 and high / low > LOGARITHMIC else "linear"
     spaced = np.geomspace if scale == "log" else np.linspace
     values = np.asarray(spaced(low, high, num))
-    if fit.status.is_optimum and low < estimate < high:
-        values[1 + int(np.abs(values[1:-1] - estimate).argmin())] = estimate
+    copies = [float(values_at(fit.objective, [label], point)[0]) for point in optima]
+    for value in [*copies, estimate] if fit.status.is_optimum else []:  # each optimum is on a point, the estimate last
+        if low < value < high:
+            values[1 + int(np.abs(values[1:-1] - value).argmin())] = value
     return ChosenAxis(label, values, scale, (float(bounds[0]), float(bounds[1])))
 
 

@@ -205,6 +205,8 @@ def _with_surfaces(explored: Explored) -> Explored:
     except (ValueError, NotImplementedError) as error:
         notes.append(f"The other parameters cannot be put at their best: {error}")
     try:
+        if any(surface.has_branches for surface in surfaces.values()):
+            raise ValueError(BRANCHES)
         surfaces["a" * number] = averaged(axes, modes)
         notes.append(AVERAGED)
     except (ValueError, NotImplementedError, ArithmeticError) as error:
@@ -217,6 +219,7 @@ SHARED = (
     "explore(Objective(model, latent=())) shows them for given effects."
 )
 COPIES = "Data counted more often are copies of all groups, each with effects of its own."
+BRANCHES = "their best values jump between several optima, and an integral is taken about one of them."
 AVERAGED = (
     "Averaged: the likelihood is integrated over the prior of the other parameters, at every weight of the axes' own "
     "prior alike; data counted more often would have another average, which is not shown."

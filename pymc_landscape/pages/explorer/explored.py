@@ -124,12 +124,15 @@ class Surfaces:
         By how much what was interpolated was above what was solved, at most; 0 where all was solved.
     notes : list of str
         What a reader should know.
+    has_branches : bool
+        Whether the other parameters may jump from point to point, as from one optimum of theirs to another.
     """
 
     heights: Array
     path: Array | None = None
     error: float = 0.0
     notes: list[str] = field(default_factory=list)
+    has_branches: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ serve; some of what lies between is solved as well, and where that is lower, eve
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -19,15 +20,23 @@ from pymc_landscape._typing import Array
 from pymc_landscape.landscape import evaluate_landscape, regular_grid
 from pymc_landscape.objective import Objective, affordable_evaluations
 from pymc_landscape.pages.explorer.explored import TOLERANCE, ChosenAxis, Modes, Surfaces, values_at
+from pymc_landscape.pages.explorer.profile_envelope import LOW, corner_candidates, densities, lowered
 
 # Along each axis every so many points are solved, and so many weights; then more, and at last all.
 STRIDES, KNOTS = (4, 2), (4, 7)
+# But not where that would take more than so many times the evaluations that are affordable; then so few weights serve.
+MOST, FEWEST = 50, 2
+# What is taken from neighbours may be above what is solved by this, in units of TOLERANCE, or there is no profile.
+CRUDE = 100.0
 # So far, relative to the height above the floor, may what is interpolated be above what is solved, beside TOLERANCE.
 RELATIVE = 2e-3
 # Points along each axis, and weights, at which that is tried.
 TRIED = 3
 # An average of so few affordable evaluations takes minutes; its values are integrals, good to about this much.
 WORTH, AVERAGE_TOLERANCE = 4, 0.02
+# So many seconds of CPU time, as a few points foretell them, is an average worth.
+AVERAGE_SECONDS = 15.0
+TOO_LONG = "the integral would take minutes."
 # What a solved point is called.
 SOLVED = ("converged", "at_bound")
 
@@ -58,14 +67,24 @@ def profiled(axes: Sequence[ChosenAxis], modes: Modes, kept: Sequence[str] = ())
         Natural elements that are held all the same, at the mode under each weight.
     """
     weights = modes.path["weight"].to_numpy()
-    for stride, knots in zip(STRIDES, KNOTS, strict=True):
+    budget = MOST * max(affordable_evaluations(modes.objective), 1)
+    before: tuple[list[Any], Any, list[xr.Dataset]] | None = None
+    for stride, knots in zip((*STRIDES, 1), (*KNOTS, len(weights)), strict=True):
         some = [_some(len(axis.values), -(-len(axis.values) // stride)) for axis in axes]
         which = _some_weights(weights, knots)
-        if len(which) == len(weights) and all(len(s) == len(a.values) for s, a in zip(some, axes, strict=True)):
+        number = len(which) * int(np.prod([len(own) for own in some]))
+        if before is not None and _evaluations(before[2], number) > budget:
+            return _from_corners(axes, modes, *before, kept)
+        if number == len(weights) * int(np.prod([len(axis.values) for axis in axes])):
             break
-        found = _interpolated(axes, modes, some, which, kept)
+        solved = [_profile(axes, modes, some, 0, kept)]
+        if _evaluations(solved, number) > budget:
+            which = _some_weights(weights, FEWEST)
+        solved += [_profile(axes, modes, some, i, kept) for i in which[1:]]
+        found = _interpolated(axes, modes, some, which, solved, kept)
         if found is not None:
             return found
+        before = some, which, solved
     everywhere = [np.arange(len(axis.values)) for axis in axes]
     solved = [_profile(axes, modes, everywhere, i, kept) for i in range(len(weights))]
     heights = np.stack([_weighted(surface, float(weight)) for surface, weight in zip(solved, weights, strict=True)])
@@ -95,21 +114,33 @@ def averaged(axes: Sequence[ChosenAxis], modes: Modes) -> Surfaces:
         raise ValueError("an axis is an element of an array, whose other elements have no integral of their own.")
     integrated = Objective(own.model, latent=[*own.latent, *names], potentials=own.potentials)
     if affordable_evaluations(integrated) < WORTH:
-        raise ValueError("the integral would take minutes.")
+        raise ValueError(TOO_LONG)
     some = [_some(len(axis.values), -(-len(axis.values) // STRIDES[0])) for axis in axes]
     values = {axis.label: axis.values[take] for axis, take in zip(axes, some, strict=True)}
+    tried = [_between(take, len(axis.values)) for axis, take in zip(axes, some, strict=True)]
+    exact, each = _timed(integrated, {a.label: a.values[t] for a, t in zip(axes, tried, strict=True)})
+    if each * int(np.prod([len(take) for take in some])) > AVERAGE_SECONDS:
+        raise ValueError(TOO_LONG)
     surface = _evaluated(integrated, values, None)
     likelihood, log_prior = (surface[name].to_numpy() for name in ("minus2ll", "log_prior"))
     whole = [_on_all(array, axes, some) for array in (likelihood, log_prior)]
-    tried = [_between(take, len(axis.values)) for axis, take in zip(axes, some, strict=True)]
-    exact = _evaluated(integrated, {a.label: a.values[t] for a, t in zip(axes, tried, strict=True)}, None)
     off = np.abs(whole[0][np.ix_(*tried)] - exact["minus2ll"].to_numpy())
     rise = exact["minus2ll"].to_numpy() - np.nanmin(likelihood)
     if not (off <= AVERAGE_TOLERANCE + RELATIVE * rise).all():
+        if each * int(np.prod([len(axis.values) for axis in axes])) > AVERAGE_SECONDS:
+            raise ValueError(TOO_LONG)
         surface = _evaluated(integrated, {axis.label: axis.values for axis in axes}, None)
         whole = [surface[name].to_numpy() for name in ("minus2ll", "log_prior")]
     heights = [weighted_heights(whole[0], whole[1], float(weight)) for weight in modes.path["weight"].to_numpy()]
     return Surfaces(np.stack(heights))
+
+
+def _timed(objective: Objective, values: dict[str, Array]) -> tuple[xr.Dataset, float]:
+    """Return a surface, and how many seconds of CPU time a point of it takes, once what there is to compile is."""
+    _evaluated(objective, {label: array[:1] for label, array in values.items()}, None)
+    start = time.process_time()
+    surface = _evaluated(objective, values, None)
+    return surface, (time.process_time() - start) / surface["minus2ll"].size
 
 
 def _on_all(values: Array, axes: Sequence[ChosenAxis], some: Sequence[Any]) -> Array:
@@ -167,10 +198,14 @@ def _told(solved: Sequence[xr.Dataset], weights: Array) -> list[str]:
 
 
 def _interpolated(
-    axes: Sequence[ChosenAxis], modes: Modes, some: Sequence[Any], which: Any, kept: Sequence[str]
+    axes: Sequence[ChosenAxis],
+    modes: Modes,
+    some: Sequence[Any],
+    which: Any,
+    solved: Sequence[xr.Dataset],
+    kept: Sequence[str],
 ) -> Surfaces | None:
-    """Solve some points under some weights, and evaluate the density at what lies between; None where that fails."""
-    solved = [_profile(axes, modes, some, i, kept) for i in which]
+    """Evaluate the density between points that were solved under some weights; None where that fails."""
     if not all(np.isin(surface["status"].to_numpy(), SOLVED).all() for surface in solved):
         return None
     weights, dims = modes.path["weight"].to_numpy(), [axis.label for axis in axes]
@@ -178,18 +213,81 @@ def _interpolated(
     whole = _spread(np.sqrt(weights[which]), paths, 0, np.sqrt(weights))
     for j, (axis, own) in enumerate(zip(axes, some, strict=True)):
         whole = _spread(axis.spots[own], whole, j + 1, axis.spots)
-    _put_known(axes, modes, whole, kept)
+    _put_known(axes, modes, whole, kept, range(len(weights)))
     heights = np.stack([_heights(modes.objective, rows, float(w)) for rows, w in zip(whole, weights, strict=True)])
     error = _error(axes, modes, heights, some, which, kept)
     return Surfaces(heights, whole[0], error) if error <= 1.0 else None
 
 
-def _put_known(axes: Sequence[ChosenAxis], modes: Modes, whole: Array, kept: Sequence[str]) -> None:
+def _from_corners(
+    axes: Sequence[ChosenAxis],
+    modes: Modes,
+    some: Sequence[Any],
+    which: Any,
+    solved: Sequence[xr.Dataset],
+    kept: Sequence[str],
+) -> Surfaces:
+    """Return the lower envelope of what was solved at the corners of each cell, brought down from there."""
+    weights, dims = modes.path["weight"].to_numpy(), [axis.label for axis in axes]
+    paths = np.stack([surface["path"].transpose(*dims, "parameter").to_numpy() for surface in solved])
+    found = []
+    if kept:  # at another place under each weight
+        for i, weight in enumerate(weights.tolist()):
+            nearest = int(np.abs(weights[which] - weight).argmin())
+            some_rows = corner_candidates(axes, some, paths[nearest : nearest + 1])
+            rows, minus2ll, log_prior = _envelope(axes, modes, some_rows, [i], kept)
+            found.append((weighted_heights(minus2ll, log_prior, weight), rows))
+    else:
+        rows, minus2ll, log_prior = _envelope(axes, modes, corner_candidates(axes, some, paths), which, kept)
+        found = [(weighted_heights(minus2ll, log_prior, weight), rows) for weight in weights.tolist()]
+    heights = np.stack([candidates.min(axis=0) for candidates, _ in found])
+    path = _lowest_rows(*found[0])
+    error = _error(axes, modes, heights, some, which, kept, upper=True)
+    if error > CRUDE:
+        raise ValueError(
+            f"the profile jumps between branches, and is known to {error * TOLERANCE:.1g} of −2LL only in a time that "
+            "a page is worth; a grid by evaluate_landscape(nuisance='profile') solves every point."
+        )
+    return Surfaces(heights, path, error, _told(solved, weights[which]), has_branches=True)
+
+
+def _envelope(
+    axes: Sequence[ChosenAxis], modes: Modes, rows: Array, which: Any, kept: Sequence[str]
+) -> tuple[Array, Array, Array]:
+    """Return candidates with what they become under some weights by a few steps down, their −2LL and log priors."""
+    objective, fixed = modes.objective, [*(axis.label for axis in axes), *kept]
+    _put_known(axes, modes, rows, kept, [which[0]] * len(rows))
+    minus2ll, log_prior = densities(objective, rows)
+    for i in which:
+        weight = float(modes.path["weight"][i])
+        heights = weighted_heights(minus2ll, log_prior, weight)
+        own = objective.with_prior_weight(weight) if weight else objective
+        lower = lowered(own, fixed, _lowest_rows(heights, rows), heights.min(axis=0))[None]
+        _put_known(axes, modes, lower, kept, [i])
+        new = densities(objective, lower)
+        rows = np.concatenate([rows, lower])
+        minus2ll, log_prior = np.concatenate([minus2ll, new[0]]), np.concatenate([log_prior, new[1]])
+    return rows, minus2ll, log_prior
+
+
+def _lowest_rows(heights: Array, rows: Array) -> Array:
+    return np.asarray(np.take_along_axis(rows, heights.argmin(axis=0)[None, ..., None], axis=0)[0])
+
+
+def _evaluations(solved: Sequence[xr.Dataset], number: int) -> float:
+    """Return how many evaluations so many points would take, at the rate of those that were solved."""
+    points = sum(surface["status"].size for surface in solved)
+    return number / points * sum(int(surface.attrs["n_evaluations"]) for surface in solved)
+
+
+def _put_known(
+    axes: Sequence[ChosenAxis], modes: Modes, whole: Array, kept: Sequence[str], which: Sequence[int]
+) -> None:
     """Put the axes' own values where natural elements are on axes, and those of the modes where they are held."""
     labels = list(modes.objective.layout().labels)
-    for i in range(len(whole)):
+    for k, i in enumerate(which if kept else ()):
         for label, value in zip(kept, values_at(modes.objective, kept, modes.point(i)), strict=True):
-            whole[i, ..., labels.index(label)] = value
+            whole[k, ..., labels.index(label)] = value
     for j, axis in enumerate(axes):
         if axis.label in labels:
             shape = [1] * (whole.ndim - 1)
@@ -219,8 +317,12 @@ def _error(
     some: Sequence[Any],
     which: Any,
     kept: Sequence[str],
+    upper: bool = False,
 ) -> float:
-    """Return how far what was interpolated is above what is solved, in units of what it may be."""
+    """Return how far what was interpolated is above what is solved, in units of what it may be.
+
+    Of what is an `upper` bound, only where the surface is low, and where something was solved.
+    """
     tried = [_between(own, len(axis.values)) for axis, own in zip(axes, some, strict=True)]
     left = [i for i in range(len(heights)) if i not in which] or [len(heights) // 2]
     worst = 0.0
@@ -230,6 +332,8 @@ def _error(
         rise = solved - np.nanmin(np.append(solved, heights[i][np.isfinite(heights[i])]))
         with np.errstate(invalid="ignore"):
             share = excess / (TOLERANCE + RELATIVE * rise)
+        if upper:
+            share = np.where(rise <= LOW, share, 0.0)
         worst = max(worst, float(np.max(np.nan_to_num(share, nan=np.inf, posinf=np.inf))))
     return worst
 
