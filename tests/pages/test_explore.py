@@ -445,3 +445,12 @@ def test_a_penalised_likelihood_is_shown_with_its_penalty():
     verb = pml.evaluate_landscape(fit, grid_of(explorer), **QUIET)
     np.testing.assert_allclose(delta + floor, verb["penalized_minus2ll"], atol=0.02, rtol=1e-3)
     assert floor == pytest.approx(fit.result.value, abs=1e-6)
+
+
+def test_a_distribution_without_a_mean_has_no_fitted_values_and_a_page_all_the_same():
+    with pm.Model() as model:
+        pm.Cauchy("y", pm.Normal("mu", 0, 5), 0.5, observed=[-5.0, -4.0, -4.5, 4.0, 5.2])
+    payload = pml.explore(model, num=31, random_seed=1, **QUIET).payload
+    assert payload["hover"]["terms"][0]["fitted"] is None
+    assert any("no fitted values" in note for note in payload["notes"])
+    assert len(payload["valleys"][""][0]) >= 2

@@ -1,7 +1,7 @@
 """What a model expects of its observations at a point: the mean of each observed variable's distribution.
 
-The means are PyMC's own, written in the parameters of each distribution; a variable without one (a ``pm.CustomDist``)
-has no fitted values.
+The means are PyMC's own, written in the parameters of each distribution; a variable without one (a ``pm.CustomDist``, a
+``pm.Cauchy``) has no fitted values.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 import pymc as pm
 import pytensor
 from pymc.distributions.moments import mean
+from pymc.exceptions import UndefinedMomentException
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant
 from pytensor.graph.traversal import ancestors
@@ -87,7 +88,7 @@ def _compile(objective: Objective) -> tuple[list[str], Any, dict[str, list[Graph
     for rv in model.observed_RVs:
         try:
             graphs.append(mean(rv))
-        except (NotImplementedError, TypeError, ValueError):
+        except (NotImplementedError, TypeError, ValueError, UndefinedMomentException):
             continue
         names.append(rv.name)
     written = inputs.write(inputs.of_random_variables(graphs)) if graphs else []
