@@ -9,6 +9,7 @@ from pymc_landscape.plots.visuals.figure import (
     PanelLabeller,
     artists,
     backend_of,
+    balanced,
     checked,
     new_collection,
     new_sheet,
@@ -17,7 +18,7 @@ from pymc_landscape.plots.visuals.figure import (
 )
 from pymc_landscape.plots.visuals.hover import add_hover, hover_of, no_hover
 from pymc_landscape.plots.visuals.legend import add_legend, wrapped
-from pymc_landscape.plots.visuals.notes import add_note, balanced, letters, panel_letters, size_of
+from pymc_landscape.plots.visuals.notes import add_note, letters, panel_letters, size_of
 from pymc_landscape.plots.visuals.path_lines import Route, Routes, draw_routes, notes_of, routes_of
 from pymc_landscape.plots.visuals.profile_panel import Panel, Scale, add_names, draw_panel
 from pymc_landscape.plots.visuals.region_matrix import METHODS, Matrix

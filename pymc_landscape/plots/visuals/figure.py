@@ -27,6 +27,20 @@ TITLE_SIZE, TITLE_LETTER = 11.0, 0.57  # of a figure's title, and a bold letter'
 NO_VISUALS = ("figure", "plot", "row_index", "col_index")
 
 
+def balanced(text: str, width: int) -> str:
+    """Break a text into the fewest lines of at most `width` letters, all about as long: no word is left alone.
+
+    Examples
+    --------
+    >>> print(balanced("p = 0.0312 simulated, 0.0287 by the law", 34))
+    p = 0.0312 simulated,
+    0.0287 by the law
+    """
+    fewest = fill(text, width).count("\n")
+    narrow = next(w for w in range(-(-len(text) // (fewest + 1)), width + 1) if fill(text, w).count("\n") <= fewest)
+    return fill(text, narrow)
+
+
 class PanelLabeller(NoVarLabeller):
     """Title of a panel: ``sigma = 0.5``."""
 
@@ -55,12 +69,14 @@ class Picture(PlotCollection):
             return
         figure, size = self.viz["figure"].item(), TITLE_SIZE if size is None else float(size)
         width, height = figure.get_size_inches()
-        lines = fill(text, int(72 * (width - 0.3) / (TITLE_LETTER * size)))
+        lines = balanced(text, int(72 * (width - 0.3) / (TITLE_LETTER * size)))
         room = 1.3 * (lines.count("\n") + 1) * size + 4
         figure.set_size_inches(width, height + room / 72)
-        place = {"x": 0.02, "y": 1 - 4 / (72 * height + room), "ha": "left", "va": "top", "fontweight": "bold"}
-        written = figure.suptitle(lines, color=color, fontsize=size, **{**place, **kwargs})
+        place = {"x": 0.02, "ha": "left", "va": "top", "fontweight": "bold"}
         if figure.legends:  # the layout would lay it on the legend, which keeps its room with empty lines
+            place["y"] = 1 - 4 / (72 * height + room)
+        written = figure.suptitle(lines, color=color, fontsize=size, **{**place, **kwargs})
+        if figure.legends:
             written.set_in_layout(False)
             own = figure.legends[0].get_title()
             figure.legends[0].set_title("\n" * round(room / (1.35 * own.get_fontsize())) + (own.get_text() or " "))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from textwrap import fill
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from pymc_landscape.plots.visuals.figure import DOTS_PER_INCH, Canvas
+from pymc_landscape.plots.visuals.figure import DOTS_PER_INCH, Canvas, balanced
 from pymc_landscape.plots.visuals.style import GREY, text_size
 
 LETTER = 0.53  # width of a letter, in sizes of the type: the mean of a sentence in DejaVu Sans
@@ -59,20 +58,6 @@ def panel_letters(canvas: Canvas) -> tuple[int, int]:
     size = {"matplotlib": 10.0, "plotly": 14.0, "bokeh": 13.0}.get(canvas.backend, 10.0)
     inner = (width / columns - 1.0, height / rows - 1.0)
     return letters(inner[0], size, canvas.backend), letters(inner[1], size, canvas.backend)
-
-
-def balanced(text: str, width: int) -> str:
-    """Break a text into the fewest lines of at most `width` letters, all about as long: no word is left alone.
-
-    Examples
-    --------
-    >>> print(balanced("p = 0.0312 simulated, 0.0287 by the law", 34))
-    p = 0.0312 simulated,
-    0.0287 by the law
-    """
-    fewest = fill(text, width).count("\n")
-    narrow = next(w for w in range(-(-len(text) // (fewest + 1)), width + 1) if fill(text, w).count("\n") <= fewest)
-    return fill(text, narrow)
 
 
 def add_note(canvas: Canvas, remarks: Sequence[str], visual: str = "note") -> None:
