@@ -134,6 +134,11 @@ def evaluate_landscape(
             f"Expected a grid that can be evaluated, got {points.total:.1e} points over {len(points.dims)} axes: "
             "choose fewer var_names, or plane_grid for a plane through many parameters."
         )
+    if pointwise and objective.penalty:
+        raise ValueError(
+            "Expected a likelihood without penalty for pointwise=True, got Firth's, which is of all observations "
+            "together: take objective.with_penalty(None), or leave pointwise out."
+        )
     at = model if at is None and isinstance(model, Fit) else at
     reference = reference_point(objective, grid, at, points.nuisance)
     options: _Options = {"pointwise": pointwise, "chunks": chunks, "progressbar": progressbar}

@@ -330,3 +330,11 @@ def test_elements_bound_by_a_zero_sum_move_on_their_value_scale():
         assert a.sum() == pytest.approx(0, abs=1e-12)
         terms, _ = Oracle(model)({"a": a})
         np.testing.assert_allclose(found, terms["y"].sum(), rtol=1e-10)
+
+
+def test_single_observations_of_a_penalised_likelihood_are_refused():
+    with pm.Model() as model:
+        pm.Binomial("y", n=10, p=pm.Beta("p", 1, 1), observed=7)
+    penalised = pml.Objective(model).with_penalty("firth")
+    with pytest.raises(ValueError, match="without penalty for pointwise=True"):
+        pml.evaluate_landscape(penalised, {"p": (0.5, 0.9, 3)}, pointwise=True, progressbar=False)

@@ -334,10 +334,15 @@ def test_without_a_maximum_the_page_says_so():
     assert payload["status"]["value"] == "unbounded"
     assert payload["notes"][0].startswith("The likelihood has no maximum")
     assert payload["modes"][""][0]["x"] == [None, None]
-    assert payload["limits"][1][0][0]["profile_status"] == ["open", "open"]
+    limits = payload["limits"][1][0][0]
+    assert limits["profile_status"] == ["finite", "open"]
+    ends = pml.confidence_intervals(model, "b", **QUIET)["interval"].squeeze()
+    assert limits["profile"][0] == pytest.approx(ends.sel(bound="lower").item(), rel=1e-6)
     assert np.ptp(payload["axes"][1]["values"]) < 30
     mode = pml.fit_map(model, **QUIET).point
-    assert payload["modes"][""][payload["weights"].index(1.0)]["x"] == pytest.approx([mode["a"], mode["b"]], abs=1e-4)
+    assert payload["modes"][""][payload["weights"].index(1.0)]["x"] == pytest.approx(
+        [float(mode[n]) for n in "ab"], abs=1e-4
+    )
 
 
 # --- two axes ---------------------------------------------------------------------------------------------------------

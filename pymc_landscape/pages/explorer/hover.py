@@ -21,7 +21,7 @@ NODES, BARS = (31, 13), 60
 
 def observations_at(axes: Sequence[ChosenAxis], modes: Modes) -> Observations:
     """Evaluate each observation at some points of the map, the other parameters held at the likelihood's estimate."""
-    objective, number = modes.objective, NODES[len(axes) - 1]
+    objective, number = modes.objective.with_penalty(None), NODES[len(axes) - 1]  # a penalty is of all observations
     nodes = [_spread(len(axis.values), number) for axis in axes]
     grid = regular_grid({axis.label: axis.values[own] for axis, own in zip(axes, nodes, strict=True)})
     with warnings.catch_warnings():
