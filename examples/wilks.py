@@ -156,9 +156,7 @@ def draw_figures(leaving: Test, means: Mapping[int, Test], folder: Path) -> list
     several = {f"n = {n}": simulated(test) for n, test in means.items()}
     pictures = {
         "wilks_leaving_chi2": pml.plots.wilks_qq(leaving, df=2, backend="matplotlib"),
-        "wilks_leaving_mixture": pml.plots.wilks_qq(
-            leaving, weights=MIXTURE, backend="matplotlib", figure_kwargs={"figsize": (5.4, 6.4)}
-        ),
+        "wilks_leaving_mixture": pml.plots.wilks_qq(leaving, weights=MIXTURE, backend="matplotlib"),
         "wilks_sample_size": pml.plots.wilks_qq(several, df=1, backend="matplotlib"),
     }
     titles = {

@@ -164,3 +164,13 @@ def test_what_has_no_simulated_statistics_is_refused(draws):
         pml.plots.wilks_qq(xr.Dataset({"delta_minus2ll": ("draw", draws)}))
     with pytest.raises(ValueError, match="envelope_prob between 0 and 1"):
         pml.plots.wilks_qq(bootstrap(draws), envelope_prob=95)
+
+
+def test_a_title_of_two_lines_stays_below_that_of_the_figure_when_it_is_drawn_once(draws, tmp_path):
+    pc = pml.plots.wilks_qq(compared(draws), weights=[0.5, 0.5], backend="matplotlib")
+    panel = pc.viz["plot"].item()
+    panel.set_title("one line of the panel\nand another")
+    pc.add_title("Nor half of χ² with one: fewer are 0, and the tail is longer")
+    pc.savefig(tmp_path / "picture.png")
+    above, below = pc.viz["figure_title"].item(), panel.title
+    assert below.get_window_extent().y1 <= above.get_window_extent().y0

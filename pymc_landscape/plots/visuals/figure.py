@@ -80,6 +80,8 @@ class Picture(PlotCollection):
             written.set_in_layout(False)
             own = figure.legends[0].get_title()
             figure.legends[0].set_title("\n" * round(room / (1.35 * own.get_fontsize())) + (own.get_text() or " "))
+        if any(axes.get_box_aspect() for axes in figure.axes):  # the layout of square panels settles at a second pass
+            figure.draw_without_rendering()
         self.viz["figure_title"] = xr.DataArray(np.array(written, dtype=object))
 
 
