@@ -12,8 +12,8 @@ from pymc_landscape.numerics.covariance import (
     spectrum,
     standard_errors,
 )
+from pymc_landscape.numerics.density_estimation import DrawsDensity, JointDensity, draws_density, joint_density
 from pymc_landscape.numerics.direction_names import name_direction, simple_basis
-from pymc_landscape.numerics.draws_density import DrawsDensity, JointDensity, draws_density, joint_density
 from pymc_landscape.numerics.factorization import Blocks, Factor, NotPositive, factorised
 from pymc_landscape.numerics.finite_differences import (
     EPS,
@@ -25,6 +25,7 @@ from pymc_landscape.numerics.finite_differences import (
 )
 from pymc_landscape.numerics.lanczos import Product, leading_eigenpairs, trace
 from pymc_landscape.numerics.line_search import backtrack
+from pymc_landscape.numerics.merge_tree import Pass, merge_tree
 from pymc_landscape.numerics.profile_curve import CurveSide, ProfileCurve, cubic_hermite, profile_curve
 from pymc_landscape.numerics.quasi_newton import FixedHessian, LearnedHessian
 from pymc_landscape.numerics.sparsity import Pattern, Stack, coloured, find_pattern
@@ -54,6 +55,7 @@ __all__ = [
     "JointDensity",
     "LearnedHessian",
     "NotPositive",
+    "Pass",
     "Pattern",
     "Product",
     "ProfileCurve",
@@ -82,6 +84,7 @@ __all__ = [
     "joint_density",
     "leading_eigenpairs",
     "lengths",
+    "merge_tree",
     "n_workers",
     "name_direction",
     "newton_descent_batch",

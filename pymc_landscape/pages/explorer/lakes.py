@@ -1,21 +1,19 @@
 """Lakes on a surface that is flooded: where they begin, and at which height two of them meet.
 
 Water that rises over a grid of heights fills the lowest points first. Each local minimum is a lake of its own until the
-lowest pass to a deeper one is under water: a merge tree, found by taking the points in order of their heights and
-joining neighbours (Edelsbrunner & Harer 2010, *Computational Topology*, section VII.1).
+lowest pass to a deeper one is under water: the merge tree of the grid, without what is only a wrinkle of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
-from typing import Any
 
 import numpy as np
 from scipy import interpolate
 
 from pymc_landscape._typing import Array
+from pymc_landscape.numerics import merge_tree
 
 # Points of a straight way at which the surface is looked at; fewer points than this along an axis have no spline; and
 # what is higher than this is a wall like any other.
@@ -71,27 +69,19 @@ def find_lakes(heights: Array, axes: Sequence[Array] | None = None) -> tuple[lis
     ([0.0, 0.5], [(2.0, (0, 1))])
     """
     flat = heights.ravel()
-    order = [i for i in np.argsort(flat, kind="stable").tolist() if np.isfinite(flat[i])]
-    parent: dict[int, int] = {}
-    joined: list[tuple[int, int, int]] = []  # the pass, the older lake, the younger one
-    for i in order:
-        roots = sorted({_root(parent, j) for j in _neighbours(i, heights.shape) if j in parent}, key=order_of(flat))
-        parent[i] = roots[0] if roots else i
-        for younger in roots[1:]:
-            if flat[i] - flat[younger] > _shallow(flat[younger]):
-                joined.append((i, roots[0], younger))
-            parent[younger] = roots[0]
-    last = {_root(parent, i) for i in parent}
-    lowest = sorted(last | {younger for _, _, younger in joined}, key=order_of(flat))
+    last, passes = merge_tree(heights)
+    joined = [p for p in passes if flat[p.at] - flat[p.minima[1]] > _shallow(flat[p.minima[1]])]
+    lowest = sorted([*last, *(p.minima[1] for p in joined)], key=lambda i: (flat[i], i))
     points = [np.arange(n, dtype=float) for n in heights.shape] if axes is None else list(axes)
-    real = _real(heights, points, lowest, last)
+    real = _real(heights, points, lowest, set(last))
     kept = [lake for lake in lowest if real[lake] == lake]
     number = {lake: k for k, lake in enumerate(kept)}
     lakes = [Lake(_place(i, heights.shape), float(flat[i])) for i in kept]
     merges = [
-        Merge(_place(i, heights.shape), float(flat[i]), (number[real[a]], number[b]))
-        for i, a, b in joined
-        if b in number and real[a] != b
+        Merge(_place(p.at, heights.shape), float(flat[p.at]), (number[real[older]], number[younger]))
+        for p in joined
+        for older, younger in [p.minima]
+        if younger in number and real[older] != younger
     ]
     return lakes, merges
 
@@ -124,27 +114,6 @@ def _spline(heights: Array, axes: list[Array]) -> interpolate.RectBivariateSplin
 
 def _shallow(height: float) -> float:
     return SHALLOW + WRINKLE * height
-
-
-def order_of(flat: Array) -> Any:
-    """Return a key that sorts points by height."""
-    return lambda i: (flat[i], i)
-
-
-def _root(parent: dict[int, int], i: int) -> int:
-    while parent[i] != i:
-        parent[i] = parent[parent[i]]
-        i = parent[i]
-    return i
-
-
-def _neighbours(i: int, shape: tuple[int, ...]) -> Iterator[int]:
-    """Return the points that differ by one step along one axis or several."""
-    around = [range(max(k - 1, 0), min(k + 2, n)) for k, n in zip(_place(i, shape), shape, strict=True)]
-    for place in product(*around):
-        j = int(np.ravel_multi_index(place, shape))
-        if j != i:
-            yield j
 
 
 def _place(i: int, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from pymc_landscape._typing import Array
+from pymc_landscape.numerics import merge_tree
 from pymc_landscape.plots.data.landscape import LandscapeView
 from pymc_landscape.plots.data.levels import cutoffs
 
 SAME = 1e-6  # heights that differ by less are one
 SPOT = 0.06  # of an axis: a floor that reaches further is a ridge or flat, and has no lowest point
-TRIED = 48  # heights at which valleys are counted, before the height of the pass is bisected
 CAP = 3.0  # in cut-offs of 99 %: the minimum fills the picture, what is higher is cut to a plateau
 ABOVE_PASS = 1.25  # times the pass between two valleys, the cap: both and the pass are below it
 SEEN, SHARE = 0.1, 0.25  # with less than this share of the grid below the cap, it is where that share is
@@ -82,37 +81,21 @@ def floors(view: LandscapeView) -> tuple[xr.DataArray, bool]:
 def highest_pass(height: Array, depth: float) -> float | None:
     """Return the height at which the last two valleys join that are deeper than `depth`; None for one valley.
 
-    The regions below a height are connected over sides and corners of cells; a valley counts while it reaches `depth`
-    below that height (its persistence: Edelsbrunner, Letscher & Zomorodian 2002), on more than a few cells.
+    A valley counts while it reaches `depth` below that height (its persistence: Edelsbrunner, Letscher & Zomorodian
+    2002), on more than a few cells. Two that never join have the highest point that is finite as their pass.
     """
     every = [max(1, -(-size // COARSE)) for size in height.shape]
     values = height[tuple(slice(None, None, step) for step in every)]
-    finite = values[np.isfinite(values)]
-    low, high = float(finite.min()) + depth, float(finite.max())
-    if not high > low:
-        return None
-    tried = low + (high - low) * np.linspace(0.0, 1.0, TRIED) ** 2
-    several = [_valleys(values, level, depth) > 1 for level in tried]
-    if not any(several):
-        return None
-    last = int(np.flatnonzero(several)[-1])
-    below, above = float(tried[last]), float(tried[min(last + 1, TRIED - 1)])
-    for _ in range(12):
-        middle = 0.5 * (below + above)
-        below, above = (middle, above) if _valleys(values, middle, depth) > 1 else (below, middle)
-    return above
-
-
-def _valleys(values: Array, level: float, depth: float) -> int:
-    """Count the regions below a level that reach further down than `depth`."""
-    with np.errstate(invalid="ignore"):
-        parts, number = ndimage.label(values <= level, np.ones((3, 3)))
-    if number < 2:
-        return int(number)
-    every: NDArray[np.intp] = np.arange(1, number + 1)
-    lowest = ndimage.minimum(values, parts, every)
-    cells = ndimage.sum_labels(np.ones(values.shape), parts, every)
-    return int(np.sum((lowest <= level - depth) & (cells > SMALLEST * values.size)))
+    flat, (last, passes) = values.ravel(), merge_tree(values)
+    deep = [
+        float(flat[p.at])
+        for p in passes
+        if flat[p.at] - flat[p.minima[1]] >= depth and min(p.sizes) > SMALLEST * flat.size
+    ]
+    top = float(flat[np.isfinite(flat)].max())
+    if sum(top - flat[i] >= depth for i in last) > 1:
+        return top
+    return max(deep, default=None)
 
 
 def height_cap(view: LandscapeView, asked: float | None, joined: float | None) -> float:

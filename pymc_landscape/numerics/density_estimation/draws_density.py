@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from pymc_landscape._typing import Array
-from pymc_landscape.numerics.log_counts import ORDER, smooth_log_counts
+from pymc_landscape.numerics.density_estimation.log_counts import ORDER, smooth_log_counts
 
 BINS, PIECES = 150, 30  # of the histogram; and of the spline that is its log
 NEAR = 0.02  # a bound that is nearer to the draws than this share of their range is an end of theirs
