@@ -101,6 +101,7 @@ def test_refits_that_end_in_another_copy_are_brought_back():
 X = np.linspace(0.3, 10, 100)
 
 
+@cache
 def two_exponentials(named: bool) -> pm.Model:
     rng = np.random.default_rng(5)
     rng.normal(size=1000)
@@ -135,7 +136,7 @@ def exponentials_profile(tau: float, y: np.ndarray) -> float:
 def test_terms_that_meet_below_the_cut_off_have_one_profile(named, starts):
     """Whatever they are called, and however many starts were searched."""
     model = two_exponentials(named)
-    y = model["y"].owner.inputs[0] if False else model.rvs_to_values[model["y"]].data
+    y = model.rvs_to_values[model["y"]].data
     here = fit(model, starts=starts)
     names = ["fast", "slow"] if named else ["t"]
     found = pml.confidence_intervals(here, names, progressbar=False)

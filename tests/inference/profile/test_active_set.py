@@ -1,5 +1,7 @@
 """Bounds that are held at the estimate and left along a profile, against profiles of the marginal normal by scipy."""
 
+from functools import cache
+
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
@@ -19,10 +21,15 @@ ENDS = {
 }
 
 
-def limits(model, names):
-    fit = pml.fit_mle(model, progressbar=False)
+@cache
+def fitted(build, *arguments):
+    fit = pml.fit_mle(build(*arguments), progressbar=False)
     assert fit.status.value == "at_bound"
-    return pml.confidence_intervals(fit, names, progressbar=False)
+    return fit
+
+
+def limits(names, *what):
+    return pml.confidence_intervals(fitted(*what), names, progressbar=False)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +37,7 @@ def limits(model, names):
     [(1.0, ["b[0]"]), *(pytest.param(unit, list(ENDS), marks=pytest.mark.exhaustive) for unit in (1.0, 1e3))],
 )
 def test_a_correlation_of_one_is_left_where_that_is_lower(unit, names):
-    found = limits(random_slopes.by_correlation(unit), names)
+    found = limits(names, random_slopes.by_correlation, unit)
     for name, ends in ((name, ENDS[name]) for name in names):
         scale = 1.0 if name == "rho" else unit
         np.testing.assert_allclose(found["interval"].sel(parameter=name).values.ravel() / scale, ends, atol=2e-6)
@@ -39,7 +46,7 @@ def test_a_correlation_of_one_is_left_where_that_is_lower(unit, names):
 
 @pytest.mark.exhaustive
 def test_a_diagonal_of_zero_is_left_where_that_is_lower():
-    found = limits(random_slopes.by_cholesky_factor(), ["b", "L_stds", "sigma", "L_corr[0, 1]"])
+    found = limits(["b", "L_stds", "sigma", "L_corr[0, 1]"], random_slopes.by_cholesky_factor)
     same = {"b[0]": "b[0]", "L_stds[0]": "s0", "L_stds[1]": "s1", "sigma": "sigma", "L_corr[0, 1]": "rho"}
     for name, like in same.items():
         np.testing.assert_allclose(found["interval"].sel(parameter=name).values.ravel(), ENDS[like], atol=2e-6)
@@ -55,7 +62,7 @@ def test_a_diagonal_of_zero_is_left_where_that_is_lower():
     ],
 )
 def test_a_correlation_matrix_that_is_singular_is_left_where_that_is_lower(same):
-    found = limits(random_slopes.by_correlation_matrix(), list(same))
+    found = limits(list(same), random_slopes.by_correlation_matrix)
     for name, like in same.items():
         np.testing.assert_allclose(found["interval"].sel(parameter=name).values.ravel(), ENDS[like], atol=2e-6)
         assert "failed" not in found["status"].sel(parameter=name).values
