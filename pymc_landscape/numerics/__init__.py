@@ -1,6 +1,13 @@
 """Numerical methods on arrays: steps, factorisations, interpolation, reference distributions. No model, no graph."""
 
-from pymc_landscape.numerics.batched_newton import BatchMinima, newton_descent_batch, newton_steps, step_lengths_batch
+from pymc_landscape.numerics.batched_newton import (
+    BatchMinima,
+    LevelPoints,
+    LevelProblems,
+    level_points_batch,
+    newton_descent_batch,
+    newton_steps,
+)
 from pymc_landscape.numerics.chi_squared import chi2_cutoff, chibar2_quantile, chibar2_tail, chibar2_weights
 from pymc_landscape.numerics.covariance import (
     Spectrum,
@@ -54,6 +61,8 @@ __all__ = [
     "FixedHessian",
     "JointDensity",
     "LearnedHessian",
+    "LevelPoints",
+    "LevelProblems",
     "NotPositive",
     "Pass",
     "Pattern",
@@ -84,6 +93,7 @@ __all__ = [
     "joint_density",
     "leading_eigenpairs",
     "lengths",
+    "level_points_batch",
     "merge_tree",
     "n_workers",
     "name_direction",
@@ -100,7 +110,6 @@ __all__ = [
     "simple_basis",
     "spectrum",
     "standard_errors",
-    "step_lengths_batch",
     "trace",
     "weighted_chi2_tail",
 ]

@@ -1,9 +1,9 @@
-"""Newton's method at many points at once, each with a surface of its own. Arrays only.
+"""Newton's method at many points at once: down to minima, and to points at a given height. Arrays only.
 
 Where hundreds of neighbouring minimisations begin near their minima, what costs is not arithmetic but the way from one
 line of Python to the next. Here one evaluation gives value, gradient and Hessian of all points that have not converged,
 and the steps of all are solved as one stack. A point that does not converge soon is left to a more careful method.
-Eigenvalues enter by their size, as in :mod:`~pymc_landscape.numerics.trust_region`.
+On the way down eigenvalues enter by their size, as in :mod:`~pymc_landscape.numerics.trust_region`.
 """
 
 from __future__ import annotations
@@ -178,3 +178,125 @@ def step_lengths_batch(hessian: Array) -> Array:
     sizes = np.abs(hessian)
     diagonal, largest = np.einsum("nii->ni", sizes), sizes.max(axis=2, initial=0.0)
     return np.sqrt(np.where(diagonal > 1e-200, diagonal, np.where(largest > 0, largest, 1.0)))
+
+
+# --- points at a given height ----------------------------------------------------------------------------------------
+
+
+@dataclass
+class LevelProblems:
+    """Points that are asked for: at a given height of a surface, on planes, and stationary across some elements.
+
+    Parameters
+    ----------
+    target : array (n,)
+        The heights f(x).
+    held : array (n, r) of int
+        The elements that are no nuisance: all other elements of the gradient are to be 0.
+    planes, offsets : array (n, r − 1, m), array (n, r − 1)
+        P and a of P x = a.
+    metric : array (m, m)
+        Measures steps: ½ dᵀ M d, in the units of the surface.
+    longest : array (n,)
+        The longest step, √ of that.
+    close, off, remaining : float
+        Errors of height and of planes, and twice what a step may still gain, at the end.
+    """
+
+    target: Array
+    held: NDArray[np.intp]
+    planes: Array
+    offsets: Array
+    metric: Array
+    longest: Array
+    close: float
+    off: float
+    remaining: float
+
+
+@dataclass
+class LevelPoints:
+    """The last points that a stack came to, with derivatives; values are NaN where there was none.
+
+    Parameters
+    ----------
+    x, value, gradient, hessian : array (n, m), (n,), (n, m), (n, m, m)
+        Of the surface.
+    converged : array (n,) of bool
+        Which of them are what was asked for, but for the sign of the curvature across.
+    """
+
+    x: Array
+    value: Array
+    gradient: Array
+    hessian: Array
+    converged: NDArray[np.bool_]
+
+
+def level_points_batch(derivatives: BatchDerivatives, problems: LevelProblems, x: Array, steps: int) -> LevelPoints:
+    """Take Newton's steps to many points at given heights of a surface until the next step would change nothing.
+
+    Parameters
+    ----------
+    derivatives : callable
+        Evaluates some of the points.
+    problems : LevelProblems
+        What is asked for.
+    x : array (n, m)
+        Where each begins.
+    steps : int
+        How many evaluations each may have.
+    """
+    n, m = x.shape
+    found = LevelPoints(
+        x.copy(), np.full(n, np.nan), np.empty((n, m)), np.empty((n, m, m)), np.zeros(n, dtype=np.bool_)
+    )
+    active = np.arange(n)
+    for _ in range(steps):
+        there = np.isfinite(x).all(axis=1)
+        active, x = active[there], x[there]
+        if not len(active):
+            break
+        value, gradient, hessian = derivatives(active, x)
+        finite = np.isfinite(value) & np.isfinite(gradient).all(axis=1) & np.isfinite(hessian).all(axis=(1, 2))
+        active, x, value, gradient, hessian = (a[finite] for a in (active, x, value, gradient, hessian))
+        found.x[active], found.value[active] = x, value
+        found.gradient[active], found.hessian[active] = gradient, hessian
+        off = np.einsum("nri,ni->nr", problems.planes[active], x) - problems.offsets[active]
+        missing = np.concatenate([(problems.target[active] - value)[:, None], -off], axis=1)
+        rows = np.concatenate([gradient[:, None], problems.planes[active]], axis=1)
+        step = bordered_steps(gradient, hessian, problems.held[active], rows, missing)
+        squared = 0.5 * np.einsum("ni,ij,nj->n", step, problems.metric, step)
+        met = (np.abs(missing[:, 0]) <= problems.close) & (np.abs(off) <= problems.off).all(axis=1)
+        met &= 2.0 * squared <= problems.remaining
+        found.converged[active] = met
+        shorter = np.minimum(1.0, problems.longest[active] / np.sqrt(np.maximum(squared, 1e-300)))
+        active, x = active[~met], (x + step * shorter[:, None])[~met]
+    return found
+
+
+def bordered_steps(gradient: Array, hessian: Array, held: NDArray[np.intp], rows: Array, right: Array) -> Array:
+    """Solve [[H, E], [R, 0]] (d, ·) = (−g, b) for n steps d (n, m), on scaled axes; NaN where one is singular.
+
+    Parameters
+    ----------
+    gradient, hessian : array (n, m), array (n, m, m)
+        The surface.
+    held : array (n, r) of int
+        E has the unit vectors of these elements as columns.
+    rows, right : array (n, r, m), array (n, r)
+        R and b.
+    """
+    (n, m), r = gradient.shape, held.shape[1]
+    scale = step_lengths_batch(hessian)
+    scaled = rows / scale[:, None, :]
+    sizes = np.sqrt(np.einsum("nri,nri->nr", scaled, scaled))
+    matrix, known = np.zeros((n, m + r, m + r)), np.empty((n, m + r))
+    matrix[:, :m, :m] = hessian / (scale[:, :, None] * scale[:, None, :])
+    matrix[np.arange(n)[:, None], held, m + np.arange(r)] = 1.0
+    matrix[:, m:, :m] = scaled / sizes[:, :, None]
+    known[:, :m], known[:, m:] = -gradient / scale, right / sizes
+    try:
+        return np.linalg.solve(matrix, known[:, :, None])[:, :m, 0] / scale
+    except np.linalg.LinAlgError:
+        return np.full((n, m), np.nan)

@@ -17,11 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
-from pymc_landscape.numerics import step_lengths_batch
+from pymc_landscape.numerics import LevelPoints, LevelProblems, level_points_batch
 from pymc_landscape.objective import batch_value_gradient_hessian
 
 STEPS = 15
@@ -147,71 +146,40 @@ def newton_endpoints_batch(problems: Sequence[EndpointProblem]) -> list[Constrai
     results: list[ConstrainedPoint | None] = [None] * len(problems)
     for same in groups.values():
         with np.errstate(all="ignore"):  # steps that lead nowhere end in NaN
-            points = _Stack([problems[i] for i in same]).run()
+            points = _newton_stack([problems[i] for i in same])
         for i, point in zip(same, points, strict=True):
             results[i] = point
     return results
 
 
-class _Stack:
-    """Endpoints of several elements, all from one minimum."""
+def _newton_stack(problems: Sequence[EndpointProblem]) -> list[ConstrainedPoint | None]:
+    """Return the last points on the way to endpoints of several elements, all from one minimum."""
+    begin, rises = problems[0].estimate, np.array([problem.rise for problem in problems])
+    n, m = len(problems), len(begin.x)
+    held = np.array([np.flatnonzero(problem.estimate.normal)[0] for problem in problems])
+    along = begin.covariance[held]
+    reach = np.array([problem.direction for problem in problems]) * np.sqrt(rises / along[np.arange(n), held])
+    rounding = 10.0 * begin.rounding()
+    level = LevelProblems(
+        target=begin.value + rises,
+        held=held[:, None],
+        planes=np.empty((n, 0, m)),
+        offsets=np.empty((n, 0)),
+        metric=begin.hessian,
+        longest=LONGEST * np.maximum(1.0, np.sqrt(rises)),
+        close=max(CLOSE, rounding),
+        off=0.0,
+        remaining=max(REMAINING, rounding),
+    )
+    found = level_points_batch(
+        lambda _, x: batch_value_gradient_hessian(begin.restricted, x), level, begin.x + reach[:, None] * along, STEPS
+    )
+    return [_point(problem, found, i) for i, problem in enumerate(problems)]
 
-    def __init__(self, problems: Sequence[EndpointProblem]):
-        self.problems, self.begin = problems, problems[0].estimate
-        self.positions = np.array([np.flatnonzero(problem.estimate.normal)[0] for problem in problems])
-        self.rises = np.array([problem.rise for problem in problems])
-        n, m = len(problems), len(self.begin.x)
-        self.x, self.value = np.empty((n, m)), np.full(n, np.nan)
-        self.gradient, self.hessian = np.empty((n, m)), np.empty((n, m, m))
 
-    def run(self) -> list[ConstrainedPoint | None]:
-        """Return the last point that each came to."""
-        along = self.begin.covariance[self.positions]
-        variance = along[np.arange(len(along)), self.positions]
-        reach = np.array([problem.direction for problem in self.problems]) * np.sqrt(self.rises / variance)
-        active, x = np.arange(len(self.problems)), self.begin.x + reach[:, None] * along
-        rounding = 10.0 * self.begin.rounding()
-        for _ in range(STEPS):
-            there = np.isfinite(x).all(axis=1)
-            if not there.any():
-                break
-            active = self._evaluate(active[there], x[there])
-            step, missing = self._steps(active)
-            squared = 0.5 * np.einsum("ni,ij,nj->n", step, self.begin.hessian, step)
-            x = self.x[active] + step * _shortening(squared, self.rises[active])[:, None]
-            on = (np.abs(missing) > max(CLOSE, rounding)) | ~(2.0 * squared <= max(REMAINING, rounding))
-            active, x = active[on], x[on]
-        return [self._point(i) if np.isfinite(value) else None for i, value in enumerate(self.value)]
-
-    def _evaluate(self, rows: NDArray[np.intp], x: Array) -> NDArray[np.intp]:
-        """Evaluate points, and return those of the rows that have a value with derivatives there."""
-        value, gradient, hessian = batch_value_gradient_hessian(self.begin.restricted, x)
-        finite = np.isfinite(value) & np.isfinite(gradient).all(axis=1) & np.isfinite(hessian).all(axis=(1, 2))
-        rows = rows[finite]
-        self.x[rows], self.value[rows] = x[finite], value[finite]
-        self.gradient[rows], self.hessian[rows] = gradient[finite], hessian[finite]
-        return rows
-
-    def _steps(self, rows: NDArray[np.intp]) -> tuple[Array, Array]:
-        """Solve [[H, e], [∇f, 0]] (d, ·) = (−∇f, missing) for each, on scaled axes; NaN where one is singular."""
-        (n, m), each = self.gradient[rows].shape, np.arange(len(rows))
-        missing: Array = self.begin.value + self.rises[rows] - self.value[rows]
-        scale = step_lengths_batch(self.hessian[rows])
-        slope = self.gradient[rows] / scale
-        size = np.sqrt(np.einsum("ni,ni->n", slope, slope))
-        matrix, right = np.zeros((n, m + 1, m + 1)), np.empty((n, m + 1))
-        matrix[:, :m, :m] = self.hessian[rows] / (scale[:, :, None] * scale[:, None, :])
-        matrix[each, self.positions[rows], m] = 1.0
-        matrix[:, m, :m] = slope / size[:, None]
-        right[:, :m], right[:, m] = -slope, missing / size
-        try:
-            return np.linalg.solve(matrix, right[:, :, None])[:, :m, 0] / scale, missing
-        except np.linalg.LinAlgError:
-            return np.full((n, m), np.nan), missing
-
-    def _point(self, i: int) -> ConstrainedPoint:
-        restricted, quantity, x = self.begin.restricted, self.problems[i].estimate.quantity, self.x[i]
-        derivatives = (quantity.evaluate(restricted, x),)
-        return ConstrainedPoint(
-            restricted, (quantity,), x, float(self.value[i]), self.gradient[i], self.hessian[i], derivatives
-        )
+def _point(problem: EndpointProblem, found: LevelPoints, i: int) -> ConstrainedPoint | None:
+    if not np.isfinite(found.value[i]):
+        return None
+    restricted, quantity, x = problem.estimate.restricted, problem.estimate.quantity, found.x[i]
+    surface = float(found.value[i]), found.gradient[i], found.hessian[i]
+    return ConstrainedPoint(restricted, (quantity,), x, *surface, (quantity.evaluate(restricted, x),))
