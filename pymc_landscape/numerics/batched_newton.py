@@ -259,7 +259,8 @@ def level_points_batch(derivatives: BatchDerivatives, problems: LevelProblems, x
             break
         value, gradient, hessian = derivatives(active, x)
         finite = np.isfinite(value) & np.isfinite(gradient).all(axis=1) & np.isfinite(hessian).all(axis=(1, 2))
-        active, x, value, gradient, hessian = (a[finite] for a in (active, x, value, gradient, hessian))
+        active, x, value = active[finite], x[finite], value[finite]
+        gradient, hessian = gradient[finite], hessian[finite]
         found.x[active], found.value[active] = x, value
         found.gradient[active], found.hessian[active] = gradient, hessian
         off = np.einsum("nri,ni->nr", problems.planes[active], x) - problems.offsets[active]

@@ -20,7 +20,7 @@ from pymc_landscape.inference.profile.endpoint_newton import EndpointProblem
 from pymc_landscape.inference.profile.endpoints import Endpoint, find_endpoints
 from pymc_landscape.inference.profile.interpolated_intervals import BOUNDS, read_intervals
 from pymc_landscape.inference.profile.profile import profile_likelihood
-from pymc_landscape.inference.profile.quantities import Quantity, find_quantities
+from pymc_landscape.inference.profile.quantities import Quantity, coordinate_derivatives, find_quantities
 from pymc_landscape.inference.profile.score_endpoints import ScoreStatistic, find_score_endpoints
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "Quantity",
     "ReferenceFit",
     "ScoreStatistic",
+    "coordinate_derivatives",
     "evaluate_at",
     "find_endpoints",
     "find_quantities",

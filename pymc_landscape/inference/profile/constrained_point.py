@@ -152,6 +152,8 @@ class ConstrainedPoint:
     @cached_property
     def multipliers(self) -> Array:
         """The multipliers λ (r,), by least squares on scaled axes; 0 where nothing moves the quantity."""
+        if len(self.quantities) > 1 and all(quantity.element is not None for quantity in self.quantities):
+            return -(self.gradient @ self.normals)  # unit vectors
         slope = self.gradient / self.scale
         if len(self.quantities) == 1:
             (normal,) = self._scaled_normals

@@ -92,8 +92,11 @@ class Quantity:
             return Derivatives(
                 float(value), restricted.reduced(gradient), restricted.reduced_hessian(hessian.reshape(size, size))
             )
-        unit = (restricted.free == self.position(restricted)).astype(float)
-        return Derivatives(float(restricted.full(x)[self.position(restricted)]), unit, np.zeros((m, m)))
+        position = self.position(restricted)
+        if not restricted.fixed and restricted.coordinates is None:
+            return coordinate_derivatives(x, position)
+        unit = (restricted.free == position).astype(float)
+        return Derivatives(float(restricted.full(x)[position]), unit, np.zeros((m, m)))
 
     def rate(self, restricted: RestrictedObjective, x: Array) -> float:
         """Return the change of ψ for a change of the coordinate."""
@@ -118,6 +121,14 @@ class Quantity:
             return engine.one(np.concatenate([full, self.weights]))
         except (*ARITHMETIC_ERRORS, ValueError):  # a check that another Deterministic makes of its parameters
             return [np.array(np.nan), np.full(len(full), np.nan), np.full(len(full) ** 2, np.nan)]
+
+
+def coordinate_derivatives(x: Array, position: int) -> Derivatives:
+    """Return one element of x (m,) as a coordinate."""
+    m = len(x)
+    unit = np.zeros(m)
+    unit[position] = 1.0
+    return Derivatives(float(x[position]), unit, np.zeros((m, m)))
 
 
 def find_quantities(objective: Objective, var_names: VarNames | None) -> list[Quantity]:

@@ -18,7 +18,7 @@ from pymc_landscape.inference.profile import (
 from pymc_landscape.inference.regions.boundary_continuation import follow_from, runs_through, vertices
 from pymc_landscape.inference.regions.local_geometry import RegionCentre, find_centre
 from pymc_landscape.inference.regions.rays import Rays
-from pymc_landscape.inference.regions.vertices import BoundaryVertex, is_whole, solve_on_rays
+from pymc_landscape.inference.regions.vertices import BoundaryVertex, is_whole, solve_at_once, solve_on_rays
 from pymc_landscape.numerics import noise
 from pymc_landscape.objective import RestrictedObjective, is_lower
 from pymc_landscape.optimize import Fit, search
@@ -118,9 +118,10 @@ def _add(region: Region, centre: RegionCentre, floor: float, num: int, tick: Cal
     if lower:
         region.lower = min(lower, key=lambda point: point.value)
         return
-    ring = solve_on_rays(centre, floor, num, tick)
+    at_once = solve_at_once(centre, floor, num, tick)
+    ring = at_once or solve_on_rays(centre, floor, num, tick)
     component = RegionComponent(centre, ring, "open" if centre.endless else "closed")
-    if not is_whole(centre.rays, ring, centre.endpoints):
+    if at_once is None and not is_whole(centre.rays, ring, centre.endpoints):
         component = _followed(centre, ring, floor, num) or RegionComponent(centre, ring, "partial")
     region.restrictions += [v.point.restricted for curve in component.curves for v in curve if v.point is not None]
     region.components.append(component)

@@ -90,16 +90,16 @@ def find_centre(restricted: RestrictedObjective, pair: Pair, x: Array, target: f
 
 def _endpoints(restricted: RestrictedObjective, pair: Pair, x: Array, target: float) -> dict[tuple[int, int], Endpoint]:
     """Find where the region ends along each axis; the other quantity may be at a bound meanwhile."""
-    endpoints: dict[tuple[int, int], Endpoint] = {}
+    sides = (-1.0, 1.0)
+    problems: dict[tuple[int, int], EndpointProblem] = {}
     for i, quantity in enumerate(pair):
         point = evaluate_at(*_aimed(restricted, x, quantity))
-        never = _is_flat(point.hessian, point.gradient, point.normal)
-        sides, rise = (-1.0, 1.0), target - point.value
-        nowhere = [Endpoint(side * np.inf, "open", 0.0) for side in sides]
-        endpoints[i, 0], endpoints[i, 1] = (
-            nowhere if never else find_endpoints([EndpointProblem(point, side, rise) for side in sides])
-        )
-    return endpoints
+        if not _is_flat(point.hessian, point.gradient, point.normal):
+            rise = target - point.value
+            problems |= {(i, k): EndpointProblem(point, side, rise) for k, side in enumerate(sides)}
+    found = dict(zip(problems, find_endpoints(list(problems.values())), strict=True))
+    nowhere = {(i, k): Endpoint(side * np.inf, "open", 0.0) for i in (0, 1) for k, side in enumerate(sides)}
+    return nowhere | found
 
 
 def _aimed(

@@ -21,6 +21,8 @@ from pymc_landscape.objective import RestrictedObjective
 
 STEPS = 12
 CLOSE, REMAINING = 1e-9, 1e-9
+# How far from its line a vertex may be.
+ON_LINE = 1e-8
 # A step towards a bound goes so much of the way, unless it ends there.
 SHORT_OF_IT = 0.9
 
@@ -144,7 +146,7 @@ class Rays:
 
     def _is_met(self, here: ConstrainedPoint, off: float) -> bool:
         rounding = 10 * noise(here.value)
-        close = abs(here.value - self.target) <= max(CLOSE, rounding) and abs(off) <= 1e-8
+        close = abs(here.value - self.target) <= max(CLOSE, rounding) and abs(off) <= ON_LINE
         return close and here.decrement <= max(REMAINING, rounding)
 
     def _shortened(self, here: ConstrainedPoint, step: Array) -> Array:

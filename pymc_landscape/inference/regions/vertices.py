@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile import (
@@ -20,6 +21,7 @@ from pymc_landscape.inference.profile import (
 )
 from pymc_landscape.inference.regions.local_geometry import Endpoints, RegionCentre
 from pymc_landscape.inference.regions.rays import Rays, hold_ray, march_along_ray
+from pymc_landscape.inference.regions.vertex_stack import vertices_at_once
 from pymc_landscape.optimize import released_bounds
 
 # A turn is halved at most so often before points are minimised along the ray instead.
@@ -64,12 +66,46 @@ def solve_on_rays(centre: RegionCentre, floor: float, num: int, tick: Callable[[
     """Return a vertex on each of `num` rays; rises are from `floor`."""
     rays, ring = centre.rays, []
     last: tuple[ConstrainedPoint, float] | None = None
-    for angle in 2 * np.pi * np.arange(num) / num:
+    for angle in _angles(num):
         vertex = _vertex(rays, float(angle), last, floor)
         last = (vertex.point, float(angle)) if vertex.point is not None else None
         ring.append(vertex)
         tick()
     return _opened(ring, centre.endless)
+
+
+def solve_at_once(
+    centre: RegionCentre, floor: float, num: int, tick: Callable[[], None]
+) -> list[BoundaryVertex] | None:
+    """Return the same vertices, found as one stack; None where one of them, or what lies between, needs more care."""
+    points = None if centre.endless else vertices_at_once(centre.rays, _angles(num))
+    if points is None:
+        return None
+    values = _natural_values(points)
+    ring = [BoundaryVertex(at, point.value - floor, "finite", point) for at, point in zip(values, points, strict=True)]
+    if not is_whole(centre.rays, ring, centre.endpoints):
+        return None
+    for _ in ring:
+        tick()
+    return ring
+
+
+def _angles(num: int) -> Array:
+    return 2 * np.pi * np.arange(num) / num
+
+
+def _natural_values(points: Sequence[ConstrainedPoint]) -> Array:
+    """Return both quantities (n, 2), single elements, at points of one restricted objective."""
+    restricted, x = points[0].restricted, np.array([point.x for point in points])
+    columns, moved = [], None
+    for quantity in points[0].quantities:
+        variable, i = quantity.element or (None, 0)
+        if variable is None or variable.transform is None:
+            columns.append(x[:, quantity.position(restricted)])
+            continue
+        moved = restricted.natural_points(x) if moved is None else moved
+        columns.append(moved[variable.name].reshape(len(x), -1)[:, i])
+    return np.stack(columns, axis=1)
 
 
 def _vertex(rays: Rays, angle: float, last: tuple[ConstrainedPoint, float] | None, floor: float) -> BoundaryVertex:
@@ -190,45 +226,49 @@ def is_whole(rays: Rays, ring: Sequence[BoundaryVertex], endpoints: Endpoints) -
     """Return whether the boundary goes straight from each vertex to the next, and through all ends along the axes."""
     if any(vertex.status == "failed" for vertex in ring):
         return False
-    pairs = zip(ring, [*ring[1:], ring[0]], strict=True)
-    neighbours = [(a.point, b.point) for a, b in pairs if a.point is not None and b.point is not None]
-    if not all(_goes_on(rays, a, b, len(ring)) for a, b in neighbours):
-        return False
     known = [vertex.point for vertex in ring if vertex.point is not None]
+    if not known:
+        return True
+    at = rays.whitened(np.array([point.coordinates for point in known]))
+    normals = np.array([rays.outer_normal(point) for point in known])
+    place = np.cumsum([vertex.point is not None for vertex in ring]) - 1
+    beside = [i for i, vertex in enumerate(ring) if vertex.point is not None and ring[i - 1].point is not None]
+    if not _goes_on(at, normals, place[np.array(beside, dtype=int) - 1], place[beside], len(ring)):
+        return False
     return all(
-        _passes(rays, known, endpoint.point, len(ring))
+        _passes(rays, at, normals, endpoint.point, len(ring))
         for endpoint in endpoints.values()
         if endpoint.status == "finite"
     )
 
 
-def _goes_on(rays: Rays, a: ConstrainedPoint, b: ConstrainedPoint, num: int) -> bool:
-    here, there = rays.whitened(a.coordinates), rays.whitened(b.coordinates)
-    chord = there - here
+def _goes_on(at: Array, normals: Array, a: NDArray[np.intp], b: NDArray[np.intp], num: int) -> bool:
+    """Return whether the boundary goes straight from the points a to the points b, as their normals have it."""
+    chord = at[b] - at[a]
+    flatly = np.einsum("ni,ni->n", normals, at) < FLATLY * np.linalg.norm(at, axis=1)
     turns = []
-    for point, at in ((a, here), (b, there)):
-        normal = rays.outer_normal(point)
-        if float(normal @ at) < FLATLY * float(np.linalg.norm(at)):
-            return False
-        along = np.array([-normal[1], normal[0]])
-        turns.append(float(np.arctan2(along[0] * chord[1] - along[1] * chord[0], along @ chord)))
+    for i in (a, b):
+        along = np.stack([-normals[i, 1], normals[i, 0]])
+        turns.append(
+            np.arctan2(along[0] * chord[:, 1] - along[1] * chord[:, 0], along[0] * chord[:, 0] + along[1] * chord[:, 1])
+        )
     out, into = turns[0], -turns[1]
-    even = abs(out - into) < UNEVEN + np.pi / num
-    return even and bool(max(abs(out), abs(into)) < ANGLE + np.pi / num)
+    even = np.abs(out - into) < UNEVEN + np.pi / num
+    straight = np.maximum(np.abs(out), np.abs(into)) < ANGLE + np.pi / num
+    return bool((even & straight & ~flatly[a] & ~flatly[b]).all())
 
 
-def _passes(rays: Rays, known: Sequence[ConstrainedPoint], endpoint: ConstrainedPoint | None, num: int) -> bool:
+def _passes(rays: Rays, known: Array, normals: Array, endpoint: ConstrainedPoint | None, num: int) -> bool:
     """Return whether an end lies on the boundary as the vertices beside it have it."""
     pair = rays.center.quantities
-    if endpoint is None or endpoint.restricted.natural != rays.center.restricted.natural or not known:
+    if endpoint is None or endpoint.restricted.natural != rays.center.restricted.natural:
         return True
     at = rays.whitened(np.array([quantity.evaluate(endpoint.restricted, endpoint.x).value for quantity in pair]))
     angle, radius = float(np.arctan2(at[1], at[0])), float(np.linalg.norm(at))
-    for point in known:
-        here = rays.whitened(point.coordinates)
+    for here, normal in zip(known, normals, strict=True):
         turned = (angle - np.arctan2(here[1], here[0]) + np.pi) % (2 * np.pi) - np.pi
         if abs(turned) <= 2.1 * np.pi / num:
-            normal, far = rays.outer_normal(point), float(np.linalg.norm(here))
+            far = float(np.linalg.norm(here))
             unit = here / far
             slope = far * (np.array([-normal[1], normal[0]]) @ unit) / max(float(normal @ unit), 1e-9)
             if abs(far + slope * turned - radius) <= OFF * radius + far * turned**2:
