@@ -22,6 +22,9 @@ CHUNK_SECONDS = 0.05
 WORTH_A_THREAD = 5e-4
 # Rows of points, and what comes back for them, are built chunk by chunk and never take more than this.
 CHUNK_BYTES = 2**25
+# Rows of points that stay in a processor's cache until they are evaluated; and the seconds of work for which the 30 µs
+# of a chunk in Python do not matter.
+CACHE_BYTES, LEAST_SECONDS = 2**18, 1e-3
 
 
 @dataclass
@@ -60,8 +63,8 @@ class ChunkedEvaluation:
         into: Mapping[str, Array] | None = None,
     ):
         self.names, self.rows, self.total, self.progress = names, rows, total, progress
-        width = max(size, 1)
-        self.chunk = max(1, min(chunk, CHUNK_BYTES // (8 * width)))
+        self._width = max(size, 1)
+        self.chunk = max(1, min(chunk, CHUNK_BYTES // (8 * self._width)))
         self.position = 0
         self.result = Evaluation(dict(into or {}))
         self._reached: list[tuple[int, int]] = []
@@ -97,7 +100,8 @@ class ChunkedEvaluation:
             self.block(backend, self.position, self.position + first)
             self.position += first
         remaining = self.total - self.position
-        full = min(int(CHUNK_SECONDS / backend.seconds_per_point), CHUNK_BYTES // (8 * max(backend.width, 1)))
+        cached = max(CACHE_BYTES // (8 * self._width), int(LEAST_SECONDS / backend.seconds_per_point))
+        full = min(int(CHUNK_SECONDS / backend.seconds_per_point), CHUNK_BYTES // (8 * max(backend.width, 1)), cached)
         even = -(-remaining // workers) if remaining * backend.seconds_per_point > WORTH_A_THREAD else remaining
         return max(1, min(full, even, self.chunk))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Container, Mapping
+from functools import lru_cache
 from os import PathLike
 from typing import Any, Literal, TypedDict
 
@@ -153,7 +154,8 @@ def evaluate_landscape(
         surface = profiled.extended(_surface(objective, points, result, pointwise), points, objective)
     else:
         result = _slice(objective, points, reference, **options)
-        surface = _with_reference(_surface(objective, points, result, pointwise), objective, reference)
+        coords = _coords_with_reference(points.coords, objective, reference)
+        surface = _surface(objective, points, result, pointwise, coords)
         surface = _without_lost_digits(surface, objective, points, reference)
     surface = _with_plane(surface, points, grid)
     surface.attrs = provenance_attributes(
@@ -219,7 +221,8 @@ def _on_disk(
     def describe(stretch: Stretch, result: Evaluation) -> xr.Dataset:
         return _surface(objective, stretch, result, pointwise)
 
-    around = _with_plane(_with_reference(xr.Dataset(), objective, reference), points, grid)
+    coords = _coords_with_reference(xr.Coordinates(), objective, reference)
+    around = _with_plane(xr.Dataset(coords=coords), points, grid)
     kind = str(grid.attrs.get("kind", "regular"))
     attrs = provenance_attributes(objective.origin, kind=kind, group="landscape", at=reference.words)
     return evaluate_into(store, points, around, evaluate, describe, attrs, progressbar)
@@ -241,8 +244,14 @@ def _check_options(grid: object, nuisance: str, chunks: int | None, store: str |
     require_chunks(chunks, "point")
 
 
-def _surface(objective: Objective, points: GridPoints | Stretch, result: Evaluation, pointwise: bool) -> xr.Dataset:
-    """Name and shape the results of the engine."""
+def _surface(
+    objective: Objective,
+    points: GridPoints | Stretch,
+    result: Evaluation,
+    pointwise: bool,
+    coords: xr.Coordinates | None = None,
+) -> xr.Dataset:
+    """Name and shape the results of the engine; other `coords` than those of the points are theirs and more."""
     dims, shape = points.dims, points.shape
     terms = {n: result.values[n] for n in objective.terms}
     sums = {n: v if v.ndim == 1 else v.sum(1) for n, v in terms.items()}
@@ -264,7 +273,7 @@ def _surface(objective: Objective, points: GridPoints | Stretch, result: Evaluat
         variables["delta_minus2ll"] = height - _floor(height)
     surface = xr.Dataset(
         {name: (dims, values.reshape(shape)) for name, values in variables.items()},
-        coords=points.coords,
+        coords=points.coords if coords is None else coords,
     )
     if len(sums) > 1:
         stacked = np.stack(list(sums.values()), axis=-1).reshape(*shape, len(sums))
@@ -278,20 +287,28 @@ def _without_lost_digits(
 ) -> xr.Dataset:
     """Put NaN where −2LL is the lowest by rounding alone, far out; usually one point is looked at."""
     height = _height_of(surface)
-    values = surface[height].to_numpy().ravel().copy()
+    values = left = surface[height].to_numpy().ravel()
     restricted = RestrictedObjective(objective, objective.names - points.unconstrained)
-    base, lost = reference.vector(objective, points.layout), np.zeros(values.size, bool)
-    for _ in range(min(MOST_LOST, int(np.isfinite(values).sum()))):
-        i = int(np.nanargmin(np.where(np.isfinite(values), values, np.nan)))
+    base, lost = reference.vector(objective, points.layout), list[int]()
+    while len(lost) < MOST_LOST:
+        if left.size and not np.isfinite(left.min()):
+            left = np.where(np.isfinite(left), left, np.inf)
+        i = int(np.argmin(left)) if left.size else 0
+        if not np.isfinite(left[i : i + 1]).all():
+            break
         if not np.isnan(without_lost_digits(restricted, points.rows(base, i, i + 1), values[i : i + 1])[0]):
             break
-        values[i], lost[i] = np.nan, True
-    else:
-        rows = points.rows(base, 0, points.total)
-        lost |= np.isnan(without_lost_digits(restricted, rows, values)) & ~np.isnan(surface[height].to_numpy().ravel())
-    if not lost.any():
+        lost.append(i)
+        left = left.copy()
+        left[i] = np.inf
+    if not lost:
         return surface
-    kept = xr.DataArray(~lost.reshape(points.shape), dims=points.dims)
+    values = values.copy()
+    values[lost] = np.nan
+    if len(lost) == MOST_LOST:
+        values = without_lost_digits(restricted, points.rows(base, 0, points.total), values)
+    is_lost = np.isnan(values) & ~np.isnan(surface[height].to_numpy().ravel())
+    kept = xr.DataArray(~is_lost.reshape(points.shape), dims=points.dims)
     names = [n for n in ("log_likelihood", "log_posterior", "minus2ll", "penalized_minus2ll") if n in surface]
     surface = surface.assign({name: surface[name].where(kept) for name in names})
     return surface.assign(delta_minus2ll=surface[height] - _floor(surface[height].to_numpy()))
@@ -304,6 +321,8 @@ def _height_of(surface: Container[Any]) -> str:
 
 def _floor(minus2ll: Array) -> float:
     """Return the lowest finite −2LL; NaN where there is none."""
+    if minus2ll.size and np.isfinite(lowest := minus2ll.min()):
+        return float(lowest)
     finite = minus2ll[np.isfinite(minus2ll)]
     return float(finite.min()) if finite.size else np.nan
 
@@ -317,12 +336,22 @@ def _pointwise(objective: Objective, points: GridPoints | Stretch, terms: Mappin
     return xr.Dataset(arrays)
 
 
-def _with_reference(surface: xr.Dataset, objective: Objective, reference: Reference) -> xr.Dataset:
+def _coords_with_reference(coords: xr.Coordinates, objective: Objective, reference: Reference) -> xr.Coordinates:
+    """Add where the nuisance parameters are fixed to the coordinates of the axes, whose indexes are made already."""
     if reference.point is None:
-        return surface
+        return coords
     labels = [label for v in objective.variables for label in v.labels]
     values = np.concatenate([np.ravel(reference.point[v.name]) for v in objective.variables])
-    return surface.assign_coords(parameter=labels, at=("parameter", values))
+    parameter = _parameter_coords(tuple(labels))
+    return xr.Coordinates(
+        {**coords.variables, **parameter.variables, "at": xr.Variable("parameter", values)},
+        indexes={**coords.xindexes, **parameter.xindexes},
+    )
+
+
+@lru_cache(maxsize=32)  # an index of labels takes longer than ten thousand points
+def _parameter_coords(labels: tuple[str, ...]) -> xr.Coordinates:
+    return xr.Coordinates({"parameter": list(labels)})
 
 
 def _with_plane(surface: xr.Dataset, points: GridPoints, grid: xr.Dataset) -> xr.Dataset:

@@ -107,7 +107,7 @@ class GridPoints:
             self._direction = grid["direction"].to_numpy()
         else:
             self._refuse_outside()
-            self.coords = _with_bounds(grid[list(self.dims)], self.dims, self.elements)
+            self.coords = _with_bounds(self.coords, self.dims, self.elements)
         self._shares = _simplex_shares(self.elements, self.layout, self.is_plane)
         moved = {(e.variable.name, e.index) for e in self.elements}
         self.moved = (*((e.variable.name, e.index) for e in self.elements), *_single_rests(self.elements))
@@ -124,14 +124,36 @@ class GridPoints:
 
     def rows(self, base: Array, start: int, stop: int) -> Array:
         """Return points `start` to `stop` (the last axis fastest); `base` (k,) gives the elements on no axis."""
-        index = np.unravel_index(np.arange(start, stop), self.shape)
-        at = np.stack([v[i] for v, i in zip(self.values, index, strict=True)], axis=1)
-        vectors = np.tile(base, (stop - start, 1))
-        vectors[:, self._columns] = self._center + at @ self._direction if self.is_plane else at
+        vectors = np.empty((stop - start, len(base)))
+        vectors[:] = base
+        if self.is_plane:
+            at = np.empty((stop - start, len(self.dims)))
+            self._put_axes(at, range(len(self.dims)), start)
+            vectors[:, self._columns] = self._center + at @ self._direction
+        else:
+            self._put_axes(vectors, self._columns, start)
         for moved, rest in self._shares:
             remainder = 1.0 - vectors[:, moved].sum(1, keepdims=True)
             vectors[:, rest] = remainder * base[rest] / base[rest].sum()
         return vectors
+
+    def _put_axes(self, rows: Array, columns: Sequence[int], start: int) -> None:
+        """Write the values along the axes into columns of `rows`, for points from `start` on.
+
+        The last axis is written line by line, or for many lines at once, which divides whole numbers once a line.
+        """
+        length, done = self.shape[-1], 0
+        while done < len(rows):
+            line, within = divmod(start + done, length)
+            whole = (len(rows) - done) // length if within == 0 else 0
+            lines, n = (whole, length) if whole else (1, min(length - within, len(rows) - done))
+            block = rows[done : done + lines * n].reshape(lines, n, rows.shape[1])
+            block[:, :, columns[-1]] = self.values[-1][within : within + n]
+            if self.shape[:-1]:
+                index = np.unravel_index(np.arange(line, line + lines), self.shape[:-1])
+                for column, values, i in zip(columns, self.values, index, strict=False):
+                    block[:, :, column] = values[i][:, None]
+            done += lines * n
 
     def _refuse_outside(self) -> None:
         for label, element, values in zip(self.dims, self.elements, self.values, strict=True):
@@ -145,14 +167,15 @@ class GridPoints:
                 raise ValueError(f"Expected whole numbers for the integer {label!r}, got {values[values % 1 != 0][0]}.")
 
 
-def _with_bounds(axes: xr.Dataset, dims: Sequence[str], elements: Sequence[Element]) -> xr.Coordinates:
+def _with_bounds(axes: xr.Coordinates, dims: Sequence[str], elements: Sequence[Element]) -> xr.Coordinates:
     """Note on each axis where its support ends, so that a floor there is known from one on the edge of the grid."""
-    noted = axes.copy()
+    noted = dict(axes.variables)
     for dim, e in zip(dims, elements, strict=True):
         ends = (-np.inf, np.inf) if e.unconstrained else e.variable.limits(e.index)
         bounds = {name: float(end) for name, end in zip(("lower_bound", "upper_bound"), ends, strict=True)}
-        noted[dim].attrs.update({name: end for name, end in bounds.items() if np.isfinite(end)})
-    return noted.coords
+        noted[dim] = axes.variables[dim].copy(deep=False)
+        noted[dim].attrs = {**noted[dim].attrs, **{name: end for name, end in bounds.items() if np.isfinite(end)}}
+    return xr.Coordinates(noted, indexes=axes.xindexes)
 
 
 def _axes(grid: xr.Dataset) -> list[str]:
@@ -161,7 +184,7 @@ def _axes(grid: xr.Dataset) -> list[str]:
 
 
 def _finite(grid: xr.Dataset, dim: str) -> Array:
-    values = grid[dim].to_numpy() if dim in grid.coords else None
+    values = grid.variables[dim].to_numpy() if dim in grid.coords else None
     if values is None or values.dtype.kind not in "iuf":
         raise ValueError(f"Expected numbers along the axis {dim!r}, got none: make the grid with regular_grid.")
     if not np.isfinite(values).all():

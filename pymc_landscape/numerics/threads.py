@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from threadpoolctl import ThreadpoolController
@@ -18,8 +19,8 @@ def n_workers() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def on_threads[Item](work: Callable[[Item], None], items: Sequence[Item], workers: int) -> None:
-    """Do `work` for each item, on as many threads as there are `workers`; one worker is the calling thread.
+def on_threads[Item](work: Callable[[Item], None], items: Iterable[Item], workers: int) -> None:
+    """Do `work` for each item, on as many threads as there are `workers`; the calling thread is one of them.
 
     Raises
     ------
@@ -31,12 +32,39 @@ def on_threads[Item](work: Callable[[Item], None], items: Sequence[Item], worker
         for item in items:
             work(item)
         return
-    pool = ThreadPoolExecutor(workers)
+    rest, lock, errors = iter(items), Lock(), list[BaseException]()
+
+    def take() -> None:
+        """Work on one item after the other, until none is left or there was an error."""
+        try:
+            while not errors:
+                with lock:
+                    item = next(rest, rest)
+                if item is rest:
+                    return
+                work(item)  # type: ignore[arg-type]
+        except BaseException as error:
+            errors.append(error)
+
+    helpers = [_pool().submit(take) for _ in range(min(workers, n_workers()) - 1)]
     try:
-        for _ in pool.map(work, items):
-            pass
+        take()
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        # what the pool has not begun is not needed any more: this thread has seen to every item
+        running = [helper for helper in helpers if not helper.cancel()]
+        wait(running)
+    if errors:
+        raise errors[0]
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """Return the threads of this process, which wait for work as long as it lives."""
+    return ThreadPoolExecutor(max(n_workers() - 1, 1), thread_name_prefix="pymc_landscape")
+
+
+if hasattr(os, "register_at_fork"):  # threads do not live on in a fork
+    os.register_at_fork(after_in_child=lambda: _pool.cache_clear())
 
 
 def one_blas_thread() -> AbstractContextManager[Any]:
