@@ -17,7 +17,7 @@ from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.op import Op
 from pytensor.link.c.op import COp
 from pytensor.scalar.basic import Cast
-from pytensor.tensor.basic import Alloc, MakeVector
+from pytensor.tensor.basic import Alloc, MakeVector, Split
 from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
 from pytensor.tensor.math import Dot
 from pytensor.tensor.shape import Reshape
@@ -198,6 +198,15 @@ def _reshaped(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -
     return f"asarray({inputs[0]}).reshape({inputs[1]})"
 
 
+def _parts(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str | None:
+    """Cut into slices where the lengths are known."""
+    lengths = getattr(node.inputs[1], "data", None)
+    if lengths is None or len(lengths) < 2 or sum(lengths) != node.inputs[0].type.shape[node.op.axis]:
+        return None
+    ends, before = np.cumsum(lengths).tolist(), ":, " * node.op.axis
+    return ", ".join(f"{inputs[0]}[{before}{end - n}:{end}]" for n, end in zip(lengths, ends, strict=True))
+
+
 def _vector(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str:
     return f"asarray([{', '.join(inputs)}], '{node.outputs[0].type.dtype}')"
 
@@ -212,6 +221,7 @@ _WRITERS: dict[type, Callable[[Apply[Any], list[str], Callable[[Any], str]], str
     Alloc: _alloc,
     Reshape: _reshaped,
     MakeVector: _vector,
+    Split: _parts,
     Dot: lambda node, inputs, keep: f"{keep(np.dot)}({', '.join(inputs)})",
 }
 

@@ -130,6 +130,19 @@ def _small_ones_first(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
     return [first]
 
 
+@node_rewriter([Elemwise])
+def _unfused(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
+    """Write what is several scalar Ops in one, as the whole powers of PyTensor, as arrays: it has no array function."""
+    op = node.op.scalar_op
+    if not isinstance(op, ps.Composite):
+        return None
+    arrays: dict[Any, Graph] = dict(zip(op.fgraph.inputs, node.inputs, strict=True))
+    for inner in op.fgraph.toposort():
+        inputs = [arrays[v] if v in arrays else pt.constant(v.data) for v in inner.inputs]  # type: ignore[attr-defined]
+        arrays.update(zip(inner.outputs, Elemwise(inner.op).make_node(*inputs).outputs, strict=True))
+    return [arrays[v] for v in op.fgraph.outputs]
+
+
 def _known_size(variable: Graph) -> int:
     """Return how many elements an array has; an axis of unknown length, that of the points, counts as long."""
     return int(np.prod([UNKNOWN_LENGTH if n is None else n for n in variable.type.shape]))
@@ -141,7 +154,7 @@ _CHECKS_REMOVED = in2out(local_remove_check_parameter, name="checks_removed")
 _ARRAY_FUNCTIONS_TAG = "landscape_array_functions"
 optdb.register(
     _ARRAY_FUNCTIONS_TAG,
-    in2out(_small_ones_first, _give_array_function, _give_stacked_solve, name=_ARRAY_FUNCTIONS_TAG),
+    in2out(_unfused, _small_ones_first, _give_array_function, _give_stacked_solve, name=_ARRAY_FUNCTIONS_TAG),
     position=100,
 )
 

@@ -2,33 +2,22 @@
 
 Each gives the logarithm of the determinant, solutions of linear equations, square roots to draw with, and those
 elements of the inverse that stand where the matrix itself is not zero. Arrays only.
-
-Of the inverse of a sparse matrix, those elements are had where its triangular factor is not zero. With H = L D Lᵀ, L a
-unit triangle, the inverse S has
-
-    S_ij = δ_ij / D_i − Σ_k>i L_ki S_kj
-
-(Takahashi, Fagan & Chin 1973, *PICA proceedings*, 63-69). Going from the last column back, each sum needs only elements
-at places where L is not zero (Erisman & Tinney 1975, *Communications of the ACM* 18, 177-179).
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import override
+from typing import Any, override
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
-from scipy import linalg, sparse
+from scipy import linalg
 
 from pymc_landscape._typing import Array
+from pymc_landscape.numerics.sparse_cholesky import selected_inverse, solve_above, solve_below, sparse_factor
 from pymc_landscape.numerics.sparsity import Pattern
 
 # Components no larger than this are factorised side by side.
 SMALL = 64
-# Up to so many effects a matrix that is neither is treated as full.
-FULL = 300
 
 
 class NotPositive(ArithmeticError):
@@ -69,7 +58,7 @@ def factorised(pattern: Pattern, entries: Array) -> Factor:
     """
     if pattern.largest <= SMALL:
         return Blocks(pattern, entries)
-    return Full(pattern, entries) if pattern.size <= FULL else Sparse(pattern, entries)
+    return Full(pattern, entries) if pattern.is_full else Sparse(pattern, entries)
 
 
 class Blocks(Factor):
@@ -159,96 +148,36 @@ class Full(Factor):
 
 
 class Sparse(Factor):
-    """A sparse matrix, by SuperLU, with an order of elimination that fills little."""
+    """A sparse matrix L D Lᵀ, with an order of elimination that fills little."""
 
     def __init__(self, pattern: Pattern, entries: Array):
-        self.pattern = pattern
-        order = pattern.elimination
-        permuted = sparse.coo_array((entries, (order[pattern.rows], order[pattern.columns])), shape=(pattern.size,) * 2)
-        self.factor = sparse.linalg.splu(
-            permuted.tocsc(), permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-        )
-        self.pivots: NDArray[np.float64] = self.factor.U.diagonal()
-        exchanged = (self.factor.perm_r != np.arange(pattern.size)).any()
-        if exchanged or not (self.pivots > 0).all():
+        self.pattern, self.structure = pattern, pattern.structure
+        factor = sparse_factor(self.structure, entries)
+        if factor is None:
             raise NotPositive
+        self.lower, self.pivots = factor
         self.log_determinant = float(np.log(self.pivots).sum())
 
     @override
     def solve(self, right: Array) -> Array:
-        order = self.pattern.elimination
-        permuted = np.empty_like(right)
-        permuted[order] = right
-        return np.asarray(self.factor.solve(permuted)[order])
+        wide = np.empty((self.pattern.size, right.size // max(self.pattern.size, 1)))
+        wide[self.pattern.elimination] = right.reshape(wide.shape)
+        solve_below(*self._below, wide)
+        wide /= self.pivots[:, None]
+        solve_above(*self._below, wide)
+        return np.asarray(wide[self.pattern.elimination].reshape(right.shape))
 
     @override
     def root_solve(self, right: Array) -> Array:
-        upper = sparse.csr_array(self.factor.U)
-        scaled = np.sqrt(self.pivots)[:, None] * right.reshape(len(right), -1)
-        solution = sparse.linalg.spsolve_triangular(upper, scaled, lower=False)
-        return np.asarray(solution[self.pattern.elimination].reshape(right.shape))
+        wide = right.reshape(self.pattern.size, -1) / np.sqrt(self.pivots)[:, None]
+        solve_above(*self._below, wide)
+        return np.asarray(wide[self.pattern.elimination].reshape(right.shape))
+
+    @property
+    def _below(self) -> tuple[Any, Any, Array]:
+        return self.structure.below, self.structure.below_rows, self.lower
 
     @override
     def inverse_entries(self) -> Array:
-        order = self.pattern.elimination
-        return selected_inverse(self.factor.L, self.pivots, order[self.pattern.rows], order[self.pattern.columns])
-
-
-Indices = NDArray[np.intp]
-
-
-def selected_inverse(lower: object, pivots: Array, rows: Indices, columns: Indices) -> Array:
-    """Return elements of the inverse of L D Lᵀ.
-
-    Parameters
-    ----------
-    lower : sparse array (q, q)
-        L, by columns, with its diagonal of ones.
-    pivots : array (q,)
-        D.
-    rows, columns : arrays (n,)
-        Places, of which L or its transpose must have each.
-    """
-    factor = lower.tocsc()  # type: ignore[attr-defined]
-    factor.sort_indices()
-    starts, below, values = factor.indptr.astype(np.int64), factor.indices.astype(np.int64), factor.data
-    inverse = _inverse(starts, below, values, pivots)
-    high, low = np.maximum(rows, columns), np.minimum(rows, columns)
-    return np.asarray(_read(starts, below, inverse, high.astype(np.int64), low.astype(np.int64)))
-
-
-@njit(cache=True)
-def _position(starts, below, row, column):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Find where (row, column) of the lower triangle is kept; -1 where it is not."""
-    a, b = starts[column], starts[column + 1]
-    at = a + np.searchsorted(below[a:b], row)
-    return at if at < b and below[at] == row else -1
-
-
-@njit(cache=True)
-def _inverse(starts, below, values, pivots):  # type: ignore[no-untyped-def] # pragma: no cover
-    out = np.zeros(len(values))
-    for column in range(len(starts) - 2, -1, -1):
-        a, b = starts[column], starts[column + 1]
-        for i in range(b - 1, a, -1):
-            total = 0.0
-            for k in range(a + 1, b):
-                high, low = max(below[i], below[k]), min(below[i], below[k])
-                at = _position(starts, below, high, low)
-                if at >= 0:
-                    total -= values[k] * out[at]
-            out[i] = total
-        total = 1.0 / pivots[column]
-        for k in range(a + 1, b):
-            total -= values[k] * out[k]
-        out[a] = total
-    return out
-
-
-@njit(cache=True)
-def _read(starts, below, inverse, high, low):  # type: ignore[no-untyped-def] # pragma: no cover
-    out = np.empty(len(high))
-    for i in range(len(high)):
-        at = _position(starts, below, high[i], low[i])
-        out[i] = inverse[at] if at >= 0 else 0.0
-    return out
+        inverse: Array = selected_inverse(*self._below, self.pivots)[self.pattern.positions]
+        return inverse

@@ -21,9 +21,12 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from pymc_landscape._typing import Array
+from pymc_landscape.numerics.sparse_cholesky import Structure, structure_of
 
 # Up to so many columns are multiplied one by one; beyond, guesses are tried first.
 FEW = 300
+# Up to so many effects a matrix is treated as full whose factor takes more than this share of its operations.
+FULL, SHARE = 300, 0.02
 # A guess with a larger block than this is none.
 LARGEST = 64
 # A column with so many times more elements than the median has a colour of its own, where that saves colours.
@@ -84,6 +87,21 @@ class Pattern:
         dominant = (matrix + sparse.diags_array(np.full(self.size, 2.0 * self.size))).tocsc()
         order: NDArray[np.intp] = sparse.linalg.splu(dominant, permc_spec="MMD_AT_PLUS_A").perm_c.astype(np.intp)
         return order
+
+    @cached_property
+    def structure(self) -> Structure:
+        """Where the factor is not zero in that order."""
+        return structure_of(self.size, self.elimination[self.rows], self.elimination[self.columns])
+
+    @cached_property
+    def positions(self) -> NDArray[np.int64]:
+        """Where the factor keeps each of the places."""
+        return self.structure.positions(self.elimination[self.rows], self.elimination[self.columns])
+
+    @cached_property
+    def is_full(self) -> bool:
+        """Whether to treat the matrix as full: it is not large, and its factor nearly so."""
+        return self.size <= FULL and self.structure.operations > SHARE * self.size**3
 
     @cached_property
     def stacks(self) -> list[Stack]:

@@ -5,6 +5,7 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from pytensor.tensor.elemwise import Elemwise
 from selection import exhaustive, some
 from zoo import TRAITS, ZOO, names
 
@@ -82,6 +83,7 @@ def graphs_of_frequent_ops(matrix, vector, index):
         vector.astype("int64"),
         vector + 2.0 * vector**2 + pt.exp(vector),
         pt.switch(vector > 0, vector, -1.0),
+        *pt.split(vector, [2, 3], n_splits=2),
     ]
 
 
@@ -96,3 +98,13 @@ def test_frequent_ops_are_written_as_pytensor_evaluates_them(rng):
             np.testing.assert_allclose(got, expected, rtol=1e-15)
             assert np.shape(got) == expected.shape
             assert np.asarray(got).dtype == expected.dtype
+
+
+def test_whole_powers_have_array_functions():
+    """PyTensor writes a power as one Op of many, which without one runs element by element."""
+    x = pt.dvector("x")
+    function = interpreted([x], [x**4, x**3 + x**-2])
+    nodes = function.maker.fgraph.apply_nodes
+    assert all(node.op.nfunc_spec is not None for node in nodes if isinstance(node.op, Elemwise))
+    values = np.array([0.5, -2.0])
+    np.testing.assert_allclose(function(values), [values**4, values**3 + values**-2.0], rtol=1e-15)

@@ -12,9 +12,10 @@ from pymc_landscape.model.latent.fixed_effects import (
 from pymc_landscape.model.latent.gauss_hermite import Quadrature
 from pymc_landscape.model.latent.integrals import LatentIntegrals
 from pymc_landscape.model.latent.joint_density import LOG_2PI, LatentValues, write_joint_log_densities
-from pymc_landscape.model.latent.laplace import Laplace, Mode
+from pymc_landscape.model.latent.laplace import Laplace
 from pymc_landscape.model.latent.marginal_engine import MarginalEngine, MarginalKind
 from pymc_landscape.model.latent.mixture_integral import StateIntegral
+from pymc_landscape.model.latent.mode_search import Mode
 
 __all__ = [
     "BOUNDED",

@@ -28,7 +28,8 @@ from scipy.special import logsumexp
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import Engine
 from pymc_landscape.model import gradient_graph, in_one_vector
-from pymc_landscape.model.latent.laplace import Adjoint, Integrand, Laplace, Mode, shared_property
+from pymc_landscape.model.latent.laplace import Adjoint, Integrand, Laplace, shared_property
+from pymc_landscape.model.latent.mode_search import Mode
 from pymc_landscape.numerics import Blocks, Stack
 
 # More nodes than this for one block are not laid.

@@ -24,7 +24,8 @@ from scipy import sparse
 
 from pymc_landscape._typing import Array
 from pymc_landscape.model.latent.gauss_hermite import Quadrature
-from pymc_landscape.model.latent.laplace import Integrand, Laplace, Mode
+from pymc_landscape.model.latent.laplace import Integrand, Laplace
+from pymc_landscape.model.latent.mode_search import Mode
 from pymc_landscape.numerics import factorised
 
 # The rules on (−1, 1), from the outside to 0: nodes, Kronrod's weights, and Gauss's, which has every second node.
@@ -174,6 +175,10 @@ class PanelQuadrature(Quadrature):
             return -np.inf, -np.inf
         panels = self._refined(theta)
         return (np.nan if panels is None else self._constant(theta) + _log_integral(panels)), float(prior)
+
+    @override
+    def values(self, thetas: Array) -> tuple[Array, Array]:
+        return self.values_one_by_one(thetas)
 
     @override
     def value_and_gradient(self, theta: Array) -> tuple[float, Array]:

@@ -16,7 +16,6 @@ over the elements of H⁻¹ where H is not zero, and costs one pass through the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Self, overload
@@ -31,17 +30,18 @@ from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import Engine
 from pymc_landscape.model import gradient_graph, hessian_product_graph, in_one_vector, product_graph
 from pymc_landscape.model.latent.joint_density import LOG_2PI, JointDensity
-from pymc_landscape.numerics import Factor, NotPositive, Pattern, factorised, find_pattern
+from pymc_landscape.model.latent.mode_search import (
+    JointPoint,
+    Mode,
+    Search,
+    modes_in_waves,
+    newton_search,
+    run_search,
+)
+from pymc_landscape.numerics import Pattern, find_pattern
 
 Build = Callable[[Graph, dict[str, Graph]], Engine]
 
-# Newton's steps to û; how much one more may gain, in units of f, where they have converged, and where rounding may have
-# stopped them, which shows in that a step gains so much of what the last did. The error of û, and through the curvature
-# that of log L, is as the root of the gain.
-MAX_STEPS, CONVERGED_GAIN, NEARLY_CONVERGED_GAIN, ROUNDING_SHARE = 200, 1e-26, 1e-9, 0.1
-# A step is halved at most so often, and must gain this share of what a straight line says (Armijo's condition); a
-# curvature that is not positive gets so much of its diagonal added, and tenfold again.
-MAX_HALVINGS, ARMIJO, RIDGE, RIDGES = 40, 1e-4, 1e-3, 12
 # Up to so many products are written one by one, which a compiler finds easier than a stack; and so many points are
 # evaluated one by one.
 COLOURS, FEW = 8, 300
@@ -68,23 +68,6 @@ class shared_property[Made]:
             instance.made[self.name] = self.make(instance)
         made: Made = instance.made[self.name]
         return made
-
-
-@dataclass(frozen=True)
-class JointPoint:
-    """The value f at one (θ, u), its gradient over both, and the elements of its curvature over u."""
-
-    vector: Array
-    joint: float
-    gradient: Array
-    entries: Array
-
-
-@dataclass(frozen=True)
-class Mode(JointPoint):
-    """The likeliest effects at a θ, with the curvature factorised."""
-
-    curvature: Factor
 
 
 @dataclass(frozen=True)
@@ -228,6 +211,22 @@ class Laplace:
         mode = self.mode(theta)
         return (np.nan if mode is None else self.integral(mode)), float(prior)
 
+    def values(self, thetas: Array) -> tuple[Array, Array]:
+        """Return log L (n,) and the log prior (n,) at many θ (n, k), as `value` does at each."""
+        n = len(thetas)
+        starts = np.broadcast_to(self._last, (n, self.n_effects))
+        _, inside, prior = self._values.several(np.hstack([thetas, starts]))
+        log_l, prior = np.full(n, -np.inf), np.where(inside, prior, -np.inf)
+        rows = np.flatnonzero(inside)
+        for i, mode in zip(rows, self.modes(thetas[rows]), strict=True):
+            log_l[i] = self.value(thetas[i])[0] if mode is None else self.integral(mode)
+        return log_l, prior
+
+    def values_one_by_one(self, thetas: Array) -> tuple[Array, Array]:
+        """Return the same, of integrals that are more than one mode."""
+        log_l, prior = np.reshape([self.value(theta) for theta in thetas], (-1, 2)).T
+        return log_l, prior
+
     def is_inside(self, theta: Array) -> bool:
         """Whether θ lies in its support."""
         return bool(self._values.one(np.concatenate([theta, self._last]))[1])
@@ -287,58 +286,32 @@ class Laplace:
     def mode(self, theta: Array) -> Mode | None:
         """Return the likeliest effects: from those that were found last, or from the start; None where none are."""
         for start in (self._last, self._start):
-            mode = self._maximise(np.concatenate([theta, start]))
+            mode = run_search(self._search(np.concatenate([theta, start])), self._evaluate)
             if mode is not None:
                 self._last = mode.vector[self.n_parameters :]
                 return mode
         return None
 
-    def _maximise(self, vector: Array) -> Mode | None:
-        """Newton's method, damped."""
-        here, before, known = self._evaluate(vector), np.inf, None
-        for _ in range(MAX_STEPS):
-            if here is None:
-                return None
-            if known is None or not np.array_equal(here.entries, known):  # the same everywhere, where f is quadratic
-                known, (curvature, is_exact) = here.entries, self._positive(here.entries)
-            gradient = here.gradient[self.n_parameters :]
-            step = curvature.solve(gradient)
-            gain, size = float(gradient @ step), max(1.0, abs(here.joint))
-            is_last = is_exact and gain <= NEARLY_CONVERGED_GAIN * size  # what such a step gains is lost in rounding
-            if is_last and (gain <= CONVERGED_GAIN * size or gain > ROUNDING_SHARE * before):
-                return Mode(here.vector, here.joint, here.gradient, here.entries, curvature)
-            whole, before = np.concatenate([np.zeros(self.n_parameters), step]), gain
-            here = self._evaluate(here.vector + whole) if is_last else self._line_search(here, whole, gain)
-        return None
+    def modes(self, thetas: Array) -> list[Mode | None]:
+        """Return the likeliest effects at many θ (n, k), found together."""
+        modes = modes_in_waves(thetas, self._last, self._search, self._evaluate_together)
+        self._last = next((m.vector[self.n_parameters :] for m in reversed(modes) if m is not None), self._last)
+        return modes
 
-    def _line_search(self, here: JointPoint, step: Array, gain: float) -> JointPoint | None:
-        """Go along a step, halved until f rises enough."""
-        share = 1.0
-        for _ in range(MAX_HALVINGS):
-            there = self._evaluate(here.vector + share * step)
-            if there is not None and there.joint >= here.joint + ARMIJO * share * gain:
-                return there
-            share *= 0.5
-        return None
+    def _search(self, vector: Array) -> Search:
+        return newton_search(self.pattern, self.n_parameters, vector)
 
     def _evaluate(self, vector: Array) -> JointPoint | None:
-        joint, gradient, products = self._derivatives.one(vector)
+        return self._joint_point(vector, *self._derivatives.one(vector))
+
+    def _evaluate_together(self, vectors: Array) -> list[JointPoint | None]:
+        if len(vectors) == 1:
+            return [self._evaluate(vectors[0])]
+        return [self._joint_point(*each) for each in zip(vectors, *self._derivatives.several(vectors), strict=True)]
+
+    def _joint_point(self, vector: Array, joint: Array, gradient: Array, products: Array) -> JointPoint | None:
+        """Return what is known at one point; None where it is no number."""
         entries = -self.pattern.entries(np.reshape(products, (self.pattern.n_colours, self.n_effects)))
         by_effects = gradient[self.n_parameters :]  # by parameters it may be NaN at a bound, where a mode is
         finite = np.isfinite(joint) and np.isfinite(by_effects).all() and np.isfinite(entries).all()
         return JointPoint(vector, float(joint), gradient, entries) if finite else None
-
-    def _positive(self, entries: Array) -> tuple[Factor, bool]:
-        """Factorise; where the curvature is not positive, with enough on its diagonal that it is."""
-        try:
-            return factorised(self.pattern, entries), True
-        except NotPositive:
-            return self._ridged(entries), False
-
-    def _ridged(self, entries: Array) -> Factor:
-        diagonal = self.pattern.rows == self.pattern.columns
-        size = float(np.abs(entries[diagonal]).mean()) or 1.0
-        for i in range(RIDGES - 1):
-            with suppress(NotPositive):
-                return factorised(self.pattern, entries + RIDGE * size * 10.0**i * diagonal)
-        raise ArithmeticError("The curvature in the random effects is not positive.")

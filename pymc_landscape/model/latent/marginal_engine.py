@@ -13,9 +13,12 @@ from typing import Literal, override
 import numpy as np
 
 from pymc_landscape._typing import Array
-from pymc_landscape.engine import Engine, PointEngine
+from pymc_landscape.engine import Backend, ChunkedEvaluation, Engine, PointEngine
 from pymc_landscape.model.latent.laplace import Laplace
 from pymc_landscape.numerics import hessian_of_gradients, hessian_times
+
+# So many points are answered together: each begins where its neighbours ended.
+IN_STEP = 32
 
 MarginalKind = Literal["density", "gradient", "hessian", "hessian_product"]
 NAMES: dict[str, tuple[str, ...]] = {
@@ -88,6 +91,23 @@ class MarginalEngine(PointEngine):
             gradient,
             hessian_of_gradients(lambda x: self._value_and_gradient(x)[1], point, refined=False).ravel(),
         )
+
+    @override
+    def several(self, points: Array) -> list[Array]:
+        if self.kind != "density" or len(points) == 1:
+            return super().several(points)
+        with np.errstate(all="ignore"):
+            return list(self.laplace.values(self._all_moved(points)))
+
+    @override
+    def evaluate(self, evaluation: ChunkedEvaluation) -> None:
+        evaluation.finish(Backend(self.several, block=IN_STEP if self.kind == "density" else None))
+
+    def _all_moved(self, points: Array) -> Array:
+        """Return the natural values (n, k) of many points."""
+        if self._natural is None:
+            return points
+        return np.hstack([value.reshape(len(points), -1) for value in self._natural.several(points)])
 
     def _moved(self, vector: Array) -> tuple[Array | None, Array]:
         """Return the derivative (k, n) of the natural values, if they are others, and these."""

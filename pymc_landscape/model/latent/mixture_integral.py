@@ -30,7 +30,8 @@ from pymc_landscape.model.latent.joint_density import (
     assemble_density,
     write_joint_log_densities,
 )
-from pymc_landscape.model.latent.laplace import Adjoint, Integrand, Mode, shared_property
+from pymc_landscape.model.latent.laplace import Adjoint, Integrand, shared_property
+from pymc_landscape.model.latent.mode_search import Mode
 from pymc_landscape.numerics import Pattern, coloured
 
 
@@ -121,6 +122,10 @@ class StateIntegral(Quadrature):
             return -np.inf, -np.inf
         by_state = self._of_states(theta)
         return (np.nan if by_state is None else by_state[1] + float(logsumexp(by_state[2], axis=0).sum())), float(prior)
+
+    @override
+    def values(self, thetas: Array) -> tuple[Array, Array]:
+        return self.values_one_by_one(thetas)
 
     @override
     def value_and_gradient(self, theta: Array) -> tuple[float, Array]:

@@ -11,6 +11,7 @@ from scipy import integrate, optimize, special, stats
 from selection import exhaustive, some
 
 import pymc_landscape as pml
+from pymc_landscape.numerics.factorization import Sparse
 from pymc_landscape.objective.observations.simulate import Simulator
 
 RNG = np.random.default_rng(11)
@@ -263,6 +264,22 @@ def test_a_random_walk(rng):
     assert float(objective.minus2ll(theta)) == pytest.approx(wanted(theta), rel=1e-9)
     np.testing.assert_allclose(objective.gradient(theta), slopes(wanted, theta), rtol=1e-5, atol=1e-4)
     assert objective.evaluators.integrals.laplace.pattern.n_colours == 4  # a band, and the start that meets all
+
+
+def test_a_grid_of_integrals_is_searched_in_step(rng):
+    """Volatilities that walk: the values of a line, found together, are those found at each point alone."""
+    with pm.Model() as model:
+        step = pm.Exponential("step", 10)
+        v = pm.GaussianRandomWalk("v", sigma=step, init_dist=pm.Normal.dist(0, 1), shape=70)
+        pm.StudentT("r", nu=8, sigma=pm.math.exp(v), observed=rng.standard_t(8, 70))
+    alone = pml.Objective(model)
+    line = pml.evaluate_landscape(alone, pml.regular_grid({"step": (-0.1, 0.5, 7)}), progressbar=False)
+    values = line["log_likelihood"].to_numpy()
+    assert values[0] == -np.inf
+    mode = alone.evaluators.integrals.laplace
+    assert isinstance(mode.mode(np.array([0.3])).curvature, Sparse)
+    expected = [mode.value(np.array([s]))[0] for s in line["step"].to_numpy()[1:]]
+    np.testing.assert_allclose(values[1:], expected, rtol=1e-12)
 
 
 @pytest.mark.exhaustive
