@@ -35,10 +35,12 @@ MAY_IMPORT = {
     "objective.observations": "objective model engine numerics results",
     "optimize": "objective objective.observations numerics results",
     "optimize.descent": "optimize objective objective.observations engine numerics results",
+    "optimize.stacks": "optimize objective objective.observations numerics results",
     "landscape": "optimize objective objective.observations engine numerics results",
     "inference.profile": "optimize objective numerics results",
     "inference.regions": "inference.profile optimize objective numerics results",
-    "inference.resampling": "inference.profile optimize objective objective.observations numerics results",
+    "inference.resampling": "inference.profile optimize optimize.stacks objective objective.observations numerics "
+    "results",
     "inference.hypothesis_tests": "inference.resampling optimize objective objective.observations numerics results",
     "inference": "inference.profile inference.regions inference.resampling inference.hypothesis_tests "
     "optimize objective objective.observations numerics results",

@@ -10,7 +10,7 @@ from pymc_landscape.engine.difference_engine import DerivativeKind, DifferenceEn
 from pymc_landscape.engine.engine import Engine
 from pymc_landscape.engine.graph_engine import GraphEngine
 from pymc_landscape.engine.point_engine import PointEngine
-from pymc_landscape.engine.python_backend import straight_line
+from pymc_landscape.engine.python_backend import is_plain, straight_line
 from pymc_landscape.engine.rewrites import (
     interpreter_mode,
     stabilised,
@@ -28,6 +28,7 @@ __all__ = [
     "GraphEngine",
     "PointEngine",
     "interpreter_mode",
+    "is_plain",
     "jacobian_by_differences",
     "stabilised",
     "straight_line",

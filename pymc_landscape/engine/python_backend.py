@@ -48,10 +48,15 @@ def straight_line(function: Any) -> Callable[..., Any]:
     """
     fgraph = function.maker.fgraph
     nodes = fgraph.toposort()
-    if any(type(node.op).make_thunk not in PLAIN or node.op.destroy_map for node in nodes):
+    if not all(is_plain(node) for node in nodes):
         return function  # type: ignore[no-any-return]
     shared = [container.storage for container in function.input_storage if container.readonly or container.implicit]
     return _Writer(fgraph.inputs, fgraph.outputs).write(nodes, shared)
+
+
+def is_plain(node: Apply[Any]) -> bool:
+    """Whether an Op can be called as it is: it takes values to values, and changes none of them."""
+    return type(node.op).make_thunk in PLAIN and not node.op.destroy_map
 
 
 class _Writer:

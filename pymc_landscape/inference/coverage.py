@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -32,7 +33,7 @@ from pymc_landscape.inference.resampling import (
     start_inside,
 )
 from pymc_landscape.objective import Objective
-from pymc_landscape.objective.observations import Data, Simulator, digest, observed_data
+from pymc_landscape.objective.observations import Data, Simulator, digests, observed_data
 from pymc_landscape.optimize import Fit, Status, fit_mle
 from pymc_landscape.results import chosen_methods, provenance_attributes
 
@@ -121,7 +122,7 @@ def coverage_study(
     _refuse_sampler_without_hdi(methods, sampler)
     fit = fit_to_simulate(fit, "coverage_study", draws, progressbar)
     study = _Study(fit, var_names, level, methods, bootstrap_draws, sampler)
-    limits, interrupted = repeat(study, seeds(random_seed, draws), "Simulating coverage", progressbar)
+    limits, interrupted = repeat(partial(map, study), seeds(random_seed, draws), "Simulating coverage", progressbar)
     return _dataset(study, np.stack(limits), interrupted)
 
 
@@ -164,7 +165,11 @@ class _Study:
 
     def _remembered(self, twin: Objective, data: Data, seed: int) -> Limits:
         """Return the limits that need a fit; except for the bootstrap's, the same data have the same."""
-        key = digest(data) if "bootstrap" not in self.fit_methods else None
+        key = (
+            digests({name: value[None] for name, value in data.items()})[0]
+            if "bootstrap" not in self.fit_methods
+            else None
+        )
         if key is None:
             return self._by_fit(twin, seed)
         if key not in self._known:

@@ -20,7 +20,7 @@ from pymc_landscape.inference.profile import ConstrainedPoint, Endpoint, Endpoin
 from pymc_landscape.inference.resampling import start_inside
 from pymc_landscape.numerics import one_blas_thread
 from pymc_landscape.objective import RestrictedObjective
-from pymc_landscape.objective.observations import Simulator, digest
+from pymc_landscape.objective.observations import Simulator, digests
 from pymc_landscape.optimize import Fit, infimum, search, search_from_start
 from pymc_landscape.results import DelayedProgressBar
 
@@ -161,7 +161,7 @@ class SimulatedEnds:
         x, known, count, failed = fixed.restrict(point), dict[bytes, float](), 0, 0
         for seed in self.seeds:
             data = self.simulator(point, seed)
-            key = digest(data)
+            key = digests({name: value[None] for name, value in data.items()})[0]
             ratio = known.get(key, np.nan) if key is not None else np.nan
             if key is None or key not in known:
                 twin = self.fit.objective.with_data(**data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytensor
@@ -43,6 +43,10 @@ class DataSwaps:
     def swaps(self) -> dict[Graph, Graph]:
         """Data of the model that are replaced, with what stands for them in its graphs."""
         return {self._variable(name): self._swap(name) for name in self._values}
+
+    def containers(self, names: Sequence[str]) -> tuple[Graph, ...]:
+        """Return the shared variables that stand for data in graphs with other data."""
+        return tuple(self._swap(name) for name in names)
 
     def integers(self) -> tuple[tuple[str, bytes], ...]:
         """Return the whole numbers among ``pm.Data``, which may say which observation belongs to what."""

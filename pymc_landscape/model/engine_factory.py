@@ -64,6 +64,11 @@ class EngineFactory:
             written_out=written_out,
         )
 
+    def of_many(self, vector: Graph, graphs: Mapping[str, Graph]) -> GraphEngine:
+        """Return an engine that chooses by the size of the work: of derivatives that no back end is asked for."""
+        checks, backend = self.metadata.model.check_bounds, self.backend if self.backend == "interpreter" else None
+        return GraphEngine(vector, graphs, check_bounds=checks, backend=backend)
+
     def interpreted(self, vector: Graph, graphs: Mapping[str, Graph], *, written_out: bool = False) -> GraphEngine:
         """Return an engine for few points, which are not worth a compiler."""
         checks = self.metadata.model.check_bounds

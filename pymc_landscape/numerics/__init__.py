@@ -36,6 +36,7 @@ from pymc_landscape.numerics.merge_tree import Pass, merge_tree
 from pymc_landscape.numerics.profile_curve import CurveSide, ProfileCurve, cubic_hermite, profile_curve
 from pymc_landscape.numerics.quasi_newton import FixedHessian, LearnedHessian
 from pymc_landscape.numerics.sparsity import Pattern, Stack, coloured, find_pattern
+from pymc_landscape.numerics.stacked_newton import QuadraticModels, StackedMinima, descend_newton_stack
 from pymc_landscape.numerics.threads import n_workers, on_threads, one_blas_thread
 from pymc_landscape.numerics.trust_region import (
     EXACT,
@@ -69,8 +70,10 @@ __all__ = [
     "Product",
     "ProfileCurve",
     "QuadraticModel",
+    "QuadraticModels",
     "Spectrum",
     "Stack",
+    "StackedMinima",
     "backtrack",
     "chi2_cutoff",
     "chibar2_quantile",
@@ -81,6 +84,7 @@ __all__ = [
     "cubic_hermite",
     "delta_method",
     "descend_newton",
+    "descend_newton_stack",
     "draws_density",
     "factorised",
     "find_pattern",

@@ -96,6 +96,20 @@ def lengths(hessian: Array) -> Array:
     return scale
 
 
+def lengths_batch(hessian: Array) -> Array:
+    """Return D of each of n matrices (n, k, k), as `lengths` does: (n, k)."""
+    sizes = np.abs(hessian)
+    diagonal, largest = np.einsum("nii->ni", sizes), sizes.max(axis=2, initial=0.0)
+    scale = np.sqrt(np.where(diagonal > 1e-200, diagonal, np.where(largest > 0, largest, 1.0)))
+    for _ in range(20):
+        excess = (sizes / (scale[:, :, None] * scale[:, None, :])).max(axis=2, initial=0.0)
+        uneven = (excess > 1.0 + 1e-9).any(axis=1)
+        if not uneven.any():
+            break
+        scale = np.where(uneven[:, None], scale * np.sqrt(np.maximum(excess, 1.0)), scale)
+    return scale
+
+
 def covariance(hessian: Array) -> Array:
     """Return the covariance 2 H⁻¹ of estimates from the Hessian H (k, k) of −2 log L.
 

@@ -235,7 +235,7 @@ def constrained_step(here: QuadraticModel, radius: float) -> tuple[Array, float,
         Length of the step in units of the region.
     """
     curvature = np.maximum(np.abs(here.spectrum.values), max(here.spectrum.tolerance, 1e-300))
-    inner = _step_on_axes(curvature, here.scaled_gradient, radius)
+    inner = step_on_axes(curvature, here.scaled_gradient, radius)
     promised = float(-(here.scaled_gradient @ inner) - 0.5 * curvature @ inner**2)
     if promised < SADDLE and here.spectrum.values[0] < -here.spectrum.tolerance and not here.flat[0]:
         # beside a saddle the gradient says too little about which way is down
@@ -244,7 +244,7 @@ def constrained_step(here: QuadraticModel, radius: float) -> tuple[Array, float,
     return here.spectrum.vectors @ inner / here.spectrum.scale, promised, float(np.linalg.norm(inner))
 
 
-def _step_on_axes(curvature: Array, scaled_gradient: Array, radius: float) -> Array:
+def step_on_axes(curvature: Array, scaled_gradient: Array, radius: float) -> Array:
     """Solve on the eigenvectors: p = −g / (|w| + λ) with the least λ ≥ 0 for which ‖p‖ ≤ r."""
 
     def step(shift: float) -> Array:

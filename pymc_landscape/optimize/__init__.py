@@ -1,8 +1,10 @@
 """From starts to a `Fit` and its status."""
 
 from pymc_landscape.optimize.active_set import (
+    NATURAL_DISTANCE,
     InsideBound,
     bound_ahead,
+    bound_towards,
     bounds_ahead,
     bounds_passed,
     released_bounds,
@@ -11,20 +13,60 @@ from pymc_landscape.optimize.active_set import (
 from pymc_landscape.optimize.estimates import NaturalScale, as_draws
 from pymc_landscape.optimize.fit import fit_map, fit_mle, fit_of, fit_weighted, require_optimum
 from pymc_landscape.optimize.fit_result import Fit, natural_point
+from pymc_landscape.optimize.flat_directions import (
+    INWARD,
+    LONG,
+    ONWARD,
+    SIZES,
+    STEPS,
+    SUSPICIOUS_CURVATURE,
+    SUSPICIOUS_ERROR,
+    VAGUE,
+)
 from pymc_landscape.optimize.infimum import has_infimum, infimum
 from pymc_landscape.optimize.limit_point import limit_point
-from pymc_landscape.optimize.local_search import SearchResult, search
+from pymc_landscape.optimize.local_search import NEWTON, SearchResult, search
 from pymc_landscape.optimize.multistart import LocalOptimum, StartResult, search_from_start
 from pymc_landscape.optimize.release_from_infinity import released_from_infinity
 from pymc_landscape.optimize.starts import StartingPoints, find_starts
 from pymc_landscape.optimize.status import Status, StatusReport
 from pymc_landscape.optimize.symmetries import Symmetry, nearest_copy, symmetric_copies
-from pymc_landscape.optimize.tolerances import BOUND_TOLERANCE, NEAR_INFIMUM, RUNAWAY_DISTANCE
+from pymc_landscape.optimize.tolerances import (
+    BOUND_DISTANCE,
+    BOUND_STANDARD_ERROR,
+    BOUND_TOLERANCE,
+    CONVERGED,
+    EXAMINED_DISTANCE,
+    FALL,
+    LEVEL_FAR_OUT,
+    NEAR_INFIMUM,
+    NO_RISE,
+    RISE_FAR_OUT,
+    RUNAWAY_DISTANCE,
+)
 
 __all__ = [
+    "BOUND_DISTANCE",
+    "BOUND_STANDARD_ERROR",
     "BOUND_TOLERANCE",
+    "CONVERGED",
+    "EXAMINED_DISTANCE",
+    "FALL",
+    "INWARD",
+    "LEVEL_FAR_OUT",
+    "LONG",
+    "NATURAL_DISTANCE",
     "NEAR_INFIMUM",
+    "NEWTON",
+    "NO_RISE",
+    "ONWARD",
+    "RISE_FAR_OUT",
     "RUNAWAY_DISTANCE",
+    "SIZES",
+    "STEPS",
+    "SUSPICIOUS_CURVATURE",
+    "SUSPICIOUS_ERROR",
+    "VAGUE",
     "Fit",
     "InsideBound",
     "LocalOptimum",
@@ -37,6 +79,7 @@ __all__ = [
     "Symmetry",
     "as_draws",
     "bound_ahead",
+    "bound_towards",
     "bounds_ahead",
     "bounds_passed",
     "find_starts",

@@ -14,6 +14,7 @@ from verbs import again, fit, interrupted_after
 import pymc_landscape as pml
 from pymc_landscape.inference.resampling import bootstrap
 from pymc_landscape.objective.observations.simulate import Simulator
+from pymc_landscape.optimize.stacks import stacked_searches
 
 Y = np.array([1.0, 2.0, 0.5, 4.5])
 
@@ -150,13 +151,14 @@ def test_refits_that_fail_are_nan(monkeypatch, of_mean):
     from pymc_landscape.optimize.status import Status
     from pymc_landscape.optimize.status import StatusReport as Verdict
 
-    follow = bootstrap.search_from_start
+    follow = stacked_searches.search_from_start
 
     def fails(*args):
         end = follow(*args)
         return type(end)(end.start, end.origin, end.result, Verdict(Status.FAILED, "no"))
 
-    monkeypatch.setattr(bootstrap, "search_from_start", fails)
+    monkeypatch.setattr(stacked_searches, "search_from_start", fails)
+    monkeypatch.setattr(stacked_searches, "FEWEST", 3)
     with pytest.warns(UserWarning, match=r"\(2 failed\)"):
         drawn = again(here, 2)
     assert drawn.attrs["n_failed"] == 2

@@ -5,7 +5,7 @@ import pymc as pm
 import xarray as xr
 
 import pymc_landscape as pml
-from pymc_landscape.inference.resampling import bootstrap
+from pymc_landscape.optimize.stacks import stacked_searches
 
 
 def fit(model: pm.Model | pml.Objective, **options):
@@ -21,7 +21,7 @@ def again(fit: pml.Fit, draws: int, random_seed: int = 7, **options):
 
 
 def interrupted_after(n: int, monkeypatch):
-    follow, calls = bootstrap.search_from_start, []
+    follow, calls = stacked_searches.search_from_start, []
 
     def stops(*args):
         calls.append(1)
@@ -29,4 +29,5 @@ def interrupted_after(n: int, monkeypatch):
             raise KeyboardInterrupt
         return follow(*args)
 
-    monkeypatch.setattr(bootstrap, "search_from_start", stops)
+    monkeypatch.setattr(stacked_searches, "search_from_start", stops)
+    monkeypatch.setattr(stacked_searches, "FEWEST", np.inf)  # one by one

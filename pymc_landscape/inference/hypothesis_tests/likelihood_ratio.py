@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import get_args
 
 import numpy as np
@@ -265,7 +266,9 @@ def _bootstrapped(
         )
         alternative, statistic = better, null.minus2ll - better.minus2ll
         simulate = RatioSimulator(null, alternative, nesting)
-    statistics, interrupted = repeat(simulate, seeds(random_seed, draws), "Simulating under the null", progressbar)
+    statistics, interrupted = repeat(
+        partial(map, simulate), seeds(random_seed, draws), "Simulating under the null", progressbar
+    )
     law = (statistic, nesting.df, np.nan, "bootstrap", np.zeros(0), np.zeros(0))
     test = LikelihoodRatioTest(*law, null, alternative, message)
     return with_simulated_law(test, statistics, draws, interrupted, "a refit failed")

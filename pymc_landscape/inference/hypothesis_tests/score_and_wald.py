@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Literal, get_args
 
 import numpy as np
@@ -324,5 +325,7 @@ def _bootstrapped(
         except ValueError:  # no statistic of these data
             return np.nan
 
-    values, interrupted = repeat(simulated, seeds(random_seed, draws), "Simulating under the null", progressbar)
+    values, interrupted = repeat(
+        partial(map, simulated), seeds(random_seed, draws), "Simulating under the null", progressbar
+    )
     return with_simulated_law(test, values, draws, interrupted, "there was no statistic")

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -25,7 +25,7 @@ from pymc.util import get_random_generator
 from pymc_landscape._typing import Array, ModelLike, RandomSeed
 from pymc_landscape.numerics import one_blas_thread
 from pymc_landscape.objective import Objective, RestrictedObjective
-from pymc_landscape.objective.observations import Simulator, digest
+from pymc_landscape.objective.observations import Data, Simulator, StackedData, digests
 from pymc_landscape.optimize import (
     Fit,
     StartResult,
@@ -35,8 +35,8 @@ from pymc_landscape.optimize import (
     natural_point,
     nearest_copy,
     require_optimum,
-    search_from_start,
 )
+from pymc_landscape.optimize.stacks import StackedSearches
 from pymc_landscape.results import Checkpoint, DelayedProgressBar, provenance_attributes
 
 # A refit may end above the −2LL of its start by rounding; by more than this, in units of −2LL, it has failed.
@@ -120,7 +120,13 @@ def parametric_bootstrap(
             checkpoint.save(_dataset(fit, made, first, "interrupted"))
 
     made, interrupted = repeat(
-        _refitter(fit), drawn, "Bootstrapping", progressbar, earlier=earlier[:draws], after_each=keep
+        _Refitter(fit),
+        drawn,
+        "Bootstrapping",
+        progressbar,
+        at_once=StackedData.most_sets(fit.objective),
+        earlier=earlier[:draws],
+        after_each=keep,
     )
     _warn([replicate.status for replicate in made])
     result = _dataset(fit, made, first, "interrupted" if interrupted else "complete")
@@ -155,15 +161,16 @@ def seeds(random_seed: RandomSeed | None, draws: int) -> list[int]:
 
 
 def repeat[Made](
-    once: Callable[[int], Made],
+    several: Callable[[Sequence[int]], Iterable[Made]],
     seeds: Sequence[int],
     description: str,
     progressbar: bool,
     *,
+    at_once: int = 1,
     earlier: Sequence[Made] = (),
     after_each: Callable[[list[Made]], None] = lambda made: None,
 ) -> tuple[list[Made], bool]:
-    """Call `once` with each seed that `earlier` does not cover; Ctrl-C keeps what is finished, and says so."""
+    """Call `several` with the seeds that `earlier` does not cover; Ctrl-C keeps what is finished, and says so."""
     made = list(earlier)
     try:
         # far out, anything overflows
@@ -173,10 +180,11 @@ def repeat[Made](
             DelayedProgressBar(description, len(seeds), progressbar) as bar,
         ):
             bar.advance(len(made))
-            for seed in seeds[len(made) :]:
-                made.append(once(seed))
-                bar.advance(1)
-                after_each(made)
+            for a in range(len(made), len(seeds), at_once):
+                for one in several(seeds[a : a + at_once]):
+                    made.append(one)
+                    bar.advance(1)
+                    after_each(made)
     except KeyboardInterrupt:
         if not made:
             raise
@@ -200,20 +208,43 @@ def restricted_like(restricted: RestrictedObjective, twin: Objective) -> Restric
 # --- one replicate ---------------------------------------------------------------------------------------------------
 
 
-def _refitter(fit: Fit) -> Callable[[int], Replicate]:
-    """Return a function that makes the replicate of a seed; data that come a second time are not fitted again."""
-    simulator, point, theta = Simulator(fit.objective), natural_point(fit), start_inside(fit)
-    known: dict[bytes, Replicate] = {}
+class _Refitter:
+    """Makes the replicates of seeds; data that come a second time are not fitted again."""
 
-    def refit(seed: int) -> Replicate:
-        data = simulator(point, seed)
-        key = digest(data)
-        if key is not None and key in known:
-            return known[key]
-        made = _replicate(fit, search_from_start(fit.objective.with_data(**data), theta, "estimate"))
-        return made if key is None else known.setdefault(key, made)
+    def __init__(self, fit: Fit):
+        self.fit, self.simulator, self.point = fit, Simulator(fit.objective), natural_point(fit)
+        self._known: dict[bytes, Replicate] = {}
 
-    return refit
+    def __call__(self, seeds: Sequence[int]) -> Iterator[Replicate]:
+        """Yield one replicate a seed."""
+        data = self.simulator.several(self.point, seeds)
+        keys = digests(data)
+        places = {key: i for i, key in reversed(list(enumerate(keys)))}  # where each comes first
+        first = [i for i, key in enumerate(keys) if key is None or (key not in self._known and places[key] == i)]
+        new = self._refitted({name: values[first] for name, values in data.items()}) if first else iter(())
+        for key in keys:
+            if key is not None and key in self._known:
+                yield self._known[key]
+                continue
+            replicate = next(new)
+            if key is not None:
+                self._known[key] = replicate
+            yield replicate
+
+    def _refitted(self, data: Data) -> Iterator[Replicate]:
+        """Yield the replicate of each data set."""
+        fit, objective = self.fit, self.fit.objective
+        searches = StackedSearches(objective, data, start_inside(fit), "estimate")
+        kept = searches.regular & (not fit.result.restricted.natural)  # else the search began beside the estimate
+        vectors = np.full((len(kept), objective.layout().size), np.nan)
+        if kept.any():
+            vectors[kept] = objective.layout().join(RestrictedObjective(objective).natural_points(searches.x[kept]))
+        for i, is_kept in enumerate(kept):
+            if not is_kept:
+                yield _replicate(fit, searches.start_result(i))
+                continue
+            before, value = float(searches.begin_value[i]), float(searches.value[i])
+            yield Replicate(in_own_copy(fit, vectors[i]), value, max(before - value, 0.0), Status.CONVERGED.value)
 
 
 def _replicate(fit: Fit, start_result: StartResult) -> Replicate:

@@ -12,11 +12,12 @@ from pymc_landscape.objective.observations.pointwise import (
 from pymc_landscape.objective.observations.simulate import (
     Data,
     Simulator,
-    digest,
+    digests,
     known_value,
     observed_data,
     observed_values,
 )
+from pymc_landscape.objective.observations.stacked_data import StackedData
 from pymc_landscape.objective.observations.term_losses import loss_table
 
 __all__ = [
@@ -25,7 +26,8 @@ __all__ = [
     "Data",
     "FittedTerm",
     "Simulator",
-    "digest",
+    "StackedData",
+    "digests",
     "fitted_values",
     "joint_densities",
     "known_value",

@@ -7,7 +7,7 @@ bound of a support is a number like any other.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from pytensor.tensor.random.type import RandomType
 from pymc_landscape._typing import Array, Graph, Point
 from pymc_landscape.engine import interpreter_mode
 from pymc_landscape.objective import Layout, Objective, fixed_effect_estimates
+from pymc_landscape.objective.observations.repeated_draws import Draw, repeated_draws
 
 Data = dict[str, NDArray[Any]]
 # Any seed; and how straight a line is, in shares of a step along it.
@@ -86,6 +87,34 @@ class Simulator:
             If a distribution cannot be drawn from: a ``pm.CustomDist`` without `random`.
         """
         return self._drawn(self._vector(point), random_seed)
+
+    def several(self, point: Point, seeds: Sequence[int]) -> Data:
+        """Draw once with each of several seeds: the same data sets as one by one.
+
+        Parameters
+        ----------
+        point : mapping of str to array_like
+            As above.
+        seeds : sequence of int
+            S of them.
+
+        Returns
+        -------
+        dict of str to array
+            One array (S, ...) an observed variable.
+        """
+        vector = self._vector(point)
+        self.objective.use_data()
+        args = self._function, self._rngs, len(self._names), vector
+        draw = None if self._is_singular else repeated_draws(*args)
+        sets = [self._drawn(vector, seed) if draw is None else self._named(draw, vector, seed) for seed in seeds]
+        return {name: np.stack([drawn[name] for drawn in sets]) for name in self._names}
+
+    def _named(self, draw: Draw, vector: Array, seed: int) -> Data:
+        try:
+            return dict(zip(self._names, draw(seed), strict=True))
+        except (NotImplementedError, np.linalg.LinAlgError):  # said, or drawn in another way
+            return self._drawn(vector, seed)
 
     def design(self, point: Point) -> Array | None:
         """Return how data move with the fixed effects that are integrated out.
@@ -208,12 +237,13 @@ def _by_singular_values(graphs: list[Graph]) -> list[Graph]:
     return list(fgraph.outputs)
 
 
-def digest(data: Data) -> bytes | None:
-    """Return a short name of data that are whole numbers, which may come again; None of any others."""
+def digests(data: Data) -> list[bytes | None]:
+    """Return a short name of each of many data sets that are whole numbers, which may come again; None of others."""
+    n = len(next(iter(data.values())))
     if any(values.dtype.kind not in "iub" for values in data.values()):
-        return None
-    whole = b"".join(values.tobytes() for values in data.values())
-    return hashlib.blake2b(whole, digest_size=16).digest()
+        return [None] * n
+    whole = [b"".join(values[i].tobytes() for values in data.values()) for i in range(n)]
+    return [hashlib.blake2b(one, digest_size=16).digest() for one in whole]
 
 
 def observed_data(objective: Objective) -> Data:

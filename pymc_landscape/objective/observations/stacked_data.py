@@ -1,0 +1,102 @@
+"""Value, gradient and Hessian of one objective for many data sets at once, each at a point of its own.
+
+The data stand behind the parameters in the engine's flat vector, so that the engine needs to know nothing of them: it
+evaluates blocks of rows, interpreted or compiled, as any other points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pytensor.graph.replace import graph_replace
+from pytensor.graph.traversal import ancestors
+
+from pymc_landscape._typing import Array, Graph
+from pymc_landscape.engine import Engine, GraphEngine
+from pymc_landscape.objective import ARITHMETIC_ERRORS, DENSE, Objective
+
+# So many numbers of data sets and of what is evaluated of them are in memory at once.
+NUMBERS, MOST_SETS = 2**20, 1000
+
+
+class StackedData:
+    """An objective with many sets of data.
+
+    Parameters
+    ----------
+    objective : Objective
+        The model.
+    data : mapping of str to array
+        By name of an observed variable: S data sets (S, ...).
+
+    Attributes
+    ----------
+    objective : Objective
+        The model, with the first data set.
+    n_sets : int
+        S.
+    engine : Engine or None
+        Of value, gradient and Hessian over parameters and data; None where they are no graphs, but integrals or
+        differences, or where data move the scale of a parameter: then data sets are evaluated one by one.
+    """
+
+    def __init__(self, objective: Objective, data: Mapping[str, Array]):
+        self.data = {name: np.asarray(values) for name, values in data.items()}
+        self.n_sets = len(next(iter(self.data.values())))
+        self.objective = self.with_set(objective, 0)
+        self.engine = self._engine()
+
+    def with_set(self, objective: Objective, i: int) -> Objective:
+        """Return an objective with data set i."""
+        return objective.with_data(**{name: values[i] for name, values in self.data.items()})
+
+    def _engine(self) -> Engine | None:
+        objective = self.objective
+        alone = objective.engine("hessian", objective.names)
+        scale = objective.engine("natural", objective.names)
+        if objective.size > DENSE or not isinstance(alone, GraphEngine) or not isinstance(scale, GraphEngine):
+            return None
+        containers = objective.evaluators.data.containers(tuple(self.data))
+        if not set(containers).isdisjoint(ancestors(scale.graphs)):
+            return None
+        factory = objective.evaluators.factory
+        return factory.kept(("stacked", alone), lambda: factory.of_many(*_behind_the_point(alone, containers)))
+
+    def derivatives(self, rows: NDArray[np.intp], x: Array) -> tuple[Array, Array, Array]:
+        """Return values (r,), gradients (r, k) and Hessians (r, k, k) of the data sets `rows` at points x (r, k).
+
+        NaN where the model raises.
+        """
+        assert self.engine is not None
+        r, k = x.shape
+        self.objective.use_data()
+        data = [values[rows].reshape(r, -1).astype(float) for values in self.data.values()]
+        try:
+            values = self.engine.at(np.concatenate([x, *data], axis=1))
+        except (*ARITHMETIC_ERRORS, ValueError):
+            return np.full(r, np.nan), np.full((r, k), np.nan), np.full((r, k, k), np.nan)
+        columns = values["hessian"].reshape(r, k, k)
+        return values["value"], values["gradient"], 0.5 * (columns + np.swapaxes(columns, 1, 2))
+
+    @staticmethod
+    def most_sets(objective: Objective) -> int:
+        """Return how many data sets of an objective are held in memory at once."""
+        k = objective.size
+        each = 1 + k + k * k + sum(int(np.prod(shape)) for shape in objective.evaluators.metadata.data_shapes.values())
+        return int(np.clip(NUMBERS // each, 1, MOST_SETS))
+
+
+def _behind_the_point(engine: GraphEngine, containers: tuple[Graph, ...]) -> tuple[Graph, dict[str, Graph]]:
+    """Return a vector that holds a point and then data, and the graphs of an engine as graphs of it."""
+    shapes = [container.get_value(borrow=True).shape for container in containers]
+    ends = engine.size + np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)])
+    both = pt.vector("point_and_data", dtype="float64", shape=(int(ends[-1]),))
+    replacements = {engine.vector: engine.vector.type.filter_variable(both[: engine.size])}
+    for container, shape, a, b in zip(containers, shapes, ends[:-1], ends[1:], strict=True):
+        part = both[int(a) : int(b)].reshape(shape) if shape else both[int(a)]
+        replacements[container] = container.type.filter_variable(part.astype(container.type.dtype))
+    written = graph_replace(engine.graphs, replacements, strict=False)
+    return both, dict(zip(engine.names, written, strict=True))

@@ -1,0 +1,90 @@
+"""One search for each of many data sets: those that are regular side by side, the others one by one.
+
+A refit to simulated data is one of thousands, and most are alike: a few Newton steps from the same start to a minimum
+inside the support, with nothing suspicious about it. These walk as one stack. What is not beyond doubt (a bound ahead,
+a direction without curvature, a value that is not finite, a likelihood without a maximum) is searched as any fit is, by
+`search_from_start`; so that results are those of that search, whichever way they came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from pymc_landscape._typing import Array
+from pymc_landscape.numerics import StackedMinima, descend_newton_stack
+from pymc_landscape.objective import Objective, RestrictedObjective
+from pymc_landscape.objective.observations import StackedData
+from pymc_landscape.optimize import NEWTON, SearchResult, StartResult, Status, StatusReport, search_from_start
+from pymc_landscape.optimize.stacks.regular_minima import RegularMinima
+
+# Fewer data sets are searched one by one.
+FEWEST = 2
+
+
+class StackedSearches:
+    """The results of one search for each data set.
+
+    Parameters
+    ----------
+    objective : Objective
+        The model.
+    data : mapping of str to array
+        By name of an observed variable: S data sets (S, ...).
+    theta : array (k,) or (S, k)
+        Where the searches begin, unconstrained.
+    origin : str
+        Where that comes from, in words.
+
+    Attributes
+    ----------
+    regular : array (S,) of bool
+        Which ended at an optimum inside the support and beyond doubt: of these the numbers are at hand.
+    x, value, begin_value : array (S, k), array (S,), array (S,)
+        Of regular ones, the optimum, −2 (log L + w log prior) there, and at the start; NaN of the others.
+    """
+
+    def __init__(self, objective: Objective, data: Mapping[str, Array], theta: Array, origin: str):
+        self.objective, self.origin = objective, origin
+        self.data = StackedData(objective, data)
+        n = self.data.n_sets
+        self.start = np.broadcast_to(theta, (n, objective.size))
+        self.regular, self.x = np.zeros(n, bool), np.full((n, objective.size), np.nan)
+        self.value, self.begin_value = np.full(n, np.nan), np.full(n, np.nan)
+        self._minima: StackedMinima | None = None
+        self._place = np.full(n, -1)  # of each data set among those that arrived
+        stackable = n >= FEWEST and self.data.engine is not None and objective.size > 0
+        if stackable and np.isfinite(self.start).all():
+            self._search()
+
+    def _search(self) -> None:
+        with np.errstate(all="ignore"):  # far out, anything overflows
+            minima = self._minima = descend_newton_stack(self.data.derivatives, self.start)
+            certain = RegularMinima(self.data, minima).are_certain()
+        self._place[minima.rows] = np.arange(len(minima.rows))
+        rows = minima.rows[certain]
+        self.regular[rows] = True
+        self.x[rows], self.value[rows] = minima.here.x[certain], minima.here.value[certain]
+        self.begin_value[rows] = minima.begin_value[rows]
+
+    def start_result(self, i: int) -> StartResult:
+        """Return the result of data set i, whichever way it comes."""
+        twin = self.data.with_set(self.objective, i)
+        if not self.regular[i] or self._minima is None:
+            return search_from_start(twin, np.array(self.start[i]), self.origin)
+        here, j = self._minima.here, self._place[i]
+        n = int(self._minima.n_iterations[i])
+        result = SearchResult(
+            RestrictedObjective(twin),
+            here.x[j],
+            float(here.value[j]),
+            here.gradient[j],
+            here.hessian[j],
+            0.5 * float(here.decrement[j]),
+            NEWTON,
+            begin_value=float(self.begin_value[i]),
+            n_iterations=n,
+            n_evaluations=n + 1,
+        )
+        return StartResult(np.array(self.start[i]), self.origin, result, StatusReport(Status.CONVERGED))
