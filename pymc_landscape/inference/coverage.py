@@ -9,8 +9,7 @@ density intervals need a posterior of each set: `Sampler` compiles the model onc
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -33,7 +32,7 @@ from pymc_landscape.inference.resampling import (
     start_inside,
 )
 from pymc_landscape.objective import Objective
-from pymc_landscape.objective.observations import Data, Simulator, digests, observed_data
+from pymc_landscape.objective.observations import Simulator, StackedData, digests, observed_data
 from pymc_landscape.optimize import Fit, Status, fit_mle
 from pymc_landscape.results import chosen_methods, provenance_attributes
 
@@ -122,7 +121,13 @@ def coverage_study(
     _refuse_sampler_without_hdi(methods, sampler)
     fit = fit_to_simulate(fit, "coverage_study", draws, progressbar)
     study = _Study(fit, var_names, level, methods, bootstrap_draws, sampler)
-    limits, interrupted = repeat(partial(map, study), seeds(random_seed, draws), "Simulating coverage", progressbar)
+    limits, interrupted = repeat(
+        study,
+        seeds(random_seed, draws),
+        "Simulating coverage",
+        progressbar,
+        at_once=StackedData.most_sets(fit.objective),
+    )
     return _dataset(study, np.stack(limits), interrupted)
 
 
@@ -135,7 +140,7 @@ def _refuse_sampler_without_hdi(methods: Sequence[str], sampler: Mapping[str, An
 
 
 class _Study:
-    """The limits of one simulated data set a call."""
+    """The limits of one simulated data set a seed."""
 
     def __init__(
         self,
@@ -154,22 +159,23 @@ class _Study:
         self.sample = Sampler(fit.objective, sampler) if sampler is not None else None
         self._known: dict[bytes, Limits] = {}
 
-    def __call__(self, seed: int) -> Limits:
-        """Return the limits (method, quantity, bound)."""
-        data = self.simulator(self.point, seed)
-        twin = self.fit.objective.with_data(**data)
-        limits = dict(zip(self.fit_methods, self._remembered(twin, data, seed), strict=True))
-        if self.sample is not None:
-            limits["hdi"] = self._hdi(self.sample(twin, seed))
-        return np.stack([limits[method] for method in self.methods])
+    def __call__(self, seeds: Sequence[int]) -> Iterator[Limits]:
+        """Yield the limits (method, quantity, bound)."""
+        data = self.simulator.several(self.point, seeds)
+        # the bootstrap draws anew from the same data
+        keys = [None] * len(seeds) if "bootstrap" in self.fit_methods else digests(data)
+        for i, (seed, key) in enumerate(zip(seeds, keys, strict=True)):
+            if key is not None and key in self._known and self.sample is None:
+                yield self._known[key]
+                continue
+            twin = self.fit.objective.with_data(**{name: values[i] for name, values in data.items()})
+            limits = dict(zip(self.fit_methods, self._remembered(twin, key, seed), strict=True))
+            if self.sample is not None:
+                limits["hdi"] = self._hdi(self.sample(twin, seed))
+            yield np.stack([limits[method] for method in self.methods])
 
-    def _remembered(self, twin: Objective, data: Data, seed: int) -> Limits:
-        """Return the limits that need a fit; except for the bootstrap's, the same data have the same."""
-        key = (
-            digests({name: value[None] for name, value in data.items()})[0]
-            if "bootstrap" not in self.fit_methods
-            else None
-        )
+    def _remembered(self, twin: Objective, key: bytes | None, seed: int) -> Limits:
+        """Return the limits that need a fit; the same data have the same."""
         if key is None:
             return self._by_fit(twin, seed)
         if key not in self._known:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import get_args
 
 import numpy as np
@@ -31,7 +30,7 @@ from pymc_landscape.inference.hypothesis_tests.vanishing_correlations import are
 from pymc_landscape.inference.resampling import natural_point, refuse_draws, repeat, seeds
 from pymc_landscape.numerics import chibar2_tail
 from pymc_landscape.objective import Objective
-from pymc_landscape.objective.observations import Simulator
+from pymc_landscape.objective.observations import Simulator, StackedData
 from pymc_landscape.optimize import Fit, Status, has_infimum
 
 
@@ -267,7 +266,11 @@ def _bootstrapped(
         alternative, statistic = better, null.minus2ll - better.minus2ll
         simulate = RatioSimulator(null, alternative, nesting)
     statistics, interrupted = repeat(
-        partial(map, simulate), seeds(random_seed, draws), "Simulating under the null", progressbar
+        simulate,
+        seeds(random_seed, draws),
+        "Simulating under the null",
+        progressbar,
+        at_once=StackedData.most_sets(alternative.objective),
     )
     law = (statistic, nesting.df, np.nan, "bootstrap", np.zeros(0), np.zeros(0))
     test = LikelihoodRatioTest(*law, null, alternative, message)

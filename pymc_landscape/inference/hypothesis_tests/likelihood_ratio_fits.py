@@ -6,7 +6,7 @@ A null in which nothing is free is a point of the alternative. The simulated law
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from pymc_landscape.optimize import (
     search,
     search_from_start,
 )
+from pymc_landscape.optimize.stacks import StackedSearches
 
 VERB = "likelihood_ratio_test"
 # An alternative that ends above the null by less than this, in units of −2LL, has converged to the null.
@@ -77,7 +78,7 @@ def nested_pair(
 
 
 class RatioSimulator:
-    """The statistic of data simulated under the null, both models fitted to them: one a call, NaN where a fit failed.
+    """The statistic of data simulated under the null, both models fitted to them; NaN where a fit failed.
 
     Parameters
     ----------
@@ -109,18 +110,32 @@ class RatioSimulator:
         lower = has_infimum(found.status, found.result) and found.result.is_lower(self.alternative.result)
         return found if lower else None
 
-    def __call__(self, seed: int) -> float:
-        """Return LR of one simulated data set; where the alternative ends above the null, it is searched again."""
-        data = self.simulator(self.point, seed)
-        null_minimum, null_point = self._refit_null(data)
-        twin = self.alternative.objective.with_data(**data)
-        half, *again = [self._between(null_point, share) for share in (HALF, NEAR_NULL, NEAR_ESTIMATE)]
-        for starts in ([self.start, half], again):
-            lowest = self._supremum(twin, [half, again[0]]) if len(self.vanished) else self._minimum(twin, starts)
+    def __call__(self, seeds: Sequence[int]) -> Iterator[float]:
+        """Yield LR of one simulated data set a seed; an alternative that ends above the null is searched again."""
+        data = self.simulator.several(self.point, seeds)
+        nulls = list(self._refit_nulls(data))
+        minima = [np.nan] * len(nulls) if len(self.vanished) else self._refit_alternatives(data, nulls)
+        for i, ((null_minimum, null_point), lowest) in enumerate(zip(nulls, minima, strict=True)):
             statistic = null_minimum - lowest
-            if statistic >= -SAME_AS_NULL:
-                return statistic if statistic > ZERO else 0.0
-        return np.nan
+            if not statistic >= -SAME_AS_NULL:
+                twin = self.alternative.objective.with_data(**{name: values[i] for name, values in data.items()})
+                statistic = self._searched_again(twin, null_minimum, null_point)
+            yield statistic if not statistic <= ZERO else 0.0
+
+    def _searched_again(self, twin: Objective, null_minimum: float, null_point: Mapping[str, Array]) -> float:
+        """Return LR of one data set, from more starts of the alternative; NaN where it ends above the null still."""
+        half, *again = [self._between(null_point, share) for share in (HALF, NEAR_NULL, NEAR_ESTIMATE)]
+        lowest = self._supremum(twin, [half, again[0]]) if len(self.vanished) else self._minimum(twin, again)
+        return null_minimum - lowest if null_minimum - lowest >= -SAME_AS_NULL else np.nan
+
+    def _refit_alternatives(self, data: Data, nulls: Sequence[tuple[float, Mapping[str, Array]]]) -> Iterator[float]:
+        """Yield the lowest −2LL to which a search from the first two starts converged; NaN where none did."""
+        objective = self.alternative.objective
+        halves = self._between({name: np.stack([point[name] for _, point in nulls]) for name in nulls[0][1]}, HALF)
+        searches = [StackedSearches(objective, data, theta, "") for theta in (self.start, halves)]
+        for i in range(len(nulls)):
+            values = [each.infimum(i, self.start) for each in searches]
+            yield min((value for value in values if not np.isnan(value)), default=np.nan)
 
     def _supremum(self, twin: Objective, bases: Sequence[Array]) -> float:
         """Return the lowest −2LL over all values of what vanishes; where no minimum is met, as in a corner, the lowest.
@@ -135,14 +150,23 @@ class RatioSimulator:
                 lowest = min(lowest, np.nan_to_num(found.value, nan=np.inf))
         return lowest if np.isfinite(lowest) else np.nan
 
-    def _refit_null(self, data: Data) -> tuple[float, Mapping[str, Array]]:
-        """Return the null's lowest −2LL of simulated data, and the natural point there."""
-        twin = self.null.objective.with_data(**data)
+    def _refit_nulls(self, data: Data) -> Iterator[tuple[float, Mapping[str, Array]]]:
+        """Yield the null's lowest −2LL of each simulated data set, and the natural point there."""
+        objective = self.null.objective
         if self.null.n_parameters == 0:
-            return restricted_like(self.null.result.restricted, twin).value(np.zeros(0)), self.point
-        end = search_from_start(twin, self.null_start, "")
-        minimum = infimum(end.report.status, end.result, self.null_start)
-        return minimum, end.result.restricted.natural_point(end.result.x)
+            for i in range(len(next(iter(data.values())))):
+                twin = objective.with_data(**{name: values[i] for name, values in data.items()})
+                yield restricted_like(self.null.result.restricted, twin).value(np.zeros(0)), self.point
+            return
+        searches = StackedSearches(objective, data, self.null_start, "")
+        points = searches.natural_points()
+        for i, regular in enumerate(searches.regular):
+            if regular:
+                point = {name: values[i] for name, values in points.items()}
+            else:
+                end = searches.start_result(i).result
+                point = end.restricted.natural_point(end.x)
+            yield searches.infimum(i, self.null_start), point
 
     def _minimum(self, twin: Objective, starts: Sequence[Array]) -> float:
         """Return the lowest −2LL to which a search from one of the starts converged; NaN where none did."""
@@ -151,13 +175,19 @@ class RatioSimulator:
         return min((value for value in values if not np.isnan(value)), default=np.nan)
 
     def _between(self, null_point: Mapping[str, Array], share: float) -> Array:
-        """Return the null's refit in the alternative, with what the null fixes moved by a share of its way off it."""
+        """Return the null's refits in the alternative, with what the null fixes moved by a share of its way off it.
+
+        Refits may have leading dims.
+        """
         objective = self.alternative.objective
         layout, own = objective.layout(), self.null.objective.layout()
         vector = layout.join(self._off_the_null(share))
         if self.null.n_parameters:
-            known = dict(zip(own.labels, own.join(null_point), strict=True))
-            vector = np.array([known.get(label, x) for label, x in zip(layout.labels, vector, strict=True)])
+            places = {label: i for i, label in enumerate(own.labels)}
+            shared = [(j, places[label]) for j, label in enumerate(layout.labels) if label in places]
+            mine = own.join(null_point)
+            vector = np.broadcast_to(vector, (*mine.shape[:-1], len(vector))).copy()
+            vector[..., [j for j, _ in shared]] = mine[..., [i for _, i in shared]]
         theta = objective.pack(layout.split(vector))
         return np.where(np.isfinite(theta), theta, self.start)
 

@@ -236,9 +236,7 @@ class _Refitter:
         fit, objective = self.fit, self.fit.objective
         searches = StackedSearches(objective, data, start_inside(fit), "estimate")
         kept = searches.regular & (not fit.result.restricted.natural)  # else the search began beside the estimate
-        vectors = np.full((len(kept), objective.layout().size), np.nan)
-        if kept.any():
-            vectors[kept] = objective.layout().join(RestrictedObjective(objective).natural_points(searches.x[kept]))
+        vectors = objective.layout().join(searches.natural_points())
         for i, is_kept in enumerate(kept):
             if not is_kept:
                 yield _replicate(fit, searches.start_result(i))

@@ -16,7 +16,16 @@ from pymc_landscape._typing import Array
 from pymc_landscape.numerics import StackedMinima, descend_newton_stack
 from pymc_landscape.objective import Objective, RestrictedObjective
 from pymc_landscape.objective.observations import StackedData
-from pymc_landscape.optimize import NEWTON, SearchResult, StartResult, Status, StatusReport, search_from_start
+from pymc_landscape.optimize import (
+    INFINITE_DISTANCE,
+    NEWTON,
+    SearchResult,
+    StartResult,
+    Status,
+    StatusReport,
+    infimum,
+    search_from_start,
+)
 from pymc_landscape.optimize.stacks.regular_minima import RegularMinima
 
 # Fewer data sets are searched one by one.
@@ -53,6 +62,7 @@ class StackedSearches:
         self.regular, self.x = np.zeros(n, bool), np.full((n, objective.size), np.nan)
         self.value, self.begin_value = np.full(n, np.nan), np.full(n, np.nan)
         self._minima: StackedMinima | None = None
+        self._results: dict[int, StartResult] = {}
         self._place = np.full(n, -1)  # of each data set among those that arrived
         stackable = n >= FEWEST and self.data.engine is not None and objective.size > 0
         if stackable and np.isfinite(self.start).all():
@@ -68,8 +78,32 @@ class StackedSearches:
         self.x[rows], self.value[rows] = minima.here.x[certain], minima.here.value[certain]
         self.begin_value[rows] = minima.begin_value[rows]
 
+    def natural_points(self) -> dict[str, Array]:
+        """Return the natural values of every variable at the optima, (S, ...); NaN where a search is not regular."""
+        vectors = np.full((len(self.regular), self.objective.layout().size), np.nan)
+        if self.regular.any():
+            natural = RestrictedObjective(self.objective).natural_points(self.x[self.regular])
+            vectors[self.regular] = self.objective.layout().join(natural)
+        return self.objective.layout().split(vectors)
+
+    def infimum(self, i: int, begin: Array) -> float:
+        """Return the lowest −2LL that the search of data set i reached or ran towards; NaN where it did neither.
+
+        `begin` is an unconstrained vector at which the densities have all their digits.
+        """
+        transformed = self.objective.layout(self.objective.names).transformed
+        if self.regular[i] and not (np.abs(self.x[i] - begin)[transformed] > INFINITE_DISTANCE).any():
+            return float(self.value[i])
+        end = self.start_result(i)
+        return infimum(end.report.status, end.result, begin)
+
     def start_result(self, i: int) -> StartResult:
         """Return the result of data set i, whichever way it comes."""
+        if i not in self._results:
+            self._results[i] = self._start_result(i)
+        return self._results[i]
+
+    def _start_result(self, i: int) -> StartResult:
         twin = self.data.with_set(self.objective, i)
         if not self.regular[i] or self._minima is None:
             return search_from_start(twin, np.array(self.start[i]), self.origin)

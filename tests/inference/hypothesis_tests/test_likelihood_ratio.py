@@ -500,9 +500,10 @@ def test_draws_are_in_the_dataset_and_a_seed_repeats_them():
 def test_failed_refits_are_told(monkeypatch):
     null, calls = pm.do(two_means(), {"second": 0.0}), []
 
-    def sometimes(self, seed):
-        calls.append(seed)
-        return np.nan if len(calls) % 2 else 1.0
+    def sometimes(self, seeds):
+        for seed in seeds:
+            calls.append(seed)
+            yield np.nan if len(calls) % 2 else 1.0
 
     monkeypatch.setattr(likelihood_ratio.RatioSimulator, "__call__", sometimes)
     test = lr(null, two_means(), reference="bootstrap", draws=6)
@@ -513,11 +514,12 @@ def test_failed_refits_are_told(monkeypatch):
 def test_ctrl_c_keeps_the_finished_draws(monkeypatch):
     null, calls = pm.do(two_means(), {"second": 0.0}), []
 
-    def stops(self, seed):
-        calls.append(seed)
-        if len(calls) > 3:
-            raise KeyboardInterrupt
-        return 1.0
+    def stops(self, seeds):
+        for seed in seeds:
+            calls.append(seed)
+            if len(calls) > 3:
+                raise KeyboardInterrupt
+            yield 1.0
 
     monkeypatch.setattr(likelihood_ratio.RatioSimulator, "__call__", stops)
     with pytest.warns(UserWarning, match="3 of 9 replicates"):

@@ -46,7 +46,7 @@ def both_routes(null: pm.Model, alternative: pm.Model, supremum, n: int) -> tupl
     fits = [pml.fit_mle(model, progressbar=False) for model in (null, alternative)]
     simulate = RatioSimulator(*fits, nest(*fits))
     with np.errstate(all="ignore"):
-        ours = np.array([simulate(seed) for seed in range(n)])
+        ours = np.array(list(simulate(range(n))))
     data = [next(iter(Simulator(fits[0].objective)(simulate.point, seed).values())) for seed in range(n)]
     return ours, np.array([supremum(values) for values in data])
 
