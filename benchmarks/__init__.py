@@ -1,20 +1,25 @@
 """How fast, how small: measured side by side in one run, against what people use today.
 
-``python -m benchmarks`` runs everything, prints one table and writes ``benchmarks/results.md``;
-``python -m benchmarks throughput memory`` runs a part and only prints.
-``--repeats`` says how often.
+``python -m benchmarks`` measures all sections, prints their tables and keeps them in ``benchmarks/results.json``, from
+which the page of the docs is made; ``python -m benchmarks fits ends`` measures some and only prints them, with
+``--keep`` keeps them, too. ``--repeats`` says in how many new processes.
 
-- ``workloads`` : the models, data and grids
-- ``rivals``    : the same work by other means
-- ``contest``   : ten thousand points of one model, in turns
-- ``fitting``   : fits and descents, in turns
-- ``starts``    : one search, the default and a hundred, of the models of the tests
-- ``effects``   : random effects integrated out, beside lme4; hidden Markov chains
-- ``pointwise`` : every observation at every draw, and its memory
-- ``probes``    : what one new process measures; each prints one line of JSON
-- ``isolate``   : starts those processes, takes turns between them
-- ``sections``  : which probes make which rows, and the bar of each row
-- ``table``     : rows to text
+Each section is a module: functions that a new process calls and times, and `rows`, which sets them side by side with
+the bars they have to keep.
 
-Every figure is the median of processes that took turns, so that a busy machine is busy for all.
+- ``first_answers`` : import, first fit, first picture of a process, beside PyMC
+- ``grids``         : many points of one model, beside handwritten loops (``handwritten``), and their memory
+- ``fits``          : fits after the first, beside statsmodels, lifetimes, SciPy, lmfit
+- ``ends``          : intervals, contours, profiles, beside iminuit and pyPESTO
+- ``stacks``        : refits to simulated data, beside R's `glm`
+- ``effects``       : random effects integrated out, beside lme4 and glmmTMB
+- ``scans``         : loops in the density
+- ``descents``      : recorded steps
+- ``pointwise``     : every observation at every draw
+- ``pages``         : reports, and the explorer in a browser
+
+They share ``workloads`` (models and data), ``clocks``, ``isolate`` (new processes, in turns), ``rows`` (figures and
+bars), ``with_r`` and ``results`` (the file, and tables from it).
+
+``python -m benchmarks.starts`` and ``python -m benchmarks.size`` are studies of their own, which take hours.
 """

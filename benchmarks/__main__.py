@@ -1,39 +1,38 @@
-"""Run the benchmarks: ``python -m benchmarks [SECTION ...] [--repeats N]``."""
+"""Run the benchmarks: ``python -m benchmarks [SECTION ...] [--repeats N] [--keep]``."""
 
 import argparse
-from pathlib import Path
+import importlib
+import time
 
 from benchmarks.isolate import caches
-from benchmarks.sections import SECTIONS
-from benchmarks.table import header, section
-
-RESULTS = Path(__file__).with_name("results.md")
+from benchmarks.results import SECTIONS, circumstances, keep, load_average, section_table
 
 
 def main() -> None:
-    """Measure, print each table as it comes, and write the file when everything was measured."""
+    """Measure, and print each table as it comes; keep what was measured if it was everything, or if asked to."""
     asked = _arguments()
-    names = asked.sections or list(SECTIONS)
-    tables = []
+    whole = not asked.sections
     with caches() as shared:
-        for name in names:
-            title, measure = SECTIONS[name]
-            tables.append(section(title, measure(shared, asked.repeats)))
-            print(tables[-1], flush=True)
-    if not asked.sections:
-        command = f"python -m benchmarks --repeats {asked.repeats}"
-        RESULTS.write_text("\n".join([header(command, asked.repeats), *tables]), encoding="utf-8")
-        print("wrote", RESULTS)
+        for name in asked.sections or SECTIONS:
+            load, start = load_average(), time.perf_counter()
+            rows = importlib.import_module(f"benchmarks.{name}").rows(shared, asked.repeats)
+            section = circumstances(asked.repeats, load) | {
+                "seconds": round(time.perf_counter() - start),
+                "rows": [row.to_json() for row in rows],
+            }
+            print(section_table(name, section), flush=True)
+            if whole or asked.keep:
+                keep(name, section)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"some of {list(SECTIONS)}")
-    parser.add_argument("--repeats", type=int, default=5, help="new processes for each figure")
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"some of {', '.join(SECTIONS)}")
+    parser.add_argument("--repeats", type=int, default=3, help="new processes for each figure")
+    parser.add_argument("--keep", action="store_true", help="write sections that were asked for into the file")
     asked = parser.parse_args()
-    unknown = sorted(set(asked.sections) - set(SECTIONS))
-    if unknown:
-        parser.error(f"expected sections among {list(SECTIONS)}, got {unknown}")
+    if unknown := sorted(set(asked.sections) - set(SECTIONS)):
+        parser.error(f"expected sections among {', '.join(SECTIONS)}, got {', '.join(unknown)}")
     return asked
 
 

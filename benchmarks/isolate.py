@@ -1,19 +1,24 @@
-"""New processes with caches of their own, and turns between them."""
+"""New processes with caches of their own, and turns between them.
 
+``python -m benchmarks.isolate MODULE FUNCTION ARGUMENT...`` is such a process: it calls a function of a module of this
+package and prints what that returns, as JSON.
+"""
+
+import importlib
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-Task = tuple[str, ...]  # name of a probe, and its arguments
+Probe = Callable[..., dict[str, Any]]
+Task = tuple[Any, ...]  # a function of a module of this package, and its arguments, as text
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,21 @@ class Caches:
 
     folder: Path
 
-    def environment(self, compiledir: Path) -> dict[str, str]:
+    def warm(self, probe: Probe, *arguments: object) -> dict[str, Any]:
+        """Call in a process whose compile cache others have filled."""
+        return _call(probe, arguments, self._environment(self.folder / "warm"))
+
+    def cold(self, probe: Probe, *arguments: object) -> dict[str, Any]:
+        """Call in a process with an empty compile cache."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as empty:
+            return _call(probe, arguments, self._environment(Path(empty)))
+
+    def in_turns(self, tasks: Sequence[Task], repeats: int) -> list[list[dict[str, Any]]]:
+        """Call each task once a round, in warm processes; answers[i] are those of tasks[i]."""
+        rounds = [[self.warm(*task) for task in tasks] for _ in range(repeats)]
+        return [list(column) for column in zip(*rounds, strict=True)]
+
+    def _environment(self, compiledir: Path) -> dict[str, str]:
         """Give a process kept bytecode, as any user's machine has, and this compile cache."""
         flags = os.environ.get("PYTENSOR_FLAGS", "")
         ours = {
@@ -32,15 +51,6 @@ class Caches:
         kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         return kept | ours
 
-    def warm(self, task: Task) -> dict[str, Any]:
-        """Run in a process whose compile cache others have filled."""
-        return _run(task, self.environment(self.folder / "warm"))
-
-    def cold(self, task: Task) -> dict[str, Any]:
-        """Run in a process with an empty compile cache."""
-        with tempfile.TemporaryDirectory(dir=self.folder) as empty:
-            return _run(task, self.environment(Path(empty)))
-
 
 @contextmanager
 def caches() -> Iterator[Caches]:
@@ -49,20 +59,16 @@ def caches() -> Iterator[Caches]:
         yield Caches(Path(folder))
 
 
-def in_turns(runs: Sequence[Any], repeats: int) -> list[list[dict[str, Any]]]:
-    """Call each of `runs` once a round; answers[i] are those of runs[i]."""
-    rounds = [[run() for run in runs] for _ in range(repeats)]
-    return [list(column) for column in zip(*rounds, strict=True)]
-
-
-def median(answers: Sequence[dict[str, Any]], *names: str) -> float:
-    """Return the median over processes of one figure, or of the sum of several."""
-    return statistics.median(sum(answer[name] for name in names) for answer in answers)
-
-
-def _run(task: Task, environment: dict[str, str]) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.probes", *task]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+def _call(probe: Probe, arguments: Sequence[object], environment: dict[str, str]) -> dict[str, Any]:
+    named = [probe.__module__, probe.__name__, *map(str, arguments)]
+    command = [sys.executable, "-m", "benchmarks.isolate", *named]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(task)} failed:\n{done.stderr}")
-    return json.loads(done.stdout.splitlines()[-1])
+        raise RuntimeError(f"{' '.join(named)} failed:\n{done.stderr}")
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+if __name__ == "__main__":
+    module, function, *texts = sys.argv[1:]
+    print(json.dumps(getattr(importlib.import_module(module), function)(*texts)))

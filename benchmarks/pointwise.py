@@ -6,9 +6,7 @@ turn only writes as many numbers into new memory: nothing that returns them can 
 
 import gc
 import resource
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,53 +16,48 @@ import pymc as pm
 import xarray as xr
 
 import pymc_landscape as pml
+from benchmarks.clocks import in_turns, once
+from benchmarks.isolate import Caches
+from benchmarks.rows import Row, alone, at_most, compared, median
 from benchmarks.workloads import regression
 
-CHAINS = 4
+CHAINS, MIB = 4, 2**20
 
 
-def speed(rows: int, draws: int, repeats: int) -> dict[str, Any]:
-    """Time both on `rows` observations and `draws` draws, in turns; seconds, and the largest difference."""
-    model, dt = regression(rows), posterior(draws)
+def speed(rows: str, draws: str) -> dict[str, Any]:
+    """Time both on `rows` observations and `draws` draws, in turns; and the largest difference."""
+    model, dt = regression(int(rows)), posterior(int(draws))
     few = dt.isel(draw=slice(0, 5))
     ways: dict[str, Callable[[], Any]] = {
         "ours": lambda: _ours(model, dt),
         "pymc": lambda: _pymc(model, dt),
-        "floor": lambda: np.empty((draws, rows)).fill(1.0),
+        "floor": lambda: np.empty((int(draws), int(rows))).fill(1.0),
     }
     ours, theirs = _ours(model, few)["log_likelihood"]["y"].to_numpy(), _pymc(model, few)["y"].to_numpy()
-    answer: dict[str, Any] = {"difference": float(np.abs(ours - theirs).max())}
+    if (off := float(np.abs(ours - theirs).max())) > 1e-9:
+        raise AssertionError(f"PyMC computes something else, by {off}")
     _ours(model, dt)  # the first large request compiles the kernel
-    turns: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(repeats):
-        for name, way in ways.items():
-            gc.collect()
-            start = time.perf_counter()
-            way()
-            turns[name].append(time.perf_counter() - start)
-    return answer | {name: statistics.median(times) for name, times in turns.items()}
+    gc.collect()
+    return in_turns(ways, 3)
 
 
-def first(rows: int, draws: int, whose: str) -> dict[str, Any]:
-    """Time the first call of a process, with all that it compiles; seconds."""
-    model, dt = regression(rows), posterior(draws)
-    start = time.perf_counter()
-    (_ours if whose == "ours" else _pymc)(model, dt)
-    return {"seconds": time.perf_counter() - start}
+def first(rows: str, draws: str, whose: str) -> dict[str, Any]:
+    """Time the first call of a process, with all that it compiles."""
+    model, dt = regression(int(rows)), posterior(int(draws))
+    return once(lambda: (_ours if whose == "ours" else _pymc)(model, dt), whose)[0]
 
 
-def memory(rows: int, draws: int, where: str) -> dict[str, Any]:
-    """Evaluate once, into memory or onto disk; seconds, bytes of the result, and peak bytes beyond what was there."""
-    model, dt = regression(rows), posterior(draws)
+def memory(rows: str, draws: str, where: str) -> dict[str, Any]:
+    """Evaluate once, into memory or onto disk; bytes of the result, and peak bytes beyond what was there."""
+    model, dt = regression(int(rows)), posterior(int(draws))
     objective = pml.Objective(model, backend="numba")
     _ours(objective, dt.isel(draw=slice(0, 2)))  # compiles
     gc.collect()
-    before, start = _peak(), time.perf_counter()
+    before = _peak()
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "groups.zarr" if where == "disk" else None
         tree = _ours(objective, dt, store)
-        seconds, size = time.perf_counter() - start, sum(group.nbytes for group in tree.children.values())
-        return {"seconds": seconds, "result": size, "peak": _peak() - before}
+        return {"result": sum(group.nbytes for group in tree.children.values()), "peak": _peak() - before}
 
 
 def posterior(draws: int) -> xr.DataTree:
@@ -86,3 +79,27 @@ def _pymc(model: pm.Model, dt: xr.DataTree) -> xr.Dataset:
 
 def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def rows(caches: Caches, repeats: int) -> list[Row]:
+    """Log-likelihood of every observation at every draw, against PyMC's own; and its memory."""
+    tasks = [(speed, 100_000, 1000), (speed, 1000, 4000)]
+    firsts = [(first, 1000, 4000, whose) for whose in ("ours", "pymc")]
+    for task in (*tasks, *firsts):
+        caches.warm(*task)
+    wide, tall, ours, theirs = caches.in_turns([*tasks, *firsts], repeats)
+    ((disk,),) = caches.in_turns([(memory, 100_000, 1000, "disk")], 1)
+    peer = "`pm.compute_log_likelihood`"
+    floor = f"writing as many numbers takes {median(wide, 'floor'):.2g} s"
+    both = [mine | other for mine, other in zip(ours, theirs, strict=True)]
+    note = f"the result is {disk['result'] / MIB:.0f} MiB"
+    peak = disk["peak"] / MIB
+    return [
+        compared("10⁵ observations × 1,000 draws", wide, "ours", "pymc", peer, faster=20, clock="wall", note=floor),
+        compared("10³ observations × 4,000 draws", tall, "ours", "pymc", peer, clock="wall"),
+        compared("the same, first call of a process", both, "ours", "pymc", peer),
+        alone(
+            '10⁵ × 1,000 with `store="x.zarr"`: peak memory', peak, at_most(peak, 1024, "MiB"), unit="MiB",
+            clock="memory", note=note,
+        ),
+    ]  # fmt: skip

@@ -1,12 +1,12 @@
 """One search, the default, and a hundred of them: of each small model of the tests, in processes of their own.
 
-``python -m benchmarks starts`` takes all models; ``python -m benchmarks.starts [NAME ...]`` some, in any order and at
-any time, and prints a line of JSON a model. What cannot be fitted as it is (free integers, minibatches, float32) is
-left out.
+``python -m benchmarks.starts [NAME ...]`` prints a line of JSON a model, and for how many of them the default ends at
+the best of a hundred. What cannot be fitted as it is (free integers, minibatches, float32) is left out.
 """
 
 import argparse
 import json
+import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +16,8 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from benchmarks.isolate import Caches, caches, in_turns, median
+from benchmarks.isolate import Caches, caches
+from benchmarks.rows import median
 
 TESTS = Path(__file__).resolve().parent.parent / "tests" / "models"
 RANDOM = 100  # starts that the default is held against
@@ -55,9 +56,8 @@ def first_fit(name: str, starts: str) -> dict[str, Any]:
 def measure(shared: Caches, names: Sequence[str], repeats: int) -> Iterator[dict[str, Any]]:
     """Yield, model by model, the times of one search and of the default, and whether the default is the best."""
     for name in names:
-        task = partial(_task, name)
-        best = shared.warm(task(str(RANDOM)))  # fills the compile cache as well
-        one, default = in_turns([partial(shared.warm, task(how)) for how in ("1", "auto")], repeats)
+        best = shared.warm(first_fit, name, RANDOM)  # fills the compile cache as well
+        one, default = shared.in_turns([(first_fit, name, how) for how in ("1", "auto")], repeats)
         found, single = default[0], one[0]
         yield {
             "name": name,
@@ -71,10 +71,6 @@ def measure(shared: Caches, names: Sequence[str], repeats: int) -> Iterator[dict
             "status": [single["status"], found["status"], best["status"]],
             "message": found["message"],
         }
-
-
-def _task(name: str, starts: str) -> tuple[str, ...]:
-    return ("first_fit", name, starts)
 
 
 def _as_good(found: dict[str, Any], best: dict[str, Any]) -> bool:
@@ -91,9 +87,17 @@ def main() -> None:
     asked, known = parser.parse_args(), builders()
     if unknown := sorted(set(asked.names) - set(known)):
         parser.error(f"expected names among {list(known)}, got {unknown}")
+    rows = []
     with caches() as shared:
         for found in measure(shared, asked.names or list(known), asked.repeats):
             print(json.dumps(found), flush=True)
+            rows.append(found)
+    best, ratio = sum(row["best"] for row in rows) / len(rows), statistics.median(row["ratio"] for row in rows)
+    told = {
+        "best": f"{best:.1%} of {len(rows)} models, bar {BAR:.0%}",
+        "ratio": f"median {ratio:.2f}, bar {MUCH:g}; the default over one search",
+    }
+    print(json.dumps(told, ensure_ascii=False))
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ extensions = [
     "printed_sentences",
     "course",
     "explorers",
+    "benchmark_tables",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "jupyter_execute", "_extensions", "gallery/scripts"]
