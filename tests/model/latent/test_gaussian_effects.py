@@ -10,12 +10,13 @@ from scipy import integrate, optimize, stats
 
 import pymc_landscape as pml
 
-N, ERROR, MU = 8, 0.8, 0.5
+N, ERROR, MU = 6, 0.8, 0.5
+HALF = N // 2
 AT = np.arange(N)
 DESIGN = np.random.default_rng(0).normal(size=(12, N))
 Y = np.random.default_rng(1).normal(1.0, 1.0, 12)
 CLOSE = 0.5 ** np.abs(np.subtract.outer(AT, AT))
-ROWS, COLUMNS = np.array([[1.0, 0.3], [0.3, 2.0]]), CLOSE[:4, :4]
+ROWS, COLUMNS = np.array([[1.0, 0.3], [0.3, 2.0]]), CLOSE[:HALF, :HALF]
 RING = np.eye(N, k=1) + np.eye(N, k=-1)
 RING[0, 4] = RING[4, 0] = 1.0
 LEVEL = np.full(N, 0.3)
@@ -45,7 +46,7 @@ def wide():
 
 def mv_walk(**scale):
     first = pm.MvNormal.dist(np.ones(2), np.eye(2) * 4)
-    return pm.MvGaussianRandomWalk("u", mu=np.zeros(2), init_dist=first, shape=(4, 2), **scale).ravel()
+    return pm.MvGaussianRandomWalk("u", mu=np.zeros(2), init_dist=first, shape=(HALF, 2), **scale).ravel()
 
 
 def drift(x, pull, s):
@@ -72,8 +73,8 @@ KINDS = {
         lambda s: (0.2 * AT, walk(s)),
     ),
     "two walks": (
-        lambda s: pm.GaussianRandomWalk("u", sigma=s, init_dist=wide(), shape=(2, 4)).ravel(),
-        lambda s: twice(np.zeros(4), walk(s, 4)),
+        lambda s: pm.GaussianRandomWalk("u", sigma=s, init_dist=wide(), shape=(2, HALF)).ravel(),
+        lambda s: twice(np.zeros(HALF), walk(s, HALF)),
     ),
     "vector walk": (lambda s: mv_walk(cov=s**2 * ROWS), lambda s: (np.ones(N), walk_of_vectors(s))),
     "vector walk, cholesky": (
@@ -94,8 +95,8 @@ KINDS = {
         lambda s: series([0.7, -0.3], s, constant=0.4),
     ),
     "with a constant": (
-        lambda s: pm.AR("u", [0.4, 0.7], constant=True, sigma=s, init_dist=wide(), shape=(2, 4)).ravel(),
-        lambda s: twice(*series([0.7], s, 4, constant=0.4)),
+        lambda s: pm.AR("u", [0.4, 0.7], constant=True, sigma=s, init_dist=wide(), shape=(2, HALF)).ravel(),
+        lambda s: twice(*series([0.7], s, HALF, constant=0.4)),
     ),
     "diffusion": (
         lambda s: pm.EulerMaruyama("u", 0.1, drift, (0.5, s), init_dist=wide(), shape=(N,), initval=0 * LEVEL),
@@ -106,7 +107,7 @@ KINDS = {
         lambda s: (LEVEL, s**2 * np.linalg.inv(np.diag(RING.sum(0)) - 0.6 * RING)),
     ),
     "matrix": (
-        lambda s: pm.MatrixNormal("u", np.zeros((2, 4)), rowcov=s**2 * pt.as_tensor(ROWS), colcov=COLUMNS).ravel(),
+        lambda s: pm.MatrixNormal("u", np.zeros((2, HALF)), rowcov=s**2 * pt.as_tensor(ROWS), colcov=COLUMNS).ravel(),
         lambda s: (0 * LEVEL, s**2 * np.kron(ROWS, COLUMNS)),
     ),
     "kronecker": (
@@ -121,7 +122,7 @@ CONSTANTS = {"areas": N * np.log(2 * np.pi) - np.log(RING.sum(0)).sum()}
 
 
 def walk_of_vectors(s):
-    return np.kron(np.minimum.outer(AT[:4], AT[:4]), s**2 * ROWS) + np.kron(np.ones((4, 4)), 4 * np.eye(2))
+    return np.kron(np.minimum.outer(AT[:HALF], AT[:HALF]), s**2 * ROWS) + np.kron(np.ones((HALF, HALF)), 4 * np.eye(2))
 
 
 def kinds():
