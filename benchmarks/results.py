@@ -84,7 +84,8 @@ def is_loss(row: dict[str, Any]) -> bool:
 def _cells(row: dict[str, Any]) -> list[str]:
     work = row["work"] + (f" ({row['note']})" if row["note"] else "")
     missing = "not installed" if row["peer"] and row["theirs"] is None else ""
-    ratio = "" if row["times_faster"] is None else f"{row['times_faster']:.2g}"
+    faster = row["times_faster"]
+    ratio = "" if faster is None else f"{faster:.0f}" if faster >= 10 else f"{faster:.2g}"
     if is_loss(row):
         ratio = f"**{ratio or 'loss'}**"
     theirs = missing or _figure(row["theirs"], row["unit"])
