@@ -47,7 +47,9 @@ def load_average() -> float:
 
 
 def read(file: Path = FILE) -> dict[str, Any]:
-    """Return the sections that were measured, by name."""
+    """Return the sections that were measured, by name; none where there is no file."""
+    if not file.exists():
+        return {}
     found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     if found["schema"] != SCHEMA:
         raise ValueError(f"expected {file.name} in schema {SCHEMA}, got {found['schema']}: measure it anew")
@@ -56,7 +58,7 @@ def read(file: Path = FILE) -> dict[str, Any]:
 
 def keep(name: str, section: dict[str, Any], file: Path = FILE) -> None:
     """Write a section in place of what was there."""
-    sections = (read(file) if file.exists() else {}) | {name: section}
+    sections = read(file) | {name: section}
     ordered = {each: sections[each] for each in SECTIONS if each in sections}
     text = json.dumps({"schema": SCHEMA, "sections": ordered}, ensure_ascii=False, indent=1)
     file.write_text(text + "\n", encoding="utf-8")

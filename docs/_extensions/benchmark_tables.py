@@ -15,8 +15,13 @@ from benchmarks.results import FILE, SECTIONS, losses, read, section_table
 
 
 def tables() -> str:
-    """Return the tables of all sections that were measured."""
-    return "\n".join(section_table(name, section) for name, section in read().items())
+    """Return the table of each section, and where it was not measured, that it was not."""
+    measured = read()
+    missing = "## {}\n\nNot measured yet: `python -m benchmarks {} --keep`.\n"
+    return "\n".join(
+        section_table(name, measured[name]) if name in measured else missing.format(title, name)
+        for name, title in SECTIONS.items()
+    )
 
 
 def list_of_losses() -> str:
