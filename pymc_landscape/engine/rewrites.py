@@ -10,6 +10,8 @@ from pymc.logprob.utils import local_check_parameter_to_ninf_switch, local_remov
 from pytensor import scalar as ps
 from pytensor import tensor as pt
 from pytensor.compile.mode import Mode, get_mode, optdb
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.basic import Constant
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.rewriting.basic import in2out, node_rewriter
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
@@ -17,7 +19,7 @@ from pytensor.graph.traversal import ancestors
 from pytensor.link.vm import VMLinker
 from pytensor.scalar.math import TriGamma
 from pytensor.tensor.blockwise import Blockwise
-from pytensor.tensor.elemwise import Elemwise
+from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.linalg.solvers.triangular import SolveTriangular
 from pytensor.xtensor.type import XTensorType
 from scipy import special
@@ -143,6 +145,45 @@ def _unfused(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
     return [arrays[v] for v in op.fgraph.outputs]
 
 
+@node_rewriter([Elemwise])
+def _factor_out_of_switch(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
+    """Multiply what a switch has chosen by a large array of data, in place of each branch that it chooses from.
+
+    So the Hessian of a function of Xb is (W Xᵀ)X with one product by Xᵀ, however many cases there are in W.
+    """
+    if not isinstance(node.op.scalar_op, ps.Switch):
+        return None
+    condition, *branches = node.inputs
+    products = [b.owner.inputs for b in branches if _is_product(b)]
+    zeros = [b for b in branches if isinstance(b, Constant) and not np.any(b.data)]
+    if not products or len(products) + len(zeros) < 2:
+        return None
+    factor = max((v for v in products[0] if _is_data(v)), key=_known_size, default=None)
+    if factor is None or any(sum(v is factor for v in inputs) != 1 for inputs in products):
+        return None
+    rest = [[v for v in inputs if v is not factor] for inputs in products]
+    small = max(_known_size(v) for v in (condition, *(v for inputs in rest for v in inputs), *zeros))
+    if not all(rest) or small >= _known_size(factor):
+        return None
+    left = iter([inputs[0] if len(inputs) == 1 else pt.mul(*inputs) for inputs in rest])
+    chosen = pt.switch(condition, *(next(left) if _is_product(b) else b for b in branches))
+    return [pt.mul(chosen, factor)] if chosen.type.dtype == factor.type.dtype else None
+
+
+def _is_product(variable: Graph) -> bool:
+    op = getattr(variable.owner, "op", None)
+    return isinstance(op, Elemwise) and isinstance(op.scalar_op, ps.Mul)
+
+
+def _is_data(variable: Graph) -> bool:
+    """Whether an array is the same at every point, and finite as far as can be seen: 0 times it is 0."""
+    while variable.owner is not None and isinstance(variable.owner.op, DimShuffle):
+        variable = variable.owner.inputs[0]
+    if isinstance(variable, Constant):
+        return bool(np.isfinite(variable.data).all())
+    return isinstance(variable, SharedVariable)
+
+
 def _known_size(variable: Graph) -> int:
     """Return how many elements an array has; an axis of unknown length, that of the points, counts as long."""
     return int(np.prod([UNKNOWN_LENGTH if n is None else n for n in variable.type.shape]))
@@ -154,7 +195,14 @@ _CHECKS_REMOVED = in2out(local_remove_check_parameter, name="checks_removed")
 _ARRAY_FUNCTIONS_TAG = "landscape_array_functions"
 optdb.register(
     _ARRAY_FUNCTIONS_TAG,
-    in2out(_unfused, _small_ones_first, _give_array_function, _give_stacked_solve, name=_ARRAY_FUNCTIONS_TAG),
+    in2out(
+        _unfused,
+        _small_ones_first,
+        _factor_out_of_switch,
+        _give_array_function,
+        _give_stacked_solve,
+        name=_ARRAY_FUNCTIONS_TAG,
+    ),
     position=100,
 )
 
