@@ -53,6 +53,10 @@ class Engine(ABC):
     def evaluate(self, evaluation: ChunkedEvaluation) -> None:
         """Evaluate all points of `evaluation` that are left."""
 
+    def is_convex(self, name: str) -> bool:
+        """Return whether an output, a scalar, is known to be a convex function of the vector, with the data as are."""
+        return False
+
     def at(self, points: Array) -> dict[str, Array]:
         """Evaluate points (G, k) that are at hand; Ctrl-C raises."""
         result = self(lambda a, b: points[a:b], len(points))

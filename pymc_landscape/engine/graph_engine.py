@@ -23,13 +23,14 @@ from pymc.pytensorf import resolve_backend_compile_kwargs
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine.backend import Backend, point_by_point
-from pymc_landscape.engine.backend_choice import SMALL, BackendChoice
+from pymc_landscape.engine.backend_choice import FEW, SMALL, BackendChoice
 from pymc_landscape.engine.chunks import ChunkedEvaluation
+from pymc_landscape.engine.convexity import is_convex
 from pymc_landscape.engine.engine import Engine
 from pymc_landscape.engine.kernel_cache import record_on_disk
-from pymc_landscape.engine.numpy_backend import numpy_backend
+from pymc_landscape.engine.numpy_backend import BLOCK_ELEMENTS, numpy_backend
 from pymc_landscape.engine.python_backend import straight_line
-from pymc_landscape.engine.rewrites import interpreter_mode, without_parameter_checks
+from pymc_landscape.engine.rewrites import interpreter_mode, known_size, without_parameter_checks
 from pymc_landscape.engine.symbolic_ops import without_symbolic_ops
 from pymc_landscape.numerics import one_blas_thread
 
@@ -81,6 +82,7 @@ class GraphEngine(Engine):
         self.choice = BackendChoice(self.graphs, asked or ("interpreter" if written_out else None), patience)
         self._mode = interpreter_mode(written_out)
         self._backends: dict[str, Backend] = {}
+        self._convex: dict[str, tuple[list[Array], bool]] = {}  # with which data that was
         super().__init__(tuple(graphs), int(vector.type.shape[0]), linear_algebra=self.choice.linear_algebra)
 
     @cached_property
@@ -108,10 +110,16 @@ class GraphEngine(Engine):
     @override
     def several(self, points: Array) -> list[Array]:
         single = self.choice.choose_backend(1) == "interpreter" and not self._backends
-        if not single or self.choice.wants_blocks(len(points)):
+        if not single or (self.choice.wants_blocks(len(points)) and self._fits_in_blocks):
             out = self.at(points)
             return [out[name] for name in self.names]
         return [np.stack(values) for values in zip(*(self.one(point) for point in points), strict=True)]
+
+    @cached_property
+    def _fits_in_blocks(self) -> bool:
+        """Whether several points fit into one block: of long data each fills one, and single points take less."""
+        variables = self._interpreted_function.maker.fgraph.variables
+        return max((known_size(variable) for variable in variables), default=1) * FEW <= BLOCK_ELEMENTS
 
     @override
     def at(self, points: Array) -> dict[str, Array]:
@@ -140,11 +148,25 @@ class GraphEngine(Engine):
     @cached_property
     def _single(self) -> Callable[[Array], list[Array]]:
         """The graphs as they are, interpreted: vectorising a large graph takes longer than many points."""
+        return straight_line(self._interpreted_function)
+
+    @cached_property
+    def _interpreted_function(self) -> Any:
+        """The graphs as PyTensor has rewritten them for its interpreter."""
         compile_ = pm.pytensorf.compile
         with pytensor.config.change_flags(cxx=""):
             graphs, options = self._interpreted, {"on_unused_input": "ignore", "trust_input": True}
-            function = compile_([self.vector], graphs, mode=self._mode, **options)
-        return straight_line(function)
+            return compile_([self.vector], graphs, mode=self._mode, **options)
+
+    @override
+    def is_convex(self, name: str) -> bool:
+        fgraph = self._interpreted_function.maker.fgraph
+        data = [shared.get_value(borrow=True) for shared in fgraph.inputs[1:]]
+        known = self._convex.get(name)
+        if known is None or any(now is not then for now, then in zip(data, known[0], strict=True)):
+            known = data, is_convex(fgraph.outputs[self.names.index(name)], fgraph.inputs[0])
+            self._convex[name] = known
+        return known[1]
 
     @cached_property
     def _interpreted(self) -> list[Graph]:

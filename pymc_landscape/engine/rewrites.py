@@ -123,7 +123,7 @@ def _give_stacked_solve(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
 @node_rewriter([Elemwise])
 def _small_ones_first(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
     """Add or multiply the small arrays of several first: NumPy makes an array of the full size for each step."""
-    sizes = [_known_size(variable) for variable in node.inputs]
+    sizes = [known_size(variable) for variable in node.inputs]
     if not isinstance(node.op.scalar_op, ps.Add | ps.Mul) or len(sizes) < 3 or min(sizes) == max(sizes):
         return None
     first, *larger = (node.inputs[i] for i in np.argsort(sizes, kind="stable"))
@@ -146,6 +146,18 @@ def _unfused(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
 
 
 @node_rewriter([Elemwise])
+def _expand_afterwards(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
+    """Evaluate a function before dims are added to its argument: it is wanted with other dims as well."""
+    if len(node.inputs) != 1 or len(node.outputs) != 1:
+        return None
+    inner = node.inputs[0].owner
+    if inner is None or not isinstance(inner.op, DimShuffle) or inner.op.drop or isinstance(inner.inputs[0], Constant):
+        return None
+    plain = node.op.make_node(inner.inputs[0]).outputs[0]
+    return [inner.op.make_node(plain).outputs[0]]
+
+
+@node_rewriter([Elemwise])
 def _factor_out_of_switch(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
     """Multiply what a switch has chosen by a large array of data, in place of each branch that it chooses from.
 
@@ -158,12 +170,12 @@ def _factor_out_of_switch(fgraph: FunctionGraph, node: Any) -> list[Graph] | Non
     zeros = [b for b in branches if isinstance(b, Constant) and not np.any(b.data)]
     if not products or len(products) + len(zeros) < 2:
         return None
-    factor = max((v for v in products[0] if _is_data(v)), key=_known_size, default=None)
+    factor = max((v for v in products[0] if _is_data(v)), key=known_size, default=None)
     if factor is None or any(sum(v is factor for v in inputs) != 1 for inputs in products):
         return None
     rest = [[v for v in inputs if v is not factor] for inputs in products]
-    small = max(_known_size(v) for v in (condition, *(v for inputs in rest for v in inputs), *zeros))
-    if not all(rest) or small >= _known_size(factor):
+    small = max(known_size(v) for v in (condition, *(v for inputs in rest for v in inputs), *zeros))
+    if not all(rest) or small >= known_size(factor):
         return None
     left = iter([inputs[0] if len(inputs) == 1 else pt.mul(*inputs) for inputs in rest])
     chosen = pt.switch(condition, *(next(left) if _is_product(b) else b for b in branches))
@@ -184,15 +196,20 @@ def _is_data(variable: Graph) -> bool:
     return isinstance(variable, SharedVariable)
 
 
-def _known_size(variable: Graph) -> int:
+def known_size(variable: Graph) -> int:
     """Return how many elements an array has; an axis of unknown length, that of the points, counts as long."""
-    return int(np.prod([UNKNOWN_LENGTH if n is None else n for n in variable.type.shape]))
+    if isinstance(variable, SharedVariable):
+        return int(np.size(variable.get_value(borrow=True)))
+    return int(np.prod([UNKNOWN_LENGTH if n is None else n for n in getattr(variable.type, "shape", ())]))
 
 
 _CHECKS_TO_NINF = in2out(local_check_parameter_to_ninf_switch, name="checks_to_ninf")
 _CHECKS_REMOVED = in2out(local_remove_check_parameter, name="checks_removed")
 # Last of all rewrites, under a tag of its own: no other mode asks for it.
 _ARRAY_FUNCTIONS_TAG = "landscape_array_functions"
+# Before the last time that equal nodes become one.
+_DIMS_TAG = "landscape_dims"
+optdb.register(_DIMS_TAG, in2out(_expand_afterwards, name=_DIMS_TAG), position=99)
 optdb.register(
     _ARRAY_FUNCTIONS_TAG,
     in2out(
@@ -247,7 +264,7 @@ def interpreter_mode(written_out: bool = False) -> Mode:
     if written_out:
         query = RewriteDatabaseQuery(include=["merge", "stabilize"], exclude=CANONICAL_FORMS)
     query = query.excluding("numba", "fusion", "inplace", "BlasOpt", "cxx_only", "scan_make_inplace")
-    query = query.including(_ARRAY_FUNCTIONS_TAG)
+    query = query.including(_DIMS_TAG, _ARRAY_FUNCTIONS_TAG)
     # to find out which memory can be used again takes the square of the number of Ops
     linker = VMLinker(use_cloop=False, c_thunks=False, allow_gc=not written_out, lazy=True if written_out else None)
     return Mode(linker=linker, optimizer=query)

@@ -195,12 +195,15 @@ def _score_endpoints(request: _Request) -> Endpoints:
 def _profile_endpoints(request: _Request, find: Find) -> Endpoints:
     """Find all endpoints; where a lower optimum is met, refit there and begin again."""
     met: set[tuple[int, int]] = set()
+    passes = request.reference.fit.objective.passes
+    before = passes.n
     for _ in range(RESTARTS + 1):
         table, lower = _search_endpoints(request, find)
         if lower is None:
             break
         met.add(lower[0])
         request.reference.take(lower[1])
+    request.n_evaluations += passes.n - before
     for key, endpoint in table.items():
         if key[1:] in met and endpoint.status == "finite":
             why = "of the lower optimum that was met"
@@ -220,14 +223,11 @@ def _search_endpoints(
     with one_blas_thread(), DelayedProgressBar("Searching interval endpoints", total, request.progressbar) as bar:
         for first in range(0, len(request.quantities), TOGETHER):
             estimates = [request.reference.estimate_of(q) for q in request.quantities[first : first + TOGETHER]]
-            restrictions = {id(estimate.restricted): estimate.restricted for estimate in estimates}
-            before = sum(restricted.n_evaluations for restricted in restrictions.values())
             for (i, j, k), endpoint in _endpoints_of(request, estimates, optima, find).items():
                 bar.advance(1)
                 if endpoint.status == "new_optimum" and endpoint.point is not None:
                     return table | {(i, first + j, k): endpoint}, ((first + j, k), endpoint.point)
                 table[i, first + j, k] = endpoint
-            request.n_evaluations += sum(restricted.n_evaluations for restricted in restrictions.values()) - before
     return table, None
 
 

@@ -20,12 +20,16 @@ from pymc_landscape.numerics.trust_region import NO_GRADIENT, noise
 
 # Values (n,), gradients (n, k) and Hessians (n, k, k) of the points `rows` where their free elements are x (n, m).
 BatchDerivatives = Callable[[NDArray[np.intp], Array], tuple[Array, Array, Array]]
+# Values (n,) and gradients (n, k) alone.
+BatchGradients = Callable[[NDArray[np.intp], Array], tuple[Array, Array]]
 
 # With less than this to gain, in units of −2 log L, the next step is the last and needs no evaluation.
 CONVERGED = 1e-9
 # Longest step, in standard errors or thereabouts, and how a step shrinks that leads up.
 LONGEST, SHRUNK, SHORTEST = 10.0, 0.25, 1e-3
 MOST_EVALUATIONS = 15
+# After a step shorter than this, in standard errors, a Hessian is still good; for so many points in a row.
+SHORT, REUSED = 0.03, 3
 
 
 @dataclass
@@ -222,6 +226,8 @@ class LevelPoints:
     ----------
     x, value, gradient, hessian : array (n, m), (n,), (n, m), (n, m, m)
         Of the surface.
+    foretold : array (n,)
+        The values that the steps to them have foretold; of the first points, the heights asked for.
     converged : array (n,) of bool
         Which of them are what was asked for, but for the sign of the curvature across.
     """
@@ -230,10 +236,17 @@ class LevelPoints:
     value: Array
     gradient: Array
     hessian: Array
+    foretold: Array
     converged: NDArray[np.bool_]
 
 
-def level_points_batch(derivatives: BatchDerivatives, problems: LevelProblems, x: Array, steps: int) -> LevelPoints:
+def level_points_batch(
+    derivatives: BatchDerivatives,
+    problems: LevelProblems,
+    x: Array,
+    steps: int,
+    gradients: BatchGradients | None = None,
+) -> LevelPoints:
     """Take Newton's steps to many points at given heights of a surface until the next step would change nothing.
 
     Parameters
@@ -246,20 +259,35 @@ def level_points_batch(derivatives: BatchDerivatives, problems: LevelProblems, x
         Where each begins.
     steps : int
         How many evaluations each may have.
+    gradients : callable, optional
+        Evaluates some of the points without Hessians. Where that is worth it, a Hessian serves the points that are a
+        short step away from its own: Newton's steps lose nothing by it but a little of their speed.
     """
     n, m = x.shape
-    found = LevelPoints(
-        x.copy(), np.full(n, np.nan), np.empty((n, m)), np.empty((n, m, m)), np.zeros(n, dtype=np.bool_)
-    )
-    active = np.arange(n)
+    derivatives_there = np.empty((n, m)), np.empty((n, m, m))
+    found = LevelPoints(x.copy(), np.full(n, np.nan), *derivatives_there, np.full(n, np.nan), np.zeros(n, dtype=bool))
+    active, foretold, reused = np.arange(n), problems.target.copy(), np.full(n, REUSED)
+
+    def evaluate(rows: NDArray[np.intp], x: Array) -> tuple[Array, Array, Array]:
+        near = reused[rows] < REUSED
+        reused[rows] = np.where(near, reused[rows] + 1, 0)
+        if gradients is None or not near.any():
+            return derivatives(rows, x)
+        value, gradient, hessian = np.empty(len(rows)), np.empty((len(rows), m)), found.hessian[rows]
+        value[near], gradient[near] = gradients(rows[near], x[near])
+        if not near.all():
+            value[~near], gradient[~near], hessian[~near] = derivatives(rows[~near], x[~near])
+        return value, gradient, hessian
+
     for _ in range(steps):
         there = np.isfinite(x).all(axis=1)
         active, x = active[there], x[there]
         if not len(active):
             break
-        value, gradient, hessian = derivatives(active, x)
+        value, gradient, hessian = evaluate(active, x)
         finite = np.isfinite(value) & np.isfinite(gradient).all(axis=1) & np.isfinite(hessian).all(axis=(1, 2))
         active, x, value = active[finite], x[finite], value[finite]
+        found.foretold[active] = foretold[active]
         gradient, hessian = gradient[finite], hessian[finite]
         found.x[active], found.value[active] = x, value
         found.gradient[active], found.hessian[active] = gradient, hessian
@@ -271,8 +299,11 @@ def level_points_batch(derivatives: BatchDerivatives, problems: LevelProblems, x
         met = (np.abs(missing[:, 0]) <= problems.close) & (np.abs(off) <= problems.off).all(axis=1)
         met &= 2.0 * squared <= problems.remaining
         found.converged[active] = met
-        shorter = np.minimum(1.0, problems.longest[active] / np.sqrt(np.maximum(squared, 1e-300)))
-        active, x = active[~met], (x + step * shorter[:, None])[~met]
+        step *= np.minimum(1.0, problems.longest[active] / np.sqrt(np.maximum(squared, 1e-300)))[:, None]
+        curved = 0.5 * np.einsum("ni,nij,nj->n", step, hessian, step)
+        reused[active] = np.where(squared < SHORT**2, reused[active], REUSED)
+        foretold[active] = value + np.einsum("ni,ni->n", gradient, step) + curved
+        active, x = active[~met], (x + step)[~met]
     return found
 
 

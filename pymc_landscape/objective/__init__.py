@@ -31,7 +31,12 @@ from pymc_landscape.objective.holders import draws_of_model, pymc_model
 from pymc_landscape.objective.importance_sampler import importance_sampling
 from pymc_landscape.objective.initial_values import InitialValues
 from pymc_landscape.objective.integral_accuracy import check_integral
-from pymc_landscape.objective.memoized_objective import MemoizedObjective, batch_value_gradient_hessian, screen_batch
+from pymc_landscape.objective.memoized_objective import (
+    MemoizedObjective,
+    batch_value_gradient,
+    batch_value_gradient_hessian,
+    screen_batch,
+)
 from pymc_landscape.objective.model_argument import Fitted, is_fitted, objective_of
 from pymc_landscape.objective.objective import Objective
 from pymc_landscape.objective.objective_values import DENSE
@@ -62,6 +67,7 @@ __all__ = [
     "RestrictedObjective",
     "RoundingCheck",
     "affordable_evaluations",
+    "batch_value_gradient",
     "batch_value_gradient_hessian",
     "check_integral",
     "conditional_modes",

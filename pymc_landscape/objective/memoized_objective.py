@@ -52,10 +52,23 @@ def screen_batch(restrictions: Sequence[RestrictedObjective], blocks: Sequence[A
     return [results[i] for i in range(len(blocks))]
 
 
+def batch_value_gradient(restricted: RestrictedObjective, x: Array) -> tuple[Array, Array]:
+    """Return values (n,) and gradients (n, m) at many points; NaN where the model raises."""
+    restricted.n_evaluations += len(x)
+    restricted.objective.passes.n += len(x)
+    restricted.objective.use_data()
+    try:
+        value, gradient = restricted.engine("gradient").several(restricted.full(x))
+    except ARITHMETIC_ERRORS:
+        return np.full(len(x), np.nan), np.full(x.shape, np.nan)
+    return value, restricted.reduced(gradient)
+
+
 def batch_value_gradient_hessian(restricted: RestrictedObjective, x: Array) -> tuple[Array, Array, Array]:
     """Return values (n,), gradients (n, m) and Hessians (n, m, m) at many points; NaN where the model raises."""
     n, m, size = len(x), x.shape[1], restricted.layout.size
     restricted.n_evaluations += n
+    restricted.objective.passes.n += n
     restricted.objective.use_data()
     vectors = restricted.full(x)
     try:

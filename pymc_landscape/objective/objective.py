@@ -33,7 +33,7 @@ from pymc_landscape.objective.evaluators import (
 )
 from pymc_landscape.objective.holders import bambi_terms, group_terms, pymc_model
 from pymc_landscape.objective.objective_html import objective_html
-from pymc_landscape.objective.objective_values import ObjectiveValues
+from pymc_landscape.objective.objective_values import ObjectiveValues, PassCount
 from pymc_landscape.objective.parameters import Parameters
 
 
@@ -133,7 +133,7 @@ class Objective(Parameters, ObjectiveValues):
         self.prior_weight, self.quadrature = float(prior_weight), checked_rule(quadrature)
         options = self.model, roles, self.prior_weight, backend, compile_kwargs
         self.evaluators = Evaluators(*options, latent=self.latent, quadrature=self.quadrature)
-        self.fixed_effects = FixedEffects()
+        self.fixed_effects, self.passes = FixedEffects(), PassCount()
         if len(restricted):
             self.evaluators, self.fixed_effects = find_fixed_effects(self.evaluators, restricted)
         dropped = self.evaluators.metadata.dropped
@@ -209,6 +209,7 @@ class Objective(Parameters, ObjectiveValues):
 
         def value_and_gradient(vector: Array) -> tuple[float, Array]:
             evaluators.use_data()  # another objective of the model may have worked meanwhile
+            self.passes.n += 1
             try:
                 value, gradient = engine.one(vector)
             except (ArithmeticError, AssertionError, IndexError, ValueError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +16,19 @@ from pymc_landscape.objective.evaluators import LOG_PENALTY, LOG_PRIOR, Evaluato
 DENSE = 300
 
 
+@dataclass
+class PassCount:
+    """How often the data were gone through: by values, with or without derivatives, that were asked for.
+
+    Parameters
+    ----------
+    n : int
+        Of one objective, and of all that are made of it.
+    """
+
+    n: int = 0
+
+
 class ObjectiveValues(ABC):
     """What an :class:`~pymc_landscape.objective.objective.Objective` evaluates.
 
@@ -24,9 +38,12 @@ class ObjectiveValues(ABC):
         Names of the terms of the log-likelihood.
     prior_weight : float
         Weight w of the log prior in `value`.
+    passes : PassCount
+        How often its data were gone through by restricted objectives.
     """
 
     evaluators: Evaluators
+    passes: PassCount
     terms: tuple[str, ...]
     prior_weight: float
 
@@ -135,6 +152,10 @@ class ObjectiveValues(ABC):
         names = self.evaluators.metadata.names if unconstrained is None else unconstrained
         engine, size = self.evaluators.engine("fisher", names), self.evaluators.metadata.layout(names).size
         return engine.one(np.asarray(vector, dtype=float))[0].reshape(size, size)
+
+    def is_convex(self, unconstrained: frozenset[str]) -> bool:
+        """Return whether `value` is known to be convex in a vector with these variables on that scale."""
+        return self.size <= DENSE and self.evaluators.engine("hessian", unconstrained).is_convex("value")
 
     def jacobian(self, theta: ArrayLike) -> Array:
         """Return how the natural values of the free variables move with `theta` (k,): (k, n)."""

@@ -253,6 +253,7 @@ class RestrictedObjective:
         return limits_inside(self._densities, vectors, self._inwards, total) if unknown else total
 
     def _densities(self, vectors: Array) -> Array:
+        self.objective.passes.n += len(vectors)
         return self.objective.total(self.engine("density").at(vectors))
 
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
@@ -350,6 +351,7 @@ class RestrictedObjective:
 
         def all_derivatives(vector: Array) -> tuple[float, Array, Array]:
             self.objective.use_data()
+            self.objective.passes.n += 1
             value, gradient, hessian = engine.one(vector)
             columns = hessian.reshape(size, size)
             return float(value), gradient, 0.5 * (columns + columns.T)

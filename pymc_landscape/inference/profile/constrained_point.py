@@ -53,6 +53,8 @@ class ConstrainedPoint:
         Of the surface.
     derivatives : tuple of Derivatives
         Of each coordinate.
+    foretold : float
+        The value that the last of Newton's steps has foretold; NaN where it was not kept.
     """
 
     restricted: RestrictedObjective
@@ -62,6 +64,7 @@ class ConstrainedPoint:
     gradient: Array
     hessian: Array
     derivatives: tuple[Derivatives, ...]
+    foretold: float = math.nan
 
     @cached_property
     def is_finite(self) -> bool:
@@ -266,6 +269,19 @@ class ConstrainedPoint:
         return _solution(matrix, known)[:m] / scale
 
     # --- rounding ----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_on_convex_surface(self) -> bool:
+        """Whether the surface is known to be convex, and the quantities straight: a minimum across is the lowest."""
+        restricted = self.restricted
+        if restricted.coordinates is not None or any(quantity.element is None for quantity in self.quantities):
+            return False
+        return restricted.objective.is_convex(restricted.unconstrained)
+
+    @property
+    def is_as_foretold(self) -> bool:
+        """Whether the value is what a short step has foretold, so that it has its digits."""
+        return abs(self.value - self.foretold) <= max(ROUGH, 100 * noise(self.value))
 
     def last_digits(self) -> Array:
         """Return points that differ from x in its last digits only."""

@@ -21,7 +21,7 @@ import numpy as np
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
 from pymc_landscape.numerics import LevelPoints, LevelProblems, level_points_batch
-from pymc_landscape.objective import batch_value_gradient_hessian
+from pymc_landscape.objective import batch_value_gradient, batch_value_gradient_hessian
 
 STEPS = 15
 # Of the cut-off, and of what minimising across may still gain: an error of the endpoint below 1e-10 of itself.
@@ -30,6 +30,8 @@ CLOSE, REMAINING = 1e-10, 1e-11
 LONGEST = 1.0
 # So often a step to a place without a value is halved.
 HALVINGS = 8
+# From so many observations on a Hessian costs more than what is around it, and is used more than once.
+MANY_ROWS = 2_000
 
 
 @dataclass(frozen=True)
@@ -171,8 +173,15 @@ def _newton_stack(problems: Sequence[EndpointProblem]) -> list[ConstrainedPoint 
         off=0.0,
         remaining=max(REMAINING, rounding),
     )
+    restricted = begin.restricted
+    many = restricted.inside is None and not restricted.objective.is_integral
+    many = many and restricted.objective.n_observations >= MANY_ROWS
     found = level_points_batch(
-        lambda _, x: batch_value_gradient_hessian(begin.restricted, x), level, begin.x + reach[:, None] * along, STEPS
+        lambda _, x: batch_value_gradient_hessian(restricted, x),
+        level,
+        begin.x + reach[:, None] * along,
+        STEPS,
+        (lambda _, x: batch_value_gradient(restricted, x)) if many else None,
     )
     return [_point(problem, found, i) for i, problem in enumerate(problems)]
 
@@ -182,4 +191,5 @@ def _point(problem: EndpointProblem, found: LevelPoints, i: int) -> ConstrainedP
         return None
     restricted, quantity, x = problem.estimate.restricted, problem.estimate.quantity, found.x[i]
     surface = float(found.value[i]), found.gradient[i], found.hessian[i]
-    return ConstrainedPoint(restricted, (quantity,), x, *surface, (quantity.evaluate(restricted, x),))
+    derivatives = (quantity.evaluate(restricted, x),)
+    return ConstrainedPoint(restricted, (quantity,), x, *surface, derivatives, float(found.foretold[i]))

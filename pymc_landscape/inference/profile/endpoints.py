@@ -89,6 +89,29 @@ def find_endpoints(problems: Sequence[EndpointProblem], starts: Sequence[Mapping
         point if point is not None and _is_settled(point) and not _comes_from_infinity(problem) else None
         for problem, point in zip(problems, _solved(problems), strict=True)
     ]
+    certain = {
+        i: _finite(problem, point)
+        for i, (problem, point) in enumerate(zip(problems, candidates, strict=True))
+        if point is not None and _is_certain(problem, point)
+    }
+    left = [i for i in range(len(problems)) if i not in certain]
+    examined = _examined([problems[i] for i in left], [candidates[i] for i in left], starts) if left else []
+    found = certain | dict(zip(left, examined, strict=True))
+    return [found[i] for i in range(len(problems))]
+
+
+def _is_certain(problem: EndpointProblem, point: ConstrainedPoint) -> bool:
+    """Whether nothing is left to be looked for: on a convex surface there is one minimum across, and one end a side."""
+    same = point.restricted is problem.estimate.restricted
+    return same and point.is_as_foretold and point.is_on_convex_surface
+
+
+def _examined(
+    problems: Sequence[EndpointProblem],
+    candidates: Sequence[ConstrainedPoint | None],
+    starts: Sequence[Mapping[str, Array]],
+) -> list[Endpoint]:
+    """Return endpoints, after a look for lower optima on the way to each, and for other minima beside it."""
     screens = _screens(problems, candidates)
     results = [
         _endpoint(problem, point, screen) for problem, point, screen in zip(problems, candidates, screens, strict=True)

@@ -26,7 +26,7 @@ from pymc_landscape.inference.profile.profile_steps import (
 )
 from pymc_landscape.inference.profile.quantities import Quantity, find_quantities
 from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
-from pymc_landscape.objective import Objective, RestrictedObjective
+from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit, fit_of
 from pymc_landscape.results import Checkpoint, DelayedProgressBar, provenance_attributes
 
@@ -229,12 +229,11 @@ class _ProfileRun:
         return _Profile(quantity, estimate, self.reference.standard_error(estimate), sides)
 
     def _row(self, quantity: Quantity, starts: Sequence[Mapping[str, Array]], advance: Callable[[int], None]) -> None:
-        result = self.reference.fit.result.restricted
-        before = result.n_evaluations
+        passes = self.reference.fit.objective.passes
+        before = passes.n
         row = self._begun(quantity)
         self.rows.append(row)
         estimate, error, (low, high) = row.estimate, row.error, row.sides
-        restrictions: dict[int, RestrictedObjective] = {}
         try:
             away = self.reference.side_at_infinity(estimate)
             for side, steps in ((-1.0, low), (1.0, high)):
@@ -242,16 +241,12 @@ class _ProfileRun:
                     steps[:] = steps or [self.reference.step_at_infinity(estimate)]
                 elif estimate.natural != quantity.bounds[int(side > 0)] and not np.isinf(error):
                     profile_side = ProfileSide(estimate, side, self.zeta_step, steps, is_far=bool(away))
-                    restrictions |= {id(restricted): restricted for restricted in profile_side.restrictions}
                     with np.errstate(all="ignore"):  # far out, anything overflows
                         opposite = profile_side.nuisance_starts(low) if side > 0 else []
                         profile_side.extend(self.enough, [*starts, *opposite], self.copies)
-                    restrictions |= {id(restricted): restricted for restricted in profile_side.restrictions}
                 advance(1)
         finally:
-            restrictions |= {id(estimate.restricted): estimate.restricted}
-            begun = before if id(result) in restrictions else 0
-            self.n_evaluations += sum(restricted.n_evaluations for restricted in restrictions.values()) - begun
+            self.n_evaluations += passes.n - before
 
 
 def _warn(run: _ProfileRun) -> None:

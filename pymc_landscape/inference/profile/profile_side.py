@@ -27,7 +27,6 @@ from pymc_landscape.inference.profile.from_infinity import points_from_infinity
 from pymc_landscape.inference.profile.local_minima import WORTH_IT, lowest_local_minimum
 from pymc_landscape.inference.profile.profile_steps import StoredStep, coordinate, point_at_step, stored_step
 from pymc_landscape.numerics import cubic_hermite
-from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.optimize import NEAR_INFIMUM
 
 # So often another local minimum is changed to at the end of a side.
@@ -68,7 +67,6 @@ class ProfileSide:
         """Begin at the estimate, or where the last steps ended."""
         self.continuation = ProfileContinuation(self.estimate, self.side * self.estimate.sign, self.zeta_step)
         self.bound = self.estimate.quantity.bounds[int(self.side > 0)]
-        self.restrictions: list[RestrictedObjective] = [self.estimate.restricted]
 
     def extend(
         self, enough: float, starts: Sequence[Mapping[str, Array]], copies: Sequence[Mapping[str, Array]] = ()
@@ -135,7 +133,6 @@ class ProfileSide:
 
     def _take(self, steps: Iterator[ProfileStep], enough: float) -> None:
         for step in steps:
-            self.restrictions.append(step.point.restricted)
             if step.state == "new_optimum":
                 raise LowerOptimum(step.point)
             self._add(self._named(step), enough)
@@ -173,7 +170,6 @@ class ProfileSide:
         middle = step_along(a, a.coordinate + 0.5 * distance)
         if middle is None:
             return []
-        self.restrictions.append(middle.restricted)
         inner, outer = self._between(a, middle, halvings - 1), self._between(middle, b, halvings - 1)
         return [*inner, ProfileStep(middle, "converged"), *outer]
 

@@ -70,13 +70,10 @@ class Region:
         The first is the estimate's own.
     lower : ConstrainedPoint or None
         A point lower than the estimate, if one was met.
-    restrictions : list of RestrictedObjective
-        Where points were evaluated.
     """
 
     components: list[RegionComponent] = field(default_factory=list)
     lower: ConstrainedPoint | None = None
-    restrictions: list[RestrictedObjective] = field(default_factory=list)
 
     @property
     def overlap(self) -> bool:
@@ -88,7 +85,7 @@ def find_region(fit: Fit, pair: Pair, rise: float, num: int, tick: Callable[[], 
     """Find all parts of the region in which Δ stays below `rise`."""
     result = fit.result
     floor = result.value
-    region = Region(restrictions=[result.restricted])
+    region = Region()
     _add(region, find_centre(result.restricted, pair, result.x, floor + rise), floor, num, tick)
     if region.lower is not None:
         return region
@@ -104,10 +101,6 @@ def find_region(fit: Fit, pair: Pair, rise: float, num: int, tick: Callable[[], 
 
 def _add(region: Region, centre: RegionCentre, floor: float, num: int, tick: Callable[[], None]) -> None:
     """Add the part around a minimum: ray by ray, or along its boundary where rays do not show it all."""
-    region.restrictions += [
-        centre.minimum.restricted,
-        *(endpoint.point.restricted for endpoint in centre.endpoints.values() if endpoint.point is not None),
-    ]
     met = [
         endpoint.point
         for endpoint in centre.endpoints.values()
@@ -123,7 +116,6 @@ def _add(region: Region, centre: RegionCentre, floor: float, num: int, tick: Cal
     component = RegionComponent(centre, ring, "open" if centre.endless else "closed")
     if at_once is None and not is_whole(centre.rays, ring, centre.endpoints):
         component = _followed(centre, ring, floor, num) or RegionComponent(centre, ring, "partial")
-    region.restrictions += [v.point.restricted for curve in component.curves for v in curve if v.point is not None]
     region.components.append(component)
 
 
@@ -209,6 +201,8 @@ def _lower_beyond(region: Region, pair: Pair, floor: float, rise: float) -> tupl
     """Look along the straight lines from a minimum through its vertices for a minimum that is not known."""
     for component in region.components:
         center = component.centre.minimum
+        if center.is_on_convex_surface:
+            continue
         endpoints = [
             v.point.x for v in component.ring if v.point is not None and v.point.restricted is center.restricted
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +23,7 @@ from pymc_landscape.inference.regions.components import Region, find_region
 from pymc_landscape.inference.regions.profile_traces import interpolated_contour, profile_traces
 from pymc_landscape.inference.regions.vertices import BoundaryVertex, missing_vertex
 from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
-from pymc_landscape.objective import Objective, RestrictedObjective
+from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit, fit_of
 from pymc_landscape.results import DelayedProgressBar, chosen_methods, provenance_attributes
 
@@ -139,26 +139,19 @@ class _Request:
     levels: Array
     num: int
     progressbar: bool
-    restrictions: dict[int, RestrictedObjective] = field(default_factory=dict)
     before: int = 0
 
     def __post_init__(self) -> None:
         """Count from here on: the fit had points of its own."""
-        restricted = self.reference.fit.result.restricted
-        self.before = restricted.n_evaluations
-        self.count([restricted])
+        self.before = self.reference.fit.objective.passes.n
 
     @property
     def n_evaluations(self) -> int:
-        return sum(restricted.n_evaluations for restricted in self.restrictions.values()) - self.before
+        return self.reference.fit.objective.passes.n - self.before
 
     @property
     def rises(self) -> Array:
         return np.atleast_1d(chi2_cutoff(self.levels, df=2))
-
-    def count(self, restrictions: Sequence[RestrictedObjective]) -> None:
-        """Note where points are evaluated."""
-        self.restrictions |= {id(restricted): restricted for restricted in restrictions}
 
     def bar(self, total: int) -> DelayedProgressBar:
         return DelayedProgressBar("Turning rays", total, self.progressbar)
@@ -211,7 +204,6 @@ def _exact(request: _Request) -> Answer:
     with one_blas_thread(), np.errstate(all="ignore"), request.bar(total) as bar:  # far out, anything overflows
         for level, rise in zip(request.levels, request.rises, strict=True):
             region = find_region(fit, request.pair, float(rise), request.num, _ticks(bar))
-            request.count(region.restrictions)
             if region.lower is not None:
                 return boundaries, region.lower
             curves = [curve for component in region.components for curve in component.curves]
@@ -269,7 +261,6 @@ def _traces(request: _Request) -> Answer:
     with one_blas_thread(), np.errstate(all="ignore"), request.bar(2) as bar:
         for quantity, other in (request.pair, request.pair[::-1]):
             point = reference.estimate_of(quantity)
-            request.count([point.restricted])
             traces, lower = profile_traces(point, other, enough)
             if lower is not None:
                 return [], lower
