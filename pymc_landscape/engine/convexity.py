@@ -124,7 +124,7 @@ def _of_data(variable: Graph, values: dict[Graph, Array]) -> Form:
         data = variable.data
     elif isinstance(variable, SharedVariable):
         data = variable.get_value(borrow=True)
-    elif variable.owner is None or len(variable.owner.outputs) > 1:
+    elif variable.owner is None or len(variable.owner.outputs) > 1 or variable.owner.op.destroy_map:
         return _ANYTHING
     else:
         storage: list[list[Any]] = [[None]]

@@ -30,6 +30,8 @@ LONGEST, SHRUNK, SHORTEST = 10.0, 0.25, 1e-3
 MOST_EVALUATIONS = 15
 # After a step shorter than this, in standard errors, a Hessian is still good; for so many points in a row.
 SHORT, REUSED = 0.03, 3
+# Scaled to a diagonal of 1, a Cholesky factor with a smaller pivot is that of a matrix which may be singular.
+PIVOT = 1e-5
 
 
 @dataclass
@@ -238,6 +240,29 @@ class LevelPoints:
     hessian: Array
     foretold: Array
     converged: NDArray[np.bool_]
+
+    def rise_across(self, held: NDArray[np.intp]) -> bool:
+        """Return whether at all points the surface has a minimum across the elements `held`, and no flat direction.
+
+        Parameters
+        ----------
+        held : array (n, r) of int
+            As in the problems.
+        """
+        (n, m), r = self.x.shape, held.shape[1]
+        is_held = np.zeros((n, m), dtype=bool)
+        is_held[np.arange(n)[:, None], held] = True
+        others = np.nonzero(~is_held)[1].reshape(n, m - r)
+        hessians = self.hessian[np.arange(n)[:, None, None], others[:, :, None], others[:, None, :]]
+        diagonal = np.einsum("nii->ni", hessians)
+        if not (np.isfinite(hessians).all() and (diagonal > 0).all()):
+            return False
+        scale = np.sqrt(diagonal)
+        try:
+            factors = np.linalg.cholesky(hessians / (scale[:, :, None] * scale[:, None, :]))
+        except np.linalg.LinAlgError:
+            return False
+        return bool((np.einsum("nii->ni", factors) > PIVOT).all())
 
 
 def level_points_batch(

@@ -153,6 +153,10 @@ class Fit(InformationCriteria, EstimateDraws):
             Dataset on the natural scale. Empty where all starts ended at the estimate, or at no optimum. Two are one
             if values are within 1e-6 and unconstrained elements within 1e-3. Copies of the estimate are left out.
         """
+        return self._local_optima
+
+    @cached_property
+    def _local_optima(self) -> tuple[LocalOptimum, ...]:
         others = local_optima(self.result.value, self.theta, self._results)
         level = [one for one in others if one.value <= self.result.value + SAME_OPTIMUM + noise(self.result.value)]
         join, equivalent = self.objective.layout().join, self._equivalent if level else None

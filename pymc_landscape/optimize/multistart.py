@@ -280,7 +280,7 @@ def ends_elsewhere(theta: Array, results: Sequence[StartResult]) -> list[Array]:
 
 
 def _is_same(optimum: LocalOptimum, value: float, theta: Array) -> bool:
-    return _is_near(optimum.theta, theta, SAME_THETA) and abs(optimum.value - value) <= SAME_OPTIMUM
+    return abs(optimum.value - value) <= SAME_OPTIMUM and _is_near(optimum.theta, theta, SAME_THETA)
 
 
 def _is_near(one: Array, other: Array, tolerance: float) -> bool:

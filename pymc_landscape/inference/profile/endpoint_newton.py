@@ -126,7 +126,7 @@ def _evaluate_nearer(point: ConstrainedPoint, x: Array) -> ConstrainedPoint | No
 # --- as a stack ------------------------------------------------------------------------------------------------------
 
 
-def newton_endpoints_batch(problems: Sequence[EndpointProblem]) -> list[ConstrainedPoint | None]:
+def newton_endpoints_batch(problems: Sequence[EndpointProblem]) -> list[tuple[ConstrainedPoint, bool] | None]:
     """Take Newton's steps to many endpoints until the next step would change nothing.
 
     Parameters
@@ -136,16 +136,16 @@ def newton_endpoints_batch(problems: Sequence[EndpointProblem]) -> list[Constrai
 
     Returns
     -------
-    list of ConstrainedPoint or None
-        The last point of each, at the endpoint or near it; None for a quantity that is not one element of x, and where
-        there are no Hessians for a stack.
+    list of tuple of ConstrainedPoint and bool, or None
+        The last point of each, at the endpoint or near it, and whether it is the endpoint beyond doubt; None for a
+        quantity that is not one element of x, and where there are no Hessians for a stack.
     """
     groups: dict[tuple[int, bytes], list[int]] = {}
     for i, problem in enumerate(problems):
         estimate = problem.estimate
         if not estimate.is_bent and estimate.is_finite and estimate.restricted.is_small:
             groups.setdefault((id(estimate.restricted), estimate.x.tobytes()), []).append(i)
-    results: list[ConstrainedPoint | None] = [None] * len(problems)
+    results: list[tuple[ConstrainedPoint, bool] | None] = [None] * len(problems)
     for same in groups.values():
         with np.errstate(all="ignore"):  # steps that lead nowhere end in NaN
             points = _newton_stack([problems[i] for i in same])
@@ -154,7 +154,7 @@ def newton_endpoints_batch(problems: Sequence[EndpointProblem]) -> list[Constrai
     return results
 
 
-def _newton_stack(problems: Sequence[EndpointProblem]) -> list[ConstrainedPoint | None]:
+def _newton_stack(problems: Sequence[EndpointProblem]) -> list[tuple[ConstrainedPoint, bool] | None]:
     """Return the last points on the way to endpoints of several elements, all from one minimum."""
     begin, rises = problems[0].estimate, np.array([problem.rise for problem in problems])
     n, m = len(problems), len(begin.x)
@@ -183,12 +183,16 @@ def _newton_stack(problems: Sequence[EndpointProblem]) -> list[ConstrainedPoint 
         STEPS,
         (lambda _, x: batch_value_gradient(restricted, x)) if many else None,
     )
-    return [_point(problem, found, i) for i, problem in enumerate(problems)]
+    sides, each = np.array([problem.direction for problem in problems]), np.arange(n)
+    outwards = (sides * found.gradient[each, held] > 0) & (sides * (found.x[each, held] - begin.x[held]) > 0)
+    met = found.converged & outwards & (found.converged.all() and found.rise_across(level.held))
+    return [
+        (_point(problem, found, i), bool(met[i])) if np.isfinite(found.value[i]) else None
+        for i, problem in enumerate(problems)
+    ]
 
 
-def _point(problem: EndpointProblem, found: LevelPoints, i: int) -> ConstrainedPoint | None:
-    if not np.isfinite(found.value[i]):
-        return None
+def _point(problem: EndpointProblem, found: LevelPoints, i: int) -> ConstrainedPoint:
     restricted, quantity, x = problem.estimate.restricted, problem.estimate.quantity, found.x[i]
     surface = float(found.value[i]), found.gradient[i], found.hessian[i]
     derivatives = (quantity.evaluate(restricted, x),)

@@ -89,10 +89,14 @@ def find_endpoints(problems: Sequence[EndpointProblem], starts: Sequence[Mapping
         point if point is not None and _is_settled(point) and not _comes_from_infinity(problem) else None
         for problem, point in zip(problems, _solved(problems), strict=True)
     ]
+    pairs = list(zip(problems, candidates, strict=True))
+    likely = [i for i, (problem, point) in enumerate(pairs) if point is not None and _may_be_certain(problem, point)]
+    convex = {id(here.restricted): here for here in (problems[i].estimate for i in likely)}
+    convex = {key: here for key, here in convex.items() if here.is_on_convex_surface}
     certain = {
-        i: _finite(problem, point)
-        for i, (problem, point) in enumerate(zip(problems, candidates, strict=True))
-        if point is not None and _is_certain(problem, point)
+        i: _finite(problems[i], point)
+        for i in likely
+        if (point := candidates[i]) is not None and id(point.restricted) in convex
     }
     left = [i for i in range(len(problems)) if i not in certain]
     examined = _examined([problems[i] for i in left], [candidates[i] for i in left], starts) if left else []
@@ -100,10 +104,9 @@ def find_endpoints(problems: Sequence[EndpointProblem], starts: Sequence[Mapping
     return [found[i] for i in range(len(problems))]
 
 
-def _is_certain(problem: EndpointProblem, point: ConstrainedPoint) -> bool:
-    """Whether nothing is left to be looked for: on a convex surface there is one minimum across, and one end a side."""
-    same = point.restricted is problem.estimate.restricted
-    return same and point.is_as_foretold and point.is_on_convex_surface
+def _may_be_certain(problem: EndpointProblem, point: ConstrainedPoint) -> bool:
+    """Whether nothing is left to be looked for if the surface is convex: one minimum across, and one end a side."""
+    return point.restricted is problem.estimate.restricted and not point.is_bent and point.is_as_foretold
 
 
 def _examined(
@@ -130,12 +133,12 @@ def _solved(problems: Sequence[EndpointProblem]) -> list[ConstrainedPoint | None
     near = dict(zip(map(id, inside), newton_endpoints_batch(inside), strict=True))
     begun = [(problem, near.get(id(problem))) for problem in problems]
     return [
-        refine_endpoint(problem, point)
-        if point is not None
+        (found[0] if found[1] else refine_endpoint(problem, found[0]))
+        if found is not None
         else None
         if id(problem) not in near
         else newton_endpoint(problem)
-        for problem, point in begun
+        for problem, found in begun
     ]
 
 

@@ -16,9 +16,6 @@ from pymc_landscape.inference.regions.rays import CLOSE, ON_LINE, REMAINING, STE
 from pymc_landscape.numerics import LevelPoints, LevelProblems, covariance, level_points_batch, noise
 from pymc_landscape.objective import batch_value_gradient_hessian
 
-# Scaled to a diagonal of 1, a Cholesky factor with a smaller pivot is that of a matrix which may be singular.
-PIVOT = 1e-5
-
 
 def vertices_at_once(rays: Rays, angles: Array) -> list[ConstrainedPoint] | None:
     """Return the vertices on rays at some angles; None where one of them needs more care.
@@ -38,7 +35,8 @@ def vertices_at_once(rays: Rays, angles: Array) -> list[ConstrainedPoint] | None
     units = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     found = _solve(rays, units)
     held = [quantity.position(restricted) for quantity in rays.center.quantities]
-    if not (found.converged.all() and _rises_across(found, held) and _are_first(rays, found, held, units)):
+    rises = found.converged.all() and found.rise_across(np.broadcast_to(held, (len(units), 2)))
+    if not (rises and _are_first(rays, found, held, units)):
         return None
     return [
         ConstrainedPoint(
@@ -79,21 +77,6 @@ def _solve(rays: Rays, units: Array) -> LevelPoints:
         center.x + rays.reach * lift.T,
         STEPS,
     )
-
-
-def _rises_across(found: LevelPoints, held: list[int]) -> bool:
-    """Whether the surface has a minimum across both quantities, and no flat direction, at each point."""
-    others = np.delete(np.arange(found.x.shape[1]), held)
-    hessians = found.hessian[:, others[:, None], others]
-    diagonal = np.einsum("nii->ni", hessians)
-    if not (diagonal > 0).all():
-        return False
-    scale = np.sqrt(diagonal)
-    try:
-        factors = np.linalg.cholesky(hessians / (scale[:, :, None] * scale[:, None, :]))
-    except np.linalg.LinAlgError:
-        return False
-    return bool((np.einsum("nii->ni", factors) > PIVOT).all())
 
 
 def _are_first(rays: Rays, found: LevelPoints, held: list[int], units: Array) -> bool:

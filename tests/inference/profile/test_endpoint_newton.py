@@ -12,6 +12,7 @@ from pymc_landscape.inference.profile.endpoint_newton import EndpointProblem as 
 from pymc_landscape.inference.profile.endpoint_newton import newton_endpoint as solve_end
 from pymc_landscape.inference.profile.endpoint_newton import newton_endpoints_batch as approach
 from pymc_landscape.inference.profile.quantities import find_quantities
+from pymc_landscape.numerics import LevelProblems, level_points_batch
 from pymc_landscape.numerics.chi_squared import chi2_cutoff
 from pymc_landscape.objective import screen_batch as screened_together
 
@@ -38,7 +39,8 @@ def tasks(current) -> list[Task]:
 
 def test_they_are_the_ends_that_each_finds_alone(tasks):
     straight = [task for task in tasks if not task.estimate.is_bent]
-    for task, near in zip(straight, approach(straight), strict=True):
+    for task, (near, is_met) in zip(straight, approach(straight), strict=True):
+        assert is_met
         assert task.is_met(near)
         np.testing.assert_allclose(near.x, solve_end(task).x, rtol=1e-7, atol=1e-8)
 
@@ -46,7 +48,7 @@ def test_they_are_the_ends_that_each_finds_alone(tasks):
 def test_the_ends_of_a_mean_are_those_in_closed_form(tasks):
     n, spread = len(SIZES), SIZES.std()
     mean = [task for task in tasks if task.estimate.quantity.label == "mu"]
-    for task, near in zip(mean, approach(mean), strict=True):
+    for task, (near, _) in zip(mean, approach(mean), strict=True):
         away = spread * np.sqrt(np.expm1(task.rise / n))  # n log(1 + d²/s²) = q
         assert near.natural == pytest.approx(SIZES.mean() + task.side * away, rel=1e-8)
 
@@ -74,3 +76,54 @@ def test_blocks_of_several_frames_are_screened_as_each_alone(current, rng):
     assert one.n_evaluations == before
     for restricted, block, values in zip([one, held, one, one], blocks, together, strict=True):
         np.testing.assert_array_equal(values, [restricted.value(x) for x in block])
+
+
+def test_nothing_is_looked_for_beside_an_end_on_a_convex_surface(budworm):
+    """On a convex surface, a value and a Hessian a step are all; what is evaluated is what is counted."""
+    engines = [budworm.objective.engine(kind, budworm.objective.names) for kind in ("density", "gradient", "hessian")]
+    counted, inside = [], []
+    with pytest.MonkeyPatch.context() as patch:
+        for engine in engines:
+            for name in ("one", "several", "at"):
+                patch.setattr(engine, name, _counting(getattr(engine, name), counted, inside))
+        found = pml.confidence_intervals(budworm, ["b[constant]", "b[dose]"], progressbar=False)
+    assert found.attrs["n_evaluations"] == sum(counted) <= 30
+
+
+def _counting(evaluate, counted, inside):
+    def count(points):
+        inside.append(evaluate)
+        try:
+            return evaluate(points)
+        finally:
+            inside.pop()
+            if not inside:
+                counted.append(len(points) if points.ndim == 2 else 1)
+
+    return count
+
+
+def test_a_hessian_serves_points_nearby():
+    """Of f = ‖x‖² + Σ cosh x the ends of x₀ are the same with Hessians of neighbours, and fewer are asked for."""
+    asked = []
+
+    def derivatives(rows, x):
+        asked.append(len(rows))
+        hessian = np.einsum("ni,ij->nij", 2 + 0.02 * np.cosh(x), np.eye(2))
+        return *gradients(rows, x), hessian
+
+    def gradients(rows, x):
+        return (x**2 + 0.02 * np.cosh(x)).sum(axis=1), 2 * x + 0.02 * np.sinh(x)
+
+    level = LevelProblems(
+        target=np.array([4.04, 4.04]), held=np.array([[0], [0]]), planes=np.empty((2, 0, 2)), offsets=np.empty((2, 0)),
+        metric=2.02 * np.eye(2), longest=np.full(2, 2.0), close=1e-10, off=0.0, remaining=1e-11,
+    )  # fmt: skip
+    begin = np.array([[1.99, 0.001], [-1.99, 0.001]])
+    plain = level_points_batch(derivatives, level, begin, 15)
+    n, asked[:] = sum(asked), []
+    cheap = level_points_batch(derivatives, level, begin, 15, gradients)
+    assert plain.converged.all()
+    assert cheap.converged.all()
+    np.testing.assert_allclose(cheap.x[:, 0], plain.x[:, 0], atol=1e-10)
+    assert sum(asked) < n

@@ -1,0 +1,69 @@
+"""What is called convex is convex, and what is not is not: graphs with known answers, and counter-examples."""
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+import pytest
+
+import pymc_landscape as pml
+from pymc_landscape.engine.convexity import is_convex
+from pymc_landscape.engine.rewrites import interpreter_mode
+
+X = np.random.default_rng(2).normal(size=(20, 2))
+ONES_AND_NONE = np.array([0, 1] * 10)
+
+
+def says(write) -> bool:
+    """Whether a function of a vector of two is called convex, after the interpreter's rewrites."""
+    x = pt.vector("x", shape=(2,), dtype="float64")
+    with pytensor.config.change_flags(cxx=""):
+        function = pm.pytensorf.compile([x], write(x), mode=interpreter_mode(), trust_input=True)
+    fgraph = function.maker.fgraph
+    return is_convex(fgraph.outputs[0], fgraph.inputs[0])
+
+
+CONVEX = {
+    "sum of squares": lambda x: ((X @ x - 1.0) ** 2).sum(),
+    "log of a sum of two": lambda x: pt.softplus(X @ x).sum(),
+    "minus log of a probability": lambda x: -pt.log(pt.sigmoid(X @ x)).sum(),
+    "cases by data": lambda x: pt.switch(ONES_AND_NONE, pt.softplus(X @ x), pt.softplus(-(X @ x))).sum(),
+    "a condition that always holds": lambda x: pt.switch(pt.ge(pt.exp(x[0]), 0), pt.exp(x[0]), x[0] ** 3),
+    "weights of one sign": lambda x: (np.linspace(0, 3, 20) * pt.exp(X @ x)).sum() - (5 * x).sum(),
+    "the largest": lambda x: abs(x[0] - x[1]) / 3.0,
+}
+NOT_CONVEX = {
+    "a product": lambda x: x[0] * x[1],
+    "weights of both signs": lambda x: (np.linspace(-1, 3, 20) * pt.exp(X @ x)).sum(),
+    "a square of what bends": lambda x: (pt.exp(x[0]) - 3.0) ** 2,
+    "log of a square": lambda x: pt.log1p(x[0] ** 2),
+    "a condition on the vector": lambda x: pt.switch(pt.gt(x[0], 1.0), -x[0], x[0]),
+    "a log beyond its domain": lambda x: -pt.log(x[0]),
+    "a difference": lambda x: pt.exp(x[0]) - pt.exp(x[1]),
+    "a sigmoid": lambda x: pt.sigmoid(x[0]),
+    "a condition that can be met": lambda x: pt.switch(pt.ge(x[0] ** 2, 0.5), pt.exp(x[0]), 0.0),
+    "concave": lambda x: -((X @ x) ** 2).sum(),
+}
+
+
+@pytest.mark.parametrize("name", CONVEX)
+def test_convex_functions_are_recognised(name):
+    assert says(CONVEX[name])
+
+
+@pytest.mark.parametrize("name", NOT_CONVEX)
+def test_others_are_not(name):
+    assert not says(NOT_CONVEX[name])
+
+
+def test_data_that_change_are_looked_at_again():
+    with pm.Model() as model:
+        weights = pm.Data("weights", np.ones(20))
+        b = pm.Normal("b", 0, 1, shape=2)
+        pm.Potential("loss", -(weights * pm.math.exp(pm.math.dot(X, b))).sum())
+    objective = pml.Objective(model)
+    assert objective.is_convex(objective.names)
+    with model:
+        pm.set_data({"weights": np.linspace(-1, 1, 20)})
+    assert not pml.Objective(model).is_convex(objective.names)
+    assert not objective.is_convex(objective.names)
