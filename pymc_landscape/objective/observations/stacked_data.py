@@ -17,6 +17,7 @@ from pytensor.graph.traversal import ancestors
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import Engine, GraphEngine
 from pymc_landscape.objective import ARITHMETIC_ERRORS, DENSE, Objective
+from pymc_landscape.objective.observations.repeated_rows import repeated_rows
 
 # So many numbers of data sets and of what is evaluated of them are in memory at once.
 NUMBERS, MOST_SETS = 2**20, 1000
@@ -47,23 +48,37 @@ class StackedData:
         self.data = {name: np.asarray(values) for name, values in data.items()}
         self.n_sets = len(next(iter(self.data.values())))
         self.objective = self.with_set(objective, 0)
-        self.engine = self._engine()
+        written = self._written()
+        self.engine: Engine | None = written[0] if written else None
+        self._behind = written[1] if written else np.empty((self.n_sets, 0))
 
     def with_set(self, objective: Objective, i: int) -> Objective:
         """Return an objective with data set i."""
         return objective.with_data(**{name: values[i] for name, values in self.data.items()})
 
-    def _engine(self) -> Engine | None:
+    def _written(self) -> tuple[Engine, Array] | None:
+        """Return the engine, and what stands behind the point for each data set."""
         objective = self.objective
-        alone = objective.engine("hessian", objective.names)
         scale = objective.engine("natural", objective.names)
-        if objective.size > DENSE or not isinstance(alone, GraphEngine) or not isinstance(scale, GraphEngine):
-            return None
         containers = objective.evaluators.data.containers(tuple(self.data))
+        if objective.size > DENSE or not isinstance(scale, GraphEngine):
+            return None
         if not set(containers).isdisjoint(ancestors(scale.graphs)):
             return None
+        alone = objective.engine("hessian", objective.names)
+        if not isinstance(alone, GraphEngine):
+            return None
+        if len(self.data) == 1:
+            [(name, values)] = self.data.items()
+            repeated = repeated_rows(objective, name, values)
+            if repeated is not None:
+                return repeated.engine, repeated.behind
         factory = objective.evaluators.factory
-        return factory.kept(("stacked", alone), lambda: factory.of_many(*_behind_the_point(alone, containers)))
+        engine: Engine = factory.kept(
+            ("stacked", alone), lambda: factory.of_many(*_behind_the_point(alone, containers))
+        )
+        flat = [values.reshape(self.n_sets, -1).astype(float) for values in self.data.values()]
+        return engine, np.concatenate(flat, axis=1)
 
     def derivatives(self, rows: NDArray[np.intp], x: Array) -> tuple[Array, Array, Array]:
         """Return values (r,), gradients (r, k) and Hessians (r, k, k) of the data sets `rows` at points x (r, k).
@@ -73,13 +88,14 @@ class StackedData:
         assert self.engine is not None
         r, k = x.shape
         self.objective.use_data()
-        data = [values[rows].reshape(r, -1).astype(float) for values in self.data.values()]
+        points = np.concatenate([x, self._behind[rows]], axis=1)
         try:
-            values = self.engine.at(np.concatenate([x, *data], axis=1))
+            # never one point alone, for which the engine would make a function of its own
+            values = self.engine.at(points if r > 1 else np.repeat(points, 2, axis=0))
         except (*ARITHMETIC_ERRORS, ValueError):
             return np.full(r, np.nan), np.full((r, k), np.nan), np.full((r, k, k), np.nan)
-        columns = values["hessian"].reshape(r, k, k)
-        return values["value"], values["gradient"], 0.5 * (columns + np.swapaxes(columns, 1, 2))
+        columns = values["hessian"][:r].reshape(r, k, k)
+        return values["value"][:r], values["gradient"][:r], 0.5 * (columns + np.swapaxes(columns, 1, 2))
 
     @staticmethod
     def most_sets(objective: Objective) -> int:

@@ -1,0 +1,184 @@
+"""Data sets of counts of which many rows are the same: each row that differs is evaluated once, with its number.
+
+A row is its count and what else the graph reads along the rows: constants and ``pm.Data`` with one entry a row. The
+graph is written again over some rows, as for a minibatch, with a weight each. Which arrays go by rows is a guess by
+their length; it is believed where every row has the same log-likelihood both ways, at several points and for several
+data sets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.basic import Constant
+from pytensor.graph.replace import graph_replace
+
+from pymc_landscape._typing import Array, Graph
+from pymc_landscape.engine import Engine, without_parameter_checks
+from pymc_landscape.model import gradient_graph, hessian_graph, is_written_out
+from pymc_landscape.objective import Objective
+from pymc_landscape.objective.observations.minibatch import Guess, Rewriting, leaves_by_rows
+
+# Fewer rows are evaluated as they are; and where more than this share of them differ, all are.
+FEWEST_ROWS, LARGEST_SHARE = 200, 0.5
+# A graph has room for some rows more than differ now; one is used again that has room for no more than so many times.
+MORE, STEP, ROOMY = 1.06, 64, 1.5
+# How many numbers a table of counts may have for each row.
+LARGEST_TABLE = 50
+# Points and data sets at which rows are compared, how far points lie apart, and how near the same numbers are.
+COMPARED, SPREAD, SAME = 3, 0.1, 1e-10
+
+
+@dataclass(frozen=True)
+class RepeatedRows:
+    """An engine of value, gradient and Hessian over a point and the rows of a data set that differ.
+
+    Parameters
+    ----------
+    engine : Engine
+        Its vector holds the point, then of D rows their numbers, their weights, and their counts.
+    behind : array (S, 3 D)
+        What stands behind the point for each of S data sets.
+    """
+
+    engine: Engine
+    behind: Array
+
+
+def repeated_rows(objective: Objective, name: str, counts: NDArray[Any]) -> RepeatedRows | None:
+    """Return an engine over the rows that differ; None where rows do not repeat, or cannot be evaluated apart.
+
+    Parameters
+    ----------
+    objective : Objective
+        With data of the same name that are replaced.
+    name : str
+        Of the observed variable.
+    counts : array (S, n)
+        Its data sets.
+    """
+    n = counts.shape[-1]
+    apart = counts.ndim == 2 and counts.dtype.kind in "iu" and n >= FEWEST_ROWS and objective.terms == (name,)
+    if not apart or objective.penalty:
+        return None
+    try:
+        return _Apart(objective, name, n).engine(counts)
+    except Exception:  # whatever an Op makes of arguments of another length
+        return None
+
+
+class _Apart:
+    """The rows of one observed variable, and the graph of some of them."""
+
+    def __init__(self, objective: Objective, name: str, n: int):
+        self.objective, self.evaluators, self.n = objective, objective.evaluators, n
+        density = self.evaluators.density(objective.names)
+        self.vector = density.vector
+        checks = self.evaluators.model.check_bounds
+        self.term, self.prior = without_parameter_checks([density.rows[name], density.prior], checks)
+        [self.container] = self.evaluators.data.containers((name,))
+        if self.term.type.ndim != 1 or is_written_out([self.term]):
+            raise ValueError("no rows")
+
+    def engine(self, counts: NDArray[Any]) -> RepeatedRows | None:
+        """Return the engine for some data sets."""
+        rows = pt.vector("rows", dtype="int64")
+        leaves = leaves_by_rows([self.term], self.vector, rows, self.n, Guess())
+        kinds = _kinds([_known(leaf) for leaf in leaves if leaf is not self.container], self.n)
+        kept = self.evaluators.factory.kept
+        sizes = kept(("numbers of rows", kinds.tobytes()), lambda: set[int]())
+        behind = _distinct(counts, kinds, sizes)
+        if behind is None:
+            return None
+        sizes.add(behind.shape[1] // 3)
+        key = ("repeated rows", behind.shape[1], kinds.tobytes(), self.objective.prior_weight)
+        made = kept(key, lambda: self._written(behind, counts, kinds))
+        return None if made is None else RepeatedRows(made, behind)
+
+    def _written(self, behind: Array, counts: NDArray[Any], kinds: NDArray[np.intp]) -> Engine | None:
+        k, d = self.objective.size, behind.shape[1] // 3
+        both = pt.vector("point_and_rows", dtype="float64", shape=(k + 3 * d,))
+        vector = self.vector.type.filter_variable(both[:k])
+        rows, weights, own = both[k : k + d].astype("int64"), both[k + d : k + 2 * d], both[k + 2 * d :]
+        leaves = leaves_by_rows([self.term], self.vector, rows, self.n, Guess())
+        leaves[self.container] = own.astype(self.container.type.dtype)
+        [chosen] = Rewriting(self.n, d, Guess())([self.term], leaves)
+        if not self._agrees(graph_replace(chosen, {self.vector: vector}, strict=False), both, behind, counts, kinds):
+            return None
+        value = -2.0 * (weights * chosen).sum()
+        if self.objective.prior_weight:
+            value = value - 2.0 * self.objective.prior_weight * self.prior
+        gradient = gradient_graph(value, self.vector)
+        graphs = {"value": value, "gradient": gradient, "hessian": hessian_graph(gradient, self.vector)}
+        written = graph_replace(list(graphs.values()), {self.vector: vector}, strict=False)
+        return self.evaluators.factory.of_many(both, dict(zip(graphs, written, strict=True)))
+
+    def _agrees(self, chosen: Graph, both: Graph, behind: Array, counts: NDArray[Any], kinds: NDArray[np.intp]) -> bool:
+        """Whether each row has the same log-likelihood as the row that stands for it."""
+        options = {"mode": "FAST_COMPILE", "on_unused_input": "ignore"}
+        apart, plain = (pm.pytensorf.compile([v], g, **options) for v, g in ((both, chosen), (self.vector, self.term)))
+        rng, d = np.random.default_rng(self.n), behind.shape[1] // 3
+        start = self.objective.pack(self.objective.initial_point())
+        now = self.container.get_value()
+        try:
+            for i in rng.integers(len(counts), size=COMPARED):
+                theta = start + rng.uniform(-SPREAD, SPREAD, size=start.shape)
+                self.container.set_value(counts[i].astype(now.dtype))
+                every, some = plain(theta), apart(np.concatenate([theta, behind[i]]))
+                first, own = kinds[behind[i, :d].astype(int)], behind[i, 2 * d :]
+                places = {key: j for j, key in enumerate(zip(first.tolist(), own.tolist(), strict=True))}
+                stands = [places[key] for key in zip(kinds.tolist(), counts[i].astype(float).tolist(), strict=True)]
+                if not np.allclose(some[stands], every, rtol=SAME, atol=SAME, equal_nan=True):
+                    return False
+        finally:
+            self.container.set_value(now)
+        return True
+
+
+def _known(leaf: Graph) -> Array:
+    data = leaf.data if isinstance(leaf, Constant) else leaf.get_value(borrow=True) if _is_shared(leaf) else None
+    return np.asarray(data)
+
+
+def _is_shared(leaf: Graph) -> bool:
+    return isinstance(leaf, SharedVariable)
+
+
+def _kinds(columns: list[Array], n: int) -> NDArray[np.intp]:
+    """Return of which kind each of n rows is, but for its count."""
+    if not columns:
+        return np.zeros(n, int)
+    table = np.concatenate([column.reshape(n, -1).astype(float) for column in columns], axis=1)
+    return np.asarray(np.unique(table, axis=0, return_inverse=True)[1].reshape(n))
+
+
+def _distinct(counts: NDArray[Any], kinds: NDArray[np.intp], sizes: set[int]) -> Array | None:
+    """Return rows that differ, their weights and their counts, side by side, of each data set (S, 3 D).
+
+    `sizes` are those D for which there is a graph.
+    """
+    n, low = len(kinds), int(counts.min())
+    width, n_kinds = int(counts.max()) - low + 1, int(kinds.max()) + 1
+    if width * n_kinds > LARGEST_TABLE * n:
+        return None
+    first = np.zeros(n_kinds, int)
+    first[kinds[::-1]] = np.arange(n)[::-1]
+    tables = [np.bincount(kinds * width + (own - low), minlength=width * n_kinds) for own in counts]
+    cells = [np.flatnonzero(table) for table in tables]
+    most = max(map(len, cells))
+    if most > LARGEST_SHARE * n:
+        return None
+    d = int(np.ceil(MORE * most / STEP)) * STEP
+    d = min((size for size in sizes if most <= size <= ROOMY * d), default=d)
+    behind = np.empty((len(counts), 3 * d))
+    for i, (table, cell) in enumerate(zip(tables, cells, strict=True)):
+        padded = np.concatenate([cell, np.full(d - len(cell), cell[0])])
+        behind[i, :d], behind[i, 2 * d :] = first[padded // width], padded % width + low
+        behind[i, d : 2 * d] = np.where(np.arange(d) < len(cell), table[padded], 0)
+    return behind

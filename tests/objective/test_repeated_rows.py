@@ -1,0 +1,53 @@
+"""Counts of which many rows are the same: rows that differ, with their numbers, have the value of all."""
+
+import numpy as np
+import pymc as pm
+import pytest
+
+import pymc_landscape as pml
+from pymc_landscape.objective.observations import StackedData
+
+RNG = np.random.default_rng(4)
+EXPOSURE = np.repeat([0.5, 1.0, 2.0], 100)
+
+
+def rates() -> pm.Model:
+    with pm.Model() as model:
+        rate = pm.HalfNormal("rate", 3)
+        pm.NegativeBinomial("y", mu=rate * EXPOSURE, alpha=pm.HalfNormal("shape", 3), observed=np.arange(300) % 4)
+    return model
+
+
+def chain() -> pm.Model:
+    """Each row but the first depends on the one before it as well: rows that are alike are not the same."""
+
+    def logp(value, mean):
+        before = pm.math.concatenate([[0.0], value[:-1]])
+        return pm.logp(pm.Poisson.dist(mean * EXPOSURE + 0.3 * before), value)
+
+    with pm.Model() as model:
+        pm.CustomDist("y", pm.HalfNormal("mean", 3), logp=logp, observed=np.arange(300) % 4, dtype="int64")
+    return model
+
+
+@pytest.mark.parametrize(("build", "is_shorter", "prior_weight"), [(rates, True, 1.0), (chain, False, 0.0)])
+def test_value_gradient_and_hessian_are_those_of_all_rows(build, is_shorter, prior_weight):
+    objective = pml.Objective(build(), prior_weight=prior_weight)
+    sets = RNG.poisson(2 * EXPOSURE, size=(4, 300))
+    data = StackedData(objective, {"y": sets})
+    assert (data.engine.size < 300) is is_shorter
+    theta = RNG.normal(0.3, 0.1, size=(4, objective.size))
+    value, gradient, hessian = data.derivatives(np.arange(4), theta)
+    for i, own in enumerate(sets):
+        twin = objective.with_data(y=own)
+        np.testing.assert_allclose(value[i], twin.value(theta[i]), rtol=1e-12)
+        np.testing.assert_allclose(gradient[i], twin.gradient(theta[i]), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(hessian[i], twin.hessian(theta[i]), rtol=1e-9, atol=1e-9)
+
+
+def test_a_graph_that_has_room_is_used_again():
+    objective = pml.Objective(rates())
+    few, many = RNG.poisson(2 * EXPOSURE, size=(2, 300)), RNG.poisson(2.2 * EXPOSURE, size=(9, 300))
+    first, second = (StackedData(objective, {"y": sets}).engine for sets in (few, many))
+    assert first is second
+    assert StackedData(objective, {"y": 7 * np.arange(300)[None]}).engine.size == 302  # no two alike
