@@ -6,11 +6,12 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from pytensor.tensor.elemwise import Elemwise
+from scipy import special
 from selection import exhaustive, some
 from zoo import TRAITS, ZOO, names
 
 from pymc_landscape.engine.python_backend import straight_line
-from pymc_landscape.engine.rewrites import interpreter_mode
+from pymc_landscape.engine.rewrites import interpreter_mode, trigamma
 
 
 def interpreted(inputs, outputs):
@@ -108,3 +109,13 @@ def test_whole_powers_have_array_functions():
     assert all(node.op.nfunc_spec is not None for node in nodes if isinstance(node.op, Elemwise))
     values = np.array([0.5, -2.0])
     np.testing.assert_allclose(function(values), [values**4, values**3 + values**-2.0], rtol=1e-15)
+
+
+def test_trigamma_keeps_its_digits_from_the_smallest_number_to_the_largest_and_below_0():
+    """Above 0 it is ζ(2, x); below, ψ'(1 − x) + ψ'(x) = (π / sin πx)²."""
+    x = np.concatenate([np.geomspace(1e-150, 1e150, 301), np.linspace(0.1, 12.0, 120)])
+    np.testing.assert_allclose(trigamma(x), special.zeta(2.0, x), rtol=4e-15)
+    y = np.array([-0.3, -7.7, -250.4])
+    np.testing.assert_allclose(trigamma(y) + trigamma(1.0 - y), (np.pi / np.sin(np.pi * y)) ** 2, rtol=1e-10)
+    assert np.isinf(trigamma(np.array([0.0, -1.0]))).all()
+    assert trigamma(np.array([np.inf]))[0] == 0.0
