@@ -41,7 +41,8 @@ MAY_IMPORT = {
     "inference.regions": "inference.profile optimize objective numerics results",
     "inference.resampling": "inference.profile optimize optimize.stacks objective objective.observations numerics "
     "results",
-    "inference.hypothesis_tests": "inference.resampling optimize objective objective.observations numerics results",
+    "inference.hypothesis_tests": "inference.resampling optimize optimize.stacks objective objective.observations "
+    "numerics results",
     "inference": "inference.profile inference.regions inference.resampling inference.hypothesis_tests "
     "optimize objective objective.observations numerics results",
     "posterior": "inference inference.profile optimize objective objective.observations numerics results",
