@@ -1,6 +1,7 @@
 """PyTensor graphs of one flat vector, evaluated at many points."""
 
 from pymc_landscape.engine.backend import Backend
+from pymc_landscape.engine.batched_scans import vectorized
 from pymc_landscape.engine.chunks import ChunkedEvaluation, Evaluation
 from pymc_landscape.engine.derivatives_by_differences import (
     jacobian_by_differences,
@@ -32,6 +33,7 @@ __all__ = [
     "jacobian_by_differences",
     "stabilised",
     "straight_line",
+    "vectorized",
     "weighted_derivatives",
     "without_named_dims",
     "without_parameter_checks",

@@ -20,10 +20,10 @@ import pytensor
 from pytensor import tensor as pt
 from pytensor.compile.mode import Mode
 from pytensor.graph.fg import FunctionGraph
-from pytensor.graph.replace import vectorize_graph
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.engine.backend import Backend, point_by_point
+from pymc_landscape.engine.batched_scans import vectorized
 from pymc_landscape.engine.python_backend import straight_line
 
 # 2**17 doubles are a MiB: what is in flight stays near the second-level cache, and calls are few.
@@ -64,7 +64,7 @@ def _in_blocks(vector: Graph, graphs: Sequence[Graph], mode: Mode) -> Backend:
 
 def _vectorized(graphs: Sequence[Graph], replacements: dict[Graph, Graph]) -> list[Graph]:
     try:
-        return list(vectorize_graph(list(graphs), replacements))
+        return vectorized(graphs, replacements)
     except Exception as error:  # how an Op is vectorised is its own affair, and goes wrong in its own ways
         raise NotImplementedError(f"The graph cannot be written for many points: {error}") from error
 

@@ -22,11 +22,11 @@ from pymc.pytensorf import rewrite_pregrad
 from pytensor.compile.ops import FromFunctionOp
 from pytensor.gradient import pushforward
 from pytensor.graph.op import HasInnerGraph
-from pytensor.graph.replace import graph_replace, vectorize_graph
+from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import applys_between
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine import stabilised, without_named_dims
+from pymc_landscape.engine import stabilised, vectorized, without_named_dims
 from pymc_landscape.model.density import GraphInputs
 from pymc_landscape.model.written_out import TOO_MANY_FOR_A_GRADIENT, is_written_out, n_operations
 
@@ -177,7 +177,7 @@ def _for_all_directions(product: Graph, graph: Graph, vector: Graph, direction: 
     """Return the derivatives of `graph` along each axis as rows, from those along one direction."""
     size = vector.type.shape[0]
     axes = pt.constant(np.eye(size), dtype="float64")
-    rows = _differentiated(lambda: vectorize_graph(product, {direction: axes}), [graph], vector)
+    rows = _differentiated(lambda: vectorized([product], {direction: axes})[0], [graph], vector)
     if rows.ndim == 2 and (size == 1 or not any(rows.type.broadcastable)):
         return rows
     return pt.broadcast_to(rows, (size, graph.shape[0]))  # of a straight line: one row for every axis

@@ -7,8 +7,7 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.tensor.elemwise import Elemwise
 from scipy import special
-from selection import exhaustive, some
-from zoo import TRAITS, ZOO, names
+from selection import exhaustive
 
 from pymc_landscape.engine.python_backend import straight_line
 from pymc_landscape.engine.rewrites import interpreter_mode, trigamma
@@ -59,16 +58,6 @@ def test_an_output_can_be_changed_without_harm():
     same += 1.0
     assert straight(given)[0].tolist() == [0.0, 1.0, 2.0]
     assert given.tolist() == [0.0, 0.0, 0.0]
-
-
-@pytest.mark.parametrize("name", some([n for n in names() if n.startswith("scan")], ["scan_moving_average"]))
-def test_a_loop_stays_with_pytensor(name, objective_of):
-    assert name in ZOO
-    assert TRAITS[name] is not None
-    objective = objective_of(name)
-    engine = objective.engine("gradient", objective.names)
-    function = interpreted([engine.vector], engine.graphs)
-    assert straight_line(function) is function
 
 
 def graphs_of_frequent_ops(matrix, vector, index):

@@ -1,0 +1,127 @@
+"""Loops of Scan: written out in Python, and walked once for many points, they give what PyTensor's own loop gives."""
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from pytensor.graph.traversal import applys_between
+from pytensor.scan.op import Scan
+from pytensor.scan.utils import until
+from pytensor.tensor.blockwise import Blockwise
+from selection import exhaustive
+
+from pymc_landscape.engine import straight_line, vectorized
+from pymc_landscape.engine.rewrites import interpreter_mode
+
+STEPS = 7
+SEQUENCE = np.linspace(-1.0, 1.0, STEPS)
+
+
+def scan(step, **options):
+    return pytensor.scan(step, return_updates=False, **options)
+
+
+def of_two_values_before(x):
+    start = pt.stack([x[0], x[1]])
+    return scan(lambda s, one, two, a: pt.tanh(one - a * two + s),
+                sequences=[pt.constant(SEQUENCE)],
+                outputs_info=[{"initial": start, "taps": [-1, -2]}], non_sequences=[x[2]])  # fmt: skip
+
+
+def last_of_two_states(x):
+    left, right = scan(lambda a, b, c: (a + 0.1 * a * b, b * pt.exp(-c)),
+                       outputs_info=[x[0], x[1]], non_sequences=[x[2]], n_steps=STEPS)  # fmt: skip
+    return pt.stack([left[-1], right[-1]])
+
+
+def of_vectors_with_new_outputs(x):
+    matrix = pt.constant(np.arange(9.0).reshape(3, 3) / 9.0)
+    states, norms = scan(lambda v: (matrix @ v + 0.1, (v**2).sum()), outputs_info=[x, None], n_steps=STEPS)
+    return pt.concatenate([states[-1], norms])
+
+
+def loop_in_a_loop(x):
+    def outer(s, state, rate):
+        inner = scan(lambda z, r: z + 0.1 * r * z * (1.0 - z), outputs_info=[state], non_sequences=[rate], n_steps=3)
+        return inner[-1] + 0.1 * s
+
+    return scan(outer, sequences=[pt.constant(SEQUENCE)], outputs_info=[x[0]], non_sequences=[x[1]])
+
+
+def same_for_all_points(x):
+    powers = scan(lambda p: p * 0.5, outputs_info=[pt.constant(1.0, dtype="float64")], n_steps=STEPS)
+    return scan(lambda p, s, a: s * a + p, sequences=[powers], outputs_info=[x[0]], non_sequences=[x[1]])
+
+
+LOOPS = [
+    of_two_values_before,
+    last_of_two_states,
+    exhaustive(of_vectors_with_new_outputs),
+    exhaustive(loop_in_a_loop),
+    same_for_all_points,
+]
+
+
+def graphs_of(write):
+    """A loop, and the gradient of a number made of it."""
+    x = pt.vector("x", shape=(3,))
+    out = write(x)
+    return x, [out, pt.grad((out**2).sum(), x)]
+
+
+def compiled(inputs, outputs):
+    return pm.pytensorf.compile(inputs, outputs, mode=interpreter_mode(), trust_input=True)
+
+
+@pytest.mark.parametrize("write", LOOPS)
+def test_a_loop_written_out_in_python_gives_the_same_numbers(write, rng):
+    x, graphs = graphs_of(write)
+    function = compiled([x], graphs)
+    straight = straight_line(function)
+    assert straight is not function
+    for point in rng.normal(size=(2, 3)):
+        for expected, got in zip(function(point), straight(point), strict=True):
+            np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("write", LOOPS)
+def test_a_loop_of_many_points_is_walked_once(write, rng):
+    x, graphs = graphs_of(write)
+    points = pt.matrix("points", shape=(None, 3))
+    batched = vectorized(graphs, {x: points})
+    nodes = list(applys_between([points], batched))
+    assert any(isinstance(node.op, Scan) for node in nodes)
+    assert not any(isinstance(node.op, Blockwise) and isinstance(node.op.core_op, Scan) for node in nodes)
+    values = rng.normal(size=(4, 3))
+    one, many = compiled([x], graphs), straight_line(compiled([points], batched))
+    for i, got in enumerate(many(values)):
+        np.testing.assert_allclose(got, [one(point)[i] for point in values], rtol=1e-12, atol=1e-14)
+
+
+def test_points_of_two_dims_share_what_they_can(rng):
+    x, graphs = graphs_of(of_two_values_before)
+    table = pt.tensor("table", shape=(None, 1, 3))
+    other = pt.tensor("other", shape=(1, None, 3))
+    batched = vectorized(graphs, {x: table + other})
+    rows, columns = rng.normal(size=(2, 1, 3)), rng.normal(size=(1, 3, 3))
+    one, many = compiled([x], graphs), straight_line(compiled([table, other], batched))
+    for i, got in enumerate(many(rows, columns)):
+        expected = [[one(point)[i] for point in row] for row in rows + columns]
+        np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-14)
+
+
+def test_a_loop_that_ends_by_a_condition_stays_with_pytensor():
+    x = pt.vector("x", shape=(3,))
+    doubled = scan(lambda s: (2.0 * s, until(s > 10.0)), outputs_info=[pt.abs(x[0])], n_steps=20)
+    function = compiled([x], [doubled[-1]])
+    assert straight_line(function) is function
+
+
+def test_a_length_that_a_parameter_decides_is_not_shared_by_points():
+    x = pt.vector("x", shape=(3,))
+    steps = pt.cast(pt.abs(x[1]), "int64")
+    sums = scan(lambda s: s + 1.0, outputs_info=[x[0]], n_steps=steps)
+    points = pt.matrix("points", shape=(None, 3))
+    nodes = applys_between([points], vectorized([sums], {x: points}))
+    assert any(isinstance(node.op, Blockwise) and isinstance(node.op.core_op, Scan) for node in nodes)
