@@ -93,7 +93,7 @@ def _batched(node: Apply[Any]) -> list[Graph]:
     """Return the outputs of one Scan over all points; their first dims are those of the points."""
     op, n_dims = node.op.core_op, node.op.batch_ndim(node)
     shape = [_length(node.inputs, axis) for axis in range(n_dims)]
-    lengths = [v.squeeze() for v in op.outer_nitsot(node.inputs)]
+    lengths = [pt.squeeze(v) for v in op.outer_nitsot(node.inputs)]
     sequences = [_steps_first(v, n_dims) for v in op.outer_seqs(node.inputs)]
     states = [
         pt.moveaxis(_spread(v, shape), n_dims, 0)
@@ -101,7 +101,7 @@ def _batched(node: Apply[Any]) -> list[Graph]:
     ]
     fixed = [_unshared(v, n_dims) for v in op.outer_non_seqs(node.inputs)]
     batched = _batched_op(op, n_dims, sequences, states, fixed)
-    outputs = batched.make_node(node.inputs[0].squeeze(), *sequences, *states, *lengths, *fixed).outputs
+    outputs = batched.make_node(pt.squeeze(node.inputs[0]), *sequences, *states, *lengths, *fixed).outputs
     return [_spread(pt.moveaxis(out, 0, n_dims), shape) for out in outputs]
 
 
