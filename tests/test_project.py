@@ -28,7 +28,8 @@ MAY_IMPORT = {
     "model.discrete": "model.elimination model engine numerics results",
     "model.latent": "model.discrete model engine numerics results",
     "model.information": "model engine numerics results",
-    "objective.evaluators": "model model.latent model.information engine numerics results",
+    "model.reduction": "model engine numerics results",
+    "objective.evaluators": "model model.latent model.information model.reduction engine numerics results",
     "objective.holders": "numerics results",
     "objective": "objective.evaluators objective.holders model model.latent model.discrete model.elimination "
     "engine numerics results",
@@ -67,6 +68,7 @@ READS_GRAPHS = {
     "model.discrete",
     "model.latent",
     "model.information",
+    "model.reduction",
     "objective",
     "objective.evaluators",
     "objective.observations",

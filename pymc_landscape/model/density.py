@@ -51,13 +51,17 @@ class LogDensities:
 
 @dataclass(frozen=True)
 class Density:
-    """Graphs over the flat input `vector`: each term by row and as a sum, and the log prior, by variable and in all."""
+    """Graphs over the flat input `vector`: each term by row and as a sum, and the log prior, by variable and in all.
+
+    Of a term that is summed over fewer rows than it has, `reduced` says how.
+    """
 
     vector: Graph
     rows: dict[str, Graph]
     terms: dict[str, Graph]
     priors: dict[str, Graph]
     prior: Graph
+    reduced: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,8 @@ class GraphInputs:
 
 # From log densities by name, and the conditions of the support, to the same without discrete variables.
 Marginalize = Callable[[GraphInputs, LogDensities, Sequence[Graph]], tuple[LogDensities, list[Graph]]]
+# From a term's name and its rows to their sum over fewer rows, and how it is made; None where all are added up.
+Reduce = Callable[[GraphInputs, str, Graph], tuple[Graph, str] | None]
 
 
 def model_density(
@@ -145,6 +151,7 @@ def model_density(
     *,
     summed: Sequence[str] = (),
     marginalize: Marginalize | None = None,
+    reduce_rows: Reduce | None = None,
 ) -> Density:
     """Write the log-likelihood terms and the log prior of `model` over one flat vector.
 
@@ -162,6 +169,8 @@ def model_density(
         Discrete variables to be summed out.
     marginalize : callable, optional
         Sums them out of log densities by name.
+    reduce_rows : callable, optional
+        Writes the sum of a term over fewer rows.
 
     Returns
     -------
@@ -175,13 +184,17 @@ def model_density(
     support = reduce(pt.and_, [g.astype("bool") for g in inside])
     total = sum((g.sum() for g in log_densities.priors.values()), pt.constant(0.0))
     rows = {name: row.astype("float64") for name, row in log_densities.terms.items()}
+    fewer = {name: reduce_rows(values, name, row) for name, row in rows.items()} if reduce_rows else {}
+    known = {name: found for name, found in fewer.items() if found}
+    sums = {name: known[name][0] if name in known else summed_rows(row) for name, row in rows.items()}
     return Density(
         vector=values.vector,
         rows={name: pt.switch(support, row, -np.inf) for name, row in rows.items()},
         # masked after the sum: once for each point, not once for each row
-        terms={name: pt.switch(support, _summed(row), -np.inf) for name, row in rows.items()},
+        terms={name: pt.switch(support, total, -np.inf) for name, total in sums.items()},
         priors=log_densities.priors,
         prior=pt.switch(support, total.astype("float64"), -np.inf),
+        reduced={name: how for name, (_, how) in known.items()},
     )
 
 
@@ -213,18 +226,30 @@ def without(discrete: Mapping[str, Graph], inside: Sequence[Graph]) -> list[Grap
     return [graph for graph in inside if set(discrete.values()).isdisjoint(ancestors([graph]))]
 
 
-def _summed(row: Graph) -> Graph:
-    """Sum a term over its rows, and check its parameters once for the sum instead of once a row."""
+def summed_rows(row: Graph, weights: Graph | None = None) -> Graph:
+    """Sum a term over its rows, and check its parameters once for the sum instead of once a row.
+
+    Parameters
+    ----------
+    row : Graph
+        Log-likelihood (n, ...) by row.
+    weights : Graph, optional
+        How often each row (n,) counts; left out, once.
+    """
+
+    def total(density: Graph) -> Graph:
+        return density.sum() if weights is None else (weights * density.sum(axis=range(1, density.type.ndim))).sum()
+
     node = row.owner
     if node and isinstance(node.op, Alloc) and None not in row.type.shape:
         same = node.inputs[0].type.shape == row.type.shape  # then nothing is repeated, and the Alloc is a copy
         node = node.inputs[0].owner if same else node
     if not node or not isinstance(node.op, CheckParameterValue):
-        return row.sum()
+        return total(row)
     density, *conditions = node.inputs
     if any(condition.type.ndim for condition in conditions):
-        return row.sum()
-    return node.op(density.sum(), *conditions)
+        return total(row)
+    return node.op(total(density), *conditions)
 
 
 def is_inside(values: GraphInputs, rv: Graph, logp: Graph) -> Graph:

@@ -181,7 +181,8 @@ class ModelMetadata:
 
     def layout(self, unconstrained: frozenset[str] = frozenset()) -> Layout:
         """Return the order of elements in a vector that holds `unconstrained` variables on that scale."""
-        return Layout(self.variables, unconstrained)
+        key = "layout", self.latent, frozenset(unconstrained)
+        return self.read(key, lambda: Layout(self.variables, unconstrained))
 
     def read(self, key: Hashable, read: Callable[[], Made]) -> Made:
         """Return what `read` gives, read once for each `key` until the model changes."""

@@ -46,6 +46,7 @@ from pymc_landscape.model import (
 )
 from pymc_landscape.model.information import fisher_graph
 from pymc_landscape.model.latent import LatentIntegrals, MarginalEngine, MarginalKind, Rule
+from pymc_landscape.model.reduction import reduced_term
 from pymc_landscape.objective.evaluators.engine_kinds import (
     FOR_FEW_POINTS,
     LOG_PRIOR,
@@ -276,6 +277,7 @@ class Evaluators:
             self.data.swaps,
             summed=self.integrals.summed_names,
             marginalize=out.marginalize if out else None,
+            reduce_rows=None if summed else reduced_term,
         )
 
     def _reference(self, unconstrained: frozenset[str]) -> Array:
