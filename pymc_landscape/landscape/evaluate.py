@@ -249,7 +249,7 @@ def _check_options(grid: object, nuisance: str, chunks: int | None, store: str |
 
 def _rows(objective: Objective, points: GridPoints) -> dict[str, str]:
     """Say of which terms fewer rows are added up than there are data."""
-    reduced = {} if objective.is_integral else objective.evaluators.density(points.unconstrained).reduced
+    reduced = objective.reduced_terms(points.unconstrained)
     return {"rows": "; ".join(f"{term}: {how}" for term, how in reduced.items())} if reduced else {}
 
 

@@ -53,7 +53,8 @@ class LogDensities:
 class Density:
     """Graphs over the flat input `vector`: each term by row and as a sum, and the log prior, by variable and in all.
 
-    Of a term that is summed over fewer rows than it has, `reduced` says how.
+    Of a term that is summed over fewer rows than it has, `reduced` says how. `numbers` has those that are another graph
+    where no derivatives are asked for.
     """
 
     vector: Graph
@@ -62,6 +63,7 @@ class Density:
     priors: dict[str, Graph]
     prior: Graph
     reduced: dict[str, str]
+    numbers: dict[str, Graph]
 
 
 @dataclass(frozen=True)
@@ -139,8 +141,19 @@ class GraphInputs:
 
 # From log densities by name, and the conditions of the support, to the same without discrete variables.
 Marginalize = Callable[[GraphInputs, LogDensities, Sequence[Graph]], tuple[LogDensities, list[Graph]]]
-# From a term's name and its rows to their sum over fewer rows, and how it is made; None where all are added up.
-Reduce = Callable[[GraphInputs, str, Graph], tuple[Graph, str] | None]
+
+
+@dataclass(frozen=True)
+class ReducedTerm:
+    """A term summed over fewer rows than it has; in words, how; and another graph of it, not to be differentiated."""
+
+    total: Graph
+    how: str
+    numbers: Graph | None = None
+
+
+# From a term's name and its rows to their sum over fewer rows; None where all are added up.
+Reduce = Callable[[GraphInputs, str, Graph], ReducedTerm | None]
 
 
 def model_density(
@@ -186,7 +199,8 @@ def model_density(
     rows = {name: row.astype("float64") for name, row in log_densities.terms.items()}
     fewer = {name: reduce_rows(values, name, row) for name, row in rows.items()} if reduce_rows else {}
     known = {name: found for name, found in fewer.items() if found}
-    sums = {name: known[name][0] if name in known else summed_rows(row) for name, row in rows.items()}
+    sums = {name: known[name].total if name in known else summed_rows(row) for name, row in rows.items()}
+    numbers = {name: found.numbers for name, found in known.items() if found.numbers is not None}
     return Density(
         vector=values.vector,
         rows={name: pt.switch(support, row, -np.inf) for name, row in rows.items()},
@@ -194,7 +208,8 @@ def model_density(
         terms={name: pt.switch(support, total, -np.inf) for name, total in sums.items()},
         priors=log_densities.priors,
         prior=pt.switch(support, total.astype("float64"), -np.inf),
-        reduced={name: how for name, (_, how) in known.items()},
+        reduced={name: found.how for name, found in known.items()},
+        numbers={name: pt.switch(support, total, -np.inf) for name, total in numbers.items()},
     )
 
 

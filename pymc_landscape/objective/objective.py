@@ -191,6 +191,16 @@ class Objective(Parameters, ObjectiveValues):
         name |= {"penalty": self.penalty} if self.penalty else {}
         return name | {"quadrature": self.evaluators.integrals.rule} if self.is_integral else name
 
+    def reduced_terms(self, unconstrained: frozenset[str] = frozenset()) -> dict[str, str]:
+        """Return how terms are summed over fewer rows than they have, in words, by name.
+
+        Parameters
+        ----------
+        unconstrained : frozenset of str
+            Names of the free variables that stand in the vector on their unconstrained scale.
+        """
+        return {} if self.is_integral else self.evaluators.density(unconstrained).reduced
+
     @property
     def n_observations(self) -> int:
         """Number of observed elements; of a multivariate term, of its vectors. Potentials do not count."""

@@ -57,11 +57,9 @@ def weighted_rows(row: Graph, swapped: Sequence[Graph]) -> tuple[Graph, Array] |
 
     Returns
     -------
-    rows : Graph
-        The same (m, ...) for the m rows that differ.
-    weights : array (m,)
-        How often each of them is there.
-    Or None, where rows do not repeat, meet, or may change.
+    tuple of Graph and array (m,), or None
+        The log-likelihood (m, ...) of the m rows that differ, and how often each of them is there. None where rows do
+        not repeat, meet, or may change.
     """
     n = row.type.shape[0] if row.type.ndim else None
     if n is None or n < LEAST_ROWS:

@@ -95,6 +95,11 @@ def constant_value(graph: Graph) -> Array | None:
     """Return the value of a graph of constants alone; None if anything else enters."""
     if isinstance(graph, Constant):
         return np.asarray(graph.data)
+    if graph.owner is not None and isinstance(graph.owner.op, DimShuffle):  # not worth a function
+        inner, storage = constant_value(graph.owner.inputs[0]), [[None]]
+        if inner is not None:
+            graph.owner.op.perform(graph.owner, [inner], storage)
+        return storage[0][0]
     above = list(ancestors([graph]))
     leaves = [v for v in above if v.owner is None]
     if any(isinstance(v, SharedVariable) or not isinstance(v, Constant) for v in leaves):

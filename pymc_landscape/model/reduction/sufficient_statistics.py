@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytensor.tensor as pt
@@ -37,8 +36,15 @@ MOST_CONDITION = 1e5
 LEAST_RESIDUAL = 1e-7
 # Rows for which an array in extended precision is made at once.
 BLOCK = 2**16
-# Columns for which each product is written out, which machine code repays; more go through a matrix product.
+# Columns for which each product is written out too.
 WRITTEN_OUT = 3
+
+
+class GaussianTerm(NamedTuple):
+    """The log-likelihood as one number; and the graph that is fastest where no derivatives are asked for."""
+
+    total: Graph
+    value: Graph
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class LeastSquares:
     residual: float
 
 
-def gaussian_term(values: GraphInputs, rv: Graph) -> Graph | None:
+def gaussian_term(values: GraphInputs, rv: Graph) -> GaussianTerm | None:
     """Return the log-likelihood of a Gaussian variable by its sufficient statistics.
 
     Parameters
@@ -73,9 +79,9 @@ def gaussian_term(values: GraphInputs, rv: Graph) -> Graph | None:
 
     Returns
     -------
-    Graph or None
-        A number, without the support of the parameters; None where rows are added up as well or better: few of them,
-        data that may change, a mean that is not seen to be linear, digits that are not certain.
+    GaussianTerm or None
+        Without the support of the parameters. None where rows are added up as well or better: few of them, data that
+        may change, a mean that is not seen to be linear, digits that are not certain.
     """
     data = values.rvs_to_values.get(rv)
     if rv.owner is None or type(rv.owner.op) is not NormalRV or not isinstance(data, Constant) or data in values.swaps:
@@ -96,8 +102,14 @@ def gaussian_term(values: GraphInputs, rv: Graph) -> Graph | None:
         return None
     s = scale.factors[0][0] if scale.factors else pt.constant(1.0)
     constant = -np.sum(np.log(sizes)) - 0.5 * len(y) * np.log(2.0 * np.pi)
-    density = constant - len(y) * pt.log(s) - 0.5 * _squares(location, found, s, (matrix == 0).any(axis=0))
-    return check_parameters(density, s > 0, msg="sigma > 0")
+    has_zero = bool((matrix == 0).any())
+
+    def density(squares: Graph) -> Graph:
+        return check_parameters(constant - len(y) * pt.log(s) - 0.5 * squares, s > 0, msg="sigma > 0")
+
+    total = density(_squares(location, found, s, has_zero))
+    few = location.size <= WRITTEN_OUT and not has_zero
+    return GaussianTerm(total, density(_squares_of_numbers(location, found, s)) if few else total)
 
 
 def _sizes(scale: LinearPredictor) -> Array | None:
@@ -111,27 +123,21 @@ def _sizes(scale: LinearPredictor) -> Array | None:
     return sizes if (sizes > 0).all() and np.isfinite(sizes).all() else None
 
 
-def _squares(location: LinearPredictor, found: LeastSquares, s: Graph, has_zero: Array) -> Graph:
-    """Return the sum of squared standardised residuals.
+def _squares(location: LinearPredictor, found: LeastSquares, s: Graph, has_zero: bool) -> Graph:
+    """Return the sum of squared standardised residuals; infinite where φ is, or NaN where rows meet 0 · ∞."""
+    phi = pt.join(0, *location.factors) if len(location.factors) > 1 else location.factors[0]
+    moved = (phi - found.point) - found.rest
+    squares = pt.sqr((pt.constant(found.triangle) @ moved) / s).sum() + pt.sqr(found.residual / s)
+    return pt.switch(pt.any(pt.isinf(phi)), np.nan if has_zero else np.inf, squares)
 
-    An infinite φ gives what the rows give: infinity, or NaN where 0 · ∞ is among them.
-    """
-    k = location.size
-    if k <= WRITTEN_OUT:
-        pairs = zip(location.factors, location.columns, strict=True)
-        phi = [factor[j] for factor, columns in pairs for j in range(columns.shape[1])]
-        moved = [(f - first) - rest for f, first, rest in zip(phi, found.point, found.rest, strict=True)]
-        sums = [sum(found.triangle[i, j] * moved[j] for j in range(i, k)) for i in range(k)]
-        squares = sum(pt.sqr(total / s) for total in sums)
-        infinite = reduce(pt.or_, [pt.isinf(f) for f in phi])
-        meets_zero = reduce(pt.or_, [pt.isinf(f) for f, has in zip(phi, has_zero, strict=True) if has], np.False_)
-    else:
-        phi = pt.join(0, *location.factors) if len(location.factors) > 1 else location.factors[0]
-        moved = (phi - found.point) - found.rest
-        squares = pt.sqr((pt.constant(found.triangle) @ moved) / s).sum()
-        infinite, meets_zero = pt.any(pt.isinf(phi)), pt.any(pt.isinf(phi) & pt.constant(has_zero))
-    squares = squares + pt.sqr(found.residual / s)
-    return pt.switch(infinite, pt.switch(meets_zero, np.nan, np.inf), squares)
+
+def _squares_of_numbers(location: LinearPredictor, found: LeastSquares, s: Graph) -> Graph:
+    """Return the same with each product written out, which in machine code needs no memory."""
+    k, pairs = location.size, zip(location.factors, location.columns, strict=True)
+    phi = [factor[j] for factor, columns in pairs for j in range(columns.shape[1])]
+    moved = [(f - first) - rest for f, first, rest in zip(phi, found.point, found.rest, strict=True)]
+    sums = [sum(found.triangle[i, j] * moved[j] for j in range(i, k)) for i in range(k)]
+    return sum((pt.sqr(total / s) for total in sums), pt.sqr(found.residual / s))
 
 
 def least_squares(matrix: Array, y: Array) -> LeastSquares | None:

@@ -248,7 +248,7 @@ class Evaluators:
         if kind == "unsummed":
             total = sum(row.sum() for row in density.rows.values())
             return density.vector, {**density.rows, **density.priors, TOTAL: total}
-        terms = density.rows if kind == "pointwise" else self.summands(density, layout)
+        terms = density.rows if kind == "pointwise" else {**self.summands(density, layout), **density.numbers}
         return density.vector, {**terms, LOG_PRIOR: density.prior}
 
     def _moved(self, kind: Kind, layout: Layout) -> Graphs:
