@@ -201,12 +201,15 @@ def _negated(form: Form) -> Form:
 def _multiplied(*forms: Form) -> Form:
     """Multiply one variable by data of one sign, or an affine one by any."""
     variables, data = [f for f in forms if not f.is_data], [f for f in forms if f.is_data]
-    if len(variables) != 1 or not all(form.is_finite for form in forms):
+    if len(variables) > 1 or not all(form.is_finite for form in forms):
         return _ANYTHING
-    (form,), low, high = variables, 1.0, 1.0
+    low, high = 1.0, 1.0
     for factor in data:
         corners = [a * b for a in (low, high) for b in (factor.low, factor.high)]
         low, high = min(corners), max(corners)
+    if not variables:  # conditions, some of which were decided without values
+        return Form(Bend.CONSTANT, low, high, True, True)
+    (form,) = variables
     if high <= 0:
         form, low, high = _negated(form), -high, -low
     if low < 0:

@@ -29,6 +29,9 @@ CONVEX = {
     "minus log of a probability": lambda x: -pt.log(pt.sigmoid(X @ x)).sum(),
     "cases by data": lambda x: pt.switch(ONES_AND_NONE, pt.softplus(X @ x), pt.softplus(-(X @ x))).sum(),
     "a condition that always holds": lambda x: pt.switch(pt.ge(pt.exp(x[0]), 0), pt.exp(x[0]), x[0] ** 3),
+    "counts that may be none": lambda x: pt.switch(
+        pt.eq(ONES_AND_NONE, 0) * pt.eq(pt.exp(X @ x), 0), 0.0, pt.exp(X @ x) - ONES_AND_NONE * (X @ x)
+    ).sum(),
     "weights of one sign": lambda x: (np.linspace(0, 3, 20) * pt.exp(X @ x)).sum() - (5 * x).sum(),
     "the largest": lambda x: abs(x[0] - x[1]) / 3.0,
 }
