@@ -14,6 +14,7 @@ from pymc_landscape._typing import Array
 from pymc_landscape.model import DataSwaps, EngineFactory, FreeVariable, ModelMetadata, PotentialRoles
 from pymc_landscape.model.discrete import TOGETHER, SumOut, Sums
 from pymc_landscape.model.latent.automatic_quadrature import Rule, RuleChoice, choose_rule
+from pymc_landscape.model.latent.closed_form import GaussianIntegral, gaussian_integral
 from pymc_landscape.model.latent.gauss_hermite import Quadrature
 from pymc_landscape.model.latent.gauss_kronrod import PanelQuadrature
 from pymc_landscape.model.latent.joint_density import JointDensity, joint_density
@@ -70,6 +71,8 @@ class LatentIntegrals:
 
     def choose_rule(self, theta: Array) -> RuleChoice:
         """Choose how to integrate by what is right at one θ (k,), natural."""
+        if self.closed_form is not None:
+            return RuleChoice(1, is_exact=True)
         return choose_rule(self._marginal(1), theta, lambda: self.integral("gauss_kronrod"))
 
     @property
@@ -90,6 +93,17 @@ class LatentIntegrals:
         if rule == "gauss_kronrod":
             return self.factory.kept(("integral", rule), lambda: PanelQuadrature.beside(laplace))
         return self.factory.kept(("integral", rule), lambda: Quadrature.sharing(laplace, rule))
+
+    @property
+    def closed_form(self) -> GaussianIntegral | None:
+        """The integral as a graph, where the effects are normal given the data, in small blocks."""
+        if self.metadata.flat or self.metadata.summed_variables or not self.metadata.effects:
+            return None
+        return self.factory.kept("closed form", self._closed_form)
+
+    def _closed_form(self) -> GaussianIntegral | None:
+        laplace = self.integral(1)
+        return gaussian_integral(laplace.density, laplace.n_parameters, laplace.pattern)
 
     def _laplace(self) -> Laplace:
         variables, effects = self.metadata.variables, self.metadata.effects

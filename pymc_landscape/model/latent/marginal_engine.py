@@ -1,12 +1,14 @@
 """An engine for marginal likelihoods: the same questions at many points, each answered by an integral.
 
 The integral is written once, over parameters on their natural scale. Where some stand unconstrained in a vector, their
-natural values and the chain rule lead there. Gradients are exact; Hessians are differences of them.
+natural values and the chain rule lead there. Where the integral has a closed form, its gradient is one graph. Gradients
+are exact; Hessians are differences of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Literal, override
 
@@ -28,13 +30,102 @@ NAMES: dict[str, tuple[str, ...]] = {
 }
 
 
-class MarginalEngine(PointEngine):
-    """A marginal likelihood over one flat vector, ready to be evaluated at many.
+class IntegralEngine(PointEngine):
+    """Values, gradients or Hessians of an integral over one flat vector.
 
     Parameters
     ----------
     kind : str
         What is asked for, as in :class:`~pymc_landscape.objective.evaluators.Evaluators`.
+    names : sequence of str
+        Names of the outputs.
+    size : int
+        Length k of the vector.
+    """
+
+    def __init__(self, kind: MarginalKind, names: Sequence[str], size: int):
+        super().__init__(names, 2 * size if kind == "hessian_product" else size)
+        self.kind, self._k = kind, size
+
+    @cached_property
+    @override
+    def lengths(self) -> list[int | None]:
+        k = self._k
+        known: dict[str, list[int | None]] = {
+            "gradient": [None, k],
+            "hessian": [None, k, k * k],
+            "hessian_product": [k],
+        }
+        return known.get(self.kind, [None, None])
+
+    @abstractmethod
+    def is_inside(self, vector: Array) -> bool:
+        """Whether a point is in the support."""
+
+    @abstractmethod
+    def value_and_gradient(self, vector: Array) -> tuple[float, Array]:
+        """Return −2 (log L + w log prior) and its gradient, which may go on outside the support."""
+
+    @override
+    def answer(self, point: Array) -> tuple[float | Array, ...]:
+        if self.kind == "hessian_product":
+            point, direction = point[: self._k], point[self._k :]
+            return (hessian_times(self._gradient, point, direction),)
+        if not self.is_inside(point):  # though the gradient may go on there, as beyond σ = 0
+            nowhere = np.full(self._k, np.nan), np.full(self._k**2, np.nan)
+            return (np.inf, *nowhere[: len(self.names) - 1])
+        value, gradient = self.value_and_gradient(point)
+        if self.kind == "gradient":
+            return value, gradient
+        return value, gradient, hessian_of_gradients(self._gradient, point, refined=False).ravel()
+
+    def _gradient(self, vector: Array) -> Array:
+        return self.value_and_gradient(vector)[1]
+
+
+class GaussianEngine(IntegralEngine):
+    """Derivatives of an integral in closed form.
+
+    Parameters
+    ----------
+    kind : str
+        As in :class:`IntegralEngine`, with derivatives.
+    derivatives : Engine
+        Gives the value, the gradient, and whether a point is inside the support.
+    """
+
+    def __init__(self, kind: MarginalKind, derivatives: Engine):
+        super().__init__(kind, NAMES[kind], derivatives.size)
+        self._derivatives = derivatives
+
+    @override
+    def is_inside(self, vector: Array) -> bool:
+        return bool(self._derivatives.one(vector)[2])
+
+    @override
+    def value_and_gradient(self, vector: Array) -> tuple[float, Array]:
+        value, gradient, _ = self._derivatives.one(vector)
+        return float(value), gradient
+
+    @override
+    def several(self, points: Array) -> list[Array]:
+        if self.kind != "gradient":
+            return super().several(points)
+        value, gradient, inside = self._derivatives.several(points)
+        return [np.where(inside, value, np.inf), np.where(inside[:, None], gradient, np.nan)]
+
+    @override
+    def one(self, point: Array) -> list[Array]:
+        return [value[0] for value in self.several(point[None])] if self.kind == "gradient" else super().one(point)
+
+
+class MarginalEngine(IntegralEngine):
+    """A marginal likelihood over one flat vector, ready to be evaluated at many.
+
+    Parameters
+    ----------
+    kind : str
+        As in :class:`IntegralEngine`.
     term : str
         Name of the log-likelihood among the outputs.
     laplace : Laplace
@@ -58,39 +149,16 @@ class MarginalEngine(PointEngine):
         jacobian: Engine | None,
         weight: Callable[[], float],
     ):
-        super().__init__(NAMES.get(kind, (term, "log_prior")), 2 * size if kind == "hessian_product" else size)
-        self.kind, self.laplace, self.weight = kind, laplace, weight
-        self._k, self._natural, self._jacobian = size, natural, jacobian
-
-    @cached_property
-    @override
-    def lengths(self) -> list[int | None]:
-        k = self._k
-        known: dict[str, list[int | None]] = {
-            "gradient": [None, k],
-            "hessian": [None, k, k * k],
-            "hessian_product": [k],
-        }
-        return known.get(self.kind, [None, None])
+        super().__init__(kind, NAMES.get(kind, (term, "log_prior")), size)
+        self.laplace, self.weight = laplace, weight
+        self._natural, self._jacobian = natural, jacobian
 
     @override
     def answer(self, point: Array) -> tuple[float | Array, ...]:
-        if self.kind == "density":
-            moved = [point] if self._natural is None else [np.ravel(value) for value in self._natural.one(point)]
-            return self.laplace.value(np.concatenate(moved))
-        if self.kind == "hessian_product":
-            return (self._along(point[: self._k], point[self._k :]),)
-        if not self.laplace.is_inside(self._moved(point)[1]):  # though the gradient may go on there, as beyond σ = 0
-            nowhere = np.full(self._k, np.nan), np.full(self._k**2, np.nan)
-            return (np.inf, *nowhere[: len(self.names) - 1])
-        value, gradient = self._value_and_gradient(point)
-        if self.kind == "gradient":
-            return value, gradient
-        return (
-            value,
-            gradient,
-            hessian_of_gradients(lambda x: self._value_and_gradient(x)[1], point, refined=False).ravel(),
-        )
+        if self.kind != "density":
+            return super().answer(point)
+        moved = [point] if self._natural is None else [np.ravel(value) for value in self._natural.one(point)]
+        return self.laplace.value(np.concatenate(moved))
 
     @override
     def several(self, points: Array) -> list[Array]:
@@ -116,8 +184,12 @@ class MarginalEngine(PointEngine):
         jacobian, natural = self._jacobian.one(vector)
         return jacobian.reshape(self._k, -1), natural
 
-    def _value_and_gradient(self, vector: Array) -> tuple[float, Array]:
-        """Return −2 (log L + w log prior) and its gradient."""
+    @override
+    def is_inside(self, vector: Array) -> bool:
+        return self.laplace.is_inside(self._moved(vector)[1])
+
+    @override
+    def value_and_gradient(self, vector: Array) -> tuple[float, Array]:
         jacobian, theta = self._moved(vector)
         value, gradient = self.laplace.value_and_gradient(theta)
         if weight := self.weight():
@@ -126,7 +198,3 @@ class MarginalEngine(PointEngine):
         if jacobian is not None:
             gradient = jacobian @ gradient
         return -2.0 * value, -2.0 * gradient
-
-    def _along(self, vector: Array, direction: Array) -> Array:
-        """Return the Hessian times a direction."""
-        return hessian_times(lambda x: self._value_and_gradient(x)[1], vector, direction)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import copy
 from functools import partial
 from typing import Any, Literal, cast
@@ -47,6 +47,7 @@ from pymc_landscape.model import (
 from pymc_landscape.model.information import fisher_graph
 from pymc_landscape.model.latent import LatentIntegrals, MarginalEngine, MarginalKind, Rule
 from pymc_landscape.model.reduction import reduced_term
+from pymc_landscape.objective.evaluators.closed_forms import closed_form_engine, weight_now
 from pymc_landscape.objective.evaluators.engine_kinds import (
     FOR_FEW_POINTS,
     LOG_PRIOR,
@@ -190,7 +191,7 @@ class Evaluators:
         layout = self.metadata.layout(unconstrained)
         engine = partial(self.engine, unconstrained=unconstrained)
         if kind in WEIGHTED:
-            weight = self._weight_now(self._weight)
+            weight = weight_now(self._weight)
             return weighted_derivatives(cast(DerivativeKind, kind), engine, layout.size, weight)
         if kind == "scores" or kind == "natural_jacobian" or kind == "derived_jacobian":
             return jacobian_by_differences(kind, engine)
@@ -208,10 +209,6 @@ class Evaluators:
             order,
         )
 
-    @staticmethod
-    def _weight_now(weight: float | Graph) -> Callable[[], float]:
-        return (lambda: weight) if isinstance(weight, float) else (lambda: float(weight.get_value()))
-
     @property
     def has_gradient(self) -> bool:
         """Whether the model itself gives a gradient; otherwise it is made of differences of values."""
@@ -220,10 +217,13 @@ class Evaluators:
     def _marginal(self, kind: MarginalKind, unconstrained: frozenset[str]) -> Engine:
         if kind in WEIGHTED:
             self.refuse_discrete()
+        term, values = self.integrals.joint_term, self._values(self.metadata.layout(unconstrained))
+        if self.integrals.rule == 1 and (closed := self.integrals.closed_form):
+            return closed_form_engine(kind, closed, self.factory, term, values, self._weight)
         natural = self.engine("natural", unconstrained) if unconstrained else None
         jacobian = self.engine("natural_jacobian", unconstrained) if unconstrained and kind in WEIGHTED else None
-        weigh, size = self._weight_now(self._weight), self.metadata.layout(unconstrained).size
-        return MarginalEngine(kind, self.integrals.joint_term, self.integrals.marginal, size, natural, jacobian, weigh)
+        size, weight = values.layout.size, weight_now(self._weight)
+        return MarginalEngine(kind, term, self.integrals.marginal, size, natural, jacobian, weight)
 
     def _graphs(self, kind: Kind, layout: Layout) -> Graphs:
         if kind in ("natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian"):
