@@ -1,4 +1,4 @@
-"""A fit, its intervals and a landscape are the same numbers, with the same statuses, whichever back end is asked for."""
+"""A fit, its intervals and a landscape are the same numbers, with the same statuses, whichever back end is used."""
 
 import warnings
 from functools import cache
