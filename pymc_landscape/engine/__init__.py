@@ -10,16 +10,20 @@ from pymc_landscape.engine.derivatives_by_differences import (
 from pymc_landscape.engine.difference_engine import DerivativeKind, DifferenceEngine
 from pymc_landscape.engine.engine import Engine
 from pymc_landscape.engine.graph_engine import GraphEngine
+from pymc_landscape.engine.interpreted_graphs import NO_TRACEBACKS, InterpretedGraphs, drawn, evaluated
 from pymc_landscape.engine.point_engine import PointEngine
-from pymc_landscape.engine.python_backend import is_plain, straight_line
+from pymc_landscape.engine.python_backend import is_plain
 from pymc_landscape.engine.rewrites import (
+    canonical,
     interpreter_mode,
     stabilised,
     without_named_dims,
     without_parameter_checks,
 )
+from pymc_landscape.engine.rewritten_together import RewrittenTogether
 
 __all__ = [
+    "NO_TRACEBACKS",
     "Backend",
     "ChunkedEvaluation",
     "DerivativeKind",
@@ -27,12 +31,16 @@ __all__ = [
     "Engine",
     "Evaluation",
     "GraphEngine",
+    "InterpretedGraphs",
     "PointEngine",
+    "RewrittenTogether",
+    "canonical",
+    "drawn",
+    "evaluated",
     "interpreter_mode",
     "is_plain",
     "jacobian_by_differences",
     "stabilised",
-    "straight_line",
     "vectorized",
     "weighted_derivatives",
     "without_named_dims",

@@ -17,8 +17,6 @@ from functools import cached_property
 from typing import Any, override
 
 import numpy as np
-import pymc as pm
-import pytensor
 from pymc.pytensorf import resolve_backend_compile_kwargs
 
 from pymc_landscape._typing import Array, Graph
@@ -27,10 +25,11 @@ from pymc_landscape.engine.backend_choice import FEW, SMALL, BackendChoice
 from pymc_landscape.engine.chunks import ChunkedEvaluation
 from pymc_landscape.engine.convexity import is_convex
 from pymc_landscape.engine.engine import Engine
+from pymc_landscape.engine.interpreted_graphs import InterpretedGraphs
 from pymc_landscape.engine.kernel_cache import record_on_disk
 from pymc_landscape.engine.numpy_backend import BLOCK_ELEMENTS, numpy_backend
-from pymc_landscape.engine.python_backend import straight_line
-from pymc_landscape.engine.rewrites import interpreter_mode, known_size, without_parameter_checks
+from pymc_landscape.engine.rewrites import known_size, without_parameter_checks
+from pymc_landscape.engine.rewritten_together import RewrittenTogether, flat
 from pymc_landscape.engine.symbolic_ops import without_symbolic_ops
 from pymc_landscape.numerics import one_blas_thread
 
@@ -60,6 +59,8 @@ class GraphEngine(Engine):
         takes for most graphs.
     written_out : bool
         Whether the graphs are so large that they are only ever interpreted, unless another back end is asked for.
+    shared : RewrittenTogether, optional
+        Graphs that have been rewritten together, maybe these among them: single points come from there then.
     """
 
     def __init__(
@@ -72,15 +73,16 @@ class GraphEngine(Engine):
         compile_kwargs: Mapping[str, Any] | None = None,
         patience: float | None = None,
         written_out: bool = False,
+        shared: RewrittenTogether | None = None,
     ):
-        self.vector = vector
-        self.graphs = without_parameter_checks([_flat(graph) for graph in graphs.values()], check_bounds)
+        self.vector, self._shared, self._check_bounds = vector, shared, check_bounds
+        self.graphs = without_parameter_checks([flat(graph) for graph in graphs.values()], check_bounds)
         self.compile_kwargs = dict(compile_kwargs or {})
         asked = "mode" if "mode" in self.compile_kwargs and backend is None else backend
         if asked not in (None, "interpreter"):
             resolve_backend_compile_kwargs(backend, self.compile_kwargs)
         self.choice = BackendChoice(self.graphs, asked or ("interpreter" if written_out else None), patience)
-        self._mode = interpreter_mode(written_out)
+        self._written_out = written_out
         self._backends: dict[str, Backend] = {}
         self._convex: dict[str, tuple[list[Array], bool]] = {}  # with which data that was
         super().__init__(tuple(graphs), int(vector.type.shape[0]), linear_algebra=self.choice.linear_algebra)
@@ -118,7 +120,8 @@ class GraphEngine(Engine):
     @cached_property
     def _fits_in_blocks(self) -> bool:
         """Whether several points fit into one block: of long data each fills one, and single points take less."""
-        variables = self._interpreted_function.maker.fgraph.variables
+        together = self._shared and self._shared.rewritten(self.names, self._check_bounds)
+        variables = (together or self._rewritten).fgraph.variables
         return max((known_size(variable) for variable in variables), default=1) * FEW <= BLOCK_ELEMENTS
 
     @override
@@ -148,20 +151,14 @@ class GraphEngine(Engine):
     @cached_property
     def _single(self) -> Callable[[Array], list[Array]]:
         """The graphs as they are, interpreted: vectorising a large graph takes longer than many points."""
-        return straight_line(self._interpreted_function)
-
-    @cached_property
-    def _interpreted_function(self) -> Any:
-        """The graphs as PyTensor has rewritten them for its interpreter."""
-        compile_ = pm.pytensorf.compile
-        with pytensor.config.change_flags(cxx=""):
-            graphs, options = self._interpreted, {"on_unused_input": "ignore", "trust_input": True}
-            return compile_([self.vector], graphs, mode=self._mode, **options)
+        together = self._shared and self._shared.function(self.names, self._check_bounds)
+        return together or self._rewritten.function()
 
     @override
     def is_convex(self, name: str) -> bool:
-        fgraph = self._interpreted_function.maker.fgraph
-        data = [shared.get_value(borrow=True) for shared in fgraph.inputs[1:]]
+        fgraph = self._rewritten.fgraph
+        shared: list[Any] = fgraph.inputs[1:]
+        data = [variable.get_value(borrow=True) for variable in shared]
         known = self._convex.get(name)
         if known is None or any(now is not then for now, then in zip(data, known[0], strict=True)):
             known = data, is_convex(fgraph.outputs[self.names.index(name)], fgraph.inputs[0])
@@ -169,9 +166,8 @@ class GraphEngine(Engine):
         return known[1]
 
     @cached_property
-    def _interpreted(self) -> list[Graph]:
-        """The graphs with nothing in them that is compiled by itself, and called once a point."""
-        return without_symbolic_ops(self.graphs)
+    def _rewritten(self) -> InterpretedGraphs:
+        return InterpretedGraphs([self.vector], without_symbolic_ops(self.graphs), written_out=self._written_out)
 
     # --- large work --------------------------------------------------------------------------------------------------
 
@@ -214,7 +210,7 @@ class GraphEngine(Engine):
         return self._backends[name]
 
     def _interpreter(self) -> Backend:
-        return numpy_backend(self.vector, self._interpreted, self._mode)
+        return numpy_backend(self.vector, without_symbolic_ops(self.graphs), written_out=self._written_out)
 
     def _kernel_or_interpreter(self) -> Backend:
         """Compile the kernel; what numba cannot compile stays with the interpreter, which is right and slower."""
@@ -245,8 +241,3 @@ class GraphEngine(Engine):
         name = None if self.choice.asked == "mode" else self.choice.asked
         options = resolve_backend_compile_kwargs(name, self.compile_kwargs)
         return Backend(point_by_point(self.vector, self.graphs, **options))
-
-
-def _flat(graph: Graph) -> Graph:
-    graph = graph.astype("float64")
-    return graph.ravel() if graph.type.ndim > 1 else graph

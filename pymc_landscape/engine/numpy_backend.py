@@ -15,22 +15,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pymc as pm
 import pytensor
 from pytensor import tensor as pt
-from pytensor.compile.mode import Mode
 from pytensor.graph.fg import FunctionGraph
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.engine.backend import Backend, point_by_point
 from pymc_landscape.engine.batched_scans import vectorized
-from pymc_landscape.engine.python_backend import straight_line
+from pymc_landscape.engine.interpreted_graphs import NO_TRACEBACKS, InterpretedGraphs
+from pymc_landscape.engine.rewrites import interpreter_mode
 
 # 2**17 doubles are a MiB: what is in flight stays near the second-level cache, and calls are few.
 BLOCK_ELEMENTS = 2**17
 
 
-def numpy_backend(vector: Graph, graphs: Sequence[Graph], mode: Mode) -> Backend:
+def numpy_backend(vector: Graph, graphs: Sequence[Graph], *, written_out: bool = False) -> Backend:
     """Return the graphs as functions of blocks of points, Op by Op with NumPy; one by one what cannot be vectorised.
 
     Parameters
@@ -39,8 +38,8 @@ def numpy_backend(vector: Graph, graphs: Sequence[Graph], mode: Mode) -> Backend
         The flat input of `graphs`, k long.
     graphs : sequence of Graph
         Graphs of one point each, their parameter checks settled.
-    mode : Mode
-        That of the interpreter.
+    written_out : bool
+        Whether they are so large that no canonical form is sought.
 
     Returns
     -------
@@ -48,18 +47,18 @@ def numpy_backend(vector: Graph, graphs: Sequence[Graph], mode: Mode) -> Backend
         Its blocks are so large that the work stays in the processor's cache.
     """
     try:
-        return _in_blocks(vector, graphs, mode)
+        return _in_blocks(vector, graphs, written_out)
     except NotImplementedError:
-        return Backend(point_by_point(vector, graphs, mode=mode), block=1)
+        return Backend(point_by_point(vector, graphs, mode=interpreter_mode(written_out)), block=1)
 
 
-def _in_blocks(vector: Graph, graphs: Sequence[Graph], mode: Mode) -> Backend:
+def _in_blocks(vector: Graph, graphs: Sequence[Graph], written_out: bool) -> Backend:
     points = vector.type.clone(shape=(None, *vector.type.shape))("points")
-    with pytensor.config.change_flags(cxx=""):  # constants are folded by NumPy too, not by gcc
+    with pytensor.config.change_flags(cxx="", **NO_TRACEBACKS):
         vectorized = _vectorized(graphs, {vector: points})
         batch = [_repeated(one, many, points) for one, many in zip(graphs, vectorized, strict=True)]
-        function = pm.pytensorf.compile([points], batch, mode=mode, on_unused_input="ignore", trust_input=True)
-    return Backend(straight_line(function), block=_block_size(function.maker.fgraph))
+    interpreted = InterpretedGraphs([points], batch, written_out=written_out)
+    return Backend(interpreted.function(), block=_block_size(interpreted.fgraph))
 
 
 def _vectorized(graphs: Sequence[Graph], replacements: dict[Graph, Graph]) -> list[Graph]:

@@ -1,4 +1,4 @@
-"""A compiled function again, as straight Python: a line of NumPy a node, and nothing between the lines.
+"""A rewritten graph as straight Python: a line of NumPy a node, and nothing between the lines.
 
 Where each point depends on the last, points cannot be evaluated in blocks, and what PyTensor's interpreter does around
 each node (a thunk, storage, checks) takes many times longer than the node's own arithmetic on a few numbers. Written
@@ -7,14 +7,12 @@ out, a step of Adam takes 25 µs instead of 400, with nothing compiled to machin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
 import numpy as np
-import pytensor
 from pytensor.compile.builders import OpFromGraph
-from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.op import Op
 from pytensor.link.c.op import COp
@@ -30,6 +28,8 @@ from pymc_landscape._typing import Graph
 from pymc_landscape.engine.batched_scans import inner_graphs
 from pymc_landscape.engine.python_loops import can_be_looped, loop
 
+Interpret = Callable[[Sequence[Graph], Sequence[Graph]], Callable[..., Any]]
+
 # What can be called as it is: loops and branches do more than take values to values.
 PLAIN = (Op.make_thunk, COp.make_thunk, OpFromGraph.make_thunk)
 # Arithmetic of numbers that NumPy writes with a sign; from left to right, as its functions are called.
@@ -38,26 +38,37 @@ _SIGNS = {Add: " + ", Sub: " - ", Mul: " * ", TrueDiv: " / "}
 NESTED = 10
 
 
-def straight_line(function: Any) -> Callable[..., Any]:
-    """Return a faster way to call a function that PyTensor made for its interpreter.
+def can_be_written(node: Apply[Any]) -> bool:
+    """Whether a node can be a line of Python: it can be called as it is, or is a loop that can be walked."""
+    return is_plain(node) or can_be_looped(node.op)
+
+
+def straight_line(
+    inputs: Sequence[Graph],
+    shared: Mapping[Graph, Any],
+    nodes: Sequence[Apply[Any]],
+    outputs: Sequence[Graph],
+    interpret: Interpret,
+) -> Callable[..., Any]:
+    """Return nodes of a rewritten graph as a function of Python, a line each.
 
     Parameters
     ----------
-    function : pytensor.compile.Function
-        Without updates, and without Ops that work in place.
-
-    Returns
-    -------
-    callable
-        Takes arrays and gives a list, an array or a NumPy number an output; `function` itself where a node of it
-        cannot be called alone. Shared variables are read at each call.
+    inputs : sequence of Graph
+        The arguments, in order.
+    shared : mapping of Graph to storage
+        Other inputs, and the cells that hold their values at each call.
+    nodes : sequence of Apply
+        What lies between inputs and outputs, in an order in which it can be computed; each `can_be_written`.
+    outputs : sequence of Graph
+        What comes back, as a list.
+    interpret : callable
+        Makes a function of the inputs and outputs of a loop's step.
     """
-    fgraph = function.maker.fgraph
-    nodes = fgraph.toposort()
-    if not all(is_plain(node) or can_be_looped(node.op) for node in nodes):
-        return function  # type: ignore[no-any-return]
-    shared = [container.storage for container in function.input_storage if container.readonly or container.implicit]
-    return _Writer(fgraph.inputs, fgraph.outputs, function.maker.mode).write(nodes, shared)
+    for node in nodes:
+        if is_plain(node):
+            node.op.prepare_node(node, None, None, "py")
+    return _Writer(inputs, outputs, interpret).write(nodes, shared)
 
 
 def is_plain(node: Apply[Any]) -> bool:
@@ -68,21 +79,21 @@ def is_plain(node: Apply[Any]) -> bool:
 class _Writer:
     """The source of a function, and the values that its lines refer to."""
 
-    def __init__(self, inputs: list[Graph], outputs: list[Graph], mode: Mode):
-        self.inputs, self.outputs, self.mode = inputs, outputs, mode
+    def __init__(self, inputs: Sequence[Graph], outputs: Sequence[Graph], interpret: Interpret):
+        self.inputs, self.outputs, self.interpret = inputs, outputs, interpret
         self.names = {variable: f"x{i}" for i, variable in enumerate(inputs)}
         self.values: dict[str, Any] = {"asarray": np.asarray}
 
-    def write(self, nodes: list[Apply[Any]], shared: list[Any]) -> Callable[..., Any]:
-        """Write all nodes; the last inputs are read from their storage."""
-        arguments = self.inputs[: len(self.inputs) - len(shared)]
-        read = [
-            f"{self.names[v]} = {self._keep(s)}[0]" for v, s in zip(self.inputs[len(arguments) :], shared, strict=True)
-        ]
+    def write(self, nodes: Sequence[Apply[Any]], shared: Mapping[Graph, Any]) -> Callable[..., Any]:
+        """Write all nodes; shared variables are read from their storage."""
+        arguments = [self.names[v] for v in self.inputs]
+        used = {v for node in nodes for v in node.inputs}.union(self.outputs)
+        self.names |= {v: f"s{i}" for i, v in enumerate(shared)}
+        read = [f"{self.names[v]} = {self._keep(cell)}[0]" for v, cell in shared.items() if v in used]
         last = {v: node for node in nodes for v in (*node.inputs, *node.outputs) if not isinstance(v, Constant)}
         lines = [line for node in nodes for line in (self._line(node), *self._forget(node, last))]
         results = ", ".join(self._name(v) for v in self.outputs)
-        head = f"def function({', '.join(self.names[v] for v in arguments)}):"
+        head = f"def function({', '.join(arguments)}):"
         exec("\n    ".join([head, *read, *lines, f"return [{results}]"]), self.values)
         function: Callable[..., Any] = self.values["function"]
         return function
@@ -97,9 +108,7 @@ class _Writer:
         """Return what is called for a node that has no expression of its own."""
         if not can_be_looped(node.op):
             return _performed(node)
-        inputs, outputs = inner_graphs(node.op)
-        step = pytensor.function(inputs, outputs, mode=self.mode, on_unused_input="ignore", trust_input=True)
-        return loop(node, straight_line(step))
+        return loop(node, self.interpret(*inner_graphs(node.op)))
 
     def _forget(self, node: Apply[Any], last: dict[Graph, Apply[Any]]) -> list[str]:
         """Give memory back as soon as it is not needed: new pages for each node would take longer than the work."""

@@ -15,6 +15,7 @@ from pytensor.graph.basic import Constant
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.rewriting.basic import in2out, node_rewriter
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
+from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import ancestors
 from pytensor.link.vm import VMLinker
 from pytensor.scalar.math import TriGamma
@@ -270,6 +271,13 @@ def stabilised(graph: Graph) -> Graph:
     return fgraph.outputs[0]
 
 
+def canonical(graphs: Sequence[Graph]) -> list[Graph]:
+    """Return graphs simplified and stabilised together, as PyMC does it before a graph is differentiated."""
+    fgraph = _copied(graphs)
+    rewrite_graph(fgraph, include=("canonicalize", "stabilize"))
+    return list(fgraph.outputs)
+
+
 def _copied(graphs: Sequence[Graph]) -> FunctionGraph:
     return FunctionGraph(outputs=list(graphs), clone=True, copy_inputs=False, copy_orphans=False)
 
@@ -283,7 +291,7 @@ def interpreter_mode(written_out: bool = False) -> Mode:
     if written_out:
         query = RewriteDatabaseQuery(include=["merge", "stabilize"], exclude=CANONICAL_FORMS)
     query = query.excluding("numba", "fusion", "inplace", "BlasOpt", "cxx_only", "scan_make_inplace")
-    query = query.including(_DIMS_TAG, _ARRAY_FUNCTIONS_TAG)
+    query = query.including(_DIMS_TAG, _ARRAY_FUNCTIONS_TAG, "local_check_parameter_to_ninf_switch")
     # to find out which memory can be used again takes the square of the number of Ops
     linker = VMLinker(use_cloop=False, c_thunks=False, allow_gc=not written_out, lazy=True if written_out else None)
     return Mode(linker=linker, optimizer=query)

@@ -19,6 +19,7 @@ from pymc_landscape.model.density import (
     write_log_densities,
 )
 from pymc_landscape.model.derivatives import (
+    Differentiated,
     NoDerivativeError,
     combination_graph,
     foreign_operations,
@@ -33,6 +34,7 @@ from pymc_landscape.model.derivatives import (
     refuse_written_out,
 )
 from pymc_landscape.model.distributions import aligned, kind_of, name_of, without_dims
+from pymc_landscape.model.elementwise_transforms import transform_engine
 from pymc_landscape.model.engine_factory import EngineFactory
 from pymc_landscape.model.layout import Element, FreeVariable, Layout, element_labels
 from pymc_landscape.model.loss_families import LOSS_FAMILIES, Family
@@ -61,6 +63,7 @@ __all__ = [
     "DataSwaps",
     "Density",
     "Described",
+    "Differentiated",
     "Element",
     "EngineFactory",
     "Family",
@@ -109,6 +112,7 @@ __all__ = [
     "resolve_latent",
     "roles_of_potentials",
     "summed_rows",
+    "transform_engine",
     "unconstrained_graphs",
     "without",
     "without_dims",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 import pymc as pm
-import pytensor
 import pytensor.tensor as pt
 from pymc.distributions.multivariate import CARRV, ICARRV, MatrixNormalRV, ZeroSumNormalRV
 from pymc.distributions.timeseries import AutoRegressiveRV, EulerMaruyamaRV, RandomWalkRV
@@ -18,6 +17,7 @@ from pytensor.tensor.elemwise import DimShuffle
 from pytensor.tensor.random.basic import LogNormalRV, MvNormalRV, NormalRV
 
 from pymc_landscape._typing import Array, Graph
+from pymc_landscape.engine import evaluated
 from pymc_landscape.model.distributions import without_dims
 
 
@@ -60,5 +60,4 @@ def _numbers(graph: Graph) -> Array | None:
         return None  # also where something is random: it has a generator of random numbers
     if not any(isinstance(v, SharedVariable) for v in roots):
         return None
-    with pytensor.config.change_flags(cxx=""), np.errstate(all="ignore"):
-        return np.asarray(graph.eval(mode="FAST_COMPILE"))
+    return evaluated([graph])[0]

@@ -26,8 +26,15 @@ from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import applys_between
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine import stabilised, vectorized, without_named_dims
+from pymc_landscape.engine import canonical, stabilised, vectorized, without_named_dims
 from pymc_landscape.model.density import GraphInputs
+from pymc_landscape.model.piecewise_derivatives import (
+    Piece,
+    gradient_by_pieces,
+    hessian_by_pieces,
+    in_order,
+    pieces_of,
+)
 from pymc_landscape.model.written_out import TOO_MANY_FOR_A_GRADIENT, is_written_out, n_operations
 
 # Whose Ops are written so that derivatives of derivatives are right; and which of them have the first one only.
@@ -37,6 +44,63 @@ WITH_THE_FIRST = ("DifferentialEquation",)
 
 class NoDerivativeError(ValueError):
     """An Op of the model has no derivative of the order that was asked for."""
+
+
+class Differentiated:
+    """A scalar and its derivatives by one flat vector, with graphs beside it that were rewritten together with it.
+
+    Parameters
+    ----------
+    value : Graph
+        The scalar.
+    beside : mapping of str to Graph
+        Other graphs, which share most of their Ops with it.
+    vector : Graph
+        What it is differentiated by.
+
+    Attributes
+    ----------
+    value : Graph
+        The scalar in canonical form: what it simplifies to goes before differentiating.
+    beside : dict of str to Graph
+        The others, likewise.
+    gradient : Graph
+        By the vector (k,).
+
+    Raises
+    ------
+    NoDerivativeError
+        If an Op has no gradient, or if there are too many Ops of a graph that is written out.
+    """
+
+    def __init__(self, value: Graph, beside: Mapping[str, Graph], vector: Graph):
+        self.vector = vector
+        if is_written_out([value]):
+            self.value, self.beside, self._pieces = value, dict(beside), list[Piece]()
+            self.gradient = gradient_graph(value, vector, written_out=True)
+            return
+        self.value, *others = canonical([value, *beside.values()])
+        self.beside = dict(zip(beside, others, strict=True))
+        self._pieces = pieces_of(self.value, vector)
+        self.gradient = _differentiated(self._write_gradient, [self.value], vector)
+
+    def _write_gradient(self) -> Graph:
+        self._by_piece = gradient_by_pieces(self.value, self._pieces)
+        return in_order(self._by_piece, self._pieces, self.vector.type.shape[0])
+
+    def hessian(self) -> Graph:
+        """Return the Hessian (k, k).
+
+        Raises
+        ------
+        NoDerivativeError
+            If an Op has the first derivative only, or the graph is written out.
+        """
+        refuse_second_derivatives([self.value], self.gradient, self.vector)
+        refuse_first_only(self.gradient, self.vector)
+        size = self.vector.type.shape[0]
+        write = lambda: hessian_by_pieces(self._by_piece, self._pieces, size)  # noqa: E731
+        return _differentiated(write, [self.gradient], self.vector)
 
 
 def gradient_graph(value: Graph, vector: Graph, *, written_out: bool = False) -> Graph:
@@ -134,6 +198,18 @@ def refuse_written_out(values: Sequence[Graph]) -> None:
         raise _no_derivative([], "a graph of so many Ops is too large")
 
 
+def refuse_first_only(gradient: Graph, vector: Graph) -> None:
+    """Refuse to differentiate a gradient with an Op that has no second derivative.
+
+    Raises
+    ------
+    NoDerivativeError
+        If there is one.
+    """
+    if ops := [name for name in foreign_operations([gradient], vector) if name in WITH_THE_FIRST]:
+        raise _no_derivative(ops, "it has the first one only")
+
+
 def hessian_product_graph(gradient: Graph, vector: Graph) -> tuple[Graph, Graph]:
     """Return a vector that holds the point and then a direction v, and the Hessian times v as a graph of it."""
     direction = pt.vector("direction", dtype="float64", shape=vector.type.shape)
@@ -190,8 +266,7 @@ def joined(outputs: Sequence[Graph]) -> Graph:
 
 def product_graph(gradient: Graph, vector: Graph, direction: Graph) -> Graph:
     """Return H v as the gradient of gᵀv, with g the gradient."""
-    if ops := [name for name in foreign_operations([gradient], vector) if name in WITH_THE_FIRST]:
-        raise _no_derivative(ops, "it has the first one only")
+    refuse_first_only(gradient, vector)
     return _gradient((gradient * direction).sum(), vector)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 from pymc.distributions.custom import CustomDistRV, CustomSymbolicDistRV
 from pymc.distributions.distribution import SymbolicRandomVariable
@@ -21,6 +20,7 @@ from pytensor.tensor.subtensor import Subtensor
 from pytensor.xtensor.vectorization import XRV, XElemwise
 
 from pymc_landscape._typing import Array, Graph
+from pymc_landscape.engine import evaluated
 
 # Distributions whose Op is not called as they are.
 OP_NAMES = {"NegBinomialRV": "NegativeBinomial", "WeibullBetaRV": "Weibull", "InvGammaRV": "InverseGamma"}
@@ -120,5 +120,11 @@ def constant_value(graph: Any) -> Array | None:
         return None if graph is None else np.asarray(graph)
     if any(v.owner is None and not isinstance(v, Constant) for v in ancestors([graph])):
         return None
-    with pytensor.config.change_flags(cxx=""):
-        return np.asarray(graph.data if isinstance(graph, Constant) else graph.eval(mode="FAST_COMPILE"))
+    return np.asarray(graph.data if isinstance(graph, Constant) else evaluated([graph])[0])
+
+
+def known_shape(graph: Graph) -> tuple[int, ...]:
+    """Return the shape of data, looked up where it is symbolic."""
+    tensor = pt.as_tensor(graph, allow_xtensor_conversion=True)
+    known = tensor.type.shape
+    return known if None not in known else tuple(int(n) for n in evaluated([tensor.shape])[0])

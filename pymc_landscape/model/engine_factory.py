@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine import GraphEngine
+from pymc_landscape.engine import GraphEngine, RewrittenTogether
 from pymc_landscape.model.data import DataSwaps
 from pymc_landscape.model.metadata import Made, ModelMetadata
 
@@ -41,10 +41,12 @@ class EngineFactory:
 
     def kept(self, key: Hashable, build: Callable[[], Made]) -> Made:
         """Return what `build` makes of the model, made once for each `key` until the model changes."""
+        return self.metadata.read(self._whole_key(key), build)
+
+    def _whole_key(self, key: Hashable) -> Hashable:
         # which observations belong to which element of a discrete variable is read off whole numbers among the data
         indices = self.data.integers() if self.metadata.summed_variables else None
-        options = self.key, self.backend, _hashable(self.compile_kwargs)
-        return self.metadata.read((key, self.data.names, indices, options), build)
+        return key, self.data.names, indices, (self.key, self.backend, _hashable(self.compile_kwargs))
 
     def engine(
         self,
@@ -52,6 +54,7 @@ class EngineFactory:
         graphs: Mapping[str, Graph],
         patience: float | None = None,
         written_out: bool = False,
+        shared: RewrittenTogether | None = None,
     ) -> GraphEngine:
         """Return an engine of graphs over a flat vector, on the back end that the user asked for."""
         return GraphEngine(
@@ -62,6 +65,7 @@ class EngineFactory:
             compile_kwargs=self.compile_kwargs,
             patience=patience,
             written_out=written_out,
+            shared=shared,
         )
 
     def of_many(self, vector: Graph, graphs: Mapping[str, Graph]) -> GraphEngine:
@@ -69,10 +73,19 @@ class EngineFactory:
         checks, backend = self.metadata.model.check_bounds, self.backend if self.backend == "interpreter" else None
         return GraphEngine(vector, graphs, check_bounds=checks, backend=backend)
 
-    def interpreted(self, vector: Graph, graphs: Mapping[str, Graph], *, written_out: bool = False) -> GraphEngine:
+    def interpreted(
+        self,
+        vector: Graph,
+        graphs: Mapping[str, Graph],
+        *,
+        written_out: bool = False,
+        shared: RewrittenTogether | None = None,
+    ) -> GraphEngine:
         """Return an engine for few points, which are not worth a compiler."""
         checks = self.metadata.model.check_bounds
-        return GraphEngine(vector, graphs, check_bounds=checks, backend="interpreter", written_out=written_out)
+        return GraphEngine(
+            vector, graphs, check_bounds=checks, backend="interpreter", written_out=written_out, shared=shared
+        )
 
 
 def _hashable(compile_kwargs: Mapping[str, Any]) -> Hashable:

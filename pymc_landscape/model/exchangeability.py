@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from pymc.distributions.mixture import MixtureRV
@@ -20,6 +19,7 @@ from pytensor.graph.traversal import ancestors
 from pytensor.tensor.subtensor import AdvancedSubtensor
 
 from pymc_landscape._typing import Graph
+from pymc_landscape.engine import evaluated
 from pymc_landscape.model.distributions import name_of, without_dims
 from pymc_landscape.model.missing_data import is_discrete
 
@@ -100,4 +100,4 @@ def _length(graph: Graph) -> int:
     if not graph.type.ndim:
         return -1
     known = graph.type.shape[-1]
-    return int(np.asarray(graph.shape[-1].eval(mode="FAST_COMPILE"))) if known is None else int(known)
+    return int(evaluated([graph.shape[-1]])[0]) if known is None else int(known)

@@ -14,6 +14,7 @@ from pytensor.graph.traversal import ancestors
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.model import roles
+from pymc_landscape.model.distributions import known_shape
 from pymc_landscape.model.layout import Element, FreeVariable, Layout, find_elements
 from pymc_landscape.model.missing_data import without_data
 from pymc_landscape.model.possible_effects import possible_effects
@@ -151,9 +152,7 @@ class ModelMetadata:
 
     def _read_shape(self, term: str) -> tuple[int, ...]:
         variable = self.model[term]
-        tensor = pt.as_tensor(self.model.rvs_to_values.get(variable, variable), allow_xtensor_conversion=True)
-        known = tensor.type.shape
-        return known if None not in known else tuple(int(n) for n in tensor.shape.eval(mode="FAST_COMPILE"))
+        return known_shape(self.model.rvs_to_values.get(variable, variable))
 
     def prior_dims(self, free: FreeVariable, length: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
         """Return dims, coords and shape of the log density of a free variable, of which there are `length` numbers."""

@@ -23,6 +23,7 @@ from pytensor.graph.traversal import ancestors
 from pytensor.tensor.subtensor import AdvancedIncSubtensor, indices_from_subtensor
 
 from pymc_landscape._typing import Graph
+from pymc_landscape.engine import evaluated
 from pymc_landscape.model.distributions import constant_value
 from pymc_landscape.model.transforms import bounds
 
@@ -102,9 +103,8 @@ def kept_positions(model: pm.Model, name: str) -> tuple[str, list[tuple[int, ...
         node = v.owner
         if node is not None and isinstance(node.op, AdvancedIncSubtensor) and node.inputs[1] is part:
             shape = constant_fold([joined.shape], raise_not_constant=False)[0]
-            index: Any = indices_from_subtensor(
-                [i.eval(mode="FAST_COMPILE") for i in node.inputs[2:]], node.op.idx_list
-            )
+            numbers: list[Any] = evaluated(node.inputs[2:])
+            index: Any = indices_from_subtensor(numbers, node.op.idx_list)
             where = np.arange(int(np.prod(shape))).reshape(shape)[tuple(index)]
             return whole, [tuple(map(int, at)) for at in zip(*np.unravel_index(where, shape), strict=True)]
     return None

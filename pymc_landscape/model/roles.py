@@ -18,7 +18,7 @@ import pytensor
 import pytensor.tensor as pt
 from pymc.data import MinibatchOp
 from pymc.distributions.transforms import CholeskyCovPacked, _default_transform
-from pymc.initial_point import make_initial_point_fn
+from pymc.initial_point import make_initial_point_expression, make_initial_point_fn
 from pymc.model.transform.basic import remove_minibatched_nodes
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import ancestors
@@ -26,11 +26,13 @@ from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import CAReduce
 from pytensor.tensor.math import Dot
 from pytensor.tensor.random.basic import UniformRV
+from pytensor.tensor.random.op import RandomVariable
 
 from pymc_landscape._typing import Array, Graph
+from pymc_landscape.engine import NO_TRACEBACKS, evaluated
 from pymc_landscape.model.degenerate_priors import has_no_spread
 from pymc_landscape.model.density import PotentialRoles
-from pymc_landscape.model.distributions import constant_value
+from pymc_landscape.model.distributions import constant_value, known_shape
 from pymc_landscape.model.exchangeability import not_exchangeable
 from pymc_landscape.model.layout import FreeVariable
 from pymc_landscape.model.missing_data import is_discrete, without_data
@@ -216,8 +218,7 @@ def n_rows(model: pm.Model, rv: Graph) -> int:
     Its elements; of several vectors, the vectors. A single vector is many observations that depend on each other (a
     time series, a multivariate normal), unless it is a composition or a vector of counts, which are one.
     """
-    value = pt.as_tensor(model.rvs_to_values[rv], allow_xtensor_conversion=True)
-    shape = [int(n) for n in value.shape.eval(mode="FAST_COMPILE")]
+    shape = known_shape(model.rvs_to_values[rv])
     name, ndim_supp = type(rv.owner.op).__name__, getattr(rv.owner.op, "ndim_supp", 0) or 0
     batches = shape[: len(shape) - ndim_supp]
     if any(word in name for word in SERIES):
@@ -246,12 +247,9 @@ def _shapes(model: pm.Model) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]
         moved = rv if transform is None else transform.forward(rv, *rv.owner.inputs)
         pairs[rv.name] = [pt.as_tensor(v, allow_xtensor_conversion=True) for v in (rv, moved)]
     tensors = [tensor for pair in pairs.values() for tensor in pair]
-    if any(None in tensor.type.shape for tensor in tensors):
-        with pytensor.config.change_flags(cxx=""):
-            sizes = pytensor.function([], [t.shape for t in tensors], mode="FAST_COMPILE")()
-        shapes = [tuple(int(n) for n in size) for size in sizes]
-    else:
-        shapes = [tensor.type.shape for tensor in tensors]
+    shapes = [tensor.type.shape for tensor in tensors]
+    if any(None in shape for shape in shapes):
+        shapes = [tuple(int(n) for n in size) for size in evaluated([tensor.shape for tensor in tensors])]
     return dict(zip(pairs, zip(shapes[::2], shapes[1::2], strict=True), strict=True))
 
 
@@ -276,7 +274,17 @@ def _has_moving_limits(model: pm.Model, rv: Graph, transform: Any) -> bool:
 
 
 def initial_point(model: pm.Model) -> dict[str, Array]:
-    """Return the model's initial point on the natural scale."""
-    with pytensor.config.change_flags(cxx="", mode="FAST_COMPILE"):
-        point = make_initial_point_fn(model=model, return_transformed=False)(0)
-    return {rv.name: np.asarray(point[rv.name], dtype=float) for rv in model.free_RVs}
+    """Return the model's initial point on the natural scale; nothing is compiled where nothing is drawn for it."""
+    with pytensor.config.change_flags(**NO_TRACEBACKS):
+        graphs = make_initial_point_expression(
+            free_rvs=model.free_RVs,
+            rvs_to_transforms=model.rvs_to_transforms,
+            initval_strategies=model.rvs_to_initial_values,
+        )
+    if any(v.owner is not None and isinstance(v.owner.op, RandomVariable) for v in ancestors(graphs)):
+        with pytensor.config.change_flags(cxx="", mode="FAST_COMPILE"):
+            point = make_initial_point_fn(model=model, return_transformed=False)(0)
+        values = [point[rv.name] for rv in model.free_RVs]
+    else:
+        values = evaluated(graphs)
+    return {rv.name: np.asarray(value, dtype=float) for rv, value in zip(model.free_RVs, values, strict=True)}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pymc as pm
 from pymc.distributions.distribution import SymbolicRandomVariable
-from pymc.pytensorf import compile as compile_function
-from pymc.pytensorf import reseed_rngs
+from pytensor.compile.rebuild import rebuild_collect_shared
 from pytensor.graph.traversal import ancestors
 
 from pymc_landscape._typing import Array
+from pymc_landscape.engine import drawn, without_named_dims
 from pymc_landscape.objective.objective import Objective
 
 # Distributions that cannot be drawn from: they have no mass to draw.
@@ -56,13 +57,15 @@ def prior_draws(objective: Objective, n: int, rng: np.random.Generator) -> Array
 def _sampler(objective: Objective) -> tuple[list[str], Sampler]:
     """Return the names of variables that can be drawn, and what draws them."""
     drawable = [v.name for v in objective.variables if _is_drawable(objective.model, v.name)]
-    variables = [objective.model[name] for name in drawable]
-    function = compile_function([], variables, random_seed=False, mode="FAST_COMPILE")
-    rngs = [s for s in function.get_shared() if isinstance(s.get_value(borrow=True), np.random.Generator)]
+    variables = without_named_dims([objective.model[name] for name in drawable])
+    # in the order in which a function of PyTensor would have them: a seed gives the draws that it always gave
+    shared: list[Any] = rebuild_collect_shared(variables, [])[2][3]
+    rngs = [s for s in shared if isinstance(s.get_value(borrow=True), np.random.Generator)]
 
     def sample(rng: np.random.Generator, n: int) -> list[list[Array]]:
-        reseed_rngs(rngs, int(rng.integers(2**30)))
-        return [function() for _ in range(n)]
+        seeds = np.random.SeedSequence(int(rng.integers(2**30))).spawn(len(rngs))
+        generators = {s: np.random.Generator(np.random.PCG64(seed)) for s, seed in zip(rngs, seeds, strict=True)}
+        return [drawn(variables, generators) for _ in range(n)]
 
     return drawable, sample
 

@@ -119,6 +119,7 @@ def search(restricted: RestrictedObjective, x: Array, iterations: int = ITERATIO
         Also where the end is no optimum: `reason` says why.
     """
     x = np.asarray(x, dtype=float)
+    restricted.prepare_derivatives()
     begin_value = restricted.value(x)
     result = _timed(restricted, lambda: _search(restricted, x, iterations))
     result.begin_value = begin_value

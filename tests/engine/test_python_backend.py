@@ -1,5 +1,7 @@
 """A function written out as straight Python must give what PyTensor's own interpreter gives."""
 
+from types import FunctionType
+
 import numpy as np
 import pymc as pm
 import pytensor
@@ -9,12 +11,20 @@ from pytensor.tensor.elemwise import Elemwise
 from scipy import special
 from selection import exhaustive
 
-from pymc_landscape.engine.python_backend import straight_line
+from pymc_landscape.engine.interpreted_graphs import InterpretedGraphs, evaluated
 from pymc_landscape.engine.rewrites import interpreter_mode, trigamma
 
 
 def interpreted(inputs, outputs):
     return pm.pytensorf.compile(inputs, outputs, mode=interpreter_mode(), trust_input=True)
+
+
+def straight_line(inputs, outputs):
+    return InterpretedGraphs(inputs, outputs).function()
+
+
+def is_straight(function):
+    return isinstance(function, FunctionType)
 
 
 @pytest.mark.parametrize(
@@ -24,8 +34,8 @@ def test_slopes_of_models_are_the_same_numbers(name, objective_of, rng):
     objective = objective_of(name)
     engine = objective.engine("gradient", objective.names)
     function = interpreted([engine.vector], engine.graphs)
-    straight = straight_line(function)
-    assert straight is not function
+    straight = straight_line([engine.vector], engine.graphs)
+    assert is_straight(straight)
     for theta in rng.normal(size=(5, objective.size)):
         for expected, got in zip(function(theta), straight(theta), strict=True):
             np.testing.assert_array_equal(got, expected)
@@ -33,8 +43,9 @@ def test_slopes_of_models_are_the_same_numbers(name, objective_of, rng):
 
 def test_whole_numbers_are_divided_as_pytensor_divides():
     x = pt.vector("x", dtype="int8")
-    function = interpreted([x], [x / np.int8(3), x // np.int8(2), x > 1])
-    quotient, floor, above = straight_line(function)(np.array([1, 2, 3], dtype="int8"))
+    graphs = [x / np.int8(3), x // np.int8(2), x > 1]
+    function = interpreted([x], graphs)
+    quotient, floor, above = straight_line([x], graphs)(np.array([1, 2, 3], dtype="int8"))
     assert quotient.dtype == np.dtype(function.maker.fgraph.outputs[0].type.dtype)
     np.testing.assert_array_equal(quotient, function(np.array([1, 2, 3], dtype="int8"))[0])
     assert floor.tolist() == [0, 1, 1]
@@ -43,7 +54,7 @@ def test_whole_numbers_are_divided_as_pytensor_divides():
 
 def test_shared_data_are_read_at_each_call():
     x, data = pt.vector("x"), pytensor.shared(np.array([1.0, 2.0]))
-    straight = straight_line(interpreted([x], [(x * data).sum()]))
+    straight = straight_line([x], [(x * data).sum()])
     assert straight(np.ones(2))[0] == 3.0
     data.set_value(np.array([10.0, 20.0]))
     assert straight(np.ones(2))[0] == 30.0
@@ -51,7 +62,7 @@ def test_shared_data_are_read_at_each_call():
 
 def test_an_output_can_be_changed_without_harm():
     x = pt.vector("x")
-    straight = straight_line(interpreted([x], [pt.constant(np.arange(3.0)), x]))
+    straight = straight_line([x], [pt.constant(np.arange(3.0)), x])
     given = np.zeros(3)
     constant, same = straight(given)
     constant += 1.0
@@ -79,9 +90,9 @@ def graphs_of_frequent_ops(matrix, vector, index):
 
 def test_frequent_ops_are_written_as_pytensor_evaluates_them(rng):
     inputs = [pt.dmatrix("matrix"), pt.dvector("vector"), pt.lvector("index")]
-    function = interpreted(inputs, graphs_of_frequent_ops(*inputs))
-    straight = straight_line(function)
-    assert straight is not function
+    graphs = graphs_of_frequent_ops(*inputs)
+    function, straight = interpreted(inputs, graphs), straight_line(inputs, graphs)
+    assert is_straight(straight)
     for _ in range(3):
         values = [rng.normal(size=(3, 4)), rng.normal(size=5), rng.integers(5, size=4)]
         for expected, got in zip(function(*values), straight(*values), strict=True):
@@ -108,3 +119,21 @@ def test_trigamma_keeps_its_digits_from_the_smallest_number_to_the_largest_and_b
     np.testing.assert_allclose(trigamma(y) + trigamma(1.0 - y), (np.pi / np.sin(np.pi * y)) ** 2, rtol=1e-10)
     assert np.isinf(trigamma(np.array([0.0, -1.0]))).all()
     assert trigamma(np.array([np.inf]))[0] == 0.0
+
+
+def test_some_of_the_graphs_are_cut_out_of_what_was_rewritten_once():
+    x, data = pt.vector("x"), pytensor.shared(np.array([1.0, 2.0]))
+    graphs = InterpretedGraphs([x], [x.sum(), (x * data).sum(), pt.exp(x).sum()])
+    rewritten = graphs.fgraph
+    second, both = graphs.function([1]), graphs.function([2, 0])
+    data.set_value(np.array([10.0, 20.0]))
+    assert second(np.ones(2)) == [30.0]
+    assert both(np.zeros(2)) == [2.0, 0.0]
+    assert graphs.fgraph is rewritten
+
+
+def test_constants_are_evaluated_as_they_stand_and_draws_are_left_to_pytensor():
+    data = pytensor.shared(np.arange(3.0))
+    total, length = evaluated([data.sum(), data.shape[0]])
+    assert (total, length) == (3.0, 3)
+    assert evaluated([pm.Normal.dist(shape=3)])[0].shape == (3,)

@@ -37,20 +37,8 @@ def a_divisor(n):
 
 def widest(batch):
     """The largest leading length that is computed, beside the data themselves."""
-    function = batch.engine._single
-    fgraph = function.maker.fgraph if hasattr(function, "maker") else None
-    assert fgraph is None  # written as straight Python
-    from pymc_landscape.engine import graph_engine
-
-    seen = []
-    original = graph_engine.straight_line
-    graph_engine.straight_line = lambda function: seen.append(function.maker.fgraph) or original(function)
-    try:
-        del batch.engine.__dict__["_single"]
-        assert batch.engine._single is not None
-    finally:
-        graph_engine.straight_line = original
-    outputs = [v for node in seen[0].apply_nodes for v in node.outputs]
+    assert not hasattr(batch.engine._single, "maker")  # written as straight Python
+    outputs = [v for node in batch.engine._rewritten.fgraph.apply_nodes for v in node.outputs]
     return max((v.type.shape[0] or 0) for v in outputs if getattr(v.type, "ndim", 0))
 
 

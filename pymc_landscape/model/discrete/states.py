@@ -21,6 +21,7 @@ from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.op import RandomVariable
 
 from pymc_landscape._typing import Graph
+from pymc_landscape.engine import evaluated
 from pymc_landscape.model import kind_of, name_of, without_dims
 from pymc_landscape.model.discrete.dependence import Dependence, Numbers
 from pymc_landscape.model.discrete.looked_up_states import looked_up_states
@@ -277,7 +278,7 @@ def _number(model: pm.Model, rv: Graph, graphs: list[Graph]) -> tuple[int, int]:
 def _known(model: pm.Model, rv: Graph, graph: Graph) -> NDArray[np.generic]:
     moving = [v.name for v in model.free_RVs if v in set(ancestors([graph]))]
     if not moving:
-        return np.asarray(graph.eval(mode="FAST_COMPILE"))
+        return evaluated([graph])[0]
     try:  # the length of a vector of probabilities is known where these are not
         return np.asarray(constant_fold([graph])[0])
     except NotConstantValueError:

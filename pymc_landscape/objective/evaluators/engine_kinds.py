@@ -44,3 +44,5 @@ OF_VALUES = frozenset(["density", "pointwise", "unsummed", "natural", "unconstra
 # Kinds that the weight of the prior changes; and a penalty.
 WEIGHTED = frozenset(["gradient", "hessian", "hessian_product"])
 PENALIZED = WEIGHTED | {"density"}
+# Kinds that a Hessian has beside it: where one is needed, single points of these cost nothing more to rewrite.
+WITH_HESSIAN = frozenset(["density", "gradient", "hessian"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from copy import copy
 from functools import partial
 from typing import Any, Literal, cast
@@ -14,15 +14,18 @@ from numpy.typing import ArrayLike
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import (
+    NO_TRACEBACKS,
     DerivativeKind,
     DifferenceEngine,
     Engine,
+    RewrittenTogether,
     jacobian_by_differences,
     weighted_derivatives,
 )
 from pymc_landscape.model import (
     DataSwaps,
     Density,
+    Differentiated,
     EngineFactory,
     GraphInputs,
     Layout,
@@ -32,8 +35,6 @@ from pymc_landscape.model import (
     combination_graph,
     derived_graphs,
     element_labels,
-    gradient_graph,
-    hessian_graph,
     hessian_product_graph,
     is_written_out,
     jacobian_graph,
@@ -42,6 +43,7 @@ from pymc_landscape.model import (
     natural_graphs,
     refuse_second_derivatives,
     refuse_written_out,
+    transform_engine,
     unconstrained_graphs,
 )
 from pymc_landscape.model.information import fisher_graph
@@ -55,6 +57,7 @@ from pymc_landscape.objective.evaluators.engine_kinds import (
     PENALIZED,
     TOTAL,
     WEIGHTED,
+    WITH_HESSIAN,
     Graphs,
     Kind,
 )
@@ -152,12 +155,14 @@ class Evaluators:
         unconstrained : frozenset of str
             Names of the free variables that stand in the vector on their unconstrained scale.
         """
-        rule = self.integrals.rule if self.metadata.effects and kind in ("density", *WEIGHTED) else None
-        weight, penalty = self._weight if kind in WEIGHTED else 0.0, self.penalty if kind in PENALIZED else None
-        key = kind, unconstrained, weight, penalty, self._integers_fixed, rule
-        engine = self.factory.kept(key, lambda: self._build(kind, unconstrained))
+        engine = self.factory.kept(self._key(kind, unconstrained), lambda: self._build(kind, unconstrained))
         self.use_data()
         return engine
+
+    def _key(self, kind: Kind, unconstrained: frozenset[str]) -> Hashable:
+        rule = self.integrals.rule if self.metadata.effects and kind in ("density", *WEIGHTED) else None
+        weight, penalty = self._weight if kind in WEIGHTED else 0.0, self.penalty if kind in PENALIZED else None
+        return kind, unconstrained, weight, penalty, self._integers_fixed, rule
 
     @property
     def _weight(self) -> float | Graph:
@@ -176,15 +181,33 @@ class Evaluators:
         if self.metadata.effects and kind in ("density", *WEIGHTED):
             return self._marginal(cast(MarginalKind, kind), unconstrained)
         try:
-            vector, graphs = self._graphs(kind, self.metadata.layout(unconstrained))
+            with pytensor.config.change_flags(**NO_TRACEBACKS):
+                return self._of_graphs(kind, unconstrained)
         except NoDerivativeError:
             return self._by_differences(kind, unconstrained)
-        return self._made(kind, vector, graphs)
 
-    def _made(self, kind: Kind, vector: Graph, graphs: Mapping[str, Graph]) -> Engine:
+    def _of_graphs(self, kind: Kind, unconstrained: frozenset[str]) -> Engine:
+        in_closed_form = transform_engine(self.model, kind, self.metadata.layout(unconstrained))
+        if in_closed_form is not None:
+            return in_closed_form
+        vector, graphs = self._graphs(kind, self.metadata.layout(unconstrained))
+        if kind not in WITH_HESSIAN:
+            return self._made(kind, vector, graphs)
+        shared = self.factory.kept(("in one", self._key("hessian", unconstrained)), RewrittenTogether)
+        if kind == "hessian":
+            shared.join(vector, {**graphs, **self._beside(self.metadata.layout(unconstrained))})
+        return self._made(kind, vector, graphs, shared)
+
+    def _beside(self, layout: Layout) -> dict[str, Graph]:
+        """Return the graphs of the density that are rewritten together with its derivatives."""
+        return self._differentiated(self.density(layout.unconstrained), layout).beside
+
+    def _made(
+        self, kind: Kind, vector: Graph, graphs: Mapping[str, Graph], shared: RewrittenTogether | None = None
+    ) -> Engine:
         values = [graphs["value"]] if "value" in graphs else list(graphs.values()) if kind in OF_VALUES else []
         make = self.factory.interpreted if kind in FOR_FEW_POINTS else self.factory.engine
-        return make(vector, graphs, written_out=is_written_out(values))
+        return make(vector, graphs, written_out=is_written_out(values), shared=shared)
 
     def _by_differences(self, kind: Kind, unconstrained: frozenset[str]) -> Engine:
         """Return derivatives that an Op of the model does not have, as differences of those it has, or of values."""
@@ -305,19 +328,26 @@ class Evaluators:
     def _weighted(self, kind: Kind, density: Density, layout: Layout) -> Graphs:
         """Write derivatives of −2 (log L + w log prior)."""
         self.refuse_discrete()
-        value = -2.0 * sum(self.summands(density, layout).values())
+        derived = self._differentiated(density, layout)
+        if kind == "hessian_product":
+            refuse_second_derivatives([derived.value], derived.gradient, density.vector)
+            both, product = hessian_product_graph(derived.gradient, density.vector)
+            return both, {"product": product}
+        graphs = {"value": derived.value, "gradient": derived.gradient}
+        if kind == "hessian":
+            graphs["hessian"] = derived.hessian()
+        return density.vector, graphs
+
+    def _differentiated(self, density: Density, layout: Layout) -> Differentiated:
+        key = "differentiated", self._key("gradient", layout.unconstrained)
+        return self.factory.kept(key, lambda: self._differentiate(density, layout))
+
+    def _differentiate(self, density: Density, layout: Layout) -> Differentiated:
+        summands = self.summands(density, layout)
+        value = -2.0 * sum(summands.values())
         if self.prior_weight:
             value = value - 2.0 * self._weight * density.prior
-        gradient = gradient_graph(value, density.vector, written_out=is_written_out([value]))
-        if kind != "gradient":
-            refuse_second_derivatives([value], gradient, density.vector)
-        if kind == "hessian_product":
-            both, product = hessian_product_graph(gradient, density.vector)
-            return both, {"product": product}
-        graphs = {"value": value, "gradient": gradient}
-        if kind == "hessian":
-            graphs["hessian"] = hessian_graph(gradient, density.vector)
-        return density.vector, graphs
+        return Differentiated(value, {**summands, LOG_PRIOR: density.prior}, density.vector)
 
     def refuse_discrete(self) -> None:
         """Refuse to differentiate with respect to integers."""

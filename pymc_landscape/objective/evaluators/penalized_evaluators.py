@@ -66,6 +66,10 @@ class PenalizedEvaluators(Evaluators):
         vector, graphs = super()._graphs(kind, layout)
         return vector, without_log_det_op(graphs) if kind in PENALIZED else graphs
 
+    @override
+    def _beside(self, layout: Layout) -> dict[str, Graph]:
+        return without_log_det_op(super()._beside(layout))
+
     def _penalty(self, unconstrained: frozenset[str]) -> tuple[GraphInputs, Graph]:
         return self.factory.kept(("penalty", unconstrained), lambda: self._write_penalty(unconstrained))
 

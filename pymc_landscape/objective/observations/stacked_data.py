@@ -61,9 +61,9 @@ class StackedData:
         objective = self.objective
         scale = objective.engine("natural", objective.names)
         containers = objective.evaluators.data.containers(tuple(self.data))
-        if objective.size > DENSE or not isinstance(scale, GraphEngine):
+        if objective.size > DENSE:
             return None
-        if not set(containers).isdisjoint(ancestors(scale.graphs)):
+        if isinstance(scale, GraphEngine) and not set(containers).isdisjoint(ancestors(scale.graphs)):
             return None
         alone = objective.engine("hessian", objective.names)
         if not isinstance(alone, GraphEngine):

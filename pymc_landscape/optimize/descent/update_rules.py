@@ -23,7 +23,7 @@ import pytensor.tensor as pt
 from pytensor.graph.replace import graph_replace
 
 from pymc_landscape._typing import Array
-from pymc_landscape.engine import interpreter_mode, straight_line
+from pymc_landscape.engine import InterpretedGraphs
 from pymc_landscape.optimize.descent.learning_rates import Schedule
 from pymc_landscape.optimize.descent.path import DescentPath
 
@@ -69,15 +69,7 @@ class UpdateRule:
         inputs = [shared.type() for shared in (theta, *memory)]
         new = [updates[shared] for shared in (theta, *memory)]
         written = graph_replace(new, dict(zip((theta, *memory), inputs, strict=True)), strict=False)
-        with pytensor.config.change_flags(cxx=""):
-            function = pm.pytensorf.compile(
-                [*inputs, gradient, rate],
-                written,
-                mode=interpreter_mode(),
-                on_unused_input="ignore",
-                trust_input=True,
-            )
-        self._call = straight_line(function)
+        self._call = InterpretedGraphs([*inputs, gradient, rate], written).function()
         self._fresh = [shared.get_value(borrow=False) for shared in memory]
 
     def begin(self, theta: Array) -> Callable[[Array, float], Array]:

@@ -1,0 +1,148 @@
+"""Graphs for NumPy, Op by Op: rewritten once, then any of them as straight Python; or evaluated as they stand.
+
+PyTensor's own function of a graph is a rewritten graph and a machine around each node that runs it. Only the rewriting
+is wanted here: what it costs is most of a first answer, so that it is done once for all graphs of one vector, and a
+function of some of them is cut out of what was rewritten together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pytensor
+from pymc.pytensorf import collect_default_updates
+from pytensor.compile.aliasing import insert_deepcopy
+from pytensor.compile.io import In, SymbolicOutput
+from pytensor.compile.mode import Mode
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.basic import Constant
+from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.traversal import graph_inputs, io_toposort
+from pytensor.tensor.random.op import RandomVariable
+from pytensor.tensor.random.type import RandomType
+
+from pymc_landscape._typing import Array, Graph
+from pymc_landscape.engine.python_backend import can_be_written, is_plain, straight_line
+from pymc_landscape.engine.rewrites import interpreter_mode
+
+# Where a node of a graph was written is remembered for messages about code of the user; that of these graphs is ours.
+NO_TRACEBACKS = {"traceback__limit": 0, "traceback__compile_limit": 0}
+
+NO_GENERATORS: Mapping[Graph, np.random.Generator] = MappingProxyType({})
+
+
+class InterpretedGraphs:
+    """Graphs of some inputs, rewritten for NumPy when the first of them is asked for.
+
+    Parameters
+    ----------
+    inputs : sequence of Graph
+        What they are functions of, beside shared variables, which are read at each call.
+    graphs : sequence of Graph
+        They are left alone.
+    written_out : bool
+        Whether they are so large that no canonical form is sought.
+    """
+
+    def __init__(self, inputs: Sequence[Graph], graphs: Sequence[Graph], *, written_out: bool = False):
+        self.inputs, self.graphs = list(inputs), list(graphs)
+        self.written_out, self.mode = written_out, interpreter_mode(written_out)
+
+    @cached_property
+    def fgraph(self) -> FunctionGraph:
+        """The rewritten graph; shared variables are its last inputs."""
+        shared = [v for v in graph_inputs(self.graphs, self.inputs) if isinstance(v, SharedVariable)]
+        inputs = [*self.inputs, *(v for v in shared if v not in self.inputs)]
+        # constants are folded by NumPy too, not by gcc
+        with pytensor.config.change_flags(cxx="", mode=self.mode, **NO_TRACEBACKS):
+            fgraph = FunctionGraph(inputs, self.graphs, clone=True)
+            self.mode.optimizer(fgraph)
+            insert_deepcopy(fgraph, [In(v) for v in inputs], [SymbolicOutput(v) for v in self.graphs])
+        return fgraph
+
+    def function(self, outputs: Sequence[int] | None = None) -> Callable[..., Any]:
+        """Return a function of the inputs that gives a list of some of the graphs, or of all.
+
+        Parameters
+        ----------
+        outputs : sequence of int, optional
+            Positions of the graphs that are wanted.
+
+        Returns
+        -------
+        callable
+            Takes arrays and gives a list, an array or a NumPy number an output. It is straight Python, or a function
+            of PyTensor where a node cannot be called alone.
+        """
+        fgraph, n = self.fgraph, len(self.inputs)
+        wanted = list(fgraph.outputs) if outputs is None else [fgraph.outputs[i] for i in outputs]
+        nodes = list(io_toposort(fgraph.inputs, wanted))
+        with pytensor.config.change_flags(cxx=""):
+            if not all(can_be_written(node) for node in nodes):
+                nothing: Any = None  # is left to be rewritten
+                mode = Mode(linker=self.mode.linker, optimizer=nothing)
+                function: Callable[..., Any] = pytensor.function(
+                    fgraph.inputs[:n], wanted, mode=mode, on_unused_input="ignore", trust_input=True
+                )
+                return function
+            return straight_line(fgraph.inputs[:n], _storage(fgraph.inputs[n:]), nodes, wanted, self._of_step)
+
+    def _of_step(self, inputs: Sequence[Graph], outputs: Sequence[Graph]) -> Callable[..., Any]:
+        return InterpretedGraphs(inputs, outputs, written_out=self.written_out).function()
+
+
+def _storage(shared: Sequence[Graph]) -> dict[Graph, Any]:
+    return {variable: variable.container.storage for variable in shared}
+
+
+def evaluated(graphs: Sequence[Graph]) -> list[Array]:
+    """Return the numbers of graphs that depend on constants and shared variables alone.
+
+    They are computed Op by Op, with nothing rewritten; what is random, or a loop, is left to PyTensor's own function.
+    """
+    try:
+        return _op_by_op(graphs)
+    except Exception:  # an Op that cannot be called alone: PyTensor says what is wrong, if anything is
+        with pytensor.config.change_flags(cxx=""):
+            values: list[Array] = pytensor.function([], list(graphs), mode="FAST_COMPILE")()
+        return values
+
+
+def drawn(graphs: Sequence[Graph], generators: dict[Graph, np.random.Generator]) -> list[Array]:
+    """Return a draw of graphs of random variables, Op by Op; no graph is rewritten, no shared variable changed.
+
+    Parameters
+    ----------
+    graphs : sequence of Graph
+        What is drawn.
+    generators : dict
+        A generator for each shared one of the graphs; they are moved on.
+
+    Raises
+    ------
+    NotImplementedError
+        If an Op cannot be called alone.
+    """
+    next_generators = collect_default_updates(outputs=list(graphs))
+    values = _op_by_op([*graphs, *next_generators.values()], generators)
+    generators.update(zip(next_generators, values[len(graphs) :], strict=True))
+    return values[: len(graphs)]
+
+
+def _op_by_op(graphs: Sequence[Graph], generators: Mapping[Graph, np.random.Generator] = NO_GENERATORS) -> list[Any]:
+    roots: list[Graph] = list(graph_inputs(graphs))
+    known: dict[Graph, Any] = {v: v.data if isinstance(v, Constant) else v.get_value(borrow=True) for v in roots}
+    known |= generators
+    with np.errstate(all="ignore"):
+        for node in io_toposort([], graphs):
+            if (isinstance(node.op, RandomVariable) and not generators) or not is_plain(node):
+                raise NotImplementedError(f"{node.op} cannot be called alone.")
+            node.op.prepare_node(node, None, None, "py")
+            storage: list[list[Any]] = [[None] for _ in node.outputs]
+            node.op.perform(node, [known[variable] for variable in node.inputs], storage)
+            known.update((variable, cell[0]) for variable, cell in zip(node.outputs, storage, strict=True))
+    return [known[graph] if isinstance(graph.type, RandomType) else np.array(known[graph]) for graph in graphs]
