@@ -10,7 +10,13 @@ from pymc_landscape.engine.derivatives_by_differences import (
 from pymc_landscape.engine.difference_engine import DerivativeKind, DifferenceEngine
 from pymc_landscape.engine.engine import Engine
 from pymc_landscape.engine.graph_engine import GraphEngine
-from pymc_landscape.engine.interpreted_graphs import NO_TRACEBACKS, InterpretedGraphs, drawn, evaluated
+from pymc_landscape.engine.interpreted_graphs import (
+    NO_TRACEBACKS,
+    InterpretedGraphs,
+    RewrittenTogether,
+    drawn,
+    evaluated,
+)
 from pymc_landscape.engine.point_engine import PointEngine
 from pymc_landscape.engine.python_backend import is_plain
 from pymc_landscape.engine.rewrites import (
@@ -20,7 +26,6 @@ from pymc_landscape.engine.rewrites import (
     without_named_dims,
     without_parameter_checks,
 )
-from pymc_landscape.engine.rewritten_together import RewrittenTogether
 
 __all__ = [
     "NO_TRACEBACKS",

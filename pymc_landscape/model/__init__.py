@@ -33,8 +33,7 @@ from pymc_landscape.model.derivatives import (
     refuse_second_derivatives,
     refuse_written_out,
 )
-from pymc_landscape.model.distributions import aligned, kind_of, name_of, without_dims
-from pymc_landscape.model.elementwise_transforms import transform_engine
+from pymc_landscape.model.distributions import aligned, constant_value, kind_of, name_of, without_dims
 from pymc_landscape.model.engine_factory import EngineFactory
 from pymc_landscape.model.layout import Element, FreeVariable, Layout, element_labels
 from pymc_landscape.model.loss_families import LOSS_FAMILIES, Family
@@ -81,6 +80,7 @@ __all__ = [
     "aligned",
     "check_model",
     "combination_graph",
+    "constant_value",
     "derived_graphs",
     "describe",
     "discrete_values",
@@ -112,7 +112,6 @@ __all__ = [
     "resolve_latent",
     "roles_of_potentials",
     "summed_rows",
-    "transform_engine",
     "unconstrained_graphs",
     "without",
     "without_dims",

@@ -125,11 +125,6 @@ class RestrictedObjective:
         """Whether Hessians are small enough for a stack of them."""
         return self.layout.size <= DENSE
 
-    def prepare_derivatives(self) -> None:
-        """Have the Hessian written first, where it will be needed: value and gradient are parts of the same work."""
-        if self.is_small and not self.objective.is_integral:
-            self.engine("hessian")
-
     def engine(self, kind: Kind) -> Engine:
         """Return an engine of the objective for whole vectors of this layout."""
         return self.objective.engine(kind, self.unconstrained)

@@ -119,7 +119,8 @@ def search(restricted: RestrictedObjective, x: Array, iterations: int = ITERATIO
         Also where the end is no optimum: `reason` says why.
     """
     x = np.asarray(x, dtype=float)
-    restricted.prepare_derivatives()
+    if restricted.is_small and not restricted.objective.is_integral:
+        restricted.engine("hessian")  # written first: value and gradient are parts of the same rewritten graph
     begin_value = restricted.value(x)
     result = _timed(restricted, lambda: _search(restricted, x, iterations))
     result.begin_value = begin_value

@@ -10,8 +10,8 @@ from pymc_landscape.engine import interpreted_graphs
 from pymc_landscape.engine.interpreted_graphs import InterpretedGraphs
 from pymc_landscape.model import GraphInputs, gradient_graph, jacobian_graph, natural_graphs, unconstrained_graphs
 from pymc_landscape.model.derivatives import Differentiated
-from pymc_landscape.model.elementwise_transforms import TransformEngine, transform_engine
 from pymc_landscape.model.piecewise_derivatives import pieces_of
+from pymc_landscape.objective.evaluators.elementwise_transforms import TransformEngine, transform_engine
 
 READ = {
     "elements": lambda v: pt.exp(v[0]) * v[2] + v[1] ** 2 + v[3],

@@ -43,13 +43,13 @@ from pymc_landscape.model import (
     natural_graphs,
     refuse_second_derivatives,
     refuse_written_out,
-    transform_engine,
     unconstrained_graphs,
 )
 from pymc_landscape.model.information import fisher_graph
 from pymc_landscape.model.latent import LatentIntegrals, MarginalEngine, MarginalKind, Rule
 from pymc_landscape.model.reduction import reduced_term
 from pymc_landscape.objective.evaluators.closed_forms import closed_form_engine, weight_now
+from pymc_landscape.objective.evaluators.elementwise_transforms import transform_engine
 from pymc_landscape.objective.evaluators.engine_kinds import (
     FOR_FEW_POINTS,
     LOG_PRIOR,

@@ -17,9 +17,7 @@ from scipy.special import expit
 
 from pymc_landscape._typing import Array
 from pymc_landscape.engine import Backend, ChunkedEvaluation, Engine
-from pymc_landscape.model.distributions import constant_value
-from pymc_landscape.model.layout import FreeVariable, Layout
-from pymc_landscape.model.transforms import plain
+from pymc_landscape.model import FreeVariable, Layout, constant_value, plain
 
 Move = Callable[[Array], Array]
 Moves = tuple[Move, Move, Move]  # to the natural scale, its derivative, and back
