@@ -1,7 +1,6 @@
 """PyTensor graphs of one flat vector, evaluated at many points."""
 
 from pymc_landscape.engine.backend import Backend
-from pymc_landscape.engine.batched_scans import vectorized
 from pymc_landscape.engine.chunks import ChunkedEvaluation, Evaluation
 from pymc_landscape.engine.derivatives_by_differences import (
     jacobian_by_differences,
@@ -10,22 +9,21 @@ from pymc_landscape.engine.derivatives_by_differences import (
 from pymc_landscape.engine.difference_engine import DerivativeKind, DifferenceEngine
 from pymc_landscape.engine.engine import Engine
 from pymc_landscape.engine.graph_engine import GraphEngine
-from pymc_landscape.engine.interpreted_graphs import (
+from pymc_landscape.engine.interpreter import (
     NO_TRACEBACKS,
     InterpretedGraphs,
     RewrittenTogether,
+    canonical,
     drawn,
     evaluated,
-)
-from pymc_landscape.engine.point_engine import PointEngine
-from pymc_landscape.engine.python_backend import is_plain
-from pymc_landscape.engine.rewrites import (
-    canonical,
     interpreter_mode,
+    is_plain,
     stabilised,
+    vectorized,
     without_named_dims,
     without_parameter_checks,
 )
+from pymc_landscape.engine.point_engine import PointEngine
 
 __all__ = [
     "NO_TRACEBACKS",

@@ -25,11 +25,16 @@ from pymc_landscape.engine.backend_choice import FEW, SMALL, BackendChoice
 from pymc_landscape.engine.chunks import ChunkedEvaluation
 from pymc_landscape.engine.convexity import is_convex
 from pymc_landscape.engine.engine import Engine
-from pymc_landscape.engine.interpreted_graphs import InterpretedGraphs, RewrittenTogether, flat
+from pymc_landscape.engine.interpreter import (
+    InterpretedGraphs,
+    RewrittenTogether,
+    flat,
+    known_size,
+    without_parameter_checks,
+    without_symbolic_ops,
+)
 from pymc_landscape.engine.kernel_cache import record_on_disk
 from pymc_landscape.engine.numpy_backend import BLOCK_ELEMENTS, numpy_backend
-from pymc_landscape.engine.rewrites import known_size, without_parameter_checks
-from pymc_landscape.engine.symbolic_ops import without_symbolic_ops
 from pymc_landscape.numerics import one_blas_thread
 
 _log = logging.getLogger("pymc_landscape")

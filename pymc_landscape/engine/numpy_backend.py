@@ -21,9 +21,7 @@ from pytensor.graph.fg import FunctionGraph
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.engine.backend import Backend, point_by_point
-from pymc_landscape.engine.batched_scans import vectorized
-from pymc_landscape.engine.interpreted_graphs import NO_TRACEBACKS, InterpretedGraphs
-from pymc_landscape.engine.rewrites import interpreter_mode
+from pymc_landscape.engine.interpreter import NO_TRACEBACKS, InterpretedGraphs, interpreter_mode, vectorized
 
 # 2**17 doubles are a MiB: what is in flight stays near the second-level cache, and calls are few.
 BLOCK_ELEMENTS = 2**17

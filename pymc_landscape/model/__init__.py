@@ -36,8 +36,7 @@ from pymc_landscape.model.derivatives import (
 from pymc_landscape.model.distributions import aligned, constant_value, kind_of, name_of, without_dims
 from pymc_landscape.model.engine_factory import EngineFactory
 from pymc_landscape.model.layout import Element, FreeVariable, Layout, element_labels
-from pymc_landscape.model.loss_families import LOSS_FAMILIES, Family
-from pymc_landscape.model.loss_formulas import Affine, add_up, quantile_of
+from pymc_landscape.model.losses import LOSS_FAMILIES, Affine, Family, add_up, quantile_of
 from pymc_landscape.model.metadata import ModelMetadata
 from pymc_landscape.model.missing_data import kept_positions
 from pymc_landscape.model.missing_densities import refuse_missing_densities

@@ -19,7 +19,7 @@ from pytensor.graph.basic import Constant
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.model.distributions import aligned, kind_of, name_of, why_unnamed, without_dims
-from pymc_landscape.model.loss_families import LOSS_FAMILIES
+from pymc_landscape.model.losses import LOSS_FAMILIES
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Described:
     distribution : str
         What PyMC calls it.
     family : str
-        Its family in :data:`~pymc_landscape.model.loss_families.LOSS_FAMILIES`; empty where it is none of these.
+        Its family in :data:`~pymc_landscape.model.losses.loss_families.LOSS_FAMILIES`; empty where it is none of these.
     around : str
         ``censored``, ``truncated`` or ``one-step``, where that is around the family; else empty.
     unnamed : str

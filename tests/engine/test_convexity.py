@@ -8,7 +8,7 @@ import pytest
 
 import pymc_landscape as pml
 from pymc_landscape.engine.convexity import is_convex
-from pymc_landscape.engine.rewrites import interpreter_mode
+from pymc_landscape.engine.interpreter.rewrites import interpreter_mode
 
 X = np.random.default_rng(2).normal(size=(20, 2))
 ONES_AND_NONE = np.array([0, 1] * 10)

@@ -11,8 +11,8 @@ from pytensor.tensor.elemwise import Elemwise
 from scipy import special
 from selection import exhaustive
 
-from pymc_landscape.engine.interpreted_graphs import InterpretedGraphs, evaluated
-from pymc_landscape.engine.rewrites import interpreter_mode, trigamma
+from pymc_landscape.engine.interpreter.interpreted_graphs import InterpretedGraphs, evaluated
+from pymc_landscape.engine.interpreter.rewrites import interpreter_mode, trigamma
 
 
 def interpreted(inputs, outputs):

@@ -6,7 +6,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from pymc_landscape.engine.rewrites import interpreter_mode
+from pymc_landscape.engine.interpreter.rewrites import interpreter_mode
 
 N, K = 400, 3
 

@@ -12,7 +12,7 @@ from pytensor.tensor.blockwise import Blockwise
 from selection import exhaustive
 
 from pymc_landscape.engine import straight_line, vectorized
-from pymc_landscape.engine.rewrites import interpreter_mode
+from pymc_landscape.engine.interpreter.rewrites import interpreter_mode
 
 STEPS = 7
 SEQUENCE = np.linspace(-1.0, 1.0, STEPS)

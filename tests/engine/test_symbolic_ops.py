@@ -9,7 +9,7 @@ from pytensor.graph.traversal import ancestors
 from scipy import special, stats
 
 import pymc_landscape as pml
-from pymc_landscape.engine.symbolic_ops import without_symbolic_ops
+from pymc_landscape.engine.interpreter.symbolic_ops import without_symbolic_ops
 
 
 def mixture(y: np.ndarray) -> pm.Model:

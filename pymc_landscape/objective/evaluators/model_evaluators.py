@@ -7,7 +7,6 @@ from copy import copy
 from functools import partial
 from typing import Any, Literal, cast
 
-import numpy as np
 import pymc as pm
 import pytensor
 from numpy.typing import ArrayLike
@@ -33,22 +32,18 @@ from pymc_landscape.model import (
     NoDerivativeError,
     PotentialRoles,
     combination_graph,
-    derived_graphs,
-    element_labels,
     hessian_product_graph,
     is_written_out,
     jacobian_graph,
-    joined,
     model_density,
-    natural_graphs,
     refuse_second_derivatives,
     refuse_written_out,
-    unconstrained_graphs,
 )
 from pymc_landscape.model.information import fisher_graph
 from pymc_landscape.model.latent import LatentIntegrals, MarginalEngine, MarginalKind, Rule
 from pymc_landscape.model.reduction import reduced_term
 from pymc_landscape.objective.evaluators.closed_forms import closed_form_engine, weight_now
+from pymc_landscape.objective.evaluators.derived_quantities import derived_labels, moved_graphs
 from pymc_landscape.objective.evaluators.elementwise_transforms import transform_engine
 from pymc_landscape.objective.evaluators.engine_kinds import (
     FOR_FEW_POINTS,
@@ -130,18 +125,7 @@ class Evaluators:
         """Labels of all that has a value at a point: elements of the free variables, natural, and of Deterministics."""
         natural = [label for v in self.metadata.variables for label in v.labels]
         key = "quantities", self.metadata.latent
-        return self.metadata.read(key, lambda: (*natural, *self._derived_labels()))
-
-    def _derived_labels(self) -> list[str]:
-        if not self.metadata.deterministics:
-            return []
-        engine = self.engine("derived", self.metadata.names)
-        labels: list[str] = []
-        for name, value in zip(engine.names, engine.one(np.zeros(engine.size)), strict=True):
-            dims, coords, shape = self.metadata.derived_dims(name, np.size(value))
-            axes = [coords.get(dim, np.arange(n)) for dim, n in zip(dims, shape, strict=True)]
-            labels += element_labels(name, axes)
-        return labels
+        return self.metadata.read(key, lambda: (*natural, *derived_labels(self.metadata, self.engine)))
 
     # --- engines -----------------------------------------------------------------------------------------------------
 
@@ -225,12 +209,7 @@ class Evaluators:
             return DifferenceEngine("hessian", values, layout.size, lambda outputs: outputs[0])
 
     def _combination(self, layout: Layout, order: int = 2) -> Graphs:
-        return combination_graph(
-            self._values(layout),
-            self.metadata.deterministics,
-            len(self.quantity_labels),
-            order,
-        )
+        return combination_graph(self._values(layout), self.metadata.deterministics, len(self.quantity_labels), order)
 
     @property
     def has_gradient(self) -> bool:
@@ -250,7 +229,7 @@ class Evaluators:
 
     def _graphs(self, kind: Kind, layout: Layout) -> Graphs:
         if kind in ("natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian"):
-            return self._moved(kind, layout)
+            return moved_graphs(kind, self._values(layout), self.metadata)
         if kind == "fisher":
             self.integrals.refuse_latent()
             if self.metadata.summed_variables:
@@ -273,17 +252,6 @@ class Evaluators:
             return density.vector, {**density.rows, **density.priors, TOTAL: total}
         terms = density.rows if kind == "pointwise" else {**self.summands(density, layout), **density.numbers}
         return density.vector, {**terms, LOG_PRIOR: density.prior}
-
-    def _moved(self, kind: Kind, layout: Layout) -> Graphs:
-        """Write free variables on the other scale, or Deterministics, or the derivatives of either."""
-        derived, values = kind.startswith("derived"), self._values(layout)
-        write = unconstrained_graphs if kind == "unconstrained" else natural_graphs
-        names = self.metadata.deterministics if derived else tuple(v.name for v in self.metadata.variables)
-        moved, vector = derived_graphs(values, names) if derived else write(values), values.vector
-        if kind.endswith("jacobian"):
-            refuse_written_out(moved)
-            return vector, {"jacobian": jacobian_graph(moved, vector), "moved": joined(moved)}
-        return vector, dict(zip(names, moved, strict=True))
 
     def density(self, unconstrained: frozenset[str]) -> Density:
         """Return the graphs of the density, on these data."""
@@ -339,15 +307,14 @@ class Evaluators:
         return density.vector, graphs
 
     def _differentiated(self, density: Density, layout: Layout) -> Differentiated:
-        key = "differentiated", self._key("gradient", layout.unconstrained)
-        return self.factory.kept(key, lambda: self._differentiate(density, layout))
+        def write() -> Differentiated:
+            summands = self.summands(density, layout)
+            value = -2.0 * sum(summands.values())
+            if self.prior_weight:
+                value = value - 2.0 * self._weight * density.prior
+            return Differentiated(value, {**summands, LOG_PRIOR: density.prior}, density.vector)
 
-    def _differentiate(self, density: Density, layout: Layout) -> Differentiated:
-        summands = self.summands(density, layout)
-        value = -2.0 * sum(summands.values())
-        if self.prior_weight:
-            value = value - 2.0 * self._weight * density.prior
-        return Differentiated(value, {**summands, LOG_PRIOR: density.prior}, density.vector)
+        return self.factory.kept(("differentiated", self._key("gradient", layout.unconstrained)), write)
 
     def refuse_discrete(self) -> None:
         """Refuse to differentiate with respect to integers."""

@@ -26,9 +26,9 @@ from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.random.type import RandomType
 
 from pymc_landscape._typing import Array, Graph
-from pymc_landscape.engine.python_backend import can_be_written, is_plain, straight_line
-from pymc_landscape.engine.rewrites import interpreter_mode, without_parameter_checks
-from pymc_landscape.engine.symbolic_ops import without_symbolic_ops
+from pymc_landscape.engine.interpreter.python_backend import can_be_written, is_plain, straight_line
+from pymc_landscape.engine.interpreter.rewrites import interpreter_mode, without_parameter_checks
+from pymc_landscape.engine.interpreter.symbolic_ops import without_symbolic_ops
 
 # Where a node of a graph was written is remembered for messages about code of the user; that of these graphs is ours.
 NO_TRACEBACKS = {"traceback__limit": 0, "traceback__compile_limit": 0}

@@ -25,8 +25,8 @@ from pytensor.tensor.subtensor import AdvancedSubtensor, IncSubtensor, Subtensor
 from pytensor.tensor.type import TensorType
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine.batched_scans import inner_graphs
-from pymc_landscape.engine.python_loops import can_be_looped, loop
+from pymc_landscape.engine.interpreter.batched_scans import inner_graphs
+from pymc_landscape.engine.interpreter.python_loops import can_be_looped, loop
 
 Interpret = Callable[[Sequence[Graph], Sequence[Graph]], Callable[..., Any]]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pymc_landscape.model import loss_formulas
-from pymc_landscape.model.loss_formulas import Rows
+from pymc_landscape.model.losses import loss_formulas
+from pymc_landscape.model.losses.loss_formulas import Rows
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,39 @@
+"""Graphs for NumPy: rewritten without a compiler, vectorised, and written out as straight Python."""
+
+from pymc_landscape.engine.interpreter.batched_scans import vectorized
+from pymc_landscape.engine.interpreter.interpreted_graphs import (
+    NO_TRACEBACKS,
+    InterpretedGraphs,
+    RewrittenTogether,
+    drawn,
+    evaluated,
+    flat,
+)
+from pymc_landscape.engine.interpreter.python_backend import is_plain
+from pymc_landscape.engine.interpreter.rewrites import (
+    canonical,
+    interpreter_mode,
+    known_size,
+    stabilised,
+    without_named_dims,
+    without_parameter_checks,
+)
+from pymc_landscape.engine.interpreter.symbolic_ops import without_symbolic_ops
+
+__all__ = [
+    "NO_TRACEBACKS",
+    "InterpretedGraphs",
+    "RewrittenTogether",
+    "canonical",
+    "drawn",
+    "evaluated",
+    "flat",
+    "interpreter_mode",
+    "is_plain",
+    "known_size",
+    "stabilised",
+    "vectorized",
+    "without_named_dims",
+    "without_parameter_checks",
+    "without_symbolic_ops",
+]
