@@ -6,7 +6,8 @@ Fixtures import what they need: the process that hands tests to the workers read
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
 os.environ["MPLBACKEND"] = "Agg"
 collect_ignore = ["models"]  # imported by tests, no tests themselves
 SEED = 20050214
+
+
+@pytest.fixture(autouse=True)
+def _close_figures() -> Iterator[None]:
+    """Tests of many files take turns in a worker: what each has drawn is closed with it."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 @pytest.fixture
