@@ -25,7 +25,7 @@ STEPS = 3
 FACTORISATION, ROWS = 10, 50
 # Rows that are passed one by one through a graph of their own, as of a mixture; it takes longer to compile, too.
 CALLS = 60
-# Of an integral over random effects: inner Newton steps, each with a Hessian, and the number of effects that doubles
+# Of an integral over random effects that has no closed form: inner Newton steps, each with a Hessian, and the number of effects that doubles
 # their cost.
 INNER, EFFECTS = 10, 20
 # Engines that a search has built.
@@ -54,7 +54,8 @@ def affordable_evaluations(objective: Objective) -> int:
         cost *= FACTORISATION * (1.0 + (n / ROWS) ** 2)
     if any(isinstance(op, OpFromGraph) for op in ops):
         cost *= 1.0 + n / CALLS
-    if objective.is_integral:
+    integrals = objective.evaluators.integrals
+    if objective.is_integral and not (integrals.rule == 1 and integrals.closed_form):
         effects = sum(int(np.prod(v.shape)) for v in objective.evaluators.metadata.effects)
         cost *= INNER * (1.0 + effects / EFFECTS)
     return int(EVALUATIONS / cost)

@@ -13,7 +13,7 @@ from verbs import again, fit, interrupted_after
 
 import pymc_landscape as pml
 from pymc_landscape.inference.profile.profile_side import ProfileSide as Outward
-from pymc_landscape.inference.resampling import bootstrap
+from pymc_landscape.objective.observations import Simulator, StackedData
 from pymc_landscape.results import checkpoint, zarr_store
 
 Y = np.array([1.0, 2.0, 0.5, 4.5])
@@ -44,17 +44,32 @@ def counted(monkeypatch, module, name: str) -> list[int]:
 # --- bootstrap -------------------------------------------------------------------------------------------------------
 
 
+def simulated(monkeypatch, at_once: int, second: BaseException | None = None) -> list[int]:
+    """Refit so many data sets in one go; count those of each go, and let the second end with an exception."""
+    sizes, follow = [], Simulator.several
+
+    def several(self, point, seeds):
+        if second is not None and len(sizes) == 1:
+            raise second
+        sizes.append(len(seeds))
+        return follow(self, point, seeds)
+
+    monkeypatch.setattr(Simulator, "several", several)
+    monkeypatch.setattr(StackedData, "most_sets", staticmethod(lambda objective: at_once))
+    return sizes
+
+
 def test_a_bootstrap_goes_on_where_it_stopped(here, tmp_path, monkeypatch):
     store = tmp_path / "boot.zarr"
     with monkeypatch.context() as stopped:
-        interrupted_after(4, stopped)
+        simulated(stopped, 4, KeyboardInterrupt())
         with pytest.warns(UserWarning, match="4 of 10 replicates"):
             kept = again(here, 10, store=store)
     assert kept.attrs["completion"] == "interrupted"
     xr.testing.assert_identical(opened(store).load().drop_attrs(), kept.drop_attrs())
-    calls = counted(monkeypatch, bootstrap, "search_from_start")
+    sizes = simulated(monkeypatch, 100)
     whole = again(here, 10, store=str(store))
-    assert len(calls) == 6
+    assert sizes == [6]
     xr.testing.assert_identical(whole.drop_attrs(), again(here, 10).drop_attrs())
     assert whole.attrs["completion"] == opened(store).attrs["completion"] == "complete"
     np.testing.assert_array_equal(opened(store)["mu"], whole["mu"])
@@ -64,15 +79,7 @@ def test_replicates_are_kept_on_the_way_and_not_at_the_end_alone(here, tmp_path,
     """The process may be ended by something else than Ctrl-C."""
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
     monkeypatch.setattr(checkpoint, "SHARE", np.inf)
-    follow, calls = bootstrap.search_from_start, []
-
-    def breaks(*args):
-        calls.append(1)
-        if len(calls) > 3:
-            raise RuntimeError("out of memory")
-        return follow(*args)
-
-    monkeypatch.setattr(bootstrap, "search_from_start", breaks)
+    simulated(monkeypatch, 3, RuntimeError("out of memory"))
     with pytest.raises(RuntimeError, match="out of memory"):
         again(here, 10, store=tmp_path / "boot.zarr")
     assert dict(opened(tmp_path / "boot.zarr").sizes) == {"chain": 1, "draw": 3}
