@@ -25,8 +25,8 @@ STEPS = 3
 FACTORISATION, ROWS = 10, 50
 # Rows that are passed one by one through a graph of their own, as of a mixture; it takes longer to compile, too.
 CALLS = 60
-# Of an integral over random effects that has no closed form: inner Newton steps, each with a Hessian, and the number of effects that doubles
-# their cost.
+# Of an integral over random effects that has no closed form: inner Newton steps, each with a Hessian, and the number of
+# effects that doubles their cost.
 INNER, EFFECTS = 10, 20
 # Engines that a search has built.
 KINDS: tuple[Kind, ...] = ("hessian", "density")
