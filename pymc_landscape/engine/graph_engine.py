@@ -18,6 +18,7 @@ from typing import Any, override
 
 import numpy as np
 from pymc.pytensorf import resolve_backend_compile_kwargs
+from pytensor.graph.fg import FunctionGraph
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine.backend import Backend, point_by_point
@@ -124,8 +125,7 @@ class GraphEngine(Engine):
     @cached_property
     def _fits_in_blocks(self) -> bool:
         """Whether several points fit into one block: of long data each fills one, and single points take less."""
-        together = self._shared and self._shared.rewritten(self.names, self._check_bounds)
-        variables = (together or self._rewritten).fgraph.variables
+        variables = self._with_names[0].variables
         return max((known_size(variable) for variable in variables), default=1) * FEW <= BLOCK_ELEMENTS
 
     @override
@@ -160,14 +160,21 @@ class GraphEngine(Engine):
 
     @override
     def is_convex(self, name: str) -> bool:
-        fgraph = self._rewritten.fgraph
+        fgraph, names = self._with_names
         shared: list[Any] = fgraph.inputs[1:]
         data = [variable.get_value(borrow=True) for variable in shared]
         known = self._convex.get(name)
         if known is None or any(now is not then for now, then in zip(data, known[0], strict=True)):
-            known = data, is_convex(fgraph.outputs[self.names.index(name)], fgraph.inputs[0])
+            known = data, is_convex(fgraph.outputs[names.index(name)], fgraph.inputs[0])
             self._convex[name] = known
         return known[1]
+
+    @cached_property
+    def _with_names(self) -> tuple[FunctionGraph, tuple[str, ...]]:
+        """The rewritten graphs, alone or among others, with the names of all."""
+        if self._shared is not None and (together := self._shared.rewritten(self.names, self._check_bounds)):
+            return together.fgraph, self._shared.names
+        return self._rewritten.fgraph, self.names
 
     @cached_property
     def _rewritten(self) -> InterpretedGraphs:

@@ -6,7 +6,7 @@ import pytensor.tensor as pt
 import pytest
 
 import pymc_landscape as pml
-from pymc_landscape.engine import interpreted_graphs
+from pymc_landscape.engine.interpreter import interpreted_graphs
 from pymc_landscape.engine.interpreter.interpreted_graphs import InterpretedGraphs
 from pymc_landscape.model import GraphInputs, gradient_graph, jacobian_graph, natural_graphs, unconstrained_graphs
 from pymc_landscape.model.derivatives import Differentiated

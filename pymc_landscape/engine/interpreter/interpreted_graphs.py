@@ -112,6 +112,11 @@ class RewrittenTogether:
         self._graphs: dict[str, Graph] = {}
         self._interpreted: InterpretedGraphs | None = None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the graphs, in the order of the rewritten ones."""
+        return tuple(self._graphs)
+
     def join(self, vector: Graph, graphs: Mapping[str, Graph]) -> None:
         """Take graphs by name, unless there is a loop in them: each part of those is compiled anew."""
         if not _holds_a_loop(list(graphs.values())):
@@ -127,8 +132,8 @@ class RewrittenTogether:
         check_bounds : bool
             As in ``pm.Model``.
         """
-        every, interpreted = list(self._graphs), self.rewritten(names, check_bounds)
-        return None if interpreted is None else interpreted.function([every.index(name) for name in names])
+        interpreted = self.rewritten(names, check_bounds)
+        return None if interpreted is None else interpreted.function([self.names.index(name) for name in names])
 
     def rewritten(self, names: Sequence[str], check_bounds: bool) -> InterpretedGraphs | None:
         """Return all graphs, rewritten when first asked for; None where those with these names are not known."""
