@@ -12,15 +12,8 @@ import pymc_landscape as pml
 MODELS = [
     "scan_moving_average",
     "gaussian_unknown_sigma",
-    "poisson_offset",
     "negative_binomial",
     "ordered_logistic",
-    "zero_inflated_poisson",
-    "censored_weibull",
-    "logistic_growth",
-    "normal_mixture",
-    "von_mises",
-    "autoregression",
     "gp_marginal",
 ]
 BACKENDS = ["interpreter", "numba", "jax", "c"]
