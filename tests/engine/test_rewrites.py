@@ -6,6 +6,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
+from pymc_landscape.engine import InterpretedGraphs
 from pymc_landscape.engine.interpreter.rewrites import interpreter_mode
 
 N, K = 400, 3
@@ -40,3 +41,13 @@ def test_data_that_are_not_finite_stay_in_their_branch():
     with pytensor.config.change_flags(cxx=""):
         function = pm.pytensorf.compile([w], chosen, mode=interpreter_mode(), trust_input=True)
     assert (function(np.zeros(N)) == 0).all()
+
+
+def test_traces_do_not_double_where_switches_stand_in_switches():
+    x = pt.vector("x", shape=(2,))
+    x.tag.trace = [[("file.py", 1, "", "")]]
+    graph = x
+    for i in range(16):
+        graph = pt.switch(pt.gt(x[0], i), graph, graph)
+    rewritten = InterpretedGraphs([x], [graph]).fgraph
+    assert max(len(getattr(variable.tag, "trace", [])) for variable in rewritten.variables) <= 1

@@ -27,7 +27,7 @@ from pytensor.tensor.random.type import RandomType
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine.interpreter.python_backend import can_be_written, is_plain, straight_line
-from pymc_landscape.engine.interpreter.rewrites import interpreter_mode, without_parameter_checks
+from pymc_landscape.engine.interpreter.rewrites import interpreter_mode, without_parameter_checks, without_traces
 from pymc_landscape.engine.interpreter.symbolic_ops import without_symbolic_ops
 
 # Where a node of a graph was written is remembered for messages about code of the user; that of these graphs is ours.
@@ -60,7 +60,7 @@ class InterpretedGraphs:
         inputs = [*self.inputs, *(v for v in shared if v not in self.inputs)]
         # constants are folded by NumPy too, not by gcc
         with pytensor.config.change_flags(cxx="", mode=self.mode, **NO_TRACEBACKS):
-            fgraph = FunctionGraph(inputs, self.graphs, clone=True)
+            fgraph = without_traces(FunctionGraph(inputs, self.graphs, clone=True))
             self.mode.optimizer(fgraph)
             insert_deepcopy(fgraph, [In(v) for v in inputs], [SymbolicOutput(v) for v in self.graphs])
         return fgraph

@@ -279,7 +279,18 @@ def canonical(graphs: Sequence[Graph]) -> list[Graph]:
 
 
 def _copied(graphs: Sequence[Graph]) -> FunctionGraph:
-    return FunctionGraph(outputs=list(graphs), clone=True, copy_inputs=False, copy_orphans=False)
+    return without_traces(FunctionGraph(outputs=list(graphs), clone=True, copy_inputs=False, copy_orphans=False))
+
+
+def without_traces(fgraph: FunctionGraph) -> FunctionGraph:
+    """Forget where the variables of a graph were written.
+
+    A rewrite adds the trace of what it replaces to that of what comes instead. Where switches stand in switches that is
+    the same variable again and again, whose trace doubles each time until it takes all memory.
+    """
+    for variable in fgraph.variables:
+        variable.tag.trace = []
+    return fgraph
 
 
 def interpreter_mode(written_out: bool = False) -> Mode:
