@@ -26,6 +26,7 @@ from pytensor.tensor.shape import Reshape, SpecifyShape
 from pytensor.tensor.subtensor import AdvancedSubtensor, Subtensor
 
 from pymc_landscape._typing import Array, Graph
+from pymc_landscape.engine.interpreter import performed
 
 
 class Bend(Enum):
@@ -127,12 +128,10 @@ def _of_data(variable: Graph, values: dict[Graph, Array]) -> Form:
     elif variable.owner is None or len(variable.owner.outputs) > 1 or variable.owner.op.destroy_map:
         return _ANYTHING
     else:
-        storage: list[list[Any]] = [[None]]
         try:
-            variable.owner.op.perform(variable.owner, [values[v] for v in variable.owner.inputs], storage)
+            [data] = performed(variable.owner, [values[v] for v in variable.owner.inputs])
         except Exception:  # an Op that cannot be called alone
             return _ANYTHING
-        data = storage[0][0]
     if not isinstance(data, np.ndarray | np.generic | int | float):  # a slice, or a random generator
         values[variable] = data
         return _ANYTHING

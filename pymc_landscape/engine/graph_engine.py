@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import Any, override
 
 import numpy as np
+import pytensor
 from pymc.pytensorf import resolve_backend_compile_kwargs
 from pytensor.graph.fg import FunctionGraph
 
@@ -27,6 +28,7 @@ from pymc_landscape.engine.chunks import ChunkedEvaluation
 from pymc_landscape.engine.convexity import is_convex
 from pymc_landscape.engine.engine import Engine
 from pymc_landscape.engine.interpreter import (
+    NO_TRACEBACKS,
     InterpretedGraphs,
     RewrittenTogether,
     flat,
@@ -216,7 +218,8 @@ class GraphEngine(Engine):
         """Return a back end by name, made when it is first asked for."""
         if name not in self._backends:
             makers = {"interpreter": self._interpreter, "numba": self._kernel_or_interpreter, "jax": self._jax}
-            self._backends[name] = makers.get(name, self._as_asked)()
+            with pytensor.config.change_flags(**NO_TRACEBACKS):
+                self._backends[name] = makers.get(name, self._as_asked)()
             self.choice.has_kernel = self.choice.has_kernel or name == "numba"
         return self._backends[name]
 

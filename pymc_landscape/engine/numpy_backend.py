@@ -53,8 +53,8 @@ def numpy_backend(vector: Graph, graphs: Sequence[Graph], *, written_out: bool =
 def _in_blocks(vector: Graph, graphs: Sequence[Graph], written_out: bool) -> Backend:
     points = vector.type.clone(shape=(None, *vector.type.shape))("points")
     with pytensor.config.change_flags(cxx="", **NO_TRACEBACKS):
-        vectorized = _vectorized(graphs, {vector: points})
-        batch = [_repeated(one, many, points) for one, many in zip(graphs, vectorized, strict=True)]
+        written = _vectorized(graphs, {vector: points})
+        batch = [_repeated(one, many, points) for one, many in zip(graphs, written, strict=True)]
     interpreted = InterpretedGraphs([points], batch, written_out=written_out)
     return Backend(interpreted.function(), block=_block_size(interpreted.fgraph))
 

@@ -32,7 +32,7 @@ from pymc_landscape.inference.resampling import (
     start_inside,
 )
 from pymc_landscape.objective import Objective
-from pymc_landscape.objective.observations import Simulator, StackedData, digests, observed_data
+from pymc_landscape.objective.observations import Simulator, StackedData, data_set, digests, observed_data
 from pymc_landscape.optimize import Fit, Status, fit_mle
 from pymc_landscape.results import chosen_methods, provenance_attributes
 
@@ -168,7 +168,7 @@ class _Study:
             if key is not None and key in self._known and self.sample is None:
                 yield self._known[key]
                 continue
-            twin = self.fit.objective.with_data(**{name: values[i] for name, values in data.items()})
+            twin = self.fit.objective.with_data(**data_set(data, i))
             limits = dict(zip(self.fit_methods, self._remembered(twin, key, seed), strict=True))
             if self.sample is not None:
                 limits["hdi"] = self._hdi(self.sample(twin, seed))

@@ -41,6 +41,7 @@ from pymc_landscape.model.metadata import ModelMetadata
 from pymc_landscape.model.missing_data import kept_positions
 from pymc_landscape.model.missing_densities import refuse_missing_densities
 from pymc_landscape.model.observation_families import Described, describe
+from pymc_landscape.model.piecewise_derivatives import places_read
 from pymc_landscape.model.roles import (
     PotentialRole,
     check_model,
@@ -102,6 +103,7 @@ __all__ = [
     "name_of",
     "natural_graphs",
     "on_all_data",
+    "places_read",
     "plain",
     "product_graph",
     "quantile_of",

@@ -41,12 +41,10 @@ class EngineFactory:
 
     def kept(self, key: Hashable, build: Callable[[], Made]) -> Made:
         """Return what `build` makes of the model, made once for each `key` until the model changes."""
-        return self.metadata.read(self._whole_key(key), build)
-
-    def _whole_key(self, key: Hashable) -> Hashable:
         # which observations belong to which element of a discrete variable is read off whole numbers among the data
         indices = self.data.integers() if self.metadata.summed_variables else None
-        return key, self.data.names, indices, (self.key, self.backend, _hashable(self.compile_kwargs))
+        options = self.key, self.backend, _hashable(self.compile_kwargs)
+        return self.metadata.read((key, self.data.names, indices, options), build)
 
     def engine(
         self,

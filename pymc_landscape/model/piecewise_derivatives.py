@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.graph.basic import Apply
 from pytensor.graph.traversal import applys_between
 from pytensor.tensor.exceptions import NotScalarConstantError
 from pytensor.tensor.subtensor import Subtensor, get_constant_idx
@@ -44,6 +45,19 @@ class Piece:
         return self.stop - self.start
 
 
+def places_read(node: Apply[Any], size: int) -> range | None:
+    """Return the places of a vector that a node reads, side by side; None where it reads others, or they may change."""
+    if not isinstance(node.op, Subtensor):
+        return None
+    try:
+        index = get_constant_idx(node.op.idx_list, node.inputs, allow_partial=False)[0]
+    except NotScalarConstantError:
+        return None
+    read = range(size)[index]
+    places = read if isinstance(read, range) else range(read, read + 1)
+    return places if places.step == 1 and len(places) else None
+
+
 def pieces_of(graph: Graph, vector: Graph) -> list[Piece]:
     """Return the pieces of `vector` that a graph reads, in order: elements, or slices without steps.
 
@@ -54,16 +68,10 @@ def pieces_of(graph: Graph, vector: Graph) -> list[Piece]:
     for node in applys_between([vector], [graph]):
         if vector not in node.inputs:
             continue
-        if not isinstance(node.op, Subtensor):
+        read = places_read(node, size)
+        if read is None:
             return whole
-        try:
-            index = get_constant_idx(node.op.idx_list, node.inputs, allow_partial=False)[0]
-        except NotScalarConstantError:
-            return whole
-        read = range(size)[index]
-        if isinstance(read, range) and read.step != 1:
-            return whole
-        start, stop = (read.start, read.stop) if isinstance(read, range) else (read, read + 1)
+        start, stop = read.start, read.stop
         piece = found.setdefault((start, stop, node.outputs[0].type.ndim), Piece(start, stop, []))
         piece.graphs.append(node.outputs[0])
     pieces = sorted(found.values(), key=lambda piece: (piece.start, piece.stop))

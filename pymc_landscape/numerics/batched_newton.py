@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
-from pymc_landscape.numerics.covariance import RANK_TOLERANCE
+from pymc_landscape.numerics.covariance import RANK_TOLERANCE, step_lengths_batch
 from pymc_landscape.numerics.trust_region import NO_GRADIENT, noise
 
 # Values (n,), gradients (n, k) and Hessians (n, k, k) of the points `rows` where their free elements are x (n, m).
@@ -133,7 +133,7 @@ def _is_no_worse(value: Array, gradient: Array, hessian: Array, before: Array) -
     """Whether points have a value with derivatives that is no higher than before."""
     finite = np.isfinite(value) & np.isfinite(gradient).all(axis=1) & np.isfinite(hessian).all(axis=(1, 2))
     slack = np.where(np.isfinite(before), before, 0.0)
-    return finite & (value <= before + [noise(v) for v in slack])
+    return finite & (value <= before + noise(slack))
 
 
 def newton_steps(gradient: Array, hessian: Array) -> tuple[Array, Array, Array]:
@@ -177,13 +177,6 @@ def newton_steps(gradient: Array, hessian: Array) -> tuple[Array, Array, Array]:
     inverted = np.where(flat, 0.0, 1.0 / np.where(flat, 1.0, values))
     inverse = np.einsum("nik,nk,njk->nij", half, inverted, half)
     return np.einsum("nik,nk->ni", half, along), np.where(is_minimum, gained, np.inf), inverse
-
-
-def step_lengths_batch(hessian: Array) -> Array:
-    """Return D with D² = |diag H|, or the largest of the row where that is 0."""
-    sizes = np.abs(hessian)
-    diagonal, largest = np.einsum("nii->ni", sizes), sizes.max(axis=2, initial=0.0)
-    return np.sqrt(np.where(diagonal > 1e-200, diagonal, np.where(largest > 0, largest, 1.0)))
 
 
 # --- points at a given height ----------------------------------------------------------------------------------------

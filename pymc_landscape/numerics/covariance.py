@@ -96,11 +96,16 @@ def lengths(hessian: Array) -> Array:
     return scale
 
 
-def lengths_batch(hessian: Array) -> Array:
-    """Return D of each of n matrices (n, k, k), as `lengths` does: (n, k)."""
+def step_lengths_batch(hessian: Array) -> Array:
+    """Return D with D² = |diag H|, or the largest of the row where that is 0."""
     sizes = np.abs(hessian)
     diagonal, largest = np.einsum("nii->ni", sizes), sizes.max(axis=2, initial=0.0)
-    scale = np.sqrt(np.where(diagonal > 1e-200, diagonal, np.where(largest > 0, largest, 1.0)))
+    return np.sqrt(np.where(diagonal > 1e-200, diagonal, np.where(largest > 0, largest, 1.0)))
+
+
+def lengths_batch(hessian: Array) -> Array:
+    """Return D of each of n matrices (n, k, k), as `lengths` does: (n, k)."""
+    sizes, scale = np.abs(hessian), step_lengths_batch(hessian)
     for _ in range(20):
         excess = (sizes / (scale[:, :, None] * scale[:, None, :])).max(axis=2, initial=0.0)
         uneven = (excess > 1.0 + 1e-9).any(axis=1)

@@ -33,6 +33,7 @@ from pymc_landscape.numerics.trust_region import (
     SLOW,
     TAKEN,
     WIDENED,
+    noise,
     step_on_axes,
 )
 
@@ -204,7 +205,7 @@ class _Descent:
             inner[i] = step_on_axes(curvature[i], here.scaled_gradient[i], float(self.radius[active[i]]))
         promised = -(here.scaled_gradient * inner).sum(axis=1) - 0.5 * (curvature * inner**2).sum(axis=1)
         saddle = (promised < SADDLE) & (here.values[:, 0] < -here.tolerance) & ~here.flat[:, 0]
-        shrunk = (self.radius[active] < SHRUNK) & (promised < _noise(here.value))
+        shrunk = (self.radius[active] < SHRUNK) & (promised < noise(here.value))
         descending = ~self.polishing[active]
         late = self.n_steps[active] >= MOST_EVALUATIONS
         doubtful = descending & (saddle | shrunk | late | (here.scaled_gradient == 0).all(axis=1))
@@ -222,7 +223,7 @@ class _Descent:
         self.n_steps[active[~polishing]] += 1
         active, x, value, gradient, hessian = _chosen(active, ~polishing, trials.x, value, gradient, hessian)
         promised, length = trials.promised[~polishing], trials.length[~polishing]
-        before, rounding = self.here.value[active], _noise(self.here.value[active])
+        before, rounding = self.here.value[active], noise(self.here.value[active])
         with np.errstate(invalid="ignore"):
             share = (before - value + rounding) / (promised + rounding)
             fell = before - value > FALL
@@ -256,7 +257,7 @@ class _Descent:
     def _polish(self, rows: NDArray[np.intp], x: Array, value: Array, gradient: Array, hessian: Array) -> None:
         """Take Newton's own steps while what is left to gain falls and the value does not rise beyond rounding."""
         before = self.here.value[rows]
-        usable = _are_finite(value, gradient, hessian) & (value <= before + _noise(before))
+        usable = _are_finite(value, gradient, hessian) & (value <= before + noise(before))
         self.arrived[rows[~usable]] = True
         rows, x, value, gradient, hessian = _chosen(rows, usable, x, value, gradient, hessian)
         if not len(rows):
@@ -272,8 +273,3 @@ def _chosen(
     rows: NDArray[np.intp], which: NDArray[np.bool_], x: Array, value: Array, gradient: Array, hessian: Array
 ) -> tuple[NDArray[np.intp], Array, Array, Array, Array]:
     return rows[which], x[which], value[which], gradient[which], hessian[which]
-
-
-def _noise(value: Array) -> Array:
-    """Return differences of values that may be rounding alone."""
-    return np.asarray(1e-12 + 4 * float(np.finfo(float).eps) * np.abs(value))

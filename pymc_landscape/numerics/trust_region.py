@@ -133,8 +133,8 @@ def quadratic_model(surface: Surface, x: Array) -> QuadraticModel:
     return QuadraticModel(x, value, gradient, surface.hessian(x))
 
 
-def noise(value: float) -> float:
-    """Return a difference of values that may be rounding alone."""
+def noise[Values: (float, Array)](value: Values) -> Values:
+    """Return a difference of values that may be rounding alone; of each of several, as an array."""
     return 1e-12 + 4 * float(np.finfo(float).eps) * abs(value)
 
 

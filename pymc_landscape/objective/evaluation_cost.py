@@ -54,8 +54,7 @@ def affordable_evaluations(objective: Objective) -> int:
         cost *= FACTORISATION * (1.0 + (n / ROWS) ** 2)
     if any(isinstance(op, OpFromGraph) for op in ops):
         cost *= 1.0 + n / CALLS
-    integrals = objective.evaluators.integrals
-    if objective.is_integral and not (integrals.rule == 1 and integrals.closed_form):
+    if objective.is_integral and not objective.evaluators.integrals.closed_form:
         effects = sum(int(np.prod(v.shape)) for v in objective.evaluators.metadata.effects)
         cost *= INNER * (1.0 + effects / EFFECTS)
     return int(EVALUATIONS / cost)

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 from posteriors import mean_of
 from scipy import stats
-from verbs import again, fit, interrupted_after
+from verbs import again, fit, interrupted_after, one_by_one
 
 import pymc_landscape as pml
 from pymc_landscape.inference.resampling import bootstrap
@@ -158,7 +158,7 @@ def test_refits_that_fail_are_nan(monkeypatch, of_mean):
         return type(end)(end.start, end.origin, end.result, Verdict(Status.FAILED, "no"))
 
     monkeypatch.setattr(stacked_searches, "search_from_start", fails)
-    monkeypatch.setattr(stacked_searches, "FEWEST", 3)
+    one_by_one(monkeypatch)
     with pytest.warns(UserWarning, match=r"\(2 failed\)"):
         drawn = again(here, 2)
     assert drawn.attrs["n_failed"] == 2

@@ -9,7 +9,7 @@ from pymc_landscape.engine.interpreter.interpreted_graphs import (
     evaluated,
     flat,
 )
-from pymc_landscape.engine.interpreter.python_backend import is_plain
+from pymc_landscape.engine.interpreter.python_backend import is_plain, performed
 from pymc_landscape.engine.interpreter.rewrites import (
     canonical,
     interpreter_mode,
@@ -31,6 +31,7 @@ __all__ = [
     "interpreter_mode",
     "is_plain",
     "known_size",
+    "performed",
     "stabilised",
     "vectorized",
     "without_named_dims",

@@ -26,7 +26,7 @@ from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.random.type import RandomType
 
 from pymc_landscape._typing import Array, Graph
-from pymc_landscape.engine.interpreter.python_backend import can_be_written, is_plain, straight_line
+from pymc_landscape.engine.interpreter.python_backend import can_be_written, is_plain, performed, straight_line
 from pymc_landscape.engine.interpreter.rewrites import interpreter_mode, without_parameter_checks, without_traces
 from pymc_landscape.engine.interpreter.symbolic_ops import without_symbolic_ops
 
@@ -198,7 +198,6 @@ def _op_by_op(graphs: Sequence[Graph], generators: Mapping[Graph, np.random.Gene
             if (isinstance(node.op, RandomVariable) and not generators) or not is_plain(node):
                 raise NotImplementedError(f"{node.op} cannot be called alone.")
             node.op.prepare_node(node, None, None, "py")
-            storage: list[list[Any]] = [[None] for _ in node.outputs]
-            node.op.perform(node, [known[variable] for variable in node.inputs], storage)
-            known.update((variable, cell[0]) for variable, cell in zip(node.outputs, storage, strict=True))
+            values = performed(node, [known[variable] for variable in node.inputs])
+            known.update(zip(node.outputs, values, strict=True))
     return [known[graph] if isinstance(graph.type, RandomType) else np.array(known[graph]) for graph in graphs]

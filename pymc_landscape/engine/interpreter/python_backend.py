@@ -76,6 +76,13 @@ def is_plain(node: Apply[Any]) -> bool:
     return type(node.op).make_thunk in PLAIN and not node.op.destroy_map
 
 
+def performed(node: Apply[Any], inputs: Sequence[Any]) -> list[Any]:
+    """Return the values of the outputs of a plain node, from those of its inputs."""
+    storage: list[list[Any]] = [[None] for _ in node.outputs]
+    node.op.perform(node, list(inputs), storage)
+    return [cell[0] for cell in storage]
+
+
 class _Writer:
     """The source of a function, and the values that its lines refer to."""
 

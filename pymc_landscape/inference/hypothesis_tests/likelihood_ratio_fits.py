@@ -17,7 +17,7 @@ from pymc_landscape.inference.hypothesis_tests.unfitted_models import null_witho
 from pymc_landscape.inference.hypothesis_tests.vanished_starts import VanishedStarts
 from pymc_landscape.inference.resampling import natural_point, restricted_like, start_inside
 from pymc_landscape.objective import Objective, RestrictedObjective, objective_of, pymc_model
-from pymc_landscape.objective.observations import Data, Simulator
+from pymc_landscape.objective.observations import Data, Simulator, data_set
 from pymc_landscape.optimize import (
     Fit,
     fit_of,
@@ -118,7 +118,7 @@ class RatioSimulator:
         for i, ((null_minimum, null_point), lowest) in enumerate(zip(nulls, minima, strict=True)):
             statistic = null_minimum - lowest
             if not statistic >= -SAME_AS_NULL:
-                twin = self.alternative.objective.with_data(**{name: values[i] for name, values in data.items()})
+                twin = self.alternative.objective.with_data(**data_set(data, i))
                 statistic = self._searched_again(twin, null_minimum, null_point)
             yield statistic if not statistic <= ZERO else 0.0
 
@@ -155,7 +155,7 @@ class RatioSimulator:
         objective = self.null.objective
         if self.null.n_parameters == 0:
             for i in range(len(next(iter(data.values())))):
-                twin = objective.with_data(**{name: values[i] for name, values in data.items()})
+                twin = objective.with_data(**data_set(data, i))
                 yield restricted_like(self.null.result.restricted, twin).value(np.zeros(0)), self.point
             return
         searches = StackedSearches(objective, data, self.null_start, "")

@@ -30,10 +30,10 @@ from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.linalg.solvers.triangular import SolveTriangular
 from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.shape import Reshape, Shape, Shape_i, SpecifyShape
-from pytensor.tensor.subtensor import AdvancedSubtensor, IncSubtensor, Subtensor, get_idx_list
+from pytensor.tensor.subtensor import AdvancedSubtensor, IncSubtensor, Subtensor
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.model import gradient_graph
+from pymc_landscape.model import gradient_graph, places_read
 from pymc_landscape.model.latent.joint_density import LOG_2PI, JointDensity
 from pymc_landscape.numerics import Pattern
 
@@ -158,34 +158,17 @@ def _parted(graphs: Sequence[Graph], vector: Graph, k: int) -> tuple[Graph, Grap
     for node in applys_between([vector], graphs):
         if vector not in node.inputs:
             continue
-        index = get_idx_list(node.inputs, node.op.idx_list)[0] if isinstance(node.op, Subtensor) else None
-        where = _constant_range(index, vector.type.shape[0])
+        where = places_read(node, vector.type.shape[0])
         if where is None or where.start < k < where.stop:
             return None
         part, first = (theta, 0) if where.stop <= k else (u, k)
-        taken = (
-            part[where.start - first : where.stop - first] if isinstance(index, slice) else part[where.start - first]
-        )
+        taken = part[where.start - first : where.stop - first]
+        taken = taken if node.outputs[0].type.ndim else taken[0]
         replacements[node.outputs[0]] = node.outputs[0].type.filter_variable(taken)
     if not replacements:
         return None
     parted = list(graph_replace(list(graphs), replacements, strict=False))
     return None if vector in ancestors(parted) else (theta, u, parted)
-
-
-def _constant_range(index: Any, size: int) -> range | None:
-    """Return the places that an index or a slice takes; None where it is not constant."""
-    known = [
-        getattr(i, "data", i) for i in ((index.start, index.stop, index.step) if isinstance(index, slice) else [index])
-    ]
-    if index is None or any(not isinstance(i, int | np.integer | np.ndarray | None) for i in known):
-        return None
-    whole = [None if i is None else int(i) for i in known]
-    if not isinstance(index, slice):
-        place = range(size)[whole[0] or 0]
-        return range(place, place + 1)
-    taken = range(size)[slice(*whole)]
-    return taken if taken.step == 1 and len(taken) else None
 
 
 def _values_of(graphs: Sequence[Graph]) -> set[Graph]:

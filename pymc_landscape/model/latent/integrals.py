@@ -71,7 +71,7 @@ class LatentIntegrals:
 
     def choose_rule(self, theta: Array) -> RuleChoice:
         """Choose how to integrate by what is right at one θ (k,), natural."""
-        if self.closed_form is not None:
+        if self._quadratic is not None:
             return RuleChoice(1, is_exact=True)
         return choose_rule(self._marginal(1), theta, lambda: self.integral("gauss_kronrod"))
 
@@ -96,7 +96,12 @@ class LatentIntegrals:
 
     @property
     def closed_form(self) -> GaussianIntegral | None:
-        """The integral as a graph, where the effects are normal given the data, in small blocks."""
+        """The integral as a graph: of effects that are normal given the data, in small blocks, where no nodes are laid."""
+        return self._quadratic if self.rule == 1 else None
+
+    @property
+    def _quadratic(self) -> GaussianIntegral | None:
+        """The same, whatever the rule."""
         if self.metadata.flat or self.metadata.summed_variables or not self.metadata.effects:
             return None
         return self.factory.kept("closed form", self._closed_form)

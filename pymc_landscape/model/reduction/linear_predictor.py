@@ -13,15 +13,14 @@ from typing import Any
 import numpy as np
 import pytensor.tensor as pt
 from pytensor import scalar as ps
-from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.graph.basic import Apply, Constant
-from pytensor.graph.traversal import ancestors
+from pytensor.graph.basic import Apply
 from pytensor.tensor.basic import Alloc
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Sum
 from pytensor.tensor.subtensor import AdvancedSubtensor
 
 from pymc_landscape._typing import Array, Graph
+from pymc_landscape.model import constant_value
 
 # More columns than this are not gathered: what they cost a point grows with their square.
 MOST_COLUMNS = 64
@@ -89,23 +88,6 @@ def linear_predictor(graph: Graph, n_rows: int) -> LinearPredictor | None:
         None if the graph is not seen to be linear, or if its data may change.
     """
     return _found(pt.as_tensor(graph), n_rows)
-
-
-def constant_value(graph: Graph) -> Array | None:
-    """Return the value of a graph of constants alone; None if anything else enters."""
-    if isinstance(graph, Constant):
-        return np.asarray(graph.data)
-    if graph.owner is not None and isinstance(graph.owner.op, DimShuffle):  # not worth a function
-        inner, storage = constant_value(graph.owner.inputs[0]), [[None]]
-        if inner is not None:
-            graph.owner.op.perform(graph.owner, [inner], storage)
-        return storage[0][0]
-    above = list(ancestors([graph]))
-    leaves = [v for v in above if v.owner is None]
-    if any(isinstance(v, SharedVariable) or not isinstance(v, Constant) for v in leaves):
-        return None
-    value: Array = graph.eval(mode="FAST_COMPILE")
-    return np.asarray(value)
 
 
 def _found(graph: Graph, n: int) -> LinearPredictor | None:

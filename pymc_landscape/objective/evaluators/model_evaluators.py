@@ -220,7 +220,7 @@ class Evaluators:
         if kind in WEIGHTED:
             self.refuse_discrete()
         term, values = self.integrals.joint_term, self._values(self.metadata.layout(unconstrained))
-        if self.integrals.rule == 1 and (closed := self.integrals.closed_form):
+        if closed := self.integrals.closed_form:
             return closed_form_engine(kind, closed, self.factory, term, values, self._weight)
         natural = self.engine("natural", unconstrained) if unconstrained else None
         jacobian = self.engine("natural_jacobian", unconstrained) if unconstrained and kind in WEIGHTED else None

@@ -12,6 +12,7 @@ from pymc_landscape.objective.observations.pointwise import (
 from pymc_landscape.objective.observations.simulate import (
     Data,
     Simulator,
+    data_set,
     digests,
     known_value,
     observed_data,
@@ -27,6 +28,7 @@ __all__ = [
     "FittedTerm",
     "Simulator",
     "StackedData",
+    "data_set",
     "digests",
     "fitted_values",
     "joint_densities",

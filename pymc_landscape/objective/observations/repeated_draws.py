@@ -16,7 +16,7 @@ from pytensor.graph.basic import Apply, Constant
 from pytensor.tensor.random.op import RandomVariable
 
 from pymc_landscape._typing import Array, Graph
-from pymc_landscape.engine import is_plain
+from pymc_landscape.engine import is_plain, performed
 
 Draw = Callable[[int], list[NDArray[Any]]]
 
@@ -56,18 +56,12 @@ def _evaluated(node: Apply[Any], values: dict[Graph, Any]) -> bool:
     """Evaluate a node, if all that it takes is known."""
     if not all(isinstance(v, Constant) or v in values for v in node.inputs):
         return False
-    values.update(zip(node.outputs, _performed(node, [_value(v, values) for v in node.inputs]), strict=True))
+    values.update(zip(node.outputs, performed(node, [_value(v, values) for v in node.inputs]), strict=True))
     return True
 
 
 def _value(variable: Graph, values: dict[Graph, Any]) -> Any:
     return variable.data if isinstance(variable, Constant) else values[variable]
-
-
-def _performed(node: Apply[Any], inputs: list[Any]) -> list[Any]:
-    storage: list[list[Any]] = [[None] for _ in node.outputs]
-    node.op.perform(node, inputs, storage)
-    return [cell[0] for cell in storage]
 
 
 class _Step:
@@ -83,7 +77,7 @@ class _Step:
         """Evaluate it."""
         inputs = [_value(v, values) for v in self.node.inputs]
         if not self.draws:
-            values.update(zip(self.node.outputs, _performed(self.node, inputs), strict=True))
+            values.update(zip(self.node.outputs, performed(self.node, inputs), strict=True))
             return
         op, (rng, size, *arguments) = self.node.op, inputs
         drawn = op.rng_fn(rng, *arguments, None if size is None else tuple(size))

@@ -237,6 +237,11 @@ def _by_singular_values(graphs: list[Graph]) -> list[Graph]:
     return list(fgraph.outputs)
 
 
+def data_set(data: Data, i: int) -> Data:
+    """Return the one at place i of many data sets, arrays (S, ...)."""
+    return {name: values[i] for name, values in data.items()}
+
+
 def digests(data: Data) -> list[bytes | None]:
     """Return a short name of each of many data sets that are whole numbers, which may come again; None of others."""
     n = len(next(iter(data.values())))

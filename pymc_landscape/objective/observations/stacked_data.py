@@ -18,6 +18,7 @@ from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import Engine, GraphEngine
 from pymc_landscape.objective import ARITHMETIC_ERRORS, DENSE, Objective
 from pymc_landscape.objective.observations.repeated_rows import repeated_rows
+from pymc_landscape.objective.observations.simulate import data_set
 
 # So many numbers of data sets and of what is evaluated of them are in memory at once.
 NUMBERS, MOST_SETS = 2**20, 1000
@@ -54,7 +55,7 @@ class StackedData:
 
     def with_set(self, objective: Objective, i: int) -> Objective:
         """Return an objective with data set i."""
-        return objective.with_data(**{name: values[i] for name, values in self.data.items()})
+        return objective.with_data(**data_set(self.data, i))
 
     def _written(self) -> tuple[Engine, Array] | None:
         """Return the engine, and what stands behind the point for each data set."""

@@ -28,9 +28,6 @@ from pymc_landscape.optimize import (
 )
 from pymc_landscape.optimize.stacks.regular_minima import RegularMinima
 
-# Fewer data sets are searched one by one: none, for a replicate has the same digits in whatever company it comes.
-FEWEST = 1
-
 
 class StackedSearches:
     """The results of one search for each data set.
@@ -64,8 +61,8 @@ class StackedSearches:
         self._minima: StackedMinima | None = None
         self._results: dict[int, StartResult] = {}
         self._place = np.full(n, -1)  # of each data set among those that arrived
-        stackable = n >= FEWEST and self.data.engine is not None and objective.size > 0
-        if stackable and np.isfinite(self.start).all():
+        stackable = self.data.engine is not None and objective.size > 0
+        if stackable and np.isfinite(self.start).all():  # one, too: it has the same digits in whatever company it comes
             self._search()
 
     def _search(self) -> None:
