@@ -29,10 +29,16 @@ SEED = 20050214
 
 @pytest.fixture(autouse=True)
 def _close_figures() -> Iterator[None]:
-    """Tests of many files take turns in a worker: what each has drawn is closed with it."""
+    """Tests of many files take turns in a worker: what each has drawn is closed with it; a module's own stay open."""
+
+    def open_figures() -> set[int]:
+        pyplot = sys.modules.get("matplotlib.pyplot")
+        return set(pyplot.get_fignums()) if pyplot else set()
+
+    before = open_figures()
     yield
-    if pyplot := sys.modules.get("matplotlib.pyplot"):
-        pyplot.close("all")
+    for number in open_figures() - before:
+        sys.modules["matplotlib.pyplot"].close(number)
 
 
 @pytest.fixture
