@@ -34,40 +34,43 @@ A ``pm.Model`` holds a prior, a likelihood and a posterior. The verbs here show 
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pymc_landscape.inference import (
-    HypothesisTest,
-    LikelihoodRatioTest,
-    compare_models,
-    confidence_intervals,
-    coverage_study,
-    influence,
-    laplace_check,
-    likelihood_ratio_test,
-    parametric_bootstrap,
-    score_test,
-    tests,
-    wald_test,
-)
-from pymc_landscape.inference.profile import profile_likelihood, read_intervals
-from pymc_landscape.inference.regions import confidence_contour
-from pymc_landscape.landscape import (
-    critical_points,
-    evaluate_landscape,
-    fit_grid,
-    hessian_spectrum,
-    plane_grid,
-    posterior_grid,
-    regular_grid,
-)
-from pymc_landscape.numerics import chi2_cutoff
-from pymc_landscape.objective import Objective, importance_sampling
-from pymc_landscape.objective.observations import loss_table, pointwise_log_likelihood
-from pymc_landscape.optimize import Fit, fit_map, fit_mle
-from pymc_landscape.optimize.descent import descend, descent_race
-from pymc_landscape.posterior import compare_with_posterior, four_curves, posterior_deviance, prior_path
-from pymc_landscape.results import to_datatree
+if TYPE_CHECKING:
+    from pymc_landscape.inference import (
+        HypothesisTest,
+        LikelihoodRatioTest,
+        compare_models,
+        confidence_intervals,
+        coverage_study,
+        influence,
+        laplace_check,
+        likelihood_ratio_test,
+        parametric_bootstrap,
+        score_test,
+        tests,
+        wald_test,
+    )
+    from pymc_landscape.inference.profile import profile_likelihood, read_intervals
+    from pymc_landscape.inference.regions import confidence_contour
+    from pymc_landscape.landscape import (
+        critical_points,
+        evaluate_landscape,
+        fit_grid,
+        hessian_spectrum,
+        plane_grid,
+        posterior_grid,
+        regular_grid,
+    )
+    from pymc_landscape.numerics import chi2_cutoff
+    from pymc_landscape.objective import Objective, importance_sampling
+    from pymc_landscape.objective.observations import loss_table, pointwise_log_likelihood
+    from pymc_landscape.optimize import Fit, fit_map, fit_mle
+    from pymc_landscape.optimize.descent import descend, descent_race
+    from pymc_landscape.pages.explorer import Explorer, explore
+    from pymc_landscape.pages.model_report import Report, report
+    from pymc_landscape.posterior import compare_with_posterior, four_curves, posterior_deviance, prior_path
+    from pymc_landscape.results import to_datatree
 
 __version__ = version("pymc-landscape")
 
@@ -121,21 +124,33 @@ __all__ = [
 ELSEWHERE = {"wilks": "chi2_cutoff", "cutoff": "chi2_cutoff", "aic": "compare_models", "loo": "compare_models"}
 
 
-# Verbs that are imported when they are first asked for, since what they make is drawn.
+# What is imported when it is first asked for, by room: a fit waits for no room that it does not enter.
 LATER = {
-    "Explorer": "pymc_landscape.pages.explorer",
-    "Report": "pymc_landscape.pages.model_report",
-    "explore": "pymc_landscape.pages.explorer",
-    "report": "pymc_landscape.pages.model_report",
+    "inference": "HypothesisTest LikelihoodRatioTest compare_models confidence_intervals coverage_study influence "
+    "laplace_check likelihood_ratio_test parametric_bootstrap score_test tests wald_test",
+    "inference.profile": "profile_likelihood read_intervals",
+    "inference.regions": "confidence_contour",
+    "landscape": "critical_points evaluate_landscape fit_grid hessian_spectrum plane_grid posterior_grid regular_grid",
+    "numerics": "chi2_cutoff",
+    "objective": "Objective importance_sampling",
+    "objective.observations": "loss_table pointwise_log_likelihood",
+    "optimize": "Fit fit_map fit_mle",
+    "optimize.descent": "descend descent_race",
+    "pages.explorer": "Explorer explore",
+    "pages.model_report": "Report report",
+    "posterior": "compare_with_posterior four_curves posterior_deviance prior_path",
+    "results": "to_datatree",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Import plots and pages when they are first asked for, since they bring matplotlib; else name what is near."""
+    """Import a verb or a room when it is first asked for; else name what is near."""
     if name == "plots":
         return import_module("pymc_landscape.plots")
-    if name in LATER:
-        return getattr(import_module(LATER[name]), name)
+    for room, names in LATER.items():
+        if name in names.split():
+            globals()[name] = found = getattr(import_module(f"pymc_landscape.{room}"), name)
+            return found
     near = [ELSEWHERE[name]] if name in ELSEWHERE else [known for known in __all__ if name in known]
     near = near or get_close_matches(name, __all__)
     advice = f"did you mean {' or '.join(near[:3])}?" if near else "dir(pymc_landscape) lists all."

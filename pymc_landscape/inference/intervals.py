@@ -9,8 +9,8 @@ from functools import lru_cache, partial
 from typing import Any, Literal
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy import stats
 
 from pymc_landscape._typing import Array, ModelLike, RandomSeed, VarNames
 from pymc_landscape.inference.profile import (
@@ -281,7 +281,7 @@ def _wald_endpoints(request: _Request) -> Endpoints:
         estimate = request.reference.estimate_of(quantity)
         error = request.reference.standard_error(estimate)
         for i, level in enumerate(request.levels):
-            reach = float(stats.norm.ppf(0.5 + level / 2)) * error
+            reach = float(scipy.stats.norm.ppf(0.5 + level / 2)) * error
             for k, side in enumerate((-1.0, 1.0)):
                 status = "finite" if np.isfinite(error) else "open" if np.isinf(error) else "failed"
                 why = "" if np.isfinite(error) else "no standard error"

@@ -13,9 +13,9 @@ from html import escape
 from typing import Any
 
 import numpy as np
+import scipy
 import xarray as xr
 from pymc.util import get_random_generator
-from scipy import stats
 
 from pymc_landscape._typing import Array, ModelLike, RandomSeed
 from pymc_landscape.inference.resampling import refuse_draws, restricted_like
@@ -169,7 +169,7 @@ def _tested(fit: Fit, scores: Array) -> LaplaceCheck:
     kept = values > NEGLIGIBLE_VARIANCE * values.max()
     inverse = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T / np.outer(scale, scale)
     statistic, df = float(n * mean @ inverse @ mean), int(kept.sum())
-    p_value = float(stats.f.sf(statistic * (n - df) / (df * (n - 1)), df, n - df))
+    p_value = float(scipy.stats.f.sf(statistic * (n - df) / (df * (n - 1)), df, n - df))
     bias = inverse @ mean / np.sqrt(np.diagonal(inverse))
     return LaplaceCheck(
         statistic, df, p_value, tuple(fit.result.restricted.labels), mean, bias, n, dict(fit.objective.origin)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile import ConstrainedPoint, Endpoint, EndpointProblem, find_endpoints
@@ -116,7 +116,7 @@ class SimulatedEnds:
         self, estimate: ConstrainedPoint, side: float, level: float, inside: float, outside: float
     ) -> tuple[float, float, Endpoint | None]:
         """Return two roots of cut-offs, of which one belongs to the interval and the next does not, and the end."""
-        target, best = float(stats.norm.ppf(0.5 + level / 2)), None
+        target, best = float(scipy.stats.norm.ppf(0.5 + level / 2)), None
         root = target if inside < target < outside else inside + NEAR
         for _ in range(STEPS):
             here = self._at(estimate, side, root)
@@ -135,7 +135,7 @@ class SimulatedEnds:
                 outside = root
             if outside - inside < NEAR:
                 break
-            z = float(stats.norm.isf(np.clip(share, 0.5 / len(self.seeds), 1.0) / 2))
+            z = float(scipy.stats.norm.isf(np.clip(share, 0.5 / len(self.seeds), 1.0) / 2))
             guess = root + target - z  # where the root of the ratio is normal but for a shift
             root = guess if inside + NEAR / 4 < guess < outside - NEAR / 4 else (inside + outside) / 2
         return inside, outside, best
@@ -182,7 +182,7 @@ class SimulatedEnds:
         root = float(np.sqrt(max(end.rise, NEAR**2)))
         beside = self._at(estimate, side, 1.02 * root)
         slope = abs(beside.value - end.value) / (0.02 * root)
-        z = float(stats.norm.ppf(0.5 + level / 2))
-        error = np.sqrt(level * (1.0 - level) / len(self.seeds)) / (2.0 * stats.norm.pdf(z)) * slope
+        z = float(scipy.stats.norm.ppf(0.5 + level / 2))
+        error = np.sqrt(level * (1.0 - level) / len(self.seeds)) / (2.0 * scipy.stats.norm.pdf(z)) * slope
         words = f"simulated: −2LL rises by {end.rise:.4g}; Monte Carlo standard error of the end {error:.2g}"
         return Endpoint(end.value, end.status, end.rise, words, end.point)

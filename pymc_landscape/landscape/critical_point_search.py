@@ -6,8 +6,8 @@ import warnings
 from typing import Any
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy import linalg
 
 from pymc_landscape._typing import Array, ModelLike, RandomSeed, Starts
 from pymc_landscape.landscape.saddle_search import SaddleSearch
@@ -170,7 +170,7 @@ def _heights(objective: Objective, theta: Array) -> dict[str, Any]:
 
 
 def _curvatures(points: list[StationaryPoint], k: int, labels: str) -> dict[str, Any]:
-    pairs = [linalg.eigh(p.here.hessian) for p in points]
+    pairs = [scipy.linalg.eigh(p.here.hessian) for p in points]
     values = np.array([w[::-1] for w, _ in pairs]).reshape(-1, k)
     vectors = np.array([v[:, ::-1].T for _, v in pairs]).reshape(-1, k, k)
     slopes = [float(np.linalg.norm(p.here.gradient)) for p in points]

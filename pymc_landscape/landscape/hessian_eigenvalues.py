@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 import xarray as xr
 from pymc.util import get_random_generator
-from scipy import linalg
 
 from pymc_landscape._typing import Array, ModelLike, PointLike, RandomSeed
 from pymc_landscape.numerics import Product, Spectrum, leading_eigenpairs, name_direction, simple_basis, spectrum, trace
@@ -154,8 +154,8 @@ def _dense(hessian: Array, labels: tuple[str, ...]) -> Directions:
     """Return all eigenpairs, with a basis of the level directions that can be named."""
     curvature = spectrum(hessian)
     flat = _level_directions(curvature)
-    rest = linalg.null_space(flat).T if len(flat) else np.eye(len(hessian))
-    values, inner = linalg.eigh(rest @ hessian @ rest.T)
+    rest = scipy.linalg.null_space(flat).T if len(flat) else np.eye(len(hessian))
+    values, inner = scipy.linalg.eigh(rest @ hessian @ rest.T)
     vectors = np.vstack([inner.T @ rest, flat])
     values = np.concatenate([values, np.einsum("mi,ij,mj->m", flat, hessian, flat)])
     is_flat = np.arange(len(values)) >= len(values) - len(flat)
@@ -171,7 +171,7 @@ def _level_directions(curvature: Spectrum) -> Array:
     level = curvature.vectors[:, np.abs(curvature.values) <= curvature.tolerance].T
     if not len(level):
         return level
-    orthonormal: Array = linalg.qr((simple_basis(level) / curvature.scale).T, mode="economic")[0].T
+    orthonormal: Array = scipy.linalg.qr((simple_basis(level) / curvature.scale).T, mode="economic")[0].T
     return orthonormal
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
-from scipy import integrate, optimize
+import scipy
 
 from pymc_landscape._typing import Array
 from pymc_landscape.landscape.stationary_points import SearchFailure, StationaryPoint, evaluate_at, examine
@@ -224,7 +224,7 @@ def gradient_flow(restricted: RestrictedObjective, x: Array) -> Array:
     """Integrate steepest descent, dx/dt = −∇f, until Newton's method can finish; return its end."""
     if evaluate_at(restricted, x) is None:
         return x
-    solver = integrate.LSODA(
+    solver = scipy.integrate.LSODA(
         lambda t, y: -restricted.value_and_gradient(y)[1],
         0.0,
         x,
@@ -304,7 +304,7 @@ def least_gradient_norm(restricted: RestrictedObjective, x: Array, scale: Array)
         hessian = restricted.hessian(y / scale) / np.outer(scale, scale)
         return hessian if np.isfinite(hessian).all() else np.eye(len(y))
 
-    result = optimize.least_squares(
+    result = scipy.optimize.least_squares(
         slope,
         x * scale,
         jacobian,

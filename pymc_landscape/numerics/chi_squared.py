@@ -15,8 +15,8 @@ from itertools import combinations
 from typing import overload
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special
 
 from pymc_landscape._typing import Array
 
@@ -137,7 +137,7 @@ def chibar2_tail(statistic: ArrayLike, weights: ArrayLike) -> Array:
     w = np.asarray(weights, dtype=float)
     df = np.arange(len(w))
     with np.errstate(invalid="ignore"):
-        areas = special.gammaincc(np.maximum(df, 1) / 2.0, np.maximum(x, 0.0) / 2.0)
+        areas = scipy.special.gammaincc(np.maximum(df, 1) / 2.0, np.maximum(x, 0.0) / 2.0)
     areas = np.where(df == 0, x <= 0, areas)
     areas = np.where(x <= 0, 1.0, areas)
     return np.where(np.isnan(x[..., 0]), np.nan, areas @ w)
@@ -168,10 +168,14 @@ def chibar2_quantile(level: float, weights: ArrayLike) -> float:
     w = np.asarray(weights, dtype=float)
     if level <= w[0]:
         return 0.0
-    most = 2.0 * float(special.gammaincinv(max(len(w) - 1, 1) / 2.0, level))  # a mixture has no more than its last part
+    most = 2.0 * float(
+        scipy.special.gammaincinv(max(len(w) - 1, 1) / 2.0, level)
+    )  # a mixture has no more than its last part
     if w[-1] == 1.0:
         return most
-    return float(optimize.brentq(lambda x: float(chibar2_tail(x, w)) - (1.0 - level), 1e-300, most + 1.0, xtol=1e-14))
+    return float(
+        scipy.optimize.brentq(lambda x: float(chibar2_tail(x, w)) - (1.0 - level), 1e-300, most + 1.0, xtol=1e-14)
+    )
 
 
 def _checked(covariance: ArrayLike) -> Array:
@@ -227,6 +231,6 @@ def _from_draws(cov: Array) -> Array:
     rng = np.random.default_rng(SEED)
     metric = np.linalg.cholesky(np.linalg.inv(cov)).T  # ‖A (z − θ)‖² is the distance in the metric of V⁻¹
     z = rng.standard_normal((DRAWS, len(cov)))  # A z, in which every direction is alike
-    positive = [int((optimize.nnls(metric, row)[0] > 0).sum()) for row in z]
+    positive = [int((scipy.optimize.nnls(metric, row)[0] > 0).sum()) for row in z]
     counted: Array = np.bincount(positive, minlength=len(cov) + 1) / DRAWS
     return counted

@@ -10,10 +10,9 @@ from functools import cached_property
 from typing import Any, override
 
 import numpy as np
-from scipy import linalg
+import scipy
 
 from pymc_landscape._typing import Array
-from pymc_landscape.numerics.sparse_cholesky import selected_inverse, solve_above, solve_below, sparse_factor
 from pymc_landscape.numerics.sparsity import Pattern
 
 # Components no larger than this are factorised side by side.
@@ -128,18 +127,18 @@ class Full(Factor):
         matrix = np.zeros((pattern.size, pattern.size))
         matrix[pattern.rows, pattern.columns] = entries
         try:
-            self.root = linalg.cholesky(matrix, lower=True)
-        except (linalg.LinAlgError, ValueError) as error:
+            self.root = scipy.linalg.cholesky(matrix, lower=True)
+        except (scipy.linalg.LinAlgError, ValueError) as error:
             raise NotPositive from error
         self.log_determinant = 2.0 * float(np.log(np.diagonal(self.root)).sum())
 
     @override
     def solve(self, right: Array) -> Array:
-        return np.asarray(linalg.cho_solve((self.root, True), right))
+        return np.asarray(scipy.linalg.cho_solve((self.root, True), right))
 
     @override
     def root_solve(self, right: Array) -> Array:
-        return np.asarray(linalg.solve_triangular(self.root, right, lower=True, trans="T"))
+        return np.asarray(scipy.linalg.solve_triangular(self.root, right, lower=True, trans="T"))
 
     @override
     def inverse_entries(self) -> Array:
@@ -152,7 +151,10 @@ class Sparse(Factor):
 
     def __init__(self, pattern: Pattern, entries: Array):
         self.pattern, self.structure = pattern, pattern.structure
-        factor = sparse_factor(self.structure, entries)
+        from pymc_landscape.numerics import sparse_cholesky  # it brings numba
+
+        self._compiled = sparse_cholesky
+        factor = sparse_cholesky.sparse_factor(self.structure, entries)
         if factor is None:
             raise NotPositive
         self.lower, self.pivots = factor
@@ -162,15 +164,15 @@ class Sparse(Factor):
     def solve(self, right: Array) -> Array:
         wide = np.empty((self.pattern.size, right.size // max(self.pattern.size, 1)))
         wide[self.pattern.elimination] = right.reshape(wide.shape)
-        solve_below(*self._below, wide)
+        self._compiled.solve_below(*self._below, wide)
         wide /= self.pivots[:, None]
-        solve_above(*self._below, wide)
+        self._compiled.solve_above(*self._below, wide)
         return np.asarray(wide[self.pattern.elimination].reshape(right.shape))
 
     @override
     def root_solve(self, right: Array) -> Array:
         wide = right.reshape(self.pattern.size, -1) / np.sqrt(self.pivots)[:, None]
-        solve_above(*self._below, wide)
+        self._compiled.solve_above(*self._below, wide)
         return np.asarray(wide[self.pattern.elimination].reshape(right.shape))
 
     @property
@@ -179,5 +181,5 @@ class Sparse(Factor):
 
     @override
     def inverse_entries(self) -> Array:
-        inverse: Array = selected_inverse(*self._below, self.pivots)[self.pattern.positions]
+        inverse: Array = self._compiled.selected_inverse(*self._below, self.pivots)[self.pattern.positions]
         return inverse

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.sparse import linalg
+import scipy
 
 from pymc_landscape._typing import Array
 
@@ -48,9 +48,9 @@ def leading_eigenpairs(product: Product, size: int, num: int, rng: np.random.Gen
     >>> values.round(6)
     array([19., 18.])
     """
-    matrix = linalg.LinearOperator((size, size), matvec=lambda v: product(np.ravel(v)), dtype=np.float64)
+    matrix = scipy.sparse.linalg.LinearOperator((size, size), matvec=lambda v: product(np.ravel(v)), dtype=np.float64)
     first = rng.normal(size=size)
-    values, vectors = linalg.eigsh(matrix, k=num, which="LM", v0=first, tol=PRECISION)
+    values, vectors = scipy.sparse.linalg.eigsh(matrix, k=num, which="LM", v0=first, tol=PRECISION)
     order = np.argsort(-values)
     return values[order], vectors[:, order].T
 

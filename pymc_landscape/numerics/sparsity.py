@@ -14,14 +14,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse import csgraph
 
 from pymc_landscape._typing import Array
-from pymc_landscape.numerics.sparse_cholesky import Structure, structure_of
+
+if TYPE_CHECKING:
+    from pymc_landscape.numerics.sparse_cholesky import Structure
 
 # Up to so many columns are multiplied one by one; beyond, guesses are tried first.
 FEW = 300
@@ -71,8 +73,8 @@ class Pattern:
     def components(self) -> NDArray[np.intp]:
         """Number of the connected component of each element."""
         ones = np.ones(len(self.rows))
-        graph = sparse.coo_array((ones, (self.rows, self.columns)), shape=(self.size, self.size))
-        return np.asarray(csgraph.connected_components(graph, directed=False)[1])
+        graph = scipy.sparse.coo_array((ones, (self.rows, self.columns)), shape=(self.size, self.size))
+        return np.asarray(scipy.sparse.csgraph.connected_components(graph, directed=False)[1])
 
     @cached_property
     def largest(self) -> int:
@@ -83,14 +85,16 @@ class Pattern:
     def elimination(self) -> NDArray[np.intp]:
         """Where each element comes in an order of elimination that fills little."""
         ones = np.ones(len(self.rows))
-        matrix = sparse.coo_array((ones, (self.rows, self.columns)), shape=(self.size, self.size))
-        dominant = (matrix + sparse.diags_array(np.full(self.size, 2.0 * self.size))).tocsc()
-        order: NDArray[np.intp] = sparse.linalg.splu(dominant, permc_spec="MMD_AT_PLUS_A").perm_c.astype(np.intp)
+        matrix = scipy.sparse.coo_array((ones, (self.rows, self.columns)), shape=(self.size, self.size))
+        dominant = (matrix + scipy.sparse.diags_array(np.full(self.size, 2.0 * self.size))).tocsc()
+        order: NDArray[np.intp] = scipy.sparse.linalg.splu(dominant, permc_spec="MMD_AT_PLUS_A").perm_c.astype(np.intp)
         return order
 
     @cached_property
     def structure(self) -> Structure:
         """Where the factor is not zero in that order."""
+        from pymc_landscape.numerics.sparse_cholesky import structure_of  # it brings numba
+
         return structure_of(self.size, self.elimination[self.rows], self.elimination[self.columns])
 
     @cached_property
@@ -141,7 +145,7 @@ def coloured(size: int, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Pa
 def _greedy(size: int, rows: NDArray[np.intp], columns: NDArray[np.intp], alone: NDArray[np.bool_]) -> Pattern:
     """Colour columns that are `alone` first, each by itself, and then the others."""
     seen = ~alone[rows] & ~alone[columns]
-    by_column = sparse.coo_array((np.ones(seen.sum()), (rows[seen], columns[seen])), shape=(size, size)).tocsc()
+    by_column = scipy.sparse.coo_array((np.ones(seen.sum()), (rows[seen], columns[seen])), shape=(size, size)).tocsc()
     by_row = by_column.tocsr()
     colours = np.full(size, -1, dtype=np.intp)
     n_alone = int(alone.sum())
@@ -232,7 +236,7 @@ def _agrees(pattern: Pattern, product: Callable[[Array], Array]) -> bool:
     if not np.isfinite(whole).all():
         return False
     entries = pattern.entries(whole[: pattern.n_colours])
-    matrix = sparse.coo_array((entries, (pattern.rows, pattern.columns)), shape=(pattern.size, pattern.size))
+    matrix = scipy.sparse.coo_array((entries, (pattern.rows, pattern.columns)), shape=(pattern.size, pattern.size))
     seen = (matrix @ vectors.T).T
     return bool(np.allclose(seen, whole[pattern.n_colours :], rtol=1e-9, atol=1e-9 * np.abs(entries).max(initial=1.0)))
 

@@ -18,9 +18,9 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
 
 from pymc_landscape._typing import Array
+from pymc_landscape.numerics.brent import root_between
 from pymc_landscape.numerics.covariance import Spectrum, spectrum
 
 # A step that gains at least so much of what the model promises is taken, and one that gains so much more widens.
@@ -255,7 +255,7 @@ def step_on_axes(curvature: Array, scaled_gradient: Array, radius: float) -> Arr
     largest = np.abs(scaled_gradient).max()  # whose square may overflow
     most = 1.01 * float(largest * np.linalg.norm(scaled_gradient / largest)) / radius  # there ‖p‖ < r
     # 1/‖p‖ is nearly straight in λ
-    return step(optimize.brentq(lambda s: 1.0 / radius - 1.0 / np.linalg.norm(step(s)), 0.0, most, rtol=1e-6))
+    return step(root_between(lambda s: 1.0 / radius - 1.0 / float(np.linalg.norm(step(s))), 0.0, most, rtol=1e-6))
 
 
 def polish(surface: Surface, here: QuadraticModel, steps: int = 8) -> QuadraticModel:

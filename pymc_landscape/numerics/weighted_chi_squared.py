@@ -10,8 +10,8 @@ of its own.
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import optimize
 
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics.chi_squared import chibar2_tail
@@ -64,7 +64,9 @@ def _contour_integral(x: float, lam: Array) -> float:
     slope = lambda s: float((lam / (1.0 - 2.0 * lam * s)).sum()) - x - 1.0 / s  # noqa: E731
     end = 0.5 / float(lam.max())
     # -1/s is the larger near 0, the first sum near the end
-    center = optimize.brentq(slope, 1e-3 * min(end, 1.0 / (x + 1.0)), end * (1.0 - 0.2 / (x / end + 2.0)), xtol=1e-15)
+    center = scipy.optimize.brentq(
+        slope, 1e-3 * min(end, 1.0 / (x + 1.0)), end * (1.0 - 0.2 / (x / end + 2.0)), xtol=1e-15
+    )
     ratio = lam / (1.0 - 2.0 * lam * center)
     second, third = 2.0 * (ratio**2).sum() + center**-2, 8.0 * (ratio**3).sum() - 2.0 * center**-3
     width = second**-0.5

@@ -12,9 +12,9 @@ from typing import Any, cast
 
 import numpy as np
 import pytensor.tensor as pt
+import scipy
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from pymc_landscape._typing import Array, Graph, Point
 from pymc_landscape.engine import Engine, without_named_dims
@@ -234,7 +234,7 @@ def probable_states(objective: Objective, vector: Array) -> dict[str, xr.DataArr
     for total in sums:
         if isinstance(total, Sum):
             heights = np.reshape(next(outputs), total.plan.possible.shape)
-            arrays |= of_shares(objective, total.group.summed, total.plan, softmax(heights, axis=0))
+            arrays |= of_shares(objective, total.group.summed, total.plan, scipy.special.softmax(heights, axis=0))
         else:
             tables = [np.reshape(next(outputs), shape) for shape in total.shapes]
             arrays |= _of_tables(objective, total, tables)

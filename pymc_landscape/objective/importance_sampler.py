@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 import xarray as xr
 from pymc.util import get_random_generator
-from scipy.special import gammaln
 
 from pymc_landscape._typing import Array, ModelLike, Point, RandomSeed
 from pymc_landscape.model.latent import LOG_2PI, Mode, Quadrature
@@ -186,7 +186,11 @@ def _block_weights(
         for own in elements:
             t[:, own] *= np.sqrt(0.5 * freedom / gamma(0.5 * freedom))
         squares = (t[:, elements] ** 2).sum(axis=2).T  # (blocks, draws)
-        constant = gammaln(0.5 * (freedom + d)) - gammaln(0.5 * freedom) - 0.5 * d * np.log(0.5 * freedom)
+        constant = (
+            scipy.special.gammaln(0.5 * (freedom + d))
+            - scipy.special.gammaln(0.5 * freedom)
+            - 0.5 * d * np.log(0.5 * freedom)
+        )
         log_t = constant - 0.5 * (freedom + d) * np.log1p(squares / freedom)  # beside (2π)^(−d/2)
         normal.append((-0.5 * squares - log_t, -log_t))
     moved = np.repeat(mode.vector[None], len(z), axis=0)

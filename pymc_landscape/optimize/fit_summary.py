@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 import xarray as xr
-from scipy import stats
 
 from pymc_landscape.objective import element_labels, fixed_effect_estimates
 from pymc_landscape.results import require_probability, unknown_name
@@ -62,7 +62,7 @@ def summary(fit: Any, level: float = 0.95, var_names: str | Sequence[str] | None
     rows = [row for name in names for row in _rows(name, estimates[name], errors[name], notes)]
     table = pd.DataFrame(rows, columns=["", "estimate", "se", "note"]).set_index("")
     table.index.name = None
-    reach = stats.norm.ppf(0.5 + level / 2) * table["se"]
+    reach = scipy.stats.norm.ppf(0.5 + level / 2) * table["se"]
     name = f"wald{100 * level:g}"
     table.insert(2, f"{name}_lb", table["estimate"] - reach)
     table.insert(3, f"{name}_ub", table["estimate"] + reach)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import (
@@ -292,7 +292,7 @@ def _lbfgs(restricted: RestrictedObjective, x: Array, evaluations: int = 3_000) 
         return (value, gradient / scale) if finite else (TOO_HIGH, np.zeros_like(y))
 
     options: dict[str, Any] = {"maxiter": 2_000, "maxfun": evaluations, "ftol": 1e-15, "gtol": 1e-8, "maxcor": 20}
-    ended = optimize.minimize(scaled, x * scale, jac=True, method="L-BFGS-B", options=options)
+    ended = scipy.optimize.minimize(scaled, x * scale, jac=True, method="L-BFGS-B", options=options)
     x = np.asarray(ended.x) / scale
     value, gradient = restricted.value_and_gradient(x)
     result = SearchResult(restricted, x, value, gradient, None, np.inf, LBFGS, reason=str(ended.message))

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy import stats
 
 from pymc_landscape._typing import Array, ModelLike, Posterior
 from pymc_landscape.objective import Objective
@@ -160,7 +160,7 @@ class _DrawDeviance:
 
     def distance(self) -> float:
         """Largest difference between the distribution functions of the draws and of χ²_k."""
-        return float(stats.ks_1samp(self.rise[~np.isnan(self.rise)], stats.chi2(self.k).cdf).statistic)
+        return float(scipy.stats.ks_1samp(self.rise[~np.isnan(self.rise)], scipy.stats.chi2(self.k).cdf).statistic)
 
     def independent(self) -> float:
         """Return how many independent draws these are worth."""
@@ -172,7 +172,7 @@ class _DrawDeviance:
     def p_value(self) -> float:
         """Return the chance of such a distance, or a larger one, between χ²_k and as many independent draws from it."""
         n = self.independent()
-        return float(stats.kstwo.sf(self.distance(), max(int(n), 1))) if np.isfinite(n) else np.nan
+        return float(scipy.stats.kstwo.sf(self.distance(), max(int(n), 1))) if np.isfinite(n) else np.nan
 
     def message(self) -> str:
         """Say whether the draws agree with χ²_k."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from pymc_landscape._typing import Array
 from pymc_landscape.posterior.marginal_mode import MarginalMode
@@ -115,7 +115,7 @@ class Identification:
         data = self.likelihood
         if np.isfinite(data.se) and data.se > 0:
             return data.se
-        width = float(data.profile[1] - data.profile[0]) / (2.0 * float(stats.norm.ppf(0.5 + self.level / 2)))
+        width = float(data.profile[1] - data.profile[0]) / (2.0 * float(scipy.stats.norm.ppf(0.5 + self.level / 2)))
         return width if np.isfinite(width) and width > 0 else self.posterior.sd
 
     @property

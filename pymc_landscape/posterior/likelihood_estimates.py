@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from pymc_landscape._typing import Array, VarNames
 from pymc_landscape.inference import confidence_intervals
@@ -48,7 +48,7 @@ def likelihood_estimates(
 
 def _with_profile(fit: Fit, quantity: Quantity, profile: Array, status: Any, level: float) -> LikelihoodEstimate:
     mle, se = estimate(fit, quantity)
-    reach = float(stats.norm.ppf(0.5 + level / 2)) * se
+    reach = float(scipy.stats.norm.ppf(0.5 + level / 2)) * se
     wald = np.array([-np.inf, np.inf]) if np.isinf(se) else mle + np.array([-reach, reach])
     note = "" if has_profile(fit) else f"no profile limits: {_why_none(fit)}"
     return LikelihoodEstimate(mle, se, wald, profile, (str(status[0]), str(status[1])), _is_fixed(fit, quantity), note)

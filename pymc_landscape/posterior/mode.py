@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile import Quantity
@@ -41,7 +41,7 @@ def posterior_mode(fit: Fit, draws: PosteriorDraws, progressbar: bool = True) ->
     starts = starts[np.isfinite(starts).all(axis=1)]
     mode = _in_copy_of(fit, fit_map(fit.objective, starts=starts if len(starts) else 1, progressbar=progressbar))
     rise = float(draws.value[densest] - mode.result.value)
-    if mode.status.is_optimum and rise > stats.chi2.isf(FAR, mode.n_parameters):
+    if mode.status.is_optimum and rise > scipy.stats.chi2.isf(FAR, mode.n_parameters):
         warnings.warn(
             f"−2 log posterior of every draw is at least {rise:.4g} above that of the mode, where {mode.n_parameters} "
             "on average would be usual: the draws are those of other data, or the mode is a spike without mass.",

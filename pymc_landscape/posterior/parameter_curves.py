@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from pymc.util import get_random_generator
-from scipy import stats
 
 from pymc_landscape._typing import Array, ModelLike, Posterior, RandomSeed, VarNames
 from pymc_landscape.inference.profile import Quantity, find_quantities, profile_likelihood
@@ -24,7 +24,7 @@ from pymc_landscape.results import provenance_attributes
 
 CURVES = ("prior", "likelihood profile", "posterior profile", "posterior marginal")
 # Profiles are traced until Δ(−2LL) is 20, where 5·10⁻⁵ of the height is left.
-TRACED = float(stats.chi2(1).cdf(20.0))
+TRACED = math.erf(math.sqrt(10.0))
 # The window shows a likelihood up to this Δ, and the draws except for this share on each side; but no more than so many
 # times the width of the draws, which would look like a spike otherwise.
 SHOWN, TAIL, WIDEST = 9.0, 5e-4, 8.0

@@ -1,5 +1,7 @@
 """A function written out as straight Python must give what PyTensor's own interpreter gives."""
 
+import subprocess
+import sys
 from types import FunctionType
 
 import numpy as np
@@ -12,7 +14,9 @@ from scipy import special
 from selection import exhaustive
 
 from pymc_landscape.engine.interpreter.interpreted_graphs import InterpretedGraphs, evaluated
-from pymc_landscape.engine.interpreter.rewrites import interpreter_mode, trigamma
+from pymc_landscape.engine.interpreter.python_backend import performed
+from pymc_landscape.engine.interpreter.random_draws import drawn_by_numpy
+from pymc_landscape.engine.interpreter.rewrites import interpreter_mode, sigmoid, trigamma
 
 
 def interpreted(inputs, outputs):
@@ -137,3 +141,46 @@ def test_constants_are_evaluated_as_they_stand_and_draws_are_left_to_pytensor():
     total, length = evaluated([data.sum(), data.shape[0]])
     assert (total, length) == (3.0, 3)
     assert evaluated([pm.Normal.dist(shape=3)])[0].shape == (3,)
+
+
+@pytest.mark.parametrize("size", [None, (2, 3)])
+@pytest.mark.parametrize(
+    "variable", [lambda **o: pm.HalfNormal.dist(2.0, **o), lambda **o: pm.HalfNormal.dist([1.0, 3.0, 0.5], **o),
+                 lambda **o: pm.StudentT.dist(4.0, mu=1.0, sigma=[2.0, 1.0, 1.0], **o)]
+)  # fmt: skip
+def test_draws_by_numpy_are_those_of_pytensor(variable, size):
+    rv = variable(size=size)
+    node, rng = rv.owner, np.random.default_rng(3)
+    inputs = [rng, *evaluated(node.inputs[1:])]
+    inputs[1] = None if size is None else inputs[1]
+    after, ours = drawn_by_numpy(node, inputs)
+    theirs = performed(node, inputs)
+    np.testing.assert_array_equal(ours, theirs[1])
+    assert after.bit_generator.state == theirs[0].bit_generator.state
+    assert rng.bit_generator.state == np.random.default_rng(3).bit_generator.state
+
+
+def test_the_sigmoid_keeps_its_digits_far_out():
+    x = np.array([-708.0, -700.0, -40.0, -1.0, 0.0, 2.0, 40.0, 800.0])
+    np.testing.assert_allclose(sigmoid(x), special.expit(x), rtol=1e-15)
+
+
+FIRST_FIT = """
+import sys
+import numpy as np, pymc as pm
+import pymc_landscape as pml
+with pm.Model() as model:
+    b, sigma = pm.Normal("b", 0, 10, shape=2), pm.HalfNormal("sigma", 5)
+    x = np.linspace(-1, 1, 20)
+    pm.Normal("y", b[0] + b[1] * x, sigma, observed=np.sin(9 * x))
+assert pml.fit_mle(model, progressbar=False).status.is_optimum
+print(*sorted({name.split(".")[0] for name in sys.modules} & {"scipy", "numba", "matplotlib"}))
+print(*(name for name in ("scipy.linalg", "scipy.stats", "scipy.optimize") if name in sys.modules))
+"""
+
+
+def test_a_first_fit_loads_neither_numba_nor_scipys_rooms():
+    done = subprocess.run([sys.executable, "-c", FIRST_FIT], capture_output=True, text=True, check=True)
+    loaded, rooms = done.stdout.splitlines()[-2:]
+    assert not {"numba", "matplotlib"} & set(loaded.split())
+    assert not rooms

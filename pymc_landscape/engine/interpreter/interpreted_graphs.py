@@ -27,6 +27,7 @@ from pytensor.tensor.random.type import RandomType
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine.interpreter.python_backend import can_be_written, is_plain, performed, straight_line
+from pymc_landscape.engine.interpreter.random_draws import drawn_by_numpy
 from pymc_landscape.engine.interpreter.rewrites import interpreter_mode, without_parameter_checks, without_traces
 from pymc_landscape.engine.interpreter.symbolic_ops import without_symbolic_ops
 
@@ -198,6 +199,7 @@ def _op_by_op(graphs: Sequence[Graph], generators: Mapping[Graph, np.random.Gene
             if (isinstance(node.op, RandomVariable) and not generators) or not is_plain(node):
                 raise NotImplementedError(f"{node.op} cannot be called alone.")
             node.op.prepare_node(node, None, None, "py")
-            values = performed(node, [known[variable] for variable in node.inputs])
+            inputs = [known[variable] for variable in node.inputs]
+            values = drawn_by_numpy(node, inputs) or performed(node, inputs)
             known.update(zip(node.outputs, values, strict=True))
     return [known[graph] if isinstance(graph.type, RandomType) else np.array(known[graph]) for graph in graphs]

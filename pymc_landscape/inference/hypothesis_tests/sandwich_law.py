@@ -8,7 +8,7 @@ but a weighted sum of χ²₁ (Kent 1982, *Biometrika* 69, 19-27).
 from __future__ import annotations
 
 import numpy as np
-from scipy import linalg
+import scipy
 
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.hypothesis_tests.nested_test import LikelihoodRatioTest
@@ -47,7 +47,7 @@ def sandwich_eigenvalues(constraint: NullConstraint, result: SearchResult, repor
     basis = scale[:, None] * vectors[:, len(values) - constraint.nesting.df :]
     if not (np.isfinite(basis).all() and values[len(values) - constraint.nesting.df] > 0):
         raise ValueError("Expected a positive definite covariance of what is tested, got one that is not.")
-    eigenvalues: Array = linalg.eigh(basis.T @ robust @ basis, basis.T @ believed @ basis, eigvals_only=True)
+    eigenvalues: Array = scipy.linalg.eigh(basis.T @ robust @ basis, basis.T @ believed @ basis, eigvals_only=True)
     return np.maximum(eigenvalues, 0.0)[::-1]
 
 

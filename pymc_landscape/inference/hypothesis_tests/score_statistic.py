@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, optimize
+import scipy
 
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.hypothesis_tests.null_constraint import NullConstraint
@@ -192,7 +192,7 @@ class ScoreFunction:
         return np.asarray(jacobian @ to_natural.T)[:, self.free]
 
     def _refuse_slope_along_null(self, score: Array, information: Array, jacobian: Array) -> None:
-        along = linalg.null_space(jacobian, rcond=1e-10)
+        along = scipy.linalg.null_space(jacobian, rcond=1e-10)
         if not along.size:
             return
         slope, bent = along.T @ score, spectrum(along.T @ information @ along)
@@ -217,7 +217,7 @@ def _distance_to_cone(estimate: Array, covariance: Array) -> float:
     if not len(estimate):
         return 0.0
     metric = np.linalg.cholesky(np.linalg.inv(covariance)).T
-    return float(optimize.nnls(metric, metric @ estimate)[1] ** 2)
+    return float(scipy.optimize.nnls(metric, metric @ estimate)[1] ** 2)
 
 
 def _labels_at_bound(constraint: NullConstraint) -> set[str]:

@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import linalg
-from scipy.linalg import lapack
+import scipy
 
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.quantities import Derivatives, Quantity
@@ -209,7 +208,7 @@ class ConstrainedPoint:
         """Orthonormal directions on scaled axes: those (m, r) that span the normals, and those (m, m − r) across."""
         r = len(self.quantities)
         if r > 1:
-            both = linalg.qr(np.stack(self._scaled_normals, axis=1))[0]
+            both = scipy.linalg.qr(np.stack(self._scaled_normals, axis=1))[0]
             return both[:, :r], both[:, r:]
         # Householder's reflection that takes the normal to the first axis; a tenth of what a QR factorisation takes
         normal = self._scaled_normals[0] / _length(self._scaled_normals[0])
@@ -319,7 +318,7 @@ def _length(vector: Array) -> float:
 
 def _solution(matrix: Array, right: Array) -> Array:
     """Solve a linear system; where it is singular, by the shortest solution."""
-    solution, singular = lapack.dgesv(matrix, right)[2:]
+    solution, singular = scipy.linalg.lapack.dgesv(matrix, right)[2:]
     if singular or not np.abs(solution).max(initial=0.0) <= 1e8:
         solution = np.linalg.lstsq(matrix, right, rcond=1e-14)[0]
     return np.asarray(solution)

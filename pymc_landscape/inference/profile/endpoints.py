@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.active_set import settle_active_set
@@ -342,7 +342,7 @@ def _bracketed(problem: EndpointProblem, low: ConstrainedPoint, high: Constraine
         return known[-1].value - problem.target
 
     try:
-        optimize.toms748(height, *sorted((low.coordinate, high.coordinate)), xtol=1e-14, rtol=1e-13, maxiter=200)
+        scipy.optimize.toms748(height, *sorted((low.coordinate, high.coordinate)), xtol=1e-14, rtol=1e-13, maxiter=200)
     except (ArithmeticError, ValueError):
         rise = high.value - problem.estimate.value
         return Endpoint(np.nan, "failed", rise, f"refits between {low.natural:.6g} and {high.natural:.6g} failed", high)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint
@@ -179,7 +179,7 @@ def _close_in(
 
     ends = sorted((low.coordinate, high.coordinate))
     try:
-        root = float(optimize.toms748(height, *ends, xtol=1e-14, rtol=1e-13, maxiter=200))
+        root = float(scipy.optimize.toms748(height, *ends, xtol=1e-14, rtol=1e-13, maxiter=200))
         missed = abs(height(root))
     except (ArithmeticError, ValueError):
         why = f"refits between {low.natural:.6g} and {high.natural:.6g} failed"

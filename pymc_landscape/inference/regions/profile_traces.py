@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import CubicHermiteSpline, CubicSpline
+import scipy
 
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile import ConstrainedPoint, ProfileContinuation, ProfileStep, Quantity
@@ -70,7 +70,7 @@ def _hermite(zeta: Array, value: Array, rate: Array, at: Array) -> Array:
     rate_beyond = np.where(at < zeta[0], rate[0], rate[-1])
     if len(zeta) < 2:
         return np.asarray(value[0] + rate[0] * (at - zeta[0]))
-    return np.asarray(CubicHermiteSpline(zeta, value, rate)(inside) + rate_beyond * (at - inside))
+    return np.asarray(scipy.interpolate.CubicHermiteSpline(zeta, value, rate)(inside) + rate_beyond * (at - inside))
 
 
 def profile_traces(
@@ -142,7 +142,9 @@ def interpolated_contour(
     """Return `num` vertices of the contour Δ = `rise`."""
     reach = float(np.sqrt(rise))
     sums, differences = _four_points(both_traces, reach)
-    spline = CubicSpline([*sums, sums[0] + 2 * np.pi], [*differences, differences[0]], bc_type="periodic")
+    spline = scipy.interpolate.CubicSpline(
+        [*sums, sums[0] + 2 * np.pi], [*differences, differences[0]], bc_type="periodic"
+    )
     middle = 2 * np.pi * np.arange(num) / num
     apart = spline(sums[0] + (middle - sums[0]) % (2 * np.pi))
     angles = (middle + apart / 2, middle - apart / 2)

@@ -20,10 +20,9 @@ from typing import Self, override
 
 import numpy as np
 import pytensor.tensor as pt
+import scipy
 from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.special import logsumexp
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import Engine
@@ -43,7 +42,7 @@ class _Summed:
     """The blocks of one size, summed over their nodes: where all nodes are, the share of each, and log of the sum."""
 
     stack: Stack
-    members: sparse.csr_array
+    members: scipy.sparse.csr_array
     nodes: Array
     root: Array
     inverse: Array
@@ -131,17 +130,17 @@ class Quadrature(Laplace):
             changed: NDArray[np.bool_] = np.abs(self.rows.one(there)[0] - rows) > SAME * np.maximum(1.0, np.abs(rows))
         return changed
 
-    def members(self, stack: Stack) -> sparse.csr_array:
+    def members(self, stack: Stack) -> scipy.sparse.csr_array:
         """Return the matrix (blocks, rows) that sums the rows of each block of a stack."""
         number = np.full(int(self.pattern.components.max()) + 1, -1)
         number[self.pattern.components[stack.elements[:, 0]]] = np.arange(len(stack.elements))
         own = np.where(self.owners >= 0, number[self.owners], -1)
         own_rows = np.flatnonzero(own >= 0)
         shape = len(stack.elements), len(own)
-        return sparse.csr_array((np.ones(len(own_rows)), (own[own_rows], own_rows)), shape=shape)
+        return scipy.sparse.csr_array((np.ones(len(own_rows)), (own[own_rows], own_rows)), shape=shape)
 
     @cached_property
-    def laid_stacks(self) -> list[tuple[Stack, sparse.csr_array, Array, Array]]:
+    def laid_stacks(self) -> list[tuple[Stack, scipy.sparse.csr_array, Array, Array]]:
         """Each stack of blocks, the rows of its blocks, the nodes (j, d), and the logarithms of their weights."""
         return [
             (stack, self.members(stack), *_laid(self.nodes, stack.elements.shape[1])) for stack in self.pattern.stacks
@@ -173,7 +172,7 @@ class Quadrature(Laplace):
         ):
             node_points = self.node_points(mode, stack, inverse, nodes)
             heights = members @ self.rows.at(node_points)["rows"].T + weights
-            sums = logsumexp(heights, axis=1)
+            sums = scipy.special.logsumexp(heights, axis=1)
             value = float(sums.sum() - _log_diagonal(root))
             yield _Summed(stack, members, nodes, root, inverse, node_points, np.exp(heights - sums[:, None]), value)
 

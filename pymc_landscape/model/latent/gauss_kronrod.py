@@ -19,8 +19,8 @@ from functools import cached_property
 from typing import Self, override
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
 from pymc_landscape._typing import Array
 from pymc_landscape.model.latent.gauss_hermite import Quadrature
@@ -153,7 +153,7 @@ class PanelQuadrature(Quadrature):
         return integral
 
     @cached_property
-    def _members(self) -> sparse.csr_array:
+    def _members(self) -> scipy.sparse.csr_array:
         """The matrix (q, rows) that sums the rows of each effect."""
         if self.pattern.largest > 1:
             raise ValueError(

@@ -22,9 +22,9 @@ from typing import Any, Self, overload
 
 import numpy as np
 import pytensor.tensor as pt
+import scipy
 from numpy.typing import NDArray
 from pytensor.graph.replace import graph_replace, vectorize_graph
-from scipy import sparse
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import Engine
@@ -269,7 +269,7 @@ class Laplace:
         """Whether f is quadratic in u, as far as values at all distances show: the approximation is exact then."""
         k, rng = self.n_parameters, np.random.default_rng(self.n_effects)
         top, places = mode.vector[k:], (self.pattern.rows, self.pattern.columns)
-        matrix = sparse.coo_array((mode.entries, places), shape=(self.n_effects, self.n_effects)).tocsr()
+        matrix = scipy.sparse.coo_array((mode.entries, places), shape=(self.n_effects, self.n_effects)).tocsr()
         shifts = [d * mode.curvature.root_solve(rng.choice(np.array([-1.0, 1.0]), self.n_effects)) for d in DISTANCES]
         for shift in [*shifts, -top, -2.0 * top]:  # corners are at 0, if anywhere
             joint, gradient, _ = self._derivatives.one(mode.vector + np.concatenate([np.zeros(k), shift]))

@@ -16,9 +16,9 @@ from typing import Any, Self, override
 import numpy as np
 import pymc as pm
 import pytensor
+import scipy
 from numpy.typing import NDArray
 from pytensor.graph.replace import graph_replace
-from scipy.special import logsumexp, softmax
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.model import FreeVariable, LogDensities, PotentialRoles, discrete_values, without
@@ -121,7 +121,9 @@ class StateIntegral(Quadrature):
         if not inside:
             return -np.inf, -np.inf
         by_state = self._of_states(theta)
-        return (np.nan if by_state is None else by_state[1] + float(logsumexp(by_state[2], axis=0).sum())), float(prior)
+        return (
+            np.nan if by_state is None else by_state[1] + float(scipy.special.logsumexp(by_state[2], axis=0).sum())
+        ), float(prior)
 
     @override
     def values(self, thetas: Array) -> tuple[Array, Array]:
@@ -133,16 +135,16 @@ class StateIntegral(Quadrature):
         if by_state is None:
             return np.nan, np.full(self.n_parameters, np.nan)
         modes, constant, heights = by_state
-        shares, total = softmax(heights, axis=0), np.zeros(self.n_parameters)
+        shares, total = scipy.special.softmax(heights, axis=0), np.zeros(self.n_parameters)
         for c, mode in enumerate(modes):
             self._enter(c)
             total += self.implicit_gradient(mode, self._weighted_adjoint(mode, shares[c], c == 0))
-        return constant + float(logsumexp(heights, axis=0).sum()), total
+        return constant + float(scipy.special.logsumexp(heights, axis=0).sum()), total
 
     def modes_by_state(self, theta: Array) -> tuple[list[Mode], Array] | None:
         """Return û of each state, and the probability (C, blocks) of each; None where there is no û."""
         by_state = self._of_states(theta)
-        return None if by_state is None else (by_state[0], np.asarray(softmax(by_state[2], axis=0)))
+        return None if by_state is None else (by_state[0], np.asarray(scipy.special.softmax(by_state[2], axis=0)))
 
     def _of_states(self, theta: Array) -> tuple[list[Mode], float, Array] | None:
         """Return û of each state, what depends on neither, and I_b(c) (C, blocks); None where there is no û."""
@@ -166,7 +168,7 @@ class StateIntegral(Quadrature):
         ):
             rows = members @ self.rows.at(self.node_points(mode, stack, inverse, nodes))["rows"].T + weights
             diagonal = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
-            by_state[self.pattern.components[stack.elements[:, 0]]] = logsumexp(rows, axis=1) - diagonal
+            by_state[self.pattern.components[stack.elements[:, 0]]] = scipy.special.logsumexp(rows, axis=1) - diagonal
         return by_state
 
     def _weighted_adjoint(self, mode: Mode, shares: Array, is_first: bool) -> Adjoint:
@@ -178,7 +180,9 @@ class StateIntegral(Quadrature):
         ):
             own = shares[self.pattern.components[stack.elements[:, 0]]]
             node_points = self.node_points(mode, stack, inverse, nodes)
-            within = softmax(members @ self.rows.at(node_points)["rows"].T + weights, axis=1) * own[:, None]
+            within = (
+                scipy.special.softmax(members @ self.rows.at(node_points)["rows"].T + weights, axis=1) * own[:, None]
+            )
             gradients = self.weighted_gradient(node_points, (members.T @ within).T)
             vector = vector + gradients.sum(axis=0)
             across = gradients[:, self.n_parameters + stack.elements]

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betaln, gammaln, i0e, xlogy
+import scipy
 
 from pymc_landscape._typing import Array
 
@@ -83,7 +83,9 @@ def asymmetric_laplace(y: Array, b: Array, kappa: Array, mu: Array) -> Rows:
 
 
 def _student_constant(nu: Array, sigma: Array) -> Array:
-    return np.asarray(np.log(nu * np.pi * sigma**2) + 2 * gammaln(nu / 2) - 2 * gammaln((nu + 1) / 2))
+    return np.asarray(
+        np.log(nu * np.pi * sigma**2) + 2 * scipy.special.gammaln(nu / 2) - 2 * scipy.special.gammaln((nu + 1) / 2)
+    )
 
 
 def student_t(y: Array, nu: Array, mu: Array, sigma: Array) -> Rows:
@@ -112,7 +114,9 @@ def mv_student_t(y: Array, nu: Array, mu: Array, scale: Array) -> Rows:
     """Return log(1 + rᵀ Σ⁻¹ r/ν), of factor ν + k."""
     distance, log_det = _squared_distance(y - mu, scale)
     k = y.shape[-1]
-    constant = k * np.log(nu * np.pi) + log_det + 2 * gammaln(nu / 2) - 2 * gammaln((nu + k) / 2)
+    constant = (
+        k * np.log(nu * np.pi) + log_det + 2 * scipy.special.gammaln(nu / 2) - 2 * scipy.special.gammaln((nu + k) / 2)
+    )
     return Rows(np.log1p(distance / nu), nu + k, constant)
 
 
@@ -138,7 +142,7 @@ def moyal(y: Array, mu: Array, sigma: Array) -> Rows:
 
 def von_mises(y: Array, mu: Array, kappa: Array) -> Rows:
     """Return 1 − cos r: −2 log p = −2κ cos r + 2 log 2πI₀(κ), and I₀ = i0e · exp κ."""
-    return Rows(2 * np.sin((y - mu) / 2) ** 2, 2 * kappa, 2 * np.log(2 * np.pi * i0e(kappa)))
+    return Rows(2 * np.sin((y - mu) / 2) ** 2, 2 * kappa, 2 * np.log(2 * np.pi * scipy.special.i0e(kappa)))
 
 
 # --- cross-entropies: their last parameters are logarithms of probabilities -------------------------------------------
@@ -156,7 +160,7 @@ def bernoulli(y: Array, log_p: Array, log_q: Array) -> Rows:
 
 def binomial(y: Array, n: Array, log_p: Array, log_q: Array) -> Rows:
     """Return cross-entropies of n trials; the constant counts their orders."""
-    log_choices = -betaln(n - y + 1, y + 1) - np.log(n + 1)  # log of n over y
+    log_choices = -scipy.special.betaln(n - y + 1, y + 1) - np.log(n + 1)  # log of n over y
     return Rows(-_times(y, log_p) - _times(n - y, log_q), np.full((), 2.0), -2 * log_choices)
 
 
@@ -174,7 +178,7 @@ def categorical(y: Array, log_p: Array) -> Rows:
 
 def multinomial(y: Array, n: Array, log_p: Array) -> Rows:
     """Return cross-entropies of n trials with several outcomes; the constant counts their orders."""
-    log_choices = gammaln(n + 1) - gammaln(y + 1).sum(-1)
+    log_choices = scipy.special.gammaln(n + 1) - scipy.special.gammaln(y + 1).sum(-1)
     return Rows(-_times(y, log_p).sum(-1), np.full((), 2.0), -2 * log_choices)
 
 
@@ -183,13 +187,22 @@ def multinomial(y: Array, n: Array, log_p: Array) -> Rows:
 
 def poisson(y: Array, mu: Array) -> Rows:
     """Return Poisson deviances; the constant is −2 log p at µ = y."""
-    return Rows(2 * (xlogy(y, y / mu) - (y - mu)), np.ones(()), 2 * (gammaln(y + 1) - xlogy(y, y) + y))
+    return Rows(
+        2 * (scipy.special.xlogy(y, y / mu) - (y - mu)),
+        np.ones(()),
+        2 * (scipy.special.gammaln(y + 1) - scipy.special.xlogy(y, y) + y),
+    )
 
 
 def negative_binomial(y: Array, alpha: Array, mu: Array) -> Rows:
     """Return negative binomial deviances; the constant is −2 log p at µ = y."""
-    deviance = 2 * (xlogy(y, y / mu) - (y + alpha) * np.log1p((y - mu) / (mu + alpha)))
-    perfect = -betaln(y + 1, alpha) - np.log(y + alpha) + xlogy(y, y / (y + alpha)) + alpha * np.log1p(-y / (y + alpha))
+    deviance = 2 * (scipy.special.xlogy(y, y / mu) - (y + alpha) * np.log1p((y - mu) / (mu + alpha)))
+    perfect = (
+        -scipy.special.betaln(y + 1, alpha)
+        - np.log(y + alpha)
+        + scipy.special.xlogy(y, y / (y + alpha))
+        + alpha * np.log1p(-y / (y + alpha))
+    )
     return Rows(deviance, np.ones(()), -2 * perfect)
 
 
@@ -199,7 +212,7 @@ def _gamma_deviance(y: Array, mu: Array) -> Array:
 
 def gamma(y: Array, alpha: Array, scale: Array) -> Rows:
     """Return gamma deviances; the constant is −2 log p at µ = αs = y."""
-    constant = -2 * (alpha * np.log(alpha) - gammaln(alpha) - np.log(y) - alpha)
+    constant = -2 * (alpha * np.log(alpha) - scipy.special.gammaln(alpha) - np.log(y) - alpha)
     return Rows(_gamma_deviance(y, alpha * scale), alpha, constant)
 
 

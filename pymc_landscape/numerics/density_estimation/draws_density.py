@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics.density_estimation.log_counts import ORDER, smooth_log_counts
@@ -85,7 +85,9 @@ class JointDensity:
 
     def at_nodes(self, positions: Array) -> Array:
         """Return the two quantities at positions (m, 2) between nodes, no further than their bounds."""
-        found = [ndimage.map_coordinates(self.values[..., i], positions.T, order=1, mode="nearest") for i in range(2)]
+        found = [
+            scipy.ndimage.map_coordinates(self.values[..., i], positions.T, order=1, mode="nearest") for i in range(2)
+        ]
         return np.asarray(np.clip(np.column_stack(found), *self.support.T))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import interpolate, ndimage
+import scipy
 
 from pymc_landscape._typing import Array
 
@@ -32,8 +32,8 @@ class LogCounts:
     def at(self, positions: Array) -> Array:
         """Return it at positions in bins: (...) for one axis, (..., 2) for two."""
         if self.coefficients.ndim == 1:
-            return np.asarray(interpolate.BSpline(self.knots, self.coefficients, DEGREE)(positions))
-        both = interpolate.NdBSpline((self.knots, self.knots), self.coefficients, DEGREE)
+            return np.asarray(scipy.interpolate.BSpline(self.knots, self.coefficients, DEGREE)(positions))
+        both = scipy.interpolate.NdBSpline((self.knots, self.knots), self.coefficients, DEGREE)
         return np.asarray(both(positions))
 
 
@@ -80,10 +80,10 @@ def smooth_log_counts(counts: Array, pieces: int, inside: Array) -> LogCounts | 
     """Return smooth logs of expected counts; bins that are not inside are no data."""
     bins = counts.shape[0]
     knots = bins / pieces * np.arange(-DEGREE, pieces + DEGREE + 1)
-    basis = interpolate.BSpline.design_matrix(np.arange(bins) + 0.5, knots, DEGREE).toarray()
+    basis = scipy.interpolate.BSpline.design_matrix(np.arange(bins) + 0.5, knots, DEGREE).toarray()
     splines = _Splines(basis, counts.ndim)
     penalty, weights = splines.penalty(), inside.astype(float)
-    rough = np.log(ndimage.gaussian_filter(counts, 0.06 * bins, mode="nearest") + 1e-3 * counts.mean())
+    rough = np.log(scipy.ndimage.gaussian_filter(counts, 0.06 * bins, mode="nearest") + 1e-3 * counts.mean())
     inverse = np.linalg.pinv(basis)
     coefficients = inverse @ rough if counts.ndim == 1 else inverse @ rough @ inverse.T
     weight, freedom = FIRST, float(coefficients.size)

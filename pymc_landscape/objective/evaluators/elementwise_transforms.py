@@ -13,10 +13,9 @@ import numpy as np
 import pymc as pm
 from pymc.distributions.transforms import CholeskyCorrTransform, LogExpM1
 from pymc.logprob.transforms import IntervalTransform, LogOddsTransform, LogTransform
-from scipy.special import expit
 
 from pymc_landscape._typing import Array
-from pymc_landscape.engine import Backend, ChunkedEvaluation, Engine
+from pymc_landscape.engine import Backend, ChunkedEvaluation, Engine, sigmoid
 from pymc_landscape.model import FreeVariable, Layout, constant_value, plain
 
 Move = Callable[[Array], Array]
@@ -29,8 +28,10 @@ def _same(x: Array) -> Array:
 
 _SAME: Moves = _same, np.ones_like, _same
 _LOG: Moves = np.exp, np.exp, np.log
-_LOG_ODDS: Moves = expit, lambda x: expit(x) * expit(-x), lambda p: np.log(p) - np.log1p(-p)
-_LOG_EXP_M1: Moves = lambda x: np.logaddexp(0.0, x), expit, lambda y: np.log(-np.expm1(-y)) + y
+
+
+_LOG_ODDS: Moves = sigmoid, lambda x: sigmoid(x) * sigmoid(-x), lambda p: np.log(p) - np.log1p(-p)
+_LOG_EXP_M1: Moves = lambda x: np.logaddexp(0.0, x), sigmoid, lambda y: np.log(-np.expm1(-y)) + y
 
 
 class TransformEngine(Engine):
@@ -130,8 +131,8 @@ def _interval(low: Array | None, high: Array | None) -> Moves | None:
         return None
     if a is not None and b is not None:
         return (
-            lambda x: expit(x) * b + expit(-x) * a,
-            lambda x: (b - a) * expit(x) * expit(-x),
+            lambda x: sigmoid(x) * b + sigmoid(-x) * a,
+            lambda x: (b - a) * sigmoid(x) * sigmoid(-x),
             lambda y: np.log(y - a) - np.log(b - y),
         )
     if a is not None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import QuadraticModel, descend_newton, leading_eigenpairs, quadratic_model, trace
@@ -85,7 +85,7 @@ def _newton_points(restricted: RestrictedObjective, start: Array) -> list[Array]
 
 
 def _quasi_newton_points(restricted: RestrictedObjective, start: Array) -> list[Array]:
-    ended = optimize.minimize(
+    ended = scipy.optimize.minimize(
         restricted.value_and_gradient, start, jac=True, method="L-BFGS-B", options={"maxiter": AHEAD}
     )
     return [start, np.asarray(ended.x)]
