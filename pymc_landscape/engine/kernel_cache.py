@@ -23,7 +23,7 @@ from pymc_landscape._typing import Graph
 # Smaller constants (shapes, indices, coefficients) stay in the graph, where they can be folded.
 LIFTED_FROM = 9
 # Part of the name of every kernel on disk: raise it when the generated source changes, or the name of its module.
-SOURCE_VERSION = 5
+SOURCE_VERSION = 6
 
 
 def kernel_name(graphs: Sequence[Graph]) -> str:

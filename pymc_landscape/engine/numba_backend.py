@@ -20,39 +20,24 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
-import pytensor
 import pytensor.tensor as pt
-from numba.core.cgutils import unpack_tuple
-from numba.extending import intrinsic
-from numba.np.arrayobj import make_array, populate_array
 from pytensor.compile.mode import get_mode, optdb
 from pytensor.graph.basic import Apply
 from pytensor.graph.fg import FunctionGraph, Output
 from pytensor.graph.op import Op
 from pytensor.graph.rewriting.basic import in2out, node_rewriter
-from pytensor.link.numba.cache import compile_numba_function_src
-from pytensor.link.numba.dispatch.basic import (
-    numba_funcify,
-    numba_funcify_ensure_cache,
-    numba_njit,
-    register_funcify_default_op_cache_key,
-)
-from pytensor.scalar.basic import ScalarOp, ScalarType
+from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 from pytensor.tensor.basic import TensorFromScalar
 from pytensor.tensor.math import Dot
-from pytensor.tensor.rewriting.scalarize import ScalarSubtensor
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine.backend import Backend
-from pymc_landscape.engine.kernel_cache import LIFTED_FROM, SOURCE_VERSION
-from pymc_landscape.engine.row_sums import RowSums, with_row_sums
+from pymc_landscape.engine.kernel_cache import LIFTED_FROM
+from pymc_landscape.engine.point_loop import compile_loop
+from pymc_landscape.engine.row_sums import with_row_sums
 
 # No mode asks for this rewrite but ours.
 MATVEC = "landscape_matvec"
-
-
-# Ops on numbers: PyTensor keeps the code of each Op on disk by itself, which then is called and not inlined.
-OF_NUMBERS = (ScalarOp, RowSums, ScalarSubtensor)
 
 
 class MatVec(Op):
@@ -153,7 +138,7 @@ class Kernel:
             n_data = len(self._shared) + len(self._constants)
             with_row_sums(fgraph)
             _return_scalars(fgraph)
-            self._loop = _compile_loop(fgraph, n_data)
+            self._loop = compile_loop(fgraph, n_data)
         self.object_mode = any("object mode" in str(w.message) for w in caught)
         self._lengths = list(lengths)
         self(np.zeros((0, vector.type.shape[0])))  # compiles, or loads from disk, here and not later
@@ -203,60 +188,3 @@ def _read_only(data: Array) -> Array:
     copy = np.array(data, order="C")
     copy.flags.writeable = False
     return copy
-
-
-def _compile_loop(fgraph: FunctionGraph, n_data: int) -> Callable[..., None]:
-    """Write the loop over points, and let numba compile it or find it on disk."""
-    row, key = numba_funcify_ensure_cache(fgraph)
-    if all(isinstance(node.op, OF_NUMBERS) for node in fgraph.apply_nodes):
-        with pytensor.config.change_flags(numba__cache=False):
-            row = numba_funcify(fgraph)
-    kinds = "".join("n" if isinstance(o.type, ScalarType) else str(o.type.ndim) for o in fgraph.outputs)
-    cache_key = key and f"pymc_landscape_{SOURCE_VERSION}_{key}_{n_data}_{kinds}"
-    function = compile_numba_function_src(
-        _loop_source(n_data, kinds),
-        "loop_over_points",
-        # numba looks the module's name up when it loads a cached function
-        global_env={"__name__": __name__, "row": row, "uncounted": _uncounted},
-        cache_key=cache_key,
-    )
-    return numba_njit(function, final_function=True, nogil=True, cache=key is not None)
-
-
-@intrinsic
-def _uncounted(typing_context: Any, array: Any) -> tuple[Any, Callable[..., Any]]:
-    """Return the same array without a count of references, which costs 5 ns an array, an Op and a point."""
-
-    # whoever called the loop holds the array meanwhile
-    def generate(context: Any, builder: Any, signature: Any, arguments: Sequence[Any]) -> Any:
-        kind = signature.return_type
-        make: Any = make_array(kind)  # type: ignore[no-untyped-call]
-        given, made = make(context, builder, arguments[0]), make(context, builder)
-        shape, strides = (unpack_tuple(builder, v, kind.ndim) for v in (given.shape, given.strides))  # type: ignore[no-untyped-call]
-        populate_array(made, given.data, shape, strides, given.itemsize, None)  # type: ignore[no-untyped-call]
-        return made._getvalue()
-
-    return array(array), generate
-
-
-def _loop_source(n_data: int, kinds: str) -> str:
-    """Source of the loop: an output is a number (n), an array of no dims (0), or a vector (1).
-
-    Elements are copied one by one: assigning an array costs 2.5 s of compiling.
-    """
-    data = "".join(f", d{i}" for i in range(n_data))
-    outs = "".join(f", o{i}" for i in range(len(kinds)))
-    results = "".join(f"r{i}, " for i in range(len(kinds)))
-    lines = [
-        f"def loop_over_points(points{outs}{data}):",
-        "    points = uncounted(points)",
-        *(f"    d{i} = uncounted(d{i})" for i in range(n_data)),
-        "    for g in range(points.shape[0]):",
-        f"        {results}= row(points[g]{data})",
-    ]
-    copies = {
-        "n": "        o{i}[g] = r{i}",
-        "0": "        o{i}[g] = r{i}[()]",
-        "1": "        for j in range(o{i}.shape[1]):\n            o{i}[g, j] = r{i}[j]",
-    }
-    return "\n".join([*lines, *(copies[kind].format(i=i) for i, kind in enumerate(kinds))]) + "\n"
