@@ -182,11 +182,34 @@ def descend_newton(
                 break
         else:
             gained = -np.inf
+            if max(abs(value - here.value), noise(here.value)) < TAKEN * promised:
+                here = _without_refuted_curvature(surface, here)
         if gained < 0.25:
             radius = 0.25 * length
         elif gained > WIDENED and length > 0.99 * radius:
             radius = 2.0 * radius
     return here, n
+
+
+def _without_refuted_curvature(surface: Surface, here: QuadraticModel) -> QuadraticModel:
+    """Set the curvature to 0 along eigenvectors along which the value stays the same.
+
+    Where nothing depends on an element, its curvature is the rounding of a sum, of either sign. By that, −2 log L
+    differs by 1 a standard error away; the values there refute it.
+    """
+    curvature = here.spectrum
+
+    def is_level(k: int) -> bool:
+        ends = (here.x + sign * curvature.direction(k) for sign in (-1.0, 1.0))
+        return all(abs(surface.value_and_gradient(x)[0] - here.value) <= noise(here.value) for x in ends)
+
+    level = [k for k in np.flatnonzero(~here.flat).tolist() if is_level(k)]
+    if not level:
+        return here
+    values = np.where(np.isin(np.arange(len(curvature.values)), level), 0.0, curvature.values)
+    scaled = (curvature.vectors * values) @ curvature.vectors.T
+    hessian = np.where(np.abs(scaled) <= curvature.tolerance, 0.0, scaled) * np.outer(curvature.scale, curvature.scale)
+    return QuadraticModel(here.x, here.value, here.gradient, hessian)
 
 
 def _is_real(
