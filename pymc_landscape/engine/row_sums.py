@@ -168,9 +168,9 @@ def _written(node: Apply[Any]) -> list[Graph] | None:
     """Return a fused node as plain sums; None where it is something else than sums of vectors over all rows."""
     [elementwise] = [inner for inner in node.op.fgraph.apply_nodes if isinstance(inner.op, Elemwise)]
     kinds = _kinds(node, elementwise)
-    known = [_how(spec, output) for spec, output in zip(node.op.reduced_outputs, node.outputs, strict=True)]
-    sums = tuple(how for how in known if how is not None)
-    if kinds is None or not sums or len(sums) < len(known):
+    how = [_how(spec, output) for spec, output in zip(node.op.reduced_outputs, node.outputs, strict=False)]
+    sums = tuple(one for one in how if one is not None)
+    if kinds is None or len(sums) < len(node.outputs):
         return None
     rows = [v.type.shape[0] for v, kind in zip(node.inputs, kinds, strict=False) if kind == ROWS]
     scalar_op, parts = _split_op(elementwise.op.scalar_op, node.inputs, kinds, next(iter(rows), None))

@@ -62,3 +62,11 @@ def test_a_loop_replaces_what_pytensor_fused(monkeypatch):
     kernel_of(pt.sqr(Y - v[0] - v[1] * X).sum(), v)([[0.0, 0.0]])
     assert ops.count(RowSums) == 1
     assert not any("Fused" in op.__name__ for op in ops)
+
+
+def test_rows_that_are_not_summed_are_left_to_pytensor():
+    v = pt.vector("v", shape=(4,))
+    rows = pt.exp(v[:3][GROUP] * X + v[3])
+    np.testing.assert_allclose(
+        kernel_of(rows, v)([[1.0, 2.0, 3.0, 4.0]]), np.exp([[1.0, 2.0, 3.0]] @ np.eye(3)[GROUP % 3].T * X + 4.0)
+    )
