@@ -1,6 +1,6 @@
 """PyTensor graphs of one flat vector, evaluated at many points."""
 
-from pymc_landscape.engine.backend import Backend
+from pymc_landscape.engine.backend import Backend, checked_backend
 from pymc_landscape.engine.chunks import ChunkedEvaluation, Evaluation
 from pymc_landscape.engine.derivatives_by_differences import (
     jacobian_by_differences,
@@ -40,6 +40,7 @@ __all__ = [
     "PointEngine",
     "RewrittenTogether",
     "canonical",
+    "checked_backend",
     "drawn",
     "evaluated",
     "interpreter_mode",

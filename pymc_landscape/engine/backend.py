@@ -13,6 +13,8 @@ from pymc_landscape._typing import Array, Graph
 
 Run = Callable[[Array], list[Array]]
 Fill = Callable[[Array, list[Array]], None]
+# What may be asked for by name.
+BACKENDS = "numba", "jax", "c", "interpreter"
 
 
 @dataclass
@@ -44,6 +46,17 @@ class Backend:
     parallel: bool = False
     seconds_per_point: float = np.inf
     width: int = 1
+
+
+def checked_backend(name: str | None) -> str | None:
+    """Return the name of a back end in small letters, or refuse it."""
+    known = name.lower() if isinstance(name, str) else name
+    if known is not None and known not in BACKENDS:
+        raise ValueError(
+            f"Expected a backend among {', '.join(map(repr, BACKENDS))}, got {name!r}: leave it out, and the size of "
+            "the work chooses; a mode of PyTensor's is given as compile_kwargs={'mode': ...}."
+        )
+    return known
 
 
 def point_by_point(vector: Graph, graphs: Sequence[Graph], **compile_kwargs: Any) -> Run:

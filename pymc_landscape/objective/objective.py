@@ -11,6 +11,7 @@ import pymc as pm
 from numpy.typing import ArrayLike
 
 from pymc_landscape._typing import Array, Graph, ModelLike
+from pymc_landscape.engine import checked_backend
 from pymc_landscape.model import (
     PotentialRole,
     PotentialRoles,
@@ -93,7 +94,8 @@ class Objective(Parameters, ObjectiveValues):
     ValueError
         If the model has no free variable, no data, or potentials whose part was not said; if a variable has no log
         density (``pm.Simulator``); if `latent` names what is no free variable, or a discrete one that cannot be summed
-        out; if there are no fixed effects for `restricted`, or the data do not determine them.
+        out; if there are no fixed effects for `restricted`, or the data do not determine them; if there is no such
+        `backend`.
 
     Examples
     --------
@@ -131,7 +133,7 @@ class Objective(Parameters, ObjectiveValues):
         roles = roles_of_potentials(self.model, potentials, self.latent)
         self.potentials: PotentialRole | None = potentials
         self.prior_weight, self.quadrature = float(prior_weight), checked_rule(quadrature)
-        options = self.model, roles, self.prior_weight, backend, compile_kwargs
+        options = self.model, roles, self.prior_weight, checked_backend(backend), compile_kwargs
         self.evaluators = Evaluators(*options, latent=self.latent, quadrature=self.quadrature)
         self.fixed_effects, self.passes = FixedEffects(), PassCount()
         if len(restricted):

@@ -96,9 +96,10 @@ def test_unsummed_terms_come_from_the_kernel_too(line):
     np.testing.assert_allclose(result["y"], wanted, rtol=1e-10)
 
 
-def test_an_unknown_backend_is_refused(line):
-    with pytest.raises(ValueError, match="abacus"):
-        landscape(pml.Objective(line, backend="abacus"), AXES)
+@pytest.mark.parametrize("backend", ["abacus", "numpy", 3])
+def test_an_unknown_backend_is_refused(line, backend):
+    with pytest.raises(ValueError, match=f"Expected a backend among 'numba', .* got {backend!r}: leave it out"):
+        pml.Objective(line, backend=backend)
 
 
 @pytest.mark.parametrize("chunks", [1, 3, 5, 28, 10_000])
