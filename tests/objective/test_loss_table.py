@@ -13,7 +13,7 @@ from scipy import stats
 from scipy.special import expit, logit, softmax, xlogy
 
 import pymc_landscape as pml
-from pymc_landscape.model import loss_families
+from pymc_landscape.model.losses import loss_families
 
 # The point: a location and a spread. Other numbers are such that PyTensor keeps them in double precision.
 X, S = 0.7, 1.3
