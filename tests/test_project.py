@@ -40,13 +40,13 @@ MAY_IMPORT = {
     "optimize.descent": "optimize objective objective.observations engine numerics results",
     "optimize.stacks": "optimize objective objective.observations numerics results",
     "landscape": "optimize objective objective.observations engine numerics results",
-    "inference.profile": "optimize objective numerics results",
+    "inference.profile": "optimize optimize.stacks objective numerics results",
     "inference.regions": "inference.profile optimize objective numerics results",
     "inference.resampling": "inference.profile optimize optimize.stacks objective objective.observations numerics "
     "results",
     "inference.hypothesis_tests": "inference.resampling optimize optimize.stacks objective objective.observations "
     "numerics results",
-    "inference": "inference.profile inference.regions inference.resampling inference.hypothesis_tests "
+    "inference": "inference.profile inference.regions inference.resampling inference.hypothesis_tests optimize.stacks "
     "optimize objective objective.observations numerics results",
     "posterior": "inference inference.profile optimize objective objective.observations numerics results",
     "plots.data": "numerics",

@@ -21,7 +21,7 @@ from pymc.model.transform.optimization import freeze_model
 
 from pymc_landscape._typing import Array, ModelLike, RandomSeed, VarNames
 from pymc_landscape.inference.intervals import interval_limits
-from pymc_landscape.inference.profile import ReferenceFit, find_quantities
+from pymc_landscape.inference.profile import ReferenceFit, StackedEndpoints, find_quantities
 from pymc_landscape.inference.resampling import (
     by_label,
     fit_to_simulate,
@@ -32,8 +32,9 @@ from pymc_landscape.inference.resampling import (
     start_inside,
 )
 from pymc_landscape.objective import Objective
-from pymc_landscape.objective.observations import Simulator, StackedData, data_set, digests, observed_data
+from pymc_landscape.objective.observations import Data, Simulator, StackedData, data_set, digests, observed_data
 from pymc_landscape.optimize import Fit, Status, fit_mle
+from pymc_landscape.optimize.stacks import StackedSearches
 from pymc_landscape.results import chosen_methods, provenance_attributes
 
 Covering = Literal["wald", "profile", "bootstrap", "hdi"]
@@ -157,30 +158,43 @@ class _Study:
         self.fit_methods = [method for method in methods if method != "hdi"]
         self.simulator, self.point, self.start = Simulator(fit.objective), natural_point(fit), start_inside(fit)
         self.sample = Sampler(fit.objective, sampler) if sampler is not None else None
-        self._known: dict[bytes, Limits] = {}
+        self._known: dict[bytes | None, Limits] = {}
 
     def __call__(self, seeds: Sequence[int]) -> Iterator[Limits]:
         """Yield the limits (method, quantity, bound)."""
         data = self.simulator.several(self.point, seeds)
         # the bootstrap draws anew from the same data
         keys = [None] * len(seeds) if "bootstrap" in self.fit_methods else digests(data)
+        found = self._at_once(data, keys)
         for i, (seed, key) in enumerate(zip(seeds, keys, strict=True)):
-            if key is not None and key in self._known and self.sample is None:
-                yield self._known[key]
-                continue
-            twin = self.fit.objective.with_data(**data_set(data, i))
-            limits = dict(zip(self.fit_methods, self._remembered(twin, key, seed), strict=True))
-            if self.sample is not None:
+            twin = self.fit.objective.with_data(**data_set(data, i)) if self.sample or i not in found else None
+            if i not in found and twin is not None:
+                found[i] = self._known[key] if key in self._known else self._by_fit(twin, seed)
+            if key is not None:
+                self._known[key] = found[i]
+            limits = dict(zip(self.fit_methods, found[i], strict=True))
+            if self.sample is not None and twin is not None:
                 limits["hdi"] = self._hdi(self.sample(twin, seed))
             yield np.stack([limits[method] for method in self.methods])
 
-    def _remembered(self, twin: Objective, key: bytes | None, seed: int) -> Limits:
-        """Return the limits that need a fit; the same data have the same."""
-        if key is None:
-            return self._by_fit(twin, seed)
-        if key not in self._known:
-            self._known[key] = self._by_fit(twin, seed)
-        return self._known[key]
+    def _at_once(self, data: Data, keys: Sequence[bytes | None]) -> dict[int, Limits]:
+        """Return the limits that are known, or found for all data sets at once, by the place of the data set."""
+        known = {i: self._known[key] for i, key in enumerate(keys) if key is not None and key in self._known}
+        alone = not self.fit_methods or self.fit.objective.penalty is not None
+        if alone or not StackedEndpoints.can_stack(self.quantities, self.fit_methods):
+            return known
+        first = {key or i: i for i, key in reversed(list(enumerate(keys))) if i not in known}
+        new = sorted(first.values())
+        if not new:
+            return known
+        chosen = {name: values[new] for name, values in data.items()}
+        searches = StackedSearches(self.fit.objective, chosen, self.start, "a start of the user's")
+        limits, certain = StackedEndpoints(searches, self.quantities, self.level).limits(self.fit_methods)
+        vectors = self.fit.objective.layout().join(searches.natural_points())
+        own = [bool((in_own_copy(self.fit, vector) == vector).all()) for vector in vectors]
+        found = {i: limits[j] for j, i in enumerate(new) if certain[j] and own[j]}
+        places = {i: first[key or i] for i, key in enumerate(keys) if i not in known}
+        return known | {i: found[place] for i, place in places.items() if place in found}
 
     def _by_fit(self, twin: Objective, seed: int) -> Limits:
         """Fit the simulated data, and return the limits of all methods that start from a fit."""

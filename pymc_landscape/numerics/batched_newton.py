@@ -194,12 +194,14 @@ class LevelProblems:
         The elements that are no nuisance: all other elements of the gradient are to be 0.
     planes, offsets : array (n, r − 1, m), array (n, r − 1)
         P and a of P x = a.
-    metric : array (m, m)
+    metric : array (m, m) or (n, m, m)
         Measures steps: ½ dᵀ M d, in the units of the surface.
     longest : array (n,)
         The longest step, √ of that.
-    close, off, remaining : float
-        Errors of height and of planes, and twice what a step may still gain, at the end.
+    close, remaining : float or array (n,)
+        Error of height, and twice what a step may still gain, at the end.
+    off : float
+        Error of planes at the end.
     """
 
     target: Array
@@ -208,9 +210,9 @@ class LevelProblems:
     offsets: Array
     metric: Array
     longest: Array
-    close: float
+    close: float | Array
     off: float
-    remaining: float
+    remaining: float | Array
 
 
 @dataclass
@@ -234,8 +236,8 @@ class LevelPoints:
     foretold: Array
     converged: NDArray[np.bool_]
 
-    def rise_across(self, held: NDArray[np.intp]) -> bool:
-        """Return whether at all points the surface has a minimum across the elements `held`, and no flat direction.
+    def rise_across(self, held: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Return at which points (n,) the surface has a minimum across the elements `held`, and no flat direction.
 
         Parameters
         ----------
@@ -248,14 +250,12 @@ class LevelPoints:
         others = np.nonzero(~is_held)[1].reshape(n, m - r)
         hessians = self.hessian[np.arange(n)[:, None, None], others[:, :, None], others[:, None, :]]
         diagonal = np.einsum("nii->ni", hessians)
-        if not (np.isfinite(hessians).all() and (diagonal > 0).all()):
-            return False
-        scale = np.sqrt(diagonal)
-        try:
-            factors = np.linalg.cholesky(hessians / (scale[:, :, None] * scale[:, None, :]))
-        except np.linalg.LinAlgError:
-            return False
-        return bool((np.einsum("nii->ni", factors) > PIVOT).all())
+        rise = np.isfinite(hessians).all(axis=(1, 2)) & (diagonal > 0).all(axis=1)
+        scale = np.sqrt(diagonal[rise])
+        scaled = hessians[rise] / (scale[:, :, None] * scale[:, None, :])
+        # no pivot of a Cholesky factor is smaller than the root of the least eigenvalue
+        rise[rise] = (np.linalg.eigvalsh(scaled) > PIVOT**2).all(axis=1)
+        return np.asarray(rise)
 
 
 def level_points_batch(
@@ -285,6 +285,8 @@ def level_points_batch(
     derivatives_there = np.empty((n, m)), np.empty((n, m, m))
     found = LevelPoints(x.copy(), np.full(n, np.nan), *derivatives_there, np.full(n, np.nan), np.zeros(n, dtype=bool))
     active, foretold, reused = np.arange(n), problems.target.copy(), np.full(n, REUSED)
+    close, remaining = (np.broadcast_to(bar, n) for bar in (problems.close, problems.remaining))
+    metric = np.broadcast_to(problems.metric, (n, m, m))
 
     def evaluate(rows: NDArray[np.intp], x: Array) -> tuple[Array, Array, Array]:
         near = reused[rows] < REUSED
@@ -313,9 +315,9 @@ def level_points_batch(
         missing = np.concatenate([(problems.target[active] - value)[:, None], -off], axis=1)
         rows = np.concatenate([gradient[:, None], problems.planes[active]], axis=1)
         step = bordered_steps(gradient, hessian, problems.held[active], rows, missing)
-        squared = 0.5 * np.einsum("ni,ij,nj->n", step, problems.metric, step)
-        met = (np.abs(missing[:, 0]) <= problems.close) & (np.abs(off) <= problems.off).all(axis=1)
-        met &= 2.0 * squared <= problems.remaining
+        squared = 0.5 * np.einsum("ni,nij,nj->n", step, metric[active], step)
+        met = (np.abs(missing[:, 0]) <= close[active]) & (np.abs(off) <= problems.off).all(axis=1)
+        met &= 2.0 * squared <= remaining[active]
         found.converged[active] = met
         step *= np.minimum(1.0, problems.longest[active] / np.sqrt(np.maximum(squared, 1e-300)))[:, None]
         curved = 0.5 * np.einsum("ni,nij,nj->n", step, hessian, step)
@@ -348,5 +350,9 @@ def bordered_steps(gradient: Array, hessian: Array, held: NDArray[np.intp], rows
     known[:, :m], known[:, m:] = -gradient / scale, right / sizes
     try:
         return np.linalg.solve(matrix, known[:, :, None])[:, :m, 0] / scale
-    except np.linalg.LinAlgError:
-        return np.full((n, m), np.nan)
+    except np.linalg.LinAlgError:  # one of them is singular
+        halves = (np.arange(n) < n // 2, np.arange(n) >= n // 2) if n > 1 else ()
+        steps = np.full((n, m), np.nan)
+        for half in halves:
+            steps[half] = bordered_steps(gradient[half], hessian[half], held[half], rows[half], right[half])
+        return steps

@@ -30,7 +30,16 @@ from pymc_landscape.optimize.multistart import LocalOptimum, StartResult, search
 from pymc_landscape.optimize.release_from_infinity import released_from_infinity
 from pymc_landscape.optimize.starts import StartingPoints, find_starts
 from pymc_landscape.optimize.status import Status, StatusReport
-from pymc_landscape.optimize.symmetries import Symmetry, nearest_copy, symmetric_copies
+from pymc_landscape.optimize.symmetries import (
+    MOST_PARAMETERS,
+    POINTS,
+    Symmetry,
+    find_symmetries,
+    nearest_copy,
+    scattered_points,
+    symmetric_copies,
+    value_tolerance,
+)
 from pymc_landscape.optimize.tolerances import (
     BOUND_DISTANCE,
     BOUND_STANDARD_ERROR,
@@ -57,11 +66,13 @@ __all__ = [
     "INWARD",
     "LEVEL_FAR_OUT",
     "LONG",
+    "MOST_PARAMETERS",
     "NATURAL_DISTANCE",
     "NEAR_INFIMUM",
     "NEWTON",
     "NO_RISE",
     "ONWARD",
+    "POINTS",
     "RISE_FAR_OUT",
     "RUNAWAY_DISTANCE",
     "SIZES",
@@ -85,6 +96,7 @@ __all__ = [
     "bounds_ahead",
     "bounds_passed",
     "find_starts",
+    "find_symmetries",
     "fit_map",
     "fit_mle",
     "fit_of",
@@ -97,8 +109,10 @@ __all__ = [
     "released_bounds",
     "released_from_infinity",
     "require_optimum",
+    "scattered_points",
     "search",
     "search_from_start",
     "settle",
     "symmetric_copies",
+    "value_tolerance",
 ]

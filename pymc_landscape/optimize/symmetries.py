@@ -15,14 +15,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import noise
-from pymc_landscape.objective import Objective, RestrictedObjective
+from pymc_landscape.objective import Layout, Objective, RestrictedObjective
 from pymc_landscape.optimize.estimates import NaturalScale
 
 # Positions of elements in a natural vector, in the shape of a variable.
@@ -85,6 +85,21 @@ class Symmetry:
                 yield cycle
 
 
+class TestsSymmetries(Protocol):
+    """What tells whether a candidate is a symmetry.
+
+    Attributes
+    ----------
+    layout : Layout
+        The order of the natural elements.
+    """
+
+    layout: Layout
+
+    def holds(self, symmetry: Symmetry) -> bool:
+        """Whether values stay as they are."""
+
+
 class SymmetryTest:
     """Whether the values of an objective do not change under a transformation, at random points around one.
 
@@ -99,9 +114,7 @@ class SymmetryTest:
     def __init__(self, objective: Objective, theta: Array):
         self.objective, self.layout = objective, objective.layout()
         self.restricted = RestrictedObjective(objective)
-        rng = np.random.default_rng(POINTS)
-        center = np.where(np.isfinite(theta), theta, 0.0)
-        scattered = center + SCATTER * np.maximum(1.0, np.abs(center)) * rng.standard_normal((4 * POINTS, len(theta)))
+        scattered = scattered_points(np.where(np.isfinite(theta), theta, 0.0), 4 * POINTS)
         with np.errstate(all="ignore"):
             values = [self.restricted.value(x) for x in scattered]
         chosen = [i for i, value in enumerate(values) if np.isfinite(value)][:POINTS]
@@ -126,7 +139,18 @@ class SymmetryTest:
     def _stays(self, value: float, natural: Array) -> bool:
         theta = self.theta(natural)
         there = self.restricted.value(theta) if np.isfinite(theta).all() else np.inf
-        return abs(there - value) <= ROUNDING * (1.0 + abs(value)) + noise(value)
+        return bool(abs(there - value) <= value_tolerance(np.asarray(value)))
+
+
+def scattered_points(theta: Array, n: int) -> Array:
+    """Return n random points (..., n, k) around points (..., k): at the same numbers of steps from each."""
+    away = np.random.default_rng(POINTS).standard_normal((n, theta.shape[-1]))
+    return np.asarray(theta[..., None, :] + SCATTER * np.maximum(1.0, np.abs(theta))[..., None, :] * away)
+
+
+def value_tolerance(value: Array) -> Array:
+    """Return by how much values may differ that are one."""
+    return np.asarray(ROUNDING * (1.0 + np.abs(value)) + noise(value))
 
 
 def symmetry_between(test: SymmetryTest, here: Array, there: Array, errors: Array) -> Symmetry | None:
@@ -157,7 +181,7 @@ def symmetry_between(test: SymmetryTest, here: Array, there: Array, errors: Arra
     return found if test.holds(found) else None
 
 
-def find_symmetries(test: SymmetryTest) -> list[Symmetry]:
+def find_symmetries(test: TestsSymmetries) -> list[Symmetry]:
     """Return symmetries that follow from the shapes of the variables; they generate those that are found."""
     return [*_along_axes(test), *_of_scalars(test), *_of_signs(test)]
 
@@ -183,13 +207,13 @@ def nearest_copy(symmetries: Sequence[Symmetry], natural: Array, to: Array, erro
 # --- candidates ------------------------------------------------------------------------------------------------------
 
 
-def _indices(test: SymmetryTest) -> list[tuple[str, Positions]]:
+def _indices(test: TestsSymmetries) -> list[tuple[str, Positions]]:
     """Return the positions of the elements of each variable, in its shape."""
     every: Positions = np.arange(test.layout.size)
     return [(v.name, every[test.layout.slices[v.name]].reshape(v.shape)) for v in test.layout.variables]
 
 
-def _along_axes(test: SymmetryTest) -> Iterator[Symmetry]:
+def _along_axes(test: TestsSymmetries) -> Iterator[Symmetry]:
     axes: list[tuple[Positions, int]] = [(i, axis) for _, i in _indices(test) for axis in range(i.ndim)]
     for length in sorted({i.shape[axis] for i, axis in axes}):
         along = [(i, axis) for i, axis in axes if i.shape[axis] == length]
@@ -206,7 +230,7 @@ def _along_axes(test: SymmetryTest) -> Iterator[Symmetry]:
                     yield from (swap for swap in swaps if swap is swaps[0] or test.holds(swap))
 
 
-def _swap(test: SymmetryTest, along: Sequence[tuple[Positions, int]], pair: tuple[int, int]) -> Symmetry:
+def _swap(test: TestsSymmetries, along: Sequence[tuple[Positions, int]], pair: tuple[int, int]) -> Symmetry:
     order = np.arange(test.layout.size)
     for indices, axis in along:
         a, b = (np.take(indices, i, axis) for i in pair)
@@ -214,7 +238,7 @@ def _swap(test: SymmetryTest, along: Sequence[tuple[Positions, int]], pair: tupl
     return Symmetry(tuple(order.tolist()), (1,) * test.layout.size)
 
 
-def _of_scalars(test: SymmetryTest) -> Iterator[Symmetry]:
+def _of_scalars(test: TestsSymmetries) -> Iterator[Symmetry]:
     """Let scalars with the same support change places, in pairs."""
     variables = {v.name: v for v in test.layout.variables}
     scalars = [(int(i), variables[name].limits(0)) for name, i in _indices(test) if i.ndim == 0]
@@ -236,7 +260,7 @@ def _of_scalars(test: SymmetryTest) -> Iterator[Symmetry]:
                 yield swap
 
 
-def _of_signs(test: SymmetryTest) -> Iterator[Symmetry]:
+def _of_signs(test: TestsSymmetries) -> Iterator[Symmetry]:
     """Change the signs of one or two parts: variables, and what stands at one index of them."""
     transformed = {v.name for v in test.layout.variables if v.transform is not None}
     arrays = [i for name, i in _indices(test) if name not in transformed]

@@ -22,6 +22,7 @@ from pymc_landscape.inference.profile.interpolated_intervals import BOUNDS, read
 from pymc_landscape.inference.profile.profile import profile_likelihood
 from pymc_landscape.inference.profile.quantities import Quantity, coordinate_derivatives, find_quantities
 from pymc_landscape.inference.profile.score_endpoints import ScoreStatistic, find_score_endpoints
+from pymc_landscape.inference.profile.stacked_endpoints import StackedEndpoints
 
 __all__ = [
     "BOUNDS",
@@ -35,6 +36,7 @@ __all__ = [
     "Quantity",
     "ReferenceFit",
     "ScoreStatistic",
+    "StackedEndpoints",
     "coordinate_derivatives",
     "evaluate_at",
     "find_endpoints",

@@ -185,7 +185,7 @@ def _newton_stack(problems: Sequence[EndpointProblem]) -> list[tuple[Constrained
     )
     sides, each = np.array([problem.direction for problem in problems]), np.arange(n)
     outwards = (sides * found.gradient[each, held] > 0) & (sides * (found.x[each, held] - begin.x[held]) > 0)
-    met = found.converged & outwards & (found.converged.all() and found.rise_across(level.held))
+    met = found.converged & outwards & (found.converged.all() and found.rise_across(level.held).all())
     return [
         (_point(problem, found, i), bool(met[i])) if np.isfinite(found.value[i]) else None
         for i, problem in enumerate(problems)

@@ -35,7 +35,7 @@ def vertices_at_once(rays: Rays, angles: Array) -> list[ConstrainedPoint] | None
     units = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     found = _solve(rays, units)
     held = [quantity.position(restricted) for quantity in rays.center.quantities]
-    rises = found.converged.all() and found.rise_across(np.broadcast_to(held, (len(units), 2)))
+    rises = found.converged.all() and found.rise_across(np.broadcast_to(held, (len(units), 2))).all()
     if not (rises and _are_first(rays, found, held, units)):
         return None
     return [

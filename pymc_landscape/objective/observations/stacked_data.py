@@ -7,6 +7,8 @@ evaluates blocks of rows, interpreted or compiled, as any other points.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import cached_property
 
 import numpy as np
 import pytensor.tensor as pt
@@ -80,6 +82,25 @@ class StackedData:
         )
         flat = [values.reshape(self.n_sets, -1).astype(float) for values in self.data.values()]
         return engine, np.concatenate(flat, axis=1)
+
+    @cached_property
+    def _of_values(self) -> Engine:
+        assert isinstance(self.engine, GraphEngine)
+        whole, factory = self.engine, self.objective.evaluators.factory
+        graph = whole.graphs[whole.names.index("value")]
+        return factory.kept(("values of a stack", whole), lambda: factory.of_many(whole.vector, {"value": graph}))
+
+    def values(self, rows: NDArray[np.intp], x: Array) -> Array:
+        """Return values (r,) of the data sets `rows` at points x (r, k); +inf where there is none."""
+        self.objective.use_data()
+        at_once = max(NUMBERS // (x.shape[1] + self._behind.shape[1]), 2)
+        found = np.full(len(x), np.inf)
+        for a in range(0, len(x), at_once):
+            points = np.concatenate([x[a : a + at_once], self._behind[rows[a : a + at_once]]], axis=1)
+            n = len(points)
+            with suppress(*ARITHMETIC_ERRORS, ValueError):
+                found[a : a + n] = self._of_values.at(points if n > 1 else np.repeat(points, 2, axis=0))["value"][:n]
+        return np.where(np.isfinite(found), found, np.inf)
 
     def derivatives(self, rows: NDArray[np.intp], x: Array) -> tuple[Array, Array, Array]:
         """Return values (r,), gradients (r, k) and Hessians (r, k, k) of the data sets `rows` at points x (r, k).

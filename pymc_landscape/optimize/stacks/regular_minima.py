@@ -16,18 +16,15 @@ from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import QuadraticModels, StackedMinima, descend_newton_stack
-from pymc_landscape.objective import FreeVariable, RestrictedObjective, has_vector_bounds
+from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.objective.observations import StackedData
 from pymc_landscape.optimize import (
-    BOUND_DISTANCE,
-    BOUND_STANDARD_ERROR,
     CONVERGED,
     EXAMINED_DISTANCE,
     FALL,
     INWARD,
     LEVEL_FAR_OUT,
     LONG,
-    NATURAL_DISTANCE,
     NO_RISE,
     ONWARD,
     RISE_FAR_OUT,
@@ -36,9 +33,8 @@ from pymc_landscape.optimize import (
     SUSPICIOUS_CURVATURE,
     SUSPICIOUS_ERROR,
     VAGUE,
-    bound_towards,
-    bounds_ahead,
 )
+from pymc_landscape.optimize.stacks.nearby_bounds import elements_near_bounds
 
 # Minima, by their number in the stack; and which of some are certain.
 Rows = NDArray[np.intp]
@@ -94,36 +90,10 @@ class RegularMinima:
     # --- bounds of the support ---------------------------------------------------------------------------------------
 
     def _near_bounds(self, asked: Certain) -> Certain:
-        """Return which minima may be on their way to a bound, as `bounds_ahead` tells of one."""
-        restricted, x = self._restricted, self._here.x
-        near = np.zeros(len(x), bool)
-        if any(has_vector_bounds(v) for v in restricted.objective.variables):
-            for i in np.flatnonzero(asked):
-                errors = self._errors[i]
-                near[i] = bool(bounds_ahead(restricted, x[i], lambda errors=errors: errors))  # type: ignore[misc]
-            return near
-        for v in restricted.objective.variables:
-            if v.elementwise and not v.discrete and v.bounded.any():
-                where = restricted.layout.slices[v.name]
-                near |= self._near_own_bounds(v, x[:, where], self._errors[:, where])
+        """Return which minima may be on their way to a bound."""
+        near = np.zeros(len(asked), bool)
+        near[asked] = elements_near_bounds(self._restricted, self._here.x[asked], self._errors[asked]).any(axis=1)
         return near
-
-    def _near_own_bounds(self, v: FreeVariable, x: Array, errors: Array) -> Certain:
-        if v.transform:
-            ends = [np.array([np.isfinite(bound_towards(v, i, s)) for i in range(v.low.size)]) for s in (-1.0, 1.0)]
-            far = (np.abs(x) > BOUND_DISTANCE) | ~(errors <= BOUND_STANDARD_ERROR)
-            ahead = far & np.where(x < 0, *ends)
-        else:
-            typical = np.ravel(self._restricted.objective.initial_point()[v.name])
-            ahead = np.zeros(x.shape, bool)
-            for bound in (v.low, v.high):
-                distance = np.abs(x - bound)
-                close = (distance <= NATURAL_DISTANCE * np.abs(typical - bound)) | ~(
-                    distance > BOUND_STANDARD_ERROR * errors
-                )
-                ahead |= close & np.isfinite(bound)
-        found: Certain = ahead.any(axis=1)
-        return found
 
     # --- directions --------------------------------------------------------------------------------------------------
 
@@ -165,8 +135,7 @@ class RegularMinima:
         r, n, k = x.shape
         sets = np.repeat(self.minima.rows[rows], n)
         with np.errstate(all="ignore"):
-            value = self.data.derivatives(sets, x.reshape(r * n, k))[0].reshape(r, n)
-        return np.where(np.isfinite(value), value, np.inf) - self._here.value[rows][:, None]
+            return self.data.values(sets, x.reshape(r * n, k)).reshape(r, n) - self._here.value[rows][:, None]
 
     def _rise_far_out(self, rows: Rows, j: int) -> Certain:
         """Return of which minima the profile of element j is known to rise further out, or to be level further in.

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
-from pymc_landscape.numerics import StackedMinima, descend_newton_stack
+from pymc_landscape.numerics import QuadraticModels, StackedMinima, descend_newton_stack
 from pymc_landscape.objective import Objective, RestrictedObjective
 from pymc_landscape.objective.observations import StackedData
 from pymc_landscape.optimize import (
@@ -74,6 +75,14 @@ class StackedSearches:
         self.regular[rows] = True
         self.x[rows], self.value[rows] = minima.here.x[certain], minima.here.value[certain]
         self.begin_value[rows] = minima.begin_value[rows]
+
+    def regular_models(self) -> tuple[NDArray[np.intp], QuadraticModels]:
+        """Return which data sets (r,) are regular, and their surfaces at the optima."""
+        rows = np.flatnonzero(self.regular)
+        if self._minima is None:
+            k = self.objective.size
+            return rows, QuadraticModels(np.empty((0, k)), np.empty(0), np.empty((0, k)), np.empty((0, k, k)))
+        return rows, self._minima.here.take(self._place[rows])
 
     def natural_points(self) -> dict[str, Array]:
         """Return the natural values of every variable at the optima, (S, ...); NaN where a search is not regular."""
