@@ -10,9 +10,10 @@ anything. Where the answer is yes, a local minimum is the only one, along every 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -76,11 +77,12 @@ class Form:
 
 
 _ANYTHING = Form(Bend.UNKNOWN, low_in=True, high_in=True)
+_AS_THEY_ARE: Mapping[Graph, Sequence[Array]] = MappingProxyType({})
 _TRUE, _FALSE = (Form(Bend.CONSTANT, v, v, True, True) for v in (1.0, 0.0))
 _UNDECIDED = Form(Bend.UNKNOWN, 0.0, 1.0, True, True)
 
 
-def is_convex(graph: Graph, vector: Graph) -> bool:
+def is_convex(graph: Graph, vector: Graph, several: Mapping[Graph, Sequence[Array]] = _AS_THEY_ARE) -> bool:
     """Return whether a scalar graph, with its rewrites done, is known to be convex in its vector.
 
     Parameters
@@ -89,8 +91,10 @@ def is_convex(graph: Graph, vector: Graph) -> bool:
         A scalar, without Ops that are fused.
     vector : Graph
         The vector.
+    several : mapping of Graph to sequence of array, optional
+        Of data, as many values as there are data sets: the graph is to be convex with each of them.
     """
-    forms, values = {vector: Form(Bend.AFFINE)}, dict[Graph, Array]()
+    forms, values = {vector: Form(Bend.AFFINE)}, dict[Graph, Sequence[Any]](several)
     pending = [graph]
     while pending:
         variable = pending[-1]
@@ -106,7 +110,7 @@ def _inputs(variable: Graph) -> list[Graph]:
     return list(variable.owner.inputs) if variable.owner is not None else []
 
 
-def _form(variable: Graph, forms: dict[Graph, Form], values: dict[Graph, Array]) -> Form:
+def _form(variable: Graph, forms: dict[Graph, Form], values: dict[Graph, Sequence[Any]]) -> Form:
     node = variable.owner
     if node is None or all(v in values for v in node.inputs):
         return _of_data(variable, values)
@@ -119,26 +123,33 @@ def _form(variable: Graph, forms: dict[Graph, Form], values: dict[Graph, Array])
     return _of_array_op(node, inputs)
 
 
-def _of_data(variable: Graph, values: dict[Graph, Array]) -> Form:
-    """Return the form of what depends on data alone, as they are now; keep its value."""
-    if isinstance(variable, Constant):
-        data = variable.data
-    elif isinstance(variable, SharedVariable):
-        data = variable.get_value(borrow=True)
-    elif variable.owner is None or len(variable.owner.outputs) > 1 or variable.owner.op.destroy_map:
-        return _ANYTHING
-    else:
-        try:
-            [data] = performed(variable.owner, [values[v] for v in variable.owner.inputs])
-        except Exception:  # an Op that cannot be called alone
-            return _ANYTHING
-    if not isinstance(data, np.ndarray | np.generic | int | float):  # a slice, or a random generator
+def _of_data(variable: Graph, values: dict[Graph, Sequence[Any]]) -> Form:
+    """Return the form of what depends on data alone; keep its values, one for each data set that has its own."""
+    if variable not in values and (data := _values(variable, values)) is not None:
         values[variable] = data
-        return _ANYTHING
-    array = values[variable] = np.asarray(data)
+    arrays = values.get(variable, ())
+    if not arrays or not all(isinstance(one, np.ndarray | np.generic | int | float) for one in arrays):
+        return _ANYTHING  # also a slice, or a random generator
+    array = np.asarray(arrays)
     if not array.size or array.dtype.kind not in "biuf" or np.isnan(array).any():
         return _ANYTHING
     return Form(Bend.CONSTANT, float(array.min()), float(array.max()), True, True)
+
+
+def _values(variable: Graph, values: dict[Graph, Sequence[Any]]) -> Sequence[Any] | None:
+    node = variable.owner
+    if isinstance(variable, Constant):
+        return [variable.data]
+    if isinstance(variable, SharedVariable):
+        return [variable.get_value(borrow=True)]
+    if node is None or len(node.outputs) > 1 or node.op.destroy_map:
+        return None
+    inputs = [values[v] for v in node.inputs]
+    n = max(map(len, inputs), default=1)
+    try:
+        return [performed(node, [own[i % len(own)] for own in inputs])[0] for i in range(n)]
+    except Exception:  # an Op that cannot be called alone
+        return None
 
 
 def _of_array_op(node: Apply[Any], inputs: Sequence[Form]) -> Form:

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine.chunks import ChunkedEvaluation, Evaluation, Progress, Rows
 from pymc_landscape.numerics import one_blas_thread
 
@@ -53,8 +53,11 @@ class Engine(ABC):
     def evaluate(self, evaluation: ChunkedEvaluation) -> None:
         """Evaluate all points of `evaluation` that are left."""
 
-    def is_convex(self, name: str) -> bool:
-        """Return whether an output, a scalar, is known to be a convex function of the vector, with the data as are."""
+    def is_convex(self, name: str, several: Mapping[Graph, Sequence[Array]] | None = None) -> bool:
+        """Return whether an output, a scalar, is known to be a convex function of the vector.
+
+        With the data as they are; with `several` values of some data, with each of them.
+        """
         return False
 
     def at(self, points: Array) -> dict[str, Array]:

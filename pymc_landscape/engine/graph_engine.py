@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import cached_property
 from typing import Any, override
@@ -161,9 +161,13 @@ class GraphEngine(Engine):
         return together or self._rewritten.function()
 
     @override
-    def is_convex(self, name: str) -> bool:
+    def is_convex(self, name: str, several: Mapping[Graph, Sequence[Array]] | None = None) -> bool:
         fgraph, names = self._with_names
         shared: list[Any] = fgraph.inputs[1:]
+        if several is not None:  # rewritten graphs have copies of shared variables, with the same containers
+            mine = {id(variable.container): variable for variable in shared}
+            found = {mine.get(id(data.container)): values for data, values in several.items()}
+            return None not in found and is_convex(fgraph.outputs[names.index(name)], fgraph.inputs[0], found)
         data = [variable.get_value(borrow=True) for variable in shared]
         known = self._convex.get(name)
         if known is None or any(now is not then for now, then in zip(data, known[0], strict=True)):

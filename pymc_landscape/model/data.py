@@ -81,7 +81,7 @@ class DataSwaps:
         old = self._variable(name)
 
         def container() -> Graph:
-            now = pt.as_tensor(old, allow_xtensor_conversion=True).eval()
+            now = pt.as_tensor(old, allow_xtensor_conversion=True).eval(mode="FAST_COMPILE")
             return pytensor.shared(now, name=f"{name}_swap", shape=old.type.shape)
 
         return self.metadata.keep(("swap", old), container)

@@ -9,6 +9,7 @@ import pytest
 import pymc_landscape as pml
 from pymc_landscape.engine.convexity import is_convex
 from pymc_landscape.engine.interpreter.rewrites import interpreter_mode
+from pymc_landscape.objective.observations import StackedData
 
 X = np.random.default_rng(2).normal(size=(20, 2))
 ONES_AND_NONE = np.array([0, 1] * 10)
@@ -70,3 +71,13 @@ def test_data_that_change_are_looked_at_again():
         pm.set_data({"weights": np.linspace(-1, 1, 20)})
     assert not pml.Objective(model).is_convex(objective.names)
     assert not objective.is_convex(objective.names)
+
+
+def test_several_data_sets_are_asked_at_once():
+    with pm.Model() as model:
+        weights = pm.Data("weights", np.ones(20))
+        b = pm.Normal("b", 0, 1, shape=2)
+        pm.Potential("loss", -(2.0 * weights * pm.math.exp(pm.math.dot(X, b))).sum())
+    sets = np.array([np.ones(20), np.linspace(0, 3, 20), np.linspace(-1, 1, 20)])
+    assert StackedData(pml.Objective(model), {"weights": sets[:2]}).are_convex
+    assert not StackedData(pml.Objective(model), {"weights": sets}).are_convex

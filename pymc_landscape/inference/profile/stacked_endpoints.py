@@ -35,9 +35,8 @@ from pymc_landscape.optimize.stacks import StackedSearches, elements_near_bounds
 
 Rows = NDArray[np.intp]
 Certain = NDArray[np.bool_]
-# Points that are looked at beside ends, times observations: for more than this it is worth asking whether the surface
-# of a data set is convex, so that nothing has to be looked at. And so many points are looked at together.
-MUCH_TO_SCREEN, AT_ONCE = 50_000, 2**18
+# So many points on the way to ends and beside them are looked at together.
+AT_ONCE = 2**18
 METHODS = ("wald", "profile")
 
 
@@ -71,7 +70,10 @@ class StackedEndpoints:
 
         Limits that are not certain are NaN.
         """
-        certain, limits = np.zeros(self._n_sets, bool), np.full((self._n_sets, len(methods), len(self._held), 2), np.nan)
+        certain, limits = (
+            np.zeros(self._n_sets, bool),
+            np.full((self._n_sets, len(methods), len(self._held), 2), np.nan),
+        )
         if not len(self.rows):
             return limits, certain
         found = {"wald": self._wald, "profile": self._profile}
@@ -157,12 +159,10 @@ class StackedEndpoints:
 
     def _nothing_lower(self, ends: _Ends, asked: Certain) -> Certain:
         """Return of which data sets, of those asked for, nothing is lower on the way to their ends or beside them."""
-        whole, objective, each = asked.copy(), self.data.objective, 2 * len(self._held)
-        many = each * ends.n_screened * objective.n_observations > MUCH_TO_SCREEN
+        whole, each = asked.copy(), 2 * len(self._held)
         left = np.flatnonzero(asked)
-        if many and len(left) and self._is_convex(left[0]):
-            foretold = ends.are_as_foretold().reshape(-1, each).all(axis=1)
-            left = np.array([i for i in left if not (foretold[i] and self._is_convex(i))], dtype=int)
+        if len(left) and self.data.are_convex:
+            left = left[~ends.are_as_foretold().reshape(-1, each)[left].all(axis=1)]
         if not len(left):
             return whole
         whole[left] &= ~may_be_symmetric(self.data, self.rows[left], self.here.x[left])
@@ -172,10 +172,6 @@ class StackedEndpoints:
         parts = [ends.have_nothing_lower(pairs[a : a + at_once]) for a in range(0, len(pairs), at_once)]
         whole[left] = np.concatenate([np.zeros(0, bool), *parts]).reshape(-1, each).all(axis=1)
         return whole
-
-    def _is_convex(self, place: int) -> bool:
-        twin = self.data.with_set(self.data.objective, int(self.rows[place]))
-        return twin.is_convex(self._restricted.unconstrained)
 
 
 class _Ends:

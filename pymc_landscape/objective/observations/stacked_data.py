@@ -84,6 +84,17 @@ class StackedData:
         return engine, np.concatenate(flat, axis=1)
 
     @cached_property
+    def are_convex(self) -> bool:
+        """Whether the surfaces of all data sets are known to be convex."""
+        objective = self.objective
+        containers = objective.evaluators.data.containers(tuple(self.data))
+        several = {
+            container: [np.asarray(one, dtype=container.type.dtype) for one in sets]
+            for container, sets in zip(containers, self.data.values(), strict=True)
+        }
+        return objective.size <= DENSE and objective.engine("hessian", objective.names).is_convex("value", several)
+
+    @cached_property
     def _of_values(self) -> Engine:
         assert isinstance(self.engine, GraphEngine)
         whole, factory = self.engine, self.objective.evaluators.factory
