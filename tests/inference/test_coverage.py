@@ -297,15 +297,16 @@ def test_fewer_refits_of_the_bootstrap_can_be_asked_for(monkeypatch):
 
 
 def test_ctrl_c_keeps_the_data_sets_that_are_finished(monkeypatch):
-    fitted, fit_mle = [], coverage.fit_mle
+    searched, search = [], coverage.StackedSearches
 
     def stops(*args, **options):
-        fitted.append(1)
-        if len(fitted) > 4:
+        searched.append(1)
+        if len(searched) > 1:
             raise KeyboardInterrupt
-        return fit_mle(*args, **options)
+        return search(*args, **options)
 
-    monkeypatch.setattr(coverage, "fit_mle", stops)
+    monkeypatch.setattr(coverage, "StackedSearches", stops)
+    monkeypatch.setattr(coverage.StackedData, "most_sets", staticmethod(lambda objective: 4))
     with pytest.warns(UserWarning, match="4 of 10 replicates"):
         here = study(mean_of_five(), draws=10)
     assert (here.attrs["draws"], here.attrs["completion"]) == (4, "interrupted")
