@@ -240,8 +240,9 @@ def _endpoint_change(deletion: CaseDeletion, endpoint: Endpoint, at_estimate: Ar
 def _exact_deletion(deletion: CaseDeletion, quantities: Sequence[Quantity], progressbar: bool) -> Variables:
     minima = []
     with DelayedProgressBar("Fitting without each observation", len(deletion.labels), progressbar) as progress:
-        for index, step in enumerate(deletion.one_step):
-            minima.append(DeletedObservation(deletion, index).minimum(deletion.x + step))
+        for index, (step, minimum) in enumerate(zip(deletion.one_step, deletion.minima_at_once(), strict=True)):
+            known = np.isfinite(minimum).all()
+            minima.append(minimum if known else DeletedObservation(deletion, index).minimum(deletion.x + step))
             progress.advance(1)
     points = np.array(minima)
     lost = [deletion.labels[i] for i in np.flatnonzero(~np.isfinite(points).all(axis=1))]

@@ -14,6 +14,8 @@ from scipy import stats
 
 import pymc_landscape as pml
 from pymc_landscape import plots
+from pymc_landscape.inference import case_deletion
+from pymc_landscape.inference.case_deletion import CaseDeletion, DeletedObservation
 
 plot_room = import_module("pymc_landscape.plots.influence_plot")
 Q = stats.chi2(1).ppf(0.95)
@@ -302,6 +304,23 @@ def test_paretos_k_is_that_of_loo(line, rng):
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fit_any", [pml.fit_mle, pml.fit_map])
+def test_minima_side_by_side_are_those_one_by_one(monkeypatch, fit_any):
+    """Two terms, one of them of vectors; without the last of `z` its own parameter has no minimum."""
+    with pm.Model() as model:
+        mu, own = pm.Normal("mu", 0, 5, shape=2), pm.Normal("own", 0, 5)
+        pm.MvNormal("y", mu, np.array([[1.0, 0.4], [0.4, 2.0]]), observed=np.column_stack([X, Y]))
+        pm.Poisson("z", pm.math.exp(mu[0] + own * np.array([0.0, 0.0, 1.0])), observed=[2, 3, 7])
+    deletion = CaseDeletion(fit_any(model, progressbar=False))
+    assert np.isnan(deletion.minima_at_once()).all()  # too few to be worth it
+    monkeypatch.setattr(case_deletion, "FEWEST", 1)
+    at_once = deletion.minima_at_once()
+    starts = deletion.x + deletion.one_step
+    alone = np.array([DeletedObservation(deletion, i).minimum(start) for i, start in enumerate(starts)])
+    np.testing.assert_allclose(at_once, alone, rtol=1e-8, atol=1e-10)
+    assert np.isfinite(at_once).all(axis=1).tolist() == [True] * 8 + [fit_any is pml.fit_map]
 
 
 def test_wrong_questions_are_refused(line, monkeypatch):

@@ -20,6 +20,7 @@ from pymc_landscape.objective.observations.simulate import (
 )
 from pymc_landscape.objective.observations.stacked_data import StackedData
 from pymc_landscape.objective.observations.term_losses import loss_table
+from pymc_landscape.objective.observations.weighted_observations import WeightedObservations
 
 __all__ = [
     "GROUPS",
@@ -28,6 +29,7 @@ __all__ = [
     "FittedTerm",
     "Simulator",
     "StackedData",
+    "WeightedObservations",
     "data_set",
     "digests",
     "fitted_values",

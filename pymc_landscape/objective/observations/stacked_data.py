@@ -119,16 +119,8 @@ class StackedData:
         NaN where the model raises.
         """
         assert self.engine is not None
-        r, k = x.shape
         self.objective.use_data()
-        points = np.concatenate([x, self._behind[rows]], axis=1)
-        try:
-            # never one point alone, for which the engine would make a function of its own
-            values = self.engine.at(points if r > 1 else np.repeat(points, 2, axis=0))
-        except (*ARITHMETIC_ERRORS, ValueError):
-            return np.full(r, np.nan), np.full((r, k), np.nan), np.full((r, k, k), np.nan)
-        columns = values["hessian"][:r].reshape(r, k, k)
-        return values["value"][:r], values["gradient"][:r], 0.5 * (columns + np.swapaxes(columns, 1, 2))
+        return derivatives_at(self.engine, x, self._behind[rows])
 
     @staticmethod
     def most_sets(objective: Objective) -> int:
@@ -136,6 +128,22 @@ class StackedData:
         k = objective.size
         each = 1 + k + k * k + sum(int(np.prod(shape)) for shape in objective.evaluators.metadata.data_shapes.values())
         return int(np.clip(NUMBERS // each, 1, MOST_SETS))
+
+
+def derivatives_at(engine: Engine, x: Array, behind: Array) -> tuple[Array, Array, Array]:
+    """Return values (r,), gradients (r, k) and Hessians (r, k, k) at points x (r, k) with what stands behind each.
+
+    NaN where the model raises.
+    """
+    r, k = x.shape
+    points = np.concatenate([x, behind], axis=1)
+    try:
+        # never one point alone, for which the engine would make a function of its own
+        values = engine.at(points if r > 1 else np.repeat(points, 2, axis=0))
+    except (*ARITHMETIC_ERRORS, ValueError):
+        return np.full(r, np.nan), np.full((r, k), np.nan), np.full((r, k, k), np.nan)
+    columns = values["hessian"][:r].reshape(r, k, k)
+    return values["value"][:r], values["gradient"][:r], 0.5 * (columns + np.swapaxes(columns, 1, 2))
 
 
 def _behind_the_point(engine: GraphEngine, containers: tuple[Graph, ...]) -> tuple[Graph, dict[str, Graph]]:
