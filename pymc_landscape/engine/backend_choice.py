@@ -8,7 +8,7 @@ requests end at the kernel too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -36,8 +36,8 @@ class BackendChoice:
 
     Parameters
     ----------
-    graphs : sequence of Graph
-        What is evaluated.
+    graphs : callable
+        Gives what is evaluated; it may have to be written first, and is not asked for before there is a choice.
     asked : str or None
         The back end that the user wants; None leaves the choice open.
     patience : float or None
@@ -49,24 +49,31 @@ class BackendChoice:
         Seconds that the interpreter has worked.
     has_kernel : bool
         Whether the kernel is loaded.
-    linear_algebra : bool
-        Whether numba has a factorisation or a solve to compile.
     """
 
-    def __init__(self, graphs: Sequence[Graph], asked: str | None, patience: float | None = None):
-        self.graphs, self.asked = graphs, asked
+    def __init__(self, graphs: Callable[[], Sequence[Graph]], asked: str | None, patience: float | None = None):
+        self._graphs, self.asked = graphs, asked
         self.spent, self.has_kernel = 0.0, False
-        self.linear_algebra = _has_linear_algebra(graphs)
         self._wanted = patience
 
     def choose_backend(self, total: int) -> str:
         """Return the name of the back end for `total` more points, after what has been spent."""
         if self.asked is not None:
             return self.asked
-        if self.has_kernel or self.spent > self.patience:
+        if self.has_kernel or (self.spent > self._least_patience and self.spent > self.patience):
             return "numba"
-        at_once = self.linear_algebra and total >= MANY_POINTS and self._on_disk
+        at_once = total >= MANY_POINTS and self.linear_algebra and self._on_disk
         return "numba" if at_once else "interpreter"
+
+    @cached_property
+    def linear_algebra(self) -> bool:
+        """Whether numba has a factorisation or a solve to compile."""
+        return _has_linear_algebra(self._graphs())
+
+    @property
+    def _least_patience(self) -> float:
+        """Seconds of interpreting that a kernel has to beat, whatever the graphs are."""
+        return PATIENCE_ON_DISK if self._wanted is None else min(PATIENCE_ON_DISK, self._wanted)
 
     @property
     def is_open(self) -> bool:
@@ -80,7 +87,7 @@ class BackendChoice:
     @cached_property
     def kernel_name(self) -> str:
         """The name under which the kernel is known on disk."""
-        return kernel_name(self.graphs)
+        return kernel_name(self._graphs())
 
     @cached_property
     def _on_disk(self) -> bool:

@@ -55,8 +55,13 @@ class DifferenceEngine(PointEngine):
         self, kind: DerivativeKind, source: Engine, size: int, value: Callable[[list[Array]], Array] | None = None
     ):
         behind = size if kind == "hessian_product" else 0
-        super().__init__(NAMES[kind], source.size + behind, linear_algebra=source.linear_algebra)
+        super().__init__(NAMES[kind], source.size + behind)
         self.kind, self.source, self._k, self._value = kind, source, size, value
+
+    @property
+    @override
+    def linear_algebra(self) -> bool:
+        return self.source.linear_algebra
 
     @cached_property
     @override
@@ -124,8 +129,13 @@ class JacobianDifferences(PointEngine):
     """
 
     def __init__(self, names: tuple[str, ...], source: Engine, outputs: slice, density: Callable[[Array], Array]):
-        super().__init__(names, source.size, linear_algebra=source.linear_algebra)
+        super().__init__(names, source.size)
         self.source, self.outputs, self.density = source, outputs, density
+
+    @property
+    @override
+    def linear_algebra(self) -> bool:
+        return self.source.linear_algebra
 
     @cached_property
     @override

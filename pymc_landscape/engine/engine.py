@@ -25,12 +25,15 @@ class Engine(ABC):
         One name an output.
     size : int
         Length k of the flat vector.
-    linear_algebra : bool
-        Whether a point takes factorisations or solves, for which BLAS would start threads.
     """
 
-    def __init__(self, names: Sequence[str], size: int, *, linear_algebra: bool = False):
-        self.names, self.size, self.linear_algebra = tuple(names), size, linear_algebra
+    def __init__(self, names: Sequence[str], size: int):
+        self.names, self.size = tuple(names), size
+
+    @property
+    def linear_algebra(self) -> bool:
+        """Whether a point takes factorisations or solves, for which BLAS would start threads."""
+        return False
 
     @property
     @abstractmethod

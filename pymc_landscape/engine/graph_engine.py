@@ -29,10 +29,14 @@ from pymc_landscape.engine.convexity import is_convex
 from pymc_landscape.engine.engine import Engine
 from pymc_landscape.engine.interpreter import (
     NO_TRACEBACKS,
+    DeferredGraphs,
     InterpretedGraphs,
+    Operation,
     RewrittenTogether,
+    StoredPrograms,
     flat,
     known_size,
+    operations_in,
     without_parameter_checks,
     without_symbolic_ops,
 )
@@ -82,17 +86,34 @@ class GraphEngine(Engine):
         written_out: bool = False,
         shared: RewrittenTogether | None = None,
     ):
-        self.vector, self._shared, self._check_bounds = vector, shared, check_bounds
-        self.graphs = without_parameter_checks([flat(graph) for graph in graphs.values()], check_bounds)
+        self.vector, self._shared, self._check_bounds, self._written = vector, shared, check_bounds, graphs
         self.compile_kwargs = dict(compile_kwargs or {})
         asked = "mode" if "mode" in self.compile_kwargs and backend is None else backend
         if asked not in (None, "interpreter"):
             resolve_backend_compile_kwargs(backend, self.compile_kwargs)
-        self.choice = BackendChoice(self.graphs, asked or ("interpreter" if written_out else None), patience)
+        self.choice = BackendChoice(lambda: self.graphs, asked or ("interpreter" if written_out else None), patience)
         self._written_out = written_out
         self._backends: dict[str, Backend] = {}
         self._convex: dict[str, tuple[list[Array], bool]] = {}  # with which data that was
-        super().__init__(tuple(graphs), int(vector.type.shape[0]), linear_algebra=self.choice.linear_algebra)
+        super().__init__(tuple(graphs), int(vector.type.shape[0]))
+
+    @cached_property
+    def graphs(self) -> list[Graph]:
+        """The graphs, their parameter checks settled; written when they are first asked for."""
+        return without_parameter_checks([flat(graph) for graph in self._written.values()], self._check_bounds)
+
+    @cached_property
+    def operations(self) -> list[Operation]:
+        """The module of each kind of Op in the graphs, and whether it is itself a graph of Ops."""
+        known = None
+        if isinstance(self._written, DeferredGraphs) and self._shared is not None:
+            known = self._shared.operations(self.names, self._check_bounds)
+        return operations_in(self.graphs) if known is None else known
+
+    @property
+    @override
+    def linear_algebra(self) -> bool:
+        return self.choice.linear_algebra
 
     @cached_property
     @override
@@ -158,7 +179,14 @@ class GraphEngine(Engine):
     def _single(self) -> Callable[[Array], list[Array]]:
         """The graphs as they are, interpreted: vectorising a large graph takes longer than many points."""
         together = self._shared and self._shared.function(self.names, self._check_bounds)
-        return together or self._rewritten.function()
+        if together:
+            return together
+        found = self._stored.load("one point")
+        return found[0] if found else self._rewritten.function(name="one point")
+
+    @cached_property
+    def _stored(self) -> StoredPrograms:
+        return StoredPrograms([self.vector], self.graphs, self._written_out)
 
     @override
     def is_convex(self, name: str, several: Mapping[Graph, Sequence[Array]] | None = None) -> bool:
@@ -184,7 +212,8 @@ class GraphEngine(Engine):
 
     @cached_property
     def _rewritten(self) -> InterpretedGraphs:
-        return InterpretedGraphs([self.vector], without_symbolic_ops(self.graphs), written_out=self._written_out)
+        graphs = without_symbolic_ops(self.graphs)
+        return InterpretedGraphs([self.vector], graphs, written_out=self._written_out, stored=self._stored)
 
     # --- large work --------------------------------------------------------------------------------------------------
 
@@ -228,7 +257,7 @@ class GraphEngine(Engine):
         return self._backends[name]
 
     def _interpreter(self) -> Backend:
-        return numpy_backend(self.vector, without_symbolic_ops(self.graphs), written_out=self._written_out)
+        return numpy_backend(self.vector, self.graphs, written_out=self._written_out, stored=self._stored)
 
     def _kernel_or_interpreter(self) -> Backend:
         """Compile the kernel; what numba cannot compile stays with the interpreter, which is right and slower."""

@@ -21,13 +21,22 @@ from pytensor.graph.fg import FunctionGraph
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.engine.backend import Backend, point_by_point
-from pymc_landscape.engine.interpreter import NO_TRACEBACKS, InterpretedGraphs, interpreter_mode, vectorized
+from pymc_landscape.engine.interpreter import (
+    NO_TRACEBACKS,
+    InterpretedGraphs,
+    StoredPrograms,
+    interpreter_mode,
+    vectorized,
+    without_symbolic_ops,
+)
 
 # 2**17 doubles are a MiB: what is in flight stays near the second-level cache, and calls are few.
 BLOCK_ELEMENTS = 2**17
 
 
-def numpy_backend(vector: Graph, graphs: Sequence[Graph], *, written_out: bool = False) -> Backend:
+def numpy_backend(
+    vector: Graph, graphs: Sequence[Graph], *, written_out: bool = False, stored: StoredPrograms | None = None
+) -> Backend:
     """Return the graphs as functions of blocks of points, Op by Op with NumPy; one by one what cannot be vectorised.
 
     Parameters
@@ -38,25 +47,30 @@ def numpy_backend(vector: Graph, graphs: Sequence[Graph], *, written_out: bool =
         Graphs of one point each, their parameter checks settled.
     written_out : bool
         Whether they are so large that no canonical form is sought.
+    stored : StoredPrograms, optional
+        Where the function is kept for other processes.
 
     Returns
     -------
     Backend
         Its blocks are so large that the work stays in the processor's cache.
     """
+    if stored is not None and (found := stored.load("blocks")):
+        return Backend(found[0], block=found[1])
     try:
-        return _in_blocks(vector, graphs, written_out)
+        return _in_blocks(vector, without_symbolic_ops(graphs), written_out, stored)
     except NotImplementedError:
         return Backend(point_by_point(vector, graphs, mode=interpreter_mode(written_out)), block=1)
 
 
-def _in_blocks(vector: Graph, graphs: Sequence[Graph], written_out: bool) -> Backend:
+def _in_blocks(vector: Graph, graphs: Sequence[Graph], written_out: bool, stored: StoredPrograms | None) -> Backend:
     points = vector.type.clone(shape=(None, *vector.type.shape))("points")
     with pytensor.config.change_flags(cxx="", **NO_TRACEBACKS):
         written = _vectorized(graphs, {vector: points})
         batch = [_repeated(one, many, points) for one, many in zip(graphs, written, strict=True)]
-    interpreted = InterpretedGraphs([points], batch, written_out=written_out)
-    return Backend(interpreted.function(), block=_block_size(interpreted.fgraph))
+    interpreted = InterpretedGraphs([points], batch, written_out=written_out, stored=stored)
+    block = _block_size(interpreted.fgraph)
+    return Backend(interpreted.function(name="blocks", beside=block), block=block)
 
 
 def _vectorized(graphs: Sequence[Graph], replacements: dict[Graph, Graph]) -> list[Graph]:

@@ -15,8 +15,8 @@ from pymc_landscape._typing import Array
 
 # Relative to the largest eigenvalue of the scaled Hessian; below it a number is rounding and no curvature.
 RANK_TOLERANCE = 1e-13
-# The least eigenvalue, and the least element, of a scaled Hessian of which it cannot matter what computes its spectrum.
-WELL_CONDITIONED, WEAK = 1e-6, 1e-10
+# Of a scaled Hessian: what eigenvalues differ by, from zero too; elements that couple axes, if any; and that vanish.
+DISTINCT, WEAK, VANISHING = 1e-6, 1e-10, 1e-30
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,15 @@ class Spectrum:
         return (half * inverted) @ half.T
 
 
-def spectrum(hessian: Array) -> Spectrum:
+def spectrum(hessian: Array, *, by_lapack: bool = False) -> Spectrum:
     """Return the spectrum of a symmetric matrix (k, k) on scales of its own.
+
+    Parameters
+    ----------
+    hessian : array (k, k)
+        The matrix.
+    by_lapack : bool
+        Whether it matters which eigenvectors of equal eigenvalues come first, and with which sign.
 
     Examples
     --------
@@ -75,27 +82,37 @@ def spectrum(hessian: Array) -> Spectrum:
     """
     scale = lengths(hessian)
     scaled = np.asarray_chkfinite(hessian / (scale[:, None] * scale))
-    return Spectrum(*_eigenpairs(scaled), scale)
+    return Spectrum(*_eigenpairs(scaled, by_lapack), scale)
 
 
-def _eigenpairs(scaled: Array) -> tuple[Array, Array]:
+def _eigenpairs(scaled: Array, by_lapack: bool) -> tuple[Array, Array]:
     """Return eigenvalues, ascending, and eigenvectors of a matrix whose elements do not exceed 1.
 
     By LAPACK's MRRR by name: SciPy's own function takes ten times as long for a few parameters. To import it takes
-    longer than to fit a small model. Until something else has, NumPy's is taken where it cannot matter which: all
-    eigenvalues are positive, and no axes are coupled so weakly that they could be mixed or not.
+    longer than to fit a small model. Until something else has, NumPy's is taken where it cannot matter which.
     """
     if not len(scaled):
         return np.zeros(0), scaled
-    if "scipy.linalg" not in sys.modules:
+    if not by_lapack and "scipy.linalg" not in sys.modules:
         values, vectors = np.linalg.eigh(scaled)
-        sizes = np.abs(scaled)
-        if values[0] > WELL_CONDITIONED and not ((sizes > 0.0) & (sizes < WEAK)).any():
+        if _is_settled(scaled, values):
             return values, vectors
     values, vectors, *_, failed = scipy.linalg.lapack.dsyevr(scaled, lower=1)
     if failed:
         raise np.linalg.LinAlgError("eigenvalues did not converge")
     return values, vectors
+
+
+def _is_settled(scaled: Array, values: Array) -> bool:
+    """Whether the spectrum is the same whatever computes it.
+
+    No eigenvalue is near zero, and no axes with one eigenvalue are coupled so weakly that they may be mixed or not. As
+    far out as elements vanish, gradients differ so much that the rounding of a vector counts.
+    """
+    sizes = np.abs(scaled)
+    least = float(sizes.min(initial=1.0, where=sizes > 0.0))
+    apart = len(values) == 1 or bool(np.diff(values).min() > DISTINCT)
+    return bool(np.abs(values).min() > DISTINCT) and least > (VANISHING if apart else WEAK)
 
 
 def lengths(hessian: Array) -> Array:

@@ -86,6 +86,12 @@ class QuadraticModel:
         """The Hessian's eigenvalues on scaled axes."""
         return spectrum(self.hessian)
 
+    def by_lapack(self) -> QuadraticModel:
+        """Return the same, with the eigenvectors that LAPACK gives of equal eigenvalues."""
+        twin = QuadraticModel(self.x, self.value, self.gradient, self.hessian)
+        twin.__dict__["spectrum"] = spectrum(self.hessian, by_lapack=True)
+        return twin
+
     @cached_property
     def _slopes(self) -> Array:
         slopes: Array = self.spectrum.vectors.T @ (self.gradient / self.spectrum.scale)
@@ -257,14 +263,21 @@ def constrained_step(here: QuadraticModel, radius: float) -> tuple[Array, float,
     length : float
         Length of the step in units of the region.
     """
-    curvature = np.maximum(np.abs(here.spectrum.values), max(here.spectrum.tolerance, 1e-300))
-    inner = step_on_axes(curvature, here.scaled_gradient, radius)
-    promised = float(-(here.scaled_gradient @ inner) - 0.5 * curvature @ inner**2)
+    inner, promised = _step_inside(here, radius)
     if promised < SADDLE and here.spectrum.values[0] < -here.spectrum.tolerance and not here.flat[0]:
         # beside a saddle the gradient says too little about which way is down
+        here = here.by_lapack()
+        inner, promised = _step_inside(here, radius)
         inner[0] = np.copysign(min(radius, 1.0), -here.scaled_gradient[0])
         promised += 0.5 * float(-here.spectrum.values[0]) * inner[0] ** 2
     return here.spectrum.vectors @ inner / here.spectrum.scale, promised, float(np.linalg.norm(inner))
+
+
+def _step_inside(here: QuadraticModel, radius: float) -> tuple[Array, float]:
+    """Return the step on the eigenvectors, every curvature by its size, and what it promises."""
+    curvature = np.maximum(np.abs(here.spectrum.values), max(here.spectrum.tolerance, 1e-300))
+    inner = step_on_axes(curvature, here.scaled_gradient, radius)
+    return inner, float(-(here.scaled_gradient @ inner) - 0.5 * curvature @ inner**2)
 
 
 def step_on_axes(curvature: Array, scaled_gradient: Array, radius: float) -> Array:

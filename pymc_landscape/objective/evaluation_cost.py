@@ -8,10 +8,8 @@ dearer, and the compile they leave as it is.
 from __future__ import annotations
 
 import numpy as np
-from pytensor.compile.builders import OpFromGraph
-from pytensor.graph.traversal import ancestors
 
-from pymc_landscape._typing import Graph
+from pymc_landscape.engine import GraphEngine, Operation, operations_in
 from pymc_landscape.objective.evaluators import Kind
 from pymc_landscape.objective.objective import Objective
 
@@ -42,8 +40,8 @@ def affordable_evaluations(objective: Objective) -> int:
     objective : Objective
         What is going to be evaluated.
     """
-    ops = [getattr(v.owner.op, "core_op", v.owner.op) for v in ancestors(_graphs(objective)) if v.owner is not None]
-    modules = {type(op).__module__ for op in ops}
+    operations = _operations(objective)
+    modules = {module for module, _ in operations}
     if any(_is_black_box(module) for module in modules):
         return 0
     n = max(objective.n_observations, 1)
@@ -52,7 +50,7 @@ def affordable_evaluations(objective: Objective) -> int:
         cost *= 1.0 + n / STEPS
     if any("linalg" in module for module in modules):
         cost *= FACTORISATION * (1.0 + (n / ROWS) ** 2)
-    if any(isinstance(op, OpFromGraph) for op in ops):
+    if any(is_graph for _, is_graph in operations):
         cost *= 1.0 + n / CALLS
     if objective.is_integral and not objective.evaluators.integrals.closed_form:
         effects = sum(int(np.prod(v.shape)) for v in objective.evaluators.metadata.effects)
@@ -60,16 +58,16 @@ def affordable_evaluations(objective: Objective) -> int:
     return int(EVALUATIONS / cost)
 
 
-def _graphs(objective: Objective) -> list[Graph]:
-    """Return graphs of the derivatives; where those are no graphs, or there are none, of the density or the model."""
+def _operations(objective: Objective) -> list[Operation]:
+    """Return the Ops of the derivatives; where those are no graphs, or there are none, of the density or the model."""
     for kind in KINDS:
         try:
             engine = objective.evaluators.engine(kind, objective.names)
         except (NotImplementedError, ValueError):
             continue
-        if hasattr(engine, "graphs"):
-            return list(engine.graphs)
-    return [*objective.model.observed_RVs, *objective.model.potentials]
+        if isinstance(engine, GraphEngine):
+            return engine.operations
+    return operations_in([*objective.model.observed_RVs, *objective.model.potentials])
 
 
 def _is_black_box(module: str) -> bool:

@@ -3,6 +3,7 @@
 from pymc_landscape.engine.interpreter.batched_scans import vectorized
 from pymc_landscape.engine.interpreter.interpreted_graphs import (
     NO_TRACEBACKS,
+    DeferredGraphs,
     InterpretedGraphs,
     RewrittenTogether,
     drawn,
@@ -19,12 +20,16 @@ from pymc_landscape.engine.interpreter.rewrites import (
     without_named_dims,
     without_parameter_checks,
 )
-from pymc_landscape.engine.interpreter.symbolic_ops import without_symbolic_ops
+from pymc_landscape.engine.interpreter.stored_programs import StoredPrograms
+from pymc_landscape.engine.interpreter.symbolic_ops import Operation, operations_in, without_symbolic_ops
 
 __all__ = [
     "NO_TRACEBACKS",
+    "DeferredGraphs",
     "InterpretedGraphs",
+    "Operation",
     "RewrittenTogether",
+    "StoredPrograms",
     "canonical",
     "drawn",
     "evaluated",
@@ -32,6 +37,7 @@ __all__ = [
     "interpreter_mode",
     "is_plain",
     "known_size",
+    "operations_in",
     "performed",
     "sigmoid",
     "stabilised",

@@ -7,10 +7,10 @@ function of some of them is cut out of what was rewritten together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, override
 
 import numpy as np
 import pytensor
@@ -29,7 +29,8 @@ from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine.interpreter.python_backend import can_be_written, is_plain, performed, straight_line
 from pymc_landscape.engine.interpreter.random_draws import drawn_by_numpy
 from pymc_landscape.engine.interpreter.rewrites import interpreter_mode, without_parameter_checks, without_traces
-from pymc_landscape.engine.interpreter.symbolic_ops import without_symbolic_ops
+from pymc_landscape.engine.interpreter.stored_programs import StoredPrograms
+from pymc_landscape.engine.interpreter.symbolic_ops import Operation, operations_in, without_symbolic_ops, write_out
 
 # Where a node of a graph was written is remembered for messages about code of the user; that of these graphs is ours.
 NO_TRACEBACKS = {"traceback__limit": 0, "traceback__compile_limit": 0}
@@ -48,10 +49,19 @@ class InterpretedGraphs:
         They are left alone.
     written_out : bool
         Whether they are so large that no canonical form is sought.
+    stored : StoredPrograms, optional
+        Where the functions are kept for other processes.
     """
 
-    def __init__(self, inputs: Sequence[Graph], graphs: Sequence[Graph], *, written_out: bool = False):
-        self.inputs, self.graphs = list(inputs), list(graphs)
+    def __init__(
+        self,
+        inputs: Sequence[Graph],
+        graphs: Sequence[Graph],
+        *,
+        written_out: bool = False,
+        stored: StoredPrograms | None = None,
+    ):
+        self.inputs, self.graphs, self.stored = list(inputs), list(graphs), stored
         self.written_out, self.mode = written_out, interpreter_mode(written_out)
 
     @cached_property
@@ -63,16 +73,21 @@ class InterpretedGraphs:
         with pytensor.config.change_flags(cxx="", mode=self.mode, **NO_TRACEBACKS):
             fgraph = without_traces(FunctionGraph(inputs, self.graphs, clone=True))
             self.mode.optimizer(fgraph)
+            write_out(fgraph)  # what came of derivatives and of rewriting: PyTensor would compile each by itself
             insert_deepcopy(fgraph, [In(v) for v in inputs], [SymbolicOutput(v) for v in self.graphs])
         return fgraph
 
-    def function(self, outputs: Sequence[int] | None = None) -> Callable[..., Any]:
+    def function(self, outputs: Sequence[int] | None = None, name: str = "", beside: Any = None) -> Callable[..., Any]:
         """Return a function of the inputs that gives a list of some of the graphs, or of all.
 
         Parameters
         ----------
         outputs : sequence of int, optional
             Positions of the graphs that are wanted.
+        name : str
+            Under which the function is kept for other processes.
+        beside : object, optional
+            What is kept with it.
 
         Returns
         -------
@@ -91,7 +106,10 @@ class InterpretedGraphs:
                     fgraph.inputs[:n], wanted, mode=mode, on_unused_input="ignore", trust_input=True
                 )
                 return function
-            return straight_line(fgraph.inputs[:n], _storage(fgraph.inputs[n:]), nodes, wanted, self._of_step)
+            program = straight_line(fgraph.inputs[:n], _storage(fgraph.inputs[n:]), nodes, wanted, self._of_step)
+        if self.stored is not None:
+            self.stored.save(name, program, beside)
+        return program.function()
 
     def _of_step(self, inputs: Sequence[Graph], outputs: Sequence[Graph]) -> Callable[..., Any]:
         return InterpretedGraphs(inputs, outputs, written_out=self.written_out).function()
@@ -107,10 +125,16 @@ class RewrittenTogether:
     Rewriting takes most of the time of a first fit. A value, a gradient and a Hessian have most of their Ops in common,
     so that they are rewritten together, and the functions of a few of them are cut out. Engines hold it before it has
     any: which of them is asked first is not known.
+
+    Parameters
+    ----------
+    stored : StoredPrograms, optional
+        Where such functions are kept for other processes.
     """
 
-    def __init__(self) -> None:
-        self._graphs: dict[str, Graph] = {}
+    def __init__(self, stored: StoredPrograms | None = None) -> None:
+        self._graphs: Mapping[str, Graph] = {}
+        self._stored, self._operations = stored, dict[str, list[Operation]]()
         self._interpreted: InterpretedGraphs | None = None
 
     @property
@@ -120,8 +144,12 @@ class RewrittenTogether:
 
     def join(self, vector: Graph, graphs: Mapping[str, Graph]) -> None:
         """Take graphs by name, unless there is a loop in them: each part of those is compiled anew."""
-        if not _holds_a_loop(list(graphs.values())):
-            self.vector, self._graphs = vector, dict(graphs)
+        if isinstance(graphs, DeferredGraphs) or not _holds_a_loop(list(graphs.values())):
+            self.vector, self._graphs = vector, graphs
+
+    def is_stored(self, names: Sequence[str], check_bounds: bool) -> bool:
+        """Whether an earlier process has left the function of these graphs."""
+        return self._stored is not None and self._stored.holds(_which(names, check_bounds))
 
     def function(self, names: Sequence[str], check_bounds: bool) -> Callable[[Array], list[Array]] | None:
         """Return a function of one point that gives graphs by name; None where they are not known.
@@ -133,8 +161,19 @@ class RewrittenTogether:
         check_bounds : bool
             As in ``pm.Model``.
         """
+        which = _which(names, check_bounds)
+        if self._stored is not None and (found := self._stored.load(which)):
+            self._operations[which] = [(module, is_graph) for module, is_graph in found[1]]
+            return found[0]
         interpreted = self.rewritten(names, check_bounds)
-        return None if interpreted is None else interpreted.function([self.names.index(name) for name in names])
+        if interpreted is None:
+            return None
+        places = [self.names.index(name) for name in names]
+        return interpreted.function(places, which, operations_in([interpreted.graphs[i] for i in places]))
+
+    def operations(self, names: Sequence[str], check_bounds: bool) -> list[Operation] | None:
+        """Return what :func:`operations_in` gives of graphs whose function an earlier process has left; else None."""
+        return self._operations.get(_which(names, check_bounds))
 
     def rewritten(self, names: Sequence[str], check_bounds: bool) -> InterpretedGraphs | None:
         """Return all graphs, rewritten when first asked for; None where those with these names are not known."""
@@ -142,8 +181,44 @@ class RewrittenTogether:
             return None
         if self._interpreted is None:
             graphs = without_parameter_checks([flat(graph) for graph in self._graphs.values()], check_bounds)
-            self._interpreted = InterpretedGraphs([self.vector], without_symbolic_ops(graphs))
+            self._interpreted = InterpretedGraphs([self.vector], without_symbolic_ops(graphs), stored=self._stored)
         return self._interpreted
+
+
+def _which(names: Sequence[str], check_bounds: bool) -> str:
+    return f"{' '.join(names)}, {'with' if check_bounds else 'without'} checks"
+
+
+class DeferredGraphs(Mapping[str, Graph]):
+    """Graphs by name that are written when the first of them is asked for.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Their names, in order.
+    write : callable
+        Writes all.
+    """
+
+    def __init__(self, names: Sequence[str], write: Callable[[], Mapping[str, Graph]]):
+        self._names, self._write = tuple(names), write
+
+    @cached_property
+    def _written(self) -> Mapping[str, Graph]:
+        with pytensor.config.change_flags(**NO_TRACEBACKS):
+            return self._write()
+
+    @override
+    def __getitem__(self, name: str) -> Graph:
+        return self._written[name]
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    @override
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def _holds_a_loop(graphs: Sequence[Graph]) -> bool:

@@ -8,6 +8,7 @@ out, a step of Adam takes 25 µs instead of 400, with nothing compiled to machin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -17,10 +18,10 @@ from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.op import Op
 from pytensor.link.c.op import COp
 from pytensor.scalar.basic import Add, Cast, Mul, Sub, TrueDiv
-from pytensor.tensor.basic import Alloc, MakeVector, Split
+from pytensor.tensor.basic import Alloc, MakeVector, ScalarFromTensor, Split
 from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
 from pytensor.tensor.math import Dot
-from pytensor.tensor.shape import Reshape
+from pytensor.tensor.shape import Reshape, SpecifyShape
 from pytensor.tensor.subtensor import AdvancedSubtensor, IncSubtensor, Subtensor
 from pytensor.tensor.type import TensorType
 
@@ -43,13 +44,28 @@ def can_be_written(node: Apply[Any]) -> bool:
     return is_plain(node) or can_be_looped(node.op)
 
 
+@dataclass(frozen=True)
+class StraightLine:
+    """The source of a function, and the values by name that its lines refer to."""
+
+    source: str
+    values: dict[str, Any]
+
+    def function(self) -> Callable[..., Any]:
+        """Return the function."""
+        names = {"asarray": np.asarray, **self.values}
+        exec(self.source, names)
+        function: Callable[..., Any] = names["function"]
+        return function
+
+
 def straight_line(
     inputs: Sequence[Graph],
     shared: Mapping[Graph, Any],
     nodes: Sequence[Apply[Any]],
     outputs: Sequence[Graph],
     interpret: Interpret,
-) -> Callable[..., Any]:
+) -> StraightLine:
     """Return nodes of a rewritten graph as a function of Python, a line each.
 
     Parameters
@@ -89,9 +105,9 @@ class _Writer:
     def __init__(self, inputs: Sequence[Graph], outputs: Sequence[Graph], interpret: Interpret):
         self.inputs, self.outputs, self.interpret = inputs, outputs, interpret
         self.names = {variable: f"x{i}" for i, variable in enumerate(inputs)}
-        self.values: dict[str, Any] = {"asarray": np.asarray}
+        self.values: dict[str, Any] = {}
 
-    def write(self, nodes: Sequence[Apply[Any]], shared: Mapping[Graph, Any]) -> Callable[..., Any]:
+    def write(self, nodes: Sequence[Apply[Any]], shared: Mapping[Graph, Any]) -> StraightLine:
         """Write all nodes; shared variables are read from their storage."""
         arguments = [self.names[v] for v in self.inputs]
         used = {v for node in nodes for v in node.inputs}.union(self.outputs)
@@ -101,9 +117,7 @@ class _Writer:
         lines = [line for node in nodes for line in (self._line(node), *self._forget(node, last))]
         results = ", ".join(self._name(v) for v in self.outputs)
         head = f"def function({', '.join(arguments)}):"
-        exec("\n    ".join([head, *read, *lines, f"return [{results}]"]), self.values)
-        function: Callable[..., Any] = self.values["function"]
-        return function
+        return StraightLine("\n    ".join([head, *read, *lines, f"return [{results}]"]), self.values)
 
     def _line(self, node: Apply[Any]) -> str:
         inputs = [self._name(v) for v in node.inputs]
@@ -114,7 +128,7 @@ class _Writer:
     def _function(self, node: Apply[Any]) -> Callable[..., Any]:
         """Return what is called for a node that has no expression of its own."""
         if not can_be_looped(node.op):
-            return _performed(node)
+            return Performed(node)
         return loop(node, self.interpret(*inner_graphs(node.op)))
 
     def _forget(self, node: Apply[Any], last: dict[Graph, Apply[Any]]) -> list[str]:
@@ -225,6 +239,17 @@ def _with_added(whole: Any, part: Any, where: Any) -> Any:
     return whole
 
 
+def _checked(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str:
+    """Check the shape where it was not known before."""
+    return f"{keep(_of_shape)}({inputs[0]}, ({', '.join(inputs[1:])},))"
+
+
+def _of_shape(x: Any, shape: Sequence[Any]) -> Any:
+    if any(n is not None and n != own for n, own in zip(shape, np.shape(x), strict=True)):
+        raise AssertionError(f"Expected an array of shape {shape}, got {np.shape(x)}.")
+    return x
+
+
 def _alloc(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str | None:
     """Fill an array with one number, or with what is broadcast."""
     if len(inputs) < 2:
@@ -260,21 +285,25 @@ _WRITERS: dict[type, Callable[[Apply[Any], list[str], Callable[[Any], str]], str
     Reshape: _reshaped,
     MakeVector: _vector,
     Split: _parts,
+    SpecifyShape: _checked,
+    ScalarFromTensor: lambda node, inputs, keep: f"asarray({inputs[0]})[()]",
     Dot: lambda node, inputs, keep: f"{keep(np.dot)}({', '.join(inputs)})",
 }
 
 
-def _performed(node: Apply[Any]) -> Callable[..., Any]:
-    """Call the Op itself; it wants arrays where NumPy's functions leave numbers."""
-    perform, n = node.op.perform, len(node.outputs)
-    numbers = [i for i, v in enumerate(node.inputs) if isinstance(v.type, TensorType) and v.type.ndim == 0]
+class Performed:
+    """A call of an Op itself, which wants arrays where NumPy's functions leave numbers."""
 
-    def call(*values: Any) -> Any:
+    def __init__(self, node: Apply[Any]):
+        self.node, self._perform, self._n = node, node.op.perform, len(node.outputs)
+        types = [v.type for v in node.inputs]
+        self._numbers = [i for i, kind in enumerate(types) if isinstance(kind, TensorType) and kind.ndim == 0]
+
+    def __call__(self, *values: Any) -> Any:
+        """Return the output, or the list of them."""
         inputs = list(values)
-        for i in numbers:
+        for i in self._numbers:
             inputs[i] = np.asarray(inputs[i])
-        storage: list[list[Any]] = [[None] for _ in range(n)]
-        perform(node, inputs, storage)
-        return storage[0][0] if n == 1 else [cell[0] for cell in storage]
-
-    return call
+        storage: list[list[Any]] = [[None] for _ in range(self._n)]
+        self._perform(self.node, inputs, storage)
+        return storage[0][0] if self._n == 1 else [cell[0] for cell in storage]

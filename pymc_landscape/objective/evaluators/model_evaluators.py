@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import (
     NO_TRACEBACKS,
+    DeferredGraphs,
     DerivativeKind,
     DifferenceEngine,
     Engine,
@@ -56,6 +57,7 @@ from pymc_landscape.objective.evaluators.engine_kinds import (
     Graphs,
     Kind,
 )
+from pymc_landscape.objective.evaluators.kept_derivatives import rewritten_together, written_when_needed
 
 
 class Evaluators:
@@ -174,13 +176,16 @@ class Evaluators:
         in_closed_form = transform_engine(self.model, kind, self.metadata.layout(unconstrained))
         if in_closed_form is not None:
             return in_closed_form
-        vector, graphs = self._graphs(kind, self.metadata.layout(unconstrained))
+        layout = self.metadata.layout(unconstrained)
         if kind not in WITH_HESSIAN:
-            return self._made(kind, vector, graphs)
-        shared = self.factory.kept(("in one", self._key("hessian", unconstrained)), RewrittenTogether)
-        if kind == "hessian":
-            shared.join(vector, {**graphs, **self._beside(self.metadata.layout(unconstrained))})
-        return self._made(kind, vector, graphs, shared)
+            return self._made(kind, *self._graphs(kind, layout))
+        density = self.density(unconstrained)
+        summands, write = self.summands(density, layout), lambda: self._graphs(kind, layout)[1]
+        together = lambda: rewritten_together(density, summands, self._weight)  # noqa: E731
+        shared = self.factory.kept(("in one", self._key("hessian", unconstrained)), together)
+        beside = DeferredGraphs((*summands, LOG_PRIOR), lambda: self._beside(layout))
+        graphs = written_when_needed(kind, shared, density.vector, write, beside, self.model.check_bounds)
+        return self._made(kind, density.vector, graphs, shared)
 
     def _beside(self, layout: Layout) -> dict[str, Graph]:
         """Return the graphs of the density that are rewritten together with its derivatives."""
@@ -189,9 +194,12 @@ class Evaluators:
     def _made(
         self, kind: Kind, vector: Graph, graphs: Mapping[str, Graph], shared: RewrittenTogether | None = None
     ) -> Engine:
-        values = [graphs["value"]] if "value" in graphs else list(graphs.values()) if kind in OF_VALUES else []
         make = self.factory.interpreted if kind in FOR_FEW_POINTS else self.factory.engine
-        return make(vector, graphs, written_out=is_written_out(values), shared=shared)
+        if isinstance(graphs, DeferredGraphs):  # of what is written out, no Hessian is kept
+            return make(vector, graphs, shared=shared)
+        values = [graphs["value"]] if "value" in graphs else list(graphs.values()) if kind in OF_VALUES else []
+        written_out = is_written_out(values)
+        return make(vector, graphs, written_out=written_out, shared=shared)
 
     def _by_differences(self, kind: Kind, unconstrained: frozenset[str]) -> Engine:
         """Return derivatives that an Op of the model does not have, as differences of those it has, or of values."""

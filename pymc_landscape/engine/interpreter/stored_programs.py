@@ -1,0 +1,138 @@
+"""Programs that an earlier process has written of the same graphs: a file each, beside PyTensor's own cache.
+
+A first answer is mostly rewriting, and every run of a script rewrites the same graphs. What comes of it is lines of
+NumPy, and the values that they name. A file holds the lines as text and the values by description: a function by its
+name, numbers as bytes, data as a place in the graph, an Op by its class and its plain attributes. Nothing is unpickled;
+lines that are no plain assignments are not run, and a class is taken from PyTensor, PyMC or this package alone. What
+cannot be described is not kept.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import pytensor
+
+from pymc_landscape._typing import Graph
+from pymc_landscape.engine.interpreter.graph_digest import NamelessError, digest_of, leaves_of
+from pymc_landscape.engine.interpreter.python_backend import StraightLine
+from pymc_landscape.engine.interpreter.value_descriptions import Descriptions
+
+# What lines of NumPy are made of; and the methods of arrays that they call.
+SYNTAX = (
+    *(ast.Module, ast.FunctionDef, ast.arguments, ast.arg, ast.Assign, ast.Delete, ast.Return, ast.Name, ast.Constant),
+    *(ast.Load, ast.Store, ast.Del, ast.Tuple, ast.List, ast.Call, ast.Attribute, ast.Subscript, ast.Slice),
+    *(ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.UnaryOp, ast.USub),
+)
+METHODS = {"squeeze", "transpose", "astype", "reshape", "copy"}
+
+
+def folder() -> Path:
+    """Return where programs are kept."""
+    return Path(pytensor.config.base_compiledir) / "pymc_landscape" / "programs"
+
+
+class StoredPrograms:
+    """The programs of some graphs on disk, known by what the graphs are.
+
+    Parameters
+    ----------
+    inputs : sequence of Graph
+        What the graphs are functions of.
+    graphs : sequence of Graph
+        From which the programs are written.
+    *besides : object
+        Numbers, text and tuples of these that say how.
+    """
+
+    def __init__(self, inputs: Sequence[Graph], graphs: Sequence[Graph], *besides: object):
+        self._inputs, self._graphs, self._besides = list(inputs), list(graphs), besides
+
+    @cached_property
+    def _digest(self) -> str | None:
+        return digest_of(self._inputs, self._graphs, *self._besides)
+
+    @cached_property
+    def _leaves(self) -> list[Graph]:
+        return leaves_of(self._inputs, self._graphs)
+
+    def _path(self, which: str) -> Path | None:
+        if self._digest is None:
+            return None
+        return folder() / f"{self._digest}_{blake2b(which.encode(), digest_size=8).hexdigest()}"
+
+    def holds(self, which: str) -> bool:
+        """Whether there is a program of this name."""
+        path = self._path(which)
+        return path is not None and path.exists()
+
+    def load(self, which: str) -> tuple[Callable[..., Any], Any] | None:
+        """Return a program as a function, and what was kept with it; None where there is none that can be read.
+
+        Parameters
+        ----------
+        which : str
+            Which of the programs of these graphs.
+        """
+        path = self._path(which)
+        if path is None:
+            return None
+        try:
+            head, _, numbers = path.read_bytes().partition(b"\n")
+            kept = json.loads(head)
+            _refuse_other_than_lines(kept["source"])
+            read = Descriptions(self._leaves, numbers).value
+            values = {name: read(described) for name, described in kept["values"].items()}
+            return StraightLine(kept["source"], values).function(), kept["beside"]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, SyntaxError):
+            return None  # it is written anew
+
+    def save(self, which: str, program: StraightLine, beside: Any = None) -> None:
+        """Keep a program, if all that it names can be described; where nothing can be written, nothing is lost.
+
+        Parameters
+        ----------
+        which : str
+            Its name among those of these graphs.
+        program : StraightLine
+            The lines, and the values that they name.
+        beside : object, optional
+            What JSON can hold, to be kept with it.
+        """
+        path = self._path(which)
+        if path is None:
+            return
+        descriptions = Descriptions(self._leaves)
+        try:
+            values = {name: descriptions.described(value) for name, value in program.values.items()}
+            _refuse_other_than_lines(program.source)
+            head = json.dumps({"source": program.source, "values": values, "beside": beside})
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+                file.write(head.encode() + b"\n" + bytes(descriptions.numbers))
+            os.replace(file.name, path)
+        except (NamelessError, OSError):
+            return
+
+
+def _refuse_other_than_lines(source: str) -> None:
+    """Refuse source that does more than to compute arrays from arrays.
+
+    Raises
+    ------
+    NamelessError
+        If it does.
+    """
+    for node in ast.walk(ast.parse(source)):
+        is_method = not isinstance(node, ast.Attribute) or node.attr in METHODS
+        is_own = not isinstance(node, ast.Name) or not node.id.startswith("_")
+        if not (isinstance(node, SYNTAX) and is_method and is_own):
+            raise NamelessError(f"Expected lines of NumPy, got {ast.unparse(node)!r}.")

@@ -1,0 +1,155 @@
+"""Programs that an earlier process has left must be those that would be written, and no others may be run."""
+
+import json
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from selection import exhaustive
+
+import pymc_landscape as pml
+from pymc_landscape.engine import InterpretedGraphs, StoredPrograms
+from pymc_landscape.engine.interpreter import stored_programs
+from pymc_landscape.engine.interpreter.graph_digest import digest_of
+from pymc_landscape.model import Differentiated
+from pymc_landscape.objective.evaluation_cost import affordable_evaluations
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(stored_programs, "folder", lambda: tmp_path)
+    return tmp_path
+
+
+def line(slope=2.0, data=(1.0, 2.0, 4.0)):
+    x = pt.vector("x", shape=(2,))
+    return x, [(pt.sqr(np.array(data) - slope * x[0]) * pt.exp(-x[1])).sum() + x[1]]
+
+
+def programs(folder):
+    return sorted(folder.iterdir())
+
+
+def stored(x, graphs):
+    return StoredPrograms([x], graphs, "test")
+
+
+def test_a_program_comes_back_as_it_was(own_cache):
+    x, graphs = line()
+    written = InterpretedGraphs([x], graphs, stored=stored(x, graphs)).function(name="one", beside=[1, "a"])
+    again, others = line()
+    read, beside = stored(again, others).load("one")
+    assert beside == [1, "a"]
+    assert len(programs(own_cache)) == 1
+    for point in np.random.default_rng(1).normal(size=(5, 2)):
+        np.testing.assert_array_equal(read(point), written(point))
+
+
+@pytest.mark.parametrize("other", [{"slope": 2.5}, {"data": (1.0, 2.0, 5.0)}, {"data": (1.0, 2.0)}])
+def test_other_graphs_have_other_names(other):
+    (x, graphs), (same, again), (y, others) = line(), line(), line(**other)
+    assert digest_of([x], graphs) == digest_of([same], again)
+    assert digest_of([x], graphs) != digest_of([y], others)
+
+
+def evaluated(model):
+    """Values and derivatives at some points, of an objective of its own."""
+    objective = pml.Objective(model)
+    points = objective.pack(objective.initial_point()) + 0.1 * np.random.default_rng(2).normal(size=(3, objective.size))
+    engines = [objective.engine(kind, objective.names) for kind in ("hessian", "gradient", "density")]
+    single = [value for engine in engines for point in points for value in engine.one(point)]
+    return engines, [*single, *engines[-1].backend("interpreter").run(points)]
+
+
+def regression(shift=0.0):
+    with pm.Model() as model:
+        b, sigma = pm.Normal("b", 0, 10, shape=2), pm.HalfNormal("sigma", 5)
+        pm.Normal("y", b[0] + b[1] * np.arange(5.0), sigma, observed=np.arange(5.0) ** 2 + shift)
+    return model
+
+
+def mixture():
+    with pm.Model() as model:
+        w, mu = pm.Dirichlet("w", np.ones(2)), pm.Normal("mu", [-1.0, 1.0], 1)
+        pm.NormalMixture("y", w=w, mu=mu, sigma=1.0, observed=np.array([-1.0, 0.5, 2.0]))
+    return model
+
+
+def correlated():
+    with pm.Model() as model:
+        chol, _, _ = pm.LKJCholeskyCov("chol", n=2, eta=2.0, sd_dist=pm.Exponential.dist(1.0))
+        pm.MvNormal("y", np.zeros(2), chol=chol, observed=np.array([[1.0, 0.5], [-0.3, 1.2], [0.4, -1.0]]))
+    return model
+
+
+@pytest.mark.parametrize("build", [regression, exhaustive(mixture), exhaustive(correlated)])
+def test_a_second_process_writes_no_derivatives_and_has_the_same_numbers(build, monkeypatch):
+    _, written = evaluated(build())
+    monkeypatch.setattr(Differentiated, "__init__", None)
+    monkeypatch.setattr(InterpretedGraphs, "fgraph", None)
+    engines, read = evaluated(build())
+    for mine, theirs in zip(read, written, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    monkeypatch.undo()
+    assert [graph.type.ndim for graph in engines[0].graphs] == [0, 1, 1]  # written when they are asked for
+
+
+def test_a_second_fit_knows_how_dear_its_evaluations_are():
+    one, two = (pml.Objective(regression()) for _ in range(2))
+    evaluated(one.model)
+    assert affordable_evaluations(one) == affordable_evaluations(two) > 0
+
+
+def test_what_is_read_at_each_call_is_the_caller_s(own_cache):
+    def model(value):
+        x, data = pt.vector("x", shape=(1,)), pytensor.shared(np.full(3, value))
+        return x, data, [(x[0] * data).sum()]
+
+    x, _, graphs = model(1.0)
+    InterpretedGraphs([x], graphs, stored=stored(x, graphs)).function()
+    x, data, graphs = model(5.0)
+    read, _ = stored(x, graphs).load("")
+    assert read(np.ones(1))[0] == 15.0
+    data.set_value(np.full(3, 7.0))
+    assert read(np.ones(1))[0] == 21.0
+
+
+def test_graphs_with_ops_of_others_have_no_name():
+    @pytensor.wrap_py(itypes=[pt.dvector], otypes=[pt.dscalar])
+    def norm(x):
+        return np.asarray(np.linalg.norm(x))
+
+    x = pt.dvector("x")
+    assert digest_of([x], [norm(x)]) is None
+    assert stored(x, [norm(x)]).load("one") is None
+
+
+def test_what_is_no_line_of_numpy_is_not_run(own_cache):
+    x, graphs = line()
+    InterpretedGraphs([x], graphs, stored=stored(x, graphs)).function()
+    (path,) = programs(own_cache)
+    head, _, numbers = path.read_bytes().partition(b"\n")
+    for source in (
+        "def function(x0):\n    import os\n    return [x0]",
+        "def function(x0):\n    return [x0.__class__]",
+        "def function(x0):\n    return [x0.tofile(x0)]",
+        "not Python at all (",
+    ):
+        path.write_bytes(json.dumps(json.loads(head) | {"source": source}).encode() + b"\n" + numbers)
+        assert stored(x, graphs).load("") is None
+    path.write_bytes(b"")
+    assert stored(x, graphs).load("") is None
+
+
+@pytest.mark.parametrize("values", [["function", "os", "system"], ["op", ["os", "system", {}], [], []], ["leaf", 99]])
+def test_what_is_not_ours_is_not_made(own_cache, values):
+    x, graphs = line()
+    InterpretedGraphs([x], graphs, stored=stored(x, graphs)).function()
+    (path,) = programs(own_cache)
+    head, _, numbers = path.read_bytes().partition(b"\n")
+    kept = json.loads(head)
+    kept["values"] = dict.fromkeys(kept["values"], values)
+    path.write_bytes(json.dumps(kept).encode() + b"\n" + numbers)
+    assert stored(x, graphs).load("") is None
