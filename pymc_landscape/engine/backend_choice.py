@@ -60,7 +60,7 @@ class BackendChoice:
         """Return the name of the back end for `total` more points, after what has been spent."""
         if self.asked is not None:
             return self.asked
-        if self.has_kernel or (self.spent > self._least_patience and self.spent > self.patience):
+        if self.has_kernel or self._is_impatient:
             return "numba"
         at_once = total >= MANY_POINTS and self.linear_algebra and self._on_disk
         return "numba" if at_once else "interpreter"
@@ -71,9 +71,11 @@ class BackendChoice:
         return _has_linear_algebra(self._graphs())
 
     @property
-    def _least_patience(self) -> float:
-        """Seconds of interpreting that a kernel has to beat, whatever the graphs are."""
-        return PATIENCE_ON_DISK if self._wanted is None else min(PATIENCE_ON_DISK, self._wanted)
+    def _is_impatient(self) -> bool:
+        least = min(PATIENCE, PATIENCE_ON_DISK) if self._wanted is None else min(PATIENCE_ON_DISK, self._wanted)
+        if self.spent <= least and "patience" not in vars(self):  # nothing need be known of the graphs as yet
+            return False
+        return self.spent > self.patience
 
     @property
     def is_open(self) -> bool:

@@ -171,7 +171,7 @@ import numpy as np, pymc as pm
 import pymc_landscape as pml
 with pm.Model() as model:
     b, sigma = pm.Normal("b", 0, 10, shape=2), pm.HalfNormal("sigma", 5)
-    x = np.linspace(-1, 1, 20)
+    x = np.linspace(-1, 2, 20)
     pm.Normal("y", b[0] + b[1] * x, sigma, observed=np.sin(9 * x))
 assert pml.fit_mle(model, progressbar=False).status.is_optimum
 print(*sorted({name.split(".")[0] for name in sys.modules} & {"scipy", "numba", "matplotlib"}))

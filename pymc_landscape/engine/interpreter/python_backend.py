@@ -8,7 +8,6 @@ out, a step of Adam takes 25 µs instead of 400, with nothing compiled to machin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -23,10 +22,10 @@ from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
 from pytensor.tensor.math import Dot
 from pytensor.tensor.shape import Reshape, SpecifyShape
 from pytensor.tensor.subtensor import AdvancedSubtensor, IncSubtensor, Subtensor
-from pytensor.tensor.type import TensorType
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.engine.interpreter.batched_scans import inner_graphs
+from pymc_landscape.engine.interpreter.programs import Performed, StraightLine
 from pymc_landscape.engine.interpreter.python_loops import can_be_looped, loop
 
 Interpret = Callable[[Sequence[Graph], Sequence[Graph]], Callable[..., Any]]
@@ -42,21 +41,6 @@ NESTED = 10
 def can_be_written(node: Apply[Any]) -> bool:
     """Whether a node can be a line of Python: it can be called as it is, or is a loop that can be walked."""
     return is_plain(node) or can_be_looped(node.op)
-
-
-@dataclass(frozen=True)
-class StraightLine:
-    """The source of a function, and the values by name that its lines refer to."""
-
-    source: str
-    values: dict[str, Any]
-
-    def function(self) -> Callable[..., Any]:
-        """Return the function."""
-        names = {"asarray": np.asarray, **self.values}
-        exec(self.source, names)
-        function: Callable[..., Any] = names["function"]
-        return function
 
 
 def straight_line(
@@ -289,21 +273,3 @@ _WRITERS: dict[type, Callable[[Apply[Any], list[str], Callable[[Any], str]], str
     ScalarFromTensor: lambda node, inputs, keep: f"asarray({inputs[0]})[()]",
     Dot: lambda node, inputs, keep: f"{keep(np.dot)}({', '.join(inputs)})",
 }
-
-
-class Performed:
-    """A call of an Op itself, which wants arrays where NumPy's functions leave numbers."""
-
-    def __init__(self, node: Apply[Any]):
-        self.node, self._perform, self._n = node, node.op.perform, len(node.outputs)
-        types = [v.type for v in node.inputs]
-        self._numbers = [i for i, kind in enumerate(types) if isinstance(kind, TensorType) and kind.ndim == 0]
-
-    def __call__(self, *values: Any) -> Any:
-        """Return the output, or the list of them."""
-        inputs = list(values)
-        for i in self._numbers:
-            inputs[i] = np.asarray(inputs[i])
-        storage: list[list[Any]] = [[None] for _ in range(self._n)]
-        self._perform(self.node, inputs, storage)
-        return storage[0][0] if self._n == 1 else [cell[0] for cell in storage]

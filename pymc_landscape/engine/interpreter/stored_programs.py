@@ -22,9 +22,8 @@ from typing import Any
 import pytensor
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine.interpreter.graph_digest import NamelessError, digest_of, leaves_of
-from pymc_landscape.engine.interpreter.python_backend import StraightLine
-from pymc_landscape.engine.interpreter.value_descriptions import Descriptions
+from pymc_landscape.engine.interpreter.graph_digest import digest_of, leaves_of
+from pymc_landscape.engine.interpreter.programs import Descriptions, IndescribableError, StraightLine
 
 # What lines of NumPy are made of; and the methods of arrays that they call.
 SYNTAX = (
@@ -119,7 +118,7 @@ class StoredPrograms:
             with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
                 file.write(head.encode() + b"\n" + bytes(descriptions.numbers))
             os.replace(file.name, path)
-        except (NamelessError, OSError):
+        except (IndescribableError, OSError):
             return
 
 
@@ -128,11 +127,11 @@ def _refuse_other_than_lines(source: str) -> None:
 
     Raises
     ------
-    NamelessError
+    IndescribableError
         If it does.
     """
     for node in ast.walk(ast.parse(source)):
         is_method = not isinstance(node, ast.Attribute) or node.attr in METHODS
         is_own = not isinstance(node, ast.Name) or not node.id.startswith("_")
         if not (isinstance(node, SYNTAX) and is_method and is_own):
-            raise NamelessError(f"Expected lines of NumPy, got {ast.unparse(node)!r}.")
+            raise IndescribableError(f"Expected lines of NumPy, got {ast.unparse(node)!r}.")

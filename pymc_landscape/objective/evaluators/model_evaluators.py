@@ -173,15 +173,14 @@ class Evaluators:
             return self._by_differences(kind, unconstrained)
 
     def _of_graphs(self, kind: Kind, unconstrained: frozenset[str]) -> Engine:
-        in_closed_form = transform_engine(self.model, kind, self.metadata.layout(unconstrained))
-        if in_closed_form is not None:
-            return in_closed_form
         layout = self.metadata.layout(unconstrained)
+        if (in_closed_form := transform_engine(self.model, kind, layout)) is not None:
+            return in_closed_form
         if kind not in WITH_HESSIAN:
             return self._made(kind, *self._graphs(kind, layout))
         density = self.density(unconstrained)
         summands, write = self.summands(density, layout), lambda: self._graphs(kind, layout)[1]
-        together = lambda: rewritten_together(density, summands, self._weight)  # noqa: E731
+        together = partial(rewritten_together, density, summands, self._weight)
         shared = self.factory.kept(("in one", self._key("hessian", unconstrained)), together)
         beside = DeferredGraphs((*summands, LOG_PRIOR), lambda: self._beside(layout))
         graphs = written_when_needed(kind, shared, density.vector, write, beside, self.model.check_bounds)
@@ -191,15 +190,11 @@ class Evaluators:
         """Return the graphs of the density that are rewritten together with its derivatives."""
         return self._differentiated(self.density(layout.unconstrained), layout).beside
 
-    def _made(
-        self, kind: Kind, vector: Graph, graphs: Mapping[str, Graph], shared: RewrittenTogether | None = None
-    ) -> Engine:
+    def _made(self, kind: Kind, vector: Graph, graphs: Mapping[str, Graph], *shared: RewrittenTogether) -> Engine:
         make = self.factory.interpreted if kind in FOR_FEW_POINTS else self.factory.engine
-        if isinstance(graphs, DeferredGraphs):  # of what is written out, no Hessian is kept
-            return make(vector, graphs, shared=shared)
-        values = [graphs["value"]] if "value" in graphs else list(graphs.values()) if kind in OF_VALUES else []
-        written_out = is_written_out(values)
-        return make(vector, graphs, written_out=written_out, shared=shared)
+        of_values = () if isinstance(graphs, DeferredGraphs) else graphs  # of what is written out, no Hessian is kept
+        values = [graphs[name] for name in of_values if kind in OF_VALUES or name == "value"]
+        return make(vector, graphs, written_out=is_written_out(values), shared=shared[0] if shared else None)
 
     def _by_differences(self, kind: Kind, unconstrained: frozenset[str]) -> Engine:
         """Return derivatives that an Op of the model does not have, as differences of those it has, or of values."""

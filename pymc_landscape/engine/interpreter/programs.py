@@ -1,10 +1,11 @@
-"""What the lines of a program refer to, described in words and numbers from which it can be made again."""
+"""Programs: lines of NumPy, and the values they refer to, described so that these can be made again."""
 
 from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -16,8 +17,6 @@ from pytensor.scalar.basic import ScalarType
 from pytensor.tensor.type import TensorType
 
 from pymc_landscape._typing import Array, Graph
-from pymc_landscape.engine.interpreter.graph_digest import NamelessError
-from pymc_landscape.engine.interpreter.python_backend import Performed
 
 # Where functions are looked up by name.
 INTERPRETER = __name__.rpartition(".")[0]
@@ -26,6 +25,43 @@ FUNCTIONS = ("numpy", "scipy.special", "functools", f"{INTERPRETER}.rewrites", f
 OF_OPS = ("pytensor", "pymc", "pymc_landscape")
 # Numbers that are no data of the graph, but came of it, in bytes.
 MOST_BYTES = 2**24
+
+
+class IndescribableError(ValueError):
+    """A value of a program cannot be described."""
+
+
+@dataclass(frozen=True)
+class StraightLine:
+    """The source of a function, and the values by name that its lines refer to."""
+
+    source: str
+    values: dict[str, Any]
+
+    def function(self) -> Callable[..., Any]:
+        """Return the function."""
+        names = {"asarray": np.asarray, **self.values}
+        exec(self.source, names)
+        function: Callable[..., Any] = names["function"]
+        return function
+
+
+class Performed:
+    """A call of an Op itself, which wants arrays where NumPy's functions leave numbers."""
+
+    def __init__(self, node: Apply[Any]):
+        self.node, self._perform, self._n = node, node.op.perform, len(node.outputs)
+        types = [v.type for v in node.inputs]
+        self._numbers = [i for i, kind in enumerate(types) if isinstance(kind, TensorType) and kind.ndim == 0]
+
+    def __call__(self, *values: Any) -> Any:
+        """Return the output, or the list of them."""
+        inputs = list(values)
+        for i in self._numbers:
+            inputs[i] = np.asarray(inputs[i])
+        storage: list[list[Any]] = [[None] for _ in range(self._n)]
+        self._perform(self.node, inputs, storage)
+        return storage[0][0] if self._n == 1 else [cell[0] for cell in storage]
 
 
 class Descriptions:
@@ -55,7 +91,7 @@ class Descriptions:
 
         Raises
         ------
-        NamelessError
+        IndescribableError
             If there is none.
         """
         if isinstance(value, Performed):
@@ -75,7 +111,7 @@ class Descriptions:
     def _place(self, is_wanted: Any) -> int:
         found = next((i for i, v in enumerate(self.leaves) if is_wanted(v)), None)
         if found is None:
-            raise NamelessError
+            raise IndescribableError
         return found
 
     def _array(self, value: Any) -> list[Any]:
@@ -83,7 +119,7 @@ class Descriptions:
             if isinstance(leaf, Constant) and leaf.data is value:
                 return ["leaf", i]
         if value.dtype.hasobject or len(self.numbers) + value.nbytes > MOST_BYTES:
-            raise NamelessError
+            raise IndescribableError
         by_column = isinstance(value, np.ndarray) and value.flags.f_contiguous and not value.flags.c_contiguous
         first, array = len(self.numbers), np.ascontiguousarray(value.T if by_column else value)
         self.numbers += array.tobytes()
@@ -113,7 +149,7 @@ class Descriptions:
             return {"op": self._op(value)}
         if callable(value):
             return {"function": _function_in_words(value)}
-        raise NamelessError
+        raise IndescribableError
 
     # --- and back ----------------------------------------------------------------------------------------------------
 
@@ -122,7 +158,7 @@ class Descriptions:
 
         Raises
         ------
-        NamelessError
+        IndescribableError
             If it says nothing that there is.
         """
         kind, *rest = described
@@ -156,7 +192,7 @@ class Descriptions:
     def _made_op(self, module: str, name: str, attributes: Mapping[str, Any]) -> Any:
         kind = functools.reduce(getattr, name.split("."), import_module(module))
         if module.split(".")[0] not in OF_OPS or not (isinstance(kind, type) and issubclass(kind, Op)):
-            raise NamelessError
+            raise IndescribableError
         made = object.__new__(kind)
         vars(made).update({key: self._made(part) for key, part in attributes.items()})
         return made
@@ -184,18 +220,18 @@ def _function_in_words(value: Any) -> list[str]:
     for module in FUNCTIONS:
         if module in sys.modules and getattr(sys.modules[module], name, None) is value:
             return [module, name]
-    raise NamelessError
+    raise IndescribableError
 
 
 def _function(module: str, name: str) -> Any:
     if module not in FUNCTIONS:
-        raise NamelessError
+        raise IndescribableError
     return getattr(import_module(module), name)
 
 
 def _type_in_words(kind: Any) -> list[Any]:
     if type(kind) is not TensorType:
-        raise NamelessError
+        raise IndescribableError
     return [kind.dtype, list(kind.shape)]
 
 
