@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "objective.holders": "numerics results",
     "objective": "objective.evaluators objective.holders model model.latent model.discrete model.elimination "
     "engine numerics results",
-    "objective.observations": "objective model engine numerics results",
+    "objective.observations": "objective model model.reduction engine numerics results",
     "optimize": "objective objective.observations numerics results",
     "optimize.descent": "optimize objective objective.observations engine numerics results",
     "optimize.stacks": "optimize objective objective.observations numerics results",

@@ -72,11 +72,36 @@ def weighted_rows(row: Graph, swapped: Sequence[Graph]) -> tuple[Graph, Array] |
         return None
     first, counts = found
     written = {v: pt.constant(np.take(_data(v), first, axis=axis), dtype=v.type.dtype) for v, axis in leaves.items()}
+    rows = over_other_rows(row, n, len(first), written, leaves)
+    return None if rows is None else (rows, counts.astype(float))
+
+
+def over_other_rows(
+    row: Graph, n: int, m: int, written: Mapping[Graph, Graph], axes: Mapping[Graph, int]
+) -> Graph | None:
+    """Write a term again over m rows in place of its n.
+
+    Parameters
+    ----------
+    row : Graph
+        Log-likelihood (n, ...) by row.
+    n, m : int
+        How many rows there are, and are to be.
+    written : mapping of Graph to Graph
+        For each of its data that have one entry a row, the same with m of them.
+    axes : mapping of Graph to int
+        The axis along which each of these has its rows.
+
+    Returns
+    -------
+    Graph or None
+        None where an Op is not seen to treat rows one by one.
+    """
     try:
-        rows, axis = _Rows(n, len(first)).write(row, written, leaves)
+        rows, axis = _Rows(n, m).write(row, written, axes)
     except (RowsMeetError, ValueError, TypeError):  # also what an Op makes of inputs of another length
         return None
-    return (rows, counts.astype(float)) if axis == 0 else None
+    return rows if axis == 0 else None
 
 
 def _row_axis(variable: Graph, n: int) -> int | None:

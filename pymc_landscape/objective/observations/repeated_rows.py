@@ -1,9 +1,7 @@
 """Data sets of counts of which many rows are the same: each row that differs is evaluated once, with its number.
 
 A row is its count and what else the graph reads along the rows: constants and ``pm.Data`` with one entry a row. The
-graph is written again over some rows, as for a minibatch, with a weight each. Which arrays go by rows is a guess by
-their length; it is believed where every row has the same log-likelihood both ways, at several points and for several
-data sets.
+graph is written again over some rows with a weight each, where every Op is seen to treat rows one by one.
 """
 
 from __future__ import annotations
@@ -12,18 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant
 from pytensor.graph.replace import graph_replace
+from pytensor.graph.traversal import ancestors
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import Engine, without_parameter_checks
 from pymc_landscape.model import gradient_graph, hessian_graph, is_written_out
+from pymc_landscape.model.reduction import over_other_rows
 from pymc_landscape.objective import Objective
-from pymc_landscape.objective.observations.minibatch import Guess, Rewriting, leaves_by_rows
 
 # Fewer rows are evaluated as they are; and where more than this share of them differ, all are.
 FEWEST_ROWS, LARGEST_SHARE = 200, 0.5
@@ -31,8 +29,6 @@ FEWEST_ROWS, LARGEST_SHARE = 200, 0.5
 MORE, STEP, ROOMY = 1.06, 64, 1.5
 # How many numbers a table of counts may have for each row.
 LARGEST_TABLE = 50
-# Points and data sets at which rows are compared, how far points lie apart, and how near the same numbers are.
-COMPARED, SPREAD, SAME = 3, 0.1, 1e-10
 
 
 @dataclass(frozen=True)
@@ -67,10 +63,7 @@ def repeated_rows(objective: Objective, name: str, counts: NDArray[Any]) -> Repe
     apart = counts.ndim == 2 and counts.dtype.kind in "iu" and n >= FEWEST_ROWS and objective.terms == (name,)
     if not apart or objective.penalty:
         return None
-    try:
-        return _Apart(objective, name, n).engine(counts)
-    except Exception:  # whatever an Op makes of arguments of another length
-        return None
+    return _Apart(objective, name, n).engine(counts)
 
 
 class _Apart:
@@ -83,14 +76,14 @@ class _Apart:
         checks = self.evaluators.model.check_bounds
         self.term, self.prior = without_parameter_checks([density.rows[name], density.prior], checks)
         [self.container] = self.evaluators.data.containers((name,))
-        if self.term.type.ndim != 1 or is_written_out([self.term]):
-            raise ValueError("no rows")
+        self.axes = {v: axis for v in ancestors([self.term]) if (axis := _row_axis(v, n)) is not None}
 
     def engine(self, counts: NDArray[Any]) -> RepeatedRows | None:
         """Return the engine for some data sets."""
-        rows = pt.vector("rows", dtype="int64")
-        leaves = leaves_by_rows([self.term], self.vector, rows, self.n, Guess())
-        kinds = _kinds([_known(leaf) for leaf in leaves if leaf is not self.container], self.n)
+        if self.term.type.ndim != 1 or self.container not in self.axes or is_written_out([self.term]):
+            return None
+        others = [(leaf, axis) for leaf, axis in self.axes.items() if leaf is not self.container]
+        kinds = _kinds([np.moveaxis(_known(leaf), axis, 0) for leaf, axis in others], self.n)
         kept = self.evaluators.factory.kept
         sizes = kept(("numbers of rows", kinds.tobytes()), lambda: set[int]())
         behind = _distinct(counts, kinds, sizes)
@@ -98,18 +91,18 @@ class _Apart:
             return None
         sizes.add(behind.shape[1] // 3)
         key = ("repeated rows", behind.shape[1], kinds.tobytes(), self.objective.prior_weight)
-        made = kept(key, lambda: self._written(behind, counts, kinds))
+        made = kept(key, lambda: self._written(behind.shape[1] // 3))
         return None if made is None else RepeatedRows(made, behind)
 
-    def _written(self, behind: Array, counts: NDArray[Any], kinds: NDArray[np.intp]) -> Engine | None:
-        k, d = self.objective.size, behind.shape[1] // 3
+    def _written(self, d: int) -> Engine | None:
+        k = self.objective.size
         both = pt.vector("point_and_rows", dtype="float64", shape=(k + 3 * d,))
         vector = self.vector.type.filter_variable(both[:k])
         rows, weights, own = both[k : k + d].astype("int64"), both[k + d : k + 2 * d], both[k + 2 * d :]
-        leaves = leaves_by_rows([self.term], self.vector, rows, self.n, Guess())
+        leaves = {leaf: pt.take(leaf, rows, axis=axis) for leaf, axis in self.axes.items()}
         leaves[self.container] = own.astype(self.container.type.dtype)
-        [chosen] = Rewriting(self.n, d, Guess())([self.term], leaves)
-        if not self._agrees(graph_replace(chosen, {self.vector: vector}, strict=False), both, behind, counts, kinds):
+        chosen = over_other_rows(self.term, self.n, d, leaves, self.axes)
+        if chosen is None:
             return None
         value = -2.0 * (weights * chosen).sum()
         if self.objective.prior_weight:
@@ -119,35 +112,16 @@ class _Apart:
         written = graph_replace(list(graphs.values()), {self.vector: vector}, strict=False)
         return self.evaluators.factory.of_many(both, dict(zip(graphs, written, strict=True)))
 
-    def _agrees(self, chosen: Graph, both: Graph, behind: Array, counts: NDArray[Any], kinds: NDArray[np.intp]) -> bool:
-        """Whether each row has the same log-likelihood as the row that stands for it."""
-        options = {"mode": "FAST_COMPILE", "on_unused_input": "ignore"}
-        apart, plain = (pm.pytensorf.compile([v], g, **options) for v, g in ((both, chosen), (self.vector, self.term)))
-        rng, d = np.random.default_rng(self.n), behind.shape[1] // 3
-        start = self.objective.pack(self.objective.initial_point())
-        now = self.container.get_value()
-        try:
-            for i in rng.integers(len(counts), size=COMPARED):
-                theta = start + rng.uniform(-SPREAD, SPREAD, size=start.shape)
-                self.container.set_value(counts[i].astype(now.dtype))
-                every, some = plain(theta), apart(np.concatenate([theta, behind[i]]))
-                first, own = kinds[behind[i, :d].astype(int)], behind[i, 2 * d :]
-                places = {key: j for j, key in enumerate(zip(first.tolist(), own.tolist(), strict=True))}
-                stands = [places[key] for key in zip(kinds.tolist(), counts[i].astype(float).tolist(), strict=True)]
-                if not np.allclose(some[stands], every, rtol=SAME, atol=SAME, equal_nan=True):
-                    return False
-        finally:
-            self.container.set_value(now)
-        return True
+
+def _row_axis(leaf: Graph, n: int) -> int | None:
+    """Return the axis along which data have one entry a row."""
+    is_data = isinstance(leaf, Constant | SharedVariable) and hasattr(leaf.type, "ndim")
+    shape = np.shape(_known(leaf)) if is_data else ()
+    return shape.index(n) if n in shape else None
 
 
 def _known(leaf: Graph) -> Array:
-    data = leaf.data if isinstance(leaf, Constant) else leaf.get_value(borrow=True) if _is_shared(leaf) else None
-    return np.asarray(data)
-
-
-def _is_shared(leaf: Graph) -> bool:
-    return isinstance(leaf, SharedVariable)
+    return np.asarray(leaf.data if isinstance(leaf, Constant) else leaf.get_value(borrow=True))
 
 
 def _kinds(columns: list[Array], n: int) -> NDArray[np.intp]:
