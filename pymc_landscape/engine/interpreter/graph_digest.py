@@ -7,7 +7,7 @@ or ours, or whose parts cannot be named, has no name.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -21,6 +21,7 @@ from pytensor.compile.ops import FromFunctionOp
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant
 from pytensor.graph.traversal import toposort
+from pytensor.misc.frozendict import frozendict
 
 import pymc_landscape
 from pymc_landscape._typing import Array, Graph
@@ -107,7 +108,7 @@ def _parts(value: Any) -> object:
         return "dtype", value.str
     if isinstance(value, slice):
         return "slice", [_parts(part) for part in (value.start, value.stop, value.step)]
-    if isinstance(value, Mapping):  # what PyTensor has for one that cannot be changed too
+    if isinstance(value, dict | frozendict):
         return "dict", [(_parts(key), _parts(part)) for key, part in value.items()]
     if isinstance(value, type) or hasattr(value, "__code__"):
         return _named(value)
