@@ -2,6 +2,7 @@
 
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
 import pytest
 
 import pymc_landscape as pml
@@ -30,7 +31,38 @@ def chain() -> pm.Model:
     return model
 
 
-@pytest.mark.parametrize(("build", "is_shorter", "prior_weight"), [(rates, True, 1.0), (chain, False, 0.0)])
+def levels() -> pm.Model:
+    """Each row looks up its own share among its own, by its level."""
+    with pm.Model() as model:
+        eta = pm.Normal("slope", 0, 1) * EXPOSURE
+        pm.OrderedLogistic("y", eta=eta, cutpoints=np.linspace(-2, 2, 14), observed=np.arange(300) % 4)
+    return model
+
+
+def shares() -> pm.Model:
+    """All rows look up one share among the same."""
+    with pm.Model() as model:
+        logits = pm.Normal("logits", 0, 1, shape=15)
+        pm.Categorical("y", logit_p=logits, observed=np.arange(300) % 4)
+    return model
+
+
+def trend() -> pm.Model:
+    """The number of a row enters: rows that are alike are not the same."""
+
+    def logp(value, mean):
+        number = pt.arange(value.shape[0]).reshape((-1, 1))[:, 0]
+        return pm.logp(pm.Poisson.dist(mean * EXPOSURE + 0.01 * number), value)
+
+    with pm.Model() as model:
+        pm.CustomDist("y", pm.HalfNormal("mean", 3), logp=logp, observed=np.arange(300) % 4, dtype="int64")
+    return model
+
+
+BUILDS = [(rates, True, 1.0), (levels, True, 0.0), (shares, True, 0.0), (chain, False, 0.0), (trend, False, 0.0)]
+
+
+@pytest.mark.parametrize(("build", "is_shorter", "prior_weight"), BUILDS)
 def test_value_gradient_and_hessian_are_those_of_all_rows(build, is_shorter, prior_weight):
     objective = pml.Objective(build(), prior_weight=prior_weight)
     sets = RNG.poisson(2 * EXPOSURE, size=(4, 300))

@@ -18,11 +18,11 @@ from pytensor import scalar as ps
 from pytensor.compile.builders import OpFromGraph
 from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.traversal import ancestors, toposort
-from pytensor.tensor.basic import Alloc, Join
+from pytensor.tensor.basic import Alloc, ARange, Join
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
 from pytensor.tensor.math import Dot
-from pytensor.tensor.shape import SpecifyShape
+from pytensor.tensor.shape import Reshape, Shape, SpecifyShape
 from pytensor.tensor.special import LogSoftmax, Softmax
 from pytensor.tensor.subtensor import AdvancedSubtensor, Subtensor
 
@@ -150,10 +150,18 @@ class _Rows:
 
     def __init__(self, n: int, m: int):
         self.n, self.m = n, m
+        self.numbers: dict[Graph, Graph] = {}  # numbers of rows (m, 1), or of one row, and of which array's
 
     def write(self, graph: Graph, written: Mapping[Graph, Graph], axes: Mapping[Graph, int]) -> tuple[Graph, int]:
         """Return a graph over fewer rows, and its axis of rows."""
-        [(out, axis)] = self._write_all([graph], dict(written), dict(axes))
+        known = dict(written)
+        for variable in ancestors([graph]):
+            if (source := _numbered(variable)) is not None and source.type.shape[0] in (1, self.n):
+                known[variable] = pt.constant(np.arange(self.m if source.type.shape[0] == self.n else 1)[:, None])
+                self.numbers[known[variable]] = source
+            elif (length := _known_length(variable)) is not None and length != self.n:
+                known[variable] = pt.constant(length, dtype="int64")
+        [(out, axis)] = self._write_all([graph], known, dict(axes))
         if axis is None:
             raise RowsMeetError
         return out, axis
@@ -173,6 +181,8 @@ class _Rows:
         return [(written.get(graph, graph), axes.get(graph)) for graph in graphs]
 
     def _again(self, node: Apply[Any], inputs: list[Graph], axes: list[int | None]) -> list[tuple[Graph, int | None]]:
+        if not self.numbers.keys().isdisjoint(inputs):
+            return [_each_at_its_place(self, node, inputs, axes)]
         if all(axis is None for axis in axes) and not isinstance(node.op, Alloc):
             return [(new, None) for new in node.op.make_node(*inputs).outputs]
         if isinstance(node.op, OpFromGraph):
@@ -184,6 +194,44 @@ class _Rows:
                 new, axis = write(self, node, inputs, axes)
                 return [(new, axis)]
         raise RowsMeetError
+
+
+def _known_length(variable: Graph) -> int | None:
+    """Return the length of an array along one axis, where a variable is that and it is known."""
+    node = variable.owner
+    if node is None or not isinstance(node.op, Subtensor) or len(node.inputs) != 2 or variable.type.ndim:
+        return None
+    shape, place = node.inputs[0].owner, node.inputs[1]
+    if shape is None or not isinstance(shape.op, Shape) or not isinstance(place, Constant):
+        return None
+    lengths: tuple[int | None, ...] = shape.inputs[0].type.shape
+    return lengths[int(place.data)]
+
+
+def _numbered(variable: Graph) -> Graph | None:
+    """Return the array whose rows a variable (rows, 1) numbers, as ``pt.take_along_axis`` does."""
+    node = variable.owner
+    counted = node.inputs[0].owner if node is not None and isinstance(node.op, Reshape) else None
+    if counted is None or not isinstance(counted.op, ARange) or variable.type.shape[1:] != (1,):
+        return None
+    start, stop, step = counted.inputs
+    first, by = (isinstance(v, Constant) and int(v.data) == i for v, i in ((start, 0), (step, 1)))
+    if not (first and by) or _known_length(stop) is None or int(stop.owner.inputs[1].data) != 0:
+        return None
+    return stop.owner.inputs[0].owner.inputs[0]
+
+
+def _each_at_its_place(
+    rows: _Rows, node: Apply[Any], inputs: list[Graph], axes: list[int | None]
+) -> tuple[Graph, int | None]:
+    """Look up in each row of a matrix, or in its only one, what a row's own whole numbers point at."""
+    is_lookup = isinstance(node.op, AdvancedSubtensor) and node.op.idx_list == (0, 1) and len(inputs) == 3
+    if not is_lookup or rows.numbers.get(inputs[1]) is not node.inputs[0] or node.inputs[0].type.ndim != 2:
+        raise RowsMeetError
+    own = 0 if node.inputs[0].type.shape[0] == rows.n else None
+    if axes != [own, None, 0] or inputs[2].type.ndim != 2 or inputs[2].type.dtype not in INTEGERS:
+        raise RowsMeetError
+    return _apply(node, inputs), 0
 
 
 def _same_axis(inputs: Sequence[Graph], axes: Sequence[int | None]) -> int:
