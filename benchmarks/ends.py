@@ -96,7 +96,7 @@ def _in_both_states(fit: pml.Fit, ways: dict[str, Way]) -> dict[str, float]:
         for name, took in calls.items()
         for clock in ("", "_processor")
     }
-    for kind in ("density", "gradient"):
+    for kind in ("density", "gradient", "hessian"):
         fit.objective.engine(kind, fit.objective.names).compile()
     end = time.perf_counter() + USED_SECONDS
     while time.perf_counter() < end:

@@ -1,6 +1,7 @@
 """PyTensor graphs of one flat vector, evaluated at many points."""
 
 from pymc_landscape.engine.backend import Backend, checked_backend
+from pymc_landscape.engine.backend_choice import Patience
 from pymc_landscape.engine.chunks import ChunkedEvaluation, Evaluation
 from pymc_landscape.engine.derivatives_by_differences import (
     jacobian_by_differences,
@@ -43,6 +44,7 @@ __all__ = [
     "GraphEngine",
     "InterpretedGraphs",
     "Operation",
+    "Patience",
     "PointEngine",
     "RewrittenTogether",
     "StoredPrograms",

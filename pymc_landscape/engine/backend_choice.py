@@ -30,6 +30,9 @@ PATIENCE_FOR_BLOCKS, FEW = 1.0, 4
 # Seconds of work for which threads, chunks and the search for points that raise are not set up.
 SMALL = 2e-3
 
+# Seconds, or what gives them for the graphs, or None.
+Patience = float | Callable[[Sequence[Graph]], float] | None
+
 
 class BackendChoice:
     """The choice between interpreter and kernel for one engine.
@@ -40,8 +43,9 @@ class BackendChoice:
         Gives what is evaluated; it may have to be written first, and is not asked for before there is a choice.
     asked : str or None
         The back end that the user wants; None leaves the choice open.
-    patience : float or None
-        Seconds of interpreting for which no kernel is compiled that is not on disk; None is what compiling takes.
+    patience : float, callable or None
+        Seconds of interpreting for which no kernel is compiled that is not on disk, or what gives them for the graphs
+        (infinite: none is ever); None is what compiling takes.
 
     Attributes
     ----------
@@ -51,7 +55,7 @@ class BackendChoice:
         Whether the kernel is loaded.
     """
 
-    def __init__(self, graphs: Callable[[], Sequence[Graph]], asked: str | None, patience: float | None = None):
+    def __init__(self, graphs: Callable[[], Sequence[Graph]], asked: str | None, patience: Patience = None):
         self._graphs, self.asked = graphs, asked
         self.spent, self.has_kernel = 0.0, False
         self._wanted = patience
@@ -72,7 +76,8 @@ class BackendChoice:
 
     @property
     def _is_impatient(self) -> bool:
-        least = min(PATIENCE, PATIENCE_ON_DISK) if self._wanted is None else min(PATIENCE_ON_DISK, self._wanted)
+        wanted = PATIENCE if self._wanted is None else PATIENCE_ON_DISK if callable(self._wanted) else self._wanted
+        least = min(PATIENCE_ON_DISK, wanted)
         if self.spent <= least and "patience" not in vars(self):  # nothing need be known of the graphs as yet
             return False
         return self.spent > self.patience
@@ -101,10 +106,12 @@ class BackendChoice:
         """Seconds of interpreting that a kernel has to beat."""
         if self.asked == "interpreter":
             return np.inf
-        if self._on_disk:
+        wanted = self._wanted(self._graphs()) if callable(self._wanted) else self._wanted
+        if wanted != np.inf and self._on_disk:
             return PATIENCE_ON_DISK
-        usual = PATIENCE_LINEAR_ALGEBRA if self.linear_algebra else PATIENCE
-        return usual if self._wanted is None else self._wanted
+        if wanted is not None:
+            return wanted
+        return PATIENCE_LINEAR_ALGEBRA if self.linear_algebra else PATIENCE
 
 
 def _has_linear_algebra(graphs: Sequence[Graph]) -> bool:

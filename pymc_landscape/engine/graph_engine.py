@@ -23,7 +23,7 @@ from pytensor.graph.fg import FunctionGraph
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine.backend import Backend, point_by_point
-from pymc_landscape.engine.backend_choice import FEW, SMALL, BackendChoice
+from pymc_landscape.engine.backend_choice import FEW, SMALL, BackendChoice, Patience
 from pymc_landscape.engine.chunks import ChunkedEvaluation
 from pymc_landscape.engine.convexity import is_convex
 from pymc_landscape.engine.engine import Engine
@@ -65,9 +65,9 @@ class GraphEngine(Engine):
         ``"numba"``, ``"jax"``, ``"c"``, or ``"interpreter"``; None chooses by the size of the work.
     compile_kwargs : dict, optional
         As in PyMC; a ``mode`` in it is used as it is, in a loop over points.
-    patience : float, optional
-        Seconds of interpreting for which no kernel is compiled that is not on disk; left out, about what compiling
-        takes for most graphs.
+    patience : float or callable, optional
+        Seconds of interpreting for which no kernel is compiled that is not on disk, or what gives them for the graphs
+        (infinite: none is ever); left out, about what compiling takes for most graphs.
     written_out : bool
         Whether the graphs are so large that they are only ever interpreted, unless another back end is asked for.
     shared : RewrittenTogether, optional
@@ -82,7 +82,7 @@ class GraphEngine(Engine):
         check_bounds: bool = True,
         backend: str | None = None,
         compile_kwargs: Mapping[str, Any] | None = None,
-        patience: float | None = None,
+        patience: Patience = None,
         written_out: bool = False,
         shared: RewrittenTogether | None = None,
     ):
@@ -161,19 +161,20 @@ class GraphEngine(Engine):
     def _directly(self, points: Array) -> list[Array] | None:
         """Evaluate a block that is done before larger work is set up; None if it is not, or if the model raises."""
         name = self.choice.choose_backend(len(points))
-        backend = self._backends.get(name) if self.choice.asked in (None, "interpreter") else None
+        backend = self._backends.get(name) if self.choice.asked in (None, "interpreter", "numba") else None
         if backend is None or len(points) * backend.seconds_per_point > SMALL:
             return None
         if len(points) > (backend.block or np.inf):
             return None
-        start = time.thread_time()
+        interprets = name == "interpreter"  # of the others nothing is to be decided, and a clock takes microseconds
+        start = time.thread_time() if interprets else 0.0
         try:
             with one_blas_thread() if self.linear_algebra else nullcontext(), np.errstate(all="ignore"):
                 return backend.run(points)
         except Exception:  # at some point or other: the larger machinery finds out at which
             return None
         finally:
-            self.choice.spent += time.thread_time() - start
+            self.choice.spent += time.thread_time() - start if interprets else 0.0
 
     @cached_property
     def _single(self) -> Callable[[Array], list[Array]]:

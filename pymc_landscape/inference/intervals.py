@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -32,7 +32,7 @@ from pymc_landscape.inference.simulated_ends import SimulatedEnds, told_of_edges
 from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit, fit_of
-from pymc_landscape.results import DelayedProgressBar, chosen_methods, provenance_attributes
+from pymc_landscape.results import DelayedProgressBar, chosen_methods, labelled_dataset, provenance_attributes
 
 Method = Literal["wald", "profile", "score", "bootstrap", "simulated"]
 METHODS = ("wald", "profile", "score", "bootstrap", "simulated")
@@ -249,7 +249,7 @@ def _endpoints_of(
             end = Endpoint(value, status, 0.0, "the estimate runs away to this side")
             table |= {key: end for key in own if sides[key[2]] == away[j]}
             keys += [key for key in own if sides[key[2]] != away[j]]
-        elif np.isinf(request.reference.standard_error(estimate)):
+        elif not request.reference.is_determined(estimate):
             table |= {key: Endpoint(sides[key[2]] * np.inf, "open", 0.0, why) for key in own}
         else:
             keys += own
@@ -318,36 +318,27 @@ def _simulated_endpoints(request: _Request, draws: int, random_seed: RandomSeed 
 
 def _dataset(request: _Request, tables: dict[str, Endpoints], single: bool) -> xr.Dataset:
     labels = [quantity.label for quantity in request.quantities]
-    dims = ["level", "parameter", "bound", "interval_method"]
+    dims = ("level", "parameter", "bound", "interval_method")
     shape = (len(request.levels), len(labels), 2, len(tables))
-    columns: dict[str, Any] = {
-        "interval": np.full(shape, np.nan),
-        "status": np.full(shape, "", dtype=object),
-        "delta_minus2ll": np.full(shape, np.nan),
-        "message": np.full(shape, "", dtype=object),
+    nothing = Endpoint(np.nan, "", np.nan)
+    ends = [table.get(key, nothing) for key in np.ndindex(shape[:3]) for table in tables.values()]
+    columns: dict[str, list[Any]] = {
+        "interval": [end.value for end in ends],
+        "status": [end.status for end in ends],
+        "delta_minus2ll": [end.rise for end in ends],
+        "message": [end.message for end in ends],
     }
-    for m, table in enumerate(tables.values()):
-        for key, endpoint in table.items():
-            fields = (endpoint.value, endpoint.status, endpoint.rise, endpoint.message)
-            for name, number in zip(columns, fields, strict=True):
-                columns[name][(*key, m)] = number
-    data: dict[str, Any] = {
-        name: (dims, values.astype(str) if values.dtype == object else values) for name, values in columns.items()
-    }
+    data: dict[str, Any] = {name: (dims, np.array(values).reshape(shape)) for name, values in columns.items()}
     estimates = np.array([request.reference.estimate_of(quantity).natural for quantity in request.quantities])
-    data["estimate"] = (["parameter"], estimates)
+    data["estimate"] = (("parameter",), estimates)
     if single:
         data = {
             name: (names[1:], values[0]) if names is dims else (names, values) for name, (names, values) in data.items()
         }
-    data["level"] = ((), request.levels[0]) if single else ("level", request.levels)
-    return xr.Dataset(data, _coordinates(tuple(labels), tuple(tables)), _attrs(request)).set_coords("level")
-
-
-@lru_cache
-def _coordinates(labels: tuple[str, ...], methods: tuple[str, ...]) -> xr.Coordinates:
-    """Return the coordinates that need an index: these take xarray longer than all else of a Dataset."""
-    return xr.Coordinates({"parameter": list(labels), "bound": list(BOUNDS), "interval_method": list(methods)})
+    along: dict[str, tuple[Any, ...]] = {"parameter": tuple(labels), "bound": BOUNDS, "interval_method": tuple(tables)}
+    beside = {"level": ((), request.levels[0])} if single else {}
+    along |= {} if single else {"level": tuple(request.levels.tolist())}
+    return labelled_dataset(data, along, beside, _attrs(request))
 
 
 def _attrs(request: _Request) -> dict[str, Any]:

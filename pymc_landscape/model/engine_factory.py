@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from pytensor.graph.traversal import ancestors
+
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine import GraphEngine, RewrittenTogether
+from pymc_landscape.engine import GraphEngine, Patience, RewrittenTogether
 from pymc_landscape.model.data import DataSwaps
 from pymc_landscape.model.metadata import Made, ModelMetadata
+from pymc_landscape.model.written_out import n_operations
+
+# A model of so many elements and Ops, its second derivatives among them, is small; those take machine code this many
+# seconds an Op to compile.
+FEW_ELEMENTS, FEW_OPERATIONS, SECONDS_OF_COMPILING = 12, 800, 0.03
 
 
 class EngineFactory:
@@ -50,7 +58,7 @@ class EngineFactory:
         self,
         vector: Graph,
         graphs: Mapping[str, Graph],
-        patience: float | None = None,
+        patience: Patience = None,
         written_out: bool = False,
         shared: RewrittenTogether | None = None,
     ) -> GraphEngine:
@@ -71,7 +79,7 @@ class EngineFactory:
         checks, backend = self.metadata.model.check_bounds, self.backend if self.backend == "interpreter" else None
         return GraphEngine(vector, graphs, check_bounds=checks, backend=backend)
 
-    def interpreted(
+    def for_few_points(
         self,
         vector: Graph,
         graphs: Mapping[str, Graph],
@@ -79,11 +87,32 @@ class EngineFactory:
         written_out: bool = False,
         shared: RewrittenTogether | None = None,
     ) -> GraphEngine:
-        """Return an engine for few points, which are not worth a compiler."""
+        """Return an engine for few points, which are not worth a compiler: it interprets.
+
+        But Hessians of a small model are compiled where that repays, for searches come back to them. In those of a
+        large model most of the time goes into arithmetic, and compiling them takes minutes.
+        """
+        if (
+            "hessian" in graphs
+            and int(vector.type.shape[0]) <= FEW_ELEMENTS
+            and not (written_out or self.compile_kwargs)
+        ):
+            if self.backend is None:
+                return self.engine(vector, graphs, seconds_of_compiling, shared=shared)
+            if self.backend == "numba" and seconds_of_compiling(list(graphs.values())) < np.inf:
+                return self.engine(vector, graphs, shared=shared)
         checks = self.metadata.model.check_bounds
         return GraphEngine(
             vector, graphs, check_bounds=checks, backend="interpreter", written_out=written_out, shared=shared
         )
+
+
+def seconds_of_compiling(graphs: Sequence[Graph]) -> float:
+    """Return how long machine code of second derivatives takes to compile; infinite where they are best interpreted."""
+    n = n_operations(graphs)
+    modules = {type(getattr(v.owner.op, "core_op", v.owner.op)).__module__ for v in ancestors(graphs) if v.owner}
+    slow = n > FEW_OPERATIONS or any(".linalg." in name or ".scan." in name for name in modules)
+    return np.inf if slow else SECONDS_OF_COMPILING * n
 
 
 def _hashable(compile_kwargs: Mapping[str, Any]) -> Hashable:

@@ -45,7 +45,8 @@ class ModelMetadata:
     @property
     def variables(self) -> tuple[FreeVariable, ...]:
         """The free variables, read again if the model or the shape of its data has changed."""
-        return tuple(v for v in self._all_variables if v.name not in self.latent)
+        every = self._all_variables
+        return tuple(v for v in every if v.name not in self.latent) if self.latent else every
 
     @property
     def effects(self) -> tuple[FreeVariable, ...]:
@@ -67,6 +68,8 @@ class ModelMetadata:
 
     @property
     def _latent_variables(self) -> tuple[FreeVariable, ...]:
+        if not self.latent:
+            return ()
         dropped = self.dropped
         return tuple(v for v in self._all_variables if v.name in self.latent and v.name not in dropped)
 

@@ -1,10 +1,8 @@
 """Numerical methods on arrays: steps, factorisations, interpolation, reference distributions. No model, no graph."""
 
 from pymc_landscape.numerics.batched_newton import (
+    BatchDerivatives,
     BatchMinima,
-    LevelPoints,
-    LevelProblems,
-    level_points_batch,
     newton_descent_batch,
     newton_steps,
 )
@@ -19,6 +17,7 @@ from pymc_landscape.numerics.covariance import (
     sandwich_covariance,
     spectrum,
     standard_errors,
+    step_lengths_batch,
 )
 from pymc_landscape.numerics.density_estimation import DrawsDensity, JointDensity, draws_density, joint_density
 from pymc_landscape.numerics.direction_names import name_direction, simple_basis
@@ -55,6 +54,7 @@ __all__ = [
     "EPS",
     "EXACT",
     "NEAR",
+    "BatchDerivatives",
     "BatchMinima",
     "Blocks",
     "CurveSide",
@@ -63,8 +63,6 @@ __all__ = [
     "FixedHessian",
     "JointDensity",
     "LearnedHessian",
-    "LevelPoints",
-    "LevelProblems",
     "NotPositive",
     "Pass",
     "Pattern",
@@ -99,7 +97,6 @@ __all__ = [
     "leading_eigenpairs",
     "lengths",
     "lengths_batch",
-    "level_points_batch",
     "merge_tree",
     "n_workers",
     "name_direction",
@@ -116,6 +113,7 @@ __all__ = [
     "simple_basis",
     "spectrum",
     "standard_errors",
+    "step_lengths_batch",
     "trace",
     "weighted_chi2_tail",
 ]

@@ -1,4 +1,4 @@
-"""Newton's method at many points at once: down to minima, and to points at a given height. Arrays only.
+"""Newton's method at many points at once, down to minima. Arrays only.
 
 Where hundreds of neighbouring minimisations begin near their minima, what costs is not arithmetic but the way from one
 line of Python to the next. Here one evaluation gives value, gradient and Hessian of all points that have not converged,
@@ -20,18 +20,12 @@ from pymc_landscape.numerics.trust_region import NO_GRADIENT, noise
 
 # Values (n,), gradients (n, k) and Hessians (n, k, k) of the points `rows` where their free elements are x (n, m).
 BatchDerivatives = Callable[[NDArray[np.intp], Array], tuple[Array, Array, Array]]
-# Values (n,) and gradients (n, k) alone.
-BatchGradients = Callable[[NDArray[np.intp], Array], tuple[Array, Array]]
 
 # With less than this to gain, in units of −2 log L, the next step is the last and needs no evaluation.
 CONVERGED = 1e-9
 # Longest step, in standard errors or thereabouts, and how a step shrinks that leads up.
 LONGEST, SHRUNK, SHORTEST = 10.0, 0.25, 1e-3
 MOST_EVALUATIONS = 15
-# After a step shorter than this, in standard errors, a Hessian is still good; for so many points in a row.
-SHORT, REUSED = 0.03, 3
-# Scaled to a diagonal of 1, a Cholesky factor with a smaller pivot is that of a matrix which may be singular.
-PIVOT = 1e-5
 
 
 @dataclass
@@ -177,182 +171,3 @@ def newton_steps(gradient: Array, hessian: Array) -> tuple[Array, Array, Array]:
     inverted = np.where(flat, 0.0, 1.0 / np.where(flat, 1.0, values))
     inverse = np.einsum("nik,nk,njk->nij", half, inverted, half)
     return np.einsum("nik,nk->ni", half, along), np.where(is_minimum, gained, np.inf), inverse
-
-
-# --- points at a given height ----------------------------------------------------------------------------------------
-
-
-@dataclass
-class LevelProblems:
-    """Points that are asked for: at a given height of a surface, on planes, and stationary across some elements.
-
-    Parameters
-    ----------
-    target : array (n,)
-        The heights f(x).
-    held : array (n, r) of int
-        The elements that are no nuisance: all other elements of the gradient are to be 0.
-    planes, offsets : array (n, r − 1, m), array (n, r − 1)
-        P and a of P x = a.
-    metric : array (m, m) or (n, m, m)
-        Measures steps: ½ dᵀ M d, in the units of the surface.
-    longest : array (n,)
-        The longest step, √ of that.
-    close, remaining : float or array (n,)
-        Error of height, and twice what a step may still gain, at the end.
-    off : float
-        Error of planes at the end.
-    """
-
-    target: Array
-    held: NDArray[np.intp]
-    planes: Array
-    offsets: Array
-    metric: Array
-    longest: Array
-    close: float | Array
-    off: float
-    remaining: float | Array
-
-
-@dataclass
-class LevelPoints:
-    """The last points that a stack came to, with derivatives; values are NaN where there was none.
-
-    Parameters
-    ----------
-    x, value, gradient, hessian : array (n, m), (n,), (n, m), (n, m, m)
-        Of the surface.
-    foretold : array (n,)
-        The values that the steps to them have foretold; of the first points, the heights asked for.
-    converged : array (n,) of bool
-        Which of them are what was asked for, but for the sign of the curvature across.
-    """
-
-    x: Array
-    value: Array
-    gradient: Array
-    hessian: Array
-    foretold: Array
-    converged: NDArray[np.bool_]
-
-    def rise_across(self, held: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Return at which points (n,) the surface has a minimum across the elements `held`, and no flat direction.
-
-        Parameters
-        ----------
-        held : array (n, r) of int
-            As in the problems.
-        """
-        (n, m), r = self.x.shape, held.shape[1]
-        is_held = np.zeros((n, m), dtype=bool)
-        is_held[np.arange(n)[:, None], held] = True
-        others = np.nonzero(~is_held)[1].reshape(n, m - r)
-        hessians = self.hessian[np.arange(n)[:, None, None], others[:, :, None], others[:, None, :]]
-        diagonal = np.einsum("nii->ni", hessians)
-        rise = np.isfinite(hessians).all(axis=(1, 2)) & (diagonal > 0).all(axis=1)
-        scale = np.sqrt(diagonal[rise])
-        scaled = hessians[rise] / (scale[:, :, None] * scale[:, None, :])
-        # no pivot of a Cholesky factor is smaller than the root of the least eigenvalue
-        rise[rise] = (np.linalg.eigvalsh(scaled) > PIVOT**2).all(axis=1)
-        return np.asarray(rise)
-
-
-def level_points_batch(
-    derivatives: BatchDerivatives,
-    problems: LevelProblems,
-    x: Array,
-    steps: int,
-    gradients: BatchGradients | None = None,
-) -> LevelPoints:
-    """Take Newton's steps to many points at given heights of a surface until the next step would change nothing.
-
-    Parameters
-    ----------
-    derivatives : callable
-        Evaluates some of the points.
-    problems : LevelProblems
-        What is asked for.
-    x : array (n, m)
-        Where each begins.
-    steps : int
-        How many evaluations each may have.
-    gradients : callable, optional
-        Evaluates some of the points without Hessians. Where that is worth it, a Hessian serves the points that are a
-        short step away from its own: Newton's steps lose nothing by it but a little of their speed.
-    """
-    n, m = x.shape
-    derivatives_there = np.empty((n, m)), np.empty((n, m, m))
-    found = LevelPoints(x.copy(), np.full(n, np.nan), *derivatives_there, np.full(n, np.nan), np.zeros(n, dtype=bool))
-    active, foretold, reused = np.arange(n), problems.target.copy(), np.full(n, REUSED)
-    close, remaining = (np.broadcast_to(bar, n) for bar in (problems.close, problems.remaining))
-    metric = np.broadcast_to(problems.metric, (n, m, m))
-
-    def evaluate(rows: NDArray[np.intp], x: Array) -> tuple[Array, Array, Array]:
-        near = reused[rows] < REUSED
-        reused[rows] = np.where(near, reused[rows] + 1, 0)
-        if gradients is None or not near.any():
-            return derivatives(rows, x)
-        value, gradient, hessian = np.empty(len(rows)), np.empty((len(rows), m)), found.hessian[rows]
-        value[near], gradient[near] = gradients(rows[near], x[near])
-        if not near.all():
-            value[~near], gradient[~near], hessian[~near] = derivatives(rows[~near], x[~near])
-        return value, gradient, hessian
-
-    for _ in range(steps):
-        there = np.isfinite(x).all(axis=1)
-        active, x = active[there], x[there]
-        if not len(active):
-            break
-        value, gradient, hessian = evaluate(active, x)
-        finite = np.isfinite(value) & np.isfinite(gradient).all(axis=1) & np.isfinite(hessian).all(axis=(1, 2))
-        active, x, value = active[finite], x[finite], value[finite]
-        found.foretold[active] = foretold[active]
-        gradient, hessian = gradient[finite], hessian[finite]
-        found.x[active], found.value[active] = x, value
-        found.gradient[active], found.hessian[active] = gradient, hessian
-        off = np.einsum("nri,ni->nr", problems.planes[active], x) - problems.offsets[active]
-        missing = np.concatenate([(problems.target[active] - value)[:, None], -off], axis=1)
-        rows = np.concatenate([gradient[:, None], problems.planes[active]], axis=1)
-        step = bordered_steps(gradient, hessian, problems.held[active], rows, missing)
-        squared = 0.5 * np.einsum("ni,nij,nj->n", step, metric[active], step)
-        met = (np.abs(missing[:, 0]) <= close[active]) & (np.abs(off) <= problems.off).all(axis=1)
-        met &= 2.0 * squared <= remaining[active]
-        found.converged[active] = met
-        step *= np.minimum(1.0, problems.longest[active] / np.sqrt(np.maximum(squared, 1e-300)))[:, None]
-        curved = 0.5 * np.einsum("ni,nij,nj->n", step, hessian, step)
-        reused[active] = np.where(squared < SHORT**2, reused[active], REUSED)
-        foretold[active] = value + np.einsum("ni,ni->n", gradient, step) + curved
-        active, x = active[~met], (x + step)[~met]
-    return found
-
-
-def bordered_steps(gradient: Array, hessian: Array, held: NDArray[np.intp], rows: Array, right: Array) -> Array:
-    """Solve [[H, E], [R, 0]] (d, ·) = (−g, b) for n steps d (n, m), on scaled axes; NaN where one is singular.
-
-    Parameters
-    ----------
-    gradient, hessian : array (n, m), array (n, m, m)
-        The surface.
-    held : array (n, r) of int
-        E has the unit vectors of these elements as columns.
-    rows, right : array (n, r, m), array (n, r)
-        R and b.
-    """
-    (n, m), r = gradient.shape, held.shape[1]
-    scale = step_lengths_batch(hessian)
-    scaled = rows / scale[:, None, :]
-    sizes = np.sqrt(np.einsum("nri,nri->nr", scaled, scaled))
-    matrix, known = np.zeros((n, m + r, m + r)), np.empty((n, m + r))
-    matrix[:, :m, :m] = hessian / (scale[:, :, None] * scale[:, None, :])
-    matrix[np.arange(n)[:, None], held, m + np.arange(r)] = 1.0
-    matrix[:, m:, :m] = scaled / sizes[:, :, None]
-    known[:, :m], known[:, m:] = -gradient / scale, right / sizes
-    try:
-        return np.linalg.solve(matrix, known[:, :, None])[:, :m, 0] / scale
-    except np.linalg.LinAlgError:  # one of them is singular
-        halves = (np.arange(n) < n // 2, np.arange(n) >= n // 2) if n > 1 else ()
-        steps = np.full((n, m), np.nan)
-        for half in halves:
-            steps[half] = bordered_steps(gradient[half], hessian[half], held[half], rows[half], right[half])
-        return steps

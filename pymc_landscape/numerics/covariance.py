@@ -134,8 +134,11 @@ def lengths(hessian: Array) -> Array:
 
 def step_lengths_batch(hessian: Array) -> Array:
     """Return D with D² = |diag H|, or the largest of the row where that is 0."""
-    sizes = np.abs(hessian)
-    diagonal, largest = np.einsum("nii->ni", sizes), sizes.max(axis=2, initial=0.0)
+    n, m = hessian.shape[:2]
+    diagonal = np.abs(hessian.reshape(n, m * m)[:, :: m + 1])
+    if np.minimum.reduce(diagonal, axis=None, initial=np.inf) > 1e-200:
+        return np.asarray(np.sqrt(diagonal))
+    largest = np.abs(hessian).max(axis=2, initial=0.0)
     return np.sqrt(np.where(diagonal > 1e-200, diagonal, np.where(largest > 0, largest, 1.0)))
 
 

@@ -32,6 +32,7 @@ from pymc_landscape.objective.importance_sampler import importance_sampling
 from pymc_landscape.objective.initial_values import InitialValues
 from pymc_landscape.objective.integral_accuracy import check_integral
 from pymc_landscape.objective.memoized_objective import (
+    DerivativesAtOnce,
     MemoizedObjective,
     batch_value_gradient,
     batch_value_gradient_hessian,
@@ -53,6 +54,7 @@ __all__ = [
     "STANDARD_DEVIATIONS",
     "TOTAL",
     "BoundElement",
+    "DerivativesAtOnce",
     "DrawVectors",
     "Draws",
     "Element",

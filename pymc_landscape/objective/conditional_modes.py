@@ -290,7 +290,7 @@ def _sums(objective: Objective) -> tuple[list[Sum | EliminatedSum], Engine]:
     for total in sums:
         own = [total.heights] if isinstance(total, Sum) else total.factors.tables
         graphs |= {f"{total.group.name} {i}": graph.astype("float64") for i, graph in enumerate(own)}
-    return sums, evaluators.factory.interpreted(values.vector, graphs)
+    return sums, evaluators.factory.for_few_points(values.vector, graphs)
 
 
 def _labelled_states(

@@ -9,6 +9,7 @@ from typing import override
 import numpy as np
 
 from pymc_landscape._typing import Array
+from pymc_landscape.engine import Engine
 from pymc_landscape.objective.restricted import ARITHMETIC_ERRORS, RestrictedObjective
 
 
@@ -39,6 +40,43 @@ class MemoizedObjective(RestrictedObjective):
         return self._last[1]
 
 
+class DerivativesAtOnce:
+    """The surface of a restricted objective for steps of Newton's: value, gradient and Hessian in one pass.
+
+    They have most of their work in common, and a step that is taken wants all three. After a step that was refused,
+    which wants the value alone, the next point is evaluated without a Hessian first.
+
+    Parameters
+    ----------
+    restricted : RestrictedObjective
+        What is evaluated.
+    """
+
+    def __init__(self, restricted: RestrictedObjective):
+        self.restricted = restricted
+        self._known: tuple[Array, Array] | None = None  # a point, and the Hessian there
+        self._was_taken = restricted.is_small and not restricted.objective.is_integral
+        self._at_once = self._was_taken
+
+    def value_and_gradient(self, x: Array) -> tuple[float, Array]:
+        """Return value and gradient; +inf where there is no value."""
+        at_once, self._was_taken, self._known = self._at_once and self._was_taken, False, None
+        if at_once:
+            try:
+                value, gradient, hessian = self.restricted.value_gradient_hessian(x)
+            except ValueError:  # no second derivative here, or the model raises
+                return self.restricted.value_and_gradient(x)
+            self._known = x, hessian
+            return value, gradient
+        return self.restricted.value_and_gradient(x)
+
+    def hessian(self, x: Array) -> Array:
+        """Return the Hessian."""
+        self._was_taken = True
+        known = self._known is not None and np.array_equal(self._known[0], x)
+        return self._known[1] if known and self._known is not None else self.restricted.hessian(x)
+
+
 def screen_batch(restrictions: Sequence[RestrictedObjective], blocks: Sequence[Array]) -> list[Array]:
     """Return the values of blocks of points, each of an objective of its own, in one call for each objective."""
     groups: dict[int, list[int]] = {}
@@ -64,16 +102,21 @@ def batch_value_gradient(restricted: RestrictedObjective, x: Array) -> tuple[Arr
     return value, restricted.reduced(gradient)
 
 
-def batch_value_gradient_hessian(restricted: RestrictedObjective, x: Array) -> tuple[Array, Array, Array]:
-    """Return values (n,), gradients (n, m) and Hessians (n, m, m) at many points; NaN where the model raises."""
+def batch_value_gradient_hessian(
+    restricted: RestrictedObjective, x: Array, engine: Engine | None = None
+) -> tuple[Array, Array, Array]:
+    """Return values (n,), gradients (n, m) and Hessians (n, m, m) at many points; NaN where the model raises.
+
+    `engine` is the restricted objective's own of Hessians, where it is at hand.
+    """
     n, m, size = len(x), x.shape[1], restricted.layout.size
     restricted.n_evaluations += n
     restricted.objective.passes.n += n
     restricted.objective.use_data()
-    vectors = restricted.full(x)
+    vectors, engine = restricted.full(x), engine or restricted.engine("hessian")
     try:
         beside = vectors if restricted.inside is None else vectors + restricted.inside
-        value, gradient, hessian = restricted.engine("hessian").several(beside)
+        value, gradient, hessian = engine.several(beside)
     except ARITHMETIC_ERRORS:
         return np.full(n, np.nan), np.full((n, m), np.nan), np.full((n, m, m), np.nan)
     if restricted.inside is not None:

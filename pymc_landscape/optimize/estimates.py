@@ -14,6 +14,10 @@ from pymc_landscape.numerics import covariance, delta_method, sandwich_covarianc
 from pymc_landscape.objective import LOG_PENALTY, InitialValues, Kind, Objective, RestrictedObjective
 from pymc_landscape.optimize.local_search import SearchResult
 from pymc_landscape.optimize.status import Status, StatusReport
+from pymc_landscape.results import labelled_dataset
+
+# Up to so many labels, a Dataset is a copy of an empty one that is kept.
+FEW_LABELS = 200
 
 
 class NaturalScale:
@@ -188,8 +192,11 @@ class NaturalScale:
 
     def dataset(self, values: dict[str, Array]) -> xr.Dataset:
         """Return one labelled variable a parameter."""
-        data = {v.name: (v.dims, np.asarray(values[v.name])) for v in self.objective.variables}
-        return xr.Dataset(data, self.objective.coords)
+        data = {v.name: (tuple(v.dims), np.asarray(values[v.name])) for v in self.objective.variables}
+        coords = self.objective.coords
+        if sum(map(len, coords.values())) > FEW_LABELS or any(c.dtype.kind not in "Uif" for c in coords.values()):
+            return xr.Dataset(data, coords)
+        return labelled_dataset(data, {name: tuple(labels) for name, labels in coords.items()}, {}, {})
 
     def _without_error(self) -> str:
         if self.report.status.is_optimum:

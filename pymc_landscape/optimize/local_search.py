@@ -22,7 +22,14 @@ from pymc_landscape.numerics import (
     noise,
     polish,
 )
-from pymc_landscape.objective import DENSE, RestrictedObjective, RoundingCheck, evaluation_noise, is_lower
+from pymc_landscape.objective import (
+    DENSE,
+    DerivativesAtOnce,
+    RestrictedObjective,
+    RoundingCheck,
+    evaluation_noise,
+    is_lower,
+)
 from pymc_landscape.optimize.tolerances import CONVERGED, CONVERGED_BY_VALUES, ROUGH, SAME_CURVATURE
 
 NEWTON, LBFGS, SIMPLEX = "trust-region Newton", "L-BFGS-B", "Nelder-Mead"
@@ -119,11 +126,9 @@ def search(restricted: RestrictedObjective, x: Array, iterations: int = ITERATIO
         Also where the end is no optimum: `reason` says why.
     """
     x = np.asarray(x, dtype=float)
-    if restricted.is_small and not restricted.objective.is_integral:
-        restricted.engine("hessian")  # written first: value and gradient are parts of the same rewritten graph
-    begin_value = restricted.value(x)
     result = _timed(restricted, lambda: _search(restricted, x, iterations))
-    result.begin_value = begin_value
+    if np.isnan(result.begin_value):
+        result.begin_value = restricted.value(x)
     return result
 
 
@@ -133,18 +138,33 @@ def _search(restricted: RestrictedObjective, x: Array, iterations: int) -> Searc
         return SearchResult(restricted, x, restricted.value(x), *empty, 0.0, "none: nothing is free")
     if not restricted.objective.has_gradient:
         return _nelder_mead(restricted, x, "the model has no gradient")
-    start = _with_gradient(restricted, x)
+    here = _with_hessian(restricted, x) if len(x) <= DENSE else None
+    start = x if here is not None else _with_gradient(restricted, x)
     if start is None:
         return _nelder_mead(restricted, x, "the gradient is not finite at the start, nor nearby")
     if len(x) > DENSE:
         return _lbfgs(restricted, start)
     try:
-        result = _newton(restricted, start, iterations)
+        result = _newton(restricted, here or start, iterations)
     except ValueError:  # a gradient, but no finite second derivative
         return _lbfgs(restricted, start)
+    result.begin_value = np.nan if here is None else here.value
     if result.is_minimum or restricted.unbounded_below:
         return result
     return _lower(result, _lbfgs_then_newton(restricted, result.x).add_cost(result))
+
+
+def _with_hessian(restricted: RestrictedObjective, x: Array) -> QuadraticModel | None:
+    """Return value, gradient and Hessian at a start, in one pass, where they are finite; else None."""
+    try:
+        here = _model_at(restricted, x)
+    except ValueError:  # no second derivative here, or the model raises
+        return None
+    return here if np.isfinite(here.value) and np.isfinite(here.hessian).all() else None
+
+
+def _model_at(restricted: RestrictedObjective, x: Array) -> QuadraticModel:
+    return QuadraticModel(x, *restricted.value_gradient_hessian(x))
 
 
 def search_briefly(restricted: RestrictedObjective, x: Array, iterations: int) -> SearchResult:
@@ -157,10 +177,11 @@ def search_briefly(restricted: RestrictedObjective, x: Array, iterations: int) -
     def run() -> SearchResult:
         if len(x) > DENSE:
             return _lbfgs(restricted, x, iterations)
-        here = QuadraticModel(x, *restricted.value_gradient_hessian(x))
+        here = _model_at(restricted, x)
         if not np.isfinite(here.hessian).all():
             return _lbfgs(restricted, x, iterations)
-        surface = LearnedHessian(restricted, here) if restricted.objective.is_integral else restricted
+        integral = restricted.objective.is_integral
+        surface = LearnedHessian(restricted, here) if integral else DerivativesAtOnce(restricted)
         try:
             here, n = descend_newton(surface, here, iterations, near=0.1 * CONVERGED)
         except ValueError:  # no finite second derivative on the way
@@ -221,28 +242,29 @@ def _with_gradient(restricted: RestrictedObjective, x: Array) -> Array | None:
 # --- Newton's method -------------------------------------------------------------------------------------------------
 
 
-def _newton(restricted: RestrictedObjective, x: Array, iterations: int, radius: float | None = None) -> SearchResult:
+def _newton(
+    restricted: RestrictedObjective, start: Array | QuadraticModel, iterations: int, radius: float | None = None
+) -> SearchResult:
     """Minimise by Newton's method in a trust region, then polish by plain Newton steps.
 
     Where each Hessian costs many gradients, as of an integral, Hessians that are learned from the gradients go first.
     """
-    here = QuadraticModel(x, *restricted.value_gradient_hessian(x))
+    here = start if isinstance(start, QuadraticModel) else _model_at(restricted, start)
     if not np.isfinite(here.hessian).all():
         raise ValueError("no finite second derivative at the start")
-    learned = 0
+    learned, surface = 0, DerivativesAtOnce(restricted)
     if restricted.objective.is_integral:
         there, learned = descend_newton(LearnedHessian(restricted, here), here, LEARNED, radius, near=EXACT)
-        there = QuadraticModel(there.x, *restricted.value_gradient_hessian(there.x))
+        there = _model_at(restricted, there.x)
         if np.isfinite(there.hessian).all():
             near = 0.5 * there.decrement < SAME_CURVATURE
             here = polish(FixedHessian(restricted, there), there) if near else there
-    here, n = descend_newton(restricted, here, iterations, radius, rounding=RoundingCheck(restricted))
-    here = polish(restricted, here)
+    here, n = descend_newton(surface, here, iterations, radius, rounding=RoundingCheck(restricted))
+    here = polish(surface, here)
     remaining = 0.5 * here.decrement
     result = SearchResult(restricted, here.x, here.value, here.gradient, here.hessian, remaining, NEWTON)
     result.n_iterations = learned + n
-    if not result.is_minimum:
-        result.rounding = _rounding(restricted, here)
+    result.rounding = 0.0 if result.is_minimum else _rounding(restricted, here)
     if not result.is_minimum:
         result.reason = "no more progress" if n < iterations else f"{iterations} Newton steps were used up"
     return result

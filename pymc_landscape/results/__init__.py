@@ -2,6 +2,7 @@
 
 from pymc_landscape.results.checkpoint import Checkpoint
 from pymc_landscape.results.datatree import to_datatree
+from pymc_landscape.results.labelled_dataset import labelled_dataset
 from pymc_landscape.results.messages import (
     chosen_methods,
     closest,
@@ -36,6 +37,7 @@ __all__ = [
     "ZarrStore",
     "chosen_methods",
     "closest",
+    "labelled_dataset",
     "open_store",
     "other_store",
     "provenance_attributes",

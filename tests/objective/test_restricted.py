@@ -5,7 +5,7 @@ import pymc as pm
 import pytest
 
 import pymc_landscape as pml
-from pymc_landscape.objective import MemoizedObjective, RestrictedObjective
+from pymc_landscape.objective import DerivativesAtOnce, MemoizedObjective, RestrictedObjective
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,23 @@ def test_a_memoized_objective_gives_the_same_in_one_pass(objective):
     np.testing.assert_allclose(memoized.value_and_gradient(x)[1], gradient, rtol=1e-12)
     np.testing.assert_allclose(memoized.hessian(x), plain.hessian(x), rtol=1e-12)
     assert memoized.n_evaluations == 1
+
+
+def test_newton_steps_evaluate_all_derivatives_in_one_pass_until_one_is_refused(objective):
+    plain = RestrictedObjective(objective)
+    surface, x = DerivativesAtOnce(plain), plain.restrict(POINT)
+    value, gradient = RestrictedObjective(objective).value_and_gradient(x)
+    before = objective.passes.n
+    found = surface.value_and_gradient(x), surface.hessian(x.copy())
+    assert objective.passes.n == before + 1
+    assert found[0][0] == pytest.approx(value, rel=1e-14)
+    np.testing.assert_allclose(found[0][1], gradient, rtol=1e-12)
+    np.testing.assert_allclose(found[1], plain.hessian(x), rtol=1e-12)
+    before = objective.passes.n
+    surface.value_and_gradient(x + 0.1)  # refused
+    surface.value_and_gradient(x + 0.01)  # without a Hessian
+    np.testing.assert_allclose(surface.hessian(x + 0.01), plain.hessian(x + 0.01), rtol=1e-12)
+    assert objective.passes.n == before + 4
 
 
 def test_a_notebook_shows_terms_parameters_and_what_is_latent():

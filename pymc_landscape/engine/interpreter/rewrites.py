@@ -44,8 +44,7 @@ def log1mexp(x: Array) -> Array:
 
 def sigmoid(x: Array) -> Array:
     """Return 1 / (1 + exp(−x)), with all digits far out: SciPy's brings half a second of imports."""
-    small = np.exp(-np.abs(x))
-    return np.where(x >= 0.0, 1.0, small) / (1.0 + small)
+    return np.exp(np.minimum(x, 0.0)) / (1.0 + np.exp(-np.abs(x)))
 
 
 def clip(x: Array, low: Array, high: Array) -> Array:

@@ -19,6 +19,7 @@ from pymc_landscape.inference.profile.current_fit import (
 from pymc_landscape.inference.profile.endpoint_newton import EndpointProblem
 from pymc_landscape.inference.profile.endpoints import Endpoint, find_endpoints
 from pymc_landscape.inference.profile.interpolated_intervals import BOUNDS, read_intervals
+from pymc_landscape.inference.profile.level_points import LevelPoints, LevelProblems, level_points_batch
 from pymc_landscape.inference.profile.profile import profile_likelihood
 from pymc_landscape.inference.profile.quantities import Quantity, coordinate_derivatives, find_quantities
 from pymc_landscape.inference.profile.score_endpoints import ScoreStatistic, find_score_endpoints
@@ -30,6 +31,8 @@ __all__ = [
     "ConstrainedPoint",
     "Endpoint",
     "EndpointProblem",
+    "LevelPoints",
+    "LevelProblems",
     "Pair",
     "ProfileContinuation",
     "ProfileStep",
@@ -44,6 +47,7 @@ __all__ = [
     "find_score_endpoints",
     "freed",
     "has_limit",
+    "level_points_batch",
     "minimize_on",
     "optima_and_copies",
     "profile_likelihood",

@@ -18,7 +18,7 @@ from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint,
 from pymc_landscape.inference.profile.constraint_manifold import minimize_on
 from pymc_landscape.inference.profile.quantities import Quantity
 from pymc_landscape.numerics import covariance
-from pymc_landscape.objective import RestrictedObjective
+from pymc_landscape.objective import RestrictedObjective, has_vector_bounds
 from pymc_landscape.optimize import bounds_ahead, bounds_passed, released_bounds, released_from_infinity, settle
 
 # A quantity that moves by less than this share of what an element at infinity moves it alone does not go with it.
@@ -47,6 +47,15 @@ def settle_active_set(point: ConstrainedPoint, level: float) -> ConstrainedPoint
     ConstrainedPoint
         `point` itself where no bound is to be released or activated.
     """
+    restricted = point.restricted
+    if (
+        not restricted.fixed
+        and restricted.coordinates is None
+        and not any(
+            variable.bounded.any() or has_vector_bounds(variable) for variable in restricted.objective.variables
+        )
+    ):
+        return point  # there are no bounds
     minimum = settle(_ConstrainedMinimum(point, level))
     return minimum.on_open_scale().point
 

@@ -155,7 +155,7 @@ class ConstrainedPoint:
     def multipliers(self) -> Array:
         """The multipliers λ (r,), by least squares on scaled axes; 0 where nothing moves the quantity."""
         if len(self.quantities) > 1 and all(quantity.element is not None for quantity in self.quantities):
-            return -(self.gradient @ self.normals)  # unit vectors
+            return -np.array([self.gradient @ d.gradient for d in self.derivatives])  # unit vectors
         slope = self.gradient / self.scale
         if len(self.quantities) == 1:
             (normal,) = self._scaled_normals

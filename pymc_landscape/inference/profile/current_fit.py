@@ -43,25 +43,33 @@ class ReferenceFit:
 
     def _begin(self, fit: Fit) -> None:
         self.fit = fit
+        self._estimates: dict[int, tuple[Quantity, ConstrainedPoint]] = {}
         self._limit = limit_point(fit.result, fit.flat_directions) if fit.status is Status.UNBOUNDED else None
 
     def estimate_of(self, quantity: Quantity) -> ConstrainedPoint:
         """Return the estimate as seen from `quantity`, which moves also where it is at a bound."""
+        known = self._estimates.get(id(quantity))
+        if known is None:
+            known = self._estimates[id(quantity)] = quantity, self._seen_from(quantity)
+        return known[1]
+
+    def _seen_from(self, quantity: Quantity) -> ConstrainedPoint:
         result = self.result
         restricted, x = freed(result.restricted, result.x, quantity)
         if restricted is not result.restricted or result.gradient is None or result.hessian is None or not result.exact:
             point = evaluate_at(restricted, quantity, x)
             is_limit = not np.isfinite(point.value)  # at a bound at which the density itself has no number
             return replace(point, value=result.value) if is_limit else point
-        return ConstrainedPoint(
-            restricted,
-            (quantity,),
-            x,
-            result.value,
-            result.gradient,
-            result.hessian,
-            (quantity.evaluate(restricted, x),),
-        )
+        surface = result.value, result.gradient, result.hessian
+        point = ConstrainedPoint(restricted, (quantity,), x, *surface, (quantity.evaluate(restricted, x),))
+        if self._limit is None and self.fit.information == "observed":
+            vars(point)["covariance"] = self.fit.result_covariance  # the same, and known
+        return point
+
+    def is_determined(self, point: ConstrainedPoint) -> bool:
+        """Return whether a quantity has no infinite standard error."""
+        straight = self._limit is None and not len(self.fit.flat_directions) and point.is_finite
+        return straight or not np.isinf(self.standard_error(point))
 
     def standard_error(self, point: ConstrainedPoint) -> float:
         """Return the standard error of a quantity; infinite where it is not determined, NaN where there is none."""

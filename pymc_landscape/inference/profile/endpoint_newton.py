@@ -20,7 +20,7 @@ import numpy as np
 
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
-from pymc_landscape.numerics import LevelPoints, LevelProblems, level_points_batch
+from pymc_landscape.inference.profile.level_points import LevelPoints, LevelProblems, level_points_batch
 from pymc_landscape.objective import batch_value_gradient, batch_value_gradient_hessian
 
 STEPS = 15
@@ -173,11 +173,11 @@ def _newton_stack(problems: Sequence[EndpointProblem]) -> list[tuple[Constrained
         off=0.0,
         remaining=max(REMAINING, rounding),
     )
-    restricted = begin.restricted
+    restricted, engine = begin.restricted, begin.restricted.engine("hessian")
     many = restricted.inside is None and not restricted.objective.is_integral
     many = many and restricted.objective.n_observations >= MANY_ROWS
     found = level_points_batch(
-        lambda _, x: batch_value_gradient_hessian(restricted, x),
+        lambda _, x: batch_value_gradient_hessian(restricted, x, engine),
         level,
         begin.x + reach[:, None] * along,
         STEPS,

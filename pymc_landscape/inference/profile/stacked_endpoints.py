@@ -19,15 +19,13 @@ from pymc_landscape.inference.profile.constrained_point import ROUGH
 from pymc_landscape.inference.profile.continuation import LOWER
 from pymc_landscape.inference.profile.endpoint_newton import CLOSE, LONGEST, REMAINING, STEPS
 from pymc_landscape.inference.profile.endpoints import SCREEN
+from pymc_landscape.inference.profile.level_points import LevelPoints, LevelProblems, level_points_batch
 from pymc_landscape.inference.profile.local_minima import FALL, POINTS, REACH
 from pymc_landscape.inference.profile.quantities import Quantity
 from pymc_landscape.numerics import (
-    LevelPoints,
-    LevelProblems,
     QuadraticModels,
     chi2_cutoff,
     lengths_batch,
-    level_points_batch,
     noise,
 )
 from pymc_landscape.objective import RestrictedObjective

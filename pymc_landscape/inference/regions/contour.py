@@ -25,7 +25,7 @@ from pymc_landscape.inference.regions.vertices import BoundaryVertex, missing_ve
 from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit, fit_of
-from pymc_landscape.results import DelayedProgressBar, chosen_methods, provenance_attributes
+from pymc_landscape.results import DelayedProgressBar, chosen_methods, labelled_dataset, provenance_attributes
 
 Method = Literal["exact", "traces", "wald"]
 METHODS = ("exact", "traces", "wald")
@@ -307,13 +307,10 @@ def _dataset(request: _Request, boundaries: Sequence[_Boundary], method: str) ->
     dims = ("level", "vertex")
     data: dict[str, Any] = {label: (dims, values[..., i]) for i, label in enumerate(labels)}
     data |= {"delta_minus2ll": (dims, rises), "status": (dims, status)}
-    data["estimate"] = ("parameter", [request.reference.estimate_of(quantity).natural for quantity in request.pair])
-    coords = {
-        "level": request.levels,
-        "vertex": np.arange(shape[1]),
-        "parameter": labels,
-        "piece": (dims, piece),
-    }
+    estimate = np.array([request.reference.estimate_of(quantity).natural for quantity in request.pair])
+    data["estimate"] = (("parameter",), estimate)
+    along: dict[str, tuple[Any, ...]] = {"level": tuple(request.levels.tolist()), "vertex": tuple(range(shape[1]))}
+    along["parameter"] = tuple(labels)
     messages = [request.reference.message, *(boundary.message for boundary in boundaries)]
     attrs = provenance_attributes(
         fit.objective.origin,
@@ -324,7 +321,7 @@ def _dataset(request: _Request, boundaries: Sequence[_Boundary], method: str) ->
         message=" ".join(text for text in messages if text),
         n_evaluations=request.n_evaluations,
     )
-    return xr.Dataset(data, coords, attrs)
+    return labelled_dataset(data, along, {"piece": (dims, piece)}, attrs)
 
 
 def _along_methods(contours: Sequence[xr.Dataset], methods: Sequence[str]) -> xr.Dataset:

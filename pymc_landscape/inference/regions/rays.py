@@ -10,6 +10,7 @@ Where Newton's steps do not lead to the boundary at once, points are minimised f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,8 +98,12 @@ class Rays:
 
     def outer_normal(self, point: ConstrainedPoint) -> Array:
         """Return the boundary's unit normal (2,) at a point, away from the region, on the axes of the circle."""
-        normal = self.root.T @ point.slopes
-        return np.asarray(normal / np.linalg.norm(normal))
+        return np.asarray(self.outer_normals([point])[0])
+
+    def outer_normals(self, points: Sequence[ConstrainedPoint]) -> Array:
+        """Return the boundary's unit normals (n, 2) at points."""
+        normals = np.array([point.slopes for point in points]) @ self.root
+        return np.asarray(normals / np.sqrt(np.add.reduce(normals * normals, axis=1))[:, None])
 
     def wald(self, angle: float) -> Array | None:
         """Return where the vertex would be on a quadratic surface; None unless rays begin at a minimum."""

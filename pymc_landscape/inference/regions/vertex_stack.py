@@ -11,9 +11,15 @@ from __future__ import annotations
 import numpy as np
 
 from pymc_landscape._typing import Array
-from pymc_landscape.inference.profile import ConstrainedPoint, coordinate_derivatives
+from pymc_landscape.inference.profile import (
+    ConstrainedPoint,
+    LevelPoints,
+    LevelProblems,
+    coordinate_derivatives,
+    level_points_batch,
+)
 from pymc_landscape.inference.regions.rays import CLOSE, ON_LINE, REMAINING, STEPS, Rays
-from pymc_landscape.numerics import LevelPoints, LevelProblems, covariance, level_points_batch, noise
+from pymc_landscape.numerics import covariance, noise
 from pymc_landscape.objective import batch_value_gradient_hessian
 
 
@@ -71,8 +77,9 @@ def _solve(rays: Rays, units: Array) -> LevelPoints:
         remaining=max(REMAINING, rounding),
     )
     lift = covariance(center.hessian) @ center.normals @ np.linalg.solve(rays.root.T, units.T)
+    restricted, engine = center.restricted, center.restricted.engine("hessian")
     return level_points_batch(
-        lambda _, x: batch_value_gradient_hessian(center.restricted, x),
+        lambda _, x: batch_value_gradient_hessian(restricted, x, engine),
         problems,
         center.x + rays.reach * lift.T,
         STEPS,

@@ -230,7 +230,7 @@ def is_whole(rays: Rays, ring: Sequence[BoundaryVertex], endpoints: Endpoints) -
     if not known:
         return True
     at = rays.whitened(np.array([point.coordinates for point in known]))
-    normals = np.array([rays.outer_normal(point) for point in known])
+    normals = rays.outer_normals(known)
     place = np.cumsum([vertex.point is not None for vertex in ring]) - 1
     beside = [i for i, vertex in enumerate(ring) if vertex.point is not None and ring[i - 1].point is not None]
     if not _goes_on(at, normals, place[np.array(beside, dtype=int) - 1], place[beside], len(ring)):
@@ -265,12 +265,10 @@ def _passes(rays: Rays, known: Array, normals: Array, endpoint: ConstrainedPoint
         return True
     at = rays.whitened(np.array([quantity.evaluate(endpoint.restricted, endpoint.x).value for quantity in pair]))
     angle, radius = float(np.arctan2(at[1], at[0])), float(np.linalg.norm(at))
-    for here, normal in zip(known, normals, strict=True):
-        turned = (angle - np.arctan2(here[1], here[0]) + np.pi) % (2 * np.pi) - np.pi
-        if abs(turned) <= 2.1 * np.pi / num:
-            far = float(np.linalg.norm(here))
-            unit = here / far
-            slope = far * (np.array([-normal[1], normal[0]]) @ unit) / max(float(normal @ unit), 1e-9)
-            if abs(far + slope * turned - radius) <= OFF * radius + far * turned**2:
-                return True
-    return len(known) < num
+    turned = (angle - np.arctan2(known[:, 1], known[:, 0]) + np.pi) % (2 * np.pi) - np.pi
+    beside = np.abs(turned) <= 2.1 * np.pi / num
+    (x, y), (across, up), turned = known[beside].T, normals[beside].T, turned[beside]
+    far = np.hypot(x, y)
+    slope = (across * y - up * x) / np.maximum((across * x + up * y) / far, 1e-9)
+    passes = np.abs(far + slope * turned - radius) <= OFF * radius + far * turned**2
+    return bool(passes.any()) or len(known) < num

@@ -191,7 +191,7 @@ class Evaluators:
         return self._differentiated(self.density(layout.unconstrained), layout).beside
 
     def _made(self, kind: Kind, vector: Graph, graphs: Mapping[str, Graph], *shared: RewrittenTogether) -> Engine:
-        make = self.factory.interpreted if kind in FOR_FEW_POINTS else self.factory.engine
+        make = self.factory.for_few_points if kind in FOR_FEW_POINTS else self.factory.engine
         of_values = () if isinstance(graphs, DeferredGraphs) else graphs  # of what is written out, no Hessian is kept
         values = [graphs[name] for name in of_values if kind in OF_VALUES or name == "value"]
         return make(vector, graphs, written_out=is_written_out(values), shared=shared[0] if shared else None)

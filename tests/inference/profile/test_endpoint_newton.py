@@ -5,14 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pymc as pm
 import pytest
+from scipy import optimize
 
 import pymc_landscape as pml
+from pymc_landscape.inference.profile import LevelProblems, level_points_batch
 from pymc_landscape.inference.profile.current_fit import ReferenceFit as Current
 from pymc_landscape.inference.profile.endpoint_newton import EndpointProblem as Task
 from pymc_landscape.inference.profile.endpoint_newton import newton_endpoint as solve_end
 from pymc_landscape.inference.profile.endpoint_newton import newton_endpoints_batch as approach
 from pymc_landscape.inference.profile.quantities import find_quantities
-from pymc_landscape.numerics import LevelProblems, level_points_batch
 from pymc_landscape.numerics.chi_squared import chi2_cutoff
 from pymc_landscape.objective import screen_batch as screened_together
 
@@ -127,3 +128,38 @@ def test_a_hessian_serves_points_nearby():
     assert cheap.converged.all()
     np.testing.assert_allclose(cheap.x[:, 0], plain.x[:, 0], atol=1e-10)
     assert sum(asked) < n
+
+
+def test_heights_are_met_to_the_third_order():
+    """Of f = ‖x‖² + 0.02 Σ cosh x four evaluations lead to the last digit; the last step takes none."""
+    asked = []
+
+    def derivatives(rows, x):
+        asked.append(len(rows))
+        hessian = np.einsum("ni,ij->nij", 2 + 0.02 * np.cosh(x), np.eye(2))
+        return (x**2 + 0.02 * np.cosh(x)).sum(axis=1), 2 * x + 0.02 * np.sinh(x), hessian
+
+    level = LevelProblems(
+        target=np.array([4.04, 4.04]), held=np.array([[0], [0]]), planes=np.empty((2, 0, 2)), offsets=np.empty((2, 0)),
+        metric=2.02 * np.eye(2), longest=np.full(2, 2.0), close=1e-10, off=0.0, remaining=1e-11,
+    )  # fmt: skip
+    found = level_points_batch(derivatives, level, np.array([[1.8, 0.1], [-1.8, 0.1]]), 15)
+    assert found.converged.all()
+    assert len(asked) <= 4
+    end = optimize.brentq(lambda x: x**2 + 0.02 * np.cosh(x) + 0.02 - 4.04, 1.5, 2.5, xtol=1e-15)
+    np.testing.assert_allclose(found.x, [[end, 0.0], [-end, 0.0]], atol=1e-10)
+    np.testing.assert_allclose(found.value, 4.04, atol=1e-12)
+
+
+def test_one_singular_system_leaves_the_others_alone():
+    def derivatives(rows, x):
+        hessian = np.einsum("n,ij->nij", np.where(rows == 0, 0.0, 2.0), np.eye(2))
+        return (x**2).sum(axis=1), 2.0 * x, hessian
+
+    level = LevelProblems(
+        target=np.full(3, 4.0), held=np.zeros((3, 1), dtype=int), planes=np.empty((3, 0, 2)), offsets=np.empty((3, 0)),
+        metric=2.0 * np.eye(2), longest=np.full(3, 2.0), close=1e-10, off=0.0, remaining=1e-11,
+    )  # fmt: skip
+    found = level_points_batch(derivatives, level, np.array([[1.0, 0.0], [1.0, 0.5], [-1.0, 0.0]]), 15)
+    assert found.converged.tolist() == [False, True, True]
+    np.testing.assert_allclose(found.x[1:], [[2.0, 0.0], [-2.0, 0.0]], atol=1e-9)

@@ -1,0 +1,39 @@
+"""Datasets of labels that are known: each has numbers, attributes and coordinates of its own."""
+
+import numpy as np
+import xarray as xr
+
+from pymc_landscape.results import labelled_dataset
+
+
+def dataset(value, labels=("one", "two"), **attrs):
+    return labelled_dataset(
+        {"a": (("x",), np.full(2, value)), "s": (("x",), np.array(["finite", "open"]))},
+        {"x": labels},
+        {"level": ((), np.array(value / 10))},
+        attrs,
+    )
+
+
+def test_is_what_xarray_makes():
+    data = {"a": ("x", np.full(2, 1.0)), "s": ("x", ["finite", "open"])}
+    plain = xr.Dataset(data, {"x": ["one", "two"], "level": 0.1}, {"n": 1})
+    xr.testing.assert_identical(dataset(1.0, n=1), plain)
+    assert list(dataset(1.0).indexes) == ["x"]
+
+
+def test_each_has_numbers_of_its_own():
+    first, second = dataset(1.0, n=1), dataset(2.0, n=2)
+    first["a"].values[:] = 5.0
+    first["level"].values[...] = 0.9
+    first.attrs["n"] = 9
+    first["a"].attrs["units"] = "m"
+    third = dataset(3.0)
+    assert [float(each["a"].sum()) for each in (second, third)] == [4.0, 6.0]
+    assert [float(each["level"]) for each in (second, third)] == [0.2, 0.3]
+    assert [each.attrs for each in (second, third, third["a"])] == [{"n": 2}, {}, {}]
+
+
+def test_labels_keep_their_type():
+    assert dataset(1.0, labels=(1, 2))["x"].dtype == np.int64
+    assert dataset(1.0, labels=(1.0, 2.0))["x"].dtype == np.float64
