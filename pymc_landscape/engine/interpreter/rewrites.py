@@ -19,7 +19,7 @@ from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import ancestors
 from pytensor.link.vm import VMLinker
-from pytensor.scalar.math import Sigmoid, TriGamma
+from pytensor.scalar.math import TriGamma
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.linalg.solvers.triangular import SolveTriangular
@@ -40,11 +40,6 @@ def softplus(x: Array) -> Array:
 def log1mexp(x: Array) -> Array:
     """Return log(1 - exp(x)) for x < 0, by the branch that keeps its digits (Mächler 2012)."""
     return np.where(x > -np.log(2.0), np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
-
-
-def sigmoid(x: Array) -> Array:
-    """Return 1 / (1 + exp(−x)), with all digits far out: SciPy's brings half a second of imports."""
-    return np.exp(np.minimum(x, 0.0)) / (1.0 + np.exp(-np.abs(x)))
 
 
 def clip(x: Array, low: Array, high: Array) -> Array:
@@ -117,7 +112,6 @@ def _solve(matrix: Array, column: Array) -> Array:
 
 _ARRAY_FUNCTIONS = {
     ps.Softplus: ("softplus", 1),
-    Sigmoid: ("sigmoid", 1),
     ps.Log1mexp: ("log1mexp", 1),
     ps.Clip: ("clip", 3),
     ps.Second: ("second", 2),
@@ -129,12 +123,9 @@ _ARRAY_FUNCTIONS = {
 @node_rewriter([Elemwise])
 def _give_array_function(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
     entry = _ARRAY_FUNCTIONS.get(type(node.op.scalar_op))
-    if entry is None:
+    if entry is None or node.op.nfunc_spec is not None:
         return None
-    spec, has_one = (f"{__name__}.{entry[0]}", entry[1], 1), node.op.nfunc_spec is not None
-    of_scipy = has_one and node.op.nfunc_spec[0].startswith("scipy.") and node.inputs[0].type.dtype == "float64"
-    if has_one and not of_scipy:
-        return None
+    spec = (f"{__name__}.{entry[0]}", entry[1], 1)
     outputs: list[Graph] = Elemwise(node.op.scalar_op, nfunc_spec=spec).make_node(*node.inputs).outputs
     return outputs
 

@@ -6,6 +6,7 @@ stays a graph.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal, override
 
@@ -15,7 +16,7 @@ from pymc.distributions.transforms import CholeskyCorrTransform, LogExpM1
 from pymc.logprob.transforms import IntervalTransform, LogOddsTransform, LogTransform
 
 from pymc_landscape._typing import Array
-from pymc_landscape.engine import Backend, ChunkedEvaluation, Engine, sigmoid
+from pymc_landscape.engine import Backend, ChunkedEvaluation, Engine
 from pymc_landscape.model import FreeVariable, Layout, constant_value, plain
 
 Move = Callable[[Array], Array]
@@ -28,6 +29,18 @@ def _same(x: Array) -> Array:
 
 _SAME: Moves = _same, np.ones_like, _same
 _LOG: Moves = np.exp, np.exp, np.log
+
+
+def sigmoid(x: Array) -> Array:
+    """Return 1 / (1 + exp(−x)) of a few numbers, bit by bit as SciPy's function, which takes long to import."""
+    return np.array([_sigmoid(value) for value in np.ravel(x).tolist()]).reshape(np.shape(x))
+
+
+def _sigmoid(x: float) -> float:
+    try:
+        return 1.0 / (1.0 + math.exp(-x))
+    except OverflowError:
+        return 0.0
 
 
 _LOG_ODDS: Moves = sigmoid, lambda x: sigmoid(x) * sigmoid(-x), lambda p: np.log(p) - np.log1p(-p)
