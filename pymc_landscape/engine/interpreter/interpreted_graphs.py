@@ -213,6 +213,10 @@ class DeferredGraphs(Mapping[str, Graph]):
         return self._written[name]
 
     @override
+    def __contains__(self, name: object) -> bool:
+        return name in self._names  # what a Mapping does would write them
+
+    @override
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 
