@@ -81,6 +81,7 @@ def many_rows(rows: str) -> dict[str, Any]:
         pm.Bernoulli("y", logit_p=pm.math.dot(design, pm.Normal("beta", 0, 2, shape=5)), observed=y)
     objective = pml.Objective(model)
     pml.fit_mle(objective, progressbar=False)  # what is compiled is compiled
+    pml.confidence_intervals(pml.fit_mle(budworm(), progressbar=False), progressbar=False)  # what is imported is, too
     took, fit = once(lambda: pml.fit_mle(objective, progressbar=False), "fit")
     again, found = once(lambda: pml.confidence_intervals(fit, progressbar=False), "ends")
     return took | again | {"evaluations": found.attrs["n_evaluations"]}
