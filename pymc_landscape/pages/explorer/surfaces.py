@@ -7,7 +7,6 @@ serve; some of what lies between is solved as well, and where that is lower, eve
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -34,8 +33,8 @@ RELATIVE = 2e-3
 TRIED = 3
 # An average of so few affordable evaluations takes minutes; its values are integrals, good to about this much.
 WORTH, AVERAGE_TOLERANCE = 4, 0.02
-# So many seconds of CPU time, as a few points foretell them, is an average worth.
-AVERAGE_SECONDS = 15.0
+# So many points for each affordable evaluation is an average worth: some seconds.
+AVERAGE_POINTS = 300
 TOO_LONG = "the integral would take minutes."
 # What a solved point is called.
 SOLVED = ("converged", "at_bound")
@@ -113,34 +112,27 @@ def averaged(axes: Sequence[ChosenAxis], modes: Modes) -> Surfaces:
     if sum(int(np.prod(v.value_shape)) for v in own.variables if v.name in on_axes) > len(axes) or not names:
         raise ValueError("an axis is an element of an array, whose other elements have no integral of their own.")
     integrated = Objective(own.model, latent=[*own.latent, *names], potentials=own.potentials)
-    if affordable_evaluations(integrated) < WORTH:
+    affordable = affordable_evaluations(integrated)
+    if affordable < WORTH:
         raise ValueError(TOO_LONG)
     some = [_some(len(axis.values), -(-len(axis.values) // STRIDES[0])) for axis in axes]
     values = {axis.label: axis.values[take] for axis, take in zip(axes, some, strict=True)}
     tried = [_between(take, len(axis.values)) for axis, take in zip(axes, some, strict=True)]
-    exact, each = _timed(integrated, {a.label: a.values[t] for a, t in zip(axes, tried, strict=True)})
-    if each * int(np.prod([len(take) for take in some])) > AVERAGE_SECONDS:
+    if int(np.prod([len(take) for take in some])) > AVERAGE_POINTS * affordable:
         raise ValueError(TOO_LONG)
+    exact = _evaluated(integrated, {a.label: a.values[t] for a, t in zip(axes, tried, strict=True)}, None)
     surface = _evaluated(integrated, values, None)
     likelihood, log_prior = (surface[name].to_numpy() for name in ("minus2ll", "log_prior"))
     whole = [_on_all(array, axes, some) for array in (likelihood, log_prior)]
     off = np.abs(whole[0][np.ix_(*tried)] - exact["minus2ll"].to_numpy())
     rise = exact["minus2ll"].to_numpy() - np.nanmin(likelihood)
     if not (off <= AVERAGE_TOLERANCE + RELATIVE * rise).all():
-        if each * int(np.prod([len(axis.values) for axis in axes])) > AVERAGE_SECONDS:
+        if int(np.prod([len(axis.values) for axis in axes])) > AVERAGE_POINTS * affordable:
             raise ValueError(TOO_LONG)
         surface = _evaluated(integrated, {axis.label: axis.values for axis in axes}, None)
         whole = [surface[name].to_numpy() for name in ("minus2ll", "log_prior")]
     heights = [weighted_heights(whole[0], whole[1], float(weight)) for weight in modes.path["weight"].to_numpy()]
     return Surfaces(np.stack(heights))
-
-
-def _timed(objective: Objective, values: dict[str, Array]) -> tuple[xr.Dataset, float]:
-    """Return a surface, and how many seconds of CPU time a point of it takes, once what there is to compile is."""
-    _evaluated(objective, {label: array[:1] for label, array in values.items()}, None)
-    start = time.process_time()
-    surface = _evaluated(objective, values, None)
-    return surface, (time.process_time() - start) / surface["minus2ll"].size
 
 
 def _on_all(values: Array, axes: Sequence[ChosenAxis], some: Sequence[Any]) -> Array:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from time import perf_counter
-
-import numpy as np
 
 from pymc_landscape.objective import affordable_evaluations
 from pymc_landscape.optimize import Fit
@@ -24,8 +21,6 @@ SIMULATED = 200
 CHEAP, DEAR = 150, 20
 # Observations whose influence is looked at.
 MOST_OBSERVATIONS = 5_000
-# Evaluations for which a model of unknown cost is timed, and how long all of them together may take.
-TRIED, SECONDS = 3, 2.0
 
 
 @dataclass(frozen=True)
@@ -51,10 +46,15 @@ class Budget:
 
     @classmethod
     def of(cls, fit: Fit) -> Budget:
-        """Return the budget of a fit's model; a model of unknown cost is timed at the estimate."""
+        """Return the budget of a fit's model.
+
+        Nobody knows what a black box costs. It has no derivatives, and a gradient by differences costs one more value
+        than there are parameters: so many times less is afforded than of what is cheap. A clock would know more, and
+        a slower machine would write another report.
+        """
         objective = fit.objective
         labels = tuple(label for v in objective.variables for label in v.labels)
-        evaluations = affordable_evaluations(objective) or _timed(fit)
+        evaluations = affordable_evaluations(objective) or CHEAP // (1 + objective.size)
         return cls(evaluations, labels, objective.n_observations, objective.is_integral)
 
     @property
@@ -101,13 +101,3 @@ class Budget:
         """Optimisers whose descent is shown."""
         quick = ["newton", "l-bfgs"]
         return [*quick, "adam", "gradient_descent"] if self.evaluations >= DEAR else quick
-
-
-def _timed(fit: Fit) -> int:
-    """Return how many gradients of a black box take the time that a report has for them; never so many as is cheap."""
-    evaluate, x = fit.result.restricted.value, np.asarray(fit.result.x, dtype=float)
-    begin = perf_counter()
-    for _ in range(TRIED):
-        evaluate(x)
-    each = max(perf_counter() - begin, 1e-9) / TRIED
-    return min(int(SECONDS / each / (1 + len(x))), CHEAP - 1)
