@@ -26,6 +26,8 @@ from pymc_landscape.engine.interpreter import (
     performed,
     stabilised,
     vectorized,
+    with_scalar_states,
+    without_maps,
     without_named_dims,
     without_parameter_checks,
 )
@@ -59,6 +61,8 @@ __all__ = [
     "stabilised",
     "vectorized",
     "weighted_derivatives",
+    "with_scalar_states",
+    "without_maps",
     "without_named_dims",
     "without_parameter_checks",
 ]

@@ -21,6 +21,7 @@ from pytensor.graph.traversal import ancestors
 from pytensor.tensor.basic import Alloc
 
 from pymc_landscape._typing import Graph
+from pymc_landscape.engine import with_scalar_states, without_maps
 from pymc_landscape.model.layout import Layout
 from pymc_landscape.model.transforms import bounds, closed_support, forward, unit_rows
 from pymc_landscape.model.written_out import OfOneKind, OpaqueParameters, placed, replaced
@@ -224,7 +225,8 @@ def write_log_densities(
     potentials = [*roles.likelihood, *roles.prior]
     written = values.of_random_variables([model[name] for name in potentials]) if potentials else []
     densities |= zip(potentials, written, strict=True)
-    graphs = values.write([*(is_inside(values, rv, densities[rv.name]) for rv in free), *densities.values()])
+    written = [*(is_inside(values, rv, densities[rv.name]) for rv in free), *densities.values()]
+    graphs = with_scalar_states(without_maps(values.write(written)))
     inside, densities = graphs[: len(free)], dict(zip(densities, graphs[len(free) :], strict=True))
     terms = {name: densities[name] for name in (*(rv.name for rv in model.observed_RVs), *roles.likelihood)}
     priors = {name: densities[name] for name in (*(rv.name for rv in free), *roles.prior)}

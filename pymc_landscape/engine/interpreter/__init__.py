@@ -1,6 +1,6 @@
 """Graphs for NumPy: rewritten without a compiler, vectorised, and written out as straight Python."""
 
-from pymc_landscape.engine.interpreter.batched_scans import vectorized
+from pymc_landscape.engine.interpreter.batched_scans import vectorized, without_maps
 from pymc_landscape.engine.interpreter.interpreted_graphs import (
     NO_TRACEBACKS,
     DeferredGraphs,
@@ -19,6 +19,7 @@ from pymc_landscape.engine.interpreter.rewrites import (
     without_named_dims,
     without_parameter_checks,
 )
+from pymc_landscape.engine.interpreter.scalar_states import with_scalar_states
 from pymc_landscape.engine.interpreter.stored_programs import StoredPrograms
 from pymc_landscape.engine.interpreter.symbolic_ops import Operation, operations_in, without_symbolic_ops
 
@@ -40,6 +41,8 @@ __all__ = [
     "performed",
     "stabilised",
     "vectorized",
+    "with_scalar_states",
+    "without_maps",
     "without_named_dims",
     "without_parameter_checks",
     "without_symbolic_ops",

@@ -2,14 +2,15 @@
 
 PyTensor vectorises a Scan by running it again for each point. Where instead each step works on all points at once, the
 steps are walked once, however many points there are: that is how NumPy's arrays and the derivatives of all directions
-pay in a loop too.
+pay in a loop too. A Scan without a state is no loop: all its rows are one step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from pytensor.graph.basic import Apply, Constant, Variable
@@ -18,6 +19,8 @@ from pytensor.graph.replace import clone_replace, graph_replace, vectorize_graph
 from pytensor.graph.traversal import applys_between
 from pytensor.scan.op import Scan
 from pytensor.tensor.blockwise import Blockwise
+from pytensor.tensor.random.op import RandomVariable
+from pytensor.tensor.subtensor import Subtensor
 
 from pymc_landscape._typing import Graph
 
@@ -34,6 +37,63 @@ def vectorized(graphs: Sequence[Graph], replacements: Mapping[Graph, Graph]) -> 
         Inputs, and what stands in their place, with dims of points in front.
     """
     return _with_batched_scans(vectorize_graph(_with_known_lengths(graphs), replacements))
+
+
+def without_maps(graphs: Sequence[Graph]) -> list[Graph]:
+    """Return the same graphs, where each Scan without a state (a map over rows) is one step for all rows at once.
+
+    Parameters
+    ----------
+    graphs : sequence of Graph
+        Graphs of densities. Scans that carry a state, end by a condition or draw random numbers stay.
+    """
+    written = list(graphs)
+    while any(_is_map(node) for node in applys_between([], written)):  # a map in a map comes to light
+        written = replaced_nodes(written, _is_map, _mapped)
+    return written
+
+
+def _is_map(node: Apply[Any]) -> bool:
+    if not isinstance(node.op, Scan) or node.op.info.as_while:
+        return False
+    info = node.op.info
+    states = info.n_mit_mot + info.n_mit_sot + info.n_sit_sot + info.n_untraced_sit_sot
+    if not info.n_seqs or states or any(isinstance(inner.op, RandomVariable) for inner in node.op.fgraph.apply_nodes):
+        return False
+    n, *kept = _lengths(node.op, node.inputs)
+    return all(v is n or getattr(v, "data", None) == getattr(n, "data", np.nan) for v in kept)
+
+
+def _mapped(node: Apply[Any]) -> list[Graph]:
+    """Return the outputs (n, ...) of a map from its step, for rows in place of one row."""
+    op, n = node.op, node.inputs[0]
+    inputs, outputs = inner_graphs(op)
+    rows, fixed = inputs[: op.info.n_seqs], inputs[op.info.n_seqs :]
+    many = {row: whole[:n] for row, whole in zip(rows, op.outer_seqs(node.inputs), strict=True)}
+    same = dict(zip(fixed, op.outer_non_seqs(node.inputs), strict=True))
+    written = replaced_nodes(vectorized(outputs, many | same), _is_repeated_index, _indexed)
+    pairs = zip(written, outputs, strict=True)
+    in_rows = [new if new.type.ndim > old.type.ndim else pt.expand_dims(new, 0) for new, old in pairs]
+    return [pt.alloc(new, n, *new.shape[1:]) if new.type.broadcastable[0] else new for new in in_rows]
+
+
+def _is_repeated_index(node: Apply[Any]) -> bool:
+    """Whether PyTensor would look up an entry again for each row: x[i], also x[i, j], with other i in each."""
+    return (
+        isinstance(node.op, Blockwise)
+        and isinstance(node.op.core_op, Subtensor)
+        and node.op.batch_ndim(node) == 1
+        and not any(isinstance(i, slice) for i in node.op.core_op.idx_list)
+    )
+
+
+def _indexed(node: Apply[Any]) -> list[Graph]:
+    """Return the entries of all rows as one look-up with arrays of indices."""
+    x, *places = node.inputs
+    n = next(i.shape[0] for i in node.inputs if not i.type.broadcastable[0])
+    if x.type.broadcastable[0]:
+        return [x[0][tuple(pt.broadcast_to(i, (n,)) for i in places)]]
+    return [x[(pt.arange(n), *(pt.broadcast_to(i, (n,)) for i in places))]]
 
 
 def _with_known_lengths(graphs: Sequence[Graph]) -> list[Graph]:
@@ -56,13 +116,20 @@ def _lengths(op: Scan, inputs: Sequence[Graph]) -> list[Graph]:
 
 
 def _with_batched_scans(graphs: Sequence[Graph]) -> list[Graph]:
-    if not any(_is_repeated_scan(node) for node in applys_between([], graphs)):
+    return replaced_nodes(graphs, _is_repeated_scan, _batched)
+
+
+def replaced_nodes(
+    graphs: Sequence[Graph], chosen: Callable[[Apply[Any]], bool], written: Callable[[Apply[Any]], list[Graph]]
+) -> list[Graph]:
+    """Return graphs with other outputs of the nodes that are `chosen`; the same graphs where there are none."""
+    if not any(chosen(node) for node in applys_between([], graphs)):
         return list(graphs)
     copied = FunctionGraph(outputs=list(graphs), clone=True, copy_inputs=False, copy_orphans=False)
-    for node in [node for node in copied.toposort() if _is_repeated_scan(node)]:
+    for node in [node for node in copied.toposort() if chosen(node)]:
         pairs = [
             (old, old.type.filter_variable(new, allow_convert=True))
-            for old, new in zip(node.outputs, _batched(node), strict=True)
+            for old, new in zip(node.outputs, written(node), strict=True)
             if copied.clients.get(old)
         ]
         copied.replace_all(pairs, import_missing=True)

@@ -40,7 +40,7 @@ class StraightLine:
 
     def function(self) -> Callable[..., Any]:
         """Return the function."""
-        names = {"asarray": np.asarray, **self.values}
+        names = {"asarray": np.asarray, "float64": np.float64, **self.values}
         exec(self.source, names)
         function: Callable[..., Any] = names["function"]
         return function

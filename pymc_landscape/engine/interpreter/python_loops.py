@@ -52,17 +52,23 @@ def loop(node: Apply[Any], step: Step) -> Callable[..., Any]:
     values = [f"v{k}" for k in range(len(targets))]
     fresh = values[len(values) - len(new) :]
     types = dict(zip(new, op.outer_nitsot_outs(node.outputs), strict=True))
+    numbers = _numbers(node)
+    listed = [x for x, v in zip(arguments, node.inputs, strict=True) if v in numbers and x in (*sequences, *states)]
+    single = [x for x, v in zip(arguments, node.inputs, strict=True) if v in numbers and x in fixed]
     # those of a gradient's state lie where they were written
     rings = [(x, f) for x, f in zip(states, first, strict=True)][info.n_mit_mot :]
     lines = [
         f"def loop({', '.join(arguments)}):",
         "    n = int(x0)",
         *[f"    {x} = array({x}); n{x} = len({x})" for x in states],
+        *[f"    {x} = {x}.tolist()" for x in listed],
+        *[f"    {x} = float({x})" for x in single],
         *[f"    n{x} = int({x}); o{x} = zeros((n{x}, *{_lengths(types[x])}), '{types[x].type.dtype}')" for x in new],
         "    for i in range(n):",
         f"        {''.join(f'{v}, ' for v in values)} = step({', '.join([*reads, *fixed])})",
         *[f"        if i == 0: o{x} = empty((n{x}, *shape({v})), o{x}.dtype)" for x, v in zip(new, fresh, strict=True)],
         *[f"        {target} = {value}" for target, value in zip(targets, values, strict=True)],
+        *[f"    {x} = array({x}, 'float64')" for x in listed if x in states],
         *[f"    {x} = in_order({x}, n + {f})" for x, f in [*rings, *((f"o{x}", 0) for x in new)]],
         f"    return {', '.join([*states, *(f'o{x}' for x in new)])}",
     ]
@@ -71,6 +77,18 @@ def loop(node: Apply[Any], step: Step) -> Callable[..., Any]:
     exec("\n".join(lines), names)
     function: Callable[..., Any] = names["loop"]
     return function
+
+
+def _numbers(node: Apply[Any]) -> set[Graph]:
+    """Return inputs of which a step reads one number, and can read it as one of Python's: in double precision all."""
+    if any(getattr(v.type, "dtype", None) in ("float16", "float32") for v in node.op.fgraph.variables):
+        return set()
+    of_rows = [*node.op.outer_seqs(node.inputs), *node.op.outer_mitmot(node.inputs)]
+    of_rows += [*node.op.outer_mitsot(node.inputs), *node.op.outer_sitsot(node.inputs)]
+    single = {v for v in of_rows if v.type.ndim == 1} | {
+        v for v in node.op.outer_non_seqs(node.inputs) if not v.type.ndim
+    }
+    return {v for v in single if v.type.dtype == "float64"}
 
 
 def _entry(array: str, offset: int) -> str:
