@@ -13,7 +13,7 @@ from pytensor.scan.utils import until
 from pytensor.tensor.blockwise import Blockwise
 from selection import exhaustive
 
-from pymc_landscape.engine import InterpretedGraphs, interpreter_mode, vectorized
+from pymc_landscape.engine import InterpretedGraphs, interpreter_mode, vectorized, with_scalar_states, without_maps
 
 STEPS = 7
 SEQUENCE = np.linspace(-1.0, 1.0, STEPS)
@@ -129,3 +129,109 @@ def test_a_length_that_a_parameter_decides_is_not_shared_by_points():
     points = pt.matrix("points", shape=(None, 3))
     nodes = applys_between([points], vectorized([sums], {x: points}))
     assert any(isinstance(node.op, Blockwise) and isinstance(node.op.core_op, Scan) for node in nodes)
+
+
+# --- maps, and states that are short vectors -------------------------------------------------------------------------
+
+CHOICES = np.array([0, 1, 1, 2, 0, 2, 1])
+
+
+def rows_that_choose(x):
+    """Each row looks up its own parameter, as trials of an experiment do."""
+    rows = [pt.constant(SEQUENCE), pt.constant(CHOICES)]
+    return scan(lambda s, c, p: pt.log(1.0 + (s - p[c]) ** 2) + p[-1], sequences=rows, non_sequences=[x])
+
+
+def rows_that_choose_in_a_row(x):
+    matrix = pt.outer(pt.constant(SEQUENCE), x)
+    return scan(lambda row, c: row[c] * row[0], sequences=[matrix, pt.constant(CHOICES)])
+
+
+def map_in_a_map(x):
+    def outer(s, p):
+        return scan(lambda a, t: a * pt.exp(-t), sequences=[p], non_sequences=[s]).sum()
+
+    return scan(outer, sequences=[pt.constant(SEQUENCE)], non_sequences=[x])
+
+
+def rows_and_their_neighbours(x):
+    both = {"input": pt.constant(SEQUENCE), "taps": [-1, 0]}
+    return scan(lambda before, s, p: [s - p[0] * before, p[1]], sequences=[both], non_sequences=[x])[0]
+
+
+def numbers_of_scan(graphs):
+    return [node.op.info for node in applys_between([], graphs) if isinstance(node.op, Scan)]
+
+
+@pytest.mark.parametrize(
+    "write", [rows_that_choose, rows_that_choose_in_a_row, map_in_a_map, rows_and_their_neighbours]
+)
+def test_a_loop_without_a_state_is_one_step_for_all_rows(write, rng):
+    x = pt.vector("x", shape=(3,), dtype="float64")
+    graph = write(x).sum()
+    (written,) = without_maps([graph])
+    assert numbers_of_scan([graph])
+    assert not numbers_of_scan([written])
+    assert not any(isinstance(node.op, Blockwise) for node in applys_between([], [written]))
+    both = [graph, pytensor.grad(graph, x), written, pytensor.grad(written, x)]
+    value, slope, same, same_slope = compiled([x], both)(rng.normal(size=3))
+    np.testing.assert_allclose(same, value, rtol=1e-13)
+    np.testing.assert_allclose(same_slope, slope, rtol=1e-12)
+
+
+def runge_kutta(x):
+    def slope(y):
+        return pt.stack([x[0] * y[0] - x[1] * y[0] * y[1], -y[1] + x[2] * y[0] * y[1]])
+
+    def step(y):
+        one = slope(y)
+        two = slope(y + 0.05 * one)
+        return y + 0.1 * two
+
+    return scan(step, outputs_info=[pt.concatenate([x[:1] ** 2, pt.ones(1)])], n_steps=STEPS)
+
+
+def vector_beside_a_number(x):
+    def step(s, y, total):
+        return y * pt.exp(-s) + 0.1 * total, total + y[1] / y[-1]
+
+    start = pt.constant(np.array([1.0, 2.0, 3.0]))
+    states, totals = scan(step, sequences=[pt.constant(SEQUENCE)], outputs_info=[start * x, x[0]])
+    return pt.concatenate([states.ravel(), totals])
+
+
+def vector_of_two_steps_before(x):
+    start = {"initial": pt.stack([x, 0.5 * x]), "taps": [-2, -1]}
+    return scan(lambda two, one, a: one * a - 0.5 * two[::1], outputs_info=[start], non_sequences=[x[0]], n_steps=STEPS)
+
+
+@pytest.mark.parametrize(
+    ("write", "by_element"), [(runge_kutta, True), (vector_beside_a_number, True), (vector_of_two_steps_before, False),
+                              (of_vectors_with_new_outputs, False)]
+)  # fmt: skip
+def test_a_state_of_a_few_numbers_is_a_state_for_each(write, by_element, rng):
+    """Where elements depend on the vector as a whole, the loop stays as it is."""
+    x = pt.vector("x", shape=(3,), dtype="float64")
+    graph = (write(x) ** 2).sum()
+    (written,) = with_scalar_states([graph])
+    (info,) = numbers_of_scan([written])
+    more = info.n_sit_sot > numbers_of_scan([graph])[0].n_sit_sot
+    assert more == by_element
+    assert info.n_sit_sot + info.n_mit_sot >= 1
+    (step,) = [node.op.fgraph for node in applys_between([], [written]) if isinstance(node.op, Scan)]
+    assert not by_element or all(v.type.ndim == 0 for v in step.inputs[info.n_seqs :][: info.n_sit_sot])
+    both = [graph, pytensor.grad(graph, x), written, pytensor.grad(written, x)]
+    value, slope, same, same_slope = pytensor.function([x], both, mode=interpreter_mode())(
+        rng.uniform(0.5, 1.0, size=3)
+    )
+    np.testing.assert_allclose(same, value, rtol=1e-13)
+    np.testing.assert_allclose(same_slope, slope, rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_numbers_of_a_loop_are_divided_as_arrays_are():
+    """By 0 it is infinite, also where a step reads numbers of Python's."""
+    x = pt.vector("x", shape=(2,), dtype="float64")
+    states = scan(lambda s, a: a / (s - 1.0), outputs_info=[x[0]], non_sequences=[x[1]], n_steps=3)
+    run = straight_line([x], [states])
+    np.testing.assert_array_equal(run(np.array([1.0, 2.0]))[0], [np.inf, 0.0, -2.0])

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pytensor.graph.basic import Apply, Constant, Variable
+from pytensor.graph.basic import Apply, Constant, Variable, equal_computations
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import clone_replace, graph_replace, vectorize_graph
 from pytensor.graph.traversal import applys_between
@@ -47,10 +46,7 @@ def without_maps(graphs: Sequence[Graph]) -> list[Graph]:
     graphs : sequence of Graph
         Graphs of densities. Scans that carry a state, end by a condition or draw random numbers stay.
     """
-    written = list(graphs)
-    while any(_is_map(node) for node in applys_between([], written)):  # a map in a map comes to light
-        written = replaced_nodes(written, _is_map, _mapped)
-    return written
+    return replaced_nodes(graphs, _is_map, _mapped)
 
 
 def _is_map(node: Apply[Any]) -> bool:
@@ -61,7 +57,7 @@ def _is_map(node: Apply[Any]) -> bool:
     if not info.n_seqs or states or any(isinstance(inner.op, RandomVariable) for inner in node.op.fgraph.apply_nodes):
         return False
     n, *kept = _lengths(node.op, node.inputs)
-    return all(v is n or getattr(v, "data", None) == getattr(n, "data", np.nan) for v in kept)
+    return all(equal_computations([v], [n]) for v in kept)
 
 
 def _mapped(node: Apply[Any]) -> list[Graph]:
@@ -71,7 +67,7 @@ def _mapped(node: Apply[Any]) -> list[Graph]:
     rows, fixed = inputs[: op.info.n_seqs], inputs[op.info.n_seqs :]
     many = {row: whole[:n] for row, whole in zip(rows, op.outer_seqs(node.inputs), strict=True)}
     same = dict(zip(fixed, op.outer_non_seqs(node.inputs), strict=True))
-    written = replaced_nodes(vectorized(outputs, many | same), _is_repeated_index, _indexed)
+    written = replaced_nodes(vectorized(without_maps(outputs), many | same), _is_repeated_index, _indexed)
     pairs = zip(written, outputs, strict=True)
     in_rows = [new if new.type.ndim > old.type.ndim else pt.expand_dims(new, 0) for new, old in pairs]
     return [pt.alloc(new, n, *new.shape[1:]) if new.type.broadcastable[0] else new for new in in_rows]
@@ -89,11 +85,10 @@ def _is_repeated_index(node: Apply[Any]) -> bool:
 
 def _indexed(node: Apply[Any]) -> list[Graph]:
     """Return the entries of all rows as one look-up with arrays of indices."""
-    x, *places = node.inputs
-    n = next(i.shape[0] for i in node.inputs if not i.type.broadcastable[0])
-    if x.type.broadcastable[0]:
-        return [x[0][tuple(pt.broadcast_to(i, (n,)) for i in places)]]
-    return [x[(pt.arange(n), *(pt.broadcast_to(i, (n,)) for i in places))]]
+    x, *places = map(pt.as_tensor, node.inputs)
+    n = _length(node.inputs, 0)
+    of_rows = [pt.broadcast_to(place, (n,)) for place in places]
+    return [x[0][tuple(of_rows)] if x.type.broadcastable[0] else x[(pt.arange(n), *of_rows)]]
 
 
 def _with_known_lengths(graphs: Sequence[Graph]) -> list[Graph]:
