@@ -50,6 +50,8 @@ STEPS, SIZES = np.array([0.5, 3.0, 10.0]), np.array([1e-3, 1e-2, 0.1, 0.5])
 ONWARD, BACK = np.array([1.1, 1.3, 1.5]), np.array([0.9, 0.7, 0.5, 0.25, 0.1, 0.0])
 # The same along a profile, with the steps back of a power law too; and Newton's steps of each minimisation, at most.
 INWARD, PROFILE_ITERATIONS = np.concatenate([BACK[:-1], 10.0 ** -np.arange(2.0, 8.0)]), 60
+# An estimate that ran away rises so many times more steeply on the way back than its curvature says.
+STEEPER = 4.0
 # Rises on the two sides of a bent ridge, where they are no rounding: one is at least this share of the other.
 ALIKE, VISIBLE = 0.2, 1e-8
 # Newton's steps go on for ever if so many in a row keep length and direction, and are so long against the estimate.
@@ -302,8 +304,22 @@ def _levels_off(result: SearchResult, j: int) -> list[Array]:
     onward = list(rises(ONWARD[:-1]))  # further out rounding may be more than what is level
     if not np.nanmax(np.abs(onward)) < LEVEL_FAR_OUT:
         return []
-    back = next((rise for rise in rises(INWARD) if rise > RISE_FAR_OUT), 0.0)
-    return [np.sign(x[j]) * (np.arange(len(x)) == j)] if back > RISE_FAR_OUT else []
+    # an estimate near 0 is level by these measures too, but rises on the way back as its own parabola does
+    parabola = STEEPER * (1.0 - INWARD) ** 2 * (x[j] / _profile_error(result, j)) ** 2
+    came_out = any(rise > max(RISE_FAR_OUT, least) for rise, least in zip(rises(INWARD), parabola, strict=True))
+    return [np.sign(x[j]) * (np.arange(len(x)) == j)] if came_out else []
+
+
+def _profile_error(result: SearchResult, j: int) -> float:
+    """Return the standard error of an element, all others giving way; infinite where they leave it no curvature."""
+    if result.hessian is None or not np.isfinite(result.hessian).all():
+        return np.inf
+    curvature = spectrum(result.hessian)
+    shares = (curvature.vectors[j] / curvature.scale[j]) ** 2
+    curved = curvature.values > curvature.tolerance
+    if not curved.all() and (shares[~curved] > 0).any():
+        return np.inf
+    return float(np.sqrt(2.0 * (shares[curved] / curvature.values[curved]).sum()))
 
 
 def _run_away(result: SearchResult) -> list[int]:

@@ -431,3 +431,19 @@ def test_an_end_on_an_edge_is_searched_again_from_its_own_start():
     one = -2 * stats.norm(y.mean(), y.std()).logpdf(y).sum()
     assert here.minus2ll < one - 50
     np.testing.assert_allclose(np.sort(here.point["mu"]), [54, 80], atol=2.5)
+
+
+def test_an_estimate_that_is_near_0_has_not_run_away():
+    """Within a third of a standard error of 0, a tenth of it more is level, and the way back rises: as a parabola."""
+    with pm.Model() as model:
+        mu, sigma = pm.Flat("mu"), pm.Uniform("sigma", 0, 3)
+        pm.Normal("y", mu, sigma, observed=np.zeros(8))
+    objective = pml.Objective(model)
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        y = rng.normal(size=8)
+        y = (y - y.mean()) / y.std() * rng.uniform(0.8, 1.6)
+        y += rng.choice([-1, 1]) * rng.uniform(0.24, 0.31) * y.std() / np.sqrt(8)
+        fit = pml.fit_mle(objective.with_data(y=y), starts=1, progressbar=False)
+        assert fit.status == "converged"
+        np.testing.assert_allclose([fit.point["mu"], fit.point["sigma"]], [y.mean(), y.std()], atol=1e-6)
