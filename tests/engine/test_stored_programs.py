@@ -1,6 +1,7 @@
 """Programs that an earlier process has left must be those that would be written, and no others may be run."""
 
 import json
+import os
 
 import numpy as np
 import pymc as pm
@@ -45,6 +46,27 @@ def test_a_program_comes_back_as_it_was(own_cache):
     assert len(programs(own_cache)) == 1
     for point in np.random.default_rng(1).normal(size=(5, 2)):
         np.testing.assert_array_equal(read(point), written(point))
+
+
+def test_what_is_kept_is_bounded(own_cache, monkeypatch):
+    """The oldest are forgotten first."""
+    monkeypatch.setattr(stored_programs, "SAVES", 1)
+
+    def write(slope):
+        before = set(programs(own_cache))
+        x, graphs = line(slope)
+        InterpretedGraphs([x], graphs, stored=stored(x, graphs)).function(name="one")
+        return next(iter(set(programs(own_cache)) - before), None)
+
+    files = [write(slope) for slope in (2.5, 3.5, 4.5, 5.5, 6.5)]
+    for age, file in enumerate(files):
+        os.utime(file, (age, age))
+    monkeypatch.setattr(stored_programs, "MOST_KEPT", 5 * files[0].stat().st_size)
+    newest = write(7.5)
+    left = programs(own_cache)
+    assert newest in left
+    assert files[0] not in left
+    assert len(left) == 2
 
 
 @pytest.mark.parametrize("other", [{"slope": 2.5}, {"data": (1.0, 2.0, 5.0)}, {"data": (1.0, 2.0)}])

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from hashlib import blake2b
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,10 @@ SYNTAX = (
     *(ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.UnaryOp, ast.USub),
 )
 METHODS = {"squeeze", "transpose", "astype", "reshape", "copy"}
+# So many bytes are kept; above that, the files that were written first are deleted until half are left. How often a
+# process looks: a script that builds ten thousand models writes as many.
+MOST_KEPT, SAVES = 2**28, 100
+_saves = count()
 
 
 def folder() -> Path:
@@ -118,7 +123,23 @@ class StoredPrograms:
             with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
                 file.write(head.encode() + b"\n" + bytes(descriptions.numbers))
             os.replace(file.name, path)
+            if next(_saves) % SAVES == 0:
+                _forget_oldest(path.parent)
         except (IndescribableError, OSError):
+            return
+
+
+def _forget_oldest(kept: Path) -> None:
+    """Delete the oldest half of what is kept, where it is too much; other processes may be reading or deleting too."""
+    with os.scandir(kept) as entries:
+        files = sorted((entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in entries)
+    total = sum(size for _, size, _ in files)
+    if total <= MOST_KEPT:
+        return
+    for _, size, path in files:
+        Path(path).unlink(missing_ok=True)
+        total -= size
+        if total <= MOST_KEPT // 2:
             return
 
 
