@@ -40,7 +40,7 @@ def root_between(
 
     Examples
     --------
-    >>> root_between(lambda x: x**2 - 4.0, 0.0, 3.0, rtol=1e-12)
+    >>> round(root_between(lambda x: x**2 - 4.0, 0.0, 3.0, rtol=1e-12), 9)
     2.0
     """
     before, here, other = float(low), float(high), 0.0

@@ -273,7 +273,7 @@ def _known(node: Any, numbers: list[Numbers | None], values: Mapping[Graph, Any]
     if isinstance(op, AdvancedSubtensor):
         return _looked_up(node, numbers, values, sets)
     if isinstance(op, Join):
-        return _performed(node, list(_filled(node.inputs, numbers, values)))
+        return np.concatenate(_filled(node.inputs, numbers, values), axis=op.axis)
     if isinstance(op, MakeVector):
         return np.array(_filled(node.inputs, numbers, values), dtype=np.intp)
     return None
