@@ -21,6 +21,7 @@ from pymc_landscape.inference.profile import (
     Quantity,
     ReferenceFit,
     ScoreStatistic,
+    copies_of,
     find_endpoints,
     find_quantities,
     find_score_endpoints,
@@ -263,7 +264,7 @@ def _endpoints_of(
 
 def _told_of_copy(fit: Fit, endpoint: Endpoint) -> Endpoint:
     """Say where an end lies on the branch of another copy of the optimum: both are below the cut-off before it."""
-    if endpoint.status != "finite" or endpoint.point is None or not fit.copies():
+    if endpoint.status != "finite" or endpoint.point is None or not copies_of(fit):
         return endpoint
     words = fit.copy_of(fit.objective.layout().join(endpoint.point.restricted.natural_point(endpoint.point.x)))
     if not words:

@@ -10,6 +10,7 @@ from pymc_landscape.inference.profile.constraint_manifold import minimize_on
 from pymc_landscape.inference.profile.continuation import LOWER, ProfileContinuation, ProfileStep
 from pymc_landscape.inference.profile.current_fit import (
     ReferenceFit,
+    copies_of,
     has_limit,
     optima_and_copies,
     refuse_no_infimum,
@@ -41,6 +42,7 @@ __all__ = [
     "ScoreStatistic",
     "StackedEndpoints",
     "coordinate_derivatives",
+    "copies_of",
     "evaluate_at",
     "find_endpoints",
     "find_quantities",

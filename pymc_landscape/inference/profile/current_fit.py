@@ -171,4 +171,10 @@ def other_optima(fit: Fit) -> list[dict[str, Array]]:
 
 def optima_and_copies(fit: Fit) -> list[dict[str, Array]]:
     """Return the same, and copies of the estimate: where a quantity is fixed, one of these may be the lowest."""
-    return [*other_optima(fit), *fit.copies()[:MOST]]
+    return [*other_optima(fit), *copies_of(fit)[:MOST]]
+
+
+def copies_of(fit: Fit) -> tuple[dict[str, Array], ...]:
+    """Return the copies of the estimate; of a convex surface with one lowest point none need be looked for."""
+    unique = fit.status is Status.CONVERGED and not len(fit.flat_directions)
+    return () if unique and fit.objective.is_convex(fit.objective.names) else fit.copies()

@@ -15,7 +15,7 @@ import xarray as xr
 from pymc_landscape._typing import Array, ModelLike, VarNames
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint
 from pymc_landscape.inference.profile.continuation import ProfileStep
-from pymc_landscape.inference.profile.current_fit import ReferenceFit, other_optima, refuse_no_infimum
+from pymc_landscape.inference.profile.current_fit import ReferenceFit, copies_of, other_optima, refuse_no_infimum
 from pymc_landscape.inference.profile.profile_side import LowerOptimum, ProfileSide
 from pymc_landscape.inference.profile.profile_steps import (
     EarlierProfile,
@@ -201,7 +201,7 @@ class _ProfileRun:
         """Trace all; return a point lower than the estimate, if one is met."""
         self.rows = []
         starts = [self.reference.fit.objective.initial_point(), *other_optima(self.reference.fit)]
-        self.copies = self.reference.fit.copies()
+        self.copies = copies_of(self.reference.fit)
         try:
             with (
                 one_blas_thread(),
@@ -321,7 +321,7 @@ def _remarks(fit: Fit, rows: Sequence[_Profile], enough: float) -> list[str]:
 
 def _into_a_copy(fit: Fit, row: _Profile, enough: float) -> str:
     """Say where a profile goes on, below the cut-off, as that of another copy of the optimum."""
-    for side in row.sides if fit.copies() else ():
+    for side in row.sides if copies_of(fit) else ():
         for stored in side:
             words = fit.copy_of(stored.path) if stored.rise < enough else ""
             if words:

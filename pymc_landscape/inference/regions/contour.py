@@ -16,6 +16,7 @@ from pymc_landscape.inference.profile import (
     Pair,
     Quantity,
     ReferenceFit,
+    copies_of,
     find_quantities,
     refuse_no_optimum,
 )
@@ -242,7 +243,9 @@ def _description(region: Region, pair: Pair, level: float) -> str:
 
 def _into_a_copy(fit: Fit, curves: Sequence[Sequence[BoundaryVertex]], level: float) -> str:
     """Say where a boundary is in part that of another copy of the optimum: both are below the cut-off between them."""
-    points = [vertex.point for curve in curves for vertex in curve if vertex.point is not None] if fit.copies() else []
+    points = (
+        [vertex.point for curve in curves for vertex in curve if vertex.point is not None] if copies_of(fit) else []
+    )
     join = fit.objective.layout().join
     for point in points:
         words = fit.copy_of(join(point.restricted.natural_point(point.x)))
