@@ -258,13 +258,15 @@ def _endpoints_of(
         EndpointProblem(estimates[j], sides[k], float(request.rises[i]), is_far=bool(away[j])) for i, j, k in keys
     ]
     with np.errstate(all="ignore"):  # far out, anything overflows
-        found = find(problems, optima)
-    return table | {key: _told_of_copy(request.reference.fit, end) for key, end in zip(keys, found, strict=True)}
+        found = dict(zip(keys, find(problems, optima), strict=True))
+    if optima and copies_of(request.reference.fit):
+        found = {key: _told_of_copy(request.reference.fit, end) for key, end in found.items()}
+    return table | found
 
 
 def _told_of_copy(fit: Fit, endpoint: Endpoint) -> Endpoint:
     """Say where an end lies on the branch of another copy of the optimum: both are below the cut-off before it."""
-    if endpoint.status != "finite" or endpoint.point is None or not copies_of(fit):
+    if endpoint.status != "finite" or endpoint.point is None:
         return endpoint
     words = fit.copy_of(fit.objective.layout().join(endpoint.point.restricted.natural_point(endpoint.point.x)))
     if not words:
