@@ -54,6 +54,8 @@ Step = Generator[Array, JointPoint | None, JointPoint | None]
 def newton_search(pattern: Pattern, k: int, vector: Array) -> Search:
     """Search for the likeliest effects from a point (k + q,), of which the first k stay; None where there are none."""
     here, before, known = (yield vector), np.inf, None
+    diagonal = np.flatnonzero(pattern.rows == pattern.columns)
+    own = pattern.rows[diagonal]
     for _ in range(MAX_STEPS):
         if here is None:
             return None
@@ -61,7 +63,10 @@ def newton_search(pattern: Pattern, k: int, vector: Array) -> Search:
             known, (curvature, is_exact) = here.entries, _positive(pattern, here.entries)
         gradient = here.gradient[k:]
         step = curvature.solve(gradient)
-        gain, size = float(gradient @ step), max(1.0, abs(here.joint))
+        # gᵀH⁻¹g is no less than any gᵢ²/Hᵢᵢ, except where a factor of a nearly singular H has no digits left
+        with np.errstate(over="ignore"):
+            least = (gradient[own] ** 2 / np.maximum(here.entries[diagonal], 1e-300)).max(initial=0.0)
+        gain, size = max(float(gradient @ step), float(least) if is_exact else 0.0), max(1.0, abs(here.joint))
         is_last = is_exact and gain <= NEARLY_CONVERGED_GAIN * size  # what such a step gains is lost in rounding
         if is_last and (gain <= CONVERGED_GAIN * size or gain > ROUNDING_SHARE * before):
             return Mode(here.vector, here.joint, here.gradient, here.entries, curvature)

@@ -549,3 +549,20 @@ def test_checks_need_random_effects():
         pml.laplace_check(fit)
     with pytest.raises(ValueError, match="with random effects that are integrated out, got none"):
         pml.importance_sampling(fit)
+
+
+def test_effects_are_found_from_anywhere():
+    """Far out a Poisson's curvature is singular to the last digit: what its factor says of the gain is no end."""
+    group = np.repeat(np.arange(8), 6)
+    with pm.Model() as model:
+        b, spread = pm.Normal("b", 0, 5), pm.HalfNormal("spread", 1, shape=2)
+        u = pm.Normal("u", 0, spread, shape=(8, 2))
+        pm.Poisson("y", pm.math.exp(b + u[group, 0] + 0.7 * u[group, 1]), observed=np.arange(48) % 7)
+    objective = pml.Objective(model, latent=["u"], quadrature=1)
+    theta = np.array([1.0, -0.7, -0.3])
+    right, laplace = objective.minus2ll(theta), objective.evaluators.integrals.laplace
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        laplace._last = rng.uniform(25, 90) * rng.uniform(0.5, 1.0, 16)
+        value = -2.0 * laplace.value(np.concatenate([theta[:1], np.exp(theta[1:])]))[0]
+        assert value == pytest.approx(right, rel=1e-10)
