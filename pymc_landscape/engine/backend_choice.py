@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
-from pytensor.graph.traversal import ancestors
 
 from pymc_landscape._typing import Graph
+from pymc_landscape.engine.interpreter import operations_in
 from pymc_landscape.engine.kernel_cache import is_on_disk, kernel_name
 
 # Seconds of processor time that are interpreted before a kernel is compiled: about what compiling takes. Factorisations
@@ -115,5 +115,4 @@ class BackendChoice:
 
 
 def _has_linear_algebra(graphs: Sequence[Graph]) -> bool:
-    modules = {type(getattr(v.owner.op, "core_op", v.owner.op)).__module__ for v in ancestors(graphs) if v.owner}
-    return any("linalg" in module for module in modules)
+    return any("linalg" in module for module, _ in operations_in(graphs))

@@ -6,10 +6,9 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from pytensor.graph.traversal import ancestors
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine import GraphEngine, Patience, RewrittenTogether
+from pymc_landscape.engine import GraphEngine, Patience, RewrittenTogether, operations_in
 from pymc_landscape.model.data import DataSwaps
 from pymc_landscape.model.metadata import Made, ModelMetadata
 from pymc_landscape.model.written_out import n_operations
@@ -110,8 +109,7 @@ class EngineFactory:
 def seconds_of_compiling(graphs: Sequence[Graph]) -> float:
     """Return how long machine code of second derivatives takes to compile; infinite where they are best interpreted."""
     n = n_operations(graphs)
-    modules = {type(getattr(v.owner.op, "core_op", v.owner.op)).__module__ for v in ancestors(graphs) if v.owner}
-    slow = n > FEW_OPERATIONS or any(".linalg." in name or ".scan." in name for name in modules)
+    slow = n > FEW_OPERATIONS or any(".linalg." in name or ".scan." in name for name, _ in operations_in(graphs))
     return np.inf if slow else SECONDS_OF_COMPILING * n
 
 
