@@ -35,6 +35,7 @@ from pymc_landscape.model.derivatives import (
 )
 from pymc_landscape.model.distributions import aligned, constant_value, kind_of, name_of, without_dims
 from pymc_landscape.model.engine_factory import EngineFactory
+from pymc_landscape.model.fingerprint import Fingerprint, model_digest
 from pymc_landscape.model.layout import Element, FreeVariable, Layout, element_labels
 from pymc_landscape.model.losses import LOSS_FAMILIES, Affine, Family, add_up, quantile_of
 from pymc_landscape.model.metadata import ModelMetadata
@@ -66,6 +67,7 @@ __all__ = [
     "Element",
     "EngineFactory",
     "Family",
+    "Fingerprint",
     "FreeVariable",
     "GraphInputs",
     "Layout",
@@ -99,6 +101,7 @@ __all__ = [
     "kept_positions",
     "kind_of",
     "model_density",
+    "model_digest",
     "n_rows",
     "name_of",
     "natural_graphs",

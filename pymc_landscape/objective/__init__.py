@@ -38,7 +38,7 @@ from pymc_landscape.objective.memoized_objective import (
     batch_value_gradient_hessian,
     screen_batch,
 )
-from pymc_landscape.objective.model_argument import Fitted, is_fitted, objective_of
+from pymc_landscape.objective.model_argument import Fitted, is_fitted, objective_digest, objective_of
 from pymc_landscape.objective.objective import Objective
 from pymc_landscape.objective.objective_values import DENSE
 from pymc_landscape.objective.prior_draws import prior_draws
@@ -91,6 +91,7 @@ __all__ = [
     "is_simplex",
     "largest_noise_between",
     "minus2ll_with_digits",
+    "objective_digest",
     "objective_of",
     "open_group",
     "prior_draws",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from hashlib import blake2b
 from typing import Any, Literal, Protocol, TypeGuard
 
 import xarray as xr
 
 from pymc_landscape._typing import ModelLike
+from pymc_landscape.model import model_digest
 from pymc_landscape.objective.objective import Objective
 
 
@@ -50,3 +52,31 @@ def objective_of(
     if isinstance(model, Objective):
         return model
     return model.objective if is_fitted(model) else Objective(model, latent=latent)
+
+
+def objective_digest(objective: Objective, quantities: Collection[str] = ()) -> str:
+    """Return a name for an objective, its model and its data that is the same in another process.
+
+    What is kept on disk carries it, and is taken up again for the same name only. Two objectives of one name have the
+    same values at the same points, but for what an Op of the user's own computes, which no name tells: compare −2LL at
+    a few points beside it. Numbers of −0 and 0 are one, and so are all NaN; versions of packages do not matter. It
+    takes half a millisecond for a small model, and 10 ms more for a million numbers.
+
+    Parameters
+    ----------
+    objective : Objective
+        With the data that it has now, its own and those of the model.
+    quantities : collection of str
+        Names of the Deterministics that are asked about, whose definitions belong to the name; others may be added to
+        the model, or be left out of it, without another name.
+
+    Returns
+    -------
+    str
+        Of 32 hexadecimal digits.
+    """
+    own = model_digest(objective.model, quantities, objective.evaluators.data.values)
+    choices = {name: value for name, value in objective.origin.items() if name != "model_name"}
+    roles = objective.potential_roles
+    parts = own, sorted(choices.items()), roles.prior, roles.likelihood, objective.prior_weight
+    return blake2b(repr(parts).encode(), digest_size=16).hexdigest()

@@ -1,6 +1,7 @@
 """Graphs for NumPy: rewritten without a compiler, vectorised, and written out as straight Python."""
 
 from pymc_landscape.engine.interpreter.batched_scans import vectorized, without_maps
+from pymc_landscape.engine.interpreter.graph_digest import name_of_graphs
 from pymc_landscape.engine.interpreter.interpreted_graphs import (
     NO_TRACEBACKS,
     DeferredGraphs,
@@ -37,6 +38,7 @@ __all__ = [
     "interpreter_mode",
     "is_plain",
     "known_size",
+    "name_of_graphs",
     "operations_in",
     "performed",
     "stabilised",

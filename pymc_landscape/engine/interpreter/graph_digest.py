@@ -7,7 +7,7 @@ or ours, or whose parts cannot be named, has no name.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -51,9 +51,22 @@ def digest_of(inputs: Sequence[Graph], graphs: Sequence[Graph], *besides: object
         Numbers, text and tuples of these that belong to the name.
     """
     try:
-        return _digest(inputs, graphs, besides)
+        return _digest(inputs, graphs, (_versions(), pytensor.config.floatX, besides))
     except NamelessError:
         return None
+
+
+def name_of_graphs(graphs: Sequence[Graph]) -> str:
+    """Return a name for graphs, whatever the versions of what runs them and however large they are.
+
+    Of an Op that cannot be named, the class stands for it: other graphs may have this name too then.
+
+    Parameters
+    ----------
+    graphs : sequence of Graph
+        What is named; shared variables by their types and shapes.
+    """
+    return _digest([], graphs, (), is_strict=False)
 
 
 def leaves_of(inputs: Sequence[Graph], graphs: Sequence[Graph]) -> list[Graph]:
@@ -62,27 +75,40 @@ def leaves_of(inputs: Sequence[Graph], graphs: Sequence[Graph]) -> list[Graph]:
     return [v for v in dict.fromkeys(used) if v.owner is None and v not in set(inputs)]
 
 
-def _digest(inputs: Sequence[Graph], graphs: Sequence[Graph], besides: object) -> str:
+def _digest(inputs: Sequence[Graph], graphs: Sequence[Graph], besides: object, is_strict: bool = True) -> str:
     leaves = leaves_of(inputs, graphs)
-    if sum(getattr(v.data, "nbytes", 0) for v in leaves if isinstance(v, Constant)) > MOST_BYTES:
+    parts = _parts if is_strict else _parts_or_class
+    if is_strict and sum(getattr(v.data, "nbytes", 0) for v in leaves if isinstance(v, Constant)) > MOST_BYTES:
         raise NamelessError
-    digest = blake2b(repr((_versions(), pytensor.config.floatX, _parts(besides))).encode(), digest_size=20)
-    digest.update(repr([*(_parts(v.type) for v in inputs), *map(_leaf, leaves)]).encode())
+    digest = blake2b(repr(_parts(besides)).encode(), digest_size=20)
+    digest.update(repr([*(parts(v.type) for v in inputs), *(_leaf(v, parts) for v in leaves)]).encode())
     numbers = {v: i for i, v in enumerate((*inputs, *leaves))}
     for node in toposort(graphs):
-        digest.update(repr((_parts(node.op), [numbers[v] for v in node.inputs], len(node.outputs))).encode())
+        digest.update(repr((parts(node.op), [numbers[v] for v in node.inputs], len(node.outputs))).encode())
         for output in node.outputs:
             numbers[output] = len(numbers)
     digest.update(repr([numbers[v] for v in graphs]).encode())
     return digest.hexdigest()
 
 
-def _leaf(variable: Graph) -> object:
+def _leaf(variable: Graph, parts: Callable[[Any], object]) -> object:
     if isinstance(variable, SharedVariable):
-        return _parts(variable.type), np.shape(variable.get_value(borrow=True))
+        return parts(variable.type), np.shape(variable.get_value(borrow=True))
     if not isinstance(variable, Constant):
-        raise NamelessError
-    return _parts(variable.type), _parts(variable.data)
+        if parts is _parts:
+            raise NamelessError
+        return parts(variable.type)
+    return parts(variable.type), parts(variable.data)
+
+
+def _parts_or_class(value: Any) -> object:
+    """Return what a value is made of; where that cannot be said, its class, and the graph that it holds."""
+    try:
+        return _parts(value)
+    except NamelessError:
+        inner = getattr(value, "fgraph", None)
+        graph = _digest(inner.inputs, inner.outputs, (), is_strict=False) if inner is not None else ""
+        return type(value).__module__, type(value).__qualname__, graph
 
 
 @cache
