@@ -10,9 +10,12 @@ import numpy as np
 import pymc as pm
 
 from pymc_landscape._typing import Array, Graph
+from pymc_landscape.engine.interpreter import InterpretedCost
 
 Run = Callable[[Array], list[Array]]
 Fill = Callable[[Array, list[Array]], None]
+# What is not interpreted costs nothing that is counted.
+NOTHING = InterpretedCost(0.0)
 # What may be asked for by name.
 BACKENDS = "numba", "jax", "c", "interpreter"
 
@@ -31,6 +34,8 @@ class Backend:
         The number of points in a block at which it works best; left out, any.
     parallel : bool
         Whether threads help: it releases the interpreter's lock.
+    cost : InterpretedCost
+        What a block costs, where it is interpreted.
 
     Attributes
     ----------
@@ -44,6 +49,7 @@ class Backend:
     fill: Fill | None = None
     block: int | None = None
     parallel: bool = False
+    cost: InterpretedCost = NOTHING
     seconds_per_point: float = np.inf
     width: int = 1
 

@@ -10,8 +10,7 @@ With ``backend=None`` a :class:`~pymc_landscape.engine.backend_choice.BackendCho
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from functools import cached_property
 from typing import Any, override
@@ -32,6 +31,7 @@ from pymc_landscape.engine.interpreter import (
     DeferredGraphs,
     InterpretedGraphs,
     Operation,
+    Program,
     RewrittenTogether,
     StoredPrograms,
     flat,
@@ -45,9 +45,6 @@ from pymc_landscape.engine.numpy_backend import BLOCK_ELEMENTS, numpy_backend
 from pymc_landscape.numerics import one_blas_thread
 
 _log = logging.getLogger("pymc_landscape")
-
-# The first block also pays for first calls of everything: it says nothing about the others.
-WARM_UP_BLOCKS = 1
 
 
 class GraphEngine(Engine):
@@ -66,8 +63,8 @@ class GraphEngine(Engine):
     compile_kwargs : dict, optional
         As in PyMC; a ``mode`` in it is used as it is, in a loop over points.
     patience : float or callable, optional
-        Seconds of interpreting for which no kernel is compiled that is not on disk, or what gives them for the graphs
-        (infinite: none is ever); left out, about what compiling takes for most graphs.
+        Counted seconds of interpreting for which no kernel is compiled that is not on disk, or what gives them for the
+        graphs (infinite: none is ever); left out, about what compiling takes.
     written_out : bool
         Whether the graphs are so large that they are only ever interpreted, unless another back end is asked for.
     shared : RewrittenTogether, optional
@@ -131,10 +128,10 @@ class GraphEngine(Engine):
         name = self.choice.choose_backend(1)
         if name != "interpreter":
             return [value[0] for value in self.backend(name).run(point[None])]
-        single, start = self._single, time.thread_time()
+        single = self._single
+        self.choice.spent += single.cost.call
         with np.errstate(all="ignore"):
-            values: list[Array] = single(point)
-        self.choice.spent += time.thread_time() - start
+            values: list[Array] = single.function(point)
         return values
 
     @override
@@ -166,24 +163,19 @@ class GraphEngine(Engine):
             return None
         if len(points) > (backend.block or np.inf):
             return None
-        interprets = name == "interpreter"  # of the others nothing is to be decided, and a clock takes microseconds
-        start = time.thread_time() if interprets else 0.0
         try:
             with one_blas_thread() if self.linear_algebra else nullcontext(), np.errstate(all="ignore"):
-                return backend.run(points)
+                block = backend.run(points)
         except Exception:  # at some point or other: the larger machinery finds out at which
             return None
-        finally:
-            self.choice.spent += time.thread_time() - start if interprets else 0.0
+        self.choice.spent += backend.cost.of(len(points))
+        return block
 
     @cached_property
-    def _single(self) -> Callable[[Array], list[Array]]:
+    def _single(self) -> Program:
         """The graphs as they are, interpreted: vectorising a large graph takes longer than many points."""
-        together = self._shared and self._shared.function(self.names, self._check_bounds)
-        if together:
-            return together
-        found = self._stored.load("one point")
-        return found[0] if found else self._rewritten.function(name="one point")
+        together = self._shared and self._shared.program(self.names, self._check_bounds)
+        return together or self._stored.load("one point") or self._rewritten.program(name="one point")
 
     @cached_property
     def _stored(self) -> StoredPrograms:
@@ -220,27 +212,13 @@ class GraphEngine(Engine):
 
     @override
     def evaluate(self, evaluation: ChunkedEvaluation) -> None:
-        if self.choice.asked is None and self.choice.choose_backend(evaluation.total) == "interpreter":
-            self._interpret(evaluation)
-        if evaluation.position < evaluation.total:
-            evaluation.finish(self.backend(self.choice.asked or "numba"))
-
-    def _interpret(self, evaluation: ChunkedEvaluation) -> None:
-        """Interpret block after block while the whole of it is expected to stay within the patience.
-
-        Patience counts processor time, so that a busy machine does not change the choice.
-        """
-        backend, blocks, choice = self.backend("interpreter"), 0, self.choice
-        while evaluation.position < evaluation.total:
-            start, first = time.thread_time(), evaluation.position
-            evaluation.position = min(first + (backend.block or 1), evaluation.total)
-            evaluation.block(backend, first, evaluation.position)
-            seconds = time.thread_time() - start
-            choice.spent += seconds
-            blocks += 1
-            remaining = seconds * (evaluation.total - evaluation.position) / (evaluation.position - first)
-            if blocks > WARM_UP_BLOCKS and choice.spent + remaining > choice.patience:
-                return
+        name = self.choice.choose_backend(evaluation.total)
+        backend = self.backend(name)
+        if name == "interpreter":
+            seconds = backend.cost.of(evaluation.total, backend.block)
+            backend = self.backend(self.choice.choose_backend(evaluation.total, seconds))
+            self.choice.spent += seconds
+        evaluation.finish(backend)
 
     # --- back ends ---------------------------------------------------------------------------------------------------
 

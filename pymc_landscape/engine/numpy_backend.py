@@ -18,6 +18,7 @@ import numpy as np
 import pytensor
 from pytensor import tensor as pt
 from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.traversal import graph_inputs, toposort
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.engine.backend import Backend, point_by_point
@@ -25,6 +26,7 @@ from pymc_landscape.engine.interpreter import (
     NO_TRACEBACKS,
     InterpretedGraphs,
     StoredPrograms,
+    interpreted_cost,
     interpreter_mode,
     vectorized,
     without_symbolic_ops,
@@ -56,11 +58,12 @@ def numpy_backend(
         Its blocks are so large that the work stays in the processor's cache.
     """
     if stored is not None and (found := stored.load("blocks")):
-        return Backend(found[0], block=found[1])
+        return Backend(found.function, block=found.beside, cost=found.cost)
     try:
         return _in_blocks(vector, without_symbolic_ops(graphs), written_out, stored)
     except NotImplementedError:
-        return Backend(point_by_point(vector, graphs, mode=interpreter_mode(written_out)), block=1)
+        cost = interpreted_cost(list(toposort(graphs)), list(graph_inputs(graphs)), in_blocks=False)
+        return Backend(point_by_point(vector, graphs, mode=interpreter_mode(written_out)), block=1, cost=cost)
 
 
 def _in_blocks(vector: Graph, graphs: Sequence[Graph], written_out: bool, stored: StoredPrograms | None) -> Backend:
@@ -70,7 +73,8 @@ def _in_blocks(vector: Graph, graphs: Sequence[Graph], written_out: bool, stored
         batch = [_repeated(one, many, points) for one, many in zip(graphs, written, strict=True)]
     interpreted = InterpretedGraphs([points], batch, written_out=written_out, stored=stored)
     block = _block_size(interpreted.fgraph)
-    return Backend(interpreted.function(name="blocks", beside=block), block=block)
+    program = interpreted.program(name="blocks", beside=block, in_blocks=True)
+    return Backend(program.function, block=block, cost=program.cost)
 
 
 def _vectorized(graphs: Sequence[Graph], replacements: dict[Graph, Graph]) -> list[Graph]:

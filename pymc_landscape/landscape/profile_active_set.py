@@ -7,7 +7,6 @@ one layout, and are evaluated as one batch.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -31,8 +30,6 @@ from pymc_landscape.objective import (
 from pymc_landscape.optimize import InsideBound
 
 Indices = NDArray[np.intp]
-# Seconds of evaluations point by point after which a compiled function of batches pays, for more than a few points.
-PATIENCE, FEW = 0.5, 4
 
 
 class ActiveSets:
@@ -60,7 +57,6 @@ class ActiveSets:
         self.axes = GridAxes(self.objective, points, base)
         self.variables = self.axes.variables
         self.n_evaluations = 0
-        self.seconds = 0.0
         self._sets: dict[tuple[frozenset[str], frozenset[tuple[BoundElement, float]]], ActiveSet] = {}
 
     def active_set(self, p: int, bounds: Mapping[BoundElement, float]) -> ActiveSet:
@@ -119,7 +115,6 @@ class ActiveSet:
         self.free = np.array([i for i in range(self.layout.size) if i not in taken], dtype=int)
         every = [(n, i) for n, where in self.layout.slices.items() for i in range(where.stop - where.start)]
         self.elements = [every[i] for i in self.free]
-        self._is_warm = False  # the first evaluation also makes the function
 
     # --- vectors -----------------------------------------------------------------------------------------------------
 
@@ -189,15 +184,12 @@ class ActiveSet:
 
     def value_gradient_hessian(self, ps: Indices, x: Array) -> tuple[Array, Array, Array]:
         """Return value, gradient and Hessian over all elements at points; NaN where the model raises."""
-        k, active_sets, vectors = self.layout.size, self.active_sets, self.vectors(ps, x)
-        active_sets.n_evaluations += len(ps)
-        if len(ps) > FEW and active_sets.seconds > PATIENCE:
-            value, slope, hessian = self._block(vectors)
-        else:
-            start = time.thread_time()
-            value, slope, hessian = _stacked([self._one(vector) for vector in vectors])
-            active_sets.seconds += time.thread_time() - start if self._is_warm else 0.0
-            self._is_warm = True
+        k, vectors = self.layout.size, self.vectors(ps, x)
+        self.active_sets.n_evaluations += len(ps)
+        try:
+            value, slope, hessian = self._engine.several(vectors)
+        except ARITHMETIC_ERRORS:  # at one of them
+            value, slope, hessian = (np.stack(column) for column in zip(*map(self._one, vectors), strict=True))
         square = hessian.reshape(len(ps), k, k)
         return value, slope, 0.5 * (square + square.swapaxes(1, 2))
 
@@ -207,13 +199,6 @@ class ActiveSet:
         except ARITHMETIC_ERRORS:
             k = self.layout.size
             return [np.asarray(np.nan), np.full(k, np.nan), np.full(k * k, np.nan)]
-
-    def _block(self, vectors: Array) -> list[Array]:
-        try:
-            out = self._engine.at(vectors)
-        except ARITHMETIC_ERRORS:  # at every one of them
-            return _stacked([self._one(vector) for vector in vectors])
-        return [out["value"], out["gradient"], out["hessian"]]
 
     # --- bounds ------------------------------------------------------------------------------------------------------
 
@@ -240,7 +225,3 @@ class ActiveSet:
         inside = InsideBound(self.restricted(p), x, element)
         depth, lowest = inside.lowest(value)
         return inside.bound + depth if inside.is_lower(depth, lowest, value) else None
-
-
-def _stacked(found: list[list[Array]]) -> list[Array]:
-    return [np.stack(column) for column in zip(*found, strict=True)]

@@ -1,6 +1,7 @@
 """Whichever way the engine runs, the numbers are the same; and what happens when a point, or the user, says no."""
 
 import gc
+import itertools
 import signal
 import threading
 import time
@@ -21,7 +22,7 @@ from scipy import stats
 from selection import some
 
 import pymc_landscape as pml
-from pymc_landscape.engine import backend_choice, chunks, graph_engine, kernel_cache, numpy_backend
+from pymc_landscape.engine import GraphEngine, backend_choice, chunks, graph_engine, kernel_cache, numpy_backend
 from pymc_landscape.landscape import grid_points as points
 from pymc_landscape.model import metadata as model_view
 from pymc_landscape.results import progress
@@ -149,7 +150,7 @@ def backends_made(monkeypatch) -> list[str]:
 def test_without_patience_the_kernel_takes_over(backends_made, monkeypatch, fine):
     monkeypatch.setattr(backend_choice, "PATIENCE", 0.0)
     result = landscape(straight_line(), fine)
-    assert backends_made[:2] == ["interpreter", "numba"]
+    assert backends_made == ["interpreter", "numba"]  # the first says what it would take
     assert result.attrs["n_evaluated"] == 301 * 200
     some = result.isel({"slope": [0, 7, 300], "sigma": [0, 1, 199]})
     wanted = surface(log_likelihood, {d: some[d].to_numpy() for d in fine})
@@ -162,11 +163,48 @@ def test_with_patience_nothing_is_compiled(backends_made, fine):
     assert backends_made == ["interpreter"]
 
 
-def test_a_kernel_on_disk_is_taken_sooner(backends_made, monkeypatch, fine):
-    monkeypatch.setattr(backend_choice, "is_on_disk", lambda name: True)
+def test_a_kernel_on_disk_is_taken_sooner(backends_made, monkeypatch):
+    beta = pt.vector("beta", shape=(2,))
+    graphs = {"total": pt.sqr(Y - pt.stack([np.ones(12), X]).T @ beta).sum()}
+    many = np.random.default_rng(1).normal(size=(500, 2))
     monkeypatch.setattr(backend_choice, "PATIENCE_ON_DISK", 0.0)
-    landscape(straight_line(), fine)
-    assert backends_made == ["interpreter", "numba"]
+    GraphEngine(beta, graphs).at(many)
+    assert backends_made == ["interpreter"]
+    monkeypatch.setattr(backend_choice, "is_on_disk", lambda name: True)
+    GraphEngine(beta, graphs).at(many)
+    assert backends_made == ["interpreter", "interpreter", "numba"]
+
+
+@pytest.mark.parametrize("n_points", [1, 3, 400])
+def test_repeated_work_is_compiled_after_so_much_of_it_by_whatever_clock(n_points, backends_made, monkeypatch):
+    v, rows = pt.vector("v", shape=(2,)), np.linspace(0, 1, 50_000)
+    graphs = {"total": pt.sqr(rows - v[0] - v[1] * rows).sum()}
+    monkeypatch.setattr(backend_choice, "PATIENCE_NUMBERS", n_points * 1e-3)
+    after = []
+    for tick in (0, 1000):
+        ticks = itertools.count(0, tick)
+        for clock in ("perf_counter", "thread_time", "process_time"):
+            monkeypatch.setattr(time, clock, lambda ticks=ticks: next(ticks))
+        backends_made.clear()
+        engine = GraphEngine(v, graphs)
+        after.append(0)
+        while "numba" not in backends_made:
+            engine.several(np.zeros((n_points, 2)))
+            after[-1] += 1
+    assert after[0] == after[1]
+    assert 2 < after[0] < 20
+
+
+@pytest.mark.parametrize("n_rows", [10, 100_000])
+def test_seconds_are_counted_by_calls_and_elements(n_rows):
+    """Also of data whose length may change; of single points and of blocks alike."""
+    v, data = pt.vector("v", shape=(2,)), pytensor.shared(np.linspace(0, 1, n_rows), shape=(None,))
+    graphs = {"total": pt.sqr(v[0] - v[1] * data).sum()}
+    engine = GraphEngine(v, graphs, backend="interpreter")
+    one, block = engine._single.cost.call, engine.backend("interpreter").cost
+    assert 4 * n_rows * 1e-9 < one < 4 * n_rows * 1e-9 + 10e-6  # a product, a difference, a square and a sum
+    assert block.point == pytest.approx(4 * n_rows * 1e-9, rel=0.3)
+    assert block.of(100, 10) == pytest.approx(10 * block.call + 100 * block.point)
 
 
 def test_a_kernel_is_noted_under_its_graph_and_not_its_data(line, monkeypatch, tmp_path):

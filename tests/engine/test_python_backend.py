@@ -9,10 +9,12 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from pytensor.tensor.basic import Split
 from pytensor.tensor.elemwise import Elemwise
 from scipy import special
 from selection import exhaustive
 
+from pymc_landscape.engine.interpreter.batched_scans import vectorized
 from pymc_landscape.engine.interpreter.interpreted_graphs import InterpretedGraphs, evaluated
 from pymc_landscape.engine.interpreter.python_backend import performed
 from pymc_landscape.engine.interpreter.random_draws import drawn_by_numpy
@@ -55,6 +57,21 @@ def test_whole_numbers_are_divided_as_pytensor_divides():
     np.testing.assert_array_equal(quotient, function(np.array([1, 2, 3], dtype="int8"))[0])
     assert floor.tolist() == [0, 1, 1]
     assert above.tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize("split", [[1, 1], [2, 1], pt.alloc(np.int64(1), 2)])
+def test_blocks_are_joined_and_cut_by_one_call(split, rng):
+    x, n = pt.vector("x", shape=(3,)), 3 if isinstance(split, list) and sum(split) == 3 else 2
+    rows = pt.stack([pt.exp(x[:n]), pt.ones(n), x[:n] * x[0]], axis=1)[:, :n]
+    graphs = [pt.logsumexp(rows, axis=1).sum(), *Split(2, axis=1)(rows, split), Split(2, axis=0)(x[:n], split)[1]]
+    points = x.type.clone(shape=(None, 3))("points")
+    blocks = straight_line([points], vectorized(graphs, {x: points}))
+    assert not [v for v in blocks.__globals__.values() if "Blockwise" in str(getattr(v, "node", ""))]
+    many = rng.normal(size=(5, 3))
+    for size in (1, 5):
+        for i, values in enumerate(zip(*blocks(many[:size]), strict=True)):
+            for found, expected in zip(values, interpreted([x], graphs)(many[i]), strict=True):
+                np.testing.assert_allclose(found, expected, rtol=1e-14)
 
 
 def test_shared_data_are_read_at_each_call():

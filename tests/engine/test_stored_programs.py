@@ -39,13 +39,14 @@ def stored(x, graphs):
 
 def test_a_program_comes_back_as_it_was(own_cache):
     x, graphs = line()
-    written = InterpretedGraphs([x], graphs, stored=stored(x, graphs)).function(name="one", beside=[1, "a"])
+    written = InterpretedGraphs([x], graphs, stored=stored(x, graphs)).program(name="one", beside=[1, "a"])
     again, others = line()
-    read, beside = stored(again, others).load("one")
-    assert beside == [1, "a"]
+    read = stored(again, others).load("one")
+    assert read.beside == [1, "a"]
+    assert read.cost == written.cost
     assert len(programs(own_cache)) == 1
     for point in np.random.default_rng(1).normal(size=(5, 2)):
-        np.testing.assert_array_equal(read(point), written(point))
+        np.testing.assert_array_equal(read.function(point), written.function(point))
 
 
 def test_what_is_kept_is_bounded(own_cache, monkeypatch):
@@ -55,7 +56,7 @@ def test_what_is_kept_is_bounded(own_cache, monkeypatch):
     def write(slope):
         before = set(programs(own_cache))
         x, graphs = line(slope)
-        InterpretedGraphs([x], graphs, stored=stored(x, graphs)).function(name="one")
+        InterpretedGraphs([x], graphs, stored=stored(x, graphs)).program(name="one")
         return next(iter(set(programs(own_cache)) - before), None)
 
     files = [write(slope) for slope in (2.5, 3.5, 4.5, 5.5, 6.5)]
@@ -130,9 +131,9 @@ def test_what_is_read_at_each_call_is_the_caller_s(own_cache):
         return x, data, [(x[0] * data).sum()]
 
     x, _, graphs = model(1.0)
-    InterpretedGraphs([x], graphs, stored=stored(x, graphs)).function()
+    InterpretedGraphs([x], graphs, stored=stored(x, graphs)).program()
     x, data, graphs = model(5.0)
-    read, _ = stored(x, graphs).load("")
+    read, *_ = stored(x, graphs).load("")
     assert read(np.ones(1))[0] == 15.0
     data.set_value(np.full(3, 7.0))
     assert read(np.ones(1))[0] == 21.0
@@ -150,7 +151,7 @@ def test_graphs_with_ops_of_others_have_no_name():
 
 def test_what_is_no_line_of_numpy_is_not_run(own_cache):
     x, graphs = line()
-    InterpretedGraphs([x], graphs, stored=stored(x, graphs)).function()
+    InterpretedGraphs([x], graphs, stored=stored(x, graphs)).program()
     (path,) = programs(own_cache)
     head, _, numbers = path.read_bytes().partition(b"\n")
     for source in (
@@ -168,7 +169,7 @@ def test_what_is_no_line_of_numpy_is_not_run(own_cache):
 @pytest.mark.parametrize("values", [["function", "os", "system"], ["op", ["os", "system", {}], [], []], ["leaf", 99]])
 def test_what_is_not_ours_is_not_made(own_cache, values):
     x, graphs = line()
-    InterpretedGraphs([x], graphs, stored=stored(x, graphs)).function()
+    InterpretedGraphs([x], graphs, stored=stored(x, graphs)).program()
     (path,) = programs(own_cache)
     head, _, numbers = path.read_bytes().partition(b"\n")
     kept = json.loads(head)

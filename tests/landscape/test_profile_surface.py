@@ -147,10 +147,10 @@ def test_each_observation_at_the_solved_points(two_terms):
 
 
 def test_many_points_are_solved_in_blocks(two_terms, monkeypatch):
-    monkeypatch.setattr("pymc_landscape.landscape.profile_active_set.PATIENCE", -1.0)
+    monkeypatch.setattr("pymc_landscape.engine.backend_choice.PATIENCE_FOR_BLOCKS", -1.0)
     grid = {"b[slope]": np.linspace(0, 1, 9), "b[base]": np.linspace(0, 1, 9)}
     in_blocks = profiled(two_terms, grid)
-    monkeypatch.setattr("pymc_landscape.landscape.profile_active_set.PATIENCE", np.inf)
+    monkeypatch.setattr("pymc_landscape.engine.backend_choice.PATIENCE_FOR_BLOCKS", np.inf)
     np.testing.assert_allclose(in_blocks["minus2ll"], profiled(two_terms, grid)["minus2ll"], atol=1e-9)
 
 

@@ -2,6 +2,7 @@
 
 from pymc_landscape.engine.interpreter.batched_scans import vectorized, without_maps
 from pymc_landscape.engine.interpreter.graph_digest import name_of_graphs
+from pymc_landscape.engine.interpreter.interpreted_cost import InterpretedCost, interpreted_cost
 from pymc_landscape.engine.interpreter.interpreted_graphs import (
     NO_TRACEBACKS,
     DeferredGraphs,
@@ -11,6 +12,7 @@ from pymc_landscape.engine.interpreter.interpreted_graphs import (
     evaluated,
     flat,
 )
+from pymc_landscape.engine.interpreter.programs import Program
 from pymc_landscape.engine.interpreter.python_backend import is_plain, performed
 from pymc_landscape.engine.interpreter.rewrites import (
     canonical,
@@ -27,14 +29,17 @@ from pymc_landscape.engine.interpreter.symbolic_ops import Operation, operations
 __all__ = [
     "NO_TRACEBACKS",
     "DeferredGraphs",
+    "InterpretedCost",
     "InterpretedGraphs",
     "Operation",
+    "Program",
     "RewrittenTogether",
     "StoredPrograms",
     "canonical",
     "drawn",
     "evaluated",
     "flat",
+    "interpreted_cost",
     "interpreter_mode",
     "is_plain",
     "known_size",

@@ -26,6 +26,8 @@ from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.random.type import RandomType
 
 from pymc_landscape._typing import Array, Graph
+from pymc_landscape.engine.interpreter.interpreted_cost import interpreted_cost
+from pymc_landscape.engine.interpreter.programs import Program
 from pymc_landscape.engine.interpreter.python_backend import can_be_written, is_plain, performed, straight_line
 from pymc_landscape.engine.interpreter.random_draws import drawn_by_numpy
 from pymc_landscape.engine.interpreter.rewrites import interpreter_mode, without_parameter_checks, without_traces
@@ -77,8 +79,14 @@ class InterpretedGraphs:
             insert_deepcopy(fgraph, [In(v) for v in inputs], [SymbolicOutput(v) for v in self.graphs])
         return fgraph
 
-    def function(self, outputs: Sequence[int] | None = None, name: str = "", beside: Any = None) -> Callable[..., Any]:
-        """Return a function of the inputs that gives a list of some of the graphs, or of all.
+    def function(self, outputs: Sequence[int] | None = None) -> Callable[..., Any]:
+        """Return the function of a :meth:`program` that is not kept under a name."""
+        return self.program(outputs).function
+
+    def program(
+        self, outputs: Sequence[int] | None = None, name: str = "", beside: Any = None, in_blocks: bool = False
+    ) -> Program:
+        """Return a function of the inputs that gives a list of some of the graphs, or of all, and what it costs.
 
         Parameters
         ----------
@@ -88,16 +96,19 @@ class InterpretedGraphs:
             Under which the function is kept for other processes.
         beside : object, optional
             What is kept with it.
+        in_blocks : bool
+            Whether the input is a block of points.
 
         Returns
         -------
-        callable
-            Takes arrays and gives a list, an array or a NumPy number an output. It is straight Python, or a function
-            of PyTensor where a node cannot be called alone.
+        Program
+            Its function takes arrays and gives a list, an array or a NumPy number an output. It is straight Python, or
+            a function of PyTensor where a node cannot be called alone.
         """
         fgraph, n = self.fgraph, len(self.inputs)
         wanted = list(fgraph.outputs) if outputs is None else [fgraph.outputs[i] for i in outputs]
         nodes = list(io_toposort(fgraph.inputs, wanted))
+        cost = interpreted_cost(nodes, fgraph.inputs[n:], in_blocks)
         with pytensor.config.change_flags(cxx=""):
             if not all(can_be_written(node) for node in nodes):
                 nothing: Any = None  # is left to be rewritten
@@ -105,11 +116,11 @@ class InterpretedGraphs:
                 function: Callable[..., Any] = pytensor.function(
                     fgraph.inputs[:n], wanted, mode=mode, on_unused_input="ignore", trust_input=True
                 )
-                return function
+                return Program(function, cost, beside)
             program = straight_line(fgraph.inputs[:n], _storage(fgraph.inputs[n:]), nodes, wanted, self._of_step)
         if self.stored is not None:
-            self.stored.save(name, program, beside)
-        return program.function()
+            self.stored.save(name, program, cost, beside)
+        return Program(program.function(), cost, beside)
 
     def _of_step(self, inputs: Sequence[Graph], outputs: Sequence[Graph]) -> Callable[..., Any]:
         return InterpretedGraphs(inputs, outputs, written_out=self.written_out).function()
@@ -151,8 +162,8 @@ class RewrittenTogether:
         """Whether an earlier process has left the function of these graphs."""
         return self._stored is not None and self._stored.holds(_which(names, check_bounds))
 
-    def function(self, names: Sequence[str], check_bounds: bool) -> Callable[[Array], list[Array]] | None:
-        """Return a function of one point that gives graphs by name; None where they are not known.
+    def program(self, names: Sequence[str], check_bounds: bool) -> Program | None:
+        """Return a function of one point that gives graphs by name, and its cost; None where they are not known.
 
         Parameters
         ----------
@@ -163,13 +174,13 @@ class RewrittenTogether:
         """
         which = _which(names, check_bounds)
         if self._stored is not None and (found := self._stored.load(which)):
-            self._operations[which] = [(module, is_graph) for module, is_graph in found[1]]
-            return found[0]
+            self._operations[which] = [(module, is_graph) for module, is_graph in found.beside]
+            return found
         interpreted = self.rewritten(names, check_bounds)
         if interpreted is None:
             return None
         places = [self.names.index(name) for name in names]
-        return interpreted.function(places, which, operations_in([interpreted.graphs[i] for i in places]))
+        return interpreted.program(places, which, operations_in([interpreted.graphs[i] for i in places]))
 
     def operations(self, names: Sequence[str], check_bounds: bool) -> list[Operation] | None:
         """Return what :func:`operations_in` gives of graphs whose function an earlier process has left; else None."""

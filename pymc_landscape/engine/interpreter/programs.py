@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
@@ -17,6 +17,7 @@ from pytensor.scalar.basic import ScalarType
 from pytensor.tensor.type import TensorType
 
 from pymc_landscape._typing import Array, Graph
+from pymc_landscape.engine.interpreter.interpreted_cost import InterpretedCost
 
 # Where functions are looked up by name.
 INTERPRETER = __name__.rpartition(".")[0]
@@ -44,6 +45,14 @@ class StraightLine:
         exec(self.source, names)
         function: Callable[..., Any] = names["function"]
         return function
+
+
+class Program(NamedTuple):
+    """A function of graphs, what it costs to call it, and what is kept with it."""
+
+    function: Callable[..., Any]
+    cost: InterpretedCost
+    beside: Any = None
 
 
 class Performed:

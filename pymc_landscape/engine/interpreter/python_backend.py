@@ -17,7 +17,8 @@ from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.op import Op
 from pytensor.link.c.op import COp
 from pytensor.scalar.basic import Add, Cast, Mul, Sub, TrueDiv
-from pytensor.tensor.basic import Alloc, MakeVector, ScalarFromTensor, Split
+from pytensor.tensor.basic import Alloc, Join, MakeVector, ScalarFromTensor, Split
+from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
 from pytensor.tensor.math import Dot
 from pytensor.tensor.shape import Reshape, SpecifyShape
@@ -253,12 +254,36 @@ def _reshaped(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -
 
 
 def _parts(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str | None:
-    """Cut into slices where the lengths are known."""
     lengths = getattr(node.inputs[1], "data", None)
     if lengths is None or len(lengths) < 2 or sum(lengths) != node.inputs[0].type.shape[node.op.axis]:
         return None
     ends, before = np.cumsum(lengths).tolist(), ":, " * node.op.axis
     return ", ".join(f"{inputs[0]}[{before}{end - n}:{end}]" for n, end in zip(lengths, ends, strict=True))
+
+
+def _of_each(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str | None:
+    """Join or cut the arrays of all points at once: PyTensor's own way calls NumPy once a point."""
+    core, batch_ndim, dtype = node.op.core_op, node.op.batch_ndim(node), node.outputs[0].type.dtype
+    if isinstance(core, Join) and core.axis >= 0:
+        return f"{keep(_joined)}({batch_ndim}, {batch_ndim + core.axis}, '{dtype}', {', '.join(inputs)})"
+    if isinstance(core, Split) and core.axis >= 0 and set(node.inputs[1].type.shape[:batch_ndim]) == {1}:
+        return f"{keep(_cut)}({batch_ndim + core.axis}, {inputs[0]}, {inputs[1]})"
+    return None
+
+
+def _joined(batch_ndim: int, axis: int, dtype: str, *arrays: Any) -> Any:
+    """Join arrays along a dim; the dims of the points, which come first, are broadcast."""
+    batch = np.broadcast_shapes(*(np.shape(x)[:batch_ndim] for x in arrays))
+    whole = [np.broadcast_to(x, (*batch, *np.shape(x)[batch_ndim:])) for x in arrays]
+    return np.concatenate(whole, axis=axis, dtype=dtype)
+
+
+def _cut(axis: int, array: Any, lengths: Any) -> Any:
+    """Cut the arrays of all points alike; a single piece is returned as it is."""
+    if np.min(lengths) < 0 or np.sum(lengths) != array.shape[axis]:
+        raise ValueError(f"Expected lengths that sum to {array.shape[axis]}, got {np.ravel(lengths)}.")
+    parts = np.split(array, np.cumsum(lengths)[:-1], axis=axis)
+    return parts if len(parts) > 1 else parts[0]
 
 
 def _vector(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str:
@@ -276,6 +301,7 @@ _WRITERS: dict[type, Callable[[Apply[Any], list[str], Callable[[Any], str]], str
     Reshape: _reshaped,
     MakeVector: _vector,
     Split: _parts,
+    Blockwise: _of_each,
     SpecifyShape: _checked,
     ScalarFromTensor: lambda node, inputs, keep: f"asarray({inputs[0]})[()]",
     Dot: lambda node, inputs, keep: f"{keep(np.dot)}({', '.join(inputs)})",

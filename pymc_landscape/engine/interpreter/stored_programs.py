@@ -13,7 +13,7 @@ import ast
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from hashlib import blake2b
 from itertools import count
@@ -24,7 +24,8 @@ import pytensor
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.engine.interpreter.graph_digest import digest_of, leaves_of
-from pymc_landscape.engine.interpreter.programs import Descriptions, IndescribableError, StraightLine
+from pymc_landscape.engine.interpreter.interpreted_cost import InterpretedCost
+from pymc_landscape.engine.interpreter.programs import Descriptions, IndescribableError, Program, StraightLine
 
 # What lines of NumPy are made of; and the methods of arrays that they call.
 SYNTAX = (
@@ -78,8 +79,8 @@ class StoredPrograms:
         path = self._path(which)
         return path is not None and path.exists()
 
-    def load(self, which: str) -> tuple[Callable[..., Any], Any] | None:
-        """Return a program as a function, and what was kept with it; None where there is none that can be read.
+    def load(self, which: str) -> Program | None:
+        """Return a program, with what was kept with it; None where there is none that can be read.
 
         Parameters
         ----------
@@ -95,11 +96,12 @@ class StoredPrograms:
             _refuse_other_than_lines(kept["source"])
             read = Descriptions(self._leaves, numbers).value
             values = {name: read(described) for name, described in kept["values"].items()}
-            return StraightLine(kept["source"], values).function(), kept["beside"]
+            function, cost = StraightLine(kept["source"], values).function(), map(float, kept["cost"])
+            return Program(function, InterpretedCost(*cost), kept["beside"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, SyntaxError):
             return None  # it is written anew
 
-    def save(self, which: str, program: StraightLine, beside: Any = None) -> None:
+    def save(self, which: str, program: StraightLine, cost: InterpretedCost, beside: Any = None) -> None:
         """Keep a program, if all that it names can be described; where nothing can be written, nothing is lost.
 
         Parameters
@@ -108,6 +110,8 @@ class StoredPrograms:
             Its name among those of these graphs.
         program : StraightLine
             The lines, and the values that they name.
+        cost : InterpretedCost
+            What it costs to run them.
         beside : object, optional
             What JSON can hold, to be kept with it.
         """
@@ -118,7 +122,7 @@ class StoredPrograms:
         try:
             values = {name: descriptions.described(value) for name, value in program.values.items()}
             _refuse_other_than_lines(program.source)
-            head = json.dumps({"source": program.source, "values": values, "beside": beside})
+            head = json.dumps({"source": program.source, "values": values, "cost": cost, "beside": beside})
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
                 file.write(head.encode() + b"\n" + bytes(descriptions.numbers))

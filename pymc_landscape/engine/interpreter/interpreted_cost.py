@@ -1,0 +1,134 @@
+"""How long NumPy takes for a graph: a count of calls and of elements, the same on every machine and under every load.
+
+What is chosen by it would otherwise be chosen by a clock, and the last digits of results, which differ from one back
+end to the next, would depend on what else the machine is doing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.basic import Apply, Constant
+from pytensor.scalar.basic import Cast
+from pytensor.scan.op import Scan
+from pytensor.tensor.basic import Join, Split
+from pytensor.tensor.blockwise import Blockwise
+from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
+from pytensor.tensor.math import Dot
+from pytensor.tensor.shape import Reshape, SpecifyShape
+from pytensor.tensor.subtensor import Subtensor
+
+from pymc_landscape._typing import Graph
+
+# Seconds on a processor of the 2020s: of a call; of an element of arithmetic, of an elementary function, and of a
+# special one; of a product inside a matrix product or a factorisation.
+CALL, ARITHMETIC, ELEMENTARY, SPECIAL, PRODUCT = 7e-7, 1e-9, 4e-9, 1e-8, 5e-11
+# Of an Op that is called for each point of a block by itself.
+EACH = 3e-6
+# Steps of a loop of unknown length.
+STEPS = 100
+# Points of which the seconds of one are found.
+MANY = 2**10
+_ELEMENTARY = {
+    *("exp", "expm1", "log", "log1p", "log2", "log10", "power", "sin", "cos", "tan", "tanh", "sinh", "cosh"),
+    *("arcsin", "arccos", "arctan", "arctan2", "arcsinh", "arccosh", "arctanh"),
+}
+# What looks at an array in another way, and touches no element.
+_VIEWS = (DimShuffle, Reshape, SpecifyShape, Subtensor)
+
+
+class InterpretedCost(NamedTuple):
+    """Counted seconds of a function: of a call, whatever its points, and of each point in it."""
+
+    call: float
+    point: float = 0.0
+
+    def of(self, n_points: int, block: int | None = None) -> float:
+        """Return the seconds for so many points in one call, or in blocks."""
+        return -(-n_points // (block or n_points or 1)) * self.call + n_points * self.point
+
+
+def interpreted_cost(nodes: Sequence[Apply[Any]], shared: Sequence[Graph], in_blocks: bool) -> InterpretedCost:
+    """Return how many seconds NumPy takes for nodes, about; numbers that depend on nothing but them.
+
+    Parameters
+    ----------
+    nodes : sequence of Apply
+        Nodes of a rewritten graph.
+    shared : sequence of Graph
+        Data that may change: axes of unknown length are taken for as long as the longest of theirs.
+    in_blocks : bool
+        Whether the nodes are of a block of points: a first axis of unknown length is that of the points then.
+    """
+    counted = _Count(shared, in_blocks)
+    none = counted.seconds(nodes, 0)
+    return InterpretedCost(none, (counted.seconds(nodes, MANY) - none) / MANY if in_blocks else 0.0)
+
+
+class _Count:
+    """Seconds of nodes, axes of unknown length as long as those of data."""
+
+    def __init__(self, shared: Sequence[Graph], in_blocks: bool):
+        values = [v.get_value(borrow=True) for v in shared if isinstance(v, SharedVariable)]
+        shapes = [np.shape(value) for value in values]
+        self.longest = max((n for shape in shapes for n in shape), default=1)
+        self.largest = max((int(np.prod(shape)) for shape in shapes), default=1)
+        self.in_blocks = in_blocks
+
+    def seconds(self, nodes: Sequence[Apply[Any]], n_points: int) -> float:
+        """Return the seconds of a call for so many points."""
+        return sum(CALL + self._of_elements(node, n_points) for node in nodes)
+
+    def _of_elements(self, node: Apply[Any], n: int) -> float:
+        op: Any = node.op
+        if isinstance(op, _VIEWS):
+            return 0.0
+        if isinstance(op, Scan):
+            return self._length(node.inputs[0]) * self.seconds(list(op.fgraph.apply_nodes), n)
+        if isinstance(op, Elemwise):
+            return self._size(node.outputs[0], n) * _of_element(op.scalar_op)
+        size = max((self._size(v, n) for v in (*node.inputs, *node.outputs)), default=1)
+        core = op.core_op if isinstance(op, Blockwise) else op
+        if isinstance(core, Join | Split | CAReduce):
+            return size * ARITHMETIC
+        if not (isinstance(core, Dot) or "linalg" in type(core).__module__):
+            return size * ARITHMETIC + self._calls(node, n) * EACH
+        rows, columns = [1, 1, *(self.longest if m is None else m for m in node.inputs[0].type.shape)][-2:]
+        if isinstance(core, Dot):
+            return self._size(node.outputs[0], n) * columns * PRODUCT
+        return self._calls(node, n) * EACH + size * min(rows, columns) * PRODUCT
+
+    def _calls(self, node: Apply[Any], n: int) -> int:
+        """Return how often an Op is called beside the first time."""
+        op: Any = node.op
+        if not isinstance(op, Blockwise) or op.gufunc_spec or getattr(op.core_op, "gufunc_spec", None):
+            return 0
+        return max(self._product(node.outputs[0].type.shape[: op.batch_ndim(node)], n) - 1, 0)
+
+    def _length(self, steps: Graph) -> int:
+        if isinstance(steps, Constant):
+            return int(steps.data)
+        return self.longest if self.longest > 1 else STEPS
+
+    def _size(self, variable: Graph, n_points: int) -> int:
+        return self._product(getattr(variable.type, "shape", ()), n_points)
+
+    def _product(self, shape: Sequence[int | None], n_points: int) -> int:
+        size = int(np.prod([m for m in shape if m is not None]))
+        unknown = sum(m is None for m in shape)
+        if self.in_blocks and shape and shape[0] is None:
+            size, unknown = size * n_points, unknown - 1
+        return size * (1, self.longest, self.largest)[min(unknown, 2)]
+
+
+def _of_element(scalar_op: Any) -> float:
+    """Return the seconds for an element, by the name of NumPy's or SciPy's function."""
+    if isinstance(scalar_op, Cast):
+        return ARITHMETIC
+    name = (getattr(scalar_op, "nfunc_spec", None) or ("scipy.",))[0]
+    if name.startswith("scipy."):
+        return SPECIAL
+    return ELEMENTARY if name in _ELEMENTARY else ARITHMETIC
