@@ -2,7 +2,7 @@
 
 from pymc_landscape.engine.interpreter.batched_scans import vectorized, without_maps
 from pymc_landscape.engine.interpreter.graph_digest import name_of_graphs
-from pymc_landscape.engine.interpreter.interpreted_cost import InterpretedCost, interpreted_cost
+from pymc_landscape.engine.interpreter.interpreted_cost import interpreted_cost
 from pymc_landscape.engine.interpreter.interpreted_graphs import (
     NO_TRACEBACKS,
     DeferredGraphs,
@@ -12,7 +12,7 @@ from pymc_landscape.engine.interpreter.interpreted_graphs import (
     evaluated,
     flat,
 )
-from pymc_landscape.engine.interpreter.programs import Program
+from pymc_landscape.engine.interpreter.programs import InterpretedCost, Program
 from pymc_landscape.engine.interpreter.python_backend import is_plain, performed
 from pymc_landscape.engine.interpreter.rewrites import (
     canonical,

@@ -7,7 +7,7 @@ end to the next, would depend on what else the machine is doing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
@@ -22,6 +22,7 @@ from pytensor.tensor.shape import Reshape, SpecifyShape
 from pytensor.tensor.subtensor import Subtensor
 
 from pymc_landscape._typing import Graph
+from pymc_landscape.engine.interpreter.programs import InterpretedCost
 
 # Seconds on a processor of the 2020s: of a call; of an element of arithmetic, of an elementary function, and of a
 # special one; of a product inside a matrix product or a factorisation.
@@ -38,17 +39,6 @@ _ELEMENTARY = {
 }
 # What looks at an array in another way, and touches no element.
 _VIEWS = (DimShuffle, Reshape, SpecifyShape, Subtensor)
-
-
-class InterpretedCost(NamedTuple):
-    """Counted seconds of a function: of a call, whatever its points, and of each point in it."""
-
-    call: float
-    point: float = 0.0
-
-    def of(self, n_points: int, block: int | None = None) -> float:
-        """Return the seconds for so many points in one call, or in blocks."""
-        return -(-n_points // (block or n_points or 1)) * self.call + n_points * self.point
 
 
 def interpreted_cost(nodes: Sequence[Apply[Any]], shared: Sequence[Graph], in_blocks: bool) -> InterpretedCost:

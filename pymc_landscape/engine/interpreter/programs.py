@@ -17,7 +17,6 @@ from pytensor.scalar.basic import ScalarType
 from pytensor.tensor.type import TensorType
 
 from pymc_landscape._typing import Array, Graph
-from pymc_landscape.engine.interpreter.interpreted_cost import InterpretedCost
 
 # Where functions are looked up by name.
 INTERPRETER = __name__.rpartition(".")[0]
@@ -45,6 +44,17 @@ class StraightLine:
         exec(self.source, names)
         function: Callable[..., Any] = names["function"]
         return function
+
+
+class InterpretedCost(NamedTuple):
+    """Counted seconds of a function: of a call, whatever its points, and of each point in it."""
+
+    call: float
+    point: float = 0.0
+
+    def of(self, n_points: int, block: int | None = None) -> float:
+        """Return the seconds for so many points in one call, or in blocks."""
+        return -(-n_points // (block or n_points or 1)) * self.call + n_points * self.point
 
 
 class Program(NamedTuple):

@@ -24,8 +24,13 @@ import pytensor
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.engine.interpreter.graph_digest import digest_of, leaves_of
-from pymc_landscape.engine.interpreter.interpreted_cost import InterpretedCost
-from pymc_landscape.engine.interpreter.programs import Descriptions, IndescribableError, Program, StraightLine
+from pymc_landscape.engine.interpreter.programs import (
+    Descriptions,
+    IndescribableError,
+    InterpretedCost,
+    Program,
+    StraightLine,
+)
 
 # What lines of NumPy are made of; and the methods of arrays that they call.
 SYNTAX = (
