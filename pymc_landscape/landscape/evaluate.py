@@ -28,7 +28,7 @@ from pymc_landscape.objective import (
     objective_of,
     reference_point,
 )
-from pymc_landscape.objective.observations import name_impossible_data
+from pymc_landscape.objective.observations import name_impossible_data, result_origin
 from pymc_landscape.optimize import Fit
 from pymc_landscape.results import DelayedProgressBar, provenance_attributes, require_chunks, wrong_type
 
@@ -228,7 +228,7 @@ def _on_disk(
     kind = str(grid.attrs.get("kind", "regular"))
     rows = {} if pointwise else _rows(objective, points)
     attrs = provenance_attributes(objective.origin, kind=kind, group="landscape", at=reference.words, **rows)
-    return evaluate_into(store, points, around, evaluate, describe, attrs, progressbar)
+    return evaluate_into(store, points, around, evaluate, describe, attrs, result_origin(objective), progressbar)
 
 
 def _check_options(grid: object, nuisance: str, chunks: int | None, store: str | PathLike[str] | None) -> None:

@@ -7,10 +7,10 @@ axis fastest, and each stretch is written before the next.
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,17 @@ from pymc_landscape._typing import Array
 from pymc_landscape.engine import Evaluation
 from pymc_landscape.landscape.grid_points import GridPoints
 from pymc_landscape.results import (
+    IN_MEMORY,
     STORE_ROOT,
     DelayedProgressBar,
+    Origin,
+    RowsInMemory,
+    StoreDirectory,
+    StoreRecord,
     ZarrStore,
-    open_store,
     other_store,
     provenance_attributes,
+    record_in,
     require_zarr,
 )
 
@@ -77,7 +82,7 @@ Describe = Callable[[Stretch, Evaluation], xr.Dataset]
 
 def evaluate_into(
     path: str | PathLike[str], points: GridPoints, around: xr.Dataset, evaluate: Evaluate, describe: Describe,
-    attrs: Mapping[str, Any], progressbar: bool,
+    attrs: Mapping[str, Any], made_of: Origin, progressbar: bool,
 ) -> tuple[xr.Dataset, Evaluation, Tally]:  # fmt: skip
     """Evaluate the points of a grid that a store does not have yet.
 
@@ -93,6 +98,8 @@ def evaluate_into(
         Evaluate a stretch of points, and make a Dataset of the result.
     attrs : dict
         Attributes of the landscape.
+    made_of : dict
+        What tells the model and its data from others.
     progressbar : bool
         As in `evaluate_landscape`.
 
@@ -105,21 +112,27 @@ def evaluate_into(
     tally : Tally
         Of −2LL at the finished points.
     """
-    store, result = _LandscapeStore(Path(path), points, around), Evaluation({})
-    store.refuse_another(evaluate, describe)
-    if store.is_complete:  # its warnings were given when it was completed
-        return open_store(store.path), Evaluation({}, store.done), Tally(any_finite=True)
-    try:
-        with DelayedProgressBar("Evaluating landscape", points.total, progressbar) as bar:
-            bar.advance(store.done)
-            _evaluate_rest(store, result, evaluate, describe, bar)
-    except KeyboardInterrupt:  # while something was written
-        result.interrupted = True
-    if not store.is_made:
-        raise result.errors[0][1] if result.errors and not result.interrupted else KeyboardInterrupt
-    result.n_evaluated = store.done
-    tally = store.finish({**attrs, "completion": "interrupted" if result.interrupted else "complete"})
-    return open_store(store.path), result, tally
+    require_zarr()
+    with StoreDirectory(path) as place:
+        store, result = _LandscapeStore(place, points, around, made_of), Evaluation({})
+        store.refuse_another(evaluate, describe)
+        if store.is_complete:  # its warnings were given when it was completed
+            return store.surface, Evaluation({}, store.done), Tally(any_finite=True)
+        place.require_writable()
+        try:
+            with DelayedProgressBar("Evaluating landscape", points.total, progressbar) as bar:
+                bar.advance(store.done)
+                _evaluate_rest(store, result, evaluate, describe, bar)
+        except KeyboardInterrupt:  # while something was written
+            result.interrupted = True
+        if not store.is_made:
+            raise result.errors[0][1] if result.errors and not result.interrupted else KeyboardInterrupt
+        result.n_evaluated = store.done
+        tally = store.finish({**attrs, "completion": "interrupted" if result.interrupted else "complete"})
+        if store.not_kept is not None:
+            why = store.not_kept.strerror or store.not_kept
+            warnings.warn(f"The landscape could not be kept in the store {place.path} ({why}).", stacklevel=4)
+        return store.surface, result, tally
 
 
 def _evaluate_rest(
@@ -145,24 +158,33 @@ def _evaluate_rest(
 
 
 class _LandscapeStore:
-    """The arrays of a landscape on disk, made when the first values show which they are; `done` points are finished."""
+    """The arrays of a landscape on disk, made when the first values show which they are; `done` points are finished.
 
-    def __init__(self, path: Path, points: GridPoints, around: xr.Dataset):
-        require_zarr()
-        self.path, self.points, self.around = path, points, around
+    Where the disk is full they go on in memory, if they have room there.
+    """
+
+    def __init__(self, place: StoreDirectory, points: GridPoints, around: xr.Dataset, made_of: Origin):
+        self.place, self.points, self.around, self._made_of = place, points, around, made_of
         self.done, self._n_numbers, self.is_complete = 0, 1, False
-        self._store: ZarrStore | None = None
-        if path.exists():
-            kept = open_store(path)
-            if kept.attrs.get("group") != "landscape" or not self._is_same_grid(kept):
-                raise other_store(path, EXPECTED)
-            self._store = ZarrStore(path, {STORE_ROOT: kept}, len(points.dims))
-            self.done, self.is_complete = self._store.done, kept.attrs.get("completion") == "complete"
+        self._store: ZarrStore | RowsInMemory | None = None
+        self.not_kept: OSError | None = None
+        record = record_in(place, "landscape", EXPECTED, made_of)
+        if record is not None:
+            store = ZarrStore(place, record, len(points.dims), derived=[DELTA])
+            if not self._is_same_grid(store.groups[STORE_ROOT]):
+                raise other_store(place.path, EXPECTED)
+            self._store, self.done, self.is_complete = store, store.done, store.is_complete
 
     @property
     def is_made(self) -> bool:
         """Whether there is anything on disk."""
         return self._store is not None
+
+    @property
+    def surface(self) -> xr.Dataset:
+        """What there is."""
+        assert self._store is not None
+        return self._store.groups[STORE_ROOT]
 
     def _is_same_grid(self, kept: xr.Dataset) -> bool:
         ours = self.around.assign_coords(self.points.coords)
@@ -180,23 +202,56 @@ class _LandscapeStore:
                 raise KeyboardInterrupt
             return _arrays(describe(Stretch(1), part))
 
-        if self._store is not None:
-            self._store.refuse_another(point, EXPECTED, derived=[DELTA])
+        if isinstance(self._store, ZarrStore):
+            self._store.refuse_another(point, EXPECTED)
 
     def write(self, values: xr.Dataset) -> None:
         """Add the next points."""
-        if self._store is None:
-            self._store = self._create(values)
-        for name, value in _arrays(values).items():
-            self._store.write(name, self.done, value)
-        self.leave_out(values.sizes["point"])
         self._n_numbers = sum(int(np.prod(value.shape[1:])) for value in values.data_vars.values())
+        n = values.sizes["point"]
+        try:
+            if self._store is None:
+                self._store = self._create(values)
+                self._put_nan(self._store, 0, self.done)
+            self._put(_arrays(values), n)
+        except OSError as error:
+            self._leave_disk(error, self._template(values))
+            self._put(_arrays(values), n)
 
     def leave_out(self, n: int) -> None:
-        """Count the next points as finished: NaN, if nothing was written for them."""
-        self.done += n
+        """Count the next points as finished: NaN."""
+        try:
+            if self._store is not None:
+                self._put_nan(self._store, self.done, self.done + n)
+            self._put({}, n)
+        except OSError as error:
+            self._leave_disk(error, self.surface)
+            self._put({}, n)
+
+    def _put(self, values: Mapping[str, Array], n: int) -> None:
         if self._store is not None:
-            self._store.finish_rows(self.done)
+            for name, value in values.items():
+                self._store.write(name, self.done, value)
+            self._store.finish_rows(self.done + n)
+        self.done += n
+
+    def _put_nan(self, store: ZarrStore | RowsInMemory, start: int, stop: int) -> None:
+        for name, array in store.groups[STORE_ROOT].data_vars.items():
+            if name != DELTA and stop > start:
+                store.write(str(name), start, np.full((stop - start, *array.shape[len(self.points.dims) :]), np.nan))
+
+    def _leave_disk(self, error: OSError, template: xr.Dataset) -> None:
+        """Go on in memory; what is on disk is as it was."""
+        if isinstance(self._store, RowsInMemory) or template.nbytes > IN_MEMORY:
+            raise OSError(
+                f"The store {self.place.path} could not be written ({error.strerror or error}): {self.done} of "
+                f"{self.points.total} points are kept; make room, and call again."
+            ) from error
+        memory = RowsInMemory({STORE_ROOT: template}, len(self.points.dims))
+        if self._store is not None:
+            for name in template.data_vars:
+                memory.write(str(name), 0, self._store.read(str(name), 0, self.done))
+        self._store, self.not_kept = memory, error
 
     def next_length(self, n: int, seconds: float) -> int:
         """Return how many points come next, if n took so long."""
@@ -204,6 +259,13 @@ class _LandscapeStore:
 
     def finish(self, attrs: Mapping[str, Any]) -> Tally:
         """Write the rise above the lowest point of all, and the attributes."""
+        try:
+            return self._finish(attrs)
+        except OSError as error:
+            self._leave_disk(error, self.surface)
+            return self._finish(attrs)
+
+    def _finish(self, attrs: Mapping[str, Any]) -> Tally:
         assert self._store is not None
         tally, lowest = Tally(), np.inf
         height = PENALIZED if PENALIZED in self._store else "minus2ll"
@@ -216,7 +278,7 @@ class _LandscapeStore:
         self._store.finish_rows(self.done, attrs)
         return tally
 
-    def _stretches(self, store: ZarrStore, name: str) -> Iterator[tuple[int, Array]]:
+    def _stretches(self, store: ZarrStore | RowsInMemory, name: str) -> Iterator[tuple[int, Array]]:
         """Read what is finished, stretch after stretch."""
         step = BYTES // 8
         for start in range(0, self.done, step):
@@ -224,6 +286,11 @@ class _LandscapeStore:
 
     def _create(self, values: xr.Dataset) -> ZarrStore:
         """Make the store, of which nothing is on disk but its labels."""
+        record, groups = StoreRecord("landscape", dict(self._made_of)), {STORE_ROOT: self._template(values)}
+        return ZarrStore.create(self.place, record, groups, len(self.points.dims), derived=[DELTA])
+
+    def _template(self, values: xr.Dataset) -> xr.Dataset:
+        """Return the landscape with everything but its numbers."""
         coords = (
             values.drop_vars(list(values.data_vars)).assign_coords(self.points.coords).assign_coords(self.around.coords)
         )
@@ -237,9 +304,7 @@ class _LandscapeStore:
                 for name, value in values.items()
             }
         )
-        return ZarrStore.create(
-            self.path, {STORE_ROOT: template.assign_attrs(attrs)}, len(self.points.dims), done=self.done
-        )
+        return template.assign_attrs(attrs)
 
 
 def _arrays(values: xr.Dataset) -> dict[str, Array]:

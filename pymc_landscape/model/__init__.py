@@ -38,7 +38,7 @@ from pymc_landscape.model.engine_factory import EngineFactory
 from pymc_landscape.model.fingerprint import Fingerprint, model_digest
 from pymc_landscape.model.layout import Element, FreeVariable, Layout, element_labels
 from pymc_landscape.model.losses import LOSS_FAMILIES, Affine, Family, add_up, quantile_of
-from pymc_landscape.model.metadata import ModelMetadata
+from pymc_landscape.model.metadata import ModelMetadata, shared_data
 from pymc_landscape.model.missing_data import kept_positions
 from pymc_landscape.model.missing_densities import refuse_missing_densities
 from pymc_landscape.model.observation_families import Described, describe
@@ -115,6 +115,7 @@ __all__ = [
     "refuse_written_out",
     "resolve_latent",
     "roles_of_potentials",
+    "shared_data",
     "summed_rows",
     "unconstrained_graphs",
     "without",

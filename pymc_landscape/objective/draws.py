@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 
 SAMPLE_DIMS = ("chain", "draw")
+# So many bytes of draws are read at once for a digest.
+DIGESTED_BYTES = 2**25
 
 
 @dataclass(frozen=True)
@@ -247,6 +250,13 @@ class DrawVectors:
     def block(self, first: int, start: int, stop: int) -> Array:
         """Return draws `start` to `stop`, counted from the draw `first` on."""
         return self.rows(first + start, first + stop)
+
+    def digest(self) -> str:
+        """Return a short name of all draws."""
+        digest, step = blake2b(digest_size=16), max(1, DIGESTED_BYTES // (8 * max(self._layout.size, 1)))
+        for start in range(0, self.total, step):
+            digest.update(np.ascontiguousarray(self.rows(start, min(start + step, self.total))).tobytes())
+        return digest.hexdigest()
 
     def where(self, row: int) -> str:
         """Say which draw a row is."""

@@ -3,6 +3,7 @@
 from pymc_landscape.results.checkpoint import Checkpoint
 from pymc_landscape.results.datatree import to_datatree
 from pymc_landscape.results.labelled_dataset import labelled_dataset
+from pymc_landscape.results.memory_rows import IN_MEMORY, Memory, RowsInMemory
 from pymc_landscape.results.messages import (
     chosen_methods,
     closest,
@@ -14,15 +15,11 @@ from pymc_landscape.results.messages import (
 from pymc_landscape.results.progress import DelayedProgressBar
 from pymc_landscape.results.provenance import provenance_attributes
 from pymc_landscape.results.status_meanings import FIT_STATUSES, INTERVAL_STATUSES, TEST_REFERENCES, Meaning
-from pymc_landscape.results.zarr_store import (
-    IN_MEMORY,
-    Memory,
-    ZarrStore,
-    open_store,
-    other_store,
-    require_zarr,
-)
-from pymc_landscape.results.zarr_store import ROOT as STORE_ROOT
+from pymc_landscape.results.store_directory import StoreDirectory
+from pymc_landscape.results.store_record import ROOT as STORE_ROOT
+from pymc_landscape.results.store_record import Origin, StoreRecord, other_store
+from pymc_landscape.results.stored_labels import text_labels
+from pymc_landscape.results.zarr_store import ZarrStore, record_in, require_zarr
 
 __all__ = [
     "FIT_STATUSES",
@@ -34,16 +31,21 @@ __all__ = [
     "DelayedProgressBar",
     "Meaning",
     "Memory",
+    "Origin",
+    "RowsInMemory",
+    "StoreDirectory",
+    "StoreRecord",
     "ZarrStore",
     "chosen_methods",
     "closest",
     "labelled_dataset",
-    "open_store",
     "other_store",
     "provenance_attributes",
+    "record_in",
     "require_chunks",
     "require_probability",
     "require_zarr",
+    "text_labels",
     "to_datatree",
     "unknown_name",
     "wrong_type",

@@ -1,18 +1,14 @@
-"""Arrays that are computed row by row, kept in memory or in a zarr store on disk, from which stopped work goes on.
+"""Arrays written row by row to a zarr store, each block before the next, so that none has to fit into memory.
 
-Rows are counted over the leading dims of the arrays, the last of these fastest. Finished are always the first so many
-rows; they are written as the few boxes that together hold them, so that no array has to fit into memory. What was not
-reached is NaN.
+A *row* is a point of a grid, or a draw: the leading dims of every array count rows, the last of them fastest. The store is
+made beside its place and moved there whole, when it has all of its labels; then blocks of rows are written where they
+belong, and after each the record says how many are finished. What was not reached is NaN.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
 from importlib.util import find_spec
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,23 +16,26 @@ import pandas as pd
 import xarray as xr
 
 from pymc_landscape._typing import Array
+from pymc_landscape.results.memory_rows import Row, elements_of_a_row, first_of
+from pymc_landscape.results.store_directory import StoreDirectory, sync_path
+from pymc_landscape.results.store_record import ROOT, Origin, StoreRecord, other_store, read_record
+from pymc_landscape.results.stored_labels import refuse_unstorable, with_stored_names
+from pymc_landscape.results.zarr_files import (
+    check_arrays,
+    checksums,
+    chunk_files,
+    open_groups,
+    refusals,
+    write_groups,
+    zarr_settings,
+)
 
-# Bytes of a result that is kept in memory when no store was named.
-IN_MEMORY = 2**30
 # Bytes that are computed before they are written.
 BLOCK = 2**27
 # Bytes of a chunk on disk: large enough for few files, small enough that some observations can be read by themselves.
 CHUNK = 2**22
-# Attributes of a store's root: how many rows are finished, and what was counted in them.
-FINISHED, TALLY = "n_evaluated", "tally"
-# The name of a group that is the root itself, so that ``xr.open_zarr`` reads the store.
-ROOT = "/"
-
-# Computes row i of each array; empty where the row cannot be computed.
-Row = Callable[[int], Mapping[str, Array]]
-
-
-# --- what every store needs ------------------------------------------------------------------------------------------
+# The attribute of a store's root that says how many rows are finished.
+FINISHED = "n_evaluated"
 
 
 def require_zarr() -> None:
@@ -45,184 +44,187 @@ def require_zarr() -> None:
         raise ImportError('Expected the package zarr for store=..., got none: pip install "pymc-landscape[zarr]".')
 
 
-def other_store(path: Path, expected: str, got: str = "another") -> ValueError:
-    """Return the refusal of a store that was made of something else."""
-    return ValueError(f"Expected a store of {expected}, got {got} in {path}: name another, or delete it.")
+def record_in(
+    place: StoreDirectory, group: str, expected: str, made_of: Origin, of_group: str = ""
+) -> StoreRecord | None:
+    """Return the record of a store; None where nothing is.
 
+    `expected` says in words what the store should be of, `of_group` the same where it is the result of another verb.
 
-@contextmanager
-def silent_zarr() -> Iterator[None]:
-    """Silence zarr's warnings on strings, whose way of storing may yet change."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def open_store(path: Path) -> xr.Dataset:
-    """Open the root of a store as a Dataset, whose arrays are read from disk when they are used."""
-    try:
-        with silent_zarr():
-            opened: xr.Dataset = xr.open_zarr(path, chunks=None, consolidated=False)
-    except Exception as error:
-        raise ValueError(f"Expected a zarr store in {path}, got something else: name another, or delete it.") from error
-    return opened
-
-
-# --- arrays row by row -----------------------------------------------------------------------------------------------
-
-
-class Memory:
-    """Groups of arrays in memory, all rows of them one block.
-
-    Parameters
-    ----------
-    groups : mapping of str to Dataset
-        Templates: each variable with the dims, coords and shape that it will have.
-    lead : int
-        How many dims of each variable come first and are counted together, the last fastest.
+    Raises
+    ------
+    ValueError
+        If something else is there, or a result that was made of something else, which the sentence names.
     """
-
-    def __init__(self, groups: Mapping[str, xr.Dataset], lead: int):
-        self._groups = groups
-        arrays = {str(n): a for group in groups.values() for n, a in group.items()}
-        self._total = int(np.prod(_first(arrays).shape[:lead]))
-        self._flat = {n: np.empty((self._total, *_elements(a, lead))) for n, a in arrays.items()}
-
-    done = 0
-
-    @property
-    def tally(self) -> dict[str, int]:
-        """What was counted in finished rows: there are none."""
-        return {}
-
-    def refuse_another(self, row: Row, expected: str) -> None:
-        """Refuse arrays of something else: these are new."""
-
-    def blocks(self) -> Iterator[tuple[int, int, dict[str, Array]]]:
-        """Yield where a block starts and stops, and its arrays (stop - start, elements) to be filled."""
-        yield 0, self._total, self._flat
-
-    def keep(self, start: int, stop: int, tally: Mapping[str, int] | None) -> None:
-        """Keep the block: it was computed in its final position."""
-
-    def close(self, attrs: Mapping[str, Any]) -> xr.DataTree:
-        """Return the groups, filled."""
-        made = {}
-        for name, group in self._groups.items():
-            arrays = {n: (a.dims, self._flat[str(n)].reshape(a.shape)) for n, a in group.items()}
-            made[name] = group.assign(arrays).assign_attrs(attrs, group=name)
-        return xr.DataTree.from_dict(made)
+    if not place.is_there:
+        return None
+    record = read_record(place.path)
+    if record is None:
+        raise ValueError(
+            f"Expected a zarr store in {place.path}, got something else, or a store that lost its record: name another, "
+            "or delete it."
+        )
+    if record.group != group:
+        raise other_store(
+            place.path, of_group or expected, f"{'' if of_group else 'one of the group '}{record.group!r}"
+        )
+    others = record.differences(made_of)
+    if others:
+        raise other_store(place.path, expected, f"one of {' or of '.join(others)}")
+    return record
 
 
 class ZarrStore:
-    """Groups of arrays in a zarr store that `create` has made.
+    """Groups of arrays in a zarr store.
 
     Parameters
     ----------
-    path : path
-        Its directory.
-    groups : mapping of str to Dataset
-        Templates, as for `Memory`; a single group may be the `ROOT`.
+    place : StoreDirectory
+        Where it stands; it is open.
+    record : StoreRecord
+        What the store says of itself.
     lead : int
-        As for `Memory`.
+        How many dims of each array come first and are counted together, the last fastest.
+    derived : collection of str
+        Arrays that are computed from whole ones at the end.
 
     Attributes
     ----------
-    done : int
-        How many rows are finished.
-    tally : dict of str to int
-        What was counted in them.
+    groups : dict of str to Dataset
+        What is on disk; arrays are read when they are used.
+
+    Raises
+    ------
+    ValueError
+        If the store is not what was written.
     """
 
-    def __init__(self, path: Path, groups: Mapping[str, xr.Dataset], lead: int):
+    def __init__(self, place: StoreDirectory, record: StoreRecord, lead: int, derived: Collection[str] = ()):
         import zarr  # an optional dependency
 
-        self._path = path
-        self._names = {name: list(group) for name, group in groups.items()}
-        self._root: Any
-        with silent_zarr():
-            self._root = zarr.open_group(path, mode="r+")
-            self._groups = {name: _group(self._root, name) for name in groups}
-            self._arrays = {str(n): self._groups[name][str(n)] for name, group in groups.items() for n in group}
-        self._lead = _first(self._arrays).shape[:lead]
-        self._length = int(_first(self._arrays).chunks[lead - 1])
-        self.done = int(str(self._root.attrs[FINISHED]))
+        self._place, self._record, self._derived = place, record, derived
+        self.groups = open_groups(place.path, record)
+        stored = {own: name for name, own in record.names.items()}
+        paths = {
+            str(n): f"{'' if name == ROOT else name + '/'}{stored.get(str(n), n)}"
+            for name, group in self.groups.items()
+            for n in group.data_vars
+        }
+        self._folders = {n: place.path / path for n, path in paths.items()}
+        with refusals(place.path):
+            root: Any = zarr.open_group(place.path, mode="r+", zarr_format=3)
+            self._arrays = {n: root[path] for n, path in paths.items()}
+            self._lead = first_of(self._arrays).shape[:lead]
+            self._length = int(first_of(self._arrays).chunks[lead - 1])
+        self._written = set[Any]()
+        written = {path: iter(()) if n in derived else self._boxes_of(n) for n, path in paths.items()}
+        check_arrays(place.path, record, {} if self.is_complete else written)
+
+    @property
+    def done(self) -> int:
+        """How many rows are finished."""
+        return self._record.finished
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all rows are finished, and all that is computed from them."""
+        return all(attrs.get("completion") == "complete" for attrs in self._record.attrs.values())
+
+    @property
+    def tally(self) -> dict[str, int]:
+        """What was counted in the finished rows."""
+        return dict(self._record.tally)
+
+    def _boxes_of(self, name: str) -> Iterator[tuple[slice, ...]]:
+        """Yield the parts of an array that are finished."""
+        own = tuple(slice(0, n) for n in self._arrays[name].shape[len(self._lead) :])
+        return ((*box, *own) for box, _ in boxes(self._lead, 0, self.done))
 
     @classmethod
     def create(
-        cls, path: Path, groups: Mapping[str, xr.Dataset], lead: int, length: int | None = None, done: int = 0
+        cls,
+        place: StoreDirectory,
+        record: StoreRecord,
+        groups: Mapping[str, xr.Dataset],
+        lead: int,
+        length: int | None = None,
+        derived: Collection[str] = (),
     ) -> ZarrStore:
-        """Write the labels and attributes of a new store, and make its arrays, of which nothing is on disk yet.
+        """Make a store with the labels and attributes of `groups`, of whose arrays nothing is on disk yet.
 
         Chunks have `length` rows along the last of the leading dims and one along those before; left out, whole
-        trailing axes. The first `done` rows count as finished.
+        trailing axes.
         """
         import zarr
 
-        with silent_zarr():
-            xr.DataTree.from_dict({name: _labels(g) for name, g in groups.items()}).to_zarr(path, consolidated=False)
-            root: Any = zarr.open_group(path, mode="r+")
+        place.require_writable()
+        templates = {}
         for name, group in groups.items():
-            for n, a in group.items():
-                _group(root, name).create_array(
-                    str(n),
-                    shape=a.shape,
-                    chunks=_chunks(a.shape, lead, length),
-                    dtype="float64",
-                    fill_value=np.nan,
-                    compressors=None,  # most digits of a log density are noise
-                    dimension_names=[str(dim) for dim in a.dims],
-                )
-        root.attrs.update({FINISHED: done})
-        return cls(path, groups, lead)
+            refuse_unstorable(_labels(group))
+            templates[name], names = with_stored_names(group)
+            record.names |= names
+            record.attrs[name] = dict(group.attrs)
+        path = place.new()
+        write_groups(path, {name: _labels(group) for name, group in templates.items()})
+        with zarr_settings():
+            root: Any = zarr.open_group(path, mode="r+", zarr_format=3)
+            for name, group in templates.items():
+                for n, a in group.items():
+                    (root if name == ROOT else root[name]).create_array(
+                        str(n),
+                        shape=a.shape,
+                        chunks=_chunks(a.shape, lead, length),
+                        dtype="float64",
+                        fill_value=np.nan,
+                        compressors=checksums(),
+                        dimension_names=[str(dim) for dim in a.dims],
+                    )
+        record.take_files(path, templates)
+        record.write(path)
+        place.put_in_place()
+        return cls(place, record, lead, derived)
 
     @classmethod
     def open_or_create(
         cls,
-        path: str | PathLike[str],
+        place: StoreDirectory,
+        record: StoreRecord,
         groups: Mapping[str, xr.Dataset],
         lead: int,
         expected: str,
         longest: int | None = None,
     ) -> ZarrStore:
-        """Open the store at a path if it is one of these groups; make it, in blocks of bounded size, if none is there.
+        """Open the store at a place if it is one of these groups; make it, in blocks of bounded size, if none is there.
 
         Raises
         ------
-        ImportError
-            If zarr is not installed.
         ValueError
-            If something else is at `path`; `expected` says in words what the store should be of.
+            If something else is there; `expected` says in words what the store should be of.
         """
-        require_zarr()
-        path = Path(path)
-        if path.exists():
-            if not _is_store_of(path, groups):
-                raise other_store(path, expected)
-            return cls(path, groups, lead)
+        kept = record_in(place, record.group, expected, record.made_of)
+        if kept is not None:
+            store = cls(place, kept, lead)
+            if set(store.groups) != set(groups) or not all(_is_like(store.groups[n], g) for n, g in groups.items()):
+                raise other_store(place.path, expected)
+            if not store.is_complete:
+                place.require_writable()
+            return store
         arrays = {str(n): a for group in groups.values() for n, a in group.items()}
-        width = sum(int(np.prod(_elements(a, lead))) for a in arrays.values())
-        last = _first(arrays).shape[lead - 1]
-        return cls.create(path, groups, lead, max(1, min(BLOCK // (8 * max(width, 1)), last, longest or BLOCK)))
+        width = sum(int(np.prod(elements_of_a_row(a, lead))) for a in arrays.values())
+        last = first_of(arrays).shape[lead - 1]
+        length = max(1, min(BLOCK // (8 * max(width, 1)), last, longest or BLOCK))
+        return cls.create(place, record, groups, lead, length)
 
-    @property
-    def tally(self) -> dict[str, int]:
-        """What was counted in the finished rows."""
-        return dict(self._root.attrs.get(TALLY, {}))
-
-    def refuse_another(self, row: Row, expected: str, derived: Collection[str] = ()) -> None:
-        """Compute four finished rows again: of another model or of other data, they have other values.
-
-        Arrays named in `derived` are computed from whole arrays, and are not compared.
-        """
+    def refuse_another(self, row: Row, expected: str) -> None:
+        """Compute four finished rows again: of another model or of other data, they have other values."""
         for i in sorted({0, self.done // 3, 2 * self.done // 3, self.done - 1} if self.done else ()):
             values = row(i)
-            if values and not self._has(i, values, derived):
-                raise other_store(self._path, expected)
+            if values and not self._has(i, values):
+                raise other_store(self._place.path, expected)
 
-    def _has(self, i: int, values: Mapping[str, Array], derived: Collection[str]) -> bool:
+    def _has(self, i: int, values: Mapping[str, Array]) -> bool:
         """Whether row i is kept with these values."""
-        if set(values) != self._arrays.keys() - set(derived):
+        if set(values) != self._arrays.keys() - set(self._derived):
             return False
         index = tuple(int(j) for j in np.unravel_index(i, self._lead))
         for name, value in values.items():
@@ -237,7 +239,7 @@ class ZarrStore:
         The arrays are those of the block before.
         """
         inner, lead = self._lead[-1], len(self._lead)
-        self._buffer = {n: np.empty((self._length, *_elements(a, lead))) for n, a in self._arrays.items()}
+        self._buffer = {n: np.empty((self._length, *elements_of_a_row(a, lead))) for n, a in self._arrays.items()}
         for first in range(0, int(np.prod(self._lead)), inner):
             for a in range(0, inner, self._length):
                 b = min(a + self._length, inner)
@@ -249,7 +251,8 @@ class ZarrStore:
         for name, flat in self._buffer.items():
             self.write(name, start, flat[: stop - start])
         if tally is not None:
-            self._root.attrs.update({FINISHED: stop, TALLY: dict(tally)})
+            self._record.tally = dict(tally)
+            self.finish_rows(stop)
 
     def __contains__(self, name: str) -> bool:
         """Whether there is an array of that name."""
@@ -262,23 +265,35 @@ class ZarrStore:
         for box, rows in boxes(self._lead, start, start + len(values)):
             sizes = tuple(along.stop - along.start for along in box)
             array[box] = values[rows.start - start : rows.stop - start].reshape(*sizes, *own)
+            self._written.update(chunk_files(self._folders[name], array, (*box, *(slice(0, n) for n in own))))
 
     def read(self, name: str, start: int, stop: int) -> Array:
-        """Read rows `start` to `stop` of an array of one number a row."""
+        """Read rows `start` to `stop` of an array, each as it was written."""
         array = self._arrays[name]
-        return np.concatenate([np.ravel(array[box]) for box, _ in boxes(self._lead, start, stop)])
+        own = elements_of_a_row(array, len(self._lead))
+        return np.concatenate([array[box].reshape(-1, *own) for box, _ in boxes(self._lead, start, stop)])
 
     def finish_rows(self, done: int, attrs: Mapping[str, Any] | None = None) -> None:
-        """Count the first `done` rows as finished, and write attributes of the root."""
-        self.done = done
-        self._root.attrs.update({**(attrs or {}), FINISHED: done})
+        """Count the first `done` rows as finished, and write attributes of the groups."""
+        for file in self._written:
+            sync_path(file)
+        self._written.clear()
+        for own in self._record.attrs.values():
+            own |= {**(attrs or {}), FINISHED: done}
+        self._record.finished = done
+        self._record.write(self._place.path)
+        if attrs:
+            self.groups = open_groups(self._place.path, self._record)
 
     def close(self, attrs: Mapping[str, Any]) -> xr.DataTree:
         """Return the groups, with these attributes, to be read from disk when they are used."""
-        for name, group in self._groups.items():
-            group.attrs.update({**attrs, "group": name})
-        tree = xr.open_datatree(self._path, engine="zarr", consolidated=False, chunks=None)
-        return xr.DataTree.from_dict({name: tree[name].to_dataset()[names] for name, names in self._names.items()})
+        if not self.is_complete:
+            import zarr
+
+            self.finish_rows(self.done, attrs)
+            for name, own in self._record.attrs.items():
+                zarr.open_group(self._place.path, path=name, mode="r+", zarr_format=3).attrs.update(own)
+        return xr.DataTree.from_dict(self.groups)
 
 
 def boxes(shape: tuple[int, ...], start: int, stop: int) -> Iterator[tuple[tuple[slice, ...], slice]]:
@@ -312,22 +327,8 @@ def _chunks(shape: tuple[int, ...], lead: int, length: int | None) -> tuple[int,
     return (*first, *reversed(sizes))
 
 
-def _is_store_of(path: Path, groups: Mapping[str, xr.Dataset]) -> bool:
-    """Whether a store has these groups, with variables of the same names, dims and shapes, and the same labels."""
-    import zarr
-
-    with silent_zarr():
-        try:
-            attrs = zarr.open_group(path, mode="r").attrs
-            kept = xr.open_datatree(path, engine="zarr", consolidated=False, chunks=None)
-        except Exception:
-            return False
-        if FINISHED not in attrs or set(kept.children) != set(groups):
-            return False
-        return all(_is_like(kept[name].to_dataset(), group) for name, group in groups.items())
-
-
 def _is_like(kept: xr.Dataset, group: xr.Dataset) -> bool:
+    """Whether a group on disk has variables of the same names, dims and shapes, and the same labels."""
     labels = _labels(group).coords
     arrays = {n: (a.dims, a.shape) for n, a in group.items()}
     return (
@@ -342,17 +343,3 @@ def _labels(group: xr.Dataset) -> xr.Dataset:
     labels = group.drop_vars(list(group.data_vars))
     stacked = [dim for dim in labels.dims if isinstance(labels.indexes.get(dim), pd.MultiIndex)]
     return labels.reset_index(stacked)
-
-
-def _group(root: Any, name: str) -> Any:
-    return root if name == ROOT else root[name]
-
-
-def _elements(array: Any, lead: int) -> tuple[int, ...]:
-    """Return the number of elements of a row; nothing where a row is a single number."""
-    own = array.shape[lead:]
-    return (int(np.prod(own)),) if own else ()
-
-
-def _first(arrays: Mapping[str, Any]) -> Any:
-    return next(iter(arrays.values()))

@@ -122,7 +122,7 @@ def test_the_store_of_another_fit_is_refused(here, budworm, tmp_path):
     store = tmp_path / "boot.zarr"
     again(here, 3, store=store)
     for other in (fit(mean_of(Y + 1)), fit(mean_of(-Y)), budworm):
-        with pytest.raises(ValueError, match="another model or of other data"):
+        with pytest.raises(ValueError, match="of other data"):
             again(other, 5, store=store)
 
 
@@ -213,7 +213,7 @@ def test_a_store_of_profiles_takes_more_parameters_and_loses_none(budworm, tmp_p
 def test_a_profile_of_another_fit_in_a_store_is_refused(here, budworm, tmp_path):
     store = tmp_path / "profile.zarr"
     kept = pml.profile_likelihood(here, store=store, progressbar=False)
-    with pytest.raises(ValueError, match="Expected a profile of a model with the parameters"):
+    with pytest.raises(ValueError, match="got one of another model or of another prior or of other data"):
         pml.profile_likelihood(budworm, store=store, progressbar=False)
     with pytest.raises(ValueError, match="resume= or a store to go on from, got both"):
         pml.profile_likelihood(here, store=store, resume=kept, progressbar=False)
@@ -237,19 +237,6 @@ def test_without_zarr_a_store_is_refused(here, tmp_path, monkeypatch):
         again(here, 3, store=tmp_path / "boot.zarr")
     assert not (tmp_path / "boot.zarr").exists()
     assert again(here, 3).sizes["draw"] == 3
-
-
-@pytest.mark.parametrize("complete", [True, False])
-def test_a_process_that_ends_while_a_store_is_replaced_leaves_one(here, tmp_path, complete):
-    store = tmp_path / "boot.zarr"
-    again(here, 3, store=store)
-    if complete:
-        store.rename(tmp_path / "boot.zarr.new")
-        (tmp_path / "boot.zarr.old").mkdir()
-    else:
-        store.rename(tmp_path / "boot.zarr.old")
-    assert again(here, 4, store=store).sizes["draw"] == 4
-    assert [path.name for path in tmp_path.iterdir()] == ["boot.zarr"]
 
 
 # --- landscapes ------------------------------------------------------------------------------------------------------

@@ -18,15 +18,18 @@ from pymc_landscape.inference.profile.continuation import ProfileStep
 from pymc_landscape.inference.profile.current_fit import ReferenceFit, copies_of, other_optima, refuse_no_infimum
 from pymc_landscape.inference.profile.profile_side import LowerOptimum, ProfileSide
 from pymc_landscape.inference.profile.profile_steps import (
+    SAME,
     EarlierProfile,
     StoredStep,
     combinations_of,
     natural_vector,
+    point_at_step,
     stored_step,
 )
 from pymc_landscape.inference.profile.quantities import Quantity, find_quantities
-from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
+from pymc_landscape.numerics import chi2_cutoff, noise, one_blas_thread
 from pymc_landscape.objective import Objective
+from pymc_landscape.objective.observations import data_digest, result_origin
 from pymc_landscape.optimize import Fit, fit_of
 from pymc_landscape.results import Checkpoint, DelayedProgressBar, provenance_attributes
 
@@ -121,43 +124,61 @@ def profile_likelihood(
     >>> bool((further["value"].sel(step=profile["step"]) == profile["value"]).all())
     True
     """
-    enough = chi2_cutoff(level)
+    chi2_cutoff(level)  # refuses what is no level
     fit = fit_of(fit, "profile_likelihood", progressbar=progressbar)
     refuse_no_infimum(fit)
-    checkpoint = Checkpoint(store, "profile")
-    resume = _resumed(checkpoint, resume)
-    reference, earlier = ReferenceFit(fit), EarlierProfile(resume, fit) if resume is not None else None
-    quantities = _quantities(fit, var_names, earlier, all_kept=store is not None)
-    zeta_step = earlier.zeta_step if earlier is not None else float(np.sqrt(enough)) / POINTS
-    run = _ProfileRun(reference, quantities, enough, zeta_step, earlier)
-    combinations = json.dumps(combinations_of(var_names, earlier))
+    with Checkpoint(store, "profile", "this fit's profile", lambda: _origin(fit)) as checkpoint:
+        kept = checkpoint.load()
+        if kept is not None and resume is not None:
+            raise ValueError(
+                "Expected resume= or a store to go on from, got both: leave resume out, or name a new store."
+            )
+        if kept is not None and _is_answered(kept, fit, var_names, level):
+            return kept.assign_attrs(n_evaluations=0)
+        checkpoint.require_writable()
+        resume = kept if kept is not None and not _is_of_lower_optimum(kept, fit) else resume
+        earlier = EarlierProfile(resume, fit, only_finished=kept is not None) if resume is not None else None
+        quantities = _quantities(fit, var_names, earlier, all_kept=store is not None)
+        combinations = json.dumps(combinations_of(var_names, earlier))
+        run = _ProfileRun(fit, quantities, level, earlier)
 
-    def result(completion: str) -> xr.Dataset:
-        highest = max(level, run.earlier.level) if run.earlier is not None else level
-        return _dataset(run, completion, level=highest, zeta_step=zeta_step, combinations=combinations)
+        def keep() -> None:
+            if checkpoint.is_due:
+                checkpoint.save(_dataset(run, "interrupted", combinations))
 
-    def keep() -> None:
-        if checkpoint.is_due:
-            checkpoint.save(result("interrupted"))
-
-    for _ in range(RESTARTS + 1):
-        lower = run.all_sides(progressbar, keep)
-        if lower is None:
-            break
-        reference.take(lower)
-        run.earlier = None
-    _warn(run)
-    traced = result("interrupted" if run.interrupted else "complete")
-    checkpoint.save(traced)
+        for _ in range(RESTARTS + 1):
+            lower = run.all_sides(progressbar, keep)
+            if lower is None:
+                break
+            run.begin_again(lower)
+        _warn(run)
+        traced = _dataset(run, "interrupted" if run.interrupted else "complete", combinations)
+        checkpoint.save(traced, is_last=True)
     return traced
 
 
-def _resumed(checkpoint: Checkpoint, resume: xr.Dataset | None) -> xr.Dataset | None:
-    """Return the profile to go on from, from the store if there is one."""
-    kept = checkpoint.load()
-    if kept is not None and resume is not None:
-        raise ValueError("Expected resume= or a store to go on from, got both: leave resume out, or name a new store.")
-    return resume if kept is None else kept
+def _origin(fit: Fit) -> dict[str, Any]:
+    """Return what a profile depends on, beside where the minimum is."""
+    kind = {"another kind of fit": fit.kind, "another weight of the prior": fit.objective.prior_weight}
+    return result_origin(fit.objective) | kind | {"another information": fit.information}
+
+
+def _is_of_lower_optimum(kept: xr.Dataset, fit: Fit) -> bool:
+    """Whether a profile begun from this fit met a lower optimum, and is of that."""
+    asked, lowest = float(kept.attrs["fit_minus2ll"]), float(kept.attrs["minus2ll"])
+    return bool(np.isclose(asked, fit.minus2ll, rtol=0.0, atol=SAME + noise(asked)) and lowest < asked - SAME)
+
+
+def _is_answered(kept: xr.Dataset, fit: Fit, var_names: VarNames | None, level: float) -> bool:
+    """Whether all that is asked for is finished in a store, and all that is there beside it."""
+    earlier, asked = (
+        EarlierProfile(kept, fit, another_optimum=_is_of_lower_optimum(kept, fit)),
+        combinations_of(var_names),
+    )
+    quantities = [] if var_names is None else find_quantities(fit.objective, var_names)
+    labels = {*earlier.labels, *(quantity.label for quantity in quantities)}
+    same = all(earlier.combinations.get(label) == weights for label, weights in asked.items())
+    return same and all(earlier.finished.get(label, 0.0) >= level for label in labels)
 
 
 def _quantities(fit: Fit, var_names: VarNames | None, earlier: EarlierProfile | None, all_kept: bool) -> list[Quantity]:
@@ -182,20 +203,22 @@ class _Profile:
 class _ProfileRun:
     """All profiles that were asked for."""
 
-    def __init__(
-        self,
-        reference: ReferenceFit,
-        quantities: Sequence[Quantity],
-        enough: float,
-        zeta_step: float,
-        earlier: EarlierProfile | None,
-    ):
-        self.reference, self.quantities, self.enough, self.zeta_step = reference, quantities, enough, zeta_step
+    def __init__(self, fit: Fit, quantities: Sequence[Quantity], level: float, earlier: EarlierProfile | None):
+        self.asked, self.reference, self.quantities = fit, ReferenceFit(fit), quantities
+        self.enough = chi2_cutoff(level)
+        self.level, self.highest = level, max(level, earlier.level) if earlier is not None else level
+        self.zeta_step = earlier.zeta_step if earlier is not None else float(np.sqrt(self.enough)) / POINTS
         self.earlier = earlier
+        self.finished = dict(earlier.finished) if earlier is not None else {}
         self.rows: list[_Profile] = []
         self.n_evaluations = 0
         self.interrupted = False
         self.copies: Sequence[Mapping[str, Array]] = ()
+
+    def begin_again(self, lower: ConstrainedPoint) -> None:
+        """Take a point that is lower than the estimate for a start of the fit, and trace all anew."""
+        self.reference.take(lower)
+        self.earlier, self.finished = None, {}
 
     def all_sides(self, progressbar: bool, after_each: Callable[[], None]) -> ConstrainedPoint | None:
         """Trace all; return a point lower than the estimate, if one is met."""
@@ -209,6 +232,7 @@ class _ProfileRun:
             ):
                 for quantity in self.quantities:
                     self._row(quantity, starts, bar.advance)
+                    self.finished[quantity.label] = max(self.level, self.finished.get(quantity.label, 0.0))
                     after_each()
         except LowerOptimum as met:
             return met.point
@@ -235,6 +259,10 @@ class _ProfileRun:
         self.rows.append(row)
         estimate, error, (low, high) = row.estimate, row.error, row.sides
         try:
+            if self.finished.get(quantity.label, 0.0) >= self.level:
+                _refuse_other_steps(row)
+                advance(2)
+                return
             away = self.reference.side_at_infinity(estimate)
             for side, steps in ((-1.0, low), (1.0, high)):
                 if side == away:
@@ -249,6 +277,14 @@ class _ProfileRun:
             self.n_evaluations += passes.n - before
 
 
+def _refuse_other_steps(row: _Profile) -> None:
+    """Evaluate a step of a finished profile again: of other data, or of another model, it has another height."""
+    for steps in row.sides:
+        if steps and steps[-1].state == "converged":
+            point_at_step(steps[-1], row.estimate)
+            return
+
+
 def _warn(run: _ProfileRun) -> None:
     if run.reference.message:
         warnings.warn(run.reference.message, stacklevel=3)
@@ -260,7 +296,7 @@ def _warn(run: _ProfileRun) -> None:
 # --- as a Dataset ----------------------------------------------------------------------------------------------------
 
 
-def _dataset(run: _ProfileRun, completion: str, level: float, zeta_step: float, combinations: str) -> xr.Dataset:
+def _dataset(run: _ProfileRun, completion: str, combinations: str) -> xr.Dataset:
     rows, fit = run.all_rows(), run.reference.fit
     below, above = (max((len(row.sides[k]) for row in rows), default=0) for k in (0, 1))
     steps = np.arange(-below, above + 1)
@@ -284,9 +320,12 @@ def _dataset(run: _ProfileRun, completion: str, level: float, zeta_step: float, 
         group="profile",
         kind=fit.kind,
         information=fit.information,
-        level=level,
-        zeta_step=zeta_step,
+        level=run.highest,
+        zeta_step=run.zeta_step,
         combinations=combinations,
+        finished=json.dumps(run.finished),
+        data_digest=data_digest(fit.objective),
+        fit_minus2ll=run.asked.minus2ll,
         minus2ll=fit.minus2ll,
         n_evaluations=run.n_evaluations,
         completion=completion,

@@ -17,6 +17,7 @@ from pymc_landscape.inference.profile.continuation import ProfileStep, State
 from pymc_landscape.inference.profile.quantities import Quantity, find_quantities
 from pymc_landscape.numerics import noise
 from pymc_landscape.objective import RestrictedObjective, distances_to_bounds, has_vector_bounds
+from pymc_landscape.objective.observations import data_digest
 from pymc_landscape.optimize import Fit
 
 # −2LL at a step or at the minimum: by more than this it is another surface, or another optimum.
@@ -117,6 +118,16 @@ class EarlierProfile:
         What ``profile_likelihood`` returned.
     fit : Fit
         The fit whose profile it is.
+    only_finished : bool
+        Whether profiles that were not finished are left out, so that they are traced as if nothing had been.
+
+    another_optimum : bool
+        Whether it is known to be of a lower optimum than the fit's.
+
+    Attributes
+    ----------
+    finished : dict of str to float
+        The level out to which a quantity was profiled, by label; those that were interrupted have none.
 
     Raises
     ------
@@ -124,13 +135,15 @@ class EarlierProfile:
         If it is no profile, or that of another model or other data.
     """
 
-    def __init__(self, profile: xr.Dataset, fit: Fit):
-        _refuse_another(profile, fit)
+    def __init__(self, profile: xr.Dataset, fit: Fit, only_finished: bool = False, another_optimum: bool = False):
+        _refuse_another(profile, fit, another_optimum)
         self.profile = profile if "parameter" in profile.dims else profile.expand_dims("parameter")
         self.labels = [str(label) for label in self.profile["parameter"].values]
         self.combinations: dict[str, dict[str, float]] = json.loads(profile.attrs.get("combinations", "{}"))
         self.level = float(profile.attrs["level"])
         self.zeta_step = float(profile.attrs["zeta_step"])
+        self.finished: dict[str, float] = json.loads(profile.attrs.get("finished", "{}"))
+        self._only_finished = only_finished
 
     def quantities(self, fit: Fit) -> list[Quantity]:
         """Return what was profiled."""
@@ -141,7 +154,7 @@ class EarlierProfile:
 
     def sides(self, quantity: Quantity) -> tuple[list[StoredStep], list[StoredStep]]:
         """Return the steps of both sides, from the estimate outward; none of a quantity that was not traced."""
-        if quantity.label not in self.labels:
+        if quantity.label not in (self.finished if self._only_finished else self.labels):
             return [], []
         row = self.profile.isel(parameter=self.labels.index(quantity.label)).sortby("step")
         step = row["step"].to_numpy()
@@ -155,15 +168,22 @@ class EarlierProfile:
         return [StoredStep(v, rise, slope, cast(State, word), at) for v, rise, slope, word, at in made if word]
 
 
-def combinations_of(var_names: VarNames | None, earlier: EarlierProfile | None) -> dict[str, dict[str, float]]:
+def combinations_of(var_names: VarNames | None, earlier: EarlierProfile | None = None) -> dict[str, dict[str, float]]:
     """Return the linear combinations that were asked for, or were profiled earlier, as a profile keeps them."""
     combinations = dict(earlier.combinations) if earlier is not None else {}
     if isinstance(var_names, Mapping):
-        combinations |= {str(k): {str(n): float(w) for n, w in v.items()} for k, v in var_names.items()}
+        asked = {str(k): {str(n): float(w) for n, w in v.items()} for k, v in var_names.items()}
+        for label, weights in asked.items():
+            if earlier is not None and label in earlier.labels and combinations.get(label, weights) != weights:
+                raise ValueError(
+                    f"Expected the combination {label!r} of the earlier profile, {combinations[label]}, got {weights}: "
+                    "give it another name."
+                )
+        combinations |= asked
     return combinations
 
 
-def _refuse_another(profile: Any, fit: Fit) -> None:
+def _refuse_another(profile: Any, fit: Fit, another_optimum: bool) -> None:
     if not isinstance(profile, xr.Dataset):
         raise TypeError(f"Expected the Dataset of profile_likelihood as resume, got {type(profile).__name__}.")
     if any(name not in profile for name in NEEDED) or "zeta_step" not in profile.attrs:
@@ -175,8 +195,14 @@ def _refuse_another(profile: Any, fit: Fit) -> None:
     kind = fit.kind
     if profile.attrs["kind"] != kind:
         raise ValueError(f"Expected a profile of the same surface ({kind}), got {profile.attrs['kind']!r}.")
+    digest = profile.attrs.get("data_digest")
+    if digest is not None and digest != data_digest(fit.objective):
+        raise ValueError(
+            "Expected a profile of this model and data, got one of other data: pass the fit that it was traced from, or "
+            "trace it anew without resume."
+        )
     theirs_lowest = float(profile.attrs["minus2ll"])
-    if not np.isclose(theirs_lowest, fit.minus2ll, rtol=0.0, atol=SAME + noise(fit.minus2ll)):
+    if not another_optimum and not np.isclose(theirs_lowest, fit.minus2ll, rtol=0.0, atol=SAME + noise(fit.minus2ll)):
         raise ValueError(
             f"Expected a profile of this model and data, with a minimum of -2LL of {fit.minus2ll:.6f}, got one with "
             f"{theirs_lowest:.6f}: pass the fit that it was traced from, or trace it anew without resume."

@@ -25,7 +25,7 @@ from pymc.util import get_random_generator
 from pymc_landscape._typing import Array, ModelLike, RandomSeed
 from pymc_landscape.numerics import one_blas_thread
 from pymc_landscape.objective import Objective, RestrictedObjective
-from pymc_landscape.objective.observations import Data, Simulator, StackedData, digests
+from pymc_landscape.objective.observations import Data, Simulator, StackedData, digests, result_origin
 from pymc_landscape.optimize import (
     Fit,
     StartResult,
@@ -108,30 +108,34 @@ def parametric_bootstrap(
     ({'chain': 1, 'draw': 50}, True)
     """
     fit = fit_to_simulate(fit, "parametric_bootstrap", draws, progressbar)
-    checkpoint, drawn = Checkpoint(store, "bootstrap"), seeds(random_seed, draws)
-    kept = checkpoint.load()
-    if kept is not None:
-        _refuse_another(fit, kept, checkpoint, drawn[0] if random_seed is not None else None)
-    first = drawn[0] if kept is None else int(kept.attrs["first_seed"])
-    earlier = [] if kept is None else _replicates(fit, kept)
+    drawn = seeds(random_seed, draws)
+    with Checkpoint(store, "bootstrap", "this fit's replicates", lambda: result_origin(fit.objective)) as checkpoint:
+        kept = checkpoint.load()
+        if kept is not None:
+            _refuse_another(fit, kept, checkpoint, drawn[0] if random_seed is not None else None)
+        first = drawn[0] if kept is None else int(kept.attrs["first_seed"])
+        earlier = [] if kept is None else _replicates(fit, kept)
+        if len(earlier) < draws:
+            checkpoint.require_writable(lambda: _dataset(fit, [_estimate(fit)], first, "interrupted"))
 
-    def keep(made: list[Replicate]) -> None:
-        if checkpoint.is_due:
-            checkpoint.save(_dataset(fit, made, first, "interrupted"))
+        def keep(made: list[Replicate]) -> None:
+            if checkpoint.is_due:
+                checkpoint.save(_dataset(fit, made, first, "interrupted"))
 
-    made, interrupted = repeat(
-        _Refitter(fit),
-        drawn,
-        "Bootstrapping",
-        progressbar,
-        at_once=StackedData.most_sets(fit.objective),
-        earlier=earlier[:draws],
-        after_each=keep,
-    )
-    _warn([replicate.status for replicate in made])
-    result = _dataset(fit, made, first, "interrupted" if interrupted else "complete")
-    if len(made) >= len(earlier):  # fewer may have been asked for
-        checkpoint.save(result)
+        made, interrupted = repeat(
+            _Refitter(fit),
+            drawn,
+            "Bootstrapping",
+            progressbar,
+            at_once=StackedData.most_sets(fit.objective),
+            earlier=earlier[:draws],
+            after_each=keep,
+        )
+        _warn([replicate.status for replicate in made])
+        result = _dataset(fit, made, first, "interrupted" if interrupted else "complete")
+        is_new = kept is None or kept.attrs["completion"] != result.attrs["completion"]
+        if len(made) > len(earlier) or (is_new and len(made) == len(earlier)):  # fewer may have been asked for
+            checkpoint.save(result, is_last=True)
     return result
 
 
@@ -266,6 +270,11 @@ def in_own_copy(fit: Fit, vector: Array) -> Array:
     return nearest_copy(fit.symmetries, vector, layout.join(natural_point(fit)), errors)
 
 
+def _estimate(fit: Fit) -> Replicate:
+    """Return the estimate as a replicate, with labels as those to come."""
+    return Replicate(fit.objective.layout().join(natural_point(fit)), fit.minus2ll, 0.0, fit.status.value)
+
+
 def _dataset(fit: Fit, replicates: Sequence[Replicate], first_seed: int, completion: str) -> xr.Dataset:
     objective, status = fit.objective, [r.status for r in replicates]
     attrs = provenance_attributes(
@@ -313,8 +322,8 @@ def _refuse_another(fit: Fit, kept: xr.Dataset, checkpoint: Checkpoint, first_se
         raise checkpoint.refusal("this fit's replicates", "one of another model or of other data")
     if first_seed is not None and first_seed != int(kept.attrs["first_seed"]):
         raise ValueError(
-            "Expected the random_seed with which the store was begun, got another: leave it out to carry on with new "
-            "draws, or name another store."
+            f"Expected the random_seed with which the store was begun, got another for {checkpoint.path}: leave it out to "
+            "carry on with new draws, or name another store."
         )
 
 

@@ -9,6 +9,7 @@ from pymc_landscape.objective.observations.pointwise import (
     pointwise_log_likelihood,
     refuse_joint_densities,
 )
+from pymc_landscape.objective.observations.result_origin import data_digest, result_origin
 from pymc_landscape.objective.observations.simulate import (
     Data,
     Simulator,
@@ -30,6 +31,7 @@ __all__ = [
     "Simulator",
     "StackedData",
     "WeightedObservations",
+    "data_digest",
     "data_set",
     "digests",
     "fitted_values",
@@ -41,4 +43,5 @@ __all__ = [
     "observed_values",
     "pointwise_log_likelihood",
     "refuse_joint_densities",
+    "result_origin",
 ]

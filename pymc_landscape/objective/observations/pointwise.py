@@ -15,13 +15,17 @@ from pymc_landscape._typing import Array, ModelLike, Posterior
 from pymc_landscape.engine import Engine
 from pymc_landscape.model import is_added_up, n_rows, name_of, without_dims
 from pymc_landscape.objective import SAMPLE_DIMS, TOTAL, DrawVectors, Fitted, Objective, is_fitted, objective_of
+from pymc_landscape.objective.observations.result_origin import result_origin
 from pymc_landscape.results import (
     IN_MEMORY,
     DelayedProgressBar,
     Memory,
+    StoreDirectory,
+    StoreRecord,
     ZarrStore,
     provenance_attributes,
     require_chunks,
+    require_zarr,
 )
 
 GROUPS = ("log_likelihood", "log_prior")
@@ -106,7 +110,21 @@ def pointwise_log_likelihood(
     draws = DrawVectors(objective, dt, group, sample_dims)
     engine = objective.engine("unsummed")
     groups = _templates(objective, engine, draws)
-    arrays = _arrays(groups, draws, store, chunks)
+    if store is None:
+        return _evaluated(_in_memory(groups, draws), objective, engine, draws, chunks, progressbar)
+    require_zarr()
+    made_of = {**result_origin(objective), "other draws": draws.digest()}
+    with StoreDirectory(store) as place:
+        record = StoreRecord("pointwise", made_of)
+        arrays = ZarrStore.open_or_create(place, record, groups, len(draws.dims), EXPECTED, longest=chunks)
+        return _evaluated(arrays, objective, engine, draws, chunks, progressbar)
+
+
+def _evaluated(
+    arrays: Memory | ZarrStore, objective: Objective, engine: Engine, draws: DrawVectors, chunks: int | None,
+    progressbar: bool,
+) -> xr.DataTree:  # fmt: skip
+    """Evaluate the draws that are not finished yet."""
     arrays.refuse_another(partial(_again, engine, draws), EXPECTED)
     done, interrupted, bad = arrays.done, False, _Bad(**arrays.tally)
     try:
@@ -200,11 +218,7 @@ def _template(objective: Objective, name: str, length: int | None, draws: DrawVe
     return xr.DataArray(whole, dims=(*draws.dims, *dims), coords=labels)
 
 
-def _arrays(
-    groups: Mapping[str, xr.Dataset], draws: DrawVectors, store: str | PathLike[str] | None, chunks: int | None
-) -> Memory | ZarrStore:
-    if store is not None:
-        return ZarrStore.open_or_create(store, groups, len(draws.dims), EXPECTED, longest=chunks)
+def _in_memory(groups: Mapping[str, xr.Dataset], draws: DrawVectors) -> Memory:
     size = sum(group.nbytes for group in groups.values())
     if size > IN_MEMORY:
         raise ValueError(
