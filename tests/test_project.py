@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "optimize.descent": "optimize objective objective.observations engine numerics results",
     "optimize.stacks": "optimize objective objective.observations numerics results",
     "landscape": "optimize objective objective.observations engine numerics results",
-    "inference.profile": "optimize optimize.stacks objective numerics results",
+    "inference.profile": "optimize optimize.stacks objective objective.observations numerics results",
     "inference.regions": "inference.profile optimize objective numerics results",
     "inference.resampling": "inference.profile optimize optimize.stacks objective objective.observations numerics "
     "results",

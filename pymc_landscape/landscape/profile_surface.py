@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
 from pymc_landscape.engine import Evaluation
@@ -173,11 +172,18 @@ def _evaluated(
     vectors, path = _vectors(continuation, layout, reference)
     engine = objective.engine("pointwise" if pointwise else "density", layout.unconstrained)
     result = engine(lambda a, b: vectors[a:b], grid_axes.total, chunk=chunks)
+    if not result.values:
+        raise KeyboardInterrupt
     status = np.where(grid_axes.inside, "", "outside").astype("U16")
     for p, found in solved:
         status[p] = found.status
     predicted = np.array([np.nan if found is None else found.value for found in continuation.best])
-    status[np.isin(status, ["converged", "at_bound"]) & ~_is_same(objective, result, predicted)] = "failed"
+    total = _total(objective, result)
+    if result.interrupted:  # points that were solved, but not reached by now
+        status[np.isnan(total)] = ""
+    with np.errstate(invalid="ignore"):
+        same = np.abs(total - predicted) <= SAME + 1e-9 * np.abs(predicted)
+    status[np.isin(status, ["converged", "at_bound"]) & ~same] = "failed"
     for values in result.values.values():
         values[np.isin(status, ["", "unbounded"])] = np.nan
     path[~np.isin(status, ["converged", "at_bound", "failed", "unbounded"])] = np.nan
@@ -222,10 +228,8 @@ def _by_active_set(continuation: GridContinuation) -> Iterator[tuple[ActiveSet, 
         yield active_set, np.array([p for p, _ in own]), np.stack([x for _, x in own])
 
 
-def _is_same(objective: Objective, result: Evaluation, predicted: Array) -> NDArray[np.bool_]:
-    """Whether the density at each point has the value with which the minimisation ended."""
+def _total(objective: Objective, result: Evaluation) -> Array:
+    """Return the value of the objective at each point, from its densities."""
     out = {name: v.reshape(len(v), -1).sum(axis=1) for name, v in result.values.items()}
     with np.errstate(invalid="ignore"):
-        total = objective.total(out)
-        same: NDArray[np.bool_] = np.abs(total - predicted) <= SAME + 1e-9 * np.abs(predicted)
-    return same
+        return objective.total(out)

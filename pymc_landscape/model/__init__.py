@@ -35,7 +35,7 @@ from pymc_landscape.model.derivatives import (
 )
 from pymc_landscape.model.distributions import aligned, constant_value, kind_of, name_of, without_dims
 from pymc_landscape.model.engine_factory import EngineFactory
-from pymc_landscape.model.fingerprint import Fingerprint, model_digest
+from pymc_landscape.model.fingerprint import Fingerprint, in_words, model_digest
 from pymc_landscape.model.layout import Element, FreeVariable, Layout, element_labels
 from pymc_landscape.model.losses import LOSS_FAMILIES, Affine, Family, add_up, quantile_of
 from pymc_landscape.model.metadata import ModelMetadata, shared_data
@@ -93,6 +93,7 @@ __all__ = [
     "hessian_graph",
     "hessian_product_graph",
     "in_one_vector",
+    "in_words",
     "is_added_up",
     "is_inside",
     "is_written_out",

@@ -255,7 +255,8 @@ class DrawVectors:
         """Return a short name of all draws."""
         digest, step = blake2b(digest_size=16), max(1, DIGESTED_BYTES // (8 * max(self._layout.size, 1)))
         for start in range(0, self.total, step):
-            digest.update(np.ascontiguousarray(self.rows(start, min(start + step, self.total))).tobytes())
+            for name in self._arrays:
+                digest.update(np.ascontiguousarray(self._between(name, start, min(start + step, self.total))).tobytes())
         return digest.hexdigest()
 
     def where(self, row: int) -> str:

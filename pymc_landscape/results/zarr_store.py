@@ -1,8 +1,8 @@
 """Arrays written row by row to a zarr store, each block before the next, so that none has to fit into memory.
 
-A *row* is a point of a grid, or a draw: the leading dims of every array count rows, the last of them fastest. The store is
-made beside its place and moved there whole, when it has all of its labels; then blocks of rows are written where they
-belong, and after each the record says how many are finished. What was not reached is NaN.
+A *row* is a point of a grid, or a draw: the leading dims of every array count rows, the last of them fastest. The store
+is made beside its place and moved there whole, when it has all of its labels; then blocks of rows are written where
+they belong, and after each the record says how many are finished. What was not reached is NaN.
 """
 
 from __future__ import annotations
@@ -61,13 +61,12 @@ def record_in(
     record = read_record(place.path)
     if record is None:
         raise ValueError(
-            f"Expected a zarr store in {place.path}, got something else, or a store that lost its record: name another, "
-            "or delete it."
+            f"Expected a zarr store in {place.path}, got something else, or a store that lost its record: name "
+            "another, or delete it."
         )
     if record.group != group:
-        raise other_store(
-            place.path, of_group or expected, f"{'' if of_group else 'one of the group '}{record.group!r}"
-        )
+        got = repr(record.group) if of_group else f"one of the group {record.group!r}"
+        raise other_store(place.path, of_group or expected, got)
     others = record.differences(made_of)
     if others:
         raise other_store(place.path, expected, f"one of {' or of '.join(others)}")
@@ -290,6 +289,8 @@ class ZarrStore:
         if not self.is_complete:
             import zarr
 
+            for name, own in self._record.attrs.items():
+                own["group"] = name
             self.finish_rows(self.done, attrs)
             for name, own in self._record.attrs.items():
                 zarr.open_group(self._place.path, path=name, mode="r+", zarr_format=3).attrs.update(own)

@@ -18,18 +18,20 @@ from pymc_landscape.inference.profile.continuation import ProfileStep
 from pymc_landscape.inference.profile.current_fit import ReferenceFit, copies_of, other_optima, refuse_no_infimum
 from pymc_landscape.inference.profile.profile_side import LowerOptimum, ProfileSide
 from pymc_landscape.inference.profile.profile_steps import (
-    SAME,
     EarlierProfile,
     StoredStep,
     combinations_of,
+    is_answered,
+    is_of_lower_optimum,
     natural_vector,
     point_at_step,
+    profile_origin,
     stored_step,
 )
 from pymc_landscape.inference.profile.quantities import Quantity, find_quantities
-from pymc_landscape.numerics import chi2_cutoff, noise, one_blas_thread
+from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
 from pymc_landscape.objective import Objective
-from pymc_landscape.objective.observations import data_digest, result_origin
+from pymc_landscape.objective.observations import data_digest
 from pymc_landscape.optimize import Fit, fit_of
 from pymc_landscape.results import Checkpoint, DelayedProgressBar, provenance_attributes
 
@@ -127,16 +129,14 @@ def profile_likelihood(
     chi2_cutoff(level)  # refuses what is no level
     fit = fit_of(fit, "profile_likelihood", progressbar=progressbar)
     refuse_no_infimum(fit)
-    with Checkpoint(store, "profile", "this fit's profile", lambda: _origin(fit)) as checkpoint:
+    with Checkpoint(store, "profile", "this fit's profile", lambda: profile_origin(fit)) as checkpoint:
         kept = checkpoint.load()
         if kept is not None and resume is not None:
-            raise ValueError(
-                "Expected resume= or a store to go on from, got both: leave resume out, or name a new store."
-            )
-        if kept is not None and _is_answered(kept, fit, var_names, level):
+            raise ValueError("Expected resume= or a store to go on from, got both: leave resume out.")
+        if kept is not None and is_answered(kept, fit, var_names, level):
             return kept.assign_attrs(n_evaluations=0)
         checkpoint.require_writable()
-        resume = kept if kept is not None and not _is_of_lower_optimum(kept, fit) else resume
+        resume = kept if kept is not None and not is_of_lower_optimum(kept, fit) else resume
         earlier = EarlierProfile(resume, fit, only_finished=kept is not None) if resume is not None else None
         quantities = _quantities(fit, var_names, earlier, all_kept=store is not None)
         combinations = json.dumps(combinations_of(var_names, earlier))
@@ -154,35 +154,11 @@ def profile_likelihood(
         _warn(run)
         traced = _dataset(run, "interrupted" if run.interrupted else "complete", combinations)
         checkpoint.save(traced, is_last=True)
-    return traced
-
-
-def _origin(fit: Fit) -> dict[str, Any]:
-    """Return what a profile depends on, beside where the minimum is."""
-    kind = {"another kind of fit": fit.kind, "another weight of the prior": fit.objective.prior_weight}
-    return result_origin(fit.objective) | kind | {"another information": fit.information}
-
-
-def _is_of_lower_optimum(kept: xr.Dataset, fit: Fit) -> bool:
-    """Whether a profile begun from this fit met a lower optimum, and is of that."""
-    asked, lowest = float(kept.attrs["fit_minus2ll"]), float(kept.attrs["minus2ll"])
-    return bool(np.isclose(asked, fit.minus2ll, rtol=0.0, atol=SAME + noise(asked)) and lowest < asked - SAME)
-
-
-def _is_answered(kept: xr.Dataset, fit: Fit, var_names: VarNames | None, level: float) -> bool:
-    """Whether all that is asked for is finished in a store, and all that is there beside it."""
-    earlier, asked = (
-        EarlierProfile(kept, fit, another_optimum=_is_of_lower_optimum(kept, fit)),
-        combinations_of(var_names),
-    )
-    quantities = [] if var_names is None else find_quantities(fit.objective, var_names)
-    labels = {*earlier.labels, *(quantity.label for quantity in quantities)}
-    same = all(earlier.combinations.get(label) == weights for label, weights in asked.items())
-    return same and all(earlier.finished.get(label, 0.0) >= level for label in labels)
+        return traced
 
 
 def _quantities(fit: Fit, var_names: VarNames | None, earlier: EarlierProfile | None, all_kept: bool) -> list[Quantity]:
-    """Return what is to be profiled: of what was profiled before, that which is asked for, or all."""
+    """Return what is to be profiled: of what was profiled before, what is asked for, or all."""
     if earlier is None:
         return find_quantities(fit.objective, var_names)
     before = earlier.quantities(fit) if var_names is None or all_kept else []
@@ -279,10 +255,8 @@ class _ProfileRun:
 
 def _refuse_other_steps(row: _Profile) -> None:
     """Evaluate a step of a finished profile again: of other data, or of another model, it has another height."""
-    for steps in row.sides:
-        if steps and steps[-1].state == "converged":
-            point_at_step(steps[-1], row.estimate)
-            return
+    for step in [steps[-1] for steps in row.sides if steps and steps[-1].state == "converged"][:1]:
+        point_at_step(step, row.estimate)
 
 
 def _warn(run: _ProfileRun) -> None:

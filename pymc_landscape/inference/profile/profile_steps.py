@@ -17,7 +17,7 @@ from pymc_landscape.inference.profile.continuation import ProfileStep, State
 from pymc_landscape.inference.profile.quantities import Quantity, find_quantities
 from pymc_landscape.numerics import noise
 from pymc_landscape.objective import RestrictedObjective, distances_to_bounds, has_vector_bounds
-from pymc_landscape.objective.observations import data_digest
+from pymc_landscape.objective.observations import data_digest, result_origin
 from pymc_landscape.optimize import Fit
 
 # −2LL at a step or at the minimum: by more than this it is another surface, or another optimum.
@@ -183,6 +183,28 @@ def combinations_of(var_names: VarNames | None, earlier: EarlierProfile | None =
     return combinations
 
 
+def profile_origin(fit: Fit) -> dict[str, Any]:
+    """Return what a profile depends on, beside where the minimum is."""
+    kind = {"another kind of fit": fit.kind, "another weight of the prior": fit.objective.prior_weight}
+    return result_origin(fit.objective) | kind | {"another information": fit.information}
+
+
+def is_of_lower_optimum(kept: xr.Dataset, fit: Fit) -> bool:
+    """Whether a profile begun from this fit met a lower optimum, and is of that."""
+    asked, lowest = float(kept.attrs["fit_minus2ll"]), float(kept.attrs["minus2ll"])
+    return bool(np.isclose(asked, fit.minus2ll, rtol=0.0, atol=SAME + noise(asked)) and lowest < asked - SAME)
+
+
+def is_answered(kept: xr.Dataset, fit: Fit, var_names: VarNames | None, level: float) -> bool:
+    """Whether all that is asked for is finished in a store, and all that is there beside it."""
+    earlier = EarlierProfile(kept, fit, another_optimum=is_of_lower_optimum(kept, fit))
+    asked = combinations_of(var_names)
+    quantities = [] if var_names is None else find_quantities(fit.objective, var_names)
+    labels = {*earlier.labels, *(quantity.label for quantity in quantities)}
+    same = all(earlier.combinations.get(label) == weights for label, weights in asked.items())
+    return same and all(earlier.finished.get(label, 0.0) >= level for label in labels)
+
+
 def _refuse_another(profile: Any, fit: Fit, another_optimum: bool) -> None:
     if not isinstance(profile, xr.Dataset):
         raise TypeError(f"Expected the Dataset of profile_likelihood as resume, got {type(profile).__name__}.")
@@ -198,8 +220,8 @@ def _refuse_another(profile: Any, fit: Fit, another_optimum: bool) -> None:
     digest = profile.attrs.get("data_digest")
     if digest is not None and digest != data_digest(fit.objective):
         raise ValueError(
-            "Expected a profile of this model and data, got one of other data: pass the fit that it was traced from, or "
-            "trace it anew without resume."
+            "Expected a profile of this model and data, got one of other data: pass the fit that it was traced from, "
+            "or trace it anew without resume."
         )
     theirs_lowest = float(profile.attrs["minus2ll"])
     if not another_optimum and not np.isclose(theirs_lowest, fit.minus2ll, rtol=0.0, atol=SAME + noise(fit.minus2ll)):

@@ -322,8 +322,8 @@ def _refuse_another(fit: Fit, kept: xr.Dataset, checkpoint: Checkpoint, first_se
         raise checkpoint.refusal("this fit's replicates", "one of another model or of other data")
     if first_seed is not None and first_seed != int(kept.attrs["first_seed"]):
         raise ValueError(
-            f"Expected the random_seed with which the store was begun, got another for {checkpoint.path}: leave it out to "
-            "carry on with new draws, or name another store."
+            f"Expected the random_seed with which the store was begun, got another for {checkpoint.path}: leave it out "
+            "to carry on with new draws, or name another store."
         )
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
-from pymc_landscape._typing import Array
-from pymc_landscape.model import shared_data
-from pymc_landscape.objective import LOG_PRIOR, Objective
+from pymc_landscape.model import in_words, shared_data
+from pymc_landscape.objective import LOG_PRIOR, Objective, objective_digest
 from pymc_landscape.objective.observations.simulate import observed_data
 
 # Where densities are compared: unconstrained values of the parameters in turn, fixed, so that no initial point matters.
@@ -19,20 +17,15 @@ MODEL, PRIOR, DATA = "another model", "another prior", "other data"
 
 
 def result_origin(objective: Objective) -> dict[str, Any]:
-    """Return what tells a result from those of other models and other data, by what it is in a sentence.
+    """Return what tells a result from those of other models and other data, by what another one is in a sentence.
 
-    Names, shapes, transforms and choices are compared as they are, data by a digest; the densities by their values at two
-    points, which is all that can be done where parts of a graph have no name.
+    Names, graphs and data have digests. What an Op of the user's own computes has none: the densities are compared by
+    their values at two points as well.
     """
-    choices = {
-        "variables": [(v.name, v.shape, v.transform, v.labels) for v in objective.variables],
-        "terms": objective.terms,
-        **objective.origin,
-        "model_name": "",  # another name is no other model
-    }
     likelihood, prior = _densities(objective)
+    plain = objective.with_prior_weight(0.0) if objective.prior_weight else objective
     return {
-        MODEL: {"choices": json.dumps(choices, default=str), "log_likelihood": likelihood},
+        MODEL: {"digest": objective_digest(plain, objective.deterministics), "log_likelihood": likelihood},
         PRIOR: prior,
         DATA: data_digest(objective),
     }
@@ -41,13 +34,9 @@ def result_origin(objective: Objective) -> dict[str, Any]:
 def data_digest(objective: Objective) -> str:
     """Return a short name of all data of an objective: observed values, and what else the model holds as data."""
     held = {data.name: data.get_value(borrow=True) for data in shared_data(objective.model)}
-    every: dict[str, Array] = {**held, **observed_data(objective), **objective.evaluators.data.values}
-    digest = blake2b(digest_size=16)
-    for name in sorted(every):
-        values = np.ma.getdata(every[name])
-        digest.update(repr((name, values.shape)).encode())
-        digest.update(np.ascontiguousarray(values, dtype=float if values.dtype.kind in "biuf" else None).tobytes())
-    return digest.hexdigest()
+    every = {**held, **observed_data(objective), **objective.evaluators.data.values}
+    told = repr([(name, in_words(every[name])) for name in sorted(every)])
+    return blake2b(told.encode(), digest_size=16).hexdigest()
 
 
 def _densities(objective: Objective) -> tuple[list[float], list[float]]:
