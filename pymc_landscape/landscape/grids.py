@@ -25,7 +25,7 @@ from pymc_landscape.objective import (
     select_labels,
 )
 from pymc_landscape.optimize import Fit
-from pymc_landscape.results import provenance_attributes, require_probability
+from pymc_landscape.results import array_variable, provenance_attributes, require_probability
 
 # An axis: a range and its number of points, or the points.
 Axis = tuple[float, float, int] | ArrayLike
@@ -64,7 +64,8 @@ def regular_grid(axes: Mapping[str, Axis]) -> xr.Dataset:
         raise ValueError("Expected at least one axis, got none: for example {'mu': (-1, 1, 101)}.")
     refuse_reserved_names(axes)
     values = {label: _axis(label, spec) for label, spec in axes.items()}
-    return xr.Dataset(coords=values, attrs=provenance_attributes(kind="regular"))
+    axes_of = {label: array_variable(label, along) for label, along in values.items()}
+    return xr.Dataset(coords=axes_of, attrs=provenance_attributes(kind="regular"))
 
 
 def posterior_grid(

@@ -21,6 +21,7 @@ from pymc_landscape.objective import (
     RestrictedObjective,
     without_lost_digits,
 )
+from pymc_landscape.results import array_variable
 
 # So many of the lowest points are looked at one by one; were all of them rounding, all points are.
 MOST_LOST = 32
@@ -54,7 +55,7 @@ def surface_dataset(
         height = variables[_height_of(variables)]
         variables["delta_minus2ll"] = height - _floor(height)
     surface = xr.Dataset(
-        {name: (dims, values.reshape(shape)) for name, values in variables.items()},
+        {name: array_variable(dims, values.reshape(shape)) for name, values in variables.items()},
         coords=points.coords if coords is None else coords,
     )
     if len(sums) > 1:
@@ -126,14 +127,14 @@ def coords_with_reference(coords: xr.Coordinates, objective: Objective, referenc
     values = np.concatenate([np.ravel(reference.point[v.name]) for v in objective.variables])
     parameter = _parameter_coords(tuple(labels))
     return xr.Coordinates(
-        {**coords.variables, **parameter.variables, "at": xr.Variable("parameter", values)},
+        {**coords.variables, **parameter.variables, "at": array_variable("parameter", values)},
         indexes={**coords.xindexes, **parameter.xindexes},
     )
 
 
 @lru_cache(maxsize=32)  # an index of labels takes longer than ten thousand points
 def _parameter_coords(labels: tuple[str, ...]) -> xr.Coordinates:
-    return xr.Coordinates({"parameter": list(labels)})
+    return xr.Coordinates({"parameter": array_variable("parameter", list(labels))})
 
 
 def with_plane(surface: xr.Dataset, points: GridPoints, grid: xr.Dataset) -> xr.Dataset:

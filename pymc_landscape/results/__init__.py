@@ -2,7 +2,7 @@
 
 from pymc_landscape.results.checkpoint import Checkpoint
 from pymc_landscape.results.datatree import to_datatree
-from pymc_landscape.results.labelled_dataset import labelled_dataset
+from pymc_landscape.results.labelled_dataset import array_variable, labelled_dataset
 from pymc_landscape.results.memory_rows import IN_MEMORY, Memory, RowsInMemory
 from pymc_landscape.results.messages import (
     chosen_methods,
@@ -36,6 +36,7 @@ __all__ = [
     "StoreDirectory",
     "StoreRecord",
     "ZarrStore",
+    "array_variable",
     "chosen_methods",
     "closest",
     "labelled_dataset",

@@ -45,11 +45,32 @@ def labelled_dataset(
     others = tuple((name, dims, np.shape(values)) for name, (dims, values) in beside.items())
     # 1 and 1.0 are one key, but not one label
     along = tuple((name, labels_of, tuple(map(type, labels_of))) for name, labels_of in labels.items())
-    found = _blank(shapes, along, others).copy(data={name: values for name, (_, values) in data.items()})
-    for name, (_, values) in beside.items():
-        found.variables[name].values = values  # of this copy
+    found = _blank(shapes, along, others).copy(data={name: array_variable(*each) for name, each in data.items()})
+    for name, each in beside.items():
+        found.variables[name].data = array_variable(*each)  # of this copy
     found.attrs = dict(attrs)
     return found
+
+
+def array_variable(dims: str | tuple[str, ...], values: Any) -> xr.Variable:
+    """Return a variable of an array of NumPy's that is taken as it is.
+
+    Whether an array might be one of Dask's, xarray finds out by importing ``dask.array``, which takes a quarter of a
+    second in a process that has no use for it.
+
+    Parameters
+    ----------
+    dims : str or tuple of str
+        Its dims.
+    values : array_like
+        Numbers or text.
+
+    Examples
+    --------
+    >>> array_variable("x", [1.0, 2.0]).dims
+    ('x',)
+    """
+    return xr.Variable(dims, np.asarray(values), fastpath=True)
 
 
 @lru_cache(maxsize=32)
@@ -58,6 +79,7 @@ def _blank(
 ) -> xr.Dataset:
     """Return the Dataset with no numbers in it."""
     data, others = (
-        {name: (dims, np.broadcast_to(np.nan, shape)) for name, dims, shape in each} for each in (shapes, beside)
+        {name: array_variable(dims, np.broadcast_to(np.nan, shape)) for name, dims, shape in each}
+        for each in (shapes, beside)
     )
-    return xr.Dataset(data, others | {name: list(along) for name, along, _ in labels})
+    return xr.Dataset(data, others | {name: array_variable(name, list(along)) for name, along, _ in labels})

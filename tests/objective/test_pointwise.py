@@ -454,9 +454,7 @@ def test_a_store_of_another_model_of_other_data_or_of_other_draws_is_refused(mod
     other["posterior"] = dt["posterior"].to_dataset() + 1e-3
     more = pml.Objective(model).with_data(dead=np.full(12, 3))
     for got, *case in (("draws", model, other), ("draws", model, dt.isel(draw=slice(0, 40))), ("data", more, dt)):
-        with pytest.raises(
-            ValueError, match=f"of this model, its data and these draws, got .* other {got}"
-        ):
+        with pytest.raises(ValueError, match=f"of this model, its data and these draws, got .* other {got}"):
             groups(*case, store=tmp_path / "new.zarr")
     dt.to_zarr(tmp_path / "tree.zarr", consolidated=False)
     with pytest.raises(ValueError, match="got something else"):
@@ -505,9 +503,7 @@ def test_wrong_options_are_refused(model, dt, tmp_path, monkeypatch):
         groups(model, {"b": 1.0})
     with pytest.raises(ValueError, match="Expected chunks of at least one draw, got 0"):
         groups(model, dt, chunks=0)
-    with pytest.raises(
-        ValueError, match=r"Expected a zarr store in .*, got something else, .*: name another"
-    ):
+    with pytest.raises(ValueError, match=r"Expected a zarr store in .*, got something else, .*: name another"):
         groups(model, dt, store=tmp_path)
     monkeypatch.setattr(stores, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"Expected the package zarr for store=.*pip install .pymc-landscape"):

@@ -1,8 +1,10 @@
 """Datasets of labels that are known: each has numbers, attributes and coordinates of its own."""
 
 import numpy as np
+import pymc as pm
 import xarray as xr
 
+import pymc_landscape as pml
 from pymc_landscape.results import labelled_dataset
 
 
@@ -37,3 +39,19 @@ def test_each_has_numbers_of_its_own():
 def test_labels_keep_their_type():
     assert dataset(1.0, labels=(1, 2))["x"].dtype == np.int64
     assert dataset(1.0, labels=(1.0, 2.0))["x"].dtype == np.float64
+
+
+def test_xarray_is_not_made_to_import_dask(monkeypatch):
+    """It does so to find out whether an array is one of Dask's."""
+    asked = []
+    monkeypatch.setattr("xarray.core.variable.array_type", lambda module: asked.append(module) or ())
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 5)
+        pm.Normal("y", mu, 1, observed=[0.3, 0.9, 2.1])
+    fit = pml.fit_mle(model, progressbar=False)
+    pml.confidence_intervals(fit, level=0.77, progressbar=False)
+    pml.profile_likelihood(fit, progressbar=False)
+    pml.evaluate_landscape(model, pml.regular_grid({"mu": (0, 2, 3)}), progressbar=False)
+    assert asked == []
+    xr.Variable("x", [1.0, 2.0])
+    assert asked == ["dask"]

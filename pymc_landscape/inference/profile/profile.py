@@ -33,7 +33,7 @@ from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
 from pymc_landscape.objective import Objective
 from pymc_landscape.objective.observations import data_digest
 from pymc_landscape.optimize import Fit, fit_of
-from pymc_landscape.results import Checkpoint, DelayedProgressBar, provenance_attributes
+from pymc_landscape.results import Checkpoint, DelayedProgressBar, array_variable, provenance_attributes
 
 # Points between the estimate and the cut-off, as lme4 has them.
 POINTS = 8
@@ -305,7 +305,9 @@ def _dataset(run: _ProfileRun, completion: str, combinations: str) -> xr.Dataset
         completion=completion,
         message=" ".join(filter(None, [run.reference.message, *_remarks(fit, rows, run.enough)])),
     )
-    return xr.Dataset(data, {**coords, "bound": ["lower", "upper"]}, attrs)
+    coords = {**coords, "bound": ["lower", "upper"]}
+    along = {name: array_variable(name, labels_of) for name, labels_of in coords.items()}
+    return xr.Dataset({name: array_variable(*each) for name, each in data.items()}, along, attrs)
 
 
 def _by_parameter(run: _ProfileRun, rows: Sequence[_Profile]) -> dict[str, Any]:
