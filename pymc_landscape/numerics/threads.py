@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from functools import cache
 from threading import Lock
 from typing import Any
@@ -67,12 +67,19 @@ if hasattr(os, "register_at_fork"):  # threads do not live on in a fork
     os.register_at_fork(after_in_child=lambda: _pool.cache_clear())
 
 
-def one_blas_thread() -> AbstractContextManager[Any]:
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
     """Keep BLAS from starting threads: inside ours, or for matrices so small that they wait longer than they work."""
-    limit: AbstractContextManager[Any] = _blas().limit(limits=1, user_api="blas")
-    return limit
+    before = [(library, n) for library in _blas() if (n := library.get_num_threads()) != 1]
+    for library, _ in before:
+        library.set_num_threads(1)
+    try:
+        yield
+    finally:
+        for library, n in before:
+            library.set_num_threads(n)
 
 
-@cache  # looking for its libraries takes milliseconds
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()
+@cache  # looking for its libraries takes milliseconds, and threadpoolctl's own limit asks them for all they are
+def _blas() -> list[Any]:
+    return [library for library in ThreadpoolController().lib_controllers if library.user_api == "blas"]

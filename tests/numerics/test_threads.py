@@ -3,8 +3,9 @@
 import threading
 
 import pytest
+from threadpoolctl import ThreadpoolController
 
-from pymc_landscape.numerics import n_workers, on_threads
+from pymc_landscape.numerics import n_workers, on_threads, one_blas_thread
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
@@ -28,3 +29,19 @@ def test_an_error_ends_the_work(workers):
 
     with pytest.raises(ArithmeticError, match="three"):
         on_threads(work, range(1000), workers)
+
+
+def test_blas_has_one_thread_inside_and_what_it_had_before_outside():
+    blas = ThreadpoolController().select(user_api="blas")
+
+    def now():
+        return [library.get_num_threads() for library in blas.lib_controllers]
+
+    with blas.limit(limits=2):
+        before = now()
+        with one_blas_thread(), one_blas_thread():
+            assert set(now()) == {1}
+        assert now() == before
+        with pytest.raises(ArithmeticError), one_blas_thread():
+            raise ArithmeticError
+        assert now() == before
