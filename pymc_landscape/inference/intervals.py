@@ -13,6 +13,7 @@ import scipy
 import xarray as xr
 
 from pymc_landscape._typing import Array, ModelLike, RandomSeed, VarNames
+from pymc_landscape.inference.corner_endpoints import find_corner_endpoints
 from pymc_landscape.inference.profile import (
     BOUNDS,
     ConstrainedPoint,
@@ -172,7 +173,7 @@ def _request(fit: Fit, quantities: Sequence[Quantity], level: Any, progressbar: 
 
 def _endpoints(method: str, request: _Request, draws: int, random_seed: RandomSeed | None) -> Endpoints:
     if method == "profile":
-        table = _profile_endpoints(request, find_endpoints)
+        table = _profile_endpoints(request, find_corner_endpoints if request.reference.in_corner else find_endpoints)
         return told_of_edges(table, [request.reference.estimate_of(quantity) for quantity in request.quantities])
     if method == "simulated":
         return _simulated_endpoints(request, draws, random_seed)

@@ -10,6 +10,7 @@ from pymc_landscape.optimize.active_set import (
     released_bounds,
     settle,
 )
+from pymc_landscape.optimize.bounds import settle_in_corner
 from pymc_landscape.optimize.estimates import NaturalScale, as_draws
 from pymc_landscape.optimize.fit import fit_map, fit_mle, fit_of, fit_weighted, require_optimum
 from pymc_landscape.optimize.fit_result import Fit, natural_point
@@ -113,6 +114,7 @@ __all__ = [
     "search",
     "search_from_start",
     "settle",
+    "settle_in_corner",
     "symmetric_copies",
     "value_tolerance",
 ]

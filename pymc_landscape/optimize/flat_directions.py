@@ -93,7 +93,7 @@ def find_directions(result: SearchResult) -> Directions:
         if lower is None and not (level or unbounded or kinked):
             unbounded = _vague_far_out(result, curvature)
     rows = [np.array(several).reshape(len(several), k) for several in (level, unbounded, kinked)]
-    return Directions(simple_basis(rows[0]), rows[1], rows[2], lower, run_away, left)
+    return Directions(simple_basis(rows[0]), rows[1], simple_basis(rows[2]), lower, run_away, left)
 
 
 # --- at a minimum ----------------------------------------------------------------------------------------------------
@@ -137,14 +137,15 @@ def _classify(
     unit = step / np.max(np.abs(step) / np.maximum(np.abs(result.x), 1.0))
     near = _rises(result, SIZES[:, None] * unit)
     far = near if is_zero else _rises(result, STEPS[:, None] * step)
-    for rises, moves in ((near, SIZES[:, None] * unit), (far, STEPS[:, None] * step)):
+    looked_at = [(near, SIZES[:, None] * unit), (far, STEPS[:, None] * step)]
+    for rises, moves in looked_at[:1] if is_zero else looked_at:
         if rises.min() < -FALL:
             side, t = divmod(int(np.argmin(rises)), rises.shape[1])
             x = np.asarray(result.x + (1.0, -1.0)[side] * moves[t])
             lowest, bar = float(result.value + rises.min()), result.value - FALL
             if is_lower(result.restricted, x, lowest, bar, (result.restricted, result.x)):
                 return x
-    if is_zero and (near[:, 0] > NO_RISE).all():
+    if is_zero and ((near[:, 0] > NO_RISE).all() or _is_plateau(result, step, near)):
         kinked.append(step)
         return None
     is_flat = ((far[:, :1] if is_zero else far) < NO_RISE).all(axis=1)  # on either side
@@ -154,6 +155,12 @@ def _classify(
     elif is_flat.any():
         unbounded.append(step if is_flat[0] else -step)
     return None
+
+
+def _is_plateau(result: SearchResult, step: Array, near: Array) -> bool:
+    """Whether the surface is level to the last digit here and rises further out, as between the two middle values."""
+    hessian = result.hessian
+    return hessian is not None and not hessian[step != 0].any() and bool((near[:, -1] > NO_RISE).all())
 
 
 def _rises(result: SearchResult, moves: Array) -> Array:

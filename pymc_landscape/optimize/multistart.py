@@ -15,7 +15,7 @@ from pymc_landscape._typing import Array, Starts
 from pymc_landscape.numerics import noise, one_blas_thread
 from pymc_landscape.objective import Objective, RestrictedObjective
 from pymc_landscape.objective.observations import name_impossible_data
-from pymc_landscape.optimize.bounds import settle_on_bounds
+from pymc_landscape.optimize.bounds import settle_in_corner, settle_on_bounds
 from pymc_landscape.optimize.flat_directions import find_directions
 from pymc_landscape.optimize.infimum import has_infimum, limit_of
 from pymc_landscape.optimize.local_search import SearchResult, search, search_otherwise
@@ -112,7 +112,7 @@ def _settled(result: SearchResult) -> tuple[SearchResult, StatusReport]:
     """Settle on bounds, judge, and search again from any lower point that is met on the way."""
     report = StatusReport(Status.FAILED)
     for _ in range(RESTARTS):
-        result = settle_on_bounds(result)
+        result = settle_on_bounds(settle_in_corner(result))
         report = judge(result, find_directions(result))
         if report.lower is None:
             break

@@ -51,7 +51,7 @@ class Directions:
     unbounded : array (m, k)
         It falls, or stays level, for ever.
     kinked : array (m, k)
-        It rises at once on both sides, without curvature.
+        It rises on both sides, at once or beyond a level stretch, without curvature.
     lower : array (k,) or None
         A lower point.
     run_away : list of int
@@ -120,7 +120,10 @@ def judge(result: SearchResult, directions: Directions) -> StatusReport:
         return StatusReport(Status.NOT_IDENTIFIED, message, flat_directions=ways)
     if len(directions.kinked):
         names = _names(result, directions.kinked)
-        message = f"The surface has a kink at the optimum, and no curvature along {names}: no standard error there."
+        message = (
+            f"The surface has a kink at the optimum, or is level between two, and no curvature along {names}: no "
+            "standard error there."
+        )
         return StatusReport(Status.CONVERGED, message, flat_directions=directions.kinked)
     if at_bounds := result.restricted.fixed_elements:
         names = ", ".join(_label_at_bound(result.restricted, element) for element in at_bounds)

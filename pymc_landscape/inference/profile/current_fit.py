@@ -66,6 +66,11 @@ class ReferenceFit:
             vars(point)["covariance"] = self.fit.result_covariance  # the same, and known
         return point
 
+    @property
+    def in_corner(self) -> bool:
+        """Whether the estimate is an optimum in a corner of −2LL: there is a direction without curvature."""
+        return self.fit.status is Status.CONVERGED and len(self.fit.flat_directions) > 0
+
     def is_determined(self, point: ConstrainedPoint) -> bool:
         """Return whether a quantity has no infinite standard error."""
         straight = self._limit is None and not len(self.fit.flat_directions) and point.is_finite
@@ -135,7 +140,8 @@ def standard_error(fit: Fit, quantity: Quantity) -> float:
     """Return the standard error of a quantity at a fit; ∞ where it is not determined, NaN where there is none."""
     if not fit.status.is_optimum and not len(fit.flat_directions):
         return np.nan
-    return _propagated(fit.result, fit.result_covariance, fit.flat_directions, quantity)
+    error = _propagated(fit.result, fit.result_covariance, fit.flat_directions, quantity)
+    return np.nan if np.isinf(error) and fit.status.is_optimum else error  # in a corner: none, but determined
 
 
 def _propagated(result: SearchResult, cov: Array, flat: Array, quantity: Quantity) -> float:
