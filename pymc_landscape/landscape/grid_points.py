@@ -6,50 +6,14 @@ variable. The vector has a variable on the scale of its axes, all others on the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
 
 from pymc_landscape._typing import Array
 from pymc_landscape.objective import Element, FreeVariable, Layout, Objective
-
-# What a grid or a landscape holds beside its axes.
-RESERVED_NAMES = frozenset(
-    [
-        "term",
-        "parameter",
-        "at",
-        "plane_parameter",
-        "axis",
-        "center",
-        "direction",
-        "sample",
-        "draw_parameter",
-        "sample_chain",
-        "sample_draw",
-        "draws",
-        "best_draw",
-        "log_likelihood",
-        "log_prior",
-        "log_posterior",
-        "minus2ll",
-        "log_penalty",
-        "penalized_minus2ll",
-        "delta_minus2ll",
-        "term_log_likelihood",
-    ]
-)
-
-
-def refuse_reserved_names(labels: Iterable[str]) -> None:
-    """Refuse an axis that has the name of something else in the result."""
-    for label in labels:
-        if label in RESERVED_NAMES:
-            raise ValueError(
-                f"Expected an axis whose name is free, got {label!r}, which names a part of the result: "
-                "give the parameter another name."
-            )
+from pymc_landscape.results import OF_LANDSCAPES, refuse_reserved_names
 
 
 class GridPoints:
@@ -94,7 +58,7 @@ class GridPoints:
         self.shape = tuple(len(v) for v in self.values)
         self.coords: xr.Coordinates = grid[list(self.dims)].coords
         self.labels = tuple(map(str, grid["plane_parameter"].to_numpy())) if self.is_plane else self.dims
-        refuse_reserved_names(self.dims)
+        refuse_reserved_names(self.dims, OF_LANDSCAPES, "an axis")
         self.elements = [objective.find(label) for label in self.labels]
         self.unconstrained = frozenset(e.variable.name for e in self.elements if e.unconstrained)
         _refuse_two_scales(self.elements, self.unconstrained)

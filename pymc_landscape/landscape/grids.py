@@ -11,7 +11,6 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from pymc_landscape._typing import Array, ModelLike, Posterior
-from pymc_landscape.landscape.grid_points import refuse_reserved_names
 from pymc_landscape.landscape.planes import plane_dataset, principal_axes
 from pymc_landscape.numerics import chi2_cutoff
 from pymc_landscape.objective import (
@@ -25,7 +24,13 @@ from pymc_landscape.objective import (
     select_labels,
 )
 from pymc_landscape.optimize import Fit
-from pymc_landscape.results import array_variable, provenance_attributes, require_probability
+from pymc_landscape.results import (
+    OF_LANDSCAPES,
+    array_variable,
+    provenance_attributes,
+    refuse_reserved_names,
+    require_probability,
+)
 
 # An axis: a range and its number of points, or the points.
 Axis = tuple[float, float, int] | ArrayLike
@@ -62,7 +67,7 @@ def regular_grid(axes: Mapping[str, Axis]) -> xr.Dataset:
     """
     if not axes:
         raise ValueError("Expected at least one axis, got none: for example {'mu': (-1, 1, 101)}.")
-    refuse_reserved_names(axes)
+    refuse_reserved_names(axes, OF_LANDSCAPES, "an axis")
     values = {label: _axis(label, spec) for label, spec in axes.items()}
     axes_of = {label: array_variable(label, along) for label, along in values.items()}
     return xr.Dataset(coords=axes_of, attrs=provenance_attributes(kind="regular"))
@@ -139,7 +144,7 @@ def posterior_grid(
     names = None if objective is None else {v.name for v in objective.variables}
     draws = read_draws(dataset, names)
     labels = select_labels(dataset, draws, var_names, coords)
-    refuse_reserved_names(labels)
+    refuse_reserved_names(labels, OF_LANDSCAPES, "an axis")
     minus2ll = _minus2ll_of_draws(dt, draws, objective)
     chosen = draws.columns(labels)
     _refuse_not_finite(chosen)

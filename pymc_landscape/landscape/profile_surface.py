@@ -18,7 +18,7 @@ from pymc_landscape.landscape.profile_modes import fill_grid, fit_minima, search
 from pymc_landscape.numerics import one_blas_thread
 from pymc_landscape.objective import Layout, Objective, Reference
 from pymc_landscape.optimize import Fit
-from pymc_landscape.results import DelayedProgressBar
+from pymc_landscape.results import DelayedProgressBar, refuse_reserved_names
 
 # Each point is a minimisation: more would take hours.
 MOST_POINTS = 250_000
@@ -139,12 +139,7 @@ def _refuse(points: GridPoints) -> None:
             f"Expected a grid of at most {MOST_POINTS} points for nuisance='profile', got {points.total}, each of "
             "which is a minimisation: choose fewer points an axis."
         )
-    for name in (STATUS, PATH):
-        if name in points.dims:
-            raise ValueError(
-                f"Expected an axis whose name is free, got {name!r}, which names a part of the result: give the "
-                "parameter another name."
-            )
+    refuse_reserved_names(points.dims, (STATUS, PATH), "an axis")
 
 
 def _fill(continuation: GridContinuation, reference: Reference, at: Any) -> str:

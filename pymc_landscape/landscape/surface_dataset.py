@@ -21,7 +21,7 @@ from pymc_landscape.objective import (
     RestrictedObjective,
     without_lost_digits,
 )
-from pymc_landscape.results import array_variable
+from pymc_landscape.results import OF_LANDSCAPES, array_variable, refuse_reserved_names
 
 # So many of the lowest points are looked at one by one; were all of them rounding, all points are.
 MOST_LOST = 32
@@ -113,6 +113,7 @@ def _floor(minus2ll: Array) -> float:
 def _pointwise(objective: Objective, points: GridPoints | Stretch, terms: Mapping[str, Array]) -> xr.Dataset:
     """Give each term's values their own dims: those of the observed variable, less the ones summed inside it."""
     arrays = {}
+    refuse_reserved_names(terms, OF_LANDSCAPES, "an observed term")
     for name, values in terms.items():
         dims, coords, shape = objective.term_dims(name, int(np.prod(values.shape[1:])))
         arrays[name] = xr.DataArray(values.reshape(*points.shape, *shape), dims=(*points.dims, *dims), coords=coords)

@@ -18,6 +18,7 @@ from pymc_landscape.model.distributions import known_shape
 from pymc_landscape.model.layout import Element, FreeVariable, Layout, find_elements
 from pymc_landscape.model.missing_data import without_data
 from pymc_landscape.model.possible_effects import possible_effects
+from pymc_landscape.results import OF_DRAWS, refuse_doubled_labels, refuse_reserved_names, text_labels
 
 Made = TypeVar("Made")
 
@@ -97,6 +98,18 @@ class ModelMetadata:
         """Names of the free variables."""
         return frozenset(rv.name for rv in self.model.free_RVs).difference(self.latent)
 
+    def refuse_names(self) -> None:
+        """Refuse names of which results make use themselves, and two elements of one label."""
+        self.read(("names", self.latent), self._refuse_names)
+
+    def _refuse_names(self) -> None:
+        derived, of_dims = self.model.deterministics, self.model.named_vars_to_dims
+        names = [*(v.name for v in self._all_variables), *(d.name for d in derived)]
+        dims = [d for v in self._all_variables for d in v.dims]
+        dims += [d for v in derived for d in of_dims.get(v.name) or () if d is not None]
+        refuse_reserved_names([*names, *dims], OF_DRAWS, "a parameter or a dim")
+        refuse_doubled_labels([label for v in self.variables for label in v.labels])
+
     @property
     def deterministics(self) -> tuple[str, ...]:
         """Names of the Deterministics that are computed from parameters alone."""
@@ -135,7 +148,7 @@ class ModelMetadata:
         if int(np.prod(shape)) != size:
             shape, dims = (size,), [f"{term}_dim_0"]
         labels = {d: self.model.coords.get(d) for d in dims}
-        coords = {d: np.asarray(c) for d, c in labels.items() if c is not None}
+        coords = {d: text_labels(c) for d, c in labels.items() if c is not None}
         return dims, coords, tuple(int(n) for n in shape)
 
     @property
@@ -171,7 +184,7 @@ class ModelMetadata:
         names = self.model.named_vars_to_dims.get(name) or (None,) * len(static)
         dims = [d or f"{name}_dim_{i}" for i, d in enumerate(names)]
         labels = {d: self.model.coords.get(d) for d in dims}
-        coords = {d: np.asarray(c) for d, c in labels.items() if c is not None}
+        coords = {d: text_labels(c) for d, c in labels.items() if c is not None}
         shape = tuple(n or len(coords.get(d, ())) for n, d in zip(static, dims, strict=True))
         if len(dims) > 1 and int(np.prod(shape)) != size:
             return [f"{name}_dim_0"], {}, (size,)

@@ -12,7 +12,6 @@ from typing import Any, Literal
 from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
-import pandas as pd
 import pymc as pm
 import pytensor
 import pytensor.tensor as pt
@@ -38,7 +37,7 @@ from pymc_landscape.model.layout import FreeVariable
 from pymc_landscape.model.missing_data import is_discrete, without_data
 from pymc_landscape.model.possible_effects import effects_behind
 from pymc_landscape.model.transforms import bounds, is_simplex, plain
-from pymc_landscape.results import closest
+from pymc_landscape.results import closest, text_labels
 
 _log = logging.getLogger("pymc_landscape")
 
@@ -192,7 +191,7 @@ def _free_variable(model: pm.Model, rv: Graph, shape: tuple[int, ...], value_sha
     dims = model.named_vars_to_dims.get(rv.name) or (None,) * len(shape)
     names = tuple(d or f"{rv.name}_dim_{i}" for i, d in enumerate(dims))
     coords = tuple(
-        np.arange(n) if (labels := model.coords.get(d)) is None else _axis_labels(labels)
+        np.arange(n) if (labels := model.coords.get(d)) is None else text_labels(labels)
         for d, n in zip(dims, shape, strict=True)
     )
     return FreeVariable(
@@ -231,12 +230,6 @@ def is_added_up(potential: Graph) -> bool:
     """Whether a potential is one number that was added up, of elements or by products of matrices."""
     sums = (v.owner.op for v in ancestors([potential]) if v.owner)
     return not potential.type.ndim and any(isinstance(op, CAReduce | Dot | Blockwise) for op in sums)
-
-
-def _axis_labels(labels: Any) -> Any:
-    """Return the labels along a dim as an array; dates and durations as NumPy's own, as they are in draws."""
-    index = pd.Index(labels)
-    return index.to_numpy() if index.dtype.kind in "mM" else np.asarray(labels)
 
 
 def _shapes(model: pm.Model) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:

@@ -12,13 +12,14 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
 from pymc_landscape.model import FreeVariable, element_labels
 from pymc_landscape.objective.holders import draws_of_model
-from pymc_landscape.results import closest
+from pymc_landscape.results import closest, text_labels
 
 if TYPE_CHECKING:
     from pymc_landscape.objective.objective import Objective
@@ -340,6 +341,8 @@ def _in_order(array: xr.DataArray, dim: str, labels: NDArray[np.generic], name: 
     if dim not in array.indexes:
         return array
     index = array.indexes[dim]
+    if index.dtype.kind == "O":  # dates, periods and tuples are labelled by their text
+        index = pd.Index(text_labels(index))
     if index.equals(type(index)(labels)) or index.equals(type(index)(np.arange(len(labels)))):
         return array
     order = index.get_indexer(type(index)(labels))

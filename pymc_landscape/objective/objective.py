@@ -92,7 +92,8 @@ class Objective(Parameters, ObjectiveValues):
     Raises
     ------
     ValueError
-        If the model has no free variable, no data, or potentials whose part was not said; if a variable has no log
+        If a parameter has a name of which results make use (``status``, ``draw``), or two elements have one label; if
+        the model has no free variable, no data, or potentials whose part was not said; if a variable has no log
         density (``pm.Simulator``); if `latent` names what is no free variable, or a discrete one that cannot be summed
         out; if there are no fixed effects for `restricted`, or the data do not determine them; if there is no such
         `backend`.
@@ -145,6 +146,7 @@ class Objective(Parameters, ObjectiveValues):
         self.conditional = tuple(name for name in effects if name not in self.latent + self.restricted)
         self.chooses_quadrature = self.is_integral and self.quadrature == "auto"
         self.terms = self.evaluators.integrals.terms
+        self.evaluators.metadata.refuse_names()
         self.evaluators.refuse_unsummable()
 
     def __repr__(self) -> str:

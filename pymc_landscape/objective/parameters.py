@@ -16,7 +16,7 @@ from pymc_landscape.engine import Engine
 from pymc_landscape.model import Element, FreeVariable, Layout
 from pymc_landscape.objective.bound_coordinates import is_simplex
 from pymc_landscape.objective.evaluators import Evaluators, FixedEffects, Kind
-from pymc_landscape.results import closest
+from pymc_landscape.results import closest, text_labels
 
 _NO_VALUES: Mapping[str, Array] = MappingProxyType({})
 
@@ -257,7 +257,8 @@ def _checked(variable: FreeVariable, value: ArrayLike) -> Array:
     """Return a value as an array of the variable's shape; labelled values are read by label, in any order."""
     if isinstance(value, xr.DataArray) and set(variable.dims) == set(value.dims) <= set(value.coords):
         labels = dict(zip(variable.dims, variable.coords, strict=True))
-        value = value.reindex(labels).transpose(*variable.dims).to_numpy()
+        objects = {dim: text_labels(value.indexes[dim]) for dim in value.dims if value[dim].dtype.kind == "O"}
+        value = value.assign_coords(objects).reindex(labels).transpose(*variable.dims).to_numpy()
     array = np.asarray(value, dtype=float)
     if variable.discrete and (fractions := array[array % 1 != 0]).size:
         raise ValueError(f"Expected whole numbers for the integer {variable.name}, got {fractions.flat[0]:g}.")

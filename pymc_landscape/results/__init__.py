@@ -14,6 +14,13 @@ from pymc_landscape.results.messages import (
 )
 from pymc_landscape.results.progress import DelayedProgressBar
 from pymc_landscape.results.provenance import provenance_attributes
+from pymc_landscape.results.reserved_names import (
+    OF_CONTOURS,
+    OF_DRAWS,
+    OF_LANDSCAPES,
+    refuse_doubled_labels,
+    refuse_reserved_names,
+)
 from pymc_landscape.results.status_meanings import FIT_STATUSES, INTERVAL_STATUSES, TEST_REFERENCES, Meaning
 from pymc_landscape.results.store_directory import StoreDirectory
 from pymc_landscape.results.store_record import ROOT as STORE_ROOT
@@ -25,6 +32,9 @@ __all__ = [
     "FIT_STATUSES",
     "INTERVAL_STATUSES",
     "IN_MEMORY",
+    "OF_CONTOURS",
+    "OF_DRAWS",
+    "OF_LANDSCAPES",
     "STORE_ROOT",
     "TEST_REFERENCES",
     "Checkpoint",
@@ -43,6 +53,8 @@ __all__ = [
     "other_store",
     "provenance_attributes",
     "record_in",
+    "refuse_doubled_labels",
+    "refuse_reserved_names",
     "require_chunks",
     "require_probability",
     "require_zarr",

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pymc_landscape.results.messages import wrong_type
+from pymc_landscape.results.stored_labels import stored_name
 
 # The group of every result, and the verb or method that makes it: a name belongs to one of them alone.
 GROUPS = {
@@ -74,7 +75,8 @@ def to_datatree(*results: Result, dt: xr.DataTree | None = None) -> xr.DataTree:
     xr.DataTree
         With the groups of `dt`, and one group a result: ``landscape``, ``landscape_2``, ... A table becomes a Dataset
         of its columns along the dim ``model`` (`compare_models`), ``term`` (`loss_table`), ``optimizer``
-        (`descent_race`) or ``test`` (`tests`); integers with missing values become floats, missing words empty ones.
+        (`descent_race`) or ``test`` (`tests`); integers with missing values become floats, missing words empty ones. A
+        slash in a name, which stands for a path in a tree, becomes ``%2F``; its attribute ``long_name`` has the slash.
 
     Raises
     ------
@@ -94,8 +96,18 @@ def to_datatree(*results: Result, dt: xr.DataTree | None = None) -> xr.DataTree:
     for result in results:
         for dataset in _datasets(result):
             name = _free_name(str(dataset.attrs.get("group", "")), tree, result)
-            tree[name] = xr.DataTree(dataset)
+            tree[name] = xr.DataTree(_without_slashes(dataset))
     return tree
+
+
+def _without_slashes(dataset: xr.Dataset) -> xr.Dataset:
+    """Return a Dataset whose names no tree takes for paths: ``b[km%2Fh]``, which says in its attributes what it was."""
+    names = {str(name): stored_name(str(name)) for name in (*dataset.variables, *dataset.dims) if "/" in str(name)}
+    renamed = dataset.rename(names) if names else dataset
+    for name, quoted in names.items():
+        if quoted in renamed.variables:
+            renamed[quoted].attrs = {"long_name": name, **renamed[quoted].attrs}
+    return renamed
 
 
 def _datasets(result: Result) -> list[xr.Dataset]:

@@ -23,7 +23,7 @@ from pymc_landscape.objective import (
     RestrictedObjective,
     is_simplex,
 )
-from pymc_landscape.results import unknown_name
+from pymc_landscape.results import refuse_doubled_labels, unknown_name
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,7 @@ def _labels_of(name: str, labels: Sequence[str]) -> list[str]:
     if not matches:
         known = list(dict.fromkeys([*labels, *(label.split("[")[0] for label in labels)]))
         raise unknown_name("parameters or Deterministics of the model", name, known)
+    refuse_doubled_labels(matches)
     return matches
 
 

@@ -26,7 +26,14 @@ from pymc_landscape.inference.regions.vertices import BoundaryVertex, missing_ve
 from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit, fit_of
-from pymc_landscape.results import DelayedProgressBar, chosen_methods, labelled_dataset, provenance_attributes
+from pymc_landscape.results import (
+    OF_CONTOURS,
+    DelayedProgressBar,
+    chosen_methods,
+    labelled_dataset,
+    provenance_attributes,
+    refuse_reserved_names,
+)
 
 Method = Literal["exact", "traces", "wald"]
 METHODS = ("exact", "traces", "wald")
@@ -177,6 +184,7 @@ def _levels(level: float | Sequence[float]) -> Array:
 
 def _pair(fit: Fit, var_names: VarNames) -> Pair:
     quantities = find_quantities(fit.objective, var_names)
+    refuse_reserved_names([q.label for q in quantities], OF_CONTOURS, "an axis")
     if len(quantities) != 2:
         labels = ", ".join(q.label for q in quantities)
         raise ValueError(f"Expected two quantities, got {len(quantities)} ({labels}): name two elements.")
