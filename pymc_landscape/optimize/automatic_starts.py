@@ -53,8 +53,10 @@ NEAREST, FURTHEST = 3.0, 100.0
 LONGEST = 50.0
 
 
-def search_automatically(objective: Objective, rng: np.random.Generator, progressbar: bool) -> list[StartResult]:
-    """Search from the initial point and from others; Ctrl-C keeps the results that there are, if any."""
+def search_automatically(
+    objective: Objective, rng: np.random.Generator, progressbar: bool, keeps_part: bool = False
+) -> list[StartResult]:
+    """Search from the initial point and from others; with `keeps_part` Ctrl-C keeps the results there are."""
     objective.refuse_discrete()
     begin = find_starts(objective, 1, rng)
     results: list[StartResult] = []
@@ -64,7 +66,7 @@ def search_automatically(objective: Objective, rng: np.random.Generator, progres
             bar.advance(1)
             _search_scattered(objective, results, rng)
     except KeyboardInterrupt:
-        if not results:
+        if not results or not keeps_part:
             raise
         warnings.warn(f"Interrupted: {len(results)} starts were searched.", stacklevel=4)
     return results

@@ -115,7 +115,7 @@ def fit_mle(
     """
     objective = objective_of(model).with_prior_weight(0.0)
     objective = objective if penalty is None else objective.with_penalty(penalty)
-    return _fit(objective, _starts(model, starts), information, sandwich, random_seed, progressbar)
+    return _fit(objective, _starts(model, starts), information, sandwich, random_seed, progressbar, keeps_part=True)
 
 
 def fit_map(
@@ -168,7 +168,7 @@ def fit_map(
     (0.666667, 0.7)
     """
     objective = objective_of(model).with_prior_weight(1.0)
-    return _fit(objective, _starts(model, starts), None, sandwich, random_seed, progressbar)
+    return _fit(objective, _starts(model, starts), None, sandwich, random_seed, progressbar, keeps_part=True)
 
 
 def fit_weighted(
@@ -266,8 +266,12 @@ def _fit(
     sandwich: bool,
     random_seed: RandomSeed | None,
     progressbar: bool,
+    keeps_part: bool = False,
 ) -> Fit:
-    """Search from every start; make a Fit of the best result, with a report that takes the others into account."""
+    """Search from every start; make a Fit of the best result, with a report that takes the others into account.
+
+    With `keeps_part` Ctrl-C leaves the fit of the starts that were searched: for a user, not for a verb that goes on.
+    """
     _refuse_single_precision(objective)
     if information not in (None, "observed", "expected"):
         raise ValueError(f"Expected information='observed' or 'expected', got {information!r}.")
@@ -279,7 +283,7 @@ def _fit(
     objective, automatic = objective.with_chosen_quadrature(), isinstance(starts, str) and starts == "auto"
     seed = AUTOMATIC_SEED if automatic and random_seed is None else random_seed
     kind = "sandwich" if sandwich else information or ("expected" if objective.penalty else "observed")
-    search = partial(_searched, information=kind, seed=seed, progressbar=progressbar)
+    search = partial(_searched, information=kind, seed=seed, progressbar=progressbar, keeps_part=keeps_part)
     natural, report, results = search(objective, starts)
     words = ""
     for changes in range(MOST_RULES if objective.is_integral else 0):
@@ -298,12 +302,19 @@ def _fit(
 
 
 def _searched(
-    objective: Objective, starts: Starts, *, information: str, seed: RandomSeed | None, progressbar: bool
+    objective: Objective,
+    starts: Starts,
+    *,
+    information: str,
+    seed: RandomSeed | None,
+    progressbar: bool,
+    keeps_part: bool,
 ) -> tuple[NaturalScale, StatusReport, list[StartResult]]:
     """Search from every start; return the best result, a report that takes the others into account, and all."""
     automatic = isinstance(starts, str) and starts == "auto"
     search = search_automatically if automatic else partial(search_all_starts, starts=starts)
-    results = search(objective, rng=get_random_generator(seed, copy=True), progressbar=progressbar)
+    rng = get_random_generator(seed, copy=True)
+    results = search(objective, rng=rng, progressbar=progressbar, keeps_part=keeps_part)
     results = explain_no_likelihood(objective, results)
     best = best_result(results)
     report = overall_report(best, results, automatic)

@@ -48,9 +48,9 @@ class StartResult:
 
 
 def search_all_starts(
-    objective: Objective, starts: Starts, rng: np.random.Generator, progressbar: bool
+    objective: Objective, starts: Starts, rng: np.random.Generator, progressbar: bool, keeps_part: bool = False
 ) -> list[StartResult]:
-    """Search from every start, and from a few more if all fail; Ctrl-C keeps the results that there are, if any."""
+    """Search from every start, and a few more if all fail; with `keeps_part` Ctrl-C keeps the results there are."""
     objective.refuse_discrete()
     begin = find_starts(objective, starts, rng)
     results: list[StartResult] = []
@@ -60,7 +60,7 @@ def search_all_starts(
                 results.append(search_from_start(objective, theta, origin))
                 bar.advance(1)
     except KeyboardInterrupt:
-        if not results:
+        if not results or not keeps_part:
             raise
         warnings.warn(f"Interrupted: {len(results)} of {len(begin)} starts were searched.", stacklevel=4)
         return results

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 import numpy as np
 import scipy
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, Starts
 from pymc_landscape.inference.profile import Quantity
 from pymc_landscape.numerics import Spectrum, noise, spectrum
 from pymc_landscape.objective import RestrictedObjective
-from pymc_landscape.optimize import Fit, fit_map, nearest_copy
+from pymc_landscape.optimize import Fit, fit_weighted, nearest_copy
 from pymc_landscape.posterior.draws import PosteriorDraws
 
 # A χ² tail probability: draws that all lie further above the mode are not this posterior's, or it is a spike.
@@ -39,7 +39,7 @@ def posterior_mode(fit: Fit, draws: PosteriorDraws, progressbar: bool = True) ->
     densest = int(np.nanargmin(draws.value))
     starts = np.stack([fit.theta, draws.theta(densest)])
     starts = starts[np.isfinite(starts).all(axis=1)]
-    mode = _in_copy_of(fit, fit_map(fit.objective, starts=starts if len(starts) else 1, progressbar=progressbar))
+    mode = _in_copy_of(fit, _fit_mode(fit, starts=starts if len(starts) else 1, progressbar=progressbar))
     rise = float(draws.value[densest] - mode.result.value)
     if mode.status.is_optimum and rise > scipy.stats.chi2.isf(FAR, mode.n_parameters):
         warnings.warn(
@@ -48,6 +48,10 @@ def posterior_mode(fit: Fit, draws: PosteriorDraws, progressbar: bool = True) ->
             stacklevel=3,
         )
     return mode
+
+
+def _fit_mode(fit: Fit, starts: Starts, progressbar: bool) -> Fit:
+    return fit_weighted(fit.objective.with_prior_weight(1.0), starts=starts, progressbar=progressbar)
 
 
 def _in_copy_of(fit: Fit, mode: Fit) -> Fit:
@@ -62,7 +66,7 @@ def _in_copy_of(fit: Fit, mode: Fit) -> Fit:
     image = nearest_copy(fit.symmetries, there, here, errors)
     if (image == there).all():
         return mode
-    again = fit_map(fit.objective, starts=[layout.split(image)], progressbar=False)
+    again = _fit_mode(fit, starts=[layout.split(image)], progressbar=False)
     return again if again.result.value <= mode.result.value + LOWER + noise(mode.result.value) else mode
 
 
