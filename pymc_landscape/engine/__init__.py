@@ -1,6 +1,6 @@
 """PyTensor graphs of one flat vector, evaluated at many points."""
 
-from pymc_landscape.engine.backend import Backend, checked_backend
+from pymc_landscape.engine.backend import Backend, checked_backend, checked_compile_kwargs
 from pymc_landscape.engine.backend_choice import Patience
 from pymc_landscape.engine.chunks import ChunkedEvaluation, Evaluation
 from pymc_landscape.engine.derivatives_by_differences import (
@@ -52,6 +52,7 @@ __all__ = [
     "StoredPrograms",
     "canonical",
     "checked_backend",
+    "checked_compile_kwargs",
     "drawn",
     "evaluated",
     "interpreter_mode",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from inspect import signature
+from typing import Any, cast
 
 import numpy as np
 import pymc as pm
+import pytensor
+from pytensor.compile.mode import get_mode
 
 from pymc_landscape._typing import Array, Graph
+from pymc_landscape.arguments import checked_mapping, refused, unknown_name
 from pymc_landscape.engine.interpreter import InterpretedCost
 
 Run = Callable[[Array], list[Array]]
@@ -63,6 +67,25 @@ def checked_backend(name: str | None) -> str | None:
             "the work chooses; a mode of PyTensor's is given as compile_kwargs={'mode': ...}."
         )
     return known
+
+
+def checked_compile_kwargs(compile_kwargs: Any) -> Mapping[str, Any] | None:
+    """Return options of PyTensor's compiler as they are; refuse what it does not have."""
+    if compile_kwargs is None:
+        return None
+    checked_mapping("compile_kwargs", compile_kwargs, example="{'mode': 'NUMBA'}")
+    known = {*signature(pytensor.function).parameters, "random_seed"} - {"inputs", "outputs"}
+    for name in compile_kwargs:
+        if name not in known:
+            raise unknown_name("options of pytensor.function in compile_kwargs", name, sorted(known))
+    mode = compile_kwargs.get("mode")
+    try:
+        get_mode(mode)
+    except Exception:
+        raise refused(
+            "a mode of PyTensor's in compile_kwargs", mode, "write for example 'NUMBA'", by_type=False
+        ) from None
+    return cast(Mapping[str, Any], compile_kwargs)
 
 
 def point_by_point(vector: Graph, graphs: Sequence[Graph], **compile_kwargs: Any) -> Run:

@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_landscape._typing import Array, ModelLike, Posterior, VarNames
+from pymc_landscape.arguments import checked_flag, checked_level
 from pymc_landscape.inference.case_deletion import CaseDeletion, DeletedObservation
 from pymc_landscape.inference.profile import (
     BOUNDS,
@@ -111,6 +112,9 @@ def influence(
     >>> changes["one_step"].values.ravel().round(6).tolist()  # (3 − y) / 3
     [1.0, 0.666667, 0.333333, -2.0]
     """
+    rise = float(chi2_cutoff(checked_level("level", level)))
+    exact = checked_flag("exact", exact)
+    checked_flag("progressbar", progressbar)
     fit = fit_of(fit, "influence", progressbar=progressbar)
     refuse_no_optimum(fit)
     refuse_joint_densities(fit.objective, "influence")
@@ -119,7 +123,6 @@ def influence(
             "Expected a fit of which each observation is a summand, got a penalised one: its penalty is that of all "
             "observations together; use fit_mle without penalty."
         )
-    rise = float(chi2_cutoff(level))
     deletion, quantities = CaseDeletion(fit), find_quantities(fit.objective, var_names)
     _refuse_many(deletion, exact)
     with one_blas_thread():

@@ -20,6 +20,7 @@ from pymc.model.fgraph import clone_model
 from pymc.model.transform.optimization import freeze_model
 
 from pymc_landscape._typing import Array, ModelLike, RandomSeed, VarNames
+from pymc_landscape.arguments import check_run_options, checked_choices, checked_count, checked_level, checked_mapping
 from pymc_landscape.inference.intervals import interval_limits
 from pymc_landscape.inference.profile import ReferenceFit, StackedEndpoints, find_quantities
 from pymc_landscape.inference.resampling import (
@@ -35,7 +36,7 @@ from pymc_landscape.objective import Objective
 from pymc_landscape.objective.observations import Data, Simulator, StackedData, data_set, digests, observed_data
 from pymc_landscape.optimize import Fit, Status, fit_mle
 from pymc_landscape.optimize.stacks import StackedSearches
-from pymc_landscape.results import chosen_methods, provenance_attributes
+from pymc_landscape.results import provenance_attributes
 
 Covering = Literal["wald", "profile", "bootstrap", "hdi"]
 METHODS = ("wald", "profile", "bootstrap", "hdi")
@@ -118,9 +119,11 @@ def coverage_study(
     >>> bool(study["coverage"][1] > study["coverage"][0])
     True
     """
-    methods = chosen_methods(method, METHODS)
+    methods, level = checked_choices("method", method, METHODS), checked_level("level", level)
+    draws, bootstrap_draws = checked_count("draws", draws), checked_count("bootstrap_draws", bootstrap_draws)
+    check_run_options(random_seed, progressbar)
     _refuse_sampler_without_hdi(methods, sampler)
-    fit = fit_to_simulate(fit, "coverage_study", draws, progressbar)
+    fit = fit_to_simulate(fit, "coverage_study", progressbar)
     study = _Study(fit, var_names, level, methods, bootstrap_draws, sampler)
     limits, interrupted = repeat(
         study,
@@ -133,6 +136,8 @@ def coverage_study(
 
 
 def _refuse_sampler_without_hdi(methods: Sequence[str], sampler: Mapping[str, Any] | None) -> None:
+    if sampler is not None:
+        checked_mapping("sampler", sampler, example="{'draws': 500, 'tune': 500, 'chains': 1}")
     if ("hdi" in methods) != (sampler is not None):
         raise ValueError(
             "Expected the method 'hdi' together with arguments of pm.sample, got one without the other: "

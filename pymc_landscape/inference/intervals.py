@@ -13,6 +13,7 @@ import scipy
 import xarray as xr
 
 from pymc_landscape._typing import Array, ModelLike, RandomSeed, VarNames
+from pymc_landscape.arguments import check_run_options, checked_choices, checked_count, checked_levels
 from pymc_landscape.inference.corner_endpoints import find_corner_endpoints
 from pymc_landscape.inference.profile import (
     BOUNDS,
@@ -29,12 +30,12 @@ from pymc_landscape.inference.profile import (
     optima_and_copies,
     refuse_no_infimum,
 )
-from pymc_landscape.inference.resampling import Percentiles, parametric_bootstrap, refuse_draws, seeds
+from pymc_landscape.inference.resampling import Percentiles, parametric_bootstrap, seeds
 from pymc_landscape.inference.simulated_ends import SimulatedEnds, told_of_edges
 from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit, fit_of
-from pymc_landscape.results import DelayedProgressBar, chosen_methods, labelled_dataset, provenance_attributes
+from pymc_landscape.results import DelayedProgressBar, labelled_dataset, provenance_attributes
 
 Method = Literal["wald", "profile", "score", "bootstrap", "simulated"]
 METHODS = ("wald", "profile", "score", "bootstrap", "simulated")
@@ -122,12 +123,14 @@ def confidence_intervals(
     >>> intervals["interval"].values.ravel().round(6).tolist()
     [0.393461, 0.915441]
     """
-    methods = chosen_methods(method, METHODS)
+    methods, levels = checked_choices("method", method, METHODS), checked_levels("level", level)
+    draws = checked_count("draws", draws)
+    check_run_options(random_seed, progressbar)
     fit = fit_of(fit, "confidence_intervals", progressbar=progressbar)
     refuse_no_infimum(fit)
-    request = _request(fit, find_quantities(fit.objective, var_names), level, progressbar)
+    request = _request(fit, find_quantities(fit.objective, var_names), levels, progressbar)
     tables = {name: _endpoints(name, request, draws, random_seed) for name in methods}
-    return _dataset(request, tables, np.ndim(level) == 0)
+    return _dataset(request, tables, single=levels.ndim == 0)
 
 
 def interval_limits(
@@ -311,7 +314,6 @@ def _bootstrap_endpoints(request: _Request, draws: int, random_seed: RandomSeed 
 
 
 def _simulated_endpoints(request: _Request, draws: int, random_seed: RandomSeed | None) -> Endpoints:
-    refuse_draws(draws)
     estimates = [request.reference.estimate_of(quantity) for quantity in request.quantities]
     ends = SimulatedEnds(request.reference.fit, seeds(random_seed, draws))
     return ends.table(estimates, request.levels, request.progressbar)

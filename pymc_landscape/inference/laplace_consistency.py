@@ -18,7 +18,8 @@ import xarray as xr
 from pymc.util import get_random_generator
 
 from pymc_landscape._typing import Array, ModelLike, RandomSeed
-from pymc_landscape.inference.resampling import refuse_draws, restricted_like
+from pymc_landscape.arguments import check_run_options, checked_count
+from pymc_landscape.inference.resampling import restricted_like
 from pymc_landscape.objective import Objective
 from pymc_landscape.objective.observations import Simulator
 from pymc_landscape.optimize import Fit, fit_of, require_optimum
@@ -132,10 +133,13 @@ def laplace_check(
     >>> check.df, check.p_value > 0.05
     (1, True)
     """
-    refuse_draws(draws)
+    draws = checked_count("draws", draws)
+    check_run_options(random_seed, progressbar)
     fit = fit_of(fit, "laplace_check", progressbar=progressbar)
     if not fit.objective.is_integral:
-        raise ValueError("Expected a fit with random effects that were integrated out, got one without.")
+        raise ValueError(
+            "Expected a fit with random effects that were integrated out, got one without: name them as latent."
+        )
     require_optimum(fit)
     rng = get_random_generator(random_seed, copy=True)
     seeds = rng.integers(0, 2**31, size=draws)

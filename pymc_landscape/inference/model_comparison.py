@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from pymc_landscape._typing import ModelLike, Posterior, RandomSeed
+from pymc_landscape.arguments import check_run_options, checked_choice, checked_count, wrong_type
 from pymc_landscape.inference.criteria_words import agreement, place, rank, weights
 from pymc_landscape.inference.cross_validation import LooRow, cross_validate
 from pymc_landscape.inference.hypothesis_tests import (
@@ -23,7 +24,7 @@ from pymc_landscape.inference.hypothesis_tests import (
     refuse_other_data,
     refuse_posterior_mode,
 )
-from pymc_landscape.objective import Objective, effect_groups
+from pymc_landscape.objective import Objective, effect_groups, pymc_model
 from pymc_landscape.optimize import Fit, Status, fit_of
 from pymc_landscape.results import provenance_attributes
 
@@ -120,6 +121,11 @@ def compare_models(
     free  2    5.6596     0.0000  0.0054
     zero  1   13.4003     5.7406     NaN
     """
+    draws = checked_count("draws", draws)
+    checked_choice("reference", reference, get_args(Reference))
+    check_run_options(random_seed, progressbar)
+    if n != "rows" and n != "groups":
+        n = checked_count("n", n, advice="give a positive number, 'rows' or 'groups'")
     entries = [_entry(name, model, progressbar) for name, model in _checked(models).items()]
     _refuse_other_data(entries)
     counted = _counts(entries, n)
@@ -154,14 +160,16 @@ class _Test:
 
 def _checked[M](models: Mapping[str, M]) -> Mapping[str, M]:
     if not isinstance(models, Mapping):
-        raise TypeError(f"Expected a mapping of names to fits, got {type(models).__name__}: {{'name': fit, …}}.")
+        raise wrong_type("a mapping of names to fits", models, "write models={'name': fit, …}")
     if not models:
-        raise ValueError("Expected at least one model, got none.")
+        raise ValueError("Expected at least one model, got none: write models={'name': fit, …}.")
     return models
 
 
 def _entry(name: str, model: Comparable | tuple[Comparable, Posterior], progressbar: bool) -> _Entry:
     fitted, dt = model if isinstance(model, tuple) and len(model) == 2 else (model, None)
+    if not isinstance(fitted, Fit | Objective):
+        pymc_model(fitted, f"models[{name!r}]")
     fit = fit_of(fitted, f"compare_models ({name})", prior_weight=0.0, progressbar=progressbar)
     refuse_posterior_mode(fit, repr(name))
     if fit.is_penalized:
@@ -189,8 +197,6 @@ def _counts(entries: Sequence[_Entry], n: Counted | int) -> list[int]:
     if n == "rows":
         return [entry.fit.n_observations for entry in entries]
     if n != "groups":
-        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-            raise ValueError(f"Expected n of 'rows', 'groups' or a positive whole number, got {n!r}.")
         return [int(n)] * len(entries)
     groups = {entry.name: effect_groups(entry.fit.objective) for entry in entries}
     numbers = sorted({number for number in groups.values() if number})

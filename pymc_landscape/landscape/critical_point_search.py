@@ -10,6 +10,7 @@ import scipy
 import xarray as xr
 
 from pymc_landscape._typing import Array, ModelLike, RandomSeed, Starts
+from pymc_landscape.arguments import check_run_options
 from pymc_landscape.landscape.saddle_search import SaddleSearch
 from pymc_landscape.landscape.stationary_points import SearchFailure, StationaryPoint
 from pymc_landscape.objective import DENSE, Objective, objective_of
@@ -86,10 +87,11 @@ def critical_points(
     >>> found["kind"].values.tolist(), (found["x"].values.round(6) + 0.0).tolist()
     (['valley', 'valley', 'peak'], [-1.0, 1.0, 0.0])
     """
+    check_run_options(random_seed, progressbar)
     objective = objective_of(model)
     _check(objective)
     begin = find_starts(objective, starts, random_seed)
-    search = SaddleSearch(objective, begin.theta, bool(progressbar))
+    search = SaddleSearch(objective, begin.theta, progressbar)
     try:
         search.run()
         completion = "complete"

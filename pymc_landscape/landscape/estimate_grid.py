@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_landscape._typing import Array, ModelLike
+from pymc_landscape.arguments import checked_count, checked_level, checked_names
 from pymc_landscape.numerics import chi2_cutoff
 from pymc_landscape.objective import BoundElement, Element, FreeVariable, Objective, RestrictedObjective
 from pymc_landscape.optimize import Fit, fit_of
@@ -76,9 +77,8 @@ def fit_grid(
     >>> grid["mu"].values.round(3).tolist()  # 3 ± 1.96 · 2 / √4
     [1.04, 2.02, 3.0, 3.98, 4.96]
     """
-    if num < 3:
-        raise ValueError(f"Expected num of at least 3 points an axis, got {num}: the estimate, and one on either side.")
-    chi2_cutoff(level)  # refuses what is no level
+    num = checked_count("num", num, at_least=3, advice="the estimate, and one on either side")
+    level = checked_level("level", level, usual=0.99)
     fit = fit_of(fit, "fit_grid")
     _refuse_no_optimum(fit)
     labels = _labels(fit.objective, var_names)
@@ -103,7 +103,7 @@ def _refuse_no_optimum(fit: Fit) -> None:
 
 def _labels(objective: Objective, var_names: str | Sequence[str] | None) -> list[str]:
     """Return the labels of the axes, each once."""
-    asked = [var_names] if isinstance(var_names, str) else list(var_names or [])
+    asked = [] if var_names is None else checked_names("var_names", var_names, of="parameters")
     kept = [name for name in asked if not name.startswith("~")]
     dropped = {label for name in asked if name.startswith("~") for label in _axes_of(objective, name[1:])}
     named = kept or [v.name for v in objective.variables]
@@ -121,7 +121,7 @@ def _axes_of(objective: Objective, name: str) -> tuple[str, ...]:
             return v.labels if _can_move(v) else v.value_labels
         if name == v.value_name:
             return v.value_labels
-    element = objective.find(name)
+    element = objective.find(name, "var_names")
     labels = element.variable.value_labels if element.unconstrained else element.variable.labels
     return (labels[element.index],)
 

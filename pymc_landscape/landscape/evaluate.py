@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_landscape._typing import ModelLike, PointLike
+from pymc_landscape.arguments import checked_choice, checked_count, checked_flag, checked_path, wrong_type
 from pymc_landscape.engine import Evaluation
 from pymc_landscape.landscape.grid_points import GridPoints
 from pymc_landscape.landscape.grids import Axis, regular_grid
@@ -30,7 +31,7 @@ from pymc_landscape.objective import (
 )
 from pymc_landscape.objective.observations import name_impossible_data, result_origin
 from pymc_landscape.optimize import Fit
-from pymc_landscape.results import DelayedProgressBar, provenance_attributes, require_chunks, wrong_type
+from pymc_landscape.results import DelayedProgressBar, provenance_attributes
 
 # More points than this are a mistake: at a nanosecond each they would take a minute and half a terabyte.
 MOST_POINTS = 2**36
@@ -127,7 +128,8 @@ def evaluate_landscape(
     >>> round(float(surface["minus2ll"].idxmin("p")), 2)
     0.7
     """
-    _check_options(grid, nuisance, chunks, store)
+    chunks = _checked_options(grid, nuisance, chunks, store)
+    pointwise, progressbar = checked_flag("pointwise", pointwise), checked_flag("progressbar", progressbar)
     objective = objective_of(model)
     grid = grid if isinstance(grid, xr.Dataset) else regular_grid(grid or {})
     points = GridPoints(objective, grid)
@@ -231,20 +233,21 @@ def _on_disk(
     return evaluate_into(store, points, around, evaluate, describe, attrs, result_origin(objective), progressbar)
 
 
-def _check_options(grid: object, nuisance: str, chunks: int | None, store: str | PathLike[str] | None) -> None:
+def _checked_options(grid: object, nuisance: str, chunks: int | None, store: str | PathLike[str] | None) -> int | None:
     if grid is None:
         raise TypeError("Expected a grid, got none: evaluate_landscape(model, regular_grid({...})).")
-    if not isinstance(grid, Mapping):
+    if not isinstance(grid, Mapping) or isinstance(grid, xr.DataTree):
         raise wrong_type(
             "a grid (an xr.Dataset or a mapping of axes)",
             grid,
             "make one with regular_grid, posterior_grid, fit_grid or plane_grid",
         )
-    if nuisance not in ("fix", "profile"):
-        raise ValueError(f"Expected nuisance='fix' or 'profile', got {nuisance!r}.")
+    checked_choice("nuisance", nuisance, ("fix", "profile"))
+    if store is not None:
+        checked_path("store", store)
     if nuisance == "profile" and store is not None:
         raise ValueError("Expected nuisance='fix' with a store, got nuisance='profile': leave store out.")
-    require_chunks(chunks, "point")
+    return None if chunks is None else checked_count("chunks", chunks, advice="leave it out for a size that fits")
 
 
 def _rows(objective: Objective, points: GridPoints) -> dict[str, str]:

@@ -59,7 +59,7 @@ class GridPoints:
         self.coords: xr.Coordinates = grid[list(self.dims)].coords
         self.labels = tuple(map(str, grid["plane_parameter"].to_numpy())) if self.is_plane else self.dims
         refuse_reserved_names(self.dims, OF_LANDSCAPES, "an axis")
-        self.elements = [objective.find(label) for label in self.labels]
+        self.elements = [objective.find(label, "the grid") for label in self.labels]
         self.unconstrained = frozenset(e.variable.name for e in self.elements if e.unconstrained)
         _refuse_two_scales(self.elements, self.unconstrained)
         _refuse_doubles(self.labels, self.elements)
@@ -125,7 +125,7 @@ class GridPoints:
             if not ((values >= low) & (values <= high)).any():
                 raise ValueError(
                     f"Expected an axis inside the support of {label!r}, which is [{low:g}, {high:g}], got values from "
-                    f"{values.min():g} to {values.max():g}."
+                    f"{values.min():g} to {values.max():g}: move it inside."
                 )
             if element.variable.discrete and (values != np.round(values)).any():
                 raise ValueError(f"Expected whole numbers for the integer {label!r}, got {values[values % 1 != 0][0]}.")

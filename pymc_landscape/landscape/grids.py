@@ -11,6 +11,15 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from pymc_landscape._typing import Array, ModelLike, Posterior
+from pymc_landscape.arguments import (
+    checked_choice,
+    checked_count,
+    checked_level,
+    checked_names,
+    checked_number,
+    told,
+    wrong_type,
+)
 from pymc_landscape.landscape.planes import plane_dataset, principal_axes
 from pymc_landscape.numerics import chi2_cutoff
 from pymc_landscape.objective import (
@@ -24,13 +33,7 @@ from pymc_landscape.objective import (
     select_labels,
 )
 from pymc_landscape.optimize import Fit
-from pymc_landscape.results import (
-    OF_LANDSCAPES,
-    array_variable,
-    provenance_attributes,
-    refuse_reserved_names,
-    require_probability,
-)
+from pymc_landscape.results import OF_LANDSCAPES, array_variable, provenance_attributes, refuse_reserved_names
 
 # An axis: a range and its number of points, or the points.
 Axis = tuple[float, float, int] | ArrayLike
@@ -65,8 +68,11 @@ def regular_grid(axes: Mapping[str, Axis]) -> xr.Dataset:
     >>> dict(grid.sizes)
     {'alpha': 5, 'beta[x1]': 3}
     """
+    if not isinstance(axes, Mapping):
+        raise wrong_type("axes to be a mapping", axes, "give each axis by its label, for example {'mu': (-1, 1, 101)}")
     if not axes:
         raise ValueError("Expected at least one axis, got none: for example {'mu': (-1, 1, 101)}.")
+    checked_names("axes", list(axes), of="labels")
     refuse_reserved_names(axes, OF_LANDSCAPES, "an axis")
     values = {label: _axis(label, spec) for label, spec in axes.items()}
     axes_of = {label: array_variable(label, along) for label, along in values.items()}
@@ -133,11 +139,8 @@ def posterior_grid(
     >>> dict(grid.sizes)["mu"], bool(grid["mu"][0] < 2 and grid["mu"][-1] > 4)
     (5, True)
     """
-    require_probability("ci_prob", ci_prob, usual=0.99)
-    if num < 1:
-        raise ValueError(f"Expected num of at least 1 point an axis, got {num}.")
-    if axes not in ("parameters", "principal"):
-        raise ValueError(f"Expected axes='parameters' or 'principal', got {axes!r}.")
+    ci_prob, num = checked_level("ci_prob", ci_prob, usual=0.99), checked_count("num", num)
+    checked_choice("axes", axes, ("parameters", "principal"))
     objective = _objective_if_any(model)
     dataset = open_group(dt, group)
     dataset = dataset if objective is None else draws_of_model(dataset, objective.bambi_terms)
@@ -162,17 +165,16 @@ def posterior_grid(
 
 def _axis(label: str, spec: Axis) -> Array:
     if isinstance(spec, tuple):
-        if len(spec) != 3 or int(spec[2]) != spec[2] or spec[2] < 1:
+        if len(spec) != 3:
             raise ValueError(
                 f"Expected (low, high, number of points) for {label!r}, got {spec}: a list gives the values themselves."
             )
-        if not np.isfinite(spec).all():
-            raise ValueError(f"Expected finite ends for {label!r}, got {spec}: give numbers.")
-        values = np.linspace(spec[0], spec[1], int(spec[2]))
+        low, high = (checked_number(f"the ends of {label!r}", end, advice="give numbers") for end in spec[:2])
+        values = np.linspace(low, high, checked_count(f"the number of points of {label!r}", spec[2], advice="give one"))
     else:
         values = np.asarray(spec)
     if values.ndim != 1 or values.size == 0 or values.dtype.kind not in "iuf":
-        raise ValueError(f"Expected a list of numbers for {label!r}, got {spec!r}.")
+        raise ValueError(f"Expected a list of numbers for {label!r}, got {told(spec)}: give them in increasing order.")
     if not np.isfinite(values).all():
         raise ValueError(f"Expected finite values for {label!r}, got {values[~np.isfinite(values)][0]}: take it out.")
     if (np.diff(values) <= 0).any():
@@ -251,4 +253,4 @@ def _refuse_not_finite(chosen: Draws) -> None:
     bad = ~np.isfinite(chosen.matrix).all(0)
     if bad.any():
         name = chosen.labels[int(np.argmax(bad))]
-        raise ValueError(f"Expected finite draws, got NaN or infinity in {name}: drop those draws first.")
+        raise ValueError(f"Expected finite draws, got NaN or infinity in {name}: drop those draws of dt first.")

@@ -13,6 +13,7 @@ import xarray as xr
 from pymc.util import get_random_generator
 
 from pymc_landscape._typing import Array, ModelLike, PointLike, RandomSeed
+from pymc_landscape.arguments import checked_array, checked_count, checked_seed
 from pymc_landscape.numerics import Product, Spectrum, leading_eigenpairs, name_direction, simple_basis, spectrum, trace
 from pymc_landscape.objective import DENSE, Objective, objective_of, reference_point
 from pymc_landscape.optimize import Fit
@@ -104,10 +105,11 @@ def hessian_spectrum(
     >>> found["eigenvalue"].round(6).values, str(found["note"].values[-1])
     (array([12.,  0.]), 'a − b is not determined')
     """
+    checked_seed(random_seed)
     objective = objective_of(fit)
+    if num is not None:
+        num = checked_count("num", num, at_most=objective.size, advice="the model has no more parameters")
     theta = _theta_of(objective, fit, at)
-    if num is not None and not 0 < num <= objective.size:
-        raise ValueError(f"Expected num between 1 and the {objective.size} parameters of the model, got {num!r}.")
     few = num is None and objective.size <= DENSE
     if few or num == objective.size:
         result, method = _dense(_hessian(objective, theta), objective.labels), "dense"
@@ -122,12 +124,14 @@ def _theta_of(objective: Objective, fit: Fit | ModelLike | Objective | None, at:
     if at is None and isinstance(fit, Fit):
         theta = np.asarray(fit.theta, dtype=float)
     elif isinstance(at, np.ndarray):
-        theta = np.asarray(at, dtype=float)
+        theta = checked_array("at", at)
     else:
         names = [v.name for v in objective.variables]
         theta = objective.pack(reference_point(objective, xr.Dataset(), at, names).point or {})
     if theta.shape != (objective.size,):
-        raise ValueError(f"Expected one point with {objective.size} elements, got an array of shape {theta.shape}.")
+        raise ValueError(
+            f"Expected one point with {objective.size} elements as at, got shape {theta.shape}: give one vector."
+        )
     if not np.isfinite(theta).all():
         bad = [label for label, value in zip(objective.labels, theta, strict=True) if not np.isfinite(value)]
         raise ValueError(

@@ -11,13 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 from pymc.util import get_random_generator
 
 from pymc_landscape._typing import Array, ModelLike, RandomSeed
+from pymc_landscape.arguments import checked_array, checked_count, checked_number, checked_seed, meant, wrong_type
 from pymc_landscape.objective import SAMPLE_DIMS, Draws, Objective, element_labels, objective_of, open_group, read_draws
 from pymc_landscape.optimize import Fit
-from pymc_landscape.results import provenance_attributes, wrong_type
+from pymc_landscape.results import provenance_attributes
 
 AXES = ("u", "v")
 # Through draws or a path the plane reaches a fifth of their spread beyond them.
 MARGIN = 0.2
+
+EXTENT = "leave it out for 3"
 
 PointOrDraws = Mapping[str, ArrayLike] | xr.Dataset | xr.DataTree | Fit
 
@@ -76,8 +79,8 @@ def plane_grid(
     >>> grid.sizes["u"], grid["plane_parameter"].values.tolist()
     (11, ['a', 'b[0]', 'b[1]'])
     """
-    if num < 2 or not extent > 0:
-        raise ValueError(f"Expected num of at least 2 and a positive extent, got {num} and {extent}.")
+    num, extent = checked_count("num", num, at_least=2), checked_number("extent", extent, above=0, advice=EXTENT)
+    checked_seed(random_seed)
     space = _Space(center, objective_of(model) if model is not None else None)
     half = np.linspace(-extent, extent, num)
     if isinstance(directions, str):
@@ -85,7 +88,9 @@ def plane_grid(
         return plane_dataset(space.center, spanning, [half, half], space.labels, kind="plane")
     if isinstance(directions, Sequence):
         if len(directions) != 2:
-            raise ValueError(f"Expected two further points, got {len(directions)}: a plane goes through three.")
+            raise ValueError(
+                f"Expected directions of two further points, got {len(directions)}: a plane goes through three."
+            )
         spanning = np.stack([space.vector(point) - space.center for point in cast(Sequence[PointOrDraws], directions)])
         values = 0.5 + np.linspace(-extent / 2, extent / 2, num)
         return plane_dataset(space.center, spanning, [values, values], space.labels, kind="plane")
@@ -100,7 +105,7 @@ def plane_dataset(
 ) -> xr.Dataset:
     """Return the Dataset of a plane (or line) grid; refuse one that has no extension."""
     if not np.isfinite(center).all() or not np.isfinite(directions).all():
-        raise ValueError("Expected a finite centre and finite directions, got NaN or infinity.")
+        raise ValueError("Expected a finite center and finite directions, got NaN or infinity: give numbers for all.")
     if np.linalg.matrix_rank(directions) < len(directions):
         raise ValueError("Expected two different directions, got points on one line: choose points that span a plane.")
     axes = AXES[: len(directions)]
@@ -140,6 +145,8 @@ class _Space:
             self.labels, self._kept = draws.labels, ~draws.discrete
         else:
             self.labels = tuple(_elements(center))
+            if not self.labels:
+                raise ValueError("Expected center to have parameters, got none: give their values by name.")
             self._kept = np.ones(len(self.labels), bool)
         self.labels = tuple(x for x, kept in zip(self.labels, self._kept, strict=True) if kept)
         self.names = np.array([label.split("[")[0] for label in self.labels])
@@ -153,7 +160,10 @@ class _Space:
         named = _elements(point)
         lacking = [label for label in self.labels if label not in named]
         if lacking:
-            raise ValueError(f"Expected points with the same parameters, got one without {lacking[0]}.")
+            raise ValueError(
+                f"Expected directions with the parameters of the center, got none of {lacking[0]}: give a "
+                "value for each."
+            )
         return np.array([named[label] for label in self.labels])
 
     def matrix(self, source: PointOrDraws) -> Array:
@@ -177,7 +187,10 @@ def _continuous(objective: Objective) -> NDArray[np.bool_]:
 
 def _named_directions(space: _Space, word: str, random_seed: RandomSeed | None) -> Array:
     if word not in ("random", "filter", "principal"):
-        raise ValueError(f"Expected directions 'random', 'filter' or 'principal', points or draws, got {word!r}.")
+        hint = meant("directions", word, ("random", "filter", "principal"))
+        raise ValueError(
+            f"Expected directions 'random', 'filter' or 'principal', points or draws, got {word!r}: {hint}"
+        )
     if len(space.labels) < 2:
         raise ValueError("Expected at least two parameters for a plane, got one: use regular_grid.")
     if word == "principal":
@@ -220,8 +233,11 @@ def _arrays(source: PointOrDraws) -> dict[str, xr.DataArray]:
     if isinstance(source, xr.Dataset):
         return {str(name): array for name, array in source.data_vars.items()}
     if not isinstance(source, Mapping):
-        raise wrong_type("a point (a mapping or a Dataset) or draws", source, "give values by name")
-    return {str(name): xr.DataArray(np.asarray(value, dtype=float)) for name, value in source.items()}
+        raise wrong_type("a point by name, or draws, as center and directions", source, "give values by name")
+    return {
+        str(name): xr.DataArray(checked_array(f"{name!r} in center and directions", value))
+        for name, value in source.items()
+    }
 
 
 def _elements(source: PointOrDraws) -> dict[str, float]:

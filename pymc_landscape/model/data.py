@@ -10,8 +10,8 @@ import pytensor.tensor as pt
 from numpy.typing import ArrayLike
 
 from pymc_landscape._typing import Array, Graph
+from pymc_landscape.arguments import unknown_name
 from pymc_landscape.model.metadata import ModelMetadata, shared_data
-from pymc_landscape.results import unknown_name
 
 
 class DataSwaps:
@@ -64,7 +64,7 @@ class DataSwaps:
         for name, new in data.items():
             old = np.shape(self._swap(name).get_value(borrow=True))
             if np.shape(new) != old:
-                raise ValueError(f"Expected {name} of shape {old}, got {np.shape(new)}.")
+                raise ValueError(f"Expected {name} of shape {old}, got {np.shape(new)}: give as many as there were.")
             values[name] = _without_loss(name, np.asarray(new), self._swap(name).type.dtype)
         return DataSwaps(self.metadata, values)
 

@@ -28,6 +28,7 @@ from pytensor.tensor.random.basic import UniformRV
 from pytensor.tensor.random.op import RandomVariable
 
 from pymc_landscape._typing import Array, Graph
+from pymc_landscape.arguments import checked_choice, checked_names, closest
 from pymc_landscape.engine import NO_TRACEBACKS, evaluated
 from pymc_landscape.model.degenerate_priors import has_no_spread
 from pymc_landscape.model.density import PotentialRoles
@@ -37,7 +38,7 @@ from pymc_landscape.model.layout import FreeVariable
 from pymc_landscape.model.missing_data import is_discrete, without_data
 from pymc_landscape.model.possible_effects import effects_behind
 from pymc_landscape.model.transforms import bounds, is_simplex, plain
-from pymc_landscape.results import closest, text_labels
+from pymc_landscape.results import text_labels
 
 _log = logging.getLogger("pymc_landscape")
 
@@ -84,8 +85,8 @@ def roles_of_potentials(model: pm.Model, role: PotentialRole | None, latent: Col
 
     One that ties discrete variables which are summed out is part of the sum, and so of the likelihood.
     """
-    if role not in (None, "likelihood", "prior"):
-        raise ValueError(f"Expected potentials='likelihood' or 'prior', got {role!r}.")
+    if role is not None:
+        checked_choice("potentials", role, ("likelihood", "prior"))
     summed = {model[name] for name in latent if is_discrete(model[name])}
     tied = [p.name for p in model.potentials if not summed.isdisjoint(ancestors([p]))]
     names = tuple(p.name for p in model.potentials if p.name not in tied)
@@ -133,14 +134,14 @@ def resolve_latent(
     """
     free = {rv.name: rv for rv in model.free_RVs}
     behind = effects_behind(model, group_terms)
-    if latent == "auto":
+    if isinstance(latent, str) and latent == "auto":
         dropped = without_data(model)
         found: dict[str, str] = {name: _said(parents) for name, parents in find_latent(model).items()}
         found |= {name: f"it is the group-specific term {term}" for name, term in behind.items() if name not in found}
         effects = {name: why for name, why in found.items() if name not in dropped}
         _report(model, effects, dropped)
         return tuple(name for name in free if name in effects or name in dropped)
-    asked = [latent] if isinstance(latent, str) else list(latent)
+    asked = checked_names("latent", latent, of="free variables", empty=True)
     names = [n for name in asked for n in ([e for e, term in behind.items() if term == name != e] or [name])]
     for name in names:
         if name not in free:

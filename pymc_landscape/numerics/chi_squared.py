@@ -19,6 +19,7 @@ import scipy
 from numpy.typing import ArrayLike, NDArray
 
 from pymc_landscape._typing import Array
+from pymc_landscape.arguments import checked_count, checked_levels
 
 
 @overload
@@ -56,11 +57,7 @@ def chi2_cutoff(level: ArrayLike = 0.95, df: int = 1) -> float | NDArray[np.floa
     >>> chi2_cutoff([0.68, 0.95], df=2).round(4)
     array([2.2789, 5.9915])
     """
-    levels = np.asarray(level, dtype=float)
-    if not ((levels > 0) & (levels < 1)).all():
-        raise ValueError(f"A level lies strictly between 0 and 1, got {level!r}: for 95 % write 0.95.")
-    if df < 1:
-        raise ValueError(f"Degrees of freedom must be at least 1, got {df}.")
+    levels, df = checked_levels("level", level, any_shape=True), checked_count("df", df)
     from scipy.special import gammaincinv  # two thirds of a second, so only when asked
 
     quantile = 2.0 * gammaincinv(df / 2.0, levels)

@@ -17,9 +17,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
+from pymc_landscape.arguments import checked_group, checked_mapping, checked_names, closest, wrong_type
 from pymc_landscape.model import FreeVariable, element_labels
 from pymc_landscape.objective.holders import draws_of_model
-from pymc_landscape.results import closest, text_labels
+from pymc_landscape.results import text_labels
 
 if TYPE_CHECKING:
     from pymc_landscape.objective.objective import Objective
@@ -86,14 +87,13 @@ def open_group(dt: Any, group: str) -> xr.Dataset:
     """Return a group of draws as a Dataset with the sample dims in front."""
     from arviz_base import convert_to_dataset
 
-    if isinstance(dt, xr.DataTree) and dt.children and group not in dt.children:
-        raise ValueError(f"Expected a tree with the group {group!r}, got {closest(group, dt.children)}.")
+    _refuse_no_draws(dt, group)
     dataset = convert_to_dataset(dt, group=group)
     lacking = [dim for dim in SAMPLE_DIMS if dim not in dataset.dims]
     if lacking:
         raise ValueError(
             f"Expected draws with the dims chain and draw, got {tuple(dataset.dims)}: "
-            f"pass what pm.sample returned, or its {group} group."
+            f"pass what pm.sample returned as dt, or its {group} group."
         )
     return dataset.transpose(*SAMPLE_DIMS, ...)
 
@@ -139,12 +139,12 @@ def select_labels(
     """
     from arviz_base import extract
 
-    asked = [var_names] if isinstance(var_names, str) else list(var_names or [])
-    _refuse_unknown_coords(dataset, coords or {})
+    asked = [] if var_names is None else checked_names("var_names", var_names, of="variables of the posterior")
+    _refuse_unknown_coords(dataset, {} if coords is None else coords)
     unknown = [n for n in asked if n.lstrip("~") not in dataset.data_vars and n not in draws.labels]
     if unknown:
         names = closest(unknown[0], [*map(str, dataset.data_vars), *draws.labels])
-        raise ValueError(f"Expected variables of the posterior, got {unknown[0]!r}: it has {names}.")
+        raise ValueError(f"Expected variables of the posterior in var_names, got {unknown[0]!r}: it has {names}.")
     whole = [n for n in asked if n.lstrip("~") in dataset.data_vars]
     tree = cast(xr.DataTree, dataset)  # what ArviZ's annotation says; a Dataset does
     part = cast(xr.Dataset, extract(tree, var_names=whole or None, combined=False, keep_dataset=True))
@@ -167,7 +167,7 @@ def select_labels(
 
 
 def _refuse_unknown_coords(dataset: xr.Dataset, coords: Mapping[str, Any]) -> None:
-    for dim, wanted in coords.items():
+    for dim, wanted in checked_mapping("coords", coords, example="{'group': ['a']}").items():
         if dim not in dataset.dims:
             dims = closest(dim, map(str, dataset.dims))
             raise ValueError(f"Expected coords of the posterior's dims, got {dim!r}: it has {dims}.")
@@ -230,7 +230,7 @@ class DrawVectors:
         self, objective: Objective, draws: Any, group: str = "posterior", sample_dims: str | Sequence[str] = SAMPLE_DIMS
     ):
         dataset = draws_of_model(_group(draws, group), objective.bambi_terms)
-        self.dims = (sample_dims,) if isinstance(sample_dims, str) else tuple(sample_dims)
+        self.dims = tuple(checked_names("sample_dims", sample_dims, of="dims of the draws", empty=True))
         _refuse_other_dims(dataset, self.dims, group)
         self._layout = objective.layout()
         self._arrays = {v.name: _of_variable(dataset, v, self.dims) for v in objective.variables}
@@ -293,17 +293,19 @@ def _at_hand(array: xr.DataArray, lead: int) -> Array | None:
 
 
 def _group(draws: Any, group: str) -> xr.Dataset:
-    if isinstance(draws, xr.Dataset):
-        return draws
-    if not isinstance(draws, xr.DataTree):
-        raise TypeError(
-            f"Expected draws as a DataTree or a Dataset, got {type(draws).__name__}: pass what pm.sample returned."
-        )
-    if not draws.children:
-        return draws.to_dataset()
-    if group not in draws.children:
-        raise ValueError(f"Expected a tree with the group {group!r}, got {closest(group, draws.children)}.")
-    return draws[group].to_dataset()
+    _refuse_no_draws(draws, group)
+    if isinstance(draws, xr.DataTree):
+        return (draws.children[group] if draws.children else draws).to_dataset()
+    return cast(xr.Dataset, draws)
+
+
+def _refuse_no_draws(dt: Any, group: str) -> None:
+    checked_group(group)
+    if not isinstance(dt, xr.DataTree | xr.Dataset):
+        raise wrong_type("draws as a DataTree or a Dataset", dt, "pass what pm.sample returned as dt")
+    if isinstance(dt, xr.DataTree) and dt.children and group not in dt.children:
+        there = closest(group, dt.children)
+        raise ValueError(f"Expected a tree with the group {group!r}, got {there}: name the group of dt with group.")
 
 
 def _refuse_other_dims(dataset: xr.Dataset, dims: tuple[str, ...], group: str) -> None:
@@ -311,7 +313,7 @@ def _refuse_other_dims(dataset: xr.Dataset, dims: tuple[str, ...], group: str) -
     if lacking or not dims:
         raise ValueError(
             f"Expected draws with the dims {', '.join(dims) or 'chain, draw'}, got {tuple(map(str, dataset.dims))}: "
-            f"pass what pm.sample returned or its {group} group, or name the dims with sample_dims."
+            f"pass what pm.sample returned as dt, or its {group} group, or name the dims with sample_dims."
         )
 
 
@@ -319,7 +321,7 @@ def _of_variable(dataset: xr.Dataset, variable: FreeVariable, sample_dims: tuple
     if variable.name not in dataset.data_vars:
         raise ValueError(
             f"Expected draws of this model, got none of its parameter {variable.name}: they hold "
-            f"{closest(variable.name, map(str, dataset.data_vars))}; is this the posterior of another model?"
+            f"{closest(variable.name, map(str, dataset.data_vars))}; is dt the posterior of another model?"
         )
     array = dataset[variable.name]
     own = tuple(str(dim) for dim in array.dims if dim not in sample_dims)
@@ -328,7 +330,7 @@ def _of_variable(dataset: xr.Dataset, variable: FreeVariable, sample_dims: tuple
     found = tuple(array.sizes[dim] for dim in own)
     if found != variable.shape or len(own) + len(sample_dims) != array.ndim:
         raise ValueError(
-            f"Expected draws of {variable.name} of shape {variable.shape}, got {found}: are they another model's?"
+            f"Expected draws of {variable.name} of shape {variable.shape}, got {found}: is dt another model's?"
         )
     for dim, named, labels in zip(own, variable.dims, variable.coords, strict=True):
         if dim == named:
@@ -350,6 +352,6 @@ def _in_order(array: xr.DataArray, dim: str, labels: NDArray[np.generic], name: 
         lacking = str(labels[int(np.argmin(order))])
         raise ValueError(
             f"Expected draws of {name}[{lacking}], got {closest(lacking, map(str, index))} along {dim}: "
-            "are they another model's?"
+            "is dt another model's?"
         )
     return array.isel({dim: order})

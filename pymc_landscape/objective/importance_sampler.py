@@ -12,7 +12,7 @@ product of all. Pareto k, the tail index of the weights (Vehtari and others 2024
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ import xarray as xr
 from pymc.util import get_random_generator
 
 from pymc_landscape._typing import Array, ModelLike, Point, RandomSeed
+from pymc_landscape.arguments import checked_count, checked_seed, wrong_type
 from pymc_landscape.model.latent import LOG_2PI, Mode, Quadrature
 from pymc_landscape.numerics import Blocks
 from pymc_landscape.objective.model_argument import Fitted, is_fitted, objective_of
@@ -124,6 +125,8 @@ def importance_sampling(
     >>> round(estimate.minus2ll, 6), round(estimate.approximation, 6)
     (6.767062, 6.767062)
     """
+    draws = checked_count("draws", draws, at_least=2)
+    checked_seed(random_seed)
     objective = objective_of(model)
     if not objective.is_integral:
         raise ValueError("Expected a model with random effects that are integrated out, got none: name them as latent.")
@@ -132,8 +135,6 @@ def importance_sampling(
             f"Expected random effects alone, got the discrete {', '.join(objective.summed)} beside them, with which "
             "draws around one top of the integrand may miss another: compare more nodes, quadrature=..."
         )
-    if draws < 2:
-        raise ValueError(f"Expected at least two draws, got {draws}.")
     found = sampled_integral(objective, _natural(model, objective, at), draws, random_seed)
     if found is None:
         raise ValueError("Expected a point with likeliest random effects, got one where none were found.")
@@ -166,7 +167,15 @@ def _by_rows(objective: Objective) -> Quadrature:
 def _natural(model: Any, objective: Objective, at: Point | None) -> Array:
     point: dict[str, Any] = dict(objective.initial_point())
     point |= {str(n): v.to_numpy() for n, v in model.point.items()} if is_fitted(model) else {}
-    return objective.layout().join(objective.complete(point | dict(at or {})))
+    if at is not None and not isinstance(at, Mapping):
+        raise wrong_type("at to be a mapping", at, "give the values of parameters by name")
+    natural = objective.complete(point | dict(at or {}), "at")
+    for v in objective.variables:
+        if natural[v.name].shape != v.shape:
+            raise ValueError(
+                f"Expected {v.name} of shape {v.shape} in at, got {natural[v.name].shape}: give one point."
+            )
+    return objective.layout().join(natural)
 
 
 def _block_weights(

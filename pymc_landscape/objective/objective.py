@@ -11,7 +11,8 @@ import pymc as pm
 from numpy.typing import ArrayLike
 
 from pymc_landscape._typing import Array, Graph, ModelLike
-from pymc_landscape.engine import checked_backend
+from pymc_landscape.arguments import checked_choice, checked_names
+from pymc_landscape.engine import checked_backend, checked_compile_kwargs
 from pymc_landscape.model import (
     PotentialRole,
     PotentialRoles,
@@ -34,7 +35,7 @@ from pymc_landscape.objective.evaluators import (
 )
 from pymc_landscape.objective.holders import bambi_terms, group_terms, pymc_model
 from pymc_landscape.objective.objective_html import objective_html
-from pymc_landscape.objective.objective_values import ObjectiveValues, PassCount
+from pymc_landscape.objective.objective_values import ObjectiveValues, PassCount, checked_weight
 from pymc_landscape.objective.parameters import Parameters
 
 
@@ -129,15 +130,14 @@ class Objective(Parameters, ObjectiveValues):
             )
         self.model: pm.Model = on_all_data(pymc_model(model))
         check_model(self.model)
-        self.latent = resolve_latent(self.model, latent, group_terms(model))
-        self.bambi_terms = bambi_terms(model)
+        self.latent, self.bambi_terms = resolve_latent(self.model, latent, group_terms(model)), bambi_terms(model)
         roles = roles_of_potentials(self.model, potentials, self.latent)
         self.potentials: PotentialRole | None = potentials
-        self.prior_weight, self.quadrature = float(prior_weight), checked_rule(quadrature)
-        options = self.model, roles, self.prior_weight, checked_backend(backend), compile_kwargs
+        self.prior_weight, self.quadrature = checked_weight(prior_weight), checked_rule(quadrature)
+        options = self.model, roles, self.prior_weight, checked_backend(backend), checked_compile_kwargs(compile_kwargs)
         self.evaluators = Evaluators(*options, latent=self.latent, quadrature=self.quadrature)
         self.fixed_effects, self.passes = FixedEffects(), PassCount()
-        if len(restricted):
+        if checked_names("restricted", restricted, of="parameters", empty=True):
             self.evaluators, self.fixed_effects = find_fixed_effects(self.evaluators, restricted)
         dropped = self.evaluators.metadata.dropped
         self.evaluators.metadata.read(("densities", dropped), lambda: refuse_missing_densities(self.model, dropped))
@@ -246,6 +246,7 @@ class Objective(Parameters, ObjectiveValues):
 
     def with_quadrature(self, quadrature: Rule) -> Objective:
         """Return the same objective with another rule of integration; what was compiled for the model serves both."""
+        checked_rule(quadrature)
         twin = copy(self)
         twin.quadrature, twin.evaluators = quadrature, self.evaluators.with_quadrature(quadrature)
         return twin
@@ -290,8 +291,8 @@ class Objective(Parameters, ObjectiveValues):
         *Biometrika* 80, 27-38); with separated data the maximum is finite (Heinze & Schemper 2002, *Statistics in
         Medicine* 21, 2409-2419; Kosmidis & Firth 2021, *Biometrika* 108, 71-82).
         """
-        if penalty not in (None, FIRTH):
-            raise ValueError(f"Expected penalty='firth' or None, got {penalty!r}.")
+        if penalty is not None:
+            checked_choice("penalty", penalty, (FIRTH,), advice="None takes it away.")
         if penalty == self.penalty:
             return self
         twin = copy(self)
@@ -305,6 +306,7 @@ class Objective(Parameters, ObjectiveValues):
 
     def with_prior_weight(self, prior_weight: float) -> Objective:
         """Return the same objective with another weight of the log prior in `value`."""
+        prior_weight = checked_weight(prior_weight)
         if self.penalty and prior_weight:
             raise ValueError(
                 "Expected one of a prior and a penalty, got both: Firth's penalty is a prior of its own (Jeffreys'); "
@@ -312,14 +314,13 @@ class Objective(Parameters, ObjectiveValues):
             )
         self.fixed_effects.refuse_prior(prior_weight)
         twin = copy(self)
-        twin.prior_weight = float(prior_weight)
-        twin.evaluators = self.evaluators.with_prior_weight(prior_weight)
+        twin.prior_weight, twin.evaluators = prior_weight, self.evaluators.with_prior_weight(prior_weight)
         return twin
 
     def with_fixed_effects(self, names: Sequence[str]) -> Objective:
         """Return the same objective with these fixed effects integrated out too, by Laplace's approximation."""
         twin = self.with_quadrature(1)
-        if len(names):
+        if checked_names("names", names, of="parameters", empty=True):
             twin.evaluators, twin.fixed_effects = find_fixed_effects(twin.evaluators, names, is_told=False)
         return twin
 

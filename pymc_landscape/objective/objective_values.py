@@ -5,11 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pymc_landscape._typing import Array, Point
+from pymc_landscape.arguments import checked_array, checked_number, refused
 from pymc_landscape.objective.evaluators import LOG_PENALTY, LOG_PRIOR, Evaluators, Kind
 
 # Up to so many parameters the Hessian is one vectorised graph; beyond, a product a column takes less memory.
@@ -56,6 +58,10 @@ class ObjectiveValues(ABC):
     def _at(self, theta: ArrayLike, kind: Kind, **shapes: tuple[int, ...]) -> dict[str, Array]:
         """Evaluate the outputs of one kind of engine for `theta` with any leading dims; `shapes` are one point's."""
 
+    @abstractmethod
+    def _arrays(self, point: Point, name: str = "the point") -> dict[str, Array]:
+        """Return points on the natural scale, with their names and shapes checked."""
+
     def log_likelihood(self, theta: ArrayLike) -> Array:
         """Return log L, all constants kept, for `theta` (..., k); shape (...)."""
         return np.asarray(sum(self.term_log_likelihood(theta).values()))
@@ -71,7 +77,14 @@ class ObjectiveValues(ABC):
 
     def natural_log_likelihood(self, points: Point) -> Array:
         """Return log L for S points on the natural scale (arrays with a leading dim S); shape (S,)."""
-        vectors = self.evaluators.metadata.layout().join(points)
+        arrays = self._arrays(points, "points")
+        for v in self.evaluators.metadata.variables:
+            if arrays[v.name].ndim != len(v.shape) + 1:
+                raise ValueError(
+                    f"Expected {v.name} of shape (S, {', '.join(map(str, v.shape))}) in points, got "
+                    f"{arrays[v.name].shape}: give S points, one after the other."
+                )
+        vectors = self.evaluators.metadata.layout().join(arrays)
         values = self.evaluators.engine("density").at(vectors)
         return np.asarray(sum(values[name] for name in self.terms))
 
@@ -116,6 +129,13 @@ class ObjectiveValues(ABC):
 
     def hessian_product(self, theta: ArrayLike, direction: ArrayLike) -> Array:
         """Return the Hessian of `value` at `theta` (..., k) times `direction` (..., k); shape (..., k)."""
+        theta, direction = checked_array("theta", theta), checked_array("direction", direction)
+        for name, vectors in (("theta", theta), ("direction", direction)):
+            if vectors.shape[-1:] != (self.size,):
+                raise ValueError(
+                    f"Expected {name} with {self.size} elements, got shape {vectors.shape}: objective.pack makes a "
+                    "vector from a point."
+                )
         theta, direction = np.broadcast_arrays(theta, direction)
         return self._at(np.concatenate([theta, direction], axis=-1), "hessian_product")["product"]
 
@@ -124,7 +144,7 @@ class ObjectiveValues(ABC):
 
         It is exact; of differences of gradients where an Op of the model has no second derivative.
         """
-        theta = np.asarray(theta, dtype=float)
+        theta = checked_array("theta", theta)
         if self.size > DENSE:
             columns = self.hessian_product(theta[..., None, :], np.eye(self.size))
         else:
@@ -137,9 +157,10 @@ class ObjectiveValues(ABC):
         Observations are the elements of the observed terms, one term after the other. `unconstrained` names the
         variables that stand in the vector on that scale; left out, all.
         """
-        names = self.evaluators.metadata.names if unconstrained is None else unconstrained
-        scores = self.evaluators.engine("scores", names).one(np.asarray(vector, dtype=float))[0]
-        return scores.reshape(-1, self.evaluators.metadata.layout(names).size)
+        names = _checked_scale(unconstrained, self.evaluators.metadata.names)
+        size = self.evaluators.metadata.layout(names).size
+        scores = self.evaluators.engine("scores", names).one(_one_vector("vector", vector, size))[0]
+        return scores.reshape(-1, size)
 
     def fisher(self, vector: ArrayLike, unconstrained: frozenset[str] | None = None) -> Array:
         """Return the expected information (k, k) of log L at one `theta` (k,), or in the layout of `scores`.
@@ -149,9 +170,9 @@ class ObjectiveValues(ABC):
         ValueError
             If the Fisher information of an observed term is not known in closed form.
         """
-        names = self.evaluators.metadata.names if unconstrained is None else unconstrained
+        names = _checked_scale(unconstrained, self.evaluators.metadata.names)
         engine, size = self.evaluators.engine("fisher", names), self.evaluators.metadata.layout(names).size
-        return engine.one(np.asarray(vector, dtype=float))[0].reshape(size, size)
+        return engine.one(_one_vector("vector", vector, size))[0].reshape(size, size)
 
     def is_convex(self, unconstrained: frozenset[str]) -> bool:
         """Return whether `value` is known to be convex in a vector with these variables on that scale."""
@@ -159,5 +180,30 @@ class ObjectiveValues(ABC):
 
     def jacobian(self, theta: ArrayLike) -> Array:
         """Return how the natural values of the free variables move with `theta` (k,): (k, n)."""
-        theta = np.asarray(theta, dtype=float)
+        theta = _one_vector("theta", theta, self.size)
         return self._at(theta, "natural_jacobian", jacobian=(self.size, -1))["jacobian"]
+
+
+def _checked_scale(unconstrained: frozenset[str] | None, known: frozenset[str]) -> frozenset[str]:
+    """Return the names of variables that stand in a vector on their unconstrained scale; left out, all."""
+    if unconstrained is None:
+        return known
+    if not isinstance(unconstrained, frozenset) or not unconstrained <= known:
+        expected = f"unconstrained to be a frozenset of {', '.join(sorted(known))}"
+        raise refused(expected, unconstrained, "leave it out for all", by_type=not isinstance(unconstrained, frozenset))
+    return unconstrained
+
+
+def _one_vector(name: str, value: ArrayLike, size: int) -> Array:
+    vector = checked_array(name, value)
+    if vector.shape != (size,):
+        raise ValueError(
+            f"Expected {name} to be one vector of {size} elements, got shape {vector.shape}: objective.pack makes one "
+            "from a point."
+        )
+    return vector
+
+
+def checked_weight(prior_weight: Any) -> float:
+    """Return the weight of the log prior as a float; refuse what would turn the prior round."""
+    return checked_number("prior_weight", prior_weight, at_least=0, advice="0 is the likelihood, 1 the posterior")

@@ -12,11 +12,12 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from pymc_landscape._typing import Array, Point
+from pymc_landscape.arguments import checked_array, closest, unknown_name, wrong_type
 from pymc_landscape.engine import Engine
 from pymc_landscape.model import Element, FreeVariable, Layout
 from pymc_landscape.objective.bound_coordinates import is_simplex
 from pymc_landscape.objective.evaluators import Evaluators, FixedEffects, Kind
-from pymc_landscape.results import closest, text_labels
+from pymc_landscape.results import text_labels
 
 _NO_VALUES: Mapping[str, Array] = MappingProxyType({})
 
@@ -83,15 +84,17 @@ class Parameters:
         """Name of PyMC's transform of each free variable."""
         return {v.name: v.transform for v in self.variables}
 
-    def find(self, label: str) -> Element:
-        """Return the element that `label` names, on the scale that it names.
+    def find(self, label: str, where: str = "") -> Element:
+        """Return the element that `label` names, on the scale that it names; a refusal says `where` it was named.
 
         Raises
         ------
         ValueError
             If the model has no such element; the message lists those that it has, the closest first.
         """
-        elements = self.evaluators.metadata.elements
+        elements, where = self.evaluators.metadata.elements, f" in {where}" if where else ""
+        if not isinstance(label, str):
+            raise wrong_type(f"the label of a parameter{where}", label, f"use {closest('', elements)}")
         if label in elements:
             return elements[label]
         self.fixed_effects.refuse_name(label)
@@ -103,7 +106,8 @@ class Parameters:
             )
         derived = [d.name for d in self.model.deterministics if label.split("[")[0] == d.name]
         why = f"{derived[0]} is a Deterministic, computed from the parameters" if derived else "no such parameter"
-        raise ValueError(f"Expected a parameter of the model, got {label!r} ({why}): use {closest(label, elements)}.")
+        known = closest(label, elements)
+        raise ValueError(f"Expected a parameter of the model{where}, got {label!r} ({why}): use {known}.")
 
     def derived_dims(self, name: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
         """Return dims, coords and shape of a Deterministic, of which there are `size` numbers."""
@@ -149,7 +153,7 @@ class Parameters:
         array (..., k)
             In the order of ``layout(unconstrained)``.
         """
-        theta = self.layout(self.names).split(self.pack(point)) if unconstrained - kept.keys() else {}
+        theta = self.layout(self.names).split(self._moved(self._arrays(point))) if unconstrained - kept.keys() else {}
         arrays = {
             v.name: kept[v.name] if v.name in kept else (theta if v.name in unconstrained else point)[v.name]
             for v in self.variables
@@ -179,7 +183,10 @@ class Parameters:
         ValueError
             If a variable is missing or has another shape.
         """
-        natural = self.complete(point)
+        return self._moved(self.complete(point))
+
+    def _moved(self, natural: Mapping[str, Array]) -> Array:
+        """Bring arrays of the variables' shapes to the flat unconstrained vector; NaN stays NaN."""
         _refuse_uneven_batches(natural, self.variables)
         vectors = self.evaluators.metadata.layout().join(natural)
         flat = vectors.reshape(-1, vectors.shape[-1])
@@ -206,27 +213,52 @@ class Parameters:
         """
         return self._at(theta, "natural")
 
-    def complete(self, point: Point) -> dict[str, Array]:
+    def complete(self, point: Point, name: str = "the point") -> dict[str, Array]:
+        """Return `point` on the natural scale, with names, shapes and numbers checked; a refusal calls it `name`."""
+        arrays = self._arrays(point, name)
+        for v in self.variables:
+            if arrays[v.name].ndim == len(v.shape) and np.isnan(arrays[v.name]).any():
+                raise ValueError(
+                    f"Expected a value for every element of {v.name} in {name}, got NaN: give a number for each."
+                )
+        return arrays
+
+    def _arrays(self, point: Point, name: str = "the point") -> dict[str, Array]:
         """Return `point` on the natural scale, with its names and shapes checked."""
+        if not isinstance(point, Mapping):
+            raise wrong_type(f"{name} to be a mapping or a Dataset", point, "give a value for every parameter by name")
         on_values = [v for v in self.variables if v.name not in point and v.value_name in point]
         missing = [v.name for v in self.variables if v.name not in point and v not in on_values]
         if missing:
             raise ValueError(
                 f"Expected a value for every free variable, got none for {', '.join(missing)}: "
-                f"the point has {closest(missing[0], map(str, point))}."
+                f"{name} has {closest(missing[0], map(str, point)) or 'none'}."
             )
-        checked = {v.name: _checked(v, point[v.name]) for v in self.variables if v not in on_values}
+        if len(point) > len(self.variables):
+            self._refuse_unknown(point, name)
+        checked = {v.name: _checked(v, point[v.name], name) for v in self.variables if v not in on_values}
         if not on_values:
             return checked
         theta = self.pack({**self.initial_point(), **checked})
         for v in on_values:
-            where = self.evaluators.metadata.layout(self.evaluators.metadata.names).slices[v.name]
-            theta[..., where] = np.ravel(np.asarray(point[v.value_name]))
+            value = checked_array(f"{v.value_name} in {name}", point[v.value_name])
+            if value.shape != v.value_shape:
+                raise ValueError(
+                    f"Expected {v.value_name} of shape {v.value_shape}, got {value.shape}: is {name} another model's?"
+                )
+            theta[..., self.layout(self.names).slices[v.name]] = value.ravel()
         return {**self.unpack(theta), **checked}
+
+    def _refuse_unknown(self, point: Point, where: str) -> None:
+        """Refuse names that the model does not have; those of Deterministics and of data come with draws."""
+        known = list(dict.fromkeys(name for v in self.variables for name in (v.name, v.value_name)))
+        for name in map(str, point):
+            if name not in known and name not in self.model.named_vars:
+                raise unknown_name(f"parameters of the model in {where}", name, known)
 
     def _at(self, theta: ArrayLike, kind: Kind, **shapes: tuple[int, ...]) -> dict[str, Array]:
         """Evaluate the outputs of one kind of engine for `theta` with any leading dims; `shapes` are one point's."""
-        vectors = np.asarray(theta, dtype=float)
+        vectors = checked_array("theta", theta)
         engine = self.evaluators.engine(kind, self.evaluators.metadata.names)
         if vectors.shape[-1:] != (engine.size,):
             raise ValueError(
@@ -253,18 +285,18 @@ def _refuse_uneven_batches(natural: Mapping[str, Array], variables: Sequence[Fre
             )
 
 
-def _checked(variable: FreeVariable, value: ArrayLike) -> Array:
+def _checked(variable: FreeVariable, value: ArrayLike, name: str) -> Array:
     """Return a value as an array of the variable's shape; labelled values are read by label, in any order."""
     if isinstance(value, xr.DataArray) and set(variable.dims) == set(value.dims) <= set(value.coords):
         labels = dict(zip(variable.dims, variable.coords, strict=True))
         objects = {dim: text_labels(value.indexes[dim]) for dim in value.dims if value[dim].dtype.kind == "O"}
         value = value.assign_coords(objects).reindex(labels).transpose(*variable.dims).to_numpy()
-    array = np.asarray(value, dtype=float)
+    array = checked_array(f"{variable.name} in {name}", value)
     if variable.discrete and (fractions := array[array % 1 != 0]).size:
         raise ValueError(f"Expected whole numbers for the integer {variable.name}, got {fractions.flat[0]:g}.")
     n = len(variable.shape)
     if array.ndim < n or array.shape[array.ndim - n :] != variable.shape:
         raise ValueError(
-            f"Expected {variable.name} of shape {variable.shape}, got {array.shape}: is the point another model's?"
+            f"Expected {variable.name} of shape {variable.shape}, got {array.shape}: is {name} another model's?"
         )
     return array

@@ -10,11 +10,11 @@ import numpy as np
 import xarray as xr
 
 from pymc_landscape._typing import Array, PointLike
+from pymc_landscape.arguments import checked_array, wrong_type
 from pymc_landscape.model import Layout
 from pymc_landscape.objective.draws import SAMPLE_DIMS, Draws
 from pymc_landscape.objective.evaluation_noise import minus2ll_with_digits
 from pymc_landscape.objective.objective import Objective
-from pymc_landscape.results import wrong_type
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,14 @@ def reference_point(objective: Objective, grid: xr.Dataset, at: PointLike | None
     names = {n for v in objective.variables for n in (v.name, v.value_name)}
     _refuse_unknown(asked, names, objective)
     _refuse_batch(asked, objective)
+    if not hasattr(at, "point"):
+        _refuse_outside(asked, objective)
     if all(v.name in asked or v.value_name in asked for v in objective.variables):
-        return Reference(objective.complete(_only(asked, names)), "the fit" if hasattr(at, "point") else "given")
+        return Reference(objective.complete(_only(asked, names), "at"), "the fit" if hasattr(at, "point") else "given")
     rest = _default(objective, grid)
     on_values = {v.name for v in objective.variables if v.value_name in asked and v.name not in asked}
     kept = {name: value for name, value in (rest.point or {}).items() if name not in on_values}
-    point = objective.complete({**kept, **_only(asked, names)})
+    point = objective.complete({**kept, **_only(asked, names)}, "at")
     if all(v.name in asked or v.value_name in asked for v in objective.variables if v.name in nuisance):
         return Reference(point, "given")  # what is left out is on axes
     return Reference(point, f"given for {', '.join(asked)}; the others: {rest.words}")
@@ -105,7 +107,23 @@ def _refuse_batch(asked: Mapping[str, Any], objective: Objective) -> None:
     for v in objective.variables:
         shape = np.shape(asked.get(v.name, np.zeros(v.shape)))
         if len(shape) > len(v.shape):
-            raise ValueError(f"Expected {v.name} of shape {v.shape}, got {shape}: at is one point.")
+            raise ValueError(f"Expected {v.name} of shape {v.shape}, got {shape}: at is one point, give it so.")
+
+
+def _refuse_outside(asked: Mapping[str, Any], objective: Objective) -> None:
+    """Refuse numbers at which no density is: infinite ones, and those beyond a constant limit of the support."""
+    for v in objective.variables:
+        if v.name in asked and not isinstance(asked[v.name], xr.DataArray):
+            values = checked_array(f"{v.name} in at", asked[v.name])
+            if values.shape != v.shape or np.isnan(values).any():  # refused elsewhere
+                continue
+            outside = ~np.isfinite(values.ravel()) | (values.ravel() < v.low) | (values.ravel() > v.high)
+            if outside.any():
+                i = int(np.argmax(outside))
+                raise ValueError(
+                    f"Expected at inside the support, got {values.ravel()[i]:g} for {v.labels[i]}: its limits are "
+                    "{:g} and {:g}.".format(*v.limits(i))
+                )
 
 
 def _only(asked: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
@@ -116,5 +134,5 @@ def _refuse_unknown(asked: Mapping[str, Any], names: set[str], objective: Object
     computed = {d.name for d in objective.model.deterministics}.union(objective.latent, objective.restricted)
     for name in asked:
         if name not in names and name not in computed:
-            objective.find(name)  # says what the model has
+            objective.find(name, "at")  # says what the model has
             raise ValueError(f"Expected whole variables in at, got the element {name!r}: give the array it is part of.")

@@ -10,6 +10,7 @@ import xarray as xr
 from pymc.util import get_random_generator
 
 from pymc_landscape._typing import Array, RandomSeed
+from pymc_landscape.arguments import checked_count, checked_number, checked_seed
 from pymc_landscape.numerics import covariance, delta_method, sandwich_covariance, standard_errors
 from pymc_landscape.objective import LOG_PENALTY, InitialValues, Kind, Objective, RestrictedObjective
 from pymc_landscape.optimize.local_search import SearchResult
@@ -38,7 +39,7 @@ class NaturalScale:
         self.restricted, self.x = result.restricted, result.x
         self.objective: Objective = result.restricted.objective
         self.point = self.restricted.natural_point(result.x)
-        self.theta = self.objective.pack(self.point) if self.restricted.natural else result.x
+        self.theta = self.objective.vector(self.point, self.objective.names) if self.restricted.natural else result.x
 
     @cached_property
     def cov(self) -> Array:
@@ -255,6 +256,8 @@ class EstimateDraws:
         ValueError
             If the fit has no covariance to draw from.
         """
+        n = checked_count("n", n, advice="give how many draws")
+        checked_seed(random_seed)
         restricted, center, cov = self._natural.restricted, self._natural.x, self._natural.cov
         if not self.status.is_optimum or not np.isfinite(cov).all():
             raise ValueError(
@@ -307,8 +310,9 @@ class EstimateDraws:
         >>> [round(float(start["p"]), 3) for start in starts]
         [0.748, 0.804]
         """
-        if chains < 1 or not (np.isfinite(spread) and spread >= 0):
-            raise ValueError(f"Expected at least one chain and a spread of 0 or more, got {chains} and {spread}.")
+        chains = checked_count("chains", chains)
+        spread = checked_number("spread", spread, at_least=0, advice="leave it out for 1")
+        checked_seed(random_seed)
         n = self._natural
         values = InitialValues(n.restricted, n.x, n.cov, n.flat_directions, self.status is Status.UNBOUNDED)
         return values.draw(chains, spread, get_random_generator(random_seed, copy=True))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import Literal
+from typing import Literal, get_args
 from weakref import WeakSet
 
 import pymc as pm
 from pymc.util import get_random_generator
 
 from pymc_landscape._typing import ModelLike, RandomSeed, Starts
+from pymc_landscape.arguments import check_run_options, checked_choice, checked_flag
 from pymc_landscape.objective import Objective, check_integral, objective_of
 from pymc_landscape.objective.observations import refuse_joint_densities
 from pymc_landscape.optimize.automatic_starts import search_automatically
@@ -113,6 +114,10 @@ def fit_mle(
     >>> fit.status.value, round(float(fit.point["p"]), 6), round(float(fit.standard_error["p"]), 6)
     ('converged', 0.7, 0.144914)
     """
+    if penalty is not None:
+        checked_choice("penalty", penalty, get_args(Penalty))
+    if information is not None:
+        checked_choice("information", information, get_args(Information))
     objective = objective_of(model).with_prior_weight(0.0)
     objective = objective if penalty is None else objective.with_penalty(penalty)
     return _fit(objective, _starts(model, starts), information, sandwich, random_seed, progressbar, keeps_part=True)
@@ -272,10 +277,9 @@ def _fit(
 
     With `keeps_part` Ctrl-C leaves the fit of the starts that were searched: for a user, not for a verb that goes on.
     """
+    check_run_options(random_seed, progressbar)
     _refuse_single_precision(objective)
-    if information not in (None, "observed", "expected"):
-        raise ValueError(f"Expected information='observed' or 'expected', got {information!r}.")
-    if sandwich and information == "expected":
+    if checked_flag("sandwich", sandwich) and information == "expected":
         raise ValueError("Expected one kind of covariance, got sandwich=True and information='expected'.")
     if sandwich:
         refuse_joint_densities(objective, "sandwich=True")

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from pymc_landscape._typing import Array
+from pymc_landscape.arguments import checked_array
 from pymc_landscape.numerics import noise
 from pymc_landscape.objective import Objective, conditional_modes
 from pymc_landscape.optimize import fit_summary
@@ -199,6 +200,9 @@ class Fit(InformationCriteria, EstimateDraws):
         str
             Which elements have changed places or sign; empty in the estimate's own copy.
         """
+        vector, size = checked_array("vector", vector), self.objective.layout().size
+        if vector.shape != (size,):
+            raise ValueError(f"Expected vector with {size} natural values, got shape {vector.shape}: give one of each.")
         return self._equivalent.words_at(vector)
 
     @cached_property

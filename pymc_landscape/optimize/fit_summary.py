@@ -11,8 +11,8 @@ import pandas as pd
 import scipy
 import xarray as xr
 
+from pymc_landscape.arguments import checked_level, checked_names
 from pymc_landscape.objective import element_labels, fixed_effect_estimates
-from pymc_landscape.results import require_probability, unknown_name
 
 # A table of more rows is not read.
 SHOWN = 25
@@ -52,7 +52,7 @@ ELSEWHERE = {name: sentence for sentence, names in _HERE.items() for name in nam
 
 def summary(fit: Any, level: float = 0.95, var_names: str | Sequence[str] | None = None) -> pd.DataFrame:
     """Return estimate, standard error, Wald limits and notes, a row an element."""
-    require_probability("a level", level)
+    level = checked_level("level", level)
     names, notes = _names(fit, var_names), fit.notes
     estimates, errors = xr.merge([fit.point, fit.derived]), xr.merge([fit.standard_error, fit.derived_standard_error])
     if fixed := [name for name in names if name in fit.objective.restricted]:
@@ -71,11 +71,9 @@ def summary(fit: Any, level: float = 0.95, var_names: str | Sequence[str] | None
 
 def _names(fit: Any, var_names: str | Sequence[str] | None) -> list[str]:
     known = [*map(str, fit.point.data_vars), *fit.objective.restricted, *map(str, fit.derived.data_vars)]
-    asked = known if var_names is None else [var_names] if isinstance(var_names, str) else list(var_names)
-    for name in asked:
-        if name not in known:
-            raise unknown_name("parameters or Deterministics of the model", name, known)
-    return asked
+    if var_names is None:
+        return known
+    return checked_names("var_names", var_names, of="parameters or Deterministics of the model", known=known)
 
 
 def _rows(

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from pymc_landscape._typing import Array
+from pymc_landscape.arguments import checked_count
 from pymc_landscape.numerics import noise
 from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.objective.observations import Simulator
@@ -135,6 +136,7 @@ class InformationCriteria:
         float
             NaN where n is 0, or there is no maximum of the likelihood.
         """
+        n = checked_count("n", n, at_least=0)
         return self.minus2ll + self.n_identified * float(np.log(n)) if self.has_maximum and n > 0 else np.nan
 
 

@@ -44,7 +44,11 @@ class StartResult:
     def theta(self) -> Array:
         """The end as an unconstrained vector; ±inf at a bound."""
         restricted, x = self.result.restricted, self.result.x
-        return restricted.objective.pack(restricted.natural_point(x)) if restricted.natural else x
+        return (
+            restricted.objective.vector(restricted.natural_point(x), restricted.objective.names)
+            if restricted.natural
+            else x
+        )
 
 
 def search_all_starts(

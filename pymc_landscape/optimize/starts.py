@@ -12,6 +12,7 @@ import xarray as xr
 from pymc.util import get_random_generator
 
 from pymc_landscape._typing import Array, RandomSeed, Starts
+from pymc_landscape.arguments import checked_array, closest
 from pymc_landscape.objective import (
     SAMPLE_DIMS,
     Objective,
@@ -22,7 +23,6 @@ from pymc_landscape.objective import (
     read_draws,
     without_lost_digits,
 )
-from pymc_landscape.results import closest
 
 # So many prior draws are evaluated for each one that is wanted: many have no likelihood at all.
 CANDIDATES = 10
@@ -80,7 +80,7 @@ def find_starts(objective: Objective, starts: Starts, random_seed: RandomSeed | 
     if isinstance(starts, int | np.integer) and not isinstance(starts, bool):
         return _numbered(objective, int(starts), rng)
     if isinstance(starts, np.ndarray):
-        return _vectors(objective, np.atleast_2d(np.asarray(starts, dtype=float)))
+        return _vectors(objective, np.atleast_2d(checked_array("starts", starts)))
     if isinstance(starts, xr.DataTree) or (isinstance(starts, xr.Dataset) and set(SAMPLE_DIMS) <= set(starts.dims)):
         return _posterior(objective, starts, rng)
     points = [starts] if _is_point(starts) else starts
@@ -91,7 +91,7 @@ def find_starts(objective: Objective, starts: Starts, random_seed: RandomSeed | 
             "pass for example 5, [{'mu': 0.0}], or what pm.sample returned."
         )
     if not points:
-        raise ValueError("Expected at least one start, got an empty list.")
+        raise ValueError("Expected starts to be one or more, got an empty list: leave it out for automatic ones.")
     return StartingPoints(np.stack([_from_point(objective, _mapping(p)) for p in points]), ("given",) * len(points))
 
 
@@ -113,13 +113,13 @@ def _from_point(objective: Objective, point: Mapping[str, Any]) -> Array:
     unknown = [name for name in point if name not in names]
     if unknown:
         raise ValueError(
-            f"Expected parameters of the model in a start, got {unknown[0]!r}: it has "
+            f"Expected parameters of the model in starts, got {unknown[0]!r}: it has "
             f"{closest(unknown[0], [v.name for v in objective.variables])}."
         )
     initial = objective.initial_point()
     named = {v.value_name for v in objective.variables if v.value_name in point}
     kept = {v.name: initial[v.name] for v in objective.variables if v.value_name not in named or v.name in point}
-    whole = objective.complete({**kept, **point})
+    whole = objective.complete({**kept, **point}, "starts")
     for v in objective.variables:
         if is_simplex(v) and (whole[v.name] == 0).any():
             whole[v.name] = (1.0 - LIFTED) * whole[v.name] + LIFTED * initial[v.name]
@@ -130,12 +130,14 @@ def _from_point(objective: Objective, point: Mapping[str, Any]) -> Array:
 
 def _refuse_outside(objective: Objective, theta: Array, point: Mapping[str, Any]) -> None:
     if theta.ndim != 1:
-        raise ValueError(f"Expected one value for each parameter of a start, got a batch of shape {theta.shape[:-1]}.")
+        raise ValueError(
+            f"Expected one value for each parameter in starts, got a batch of shape {theta.shape[:-1]}: give a list."
+        )
     outside = [label for label, value in zip(objective.labels, theta, strict=True) if np.isnan(value)]
     if outside:
         limits = objective.supports.get(outside[0])
         raise ValueError(
-            f"Expected a start inside the support, got {dict(point)} with {outside[0]} outside"
+            f"Expected starts inside the support, got {dict(point)} with {outside[0]} outside"
             + (": its limits are {:g} and {:g}.".format(*limits) if limits else ".")
         )
 
@@ -151,7 +153,7 @@ def _vectors(objective: Objective, theta: Array) -> StartingPoints:
 
 def _numbered(objective: Objective, n: int, rng: np.random.Generator) -> StartingPoints:
     if n < 1:
-        raise ValueError(f"Expected at least one start, got {n}.")
+        raise ValueError(f"Expected at least one start, got starts={n}: leave it out for automatic ones.")
     first = _from_point(objective, {})
     if n == 1:
         return StartingPoints(first[None], ("initial point",))

@@ -127,7 +127,7 @@ class SymmetryTest:
 
     def theta(self, natural: Array) -> Array:
         """Return a natural vector (n,) as an unconstrained one; NaN outside the support."""
-        return self.objective.pack(self.layout.split(natural))
+        return self.objective.vector(self.layout.split(natural), self.objective.names)
 
     def holds(self, symmetry: Symmetry) -> bool:
         """Whether the values at all points stay as they are."""

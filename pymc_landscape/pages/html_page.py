@@ -6,6 +6,8 @@ from html import escape
 from os import PathLike
 from pathlib import Path
 
+from pymc_landscape.arguments import checked_path
+
 
 def write_page(page: str, path: str | PathLike[str]) -> Path:
     """Write a page to a file, and return where.
@@ -27,12 +29,31 @@ def write_page(page: str, path: str | PathLike[str]) -> Path:
     ValueError
         If `path` has another ending, or its folder does not exist.
     """
-    file = Path(path)
+    file = page_file(path)
+    file.write_text(page, encoding="utf-8")
+    return file
+
+
+def page_file(path: str | PathLike[str]) -> Path:
+    """Return the absolute path of a page that is to be written; refuse one where no page can be.
+
+    Parameters
+    ----------
+    path : path
+        A file ending in ``.html`` or ``.htm``, in a folder that is there.
+
+    Raises
+    ------
+    TypeError
+        If `path` is none.
+    ValueError
+        If it has another ending, or its folder does not exist.
+    """
+    file = Path(checked_path("path", path))
     if file.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"Expected a path that ends in .html, got {str(path)!r}: a browser knows a page by that.")
     if not file.absolute().parent.is_dir():
         raise ValueError(f"Expected a folder that exists, got {str(file.parent)!r}: make it first.")
-    file.write_text(page, encoding="utf-8")
     return file.absolute()
 
 

@@ -11,6 +11,7 @@ from arviz_base.labels import BaseLabeller
 from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
+from pymc_landscape.arguments import checked_count, checked_mapping, checked_number
 from pymc_landscape.plots.data import Descents, join, segments, with_gaps
 from pymc_landscape.plots.paths_plot import draw_paths
 from pymc_landscape.plots.visuals import BLACK, WHITE, Route, Routes, shape
@@ -114,9 +115,11 @@ def animation(
     """
     from matplotlib.animation import FuncAnimation
 
-    if frames < 2:
-        raise ValueError(f"Expected two frames or more, got {frames}; try frames=80.")
-    asked: dict[Any, Any] = dict(visuals or {})
+    frames = checked_count("frames", frames, at_least=2, advice="try frames=80")
+    interval = checked_number("interval", interval, above=0, advice="leave it out for 60 milliseconds")
+    asked: dict[Any, Any] = (
+        {} if visuals is None else dict(checked_mapping("visuals", visuals, example="{'note': False}"))
+    )
     pc, routes = draw_paths(
         landscape,
         descents,

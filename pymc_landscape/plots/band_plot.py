@@ -12,10 +12,12 @@ from arviz_plots import PlotCollection
 from numpy.typing import ArrayLike
 
 from pymc_landscape._typing import Array
+from pymc_landscape.arguments import checked_array, checked_choice, wrong_type
 from pymc_landscape.plots.data import (
     CredibleKind,
     Curve,
     Strip,
+    check_draws_options,
     curve_of,
     gather_bars,
     level_title,
@@ -128,6 +130,8 @@ def band(
     ([10.0, 20.0, 30.0], [0.0, 1.0, 1.5])
     """
     asked = checked(visuals, get_args(Visual))
+    check_draws_options(group, sample_dims)
+    checked_choice("ci_kind", ci_kind, get_args(CredibleKind))
     rows = gather_bars([intervals, *more])
     curve = curve_of(rows, var_name, x)
     rows = {name: {label: bars[label] for label in curve.labels if label in bars} for name, bars in rows.items()}
@@ -154,10 +158,10 @@ def _checked(data: Any) -> Array | None:
     if data is None:
         return None
     if not isinstance(data, tuple | list) or len(data) != 2:
-        raise TypeError(f"Expected data to be a pair (x, y), got {type(data).__name__}.")
-    x, y = (np.ravel(np.asarray(one, dtype=float)) for one in data)
+        raise wrong_type("data to be a pair (x, y)", data, "give two arrays of one length")
+    x, y = (np.ravel(checked_array("data", one)) for one in data)
     if x.size != y.size:
-        raise ValueError(f"Expected as many x as y in data, got {x.size} and {y.size}.")
+        raise ValueError(f"Expected as many x as y in data, got {x.size} and {y.size}: give pairs.")
     return np.column_stack([x, y])
 
 

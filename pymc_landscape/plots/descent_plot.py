@@ -12,6 +12,7 @@ from arviz_plots import PlotCollection
 from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
+from pymc_landscape.arguments import checked_choice, checked_flag, checked_number, wrong_type
 from pymc_landscape.plots.data import SAMPLE, Descents, FitLike, gather_descents, lengths, thin, with_gaps
 from pymc_landscape.plots.visuals import (
     GREY,
@@ -102,8 +103,8 @@ def descent(
     """
     asked = checked(visuals, get_args(Visual))
     named = gather_descents(descents)
-    if x not in get_args(Cost):
-        raise ValueError(f"Expected x to be one of {list(get_args(Cost))}, got {x!r}.")
+    checked_choice("x", x, get_args(Cost))
+    log_x = checked_flag("log_x", log_x)
     lowest = _lowest(named, minimum)
     lines = {name: _lines(ds, x, log_x, lowest) for name, ds in named.items()}
     window = _window(lines, log_x)
@@ -147,12 +148,11 @@ def _lowest(named: Mapping[str, xr.Dataset], minimum: float | FitLike | xr.Datas
 
 def _minus2ll(minimum: float | FitLike | xr.Dataset) -> float:
     value = minimum.get("minus2ll") if isinstance(minimum, xr.Dataset) else getattr(minimum, "minus2ll", minimum)
-    if not isinstance(value, xr.DataArray | float | int | np.number):
-        raise TypeError(
-            f"Expected minimum to be a number, a fit, or a Dataset with 'minus2ll', got {type(minimum).__name__}; "
-            "pass what fit_mle returns."
-        )
-    return float(value)
+    if isinstance(value, xr.DataArray | float | int | np.number):
+        return checked_number("minimum", value, advice="pass what fit_mle returns")
+    raise wrong_type(
+        "minimum to be a number, a fit, or a Dataset with 'minus2ll'", minimum, "pass what fit_mle returns"
+    )
 
 
 def _lines(ds: xr.Dataset, x: str, log_x: bool, lowest: float) -> list[Array]:

@@ -11,6 +11,7 @@ from arviz_plots import PlotCollection
 from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
+from pymc_landscape.arguments import checked_count
 from pymc_landscape.plots.data import as_dataset, refuse_many
 from pymc_landscape.plots.visuals import (
     BLUE,
@@ -104,6 +105,7 @@ def influence(
     [0.5, -1.5]
     """
     asked = checked(visuals, get_args(Visual))
+    labels = checked_count("labels", labels, at_least=0)
     ds = _checked(as_dataset(influence, "influence", NEEDED, "influence"))
     change = next(name for name in CHANGES if name in ds)
     across = next(name for name in ACROSS if name in ds)

@@ -10,12 +10,14 @@ import xarray as xr
 from arviz_plots import PlotCollection
 
 from pymc_landscape._typing import Array
+from pymc_landscape.arguments import checked_choice, checked_flag
 from pymc_landscape.plots.data import (
     Bar,
     CredibleKind,
     Rows,
     arrow_head,
     cap,
+    check_draws_options,
     gather_bars,
     level_title,
     levels_of,
@@ -124,12 +126,15 @@ def intervals(
     0.4
     """
     asked = checked(visuals, get_args(Visual))
+    check_draws_options(group, sample_dims)
+    checked_choice("ci_kind", ci_kind, get_args(CredibleKind))
+    shared = None if shared is None else checked_flag("shared", shared)
     rows = gather_bars([intervals, *more])
     if dt is not None:
         name = f"posterior {ci_kind.upper()}"
         rows[name] = posterior_rows(rows, levels_of([intervals]), dt, group, sample_dims, ci_kind)
     labels = parameters(rows)
-    shared_axis = _alike(rows, labels) if shared is None else bool(shared)
+    shared_axis = _alike(rows, labels) if shared is None else shared
     refuse_many(len(labels), MOST_ROWS if shared_axis else MOST_PANELS, "parameters", "intervals.sel(parameter=[...])")
     panels = [labels] if shared_axis else [[label] for label in labels]
     size = (WIDTH, SURROUNDINGS + len(panels[0]) * (ROW + BAR * len(rows)))

@@ -12,6 +12,7 @@ from arviz_base.labels import BaseLabeller
 from arviz_plots import PlotCollection
 from arviz_plots.visuals import labelled_title, labelled_x, labelled_y
 
+from pymc_landscape.arguments import wrong_type
 from pymc_landscape.plots.data import (
     CONTOUR_LEVELS,
     CURVE_LEVELS,
@@ -34,6 +35,7 @@ from pymc_landscape.plots.visuals import (
     add_legend,
     add_note,
     checked,
+    checked_labeller,
     contour_entries,
     curve_entries,
     draw_contours,
@@ -178,7 +180,10 @@ def landscape(
     [0.99, 3.84, 6.63]
     """
     asked = checked(visuals, get_args(LandscapeVisual))
-    aes = checked(aes_by_visuals, get_args(LandscapeVisual))
+    checked_labeller(labeller)
+    if plot_collection is not None and not hasattr(plot_collection, "viz"):
+        raise wrong_type("plot_collection to be a PlotCollection", plot_collection, "pass what another plot returned")
+    aes = checked(aes_by_visuals, get_args(LandscapeVisual), "aes_by_visuals")
     view = landscape_view(ds, var_name, landscape_group)
     one_axis = len(view.axes) == 1
     cuts = cutoffs(

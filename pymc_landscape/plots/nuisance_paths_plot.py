@@ -12,6 +12,7 @@ import xarray as xr
 from arviz_plots import PlotCollection
 
 from pymc_landscape._typing import Array
+from pymc_landscape.arguments import checked_names
 from pymc_landscape.plots.data import as_dataset, cutoffs, percent, refuse_many, traced_profile
 from pymc_landscape.plots.visuals import (
     BLUE,
@@ -148,10 +149,7 @@ def nuisance_paths(
 
 def _paths(ds: xr.Dataset, nuisance: str | Sequence[str] | None, cuts: Array) -> list[Path]:
     known = ds["parameter_bis"].values.astype(str).tolist()
-    wanted = known if nuisance is None else [nuisance] if isinstance(nuisance, str) else list(nuisance)
-    unknown = [name for name in wanted if name not in known]
-    if unknown:
-        raise ValueError(f"Expected nuisance among {known}, got {unknown}; write elements as ArviZ does.")
+    wanted = known if nuisance is None else checked_names("nuisance", nuisance, of="elements on the way", known=known)
     profiled = ds["parameter"].values.astype(str)
     windows = {p: traced_profile(ds, p).window(PROFILE_HEADROOM * cuts, beside_wald=False) for p in profiled}
     return [_path(ds, p, name, windows[p]) for p in profiled for name in wanted if name != p]

@@ -8,13 +8,13 @@ from typing import Any, Literal, get_args
 
 import xarray as xr
 from arviz_base.labels import BaseLabeller
-from arviz_base.validate import validate_sample_dims
 from arviz_plots import PlotCollection
 
 from pymc_landscape.plots.data import (
     CONTOUR_LEVELS,
     Descents,
     LandscapeView,
+    check_draws_options,
     cutoffs,
     draws_metric,
     draws_name,
@@ -23,7 +23,9 @@ from pymc_landscape.plots.data import (
     gather_descents,
     landscape_view,
     paths_on_axes,
+    posterior_of,
     remarks_on,
+    sample_dims_of,
     two_axes,
 )
 from pymc_landscape.plots.landscape_plot import LandscapeVisual, points_of
@@ -173,7 +175,8 @@ def draw_paths(
     **options: Any,
 ) -> tuple[PlotCollection, Routes]:
     """Draw a landscape and the paths on it, and return the paths too; the options are those of :func:`landscape`."""
-    asked = dict(visuals or {})
+    asked = checked(visuals, [*get_args(Visual), *get_args(LandscapeVisual)])
+    check_draws_options(options["group"], options["sample_dims"], options["num_samples"])
     below_names = [name for name in get_args(LandscapeVisual) if name not in OWN]
     own = checked({k: v for k, v in asked.items() if k not in below_names}, get_args(Visual))
     below: dict[Any, Any] = QUIET | {k: v for k, v in asked.items() if k in below_names} | dict.fromkeys(OWN, False)
@@ -208,8 +211,7 @@ def _find_routes(
     """Paths of all descents on the axes of a landscape."""
     named = gather_descents(descents)
     metric = None
-    posterior = dt.children.get(group) if isinstance(dt, xr.DataTree) else dt
-    if posterior is not None:
-        samples = posterior.to_dataset() if isinstance(posterior, xr.DataTree) else posterior
-        metric = draws_metric(view, samples, tuple(validate_sample_dims(sample_dims, data=samples)))
+    if dt is not None:
+        samples = posterior_of(dt, group)
+        metric = draws_metric(view, samples, tuple(sample_dims_of(samples, sample_dims)))
     return routes_of(view, {name: paths_on_axes(view, ds, metric) for name, ds in named.items()}, named)

@@ -9,9 +9,11 @@ import numpy as np
 import xarray as xr
 from arviz_plots import PlotCollection
 
+from pymc_landscape.arguments import checked_choice
 from pymc_landscape.plots.data import (
     ProfileEnd,
     as_dataset,
+    check_draws_options,
     cutoffs,
     marginals_of,
     percent,
@@ -134,8 +136,8 @@ def profile(
     """
     asked = checked(visuals, get_args(Visual))
     ds = as_dataset(profile, "profile", NEEDED, "profile_likelihood")
-    if scale not in get_args(Scale):
-        raise ValueError(f"Expected scale to be one of {list(get_args(Scale))}, got {scale!r}.")
+    checked_choice("scale", scale, get_args(Scale))
+    check_draws_options(group, sample_dims)
     cuts = cutoffs(level, 1)
     refuse_many(ds.sizes["parameter"], MOST, "parameters", "profile.sel(parameter=[...])")
     labels = ds["parameter"].values.astype(str)

@@ -11,7 +11,17 @@ import xarray as xr
 from arviz_plots import PlotCollection
 
 from pymc_landscape._typing import Array
-from pymc_landscape.plots.data import as_dataset, draws_of, join, percent, refuse_many, segments, with_gaps
+from pymc_landscape.arguments import checked_choice
+from pymc_landscape.plots.data import (
+    as_dataset,
+    check_draws_options,
+    draws_of,
+    join,
+    percent,
+    refuse_many,
+    segments,
+    with_gaps,
+)
 from pymc_landscape.plots.visuals import (
     GREY,
     LIKELIHOOD,
@@ -158,14 +168,13 @@ def regions(
     (145, True)
     """
     asked = checked(visuals, get_args(Visual))
+    num_samples = check_draws_options(group, sample_dims, num_samples)
+    checked_choice("scale", scale, get_args(Scale))
     sheets = [as_dataset(one, "contour", NEEDED, "confidence_contour") for one in _several(contours)]
     for contour in sheets:
         if "interval_method" in contour.dims:
-            methods = ", ".join(contour["interval_method"].values)
-            raise ValueError(
-                f"Expected contours of one method each, got one of {methods}: choose with "
-                f".sel(interval_method={str(contour['interval_method'].values[0])!r})."
-            )
+            names = ", ".join(contour["interval_method"].values.tolist())
+            raise ValueError(f"Expected contours of one method each, got {names}: choose by .sel(interval_method=...).")
     of_one = None if profile is None else as_dataset(profile, "profile", OF_PROFILE, "profile_likelihood")
     matrix = Matrix(sheets, of_one, scale)
     if dt is not None:

@@ -12,6 +12,7 @@ from arviz_base import rcParams
 from arviz_plots import PlotCollection
 from numpy.typing import NDArray
 
+from pymc_landscape.arguments import checked_count
 from pymc_landscape.plots.data import as_dataset
 from pymc_landscape.plots.visuals import (
     BLUE,
@@ -149,8 +150,8 @@ def _new_sheet(
 def _flattest(ds: xr.Dataset, number: int | None) -> list[int]:
     """Positions of the flattest directions, those with a note first."""
     size = ds.sizes["direction"]
-    if number is not None and not 0 <= number <= size:
-        raise ValueError(f"Expected directions from 0 to the {size} of the spectrum, got {number}.")
+    if number is not None:
+        number = checked_count("directions", number, at_least=0, at_most=size, advice="the spectrum has no more")
     noted = np.array([bool(_note(ds, i)) for i in range(size)])
     order = np.lexsort([np.abs(ds["eigenvalue"].values), ~noted])
     default = int(np.clip(noted.sum(), 1, 2))

@@ -46,6 +46,7 @@ from pymc_landscape.plots.visuals import (
     add_legend,
     add_note,
     checked,
+    checked_labeller,
     draw_surface_paths,
     fine_grid,
     level_lines,
@@ -193,6 +194,7 @@ def surface(
     >>> plt.close("all")
     """
     asked = checked(visuals, get_args(Visual))
+    checked_labeller(labeller)
     library = _library(backend)
     view = two_axes(landscape_view(ds, var_name, landscape_group))
     view = view if df is None else replace(view, df=df)

@@ -14,6 +14,7 @@ from arviz_plots import PlotCollection
 from numpy.typing import ArrayLike, NDArray
 
 from pymc_landscape._typing import Array
+from pymc_landscape.arguments import checked_level
 from pymc_landscape.plots.data import Simulated, SimulatedLike, cutoffs, gather_simulated, percent
 from pymc_landscape.plots.visuals import (
     GREY,
@@ -121,9 +122,8 @@ def wilks_qq(
     asked = checked(visuals, get_args(Visual))
     series = gather_simulated(results, df, weights)
     cutoffs(level, 1)  # refuses what is no level
-    prob = float(rcParams["stats.envelope_prob"] if envelope_prob is None else envelope_prob)
-    if not 0 < prob < 1:
-        raise ValueError(f"Expected envelope_prob between 0 and 1, got {prob}; write 95 % as 0.95.")
+    asked_prob = rcParams["stats.envelope_prob"] if envelope_prob is None else envelope_prob
+    prob = checked_level("envelope_prob", asked_prob)
     canvas, sheet = new_sheet(1, backend, SIZE, asked, pc_kwargs, figsize)
     envelopes = _envelopes(series, prob)
     top = _top(series, envelopes)

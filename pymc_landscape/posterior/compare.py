@@ -11,6 +11,7 @@ import xarray as xr
 from pymc.util import get_random_generator
 
 from pymc_landscape._typing import Array, ModelLike, Posterior, RandomSeed, VarNames
+from pymc_landscape.arguments import check_run_options, checked_level
 from pymc_landscape.inference.profile import Quantity, find_quantities
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit
@@ -22,7 +23,7 @@ from pymc_landscape.posterior.likelihood_fit import fit_beside, in_copy_of_draws
 from pymc_landscape.posterior.mode import posterior_mode, prior_shares
 from pymc_landscape.posterior.point_estimates import PosteriorPoints, label_scales
 from pymc_landscape.posterior.summary import summarise
-from pymc_landscape.results import provenance_attributes, require_probability
+from pymc_landscape.results import provenance_attributes
 
 # Columns of the split, and the scales that it is made on: that of the model, and that without bounds.
 SHIFTS = (
@@ -151,8 +152,9 @@ def compare_with_posterior(
     >>> table["verdict"].item()
     'prior-dominated'
     """
-    require_probability("ci_prob", ci_prob)
-    level = ci_prob if level is None else level
+    ci_prob = checked_level("ci_prob", ci_prob)
+    level = ci_prob if level is None else checked_level("level", level)
+    check_run_options(random_seed, progressbar)
     fit = fit_beside(fit, dt, "compare_with_posterior", group=group, progressbar=progressbar)
     fit.objective.fixed_effects.refuse_prior(1.0)
     draws = read_posterior(fit.objective, dt, group)

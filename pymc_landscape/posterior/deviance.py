@@ -13,6 +13,7 @@ import scipy
 import xarray as xr
 
 from pymc_landscape._typing import Array, ModelLike, Posterior
+from pymc_landscape.arguments import checked_flag
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit, Status
 from pymc_landscape.posterior.draws import PosteriorDraws, read_posterior
@@ -94,6 +95,7 @@ def posterior_deviance(
     >>> rise.attrs["k"], round(rise.attrs["p_d"], 1), rise.attrs["ks_statistic"] < 0.03
     (1, 1.0, True)
     """
+    checked_flag("progressbar", progressbar)
     fit = fit_beside(model, dt, "posterior_deviance", group=group, progressbar=progressbar)
     draws = read_posterior(fit.objective, dt, group)
     _, copy = in_copy_of_draws(fit, draws)

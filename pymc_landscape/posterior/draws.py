@@ -152,7 +152,7 @@ def _refuse_impossible(draws: PosteriorDraws) -> None:
         row, column = np.argwhere(absent)[0]
         raise ValueError(
             f"Expected finite draws, got {draws.vectors[row, column]} in {labels[column]} ({draws.name(row)}): "
-            "drop those draws first."
+            "drop those draws of dt first."
         )
     density = draws.log_likelihood + draws.log_prior
     bad = np.isnan(density) | np.isneginf(density)

@@ -11,6 +11,7 @@ import xarray as xr
 from pymc.util import get_random_generator
 
 from pymc_landscape._typing import Array, ModelLike, Posterior, RandomSeed, VarNames
+from pymc_landscape.arguments import check_run_options, checked_count
 from pymc_landscape.inference.profile import Quantity, find_quantities, profile_likelihood
 from pymc_landscape.numerics import profile_curve
 from pymc_landscape.objective import Objective
@@ -96,8 +97,8 @@ def four_curves(
     >>> curves["height"].max("point").sel(parameter="p").values.round(2).tolist()
     [1.0, 1.0, 1.0, 1.0]
     """
-    if num < 11:
-        raise ValueError(f"Expected num of at least 11 points a curve, got {num}.")
+    num = checked_count("num", num, at_least=11)
+    check_run_options(random_seed, progressbar)
     fit = fit_beside(fit, dt, "four_curves", group=group, progressbar=progressbar)
     fit.objective.fixed_effects.refuse_prior(1.0)
     draws = read_posterior(fit.objective, dt, group)

@@ -15,9 +15,9 @@ import xarray as xr
 from pymc.util import get_random_generator
 
 from pymc_landscape._typing import Array, ModelLike, Posterior, RandomSeed, Starts, VarNames
+from pymc_landscape.arguments import check_run_options, checked_array, checked_level
 from pymc_landscape.inference.profile import BOUNDS, Quantity, find_quantities
-from pymc_landscape.numerics import chi2_cutoff
-from pymc_landscape.objective import Objective, objective_of
+from pymc_landscape.objective import Objective, objective_of, open_group
 from pymc_landscape.objective.observations import GROUPS, pointwise_log_likelihood
 from pymc_landscape.optimize import Fit, fit_weighted
 from pymc_landscape.posterior.identification import SHIFT, number, percent, signed
@@ -98,11 +98,13 @@ def prior_path(
     >>> pml.prior_path(model, [0, 1, 2])["mode"].sel(parameter="mu").values.round(4).tolist()
     [2.0, 1.3333, 1.0]
     """
+    chosen = _checked(weights)
+    level = None if level is None else checked_level("level", level)
+    check_run_options(random_seed, progressbar)
+    if dt is not None:
+        open_group(dt, "posterior")  # refuses what are no draws
     objective = objective_of(model)
     refuse_random_effects(objective)
-    chosen = _checked(weights)
-    if level is not None:
-        chi2_cutoff(level)
     begin: Starts = starts if starts is not None else "auto" if dt is None else dt
     fits = _follow(objective, chosen, begin, random_seed, progressbar)
     quantities = find_quantities(fits[0].objective, var_names)
@@ -115,8 +117,9 @@ def prior_path(
 
 
 def _checked(weights: Sequence[float]) -> list[float]:
-    chosen = np.unique(np.asarray(weights, dtype=float))
-    if not chosen.size or not np.isfinite(chosen).all() or chosen[0] < 0:
+    given = checked_array("weights", weights)
+    chosen = np.unique(given)
+    if given.ndim > 1 or not chosen.size or not np.isfinite(chosen).all() or chosen[0] < 0:
         raise ValueError(f"Expected weights of 0 or above, got {chosen.tolist()}: for example (0, 0.5, 1).")
     return [float(w) for w in chosen]
 

@@ -4,14 +4,6 @@ from pymc_landscape.results.checkpoint import Checkpoint
 from pymc_landscape.results.datatree import to_datatree
 from pymc_landscape.results.labelled_dataset import array_variable, labelled_dataset
 from pymc_landscape.results.memory_rows import IN_MEMORY, Memory, RowsInMemory
-from pymc_landscape.results.messages import (
-    chosen_methods,
-    closest,
-    require_chunks,
-    require_probability,
-    unknown_name,
-    wrong_type,
-)
 from pymc_landscape.results.progress import DelayedProgressBar
 from pymc_landscape.results.provenance import provenance_attributes
 from pymc_landscape.results.reserved_names import (
@@ -47,19 +39,13 @@ __all__ = [
     "StoreRecord",
     "ZarrStore",
     "array_variable",
-    "chosen_methods",
-    "closest",
     "labelled_dataset",
     "other_store",
     "provenance_attributes",
     "record_in",
     "refuse_doubled_labels",
     "refuse_reserved_names",
-    "require_chunks",
-    "require_probability",
     "require_zarr",
     "text_labels",
     "to_datatree",
-    "unknown_name",
-    "wrong_type",
 ]

@@ -16,6 +16,7 @@ from types import TracebackType
 
 import xarray as xr
 
+from pymc_landscape.arguments import checked_path
 from pymc_landscape.results.store_directory import StoreDirectory
 from pymc_landscape.results.store_record import ROOT, Origin, StoreRecord, other_store
 from pymc_landscape.results.stored_labels import refuse_unstorable, with_stored_names
@@ -49,6 +50,7 @@ class Checkpoint:
 
     def __init__(self, path: str | PathLike[str] | None, group: str, expected: str, made_of: Callable[[], Origin]):
         if path is not None:
+            checked_path("store", path)
             require_zarr()
         self.place = None if path is None else StoreDirectory(path)
         self.group, self.expected, self._made_of = group, expected, made_of

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from pymc_landscape.results.messages import wrong_type
+from pymc_landscape.arguments import wrong_type
 from pymc_landscape.results.stored_labels import stored_name
 
 # The group of every result, and the verb or method that makes it: a name belongs to one of them alone.
@@ -117,8 +117,8 @@ def _datasets(result: Result) -> list[xr.Dataset]:
         return [result]
     if isinstance(result, pd.DataFrame):
         return [_of_table(result)]
-    if not hasattr(result, "to_dataset"):
-        raise wrong_type("a result of pymc_landscape", result, "pass what its verbs return")
+    if not callable(getattr(result, "to_dataset", None)) or isinstance(result, type):
+        raise wrong_type("results of pymc_landscape", result, "pass what its verbs return")
     return [result.to_dataset()]
 
 

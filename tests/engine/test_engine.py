@@ -657,7 +657,7 @@ def test_single_precision_as_a_setting_of_pytensor():
 
 @pytest.mark.parametrize("chunks", [0, -1])
 def test_chunks_of_nothing_are_refused(chunks, line):
-    with pytest.raises(ValueError, match=rf"chunks of at least one point, got {chunks}"):
+    with pytest.raises(ValueError, match=rf"chunks to be a whole number, at least 1, got {chunks}"):
         landscape(line, AXES, chunks=chunks)
 
 

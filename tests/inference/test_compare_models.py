@@ -181,7 +181,9 @@ def test_groups_are_those_that_share_no_effect(fits):
         pml.compare_models({"crossed": here}, n="groups", progressbar=False)
     with pytest.raises(ValueError, match="one number of independent groups for n='groups', got none in 'both'"):
         pml.compare_models({"both": fits["both"]}, n="groups", progressbar=False)
-    with pytest.raises(ValueError, match="'rows', 'groups' or a positive whole number, got 0"):
+    with pytest.raises(
+        ValueError, match="n to be a whole number, at least 1, got 0: give a positive number, 'rows' or 'groups'"
+    ):
         pml.compare_models({"both": fits["both"]}, n=0, progressbar=False)
 
 

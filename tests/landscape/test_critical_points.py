@@ -443,8 +443,8 @@ def test_a_large_network_needs_no_matrix():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"num": 0}, "num between 1 and the 1 parameters"),
-        ({"num": 2}, "num between 1 and the 1 parameters"),
+        ({"num": 0}, "num to be a whole number, from 1 to 1"),
+        ({"num": 2}, "num to be a whole number, from 1 to 1"),
         ({"at": {"sigma": 0.0}}, "sigma at a bound"),
         ({"at": {"sgima": 1.0}}, "got 'sgima'"),
         ({"at": np.zeros(2)}, "one point with 1 elements"),

@@ -142,7 +142,7 @@ def test_what_has_no_region_is_refused(fit):
         pm.Normal("y", a + b, 1.0, observed=Y)
     with pytest.raises(ValueError, match="got one that is not_identified"):
         pml.fit_grid(pml.fit_mle(ridge, progressbar=False))
-    with pytest.raises(ValueError, match="Expected num of at least 3"):
+    with pytest.raises(ValueError, match="Expected num to be a whole number, at least 3"):
         pml.fit_grid(fit, num=2)
     with pytest.raises(ValueError, match="strictly between 0 and 1"):
         pml.fit_grid(fit, level=95)

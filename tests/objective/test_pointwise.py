@@ -501,7 +501,7 @@ def test_wrong_options_are_refused(model, dt, tmp_path, monkeypatch):
         pml.pointwise_log_likelihood(model)
     with pytest.raises(TypeError, match="Expected draws as a DataTree or a Dataset, got dict"):
         groups(model, {"b": 1.0})
-    with pytest.raises(ValueError, match="Expected chunks of at least one draw, got 0"):
+    with pytest.raises(ValueError, match="Expected chunks to be a whole number, at least 1, got 0"):
         groups(model, dt, chunks=0)
     with pytest.raises(ValueError, match=r"Expected a zarr store in .*, got something else, .*: name another"):
         groups(model, dt, store=tmp_path)

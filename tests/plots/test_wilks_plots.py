@@ -162,7 +162,7 @@ def test_what_has_no_simulated_statistics_is_refused(draws):
         pml.plots.wilks_qq(bootstrap(draws), df=2, weights=[0.5, 0.5])
     with pytest.raises(ValueError, match="whole number from 1 up, got None"):
         pml.plots.wilks_qq(xr.Dataset({"delta_minus2ll": ("draw", draws)}))
-    with pytest.raises(ValueError, match="envelope_prob between 0 and 1"):
+    with pytest.raises(ValueError, match="envelope_prob strictly between 0 and 1"):
         pml.plots.wilks_qq(bootstrap(draws), envelope_prob=95)
 
 

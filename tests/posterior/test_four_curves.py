@@ -135,5 +135,5 @@ def test_curves_survive_files(conjugate, tmp_path):
 
 
 def test_wrong_questions_get_a_sentence():
-    with pytest.raises(ValueError, match="at least 11 points a curve, got 3"):
+    with pytest.raises(ValueError, match="num to be a whole number, at least 11, got 3"):
         pml.four_curves(normal_mean(), normal_mean_draws(draws=5), num=3)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import numpy as np
 
 from pymc_landscape._typing import ModelLike, RandomSeed
@@ -20,6 +18,7 @@ from pymc_landscape.inference.hypothesis_tests.nested_test import (
     ROUNDING,
     LikelihoodRatioTest,
     Reference,
+    check_test_options,
     with_simulated_law,
 )
 from pymc_landscape.inference.hypothesis_tests.null_constraint import NullConstraint
@@ -27,7 +26,7 @@ from pymc_landscape.inference.hypothesis_tests.penalized_ratio import KEPT, pena
 from pymc_landscape.inference.hypothesis_tests.sandwich_law import misspecified
 from pymc_landscape.inference.hypothesis_tests.unfitted_models import refuse_posterior_mode
 from pymc_landscape.inference.hypothesis_tests.vanishing_correlations import are_correlations
-from pymc_landscape.inference.resampling import natural_point, refuse_draws, repeat, seeds
+from pymc_landscape.inference.resampling import natural_point, repeat, seeds
 from pymc_landscape.numerics import chibar2_tail
 from pymc_landscape.objective import Objective
 from pymc_landscape.objective.observations import Simulator, StackedData
@@ -108,9 +107,7 @@ def likelihood_ratio_test(
     >>> round(test.statistic, 4), test.df, round(test.p_value, 4), test.reference
     (7.7406, 1, 0.0054, 'chi2')
     """
-    if reference not in get_args(Reference):
-        raise ValueError(f"Expected reference to be one of {', '.join(get_args(Reference))}, got {reference!r}.")
-    refuse_draws(draws)
+    sandwich, draws = check_test_options(null, alternative, sandwich, reference, draws, random_seed, progressbar)
     if sandwich and reference != "auto":
         raise ValueError(f"Expected one law, got sandwich=True and reference={reference!r}: leave one of them out.")
     fits = nested_pair(null, alternative, progressbar)

@@ -188,7 +188,7 @@ class RatioSimulator:
             mine = own.join(null_point)
             vector = np.broadcast_to(vector, (*mine.shape[:-1], len(vector))).copy()
             vector[..., [j for j, _ in shared]] = mine[..., [i for _, i in shared]]
-        theta = objective.pack(layout.split(vector))
+        theta = objective.vector(layout.split(vector), objective.names)
         return np.where(np.isfinite(theta), theta, self.start)
 
     def _off_the_null(self, share: float) -> dict[str, Array]:

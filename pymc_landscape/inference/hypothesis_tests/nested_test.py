@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
 
 from pymc_landscape._typing import Array
-from pymc_landscape.objective import Objective
+from pymc_landscape.arguments import check_run_options, checked_choice, checked_count, checked_flag
+from pymc_landscape.objective import Objective, pymc_model
 from pymc_landscape.optimize import Fit
 from pymc_landscape.results import provenance_attributes
 
@@ -23,6 +24,19 @@ ROUNDING = 1e-6
 # Of each test: its name in a sentence, and its group in a DataTree.
 TITLES: dict[Test, str] = {"likelihood_ratio": "Likelihood ratio test", "score": "Score test", "wald": "Wald test"}
 GROUPS: dict[Test, str] = {"likelihood_ratio": "likelihood_ratio", "score": "score_test", "wald": "wald_test"}
+
+
+def check_test_options(
+    null: Any, alternative: Any, sandwich: Any, reference: Any, draws: Any, random_seed: Any, progressbar: Any
+) -> tuple[bool, int]:
+    """Refuse arguments that no test of two models takes; return `sandwich` and `draws`."""
+    checked_choice("reference", reference, get_args(Reference))
+    check_run_options(random_seed, progressbar)
+    options = checked_flag("sandwich", sandwich), checked_count("draws", draws)
+    for name, model in (("null", null), ("alternative", alternative)):
+        if not isinstance(model, Fit | Objective):
+            pymc_model(model, name)
+    return options
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,14 @@ from typing import Literal, get_args
 import numpy as np
 
 from pymc_landscape._typing import Array, ModelLike, RandomSeed
+from pymc_landscape.arguments import checked_choice
 from pymc_landscape.inference.hypothesis_tests.boundary_weights import mixture
-from pymc_landscape.inference.hypothesis_tests.nested_test import HypothesisTest, Reference, with_simulated_law
+from pymc_landscape.inference.hypothesis_tests.nested_test import (
+    HypothesisTest,
+    Reference,
+    check_test_options,
+    with_simulated_law,
+)
 from pymc_landscape.inference.hypothesis_tests.null_constraint import NullConstraint
 from pymc_landscape.inference.hypothesis_tests.sandwich_law import refuse_no_sandwich
 from pymc_landscape.inference.hypothesis_tests.score_statistic import ScoreFunction
@@ -24,7 +30,7 @@ from pymc_landscape.inference.hypothesis_tests.unfitted_models import (
     unfitted_null,
 )
 from pymc_landscape.inference.hypothesis_tests.wald_statistic import wald_statistic
-from pymc_landscape.inference.resampling import natural_point, refuse_draws, repeat, seeds, start_inside
+from pymc_landscape.inference.resampling import natural_point, repeat, seeds, start_inside
 from pymc_landscape.numerics import chibar2_tail
 from pymc_landscape.objective import Objective
 from pymc_landscape.objective.observations import Data, Simulator
@@ -97,7 +103,8 @@ def score_test(
     >>> round(test.statistic, 6), test.df, round(test.p_value, 6), test.information
     (1.6, 1, 0.205903, 'expected')
     """
-    _refuse_options(information, sandwich, reference, draws)
+    sandwich, draws = check_test_options(null, alternative, sandwich, reference, draws, random_seed, progressbar)
+    _refuse_options(information, sandwich, reference)
     larger = objective_without_fit(alternative)
     smaller = fitted_null(null, larger, progressbar)
     constraint = NullConstraint(smaller, model_at(larger, shared_point(larger, smaller)))
@@ -186,7 +193,8 @@ def wald_test(
     >>> round(test.statistic, 6), test.df, round(test.p_value, 4)
     (1.904762, 1, 0.1675)
     """
-    _refuse_options(information, sandwich, reference, draws)
+    sandwich, draws = check_test_options(null, alternative, sandwich, reference, draws, random_seed, progressbar)
+    _refuse_options(information, sandwich, reference)
     fit = fit_of(alternative, "wald_test", prior_weight=0.0, progressbar=progressbar)
     refuse_no_optimum(fit, "alternative")
     constraint = NullConstraint(unfitted_null(null, fit), fit)
@@ -217,10 +225,8 @@ def wald_test(
 # --- what is refused -------------------------------------------------------------------------------------------------
 
 
-def _refuse_options(information: str, sandwich: bool, reference: str, draws: int) -> None:
-    for name, value, known in (("information", information, Information), ("reference", reference, Reference)):
-        if value not in get_args(known):
-            raise ValueError(f"Expected {name} to be one of {', '.join(get_args(known))}, got {value!r}.")
+def _refuse_options(information: str, sandwich: bool, reference: str) -> None:
+    checked_choice("information", information, get_args(Information))
     if reference == "exact":
         raise ValueError(
             "Expected reference to be auto, chi2, chibar2 or bootstrap, got 'exact', which is the law of a likelihood "
@@ -233,7 +239,6 @@ def _refuse_options(information: str, sandwich: bool, reference: str, draws: int
             "Expected a law for a model that may be wrong, got sandwich=True and reference='bootstrap', which "
             "simulates from the model: leave one of them out."
         )
-    refuse_draws(draws)
 
 
 def _refuse_vanished(constraint: NullConstraint) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 from pymc_landscape._typing import ModelLike, RandomSeed
 from pymc_landscape.inference.hypothesis_tests.likelihood_ratio import likelihood_ratio_test
 from pymc_landscape.inference.hypothesis_tests.likelihood_ratio_fits import nested_pair
-from pymc_landscape.inference.hypothesis_tests.nested_test import HypothesisTest, Reference
+from pymc_landscape.inference.hypothesis_tests.nested_test import HypothesisTest, Reference, check_test_options
 from pymc_landscape.inference.hypothesis_tests.score_and_wald import score_test, wald_test
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit
@@ -75,6 +75,7 @@ def tests(
     >>> pml.tests(pm.do(model, {"p": 0.5}), model)["statistic"].round(4).to_dict()
     {'likelihood_ratio': 1.6457, 'score': 1.6, 'wald': 1.9048}
     """
+    sandwich, draws = check_test_options(null, alternative, sandwich, reference, draws, random_seed, progressbar)
     fits = nested_pair(null, alternative, progressbar)
     options: dict[str, Any] = {"sandwich": sandwich, "reference": reference, "draws": draws}
     options |= {"random_seed": random_seed, "progressbar": progressbar}

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_landscape._typing import Array
+from pymc_landscape.arguments import checked_levels, wrong_type
 from pymc_landscape.numerics import CurveSide, ProfileCurve, chi2_cutoff, profile_curve
 from pymc_landscape.results import provenance_attributes
 
@@ -72,22 +73,24 @@ def read_intervals(profile: xr.Dataset | xr.DataTree, *, level: float | Sequence
     >>> pml.read_intervals(profile)["interval"].values.ravel().round(4).tolist()
     [0.3935, 0.9154]
     """
-    levels = np.atleast_1d(np.asarray(level, dtype=float))
+    single, levels = np.ndim(level) == 0, np.atleast_1d(checked_levels("level", level))
     rises = np.atleast_1d(chi2_cutoff(levels))
     table = _checked(profile)
     profiles = [_profile(table.isel(parameter=j)) for j in range(table.sizes["parameter"])]
     dataset = _dataset(table, levels, [[_interval(profile, q) for profile in profiles] for q in rises])
-    return dataset.isel(level=0) if np.ndim(level) == 0 else dataset
+    return dataset.isel(level=0) if single else dataset
 
 
 def _checked(profile: Any) -> xr.Dataset:
     if isinstance(profile, xr.DataTree):
         profile = (profile["profile"] if "profile" in profile.children else profile).to_dataset()
     if not isinstance(profile, xr.Dataset):
-        raise TypeError(f"Expected the Dataset of profile_likelihood, got {type(profile).__name__}.")
+        raise wrong_type("the Dataset of profile_likelihood", profile, "pass what it returned as profile")
     lacking = [name for name in NEEDED if name not in profile]
     if lacking or "step" not in profile.dims or "parameter" not in profile.coords:
-        raise ValueError(f"Expected the Dataset of profile_likelihood, got {list(profile)}: pass what it returned.")
+        raise ValueError(
+            f"Expected the Dataset of profile_likelihood, got {list(profile)}: pass what it returned as profile."
+        )
     table = profile if "parameter" in profile.dims else profile.expand_dims("parameter")
     return table.sortby("step")
 

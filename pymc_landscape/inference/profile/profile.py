@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_landscape._typing import Array, ModelLike, VarNames
+from pymc_landscape.arguments import checked_flag, checked_level
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint
 from pymc_landscape.inference.profile.continuation import ProfileStep
 from pymc_landscape.inference.profile.current_fit import ReferenceFit, copies_of, other_optima, refuse_no_infimum
@@ -126,7 +127,7 @@ def profile_likelihood(
     >>> bool((further["value"].sel(step=profile["step"]) == profile["value"]).all())
     True
     """
-    chi2_cutoff(level)  # refuses what is no level
+    level, progressbar = checked_level("level", level, usual=0.99), checked_flag("progressbar", progressbar)
     fit = fit_of(fit, "profile_likelihood", progressbar=progressbar)
     refuse_no_infimum(fit)
     with Checkpoint(store, "profile", "this fit's profile", lambda: profile_origin(fit)) as checkpoint:
@@ -138,17 +139,15 @@ def profile_likelihood(
         checkpoint.require_writable()
         resume = kept if kept is not None and not is_of_lower_optimum(kept, fit) else resume
         earlier = EarlierProfile(resume, fit, only_finished=kept is not None) if resume is not None else None
-        quantities = _quantities(fit, var_names, earlier, all_kept=store is not None)
+        run = _ProfileRun(fit, _quantities(fit, var_names, earlier, all_kept=store is not None), level, earlier)
         combinations = json.dumps(combinations_of(var_names, earlier))
-        run = _ProfileRun(fit, quantities, level, earlier)
 
         def keep() -> None:
             if checkpoint.is_due:
                 checkpoint.save(_dataset(run, "interrupted", combinations))
 
         for _ in range(RESTARTS + 1):
-            lower = run.all_sides(progressbar, keep)
-            if lower is None:
+            if (lower := run.all_sides(progressbar, keep)) is None:
                 break
             run.begin_again(lower)
         _warn(run)

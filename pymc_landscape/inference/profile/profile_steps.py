@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array, VarNames
+from pymc_landscape.arguments import wrong_type
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
 from pymc_landscape.inference.profile.continuation import ProfileStep, State
 from pymc_landscape.inference.profile.quantities import Quantity, find_quantities
@@ -207,9 +208,9 @@ def is_answered(kept: xr.Dataset, fit: Fit, var_names: VarNames | None, level: f
 
 def _refuse_another(profile: Any, fit: Fit, another_optimum: bool) -> None:
     if not isinstance(profile, xr.Dataset):
-        raise TypeError(f"Expected the Dataset of profile_likelihood as resume, got {type(profile).__name__}.")
+        raise wrong_type("the Dataset of profile_likelihood as resume", profile, "pass what it returned")
     if any(name not in profile for name in NEEDED) or "zeta_step" not in profile.attrs:
-        raise ValueError(f"Expected the Dataset of profile_likelihood as resume, got {list(profile)}.")
+        raise ValueError(f"Expected the Dataset of profile_likelihood as resume, got {list(profile)}: pass all of it.")
     labels = [label for v in fit.objective.variables for label in v.labels]
     theirs = [str(label) for label in profile["parameter_bis"].values]
     if theirs != labels:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pymc_landscape._typing import Array, VarNames
+from pymc_landscape.arguments import checked_mapping, checked_names, checked_number, refused, unknown_name
 from pymc_landscape.objective import (
     ARITHMETIC_ERRORS,
     BoundElement,
@@ -23,7 +24,7 @@ from pymc_landscape.objective import (
     RestrictedObjective,
     is_simplex,
 )
-from pymc_landscape.results import refuse_doubled_labels, unknown_name
+from pymc_landscape.results import refuse_doubled_labels
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,8 @@ def find_quantities(objective: Objective, var_names: VarNames | None) -> list[Qu
     """
     labels = objective.quantity_labels
     if isinstance(var_names, Mapping):
+        if not var_names:
+            raise ValueError("Expected var_names to name one combination or more, got {}: leave it out for all.")
         return [_combination(labels, str(name), weights_by_label) for name, weights_by_label in var_names.items()]
     elements, shares = _elements(objective), _shares(objective)
     asked = _asked(var_names, elements)
@@ -168,7 +171,7 @@ def find_quantities(objective: Objective, var_names: VarNames | None) -> list[Qu
 def _asked(var_names: str | Sequence[str] | None, elements: Mapping[str, Any]) -> list[str]:
     if var_names is None:
         return list(elements)
-    return [var_names] if isinstance(var_names, str) else list(var_names)
+    return checked_names("var_names", var_names, of="parameters or Deterministics of the model")
 
 
 def _labels_of(name: str, labels: Sequence[str]) -> list[str]:
@@ -176,7 +179,7 @@ def _labels_of(name: str, labels: Sequence[str]) -> list[str]:
     matches = [label for label in labels if label == name] or [lab for lab in labels if lab.startswith(f"{name}[")]
     if not matches:
         known = list(dict.fromkeys([*labels, *(label.split("[")[0] for label in labels)]))
-        raise unknown_name("parameters or Deterministics of the model", name, known)
+        raise unknown_name("parameters or Deterministics of the model in var_names", name, known)
     refuse_doubled_labels(matches)
     return matches
 
@@ -186,12 +189,18 @@ def _unit(labels: Sequence[str], label: str) -> Array:
 
 
 def _combination(labels: Sequence[str], name: str, weights_by_label: Mapping[str, float]) -> Quantity:
-    weights = np.zeros(len(labels))
-    for label, weight in weights_by_label.items():
+    checked_mapping(f"var_names[{name!r}]", weights_by_label, example="{'beta[a]': 1, 'beta[b]': -1}")
+    weights, advice = np.zeros(len(labels)), "give each element its weight, 1 or -1 for a difference"
+    for label, given in weights_by_label.items():
+        weight = checked_number(f"the weight of {label!r} in var_names[{name!r}]", given, advice=advice)
         (single, *further) = _labels_of(label, labels)
         if further:
-            raise ValueError(f"Expected single elements in {name!r}, got the array {label!r}: use {single}.")
-        weights = weights + float(weight) * _unit(labels, single)
+            raise ValueError(
+                f"Expected single elements in {name!r}, got the array {label!r}: use {single} in var_names."
+            )
+        weights = weights + weight * _unit(labels, single)
+    if not weights.any():
+        raise refused(f"weights that are not all 0 in var_names[{name!r}]", weights_by_label, advice, by_type=False)
     return Quantity(name, weights)
 
 

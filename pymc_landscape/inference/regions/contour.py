@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_landscape._typing import Array, ModelLike, VarNames
+from pymc_landscape.arguments import checked_choices, checked_count, checked_flag, checked_levels
 from pymc_landscape.inference.profile import (
     ConstrainedPoint,
     Pair,
@@ -29,7 +30,6 @@ from pymc_landscape.optimize import Fit, fit_of
 from pymc_landscape.results import (
     OF_CONTOURS,
     DelayedProgressBar,
-    chosen_methods,
     labelled_dataset,
     provenance_attributes,
     refuse_reserved_names,
@@ -117,12 +117,12 @@ def confidence_contour(
     >>> np.allclose(radius**2, pml.chi2_cutoff(0.95, df=2))
     True
     """
+    methods, levels = checked_choices("method", method, METHODS), np.atleast_1d(checked_levels("level", level))
+    num = checked_count("num", num, at_least=3)
+    checked_flag("progressbar", progressbar)
     fit = fit_of(fit, "confidence_contour", progressbar=progressbar)
     refuse_no_optimum(fit)
-    methods = chosen_methods(method, METHODS)
-    if num < 3:
-        raise ValueError(f"Expected at least 3 vertices, got num={num}.")
-    reference, pair, levels = ReferenceFit(fit), _pair(fit, var_names), _levels(level)
+    reference, pair = ReferenceFit(fit), _pair(fit, var_names)
     found: list[xr.Dataset] = []
     for one in methods:
         request = _Request(reference, pair, levels, num, progressbar)
@@ -176,23 +176,20 @@ class _Boundary:
 Answer = tuple[list[_Boundary], ConstrainedPoint | None]
 
 
-def _levels(level: float | Sequence[float]) -> Array:
-    levels = np.atleast_1d(np.asarray(level, dtype=float))
-    chi2_cutoff(levels, df=2)  # refuses what is no level
-    return levels
-
-
 def _pair(fit: Fit, var_names: VarNames) -> Pair:
     quantities = find_quantities(fit.objective, var_names)
     refuse_reserved_names([q.label for q in quantities], OF_CONTOURS, "an axis")
     if len(quantities) != 2:
         labels = ", ".join(q.label for q in quantities)
-        raise ValueError(f"Expected two quantities, got {len(quantities)} ({labels}): name two elements.")
+        raise ValueError(f"Expected two quantities, got {len(quantities)} ({labels}): name two elements in var_names.")
     pair = (quantities[0], quantities[1])
     reference = ReferenceFit(fit)
     normals = [_whole_normal(reference, quantity) for quantity in pair]
     if np.linalg.matrix_rank([n / (np.linalg.norm(n) or 1.0) for n in normals], tol=1e-9) < 2:
-        raise ValueError(f"Expected two quantities that vary apart, got {pair[0].label} and {pair[1].label}.")
+        raise ValueError(
+            f"Expected two quantities that vary apart, got {pair[0].label} and {pair[1].label}: name others in "
+            "var_names."
+        )
     return pair
 
 

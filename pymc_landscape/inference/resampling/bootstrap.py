@@ -23,6 +23,7 @@ import xarray as xr
 from pymc.util import get_random_generator
 
 from pymc_landscape._typing import Array, ModelLike, RandomSeed
+from pymc_landscape.arguments import check_run_options, checked_count
 from pymc_landscape.numerics import one_blas_thread
 from pymc_landscape.objective import Objective, RestrictedObjective
 from pymc_landscape.objective.observations import Data, Simulator, StackedData, digests, result_origin
@@ -107,7 +108,9 @@ def parametric_bootstrap(
     >>> dict(again.sizes), bool(abs(again["p"].mean() - 0.7) < 3 * (0.21 / 10 / 50) ** 0.5)
     ({'chain': 1, 'draw': 50}, True)
     """
-    fit = fit_to_simulate(fit, "parametric_bootstrap", draws, progressbar)
+    draws = checked_count("draws", draws)
+    check_run_options(random_seed, progressbar)
+    fit = fit_to_simulate(fit, "parametric_bootstrap", progressbar)
     drawn = seeds(random_seed, draws)
     with Checkpoint(store, "bootstrap", "this fit's replicates", lambda: result_origin(fit.objective)) as checkpoint:
         kept = checkpoint.load()
@@ -142,20 +145,13 @@ def parametric_bootstrap(
 # --- shared with the likelihood ratio test and the study of coverage ---------------------------------------------
 
 
-def fit_to_simulate(model: Fit | ModelLike | Objective | None, verb: str, draws: int, progressbar: bool) -> Fit:
+def fit_to_simulate(model: Fit | ModelLike | Objective | None, verb: str, progressbar: bool) -> Fit:
     """Return the fit from which a verb simulates; refuse one that does not stand for the data's law."""
-    refuse_draws(draws)
     fit = fit_of(model, verb, prior_weight=0.0, progressbar=progressbar)
     if fit.is_map:
         raise ValueError("Expected a maximum likelihood fit, got a posterior mode: use fit_mle.")
     require_optimum(fit)
     return fit
-
-
-def refuse_draws(draws: int) -> None:
-    """Refuse a number of simulated data sets that is none."""
-    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
-        raise ValueError(f"Expected draws to be a whole number, at least 1, got {draws!r}.")
 
 
 def seeds(random_seed: RandomSeed | None, draws: int) -> list[int]:

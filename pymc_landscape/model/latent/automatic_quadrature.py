@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pymc_landscape._typing import Array
+from pymc_landscape.arguments import told
 from pymc_landscape.model.latent.gauss_hermite import Quadrature
 from pymc_landscape.model.latent.laplace import Laplace
 
@@ -33,13 +34,13 @@ NEARER = 0.1
 
 def checked_rule(quadrature: Any) -> Rule | Literal["auto"]:
     """Return a user's `quadrature`; refuse what is none."""
-    if quadrature == "auto" or quadrature == "gauss_kronrod":
-        rule: Rule | Literal["auto"] = quadrature
-        return rule
+    if isinstance(quadrature, str) and quadrature in ("auto", "gauss_kronrod"):
+        return quadrature  # type: ignore[return-value]
     whole = isinstance(quadrature, int | np.integer | float) and not isinstance(quadrature, bool)
-    if not whole or int(quadrature) != quadrature or quadrature < 1:
+    if not whole or not np.isfinite(quadrature) or int(quadrature) != quadrature or quadrature < 1:
         raise ValueError(
-            f"Expected a number of nodes as quadrature, 1 or more, 'auto' or 'gauss_kronrod', got {quadrature!r}."
+            f"Expected a number of nodes as quadrature, 1 or more, 'auto' or 'gauss_kronrod', got {told(quadrature)}: "
+            "leave it out for as many as are needed."
         )
     return int(quadrature)
 

@@ -22,9 +22,9 @@ from pymc.distributions.transforms import ZeroSumTransform
 from pytensor.graph.traversal import ancestors
 
 from pymc_landscape._typing import Array
+from pymc_landscape.arguments import closest
 from pymc_landscape.model import FreeVariable
 from pymc_landscape.model.latent.laplace import Laplace
-from pymc_landscape.results import closest
 
 # How far, in standard deviations, a density is looked at; and how much of a row of its Hessian may change there.
 DISTANCES, SAME_CURVATURE = (1.0, 30.0, 1e3, 1e5), 1e-7

@@ -13,7 +13,7 @@ from typing import Any
 
 import pymc as pm
 
-from pymc_landscape.results import wrong_type
+from pymc_landscape.arguments import wrong_type
 
 # Where an object keeps its model, in the order in which one looks, and verbs that make it.
 PLACES = ("backend", "model")
@@ -24,8 +24,15 @@ DEEPEST = 4
 COMPONENTS = ("conditional_parameters", "distributional_components", "components")
 
 
-def pymc_model(holder: Any) -> pm.Model:
+def pymc_model(holder: Any, name: str = "") -> pm.Model:
     """Return the ``pm.Model`` that an object is or holds; of None, that of the surrounding ``with`` block.
+
+    Parameters
+    ----------
+    holder : Any
+        The model, or what holds it.
+    name : str
+        What the argument is called, for the message; left out, it is the first.
 
     Raises
     ------
@@ -36,20 +43,25 @@ def pymc_model(holder: Any) -> pm.Model:
         found = pm.Model.get_context(error_if_none=False)
         if found is None:
             raise TypeError(
-                "Expected a pm.Model, an Objective or a Fit, got none: pass one first, or call in the model's with "
-                "block."
+                f"Expected a pm.Model, an Objective or a Fit{_role(name)}, got none: pass one first, or call in the "
+                "model's with block."
             )
         return found
     found = next((each for each in _inside(holder) if isinstance(each, pm.Model)), None)
     if found is None:
-        raise _no_model(holder)
+        raise _no_model(holder, name)
     return found
 
 
-def _no_model(holder: Any) -> TypeError:
+def _role(name: str) -> str:
+    return f" as {name}" if name else ""
+
+
+def _no_model(holder: Any, name: str) -> TypeError:
     """Return the refusal of an object in which there is no ``pm.Model``; where it can build one, tell how."""
     expected = (
-        "a pm.Model, an Objective, a Fit, or an object that holds a built pm.Model (of bambi, pymc-marketing, CausalPy)"
+        "a pm.Model, an Objective, a Fit, or an object that holds a built pm.Model (of bambi, pymc-marketing, "
+        f"CausalPy){_role(name)}"
     )
     if isinstance(holder, type):
         return TypeError(f"Expected {expected}, got the class {holder.__name__}: pass an instance of it.")

@@ -27,6 +27,7 @@ from pytensor.tensor.shape import Reshape, Shape, Shape_i, SpecifyShape
 from pytensor.tensor.subtensor import Subtensor
 
 from pymc_landscape._typing import Array, Graph
+from pymc_landscape.arguments import checked_count
 from pymc_landscape.engine import Engine, without_parameter_checks
 from pymc_landscape.model import Density, gradient_graph
 from pymc_landscape.objective import Objective
@@ -77,7 +78,7 @@ class BatchSlope:
             raise ValueError("Expected a likelihood that is a sum over rows, got a penalised one: no batch_size.")
         self.objective, self.evaluators = objective, objective.evaluators
         self.n_rows = self.evaluators.factory.kept("n_rows", lambda: _count_rows(self._density()))
-        _check_size(size, self.n_rows)
+        checked_count("batch_size", size, at_most=self.n_rows, advice="there are no more rows; leave it out for all")
         self.size = int(size)
         self.share = self.size / self.n_rows
         key = ("minibatch_gradient", self.size, objective.prior_weight)
@@ -164,12 +165,6 @@ def _plain_rows(objective: Objective, theta: Array, n_rows: int) -> Array:
     engine = objective.engine("pointwise", objective.names)
     values = dict(zip(engine.names, engine.one(theta), strict=True))
     return np.sum([values[term].reshape(n_rows, -1).sum(axis=1) for term in objective.terms], axis=0)
-
-
-def _check_size(size: int, n_rows: int) -> None:
-    whole = isinstance(size, int | np.integer) and not isinstance(size, bool)
-    if not whole or not 1 <= size <= n_rows:
-        raise ValueError(f"Expected batch_size to be a whole number from 1 to the {n_rows} rows, got {size!r}.")
 
 
 def _count_rows(density: Density) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_landscape._typing import Array, ModelLike, Posterior
+from pymc_landscape.arguments import checked_count, checked_flag, checked_path
 from pymc_landscape.engine import Engine
 from pymc_landscape.model import is_added_up, n_rows, name_of, without_dims
 from pymc_landscape.objective import SAMPLE_DIMS, TOTAL, DrawVectors, Fitted, Objective, is_fitted, objective_of
@@ -24,7 +25,6 @@ from pymc_landscape.results import (
     StoreRecord,
     ZarrStore,
     provenance_attributes,
-    require_chunks,
     require_zarr,
 )
 
@@ -105,7 +105,12 @@ def pointwise_log_likelihood(
     >>> list(pml.to_datatree(tree, dt=dt).children)
     ['posterior', 'log_likelihood', 'log_prior']
     """
-    _check_options(dt, chunks)
+    if dt is None:
+        raise TypeError("Expected posterior draws, got none: pointwise_log_likelihood(model, dt).")
+    chunks = None if chunks is None else checked_count("chunks", chunks, advice="leave it out for a size that fits")
+    checked_flag("progressbar", progressbar)
+    if store is not None:
+        checked_path("store", store)
     objective = _conditional_on_effects(model)
     draws = DrawVectors(objective, dt, group, sample_dims)
     engine = objective.engine("unsummed")
@@ -188,12 +193,6 @@ def _conditional_on_effects(model: ModelLike | Objective | Fitted | None) -> Obj
         conditional.bambi_terms = objective.bambi_terms
         return conditional
     return objective
-
-
-def _check_options(dt: Posterior | None, chunks: int | None) -> None:
-    if dt is None:
-        raise TypeError("Expected posterior draws, got none: pointwise_log_likelihood(model, dt).")
-    require_chunks(chunks, "draw")
 
 
 # --- what is to come -------------------------------------------------------------------------------------------------

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from pymc_landscape._typing import Array
+from pymc_landscape.arguments import unknown_name
 from pymc_landscape.numerics import noise
 from pymc_landscape.objective import DENSE, Objective
 from pymc_landscape.optimize.descent.path import ConvergenceTest, DescentPath, Stop
-from pymc_landscape.results import unknown_name
 
 # A method's own rules give way to ours, but where it is so precise that it cannot go on. Options by their names in
 # better_optimize; those that a method does not have are left out.

@@ -12,6 +12,7 @@ import xarray as xr
 from pymc.util import get_random_generator
 
 from pymc_landscape._typing import Array, ModelLike, RandomSeed, Starts
+from pymc_landscape.arguments import check_run_options, checked_count, checked_number
 from pymc_landscape.objective import Objective, objective_of
 from pymc_landscape.objective.observations import BatchSlope
 from pymc_landscape.optimize import Fit, find_starts
@@ -119,11 +120,16 @@ def descend(
     >>> path["status"].item(), round(float(path["p"][0, -1]), 6)
     ('converged', 0.7)
     """
+    steps = checked_count("steps", steps, at_least=0)
+    tolerance = checked_number("tolerance", tolerance, at_least=0, advice="leave it out for 1e-8")
+    record_every = None if record_every is None else checked_count("record_every", record_every)
+    batch_size = None if batch_size is None else checked_count("batch_size", batch_size, advice="leave it out")
+    check_run_options(random_seed, progressbar)
+    lowest = {} if minimum is None else {"minimum": lowest_of(minimum)}
     objective = objective_of(model)
     objective.refuse_discrete()
     refuse_own_names(objective)
     specs = optimizer_specs(optimizer, learning_rate, options)
-    _check_numbers(steps, tolerance, record_every)
     rng = get_random_generator(random_seed, copy=True)
     theta = find_starts(objective, starts, rng).theta
     seeds = [int(seed) for seed in rng.integers(2**63, size=len(theta))]
@@ -143,36 +149,21 @@ def descend(
             objective.origin,
             group="descent",
             optimizer=", ".join(spec.label for spec in specs),
-            steps=int(steps),
-            tolerance=float(tolerance),
+            steps=steps,
+            tolerance=tolerance,
             batch_size="all" if batch is None else batch.size,
             record_every=every,
             prior_weight=objective.prior_weight,
             status="interrupted" if interrupted else "complete",
-            **({} if minimum is None else {"minimum": lowest_of(minimum)}),
+            **lowest,
         )
     )
 
 
 def lowest_of(minimum: float | Fit) -> float:
     """Return the −2LL of a number, or of a Fit."""
-    value = float(minimum.minus2ll if isinstance(minimum, Fit) else minimum)
-    if not np.isfinite(value):
-        raise ValueError(f"Expected minimum to be the lowest −2LL, a finite number or a Fit, got {minimum!r}.")
-    return value
-
-
-def _check_numbers(steps: Any, tolerance: Any, record_every: Any) -> None:
-    if not _is_whole(steps) or steps < 0:
-        raise ValueError(f"Expected steps to be a whole number, 0 or more, got {steps!r}.")
-    if record_every is not None and (not _is_whole(record_every) or record_every < 1):
-        raise ValueError(f"Expected record_every to be a whole number, 1 or more, got {record_every!r}.")
-    if not 0 <= tolerance < np.inf:
-        raise ValueError(f"Expected tolerance to be a number, 0 or more, got {tolerance!r}.")
-
-
-def _is_whole(number: Any) -> bool:
-    return isinstance(number, int | np.integer) and not isinstance(number, bool)
+    value = minimum.minus2ll if isinstance(minimum, Fit) else minimum
+    return checked_number("minimum", value, advice="give the lowest −2LL, or the Fit that has it")
 
 
 def _batch(objective: Objective, specs: Sequence[OptimizerSpec], batch_size: int | None) -> BatchSlope | None:

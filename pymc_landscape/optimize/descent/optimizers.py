@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from pymc_landscape.arguments import told, unknown_name, wrong_type
 from pymc_landscape.objective import Objective
 from pymc_landscape.objective.observations import BatchSlope
 from pymc_landscape.optimize.descent import line_search_methods, minimizers
@@ -22,7 +23,6 @@ from pymc_landscape.optimize.descent.update_rules import (
     named_rule,
     run_update_rule,
 )
-from pymc_landscape.results import unknown_name
 
 # What a user may give: a name or a rule, or several as a list or by names of their own.
 Optimizers = str | Optimizer | Sequence[str | Optimizer] | Mapping[str, str | Optimizer]
@@ -142,14 +142,14 @@ def _named(optimizer: Any) -> dict[str, Any]:
     else:
         several = [optimizer] if isinstance(optimizer, str) or callable(optimizer) else optimizer
         if not isinstance(several, Sequence):
-            raise TypeError(f"Expected optimizers by name or as callables, got {type(optimizer).__name__}.")
+            raise wrong_type("optimizer to be a name or a callable, or several", optimizer, "write for example 'adam'")
         labels = [_label(method) for method in several]
         twice = [label for label in labels if labels.count(label) > 1]
         if twice:
             raise ValueError(f"Expected optimizers of different names, got {twice[0]!r} twice: pass a dict of names.")
         named = dict(zip(labels, several, strict=True))
     if not named:
-        raise ValueError("Expected at least one optimizer, got none.")
+        raise ValueError("Expected at least one optimizer, got none: write for example 'adam'.")
     return named
 
 
@@ -171,9 +171,10 @@ def _rates(learning_rate: Any, labels: list[str]) -> dict[str, Any]:
 
 def _refuse_rate(rate: Any) -> None:
     number = isinstance(rate, int | float | np.number | np.ndarray) and np.ndim(rate) == 0
-    if not number or not 0 < float(rate) < np.inf:
+    if not number or isinstance(rate, bool) or not 0 < float(rate) < np.inf:
         raise ValueError(
-            f"Expected learning_rate to be a number above 0, or a function of the iteration, got {rate!r}."
+            f"Expected learning_rate to be a number above 0, or a function of the iteration, got {told(rate)}: leave "
+            "it out for the optimizer's own."
         )
 
 
@@ -183,7 +184,7 @@ def _spec(label: str, method: Any, rate: Any, options: Mapping[str, Any], is_onl
     elif callable(method):
         spec = OptimizerSpec(label, "rule", method, options, rate)
     else:
-        raise TypeError(f"Expected an optimizer by name or a callable, got {type(method).__name__} for {label!r}.")
+        raise wrong_type("an optimizer by name or a callable", method, "write for example 'adam'")
     if rate is not None and not _takes_rate(spec):
         if is_only:
             raise ValueError(f"Expected no learning_rate for {label}, which has none of its own to set, got {rate!r}.")

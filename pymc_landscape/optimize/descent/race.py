@@ -9,9 +9,10 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from pymc_landscape.arguments import wrong_type
 from pymc_landscape.optimize import Fit
 from pymc_landscape.optimize.descent.optimization_paths import lowest_of
-from pymc_landscape.results import provenance_attributes, wrong_type
+from pymc_landscape.results import provenance_attributes
 
 # Heights above the minimum, in units of −2LL: no test could tell it from the minimum; no digit of a table could.
 LEVELS = {"0.01": 1e-2, "1e-6": 1e-6}
@@ -57,7 +58,7 @@ def descent_race(path: xr.Dataset, minimum: float | Fit | None = None) -> pd.Dat
     {'newton': 'converged', 'gradient_descent': 'converged'}
     """
     if not isinstance(path, xr.Dataset) or "n_evaluations" not in path.coords:
-        raise wrong_type("what descend returned", path, "pass its Dataset")
+        raise wrong_type("what descend returned as path", path, "pass its Dataset")
     if "optimizer" not in path.dims:
         path = path.expand_dims(optimizer=[path.attrs.get("optimizer", "")])
     height = _heights(path, minimum)

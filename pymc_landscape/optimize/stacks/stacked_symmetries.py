@@ -65,7 +65,7 @@ class _StackedSymmetryTest:
     def _moved(self, symmetry: Symmetry, i: int, left: NDArray[np.intp]) -> Array:
         """Return the values of some at the images of these points; +inf outside the support."""
         with np.errstate(all="ignore"):
-            theta = self.objective.pack(self.layout.split(symmetry(self._natural[left, i])))
+            theta = self.objective.vector(self.layout.split(symmetry(self._natural[left, i])), self.objective.names)
         inside = np.isfinite(theta).all(axis=1)
         values = np.full(len(left), np.inf)
         if inside.any():

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from pymc_landscape._typing import Array, RandomSeed
+from pymc_landscape.arguments import checked_names
 from pymc_landscape.inference import confidence_intervals
 from pymc_landscape.landscape import regular_grid
 from pymc_landscape.numerics import chi2_cutoff
@@ -73,11 +74,11 @@ def movable_labels(objective: Objective) -> list[str]:
 
 def checked_labels(objective: Objective, asked: str | Sequence[str]) -> list[str]:
     """Return the axes that a user named: elements, or variables of one element."""
-    names = [asked] if isinstance(asked, str) else [str(name) for name in asked]
-    if not 1 <= len(names) <= 2:
-        raise ValueError(f"Expected one or two axes, got {len(names)}: a map has two, a curve has one.")
+    names = checked_names("axes", asked, of="parameters")
+    if len(names) > 2 or len(set(names)) < len(names):
+        raise ValueError(f"Expected one or two different axes, got {names}: a map has two, a curve has one.")
     for name in names:
-        element = objective.find(name)
+        element = objective.find(name, "axes")
         if element.variable.discrete:
             raise ValueError(
                 f"Expected continuous axes, got the integer {name!r}: evaluate_landscape shows it point by point."

@@ -8,6 +8,7 @@ from dataclasses import replace
 import xarray as xr
 
 from pymc_landscape._typing import ModelLike, Posterior, RandomSeed
+from pymc_landscape.arguments import check_run_options, checked_count, checked_group
 from pymc_landscape.inference import refuse_changed_data
 from pymc_landscape.objective import Objective, objective_of
 from pymc_landscape.optimize import Fit, fit_of, fit_weighted
@@ -110,8 +111,9 @@ def explore(
     Explorer(model: p)
     >>> explorer.save("landscape.html")  # doctest: +SKIP
     """
-    if num < 5:
-        raise ValueError(f"Expected num of at least 5 points an axis, got {num}: a surface needs some.")
+    num = checked_count("num", num, at_least=5, advice="a surface needs some")
+    check_run_options(random_seed, progressbar)
+    checked_group(group)
     with DelayedProgressBar("Exploring", len(STEPS) + 1, progressbar) as bar:
         explored = _begun(model, dt, axes, num, group, random_seed)
         bar.advance(1)

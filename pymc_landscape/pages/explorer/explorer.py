@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import xarray as xr
 
-from pymc_landscape.pages import iframe, write_page
+from pymc_landscape.pages import iframe, page_file, write_page
 from pymc_landscape.pages.explorer.page import PLOTLY_FILE, explorer_page, plotly_script
 
 FRAME_HEIGHT = 900  # in CSS pixels, until the page in the frame tells its own
@@ -55,6 +55,7 @@ class Explorer:
         ModuleNotFoundError
             If plotly is not installed.
         """
+        page_file(path)  # refuses before the page is made
         file = write_page(explorer_page(self.payload, include_plotlyjs=include_plotlyjs), path)
         if include_plotlyjs == "directory":
             (file.parent / PLOTLY_FILE).write_text(plotly_script(), encoding="utf-8")

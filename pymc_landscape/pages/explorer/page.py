@@ -9,6 +9,8 @@ from importlib.resources import files
 from string import Template
 from typing import Any, Literal
 
+from pymc_landscape.arguments import told
+
 # A script stands after those it calls.
 SCRIPTS = ("data.js", "drawing.js", "map.js", "mountain.js", "charts.js", "walkers.js", "explorer.js")
 PLOTLY_FILE = "plotly.min.js"
@@ -38,9 +40,11 @@ def embedded_json(payload: Mapping[str, Any]) -> str:
 
 def explorer_page(payload: Mapping[str, Any], *, include_plotlyjs: bool | Literal["directory"] = True) -> str:
     """Return the whole page; ``"directory"`` reads plotly.js from beside it, ``False`` leaves the mountain out."""
-    if include_plotlyjs not in (True, False, "directory"):
+    if not (
+        isinstance(include_plotlyjs, bool) or (isinstance(include_plotlyjs, str) and include_plotlyjs == "directory")
+    ):
         raise ValueError(
-            f"Expected include_plotlyjs=True, False or 'directory', got {include_plotlyjs!r}: name one of them."
+            f"Expected include_plotlyjs=True, False or 'directory', got {told(include_plotlyjs)}: name one of them."
         )
     if include_plotlyjs is True:
         plotly = f'<script id="plotlyjs">{plotly_script()}</script>'

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from pymc_landscape._typing import ModelLike, Posterior, RandomSeed
+from pymc_landscape.arguments import check_run_options, checked_group, checked_level, checked_names
 from pymc_landscape.objective import Objective, objective_of, open_group
 from pymc_landscape.optimize import Fit, fit_weighted
 from pymc_landscape.pages.model_report.budget import Budget
@@ -28,7 +29,7 @@ from pymc_landscape.pages.model_report.surface_sections import (
     surface_section,
 )
 from pymc_landscape.posterior import read_posterior
-from pymc_landscape.results import DelayedProgressBar, provenance_attributes, require_probability, unknown_name
+from pymc_landscape.results import DelayedProgressBar, provenance_attributes
 
 # Sections by name, in their order, with their titles.
 SECTIONS = {
@@ -122,7 +123,9 @@ def report(
     >>> list(report.to_datatree().children)
     ['fit', 'intervals']
     """
-    require_probability("level", level)
+    level = checked_level("level", level)
+    check_run_options(random_seed, progressbar)
+    checked_group(group)
     chosen = _chosen(sections, dt)
     subject = _subject(fit, dt, group, level, random_seed)
     made: list[Section] = []
@@ -143,10 +146,7 @@ def _chosen(sections: Sequence[str] | None, dt: Posterior | None) -> list[str]:
     """Return the names of the sections to make, in their order."""
     if sections is None:
         return [key for key in SECTIONS if dt is not None or key not in OF_DRAWS]
-    asked = [sections] if isinstance(sections, str) else list(sections)
-    for name in asked:
-        if name not in SECTIONS:
-            raise unknown_name("sections of a report", name, SECTIONS, limit=len(SECTIONS))
+    asked = checked_names("sections", sections, of="sections of a report", known=SECTIONS)
     return [key for key in SECTIONS if key in asked]
 
 

@@ -1,7 +1,15 @@
 """What is drawn: Datasets read into arrays."""
 
 from pymc_landscape.plots.data.descents import SAMPLE, gather_descents, lengths
-from pymc_landscape.plots.data.draws import draws_name, element, find_draws, limits
+from pymc_landscape.plots.data.draws import (
+    check_draws_options,
+    draws_name,
+    element,
+    find_draws,
+    limits,
+    posterior_of,
+    sample_dims_of,
+)
 from pymc_landscape.plots.data.held import (
     blank_name,
     edges_of_floor,
@@ -76,6 +84,7 @@ __all__ = [
     "boundaries_around",
     "boundary_labels",
     "cap",
+    "check_draws_options",
     "curve_of",
     "cutoffs",
     "density_of",
@@ -104,10 +113,12 @@ __all__ = [
     "parameters",
     "paths_on_axes",
     "percent",
+    "posterior_of",
     "posterior_rows",
     "project_paths",
     "refuse_many",
     "remarks_on",
+    "sample_dims_of",
     "segments",
     "smooth",
     "support_of",

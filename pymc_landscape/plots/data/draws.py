@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -12,9 +13,18 @@ from arviz_base.labels import BaseLabeller
 from arviz_base.validate import validate_sample_dims
 from numpy.typing import NDArray
 
+from pymc_landscape.arguments import checked_count, checked_group, checked_names, wrong_type
 from pymc_landscape.plots.data.landscape import LandscapeView
 
 JITTER_SEED = 0  # the same picture every time
+
+
+def check_draws_options(group: Any, sample_dims: Any, num_samples: Any = 1) -> int:
+    """Refuse words for the draws that are none, whether there are draws or not; return how many are drawn at most."""
+    checked_group(group)
+    if sample_dims is not None:
+        checked_names("sample_dims", sample_dims, of="dims of the draws")
+    return checked_count("num_samples", num_samples)
 
 
 def find_draws(
@@ -26,6 +36,7 @@ def find_draws(
     num_samples: int,
 ) -> xr.DataArray | None:
     """Draws of ``dt``, which must fit; or those of the landscape's own tree, where they fit."""
+    num_samples = check_draws_options(group, sample_dims, num_samples)
     if dt is not None:
         points = draws_on_axes(view, dt, group, sample_dims, num_samples)
         if points is None:
@@ -75,7 +86,7 @@ def draws_on_axes(
         When ``data`` has no such group, or the group no such parameter.
     """
     posterior = posterior_of(data, group)
-    dims = validate_sample_dims(sample_dims, data=posterior)
+    dims = sample_dims_of(posterior, sample_dims)
     values = _coordinates(view, posterior, dims, group)
     if values is None:
         return None
@@ -95,16 +106,27 @@ def posterior_of(data: xr.Dataset | xr.DataTree, group: str) -> xr.Dataset:
     if isinstance(data, xr.Dataset):
         return data
     if not isinstance(data, xr.DataTree):
-        raise TypeError(
-            f"Expected dt to be a DataTree with a group {group!r}, got {type(data).__name__}; "
-            "pass what pm.sample returns."
-        )
-    if group not in data.children:
+        raise wrong_type(f"dt to be a DataTree with a group {group!r}", data, "pass what pm.sample returns")
+    if checked_group(group) not in data.children:
         raise ValueError(
             f"Expected a group {group!r} in dt, got {sorted(map(str, data.children))}; "
             "name the group of the draws in group."
         )
     return data.children[group].to_dataset()
+
+
+def sample_dims_of(posterior: xr.Dataset, sample_dims: str | Sequence[str] | None) -> list[str]:
+    """Return the dims over which draws are counted; left out, ArviZ's own."""
+    if sample_dims is not None:
+        known = [str(dim) for dim in posterior.dims]
+        return checked_names("sample_dims", sample_dims, of="dims of the draws", known=known)
+    asked = posterior.attrs.get("sample_dims") or validate_sample_dims(None)
+    if not set(asked) <= set(posterior.dims):
+        raise ValueError(
+            f"Expected draws with the dims {', '.join(asked)} as dt, got {[str(dim) for dim in posterior.dims]}; pass "
+            "what pm.sample returns, or name the dims with sample_dims."
+        )
+    return list(asked)
 
 
 def element(posterior: xr.Dataset, label: str, dims: Sequence[str]) -> NDArray[np.float64] | None:

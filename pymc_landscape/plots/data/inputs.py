@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import xarray as xr
 
+from pymc_landscape.arguments import checked_group
+
 # What ``descend`` returns, of one or several optimisers.
 Descents = xr.Dataset | xr.DataTree | Mapping[str, xr.Dataset | xr.DataTree]
 
@@ -63,6 +65,8 @@ def as_dataset(
     >>> as_dataset(xr.Dataset({"zeta": 0.0}), "profile", ["zeta"], "profile_likelihood")["zeta"].item()
     0.0
     """
+    if group_argument is not None:
+        checked_group(group, group_argument)
     if isinstance(data, xr.DataTree):
         data = _from_tree(data, group, verb, group_argument)
     if not isinstance(data, xr.Dataset):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -12,6 +12,7 @@ from arviz_base import rcParams
 from numpy.typing import ArrayLike, NDArray
 
 from pymc_landscape._typing import Array
+from pymc_landscape.arguments import checked_array, checked_choice
 from pymc_landscape.plots.data.inputs import as_dataset
 from pymc_landscape.plots.data.levels import percent
 from pymc_landscape.plots.data.marginal import draws_of
@@ -116,8 +117,6 @@ def posterior_rows(
     """
     from arviz_stats.base import array_stats  # type: ignore[attr-defined]
 
-    if ci_kind not in get_args(CredibleKind):
-        raise ValueError(f"Expected ci_kind to be 'hdi' or 'eti', got {ci_kind!r}.")
     interval = getattr(array_stats, ci_kind)
 
     bars: dict[str, list[Bar]] = {}
@@ -211,7 +210,7 @@ def curve_of(rows: Rows, var_name: str | None, x: ArrayLike | None) -> Curve:
     variables = list(dict.fromkeys(label.split("[")[0] for label in labels))
     if var_name is None and len(variables) > 1:
         raise ValueError(f"Expected intervals of one curve, got those of {variables}; choose one with var_name.")
-    name = variables[0] if var_name is None else var_name
+    name = variables[0] if var_name is None else checked_choice("var_name", var_name, variables)
     mine = [label for label in labels if label.split("[")[0] == name]
     if len(mine) < 2:
         raise ValueError(
@@ -226,9 +225,11 @@ def curve_of(rows: Rows, var_name: str | None, x: ArrayLike | None) -> Curve:
 def _positions(labels: Sequence[str], x: ArrayLike | None) -> tuple[Array, str]:
     if x is None:
         return _from_labels(labels), ""
-    positions = np.ravel(np.asarray(x, dtype=float))
+    positions = np.ravel(checked_array("x", x))
     if positions.size != len(labels):
-        raise ValueError(f"Expected x with a value for each of the {len(labels)} elements, got {positions.size}.")
+        raise ValueError(
+            f"Expected x with a value for each of the {len(labels)} elements, got {positions.size}: give one each."
+        )
     return positions, str(getattr(x, "name", None) or "")
 
 

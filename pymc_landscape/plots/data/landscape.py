@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from pymc_landscape.arguments import checked_choice
 from pymc_landscape.plots.data.inputs import as_dataset
 
 LABELS = {
@@ -95,8 +96,7 @@ def _check_name(source: xr.Dataset, var_name: str) -> None:
             f"Expected a landscape with 'delta_minus2ll', got a Dataset of {list(source)}; "
             "pass what evaluate_landscape returns."
         )
-    if var_name not in known:
-        raise ValueError(f"Expected var_name to be one of {known}, got {var_name!r}.")
+    checked_choice("var_name", var_name, known)
 
 
 def _grid_dims(source: xr.Dataset) -> tuple[Hashable, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pymc_landscape.arguments import checked_count, checked_levels
 from pymc_landscape.numerics import chi2_cutoff
 
 CURVE_LEVELS = (0.68, 0.95, 0.99)
@@ -41,15 +42,9 @@ def cutoffs(levels: float | Sequence[float], df: int) -> xr.DataArray:
     >>> cutoffs([0.95, 0.5], df=2).round(2).to_series().to_dict()
     {0.5: 1.39, 0.95: 5.99}
     """
-    wanted = np.unique(np.atleast_1d(np.asarray(levels, dtype=float)))
-    if not wanted.size or not np.all((wanted > 0) & (wanted < 1)):
-        raise ValueError(
-            f"Expected confidence levels between 0 and 1, got {levels}; "
-            "write 95 % as 0.95, and hide the lines with visuals."
-        )
-    if df < 1 or int(df) != df:
-        raise ValueError(f"Expected df to be a whole number from 1 up, got {df}; leave it out.")
-    heights = np.atleast_1d(chi2_cutoff(wanted, df=int(df)))
+    wanted = np.unique(checked_levels("level", levels, any_shape=True))
+    df = checked_count("df", df, advice="leave it out")
+    heights = np.atleast_1d(chi2_cutoff(wanted, df=df))
     return xr.DataArray(heights, dims="level", coords={"level": wanted})
 
 

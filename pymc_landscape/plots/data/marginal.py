@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from arviz_base.validate import validate_sample_dims
 
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import DrawsDensity, draws_density
-from pymc_landscape.plots.data.draws import element, posterior_of
+from pymc_landscape.plots.data.draws import element, posterior_of, sample_dims_of
 
 UNBOUNDED = (-np.inf, np.inf)
 
@@ -56,7 +55,7 @@ def draws_of(
         When none has.
     """
     posterior = posterior_of(dt, group)
-    dims = validate_sample_dims(sample_dims, data=posterior)
+    dims = sample_dims_of(posterior, sample_dims)
     drawn = {label: drawn for label in labels if (drawn := element(posterior, label, dims)) is not None}
     if not drawn:
         raise ValueError(

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_landscape._typing import Array
+from pymc_landscape.arguments import wrong_type
 from pymc_landscape.plots.data.descents import SAMPLE
 from pymc_landscape.plots.data.draws import element
 from pymc_landscape.plots.data.inputs import as_dataset
@@ -74,6 +75,8 @@ def project_paths(
     (['a', 'b'], [[2.0, 1.0, 0.0]])
     """
     view = two_axes(landscape_view(landscape, var_name, landscape_group))
+    if metric is not None and not isinstance(metric, xr.DataArray):
+        raise wrong_type("metric to be a DataArray", metric, "leave it out")
     return paths_on_axes(view, as_dataset(descent, "descent", ("minus2ll", *SAMPLE), "descend"), metric)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv, gammaincinv
 
 from pymc_landscape._typing import Array
+from pymc_landscape.arguments import checked_array, checked_count, told
 from pymc_landscape.numerics import chibar2_quantile, chibar2_tail
 from pymc_landscape.plots.data.inputs import SimulatedLike
 
@@ -105,6 +106,7 @@ def gather_simulated(
     results: SimulatedLike | Mapping[str, SimulatedLike], df: int | None, weights: ArrayLike | None
 ) -> list[Simulated]:
     """Return one series, or one for each name of a mapping."""
+    df = None if df is None else checked_count("df", df, advice="leave it out")
     law = None if weights is None else _checked(weights, df)
     if isinstance(results, Mapping) and not isinstance(results, xr.Dataset | xr.DataTree):
         if not results:
@@ -114,9 +116,9 @@ def gather_simulated(
 
 
 def _checked(weights: ArrayLike, df: int | None) -> Array:
-    w = np.asarray(weights, dtype=float)
+    w = checked_array("weights", weights)
     if w.ndim != 1 or not w.size or not (w >= 0).all() or abs(w.sum() - 1) > 1e-6:
-        raise ValueError(f"Expected weights of χ²₀, χ²₁, ... that sum to 1, got {weights!r}.")
+        raise ValueError(f"Expected weights of χ²₀, χ²₁, ... that sum to 1, got {told(weights)}: leave them out.")
     if df is not None and df != w.size - 1:
         raise ValueError(f"Expected {df + 1} weights with df={df}, got {w.size}; give one of the two.")
     scaled: Array = w / w.sum()

@@ -9,6 +9,7 @@ import xarray as xr
 from scipy import ndimage
 
 from pymc_landscape._typing import Array
+from pymc_landscape.arguments import checked_number
 from pymc_landscape.numerics import merge_tree
 from pymc_landscape.plots.data.landscape import LandscapeView
 from pymc_landscape.plots.data.levels import cutoffs
@@ -102,8 +103,7 @@ def height_cap(view: LandscapeView, asked: float | None, joined: float | None) -
     """Return the height of the plateau: what was asked, else one that lets the valleys and the pass be seen."""
     lowest, heights = float(view.height.min()), view.height.to_numpy()
     if asked is not None:
-        if not asked > 0:
-            raise ValueError(f"Expected cap to be a positive height, got {asked}; try cap=30.")
+        asked = checked_number("cap", asked, above=0, advice="try cap=30")
         if asked <= lowest:
             raise ValueError(
                 f"Expected cap above the surface's lowest point, {lowest:.4g}, got {asked:g}; leave cap out, or "

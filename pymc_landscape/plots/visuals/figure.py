@@ -12,10 +12,10 @@ import numpy as np
 import xarray as xr
 from arviz_base import rcParams
 from arviz_base.labels import NoVarLabeller
-from arviz_base.validate import validate_dict_argument
 from arviz_plots import PlotCollection
 from numpy.typing import NDArray
 
+from pymc_landscape.arguments import checked_mapping, unknown_name, wrong_type
 from pymc_landscape.plots.data import LandscapeView
 
 # What the plots call an argument that has another name elsewhere.
@@ -168,9 +168,21 @@ def artists(drawn: list[Any]) -> NDArray[np.object_]:
     return kept
 
 
-def checked(asked: Mapping[Any, Any] | None, known: Sequence[str]) -> dict[str, Any]:
+def checked(asked: Mapping[Any, Any] | None, known: Sequence[str], argument: str = "visuals") -> dict[str, Any]:
     """Copy what was asked of each visual; a visual that is not known is refused by name."""
-    return dict(validate_dict_argument(dict(asked or {}), valid_keys=known))
+    if asked is None:
+        return {}
+    visuals = checked_mapping(argument, asked, example=f"{{{known[0]!r}: False}}")
+    for name in visuals:
+        if name not in known:
+            raise unknown_name(f"what the plot draws in {argument}", name, known, limit=len(known))
+    return dict(visuals)
+
+
+def checked_labeller(labeller: Any) -> None:
+    """Refuse what cannot name the axes."""
+    if labeller is not None and not hasattr(labeller, "make_label_vert"):
+        raise wrong_type("labeller to be one of ArviZ's", labeller, "leave it out, or pass arviz.labels.BaseLabeller()")
 
 
 def new_collection(

@@ -393,9 +393,9 @@ def test_what_is_no_maximum_likelihood_fit_is_refused():
     for verb in (score, wald):
         with pytest.raises(ValueError, match="posterior mode"):
             verb(pm.do(proportion(), {"p": 0.5}), mode)
-        with pytest.raises(ValueError, match="information to be one of"):
+        with pytest.raises(ValueError, match="Expected information="):
             verb(null, budworm("logit"), information="fisher")
-        with pytest.raises(ValueError, match="reference to be one of"):
+        with pytest.raises(ValueError, match="Expected reference="):
             verb(null, budworm("logit"), reference="t")
         with pytest.raises(ValueError, match=r"'exact', which is the law of a likelihood ratio"):
             verb(null, budworm("logit"), reference="exact")

@@ -99,7 +99,7 @@ def test_bad_requests_are_refused(budworm):
         pml.confidence_contour(budworm, "b")
     with pytest.raises(ValueError, match="vary apart"):
         pml.confidence_contour(budworm, {"one": {"b[dose]": 1.0}, "same": {"b[dose]": 2.0}})
-    with pytest.raises(ValueError, match="at least 3 vertices"):
+    with pytest.raises(ValueError, match="num to be a whole number, at least 3"):
         pml.confidence_contour(budworm, ["b[male]", "b[dose]"], num=2)
     with pytest.raises(ValueError, match="one or several of exact, traces, wald"):
         pml.confidence_contour(budworm, ["b[male]", "b[dose]"], method="minos")
