@@ -149,7 +149,8 @@ def profile_likelihood(
         for _ in range(RESTARTS + 1):
             if (lower := run.all_sides(progressbar, keep)) is None:
                 break
-            run.begin_again(lower)
+            run.reference.take(lower)
+            run.earlier, run.finished = None, {}
         _warn(run)
         traced = _dataset(run, "interrupted" if run.interrupted else "complete", combinations)
         checkpoint.save(traced, is_last=True)
@@ -189,11 +190,6 @@ class _ProfileRun:
         self.n_evaluations = 0
         self.interrupted = False
         self.copies: Sequence[Mapping[str, Array]] = ()
-
-    def begin_again(self, lower: ConstrainedPoint) -> None:
-        """Take a point that is lower than the estimate for a start of the fit, and trace all anew."""
-        self.reference.take(lower)
-        self.earlier, self.finished = None, {}
 
     def all_sides(self, progressbar: bool, after_each: Callable[[], None]) -> ConstrainedPoint | None:
         """Trace all; return a point lower than the estimate, if one is met."""
