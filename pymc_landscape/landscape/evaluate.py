@@ -170,7 +170,7 @@ def evaluate_landscape(
         n_evaluated=result.n_evaluated,
         **particulars,
     )
-    _warn(objective, points, result, message, Tally().add(surface["minus2ll"].to_numpy().ravel()))
+    _warn(objective, points, result, message, Tally().add(surface["minus2ll"].values.ravel()))
     return surface
 
 

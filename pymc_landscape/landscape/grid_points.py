@@ -148,7 +148,7 @@ def _axes(grid: xr.Dataset) -> list[str]:
 
 
 def _finite(grid: xr.Dataset, dim: str) -> Array:
-    values = grid.variables[dim].to_numpy() if dim in grid.coords else None
+    values = grid.variables[dim].values if dim in grid.coords else None
     if values is None or values.dtype.kind not in "iuf":
         raise ValueError(f"Expected numbers along the axis {dim!r}, got none: make the grid with regular_grid.")
     if not np.isfinite(values).all():

@@ -33,7 +33,7 @@ from pymc_landscape.objective import (
     select_labels,
 )
 from pymc_landscape.optimize import Fit
-from pymc_landscape.results import OF_LANDSCAPES, array_variable, provenance_attributes, refuse_reserved_names
+from pymc_landscape.results import OF_LANDSCAPES, axis_variable, provenance_attributes, refuse_reserved_names
 
 # An axis: a range and its number of points, or the points.
 Axis = tuple[float, float, int] | ArrayLike
@@ -75,7 +75,7 @@ def regular_grid(axes: Mapping[str, Axis]) -> xr.Dataset:
     checked_names("axes", list(axes), of="labels")
     refuse_reserved_names(axes, OF_LANDSCAPES, "an axis")
     values = {label: _axis(label, spec) for label, spec in axes.items()}
-    axes_of = {label: array_variable(label, along) for label, along in values.items()}
+    axes_of = {label: axis_variable(label, along) for label, along in values.items()}
     return xr.Dataset(coords=axes_of, attrs=provenance_attributes(kind="regular"))
 
 

@@ -7,7 +7,9 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
+from xarray.indexes import PandasIndex
 
 from pymc_landscape._typing import Array
 from pymc_landscape.engine import Evaluation
@@ -70,7 +72,7 @@ def blanked_lost_digits(
 ) -> xr.Dataset:
     """Put NaN where −2LL is the lowest by rounding alone, far out; usually one point is looked at."""
     height = _height_of(surface)
-    values = left = surface[height].to_numpy().ravel()
+    values = left = surface[height].values.ravel()
     restricted = RestrictedObjective(objective, objective.names - points.unconstrained)
     base, lost = reference.vector(objective, points.layout), list[int]()
     while len(lost) < MOST_LOST:
@@ -90,11 +92,11 @@ def blanked_lost_digits(
     values[lost] = np.nan
     if len(lost) == MOST_LOST:
         values = without_lost_digits(restricted, points.rows(base, 0, points.total), values)
-    is_lost = np.isnan(values) & ~np.isnan(surface[height].to_numpy().ravel())
+    is_lost = np.isnan(values) & ~np.isnan(surface[height].values.ravel())
     kept = xr.DataArray(~is_lost.reshape(points.shape), dims=points.dims)
     names = [n for n in ("log_likelihood", "log_posterior", "minus2ll", "penalized_minus2ll") if n in surface]
     surface = surface.assign({name: surface[name].where(kept) for name in names})
-    return surface.assign(delta_minus2ll=surface[height] - _floor(surface[height].to_numpy()))
+    return surface.assign(delta_minus2ll=surface[height] - _floor(surface[height].values))
 
 
 def _height_of(surface: Container[Any]) -> str:
@@ -135,7 +137,8 @@ def coords_with_reference(coords: xr.Coordinates, objective: Objective, referenc
 
 @lru_cache(maxsize=32)  # an index of labels takes longer than ten thousand points
 def _parameter_coords(labels: tuple[str, ...]) -> xr.Coordinates:
-    return xr.Coordinates({"parameter": array_variable("parameter", list(labels))})
+    values = np.asarray(labels)
+    return xr.Coordinates.from_xindex(PandasIndex(pd.Index(values), "parameter", coord_dtype=values.dtype))
 
 
 def with_plane(surface: xr.Dataset, points: GridPoints, grid: xr.Dataset) -> xr.Dataset:

@@ -2,7 +2,7 @@
 
 from pymc_landscape.results.checkpoint import Checkpoint
 from pymc_landscape.results.datatree import to_datatree
-from pymc_landscape.results.labelled_dataset import array_variable, labelled_dataset
+from pymc_landscape.results.labelled_dataset import array_variable, axis_variable, labelled_dataset
 from pymc_landscape.results.memory_rows import IN_MEMORY, Memory, RowsInMemory
 from pymc_landscape.results.progress import DelayedProgressBar
 from pymc_landscape.results.provenance import provenance_attributes
@@ -39,6 +39,7 @@ __all__ = [
     "StoreRecord",
     "ZarrStore",
     "array_variable",
+    "axis_variable",
     "labelled_dataset",
     "other_store",
     "provenance_attributes",

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 _Shapes = tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...]
@@ -71,6 +72,24 @@ def array_variable(dims: str | tuple[str, ...], values: Any) -> xr.Variable:
     ('x',)
     """
     return xr.Variable(dims, np.asarray(values), fastpath=True)
+
+
+def axis_variable(dim: str, values: Any) -> xr.IndexVariable:
+    """Return the coordinate of an axis of numbers, with its index: not even ``dask`` itself is imported for it.
+
+    Parameters
+    ----------
+    dim : str
+        Its dim, and its name.
+    values : array_like
+        Numbers.
+
+    Examples
+    --------
+    >>> axis_variable("x", [1.0, 2.0]).dtype
+    dtype('float64')
+    """
+    return xr.IndexVariable(dim, pd.Index(np.asarray(values)), fastpath=True)  # type: ignore[no-untyped-call]
 
 
 @lru_cache(maxsize=32)

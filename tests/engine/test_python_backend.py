@@ -74,6 +74,26 @@ def test_blocks_are_joined_and_cut_by_one_call(split, rng):
                 np.testing.assert_allclose(found, expected, rtol=1e-14)
 
 
+@pytest.mark.parametrize("lower", [True, False])
+def test_blocks_of_matrices_are_factorised_by_one_call(lower, rng):
+    """A matrix that is not positive definite is NaN at its own point, as of PyTensor's own Op."""
+    x = pt.vector("x", shape=(2,))
+    matrix = pt.exp(-pt.abs(np.arange(4)[:, None] - np.arange(4))) + x[0] * np.eye(4) + x[1]
+    factor = pt.linalg.cholesky(matrix, lower=lower)
+    points = x.type.clone(shape=(None, 2))("points")
+    blocks = straight_line([points], vectorized([factor], {x: points}))
+    (kind,) = [v.node.op for v in blocks.__globals__.values() if "Cholesky" in str(getattr(v, "node", ""))]
+    assert kind.gufunc_spec is not None
+    many = np.vstack([rng.uniform(0.1, 1.0, size=(3, 2)), [[-2.0, 0.0], [np.nan, 1.0]]])
+    (factors,), (regular,) = blocks(many), blocks(many[:3])
+    one = interpreted([x], [factor])
+    for point, found in zip(many, factors, strict=True):
+        np.testing.assert_allclose(found, one(point)[0], rtol=1e-12, atol=1e-14)
+    np.testing.assert_array_equal(regular, factors[:3])
+    assert np.isnan(np.diagonal(factors[3:], axis1=1, axis2=2)).all()
+    assert np.isfinite(regular).all()
+
+
 def test_shared_data_are_read_at_each_call():
     x, data = pt.vector("x"), pytensor.shared(np.array([1.0, 2.0]))
     straight = straight_line([x], [(x * data).sum()])

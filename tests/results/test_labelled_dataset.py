@@ -5,6 +5,7 @@ import pymc as pm
 import xarray as xr
 
 import pymc_landscape as pml
+from pymc_landscape.landscape.surface_dataset import _parameter_coords
 from pymc_landscape.results import labelled_dataset
 
 
@@ -45,12 +46,15 @@ def test_xarray_is_not_made_to_import_dask(monkeypatch):
     """It does so to find out whether an array is one of Dask's."""
     asked = []
     monkeypatch.setattr("xarray.core.variable.array_type", lambda module: asked.append(module) or ())
+    of_collections = "xarray.namedarray.utils.is_dask_collection"
     with pm.Model() as model:
         mu = pm.Normal("mu", 0, 5)
         pm.Normal("y", mu, 1, observed=[0.3, 0.9, 2.1])
     fit = pml.fit_mle(model, progressbar=False)
     pml.confidence_intervals(fit, level=0.77, progressbar=False)
     pml.profile_likelihood(fit, progressbar=False)
+    monkeypatch.setattr(of_collections, lambda x: asked.append(type(x)) or False)
+    _parameter_coords.cache_clear()
     pml.evaluate_landscape(model, pml.regular_grid({"mu": (0, 2, 3)}), progressbar=False)
     assert asked == []
     xr.Variable("x", [1.0, 2.0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from pytensor.link.vm import VMLinker
 from pytensor.scalar.math import TriGamma
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
+from pytensor.tensor.linalg.decomposition.cholesky import Cholesky
 from pytensor.tensor.linalg.solvers.triangular import SolveTriangular
 from pytensor.xtensor.type import XTensorType
 
@@ -110,6 +112,27 @@ def _solve(matrix: Array, column: Array) -> Array:
     return np.swapaxes(solution, -1, -2) if shared else solution[..., 0]
 
 
+def cholesky_lower(matrix: Array) -> Array:
+    """Factorise stacks of matrices by lower triangles; one that is not positive definite gives NaN for its own."""
+    return _cholesky(matrix, upper=False)
+
+
+def cholesky_upper(matrix: Array) -> Array:
+    """Factorise stacks of matrices by upper triangles; one that is not positive definite gives NaN for its own."""
+    return _cholesky(matrix, upper=True)
+
+
+def _cholesky(matrix: Array, upper: bool) -> Array:
+    try:
+        return np.asarray(np.linalg.cholesky(matrix, upper=upper))
+    except np.linalg.LinAlgError:  # one of them is not: they are done one by one
+        factors = np.full(np.shape(matrix), np.nan)
+        for i in np.ndindex(factors.shape[:-2]):
+            with suppress(np.linalg.LinAlgError):
+                factors[i] = np.linalg.cholesky(matrix[i], upper=upper)
+        return factors
+
+
 _ARRAY_FUNCTIONS = {
     ps.Softplus: ("softplus", 1),
     ps.Log1mexp: ("log1mexp", 1),
@@ -138,6 +161,18 @@ def _give_stacked_solve(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
         return None
     name = "solve_lower" if core.lower else "solve_upper"
     op = Blockwise(core, signature=node.op.signature, gufunc_spec=(f"{__name__}.{name}", 2, 1))
+    outputs: list[Graph] = op.make_node(*node.inputs).outputs
+    return outputs
+
+
+@node_rewriter([Blockwise])
+def _give_stacked_cholesky(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
+    core = node.op.core_op
+    plain = isinstance(core, Cholesky) and node.inputs[0].type.dtype == "float64"
+    if not plain or node.op.gufunc_spec is not None:
+        return None
+    name = "cholesky_lower" if core.lower else "cholesky_upper"
+    op = Blockwise(core, signature=node.op.signature, gufunc_spec=(f"{__name__}.{name}", 1, 1))
     outputs: list[Graph] = op.make_node(*node.inputs).outputs
     return outputs
 
@@ -240,6 +275,7 @@ optdb.register(
         _factor_out_of_switch,
         _give_array_function,
         _give_stacked_solve,
+        _give_stacked_cholesky,
         name=_ARRAY_FUNCTIONS_TAG,
     ),
     position=100,
