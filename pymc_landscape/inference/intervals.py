@@ -15,6 +15,7 @@ import xarray as xr
 from pymc_landscape._typing import Array, ModelLike, RandomSeed, VarNames
 from pymc_landscape.arguments import check_run_options, checked_choices, checked_count, checked_levels
 from pymc_landscape.inference.corner_endpoints import find_corner_endpoints
+from pymc_landscape.inference.matrix_free_endpoints import find_endpoints_of_any_size, matrix_free_standard_error
 from pymc_landscape.inference.profile import (
     BOUNDS,
     ConstrainedPoint,
@@ -24,7 +25,6 @@ from pymc_landscape.inference.profile import (
     ReferenceFit,
     ScoreStatistic,
     copies_of,
-    find_endpoints,
     find_quantities,
     find_score_endpoints,
     optima_and_copies,
@@ -176,7 +176,8 @@ def _request(fit: Fit, quantities: Sequence[Quantity], level: Any, progressbar: 
 
 def _endpoints(method: str, request: _Request, draws: int, random_seed: RandomSeed | None) -> Endpoints:
     if method == "profile":
-        table = _profile_endpoints(request, find_corner_endpoints if request.reference.in_corner else find_endpoints)
+        find = find_corner_endpoints if request.reference.in_corner else find_endpoints_of_any_size
+        table = _profile_endpoints(request, find)
         return told_of_edges(table, [request.reference.estimate_of(quantity) for quantity in request.quantities])
     if method == "simulated":
         return _simulated_endpoints(request, draws, random_seed)
@@ -287,6 +288,7 @@ def _wald_endpoints(request: _Request) -> Endpoints:
     for j, quantity in enumerate(request.quantities):
         estimate = request.reference.estimate_of(quantity)
         error = request.reference.standard_error(estimate)
+        error = matrix_free_standard_error(estimate) if np.isnan(error) else error
         for i, level in enumerate(request.levels):
             reach = float(scipy.stats.norm.ppf(0.5 + level / 2)) * error
             for k, side in enumerate((-1.0, 1.0)):

@@ -9,6 +9,7 @@ from typing import Literal, TypedDict
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from pymc_landscape._typing import ModelLike, PointLike
 from pymc_landscape.arguments import checked_choice, checked_count, checked_flag, checked_path, wrong_type
@@ -159,7 +160,9 @@ def evaluate_landscape(
         result = _slice(objective, points, reference, **options)
         coords = coords_with_reference(points.coords, objective, reference)
         surface = surface_dataset(objective, points, result, pointwise, coords)
+        every = surface["minus2ll"]
         surface = blanked_lost_digits(surface, objective, points, reference)
+        message = _lost_digits(points, np.isnan(surface["minus2ll"].values) & ~np.isnan(every.values))
         particulars |= {} if pointwise else _rows(objective, points)
     surface = with_plane(surface, points, grid)
     surface.attrs = provenance_attributes(
@@ -256,6 +259,22 @@ def _rows(objective: Objective, points: GridPoints) -> dict[str, str]:
     return {"rows": "; ".join(f"{term}: {how}" for term, how in reduced.items())} if reduced else {}
 
 
+def _lost_digits(points: GridPoints, lost: NDArray[np.bool_]) -> str:
+    """Say at how many points −2LL is rounding; nothing where it is at none."""
+    if not lost.any():
+        return ""
+    return (
+        f"−2LL has lost its digits at {int(lost.sum())} of {points.total} points, which are NaN, first at "
+        f"{_place(points, int(np.argmax(lost)))}: what it differs by there is rounding; measure the data from another "
+        "origin or in other units, or look nearer to the estimate."
+    )
+
+
+def _place(points: GridPoints, position: int) -> str:
+    index = np.unravel_index(position, points.shape)
+    return ", ".join(f"{d}={v[i]:g}" for d, v, i in zip(points.dims, points.values, index, strict=True))
+
+
 def _warn(objective: Objective, points: GridPoints, result: Evaluation, message: str, tally: Tally) -> None:
     """One warning for each thing that a reader of the picture must know."""
     if result.interrupted:
@@ -271,8 +290,7 @@ def _warn(objective: Objective, points: GridPoints, result: Evaluation, message:
     if impossible:
         warnings.warn(f"The likelihood is zero or NaN at every point of the grid. {impossible}", stacklevel=3)
     elif tally.n_nan:
-        index = np.unravel_index(tally.first_nan, points.shape)
-        first = ", ".join(f"{d}={v[i]:g}" for d, v, i in zip(points.dims, points.values, index, strict=True))
+        first = _place(points, tally.first_nan)
         why = f" ({type(result.errors[0][1]).__name__}: {result.errors[0][1]})" if result.errors else ""
         warnings.warn(
             f"The likelihood is NaN at {tally.n_nan} of {points.total} points, first at {first}{why}.", stacklevel=3

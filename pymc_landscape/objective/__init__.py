@@ -36,6 +36,7 @@ from pymc_landscape.objective.memoized_objective import (
     MemoizedObjective,
     batch_value_gradient,
     batch_value_gradient_hessian,
+    hessian_products,
     screen_batch,
 )
 from pymc_landscape.objective.model_argument import Fitted, is_fitted, objective_digest, objective_of
@@ -85,6 +86,7 @@ __all__ = [
     "evaluation_noise",
     "fixed_effect_estimates",
     "has_vector_bounds",
+    "hessian_products",
     "importance_sampling",
     "is_fitted",
     "is_lower",

@@ -123,3 +123,13 @@ def batch_value_gradient_hessian(
         value = restricted.screened(x)
     gradient, hessian = restricted.reduced(gradient), restricted.reduced_hessian(hessian.reshape(n, size, size))
     return value, gradient, 0.5 * (hessian + hessian.swapaxes(1, 2))
+
+
+def hessian_products(restricted: RestrictedObjective, x: Array, directions: Array) -> Array:
+    """Return the Hessian over the free elements at x (m,) times directions (..., m)."""
+    whole = np.zeros((*directions.shape[:-1], restricted.layout.size))
+    whole[..., restricted.free] = directions
+    both = np.concatenate([np.broadcast_to(restricted.full(x), whole.shape), whole], axis=-1)
+    restricted.objective.passes.n += both.size // both.shape[-1]
+    products = restricted.engine("hessian_product").at(both.reshape(-1, both.shape[-1]))["product"]
+    return np.asarray(products.reshape(whole.shape)[..., restricted.free])

@@ -25,6 +25,7 @@ from pymc_landscape.numerics import (
 from pymc_landscape.objective import BoundElement, RestrictedObjective, is_lower
 from pymc_landscape.optimize.active_set import InsideBound
 from pymc_landscape.optimize.local_search import SearchResult, search
+from pymc_landscape.optimize.lost_curvature import is_lost_in_rounding
 from pymc_landscape.optimize.status import Directions
 from pymc_landscape.optimize.tolerances import (
     EXAMINED_DISTANCE,
@@ -69,6 +70,7 @@ def find_directions(result: SearchResult) -> Directions:
     level: list[Array] = []
     unbounded: list[Array] = []
     kinked: list[Array] = []
+    lost: list[Array] = []
     lower, run_away, left = None, list[int](), dict[BoundElement, Array]()
     if not np.isfinite(result.value):
         pass  # nothing to examine
@@ -79,7 +81,9 @@ def find_directions(result: SearchResult) -> Directions:
         curvature, zero = _curvature(result, result.hessian)
         unbounded = _far_out(result) + _newton_goes_on(result)
         for i in range(k):
-            if _is_suspicious(curvature, bool(zero[i]), i, result.x):
+            if zero[i] and is_lost_in_rounding(result, curvature, i):
+                lost.append(curvature.direction(i))
+            elif _is_suspicious(curvature, bool(zero[i]), i, result.x):
                 known = len(level) + len(unbounded) + len(kinked)
                 lower = _classify(result, curvature, bool(zero[i]), i, level, unbounded, kinked)
                 if lower is not None:
@@ -88,12 +92,12 @@ def find_directions(result: SearchResult) -> Directions:
                 is_known = any(int(np.argmax(_relative(axis, result.x))) == furthest for axis in unbounded)
                 if len(level) + len(unbounded) + len(kinked) == known and not is_known:
                     unbounded += _levels_off(result, furthest)
-        if lower is None and not unbounded:
+        if lower is None and not (unbounded or lost):
             left = _level_off_bounds(result)
-        if lower is None and not (level or unbounded or kinked):
+        if lower is None and not (level or unbounded or kinked or lost):
             unbounded = _vague_far_out(result, curvature)
-    rows = [np.array(several).reshape(len(several), k) for several in (level, unbounded, kinked)]
-    return Directions(simple_basis(rows[0]), rows[1], simple_basis(rows[2]), lower, run_away, left)
+    rows = [np.array(several).reshape(len(several), k) for several in (level, unbounded, kinked, lost)]
+    return Directions(simple_basis(rows[0]), rows[1], simple_basis(rows[2]), rows[3], lower, run_away, left)
 
 
 # --- at a minimum ----------------------------------------------------------------------------------------------------

@@ -136,7 +136,7 @@ def best_result(results: Sequence[StartResult]) -> StartResult:
 
     def rank(one: StartResult) -> int:
         status = one.report.status
-        if status is Status.UNBOUNDED and has_infimum(status, one.result):
+        if one.report.arrived or (status is Status.UNBOUNDED and has_infimum(status, one.result)):
             return 0
         return max(0, order.index(Status.CONVERGED if status.is_optimum else status) - 1)
 

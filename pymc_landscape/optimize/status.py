@@ -12,7 +12,11 @@ from pymc_landscape.numerics import name_direction
 from pymc_landscape.objective import BoundElement, RestrictedObjective
 from pymc_landscape.optimize.active_set import bound_towards
 from pymc_landscape.optimize.local_search import SearchResult
+from pymc_landscape.optimize.lost_curvature import NEARLY_DEPENDENT, has_lost_digits
 from pymc_landscape.results import FIT_STATUSES
+
+# An element of less than this share of the largest, each in units of its own curvature, is not named with it.
+MATTERS = 0.1
 
 
 class Status(StrEnum):
@@ -52,6 +56,8 @@ class Directions:
         It falls, or stays level, for ever.
     kinked : array (m, k)
         It rises on both sides, at once or beyond a level stretch, without curvature.
+    lost : array (m, k)
+        It rises as a parabola whose curvature is lost in the rounding of the Hessian.
     lower : array (k,) or None
         A lower point.
     run_away : list of int
@@ -63,6 +69,7 @@ class Directions:
     level: Array
     unbounded: Array
     kinked: Array
+    lost: Array
     lower: Array | None = None
     run_away: list[int] = field(default_factory=list)
     off_bounds: dict[BoundElement, Array] = field(default_factory=dict)
@@ -82,12 +89,15 @@ class StatusReport:
         Directions, over the free elements, along which the surface is level or falls for ever.
     lower : array (k,) or None
         A lower point that was met.
+    arrived : bool
+        Whether a search that claims no optimum ended at a lowest point all the same.
     """
 
     status: Status
     message: str = ""
     flat_directions: Array = field(default_factory=lambda: np.zeros((0, 0)))
     lower: Array | None = None
+    arrived: bool = False
 
 
 def judge(result: SearchResult, directions: Directions) -> StatusReport:
@@ -96,8 +106,13 @@ def judge(result: SearchResult, directions: Directions) -> StatusReport:
         return StatusReport(Status.FAILED, _no_likelihood(result))
     if directions.run_away:
         return _unbounded_below(result, directions.run_away)
+    if len(directions.lost):
+        sizes = np.abs(directions.lost).max(axis=0) * np.sqrt(np.abs(np.diagonal(np.asarray(result.hessian))))
+        names = ", ".join(np.array(result.restricted.labels)[sizes > MATTERS * sizes.max()][:5])
+        message = f"The curvature of −2LL by {names} together is lost in rounding: {NEARLY_DEPENDENT}."
+        return StatusReport(Status.FAILED, message, arrived=True)
     if directions.lower is not None:
-        message = "A lower point was found beside the end of the search."
+        message = f"A lower point was found beside the end of the search{_perhaps_dependent(result)}."
         return StatusReport(Status.FAILED, message, lower=directions.lower)
     if len(directions.unbounded):
         return unbounded(result, *directions.unbounded)
@@ -105,7 +120,7 @@ def judge(result: SearchResult, directions: Directions) -> StatusReport:
         return StatusReport(
             Status.FAILED,
             f"The search did not arrive at an optimum ({result.optimizer}: {result.reason or 'no more progress'}): "
-            f"try other starts, or scale the data{_perhaps_effects(result)}.",
+            f"try other starts, or scale the data{_perhaps_dependent(result)}{_perhaps_effects(result)}.",
         )
     if len(directions.level):
         message = _not_determined(result, directions.level)
@@ -228,6 +243,11 @@ def _perhaps_penalized(result: SearchResult) -> str:
     if objective.prior_weight or objective.penalty or not objective.can_be_penalized:
         return ""
     return '; against separation there is Firth\'s penalty: fit_mle(model, penalty="firth")'
+
+
+def _perhaps_dependent(result: SearchResult) -> str:
+    """Say what it may be where the Hessian has lost its digits."""
+    return f"; its Hessian is singular to rounding: perhaps {NEARLY_DEPENDENT}" if has_lost_digits(result) else ""
 
 
 def _perhaps_effects(result: SearchResult) -> str:

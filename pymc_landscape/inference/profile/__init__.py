@@ -5,6 +5,7 @@ from pymc_landscape.inference.profile.constrained_point import (
     ConstrainedPoint,
     Pair,
     evaluate_at,
+    point_without_hessian,
 )
 from pymc_landscape.inference.profile.constraint_manifold import minimize_on
 from pymc_landscape.inference.profile.continuation import LOWER, ProfileContinuation, ProfileStep
@@ -18,7 +19,7 @@ from pymc_landscape.inference.profile.current_fit import (
     standard_error,
 )
 from pymc_landscape.inference.profile.endpoint_newton import EndpointProblem
-from pymc_landscape.inference.profile.endpoints import Endpoint, find_endpoints
+from pymc_landscape.inference.profile.endpoints import SCREEN, Endpoint, find_endpoints
 from pymc_landscape.inference.profile.interpolated_intervals import BOUNDS, read_intervals
 from pymc_landscape.inference.profile.level_points import LevelPoints, LevelProblems, level_points_batch
 from pymc_landscape.inference.profile.profile import profile_likelihood
@@ -29,6 +30,7 @@ from pymc_landscape.inference.profile.stacked_endpoints import StackedEndpoints
 __all__ = [
     "BOUNDS",
     "LOWER",
+    "SCREEN",
     "ConstrainedPoint",
     "Endpoint",
     "EndpointProblem",
@@ -52,6 +54,7 @@ __all__ = [
     "level_points_batch",
     "minimize_on",
     "optima_and_copies",
+    "point_without_hessian",
     "profile_likelihood",
     "read_intervals",
     "refuse_no_infimum",

@@ -48,8 +48,10 @@ class ConstrainedPoint:
         The r quantities that are fixed.
     x : array (m,)
         The point.
-    value, gradient, hessian : float, array (m,), array (m, m)
+    value, gradient : float, array (m,)
         Of the surface.
+    hessian_or_way : array (m, m), or function
+        Its Hessian, or what computes it when it is first asked for: of a large model perhaps never.
     derivatives : tuple of Derivatives
         Of each coordinate.
     foretold : float
@@ -61,15 +63,21 @@ class ConstrainedPoint:
     x: Array
     value: float
     gradient: Array
-    hessian: Array
+    hessian_or_way: Array | Callable[[], Array]
     derivatives: tuple[Derivatives, ...]
     foretold: float = math.nan
+
+    @cached_property
+    def hessian(self) -> Array:
+        """The Hessian (m, m) of the surface."""
+        return self.hessian_or_way() if callable(self.hessian_or_way) else self.hessian_or_way
 
     @cached_property
     def is_finite(self) -> bool:
         """Whether there is a value with derivatives here."""
         bent = [d for d, q in zip(self.derivatives, self.quantities, strict=True) if q.element is None]
-        arrays = [self.gradient, self.hessian, *(a for d in bent for a in (d.gradient, d.hessian))]
+        known = () if callable(self.hessian_or_way) else (self.hessian_or_way,)
+        arrays = [self.gradient, *known, *(a for d in bent for a in (d.gradient, d.hessian))]
         return math.isfinite(self.value) and all(np.isfinite(array).all() for array in arrays)
 
     @cached_property
@@ -331,3 +339,9 @@ def evaluate_at(
     fixed = (quantities,) if isinstance(quantities, Quantity) else quantities
     derivatives = tuple(quantity.evaluate(restricted, x) for quantity in fixed)
     return ConstrainedPoint(restricted, fixed, x, *restricted.value_gradient_hessian(x), derivatives)
+
+
+def point_without_hessian(restricted: RestrictedObjective, quantity: Quantity, x: Array) -> ConstrainedPoint:
+    """Return the same for one quantity, of which the Hessian is computed when it is first asked for."""
+    surface = *restricted.value_and_gradient(x), lambda: restricted.hessian(x)
+    return ConstrainedPoint(restricted, (quantity,), x, *surface, (quantity.evaluate(restricted, x),))

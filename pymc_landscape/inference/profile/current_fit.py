@@ -8,11 +8,16 @@ import numpy as np
 
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.active_set import freed
-from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
+from pymc_landscape.inference.profile.constrained_point import (
+    ConstrainedPoint,
+    evaluate_at,
+    point_without_hessian,
+)
 from pymc_landscape.inference.profile.continuation import ProfileStep, State
 from pymc_landscape.inference.profile.profile_steps import StoredStep, stored_step
 from pymc_landscape.inference.profile.quantities import Quantity
 from pymc_landscape.numerics import covariance, standard_errors
+from pymc_landscape.objective import DENSE
 from pymc_landscape.optimize import Fit, SearchResult, Status, fit_weighted, has_infimum, limit_point
 
 # So many local optima of other starts are tried as starts of the nuisance parameters, the lowest first.
@@ -56,6 +61,8 @@ class ReferenceFit:
     def _seen_from(self, quantity: Quantity) -> ConstrainedPoint:
         result = self.result
         restricted, x = freed(result.restricted, result.x, quantity)
+        if result.hessian is None and result.exact and len(x) > DENSE and quantity.element is not None:
+            return point_without_hessian(restricted, quantity, x)
         if restricted is not result.restricted or result.gradient is None or result.hessian is None or not result.exact:
             point = evaluate_at(restricted, quantity, x)
             is_limit = not np.isfinite(point.value)  # at a bound at which the density itself has no number
