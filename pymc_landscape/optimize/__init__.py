@@ -25,9 +25,10 @@ from pymc_landscape.optimize.flat_directions import (
     VAGUE,
 )
 from pymc_landscape.optimize.infimum import has_infimum, infimum
-from pymc_landscape.optimize.limit_point import limit_point, released_from_infinity
+from pymc_landscape.optimize.limit_point import limit_point
 from pymc_landscape.optimize.local_search import NEWTON, SearchResult, search
 from pymc_landscape.optimize.multistart import LocalOptimum, StartResult, search_from_start
+from pymc_landscape.optimize.release_from_infinity import released_from_infinity
 from pymc_landscape.optimize.starts import StartingPoints, find_starts
 from pymc_landscape.optimize.status import Status, StatusReport
 from pymc_landscape.optimize.symmetries import (

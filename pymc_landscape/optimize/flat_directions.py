@@ -25,8 +25,7 @@ from pymc_landscape.numerics import (
 from pymc_landscape.objective import BoundElement, RestrictedObjective, is_lower
 from pymc_landscape.optimize.active_set import InsideBound
 from pymc_landscape.optimize.local_search import SearchResult, search
-from pymc_landscape.optimize.lost_curvature import is_lost_in_rounding
-from pymc_landscape.optimize.status import Directions
+from pymc_landscape.optimize.status import Directions, is_lost_in_rounding
 from pymc_landscape.optimize.tolerances import (
     EXAMINED_DISTANCE,
     FALL,
