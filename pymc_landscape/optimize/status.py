@@ -1,8 +1,8 @@
 """What the result of a search is, in words: an optimum, one on a bound, a ridge, a limit at infinity, or nothing.
 
-With a predictor far from 0 (a date in seconds), slope and intercept are correlated to within the square of its spread by
-its size. That may be less than a double can tell from 1: eigenvalues of the Hessian are rounding then, and so would be
-standard errors. The product of the Hessian with a direction keeps its digits, for rows of data cancel before they are
+With a predictor far from 0 (a date in seconds), slope and intercept are correlated to within the square of its spread
+by its size. That may be less than a double can tell from 1: its eigenvalues are rounding then, and so would be standard
+errors. The product of the Hessian with a direction keeps its digits, for rows of data cancel before they are
 added up; it tells such a direction from one along which the surface is level.
 """
 
@@ -276,7 +276,7 @@ def _perhaps_effects(result: SearchResult) -> str:
     return f"; if {', '.join(names)} are random effects, integrate them out: Objective(model, latent={latent})"
 
 
-# --- curvature lost in rounding ----------------------------------------------------------------------------------------
+# --- curvature lost in rounding ---------------------------------------------------------------------------------------
 
 
 def is_lost_in_rounding(result: SearchResult, curvature: Spectrum, i: int) -> bool:
