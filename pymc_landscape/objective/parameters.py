@@ -107,7 +107,7 @@ class Parameters:
         derived = [d.name for d in self.model.deterministics if label.split("[")[0] == d.name]
         why = f"{derived[0]} is a Deterministic, computed from the parameters" if derived else "no such parameter"
         known = closest(label, elements)
-        raise ValueError(f"Expected a parameter of the model{where}, got {label!r} ({why}): use {known}.")
+        raise ValueError(f"Expected a parameter of the model, got {label!r} ({why}): use {known}{where}.")
 
     def derived_dims(self, name: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
         """Return dims, coords and shape of a Deterministic, of which there are `size` numbers."""
