@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -62,7 +63,7 @@ class Parameters:
     @property
     def size(self) -> int:
         """Number k of elements of `theta`."""
-        return sum(int(np.prod(v.value_shape)) for v in self.variables)
+        return sum(int(math.prod(v.value_shape)) for v in self.variables)
 
     @property
     def labels(self) -> tuple[str, ...]:
