@@ -21,5 +21,6 @@ the bars they have to keep.
 They share ``workloads`` (models and data), ``clocks``, ``isolate`` (new processes, in turns), ``rows`` (figures and
 bars), ``with_r`` and ``results`` (the file, and tables from it).
 
-``python -m benchmarks.starts`` and ``python -m benchmarks.size`` are studies of their own, which take hours.
+``python -m benchmarks.coverage`` simulates how often intervals and tests are right, and keeps it for a page of the
+docs. ``python -m benchmarks.starts`` and ``python -m benchmarks.size`` are studies of their own, which take hours.
 """

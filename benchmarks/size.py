@@ -23,7 +23,7 @@ from pymc_landscape.inference.hypothesis_tests.score_statistic import ScoreFunct
 from pymc_landscape.inference.hypothesis_tests.wald_statistic import wald_statistic
 from pymc_landscape.inference.resampling import start_inside
 from pymc_landscape.numerics import chibar2_tail, one_blas_thread, weighted_chi2_tail
-from pymc_landscape.optimize import Fit, StartResult, fit_mle, search_from_start
+from pymc_landscape.optimize import StartResult, fit_mle, search_from_start
 
 SETS, LEVEL, SEED = 2000, 0.05, 1938
 Data = dict[str, Any]
@@ -138,7 +138,7 @@ class Study:
     def p_values(self, rng: np.random.Generator) -> dict[str, float]:
         """Return the p-value of each test for one data set; NaN where a test cannot be had."""
         data = self.design.draw(rng)
-        null, larger = (_refitted(fit, data) for fit in (self.null, self.alternative))
+        null, larger = self._refitted(data)
         point = null.result.restricted.natural_point(null.result.x)
         vector = self.constraint.placed(self.null.objective.layout().join(point))
         ratio = null.result.value - larger.result.value
@@ -148,6 +148,19 @@ class Study:
             "Wald": self._p(lambda: wald_statistic(self.constraint, larger.result, larger.report, "observed")),
         }
         return found if self.robust is None else found | self._robust(larger, vector, ratio)
+
+    def ratio(self, data: Data) -> float:
+        """Return the likelihood-ratio statistic of one data set."""
+        null, larger = self._refitted(data)
+        return null.result.value - larger.result.value
+
+    def _refitted(self, data: Data) -> tuple[StartResult, StartResult]:
+        """Return the searches of null and alternative, each from its estimate of the first data set."""
+        null, larger = (
+            search_from_start(fit.objective.with_data(**data), start_inside(fit), "")
+            for fit in (self.null, self.alternative)
+        )
+        return null, larger
 
     def _robust(self, larger: StartResult, vector: Any, ratio: float) -> dict[str, float]:
         robust, objective = self.robust, larger.result.restricted.objective
@@ -170,10 +183,6 @@ class Study:
 
 def _null(design: Design) -> pm.Model:
     return pm.do(design.model, design.fixed)
-
-
-def _refitted(fit: Fit, data: Data) -> StartResult:
-    return search_from_start(fit.objective.with_data(**data), start_inside(fit), "")
 
 
 def measure(name: str, sets: int) -> list[str]:

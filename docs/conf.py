@@ -32,6 +32,7 @@ extensions = [
     "course",
     "explorers",
     "benchmark_tables",
+    "proof_tables",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "jupyter_execute", "_extensions", "gallery/scripts"]

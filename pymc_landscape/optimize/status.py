@@ -14,7 +14,7 @@ from enum import StrEnum
 import numpy as np
 
 from pymc_landscape._typing import Array
-from pymc_landscape.numerics import Spectrum, name_direction, spectrum
+from pymc_landscape.numerics import Spectrum, name_direction, noise, spectrum
 from pymc_landscape.objective import BoundElement, RestrictedObjective, hessian_products
 from pymc_landscape.optimize.active_set import bound_towards
 from pymc_landscape.optimize.local_search import SearchResult
@@ -130,8 +130,9 @@ def judge(result: SearchResult, directions: Directions) -> StatusReport:
     if directions.lower is not None:
         message = f"A lower point was found beside the end of the search{_perhaps_dependent(result)}."
         return StatusReport(Status.FAILED, message, lower=directions.lower)
-    if len(directions.unbounded):
-        return unbounded(result, *directions.unbounded)
+    going = [direction for direction in directions.unbounded if not _rises_to_bound(result, direction)]
+    if going:
+        return unbounded(result, *going)
     if not result.is_minimum:
         return StatusReport(
             Status.FAILED,
@@ -160,6 +161,24 @@ def judge(result: SearchResult, directions: Directions) -> StatusReport:
         names = ", ".join(_label_at_bound(result.restricted, element) for element in at_bounds)
         return StatusReport(Status.AT_BOUND, f"The optimum is on the edge of the support: {names}.")
     return StatusReport(Status.CONVERGED)
+
+
+def _rises_to_bound(result: SearchResult, direction: Array) -> bool:
+    """Whether a direction ends at a bound of the support that is higher than a minimum near it, by ever so little."""
+    restricted = result.restricted
+    if not result.is_minimum or restricted.natural or np.count_nonzero(direction) != 1:
+        return False
+    j = int(np.flatnonzero(direction)[0])
+    i = int(restricted.free[j])
+    for v in restricted.objective.variables:
+        where = restricted.layout.slices[v.name]
+        if where.start <= i < where.stop and v.elementwise:
+            bound = bound_towards(v, i - where.start, float(direction[j]))
+            if not np.isfinite(bound):
+                return False
+            there, x = restricted.with_fixed(result.x, {(v.name, i - where.start): bound})
+            return bool(result.value + noise(result.value) < there.value(x) < np.inf)
+    return False
 
 
 def _no_likelihood(result: SearchResult) -> str:

@@ -447,3 +447,16 @@ def test_an_estimate_that_is_near_0_has_not_run_away():
         fit = pml.fit_mle(objective.with_data(y=y), starts=1, progressbar=False)
         assert fit.status == "converged"
         np.testing.assert_allclose([fit.point["mu"], fit.point["sigma"]], [y.mean(), y.std()], atol=1e-6)
+
+
+@pytest.mark.parametrize("above", [1e-4, 1e-3])
+def test_an_estimate_a_hair_from_the_edge_has_not_run_away(above):
+    """A mean that cannot be negative, a thousandth of a standard error above 0: the maximum is the mean itself."""
+    noise = np.random.default_rng(2).normal(size=16)
+    with pm.Model() as model:
+        pm.Normal("y", pm.HalfNormal("s", 10), np.float64(1.0), observed=noise - noise.mean() + above)
+    here = fit(model)
+    assert here.status == "converged"
+    assert float(here.point["s"]) == pytest.approx(above, abs=1e-7)
+    end = pml.confidence_intervals(here, progressbar=False)["interval"].to_numpy().ravel()[1]
+    assert end == pytest.approx(above + np.sqrt(stats.chi2.ppf(0.95, 1) / 16), rel=1e-6)

@@ -113,7 +113,7 @@ class Simulator:
     def _named(self, draw: Draw, vector: Array, seed: int) -> Data:
         try:
             return dict(zip(self._names, draw(seed), strict=True))
-        except (NotImplementedError, np.linalg.LinAlgError):  # said, or drawn in another way
+        except (NotImplementedError, TypeError, np.linalg.LinAlgError):  # said, or drawn in another way
             return self._drawn(vector, seed)
 
     def design(self, point: Point) -> Array | None:
@@ -147,7 +147,7 @@ class Simulator:
         reseed_rngs(self._rngs, random_seed)
         try:
             drawn = self._function(vector)
-        except NotImplementedError as error:
+        except (NotImplementedError, TypeError) as error:
             raise ValueError(_cannot(self._culprit(), error)) from error
         except np.linalg.LinAlgError:  # a covariance on the edge of its support has no Cholesky factor
             if self._is_singular:
@@ -185,6 +185,9 @@ class Simulator:
 
 def _cannot(name: str, error: Exception) -> str:
     reason = str(error).split(".")[0]
+    if isinstance(error, TypeError):  # a density of real numbers, of which random numbers are drawn for whole ones
+        advice = "its random numbers take other types of parameters than its density, as whole numbers for counts"
+        return f"Expected variables that can be simulated, got {name!r}, which cannot be drawn ({reason}): {advice}."
     return (
         f"Expected latent and observed variables that can be simulated, got {name!r}, which cannot be drawn "
         f"({reason}): give its CustomDist a function `random`."
