@@ -321,7 +321,7 @@ def _of_variable(dataset: xr.Dataset, variable: FreeVariable, sample_dims: tuple
     if variable.name not in dataset.data_vars:
         raise ValueError(
             f"Expected draws of this model, got none of its parameter {variable.name}: they hold "
-            f"{closest(variable.name, map(str, dataset.data_vars))}; is dt the posterior of another model?"
+            f"{closest(variable.name, map(str, dataset.data_vars))}; is this dt the posterior of another model?"
         )
     array = dataset[variable.name]
     own = tuple(str(dim) for dim in array.dims if dim not in sample_dims)

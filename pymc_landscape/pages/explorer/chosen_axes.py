@@ -76,7 +76,7 @@ def checked_labels(objective: Objective, asked: str | Sequence[str]) -> list[str
     """Return the axes that a user named: elements, or variables of one element."""
     names = checked_names("axes", asked, of="parameters")
     if len(names) > 2 or len(set(names)) < len(names):
-        raise ValueError(f"Expected one or two different axes, got {names}: a map has two, a curve has one.")
+        raise ValueError(f"Expected one or two axes, got {len(names)}: a map has two different ones, a curve has one.")
     for name in names:
         element = objective.find(name, "axes")
         if element.variable.discrete:
