@@ -15,7 +15,7 @@ from variance_components import one_way
 
 import pymc_landscape as pml
 from pymc_landscape.inference.hypothesis_tests import likelihood_ratio
-from pymc_landscape.optimize.limit_point import infimum
+from pymc_landscape.optimize.infimum import infimum
 from pymc_landscape.optimize.multistart import search_from_start as follow
 
 
