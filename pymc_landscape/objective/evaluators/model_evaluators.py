@@ -32,6 +32,7 @@ from pymc_landscape.model import (
     ModelMetadata,
     NoDerivativeError,
     PotentialRoles,
+    argument,
     combination_graph,
     hessian_product_graph,
     is_written_out,
@@ -43,6 +44,7 @@ from pymc_landscape.model import (
 from pymc_landscape.model.information import fisher_graph
 from pymc_landscape.model.latent import LatentIntegrals, MarginalEngine, MarginalKind, Rule
 from pymc_landscape.model.reduction import reduced_term
+from pymc_landscape.numerics import WRITING
 from pymc_landscape.objective.evaluators.closed_forms import closed_form_engine, weight_now
 from pymc_landscape.objective.evaluators.derived_quantities import derived_labels, moved_graphs
 from pymc_landscape.objective.evaluators.elementwise_transforms import transform_engine
@@ -155,10 +157,12 @@ class Evaluators:
         """Weight of the log prior in graphs: 0, 1, or for all others one variable, so that none needs a compile."""
         if self.prior_weight in (0.0, 1.0):
             return self.prior_weight
-        return self.metadata.keep("prior weight", lambda: pytensor.shared(self.prior_weight, name="prior_weight"))
+        return self.metadata.keep(
+            "prior weight", lambda: argument(pytensor.shared(self.prior_weight, name="prior_weight"))
+        )
 
     def use_data(self) -> None:
-        """Leave the engines with these data, and with this weight of the prior: they are shared with others."""
+        """Leave the engines with these data and this weight of the prior, in this thread: others share them."""
         self.data.use_data()
         if not isinstance(weight := self._weight, float):
             weight.set_value(self.prior_weight)
@@ -167,7 +171,7 @@ class Evaluators:
         if self.metadata.effects and kind in ("density", *WEIGHTED):
             return self._marginal(cast(MarginalKind, kind), unconstrained)
         try:
-            with pytensor.config.change_flags(**NO_TRACEBACKS):
+            with WRITING, pytensor.config.change_flags(**NO_TRACEBACKS):
                 return self._of_graphs(kind, unconstrained)
         except NoDerivativeError:
             return self._by_differences(kind, unconstrained)
