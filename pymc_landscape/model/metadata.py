@@ -274,6 +274,7 @@ class ModelMetadata:
             tuple(dim_lengths(model).values()),
             model.check_bounds,
             pytensor.config.floatX,
+            tuple([structure(batched) for batched, _ in self._structures[1:]]),
         )
         if state != self._seen[0]:
             self._refuse_changes()

@@ -19,6 +19,7 @@ from pymc.data import MinibatchOp
 from pymc.distributions.transforms import CholeskyCovPacked, _default_transform
 from pymc.initial_point import make_initial_point_expression, make_initial_point_fn
 from pymc.model.transform.basic import remove_minibatched_nodes
+from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.blockwise import Blockwise
@@ -81,9 +82,18 @@ def on_all_data(model: pm.Model) -> pm.Model:
     now = structure(model)
     before, whole = _WHOLE.get(model, (None, model))
     if before != now:
-        whole = remove_minibatched_nodes(model)
+        whole = _with_data_of(remove_minibatched_nodes(model), model)
         _WHOLE[model], _BATCHED[whole] = (now, whole), ref(model)
     return whole
+
+
+def _with_data_of(twin: pm.Model, model: pm.Model) -> pm.Model:
+    """Let a clone of a model have its data and the lengths of its dims, so that ``pm.set_data`` is seen."""
+    own = {**{d.name: d for d in model.data_vars}, **model._dim_lengths}
+    for variable in (*twin.data_vars, *twin._dim_lengths.values()):
+        if isinstance(variable, SharedVariable) and isinstance(own.get(variable.name), SharedVariable):
+            variable.container = own[variable.name].container
+    return twin
 
 
 def with_batches(model: pm.Model) -> pm.Model | None:

@@ -37,9 +37,10 @@ from pymc_landscape.objective.holders import bambi_terms, group_terms, pymc_mode
 from pymc_landscape.objective.objective_html import objective_html
 from pymc_landscape.objective.objective_values import ObjectiveValues, PassCount, checked_weight
 from pymc_landscape.objective.parameters import Parameters
+from pymc_landscape.results import Portable
 
 
-class Objective(Parameters, ObjectiveValues):
+class Objective(Portable, Parameters, ObjectiveValues):
     """The likelihood side of a PyMC model, compiled once and used everywhere.
 
     Every verb takes a ``pm.Model``, an ``Objective`` or a ``Fit``. Make an objective yourself to choose what is

@@ -46,8 +46,8 @@ class NaturalScale:
         """Refuse to go on from here with a model that is not the one that was fitted; `is_thorough` as there."""
         if words := self.objective.changes_since(self.fingerprint, is_thorough=is_thorough):
             raise ValueError(
-                f"Expected the model as it was fitted, got one in which {words} afterwards: fit it again "
-                "(fit_mle, fit_map), or set back what was changed (pm.set_data) before this fit is asked."
+                f"Expected the model as it was fitted, got one in which {words} afterwards: fit it again (fit_mle, "
+                "fit_map), or set back what was changed (pm.set_data) before this fit is asked."
             )
 
     @cached_property

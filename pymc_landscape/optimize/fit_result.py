@@ -22,11 +22,11 @@ from pymc_landscape.optimize.multistart import LocalOptimum, StartResult, ends_e
 from pymc_landscape.optimize.status import Status
 from pymc_landscape.optimize.symmetries import EquivalentOptima, Symmetry
 from pymc_landscape.optimize.tolerances import SAME_OPTIMUM
-from pymc_landscape.results import provenance_attributes
+from pymc_landscape.results import Portable, provenance_attributes
 
 
 @dataclass(frozen=True, eq=False)
-class Fit(InformationCriteria, EstimateDraws):
+class Fit(Portable, InformationCriteria, EstimateDraws):
     """A fitted model.
 
     It belongs to the data, terms, transforms and coordinates that were fitted. What it knows it tells whatever becomes
