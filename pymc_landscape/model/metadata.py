@@ -102,7 +102,7 @@ class ModelMetadata:
 
     @property
     def _all_variables(self) -> tuple[FreeVariable, ...]:
-        return self.read(("variables", self._labels()), lambda: roles.free_variables(self.model))
+        return self.read(("variables", self.labels_now()), lambda: roles.free_variables(self.model))
 
     @property
     def possible_effects(self) -> tuple[str, ...]:
@@ -116,7 +116,7 @@ class ModelMetadata:
     @property
     def elements(self) -> dict[str, Element]:
         """Every label that the model knows, with the element it names."""
-        return self.read(("elements", self.latent, self._labels()), lambda: find_elements(self.variables))
+        return self.read(("elements", self.latent, self.labels_now()), lambda: find_elements(self.variables))
 
     @property
     def names(self) -> frozenset[str]:
@@ -227,7 +227,7 @@ class ModelMetadata:
 
     def layout(self, unconstrained: frozenset[str] = frozenset()) -> Layout:
         """Return the order of elements in a vector that holds `unconstrained` variables on that scale."""
-        key = "layout", self.latent, frozenset(unconstrained), self._labels()
+        key = "layout", self.latent, frozenset(unconstrained), self.labels_now()
         return self.read(key, lambda: Layout(self.variables, unconstrained))
 
     def read(self, key: Hashable, read: Callable[[], Made]) -> Made:
@@ -281,7 +281,7 @@ class ModelMetadata:
             self._seen = state, self._store.setdefault(("state", state), object())
         return self._seen[1]
 
-    def _labels(self) -> Hashable:
+    def labels_now(self) -> Hashable:
         """Return what stands for the labels along the model's dims, as they are now."""
         coords = tuple(self.model._coords.values())
         known = self._seen_coords

@@ -44,7 +44,6 @@ from pymc_landscape.model import (
 from pymc_landscape.model.information import fisher_graph
 from pymc_landscape.model.latent import LatentIntegrals, MarginalEngine, MarginalKind, Rule
 from pymc_landscape.model.reduction import reduced_term
-from pymc_landscape.numerics import WRITING
 from pymc_landscape.objective.evaluators.closed_forms import closed_form_engine, weight_now
 from pymc_landscape.objective.evaluators.derived_quantities import derived_labels, moved_graphs
 from pymc_landscape.objective.evaluators.elementwise_transforms import transform_engine
@@ -128,7 +127,7 @@ class Evaluators:
     def quantity_labels(self) -> tuple[str, ...]:
         """Labels of all that has a value at a point: elements of the free variables, natural, and of Deterministics."""
         natural = [label for v in self.metadata.variables for label in v.labels]
-        key = "quantities", self.metadata.latent
+        key = "quantities", self.metadata.latent, self.metadata.labels_now()
         return self.metadata.read(key, lambda: (*natural, *derived_labels(self.metadata, self.engine)))
 
     # --- engines -----------------------------------------------------------------------------------------------------
@@ -171,7 +170,7 @@ class Evaluators:
         if self.metadata.effects and kind in ("density", *WEIGHTED):
             return self._marginal(cast(MarginalKind, kind), unconstrained)
         try:
-            with WRITING, pytensor.config.change_flags(**NO_TRACEBACKS):
+            with pytensor.config.change_flags(**NO_TRACEBACKS):
                 return self._of_graphs(kind, unconstrained)
         except NoDerivativeError:
             return self._by_differences(kind, unconstrained)
@@ -205,8 +204,7 @@ class Evaluators:
         layout = self.metadata.layout(unconstrained)
         engine = partial(self.engine, unconstrained=unconstrained)
         if kind in WEIGHTED:
-            weight = weight_now(self._weight)
-            return weighted_derivatives(cast(DerivativeKind, kind), engine, layout.size, weight)
+            return weighted_derivatives(cast(DerivativeKind, kind), engine, layout.size, weight_now(self._weight))
         if kind == "scores" or kind == "natural_jacobian" or kind == "derived_jacobian":
             return jacobian_by_differences(kind, engine)
         try:
@@ -308,10 +306,8 @@ class Evaluators:
             refuse_second_derivatives([derived.value], derived.gradient, density.vector)
             both, product = hessian_product_graph(derived.gradient, density.vector)
             return both, {"product": product}
-        graphs = {"value": derived.value, "gradient": derived.gradient}
-        if kind == "hessian":
-            graphs["hessian"] = derived.hessian()
-        return density.vector, graphs
+        more = {"hessian": derived.hessian()} if kind == "hessian" else {}
+        return density.vector, {"value": derived.value, "gradient": derived.gradient, **more}
 
     def _differentiated(self, density: Density, layout: Layout) -> Differentiated:
         def write() -> Differentiated:
