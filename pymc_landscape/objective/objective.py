@@ -143,8 +143,8 @@ class Objective(Portable, Parameters, ObjectiveValues):
         dropped = self.evaluators.metadata.dropped
         self.evaluators.metadata.read(("densities", dropped), lambda: refuse_missing_densities(self.model, dropped))
         self.summed = tuple(v.name for v in self.evaluators.metadata.summed_variables)
-        effects = find_latent(self.model, without=self.summed)
-        self.conditional = tuple(name for name in effects if name not in self.latent + self.restricted)
+        others = find_latent(self.model, without=self.summed)
+        self.conditional = tuple(name for name in others if name not in self.latent + self.restricted)
         self.chooses_quadrature = self.is_integral and self.quadrature == "auto"
         self.terms = self.evaluators.integrals.terms
         self.evaluators.metadata.refuse_names()
@@ -296,14 +296,11 @@ class Objective(Portable, Parameters, ObjectiveValues):
             checked_choice("penalty", penalty, (FIRTH,), advice="None takes it away.")
         if penalty == self.penalty:
             return self
-        twin = copy(self)
         if isinstance(self.evaluators, PenalizedEvaluators):
-            twin.evaluators = self.evaluators.plain()
-            return twin
+            return self._twin(self.evaluators.plain())
         if self.prior_weight:
             raise ValueError("Expected a likelihood to penalise, got one with a prior: leave prior_weight at 0.")
-        twin.evaluators = PenalizedEvaluators.of(self.evaluators)
-        return twin
+        return self._twin(PenalizedEvaluators.of(self.evaluators))
 
     def with_prior_weight(self, prior_weight: float) -> Objective:
         """Return the same objective with another weight of the log prior in `value`."""

@@ -12,7 +12,7 @@ from pymc.util import get_random_generator
 from pymc_landscape._typing import Array, RandomSeed
 from pymc_landscape.arguments import checked_count, checked_number, checked_seed
 from pymc_landscape.numerics import covariance, delta_method, sandwich_covariance, standard_errors
-from pymc_landscape.objective import LOG_PENALTY, InitialValues, Kind, Objective, RestrictedObjective
+from pymc_landscape.objective import LOG_PENALTY, InitialValues, Kind, RestrictedObjective
 from pymc_landscape.optimize.local_search import SearchResult
 from pymc_landscape.optimize.status import Status, StatusReport
 from pymc_landscape.results import labelled_dataset
@@ -36,8 +36,7 @@ class NaturalScale:
 
     def __init__(self, result: SearchResult, report: StatusReport, information: str):
         self.result, self.report, self.information = result, report, information
-        self.restricted, self.x = result.restricted, result.x
-        self.objective: Objective = result.restricted.objective
+        self.restricted, self.x, self.objective = result.restricted, result.x, result.restricted.objective
         self.fingerprint, self.variables = self.objective.fingerprint(), self.objective.variables
         self.point = self.restricted.natural_point(result.x)
         self.theta = self.objective.vector(self.point, self.objective.names) if self.restricted.natural else result.x
