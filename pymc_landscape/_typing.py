@@ -53,6 +53,6 @@ Posterior = xr.DataTree | xr.Dataset
 # Variables, elements (``beta[x1]``), Deterministics; a mapping names linear combinations of them.
 VarNames = str | Sequence[str] | Mapping[str, Mapping[str, float]]
 # As in PyMC.
-RandomSeed = int | Sequence[int] | NDArray[np.integer[Any]] | np.random.RandomState | np.random.Generator
+RandomSeed = int | Sequence[int] | NDArray[np.integer[Any]] | np.random.BitGenerator | np.random.Generator
 # Where searches begin: "auto", how many places, points by name, a fit's or a mean's Dataset, vectors, a posterior.
 Starts = str | int | Point | xr.Dataset | xr.DataTree | Array | Sequence[Any]

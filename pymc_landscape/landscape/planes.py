@@ -161,7 +161,7 @@ class _Space:
         lacking = [label for label in self.labels if label not in named]
         if lacking:
             raise ValueError(
-                f"Expected directions with the parameters of the center, got none of {lacking[0]}: give a "
+                f"Expected center and directions with the same parameters, got one without {lacking[0]}: give a "
                 "value for each."
             )
         return np.array([named[label] for label in self.labels])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -62,7 +63,7 @@ class Parameters:
     @property
     def size(self) -> int:
         """Number k of elements of `theta`."""
-        return sum(int(np.prod(v.value_shape)) for v in self.variables)
+        return sum(int(math.prod(v.value_shape)) for v in self.variables)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -107,7 +108,7 @@ class Parameters:
         derived = [d.name for d in self.model.deterministics if label.split("[")[0] == d.name]
         why = f"{derived[0]} is a Deterministic, computed from the parameters" if derived else "no such parameter"
         known = closest(label, elements)
-        raise ValueError(f"Expected a parameter of the model{where}, got {label!r} ({why}): use {known}.")
+        raise ValueError(f"Expected a parameter of the model, got {label!r} ({why}): use {known}{where}.")
 
     def derived_dims(
         self, name: str, size: int, known: Mapping[str, Any] | None = None

@@ -13,6 +13,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import tempfile
 import uuid
 from collections.abc import Collection
@@ -165,9 +166,7 @@ class StoreDirectory:
     def _clear(self, beside: Path) -> None:
         """Delete a folder of ours; what others put into the old store goes back to its place."""
         (beside / READY).unlink(missing_ok=True)  # first: now it can be nothing but a rest
-        if (beside / NEW).exists():
-            new = beside / NEW
-            _delete_zarr(new, [p.relative_to(new).as_posix() for p in new.rglob("*") if (p / ROOT_FILE).exists()])
+        shutil.rmtree(beside / NEW, ignore_errors=True)  # which nobody but us knew
         if (beside / OLD).exists():
             _delete_zarr(beside / OLD, nodes_of(beside / OLD))
             self._give_back(beside / OLD)
@@ -211,7 +210,8 @@ def _delete_files(node: Path, chunks: bool) -> None:
 
 def _is_ours(beside: Path, name: str) -> bool:
     try:
-        told = json.loads((beside / MARK).read_text())
+        text = (beside / MARK).read_text()
+        told = json.loads(text) if text else {"made_by": OURS, "store": name}  # its owner was killed as it was made
     except (OSError, ValueError):
         return False
     return isinstance(told, dict) and (told.get("made_by"), told.get("store")) == (OURS, name)

@@ -49,15 +49,15 @@ def draws_of_line(n: int) -> xr.DataTree:
 
 @pytest.fixture(scope="module")
 def posterior():
-    return draws_of_line(60)
+    return draws_of_line(20)
 
 
 def in_a_store(here, posterior) -> dict:
     """Verbs with a store, each a function of the place."""
-    grid = pml.regular_grid({"b[km/h]": (0, 4, 40), "s": (0.5, 4, 30)})
+    grid = pml.regular_grid({"b[km/h]": (0, 4, 12), "s": (0.5, 4, 10)})
     silent = {"progressbar": False}
     return {
-        "bootstrap": lambda store: pml.parametric_bootstrap(here, draws=40, random_seed=3, store=store, **silent),
+        "bootstrap": lambda store: pml.parametric_bootstrap(here, draws=20, random_seed=3, store=store, **silent),
         "profile": lambda store: pml.profile_likelihood(here, store=store, **silent),
         "landscape": lambda store: pml.evaluate_landscape(here, grid, store=store, **silent).load(),
         "pointwise": lambda store: merged(pml.pointwise_log_likelihood(here, posterior, store=store, **silent)),
