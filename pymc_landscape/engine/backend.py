@@ -15,6 +15,7 @@ from pytensor.compile.mode import get_mode
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.arguments import checked_mapping, refused, unknown_name
 from pymc_landscape.engine.interpreter import InterpretedCost
+from pymc_landscape.numerics import one_at_a_time
 
 Run = Callable[[Array], list[Array]]
 Fill = Callable[[Array, list[Array]], None]
@@ -40,6 +41,8 @@ class Backend:
         Whether threads help: it releases the interpreter's lock.
     cost : InterpretedCost
         What a block costs, where it is interpreted.
+    bound : callable, optional
+        Gives `run` and `fill` on the data of the thread that asks, for threads that help it.
 
     Attributes
     ----------
@@ -54,6 +57,7 @@ class Backend:
     block: int | None = None
     parallel: bool = False
     cost: InterpretedCost = NOTHING
+    bound: Callable[[], tuple[Run, Fill]] | None = None
     seconds_per_point: float = np.inf
     width: int = 1
 
@@ -90,7 +94,7 @@ def checked_compile_kwargs(compile_kwargs: Any) -> Mapping[str, Any] | None:
 
 def point_by_point(vector: Graph, graphs: Sequence[Graph], **compile_kwargs: Any) -> Run:
     """Return a loop in Python over a function of one point, compiled with PyMC's options `compile_kwargs`."""
-    evaluate = pm.pytensorf.compile([vector], graphs, on_unused_input="ignore", **compile_kwargs)
+    evaluate = one_at_a_time(pm.pytensorf.compile([vector], graphs, on_unused_input="ignore", **compile_kwargs))
 
     def run(points: Array) -> list[Array]:
         return [np.stack(column) for column in zip(*(evaluate(point) for point in points), strict=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 import numpy as np
@@ -89,6 +89,9 @@ class ChunkedEvaluation:
         workers = n_workers() if backend.parallel else 1
         size = backend.block or self._timed_size(backend, workers)
         starts = range(self.position, self.total, size)
+        if workers > 1 and len(starts) > 1 and backend.bound is not None:
+            run, fill = backend.bound()
+            backend = replace(backend, run=run, fill=fill)
         on_threads(
             lambda start: self.block(backend, start, min(start + size, self.total)), starts, min(workers, len(starts))
         )

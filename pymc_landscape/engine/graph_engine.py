@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from functools import cached_property
 from typing import Any, override
 
 import numpy as np
@@ -42,7 +41,7 @@ from pymc_landscape.engine.interpreter import (
 )
 from pymc_landscape.engine.kernel_cache import record_on_disk
 from pymc_landscape.engine.numpy_backend import BLOCK_ELEMENTS, numpy_backend
-from pymc_landscape.numerics import one_blas_thread
+from pymc_landscape.numerics import WRITING, cached_once, one_blas_thread
 
 _log = logging.getLogger("pymc_landscape")
 
@@ -94,12 +93,12 @@ class GraphEngine(Engine):
         self._convex: dict[str, tuple[list[Array], bool]] = {}  # with which data that was
         super().__init__(tuple(graphs), int(vector.type.shape[0]))
 
-    @cached_property
+    @cached_once
     def graphs(self) -> list[Graph]:
         """The graphs, their parameter checks settled; written when they are first asked for."""
         return without_parameter_checks([flat(graph) for graph in self._written.values()], self._check_bounds)
 
-    @cached_property
+    @cached_once
     def operations(self) -> list[Operation]:
         """The module of each kind of Op in the graphs, and whether it is itself a graph of Ops."""
         known = None
@@ -112,7 +111,7 @@ class GraphEngine(Engine):
     def linear_algebra(self) -> bool:
         return self.choice.linear_algebra
 
-    @cached_property
+    @cached_once
     @override
     def lengths(self) -> list[int | None]:
         shapes = [graph.type.shape for graph in self.graphs]
@@ -142,7 +141,7 @@ class GraphEngine(Engine):
             return [out[name] for name in self.names]
         return [np.stack(values) for values in zip(*(self.one(point) for point in points), strict=True)]
 
-    @cached_property
+    @cached_once
     def _fits_in_blocks(self) -> bool:
         """Whether several points fit into one block: of long data each fills one, and single points take less."""
         variables = self._with_names[0].variables
@@ -171,13 +170,13 @@ class GraphEngine(Engine):
         self.choice.spent += backend.cost.of(len(points))
         return block
 
-    @cached_property
+    @cached_once
     def _single(self) -> Program:
         """The graphs as they are, interpreted: vectorising a large graph takes longer than many points."""
         together = self._shared and self._shared.program(self.names, self._check_bounds)
         return together or self._stored.load("one point") or self._rewritten.program(name="one point")
 
-    @cached_property
+    @cached_once
     def _stored(self) -> StoredPrograms:
         return StoredPrograms([self.vector], self.graphs, self._written_out)
 
@@ -196,14 +195,14 @@ class GraphEngine(Engine):
             self._convex[name] = known
         return known[1]
 
-    @cached_property
+    @cached_once
     def _with_names(self) -> tuple[FunctionGraph, tuple[str, ...]]:
         """The rewritten graphs, alone or among others, with the names of all."""
         if self._shared is not None and (together := self._shared.rewritten(self.names, self._check_bounds)):
             return together.fgraph, self._shared.names
         return self._rewritten.fgraph, self.names
 
-    @cached_property
+    @cached_once
     def _rewritten(self) -> InterpretedGraphs:
         graphs = without_symbolic_ops(self.graphs)
         return InterpretedGraphs([self.vector], graphs, written_out=self._written_out, stored=self._stored)
@@ -230,8 +229,9 @@ class GraphEngine(Engine):
         """Return a back end by name, made when it is first asked for."""
         if name not in self._backends:
             makers = {"interpreter": self._interpreter, "numba": self._kernel_or_interpreter, "jax": self._jax}
-            with pytensor.config.change_flags(**NO_TRACEBACKS):
-                self._backends[name] = makers.get(name, self._as_asked)()
+            with WRITING, pytensor.config.change_flags(**NO_TRACEBACKS):
+                if name not in self._backends:  # by another thread
+                    self._backends[name] = makers.get(name, self._as_asked)()
             self.choice.has_kernel = self.choice.has_kernel or name == "numba"
         return self._backends[name]
 

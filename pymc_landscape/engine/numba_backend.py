@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from pytensor.tensor.basic import TensorFromScalar
 from pytensor.tensor.math import Dot
 
 from pymc_landscape._typing import Array, Graph
-from pymc_landscape.engine.backend import Backend
+from pymc_landscape.engine.backend import Backend, Fill, Run
 from pymc_landscape.engine.kernel_cache import LIFTED_FROM
 from pymc_landscape.engine.point_loop import compile_loop
 from pymc_landscape.engine.row_sums import with_row_sums
@@ -108,7 +109,7 @@ def numba_backend(vector: Graph, graphs: Sequence[Graph], lengths: Sequence[int 
         The length of each output that is a vector, None for a scalar.
     """
     kernel = Kernel(vector, graphs, lengths)
-    return Backend(kernel, fill=kernel.fill, parallel=not kernel.object_mode)
+    return Backend(kernel, fill=kernel.fill, parallel=not kernel.object_mode, bound=kernel.bound)
 
 
 class Kernel:
@@ -143,16 +144,23 @@ class Kernel:
         self._lengths = list(lengths)
         self(np.zeros((0, vector.type.shape[0])))  # compiles, or loads from disk, here and not later
 
-    def __call__(self, points: Array) -> list[Array]:
-        """Return one (G, ...) array an output for points (G, k)."""
+    def __call__(self, points: Array, data: Sequence[Array] | None = None) -> list[Array]:
+        """Return one (G, ...) array an output for points (G, k), on `data` or those of this thread."""
         outs = [np.empty((len(points), *([n] if n is not None else []))) for n in self._lengths]
-        self.fill(points, outs)
+        self.fill(points, outs, data)
         return outs
 
-    def fill(self, points: Array, outs: Sequence[Array]) -> None:
+    def fill(self, points: Array, outs: Sequence[Array], data: Sequence[Array] | None = None) -> None:
         """Write the outputs for points (G, k) into arrays (G, ...), without a copy in between."""
-        data = [storage[0] for storage in self._shared] + self._constants
-        self._loop(np.ascontiguousarray(points), *outs, *data)
+        self._loop(np.ascontiguousarray(points), *outs, *(self._data() if data is None else data))
+
+    def bound(self) -> tuple[Run, Fill]:
+        """Return the two functions above on the data of this thread, for other threads to call."""
+        data = self._data()
+        return partial(self, data=data), partial(self.fill, data=data)
+
+    def _data(self) -> list[Array]:
+        return [storage[0] for storage in self._shared] + self._constants
 
 
 def _rewrite(vector: Graph, graphs: Sequence[Graph]) -> Any:

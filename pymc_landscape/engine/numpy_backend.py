@@ -31,6 +31,7 @@ from pymc_landscape.engine.interpreter import (
     vectorized,
     without_symbolic_ops,
 )
+from pymc_landscape.numerics import WRITING
 
 # 2**17 doubles are a MiB: what is in flight stays near the second-level cache, and calls are few.
 BLOCK_ELEMENTS = 2**17
@@ -68,7 +69,7 @@ def numpy_backend(
 
 def _in_blocks(vector: Graph, graphs: Sequence[Graph], written_out: bool, stored: StoredPrograms | None) -> Backend:
     points = vector.type.clone(shape=(None, *vector.type.shape))("points")
-    with pytensor.config.change_flags(cxx="", **NO_TRACEBACKS):
+    with WRITING, pytensor.config.change_flags(cxx="", **NO_TRACEBACKS):
         written = _vectorized(graphs, {vector: points})
         batch = [_repeated(one, many, points) for one, many in zip(graphs, written, strict=True)]
     interpreted = InterpretedGraphs([points], batch, written_out=written_out, stored=stored)

@@ -28,6 +28,7 @@ from pymc_landscape._typing import Graph
 from pymc_landscape.engine.kernel_cache import SOURCE_VERSION
 from pymc_landscape.engine.row_sums import RowSums, add_row_sums, checked_rows
 from pymc_landscape.engine.scalar_code import NAMESPACE, ScalarCode, indented
+from pymc_landscape.numerics import WRITING
 
 # Ops on numbers: PyTensor keeps the code of each Op on disk by itself, which then is called and not inlined.
 OF_NUMBERS = (ScalarOp, RowSums, ScalarSubtensor)
@@ -73,7 +74,7 @@ def _around_function(fgraph: FunctionGraph, n_data: int, kinds: str) -> tuple[st
     """
     row, key = numba_funcify_ensure_cache(fgraph)
     if all(isinstance(node.op, OF_NUMBERS) for node in fgraph.apply_nodes):
-        with pytensor.config.change_flags(numba__cache=False):
+        with WRITING, pytensor.config.change_flags(numba__cache=False):
             row = numba_funcify(fgraph)
     data = "".join(f", d{i}" for i in range(n_data))
     results = "".join(f"r{i}, " for i in range(len(kinds)))

@@ -1,6 +1,6 @@
 """What a PyMC model says: variables, roles, log densities and their derivatives, as graphs."""
 
-from pymc_landscape.model.data import DataSwaps
+from pymc_landscape.model.data import DataSwaps, argument
 from pymc_landscape.model.density import (
     Density,
     GraphInputs,
@@ -35,7 +35,7 @@ from pymc_landscape.model.derivatives import (
 )
 from pymc_landscape.model.distributions import aligned, constant_value, kind_of, name_of, without_dims
 from pymc_landscape.model.engine_factory import EngineFactory
-from pymc_landscape.model.fingerprint import Fingerprint, in_words, model_digest
+from pymc_landscape.model.fingerprint import Fingerprint, in_words, listed, model_digest
 from pymc_landscape.model.layout import Element, FreeVariable, Layout, element_labels
 from pymc_landscape.model.losses import LOSS_FAMILIES, Affine, Family, add_up, quantile_of
 from pymc_landscape.model.metadata import ModelMetadata, shared_data
@@ -80,6 +80,7 @@ __all__ = [
     "ReducedTerm",
     "add_up",
     "aligned",
+    "argument",
     "check_model",
     "combination_graph",
     "constant_value",
@@ -101,6 +102,7 @@ __all__ = [
     "joined",
     "kept_positions",
     "kind_of",
+    "listed",
     "model_density",
     "model_digest",
     "n_rows",

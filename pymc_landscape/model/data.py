@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.arguments import unknown_name
 from pymc_landscape.model.metadata import ModelMetadata, shared_data
+from pymc_landscape.numerics import ThreadCell
 
 
 class DataSwaps:
@@ -23,11 +24,17 @@ class DataSwaps:
         Of the model.
     values : mapping of str to array, optional
         New values by name of an observed variable or of ``pm.Data``.
+
+    Attributes
+    ----------
+    variables : frozenset of Graph
+        The model's own that are replaced.
     """
 
     def __init__(self, metadata: ModelMetadata, values: Mapping[str, Array] | None = None):
         self.metadata, self.model = metadata, metadata.model
         self._values = dict(values or {})
+        self.variables = frozenset(map(self._variable, self._values))
 
     @property
     def names(self) -> frozenset[str]:
@@ -54,7 +61,7 @@ class DataSwaps:
         return tuple((name, value.tobytes()) for name, value in now.items() if np.asarray(value).dtype.kind in "iub")
 
     def use_data(self) -> None:
-        """Leave the engines with these data: they are shared by all that have other data."""
+        """Leave the engines with these data, in this thread: they are shared by all that have other data."""
         for name, value in self._values.items():
             self._swap(name).set_value(value, borrow=True)
 
@@ -82,9 +89,15 @@ class DataSwaps:
 
         def container() -> Graph:
             now = pt.as_tensor(old, allow_xtensor_conversion=True).eval(mode="FAST_COMPILE")
-            return pytensor.shared(now, name=f"{name}_swap", shape=old.type.shape)
+            return argument(pytensor.shared(now, name=f"{name}_swap", shape=old.type.shape))
 
         return self.metadata.keep(("swap", old), container)
+
+
+def argument(variable: Graph) -> Graph:
+    """Let each thread have its own value of a shared variable, before anything is compiled of it; return it."""
+    variable.container.storage = ThreadCell(variable.container.storage[0])
+    return variable
 
 
 def _without_loss(name: str, new: Array, dtype: str) -> Array:

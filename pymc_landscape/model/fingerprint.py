@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 from weakref import ref
@@ -20,6 +20,8 @@ from pymc_landscape.engine import name_of_graphs
 # Data of no more bytes are read whenever it is asked whether they are what they were; of others it is seen whether
 # they have been replaced, and they are read where that matters.
 FEW_BYTES = 2**15
+# So many changes are named.
+MOST_WORDS = 3
 
 
 class Fingerprint:
@@ -31,6 +33,11 @@ class Fingerprint:
         It is not kept, but its variables are.
     used : mapping of Graph to str, optional
         What :func:`data_in_use` gives of it, where that is known.
+
+    Attributes
+    ----------
+    coords : dict
+        Labels by dim.
     """
 
     def __init__(self, model: pm.Model, used: Mapping[Graph, str] | None = None):
@@ -38,7 +45,7 @@ class Fingerprint:
         self._names = dict(data_in_use(model) if used is None else used)
         self._data = {variable: Contents(value_of(variable)) for variable in self._names}
         self._observed = tuple([(rv, model.rvs_to_values[rv]) for rv in model.observed_RVs])
-        self._coords, self._lengths = dict(model._coords), _lengths(model._dim_lengths)
+        self.coords, self._lengths = dict(model._coords), dim_lengths(model)
 
     def changes(
         self, model: pm.Model, *, replaced: Collection[Graph] = (), is_thorough: bool = False
@@ -65,8 +72,8 @@ class Fingerprint:
         for variable, contents in self._data.items():
             if variable not in replaced and not contents.are(value_of(variable), is_thorough):
                 words.append(f"the data {self._names[variable]!r} were changed")
-        for name, labels in self._coords.items():
-            if (own := coords.get(name)) is not labels and _labels(own) != _labels(labels):
+        for name, labels in self.coords.items():
+            if (own := coords.get(name)) is not labels and labels_in_words(own) != labels_in_words(labels):
                 words.append(f"the coordinates {name!r} were changed")
         now = model._dim_lengths
         for name, length in self._lengths.items():
@@ -134,6 +141,11 @@ def structural_changes(before: Structure, model: pm.Model) -> list[str]:
     return words or ["the order of its variables was changed"]
 
 
+def listed(changes: Sequence[str]) -> str:
+    """Return changes as part of a sentence; of many, the first."""
+    return " and ".join([*changes[:MOST_WORDS], *(["more"] if len(changes) > MOST_WORDS else [])])
+
+
 def data_by_name(model: pm.Model) -> dict[str, Graph]:
     """Return the variables that hold data: ``pm.Data`` by their names, observed constants by those of their terms."""
     own = {d.name: d for d in model.data_vars if isinstance(d, SharedVariable)}
@@ -173,10 +185,8 @@ def model_digest(model: pm.Model, quantities: Collection[str] = (), replaced: Ma
     transforms = [_transform_in_words(model.rvs_to_transforms.get(v)) for v in free]
     digest = blake2b(digest_size=16)
     digest.update(repr([[v.name for v in group] for group in (free, terms, potentials, derived)]).encode())
-    digest.update(
-        repr((transforms, [_static(v) for v in graphs], sorted(_lengths(model._dim_lengths).items()))).encode()
-    )
-    digest.update(repr(sorted((n, _labels(c)) for n, c in model._coords.items())).encode())
+    digest.update(repr((transforms, [_static(v) for v in graphs], sorted(dim_lengths(model).items()))).encode())
+    digest.update(repr(sorted((n, labels_in_words(c)) for n, c in model._coords.items())).encode())
     digest.update(repr({v.name: model.named_vars_to_dims.get(v.name) for v in graphs}).encode())
     other, used = replaced or {}, _used(model, derived)
     for name, variable in sorted(data_by_name(model).items()):
@@ -192,7 +202,7 @@ def in_words(values: Any) -> tuple[Any, ...]:
         return values.shape, *(in_words(part) for part in (values.data, values.indices, values.indptr))
     array = np.asarray(values)
     if array.dtype.kind not in "biufc":
-        return "labels", array.shape, _labels(array.ravel().tolist())
+        return "labels", array.shape, labels_in_words(array.ravel().tolist())
     array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     if array.dtype.kind in "fc":
         array = np.where(np.isnan(array), array.dtype.type(np.nan), array + array.dtype.type(0))
@@ -205,7 +215,7 @@ def checksum(values: Any) -> int:
         return hash(tuple(map(checksum, (values.data, values.indices, values.indptr))))
     array = np.ascontiguousarray(values)
     if array.dtype.hasobject:
-        return hash(_labels(array.ravel().tolist()))
+        return hash(labels_in_words(array.ravel().tolist()))
     return zlib.crc32(array.reshape(-1).view(np.uint8))
 
 
@@ -214,7 +224,9 @@ def _used(model: pm.Model, derived: Iterable[Graph]) -> set[Graph]:
     return set(ancestors([*model.basic_RVs, *model.potentials, *derived, *model.rvs_to_values.values()]))
 
 
-def _lengths(variables: Mapping[str, Graph]) -> dict[str, int]:
+def dim_lengths(model: pm.Model) -> dict[str, int]:
+    """Return the length of each dim that is a number by itself."""
+    variables = model._dim_lengths
     return {name: length for name, v in variables.items() if (length := _length(v)) is not None}
 
 
@@ -223,7 +235,7 @@ def _length(variable: Graph) -> int | None:
     return int(value_of(variable)) if isinstance(variable, Constant | SharedVariable) else None
 
 
-def _labels(labels: Iterable[Any] | None) -> tuple[str, ...] | None:
+def labels_in_words(labels: Iterable[Any] | None) -> tuple[str, ...] | None:
     """Return labels as text with their kinds, so that 1 and "1" are two and 1 of NumPy and of Python are one."""
     if labels is None:
         return None

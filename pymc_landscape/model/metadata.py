@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable, Mapping
+from operator import is_
+from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -15,9 +16,19 @@ from pytensor.graph.traversal import ancestors
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.model import roles
 from pymc_landscape.model.distributions import known_shape
+from pymc_landscape.model.fingerprint import (
+    Fingerprint,
+    data_in_use,
+    dim_lengths,
+    labels_in_words,
+    listed,
+    structural_changes,
+    structure,
+)
 from pymc_landscape.model.layout import Element, FreeVariable, Layout, find_elements
 from pymc_landscape.model.missing_data import without_data
 from pymc_landscape.model.possible_effects import possible_effects
+from pymc_landscape.numerics import WRITING
 from pymc_landscape.results import OF_DRAWS, refuse_doubled_labels, refuse_reserved_names, text_labels
 
 Made = TypeVar("Made")
@@ -29,6 +40,9 @@ _NOTHING: Any = object()
 
 class ModelMetadata:
     """A model's variables, their names and dims, read again when it changes; and what is kept of it meanwhile.
+
+    Its data, their shapes, coordinates and Deterministics may change, and are followed. A change of the terms, free
+    variables, potentials or transforms is refused, whatever is asked: part of what was made of them is kept elsewhere.
 
     Parameters
     ----------
@@ -43,6 +57,17 @@ class ModelMetadata:
     def __init__(self, model: pm.Model, latent: tuple[str, ...] = (), flat: tuple[str, ...] = ()):
         self.model, self.latent, self.flat = model, latent, flat
         self._store = _SHARED.setdefault(model, {})
+        self._structures = [(each, structure(each)) for each in (model, roles.with_batches(model)) if each is not None]
+        self._seen: tuple[Hashable, object] = None, None
+        self._seen_coords: tuple[tuple[Any, ...], Hashable] = (), None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave behind what was made of the model in this process."""
+        return {**vars(self), "_store": None, "_seen": (None, None), "_seen_coords": ((), None)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._store = _SHARED.setdefault(self.model, {})
 
     @property
     def variables(self) -> tuple[FreeVariable, ...]:
@@ -77,7 +102,7 @@ class ModelMetadata:
 
     @property
     def _all_variables(self) -> tuple[FreeVariable, ...]:
-        return self.read("variables", lambda: roles.free_variables(self.model))
+        return self.read(("variables", self.labels_now()), lambda: roles.free_variables(self.model))
 
     @property
     def possible_effects(self) -> tuple[str, ...]:
@@ -91,7 +116,7 @@ class ModelMetadata:
     @property
     def elements(self) -> dict[str, Element]:
         """Every label that the model knows, with the element it names."""
-        return self.read(("elements", self.latent), lambda: find_elements(self.variables))
+        return self.read(("elements", self.latent, self.labels_now()), lambda: find_elements(self.variables))
 
     @property
     def names(self) -> frozenset[str]:
@@ -178,12 +203,17 @@ class ModelMetadata:
             return [f"{free.name}_dim_0"], {}, (length,)
         return list(free.dims[:own]), dict(zip(free.dims, free.coords, strict=True)), free.shape[:own]
 
-    def derived_dims(self, name: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
-        """Return dims, coords and shape of a Deterministic, of which there are `size` numbers."""
+    def derived_dims(
+        self, name: str, size: int, known: Mapping[str, Any] | None = None
+    ) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
+        """Return dims, coords and shape of a Deterministic, of which there are `size` numbers.
+
+        `known` are the coordinates of the model, where others are meant than those that it has now.
+        """
         static = pt.as_tensor(self.model[name], allow_xtensor_conversion=True).type.shape
         names = self.model.named_vars_to_dims.get(name) or (None,) * len(static)
         dims = [d or f"{name}_dim_{i}" for i, d in enumerate(names)]
-        labels = {d: self.model.coords.get(d) for d in dims}
+        labels = {d: (self.model.coords if known is None else known).get(d) for d in dims}
         coords = {d: text_labels(c) for d, c in labels.items() if c is not None}
         shape = tuple(n or len(coords.get(d, ())) for n, d in zip(static, dims, strict=True))
         if len(dims) > 1 and int(np.prod(shape)) != size:
@@ -197,27 +227,76 @@ class ModelMetadata:
 
     def layout(self, unconstrained: frozenset[str] = frozenset()) -> Layout:
         """Return the order of elements in a vector that holds `unconstrained` variables on that scale."""
-        key = "layout", self.latent, frozenset(unconstrained)
+        key = "layout", self.latent, frozenset(unconstrained), self.labels_now()
         return self.read(key, lambda: Layout(self.variables, unconstrained))
 
     def read(self, key: Hashable, read: Callable[[], Made]) -> Made:
-        """Return what `read` gives, read once for each `key` until the model changes."""
-        return self.keep((key, self._fingerprint()), read)
+        """Return what `read` gives, read once for each `key` until the model changes; labels are no part of that.
+
+        Raises
+        ------
+        ValueError
+            If the terms, free variables, potentials or transforms of the model are no longer the same.
+        """
+        return self.keep((key, self._state()), read)
 
     def keep(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """Return what `make` gives, made once for each `key` as long as the model lives."""
         made: Made = self._store.get(key, _NOTHING)  # one look-up: this is read a dozen times in a millisecond
         if made is _NOTHING:
-            made = self._store[key] = make()
+            with WRITING:  # another thread may be at it
+                made = self._store.get(key, _NOTHING)
+                if made is _NOTHING:
+                    made = self._store[key] = make()
         return made
 
-    def _fingerprint(self) -> Hashable:
+    def fingerprint(self) -> Fingerprint:
+        """Return what the model is made of now: the same object as long as nothing changes."""
+        key, state = "fingerprint", self._state()
+        known, last = cast(tuple[object, Fingerprint | None], self._store.get(key, (None, None)))
+        if last is None or known is not state or last.changes(self.model, is_thorough=True):
+            last = Fingerprint(self.model, self.read("data in use", lambda: data_in_use(self.model)))
+            self._store[key] = state, last
+        return last
+
+    def _state(self) -> object:
+        """Return what stands for the model as it is now, but for the labels along its dims and what its data are."""
         model = self.model
-        variables = (*model.free_RVs, *model.observed_RVs, *model.potentials, *model.deterministics)
-        transforms = tuple(map(model.rvs_to_transforms.__getitem__, model.free_RVs))
-        data = shared_data(model) if model.data_vars else ()
-        shapes = tuple([(d.name, d.get_value(borrow=True).shape) for d in data])
-        return variables, transforms, shapes, model.check_bounds, pytensor.config.floatX
+        transforms = model.rvs_to_transforms
+        state = (
+            tuple(model.free_RVs),
+            tuple(model.observed_RVs),
+            tuple(model.potentials),
+            tuple(model.deterministics),
+            tuple(map(transforms.__getitem__, model.free_RVs)),
+            tuple(model.rvs_to_values.values()),
+            tuple([d.get_value(borrow=True).shape for d in shared_data(model)]),
+            tuple(dim_lengths(model).values()),
+            model.check_bounds,
+            pytensor.config.floatX,
+            tuple([structure(batched) for batched, _ in self._structures[1:]]),
+        )
+        if state != self._seen[0]:
+            self._refuse_changes()
+            self._seen = state, self._store.setdefault(("state", state), object())
+        return self._seen[1]
+
+    def labels_now(self) -> Hashable:
+        """Return what stands for the labels along the model's dims, as they are now."""
+        coords = tuple(self.model._coords.values())
+        known = self._seen_coords
+        if len(coords) != len(known[0]) or not all(map(is_, coords, known[0])):
+            words = tuple([(name, labels_in_words(labels)) for name, labels in self.model._coords.items()])
+            self._seen_coords = known = coords, self._store.setdefault(("labels", words), object())
+        return known[1]
+
+    def _refuse_changes(self) -> None:
+        words = [word for model, before in self._structures for word in structural_changes(before, model)]
+        if words:
+            raise ValueError(
+                f"Expected the model as it was when this Objective was made of it, got one in which {listed(words)}: "
+                "make another, Objective(model)."
+            )
 
 
 def shared_data(model: pm.Model) -> list[Graph]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary, WeakSet, ref
 
 import numpy as np
 import pymc as pm
@@ -19,6 +19,7 @@ from pymc.data import MinibatchOp
 from pymc.distributions.transforms import CholeskyCovPacked, _default_transform
 from pymc.initial_point import make_initial_point_expression, make_initial_point_fn
 from pymc.model.transform.basic import remove_minibatched_nodes
+from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.blockwise import Blockwise
@@ -34,18 +35,21 @@ from pymc_landscape.model.degenerate_priors import has_no_spread
 from pymc_landscape.model.density import PotentialRoles
 from pymc_landscape.model.distributions import constant_value, known_shape
 from pymc_landscape.model.exchangeability import not_exchangeable
+from pymc_landscape.model.fingerprint import Structure, structure
 from pymc_landscape.model.layout import FreeVariable
 from pymc_landscape.model.missing_data import is_discrete, without_data
 from pymc_landscape.model.possible_effects import effects_behind
 from pymc_landscape.model.transforms import bounds, is_simplex, plain
+from pymc_landscape.numerics import WRITING
 from pymc_landscape.results import text_labels
 
 _log = logging.getLogger("pymc_landscape")
 
 # Models about whose random effects a word was said: once is enough.
 _REPORTED: WeakSet[pm.Model] = WeakSet()
-# Minibatched models, with their twins on all of the data.
-_WHOLE: WeakKeyDictionary[pm.Model, pm.Model] = WeakKeyDictionary()
+# Minibatched models, with what they were made of and their twins on all of the data; and those by their twins.
+_WHOLE: WeakKeyDictionary[pm.Model, tuple[Structure, pm.Model]] = WeakKeyDictionary()
+_BATCHED: WeakKeyDictionary[pm.Model, ref[pm.Model]] = WeakKeyDictionary()
 
 # Words in the names of PyMC's Ops: each element of a series is an observation, each whole composition is one.
 SERIES = ("AutoRegressive", "RandomWalk", "GARCH", "EulerMaruyama")
@@ -75,9 +79,27 @@ def on_all_data(model: pm.Model) -> pm.Model:
     roots = [*model.rvs_to_values.values(), *model.basic_RVs]
     if not any(v.owner and isinstance(v.owner.op, MinibatchOp) for v in ancestors(roots)):
         return model
-    if model not in _WHOLE:
-        _WHOLE[model] = remove_minibatched_nodes(model)
-    return _WHOLE[model]
+    now = structure(model)
+    before, whole = _WHOLE.get(model, (None, model))
+    if before != now:
+        whole = _with_data_of(remove_minibatched_nodes(model), model)
+        _WHOLE[model], _BATCHED[whole] = (now, whole), ref(model)
+    return whole
+
+
+def _with_data_of(twin: pm.Model, model: pm.Model) -> pm.Model:
+    """Let a clone of a model have its data and the lengths of its dims, so that ``pm.set_data`` is seen."""
+    own = {**{d.name: d for d in model.data_vars}, **model._dim_lengths}
+    for variable in (*twin.data_vars, *twin._dim_lengths.values()):
+        if isinstance(variable, SharedVariable) and isinstance(own.get(variable.name), SharedVariable):
+            variable.container = own[variable.name].container
+    return twin
+
+
+def with_batches(model: pm.Model) -> pm.Model | None:
+    """Return the model of batches that a model on all of the data was made of; None where there is none."""
+    batched = _BATCHED.get(model)
+    return None if batched is None else batched()
 
 
 def roles_of_potentials(model: pm.Model, role: PotentialRole | None, latent: Collection[str] = ()) -> PotentialRoles:
@@ -269,14 +291,14 @@ def _has_moving_limits(model: pm.Model, rv: Graph, transform: Any) -> bool:
 
 def initial_point(model: pm.Model) -> dict[str, Array]:
     """Return the model's initial point on the natural scale; nothing is compiled where nothing is drawn for it."""
-    with pytensor.config.change_flags(**NO_TRACEBACKS):
+    with WRITING, pytensor.config.change_flags(**NO_TRACEBACKS):
         graphs = make_initial_point_expression(
             free_rvs=model.free_RVs,
             rvs_to_transforms=model.rvs_to_transforms,
             initval_strategies=model.rvs_to_initial_values,
         )
     if any(v.owner is not None and isinstance(v.owner.op, RandomVariable) for v in ancestors(graphs)):
-        with pytensor.config.change_flags(cxx="", mode="FAST_COMPILE"):
+        with WRITING, pytensor.config.change_flags(cxx="", mode="FAST_COMPILE"):
             point = make_initial_point_fn(model=model, return_transformed=False)(0)
         values = [point[rv.name] for rv in model.free_RVs]
     else:

@@ -37,7 +37,15 @@ from pymc_landscape.numerics.profile_curve import CurveSide, ProfileCurve, cubic
 from pymc_landscape.numerics.quasi_newton import FixedHessian, LearnedHessian
 from pymc_landscape.numerics.sparsity import Pattern, Stack, coloured, find_pattern
 from pymc_landscape.numerics.stacked_newton import QuadraticModels, StackedMinima, descend_newton_stack
-from pymc_landscape.numerics.threads import n_workers, on_threads, one_blas_thread
+from pymc_landscape.numerics.threads import (
+    WRITING,
+    ThreadCell,
+    cached_once,
+    n_workers,
+    on_threads,
+    one_at_a_time,
+    one_blas_thread,
+)
 from pymc_landscape.numerics.trust_region import (
     EXACT,
     NEAR,
@@ -54,6 +62,7 @@ __all__ = [
     "EPS",
     "EXACT",
     "NEAR",
+    "WRITING",
     "BatchDerivatives",
     "BatchMinima",
     "Blocks",
@@ -73,7 +82,9 @@ __all__ = [
     "Spectrum",
     "Stack",
     "StackedMinima",
+    "ThreadCell",
     "backtrack",
+    "cached_once",
     "chi2_cutoff",
     "chibar2_quantile",
     "chibar2_tail",
@@ -104,6 +115,7 @@ __all__ = [
     "newton_steps",
     "noise",
     "on_threads",
+    "one_at_a_time",
     "one_blas_thread",
     "polish",
     "profile_curve",

@@ -6,11 +6,100 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from functools import cache
-from threading import Lock
-from typing import Any
+from functools import cache, cached_property
+from threading import Lock, RLock, local
+from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import ThreadpoolController
+
+
+class _OneThread:
+    """A lock that a thread may take several times, and that is open in a fork of the process."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        if hasattr(os, "register_at_fork"):  # the thread that holds it does not live on in a fork
+            os.register_at_fork(after_in_child=self.renew)
+
+    def renew(self) -> None:
+        """Open the lock, whoever holds it."""
+        self._lock = RLock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+_NOTHING = object()
+
+
+class ThreadCell(list[Any]):
+    """A cell with one value, of which each thread that has written its own reads that: what PyTensor calls storage.
+
+    Two threads with other data so evaluate the same compiled function side by side. C code, which looks into the list
+    itself, reads what `publish` has put there.
+
+    Parameters
+    ----------
+    value : object
+        What threads read that have written none.
+    """
+
+    def __init__(self, value: Any):
+        super().__init__([value])
+        self._own = local()
+
+    def __getitem__(self, index: Any) -> Any:
+        value = getattr(self._own, "value", _NOTHING)
+        return super().__getitem__(index) if value is _NOTHING else value
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._own.value = value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ThreadCell, (self[0],)
+
+    def publish(self) -> None:
+        """Put this thread's value where C code looks; hold `WRITING` until that has read it."""
+        super().__setitem__(0, self[0])
+
+
+# Graphs are written, rewritten and compiled by one thread at a time: PyTensor's settings are those of the process.
+WRITING = _OneThread()
+
+
+def one_at_a_time(function: Any) -> Callable[..., Any]:
+    """Return a function of PyTensor's, which has storage of its own, as one that several threads may call.
+
+    Parameters
+    ----------
+    function : callable
+        Compiled by PyTensor; its data may be in cells of which each thread has its own.
+    """
+    cells = [c.storage for c in function.input_storage if isinstance(c.storage, ThreadCell)]
+
+    def call(*values: Any) -> Any:
+        with WRITING:
+            for cell in cells:
+                cell.publish()
+            return function(*values)
+
+    return call
+
+
+if TYPE_CHECKING:
+    cached_once = cached_property
+else:
+
+    class cached_once(cached_property):
+        """A cached property that one thread makes while others wait for it."""
+
+        def __get__(self, instance: Any, owner: type | None = None) -> Any:
+            """Return what is made once."""
+            with WRITING:
+                return super().__get__(instance, owner)
 
 
 @cache

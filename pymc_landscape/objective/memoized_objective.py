@@ -30,14 +30,15 @@ class MemoizedObjective(RestrictedObjective):
 
     def _pass(self, x: Array) -> tuple[float, Array, Array | None]:
         key = np.asarray(x).tobytes()
-        if self._last[0] != key:
+        known, result = self._last  # another thread may replace it
+        if known != key:
             self.n_evaluations += 1
             try:
-                result: tuple[float, Array, Array | None] = self._beside_bounds(self._all_derivatives, x)
+                result = self._beside_bounds(self._all_derivatives, x)
             except ARITHMETIC_ERRORS:
                 result = (*self._beside_bounds(self._value_and_gradient, x), None)
             self._last = key, result
-        return self._last[1]
+        return result
 
 
 class DerivativesAtOnce:

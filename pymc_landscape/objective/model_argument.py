@@ -26,10 +26,13 @@ class Fitted(Protocol):
         """The estimates, natural."""
         ...
 
+    def refuse_changes(self) -> None:
+        """Refuse to go on with a model that is no longer the one that was fitted."""
+
 
 def is_fitted(model: Any) -> TypeGuard[Fitted]:
     """Whether `model` is a fit."""
-    return isinstance(getattr(model, "objective", None), Objective)
+    return isinstance(getattr(type(model), "objective", None), property)  # which itself may refuse
 
 
 def objective_of(
@@ -48,10 +51,15 @@ def objective_of(
     ------
     TypeError
         If `model` is none of these, or left out where there is no such block.
+    ValueError
+        If the model is no longer what was fitted, where it is a fit.
     """
     if isinstance(model, Objective):
         return model
-    return model.objective if is_fitted(model) else Objective(model, latent=latent)
+    if not is_fitted(model):
+        return Objective(model, latent=latent)
+    model.refuse_changes()
+    return model.objective
 
 
 def objective_digest(objective: Objective, quantities: Collection[str] = ()) -> str:

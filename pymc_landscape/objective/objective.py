@@ -37,9 +37,10 @@ from pymc_landscape.objective.holders import bambi_terms, group_terms, pymc_mode
 from pymc_landscape.objective.objective_html import objective_html
 from pymc_landscape.objective.objective_values import ObjectiveValues, PassCount, checked_weight
 from pymc_landscape.objective.parameters import Parameters
+from pymc_landscape.results import Portable
 
 
-class Objective(Parameters, ObjectiveValues):
+class Objective(Portable, Parameters, ObjectiveValues):
     """The likelihood side of a PyMC model, compiled once and used everywhere.
 
     Every verb takes a ``pm.Model``, an ``Objective`` or a ``Fit``. Make an objective yourself to choose what is
@@ -142,8 +143,8 @@ class Objective(Parameters, ObjectiveValues):
         dropped = self.evaluators.metadata.dropped
         self.evaluators.metadata.read(("densities", dropped), lambda: refuse_missing_densities(self.model, dropped))
         self.summed = tuple(v.name for v in self.evaluators.metadata.summed_variables)
-        effects = find_latent(self.model, without=self.summed)
-        self.conditional = tuple(name for name in effects if name not in self.latent + self.restricted)
+        others = find_latent(self.model, without=self.summed)
+        self.conditional = tuple(name for name in others if name not in self.latent + self.restricted)
         self.chooses_quadrature = self.is_integral and self.quadrature == "auto"
         self.terms = self.evaluators.integrals.terms
         self.evaluators.metadata.refuse_names()
@@ -295,14 +296,11 @@ class Objective(Parameters, ObjectiveValues):
             checked_choice("penalty", penalty, (FIRTH,), advice="None takes it away.")
         if penalty == self.penalty:
             return self
-        twin = copy(self)
         if isinstance(self.evaluators, PenalizedEvaluators):
-            twin.evaluators = self.evaluators.plain()
-            return twin
+            return self._twin(self.evaluators.plain())
         if self.prior_weight:
             raise ValueError("Expected a likelihood to penalise, got one with a prior: leave prior_weight at 0.")
-        twin.evaluators = PenalizedEvaluators.of(self.evaluators)
-        return twin
+        return self._twin(PenalizedEvaluators.of(self.evaluators))
 
     def with_prior_weight(self, prior_weight: float) -> Objective:
         """Return the same objective with another weight of the log prior in `value`."""

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from pymc_landscape._typing import Array, Point
 from pymc_landscape.arguments import checked_array, closest, unknown_name, wrong_type
 from pymc_landscape.engine import Engine
-from pymc_landscape.model import Element, FreeVariable, Layout
+from pymc_landscape.model import Element, Fingerprint, FreeVariable, Layout, listed
 from pymc_landscape.objective.bound_coordinates import is_simplex
 from pymc_landscape.objective.evaluators import Evaluators, FixedEffects, Kind
 from pymc_landscape.results import text_labels
@@ -110,9 +110,28 @@ class Parameters:
         known = closest(label, elements)
         raise ValueError(f"Expected a parameter of the model, got {label!r} ({why}): use {known}{where}.")
 
-    def derived_dims(self, name: str, size: int) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
-        """Return dims, coords and shape of a Deterministic, of which there are `size` numbers."""
-        return self.evaluators.metadata.derived_dims(name, size)
+    def derived_dims(
+        self, name: str, size: int, known: Mapping[str, Any] | None = None
+    ) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
+        """Return dims, coords and shape of a Deterministic, of which there are `size` numbers; `known` as there."""
+        return self.evaluators.metadata.derived_dims(name, size, known)
+
+    def fingerprint(self) -> Fingerprint:
+        """Return what the model is made of now."""
+        return self.evaluators.metadata.fingerprint()
+
+    def changes_since(self, fingerprint: Fingerprint, *, is_thorough: bool = False) -> str:
+        """Say what has changed of the model, and of those of its data that this objective has; nothing if nothing has.
+
+        Parameters
+        ----------
+        fingerprint : Fingerprint
+            Of the model as it was.
+        is_thorough : bool
+            Whether large data are read too that have been changed in place, if at all.
+        """
+        replaced = self.evaluators.data.variables
+        return listed(fingerprint.changes(self.model, replaced=replaced, is_thorough=is_thorough))
 
     @property
     def has_gradient(self) -> bool:

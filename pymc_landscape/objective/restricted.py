@@ -31,6 +31,7 @@ from pymc_landscape.objective.bound_coordinates import (
 from pymc_landscape.objective.evaluators import Kind
 from pymc_landscape.objective.objective import Objective
 from pymc_landscape.objective.objective_values import DENSE
+from pymc_landscape.results import MadeAnew
 
 # What a model's linear algebra raises at a bad point; a ValueError says that there are no derivatives at all.
 ARITHMETIC_ERRORS = (ArithmeticError, AssertionError, IndexError, np.linalg.LinAlgError)
@@ -40,7 +41,7 @@ BoundElement = tuple[str, int]
 _NO_ELEMENTS: Mapping[BoundElement, float] = {}
 
 
-class RestrictedObjective:
+class RestrictedObjective(MadeAnew):
     """Value, gradient and Hessian of an objective over the elements that are free.
 
     Parameters

@@ -12,7 +12,7 @@ from pymc.util import get_random_generator
 from pymc_landscape._typing import Array, RandomSeed
 from pymc_landscape.arguments import checked_count, checked_number, checked_seed
 from pymc_landscape.numerics import covariance, delta_method, sandwich_covariance, standard_errors
-from pymc_landscape.objective import LOG_PENALTY, InitialValues, Kind, Objective, RestrictedObjective
+from pymc_landscape.objective import LOG_PENALTY, InitialValues, Kind, RestrictedObjective
 from pymc_landscape.optimize.local_search import SearchResult
 from pymc_landscape.optimize.status import Status, StatusReport
 from pymc_landscape.results import labelled_dataset
@@ -36,10 +36,18 @@ class NaturalScale:
 
     def __init__(self, result: SearchResult, report: StatusReport, information: str):
         self.result, self.report, self.information = result, report, information
-        self.restricted, self.x = result.restricted, result.x
-        self.objective: Objective = result.restricted.objective
+        self.restricted, self.x, self.objective = result.restricted, result.x, result.restricted.objective
+        self.fingerprint, self.variables = self.objective.fingerprint(), self.objective.variables
         self.point = self.restricted.natural_point(result.x)
         self.theta = self.objective.vector(self.point, self.objective.names) if self.restricted.natural else result.x
+
+    def refuse_changes(self, *, is_thorough: bool = False) -> None:
+        """Refuse to go on from here with a model that is not the one that was fitted; `is_thorough` as there."""
+        if words := self.objective.changes_since(self.fingerprint, is_thorough=is_thorough):
+            raise ValueError(
+                f"Expected the model as it was fitted, got one in which {words} afterwards: fit it again (fit_mle, "
+                "fit_map), or set back what was changed (pm.set_data) before this fit is asked."
+            )
 
     @cached_property
     def cov(self) -> Array:
@@ -79,7 +87,7 @@ class NaturalScale:
 
     def covariance(self) -> xr.DataArray:
         """Return the covariance of all natural elements, by the delta method."""
-        labels = [label for v in self.objective.variables for label in v.labels]
+        labels = [label for v in self.variables for label in v.labels]
         cov = delta_method(self.cov, self._to_natural)
         return xr.DataArray(cov, {"parameter": labels, "parameter_bis": labels}, ["parameter", "parameter_bis"])
 
@@ -114,7 +122,7 @@ class NaturalScale:
         if name not in self.restricted.natural:
             return 1.0
         finite = np.where(np.isfinite(self.theta), self.theta, 0.0)
-        natural = [natural_label for v in self.objective.variables for natural_label in v.labels]
+        natural = [natural_label for v in self.variables for natural_label in v.labels]
         return float(1.0 / self.objective.jacobian(finite)[j, natural.index(label)])
 
     @cached_property
@@ -123,7 +131,7 @@ class NaturalScale:
         layout = self.objective.layout()
         errors = layout.split(self._errors(self._to_natural))
         fixed = self._labels_at_bounds()
-        for v in self.objective.variables:
+        for v in self.variables:
             is_fixed = np.reshape([label in fixed for label in v.labels], v.shape)
             errors[v.name] = np.where(is_fixed, np.nan, errors[v.name])
         return errors
@@ -175,7 +183,7 @@ class NaturalScale:
     def _derived_dataset(self, values: dict[str, Array]) -> xr.Dataset:
         arrays = {}
         for name, value in values.items():
-            dims, coords, shape = self.objective.derived_dims(name, value.size)
+            dims, coords, shape = self.objective.derived_dims(name, value.size, self.fingerprint.coords)
             arrays[name] = xr.DataArray(np.reshape(value, shape), coords, dims)
         return xr.Dataset(arrays)
 
@@ -193,26 +201,22 @@ class NaturalScale:
 
     def dataset(self, values: dict[str, Array]) -> xr.Dataset:
         """Return one labelled variable a parameter."""
-        data = {v.name: (tuple(v.dims), np.asarray(values[v.name])) for v in self.objective.variables}
-        coords = self.objective.coords
+        data = {v.name: (tuple(v.dims), np.asarray(values[v.name])) for v in self.variables}
+        coords = {d: c for v in self.variables for d, c in zip(v.dims, v.coords, strict=True)}
         if sum(map(len, coords.values())) > FEW_LABELS or any(c.dtype.kind not in "Uif" for c in coords.values()):
             return xr.Dataset(data, coords)
         return labelled_dataset(data, {name: tuple(labels) for name, labels in coords.items()}, {}, {})
 
-    def _without_error(self) -> str:
-        if self.report.status.is_optimum:
-            return "no standard error: no curvature"
-        return "no standard error: not an optimum"
-
     def notes(self) -> dict[str, str]:
         """Return why a standard error is missing, by element."""
+        reason = "no curvature" if self.report.status.is_optimum else "not an optimum"
         notes = dict.fromkeys(self._labels_at_bounds(), "on the edge of the support")
-        for v in self.objective.variables:
+        for v in self.variables:
             for label, error in zip(v.labels, np.ravel(self.errors[v.name]), strict=True):
                 if label not in notes and np.isinf(error):
                     notes[label] = "not determined"
                 elif label not in notes and np.isnan(error):
-                    notes[label] = self._without_error()
+                    notes[label] = f"no standard error: {reason}"
         return notes
 
 
@@ -258,6 +262,7 @@ class EstimateDraws:
         """
         n = checked_count("n", n, advice="give how many draws")
         checked_seed(random_seed)
+        self._natural.refuse_changes()
         restricted, center, cov = self._natural.restricted, self._natural.x, self._natural.cov
         if not self.status.is_optimum or not np.isfinite(cov).all():
             raise ValueError(
@@ -314,6 +319,7 @@ class EstimateDraws:
         spread = checked_number("spread", spread, at_least=0, advice="leave it out for 1")
         checked_seed(random_seed)
         n = self._natural
+        n.refuse_changes()
         values = InitialValues(n.restricted, n.x, n.cov, n.flat_directions, self.status is Status.UNBOUNDED)
         return values.draw(chains, spread, get_random_generator(random_seed, copy=True))
 

@@ -63,8 +63,8 @@ def fit_mle(
     Parameters
     ----------
     model : pm.Model, Objective or Fit, optional
-        Left out, the model of the surrounding ``with`` block. Of a fit, its objective is fitted again, from its
-        estimate unless `starts` says otherwise.
+        Left out, the model of the surrounding ``with`` block. Of a fit, its objective is fitted again, on the data that
+        the model has now, from its estimate unless `starts` says otherwise.
     starts : "auto", int, points, or a posterior
         ``"auto"``: the model's initial point, then points far apart, until several in a row end at the same lowest
         optimum, or a budget of evaluations that is small beside the first search is spent; with a fixed seed, so that
@@ -118,7 +118,7 @@ def fit_mle(
         checked_choice("penalty", penalty, get_args(Penalty))
     if information is not None:
         checked_choice("information", information, get_args(Information))
-    objective = objective_of(model).with_prior_weight(0.0)
+    objective = _to_fit(model).with_prior_weight(0.0)
     objective = objective if penalty is None else objective.with_penalty(penalty)
     return _fit(objective, _starts(model, starts), information, sandwich, random_seed, progressbar, keeps_part=True)
 
@@ -172,7 +172,7 @@ def fit_map(
     >>> round(float(pml.fit_map(model).point["p"]), 6), round(float(pml.fit_mle(model).point["p"]), 6)
     (0.666667, 0.7)
     """
-    objective = objective_of(model).with_prior_weight(1.0)
+    objective = _to_fit(model).with_prior_weight(1.0)
     return _fit(objective, _starts(model, starts), None, sandwich, random_seed, progressbar, keeps_part=True)
 
 
@@ -216,6 +216,7 @@ def fit_of(
         If `model` is none of these.
     """
     if isinstance(model, Fit):
+        model.refuse_changes()
         return model
     objective = objective_of(model)
     if prior_weight is not None:
@@ -239,6 +240,11 @@ def require_optimum(fit: Fit) -> None:
     """
     if not fit.status.is_optimum:
         raise ValueError(f"Expected a fit with an optimum, got one that is {fit.status.value}: {fit.message}")
+
+
+def _to_fit(model: ModelLike | Objective | Fit | None) -> Objective:
+    """Return what is to be fitted: of a fit, its objective, on the data that the model has now."""
+    return model.refitted if isinstance(model, Fit) else objective_of(model)
 
 
 def _starts(model: ModelLike | Objective | Fit | None, starts: Starts) -> Starts:

@@ -22,12 +22,15 @@ from pymc_landscape.optimize.multistart import LocalOptimum, StartResult, ends_e
 from pymc_landscape.optimize.status import Status
 from pymc_landscape.optimize.symmetries import EquivalentOptima, Symmetry
 from pymc_landscape.optimize.tolerances import SAME_OPTIMUM
-from pymc_landscape.results import provenance_attributes
+from pymc_landscape.results import Portable, provenance_attributes
 
 
 @dataclass(frozen=True, eq=False)
-class Fit(InformationCriteria, EstimateDraws):
+class Fit(Portable, InformationCriteria, EstimateDraws):
     """A fitted model.
+
+    It belongs to the data, terms, transforms and coordinates that were fitted. What it knows it tells whatever becomes
+    of the model; what needs the model again is refused while that is another, as after ``pm.set_data``.
 
     Attributes
     ----------
@@ -96,8 +99,25 @@ class Fit(InformationCriteria, EstimateDraws):
 
     @property
     def objective(self) -> Objective:
-        """What was fitted."""
+        """What was fitted.
+
+        Raises
+        ------
+        ValueError
+            If the model's data, terms, variables, transforms or coordinates are no longer those that were fitted: every
+            verb that takes a fit comes by here.
+        """
+        self._natural.refuse_changes()
         return self._natural.objective
+
+    @property
+    def refitted(self) -> Objective:
+        """What is fitted when it is fitted again: the same objective, on the data that the model has now."""
+        return self._natural.objective
+
+    def refuse_changes(self) -> None:
+        """Refuse to go on with a model that is no longer the one that was fitted, whatever was changed, and how."""
+        self._natural.refuse_changes(is_thorough=True)
 
     @cached_property
     def theta(self) -> Array:
@@ -132,6 +152,7 @@ class Fit(InformationCriteria, EstimateDraws):
     @cached_property
     def theta_covariance(self) -> Array:
         """Covariance on the unconstrained scale."""
+        self._natural.refuse_changes()
         return self._natural.theta_covariance()
 
     @cached_property
@@ -142,7 +163,7 @@ class Fit(InformationCriteria, EstimateDraws):
     @cached_property
     def starts(self) -> xr.Dataset:
         """Every start: the waterfall."""
-        return starts_dataset(self.objective, self._results)
+        return starts_dataset(self._natural.objective, self._results)
 
     def local_optima(self) -> tuple[LocalOptimum, ...]:
         """Return the other optima at which the fit's starts ended, each once, the lowest first.
@@ -166,6 +187,7 @@ class Fit(InformationCriteria, EstimateDraws):
 
     @cached_property
     def _equivalent(self) -> EquivalentOptima:
+        self._natural.refuse_changes()
         return EquivalentOptima(self._natural, ends_elsewhere(self.theta, self._results), len(self._results))
 
     @property
@@ -309,7 +331,7 @@ class Fit(InformationCriteria, EstimateDraws):
 
     def _attrs(self, group: str) -> dict[str, Any]:
         return provenance_attributes(
-            self.objective.origin,
+            self._natural.objective.origin,
             group=group,
             status=self.status.value,
             message=self.message,

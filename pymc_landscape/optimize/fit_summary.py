@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ import scipy
 import xarray as xr
 
 from pymc_landscape.arguments import checked_level, checked_names
-from pymc_landscape.objective import element_labels, fixed_effect_estimates
+from pymc_landscape.objective import Objective, element_labels, fixed_effect_estimates
 
 # A table of more rows is not read.
 SHOWN = 25
@@ -55,7 +55,7 @@ def summary(fit: Any, level: float = 0.95, var_names: str | Sequence[str] | None
     level = checked_level("level", level)
     names, notes = _names(fit, var_names), fit.notes
     estimates, errors = xr.merge([fit.point, fit.derived]), xr.merge([fit.standard_error, fit.derived_standard_error])
-    if fixed := [name for name in names if name in fit.objective.restricted]:
+    if fixed := [name for name in names if name in _objective(fit).restricted]:
         both = fixed_effect_estimates(fit.objective, fit.point)
         estimates = estimates.assign({name: both[name] for name in fixed})
         errors = errors.assign({name: both[f"{name}_se"] for name in fixed})
@@ -70,10 +70,15 @@ def summary(fit: Any, level: float = 0.95, var_names: str | Sequence[str] | None
 
 
 def _names(fit: Any, var_names: str | Sequence[str] | None) -> list[str]:
-    known = [*map(str, fit.point.data_vars), *fit.objective.restricted, *map(str, fit.derived.data_vars)]
+    known = [*map(str, fit.point.data_vars), *_objective(fit).restricted, *map(str, fit.derived.data_vars)]
     if var_names is None:
         return known
     return checked_names("var_names", var_names, of="parameters or Deterministics of the model", known=known)
+
+
+def _objective(fit: Any) -> Objective:
+    """Return what was fitted, for its names: they are told whatever has become of the model."""
+    return cast(Objective, fit._natural.objective)
 
 
 def _rows(
@@ -87,7 +92,7 @@ def _rows(
 
 def headline(fit: Any) -> str:
     """Say in one line what the fit is."""
-    kind, size = KINDS.get(fit.kind, "Maximum likelihood"), fit.objective.fixed_effects.size
+    kind, size = KINDS.get(fit.kind, "Maximum likelihood"), _objective(fit).fixed_effects.size
     value = f"−2LL {fit.minus2ll:.6f}" if abs(fit.minus2ll) < 1e9 else f"−2LL {fit.minus2ll:.6g}"
     value += f", penalised {fit.penalized_minus2ll:.6f}" if fit.is_penalized else ""
     numbers = {"AIC": fit.aic, "BIC": fit.bic}
@@ -102,9 +107,9 @@ def headline(fit: Any) -> str:
 
 def _explained(fit: Any) -> list[str]:
     """Say what the status means, and which variables of the model are no parameters of this fit."""
-    latent = ", ".join(fit.objective.latent)
+    latent = ", ".join(_objective(fit).latent)
     out = f"Integrated or summed out, no parameters (latent): {latent}; with latent=() they are." if latent else ""
-    fixed = ", ".join(fit.objective.restricted)
+    fixed = ", ".join(_objective(fit).restricted)
     flat = f"Fixed effects, integrated out over a flat measure (restricted): {fixed}." if fixed else ""
     return [line for line in (fit.message, out, flat) if line]
 

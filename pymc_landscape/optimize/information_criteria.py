@@ -158,9 +158,10 @@ def count_identified(natural: NaturalScale) -> int | None:
         simulated (a ``pm.Potential``), k less the number of level directions; that, at an edge of the support, may be
         the edge's doing: None.
     """
-    k, n_level = natural.objective.size, len(natural.flat_directions)
+    k, n_level = len(natural.theta), len(natural.flat_directions)
     if natural.report.status is not Status.NOT_IDENTIFIED or not n_level:
         return k
+    natural.refuse_changes()
     is_inside, rng = not natural.restricted.fixed, np.random.default_rng(0)
     if is_inside and _are_straight(natural, rng):
         return k - n_level

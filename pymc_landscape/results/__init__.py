@@ -4,6 +4,7 @@ from pymc_landscape.results.checkpoint import Checkpoint
 from pymc_landscape.results.datatree import to_datatree
 from pymc_landscape.results.labelled_dataset import array_variable, axis_variable, labelled_dataset
 from pymc_landscape.results.memory_rows import IN_MEMORY, Memory, RowsInMemory
+from pymc_landscape.results.pickling import MadeAnew, Portable
 from pymc_landscape.results.progress import DelayedProgressBar
 from pymc_landscape.results.provenance import provenance_attributes
 from pymc_landscape.results.reserved_names import (
@@ -31,9 +32,11 @@ __all__ = [
     "TEST_REFERENCES",
     "Checkpoint",
     "DelayedProgressBar",
+    "MadeAnew",
     "Meaning",
     "Memory",
     "Origin",
+    "Portable",
     "RowsInMemory",
     "StoreDirectory",
     "StoreRecord",

@@ -8,7 +8,6 @@ function of some of them is cut out of what was rewritten together.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any, override
 
@@ -33,6 +32,7 @@ from pymc_landscape.engine.interpreter.random_draws import drawn_by_numpy
 from pymc_landscape.engine.interpreter.rewrites import interpreter_mode, without_parameter_checks, without_traces
 from pymc_landscape.engine.interpreter.stored_programs import StoredPrograms
 from pymc_landscape.engine.interpreter.symbolic_ops import Operation, operations_in, without_symbolic_ops, write_out
+from pymc_landscape.numerics import WRITING, cached_once, one_at_a_time
 
 # Where a node of a graph was written is remembered for messages about code of the user; that of these graphs is ours.
 NO_TRACEBACKS = {"traceback__limit": 0, "traceback__compile_limit": 0}
@@ -66,13 +66,13 @@ class InterpretedGraphs:
         self.inputs, self.graphs, self.stored = list(inputs), list(graphs), stored
         self.written_out, self.mode = written_out, interpreter_mode(written_out)
 
-    @cached_property
+    @cached_once
     def fgraph(self) -> FunctionGraph:
         """The rewritten graph; shared variables are its last inputs."""
         shared = [v for v in graph_inputs(self.graphs, self.inputs) if isinstance(v, SharedVariable)]
         inputs = [*self.inputs, *(v for v in shared if v not in self.inputs)]
         # constants are folded by NumPy too, not by gcc
-        with pytensor.config.change_flags(cxx="", mode=self.mode, **NO_TRACEBACKS):
+        with WRITING, pytensor.config.change_flags(cxx="", mode=self.mode, **NO_TRACEBACKS):
             fgraph = without_traces(FunctionGraph(inputs, self.graphs, clone=True))
             self.mode.optimizer(fgraph)
             write_out(fgraph)  # what came of derivatives and of rewriting: PyTensor would compile each by itself
@@ -109,14 +109,14 @@ class InterpretedGraphs:
         wanted = list(fgraph.outputs) if outputs is None else [fgraph.outputs[i] for i in outputs]
         nodes = list(io_toposort(fgraph.inputs, wanted))
         cost = interpreted_cost(nodes, fgraph.inputs[n:], in_blocks)
-        with pytensor.config.change_flags(cxx=""):
+        with WRITING, pytensor.config.change_flags(cxx=""):
             if not all(can_be_written(node) for node in nodes):
                 nothing: Any = None  # is left to be rewritten
                 mode = Mode(linker=self.mode.linker, optimizer=nothing)
                 function: Callable[..., Any] = pytensor.function(
                     fgraph.inputs[:n], wanted, mode=mode, on_unused_input="ignore", trust_input=True
                 )
-                return Program(function, cost, beside)
+                return Program(one_at_a_time(function), cost, beside)
             program = straight_line(fgraph.inputs[:n], _storage(fgraph.inputs[n:]), nodes, wanted, self._of_step)
         if self.stored is not None:
             self.stored.save(name, program, cost, beside)
@@ -214,9 +214,9 @@ class DeferredGraphs(Mapping[str, Graph]):
     def __init__(self, names: Sequence[str], write: Callable[[], Mapping[str, Graph]]):
         self._names, self._write = tuple(names), write
 
-    @cached_property
+    @cached_once
     def _written(self) -> Mapping[str, Graph]:
-        with pytensor.config.change_flags(**NO_TRACEBACKS):
+        with WRITING, pytensor.config.change_flags(**NO_TRACEBACKS):
             return self._write()
 
     @override
@@ -254,7 +254,7 @@ def evaluated(graphs: Sequence[Graph]) -> list[Array]:
     try:
         return _op_by_op(graphs)
     except Exception:  # an Op that cannot be called alone: PyTensor says what is wrong, if anything is
-        with pytensor.config.change_flags(cxx=""):
+        with WRITING, pytensor.config.change_flags(cxx=""):
             values: list[Array] = pytensor.function([], list(graphs), mode="FAST_COMPILE")()
         return values
 

@@ -14,7 +14,6 @@ import json
 import os
 import tempfile
 from collections.abc import Sequence
-from functools import cached_property
 from hashlib import blake2b
 from itertools import count
 from pathlib import Path
@@ -31,6 +30,7 @@ from pymc_landscape.engine.interpreter.programs import (
     Program,
     StraightLine,
 )
+from pymc_landscape.numerics import cached_once
 
 # What lines of NumPy are made of; and the methods of arrays that they call.
 SYNTAX = (
@@ -66,11 +66,11 @@ class StoredPrograms:
     def __init__(self, inputs: Sequence[Graph], graphs: Sequence[Graph], *besides: object):
         self._inputs, self._graphs, self._besides = list(inputs), list(graphs), besides
 
-    @cached_property
+    @cached_once
     def _digest(self) -> str | None:
         return digest_of(self._inputs, self._graphs, *self._besides)
 
-    @cached_property
+    @cached_once
     def _leaves(self) -> list[Graph]:
         return leaves_of(self._inputs, self._graphs)
 

@@ -38,7 +38,7 @@ from pymc_landscape.model.latent.mode_search import (
     newton_search,
     run_search,
 )
-from pymc_landscape.numerics import Pattern, find_pattern
+from pymc_landscape.numerics import WRITING, Pattern, find_pattern
 
 Build = Callable[[Graph, dict[str, Graph]], Engine]
 
@@ -65,7 +65,9 @@ class shared_property[Made]:
         if instance is None:
             return self
         if self.name not in instance.made:
-            instance.made[self.name] = self.make(instance)
+            with WRITING:
+                if self.name not in instance.made:  # by another thread
+                    instance.made[self.name] = self.make(instance)
         made: Made = instance.made[self.name]
         return made
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pytensor.graph.replace import graph_replace
 
 from pymc_landscape._typing import Array, Graph
-from pymc_landscape.model import FreeVariable, LogDensities, PotentialRoles, discrete_values, without
+from pymc_landscape.model import FreeVariable, LogDensities, PotentialRoles, argument, discrete_values, without
 from pymc_landscape.model.discrete import FEW, ConfigurationPlan, Sum, SumOut
 from pymc_landscape.model.latent.gauss_hermite import Quadrature, blocks_of, through_root
 from pymc_landscape.model.latent.joint_density import (
@@ -234,7 +234,9 @@ def density_by_state(
     if len(tables) != 1 or not isinstance(total, Sum) or not (total.group.terms or total.group.effects):
         return None
     shared = {
-        name: pytensor.shared(total.plan.states[name][0].astype(plain.type.dtype), name, shape=plain.type.shape)
+        name: argument(
+            pytensor.shared(total.plan.states[name][0].astype(plain.type.dtype), name, shape=plain.type.shape)
+        )
         for name, plain in total.values.items()
     }
     stands = {plain: plain.type.filter_variable(shared[name]) for name, plain in total.values.items()}

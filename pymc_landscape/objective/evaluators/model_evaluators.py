@@ -32,6 +32,7 @@ from pymc_landscape.model import (
     ModelMetadata,
     NoDerivativeError,
     PotentialRoles,
+    argument,
     combination_graph,
     hessian_product_graph,
     is_written_out,
@@ -126,7 +127,7 @@ class Evaluators:
     def quantity_labels(self) -> tuple[str, ...]:
         """Labels of all that has a value at a point: elements of the free variables, natural, and of Deterministics."""
         natural = [label for v in self.metadata.variables for label in v.labels]
-        key = "quantities", self.metadata.latent
+        key = "quantities", self.metadata.latent, self.metadata.labels_now()
         return self.metadata.read(key, lambda: (*natural, *derived_labels(self.metadata, self.engine)))
 
     # --- engines -----------------------------------------------------------------------------------------------------
@@ -155,10 +156,12 @@ class Evaluators:
         """Weight of the log prior in graphs: 0, 1, or for all others one variable, so that none needs a compile."""
         if self.prior_weight in (0.0, 1.0):
             return self.prior_weight
-        return self.metadata.keep("prior weight", lambda: pytensor.shared(self.prior_weight, name="prior_weight"))
+        return self.metadata.keep(
+            "prior weight", lambda: argument(pytensor.shared(self.prior_weight, name="prior_weight"))
+        )
 
     def use_data(self) -> None:
-        """Leave the engines with these data, and with this weight of the prior: they are shared with others."""
+        """Leave the engines with these data and this weight of the prior, in this thread: others share them."""
         self.data.use_data()
         if not isinstance(weight := self._weight, float):
             weight.set_value(self.prior_weight)
@@ -201,8 +204,7 @@ class Evaluators:
         layout = self.metadata.layout(unconstrained)
         engine = partial(self.engine, unconstrained=unconstrained)
         if kind in WEIGHTED:
-            weight = weight_now(self._weight)
-            return weighted_derivatives(cast(DerivativeKind, kind), engine, layout.size, weight)
+            return weighted_derivatives(cast(DerivativeKind, kind), engine, layout.size, weight_now(self._weight))
         if kind == "scores" or kind == "natural_jacobian" or kind == "derived_jacobian":
             return jacobian_by_differences(kind, engine)
         try:
@@ -304,10 +306,8 @@ class Evaluators:
             refuse_second_derivatives([derived.value], derived.gradient, density.vector)
             both, product = hessian_product_graph(derived.gradient, density.vector)
             return both, {"product": product}
-        graphs = {"value": derived.value, "gradient": derived.gradient}
-        if kind == "hessian":
-            graphs["hessian"] = derived.hessian()
-        return density.vector, graphs
+        more = {"hessian": derived.hessian()} if kind == "hessian" else {}
+        return density.vector, {"value": derived.value, "gradient": derived.gradient, **more}
 
     def _differentiated(self, density: Density, layout: Layout) -> Differentiated:
         def write() -> Differentiated:

@@ -21,6 +21,7 @@ from pytensor.graph.traversal import ancestors
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import interpreter_mode, without_parameter_checks
 from pymc_landscape.model import GraphInputs
+from pymc_landscape.numerics import WRITING, one_at_a_time
 from pymc_landscape.objective import Objective
 from pymc_landscape.objective.observations.simulate import observed_data
 
@@ -94,11 +95,11 @@ def _compile(objective: Objective) -> tuple[list[str], Any, dict[str, list[Graph
     written = inputs.write(inputs.of_random_variables(graphs)) if graphs else []
     written = without_parameter_checks(written, check_bounds=False) if written else []
     predictors = {name: _predictors(graph, inputs.vector) for name, graph in zip(names, written, strict=True)}
-    with pytensor.config.change_flags(cxx=""):
+    with WRITING, pytensor.config.change_flags(cxx=""):
         function = pm.pytensorf.compile(
             [inputs.vector], written, mode=interpreter_mode(), on_unused_input="ignore", trust_input=True
         )
-    return names, function, predictors
+    return names, one_at_a_time(function), predictors
 
 
 def _predictors(graph: Graph, vector: Graph) -> list[Graph]:

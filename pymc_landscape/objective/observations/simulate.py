@@ -27,6 +27,7 @@ from pytensor.tensor.random.type import RandomType
 
 from pymc_landscape._typing import Array, Graph, Point
 from pymc_landscape.engine import interpreter_mode
+from pymc_landscape.numerics import WRITING
 from pymc_landscape.objective import Layout, Objective, fixed_effect_estimates
 from pymc_landscape.objective.observations.repeated_draws import Draw, repeated_draws
 
@@ -144,9 +145,10 @@ class Simulator:
 
     def _drawn(self, vector: Array, random_seed: int) -> Data:
         self.objective.use_data()
-        reseed_rngs(self._rngs, random_seed)
         try:
-            drawn = self._function(vector)
+            with WRITING:  # the generators are the function's own
+                reseed_rngs(self._rngs, random_seed)
+                drawn = self._function(vector)
         except (NotImplementedError, TypeError) as error:
             raise ValueError(_cannot(self._culprit(), error)) from error
         except np.linalg.LinAlgError:  # a covariance on the edge of its support has no Cholesky factor
@@ -221,7 +223,7 @@ def _compile(objective: Objective, singular: bool = False) -> tuple[Any, list[An
     written = graph_replace(tensors, {**replacements, **evaluators.data.swaps}, strict=False)
     if singular:
         written = _by_singular_values(written)
-    with pytensor.config.change_flags(cxx=""):
+    with WRITING, pytensor.config.change_flags(cxx=""):
         function = pm.pytensorf.compile(
             [vector], written, mode=interpreter_mode(), on_unused_input="ignore", trust_input=True
         )

@@ -19,6 +19,7 @@ from pytensor.graph.traversal import ancestors
 from pymc_landscape._typing import Array, Graph, ModelLike, Point, PointLike
 from pymc_landscape.engine import interpreter_mode, without_parameter_checks
 from pymc_landscape.model import LOSS_FAMILIES, Affine, Described, Family, GraphInputs, add_up, describe, quantile_of
+from pymc_landscape.numerics import WRITING, one_at_a_time
 from pymc_landscape.objective import Fitted, Objective, is_fitted, objective_of, reference_point
 from pymc_landscape.results import provenance_attributes
 
@@ -253,11 +254,11 @@ def _compile(objective: Objective) -> tuple[tuple[Term, ...], Any]:
         )
         terms.append(_empty(name, described, written, values.vector))
         outputs += written
-    with pytensor.config.change_flags(cxx=""):
+    with WRITING, pytensor.config.change_flags(cxx=""):
         function = pm.pytensorf.compile(
             [values.vector], outputs, mode=interpreter_mode(), on_unused_input="ignore", trust_input=True
         )
-    return tuple(terms), function
+    return tuple(terms), one_at_a_time(function)
 
 
 def _described(objective: Objective, name: str) -> Described:

@@ -1,0 +1,58 @@
+"""Copies and pickles of what holds a ``pm.Model``: in another place they mean the same."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pickle import PicklingError
+from threading import local
+from typing import Any, Self, SupportsIndex
+
+
+class _Nesting(local):
+    """Whether this thread is writing a pickle of ours."""
+
+    is_inside = False
+
+
+_NESTING = _Nesting()
+
+
+class Portable:
+    """What is the same object in a copy, and in another process.
+
+    A model has no pickle of ``pickle``'s, and a deep copy of one has its variables in another order. So a copy, deep or
+    not, is of the same model: nothing else in it is ever changed. And a pickle holds one of ``cloudpickle``, in which
+    there is one copy of the model.
+    """
+
+    def __copy__(self) -> Self:
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self))
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.__copy__()
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        if _NESTING.is_inside:
+            return super().__reduce_ex__(protocol)
+        import cloudpickle
+
+        _NESTING.is_inside = True
+        try:
+            return cloudpickle.loads, (cloudpickle.dumps(self),)
+        except (AttributeError, TypeError, PicklingError) as error:
+            raise PicklingError(
+                f"Expected a model that can be pickled, got one that holds what cannot ({error}): keep a result's "
+                "to_dataset() instead, or build the model in the other process."
+            ) from error
+        finally:
+            _NESTING.is_inside = False
+
+
+class MadeAnew:
+    """What leaves its cached properties behind when it is pickled: compiled functions live in one process."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = type(self)
+        return {k: v for k, v in vars(self).items() if not isinstance(getattr(own, k, None), cached_property)}
