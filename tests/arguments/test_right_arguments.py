@@ -39,7 +39,9 @@ def test_several_levels_are_any_sequence(several):
 SEEDS = [None, 0, np.int64(3), [1, 2], (1, 2), np.array([1, 2]), range(3), np.random.default_rng(1)]
 
 
-@pytest.mark.parametrize("seed", [*SEEDS, np.random.PCG64(1), np.random.SeedSequence(1)], ids=lambda seed: type(seed).__name__)
+@pytest.mark.parametrize(
+    "seed", [*SEEDS, np.random.PCG64(1), np.random.SeedSequence(1)], ids=lambda seed: type(seed).__name__
+)
 def test_a_seed_is_whatever_numpy_makes_a_generator_of(seed):
     assert arguments.checked_seed(seed) is seed
     np.random.default_rng(seed)

@@ -324,7 +324,7 @@ def test_minima_side_by_side_are_those_one_by_one(monkeypatch, fit_any):
 
 
 def test_wrong_questions_are_refused(line, monkeypatch):
-    with pytest.raises(ValueError, match="Expected parameters or Deterministics of the model, got 'c'"):
+    with pytest.raises(ValueError, match="Expected parameters or Deterministics of the model in var_names, got 'c'"):
         influence(line, "c")
     with pytest.raises(ValueError, match="level"):
         influence(line, level=1.5)

@@ -127,7 +127,7 @@ def test_every_backend_draws_bands(backend, rng):
 def test_what_is_no_curve_is_refused(rng):
     with pytest.raises(ValueError, match=r"those of \['a', 'b'\]; choose one with var_name"):
         pml.plots.band(intervals_of(labels=["a[0]", "a[1]", "b[0]", "b[1]", "b[2]"]))
-    with pytest.raises(ValueError, match="got 0 of 'c'"):
+    with pytest.raises(ValueError, match="Expected var_name='curve', got 'c'"):
         pml.plots.band(intervals_of(), var_name="c")
     with pytest.raises(ValueError, match="each of the 5 elements, got 2"):
         pml.plots.band(intervals_of(), x=[0, 1])

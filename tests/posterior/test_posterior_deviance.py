@@ -167,7 +167,7 @@ def test_other_data_than_were_fitted_are_refused():
     here = fit(model)
     with model:
         pm.set_data({"y_data": np.array([5.0, 6.0, 7.0])})
-    with pytest.raises(ValueError, match="the data were changed; fit again"):
+    with pytest.raises(ValueError, match="the data 'y_data' were changed afterwards: fit it again"):
         pml.posterior_deviance(here, tree(mu=np.array([[1.0, 2.0]])))
 
 

@@ -186,7 +186,7 @@ def test_another_table_is_refused(tables):
 
 
 def test_what_is_no_result_is_refused(surfaces, dt):
-    with pytest.raises(TypeError, match="Expected a result of pymc_landscape, got int"):
+    with pytest.raises(TypeError, match="Expected results of pymc_landscape, got int"):
         pml.to_datatree(3)
     with pytest.raises(TypeError, match=r"without attrs\['group'\]"):
         pml.to_datatree(pml.regular_grid({"a": (0, 1, 2)}))

@@ -123,7 +123,7 @@ def test_several_methods_lie_beside_one_another():
     for method in ("exact", "wald"):
         alone = pml.confidence_contour(here, ["mu", "sigma"], method=method, **options)
         xr.testing.assert_equal(both.sel(interval_method=method, drop=True), alone)
-    with pytest.raises(ValueError, match=r"one method each, got one of exact, wald: choose with"):
+    with pytest.raises(ValueError, match=r"one method each, got exact, wald: choose by"):
         pml.plots.regions(both, backend="none")
     with pytest.raises(ValueError, match="one or several of exact, traces, wald"):
         pml.confidence_contour(here, ["mu", "sigma"], method="walds", progressbar=False)
