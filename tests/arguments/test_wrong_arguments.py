@@ -40,10 +40,9 @@ RESULTS = ("ds", "landscape", "descents", "descent", "intervals", "table", "poin
 ALSO_CALLED |= dict.fromkeys((*RESULTS, "contours", "spectrum", "results", "paths", "resume"), "Dataset|result|pass")
 # What is not called by users, takes nothing that can be wrong, or is made by a verb.
 NOT_CALLED = {
-    "Explorer", "Fit", "HypothesisTest", "LikelihoodRatioTest", "Report", "objective.changes_since", "objective.derived_dims",
-    "objective.engine",
-    "objective.is_convex", "objective.layout", "objective.reduced_terms", "objective.term_dims", "objective.total",
-    "objective.value_and_gradient_function", "objective.vector", "objective.with_fixed_effects",
+    "Explorer", "Fit", "HypothesisTest", "LikelihoodRatioTest", "Report", "objective.changes_since",
+    "objective.derived_dims", "objective.engine", "objective.is_convex", "objective.layout", "objective.reduced_terms",
+    "objective.term_dims", "objective.total", "objective.value_and_gradient_function", "objective.vector", "objective.with_fixed_effects",
 }  # fmt: skip
 
 
