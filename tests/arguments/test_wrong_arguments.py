@@ -42,7 +42,8 @@ ALSO_CALLED |= dict.fromkeys((*RESULTS, "contours", "spectrum", "results", "path
 NOT_CALLED = {
     "Explorer", "Fit", "HypothesisTest", "LikelihoodRatioTest", "Report", "objective.changes_since",
     "objective.derived_dims", "objective.engine", "objective.is_convex", "objective.layout", "objective.reduced_terms",
-    "objective.term_dims", "objective.total", "objective.value_and_gradient_function", "objective.vector", "objective.with_fixed_effects",
+    "objective.term_dims", "objective.total", "objective.value_and_gradient_function", "objective.vector",
+    "objective.with_fixed_effects",
 }  # fmt: skip
 
 
