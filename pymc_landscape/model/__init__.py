@@ -35,7 +35,7 @@ from pymc_landscape.model.derivatives import (
 )
 from pymc_landscape.model.distributions import aligned, constant_value, kind_of, name_of, without_dims
 from pymc_landscape.model.engine_factory import EngineFactory
-from pymc_landscape.model.fingerprint import Fingerprint, in_words, listed, model_digest
+from pymc_landscape.model.fingerprint import Contents, Fingerprint, in_words, listed, model_digest
 from pymc_landscape.model.layout import Element, FreeVariable, Layout, element_labels
 from pymc_landscape.model.losses import LOSS_FAMILIES, Affine, Family, add_up, quantile_of
 from pymc_landscape.model.metadata import ModelMetadata, shared_data
@@ -60,6 +60,7 @@ __all__ = [
     "LOSS_FAMILIES",
     "VALUE_TRANSFORMS",
     "Affine",
+    "Contents",
     "DataSwaps",
     "Density",
     "Described",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from numpy.typing import ArrayLike
+from pytensor.graph.traversal import ancestors
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.arguments import unknown_name
+from pymc_landscape.model.fingerprint import in_words
 from pymc_landscape.model.metadata import ModelMetadata, shared_data
 from pymc_landscape.numerics import ThreadCell
 
@@ -59,6 +62,19 @@ class DataSwaps:
         """Return the whole numbers among ``pm.Data``, which may say which observation belongs to what."""
         now = {d.name: self._values.get(d.name, d.get_value(borrow=True)) for d in shared_data(self.model)}
         return tuple((name, value.tobytes()) for name, value in now.items() if np.asarray(value).dtype.kind in "iub")
+
+    def own(self) -> list[Any]:
+        """Return the values of ``pm.Data`` that are not replaced, without a copy."""
+        return [d.get_value(borrow=True) for d in shared_data(self.model) if d.name not in self._values]
+
+    def explanatory(self) -> Hashable:
+        """Return what stands for the contents of ``pm.Data`` that are not observed, replaced or not."""
+        data = self.metadata.read("explanatory", self._find_explanatory)
+        return tuple((d.name, in_words(self._values.get(d.name, d.get_value(borrow=True)))) for d in data)
+
+    def _find_explanatory(self) -> list[Graph]:
+        observed = set(ancestors([self.model.rvs_to_values[rv] for rv in self.model.observed_RVs]))
+        return [d for d in shared_data(self.model) if d not in observed]
 
     def use_data(self) -> None:
         """Leave the engines with these data, in this thread: they are shared by all that have other data."""

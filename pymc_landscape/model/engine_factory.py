@@ -33,7 +33,14 @@ class EngineFactory:
         As in PyMC.
     key : hashable
         All else that graphs depend on.
+
+    Attributes
+    ----------
+    meeting : callable or None
+        Gives what stands for which random effects meet in the data as they are now.
     """
+
+    meeting: Callable[[], Hashable] | None = None
 
     def __init__(
         self,
@@ -46,12 +53,16 @@ class EngineFactory:
         self.metadata, self.data, self.key = metadata, data, key
         self.backend, self.compile_kwargs = backend, dict(compile_kwargs or {})
 
-    def kept(self, key: Hashable, build: Callable[[], Made]) -> Made:
-        """Return what `build` makes of the model, made once for each `key` until the model changes."""
+    def kept(self, key: Hashable, build: Callable[[], Made], *, is_for_all_data: bool = False) -> Made:
+        """Return what `build` makes of the model, made once for each `key` until the model changes.
+
+        It is made anew where data change which random effects meet, unless it `is_for_all_data` of one shape.
+        """
         # which observations belong to which element of a discrete variable is read off whole numbers among the data
         indices = self.data.integers() if self.metadata.summed_variables else None
+        meeting = None if self.meeting is None or is_for_all_data else self.meeting()
         options = self.key, self.backend, _hashable(self.compile_kwargs)
-        return self.metadata.read((key, self.data.names, indices, options), build)
+        return self.metadata.read((key, self.data.names, indices, meeting, options), build)
 
     def engine(
         self,

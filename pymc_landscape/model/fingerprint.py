@@ -96,6 +96,10 @@ class Contents:
     def __init__(self, values: Any):
         self._array, self._shape, self._sum = ref(values), np.shape(values), checksum(values)
 
+    def are_of(self, values: Any) -> bool:
+        """Whether it is the same array, whatever is in it now."""
+        return self._array() is values
+
     def are(self, values: Any, is_thorough: bool) -> bool:
         """Whether an array has these contents."""
         is_same = self._array() is values

@@ -35,7 +35,7 @@ from pymc_landscape.numerics.line_search import backtrack
 from pymc_landscape.numerics.merge_tree import Pass, merge_tree
 from pymc_landscape.numerics.profile_curve import CurveSide, ProfileCurve, cubic_hermite, profile_curve
 from pymc_landscape.numerics.quasi_newton import FixedHessian, LearnedHessian
-from pymc_landscape.numerics.sparsity import Pattern, Stack, coloured, find_pattern
+from pymc_landscape.numerics.sparsity import Pattern, Stack, coloured, find_pattern, has_pattern
 from pymc_landscape.numerics.stacked_newton import QuadraticModels, StackedMinima, descend_newton_stack
 from pymc_landscape.numerics.threads import (
     WRITING,
@@ -100,6 +100,7 @@ __all__ = [
     "find_pattern",
     "flat_eigenvectors",
     "gradient_of_values",
+    "has_pattern",
     "hessian_of_gradients",
     "hessian_of_values",
     "hessian_times",

@@ -11,6 +11,7 @@ Numerical Analysis* 16, 1060-1074).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 FEW = 300
 # Up to so many effects a matrix is treated as full whose factor takes more than this share of its operations.
 FULL, SHARE = 300, 0.02
+# What rounding does to a product, as a share of the sizes of its summands.
+ROUNDING = 1e-11
 # A guess with a larger block than this is none.
 LARGEST = 64
 # A column with so many times more elements than the median has a colour of its own, where that saves colours.
@@ -61,6 +64,12 @@ class Pattern:
     def n_colours(self) -> int:
         """How many products show the whole matrix."""
         return int(self.colours.max(initial=-1)) + 1
+
+    @cached_property
+    def key(self) -> bytes:
+        """What stands for the pattern: the same for two that are equal."""
+        parts = np.array([self.size]), self.rows, self.columns, self.colours, self.alone
+        return hashlib.blake2b(b"".join(part.tobytes() for part in parts), digest_size=16).digest()
 
     @cached_property
     def seeds(self) -> Array:
@@ -191,6 +200,24 @@ def find_pattern(product: Callable[[Array], Array], size: int, groups: Callable[
     columns = np.concatenate([c for _, c in nonzero] + [np.arange(size)])
     both = np.unique(np.concatenate([rows * size + columns, columns * size + rows]))
     return coloured(size, both // size, both % size)
+
+
+def has_pattern(pattern: Pattern, product: Callable[[Array], Array]) -> bool:
+    """Whether a symmetric matrix is not zero at all places of a pattern and nowhere else, by few products.
+
+    Places on the diagonal, which are part of every pattern, may be zero. Where False comes back, it may be so still.
+    """
+    vectors = np.random.default_rng(pattern.size).standard_normal((2, pattern.size))
+    whole = product(np.concatenate([pattern.seeds, vectors]))
+    entries = pattern.entries(whole[: pattern.n_colours])
+    if not (np.isfinite(whole).all() and entries[pattern.rows != pattern.columns].all()):
+        return False
+    for vector, own in zip(vectors, whole[pattern.n_colours :], strict=True):
+        summands = entries * vector[pattern.columns]
+        seen, size = (np.bincount(pattern.rows, each, pattern.size) for each in (summands, np.abs(summands)))
+        if not (np.abs(seen - own) <= ROUNDING * size).all():
+            return False
+    return True
 
 
 def _of_groups(groups: NDArray[np.intp]) -> Pattern | None:

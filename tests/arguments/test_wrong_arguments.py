@@ -37,7 +37,9 @@ ALSO_CALLED = {
     "label": "parameter|element",
 }
 RESULTS = ("ds", "landscape", "descents", "descent", "intervals", "table", "points", "curves", "influence", "profile")
-ALSO_CALLED |= dict.fromkeys((*RESULTS, "contours", "spectrum", "results", "paths", "resume"), "Dataset|result|pass")
+ALSO_CALLED |= dict.fromkeys(
+    (*RESULTS, "contours", "spectrum", "results", "paths", "resume", "start"), "Dataset|result|pass"
+)
 # What is not called by users, takes nothing that can be wrong, or is made by a verb.
 NOT_CALLED = {
     "Explorer", "Fit", "HypothesisTest", "LikelihoodRatioTest", "Report", "objective.changes_since",

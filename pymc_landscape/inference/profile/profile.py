@@ -27,6 +27,7 @@ from pymc_landscape.inference.profile.profile_steps import (
     natural_vector,
     point_at_step,
     profile_origin,
+    resume_of_start,
     stored_step,
 )
 from pymc_landscape.inference.profile.quantities import Quantity, find_quantities
@@ -36,9 +37,8 @@ from pymc_landscape.objective.observations import data_digest
 from pymc_landscape.optimize import Fit, fit_of
 from pymc_landscape.results import Checkpoint, DelayedProgressBar, array_variable, provenance_attributes
 
-# Points between the estimate and the cut-off, as lme4 has them.
-POINTS = 8
-RESTARTS = 3
+# Points between the estimate and the cut-off, as lme4 has them; and how often a lower optimum is gone to.
+POINTS, RESTARTS = 8, 3
 
 
 def profile_likelihood(
@@ -49,11 +49,11 @@ def profile_likelihood(
     resume: xr.Dataset | None = None,
     store: str | PathLike[str] | None = None,
     progressbar: bool = True,
+    start: xr.Dataset | None = None,
 ) -> xr.Dataset:
     """Trace the profile of parameters, Deterministics and linear combinations, out to a confidence level.
 
-    `read_intervals` reads the interval ends of any level off it. Those of one level alone come exactly, and sooner,
-    from `confidence_intervals`.
+    `read_intervals` reads interval ends of any level off it; those of one come sooner from `confidence_intervals`.
 
     Parameters
     ----------
@@ -73,6 +73,8 @@ def profile_likelihood(
         there already, it is resumed, as `resume` is. Needs the package zarr.
     progressbar : bool
         Whether to show progress, once there is something to wait for.
+    start : Dataset, optional
+        The former name of `resume`.
 
     Returns
     -------
@@ -88,14 +90,15 @@ def profile_likelihood(
     Raises
     ------
     ValueError
-        If the fit has no optimum, nor a value that −2LL falls towards, a name is not known, the level is not between 0
-        and 1, or `resume` is the profile of another model or of other data; if a store that is there comes with a
-        `resume`.
+        If the fit has no optimum, nor a value that −2LL falls towards, a name is not known, the level is not in (0, 1),
+        `resume` is of another model or other data, or comes with a store that is there or with a `start`.
 
     Warns
     -----
     UserWarning
         Where a lower optimum was met; it takes the estimate's place, and all profiles are its. After Ctrl-C.
+    FutureWarning
+        Where `start` is given, which a later version will not take.
 
     Notes
     -----
@@ -128,6 +131,7 @@ def profile_likelihood(
     True
     """
     level, progressbar = checked_level("level", level, usual=0.99), checked_flag("progressbar", progressbar)
+    resume = resume if start is None else resume_of_start(start, resume)
     fit = fit_of(fit, "profile_likelihood", progressbar=progressbar)
     refuse_no_infimum(fit)
     with Checkpoint(store, "profile", "this fit's profile", lambda: profile_origin(fit)) as checkpoint:

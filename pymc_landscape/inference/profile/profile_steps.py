@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -188,6 +189,17 @@ def profile_origin(fit: Fit) -> dict[str, Any]:
     """Return what a profile depends on, beside where the minimum is."""
     kind = {"another kind of fit": fit.kind, "another weight of the prior": fit.objective.prior_weight}
     return result_origin(fit.objective) | kind | {"another information": fit.information}
+
+
+def resume_of_start(start: xr.Dataset, resume: xr.Dataset | None) -> xr.Dataset:
+    """Return what is given by the former name of `resume`, and say what it is called now."""
+    if resume is not None:
+        raise ValueError("Expected start= or resume=, two names of one argument, got both: leave start out.")
+    if not isinstance(start, xr.Dataset):
+        raise wrong_type("the Dataset of profile_likelihood as start", start, "pass what it returned, as resume=")
+    said = "start= is called resume= now, and a later version of profile_likelihood will not take it: write resume=."
+    warnings.warn(said, FutureWarning, stacklevel=3)
+    return start
 
 
 def is_of_lower_optimum(kept: xr.Dataset, fit: Fit) -> bool:

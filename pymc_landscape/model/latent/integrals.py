@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, cast
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
-from pymc_landscape.model import DataSwaps, EngineFactory, FreeVariable, ModelMetadata, PotentialRoles
+from pymc_landscape.model import Contents, DataSwaps, EngineFactory, FreeVariable, ModelMetadata, PotentialRoles
 from pymc_landscape.model.discrete import TOGETHER, SumOut, Sums
 from pymc_landscape.model.latent.automatic_quadrature import Rule, RuleChoice, choose_rule
 from pymc_landscape.model.latent.closed_form import GaussianIntegral, gaussian_integral
@@ -20,9 +21,22 @@ from pymc_landscape.model.latent.gauss_kronrod import PanelQuadrature
 from pymc_landscape.model.latent.joint_density import JointDensity, joint_density
 from pymc_landscape.model.latent.laplace import Integrand, Laplace
 from pymc_landscape.model.latent.mixture_integral import StateIntegral, density_by_state
+from pymc_landscape.numerics import WRITING, Pattern
 
 # Numba needs long for third derivatives: seconds of interpreting before it is asked.
 PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What was seen of the data at one time: what was in them, which effects meet, and what explains what is observed.
+
+    Of the last two there is what stands for them.
+    """
+
+    contents: tuple[Contents, ...]
+    meeting: Hashable
+    explanatory: Hashable
 
 
 class LatentIntegrals:
@@ -52,11 +66,51 @@ class LatentIntegrals:
     ):
         self.metadata, self.data, self.roles, self.factory = metadata, data, roles, factory
         self.quadrature = quadrature
+        self._seen: _Seen | None = None
+        factory.meeting = self.meeting
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave behind what was seen of the data in this process."""
+        return {**vars(self), "_seen": None}
 
     @property
     def reference(self) -> Array:
         """The model's initial point as a vector (k,) of natural values."""
         return self.metadata.layout().join(self.metadata.initial_point())
+
+    # --- data --------------------------------------------------------------------------------------------------------
+
+    def meeting(self, *, is_thorough: bool = False) -> Hashable:
+        """Return what stands for which effects meet in the data as they are now; None where there are no effects.
+
+        Parameters
+        ----------
+        is_thorough : bool
+            Whether it is looked at what is in data that are the same array as before.
+        """
+        if not self.metadata.latent:
+            return None
+        return self._look(is_thorough).meeting
+
+    def _look(self, is_thorough: bool = False) -> _Seen:
+        """Return what is known of the data as they are now, looking at them if they are others than before."""
+        own, seen = self.data.own(), self._seen
+        if seen is not None and len(own) == len(seen.contents):
+            pairs = zip(seen.contents, own, strict=True)
+            if all((not is_thorough and c.are_of(values)) or c.are(values, False) for c, values in pairs):
+                return seen
+        explanatory = self.data.explanatory()
+        key: Hashable = self._pattern_now().key if self.metadata.effects else None
+        if key is not None and self.metadata.summed_variables:  # effects meet in another way in each of their states
+            key = key, explanatory
+        self._seen = seen = _Seen(tuple(map(Contents, own)), key, explanatory)
+        return seen
+
+    def _pattern_now(self) -> Pattern:
+        density, known = self._of_any_pattern, self.factory.kept("patterns", list[Pattern], is_for_all_data=True)
+        with WRITING:
+            self.data.use_data()
+            return density.pattern_now(known)
 
     # --- random effects ----------------------------------------------------------------------------------------------
 
@@ -67,7 +121,11 @@ class LatentIntegrals:
             return self.quadrature
         if self.metadata.flat:  # they meet all effects
             return 1
-        return self.factory.kept("rule", lambda: self.choose_rule(self.reference).rule)
+        return self.factory.kept(("rule", self._look().explanatory), self._choose_rule)
+
+    def _choose_rule(self) -> Rule:
+        self.data.use_data()
+        return self.choose_rule(self.reference).rule
 
     def choose_rule(self, theta: Array) -> RuleChoice:
         """Choose how to integrate by what is right at one θ (k,), natural."""
@@ -87,7 +145,7 @@ class LatentIntegrals:
 
     def integral(self, rule: Rule) -> Laplace:
         """Return the integral over the random effects by a rule; all rules share what is made of the density."""
-        laplace = self.factory.kept("laplace", self._laplace)
+        laplace = self.factory.kept("laplace", lambda: self._of_any_pattern.of_pattern(self._pattern_now()))
         if rule == 1:
             return laplace
         if rule == "gauss_kronrod":
@@ -109,6 +167,11 @@ class LatentIntegrals:
     def _closed_form(self) -> GaussianIntegral | None:
         laplace = self.integral(1)
         return gaussian_integral(laplace.density, laplace.n_parameters, laplace.pattern)
+
+    @property
+    def _of_any_pattern(self) -> Laplace:
+        """The integral, which asks the data of now which effects meet."""
+        return self.factory.kept("effects", self._laplace, is_for_all_data=True)
 
     def _laplace(self) -> Laplace:
         variables, effects = self.metadata.variables, self.metadata.effects
@@ -194,7 +257,8 @@ class LatentIntegrals:
         model, summed = self.metadata.model, self.metadata.summed_variables
         effects = [v.name for v in self.metadata.effects]
         dropped = self.metadata.dropped
-        return self.factory.kept("sums", lambda: Sums(model, summed, effects, self.roles.likelihood, dropped))
+        make = partial(Sums, model, summed, effects, self.roles.likelihood, dropped)
+        return self.factory.kept("sums", make, is_for_all_data=True)
 
     def sum_out(self, reference: Array) -> SumOut | None:
         """Return the sums for densities over vectors like `reference`, at which lengths are looked up."""

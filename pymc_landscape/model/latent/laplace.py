@@ -38,7 +38,7 @@ from pymc_landscape.model.latent.mode_search import (
     newton_search,
     run_search,
 )
-from pymc_landscape.numerics import WRITING, Pattern, find_pattern
+from pymc_landscape.numerics import WRITING, Pattern, find_pattern, has_pattern
 
 Build = Callable[[Graph, dict[str, Graph]], Engine]
 
@@ -47,6 +47,8 @@ Build = Callable[[Graph, dict[str, Graph]], Engine]
 COLOURS, FEW = 8, 300
 # How far from its top, in standard deviations, a log density is compared with a quadratic one, and to what share.
 DISTANCES, AS_QUADRATIC = (0.5, 1.0, 3.0, 10.0), 1e-8
+# What is made of the density whichever effects meet.
+OF_ANY_PATTERN = ("_gradient", "_values", "_prior_gradient", "_product")
 # How far from the reference, in units of its size, a point is taken at which nothing is zero by chance.
 BESIDE = (0.3, 0.03, 0.003)
 
@@ -155,6 +157,24 @@ class Laplace:
     def _find_pattern(self) -> Pattern:
         point = self.anywhere()
         return find_pattern(lambda ways: self.curvature_times(point, ways), self.n_effects, lambda: self.groups)
+
+    def pattern_now(self, known: list[Pattern]) -> Pattern:
+        """Return which effects meet in the data as they are now; one of those `known`, to which a new one is added."""
+        point = self.anywhere()
+        for pattern in reversed(known):
+            if has_pattern(pattern, lambda ways: self.curvature_times(point, ways)):
+                return pattern
+        found = self._find_pattern()
+        same = [pattern for pattern in known if pattern.key == found.key]
+        if not same:
+            known.append(found)
+        return same[0] if same else found
+
+    def of_pattern(self, pattern: Pattern) -> Laplace:
+        """Return the same integral where effects meet like this; what is made for any pattern is made for both."""
+        twin = self.twin()
+        twin.made = {name: self.made[name] for name in OF_ANY_PATTERN if name in self.made} | {"pattern": pattern}
+        return twin
 
     def curvature_times(self, point: Array, directions: Array) -> Array:
         """Return H at one (θ, u) (k + q,) times each direction (n, q) of the effects; shape (n, q)."""

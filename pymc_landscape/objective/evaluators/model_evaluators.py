@@ -142,7 +142,9 @@ class Evaluators:
         unconstrained : frozenset of str
             Names of the free variables that stand in the vector on their unconstrained scale.
         """
-        engine = self.factory.kept(self._key(kind, unconstrained), lambda: self._build(kind, unconstrained))
+        is_integral = kind in ("density", *WEIGHTED) and self.integrals.meeting(is_thorough=True) is not None
+        key, build = self._key(kind, unconstrained), partial(self._build, kind, unconstrained)
+        engine = self.factory.kept(key, build, is_for_all_data=not is_integral)
         self.use_data()
         return engine
 
@@ -239,8 +241,7 @@ class Evaluators:
             self.integrals.refuse_latent()
             if self.metadata.summed_variables:
                 self.integrals.sums.refuse_known_information()
-            values = self._values(layout)
-            return values.vector, {"fisher": fisher_graph(values, self.roles.likelihood)}
+            return (values := self._values(layout)).vector, {"fisher": fisher_graph(values, self.roles.likelihood)}
         if kind == "combination":
             return self._combination(layout)
         density = self.density(layout.unconstrained)
@@ -313,8 +314,7 @@ class Evaluators:
         def write() -> Differentiated:
             summands = self.summands(density, layout)
             value = -2.0 * sum(summands.values())
-            if self.prior_weight:
-                value = value - 2.0 * self._weight * density.prior
+            value = value - 2.0 * self._weight * density.prior if self.prior_weight else value
             return Differentiated(value, {**summands, LOG_PRIOR: density.prior}, density.vector)
 
         return self.factory.kept(("differentiated", self._key("gradient", layout.unconstrained)), write)

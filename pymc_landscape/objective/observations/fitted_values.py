@@ -69,7 +69,9 @@ def fitted_values(objective: Objective, points: Array) -> list[FittedTerm]:
     if objective.latent or objective.restricted:
         return []
     objective.use_data()
-    names, function, predictors = objective.evaluators.factory.kept("fitted values", lambda: _compile(objective))
+    names, function, predictors = objective.evaluators.factory.kept(
+        "fitted values", lambda: _compile(objective), is_for_all_data=True
+    )
     rows = [function(np.asarray(point, dtype=float)) for point in points]
     data = observed_data(objective)
     terms = []

@@ -64,7 +64,9 @@ class Simulator:
         self.objective = objective
         _refuse_potentials(objective)
         self._names: list[str] = [rv.name for rv in objective.model.observed_RVs]
-        self._function, self._rngs = objective.evaluators.factory.kept("simulate", lambda: _compile(objective))
+        self._function, self._rngs = objective.evaluators.factory.kept(
+            "simulate", lambda: _compile(objective), is_for_all_data=True
+        )
         self._is_singular = False
 
     def __call__(self, point: Point, random_seed: int) -> Data:

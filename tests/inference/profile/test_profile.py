@@ -242,3 +242,13 @@ def test_a_linear_combination_is_the_deterministic_of_it(budworm):
     other = pml.confidence_intervals(fit(turned), "d", progressbar=False)
     profiled = ends["interval"].sel(interval_method="profile")
     np.testing.assert_allclose(profiled.squeeze(), other["interval"].squeeze(), rtol=1e-8)
+
+
+def test_the_former_name_of_resume_is_taken_with_a_warning(budworm, profile):
+    with pytest.warns(FutureWarning, match="start= is called resume= now"):
+        further = pml.profile_likelihood(budworm, "ld50", level=0.999, start=profile, progressbar=False)
+    xr.testing.assert_identical(
+        further, pml.profile_likelihood(budworm, "ld50", level=0.999, resume=profile, progressbar=False)
+    )
+    with pytest.raises(ValueError, match="start= or resume=, two names of one argument, got both"):
+        pml.profile_likelihood(budworm, "ld50", resume=profile, start=profile, progressbar=False)
