@@ -200,3 +200,15 @@ def test_a_minibatch_model_is_not_kept_as_it_was():
         objective.minus2ll([1.0])
     again = pml.fit_mle(model, **QUIET)
     assert float(again.point["b"]) == pytest.approx((Y.sum() + 12.0 + 5.0) / 13.0, abs=1e-6)
+
+
+def test_a_value_far_out_is_no_sign_of_other_data(monkeypatch):
+    with pm.Model() as model:
+        a, b = pm.Normal("a", 0, 10), pm.Normal("b", 0, 10)
+        pm.Bernoulli("y", logit_p=a + b * X, observed=(X > 0).astype(int))
+    null, fit = pml.fit_mle(null_of(model), **QUIET), pml.fit_mle(model, **QUIET)
+    assert fit.status.value == "unbounded"
+    kind = type(fit.result.restricted)
+    value = kind.value
+    monkeypatch.setattr(kind, "value", lambda self, x: value(self, x) + 1e-3 * (self is fit.result.restricted))
+    assert pml.likelihood_ratio_test(null, fit, progressbar=False).p_value < 0.01

@@ -26,7 +26,7 @@ from pymc_landscape.inference.hypothesis_tests.null_point import (
 from pymc_landscape.inference.resampling import natural_point
 from pymc_landscape.objective import Objective
 from pymc_landscape.objective.observations import Data, Simulator, observed_data
-from pymc_landscape.optimize import Fit
+from pymc_landscape.optimize import Fit, Status
 
 # As near to a bound as this, in distances of the estimate or the initial point from it, is at it.
 AT_BOUND = 1e-8
@@ -142,6 +142,8 @@ def refuse_other_data(one: Fit, other: Fit, names: tuple[str, str] = ("the null"
 
 def refuse_changed_data(fit: Fit, name: str) -> None:
     """Refuse a fit whose data were changed after it was made."""
+    if fit.status is Status.UNBOUNDED:  # far out where its search ended, −2LL may be rounding alone
+        return
     before, now = fit.result.value, fit.result.restricted.value(fit.result.x)
     if np.isfinite(before) and not same(now, before):
         raise ValueError(
