@@ -207,12 +207,13 @@ class Parameters:
 
     def _moved(self, natural: Mapping[str, Array]) -> Array:
         """Bring arrays of the variables' shapes to the flat unconstrained vector; NaN stays NaN."""
-        _refuse_uneven_batches(natural, self.variables)
+        variables = self.variables
+        _refuse_uneven_batches(natural, variables)
         vectors = self.evaluators.metadata.layout().join(natural)
         flat = vectors.reshape(-1, vectors.shape[-1])
         moved = self.evaluators.engine("unconstrained").at(flat)
-        arrays = [moved[v.name].reshape(len(flat), -1) for v in self.variables]
-        for v, array in zip(self.variables, arrays, strict=True):
+        arrays = [moved[v.name].reshape(len(flat), -1) for v in variables]
+        for v, array in zip(variables, arrays, strict=True):
             if is_simplex(v):  # ln 0 − mean of ln w
                 shares = natural[v.name].reshape(len(flat), -1, v.shape[-1])
                 array[np.isnan(array) & (shares[..., :-1] == 0).reshape(array.shape)] = -np.inf
@@ -247,16 +248,17 @@ class Parameters:
         """Return `point` on the natural scale, with its names and shapes checked."""
         if not isinstance(point, Mapping):
             raise wrong_type(f"{name} to be a mapping or a Dataset", point, "give a value for every parameter by name")
-        on_values = [v for v in self.variables if v.name not in point and v.value_name in point]
-        missing = [v.name for v in self.variables if v.name not in point and v not in on_values]
+        variables = self.variables  # read once: each time it is asked whether the model has changed
+        on_values = [v for v in variables if v.name not in point and v.value_name in point]
+        missing = [v.name for v in variables if v.name not in point and v not in on_values]
         if missing:
             raise ValueError(
                 f"Expected a value for every free variable, got none for {', '.join(missing)}: "
                 f"{name} has {closest(missing[0], map(str, point)) or 'none'}."
             )
-        if len(point) > len(self.variables):
+        if len(point) > len(variables):
             self._refuse_unknown(point, name)
-        checked = {v.name: _checked(v, point[v.name], name) for v in self.variables if v not in on_values}
+        checked = {v.name: _checked(v, point[v.name], name) for v in variables if v not in on_values}
         if not on_values:
             return checked
         theta = self.pack({**self.initial_point(), **checked})

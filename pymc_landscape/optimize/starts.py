@@ -109,23 +109,25 @@ def _from_point(objective: Objective, point: Mapping[str, Any]) -> Array:
     # the mean of a posterior has more than parameters
     more = {d.name for d in objective.model.deterministics}.union(objective.latent, objective.restricted)
     point = {name: value for name, value in point.items() if name not in more}
-    names = {n for v in objective.variables for n in (v.name, v.value_name)}
+    variables = objective.variables
+    names = {n for v in variables for n in (v.name, v.value_name)}
     unknown = [name for name in point if name not in names]
     if unknown:
         raise ValueError(
             f"Expected parameters of the model in starts, got {unknown[0]!r}: it has "
-            f"{closest(unknown[0], [v.name for v in objective.variables])}."
+            f"{closest(unknown[0], [v.name for v in variables])}."
         )
     initial = objective.initial_point()
-    named = {v.value_name for v in objective.variables if v.value_name in point}
-    kept = {v.name: initial[v.name] for v in objective.variables if v.value_name not in named or v.name in point}
+    named = {v.value_name for v in variables if v.value_name in point}
+    kept = {v.name: initial[v.name] for v in variables if v.value_name not in named or v.name in point}
     whole = objective.complete({**kept, **point}, "starts")
-    for v in objective.variables:
+    for v in variables:
         if is_simplex(v) and (whole[v.name] == 0).any():
             whole[v.name] = (1.0 - LIFTED) * whole[v.name] + LIFTED * initial[v.name]
-    theta, fallback = objective.pack(whole), objective.pack(initial)
+    theta = objective.pack(whole)
     _refuse_outside(objective, theta, point)
-    return np.where(np.isinf(theta), fallback, theta)  # at a bound a derivative can be 0: begin inside
+    at_bound = np.isinf(theta)  # where a derivative can be 0: begin inside
+    return np.where(at_bound, objective.pack(initial), theta) if at_bound.any() else theta
 
 
 def _refuse_outside(objective: Objective, theta: Array, point: Mapping[str, Any]) -> None:
