@@ -73,7 +73,7 @@ def test_where_equations_are_not_solved_whole_hessians_give_the_same_ends(means,
 def test_correlated_predictors_in_unequal_units(no_hessian):
     rng, k = np.random.default_rng(1), 310
     common, units = rng.normal(size=(1_500, 1)), 10.0 ** rng.uniform(-0.5, 0.5, k)
-    x = (common + rng.normal(size=(1_500, k))) * units
+    x = (0.3 * common + rng.normal(size=(1_500, k))) * units
     y = rng.poisson(np.exp(1 + 0.05 * x[:, 0] / units[0]))
     with pm.Model() as model:
         a, b = pm.Normal("a", 0, 10), pm.Normal("b", 0, 1, shape=k)
