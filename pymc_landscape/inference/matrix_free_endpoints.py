@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from pymc_landscape.inference.profile import (
     find_endpoints,
     point_without_hessian,
 )
+from pymc_landscape.numerics import NotPositiveCurvature, conjugate_gradients, diagonal_scale
 from pymc_landscape.objective import DENSE, RestrictedObjective, hessian_products
 
 STEPS = 15
@@ -38,16 +39,8 @@ STEPS = 15
 CLOSE, REMAINING = 1e-9, 1e-9
 # Relative residuals of the two equations: errors enter squared, and what is left of them is seen in the next step.
 ALONG_RESIDUAL, OFF_RESIDUAL = 1e-6, 1e-4
-ITERATIONS = 500
-# Rounds and random vectors a round that the diagonal of the Hessian is measured with, and the least share of its
-# largest element that is taken for one.
-ROUNDS, PROBES, LEAST = 2, 16, 1e-8
 # So often a step to a place without a value, or far above the cut-off, is halved.
 HALVINGS, FAR = 8, 10.0
-
-
-class NotPositiveCurvature(ArithmeticError):
-    """The surface bends down somewhere across, or the equations were not solved."""
 
 
 def find_endpoints_of_any_size(
@@ -165,38 +158,9 @@ class _CurvatureAcross:
 
     def solve(self, right: Array, residual: float) -> Array:
         """Return u (m,) with H_νν u_ν = right_ν and u_j = 0."""
-        import scipy.sparse.linalg  # not needed by small models
-
-        across = np.where(np.arange(len(self.x)) == self.j, 0.0, 1.0 / self.scale)
-
-        def scaled_product(y: Array) -> Array:
-            product = across * self.product(across * y)
-            if y.any() and not float(y @ product) > 0:
-                raise NotPositiveCurvature
-            return product
-
-        known = across * right
-        if not known.any():
-            return np.zeros_like(right)
-        operator: Any = scipy.sparse.linalg.LinearOperator((len(right),) * 2, matvec=scaled_product, dtype=float)
-        solution, failed = scipy.sparse.linalg.cg(operator, known, rtol=residual, maxiter=ITERATIONS)
-        if failed or not np.isfinite(solution).all():
-            raise NotPositiveCurvature
-        return np.asarray(across * solution)
+        across = np.where(np.arange(len(self.x)) == self.j, np.inf, self.scale)
+        return conjugate_gradients(self.product, right, across, residual)
 
 
 def _scale(restricted: RestrictedObjective, x: Array) -> Array:
-    """Return the square roots of the Hessian's diagonal, measured with random signs.
-
-    E[z ∘ Hz] is the diagonal for z with independent signs (Bekas, Kokiopoulou & Saad 2007, *Applied Numerical
-    Mathematics* 57, 1214-1229); a second round, on axes scaled by the first, sees small elements beside large ones.
-    """
-    rng = np.random.default_rng(len(x))  # the same each time: an interval without simulation is not random
-    scale = np.ones_like(x)
-    for _ in range(ROUNDS):
-        signs = rng.choice([-1.0, 1.0], size=(PROBES, len(x)))
-        diagonal = np.abs((signs * hessian_products(restricted, x, signs / scale) / scale).mean(axis=0))
-        scale = scale * np.sqrt(np.maximum(diagonal, LEAST * max(diagonal.max(), 1e-300)))
-    if not (np.isfinite(scale).all() and (scale > 0).all()):
-        raise NotPositiveCurvature
-    return scale
+    return diagonal_scale(partial(hessian_products, restricted, x), len(x))

@@ -30,7 +30,15 @@ from pymc_landscape.numerics.finite_differences import (
     hessian_times,
     jacobian_of_values,
 )
-from pymc_landscape.numerics.lanczos import Product, leading_eigenpairs, trace
+from pymc_landscape.numerics.krylov import (
+    NotPositiveCurvature,
+    Product,
+    conjugate_gradients,
+    diagonal_scale,
+    leading_eigenpairs,
+    newton_conjugate_gradients,
+    trace,
+)
 from pymc_landscape.numerics.line_search import backtrack
 from pymc_landscape.numerics.merge_tree import Pass, merge_tree
 from pymc_landscape.numerics.profile_curve import CurveSide, ProfileCurve, cubic_hermite, profile_curve
@@ -73,6 +81,7 @@ __all__ = [
     "JointDensity",
     "LearnedHessian",
     "NotPositive",
+    "NotPositiveCurvature",
     "Pass",
     "Pattern",
     "Product",
@@ -90,11 +99,13 @@ __all__ = [
     "chibar2_tail",
     "chibar2_weights",
     "coloured",
+    "conjugate_gradients",
     "covariance",
     "cubic_hermite",
     "delta_method",
     "descend_newton",
     "descend_newton_stack",
+    "diagonal_scale",
     "draws_density",
     "factorised",
     "find_pattern",
@@ -112,6 +123,7 @@ __all__ = [
     "merge_tree",
     "n_workers",
     "name_direction",
+    "newton_conjugate_gradients",
     "newton_descent_batch",
     "newton_steps",
     "noise",

@@ -127,7 +127,15 @@ def batch_value_gradient_hessian(
 
 
 def hessian_products(restricted: RestrictedObjective, x: Array, directions: Array) -> Array:
-    """Return the Hessian over the free elements at x (m,) times directions (..., m)."""
+    """Return the Hessian over the free elements at x (m,) times directions (..., m).
+
+    Raises
+    ------
+    NotImplementedError
+        If elements are tied in coordinates.
+    """
+    if restricted.coordinates is not None:
+        raise NotImplementedError("products of a Hessian in coordinates")
     whole = np.zeros((*directions.shape[:-1], restricted.layout.size))
     whole[..., restricted.free] = directions
     both = np.concatenate([np.broadcast_to(restricted.full(x), whole.shape), whole], axis=-1)

@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from pymc_landscape.numerics import (
     QuadraticModel,
     descend_newton,
     hessian_of_values,
+    newton_conjugate_gradients,
     noise,
     polish,
 )
@@ -28,6 +30,7 @@ from pymc_landscape.objective import (
     RestrictedObjective,
     RoundingCheck,
     evaluation_noise,
+    hessian_products,
     is_lower,
 )
 from pymc_landscape.optimize.tolerances import CONVERGED, CONVERGED_BY_VALUES, ROUGH, SAME_CURVATURE
@@ -319,8 +322,10 @@ def _lbfgs(restricted: RestrictedObjective, x: Array, evaluations: int = 3_000) 
     value, gradient = restricted.value_and_gradient(x)
     result = SearchResult(restricted, x, value, gradient, None, np.inf, LBFGS, reason=str(ended.message))
     result.n_iterations = int(ended.nit)
-    if len(x) > DENSE:  # judged by its gradient alone
-        result.remaining_decrease = float((gradient / scale) @ (gradient / scale))
+    if len(x) > DENSE:
+        products, enough = partial(hessian_products, restricted), 0.1 * CONVERGED
+        x, value, gradient, left = newton_conjugate_gradients(restricted.value_and_gradient, products, x, enough)
+        result.x, result.value, result.gradient, result.remaining_decrease = x, value, gradient, left
         return result
     hessian = restricted.hessian(x)
     if np.isfinite(hessian).all():
@@ -341,13 +346,8 @@ def _nelder_mead(restricted: RestrictedObjective, x: Array, why: str) -> SearchR
     for _ in range(5):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ended = minimize(
-                lambda y: min(restricted.value(y), TOO_HIGH),
-                x,
-                method="nelder-mead",
-                progressbar=False,
-                options=options,
-            )
+            values = lambda y: min(restricted.value(y), TOO_HIGH)  # noqa: E731
+            ended = minimize(values, x, method="nelder-mead", progressbar=False, options=options)
         n, x = n + int(ended.nit), np.asarray(ended.x)
         if last - float(ended.fun) < 1e-9:
             break

@@ -7,7 +7,7 @@ from scipy import stats
 from scipy.optimize import brentq
 
 import pymc_landscape as pml
-from pymc_landscape.inference import matrix_free_endpoints
+from pymc_landscape.numerics import krylov
 from pymc_landscape.objective import Objective
 
 GROUPS, EACH, Q = 320, 4, 3.841458820694124
@@ -64,7 +64,7 @@ def test_wald_intervals_of_chosen_elements_need_no_hessian(means, data, no_hessi
 
 
 def test_where_equations_are_not_solved_whole_hessians_give_the_same_ends(means, data, monkeypatch):
-    monkeypatch.setattr(matrix_free_endpoints, "ITERATIONS", 1)
+    monkeypatch.setattr(krylov, "ITERATIONS", 1)
     interval = pml.confidence_intervals(means, ["b[1]"], progressbar=False)["interval"].squeeze()
     assert np.allclose(interval, closed_form(data)[0], atol=2e-6)
 
@@ -73,7 +73,7 @@ def test_where_equations_are_not_solved_whole_hessians_give_the_same_ends(means,
 def test_correlated_predictors_in_unequal_units(no_hessian):
     rng, k = np.random.default_rng(1), 310
     common, units = rng.normal(size=(1_500, 1)), 10.0 ** rng.uniform(-0.5, 0.5, k)
-    x = (0.3 * common + rng.normal(size=(1_500, k))) * units
+    x = (common + rng.normal(size=(1_500, k))) * units
     y = rng.poisson(np.exp(1 + 0.05 * x[:, 0] / units[0]))
     with pm.Model() as model:
         a, b = pm.Normal("a", 0, 10), pm.Normal("b", 0, 1, shape=k)
@@ -93,3 +93,13 @@ def test_correlated_predictors_in_unequal_units(no_hessian):
     rises = [profile(end) - fit.minus2ll for end in ends["interval"].values.ravel()]
     assert np.allclose(rises, Q, atol=1e-4)
     assert (ends["status"] == "finite").all()
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1e4])
+def test_units_do_not_matter_to_what_is_an_optimum(data, unit):
+    with pm.Model() as model:
+        b = pm.Normal("b", 0, 10 * unit, shape=GROUPS)
+        pm.Normal("y", b[:, None], unit * np.linspace(0.5, 2, GROUPS)[:, None], observed=data * unit)
+    fit = pml.fit_mle(pml.Objective(model, latent=()), starts=1, progressbar=False)
+    assert fit.status.is_optimum
+    assert np.allclose(fit.point["b"], unit * data.mean(1), atol=1e-4 * unit)

@@ -15,7 +15,7 @@ import pymc_landscape as pml
 from pymc_landscape.landscape.saddle_search import SaddleSearch
 from pymc_landscape.numerics.covariance import spectrum
 from pymc_landscape.numerics.direction_names import name_direction, simple_basis
-from pymc_landscape.numerics.lanczos import leading_eigenpairs, trace
+from pymc_landscape.numerics.krylov import leading_eigenpairs, trace
 
 
 def surface(minus2ll, names="xy", width=3.0):
