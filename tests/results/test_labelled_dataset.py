@@ -2,6 +2,7 @@
 
 import numpy as np
 import pymc as pm
+import pytest
 import xarray as xr
 
 import pymc_landscape as pml
@@ -44,6 +45,8 @@ def test_labels_keep_their_type():
 
 def test_xarray_is_not_made_to_import_dask(monkeypatch):
     """It does so to find out whether an array is one of Dask's."""
+    if not hasattr(xr.core.variable, "array_type"):
+        pytest.skip("this version of xarray asks by another function")
     asked = []
     monkeypatch.setattr("xarray.core.variable.array_type", lambda module: asked.append(module) or ())
     of_collections = "xarray.namedarray.utils.is_dask_collection"
