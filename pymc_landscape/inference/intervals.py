@@ -288,7 +288,8 @@ def _wald_endpoints(request: _Request) -> Endpoints:
     for j, quantity in enumerate(request.quantities):
         estimate = request.reference.estimate_of(quantity)
         error = request.reference.standard_error(estimate)
-        error = matrix_free_standard_error(estimate) if np.isnan(error) else error
+        if np.isnan(error) and request.reference.fit.information == "observed":
+            error = matrix_free_standard_error(estimate)
         for i, level in enumerate(request.levels):
             reach = float(scipy.stats.norm.ppf(0.5 + level / 2)) * error
             for k, side in enumerate((-1.0, 1.0)):

@@ -63,6 +63,13 @@ def test_wald_intervals_of_chosen_elements_need_no_hessian(means, data, no_hessi
     assert np.allclose(half, stats.norm.ppf(0.975) * errors, rtol=1e-5)
 
 
+def test_an_error_by_other_information_is_not_that_of_the_curvature(means):
+    robust = pml.fit_mle(means, sandwich=True, starts=1, progressbar=False)
+    assert robust.information == "sandwich"
+    found = pml.confidence_intervals(robust, ["b[1]"], method="wald", progressbar=False)
+    assert (found["status"] == "failed").all()
+
+
 def test_where_equations_are_not_solved_whole_hessians_give_the_same_ends(means, data, monkeypatch):
     monkeypatch.setattr(krylov, "ITERATIONS", 1)
     interval = pml.confidence_intervals(means, ["b[1]"], progressbar=False)["interval"].squeeze()
