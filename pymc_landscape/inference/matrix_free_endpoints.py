@@ -59,9 +59,9 @@ def find_endpoints_of_any_size(
 
 def _with_hessian(problem: EndpointProblem) -> EndpointProblem:
     estimate = problem.estimate
-    if not callable(estimate.hessian_or_way):
+    if not callable(estimate.hessian_or_function):
         return problem
-    return replace(problem, estimate=replace(estimate, hessian_or_way=estimate.hessian))
+    return replace(problem, estimate=replace(estimate, hessian_or_function=estimate.hessian))
 
 
 def matrix_free_standard_error(estimate: ConstrainedPoint) -> float:
@@ -71,8 +71,7 @@ def matrix_free_standard_error(estimate: ConstrainedPoint) -> float:
     try:
         j, scale = int(np.argmax(estimate.normal)), _scale(estimate.restricted, estimate.x)
         curvature = _CurvatureAcross(estimate.restricted, estimate.x, j, scale)
-        column = curvature.product(np.eye(1, len(estimate.x), j)[0])
-        bend = float(column[j] - column @ curvature.solve(column, ALONG_RESIDUAL))
+        bend = curvature.along_profile()[1]
     except NotPositiveCurvature:
         return np.nan
     return abs(estimate.quantity.rate(estimate.restricted, estimate.x)) * np.sqrt(2.0 / bend) if bend > 0 else np.nan
@@ -112,15 +111,13 @@ def _newton(problem: EndpointProblem, j: int) -> tuple[Array, float]:
     close = max(CLOSE, 10 * estimate.rounding())
     for _ in range(STEPS):
         curvature = _CurvatureAcross(restricted, x, j, scale)
-        column = curvature.product(np.eye(1, len(x), j)[0])
-        along = curvature.solve(column, ALONG_RESIDUAL)
+        along, bend = curvature.along_profile()
         off = curvature.solve(gradient, OFF_RESIDUAL)
         left = problem.target - value
         remaining = float(gradient @ off)
         slope = float(gradient[j] - gradient @ along)
         if abs(left) <= close and remaining <= close and side * slope > 0:
             return x, value
-        bend = float(column[j] - column @ along)
         radicand = slope**2 + 2.0 * bend * (left + 0.5 * remaining)
         if not (bend > 0 and radicand > 0):
             raise NotPositiveCurvature
@@ -155,6 +152,12 @@ class _CurvatureAcross:
     def product(self, direction: Array) -> Array:
         """Return H times a direction (m,)."""
         return hessian_products(self.restricted, self.x, direction)
+
+    def along_profile(self) -> tuple[Array, float]:
+        """Return w (m,), by which the others move against a unit of element j, and the curvature S of the profile."""
+        column = self.product(np.eye(1, len(self.x), self.j)[0])
+        along = self.solve(column, ALONG_RESIDUAL)
+        return along, float(column[self.j] - column @ along)
 
     def solve(self, right: Array, residual: float) -> Array:
         """Return u (m,) with H_νν u_ν = right_ν and u_j = 0."""

@@ -50,7 +50,7 @@ class ConstrainedPoint:
         The point.
     value, gradient : float, array (m,)
         Of the surface.
-    hessian_or_way : array (m, m), or function
+    hessian_or_function : array (m, m), or function
         Its Hessian, or what computes it when it is first asked for: of a large model perhaps never.
     derivatives : tuple of Derivatives
         Of each coordinate.
@@ -63,20 +63,20 @@ class ConstrainedPoint:
     x: Array
     value: float
     gradient: Array
-    hessian_or_way: Array | Callable[[], Array]
+    hessian_or_function: Array | Callable[[], Array]
     derivatives: tuple[Derivatives, ...]
     foretold: float = math.nan
 
     @cached_property
     def hessian(self) -> Array:
         """The Hessian (m, m) of the surface."""
-        return self.hessian_or_way() if callable(self.hessian_or_way) else self.hessian_or_way
+        return self.hessian_or_function() if callable(self.hessian_or_function) else self.hessian_or_function
 
     @cached_property
     def is_finite(self) -> bool:
         """Whether there is a value with derivatives here."""
         bent = [d for d, q in zip(self.derivatives, self.quantities, strict=True) if q.element is None]
-        known = () if callable(self.hessian_or_way) else (self.hessian_or_way,)
+        known = () if callable(self.hessian_or_function) else (self.hessian_or_function,)
         arrays = [self.gradient, *known, *(a for d in bent for a in (d.gradient, d.hessian))]
         return math.isfinite(self.value) and all(np.isfinite(array).all() for array in arrays)
 

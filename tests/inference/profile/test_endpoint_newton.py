@@ -60,7 +60,7 @@ def test_a_bent_quantity_is_not_for_a_stack(tasks):
 
 
 def test_a_minimum_without_curvature_gives_no_way(tasks):
-    flat = replace(tasks[0].estimate, hessian_or_way=np.zeros_like(tasks[0].estimate.hessian))
+    flat = replace(tasks[0].estimate, hessian_or_function=np.zeros_like(tasks[0].estimate.hessian))
     assert approach([Task(flat, 1.0, 1.0)]) == [None]
     assert approach([]) == []
 
