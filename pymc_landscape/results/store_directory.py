@@ -127,7 +127,8 @@ class StoreDirectory:
             raise RuntimeError("nothing was made")
         beside, self._beside = self._beside, None
         sync_tree(beside / NEW)
-        replace_file(beside / READY, b"")
+        (beside / READY).touch()  # empty, so that it is there whole or not at all
+        sync_path(beside)
         if self.is_there:
             os.rename(self.path, beside / OLD)
         os.rename(beside / NEW, self.path)

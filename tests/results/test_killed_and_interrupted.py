@@ -17,7 +17,7 @@ import xarray as xr
 from pytensor.graph.op import Op
 
 import pymc_landscape as pml
-from pymc_landscape.results import checkpoint
+from pymc_landscape.results import StoreDirectory, checkpoint
 
 pytest.importorskip("zarr")
 if not hasattr(os, "fork"):
@@ -133,6 +133,32 @@ def after(seconds: float):
         (signal.setitimer(signal.ITIMER_REAL, seconds) and None)
         or signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
     )
+
+
+def replaced_by(path, text: str) -> None:
+    """Put a store of one file in the place of another."""
+    with StoreDirectory(path) as place:
+        new = place.new()
+        new.mkdir()
+        (new / "zarr.json").write_text(text)
+        place.put_in_place()
+
+
+def test_killed_at_each_change_a_store_is_the_old_or_the_new_and_nothing_else_stays(tmp_path):
+    found, places = [], 0
+    for n in range(1, 100):
+        path = tmp_path / f"{n}" / "x.zarr"
+        path.parent.mkdir()
+        replaced_by(path, "old")
+        if not os.WIFSIGNALED(killed(partial(replaced_by, path, "new"), at_change(n)[0])):
+            break
+        places = n
+        with StoreDirectory(path):
+            assert [p.name for p in path.parent.iterdir() if not p.name.endswith(".lock")] == ["x.zarr"], n
+        found.append((path / "zarr.json").read_text())
+    assert places > 6
+    assert found == sorted(found, reverse=True)  # the old one up to some change, from there on the new one
+    assert set(found) == {"old", "new"}
 
 
 @pytest.mark.exhaustive
