@@ -34,7 +34,7 @@ def landscape(model, axes, **options):
 
 
 def test_an_empty_model_is_refused():
-    with pytest.raises(ValueError, match=r"free variables, got one with none: .*needs a parameter to vary"):
+    with pytest.raises(ValueError, match=r"free variables, got one with none: .*needs a parameter to vary; as a null"):
         pml.Objective(pm.Model())
     with pm.Model() as fixed:
         pm.Normal("y", 0, 1, observed=Y)

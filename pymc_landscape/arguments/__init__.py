@@ -19,6 +19,7 @@ from pymc_landscape.arguments.words import (
     checked_names,
     checked_path,
     meant,
+    repeatable,
 )
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "closest",
     "meant",
     "refused",
+    "repeatable",
     "told",
     "unknown_name",
     "wrong_type",

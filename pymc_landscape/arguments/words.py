@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from os import PathLike
 from typing import Any
@@ -96,6 +96,17 @@ def checked_names(
         if one not in known:
             raise unknown_name(f"{of} in {name}", one, known, limit=len(known))
     return names
+
+
+def repeatable[Names](names: Names) -> Names | list[str]:
+    """Return names as they are, and as a list where they can be read only once.
+
+    Examples
+    --------
+    >>> repeatable(iter(["a", "b"])), repeatable("mu")
+    (['a', 'b'], 'mu')
+    """
+    return list(names) if isinstance(names, Iterator) else names
 
 
 def checked_group(value: Any, name: str = "group") -> str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from pymc_landscape._typing import Array, ModelLike, Posterior, VarNames
-from pymc_landscape.arguments import checked_flag, checked_level
+from pymc_landscape.arguments import checked_flag, checked_level, repeatable
 from pymc_landscape.inference.case_deletion import CaseDeletion, DeletedObservation
 from pymc_landscape.inference.profile import (
     BOUNDS,
@@ -27,8 +28,8 @@ from pymc_landscape.inference.profile import (
     refuse_no_optimum,
 )
 from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
-from pymc_landscape.objective import Objective, open_group
-from pymc_landscape.objective.observations import pointwise_log_likelihood, refuse_joint_densities
+from pymc_landscape.objective import Objective
+from pymc_landscape.objective.observations import enough_draws, pointwise_log_likelihood, refuse_joint_densities
 from pymc_landscape.optimize import Fit, fit_of
 from pymc_landscape.results import DelayedProgressBar, provenance_attributes
 
@@ -115,15 +116,22 @@ def influence(
     rise = float(chi2_cutoff(checked_level("level", level)))
     exact = checked_flag("exact", exact)
     checked_flag("progressbar", progressbar)
-    fit = fit_of(fit, "influence", progressbar=progressbar)
+    if dt is not None:
+        enough_draws(dt)
+    named = partial(find_quantities, var_names=repeatable(var_names))
+
+    def refuse(objective: Objective) -> None:
+        refuse_joint_densities(objective, "influence")
+        named(objective)
+
+    fit = fit_of(fit, "influence", refuse=refuse, progressbar=progressbar)
     refuse_no_optimum(fit)
-    refuse_joint_densities(fit.objective, "influence")
     if fit.is_penalized:
         raise ValueError(
             "Expected a fit of which each observation is a summand, got a penalised one: its penalty is that of all "
             "observations together; use fit_mle without penalty."
         )
-    deletion, quantities = CaseDeletion(fit), find_quantities(fit.objective, var_names)
+    deletion, quantities = CaseDeletion(fit), named(fit.objective)
     _refuse_many(deletion, exact)
     with one_blas_thread():
         data = {
@@ -278,7 +286,7 @@ def _cross_validated(deletion: CaseDeletion, dt: Posterior) -> list[Any]:
     from arviz import loo
 
     tree = pointwise_log_likelihood(deletion.fit.objective, dt, progressbar=False)
-    tree["posterior"] = xr.DataTree(open_group(dt, "posterior"))  # how many draws are worth
+    tree["posterior"] = xr.DataTree(enough_draws(dt))  # how many draws are worth
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning)  # of high k: they are what is asked for
         return [loo(tree, var_name=name, pointwise=True) for name in deletion.sizes]

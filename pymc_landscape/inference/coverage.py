@@ -22,7 +22,7 @@ from pymc.model.transform.optimization import freeze_model
 from pymc_landscape._typing import Array, ModelLike, RandomSeed, VarNames
 from pymc_landscape.arguments import check_run_options, checked_choices, checked_count, checked_level, checked_mapping
 from pymc_landscape.inference.intervals import interval_limits
-from pymc_landscape.inference.profile import ReferenceFit, StackedEndpoints, find_quantities
+from pymc_landscape.inference.profile import Quantity, ReferenceFit, StackedEndpoints, find_quantities
 from pymc_landscape.inference.resampling import (
     by_label,
     fit_to_simulate,
@@ -123,8 +123,10 @@ def coverage_study(
     draws, bootstrap_draws = checked_count("draws", draws), checked_count("bootstrap_draws", bootstrap_draws)
     check_run_options(random_seed, progressbar)
     _refuse_sampler_without_hdi(methods, sampler)
-    fit = fit_to_simulate(fit, "coverage_study", progressbar)
-    study = _Study(fit, var_names, level, methods, bootstrap_draws, sampler)
+    quantities = list[Quantity]()  # found before anything is fitted
+    named = lambda objective: quantities.extend(find_quantities(objective, var_names))  # noqa: E731
+    fit = fit_to_simulate(fit, "coverage_study", progressbar, named)
+    study = _Study(fit, quantities, level, methods, bootstrap_draws, sampler)
     limits, interrupted = repeat(
         study,
         seeds(random_seed, draws),
@@ -151,14 +153,14 @@ class _Study:
     def __init__(
         self,
         fit: Fit,
-        var_names: VarNames | None,
+        quantities: Sequence[Quantity],
         level: float,
         methods: list[str],
         bootstrap_draws: int,
         sampler: Mapping[str, Any] | None,
     ):
         self.fit, self.level, self.methods, self.bootstrap_draws = fit, level, methods, bootstrap_draws
-        self.quantities = find_quantities(fit.objective, var_names)
+        self.quantities = quantities
         self.truth = np.array([ReferenceFit(fit).estimate_of(quantity).natural for quantity in self.quantities])
         self.fit_methods = [method for method in methods if method != "hdi"]
         self.simulator, self.point, self.start = Simulator(fit.objective), natural_point(fit), start_inside(fit)

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from pymc_landscape.objective import SAMPLE_DIMS, effect_names, open_group
-from pymc_landscape.objective.observations import joint_densities, pointwise_log_likelihood
+from pymc_landscape.objective import SAMPLE_DIMS, effect_names
+from pymc_landscape.objective.observations import enough_draws, joint_densities, pointwise_log_likelihood
 from pymc_landscape.optimize import Fit
 
 # The one variable that several observed terms become: LOO is of all of them together.
@@ -143,7 +143,7 @@ def _one_term(fit: Fit, dt: Any) -> xr.DataTree:
     joint = joint_densities(fit.objective, {str(name): v.size // draws for name, v in densities.data_vars.items()})
     if len(densities.data_vars) > 1:
         densities = _joined(densities)
-    posterior = open_group(dt, "posterior")  # how many draws are worth
+    posterior = enough_draws(dt)  # how many draws are worth
     tree = xr.DataTree.from_dict({"posterior": posterior, "log_likelihood": densities})
     tree.attrs["joint"] = "; ".join(joint.values())
     return tree

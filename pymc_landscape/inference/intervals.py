@@ -13,7 +13,7 @@ import scipy
 import xarray as xr
 
 from pymc_landscape._typing import Array, ModelLike, RandomSeed, VarNames
-from pymc_landscape.arguments import check_run_options, checked_choices, checked_count, checked_levels
+from pymc_landscape.arguments import check_run_options, checked_choices, checked_count, checked_levels, repeatable
 from pymc_landscape.inference.corner_endpoints import find_corner_endpoints
 from pymc_landscape.inference.matrix_free_endpoints import find_endpoints_of_any_size, matrix_free_standard_error
 from pymc_landscape.inference.profile import (
@@ -124,9 +124,9 @@ def confidence_intervals(
     [0.393461, 0.915441]
     """
     methods, levels = checked_choices("method", method, METHODS), checked_levels("level", level)
-    draws = checked_count("draws", draws)
+    draws, var_names = checked_count("draws", draws), repeatable(var_names)
     check_run_options(random_seed, progressbar)
-    fit = fit_of(fit, "confidence_intervals", progressbar=progressbar)
+    fit = fit_of(fit, "confidence_intervals", refuse=lambda o: find_quantities(o, var_names), progressbar=progressbar)
     refuse_no_infimum(fit)
     request = _request(fit, find_quantities(fit.objective, var_names), levels, progressbar)
     tables = {name: _endpoints(name, request, draws, random_seed) for name in methods}

@@ -25,6 +25,7 @@ from pymc_landscape.inference.hypothesis_tests import (
     refuse_posterior_mode,
 )
 from pymc_landscape.objective import Objective, effect_groups, pymc_model
+from pymc_landscape.objective.observations import enough_draws
 from pymc_landscape.optimize import Fit, Status, fit_of
 from pymc_landscape.results import provenance_attributes
 
@@ -170,6 +171,8 @@ def _entry(name: str, model: Comparable | tuple[Comparable, Posterior], progress
     fitted, dt = model if isinstance(model, tuple) and len(model) == 2 else (model, None)
     if not isinstance(fitted, Fit | Objective):
         pymc_model(fitted, f"models[{name!r}]")
+    if dt is not None:
+        enough_draws(dt)
     fit = fit_of(fitted, f"compare_models ({name})", prior_weight=0.0, progressbar=progressbar)
     refuse_posterior_mode(fit, repr(name))
     if fit.is_penalized:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import xarray as xr
 
 from pymc_landscape._typing import Array, ModelLike
-from pymc_landscape.arguments import checked_count, checked_level, checked_names
+from pymc_landscape.arguments import checked_count, checked_level, checked_names, repeatable
 from pymc_landscape.numerics import chi2_cutoff
 from pymc_landscape.objective import BoundElement, Element, FreeVariable, Objective, RestrictedObjective
 from pymc_landscape.optimize import Fit, fit_of
@@ -51,7 +52,8 @@ def fit_grid(
         One dim an axis, named by its label, natural scale; the estimate is one of the points, and the points are
         equally spaced on either side of it. An axis ends where the support does. From an estimate at a bound, it
         reaches to where −2LL, with the other parameters at their best, has risen by q in quadratic approximation:
-        g t + h t²/2 = q for slope g and curvature h at the bound. The coordinate `at` (parameter) holds the estimate,
+        g t + h t²/2 = q for slope g and curvature h at the bound. From one in a corner, as medians are, it reaches to
+        where −2LL with the others held has risen by q on both sides. The coordinate `at` (parameter) holds the estimate,
         where `evaluate_landscape` fixes the elements on no axis; ``attrs["kind"]`` is ``"fit"``.
 
     Raises
@@ -59,7 +61,7 @@ def fit_grid(
     TypeError
         If `fit` is no fit and no model.
     ValueError
-        If the fit claims no optimum (separation, a direction that is not determined), an element has no standard error,
+        If the fit claims no optimum (separation, a direction that is not determined), −2LL does not rise along an axis,
         or a name is unknown.
 
     Notes
@@ -79,9 +81,10 @@ def fit_grid(
     """
     num = checked_count("num", num, at_least=3, advice="the estimate, and one on either side")
     level = checked_level("level", level, usual=0.99)
-    fit = fit_of(fit, "fit_grid")
+    named = partial(_labels, var_names=repeatable(var_names))
+    fit = fit_of(fit, "fit_grid", refuse=named)
     _refuse_no_optimum(fit)
-    labels = _labels(fit.objective, var_names)
+    labels = named(fit.objective)
     rise = chi2_cutoff(level, len(labels))
     axes = {label: _axis(fit, label, rise, num) for label in labels}
     points = [fit.point[v.name].to_numpy().ravel() for v in fit.objective.variables]
@@ -144,6 +147,8 @@ def _axis(fit: Fit, label: str, rise: float, num: int) -> Array:
         reach = _reach_from_bound(fit, key, label, 1.0 if estimate == low else -1.0, rise)
     elif np.isfinite(error) and error > 0:
         reach = np.sqrt(rise) * error
+    elif (risen := None if element.unconstrained else _reach_from_corner(fit, element, rise)) is not None:
+        reach = risen
     else:
         why = f" ({fit.notes[label]})" if fit.notes.get(label) else ""
         raise ValueError(
@@ -186,6 +191,26 @@ def _reach_from_bound(fit: Fit, key: BoundElement, label: str, side: float, rise
     if np.isfinite(reach):
         return float(reach)
     return _distance_of_rise(objective, x, i, side, value + rise, label)
+
+
+def _reach_from_corner(fit: Fit, element: Element, rise: float) -> float | None:
+    """Return how far −2LL itself takes to rise by `rise` along an axis, the longer way; None where it does not.
+
+    At a median slopes jump, and there is no curvature to tell.
+    """
+    layout = fit.objective.layout()
+    here = layout.join({str(name): values.to_numpy() for name, values in fit.point.data_vars.items()})
+    i = layout.slices[element.variable.name].start + element.index
+    distances = DISTANCES * max(1.0, abs(here[i]))
+    fit.objective.use_data()
+    reaches = []
+    for side in (-1.0, 1.0):
+        points = np.tile(here, (len(distances) + 1, 1))
+        points[1:, i] += side * distances
+        with np.errstate(all="ignore"):
+            values = fit.objective.total(fit.objective.engine("density").at(points))
+        reaches += distances[values[1:] - values[0] >= rise][:1].tolist()
+    return max(reaches, default=None)
 
 
 def _profile_curvature(hessian: Array, i: int) -> float:

@@ -21,10 +21,10 @@ from pytensor.graph.traversal import ancestors
 from pytensor.tensor.basic import Alloc
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine import with_scalar_states, without_maps
+from pymc_landscape.engine import with_scalar_states, without_infinite_data, without_maps
 from pymc_landscape.model.layout import Layout
 from pymc_landscape.model.transforms import bounds, closed_support, forward, unit_rows
-from pymc_landscape.model.written_out import OfOneKind, OpaqueParameters, placed, replaced
+from pymc_landscape.model.written_out import OfOneKind, OpaqueParameters, is_written_out, placed, replaced
 
 
 @dataclass(frozen=True)
@@ -225,6 +225,9 @@ def write_log_densities(
     potentials = [*roles.likelihood, *roles.prior]
     written = values.of_random_variables([model[name] for name in potentials]) if potentials else []
     densities |= zip(potentials, written, strict=True)
+    for name in [rv.name for rv in model.observed_RVs] + list(roles.likelihood):
+        if not is_written_out([densities[name]]):
+            (densities[name],) = without_infinite_data([densities[name]])
     written = [*(is_inside(values, rv, densities[rv.name]) for rv in free), *densities.values()]
     graphs = with_scalar_states(without_maps(values.write(written)))
     inside, densities = graphs[: len(free)], dict(zip(densities, graphs[len(free) :], strict=True))

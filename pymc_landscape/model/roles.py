@@ -62,7 +62,8 @@ def check_model(model: pm.Model) -> None:
     """Refuse a model that has nothing to evaluate."""
     if not model.free_RVs:
         raise ValueError(
-            "Expected a model with free variables, got one with none: a landscape needs a parameter to vary."
+            "Expected a model with free variables, got one with none: a landscape needs a parameter to vary; as a null "
+            "of a test, give the pm.Model itself."
         )
     if not model.observed_RVs and not model.potentials:
         raise ValueError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from typing import Literal, get_args
 from weakref import WeakSet
@@ -193,6 +194,7 @@ def fit_of(
     *,
     starts: Starts = "auto",
     prior_weight: float | None = None,
+    refuse: Callable[[Objective], object] = lambda objective: None,
     progressbar: bool = True,
 ) -> Fit:
     """Return the fit that a verb needs: a fit as it is; a model or an objective is fitted first, and the log says so.
@@ -207,6 +209,9 @@ def fit_of(
         Where the fit of a model begins, as in `fit_mle`.
     prior_weight : float, optional
         Weight of the log prior in that fit, 0 for a verb about the likelihood alone; left out, the objective's own.
+    refuse : callable
+        Raises where the verb could not answer of this objective, whatever the fit: a name that is not known. Nothing is
+        fitted then.
     progressbar : bool
         Whether to show progress.
 
@@ -215,10 +220,10 @@ def fit_of(
     TypeError
         If `model` is none of these.
     """
-    if isinstance(model, Fit):
-        model.refuse_changes()
-        return model
     objective = objective_of(model)
+    refuse(objective)
+    if isinstance(model, Fit):
+        return model
     if prior_weight is not None:
         objective = objective.with_prior_weight(prior_weight)
     fit = fit_weighted(objective, starts=starts, progressbar=progressbar)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import xarray as xr
 from pymc.util import get_random_generator
 
 from pymc_landscape._typing import Array, ModelLike, Posterior, RandomSeed, VarNames
-from pymc_landscape.arguments import check_run_options, checked_level
+from pymc_landscape.arguments import check_run_options, checked_level, repeatable
 from pymc_landscape.inference.profile import Quantity, find_quantities
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit
@@ -155,10 +156,11 @@ def compare_with_posterior(
     ci_prob = checked_level("ci_prob", ci_prob)
     level = ci_prob if level is None else checked_level("level", level)
     check_run_options(random_seed, progressbar)
-    fit = fit_beside(fit, dt, "compare_with_posterior", group=group, progressbar=progressbar)
+    named = partial(find_quantities, var_names=repeatable(var_names))
+    fit = fit_beside(fit, dt, "compare_with_posterior", group=group, refuse=named, progressbar=progressbar)
     fit.objective.fixed_effects.refuse_prior(1.0)
     draws = read_posterior(fit.objective, dt, group)
-    quantities = find_quantities(fit.objective, var_names)
+    quantities = named(fit.objective)
     fit, copy = in_copy_of_draws(fit, draws)
     lower = warn_if_lower(fit, draws)
     mode = posterior_mode(fit, draws, progressbar)

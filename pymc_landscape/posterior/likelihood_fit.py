@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 
@@ -27,6 +28,7 @@ def fit_beside(
     verb: str,
     *,
     group: str = "posterior",
+    refuse: Callable[[Objective], object] = lambda objective: None,
     progressbar: bool = True,
 ) -> Fit:
     """Return the maximum likelihood fit that a posterior is compared with.
@@ -41,6 +43,8 @@ def fit_beside(
         Who asks, for the log.
     group : str
         Group of the tree that holds the draws.
+    refuse : callable
+        Raises where the verb could not answer of this objective, whatever the fit.
     progressbar : bool
         Whether to show progress.
 
@@ -51,6 +55,7 @@ def fit_beside(
     """
     objective = objective_of(model)
     refuse_random_effects(objective)
+    refuse(objective)
     starts: Starts = 1
     if not isinstance(model, Fit):
         draws = read_posterior(objective, dt, group)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import xarray as xr
 from pymc.util import get_random_generator
 
 from pymc_landscape._typing import Array, ModelLike, Posterior, RandomSeed, VarNames
-from pymc_landscape.arguments import check_run_options, checked_count
+from pymc_landscape.arguments import check_run_options, checked_count, repeatable
 from pymc_landscape.inference.profile import Quantity, find_quantities, profile_likelihood
 from pymc_landscape.numerics import profile_curve
 from pymc_landscape.objective import Objective
@@ -99,12 +100,13 @@ def four_curves(
     """
     num = checked_count("num", num, at_least=11)
     check_run_options(random_seed, progressbar)
-    fit = fit_beside(fit, dt, "four_curves", group=group, progressbar=progressbar)
+    named = partial(find_quantities, var_names=repeatable(var_names))
+    fit = fit_beside(fit, dt, "four_curves", group=group, refuse=named, progressbar=progressbar)
     fit.objective.fixed_effects.refuse_prior(1.0)
     draws = read_posterior(fit.objective, dt, group)
     fit, copy = in_copy_of_draws(fit, draws)
     warn_if_lower(fit, draws)
-    quantities = find_quantities(fit.objective, var_names)
+    quantities = named(fit.objective)
     sides = _Sides(fit, posterior_mode(fit, draws, progressbar), draws, var_names, progressbar)
     rng = get_random_generator(random_seed, copy=True)
     values = draws.quantities([quantity.weights for quantity in quantities])

@@ -8,6 +8,7 @@ posterior to powers of its prior and its likelihood about 1, as ArviZ computes i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,10 @@ import xarray as xr
 from pymc.util import get_random_generator
 
 from pymc_landscape._typing import Array, ModelLike, Posterior, RandomSeed, Starts, VarNames
-from pymc_landscape.arguments import check_run_options, checked_array, checked_level
+from pymc_landscape.arguments import check_run_options, checked_array, checked_level, repeatable
 from pymc_landscape.inference.profile import BOUNDS, Quantity, find_quantities
-from pymc_landscape.objective import Objective, objective_of, open_group
-from pymc_landscape.objective.observations import GROUPS, pointwise_log_likelihood
+from pymc_landscape.objective import Objective, objective_of
+from pymc_landscape.objective.observations import GROUPS, enough_draws, pointwise_log_likelihood
 from pymc_landscape.optimize import Fit, fit_weighted
 from pymc_landscape.posterior.identification import SHIFT, number, percent, signed
 from pymc_landscape.posterior.likelihood_estimates import estimate, limits
@@ -102,12 +103,14 @@ def prior_path(
     level = None if level is None else checked_level("level", level)
     check_run_options(random_seed, progressbar)
     if dt is not None:
-        open_group(dt, "posterior")  # refuses what are no draws
+        enough_draws(dt)
     objective = objective_of(model)
     refuse_random_effects(objective)
+    named = partial(find_quantities, var_names=repeatable(var_names))
+    named(objective)
     begin: Starts = starts if starts is not None else "auto" if dt is None else dt
     fits = _follow(objective, chosen, begin, random_seed, progressbar)
-    quantities = find_quantities(fits[0].objective, var_names)
+    quantities = named(fits[0].objective)
     path = _dataset(fits, chosen, quantities)
     if level is not None:
         path = path.merge(_intervals(fits, quantities, var_names, level, progressbar))

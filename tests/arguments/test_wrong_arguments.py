@@ -86,6 +86,40 @@ def test_what_an_argument_cannot_be_is_refused_by_a_sentence(name):
     assert not found, "\n".join(found)
 
 
+NAMED = {
+    "compare_with_posterior": "var_names", "confidence_contour": "var_names", "confidence_intervals": "var_names",
+    "coverage_study": "var_names", "explore": "axes", "fit_grid": "var_names", "four_curves": "var_names",
+    "influence": "var_names", "prior_path": "var_names", "profile_likelihood": "var_names",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", NAMED)
+def test_unknown_names_are_refused_before_a_model_is_fitted(verb, monkeypatch):
+    for where in ("optimize.fit.fit_weighted", "posterior.power_scaled_prior.fit_weighted"):
+        monkeypatch.setattr(f"pymc_landscape.{where}", lambda *a, **o: pytest.fail("it was fitted"))
+    arguments = {NAMED[verb]: ["s", "nope"], **({} if verb == "fit_grid" else {"progressbar": False})}
+    arguments |= {"dt": stock("dt")} if "dt" in inspect.signature(getattr(pml, verb)).parameters else {}
+    with pytest.raises(ValueError, match=r"Expected .*nope"):
+        getattr(pml, verb)(stock("model"), **arguments)
+
+
+def test_every_verb_that_takes_names_and_a_model_is_asked_so():
+    def takes(verb: str) -> bool:
+        parameters = inspect.signature(getattr(pml, verb)).parameters
+        return "var_names" in parameters and next(iter(parameters)) in ("fit", "model")
+
+    assert {verb for verb in pml.__all__ if verb != "plots" and takes(verb)} == NAMED.keys() - {"explore"}
+
+
+def test_too_few_draws_are_refused_before_the_work():
+    few = stock("dt").isel(draw=[0])
+    verbs = (pml.influence, pml.prior_path)
+    for ask in (*(lambda verb=verb: verb(stock("model"), dt=few) for verb in verbs),
+                lambda: pml.compare_models({"a": (stock("model"), few)})):  # fmt: skip
+        with pytest.raises(ValueError, match=r"Expected 25 draws or more, 2 or more in each chain, .* got 2 × 1 in dt"):
+            ask()
+
+
 def test_there_are_many_wrong_values():
     assert sum(len(wrong_values(kind)) for _, kinds in TABLE.values() for kind in kinds.values()) > 1000
 

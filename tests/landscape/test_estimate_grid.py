@@ -159,3 +159,19 @@ def test_the_grid_survives_files(fit, tmp_path):
     grid.to_netcdf(tmp_path / "grid.nc")
     with xr.open_dataset(tmp_path / "grid.nc") as again:
         xr.testing.assert_identical(again.load(), grid)
+
+
+def test_from_a_corner_an_axis_reaches_to_where_minus2ll_has_risen():
+    y = np.array([0.3, 1.0, 1.4, 2.9, 3.1])
+    with pm.Model() as model:
+        pm.Laplace("y", pm.Normal("mu", 0, 10), 0.8, observed=y)
+    fit = pml.fit_mle(model, progressbar=False)
+    axis = pml.fit_grid(fit, num=7, level=0.9)["mu"].to_numpy()
+
+    def rise(mu):
+        return 2 / 0.8 * (np.abs(y - mu).sum() - np.abs(y - np.median(y)).sum())
+
+    ends = sorted([rise(axis[0]), rise(axis[-1])])
+    assert pml.chi2_cutoff(0.9) <= ends[0]
+    assert ends[0] < 1.5 * pml.chi2_cutoff(0.9)
+    assert axis[3] == pytest.approx(1.4, abs=1e-6)

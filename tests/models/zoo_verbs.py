@@ -47,15 +47,21 @@ class Asked:
         return [label for v in self.objective.variables for label in v.labels][:2]
 
     @cached_property
-    def null(self) -> pml.Objective:
+    def null(self) -> pml.Objective | pm.Model:
         fixed = self.case.fixed
         if fixed is None:
             variable = self.objective.variables[0].name
             value = self.objective.initial_point()[variable]
             fixed = {variable: np.asarray(value, dtype=self.model[variable].dtype)}
+        initial = dict(self.model.rvs_to_initial_values)
+        self.model.rvs_to_initial_values.update(dict.fromkeys(initial))  # pm.do refuses a model that has some
         null = pm.do(self.model, fixed)
+        for rv, value in initial.items():
+            self.model.rvs_to_initial_values[rv] = value
+            if rv.name not in fixed:
+                null.rvs_to_initial_values[null[rv.name]] = value
         null.check_bounds = self.model.check_bounds
-        return pml.Objective(null, **self.case.options)
+        return pml.Objective(null, **self.case.options) if null.free_RVs else null
 
     @cached_property
     def draws(self) -> xr.DataTree:
@@ -84,14 +90,23 @@ def fit_map(asked: Asked) -> None:
 def landscape(asked: Asked) -> xr.Dataset:
     grid = pml.fit_grid(asked.fit, asked.labels[:1], num=5)
     found = pml.evaluate_landscape(asked.fit, grid, **QUIET)
-    assert (found["minus2ll"] > asked.fit.minus2ll - 1e-6).all(), found["minus2ll"].values - asked.fit.minus2ll
+    low = found["minus2ll"].where(~at_limit(asked, found), np.inf)
+    assert (low > asked.fit.minus2ll - 1e-6).all(), low.values - asked.fit.minus2ll
     return found
+
+
+def at_limit(asked: Asked, found: xr.Dataset) -> xr.DataArray:
+    """Where a grid is on an edge of the support and −2LL has no number, which is warned of: a singular scale matrix."""
+    element = asked.objective.find(asked.labels[0])
+    low, high = (-np.inf, np.inf) if element.unconstrained else element.variable.limits(element.index)
+    axis = found[asked.labels[0]]
+    return ((axis == low) | (axis == high)) & np.isnan(found["minus2ll"])
 
 
 def profile_landscape(asked: Asked) -> xr.Dataset:
     grid = pml.fit_grid(asked.fit, asked.labels[:1], num=5)
     found = pml.evaluate_landscape(asked.fit, grid, nuisance="profile", **QUIET)
-    low = found["minus2ll"].to_numpy()
+    low = found["minus2ll"].where(~at_limit(asked, found), np.inf).to_numpy()
     assert not np.isnan(low).any(), low
     assert (low >= asked.fit.minus2ll - 1e-6).all(), low - asked.fit.minus2ll
     return found

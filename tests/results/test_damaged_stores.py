@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from posteriors import mean_of
 from verbs import again, fit
 
 import pymc_landscape as pml
-from pymc_landscape.results import StoreDirectory, store_directory, zarr_files
+from pymc_landscape.results import StoreDirectory, ZarrStore, store_directory, zarr_files
 
 Y = np.array([1.0, 2.0, 0.5, 4.5])
 pytest.importorskip("zarr")
@@ -151,6 +152,30 @@ def test_where_the_disk_is_full_the_result_comes_with_a_warning(call, here, tmp_
             same(call(here, tmp_path / "x.zarr"), right)
     same(call(here, tmp_path / "x.zarr"), right)
     assert [p.name for p in tmp_path.iterdir()] == ["x.zarr"]
+
+
+def test_a_disk_that_is_full_in_the_midst_of_pointwise_values_is_told_in_a_sentence(here, tmp_path, monkeypatch):
+    dt = xr.Dataset({"mu": (("chain", "draw"), np.linspace(1, 2, 40).reshape(2, 20))})
+    ask = partial(pml.pointwise_log_likelihood, here, dt, chunks=5, progressbar=False)
+    written, write = [], ZarrStore.write
+
+    def full(self, name, start, values):
+        if start >= 20:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written.append(start)
+        write(self, name, start, values)
+
+    with monkeypatch.context() as filled:
+        filled.setattr(ZarrStore, "write", full)
+        with pytest.raises(ValueError, match=r"Expected room on disk .*x\.zarr, .*No space left.*make room"):
+            ask(store=tmp_path / "x.zarr")
+    assert written
+    monkeypatch.setattr(ZarrStore, "write", lambda self, name, start, values: (
+        pytest.fail("written again") if start < 20 else write(self, name, start, values)
+    ))  # fmt: skip
+    whole, right = ask(store=tmp_path / "x.zarr"), ask()
+    for group in ("log_likelihood", "log_prior"):
+        xr.testing.assert_allclose(whole[group].to_dataset(), right[group].to_dataset())
 
 
 @VERBS

@@ -2,6 +2,7 @@
 
 from pymc_landscape.engine.interpreter.batched_scans import vectorized, without_maps
 from pymc_landscape.engine.interpreter.graph_digest import name_of_graphs
+from pymc_landscape.engine.interpreter.infinite_data import without_infinite_data
 from pymc_landscape.engine.interpreter.interpreted_cost import interpreted_cost
 from pymc_landscape.engine.interpreter.interpreted_graphs import (
     NO_TRACEBACKS,
@@ -49,6 +50,7 @@ __all__ = [
     "stabilised",
     "vectorized",
     "with_scalar_states",
+    "without_infinite_data",
     "without_maps",
     "without_named_dims",
     "without_parameter_checks",

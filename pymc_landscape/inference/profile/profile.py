@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_landscape._typing import Array, ModelLike, VarNames
-from pymc_landscape.arguments import checked_flag, checked_level
+from pymc_landscape.arguments import checked_flag, checked_level, repeatable
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint
 from pymc_landscape.inference.profile.continuation import ProfileStep
 from pymc_landscape.inference.profile.current_fit import ReferenceFit, copies_of, other_optima, refuse_no_infimum
@@ -131,8 +131,8 @@ def profile_likelihood(
     True
     """
     level, progressbar = checked_level("level", level, usual=0.99), checked_flag("progressbar", progressbar)
-    resume = resume if start is None else resume_of_start(start, resume)
-    fit = fit_of(fit, "profile_likelihood", progressbar=progressbar)
+    resume, var_names = resume if start is None else resume_of_start(start, resume), repeatable(var_names)
+    fit = fit_of(fit, "profile_likelihood", refuse=lambda o: find_quantities(o, var_names), progressbar=progressbar)
     refuse_no_infimum(fit)
     with Checkpoint(store, "profile", "this fit's profile", lambda: profile_origin(fit)) as checkpoint:
         kept = checkpoint.load()

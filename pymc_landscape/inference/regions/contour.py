@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_landscape._typing import Array, ModelLike, VarNames
-from pymc_landscape.arguments import checked_choices, checked_count, checked_flag, checked_levels
+from pymc_landscape.arguments import checked_choices, checked_count, checked_flag, checked_levels, repeatable
 from pymc_landscape.inference.profile import (
     ConstrainedPoint,
     Pair,
@@ -118,11 +118,11 @@ def confidence_contour(
     True
     """
     methods, levels = checked_choices("method", method, METHODS), np.atleast_1d(checked_levels("level", level))
-    num = checked_count("num", num, at_least=3)
+    num, var_names = checked_count("num", num, at_least=3), repeatable(var_names)
     checked_flag("progressbar", progressbar)
-    fit = fit_of(fit, "confidence_contour", progressbar=progressbar)
+    fit = fit_of(fit, "confidence_contour", refuse=lambda o: _two_quantities(o, var_names), progressbar=progressbar)
     refuse_no_optimum(fit)
-    reference, pair = ReferenceFit(fit), _pair(fit, var_names)
+    reference, pair = ReferenceFit(fit), _pair(fit, _two_quantities(fit.objective, var_names))
     found: list[xr.Dataset] = []
     for one in methods:
         request = _Request(reference, pair, levels, num, progressbar)
@@ -176,13 +176,17 @@ class _Boundary:
 Answer = tuple[list[_Boundary], ConstrainedPoint | None]
 
 
-def _pair(fit: Fit, var_names: VarNames) -> Pair:
-    quantities = find_quantities(fit.objective, var_names)
+def _two_quantities(objective: Objective, var_names: VarNames) -> Pair:
+    quantities = find_quantities(objective, var_names)
     refuse_reserved_names([q.label for q in quantities], OF_CONTOURS, "an axis")
     if len(quantities) != 2:
         labels = ", ".join(q.label for q in quantities)
         raise ValueError(f"Expected two quantities, got {len(quantities)} ({labels}): name two elements in var_names.")
-    pair = (quantities[0], quantities[1])
+    return quantities[0], quantities[1]
+
+
+def _pair(fit: Fit, pair: Pair) -> Pair:
+    """Return the pair; refuse one of which either quantity determines the other."""
     reference = ReferenceFit(fit)
     normals = [_whole_normal(reference, quantity) for quantity in pair]
     if np.linalg.matrix_rank([n / (np.linalg.norm(n) or 1.0) for n in normals], tol=1e-9) < 2:

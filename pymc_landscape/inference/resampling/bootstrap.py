@@ -145,9 +145,14 @@ def parametric_bootstrap(
 # --- shared with the likelihood ratio test and the study of coverage ---------------------------------------------
 
 
-def fit_to_simulate(model: Fit | ModelLike | Objective | None, verb: str, progressbar: bool) -> Fit:
+def fit_to_simulate(
+    model: Fit | ModelLike | Objective | None,
+    verb: str,
+    progressbar: bool,
+    refuse: Callable[[Objective], object] = lambda objective: None,
+) -> Fit:
     """Return the fit from which a verb simulates; refuse one that does not stand for the data's law."""
-    fit = fit_of(model, verb, prior_weight=0.0, progressbar=progressbar)
+    fit = fit_of(model, verb, prior_weight=0.0, refuse=refuse, progressbar=progressbar)
     if fit.is_map:
         raise ValueError("Expected a maximum likelihood fit, got a posterior mode: use fit_mle.")
     require_optimum(fit)

@@ -5,6 +5,7 @@ from pymc_landscape.objective.observations.impossible_data import name_impossibl
 from pymc_landscape.objective.observations.minibatch import BatchSlope
 from pymc_landscape.objective.observations.pointwise import (
     GROUPS,
+    enough_draws,
     joint_densities,
     pointwise_log_likelihood,
     refuse_joint_densities,
@@ -34,6 +35,7 @@ __all__ = [
     "data_digest",
     "data_set",
     "digests",
+    "enough_draws",
     "fitted_values",
     "joint_densities",
     "known_value",

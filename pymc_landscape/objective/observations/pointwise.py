@@ -15,7 +15,16 @@ from pymc_landscape._typing import Array, ModelLike, Posterior
 from pymc_landscape.arguments import checked_count, checked_flag, checked_path
 from pymc_landscape.engine import Engine
 from pymc_landscape.model import is_added_up, n_rows, name_of, without_dims
-from pymc_landscape.objective import SAMPLE_DIMS, TOTAL, DrawVectors, Fitted, Objective, is_fitted, objective_of
+from pymc_landscape.objective import (
+    SAMPLE_DIMS,
+    TOTAL,
+    DrawVectors,
+    Fitted,
+    Objective,
+    is_fitted,
+    objective_of,
+    open_group,
+)
 from pymc_landscape.objective.observations.result_origin import result_origin
 from pymc_landscape.results import (
     IN_MEMORY,
@@ -31,6 +40,8 @@ from pymc_landscape.results import (
 GROUPS = ("log_likelihood", "log_prior")
 # What a store of them is of.
 EXPECTED = "this model, its data and these draws"
+# A Pareto tail is fitted to a fifth of all draws, five or more; a chain of one draw has no autocorrelation.
+FEWEST_DRAWS, FEWEST_IN_CHAIN = 25, 2
 
 
 def pointwise_log_likelihood(
@@ -121,8 +132,15 @@ def pointwise_log_likelihood(
     made_of = {**result_origin(objective), "other draws": draws.digest()}
     with StoreDirectory(store) as place:
         record = StoreRecord("pointwise", made_of)
-        arrays = ZarrStore.open_or_create(place, record, groups, len(draws.dims), EXPECTED, longest=chunks)
-        return _evaluated(arrays, objective, engine, draws, chunks, progressbar)
+        try:
+            arrays = ZarrStore.open_or_create(place, record, groups, len(draws.dims), EXPECTED, longest=chunks)
+            return _evaluated(arrays, objective, engine, draws, chunks, progressbar)
+        except OSError as error:  # the disk is full; the numbers may not fit into memory
+            raise ValueError(
+                f"Expected room on disk for the store {place.path}, got an error of the system "
+                f"({error.strerror or error}): make room and ask again, for what was finished is kept, or leave "
+                "store= out."
+            ) from error
 
 
 def _evaluated(
@@ -283,3 +301,21 @@ def refuse_joint_densities(objective: Objective, what: str) -> None:
             f"pm.Normal({name!r}, rho * y[:-1], sigma, observed=y[1:])"
         )
         raise ValueError(f"Expected independent observations for {what}, got {words}: {instead}.")
+
+
+def enough_draws(dt: Posterior) -> xr.Dataset:
+    """Return the group ``posterior`` of draws, of which ``az.loo`` and ``az.psense_summary`` reweight the tails.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer draws than that takes, with which ArviZ ends in an IndexError.
+    """
+    posterior = open_group(dt, "posterior")
+    chains, draws = (posterior.sizes[dim] for dim in SAMPLE_DIMS)
+    if draws < FEWEST_IN_CHAIN or chains * draws < FEWEST_DRAWS:
+        raise ValueError(
+            f"Expected {FEWEST_DRAWS} draws or more, {FEWEST_IN_CHAIN} or more in each chain, as ArviZ's Pareto "
+            f"smoothing needs them, got {chains} × {draws} in dt: draw more, or leave dt out."
+        )
+    return posterior

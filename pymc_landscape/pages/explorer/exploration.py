@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import xarray as xr
 
 from pymc_landscape._typing import ModelLike, Posterior, RandomSeed
-from pymc_landscape.arguments import check_run_options, checked_count, checked_group
+from pymc_landscape.arguments import check_run_options, checked_count, checked_group, repeatable
 from pymc_landscape.inference import refuse_changed_data
 from pymc_landscape.objective import Objective, objective_of
 from pymc_landscape.optimize import Fit, fit_of, fit_weighted
@@ -135,8 +136,9 @@ def _begun(
     random_seed: RandomSeed | None,
 ) -> Explored:
     """Fit the likelihood, follow its mode under the prior, and lay the axes."""
-    fit = _likelihood_fit(model)
-    labels, given = _asked(fit.objective, axes)
+    named = partial(_asked, axes=repeatable(axes))
+    fit = _likelihood_fit(model, named)
+    labels, given = named(fit.objective)
     draws = None if dt is None else read_posterior(fit.objective, dt, group)
     optima = other_optima(fit, random_seed)
     weights, modes, note = _modes(fit, optima)
@@ -150,15 +152,16 @@ def _begun(
     return Explored(fit, modes, weights, tuple(given), draws, dt, group, random_seed, notes=notes)
 
 
-def _likelihood_fit(model: Fit | ModelLike | Objective | None) -> Fit:
-    """Return the fit of the likelihood alone."""
+def _likelihood_fit(model: Fit | ModelLike | Objective | None, refuse: Callable[[Objective], object]) -> Fit:
+    """Return the fit of the likelihood alone; of axes that are not known, none."""
     if isinstance(model, Fit):
         refuse_changed_data(model, "the model")
         if not model.is_map:
             return model
         return fit_weighted(model.objective.with_prior_weight(0.0), starts=[model, 1], progressbar=False)
     objective = objective_of(model)
-    return fit_of(objective if objective.penalty else objective.with_prior_weight(0.0), "explore", progressbar=False)
+    objective = objective if objective.penalty else objective.with_prior_weight(0.0)
+    return fit_of(objective, "explore", refuse=refuse, progressbar=False)
 
 
 def _asked(
