@@ -53,7 +53,7 @@ def fit_grid(
         equally spaced on either side of it. An axis ends where the support does. From an estimate at a bound, it
         reaches to where −2LL, with the other parameters at their best, has risen by q in quadratic approximation:
         g t + h t²/2 = q for slope g and curvature h at the bound. From one in a corner, as medians are, it reaches to
-        where −2LL with the others held has risen by q on both sides. The coordinate `at` (parameter) holds the estimate,
+        where −2LL with the others held has risen by q on both sides. `at` (parameter) holds the estimate,
         where `evaluate_landscape` fixes the elements on no axis; ``attrs["kind"]`` is ``"fit"``.
 
     Raises
