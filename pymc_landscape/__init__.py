@@ -31,6 +31,7 @@ A ``pm.Model`` holds a prior, a likelihood and a posterior. The verbs here show 
 * ``chi2_cutoff``: χ² cut-offs on the scale of Δ(−2LL)
 """
 
+import gc
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import version
@@ -149,12 +150,23 @@ def __getattr__(name: str) -> Any:
         return import_module("pymc_landscape.plots")
     for room, names in LATER.items():
         if name in names.split():
-            globals()[name] = found = getattr(import_module(f"pymc_landscape.{room}"), name)
+            globals()[name] = found = getattr(_imported(room), name)
             return found
     near = [ELSEWHERE[name]] if name in ELSEWHERE else [known for known in __all__ if name in known]
     near = near or get_close_matches(name, __all__)
     advice = f"did you mean {' or '.join(near[:3])}?" if near else "dir(pymc_landscape) lists all."
     raise AttributeError(f"Expected a public name of pymc_landscape, got {name!r}: {advice}")
+
+
+def _imported(room: str) -> Any:
+    """Import a room; what that makes stays, so that the collector, which goes through all of PyMC's objects, waits."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return import_module(f"pymc_landscape.{room}")
+    finally:
+        if collects:
+            gc.enable()
 
 
 def __dir__() -> list[str]:

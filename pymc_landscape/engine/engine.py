@@ -10,10 +10,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from functools import cache
+
+import numpy as np
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine.chunks import ChunkedEvaluation, Evaluation, Progress, Rows
 from pymc_landscape.numerics import one_blas_thread
+
+# What is freed stays with the process up to twice this: arrays of a block, or of a model's data, are mostly smaller.
+KEPT_BYTES = 2**24
 
 
 class Engine(ABC):
@@ -29,6 +35,7 @@ class Engine(ABC):
 
     def __init__(self, names: Sequence[str], size: int):
         self.names, self.size = tuple(names), size
+        keep_freed_memory()
 
     @property
     def linear_algebra(self) -> bool:
@@ -112,6 +119,17 @@ class Engine(ABC):
         if errors and len(errors) == evaluation.result.n_evaluated:
             raise errors[0][1]
         return evaluation.result
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Let the C library keep what arrays free, for the next ones; where it has no such rule, nothing happens.
+
+    Arrays of 128 KiB and more come from the system, which clears them page by page when they are first written: of a
+    picture of a Gaussian process that was two fifths of the time. Glibc raises that limit to the largest array that was
+    freed ("dynamic mmap threshold" in mallopt(3)); this one is never written, so that it takes no memory.
+    """
+    np.empty(KEPT_BYTES, dtype=np.uint8)
 
 
 def _is_ctrl_c(error: BaseException | None) -> bool:

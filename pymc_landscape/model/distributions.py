@@ -17,7 +17,6 @@ from pytensor.tensor.basic import Join
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.subtensor import Subtensor
-from pytensor.xtensor.vectorization import XRV, XElemwise
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import evaluated
@@ -90,6 +89,10 @@ def why_unnamed(rv: Graph) -> str:
 
 def without_dims(rv: Graph) -> Graph:
     """Return a variable of ``pymc.dims`` as a plain one: the same Op on aligned parameters; others as they are."""
+    if not hasattr(rv.type, "dims"):
+        return rv
+    from pytensor.xtensor.vectorization import XRV, XElemwise  # a twentieth of a first fit, for models that have none
+
     op = rv.owner.op if rv.owner else None
     if isinstance(op, XElemwise):
         plain = {i: aligned(without_dims(i), rv.type.dims) for i in set(rv.owner.inputs)}

@@ -22,7 +22,6 @@ from pytensor.tensor.extra_ops import CumOp
 from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.shape import Reshape, Shape, Shape_i, SpecifyShape
 from pytensor.tensor.subtensor import AdvancedSubtensor, Subtensor
-from pytensor.xtensor.vectorization import XRV
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.model.distributions import constant_value, kind_of, without_dims
@@ -38,7 +37,7 @@ CENTRED: Mapping[str, int | None] = {
     "ZeroSumNormalRV": None,
 }
 LOCATION = {"StudentTRV": 1}
-DRAWS = (RandomVariable, SymbolicRandomVariable, XRV)
+DRAWS = (RandomVariable, SymbolicRandomVariable)
 # Ops that hand elements on, or add them up.
 MOVES = (DimShuffle, Reshape, SpecifyShape, Subtensor, AdvancedSubtensor, Alloc, Join, MakeVector, CumOp)
 PRODUCTS = ("Dot", "Solve", "Einsum")
@@ -145,10 +144,14 @@ def _scalar_op(node: Any) -> Any:
     return getattr(node.op, "scalar_op", None)
 
 
+def _draws(node: Any) -> bool:
+    return isinstance(node.op, DRAWS) or type(node.op).__name__ == "XRV"  # its class takes long to import
+
+
 def _only_adds(node: Any) -> bool:
     """Whether an Op multiplies nothing: one that adds or moves, is not linear element by element, or draws."""
     op = _scalar_op(node)
-    if isinstance(node.op, (*DRAWS, *MOVES, CAReduce)):
+    if _draws(node) or isinstance(node.op, (*MOVES, CAReduce)):
         return True
     return op is not None and not isinstance(op, ps.Mul | ps.TrueDiv)
 
@@ -156,7 +159,7 @@ def _only_adds(node: Any) -> bool:
 def _is_linear(node: Any, of: list[frozenset[str]]) -> bool:
     """Whether what comes out is linear in what goes in, and no data were added to it."""
     op = _scalar_op(node)
-    if isinstance(node.op, DRAWS):
+    if _draws(node):
         return False
     if isinstance(node.op, CAReduce) or type(node.op).__name__ == "XReduce":
         return isinstance(op, ps.Add) or "add" in str(getattr(node.op, "binary_op", "")).lower()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy
@@ -37,12 +38,12 @@ class Spectrum:
     vectors: Array
     scale: Array
 
-    @property
+    @cached_property
     def tolerance(self) -> float:
         """Eigenvalues of less than this size are zero as far as floating point can tell."""
         return RANK_TOLERANCE * len(self.values) * float(np.abs(self.values).max(initial=0.0))
 
-    @property
+    @cached_property
     def is_positive(self) -> bool:
         """Whether the Hessian is positive definite beyond rounding."""
         return bool((self.values > self.tolerance).all())

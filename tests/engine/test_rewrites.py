@@ -51,3 +51,21 @@ def test_traces_do_not_double_where_switches_stand_in_switches():
         graph = pt.switch(pt.gt(x[0], i), graph, graph)
     rewritten = InterpretedGraphs([x], [graph]).fgraph
     assert max(len(getattr(variable.tag, "trace", [])) for variable in rewritten.variables) <= 1
+
+
+def test_sigmoid_and_softplus_of_both_signs_share_one_exponential():
+    """And keep their digits from one end of the numbers to the other, at infinity and beside a missing value."""
+    ends = [-np.inf, -745.0, -709.0, -40.0, -1e-300, 0.0, 40.0, 800.0, np.inf, np.nan]
+    points = np.concatenate([ends, np.linspace(-30.0, 30.0, 1001)])
+    x = pt.vector("x", shape=points.shape)
+    functions = [pt.sigmoid, pt.softplus, lambda z: pt.sigmoid(-z), lambda z: pt.softplus(-z)]
+    graphs = [function(x[None, :]) if i % 2 else function(x) for i, function in enumerate(functions)]
+    shared = InterpretedGraphs([x], graphs).function()
+    called = [getattr(value, "__name__", "") for value in shared.__globals__.values()]
+    assert called.count("exp") == called.count("log1p") == 1
+    assert not {"sigmoid", "softplus"} & set(called)
+    with np.errstate(all="ignore"):
+        found = shared(points)
+    for values, function in zip(found, functions, strict=True):
+        alone = pytensor.function([x], function(x), mode="FAST_COMPILE")(points)
+        np.testing.assert_allclose(values.ravel(), alone, rtol=1e-14, atol=1e-307)

@@ -11,7 +11,7 @@ import xarray as xr
 from scipy import special, stats
 
 import pymc_landscape as pml
-from pymc_landscape.engine.interpreter.rewrites import trigamma
+from pymc_landscape.engine.interpreter.array_functions import trigamma
 
 COUNTS = np.array([0, 7, 1, 12, 3, 0, 5, 22, 2, 9])
 

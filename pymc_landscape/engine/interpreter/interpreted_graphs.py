@@ -29,7 +29,12 @@ from pymc_landscape.engine.interpreter.interpreted_cost import interpreted_cost
 from pymc_landscape.engine.interpreter.programs import Program
 from pymc_landscape.engine.interpreter.python_backend import can_be_written, is_plain, performed, straight_line
 from pymc_landscape.engine.interpreter.random_draws import drawn_by_numpy
-from pymc_landscape.engine.interpreter.rewrites import interpreter_mode, without_parameter_checks, without_traces
+from pymc_landscape.engine.interpreter.rewrites import (
+    interpreter_mode,
+    share_exponentials,
+    without_parameter_checks,
+    without_traces,
+)
 from pymc_landscape.engine.interpreter.stored_programs import StoredPrograms
 from pymc_landscape.engine.interpreter.symbolic_ops import Operation, operations_in, without_symbolic_ops, write_out
 from pymc_landscape.numerics import WRITING, cached_once, one_at_a_time
@@ -79,6 +84,13 @@ class InterpretedGraphs:
             insert_deepcopy(fgraph, [In(v) for v in inputs], [SymbolicOutput(v) for v in self.graphs])
         return fgraph
 
+    @cached_once
+    def _for_arrays(self) -> FunctionGraph:
+        """The rewritten graph in the form in which NumPy evaluates it."""
+        fgraph = self.fgraph.clone()
+        share_exponentials(fgraph)
+        return fgraph
+
     def function(self, outputs: Sequence[int] | None = None) -> Callable[..., Any]:
         """Return the function of a :meth:`program` that is not kept under a name."""
         return self.program(outputs).function
@@ -105,7 +117,7 @@ class InterpretedGraphs:
             Its function takes arrays and gives a list, an array or a NumPy number an output. It is straight Python, or
             a function of PyTensor where a node cannot be called alone.
         """
-        fgraph, n = self.fgraph, len(self.inputs)
+        fgraph, n = self._for_arrays, len(self.inputs)
         wanted = list(fgraph.outputs) if outputs is None else [fgraph.outputs[i] for i in outputs]
         nodes = list(io_toposort(fgraph.inputs, wanted))
         cost = interpreted_cost(nodes, fgraph.inputs[n:], in_blocks)

@@ -20,7 +20,8 @@ from pymc_landscape._typing import Array, Graph
 
 # Where functions are looked up by name.
 INTERPRETER = __name__.rpartition(".")[0]
-FUNCTIONS = ("numpy", "scipy.special", "functools", f"{INTERPRETER}.rewrites", f"{INTERPRETER}.python_backend")
+OWN = tuple(f"{INTERPRETER}.{module}" for module in ("array_functions", "python_backend"))
+FUNCTIONS = ("numpy", "scipy.special", "functools", *OWN)
 # Whose Ops are made again from their attributes.
 OF_OPS = ("pytensor", "pymc", "pymc_landscape")
 # Numbers that are no data of the graph, but came of it, in bytes.

@@ -22,7 +22,7 @@ from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
 from pytensor.tensor.math import Dot
 from pytensor.tensor.shape import Reshape, SpecifyShape
-from pytensor.tensor.subtensor import AdvancedSubtensor, IncSubtensor, Subtensor
+from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor, IncSubtensor, Subtensor
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.engine.interpreter.batched_scans import inner_graphs
@@ -262,12 +262,17 @@ def _parts(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> s
 
 
 def _of_each(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str | None:
-    """Join or cut the arrays of all points at once: PyTensor's own way calls NumPy once a point."""
+    """Join, cut or change the arrays of all points at once: PyTensor's own way calls NumPy once a point."""
     core, batch_ndim, dtype = node.op.core_op, node.op.batch_ndim(node), node.outputs[0].type.dtype
     if isinstance(core, Join) and core.axis >= 0:
         return f"{keep(_joined)}({batch_ndim}, {batch_ndim + core.axis}, '{dtype}', {', '.join(inputs)})"
     if isinstance(core, Split) and core.axis >= 0 and set(node.inputs[1].type.shape[:batch_ndim]) == {1}:
         return f"{keep(_cut)}({batch_ndim + core.axis}, {inputs[0]}, {inputs[1]})"
+    if isinstance(core, AdvancedIncSubtensor) and core.set_instead_of_inc:
+        places = node.inputs[2:]
+        of_all = all(set(v.type.shape[:batch_ndim]) == {1} and v.type.dtype != "bool" for v in places)
+        if of_all and core.idx_list == tuple(range(len(places))):
+            return f"{keep(_set_in_each)}({batch_ndim}, {', '.join(inputs)})"
     return None
 
 
@@ -284,6 +289,18 @@ def _cut(axis: int, array: Any, lengths: Any) -> Any:
         raise ValueError(f"Expected lengths that sum to {array.shape[axis]}, got {np.ravel(lengths)}.")
     parts = np.split(array, np.cumsum(lengths)[:-1], axis=axis)
     return parts if len(parts) > 1 else parts[0]
+
+
+def _set_in_each(batch_ndim: int, whole: Any, part: Any, *places: Any) -> Any:
+    """Set the same elements of the array of each point, as of a diagonal."""
+    batch = np.broadcast_shapes(np.shape(whole)[:batch_ndim], np.shape(part)[:batch_ndim])
+    made = np.broadcast_to(whole, (*batch, *np.shape(whole)[batch_ndim:])).copy()
+    first = (0,) * batch_ndim
+    of_point = made.ndim - batch_ndim - len(places) + max(place.ndim for place in places) - batch_ndim
+    new = (1,) * (of_point - np.ndim(part) + batch_ndim)
+    part = np.reshape(part, (*np.shape(part)[:batch_ndim], *new, *np.shape(part)[batch_ndim:]))
+    made[(*(slice(None) for _ in batch), *(place[first] for place in places))] = part
+    return made
 
 
 def _vector(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
-import scipy
 from pymc.logprob.utils import local_check_parameter_to_ninf_switch, local_remove_check_parameter
 from pytensor import scalar as ps
 from pytensor import tensor as pt
@@ -25,118 +24,22 @@ from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.linalg.decomposition.cholesky import Cholesky
 from pytensor.tensor.linalg.solvers.triangular import SolveTriangular
-from pytensor.xtensor.type import XTensorType
 
-from pymc_landscape._typing import Array, Graph
+from pymc_landscape._typing import Graph
+from pymc_landscape.engine.interpreter import array_functions
 
 UNKNOWN_LENGTH = 1000
+# Exponentials of so many elements take longer than the steps between them when they are shared.
+WORTH_SHARING = 1000
 # Rewrites that bring sums and products into one form, in time that grows faster than their number.
 CANONICAL_FORMS = ("local_greedy_distributor", "local_add_canonizer", "local_mul_canonizer")
-
-
-def softplus(x: Array) -> Array:
-    """Return log(1 + exp(x))."""
-    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
-
-
-def log1mexp(x: Array) -> Array:
-    """Return log(1 - exp(x)) for x < 0, by the branch that keeps its digits (Mächler 2012)."""
-    return np.where(x > -np.log(2.0), np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
-
-
-def clip(x: Array, low: Array, high: Array) -> Array:
-    """Return x inside [low, high]; where the limits cross, the low one wins, as in PyTensor."""
-    return np.where(x < low, low, np.where(x > high, high, x))
-
-
-def second(_like: Array, value: Array) -> Array:
-    """Return `value` in the shape of the two arguments broadcast together."""
-    return np.broadcast_to(value, np.broadcast_shapes(np.shape(_like), np.shape(value))).copy()
-
-
-def identity(x: Array) -> Array:
-    """Return a copy of x."""
-    return np.array(x)
-
-
-def trigamma(x: Array) -> Array:
-    """Return the second derivative of log Γ(x), by recurrence and Stirling's series; below 0 by reflection.
-
-    SciPy's Hurwitz ζ(2, x), which is the same, takes ten times as long.
-    """
-    x = np.asarray(x, dtype=float)
-    positive = x > 0.0
-    if positive.all():
-        return _trigamma_above_0(x)
-    below = x < -100.0  # where the recurrence of ζ would not end
-    sine = np.sin(np.pi * np.where(below, x, 0.5))
-    with np.errstate(divide="ignore"):
-        reflected = (np.pi / sine) ** 2 - _trigamma_above_0(np.where(below, 1.0 - x, 1.0))
-    rest = np.where(
-        positive, _trigamma_above_0(np.where(positive, x, 1.0)), scipy.special.zeta(2.0, np.where(below, 1.0, x))
-    )
-    return np.asarray(np.where(below, reflected, rest))
-
-
-def _trigamma_above_0(x: Array) -> Array:
-    """Return Σ 1/(x + k)² over ten k, and the rest by Abramowitz & Stegun 6.4.12: relative error below 1e-15."""
-    total = 1.0 / (x * x)
-    for k in range(1, 10):
-        shifted = x + k
-        total = total + 1.0 / (shifted * shifted)
-    y = 1.0 / (x + 10.0)
-    z = y * y
-    series = 5 / 66 + z * (-691 / 2730 + z * (7 / 6))
-    series = 1 / 6 + z * (-1 / 30 + z * (1 / 42 + z * (-1 / 30 + z * series)))
-    return np.asarray(total + (y + z * (0.5 + y * series)))
-
-
-def solve_lower(matrix: Array, column: Array) -> Array:
-    """Solve L x = b for stacks of lower triangles and of vectors."""
-    return _solve(np.tril(matrix), column)
-
-
-def solve_upper(matrix: Array, column: Array) -> Array:
-    """Solve U x = b for stacks of upper triangles and of vectors."""
-    return _solve(np.triu(matrix), column)
-
-
-def _solve(matrix: Array, column: Array) -> Array:
-    """Solve for all vectors that share a matrix at once; a singular matrix gives NaN for its own point only."""
-    shared = matrix.ndim >= 3 and matrix.shape[-3] == 1 and column.ndim >= 2
-    columns = np.swapaxes(column, -1, -2) if shared else column[..., None]
-    stack = matrix[..., 0, :, :] if shared else matrix
-    singular = (np.diagonal(stack, axis1=-2, axis2=-1) == 0).any(-1)[..., None, None]
-    solution = np.linalg.solve(np.where(singular, np.eye(stack.shape[-1]), stack), columns)
-    solution = np.where(singular, np.nan, solution)
-    return np.swapaxes(solution, -1, -2) if shared else solution[..., 0]
-
-
-def cholesky_lower(matrix: Array) -> Array:
-    """Factorise stacks of matrices by lower triangles; one that is not positive definite gives NaN for its own."""
-    return _cholesky(matrix, upper=False)
-
-
-def cholesky_upper(matrix: Array) -> Array:
-    """Factorise stacks of matrices by upper triangles; one that is not positive definite gives NaN for its own."""
-    return _cholesky(matrix, upper=True)
-
-
-def _cholesky(matrix: Array, upper: bool) -> Array:
-    try:
-        return np.asarray(np.linalg.cholesky(matrix, upper=upper))
-    except np.linalg.LinAlgError:  # one of them is not: they are done one by one
-        factors = np.full(np.shape(matrix), np.nan)
-        for i in np.ndindex(factors.shape[:-2]):
-            with suppress(np.linalg.LinAlgError):
-                factors[i] = np.linalg.cholesky(matrix[i], upper=upper)
-        return factors
 
 
 _ARRAY_FUNCTIONS = {
     ps.Softplus: ("softplus", 1),
     ps.Log1mexp: ("log1mexp", 1),
     ps.Clip: ("clip", 3),
+    ps.Sigmoid: ("sigmoid", 1),
     ps.Second: ("second", 2),
     ps.Identity: ("identity", 1),
     TriGamma: ("trigamma", 1),
@@ -146,9 +49,11 @@ _ARRAY_FUNCTIONS = {
 @node_rewriter([Elemwise])
 def _give_array_function(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
     entry = _ARRAY_FUNCTIONS.get(type(node.op.scalar_op))
-    if entry is None or node.op.nfunc_spec is not None:
+    if entry is None:
         return None
-    spec = (f"{__name__}.{entry[0]}", entry[1], 1)
+    spec = (f"{array_functions.__name__}.{entry[0]}", entry[1], 1)
+    if node.op.nfunc_spec == spec:
+        return None
     outputs: list[Graph] = Elemwise(node.op.scalar_op, nfunc_spec=spec).make_node(*node.inputs).outputs
     return outputs
 
@@ -160,7 +65,7 @@ def _give_stacked_solve(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
     if not plain or node.op.gufunc_spec is not None:
         return None
     name = "solve_lower" if core.lower else "solve_upper"
-    op = Blockwise(core, signature=node.op.signature, gufunc_spec=(f"{__name__}.{name}", 2, 1))
+    op = Blockwise(core, signature=node.op.signature, gufunc_spec=(f"{array_functions.__name__}.{name}", 2, 1))
     outputs: list[Graph] = op.make_node(*node.inputs).outputs
     return outputs
 
@@ -172,7 +77,7 @@ def _give_stacked_cholesky(fgraph: FunctionGraph, node: Any) -> list[Graph] | No
     if not plain or node.op.gufunc_spec is not None:
         return None
     name = "cholesky_lower" if core.lower else "cholesky_upper"
-    op = Blockwise(core, signature=node.op.signature, gufunc_spec=(f"{__name__}.{name}", 1, 1))
+    op = Blockwise(core, signature=node.op.signature, gufunc_spec=(f"{array_functions.__name__}.{name}", 1, 1))
     outputs: list[Graph] = op.make_node(*node.inputs).outputs
     return outputs
 
@@ -295,7 +200,7 @@ def without_parameter_checks(graphs: Sequence[Graph], check_bounds: bool) -> lis
 def without_named_dims(graphs: Sequence[Graph]) -> list[Graph]:
     """Write graphs with plain Ops: those on named dims do not all have derivatives."""
     plain = [pt.as_tensor(graph, allow_xtensor_conversion=True) for graph in graphs]
-    if not any(isinstance(variable.type, XTensorType) for variable in ancestors(plain)):
+    if not any(hasattr(variable.type, "dims") for variable in ancestors(plain)):
         return plain
     fgraph = _copied(plain)
     optdb.query("+lower_xtensor").rewrite(fgraph)
@@ -318,6 +223,41 @@ def canonical(graphs: Sequence[Graph]) -> list[Graph]:
 
 def _copied(graphs: Sequence[Graph]) -> FunctionGraph:
     return without_traces(FunctionGraph(outputs=list(graphs), clone=True, copy_inputs=False, copy_orphans=False))
+
+
+def share_exponentials(fgraph: FunctionGraph) -> None:
+    """Write sigmoid and softplus of x and of −x by one exp(−|x|): of successes and failures there are all four.
+
+    Which of them a row has is chosen afterwards, so that logs and exponentials were most of a logistic regression. What
+    comes of it is for arrays alone: from max(x, 0) + log(1 + exp(−|x|)) nobody can read that it is convex.
+
+    Parameters
+    ----------
+    fgraph : FunctionGraph
+        Rewritten otherwise; it is changed.
+    """
+    groups = defaultdict[Graph, list[Any]](list)
+    for node in fgraph.toposort():
+        scalar_op = getattr(node.op, "scalar_op", None)
+        if isinstance(scalar_op, ps.Sigmoid | ps.Softplus) and node.inputs[0].type.dtype == "float64":
+            groups[_without_sign(node.inputs[0])].append(node)
+    for x, nodes in groups.items():
+        if len(nodes) < 2 or np.prod([n or 1 for n in x.type.shape]) < WORTH_SHARING:
+            continue
+        small, one = pt.exp(-pt.abs(x)), np.ones((1,) * x.type.ndim)  # numbers of as many dims, so that none are added
+        whole, log = one + small, pt.log1p(small)
+        for node in nodes:
+            signed = node.inputs[0]
+            if isinstance(node.op.scalar_op, ps.Sigmoid):
+                written = pt.switch(pt.ge(signed, 0.0 * one), one, small) / whole
+            else:
+                written = pt.maximum(signed, 0.0 * one) + log
+            fgraph.replace(node.outputs[0], written, import_missing=True)
+
+
+def _without_sign(variable: Graph) -> Graph:
+    node = variable.owner
+    return node.inputs[0] if node and isinstance(getattr(node.op, "scalar_op", None), ps.Neg) else variable
 
 
 def without_traces(fgraph: FunctionGraph) -> FunctionGraph:

@@ -21,7 +21,6 @@ from typing import Self, override
 import numpy as np
 import pytensor.tensor as pt
 import scipy
-from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array, Graph
@@ -198,7 +197,7 @@ def _laid(n: int, d: int) -> tuple[Array, Array]:
             f"Expected random effects in small independent blocks for quadrature, got a block of {d} elements with "
             f"{n}^{d} nodes: use fewer, or quadrature=1, Laplace's approximation."
         )
-    z, w = hermegauss(n)
+    z, w = np.polynomial.hermite_e.hermegauss(n)
     nodes = np.array(list(product(z, repeat=d)))
     weights = np.array(list(product(np.log(w), repeat=d))).sum(axis=1)
     return nodes, weights + 0.5 * (nodes**2).sum(axis=1)

@@ -1,0 +1,128 @@
+"""Functions of arrays for Ops that have none of NumPy's, or a slow one: by elements, and of stacks of matrices."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import numpy as np
+import scipy
+
+from pymc_landscape._typing import Array
+
+
+def softplus(x: Array) -> Array:
+    """Return log(1 + exp(x))."""
+    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def log1mexp(x: Array) -> Array:
+    """Return log(1 - exp(x)) for x < 0, by the branch that keeps its digits (Mächler 2012)."""
+    return np.where(x > -np.log(2.0), np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
+
+
+def clip(x: Array, low: Array, high: Array) -> Array:
+    """Return x inside [low, high]; where the limits cross, the low one is looked at first, as in PyTensor."""
+    if np.all(low <= high):  # in one pass in place of four
+        return np.asarray(np.clip(x, low, high))
+    return np.where(x < low, low, np.where(x > high, high, x))
+
+
+def sigmoid(x: Array) -> Array:
+    """Return 1 / (1 + exp(-x)), as SciPy's `expit` does, by NumPy's exp: in a fifth of the time, without SciPy."""
+    return np.asarray(1.0 / (1.0 + np.exp(-x)))
+
+
+def second(_like: Array, value: Array) -> Array:
+    """Return `value` in the shape of the two arguments broadcast together."""
+    return np.broadcast_to(value, np.broadcast_shapes(np.shape(_like), np.shape(value))).copy()
+
+
+def identity(x: Array) -> Array:
+    """Return a copy of x."""
+    return np.array(x)
+
+
+def trigamma(x: Array) -> Array:
+    """Return the second derivative of log Γ(x), by recurrence and Stirling's series; below 0 by reflection.
+
+    SciPy's Hurwitz ζ(2, x), which is the same, takes ten times as long.
+    """
+    x = np.asarray(x, dtype=float)
+    positive = x > 0.0
+    if positive.all():
+        return _trigamma_above_0(x)
+    below = x < -100.0  # where the recurrence of ζ would not end
+    sine = np.sin(np.pi * np.where(below, x, 0.5))
+    with np.errstate(divide="ignore"):
+        reflected = (np.pi / sine) ** 2 - _trigamma_above_0(np.where(below, 1.0 - x, 1.0))
+    rest = np.where(
+        positive, _trigamma_above_0(np.where(positive, x, 1.0)), scipy.special.zeta(2.0, np.where(below, 1.0, x))
+    )
+    return np.asarray(np.where(below, reflected, rest))
+
+
+def _trigamma_above_0(x: Array) -> Array:
+    """Return Σ 1/(x + k)² over ten k, and the rest by Abramowitz & Stegun 6.4.12: relative error below 1e-15."""
+    total = 1.0 / (x * x)
+    for k in range(1, 10):
+        shifted = x + k
+        total = total + 1.0 / (shifted * shifted)
+    y = 1.0 / (x + 10.0)
+    z = y * y
+    series = 5 / 66 + z * (-691 / 2730 + z * (7 / 6))
+    series = 1 / 6 + z * (-1 / 30 + z * (1 / 42 + z * (-1 / 30 + z * series)))
+    return np.asarray(total + (y + z * (0.5 + y * series)))
+
+
+def solve_lower(matrix: Array, column: Array) -> Array:
+    """Solve L x = b for stacks of lower triangles and of vectors."""
+    return _solve(matrix, column, lower=True)
+
+
+def solve_upper(matrix: Array, column: Array) -> Array:
+    """Solve U x = b for stacks of upper triangles and of vectors."""
+    return _solve(matrix, column, lower=False)
+
+
+def _solve(matrix: Array, column: Array, lower: bool) -> Array:
+    """Solve by substitution, side by side; a singular matrix gives NaN for its own point only."""
+    n = matrix.shape[-1]
+    if matrix.ndim >= 3 and matrix.shape[-3] == 1 and column.ndim >= 2 and column.shape[-2] >= n:
+        return _solve_for_many(matrix, column, lower)
+    pivots = np.diagonal(matrix, axis1=-2, axis2=-1)
+    pivots = np.where((pivots == 0).any(-1, keepdims=True), np.nan, pivots)
+    solution = np.empty((*np.broadcast_shapes(matrix.shape[:-2], column.shape[:-1]), n))
+    for i in range(n) if lower else reversed(range(n)):
+        known = slice(0, i) if lower else slice(i + 1, n)
+        above = np.einsum("...j,...j->...", matrix[..., i, known], solution[..., known])
+        solution[..., i] = (column[..., i] - above) / pivots[..., i]
+    return solution
+
+
+def _solve_for_many(matrix: Array, column: Array, lower: bool) -> Array:
+    """Solve for so many vectors that share a matrix that to factorise it takes no longer."""
+    stack = (np.tril if lower else np.triu)(matrix[..., 0, :, :])
+    singular = (np.diagonal(stack, axis1=-2, axis2=-1) == 0).any(-1)[..., None, None]
+    solution = np.linalg.solve(np.where(singular, np.eye(stack.shape[-1]), stack), np.swapaxes(column, -1, -2))
+    return np.swapaxes(np.where(singular, np.nan, solution), -1, -2)
+
+
+def cholesky_lower(matrix: Array) -> Array:
+    """Factorise stacks of matrices by lower triangles; one that is not positive definite gives NaN for its own."""
+    return _cholesky(matrix, upper=False)
+
+
+def cholesky_upper(matrix: Array) -> Array:
+    """Factorise stacks of matrices by upper triangles; one that is not positive definite gives NaN for its own."""
+    return _cholesky(matrix, upper=True)
+
+
+def _cholesky(matrix: Array, upper: bool) -> Array:
+    try:
+        return np.asarray(np.linalg.cholesky(matrix, upper=upper))
+    except np.linalg.LinAlgError:  # one of them is not: they are done one by one
+        factors = np.full(np.shape(matrix), np.nan)
+        for i in np.ndindex(factors.shape[:-2]):
+            with suppress(np.linalg.LinAlgError):
+                factors[i] = np.linalg.cholesky(matrix[i], upper=upper)
+        return factors
