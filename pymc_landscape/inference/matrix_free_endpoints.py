@@ -79,9 +79,7 @@ def matrix_free_standard_error(estimate: ConstrainedPoint) -> float:
 
 def _is_large(estimate: ConstrainedPoint) -> bool:
     """Whether a point has many elements, all inside, of which one is the quantity, and products of its Hessian."""
-    if (
-        len(estimate.x) <= DENSE
-    ):  # to ask for more takes a tenth of the time of all ends
+    if len(estimate.x) <= DENSE:  # to ask for more takes a tenth of the time of all ends
         return False
     restricted, objective = estimate.restricted, estimate.restricted.objective
     inside = not restricted.fixed and restricted.coordinates is None and not estimate.is_bent

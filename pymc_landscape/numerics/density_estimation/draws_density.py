@@ -233,7 +233,8 @@ def _on_scale(
 ) -> tuple[float, DrawsDensity] | None:
     """Return AIC and density of a fit on one scale; None where it has no numbers."""
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        low, high = (float(scale.forward(np.array(end))) for end in _range(draws, support))
+        ends = _range(draws, support)
+        low, high = (float(scale.forward(np.array(end))) for end in ends)
         z = scale.forward(draws)
         if not (np.isfinite([low, high]).all() and high > low):
             low, high = float(z.min()), float(z.max())
@@ -251,7 +252,7 @@ def _on_scale(
             return np.asarray(found.at(np.clip((at - low) / width, 0.0, BINS)) - np.log(worth * width))
 
         shown = np.linspace(low, high, 2 * BINS + 1)
-        x = scale.backward(shown)
+        x = np.clip(scale.backward(shown), *ends)  # there and back, a bound is rounded
         heights = log_density(shown) + scale.log_slope(x)
         score = float(np.mean(log_density(z) + scale.log_slope(draws)))
     usable = np.isfinite(heights) & np.isfinite(x)
