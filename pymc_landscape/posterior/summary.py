@@ -53,17 +53,18 @@ def summarise(draws: Array, ci_prob: float) -> Summary:
     if not np.isfinite(flat).all():
         missing = np.full(2, np.nan)
         return Summary(np.nan, np.nan, np.nan, missing, missing, np.nan, np.nan, np.nan, missing[None])
-    return Summary(
-        mean=float(flat.mean()),
-        median=float(np.median(flat)),
-        sd=float(flat.std(ddof=1)),
-        hdi=np.asarray(stats.hdi(flat, ci_prob)),  # type: ignore[no-untyped-call]
-        eti=np.asarray(stats.eti(flat, ci_prob)),  # type: ignore[no-untyped-call]
-        mcse=float(stats.mcse(draws)),  # type: ignore[no-untyped-call]
-        rhat=float(stats.rhat(draws)),  # type: ignore[no-untyped-call]
-        ess=float(stats.ess(draws)),  # type: ignore[no-untyped-call]
-        hdi_intervals=_hdi_intervals(flat, ci_prob),
-    )
+    with np.errstate(invalid="ignore", divide="ignore"):  # of what is the same in all draws, a matrix's fixed element
+        return Summary(
+            mean=float(flat.mean()),
+            median=float(np.median(flat)),
+            sd=float(flat.std(ddof=1)),
+            hdi=np.asarray(stats.hdi(flat, ci_prob)),  # type: ignore[no-untyped-call]
+            eti=np.asarray(stats.eti(flat, ci_prob)),  # type: ignore[no-untyped-call]
+            mcse=float(stats.mcse(draws)),  # type: ignore[no-untyped-call]
+            rhat=float(stats.rhat(draws)),  # type: ignore[no-untyped-call]
+            ess=float(stats.ess(draws)),  # type: ignore[no-untyped-call]
+            hdi_intervals=_hdi_intervals(flat, ci_prob),
+        )
 
 
 def _hdi_intervals(flat: Array, ci_prob: float) -> Array:

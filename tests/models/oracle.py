@@ -68,7 +68,9 @@ class Oracle:
                 mode=INTERPRETED,
                 on_unused_input="ignore",
             )
-        self._dtypes = {v.name: v.dtype for v in self.plain.value_vars}
+        # by the variable's own name: PyMC cuts some of what is longer, corr_cholesky_corr__, in the middle
+        names = {value: rv.name for rv, value in self.plain.rvs_to_values.items()}
+        self._values = {v.name: (names[v], v.dtype) for v in self.plain.value_vars}
         self.initial = self._initial_point()
 
     def _initial_point(self) -> Point:
@@ -85,7 +87,7 @@ class Oracle:
         return dict(zip([v.name for v in free], start, strict=True))
 
     def __call__(self, point: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], float]:
-        values = {n: np.asarray(point[n], dtype=d) for n, d in self._dtypes.items()}
+        values = {n: np.asarray(point[own], dtype=d) for n, (own, d) in self._values.items()}
         densities = [np.asarray(v, dtype=float) for v in self._densities(values)]
         prior = float(sum(d.sum() for d in densities[len(self.terms) :]))
         return dict(zip(self.terms, densities, strict=False)), prior

@@ -39,14 +39,6 @@ def mv_student_t():
     return model
 
 
-@case("MvNormal")
-def correlation_of_known_scales():
-    with pm.Model() as model:
-        corr = pm.LKJCorr("corr", n=2, eta=2)
-        pm.MvNormal("y", mu=pair_mean(), cov=corr, observed=PAIRS)
-    return model
-
-
 @case("Dirichlet", by_hand=lambda p: [stats.dirichlet(p["a"]).logpdf(row) for row in SHARES])
 def dirichlet():
     with pm.Model() as model:

@@ -116,6 +116,10 @@ def intervals(asked: Asked) -> xr.Dataset:
     found = pml.confidence_intervals(asked.fit, asked.labels, method=["wald", "profile"], **QUIET)
     profile = found.sel(interval_method="profile")
     status = profile["status"].to_numpy()
+    if (status == "failed").any():  # an end that is NaN, with a message, is a refusal as well
+        raise ValueError(
+            f"The end of an interval is not known, and {profile['message'].to_numpy()[status == 'failed'][0]}"
+        )
     assert np.isin(status, ["finite", "at_bound", "open"]).all(), (status, profile["interval"].to_numpy())
     finite = status == "finite"
     np.testing.assert_allclose(profile["delta_minus2ll"].to_numpy()[finite], Q95, atol=1e-4)

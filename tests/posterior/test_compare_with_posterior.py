@@ -1,5 +1,7 @@
 """Likelihood beside posterior: every column against a closed form, a published number, or ArviZ's own."""
 
+import warnings
+
 import arviz as az
 import numpy as np
 import published
@@ -26,6 +28,7 @@ from verbs import fit
 
 import pymc_landscape as pml
 from pymc_landscape.posterior.marginal_mode import mode_by_density
+from pymc_landscape.posterior.summary import summarise
 
 Z = 1.959963984540054
 
@@ -607,3 +610,12 @@ def test_intervals_of_a_posterior_mode_say_what_they_are():
     assert "neither confidence intervals" in said
     assert "nor credible ones" in said
     assert pml.confidence_intervals(fit(normal_mean()), "mu", progressbar=False).attrs["message"] == ""
+
+
+def test_an_element_that_is_the_same_in_all_draws_makes_no_noise():
+    """The 1 in the corner of a correlation's Cholesky factor: ArviZ divides 0 by 0 there."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = summarise(np.ones((2, 20)), 0.9)
+    assert (found.mean, found.sd) == (1.0, 0.0)
+    assert found.hdi.tolist() == [1.0, 1.0]
