@@ -9,6 +9,7 @@ the bars they have to keep.
 
 - ``first_answers`` : import, first fit, first picture of a process, beside PyMC
 - ``grids``         : many points of one model, beside handwritten loops (``handwritten``), and their memory
+- ``refinement``    : few points of a fine grid in place of all
 - ``fits``          : fits after the first, beside statsmodels, lifetimes, SciPy, lmfit
 - ``ends``          : intervals, contours, profiles, beside iminuit and pyPESTO
 - ``stacks``        : refits to simulated data, beside R's `glm`

@@ -14,6 +14,7 @@ SCHEMA = 1
 SECTIONS = {
     "first_answers": "First answers of a process",
     "grids": "Large grids, all cores",
+    "refinement": "Few points of a fine grid",
     "fits": "Fits after the first, one core for all",
     "ends": "Interval ends, contours, profiles, one core for all",
     "stacks": "Stacks of refits",

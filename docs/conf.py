@@ -72,6 +72,7 @@ gallery_sections = {
         "valleys_and_saddles": "Valleys and saddles",
         "local_optima": "Local optima",
         "descent_race": "Descent race",
+        "refined_landscape": "Where to look",
     },
     "What the data leave possible": {
         "profile_vs_wald": "Profile against Wald",

@@ -12,7 +12,7 @@ import xarray as xr
 from example_scripts import load
 from scipy.optimize import minimize_scalar
 from scipy.special import betaln, expit, gammaln, hyp2f1
-from scipy.stats import kstest, norm
+from scipy.stats import kstest, multivariate_normal, norm
 from scipy.stats import t as student
 
 import pymc_landscape as pml
@@ -215,6 +215,21 @@ def test_the_pass_between_is_the_mean_of_all_waits(valleys, geyser):
 @pytest.mark.usefixtures("geyser")
 def test_valleys_and_saddles_saves_its_figure(folder):
     assert (folder / "valleys_and_saddles.png").stat().st_size > 10_000
+
+
+def test_the_refined_landscape_is_that_of_the_gaussian_process(folder):
+    script = load("refined_landscape")
+    data = script.load_eruptions().iloc[:60]
+    surface = script.lay_out(script.build_model(data), 97)
+    script.draw(surface, folder / "refined_landscape.png")
+    assert (folder / "refined_landscape_points.png").stat().st_size > 10_000
+    x, y = data["eruptions"].to_numpy(float), data["waiting"].to_numpy(float)
+    shown = np.argwhere((surface["delta_minus2ll"] < 13.8).to_numpy() & ~surface["evaluated"].to_numpy())
+    for i, j in shown[:: len(shown) // 20]:
+        length, spread = float(surface["length"][i]), float(surface["spread"][j])
+        covariance = 15.0**2 * np.exp(-0.5 * (x[:, None] - x) ** 2 / length**2) + spread**2 * np.eye(len(x))
+        by_hand = -2.0 * multivariate_normal(np.full(len(x), y.mean()), covariance).logpdf(y)
+        assert float(surface["minus2ll"][i, j]) == pytest.approx(by_hand, abs=0.03)
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,8 @@ MAY_IMPORT = {
     "optimize": "objective objective.observations numerics results",
     "optimize.descent": "optimize objective objective.observations engine numerics results",
     "optimize.stacks": "optimize objective objective.observations numerics results",
-    "landscape": "optimize objective objective.observations engine numerics results",
+    "landscape.refinement": "objective engine numerics results",
+    "landscape": "landscape.refinement optimize objective objective.observations engine numerics results",
     "inference.profile": "optimize optimize.stacks objective objective.observations numerics results",
     "inference.regions": "inference.profile optimize objective numerics results",
     "inference.resampling": "inference.profile optimize optimize.stacks objective objective.observations numerics "

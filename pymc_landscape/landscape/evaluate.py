@@ -17,6 +17,7 @@ from pymc_landscape.engine import Evaluation
 from pymc_landscape.landscape.grid_points import GridPoints
 from pymc_landscape.landscape.grids import Axis, regular_grid
 from pymc_landscape.landscape.profile_surface import profile_points
+from pymc_landscape.landscape.refinement import Refined, refined_evaluation, refuse_unrefined
 from pymc_landscape.landscape.store import Stretch, Tally, evaluate_into
 from pymc_landscape.landscape.surface_dataset import (
     blanked_lost_digits,
@@ -47,6 +48,7 @@ def evaluate_landscape(
     pointwise: bool = False,
     chunks: int | None = None,
     store: str | PathLike[str] | None = None,
+    refine: bool = False,
     progressbar: bool = True,
 ) -> xr.Dataset:
     r"""Evaluate log-likelihood, prior, posterior and −2LL of a model over a grid.
@@ -82,6 +84,10 @@ def evaluate_landscape(
         For a slice: a zarr store on disk, to which points are written as they come. The grid may then be larger than
         memory, and the result is read from disk when it is used. A store that is there already is
         continued, as after Ctrl-C or a crash. Needs the package zarr.
+    refine : bool
+        For a slice: whether to ask the model only where the points around do not predict it, for a fine grid of a
+        model that takes long: near χ² levels, floors, walls and the edge of the support. A smooth surface of 401 ×
+        401 takes some 3 % of its points. The others are interpolated, and how far off that is, is measured.
     progressbar : bool
         Whether to show a progress bar once the work has taken half a second.
 
@@ -119,6 +125,14 @@ def evaluate_landscape(
     Optimization*, sections 11.3 and 16.5). Afterwards a point is solved again wherever the solution of a neighbour, or
     of a few searches begun elsewhere, leads lower. Local minima to which none of these leads are not found.
 
+    With ``refine=True`` the surface is a multiresolution (Harten 1995; Donoho 1992): level by level, steps halved, each
+    new point is predicted by polynomials through six coarser ones along each axis. By how much predictions fail is
+    measured, and foretells where the next level must be evaluated: where an error could exceed 0.01 of −2LL, or of
+    −2 log posterior, up to 1.25 times the height of the 99.9 % level, and a tenth of the rise beyond. The prior's and
+    each term's values are interpolated likewise. At last points are held out and checked; where a check fails, the
+    surface is refined again: a surface of noise is evaluated whole. What lies between the points of the first levels
+    and shows at none of them is not found: of a grid of 401 × 401 these are every eighth along each axis.
+
     Examples
     --------
     >>> import pymc as pm, pymc_landscape as pml
@@ -130,6 +144,9 @@ def evaluate_landscape(
     0.7
     """
     chunks = _checked_options(grid, nuisance, chunks, store)
+    refine = checked_flag("refine", refine)
+    if refine:
+        refuse_unrefined(nuisance, pointwise, store)
     pointwise, progressbar = checked_flag("pointwise", pointwise), checked_flag("progressbar", progressbar)
     objective = objective_of(model)
     grid = grid if isinstance(grid, xr.Dataset) else regular_grid(grid or {})
@@ -151,19 +168,22 @@ def evaluate_landscape(
         surface, result, tally = _on_disk(store, objective, points, reference, grid, **options)
         _warn(objective, points, result, "", tally)
         return surface
-    message, particulars = "", dict[str, str | int](at=reference.words)
+    message, particulars = "", dict[str, str | int | float](at=reference.words)
     if nuisance == "profile":
         profiled = profile_points(objective, points, reference, at, **options)
-        result, message, particulars = profiled.result, profiled.message(points), profiled.particulars
+        result, message, particulars = profiled.result, profiled.message(points), {**profiled.particulars}
         surface = profiled.extended(surface_dataset(objective, points, result, pointwise), points, objective)
     else:
-        result = _slice(objective, points, reference, **options)
+        refined = _refined(objective, points, reference, chunks, progressbar) if refine else None
+        result = refined.result if refined else _slice(objective, points, reference, **options)
         coords = coords_with_reference(points.coords, objective, reference)
         surface = surface_dataset(objective, points, result, pointwise, coords)
         every = surface["minus2ll"]
         surface = blanked_lost_digits(surface, objective, points, reference)
         message = _lost_digits(points, np.isnan(surface["minus2ll"].values) & ~np.isnan(every.values))
         particulars |= {} if pointwise else _rows(objective, points)
+        if refined:
+            surface, particulars = refined.extended(surface, points.dims), {**particulars, **refined.particulars}
     surface = with_plane(surface, points, grid)
     surface.attrs = provenance_attributes(
         objective.origin,
@@ -205,6 +225,18 @@ def _slice(
     if not result.values:
         raise KeyboardInterrupt  # nothing was finished, so nothing is lost
     return result
+
+
+def _refined(
+    objective: Objective, points: GridPoints, reference: Reference, chunks: int | None, progressbar: bool
+) -> Refined:
+    """Evaluate the density at few points and interpolate the others, with the nuisance parameters fixed."""
+    base = reference.vector(objective, points.layout)
+    engine = objective.engine("density", points.unconstrained)
+    with DelayedProgressBar("Refining landscape", points.total, progressbar) as progress:
+        return refined_evaluation(
+            engine, lambda flat: points.rows_at(base, flat), points.values, chunk=chunks, progress=progress.advance
+        )
 
 
 def _on_disk(

@@ -6,10 +6,11 @@ variable. The vector has a variable on the scale of its axes, all others on the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
 from pymc_landscape.objective import Element, FreeVariable, Layout, Objective
@@ -88,14 +89,28 @@ class GridPoints:
 
     def rows(self, base: Array, start: int, stop: int) -> Array:
         """Return points `start` to `stop` (the last axis fastest); `base` (k,) gives the elements on no axis."""
-        vectors = np.empty((stop - start, len(base)))
+        return self._rows(base, stop - start, lambda rows, columns: self._put_axes(rows, columns, start))
+
+    def rows_at(self, base: Array, flat: NDArray[np.intp]) -> Array:
+        """Return the points of flat indices (n,), in any order."""
+        index = np.unravel_index(flat, self.shape)
+
+        def put(rows: Array, columns: Sequence[int]) -> None:
+            for column, values, i in zip(columns, self.values, index, strict=False):
+                rows[:, column] = values[i]
+
+        return self._rows(base, len(flat), put)
+
+    def _rows(self, base: Array, n: int, put: Callable[[Array, Sequence[int]], None]) -> Array:
+        """Return `n` points of which `put` writes the values along the axes."""
+        vectors = np.empty((n, len(base)))
         vectors[:] = base
         if self.is_plane:
-            at = np.empty((stop - start, len(self.dims)))
-            self._put_axes(at, range(len(self.dims)), start)
+            at = np.empty((n, len(self.dims)))
+            put(at, range(len(self.dims)))
             vectors[:, self._columns] = self._center + at @ self._direction
         else:
-            self._put_axes(vectors, self._columns, start)
+            put(vectors, self._columns)
         for moved, rest in self._shares:
             remainder = 1.0 - vectors[:, moved].sum(1, keepdims=True)
             vectors[:, rest] = remainder * base[rest] / base[rest].sum()

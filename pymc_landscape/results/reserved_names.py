@@ -30,6 +30,7 @@ OF_LANDSCAPES = frozenset(
         "penalized_minus2ll",
         "delta_minus2ll",
         "term_log_likelihood",
+        "evaluated",
     ]
 )
 # What a contour holds beside its axes.

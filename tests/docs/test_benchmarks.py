@@ -30,6 +30,8 @@ BARS = [
     ("grids", "10⁴ points × 1,000 rows", "numba", "≤ 2 × its time"),
     ("grids", "10⁶ points × 1,000 rows", "numba", "≤ 1.3 × its time"),
     ("grids", "10⁶ points × 1,000 rows", "JAX", "≥ 2 × faster"),
+    ("refinement", "401 × 401 points", "every point evaluated", "≥ 10 × faster"),
+    ("refinement", "its share of points evaluated", "", "≤ 10 %"),
     ("fits", "logistic, 20 predictors × 5,000", "statsmodels", "≤ 1 × its time"),
     ("ends", "six 95 % ends, budworm, compiled", "minos", "≥ 2 × faster"),
     ("ends", "40-vertex exact contour, budworm, compiled", "mncontour", "≥ 2 × faster"),

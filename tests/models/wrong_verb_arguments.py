@@ -63,7 +63,7 @@ add_verb("evaluate_landscape", {**MODEL, "grid": S("grid")}, {
     "model": "fit", "at": "point",
     "grid": [*KINDS["axes"], None, {"nope": (0, 1, 3)}, {"s": [-2.0, -1.0]}, xr.Dataset(), S("intervals"), S("dt")],
     "nuisance": ["nope", 5, "", [], OBJECT, None], "pointwise": "flag",
-    "chunks": "optional count", "store": "path", "progressbar": "flag", "nope": [1],
+    "chunks": "optional count", "store": "path", "refine": "flag", "progressbar": "flag", "nope": [1],
 })  # fmt: skip
 add_verb("explore", {"model": S("fit"), "axes": "s", "num": 5, **QUIET}, {
     "model": "fit", "dt": "optional draws",
