@@ -40,5 +40,5 @@ def rows(caches: Caches, repeats: int) -> list[Row]:
     return [
         compared(work, answers, "refined", "whole", "every point evaluated", faster=10),
         alone("its share of points evaluated", share, at_most(share, 10, "%"), unit="%", clock="count"),
-        alone("its largest error", error, at_most(error, 0.02), unit="", note=f"stated: {stated:.1g}", clock="count"),
+        alone("its largest error", error, at_most(error, 0.02, ""), unit="", note=f"stated: {stated:.1g}", clock="count"),
     ]
