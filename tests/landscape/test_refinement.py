@@ -9,7 +9,10 @@ import pytest
 from scipy.stats import chi2
 
 import pymc_landscape as pml
-from pymc_landscape.landscape.refinement import lagrange_interpolation
+from pymc_landscape.engine import Evaluation
+from pymc_landscape.landscape.refinement import lagrange_interpolation, refined_evaluation
+from pymc_landscape.landscape.refinement.multiresolution import Multiresolution
+from pymc_landscape.objective import LOG_PRIOR
 
 LEVELS = (0.5, 0.9, 0.95, 0.99, 0.999)
 RNG = np.random.default_rng(4)
@@ -282,3 +285,68 @@ def test_stencils_reproduce_polynomials_and_stop_at_the_support():
     np.testing.assert_array_equal(np.flatnonzero(np.isnan(found)), [11])
     np.testing.assert_array_equal(found[:11], -np.inf)
     np.testing.assert_allclose(found[12:], quintic[12:], atol=1e-2)
+
+
+def surface_of(function, axes) -> Multiresolution:
+    values = -0.5 * function(*np.meshgrid(*axes, indexing="ij")).ravel()
+    surface = Multiresolution(
+        lambda flat: (values[flat][None], np.ones(len(flat), dtype=bool)), lambda outputs: -2.0 * outputs, axes, 13.8
+    )
+    surface.begin()
+    surface.sweep()
+    return surface
+
+
+def test_a_corner_of_the_support_between_the_first_points():
+    def wedge(x, y):
+        return np.where((x > 0.13) & (y > x / 2), 40.0 * np.log(np.abs(x) + np.abs(y) + 0.1), np.inf)
+
+    axes = [np.linspace(0.0, 2.0, 401)] * 2
+    surface = surface_of(wedge, axes)
+    assert surface.evaluated.mean() < 0.05
+    np.testing.assert_array_equal(
+        np.isfinite(surface.values[0]), np.isfinite(wedge(*np.meshgrid(*axes, indexing="ij")))
+    )
+
+
+def test_where_a_check_fails_the_surface_is_refined_again():
+    """A dent between the first points shows at none of them; once it was hit, it is there whole."""
+
+    def dented(x, y):
+        return x**2 + y**2 - 5.0 * np.exp(-0.5 * ((x - 1.03) ** 2 + (y - 0.93) ** 2) / 0.015**2)
+
+    axes = [np.linspace(-4.0, 4.0, 401)] * 2
+    surface, true = surface_of(dented, axes), dented(*np.meshgrid(*axes, indexing="ij"))
+    hit = np.ravel_multi_index((251, 246), surface.shape)
+    errors, _, will_do = surface.check(np.array([hit]))
+    assert not will_do
+    assert errors[0] > 1.0
+    surface.sweep()
+    np.testing.assert_allclose(-2.0 * surface.values[0], true, atol=0.1)
+    assert surface.evaluated.mean() < 0.05
+
+
+class RaisesBeyond:
+    """An engine whose model raises beyond ½; like all engines it passes on what is raised at every point."""
+
+    names = ("y", LOG_PRIOR)
+
+    def __call__(self, rows, total, *, chunk, progress):
+        at = rows(0, total)[:, 0]
+        bad = at > 0.5
+        if bad.all():
+            raise ArithmeticError("beyond ½")
+        y = np.where(bad, np.nan, -((at - 0.2) ** 2))
+        errors = [(int(i), ArithmeticError("beyond ½")) for i in np.flatnonzero(bad)]
+        return Evaluation({"y": y, LOG_PRIOR: np.zeros(total)}, total, False, errors)
+
+
+def test_a_batch_in_which_the_model_raises_everywhere_does_not_end_the_work():
+    axis = np.linspace(-2.0, 2.0, 401)
+    found = refined_evaluation(
+        RaisesBeyond(), lambda flat: axis[flat][:, None], [axis], chunk=None, progress=lambda n: None
+    )
+    np.testing.assert_array_equal(np.isnan(found.result.values["y"]), axis > 0.5)
+    assert found.evaluated[axis > 0.5].all()
+    assert found.evaluated[axis < 0.4].mean() < 0.3
+    assert {i for i, _ in found.result.errors} == set(np.flatnonzero(axis > 0.5).tolist())
