@@ -5,6 +5,7 @@ Fixtures import what they need: the process that hands tests to the workers read
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pymc as pm
     import xarray as xr
+    from distributed import Client
     from oracle import Oracle
     from zoo import Specimen
 
@@ -39,6 +41,15 @@ def _close_figures() -> Iterator[None]:
     yield
     for number in open_figures() - before:
         sys.modules["matplotlib.pyplot"].close(number)
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[Client]:
+    """A Dask cluster of two processes on this machine; each keeps what it has loaded."""
+    distributed = pytest.importorskip("distributed")
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": logging.CRITICAL}
+    with distributed.LocalCluster(**options) as cluster, cluster.get_client() as client:
+        yield client
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "numerics.density_estimation": "",
     "numerics": "numerics.density_estimation",
     "results": "",
+    "results.cluster": "results numerics",
     "engine.interpreter": "numerics results",
     "engine": "engine.interpreter numerics results",
     "model.losses": "engine numerics results",
@@ -36,20 +37,21 @@ MAY_IMPORT = {
     "objective.holders": "numerics results",
     "objective": "objective.evaluators objective.holders model model.latent model.discrete model.elimination "
     "engine numerics results",
-    "objective.observations": "objective model model.reduction engine numerics results",
-    "optimize": "objective objective.observations numerics results",
+    "objective.observations": "objective model model.reduction engine numerics results results.cluster",
+    "optimize": "objective objective.observations numerics results results.cluster",
     "optimize.descent": "optimize objective objective.observations engine numerics results",
     "optimize.stacks": "optimize objective objective.observations numerics results",
     "landscape.refinement": "objective engine numerics results",
-    "landscape": "landscape.refinement optimize objective objective.observations engine numerics results",
-    "inference.profile": "optimize optimize.stacks objective objective.observations numerics results",
-    "inference.regions": "inference.profile optimize objective numerics results",
+    "landscape": "landscape.refinement optimize objective objective.observations engine numerics results "
+    "results.cluster",
+    "inference.profile": "optimize optimize.stacks objective objective.observations numerics results results.cluster",
+    "inference.regions": "inference.profile optimize objective numerics results results.cluster",
     "inference.resampling": "inference.profile optimize optimize.stacks objective objective.observations numerics "
-    "results",
+    "results results.cluster",
     "inference.hypothesis_tests": "inference.resampling optimize optimize.stacks objective objective.observations "
-    "numerics results",
+    "numerics results results.cluster",
     "inference": "inference.profile inference.regions inference.resampling inference.hypothesis_tests optimize.stacks "
-    "optimize objective objective.observations numerics results",
+    "optimize objective objective.observations numerics results results.cluster",
     "posterior": "inference inference.profile optimize objective objective.observations numerics results",
     "plots.data": "numerics",
     "plots.visuals": "plots.data numerics",
@@ -77,6 +79,7 @@ READS_GRAPHS = {
     "model.reduction",
     "objective",
     "objective.evaluators",
+    "objective.holders",
     "objective.observations",
     "optimize.descent",
 }

@@ -37,6 +37,7 @@ from pymc_landscape.objective.observations import Data, Simulator, StackedData, 
 from pymc_landscape.optimize import Fit, Status, fit_mle
 from pymc_landscape.optimize.stacks import StackedSearches
 from pymc_landscape.results import provenance_attributes
+from pymc_landscape.results.cluster import ClientLike, checked_client
 
 Covering = Literal["wald", "profile", "bootstrap", "hdi"]
 METHODS = ("wald", "profile", "bootstrap", "hdi")
@@ -56,18 +57,17 @@ def coverage_study(
     bootstrap_draws: int = 999,
     sampler: Mapping[str, Any] | None = None,
     random_seed: RandomSeed | None = None,
+    client: ClientLike = None,
     progressbar: bool = True,
 ) -> xr.Dataset:
     """Simulate data from a fit, make intervals from each set, and count how many hold the value that was simulated.
 
-    A 95 % interval holds it in 95 % of all data sets, if its theory applies to so few data; this tells. The answer is
-    about the model at the estimate, and believes it.
+    A 95 % interval holds it in 95 % of all data sets, if its theory applies to so few; this tells.
 
     Parameters
     ----------
     fit : Fit, pm.Model or Objective, optional
-        A maximum likelihood fit that claims an optimum; a model is fitted first, and left out it is that of the
-        surrounding ``with`` block.
+        A maximum likelihood fit that claims an optimum; a model (left out, of the ``with`` block) is fitted first.
     var_names : str, sequence of str, or mapping, optional
         As in `confidence_intervals`.
     draws : int
@@ -80,10 +80,12 @@ def coverage_study(
     bootstrap_draws : int
         Refits of the bootstrap, to each of the `draws`.
     sampler : mapping, optional
-        Arguments of ``pm.sample`` for ``"hdi"``, such as ``{"draws": 500, "tune": 500, "chains": 1}``. The model is
-        compiled once. An HDI of few draws is a little too narrow, and covers less.
+        Arguments of ``pm.sample`` for ``"hdi"``, such as ``{"draws": 500, "tune": 500, "chains": 1}``. Few draws make
+        an HDI a little too narrow.
     random_seed : int or Generator, optional
         As in PyMC.
+    client : distributed.Client or "current", optional
+        As in `parametric_bootstrap`.
     progressbar : bool
         Whether to show progress, once there is something to wait for.
 
@@ -123,16 +125,16 @@ def coverage_study(
     draws, bootstrap_draws = checked_count("draws", draws), checked_count("bootstrap_draws", bootstrap_draws)
     check_run_options(random_seed, progressbar)
     _refuse_sampler_without_hdi(methods, sampler)
-    quantities = list[Quantity]()  # found before anything is fitted
-    named = lambda objective: quantities.extend(find_quantities(objective, var_names))  # noqa: E731
-    fit = fit_to_simulate(fit, "coverage_study", progressbar, named)
-    study = _Study(fit, quantities, level, methods, bootstrap_draws, sampler)
+    cluster, found = checked_client(client), list[Quantity]()  # before anything is fitted
+    fit = fit_to_simulate(fit, "coverage_study", progressbar, lambda o: found.extend(find_quantities(o, var_names)))
+    study = _Study(fit, found, level, methods, bootstrap_draws, sampler)
     limits, interrupted = repeat(
         study,
         seeds(random_seed, draws),
         "Simulating coverage",
         progressbar,
         at_once=StackedData.most_sets(fit.objective),
+        client=cluster,
     )
     return _dataset(study, np.stack(limits), interrupted)
 

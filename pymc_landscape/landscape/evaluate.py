@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from os import PathLike
-from typing import Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 import xarray as xr
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from pymc_landscape._typing import ModelLike, PointLike
 from pymc_landscape.arguments import checked_choice, checked_count, checked_flag, checked_path, wrong_type
 from pymc_landscape.engine import Evaluation
+from pymc_landscape.landscape.dask_points import PointRanges, evaluated_by_workers, gathered, lazy_surface
 from pymc_landscape.landscape.grid_points import GridPoints
 from pymc_landscape.landscape.grids import Axis, regular_grid
 from pymc_landscape.landscape.profile_surface import profile_points
@@ -34,6 +36,10 @@ from pymc_landscape.objective import (
 from pymc_landscape.objective.observations import name_impossible_data, result_origin
 from pymc_landscape.optimize import Fit
 from pymc_landscape.results import DelayedProgressBar, provenance_attributes
+from pymc_landscape.results.cluster import ClientLike, checked_client
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 # More points than this are a mistake: at a nanosecond each they would take a minute and half a terabyte.
 MOST_POINTS = 2**36
@@ -49,6 +55,8 @@ def evaluate_landscape(
     chunks: int | None = None,
     store: str | PathLike[str] | None = None,
     refine: bool = False,
+    lazy: bool = False,
+    client: ClientLike = None,
     progressbar: bool = True,
 ) -> xr.Dataset:
     r"""Evaluate log-likelihood, prior, posterior and −2LL of a model over a grid.
@@ -88,6 +96,12 @@ def evaluate_landscape(
         For a slice: whether to ask the model only where the points around do not predict it, for a fine grid of a
         model that takes long: near χ² levels, floors, walls and the edge of the support. A smooth surface of 401 ×
         401 takes some 3 % of its points. The others are interpolated, and how far off that is, is measured.
+    lazy : bool
+        For a slice: whether to return Dask arrays, of which points are evaluated when they are looked at, by whatever
+        Dask works with. Of a part, ``surface.isel(a=slice(None, None, 100))``, no others are; so a grid may have more
+        points than can be evaluated. `delta_minus2ll`, for which all are needed, is left out. Needs the package dask.
+    client : distributed.Client or "current", optional
+        For a slice: the workers of a Dask cluster evaluate the points, with the same numbers.
     progressbar : bool
         Whether to show a progress bar once the work has taken half a second.
 
@@ -144,14 +158,15 @@ def evaluate_landscape(
     0.7
     """
     chunks = _checked_options(grid, nuisance, chunks, store)
-    refine = checked_flag("refine", refine)
-    if refine:
+    if refine := checked_flag("refine", refine):
         refuse_unrefined(nuisance, pointwise, store)
     pointwise, progressbar = checked_flag("pointwise", pointwise), checked_flag("progressbar", progressbar)
+    cluster = checked_client(client)
+    _refuse_together(checked_flag("lazy", lazy), refine, cluster, nuisance, store)
     objective = objective_of(model)
     grid = grid if isinstance(grid, xr.Dataset) else regular_grid(grid or {})
     points = GridPoints(objective, grid)
-    if points.total > MOST_POINTS:
+    if points.total > MOST_POINTS and not lazy:
         raise ValueError(
             f"Expected a grid that can be evaluated, got {points.total:.1e} points over {len(points.dims)} axes: "
             "choose fewer var_names, or plane_grid for a plane through many parameters."
@@ -164,8 +179,11 @@ def evaluate_landscape(
     at = model if at is None and isinstance(model, Fit) else at
     reference = reference_point(objective, grid, at, points.nuisance)
     options: _Options = {"pointwise": pointwise, "chunks": chunks, "progressbar": progressbar}
+    ranges = PointRanges(objective, points, reference.vector(objective, points.layout), pointwise, chunks)
+    if lazy:
+        return _lazy(ranges, reference, grid)
     if store is not None:
-        surface, result, tally = _on_disk(store, objective, points, reference, grid, **options)
+        surface, result, tally = _on_disk(store, ranges, reference, grid, cluster, progressbar)
         _warn(objective, points, result, "", tally)
         return surface
     message, particulars = "", dict[str, str | int | float](at=reference.words)
@@ -174,8 +192,9 @@ def evaluate_landscape(
         result, message, particulars = profiled.result, profiled.message(points), {**profiled.particulars}
         surface = profiled.extended(surface_dataset(objective, points, result, pointwise), points, objective)
     else:
-        refined = _refined(objective, points, reference, chunks, progressbar) if refine else None
-        result = refined.result if refined else _slice(objective, points, reference, **options)
+        refined = _refined(ranges, progressbar) if refine else None
+        here = _slice if cluster is None else partial(gathered, client=cluster)
+        result = refined.result if refined else here(ranges, progressbar=progressbar)
         coords = coords_with_reference(points.coords, objective, reference)
         surface = surface_dataset(objective, points, result, pointwise, coords)
         every = surface["minus2ll"]
@@ -203,69 +222,75 @@ class _Options(TypedDict):
     progressbar: bool
 
 
-def _slice(
-    objective: Objective,
-    points: GridPoints,
-    reference: Reference,
-    *,
-    pointwise: bool,
-    chunks: int | None,
-    progressbar: bool,
-) -> Evaluation:
+def _slice(ranges: PointRanges, progressbar: bool) -> Evaluation:
     """Evaluate the density at all points, with the nuisance parameters fixed."""
-    base = reference.vector(objective, points.layout)
-    engine = objective.engine("pointwise" if pointwise else "density", points.unconstrained)
+    points = ranges.points
     with DelayedProgressBar("Evaluating landscape", points.total, progressbar) as progress:
-        result = engine(
-            lambda a, b: points.rows(base, a, b),
-            points.total,
-            chunk=chunks,
-            progress=progress.advance,
-        )
+        rows = partial(points.rows, ranges.base)
+        result = ranges.engine(rows, points.total, chunk=ranges.chunks, progress=progress.advance)
     if not result.values:
         raise KeyboardInterrupt  # nothing was finished, so nothing is lost
     return result
 
 
-def _refined(
-    objective: Objective, points: GridPoints, reference: Reference, chunks: int | None, progressbar: bool
-) -> Refined:
+def _refined(ranges: PointRanges, progressbar: bool) -> Refined:
     """Evaluate the density at few points and interpolate the others, with the nuisance parameters fixed."""
-    base = reference.vector(objective, points.layout)
-    engine = objective.engine("density", points.unconstrained)
+    points, rows = ranges.points, partial(ranges.points.rows_at, ranges.base)
     with DelayedProgressBar("Refining landscape", points.total, progressbar) as progress:
-        return refined_evaluation(
-            engine, lambda flat: points.rows_at(base, flat), points.values, chunk=chunks, progress=progress.advance
-        )
+        return refined_evaluation(ranges.engine, rows, points.values, chunk=ranges.chunks, progress=progress.advance)
 
 
 def _on_disk(
     store: str | PathLike[str],
-    objective: Objective,
-    points: GridPoints,
+    ranges: PointRanges,
     reference: Reference,
     grid: xr.Dataset,
-    *,
-    pointwise: bool,
-    chunks: int | None,
+    client: Client | None,
     progressbar: bool,
 ) -> tuple[xr.Dataset, Evaluation, Tally]:
     """Evaluate the points that a store does not have yet."""
-    base = reference.vector(objective, points.layout)
-    engine = objective.engine("pointwise" if pointwise else "density", points.unconstrained)
-
-    def evaluate(start: int, stop: int) -> Evaluation:
-        return engine(lambda a, b: points.rows(base, start + a, start + b), stop - start, chunk=chunks)
+    objective, points = ranges.objective, ranges.points
 
     def describe(stretch: Stretch, result: Evaluation) -> xr.Dataset:
-        return surface_dataset(objective, stretch, result, pointwise)
+        return surface_dataset(objective, stretch, result, ranges.pointwise)
 
+    around, attrs = _around(ranges, reference, grid)
+    name = f"the landscape of {objective.model.name or 'a model'}"
+    elsewhere = None if client is None else partial(evaluated_by_workers, ranges, client, what=name)
+    made_of = result_origin(objective)
+    return evaluate_into(store, points, around, ranges, describe, attrs, made_of, progressbar, elsewhere)
+
+
+def _lazy(ranges: PointRanges, reference: Reference, grid: xr.Dataset) -> xr.Dataset:
+    """Return a landscape that is evaluated when it is looked at."""
+    around, attrs = _around(ranges, reference, grid)
+    return lazy_surface(ranges, ranges.points.coords).merge(around).assign_attrs({**attrs, "completion": "lazy"})
+
+
+def _around(ranges: PointRanges, reference: Reference, grid: xr.Dataset) -> tuple[xr.Dataset, dict[str, Any]]:
+    """Return what there is of a slice beside its points: coordinates, and attributes."""
+    objective, points = ranges.objective, ranges.points
     coords = coords_with_reference(xr.Coordinates(), objective, reference)
-    around = with_plane(xr.Dataset(coords=coords), points, grid)
+    rows = {} if ranges.pointwise else _rows(objective, points)
     kind = str(grid.attrs.get("kind", "regular"))
-    rows = {} if pointwise else _rows(objective, points)
     attrs = provenance_attributes(objective.origin, kind=kind, group="landscape", at=reference.words, **rows)
-    return evaluate_into(store, points, around, evaluate, describe, attrs, result_origin(objective), progressbar)
+    return with_plane(xr.Dataset(coords=coords), points, grid), attrs
+
+
+def _refuse_together(lazy: bool, refine: bool, client: Client | None, nuisance: str, store: object) -> None:
+    """Refuse what has no meaning together."""
+    ways = {"lazy=True": lazy, "refine=True": refine, "client=": client is not None}
+    asked = [way for way, is_asked in ways.items() if is_asked] + ["store="] * (lazy and store is not None)
+    if len(asked) > 1:
+        raise ValueError(
+            f"Expected one way to evaluate, got {asked[0]} and {asked[1]}: leave one out; lazy arrays are computed by "
+            "the current client, and written by their own to_zarr."
+        )
+    if nuisance == "profile" and (lazy or client is not None):
+        raise ValueError(
+            f"Expected nuisance='fix' with {'lazy=True' if lazy else 'client='}, got 'profile', in which each point is "
+            "begun from its neighbours: leave it out."
+        )
 
 
 def _checked_options(grid: object, nuisance: str, chunks: int | None, store: str | PathLike[str] | None) -> int | None:

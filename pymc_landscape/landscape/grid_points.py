@@ -7,6 +7,7 @@ variable. The vector has a variable on the scale of its axes, all others on the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 
 import numpy as np
 import xarray as xr
@@ -87,6 +88,13 @@ class GridPoints:
         """How many points the grid has."""
         return int(np.prod(self.shape, dtype=object))
 
+    def at_indices(self, indices: Sequence[NDArray[np.intp]]) -> GridPoints:
+        """Return the part of the grid that has these places along each axis; it knows only `rows`, `shape`, `total`."""
+        part = copy(self)
+        part.values = [values[index] for values, index in zip(self.values, indices, strict=True)]
+        part.shape = tuple(len(values) for values in part.values)
+        return part
+
     def rows(self, base: Array, start: int, stop: int) -> Array:
         """Return points `start` to `stop` (the last axis fastest); `base` (k,) gives the elements on no axis."""
         return self._rows(base, stop - start, lambda rows, columns: self._put_axes(rows, columns, start))
@@ -108,7 +116,8 @@ class GridPoints:
         if self.is_plane:
             at = np.empty((n, len(self.dims)))
             put(at, range(len(self.dims)))
-            vectors[:, self._columns] = self._center + at @ self._direction
+            along = (at[:, j, None] * direction for j, direction in enumerate(self._direction))
+            vectors[:, self._columns] = sum(along, self._center)  # a matrix product rounds as its number of rows is
         else:
             put(vectors, self._columns)
         for moved, rest in self._shares:

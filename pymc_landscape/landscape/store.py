@@ -33,6 +33,7 @@ from pymc_landscape.results import (
     record_in,
     require_zarr,
 )
+from pymc_landscape.results.cluster import ClusterLost
 
 # Points are written when so many seconds have gone into them, or when they take so many bytes.
 SECONDS = 2.0
@@ -75,14 +76,16 @@ class Tally:
         return self
 
 
-# Evaluates points a to b; names and shapes the result, with the dim ``point``.
+# Evaluates points a to b: there are no values where the model raises at all of them. Names and shapes the result, with
+# the dim ``point``. Evaluates all points from one on elsewhere.
 Evaluate = Callable[[int, int], Evaluation]
 Describe = Callable[[Stretch, Evaluation], xr.Dataset]
+Elsewhere = Callable[..., Iterator[Evaluation]]
 
 
 def evaluate_into(
     path: str | PathLike[str], points: GridPoints, around: xr.Dataset, evaluate: Evaluate, describe: Describe,
-    attrs: Mapping[str, Any], made_of: Origin, progressbar: bool,
+    attrs: Mapping[str, Any], made_of: Origin, progressbar: bool, elsewhere: Elsewhere | None = None,
 ) -> tuple[xr.Dataset, Evaluation, Tally]:  # fmt: skip
     """Evaluate the points of a grid that a store does not have yet.
 
@@ -102,6 +105,8 @@ def evaluate_into(
         What tells the model and its data from others.
     progressbar : bool
         As in `evaluate_landscape`.
+    elsewhere : callable, optional
+        Evaluates all points from one on in other processes, range after range; left out, `evaluate` does it here.
 
     Returns
     -------
@@ -122,8 +127,9 @@ def evaluate_into(
         try:
             with DelayedProgressBar("Evaluating landscape", points.total, progressbar) as bar:
                 bar.advance(store.done)
-                _evaluate_rest(store, result, evaluate, describe, bar)
-        except KeyboardInterrupt:  # while something was written
+                parts = _evaluated_here(store, evaluate) if elsewhere is None else elsewhere(start=store.done)
+                _write_rest(store, result, parts, describe, bar)
+        except (KeyboardInterrupt, ClusterLost):  # Ctrl-C while something was written
             result.interrupted = True
         if not store.is_made:
             raise result.errors[0][1] if result.errors and not result.interrupted else KeyboardInterrupt
@@ -135,26 +141,31 @@ def evaluate_into(
         return store.surface, result, tally
 
 
-def _evaluate_rest(
-    store: _LandscapeStore, result: Evaluation, evaluate: Evaluate, describe: Describe, bar: DelayedProgressBar
+def _evaluated_here(store: _LandscapeStore, evaluate: Evaluate) -> Iterator[Evaluation]:
+    """Evaluate stretch after stretch, each a few seconds long."""
+    length, start = FIRST, store.done
+    while start < store.points.total:
+        stop, began = min(start + length, store.points.total), time.perf_counter()
+        yield evaluate(start, stop)
+        length, start = store.next_length(store.done - start, time.perf_counter() - began), stop
+
+
+def _write_rest(
+    store: _LandscapeStore, result: Evaluation, parts: Iterator[Evaluation], describe: Describe, bar: DelayedProgressBar
 ) -> None:
-    """Evaluate and write stretch after stretch."""
-    length = FIRST
-    while store.done < store.points.total and not result.interrupted:
-        start, began = store.done, time.perf_counter()
-        stop = min(start + length, store.points.total)
-        try:
-            part = evaluate(start, stop)
-        except Exception as error:  # at all of these points; maybe not at others
-            result.errors.append((start, error))
-            store.leave_out(stop - start)
-        else:
-            result.interrupted = part.interrupted
-            result.errors += [(start + i, error) for i, error in part.errors]
-            if part.n_evaluated:
-                store.write(describe(Stretch(stop - start), part).isel(point=slice(part.n_evaluated)))
+    """Write stretch after stretch as they come."""
+    for part in parts:
+        start = store.done
+        result.interrupted = part.interrupted
+        result.errors += [(start + i, error) for i, error in part.errors]
+        if not part.values:  # the model raises at all of these points; maybe not at others
+            store.leave_out(part.n_evaluated)
+        elif part.n_evaluated:
+            n = len(next(iter(part.values.values())))
+            store.write(describe(Stretch(n), part).isel(point=slice(part.n_evaluated)))
         bar.advance(store.done - start)
-        length = store.next_length(store.done - start, time.perf_counter() - began)
+        if result.interrupted:
+            return
 
 
 class _LandscapeStore:
@@ -194,12 +205,11 @@ class _LandscapeStore:
         """Refuse the store of another model or of other data."""
 
         def point(i: int) -> dict[str, Array]:
-            try:
-                part = evaluate(i, i + 1)
-            except Exception:  # the model raises here
-                return {}
+            part = evaluate(i, i + 1)
             if part.interrupted:
                 raise KeyboardInterrupt
+            if not part.values:  # the model raises here
+                return {}
             return _arrays(describe(Stretch(1), part))
 
         if isinstance(self._store, ZarrStore):

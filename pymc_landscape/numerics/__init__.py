@@ -48,6 +48,7 @@ from pymc_landscape.numerics.stacked_newton import QuadraticModels, StackedMinim
 from pymc_landscape.numerics.threads import (
     WRITING,
     ThreadCell,
+    at_most_threads,
     cached_once,
     n_workers,
     on_threads,
@@ -92,6 +93,7 @@ __all__ = [
     "Stack",
     "StackedMinima",
     "ThreadCell",
+    "at_most_threads",
     "backtrack",
     "cached_once",
     "chi2_cutoff",

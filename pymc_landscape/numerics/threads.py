@@ -103,9 +103,33 @@ else:
 
 
 @cache
-def n_workers() -> int:
+def _n_processors() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _Limit(local):
+    """How many threads this thread may start, itself among them; None for as many as there are processors."""
+
+    n: int | None = None
+
+
+_LIMIT = _Limit()
+
+
+def n_workers() -> int:
+    """Return how many threads this thread may work with: one a processor, if nothing else was said."""
+    return _LIMIT.n or _n_processors()
+
+
+@contextmanager
+def at_most_threads(n: int) -> Iterator[None]:
+    """Let this thread work with `n` threads: where it is one of many that somebody else started."""
+    before, _LIMIT.n = _LIMIT.n, n
+    try:
+        yield
+    finally:
+        _LIMIT.n = before
 
 
 def on_threads[Item](work: Callable[[Item], None], items: Iterable[Item], workers: int) -> None:

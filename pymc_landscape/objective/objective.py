@@ -33,14 +33,13 @@ from pymc_landscape.objective.evaluators import (
     find_fixed_effects,
     knows_information,
 )
-from pymc_landscape.objective.holders import bambi_terms, group_terms, pymc_model
+from pymc_landscape.objective.holders import PortableModel, bambi_terms, group_terms, pymc_model
 from pymc_landscape.objective.objective_html import objective_html
 from pymc_landscape.objective.objective_values import ObjectiveValues, PassCount, checked_weight
 from pymc_landscape.objective.parameters import Parameters
-from pymc_landscape.results import Portable
 
 
-class Objective(Portable, Parameters, ObjectiveValues):
+class Objective(PortableModel, Parameters, ObjectiveValues):
     """The likelihood side of a PyMC model, compiled once and used everywhere.
 
     Every verb takes a ``pm.Model``, an ``Objective`` or a ``Fit``. Make an objective yourself to choose what is

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 from weakref import WeakSet
 
 import pymc as pm
@@ -28,6 +28,10 @@ from pymc_landscape.optimize.multistart import (
 )
 from pymc_landscape.optimize.status import StatusReport
 from pymc_landscape.optimize.symmetries import EquivalentOptima
+from pymc_landscape.results.cluster import ClientLike, checked_client
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 Information = Literal["observed", "expected"]
 Penalty = Literal["firth"]
@@ -54,6 +58,7 @@ def fit_mle(
     information: Information | None = None,
     sandwich: bool = False,
     random_seed: RandomSeed | None = None,
+    client: ClientLike = None,
     progressbar: bool = True,
 ) -> Fit:
     """Fit by maximum likelihood: the lowest point of the −2LL landscape, with standard errors.
@@ -85,6 +90,8 @@ def fit_mle(
         more observations than parameters, and no term that is one joint density, as ``pm.AR`` is.
     random_seed : int or Generator, optional
         For scattered starts and prior draws.
+    client : distributed.Client or "current", optional
+        The workers of a Dask cluster search from the `starts` (a number or a list), with the same results.
     progressbar : bool
         Whether to show progress, once there is something to wait for.
 
@@ -121,7 +128,7 @@ def fit_mle(
         checked_choice("information", information, get_args(Information))
     objective = _to_fit(model).with_prior_weight(0.0)
     objective = objective if penalty is None else objective.with_penalty(penalty)
-    return _fit(objective, _starts(model, starts), information, sandwich, random_seed, progressbar, keeps_part=True)
+    return _fit(objective, _starts(model, starts), information, sandwich, random_seed, progressbar, True, client)
 
 
 def fit_map(
@@ -130,6 +137,7 @@ def fit_map(
     starts: Starts = "auto",
     sandwich: bool = False,
     random_seed: RandomSeed | None = None,
+    client: ClientLike = None,
     progressbar: bool = True,
 ) -> Fit:
     """Fit the posterior mode on the natural scale, without Jacobian, like ``pm.find_MAP``.
@@ -147,6 +155,8 @@ def fit_map(
         As in `fit_mle`; the scores are those of the observations, the curvature has the prior's added.
     random_seed : int or Generator, optional
         For scattered starts and prior draws.
+    client : distributed.Client or "current", optional
+        As in `fit_mle`.
     progressbar : bool
         Whether to show progress, once there is something to wait for.
 
@@ -174,7 +184,7 @@ def fit_map(
     (0.666667, 0.7)
     """
     objective = _to_fit(model).with_prior_weight(1.0)
-    return _fit(objective, _starts(model, starts), None, sandwich, random_seed, progressbar, keeps_part=True)
+    return _fit(objective, _starts(model, starts), None, sandwich, random_seed, progressbar, True, client)
 
 
 def fit_weighted(
@@ -210,8 +220,7 @@ def fit_of(
     prior_weight : float, optional
         Weight of the log prior in that fit, 0 for a verb about the likelihood alone; left out, the objective's own.
     refuse : callable
-        Raises where the verb could not answer of this objective, whatever the fit: a name that is not known. Nothing is
-        fitted then.
+        Raises, before anything is fitted, where the verb could not answer of this objective: a name is not known.
     progressbar : bool
         Whether to show progress.
 
@@ -236,13 +245,7 @@ def fit_of(
 
 
 def require_optimum(fit: Fit) -> None:
-    """Refuse a fit that claims no optimum.
-
-    Raises
-    ------
-    ValueError
-        With the status of the fit and its message.
-    """
+    """Refuse a fit that claims no optimum, with its status and message."""
     if not fit.status.is_optimum:
         raise ValueError(f"Expected a fit with an optimum, got one that is {fit.status.value}: {fit.message}")
 
@@ -283,6 +286,7 @@ def _fit(
     random_seed: RandomSeed | None,
     progressbar: bool,
     keeps_part: bool = False,
+    client: ClientLike = None,
 ) -> Fit:
     """Search from every start; make a Fit of the best result, with a report that takes the others into account.
 
@@ -298,7 +302,8 @@ def _fit(
     objective, automatic = objective.with_chosen_quadrature(), isinstance(starts, str) and starts == "auto"
     seed = AUTOMATIC_SEED if automatic and random_seed is None else random_seed
     kind = "sandwich" if sandwich else information or ("expected" if objective.penalty else "observed")
-    search = partial(_searched, information=kind, seed=seed, progressbar=progressbar, keeps_part=keeps_part)
+    search = partial(_searched, information=kind, seed=seed, progressbar=progressbar, keeps_part=keeps_part,
+                     client=checked_client(client))  # fmt: skip
     natural, report, results = search(objective, starts)
     words = ""
     for changes in range(MOST_RULES if objective.is_integral else 0):
@@ -324,10 +329,15 @@ def _searched(
     seed: RandomSeed | None,
     progressbar: bool,
     keeps_part: bool,
+    client: Client | None,
 ) -> tuple[NaturalScale, StatusReport, list[StartResult]]:
     """Search from every start; return the best result, a report that takes the others into account, and all."""
     automatic = isinstance(starts, str) and starts == "auto"
-    search = search_automatically if automatic else partial(search_all_starts, starts=starts)
+    if automatic and client is not None:
+        raise ValueError(
+            "Expected a number of starts, or a list, for client=, got 'auto', which are one after the other: starts=32."
+        )
+    search = search_automatically if automatic else partial(search_all_starts, starts=starts, client=client)
     rng = get_random_generator(seed, copy=True)
     results = search(objective, rng=rng, progressbar=progressbar, keeps_part=keeps_part)
     results = explain_no_likelihood(objective, results)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -19,10 +19,14 @@ from pymc_landscape.optimize.bounds import settle_in_corner, settle_on_bounds
 from pymc_landscape.optimize.flat_directions import find_directions
 from pymc_landscape.optimize.infimum import has_infimum, limit_of
 from pymc_landscape.optimize.local_search import SearchResult, search, search_otherwise
-from pymc_landscape.optimize.starts import find_starts
+from pymc_landscape.optimize.starts import StartingPoints, find_starts
 from pymc_landscape.optimize.status import Status, StatusReport, judge
 from pymc_landscape.optimize.tolerances import NEAR_INFIMUM, SAME_OPTIMUM, SAME_THETA
-from pymc_landscape.results import DelayedProgressBar, provenance_attributes
+from pymc_landscape.results import DelayedProgressBar, dumps_without, loads_with, provenance_attributes
+from pymc_landscape.results.cluster import ClusterLost, RangeTasks
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 # If no start leads anywhere, so many more are tried.
 RESCUES = 4
@@ -52,21 +56,28 @@ class StartResult:
 
 
 def search_all_starts(
-    objective: Objective, starts: Starts, rng: np.random.Generator, progressbar: bool, keeps_part: bool = False
-) -> list[StartResult]:
-    """Search from every start, and a few more if all fail; with `keeps_part` Ctrl-C keeps the results there are."""
+    objective: Objective, starts: Starts, rng: np.random.Generator, progressbar: bool, keeps_part: bool = False,
+    client: Client | None = None,
+) -> list[StartResult]:  # fmt: skip
+    """Search from every start, and a few more if all fail; with `keeps_part` Ctrl-C keeps the results there are.
+
+    With a client its workers search.
+    """
     objective.refuse_discrete()
     begin = find_starts(objective, starts, rng)
     results: list[StartResult] = []
     try:
         with one_blas_thread(), DelayedProgressBar("Fitting", len(begin), progressbar) as bar:
-            for theta, origin in zip(begin.theta, begin.origin, strict=True):
-                results.append(search_from_start(objective, theta, origin))
+            ways = zip(begin.theta, begin.origin, strict=True)
+            found = (search_from_start(objective, theta, origin) for theta, origin in ways)
+            for one in found if client is None else _searched_by_workers(client, objective, begin):
+                results.append(one)
                 bar.advance(1)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, ClusterLost) as stopped:
         if not results or not keeps_part:
             raise
-        warnings.warn(f"Interrupted: {len(results)} of {len(begin)} starts were searched.", stacklevel=4)
+        why = "Interrupted" if isinstance(stopped, KeyboardInterrupt) else "The connection to the scheduler was lost"
+        warnings.warn(f"{why}: {len(results)} of {len(begin)} starts were searched.", stacklevel=4)
         return results
     if isinstance(starts, int | np.integer) and all(one.report.status is Status.FAILED for one in results):
         more = find_starts(objective, len(begin) + RESCUES, rng)
@@ -75,6 +86,29 @@ def search_all_starts(
             if results[-1].report.status is not Status.FAILED:
                 break
     return results
+
+
+def _searched_by_workers(client: Client, objective: Objective, begin: StartingPoints) -> Iterator[StartResult]:
+    """Yield the result of every start, which workers found; the objective in it is the one that is here."""
+    tasks = RangeTasks(client, _Searches(objective, begin), f"the fit of {objective.model.name or 'a model'}")
+    for _, _, pickled in tasks.over(0, len(begin)):
+        yield from loads_with(pickled, {"objective": objective})
+
+
+@dataclass(frozen=True)
+class _Searches:
+    """Searches of an objective, by the places of their starts."""
+
+    objective: Objective
+    begin: StartingPoints
+
+    def __call__(self, start: int, stop: int) -> bytes:
+        """Return the results, pickled without the objective."""
+        with one_blas_thread():
+            found = [
+                search_from_start(self.objective, self.begin.theta[i], self.begin.origin[i]) for i in range(start, stop)
+            ]
+        return dumps_without(found, {"objective": self.objective})
 
 
 def explain_no_likelihood(objective: Objective, results: list[StartResult]) -> list[StartResult]:

@@ -4,7 +4,7 @@ from pymc_landscape.results.checkpoint import Checkpoint
 from pymc_landscape.results.datatree import to_datatree
 from pymc_landscape.results.labelled_dataset import array_variable, axis_variable, labelled_dataset
 from pymc_landscape.results.memory_rows import IN_MEMORY, Memory, RowsInMemory
-from pymc_landscape.results.pickling import MadeAnew, Portable
+from pymc_landscape.results.pickling import MadeAnew, Portable, dumps_without, loads_with
 from pymc_landscape.results.progress import DelayedProgressBar
 from pymc_landscape.results.provenance import provenance_attributes
 from pymc_landscape.results.reserved_names import (
@@ -43,7 +43,9 @@ __all__ = [
     "ZarrStore",
     "array_variable",
     "axis_variable",
+    "dumps_without",
     "labelled_dataset",
+    "loads_with",
     "other_store",
     "provenance_attributes",
     "record_in",

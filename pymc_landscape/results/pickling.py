@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
-from pickle import PicklingError
+from io import BytesIO
+from pickle import PicklingError, Unpickler
 from threading import local
 from typing import Any, Self, SupportsIndex
 
@@ -56,3 +58,40 @@ class MadeAnew:
     def __getstate__(self) -> dict[str, Any]:
         own = type(self)
         return {k: v for k, v in vars(self).items() if not isinstance(getattr(own, k, None), cached_property)}
+
+
+def dumps_without(value: Any, known: Mapping[str, Any]) -> bytes:
+    """Pickle an object, with names in the places of objects that its reader has.
+
+    Parameters
+    ----------
+    value : object
+        What is pickled.
+    known : mapping of str to object
+        What the reader has, by name: these very objects, not others that equal them.
+    """
+    import cloudpickle
+
+    names = {id(one): name for name, one in known.items()}
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        def persistent_id(self, one: Any) -> str | None:
+            return names.get(id(one))
+
+    file = BytesIO()
+    before, _NESTING.is_inside = _NESTING.is_inside, True
+    try:
+        Pickler(file).dump(value)
+    finally:
+        _NESTING.is_inside = before
+    return file.getvalue()
+
+
+def loads_with(pickled: bytes, known: Mapping[str, Any]) -> Any:
+    """Return what `dumps_without` pickled, with the reader's own objects in their places."""
+
+    class Reader(Unpickler):
+        def persistent_load(self, name: Any) -> Any:
+            return known[name]
+
+    return Reader(BytesIO(pickled)).load()

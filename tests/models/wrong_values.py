@@ -27,6 +27,7 @@ KINDS: dict[str, list[Any]] = {
     "levels": [None, [0.9, "x"], [[0.9]], [0.9, 0.9], [0.9, 2], *NO_LEVEL],
     "heights": [[0.9, "x"], [0.9, 2], *NO_LEVEL],
     "seed": ["abc", -1, 1.5, OBJECT, [1.5], {}, [-1], np.random.RandomState(1)],
+    "client": [5, "mine", [], OBJECT, True, "", {}, 2.5],
     "path": [5, 2.5, [], True, OBJECT, ""],
     "names": [*NO_NAMES, {"d": {"b[a]": 1}}],
     "quantities": [

@@ -49,7 +49,7 @@ add_verb("confidence_intervals", {**FIT, "method": "wald"}, {
 })  # fmt: skip
 add_verb("coverage_study", {**FIT, "method": "wald", "draws": 1}, {
     "fit": "fit", "var_names": "quantities", "level": "level", "method": "word", "bootstrap_draws": "count",
-    "sampler": [5, "x", [1], {"draws": 5}, OBJECT], **ANY_FIT,
+    "sampler": [5, "x", [1], {"draws": 5}, OBJECT], "client": "client", **ANY_FIT,
 })  # fmt: skip
 add_verb("critical_points", {**MODEL, "starts": 1}, {"model": "fit", "starts": "starts", **RUN})
 add_verb("descend", {**MODEL, "steps": 1}, {
@@ -63,7 +63,8 @@ add_verb("evaluate_landscape", {**MODEL, "grid": S("grid")}, {
     "model": "fit", "at": "point",
     "grid": [*KINDS["axes"], None, {"nope": (0, 1, 3)}, {"s": [-2.0, -1.0]}, xr.Dataset(), S("intervals"), S("dt")],
     "nuisance": ["nope", 5, "", [], OBJECT, None], "pointwise": "flag",
-    "chunks": "optional count", "store": "path", "refine": "flag", "progressbar": "flag", "nope": [1],
+    "chunks": "optional count", "store": "path", "refine": "flag", "lazy": "flag", "client": "client",
+    "progressbar": "flag", "nope": [1],
 })  # fmt: skip
 add_verb("explore", {"model": S("fit"), "axes": "s", "num": 5, **QUIET}, {
     "model": "fit", "dt": "optional draws",
@@ -73,10 +74,10 @@ add_verb("explore", {"model": S("fit"), "axes": "s", "num": 5, **QUIET}, {
 add_verb(
     "fit_grid", {"fit": S("fit"), "num": 3}, {"fit": "fit", "var_names": "names", "num": "count", "level": "level"}
 )
-add_verb("fit_map", MODEL, {"model": "fit", "starts": "starts", "sandwich": "flag", **RUN})
+add_verb("fit_map", MODEL, {"model": "fit", "starts": "starts", "sandwich": "flag", "client": "client", **RUN})
 add_verb("fit_mle", MODEL, {
     "model": "fit", "starts": "starts", "penalty": "word", "information": "word", "sandwich": "flag", "nope": [1],
-    **RUN,
+    "client": "client", **RUN,
 })  # fmt: skip
 add_verb("four_curves", {**DRAWN, "var_names": "s"}, {
     "fit": "fit", "dt": "draws", "var_names": "quantities", "num": [10, *KINDS["count"]], "group": "group", **RUN,
@@ -95,12 +96,12 @@ add_verb("influence", {**FIT, "var_names": "s"}, {
 })  # fmt: skip
 add_verb("laplace_check", {"fit": S("fit_of_effects"), **QUIET}, {"fit": [*NO_FIT, S("fit")], **ANY_FIT})
 PAIR = {"null": S("fit_of_null"), "alternative": S("fit"), **QUIET}
-add_verb("likelihood_ratio_test", PAIR, TEST)
+add_verb("likelihood_ratio_test", PAIR, {**TEST, "client": "client"})
 add_verb("score_test", PAIR, {**TEST, "information": "word"})
 add_verb("wald_test", PAIR, {**TEST, "information": "word"})
 add_verb("tests", PAIR, TEST)
 add_verb("loss_table", {"model": S("model")}, {"model": "fit", "at": "point"})
-add_verb("parametric_bootstrap", FIT, {"fit": "fit", "store": "path", **ANY_FIT})
+add_verb("parametric_bootstrap", FIT, {"fit": "fit", "store": "path", "client": "client", **ANY_FIT})
 add_verb("plane_grid", {"center": S("fit"), "num": 3}, {
     "center": [5, "s", None, {}, {"s": "x"}, {"s": NAN}, OBJECT, [1, 2], {"s": None}],
     "directions": ["nope", 5, None, [], {"nope": 1}, {"s": 0}, OBJECT, [{"s": 1}], [{"s": 1}, {"s": 1}]],

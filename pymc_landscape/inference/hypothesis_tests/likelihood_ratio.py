@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from pymc_landscape._typing import ModelLike, RandomSeed
@@ -31,6 +33,10 @@ from pymc_landscape.numerics import chibar2_tail
 from pymc_landscape.objective import Objective
 from pymc_landscape.objective.observations import Simulator, StackedData
 from pymc_landscape.optimize import Fit, Status, has_infimum
+from pymc_landscape.results.cluster import ClientLike, checked_client
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 
 def likelihood_ratio_test(
@@ -41,6 +47,7 @@ def likelihood_ratio_test(
     reference: Reference = "auto",
     draws: int = 999,
     random_seed: RandomSeed | None = None,
+    client: ClientLike = None,
     progressbar: bool = True,
 ) -> LikelihoodRatioTest:
     """Test a model against a larger one of the same data by how much −2LL falls.
@@ -65,6 +72,8 @@ def likelihood_ratio_test(
         How many data sets a bootstrap simulates.
     random_seed : int or Generator, optional
         As in PyMC.
+    client : distributed.Client or "current", optional
+        The workers of a Dask cluster fit what a bootstrap simulates: with the same numbers, for each set has its seed.
     progressbar : bool
         Whether to show progress, once there is something to wait for.
 
@@ -108,6 +117,7 @@ def likelihood_ratio_test(
     (7.7406, 1, 0.0054, 'chi2')
     """
     sandwich, draws = check_test_options(null, alternative, sandwich, reference, draws, random_seed, progressbar)
+    cluster = checked_client(client)
     if sandwich and reference != "auto":
         raise ValueError(f"Expected one law, got sandwich=True and reference={reference!r}: leave one of them out.")
     fits = nested_pair(null, alternative, progressbar)
@@ -123,7 +133,7 @@ def likelihood_ratio_test(
     chosen, why = _chosen(reference, nesting, *fits)
     message = " ".join(sentence for sentence in (why, nesting.assumed, _at_infinity(*fits)) if sentence)
     if chosen == "bootstrap":
-        return _bootstrapped(statistic, nesting, *fits, draws, random_seed, progressbar, message)
+        return _bootstrapped(statistic, nesting, *fits, draws, random_seed, cluster, progressbar, message)
     if chosen == "exact":
         return _exact(statistic, nesting, *fits, random_seed, message)
     weights = mixture(nesting, fits[1]) if chosen == "chibar2" else np.eye(nesting.df + 1)[-1]
@@ -251,6 +261,7 @@ def _bootstrapped(
     alternative: Fit,
     draws: int,
     random_seed: RandomSeed | None,
+    client: Client | None,
     progressbar: bool,
     message: str,
 ) -> LikelihoodRatioTest:
@@ -268,6 +279,7 @@ def _bootstrapped(
         "Simulating under the null",
         progressbar,
         at_once=StackedData.most_sets(alternative.objective),
+        client=client,
     )
     law = (statistic, nesting.df, np.nan, "bootstrap", np.zeros(0), np.zeros(0))
     test = LikelihoodRatioTest(*law, null, alternative, message)

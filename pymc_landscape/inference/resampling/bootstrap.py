@@ -3,9 +3,6 @@
 The replicates are a sample from the sampling distribution of the estimates, on the assumption that the model and its
 estimate are true (Efron & Tibshirani 1993, *An Introduction to the Bootstrap*, chapter 6). The model is compiled once;
 each refit is one search from the estimate, with a status as any fit has.
-
-Below the verb stands what the likelihood ratio test and the study of coverage share with it: seeds, the loop over
-simulated data sets, and what may be simulated from.
 """
 
 from __future__ import annotations
@@ -13,18 +10,23 @@ from __future__ import annotations
 import json
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from pymc.util import get_random_generator
 
 from pymc_landscape._typing import Array, ModelLike, RandomSeed
 from pymc_landscape.arguments import check_run_options, checked_count
-from pymc_landscape.numerics import one_blas_thread
+from pymc_landscape.inference.resampling.replication import (
+    fit_to_simulate,
+    repeat,
+    restricted_like,
+    seeds,
+    start_inside,
+)
 from pymc_landscape.objective import Objective, RestrictedObjective
 from pymc_landscape.objective.observations import Data, Simulator, StackedData, digests, result_origin
 from pymc_landscape.optimize import (
@@ -32,13 +34,12 @@ from pymc_landscape.optimize import (
     StartResult,
     Status,
     as_draws,
-    fit_of,
     natural_point,
     nearest_copy,
-    require_optimum,
 )
 from pymc_landscape.optimize.stacks import StackedSearches
-from pymc_landscape.results import Checkpoint, DelayedProgressBar, provenance_attributes
+from pymc_landscape.results import Checkpoint, provenance_attributes
+from pymc_landscape.results.cluster import ClientLike, checked_client
 
 # A refit may end above the −2LL of its start by rounding; by more than this, in units of −2LL, it has failed.
 ABOVE = 1e-6
@@ -60,6 +61,7 @@ def parametric_bootstrap(
     draws: int = 999,
     store: str | PathLike[str] | None = None,
     random_seed: RandomSeed | None = None,
+    client: ClientLike = None,
     progressbar: bool = True,
 ) -> xr.Dataset:
     """Simulate data from a fit and fit the model again, many times: the sampling distribution of the estimates.
@@ -79,6 +81,8 @@ def parametric_bootstrap(
         on: after Ctrl-C or a crash, or to more `draws`. Needs the package zarr.
     random_seed : int or Generator, optional
         As in PyMC. Replicate i of a seed is the same whatever `draws` is, and whether it was carried on.
+    client : distributed.Client or "current", optional
+        The workers of a Dask cluster do the refits: with the same numbers, for the seed is the replicate's.
     progressbar : bool
         Whether to show progress, once there is something to wait for.
 
@@ -110,6 +114,7 @@ def parametric_bootstrap(
     """
     draws = checked_count("draws", draws)
     check_run_options(random_seed, progressbar)
+    cluster = checked_client(client)
     fit = fit_to_simulate(fit, "parametric_bootstrap", progressbar)
     drawn = seeds(random_seed, draws)
     with Checkpoint(store, "bootstrap", "this fit's replicates", lambda: result_origin(fit.objective)) as checkpoint:
@@ -133,6 +138,7 @@ def parametric_bootstrap(
             at_once=StackedData.most_sets(fit.objective),
             earlier=earlier[:draws],
             after_each=keep,
+            client=cluster,
         )
         _warn([replicate.status for replicate in made])
         result = _dataset(fit, made, first, "interrupted" if interrupted else "complete")
@@ -140,74 +146,6 @@ def parametric_bootstrap(
         if len(made) > len(earlier) or (is_new and len(made) == len(earlier)):  # fewer may have been asked for
             checkpoint.save(result, is_last=True)
     return result
-
-
-# --- shared with the likelihood ratio test and the study of coverage ---------------------------------------------
-
-
-def fit_to_simulate(
-    model: Fit | ModelLike | Objective | None,
-    verb: str,
-    progressbar: bool,
-    refuse: Callable[[Objective], object] = lambda objective: None,
-) -> Fit:
-    """Return the fit from which a verb simulates; refuse one that does not stand for the data's law."""
-    fit = fit_of(model, verb, prior_weight=0.0, refuse=refuse, progressbar=progressbar)
-    if fit.is_map:
-        raise ValueError("Expected a maximum likelihood fit, got a posterior mode: use fit_mle.")
-    require_optimum(fit)
-    return fit
-
-
-def seeds(random_seed: RandomSeed | None, draws: int) -> list[int]:
-    """Return one seed a replicate."""
-    rng = get_random_generator(random_seed, copy=True)
-    return [int(seed) for seed in rng.integers(2**63 - 1, size=draws)]
-
-
-def repeat[Made](
-    several: Callable[[Sequence[int]], Iterable[Made]],
-    seeds: Sequence[int],
-    description: str,
-    progressbar: bool,
-    *,
-    at_once: int = 1,
-    earlier: Sequence[Made] = (),
-    after_each: Callable[[list[Made]], None] = lambda made: None,
-) -> tuple[list[Made], bool]:
-    """Call `several` with the seeds that `earlier` does not cover; Ctrl-C keeps what is finished, and says so."""
-    made = list(earlier)
-    try:
-        # far out, anything overflows
-        with (
-            np.errstate(all="ignore"),
-            one_blas_thread(),
-            DelayedProgressBar(description, len(seeds), progressbar) as bar,
-        ):
-            bar.advance(len(made))
-            for a in range(len(made), len(seeds), at_once):
-                for one in several(seeds[a : a + at_once]):
-                    made.append(one)
-                    bar.advance(1)
-                    after_each(made)
-    except KeyboardInterrupt:
-        if not made:
-            raise
-        warnings.warn(f"Interrupted: {len(made)} of {len(seeds)} replicates were finished.", stacklevel=4)
-        return made, True
-    return made, False
-
-
-def start_inside(fit: Fit) -> Array:
-    """Return the estimate as a start: an element at a bound, where the gradient vanishes, starts inside the support."""
-    if np.isfinite(fit.theta).all():
-        return fit.theta
-    return np.where(np.isfinite(fit.theta), fit.theta, fit.objective.pack(fit.objective.initial_point()))
-
-
-def restricted_like(restricted: RestrictedObjective, twin: Objective) -> RestrictedObjective:
-    """Return the objective of other data with the same natural and fixed elements."""
-    return restricted.refixed(restricted.fixed, twin)
 
 
 # --- one replicate ---------------------------------------------------------------------------------------------------

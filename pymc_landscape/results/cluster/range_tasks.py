@@ -1,0 +1,207 @@
+"""A loop over many alike units (data sets, starts, points) in tasks on the workers of a Dask cluster.
+
+What the units need travels once, pickled, and is loaded once by each worker; a task is a range of units. Ranges grow
+until a task takes seconds, and come back in order, so that whoever reads them has at any time what a loop in this
+process would have finished. A unit's result must depend on nothing but the unit: then it does not depend on how the
+units were cut, nor on the workers. Of the ranges no more are on their way than keep all workers busy, so that memory
+here does not grow with their number. Where a worker is lost, Dask does its tasks again elsewhere.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+import warnings
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from hashlib import sha256
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from pymc_landscape.numerics import at_most_threads
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+# A task takes so many seconds, where its units allow; of each thread of the workers so many are on their way.
+SECONDS, AHEAD = 2.0, 4
+# How fast ranges may grow, from one unit on; and at the end so many are left for each thread.
+GROWTH, LAST = 8, 2
+# Seconds for which a number of threads is believed, and after which it is said that there are none.
+BELIEVED, PATIENCE = 2.0, 10.0
+# Models that a worker keeps loaded.
+KEPT = 8
+
+
+class ClusterLost(ConnectionError):
+    """The scheduler of a cluster, or the connection to it, is no more."""
+
+
+class RangeTasks[Result]:
+    """Units of work, done by workers range by range.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Whose workers.
+    work : callable
+        ``work(start, stop)`` gives the result of units start to stop; it is pickled by value, with all that it holds.
+    of : str
+        What the work is about, in words: the model's name, for messages.
+    name : callable, optional
+        ``name(start, stop)`` says which units these are; left out, by their numbers.
+    most : int, optional
+        Largest number of units in a task.
+    multiple : int
+        Ranges begin at multiples of it.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        work: Callable[[int, int], Result],
+        of: str,
+        *,
+        name: Callable[[int, int], str] | None = None,
+        most: int | None = None,
+        multiple: int = 1,
+    ):
+        import cloudpickle
+
+        self.client, self.of = client, of
+        self._name = name or (lambda start, stop: f"{start} to {stop - 1}")
+        self._most, self._multiple = most, multiple
+        self._pickled: bytes = cloudpickle.dumps(work)
+        self._seconds_per_unit = float("inf")
+        self._n_threads, self._counted_at = 0, -BELIEVED
+
+    def over(self, start: int, stop: int) -> Iterator[tuple[int, int, Result]]:
+        """Yield ranges in order, each with its first and last (excluded) unit and its result.
+
+        Raises
+        ------
+        ClusterLost
+            If the scheduler is gone. What was yielded before is right.
+        ValueError, RuntimeError
+            If a task fails: with the model, the units, and what the worker says.
+        """
+        import dask
+
+        run, client = uuid.uuid4().hex, self.client
+        on_way: deque[tuple[int, int, Future[Any]]] = deque()
+        begin, length = start, self._multiple
+        try:
+            with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GiB"}):
+                sent = client.submit(_Sent, sha256(self._pickled).hexdigest(), self._pickled, key=f"model-{run}")
+            while begin < stop or on_way:
+                while begin < stop and len(on_way) < AHEAD * self._threads():
+                    end = min(begin + length, stop)
+                    key = f"pymc-landscape-{run}-{begin}"
+                    on_way.append((begin, end, client.submit(_perform, sent, begin, end, key=key)))
+                    begin = end
+                first, last, future = on_way[0]
+                seconds, value = self._wait_for(future)
+                if isinstance(value, _Failure):
+                    raise value.error(f"{self.of}, {self._name(first, last)}")
+                on_way.popleft()
+                self._seconds_per_unit = min(self._seconds_per_unit, seconds / (last - first))
+                length = self._next_length(last - first, stop - begin)
+                yield first, last, value
+        except (CancelledError, OSError) as error:  # of the network: what work itself raises is a result
+            done = (on_way[0][0] if on_way else begin) - start
+            raise ClusterLost(
+                f"The connection to the scheduler was lost ({type(error).__name__}) when {done} of {stop - start} "
+                f"units of {self.of} were done: make another client, and call again."
+            ) from error
+        finally:
+            if client.status == "running":
+                client.cancel([future for _, _, future in on_way], force=True)
+
+    def _wait_for(self, future: Future[Any]) -> Any:
+        """Return what a task gave."""
+        from distributed.scheduler import KilledWorker
+
+        patient = True
+        while True:
+            try:
+                return future.result(timeout=PATIENCE)
+            except TimeoutError:
+                if self.client.status != "running":
+                    raise ConnectionError(f"the client is {self.client.status}") from None
+                if patient and not self.client.nthreads():
+                    warnings.warn(f"The cluster has no workers: {self.of} waits for one.", stacklevel=4)
+                    patient = False
+            except KilledWorker as error:
+                raise RuntimeError(
+                    f"Expected workers that outlive their tasks, got {self.of}, on which several ended one after "
+                    f"another ({error}): give them more memory."
+                ) from error
+
+    def _next_length(self, before: int, left: int) -> int:
+        """Return of how many units the next range is."""
+        fair = -(-left // (LAST * self._threads()))
+        wanted = min(int(SECONDS / max(self._seconds_per_unit, 1e-9)), GROWTH * before, fair, self._most or left)
+        return max(wanted // self._multiple, 1) * self._multiple
+
+    def _threads(self) -> int:
+        """Return how many threads the workers have; at least one, for they may be on their way."""
+        now = time.perf_counter()
+        if now - self._counted_at > BELIEVED:
+            self._n_threads, self._counted_at = sum(self.client.nthreads().values()), now
+        return max(self._n_threads, 1)
+
+
+# --- on a worker -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """What travels once: Dask hands it on from worker to worker, and has it from the scheduler where all are lost."""
+
+    digest: str
+    pickled: bytes
+
+
+_loaded: OrderedDict[str, Any] = OrderedDict()
+_loading = Lock()
+
+
+def _work_of(sent: _Sent) -> Callable[[int, int], Any]:
+    """Load what was sent, once in each process."""
+    import cloudpickle
+
+    with _loading:
+        if sent.digest not in _loaded:
+            _loaded[sent.digest] = cloudpickle.loads(sent.pickled)
+            while len(_loaded) > KEPT:
+                _loaded.popitem(last=False)
+        _loaded.move_to_end(sent.digest)
+        work: Callable[[int, int], Any] = _loaded[sent.digest]
+    return work
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """What a task raised: its exception may hold what cannot travel."""
+
+    is_refusal: bool
+    words: str
+
+    def error(self, what: str) -> Exception:
+        """Return it as an exception that says where it was raised."""
+        kind = ValueError if self.is_refusal else RuntimeError
+        return kind(f"{self.words} [on a worker: {what}]")
+
+
+def _perform(sent: _Sent, start: int, stop: int) -> tuple[float, Any]:
+    """Do units start to stop; return the seconds and the result. Of threads there are those that Dask was given."""
+    try:
+        work, began = _work_of(sent), time.perf_counter()
+        with at_most_threads(1):
+            value = work(start, stop)
+    except Exception as error:
+        is_refusal = isinstance(error, ValueError)
+        return 0.0, _Failure(is_refusal, str(error) if is_refusal else f"{type(error).__name__}: {error}")
+    return time.perf_counter() - began, value

@@ -1,0 +1,77 @@
+"""The same numbers, bit by bit, whether this process or the workers of a cluster do the work."""
+
+import numpy as np
+import pymc as pm
+import pytest
+import xarray as xr
+
+import pymc_landscape as pml
+
+pytest.importorskip("distributed")
+X = np.linspace(-1, 1, 20)
+Y = np.array([1, 0, 2, 1, 0, 1, 3, 2, 1, 2, 2, 4, 3, 2, 5, 3, 4, 6, 5, 7])
+SILENT = {"progressbar": False, "random_seed": 3}
+
+
+def log_density(y, rate):
+    return y * pm.math.log(rate) - rate
+
+
+@pytest.fixture(scope="module", params=["poisson", "custom_dist"])
+def model(request):
+    with pm.Model(name="", coords={"row": range(20)}) as model:
+        x = pm.Data("x", X, dims="row")
+        a, b = pm.Normal("a", 0, 5), pm.Normal("b", 0, 5)
+        rate = pm.math.exp(a + b * x)
+        if request.param == "poisson":
+            pm.Poisson("y", rate, observed=Y, dims="row")
+        else:
+            draw = lambda rate, rng=None, size=None: rng.poisson(rate, size)  # noqa: E731
+            pm.CustomDist("y", rate, logp=log_density, random=draw, observed=Y, dtype="int64")
+    return model
+
+
+@pytest.fixture(scope="module", params=["interpreter", pytest.param("numba", marks=pytest.mark.exhaustive)])
+def fit(model, request):
+    return pml.fit_mle(pml.Objective(model, backend=request.param), progressbar=False)
+
+
+def same_bits(one: xr.Dataset, other: xr.Dataset) -> None:
+    xr.testing.assert_identical(one.drop_attrs(), other.drop_attrs())
+
+
+def test_bootstrap(fit, client):
+    here = pml.parametric_bootstrap(fit, draws=40, **SILENT)
+    same_bits(pml.parametric_bootstrap(fit, draws=40, client=client, **SILENT), here)
+
+
+def test_bootstrap_goes_on_from_a_store(fit, client, tmp_path):
+    pytest.importorskip("zarr")
+    pml.parametric_bootstrap(fit, draws=10, store=tmp_path / "x.zarr", **SILENT)
+    further = pml.parametric_bootstrap(fit, draws=40, store=tmp_path / "x.zarr", client=client, **SILENT)
+    same_bits(further, pml.parametric_bootstrap(fit, draws=40, **SILENT))
+
+
+def test_likelihood_ratio(fit, client):
+    null = pm.do(fit.objective.model, {"b": 0.0})
+    options = {"reference": "bootstrap", "draws": 30, **SILENT}
+    here = pml.likelihood_ratio_test(null, fit, **options)
+    there = pml.likelihood_ratio_test(null, fit, client=client, **options)
+    assert here.p_value == there.p_value
+    assert np.array_equal(here.draws, there.draws)
+
+
+def test_coverage(fit, client):
+    here = pml.coverage_study(fit, draws=30, **SILENT)
+    same_bits(pml.coverage_study(fit, draws=30, client=client, **SILENT), here)
+
+
+def test_starts(fit, client):
+    here = pml.fit_mle(fit.objective, starts=6, **SILENT)
+    there = pml.fit_mle(fit.objective, starts=6, client=client, **SILENT)
+    assert np.array_equal(here.theta, there.theta)
+    assert here.minus2ll == there.minus2ll
+    same_bits(here.starts.drop_vars("seconds"), there.starts.drop_vars("seconds"))
+    assert there.objective is fit.objective or there.objective.model is fit.objective.model
+    with pytest.raises(ValueError, match="for client=, got 'auto'"):
+        pml.fit_mle(fit.objective, client=client, progressbar=False)
