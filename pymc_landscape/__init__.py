@@ -48,11 +48,12 @@ if TYPE_CHECKING:
         laplace_check,
         likelihood_ratio_test,
         parametric_bootstrap,
+        read_intervals,
         score_test,
         tests,
         wald_test,
     )
-    from pymc_landscape.inference.profile import profile_likelihood, read_intervals
+    from pymc_landscape.inference.profile import profile_likelihood
     from pymc_landscape.inference.regions import confidence_contour
     from pymc_landscape.landscape import (
         critical_points,
@@ -128,8 +129,8 @@ ELSEWHERE = {"wilks": "chi2_cutoff", "cutoff": "chi2_cutoff", "aic": "compare_mo
 # What is imported when it is first asked for, by room: a fit waits for no room that it does not enter.
 LATER = {
     "inference": "HypothesisTest LikelihoodRatioTest compare_models confidence_intervals coverage_study influence "
-    "laplace_check likelihood_ratio_test parametric_bootstrap score_test tests wald_test",
-    "inference.profile": "profile_likelihood read_intervals",
+    "laplace_check likelihood_ratio_test parametric_bootstrap read_intervals score_test tests wald_test",
+    "inference.profile": "profile_likelihood",
     "inference.regions": "confidence_contour",
     "landscape": "critical_points evaluate_landscape fit_grid hessian_spectrum plane_grid posterior_grid regular_grid",
     "numerics": "chi2_cutoff",

@@ -11,6 +11,7 @@ from pymc_landscape.inference.hypothesis_tests import (
     tests,
     wald_test,
 )
+from pymc_landscape.inference.interpolated_intervals import read_intervals
 from pymc_landscape.inference.intervals import confidence_intervals
 from pymc_landscape.inference.laplace_consistency import laplace_check
 from pymc_landscape.inference.model_comparison import compare_models
@@ -26,6 +27,7 @@ __all__ = [
     "laplace_check",
     "likelihood_ratio_test",
     "parametric_bootstrap",
+    "read_intervals",
     "refuse_changed_data",
     "score_test",
     "tests",

@@ -75,3 +75,26 @@ def test_starts(fit, client):
     assert there.objective is fit.objective or there.objective.model is fit.objective.model
     with pytest.raises(ValueError, match="for client=, got 'auto'"):
         pml.fit_mle(fit.objective, client=client, progressbar=False)
+
+
+def test_profiles(fit, client):
+    here = pml.profile_likelihood(fit, progressbar=False)
+    there = pml.profile_likelihood(fit, client=client, progressbar=False)
+    same_bits(there, here)
+    assert there.attrs["n_evaluations"] == here.attrs["n_evaluations"]
+    further = pml.profile_likelihood(fit, level=0.999, resume=here, client=client, progressbar=False)
+    same_bits(further, pml.profile_likelihood(fit, level=0.999, resume=here, progressbar=False))
+
+
+def test_a_profile_that_meets_a_lower_optimum(client):
+    with pm.Model() as model:
+        x = pm.Uniform("x", -4, 4)
+        shift = pm.Normal("shift", 0, 5)
+        pm.Potential("two_wells", -((x**2 - 4) ** 2) / 4 - x / 2 - (shift - x) ** 2)
+    fit = pml.fit_mle(pml.Objective(model, backend="interpreter"), starts=[{"x": 1.9, "shift": 1.9}], progressbar=False)
+    with pytest.warns(UserWarning, match="A lower optimum was met"):
+        here = pml.profile_likelihood(fit, progressbar=False)
+    with pytest.warns(UserWarning, match="A lower optimum was met"):
+        there = pml.profile_likelihood(fit, client=client, progressbar=False)
+    same_bits(there, here)
+    assert float(there["estimate"].sel(parameter="x")) < 0

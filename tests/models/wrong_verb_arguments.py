@@ -127,7 +127,7 @@ add_verb("prior_path", {**MODEL, "weights": [1]}, {
 add_verb("profile_likelihood", {**FIT, "var_names": "s"}, {
     "fit": "fit", "var_names": "quantities", "level": "level", "resume": [5, "x", OBJECT, S("intervals"), S("dt"), {}],
     "start": [5, "x", OBJECT, S("intervals"), S("dt"), {}],
-    "store": "path", "progressbar": "flag",
+    "store": "path", "client": "client", "progressbar": "flag",
 })  # fmt: skip
 add_verb("read_intervals", {"profile": S("profile")}, {"profile": [*KINDS["result"], S("grid")], "level": "levels"})
 add_verb(

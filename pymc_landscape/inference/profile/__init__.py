@@ -20,10 +20,9 @@ from pymc_landscape.inference.profile.current_fit import (
 )
 from pymc_landscape.inference.profile.endpoint_newton import EndpointProblem
 from pymc_landscape.inference.profile.endpoints import SCREEN, Endpoint, find_endpoints
-from pymc_landscape.inference.profile.interpolated_intervals import BOUNDS, read_intervals
 from pymc_landscape.inference.profile.level_points import LevelPoints, LevelProblems, level_points_batch
 from pymc_landscape.inference.profile.profile import profile_likelihood
-from pymc_landscape.inference.profile.quantities import Quantity, coordinate_derivatives, find_quantities
+from pymc_landscape.inference.profile.quantities import BOUNDS, Quantity, coordinate_derivatives, find_quantities
 from pymc_landscape.inference.profile.score_endpoints import ScoreStatistic, find_score_endpoints
 from pymc_landscape.inference.profile.stacked_endpoints import StackedEndpoints
 
@@ -56,7 +55,6 @@ __all__ = [
     "optima_and_copies",
     "point_without_hessian",
     "profile_likelihood",
-    "read_intervals",
     "refuse_no_infimum",
     "refuse_no_optimum",
     "settle_active_set",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -15,8 +15,8 @@ import xarray as xr
 from pymc_landscape._typing import Array, ModelLike, VarNames
 from pymc_landscape.arguments import checked_flag, checked_level, repeatable
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint
-from pymc_landscape.inference.profile.continuation import ProfileStep
 from pymc_landscape.inference.profile.current_fit import ReferenceFit, copies_of, other_optima, refuse_no_infimum
+from pymc_landscape.inference.profile.profile_dataset import TracedProfile, profile_dataset
 from pymc_landscape.inference.profile.profile_side import LowerOptimum, ProfileSide
 from pymc_landscape.inference.profile.profile_steps import (
     EarlierProfile,
@@ -24,18 +24,19 @@ from pymc_landscape.inference.profile.profile_steps import (
     combinations_of,
     is_answered,
     is_of_lower_optimum,
-    natural_vector,
     point_at_step,
     profile_origin,
     resume_of_start,
-    stored_step,
 )
 from pymc_landscape.inference.profile.quantities import Quantity, find_quantities
 from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
 from pymc_landscape.objective import Objective
-from pymc_landscape.objective.observations import data_digest
 from pymc_landscape.optimize import Fit, fit_of
-from pymc_landscape.results import Checkpoint, DelayedProgressBar, array_variable, provenance_attributes
+from pymc_landscape.results import Checkpoint, DelayedProgressBar
+from pymc_landscape.results.cluster import ClientLike, ClusterLost, RangeTasks, checked_client
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 # Points between the estimate and the cut-off, as lme4 has them; and how often a lower optimum is gone to.
 POINTS, RESTARTS = 8, 3
@@ -48,6 +49,7 @@ def profile_likelihood(
     level: float = 0.99,
     resume: xr.Dataset | None = None,
     store: str | PathLike[str] | None = None,
+    client: ClientLike = None,
     progressbar: bool = True,
     start: xr.Dataset | None = None,
 ) -> xr.Dataset:
@@ -71,6 +73,8 @@ def profile_likelihood(
     store : path, optional
         A zarr store on disk in which the profiles are kept as they come, one parameter after the other. Where it is
         there already, it is resumed, as `resume` is. Needs the package zarr.
+    client : distributed.Client or "current", optional
+        The workers of a Dask cluster trace the profiles, each a parameter's, with the same numbers.
     progressbar : bool
         Whether to show progress, once there is something to wait for.
     start : Dataset, optional
@@ -132,6 +136,7 @@ def profile_likelihood(
     """
     level, progressbar = checked_level("level", level, usual=0.99), checked_flag("progressbar", progressbar)
     resume, var_names = resume if start is None else resume_of_start(start, resume), repeatable(var_names)
+    cluster = checked_client(client)
     fit = fit_of(fit, "profile_likelihood", refuse=lambda o: find_quantities(o, var_names), progressbar=progressbar)
     refuse_no_infimum(fit)
     with Checkpoint(store, "profile", "this fit's profile", lambda: profile_origin(fit)) as checkpoint:
@@ -148,15 +153,15 @@ def profile_likelihood(
 
         def keep() -> None:
             if checkpoint.is_due:
-                checkpoint.save(_dataset(run, "interrupted", combinations))
+                checkpoint.save(run.dataset("interrupted", combinations))
 
         for _ in range(RESTARTS + 1):
-            if (lower := run.all_sides(progressbar, keep)) is None:
+            if (lower := run.all_sides(progressbar, keep, cluster)) is None:
                 break
             run.reference.take(lower)
             run.earlier, run.finished = None, {}
         _warn(run)
-        traced = _dataset(run, "interrupted" if run.interrupted else "complete", combinations)
+        traced = run.dataset("interrupted" if run.interrupted else "complete", combinations)
         checkpoint.save(traced, is_last=True)
         return traced
 
@@ -170,16 +175,6 @@ def _quantities(fit: Fit, var_names: VarNames | None, earlier: EarlierProfile | 
     return list({quantity.label: quantity for quantity in [*before, *asked]}.values())
 
 
-@dataclass(frozen=True)
-class _Profile:
-    """One profile: the estimate, and its two sides as far as they were traced."""
-
-    quantity: Quantity
-    estimate: ConstrainedPoint
-    error: float
-    sides: tuple[list[StoredStep], list[StoredStep]]
-
-
 class _ProfileRun:
     """All profiles that were asked for."""
 
@@ -190,44 +185,77 @@ class _ProfileRun:
         self.zeta_step = earlier.zeta_step if earlier is not None else float(np.sqrt(self.enough)) / POINTS
         self.earlier = earlier
         self.finished = dict(earlier.finished) if earlier is not None else {}
-        self.rows: list[_Profile] = []
+        self.rows: list[TracedProfile] = []
         self.n_evaluations = 0
         self.interrupted = False
+        self.starts: Sequence[Mapping[str, Array]] = ()
         self.copies: Sequence[Mapping[str, Array]] = ()
 
-    def all_sides(self, progressbar: bool, after_each: Callable[[], None]) -> ConstrainedPoint | None:
-        """Trace all; return a point lower than the estimate, if one is met."""
+    def all_sides(
+        self, progressbar: bool, after_each: Callable[[], None], client: Client | None
+    ) -> ConstrainedPoint | None:
+        """Trace all, here or by workers; return a point lower than the estimate, if one is met."""
         self.rows = []
-        starts = [self.reference.fit.objective.initial_point(), *other_optima(self.reference.fit)]
-        self.copies = copies_of(self.reference.fit)
+        self.look_around()
+        elsewhere = None if client is None else _traced_by_workers(client, self)
         try:
             with (
                 one_blas_thread(),
                 DelayedProgressBar("Tracing profiles", 2 * len(self.quantities), progressbar) as bar,
             ):
                 for quantity in self.quantities:
-                    self._row(quantity, starts, bar.advance)
+                    if elsewhere is None or not self._takes(quantity, next(elsewhere), bar.advance):
+                        self.trace(quantity, bar.advance)
                     self.finished[quantity.label] = max(self.level, self.finished.get(quantity.label, 0.0))
                     after_each()
         except LowerOptimum as met:
             return met.point
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, ClusterLost):
             if not any(row.sides[0] or row.sides[1] for row in self.all_rows()):
                 raise
             self.interrupted = True
         return None
 
-    def all_rows(self) -> list[_Profile]:
+    def all_rows(self) -> list[TracedProfile]:
         """Return the profiles so far; those that this run has not come to, as they were earlier."""
         untraced = self.quantities[len(self.rows) :] if self.earlier is not None else []
         return [*self.rows, *(self._begun(quantity) for quantity in untraced)]
 
-    def _begun(self, quantity: Quantity) -> _Profile:
+    def _begun(self, quantity: Quantity) -> TracedProfile:
         estimate = self.reference.estimate_of(quantity)
         sides = self.earlier.sides(quantity) if self.earlier is not None else ([], [])
-        return _Profile(quantity, estimate, self.reference.standard_error(estimate), sides)
+        return TracedProfile(quantity, estimate, self.reference.standard_error(estimate), sides)
 
-    def _row(self, quantity: Quantity, starts: Sequence[Mapping[str, Array]], advance: Callable[[int], None]) -> None:
+    def dataset(self, completion: str, combinations: str) -> xr.Dataset:
+        """Return the profiles so far, with what is known of the run."""
+        attrs = {
+            "level": self.highest,
+            "zeta_step": self.zeta_step,
+            "combinations": combinations,
+            "finished": json.dumps(self.finished),
+            "fit_minus2ll": self.asked.minus2ll,
+            "n_evaluations": self.n_evaluations,
+            "completion": completion,
+        }
+        rows, told = self.all_rows(), self.reference.message
+        return profile_dataset(self.reference.fit, self.quantities, rows, self.enough, attrs, told)
+
+    def look_around(self) -> None:
+        """Find where else the nuisance parameters may begin."""
+        self.starts = [self.reference.fit.objective.initial_point(), *other_optima(self.reference.fit)]
+        self.copies = copies_of(self.reference.fit)
+
+    def _takes(self, quantity: Quantity, traced: _Traced, advance: Callable[[int], None]) -> bool:
+        """Take a profile that a worker traced; return False where that met a lower optimum."""
+        if traced is None:
+            return False
+        self.rows.append(replace(self._begun(quantity), sides=traced[0]))
+        self.n_evaluations += traced[1]
+        advance(2)
+        return True
+
+    def trace(self, quantity: Quantity, advance: Callable[[int], None] = lambda n: None) -> None:
+        """Trace both sides of one profile."""
         passes = self.reference.fit.objective.passes
         before = passes.n
         row = self._begun(quantity)
@@ -246,13 +274,47 @@ class _ProfileRun:
                     profile_side = ProfileSide(estimate, side, self.zeta_step, steps, is_far=bool(away))
                     with np.errstate(all="ignore"):  # far out, anything overflows
                         opposite = profile_side.nuisance_starts(low) if side > 0 else []
-                        profile_side.extend(self.enough, [*starts, *opposite], self.copies)
+                        profile_side.extend(self.enough, [*self.starts, *opposite], self.copies)
                 advance(1)
         finally:
             self.n_evaluations += passes.n - before
 
 
-def _refuse_other_steps(row: _Profile) -> None:
+# Both sides of a profile without their points, and evaluations; None where a lower optimum was met.
+_Traced = tuple[tuple[list[StoredStep], list[StoredStep]], int] | None
+
+
+def _traced_by_workers(client: Client, run: _ProfileRun) -> Iterator[_Traced]:
+    """Yield what workers trace, a quantity at a time."""
+    work = _Tracing(run.reference.fit, run.quantities, run.level, run.earlier)
+    tasks = RangeTasks(client, work, "profiles", name=lambda a, b: run.quantities[a].label, most=1)
+    for _, _, traced in tasks.over(0, len(run.quantities)):
+        yield traced
+
+
+@dataclass(frozen=True)
+class _Tracing:
+    """Traces profiles of a fit, by the places of their quantities."""
+
+    fit: Fit
+    quantities: Sequence[Quantity]
+    level: float
+    earlier: EarlierProfile | None
+
+    def __call__(self, start: int, stop: int) -> _Traced:
+        """Trace one."""
+        run = _ProfileRun(self.fit, self.quantities, self.level, self.earlier)
+        run.look_around()
+        try:
+            with one_blas_thread():
+                run.trace(self.quantities[start])
+        except LowerOptimum:
+            return None
+        low, high = ([replace(step, point=None) for step in steps] for steps in run.rows[0].sides)
+        return (low, high), run.n_evaluations
+
+
+def _refuse_other_steps(row: TracedProfile) -> None:
     """Evaluate a step of a finished profile again: of other data, or of another model, it has another height."""
     for step in [steps[-1] for steps in row.sides if steps and steps[-1].state == "converged"][:1]:
         point_at_step(step, row.estimate)
@@ -264,97 +326,3 @@ def _warn(run: _ProfileRun) -> None:
     if run.interrupted:
         done = f"{len(run.rows)} of {len(run.quantities)} profiles were begun"
         warnings.warn(f"Interrupted: {done}; go on with resume=.", stacklevel=3)
-
-
-# --- as a Dataset ----------------------------------------------------------------------------------------------------
-
-
-def _dataset(run: _ProfileRun, completion: str, combinations: str) -> xr.Dataset:
-    rows, fit = run.all_rows(), run.reference.fit
-    below, above = (max((len(row.sides[k]) for row in rows), default=0) for k in (0, 1))
-    steps = np.arange(-below, above + 1)
-    labels = [label for v in fit.objective.variables for label in v.labels]
-    shape = (len(run.quantities), len(steps))
-    numbers = {name: np.full(shape, np.nan) for name in ("value", "delta_minus2ll", "zeta", "slope")}
-    status, path = np.full(shape, "", dtype="U16"), np.full((*shape, len(labels)), np.nan)
-    for i, row in enumerate(rows):
-        for n, stored in _numbered_steps(row):
-            j = n + below
-            status[i, j], path[i, j] = stored.state, stored.path
-            of_step = (stored.value, stored.rise, np.sign(n) * np.sqrt(stored.rise), stored.slope)
-            for column, number in zip(numbers.values(), of_step, strict=True):
-                column[i, j] = number
-    data: dict[str, Any] = {name: (("parameter", "step"), values) for name, values in numbers.items()}
-    data |= {"status": (("parameter", "step"), status), "path": (("parameter", "step", "parameter_bis"), path)}
-    data |= _by_parameter(run, rows)
-    coords = {"parameter": [quantity.label for quantity in run.quantities], "step": steps, "parameter_bis": labels}
-    attrs = provenance_attributes(
-        fit.objective.origin,
-        group="profile",
-        kind=fit.kind,
-        information=fit.information,
-        level=run.highest,
-        zeta_step=run.zeta_step,
-        combinations=combinations,
-        finished=json.dumps(run.finished),
-        data_digest=data_digest(fit.objective),
-        fit_minus2ll=run.asked.minus2ll,
-        minus2ll=fit.minus2ll,
-        n_evaluations=run.n_evaluations,
-        completion=completion,
-        message=" ".join(filter(None, [run.reference.message, *_remarks(fit, rows, run.enough)])),
-    )
-    coords = {**coords, "bound": ["lower", "upper"]}
-    along = {name: array_variable(name, labels_of) for name, labels_of in coords.items()}
-    return xr.Dataset({name: array_variable(*each) for name, each in data.items()}, along, attrs)
-
-
-def _by_parameter(run: _ProfileRun, rows: Sequence[_Profile]) -> dict[str, Any]:
-    n = len(run.quantities)
-    estimate, error = np.full(n, np.nan), np.full(n, np.nan)
-    for i, row in enumerate(rows):
-        estimate[i], error[i] = row.estimate.natural, row.error
-    support = np.array([quantity.bounds for quantity in run.quantities], dtype=float).reshape(n, 2)
-    return {
-        "estimate": ("parameter", estimate),
-        "standard_error": ("parameter", error),
-        "support": (("parameter", "bound"), support),
-    }
-
-
-def _numbered_steps(row: _Profile) -> list[tuple[int, StoredStep]]:
-    lower = [(-n - 1, stored) for n, stored in enumerate(row.sides[0])]
-    upper = [(n + 1, stored) for n, stored in enumerate(row.sides[1])]
-    estimate = stored_step(ProfileStep(row.estimate, "estimate"), row.estimate)
-    return [*lower, (0, StoredStep(estimate.value, 0.0, 0.0, "estimate", natural_vector(row.estimate))), *upper]
-
-
-def _remarks(fit: Fit, rows: Sequence[_Profile], enough: float) -> list[str]:
-    return [*(_further_intervals(row, enough) for row in rows), *(_into_a_copy(fit, row, enough) for row in rows)]
-
-
-def _into_a_copy(fit: Fit, row: _Profile, enough: float) -> str:
-    """Say where a profile goes on, below the cut-off, as that of another copy of the optimum."""
-    for side in row.sides if copies_of(fit) else ():
-        for stored in side:
-            words = fit.copy_of(stored.path) if stored.rise < enough else ""
-            if words:
-                return (
-                    f"Copies of the optimum meet below the cut-off, and the profile of {row.quantity.label} is that of "
-                    f"both, at {stored.value:.6g} for the first time: {words}."
-                )
-    return ""
-
-
-def _further_intervals(row: _Profile, enough: float) -> str:
-    """Say where Δ falls below the cut-off again."""
-    for side in row.sides:
-        outside = np.array([stored.rise >= enough for stored in side])
-        first = int(np.argmax(outside)) if outside.any() else len(side)
-        again = [stored.value for stored in side[first:] if stored.rise < enough]
-        if again:
-            return (
-                f"The confidence set of {row.quantity.label} has several pieces: -2LL falls below the cut-off again "
-                f"at {again[0]:.6g}."
-            )
-    return ""

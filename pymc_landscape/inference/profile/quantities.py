@@ -36,6 +36,10 @@ class Derivatives:
     hessian: Array
 
 
+# The ends of an interval.
+BOUNDS = ("lower", "upper")
+
+
 @dataclass(frozen=True)
 class Quantity:
     """One number that the model has at every point.

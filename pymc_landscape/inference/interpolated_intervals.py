@@ -11,11 +11,11 @@ import xarray as xr
 
 from pymc_landscape._typing import Array
 from pymc_landscape.arguments import checked_levels, wrong_type
+from pymc_landscape.inference.profile import BOUNDS
 from pymc_landscape.numerics import CurveSide, ProfileCurve, chi2_cutoff, profile_curve
 from pymc_landscape.results import provenance_attributes
 
 NEEDED = ("value", "delta_minus2ll", "slope", "status", "estimate", "standard_error")
-BOUNDS = ("lower", "upper")
 
 
 @dataclass(frozen=True)
