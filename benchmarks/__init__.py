@@ -17,6 +17,7 @@ the bars they have to keep.
 - ``scans``         : loops in the density
 - ``descents``      : recorded steps
 - ``pointwise``     : every observation at every draw
+- ``clusters``      : two workers of a Dask cluster, beside one
 - ``pages``         : reports, and the explorer in a browser
 
 They share ``workloads`` (models and data), ``clocks``, ``isolate`` (new processes, in turns), ``rows`` (figures and

@@ -22,6 +22,7 @@ SECTIONS = {
     "scans": "Loops in the density, one core for all",
     "descents": "Descents, one core",
     "pointwise": "Pointwise log-likelihood of posterior draws, all cores",
+    "clusters": "Clusters",
     "pages": "Pages",
 }
 PACKAGES = ("pymc", "pytensor", "numba", "jax", "numpy", "scipy", "statsmodels", "lifetimes", "iminuit", "lmfit")

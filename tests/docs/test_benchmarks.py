@@ -44,6 +44,9 @@ BARS = [
     ("effects", "six profile intervals", "confint", "≥ 12 × faster"),
     ("effects", "10,000 groups", "glmmTMB", "≤ 1 × its time"),
     ("effects", "random walk of 300 steps", "NumPy", "≤ 5 × its time"),
+    ("clusters", "bootstrap refits", "one worker", "≥ 1.8 × faster"),
+    ("clusters", "landscape of 10⁷ points", "one worker", "≥ 1.8 × faster"),
+    ("clusters", "a task that does nothing", "", "≤ 5 ms"),
     ("scans", "value and slope, GARCH, 400 steps", "logp_dlogp", "≤ 0.005 s"),
 ]
 

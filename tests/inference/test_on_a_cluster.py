@@ -98,3 +98,14 @@ def test_a_profile_that_meets_a_lower_optimum(client):
         there = pml.profile_likelihood(fit, client=client, progressbar=False)
     same_bits(there, here)
     assert float(there["estimate"].sel(parameter="x")) < 0
+
+
+def test_pointwise_log_likelihoods(fit, client, tmp_path):
+    draws = fit.draws(300, random_seed=2)
+    here = pml.pointwise_log_likelihood(fit, draws, progressbar=False)
+    there = pml.pointwise_log_likelihood(fit, draws, client=client, progressbar=False)
+    pytest.importorskip("zarr")
+    kept = pml.pointwise_log_likelihood(fit, draws, store=tmp_path / "x.zarr", client=client, progressbar=False)
+    for group in ("log_likelihood", "log_prior"):
+        same_bits(there[group].to_dataset(), here[group].to_dataset())
+        same_bits(kept[group].to_dataset().load(), here[group].to_dataset())

@@ -110,7 +110,8 @@ add_verb("plane_grid", {"center": S("fit"), "num": 3}, {
 add_verb("pointwise_log_likelihood", {**MODEL, "dt": S("dt")}, {
     "model": "fit", "dt": [*NO_DRAWS, S("dt_lacking"), S("dt_of_other_shape"), S("grid")],
     "store": "path", "chunks": "optional count",
-    "group": "group", "sample_dims": [5, "nope", ["chain", "nope"], [], OBJECT], "progressbar": "flag",
+    "group": "group", "sample_dims": [5, "nope", ["chain", "nope"], [], OBJECT], "client": "client",
+    "progressbar": "flag",
 })  # fmt: skip
 add_verb("posterior_deviance", {**MODEL, "dt": S("dt")}, {
     "model": "fit", "dt": "draws", "group": "group", "progressbar": "flag",

@@ -2,14 +2,9 @@
 
 from pymc_landscape.objective.observations.fitted_values import FittedTerm, fitted_values
 from pymc_landscape.objective.observations.impossible_data import name_impossible_data
+from pymc_landscape.objective.observations.joint_densities import joint_densities, refuse_joint_densities
 from pymc_landscape.objective.observations.minibatch import BatchSlope
-from pymc_landscape.objective.observations.pointwise import (
-    GROUPS,
-    enough_draws,
-    joint_densities,
-    pointwise_log_likelihood,
-    refuse_joint_densities,
-)
+from pymc_landscape.objective.observations.pointwise import GROUPS, enough_draws, pointwise_log_likelihood
 from pymc_landscape.objective.observations.result_origin import data_digest, result_origin
 from pymc_landscape.objective.observations.simulate import (
     Data,

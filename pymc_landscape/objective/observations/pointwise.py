@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from os import PathLike
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
 from pymc_landscape._typing import Array, ModelLike, Posterior
 from pymc_landscape.arguments import checked_count, checked_flag, checked_path
-from pymc_landscape.engine import Engine
-from pymc_landscape.model import is_added_up, n_rows, name_of, without_dims
+from pymc_landscape.engine import Engine, Evaluation
 from pymc_landscape.objective import (
     SAMPLE_DIMS,
     TOTAL,
@@ -36,8 +36,17 @@ from pymc_landscape.results import (
     provenance_attributes,
     require_zarr,
 )
+from pymc_landscape.results.cluster import ClientLike, ClusterLost, RangeTasks, checked_client
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+# Evaluates draws from one to another into arrays, and tells how many.
+Evaluate = Callable[[int, int, Mapping[str, Array], Callable[[int], None]], Evaluation]
 
 GROUPS = ("log_likelihood", "log_prior")
+# So many numbers come back from a worker at once.
+NUMBERS = 2**23
 # What a store of them is of.
 EXPECTED = "this model, its data and these draws"
 # A Pareto tail is fitted to a fifth of all draws, five or more; a chain of one draw has no autocorrelation.
@@ -52,6 +61,7 @@ def pointwise_log_likelihood(
     chunks: int | None = None,
     group: str = "posterior",
     sample_dims: str | Sequence[str] = SAMPLE_DIMS,
+    client: ClientLike = None,
     progressbar: bool = True,
 ) -> xr.DataTree:
     r"""Compute the log-likelihood of each observation, and the log prior of each parameter, at posterior draws.
@@ -79,6 +89,8 @@ def pointwise_log_likelihood(
         The group of `dt` that holds the draws.
     sample_dims : str or sequence of str
         The dims over which draws are counted: ``"sample"`` for draws that were stacked.
+    client : distributed.Client or "current", optional
+        The workers of a Dask cluster evaluate the draws, with the same numbers.
     progressbar : bool
         Whether to show a progress bar once the work has taken half a second.
 
@@ -120,23 +132,27 @@ def pointwise_log_likelihood(
         raise TypeError("Expected posterior draws, got none: pointwise_log_likelihood(model, dt).")
     chunks = None if chunks is None else checked_count("chunks", chunks, advice="leave it out for a size that fits")
     checked_flag("progressbar", progressbar)
+    cluster = checked_client(client)
     if store is not None:
         checked_path("store", store)
     objective = _conditional_on_effects(model)
     draws = DrawVectors(objective, dt, group, sample_dims)
     engine = objective.engine("unsummed")
     groups = _templates(objective, engine, draws)
+    evaluate = (
+        partial(_here, engine, draws, chunks) if cluster is None else _elsewhere(cluster, objective, draws, chunks)
+    )
     if store is None:
-        return _evaluated(_in_memory(groups, draws), objective, engine, draws, chunks, progressbar)
+        return _evaluated(_in_memory(groups, draws), objective, engine, draws, evaluate, progressbar)
     require_zarr()
     made_of = {**result_origin(objective), "other draws": draws.digest()}
     with StoreDirectory(store) as place:
         record = StoreRecord("pointwise", made_of)
         try:
             arrays = ZarrStore.open_or_create(place, record, groups, len(draws.dims), EXPECTED, longest=chunks)
-            return _evaluated(arrays, objective, engine, draws, chunks, progressbar)
+            return _evaluated(arrays, objective, engine, draws, evaluate, progressbar)
         except OSError as error:  # the disk is full; the numbers may not fit into memory
-            raise ValueError(
+            raise OSError(
                 f"Expected room on disk for the store {place.path}, got an error of the system "
                 f"({error.strerror or error}): make room and ask again, for what was finished is kept, or leave "
                 "store= out."
@@ -144,7 +160,7 @@ def pointwise_log_likelihood(
 
 
 def _evaluated(
-    arrays: Memory | ZarrStore, objective: Objective, engine: Engine, draws: DrawVectors, chunks: int | None,
+    arrays: Memory | ZarrStore, objective: Objective, engine: Engine, draws: DrawVectors, evaluate: Evaluate,
     progressbar: bool,
 ) -> xr.DataTree:  # fmt: skip
     """Evaluate the draws that are not finished yet."""
@@ -155,13 +171,7 @@ def _evaluated(
             progress.advance(done)
             for start, stop, into in arrays.blocks():
                 total = np.empty(stop - start)
-                result = engine(
-                    partial(draws.block, start),
-                    stop - start,
-                    chunk=chunks,
-                    progress=progress.advance,
-                    into={**into, TOTAL: total},
-                )
+                result = evaluate(start, stop, {**into, TOTAL: total}, progress.advance)
                 done, interrupted = done + result.n_evaluated, result.interrupted
                 bad.add(total, start)
                 arrays.keep(start, stop, None if interrupted else asdict(bad))
@@ -175,6 +185,50 @@ def _evaluated(
     tree = arrays.close(provenance_attributes(objective.origin, completion=completion, n_evaluated=done))
     _warn(bad, draws, completion, done)
     return tree
+
+
+def _here(
+    engine: Engine, draws: DrawVectors, chunks: int | None,
+    start: int, stop: int, into: Mapping[str, Array], progress: Callable[[int], None],
+) -> Evaluation:  # fmt: skip
+    """Evaluate draws start to stop into arrays."""
+    return engine(partial(draws.block, start), stop - start, chunk=chunks, progress=progress, into=into)
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """Evaluates draws, by their places, in another process."""
+
+    objective: Objective
+    draws: DrawVectors
+    chunks: int | None
+
+    def __call__(self, start: int, stop: int) -> dict[str, Array]:
+        engine = self.objective.engine("unsummed")
+        return engine(partial(self.draws.block, start), stop - start, chunk=self.chunks).values
+
+
+def _elsewhere(client: Client, objective: Objective, draws: DrawVectors, chunks: int | None) -> Evaluate:
+    """Return what has workers evaluate draws start to stop into arrays."""
+    of_a_draw = sum(length or 1 for length in objective.engine("unsummed").lengths)
+    work = _Draws(objective, draws, chunks)
+    tasks = RangeTasks(client, work, "draws", most=max(1, NUMBERS // of_a_draw))
+
+    def evaluate(start: int, stop: int, into: Mapping[str, Array], progress: Callable[[int], None]) -> Evaluation:
+        done = Evaluation({})
+        try:
+            for a, b, values in tasks.over(start, stop):
+                for name, array in into.items():
+                    array[a - start : b - start] = values[name].reshape(array[a - start : b - start].shape)
+                done.n_evaluated += b - a
+                progress(b - a)
+        except (KeyboardInterrupt, ClusterLost):
+            done.interrupted = True
+            for array in into.values():
+                array[done.n_evaluated :] = np.nan
+        return done
+
+    return evaluate
 
 
 @dataclass
@@ -254,53 +308,6 @@ def _warn(bad: _Bad, draws: DrawVectors, completion: str, done: int) -> None:
             "are they draws of this model, on these data?",
             stacklevel=3,
         )
-
-
-# --- whether rows are observations -----------------------------------------------------------------------------------
-
-# An autoregression, a random walk, a Gaussian process, one vector of a multivariate normal distribution: each is one
-# joint density of many numbers, one row of the log-likelihood. It has one score, which is 0 at the estimate, so that a
-# sandwich made of it is 0 too, and to leave it out is to leave out all data.
-
-
-def joint_densities(objective: Objective, rows: Mapping[str, int]) -> dict[str, str]:
-    """Return the terms of a likelihood that are one joint density of many numbers, each with what it is, in words.
-
-    Parameters
-    ----------
-    objective : Objective
-        What the terms are of.
-    rows : mapping of str to int
-        How many rows the log-likelihood of each term has.
-    """
-    joint, model = {}, objective.model
-    for rv in model.observed_RVs:
-        if rows.get(rv.name) == 1 and (n := n_rows(model, rv)) > 1:
-            joint[rv.name] = f"{rv.name} ~ {name_of(without_dims(rv))}, one joint density of {n} numbers"
-    for potential in model.potentials:
-        if rows.get(potential.name) == 1 and is_added_up(potential):
-            joint[potential.name] = f"the Potential {potential.name}, one number"
-    return joint
-
-
-def refuse_joint_densities(objective: Objective, what: str) -> None:
-    """Refuse a likelihood with a term that is one joint density, for `what` needs independent observations.
-
-    Raises
-    ------
-    ValueError
-        With the name of the first such term, or of what is integrated out.
-    """
-    engine = objective.engine("pointwise", objective.names)
-    rows = {name: n or 1 for name, n in zip(engine.names, engine.lengths, strict=True)}
-    for name, words in joint_densities(objective, rows).items():
-        instead = (
-            "leave out its sum: an array has an element an observation"
-            if name in objective.potential_roles.likelihood
-            else "parametric_bootstrap needs none; or write the density of each number given those before it, as in "
-            f"pm.Normal({name!r}, rho * y[:-1], sigma, observed=y[1:])"
-        )
-        raise ValueError(f"Expected independent observations for {what}, got {words}: {instead}.")
 
 
 def enough_draws(dt: Posterior) -> xr.Dataset:

@@ -74,6 +74,7 @@ class RangeTasks[Result]:
         self._name = name or (lambda start, stop: f"{start} to {stop - 1}")
         self._most, self._multiple = most, multiple
         self._pickled: bytes = cloudpickle.dumps(work)
+        self._sent: Future[Any] | None = None
         self._seconds_per_unit = float("inf")
         self._n_threads, self._counted_at = 0, -BELIEVED
 
@@ -93,13 +94,15 @@ class RangeTasks[Result]:
         on_way: deque[tuple[int, int, Future[Any]]] = deque()
         begin, length = start, self._multiple
         try:
-            with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GiB"}):
-                sent = client.submit(_Sent, sha256(self._pickled).hexdigest(), self._pickled, key=f"model-{run}")
+            if self._sent is None:
+                with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GiB"}):
+                    digest = sha256(self._pickled).hexdigest()
+                    self._sent = client.submit(_Sent, digest, self._pickled, key=f"model-{run}")
             while begin < stop or on_way:
                 while begin < stop and len(on_way) < AHEAD * self._threads():
                     end = min(begin + length, stop)
                     key = f"pymc-landscape-{run}-{begin}"
-                    on_way.append((begin, end, client.submit(_perform, sent, begin, end, key=key)))
+                    on_way.append((begin, end, client.submit(_perform, self._sent, begin, end, key=key)))
                     begin = end
                 first, last, future = on_way[0]
                 seconds, value = self._wait_for(future)

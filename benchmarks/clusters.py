@@ -1,0 +1,66 @@
+"""Work on a cluster of this machine's processes: two workers beside one, and what a task costs that does nothing."""
+
+import logging
+from typing import Any
+
+import numpy as np
+import pymc as pm
+from distributed import Client, LocalCluster
+
+import pymc_landscape as pml
+from benchmarks.clocks import once
+from benchmarks.isolate import Caches
+from benchmarks.rows import Row, alone, at_most, compared, median
+from pymc_landscape.results.cluster import RangeTasks
+
+REFITS, ROWS, TASKS = 600, 2_000, 500
+GRID = {"level": (-1.0, 2.0, 100), "slope": (-1.0, 2.0, 1_000), "spread": (0.5, 2.0, 100)}  # 10⁷ points
+QUIET: dict[str, Any] = {"progressbar": False}
+
+
+def workers(n: str) -> dict[str, float]:
+    """Time refits, a landscape and tasks that do nothing on `n` workers of one thread, each after a first short one."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=ROWS)
+    with pm.Model() as model:
+        level, slope, spread = pm.Normal("level", 0, 5), pm.Normal("slope", 0, 5), pm.HalfNormal("spread", 5)
+        pm.StudentT("y", nu=4, mu=level + slope * x, sigma=spread, observed=0.5 + 0.7 * x + rng.standard_t(4, ROWS))
+    fit = pml.fit_mle(pml.Objective(model, backend="numba"), **QUIET)
+    with (
+        LocalCluster(
+            n_workers=int(n), threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL
+        ) as cluster,
+        cluster.get_client() as client,
+    ):
+        warm = {name: (low, high, 10) for name, (low, high, _) in GRID.items()}
+        pml.parametric_bootstrap(fit, draws=16, random_seed=1, client=client, **QUIET)
+        pml.evaluate_landscape(fit, warm, client=client, **QUIET)
+        refits, _ = once(
+            lambda: pml.parametric_bootstrap(fit, draws=REFITS, random_seed=2, client=client, **QUIET), "refits"
+        )
+        points, _ = once(lambda: pml.evaluate_landscape(fit, GRID, client=client, **QUIET), "points")
+        tasks, _ = once(lambda: _nothing(client), "tasks")
+    return {name: seconds for name, seconds in (refits | points | tasks).items() if not name.endswith("_processor")}
+
+
+def _nothing(client: Client) -> None:
+    for _ in RangeTasks(client, lambda start, stop: None, "nothing", most=1).over(0, TASKS):
+        pass
+
+
+def rows(caches: Caches, repeats: int) -> list[Row]:
+    """Measure two workers beside one."""
+    two, one = caches.in_turns([(workers, 2), (workers, 1)], repeats)
+    measured = ("refits", "points", "tasks")
+    answers = [
+        {f"{name}_{n}": answer[name] for n, answer in ((1, less), (2, more)) for name in measured}
+        for less, more in zip(one, two, strict=True)
+    ]
+    model = f"Student t, {ROWS:,} rows, two workers of one thread"
+    each = 1e3 * median(answers, "tasks_2") / TASKS
+    options: dict[str, Any] = {"faster": 1.8, "clock": "wall"}
+    return [
+        compared(f"{REFITS} bootstrap refits, {model}", answers, "refits_2", "refits_1", "one worker", **options),
+        compared(f"landscape of 10⁷ points, {model}", answers, "points_2", "points_1", "one worker", **options),
+        alone("a task that does nothing", each, at_most(each, 5, "ms"), unit="ms", clock="wall"),
+    ]
