@@ -73,6 +73,7 @@ gallery_sections = {
         "local_optima": "Local optima",
         "descent_race": "Descent race",
         "refined_landscape": "Where to look",
+        "billion_points": "A billion points",
     },
     "What the data leave possible": {
         "profile_vs_wald": "Profile against Wald",

@@ -217,6 +217,24 @@ def test_valleys_and_saddles_saves_its_figure(folder):
     assert (folder / "valleys_and_saddles.png").stat().st_size > 10_000
 
 
+def test_a_billion_points_are_looked_at_from_afar_and_from_near(folder):
+    pytest.importorskip("dask")
+    script = load("billion_points")
+    afar, near, floor = script.main(2001, folder)
+    waits = script.load_waits().to_numpy(float)
+    lowest = [floor[floor.argmin(...)][name].item() for name in ("short", "long")]
+    # a fixed point of the EM algorithm, to the spacing of the points
+    fit = script.pml.fit_mle(
+        script.build_model(script.load_waits()), starts=[{"short": 55, "long": 80, "share": 0.4, "spread": 6}]
+    )
+    share, spread = float(fit.point["share"]), float(fit.point["spread"])
+    weight = np.array([share, 1 - share]) * norm.pdf(waits[:, None], lowest, spread)
+    weight /= weight.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose((weight * waits[:, None]).sum(0) / weight.sum(0), lowest, atol=0.03)
+    assert (folder / "billion_points.png").stat().st_size > 10_000
+    assert sum(view.size for view in (afar, near, floor)) < 0.03 * 2001**2
+
+
 def test_the_refined_landscape_is_that_of_the_gaussian_process(folder):
     script = load("refined_landscape")
     data = script.load_eruptions().iloc[:60]
