@@ -329,7 +329,7 @@ def test_wrong_questions_are_refused(line, monkeypatch):
     with pytest.raises(ValueError, match="level"):
         influence(line, level=1.5)
     with pytest.raises(ValueError, match="got none of its parameter b"):
-        influence(line, dt=az.from_dict({"posterior": {"a": np.zeros((2, 10))}}))
+        influence(line, dt=az.from_dict({"posterior": {"a": np.zeros((2, 20))}}))
     monkeypatch.setattr("pymc_landscape.inference.case_influence.MOST_EXACT", 5)
     with pytest.raises(ValueError, match="Expected at most 5 observations for exact=True, got 6"):
         influence(line, exact=True)

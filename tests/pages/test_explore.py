@@ -311,7 +311,7 @@ def test_an_integer_is_no_axis():
     with pm.Model() as model:
         p = pm.Beta("p", 1, 1)
         pm.Binomial("y", pm.Poisson("n", 3), p, observed=2)
-    with pytest.raises(ValueError, match="discrete n"):
+    with pytest.raises(ValueError, match="got the integer 'n'"):
         pml.explore(model, axes="n", **QUIET)
 
 
