@@ -79,6 +79,7 @@ def test_a_task_that_fails_is_named_with_what_it_is_about(client, error, kind):
     assert values(client, units, 4) == [0, 1, 2, 3]  # the cluster is as good as before
 
 
+@pytest.mark.exhaustive
 def test_what_a_lost_worker_did_is_done_again(own_cluster):
     with own_cluster.get_client() as client:
         pid = next(iter(client.run(os.getpid).values()))
@@ -108,6 +109,7 @@ def test_ctrl_c_keeps_what_came_and_cancels_the_rest(client):
     assert time.perf_counter() - began < 6.0  # not after 380 others
 
 
+@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("ignore")
 def test_a_scheduler_that_goes_away_is_told(own_cluster):
     client, came = own_cluster.get_client(), []
