@@ -119,7 +119,7 @@ class RangeTasks[Result]:
                 f"units of {self.of} were done: make another client, and call again."
             ) from error
         finally:
-            if client.status == "running":
+            if on_way and client.status == "running":
                 client.cancel([future for _, _, future in on_way], force=True)
 
     def _wait_for(self, future: Future[Any]) -> Any:
