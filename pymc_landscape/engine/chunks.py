@@ -75,11 +75,11 @@ class ChunkedEvaluation:
         for a in range(start, stop, self.chunk):
             b, began = min(a + self.chunk, stop), time.perf_counter()
             self._evaluate(backend, self.rows(a, b), a)
-            backend.width = sum(int(np.prod(v.shape[1:])) for v in self.result.values.values()) or backend.width
             # the fastest seen: a busy machine makes points slow, never fast
             rate = max(time.perf_counter() - began, 1e-7) / (b - a)
             backend.seconds_per_point = min(backend.seconds_per_point, rate)
             with self._lock:
+                backend.width = sum(int(np.prod(v.shape[1:])) for v in self.result.values.values()) or backend.width
                 self._reached.append((a, b))
                 self.result.n_evaluated += b - a
                 self.progress(b - a)
@@ -118,7 +118,8 @@ class ChunkedEvaluation:
 
     def _evaluate(self, backend: Backend, points: Array, start: int) -> None:
         """Evaluate straight into the results where that can be done: they may be as large as memory."""
-        if backend.fill is not None and self.result.values:
+        # another thread may be making the arrays of the results, one after the other
+        if backend.fill is not None and all(name in self.result.values for name in self.names):
             outs = [self.result.values[name][start : start + len(points)] for name in self.names]
             try:
                 backend.fill(points, outs)

@@ -23,6 +23,8 @@ from selection import some
 
 import pymc_landscape as pml
 from pymc_landscape.engine import GraphEngine, backend_choice, chunks, graph_engine, kernel_cache, numpy_backend
+from pymc_landscape.engine.backend import Backend
+from pymc_landscape.engine.chunks import ChunkedEvaluation
 from pymc_landscape.engine.interpreter import stored_programs
 from pymc_landscape.landscape import grid_points as points
 from pymc_landscape.model import metadata as model_view
@@ -703,3 +705,38 @@ def test_what_pytensor_cannot_write_for_many_points_is_evaluated_one_by_one():
         for a, t in zip(points["alpha"], points["tau"], strict=True)
     ]
     np.testing.assert_allclose(np.diff(found), np.diff(truth), rtol=1e-6)
+
+
+def test_a_thread_that_comes_while_another_makes_the_arrays_waits_for_all_of_them(monkeypatch):
+    def run(points):
+        return [points[:, 0], 2.0 * points[:, 0]]
+
+    def fill(points, outs):
+        for out, values in zip(outs, run(points), strict=True):
+            out[:] = values
+
+    evaluation = ChunkedEvaluation(
+        ("a", "b"), 1, lambda a, b: np.arange(a, b, dtype=float)[:, None], 20, 10, lambda n: 0
+    )
+    backend, making, empty, errors = Backend(run, fill), threading.Event(), np.empty, []
+
+    def slow_empty(shape):
+        if evaluation.result.values:  # the first array is made, the second is not yet
+            making.set()
+            time.sleep(0.2)
+        return empty(shape)
+
+    def second():
+        making.wait(5)
+        try:
+            evaluation.block(backend, 10, 20)
+        except KeyError as error:
+            errors.append(error)
+
+    monkeypatch.setattr(chunks.np, "empty", slow_empty)
+    other = threading.Thread(target=second)
+    other.start()
+    evaluation.block(backend, 0, 10)
+    other.join()
+    assert errors == []
+    np.testing.assert_array_equal(evaluation.result.values["b"], 2.0 * np.arange(20))
