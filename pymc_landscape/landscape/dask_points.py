@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pymc_landscape._typing import Array
 from pymc_landscape.engine import Engine, Evaluation
 from pymc_landscape.landscape.grid_points import GridPoints
-from pymc_landscape.landscape.store import Stretch
+from pymc_landscape.landscape.store import DELTA, Stretch
 from pymc_landscape.landscape.surface_dataset import surface_dataset
 from pymc_landscape.numerics import at_most_threads
 from pymc_landscape.objective import Objective
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 # Points in a task or block: so many numbers come back at most, and so many points, which take a second or less.
 NUMBERS, POINTS = 2**23, 2**20
-DELTA = "delta_minus2ll"
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ class _OnWorker:
         return result
 
 
-def evaluated_by_workers(ranges: PointRanges, client: Client, start: int, what: str) -> Iterator[Evaluation]:
+def evaluated_by_workers(ranges: PointRanges, client: Client, start: int) -> Iterator[Evaluation]:
     """Yield what workers make of the points from `start` on, range after range."""
     shape, dims, values = ranges.points.shape, ranges.points.dims, ranges.points.values
 
@@ -96,6 +95,7 @@ def evaluated_by_workers(ranges: PointRanges, client: Client, start: int, what: 
         place = ", ".join(f"{dim}={v[i]:g}" for dim, v, i in zip(dims, values, at, strict=True))
         return f"points {a} to {b - 1}, from {place} on"
 
+    what = f"the landscape of {ranges.objective.model.name or 'a model'}"
     tasks = RangeTasks(client, _OnWorker(ranges), what, name=name, most=ranges.most)
     yield from (value for _, _, value in tasks.over(start, ranges.points.total))
 
@@ -105,7 +105,7 @@ def gathered(ranges: PointRanges, client: Client, progressbar: bool) -> Evaluati
     total, result = ranges.points.total, Evaluation({})
     try:
         with DelayedProgressBar("Evaluating landscape", total, progressbar) as bar:
-            for part in evaluated_by_workers(ranges, client, 0, f"the landscape of {_name(ranges)}"):
+            for part in evaluated_by_workers(ranges, client, 0):
                 n = part.n_evaluated
                 for name, values in part.values.items():
                     if name not in result.values:
@@ -121,10 +121,6 @@ def gathered(ranges: PointRanges, client: Client, progressbar: bool) -> Evaluati
     if not result.values:
         raise result.errors[0][1]
     return result
-
-
-def _name(ranges: PointRanges) -> str:
-    return ranges.objective.model.name or "a model"
 
 
 # --- lazy ------------------------------------------------------------------------------------------------------------

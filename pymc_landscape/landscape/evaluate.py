@@ -255,8 +255,7 @@ def _on_disk(
         return surface_dataset(objective, stretch, result, ranges.pointwise)
 
     around, attrs = _around(ranges, reference, grid)
-    name = f"the landscape of {objective.model.name or 'a model'}"
-    elsewhere = None if client is None else partial(evaluated_by_workers, ranges, client, what=name)
+    elsewhere = None if client is None else partial(evaluated_by_workers, ranges, client)
     made_of = result_origin(objective)
     return evaluate_into(store, points, around, ranges, describe, attrs, made_of, progressbar, elsewhere)
 
