@@ -12,6 +12,7 @@ import numpy as np
 from pymc_landscape._typing import Array
 from pymc_landscape.engine.backend import Backend, Run
 from pymc_landscape.numerics import n_workers, on_threads
+from pymc_landscape.results import Stop
 
 Rows = Callable[[int, int], Array]
 Progress = Callable[[int], None]
@@ -37,16 +38,21 @@ class Evaluation:
         One (G, ...) array an output; NaN where a point was not reached or the model raised.
     n_evaluated : int
         How many points were reached.
-    interrupted : bool
-        Whether Ctrl-C ended it early.
+    stopped : KeyboardInterrupt or ClusterLost, optional
+        What ended it early; None where nothing did.
     errors : list
         (index of the point, exception) for each point at which the model itself raised.
     """
 
     values: dict[str, Array]
     n_evaluated: int = 0
-    interrupted: bool = False
+    stopped: Stop | None = None
     errors: list[tuple[int, Exception]] = field(default_factory=list)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it ended early."""
+        return self.stopped is not None
 
 
 class ChunkedEvaluation:

@@ -113,7 +113,7 @@ class Engine(ABC):
         except (KeyboardInterrupt, RuntimeError) as error:
             if not _is_ctrl_c(error):
                 raise
-            evaluation.result.interrupted = True
+            evaluation.result.stopped = KeyboardInterrupt()
             evaluation.blank()
         errors = evaluation.result.errors
         if errors and len(errors) == evaluation.result.n_evaluated:

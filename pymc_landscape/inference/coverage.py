@@ -128,7 +128,7 @@ def coverage_study(
     cluster, found = checked_client(client), list[Quantity]()  # before anything is fitted
     fit = fit_to_simulate(fit, "coverage_study", progressbar, lambda o: found.extend(find_quantities(o, var_names)))
     study = _Study(fit, found, level, methods, bootstrap_draws, sampler)
-    limits, interrupted = repeat(
+    limits, stopped = repeat(
         study,
         seeds(random_seed, draws),
         "Simulating coverage",
@@ -136,7 +136,7 @@ def coverage_study(
         at_once=StackedData.most_sets(fit.objective),
         client=cluster,
     )
-    return _dataset(study, np.stack(limits), interrupted)
+    return _dataset(study, np.stack(limits), stopped is not None)
 
 
 def _refuse_sampler_without_hdi(methods: Sequence[str], sampler: Mapping[str, Any] | None) -> None:

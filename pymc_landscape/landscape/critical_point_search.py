@@ -15,7 +15,7 @@ from pymc_landscape.landscape.saddle_search import SaddleSearch
 from pymc_landscape.landscape.stationary_points import SearchFailure, StationaryPoint
 from pymc_landscape.objective import DENSE, Objective, objective_of
 from pymc_landscape.optimize import Fit, StartingPoints, find_starts
-from pymc_landscape.results import provenance_attributes
+from pymc_landscape.results import Stop, provenance_attributes, warn_of_part
 
 # Names that the result needs for itself.
 RESERVED = frozenset(
@@ -92,16 +92,16 @@ def critical_points(
     _check(objective)
     begin = find_starts(objective, starts, random_seed)
     search = SaddleSearch(objective, begin.theta, progressbar)
+    stopped: Stop | None = None
     try:
         search.run()
-        completion = "complete"
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         if not search.points:
             raise
-        completion = "interrupted"
+        stopped = interrupt
     result = _dataset(objective, search, begin)
-    result.attrs = _attributes(objective, search, completion)
-    _warn(search, completion)
+    result.attrs = _attributes(objective, search, "interrupted" if stopped else "complete")
+    _warn(search, stopped)
     return result
 
 
@@ -201,9 +201,9 @@ def _attributes(objective: Objective, search: SaddleSearch, completion: str) -> 
     )
 
 
-def _warn(search: SaddleSearch, completion: str) -> None:
-    if completion == "interrupted":
-        warnings.warn(f"Interrupted: {len(search.points)} critical points had been found.", stacklevel=3)
+def _warn(search: SaddleSearch, stopped: Stop | None) -> None:
+    if stopped:
+        warn_of_part(stopped, f"{len(search.points)} critical points had been found")
     elif not search.points:
         why = ", ".join(sorted(set(search.fates)))
         warnings.warn(f"No critical point was found; from the starts, descent {why}.", stacklevel=3)

@@ -18,14 +18,14 @@ from pymc_landscape.landscape.store import DELTA, Stretch
 from pymc_landscape.landscape.surface_dataset import surface_dataset
 from pymc_landscape.numerics import at_most_threads
 from pymc_landscape.objective import Objective
-from pymc_landscape.results import DelayedProgressBar
-from pymc_landscape.results.cluster import ClusterLost, LazyGrid, RangeTasks
+from pymc_landscape.results import STOPS, DelayedProgressBar
+from pymc_landscape.results.cluster import LazyGrid, RangeTasks, units_at_once
 
 if TYPE_CHECKING:
     from distributed import Client
 
-# Points in a task or block: so many numbers come back at most, and so many points, which take a second or less.
-NUMBERS, POINTS = 2**23, 2**20
+# Points in a task or block, which take a second or less.
+POINTS = 2**20
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class PointRanges:
     @property
     def most(self) -> int:
         """How many points are evaluated at once, by somebody else."""
-        return max(1, min(POINTS, NUMBERS // sum(length or 1 for length in self.engine.lengths)))
+        return min(POINTS, units_at_once(sum(length or 1 for length in self.engine.lengths)))
 
     def __call__(self, start: int, stop: int) -> Evaluation:
         """Evaluate points start to stop; where the model raises at all of them there are no values."""
@@ -114,10 +114,10 @@ def gathered(ranges: PointRanges, client: Client, progressbar: bool) -> Evaluati
                 result.errors += [(result.n_evaluated + i, error) for i, error in part.errors]
                 result.n_evaluated += n
                 bar.advance(n)
-    except (KeyboardInterrupt, ClusterLost):
+    except STOPS as stopped:
         if not result.values:
             raise
-        result.interrupted = True
+        result.stopped = stopped
     if not result.values:
         raise result.errors[0][1]
     return result

@@ -35,7 +35,7 @@ from pymc_landscape.objective import (
 )
 from pymc_landscape.objective.observations import name_impossible_data, result_origin
 from pymc_landscape.optimize import Fit
-from pymc_landscape.results import DelayedProgressBar, provenance_attributes
+from pymc_landscape.results import DelayedProgressBar, provenance_attributes, warn_of_part
 from pymc_landscape.results.cluster import ClientLike, checked_client
 
 if TYPE_CHECKING:
@@ -333,10 +333,9 @@ def _place(points: GridPoints, position: int) -> str:
 
 def _warn(objective: Objective, points: GridPoints, result: Evaluation, message: str, tally: Tally) -> None:
     """One warning for each thing that a reader of the picture must know."""
-    if result.interrupted:
-        warnings.warn(
-            f"Interrupted: {result.n_evaluated} of {points.total} points were evaluated, the others are NaN.",
-            stacklevel=3,
+    if result.stopped:
+        warn_of_part(
+            result.stopped, f"{result.n_evaluated} of {points.total} points were evaluated, the others are NaN"
         )
         return
     if message:

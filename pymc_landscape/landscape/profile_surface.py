@@ -18,7 +18,7 @@ from pymc_landscape.landscape.profile_modes import fill_grid, fit_minima, search
 from pymc_landscape.numerics import one_blas_thread
 from pymc_landscape.objective import Layout, Objective, Reference
 from pymc_landscape.optimize import Fit
-from pymc_landscape.results import DelayedProgressBar, refuse_reserved_names
+from pymc_landscape.results import DelayedProgressBar, Stop, refuse_reserved_names
 
 # Each point is a minimisation: more would take hours.
 MOST_POINTS = 250_000
@@ -117,19 +117,20 @@ def profile_points(
     """
     _refuse(points)
     active_sets = ActiveSets(objective, points, reference.vector(objective, points.layout))
-    words, interrupted = reference.words, False
+    words = reference.words
+    stopped: Stop | None = None
     n_inside = int(active_sets.axes.inside.sum())
     with one_blas_thread(), DelayedProgressBar("Profiling", n_inside, progressbar) as bar:
         continuation = GridContinuation(active_sets, bar.advance)
         try:
             with np.errstate(all="ignore"):  # far out, anything overflows
                 words = _fill(continuation, reference, at)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             if not any(continuation.best):
                 raise
-            interrupted = True
-    profiled = _evaluated(continuation, reference, "" if interrupted else words, pointwise, chunks)
-    profiled.result.interrupted |= interrupted
+            stopped = interrupt
+    profiled = _evaluated(continuation, reference, "" if stopped else words, pointwise, chunks)
+    profiled.result.stopped = profiled.result.stopped or stopped
     return profiled
 
 

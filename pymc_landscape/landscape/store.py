@@ -21,6 +21,7 @@ from pymc_landscape.engine import Evaluation
 from pymc_landscape.landscape.grid_points import GridPoints
 from pymc_landscape.results import (
     IN_MEMORY,
+    STOPS,
     STORE_ROOT,
     DelayedProgressBar,
     Origin,
@@ -33,7 +34,6 @@ from pymc_landscape.results import (
     record_in,
     require_zarr,
 )
-from pymc_landscape.results.cluster import ClusterLost
 
 # Points are written when so many seconds have gone into them, or when they take so many bytes.
 SECONDS = 2.0
@@ -129,10 +129,10 @@ def evaluate_into(
                 bar.advance(store.done)
                 parts = _evaluated_here(store, evaluate) if elsewhere is None else elsewhere(start=store.done)
                 _write_rest(store, result, parts, describe, bar)
-        except (KeyboardInterrupt, ClusterLost):  # Ctrl-C while something was written
-            result.interrupted = True
+        except STOPS as stopped:  # Ctrl-C while something was written
+            result.stopped = stopped
         if not store.is_made:
-            raise result.errors[0][1] if result.errors and not result.interrupted else KeyboardInterrupt
+            raise result.stopped or result.errors[0][1]
         result.n_evaluated = store.done
         tally = store.finish({**attrs, "completion": "interrupted" if result.interrupted else "complete"})
         if store.not_kept is not None:
@@ -156,7 +156,7 @@ def _write_rest(
     """Write stretch after stretch as they come."""
     for part in parts:
         start = store.done
-        result.interrupted = part.interrupted
+        result.stopped = part.stopped
         result.errors += [(start + i, error) for i, error in part.errors]
         if not part.values:  # the model raises at all of these points; maybe not at others
             store.leave_out(part.n_evaluated)

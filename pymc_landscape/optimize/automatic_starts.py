@@ -12,7 +12,6 @@ chance and height: of points of low value, which are found by evaluating many, m
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -33,7 +32,7 @@ from pymc_landscape.optimize.multistart import (
 from pymc_landscape.optimize.starts import find_starts
 from pymc_landscape.optimize.status import Status, StatusReport, judge
 from pymc_landscape.optimize.tolerances import INFINITE_DISTANCE, SAME_OPTIMUM
-from pymc_landscape.results import DelayedProgressBar
+from pymc_landscape.results import DelayedProgressBar, warn_of_part
 
 # Starts agree if so many in a row end at the lowest optimum; at most so many are searched, and so many more after each
 # that goes lower.
@@ -65,10 +64,10 @@ def search_automatically(
             results.append(search_from_start(objective, begin.theta[0], begin.origin[0]))
             bar.advance(1)
             _search_scattered(objective, results, rng)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         if not results or not keeps_part:
             raise
-        warnings.warn(f"Interrupted: {len(results)} starts were searched.", stacklevel=4)
+        warn_of_part(stopped, f"{len(results)} starts were searched", stacklevel=4)
     return results
 
 

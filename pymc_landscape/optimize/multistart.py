@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,8 +21,15 @@ from pymc_landscape.optimize.local_search import SearchResult, search, search_ot
 from pymc_landscape.optimize.starts import StartingPoints, find_starts
 from pymc_landscape.optimize.status import Status, StatusReport, judge
 from pymc_landscape.optimize.tolerances import NEAR_INFIMUM, SAME_OPTIMUM, SAME_THETA
-from pymc_landscape.results import DelayedProgressBar, dumps_without, loads_with, provenance_attributes
-from pymc_landscape.results.cluster import ClusterLost, RangeTasks
+from pymc_landscape.results import (
+    STOPS,
+    DelayedProgressBar,
+    dumps_without,
+    loads_with,
+    provenance_attributes,
+    warn_of_part,
+)
+from pymc_landscape.results.cluster import RangeTasks
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -73,11 +79,10 @@ def search_all_starts(
             for one in found if client is None else _searched_by_workers(client, objective, begin):
                 results.append(one)
                 bar.advance(1)
-    except (KeyboardInterrupt, ClusterLost) as stopped:
+    except STOPS as stopped:
         if not results or not keeps_part:
             raise
-        why = "Interrupted" if isinstance(stopped, KeyboardInterrupt) else "The connection to the scheduler was lost"
-        warnings.warn(f"{why}: {len(results)} of {len(begin)} starts were searched.", stacklevel=4)
+        warn_of_part(stopped, f"{len(results)} of {len(begin)} starts were searched", stacklevel=4)
         return results
     if isinstance(starts, int | np.integer) and all(one.report.status is Status.FAILED for one in results):
         more = find_starts(objective, len(begin) + RESCUES, rng)

@@ -2,6 +2,7 @@
 
 from pymc_landscape.results.checkpoint import Checkpoint
 from pymc_landscape.results.datatree import to_datatree
+from pymc_landscape.results.interruption import STOPS, ClusterLost, Stop, warn_of_part, why_stopped
 from pymc_landscape.results.labelled_dataset import array_variable, axis_variable, labelled_dataset
 from pymc_landscape.results.memory_rows import IN_MEMORY, Memory, RowsInMemory
 from pymc_landscape.results.pickling import MadeAnew, Portable, dumps_without, loads_with
@@ -28,9 +29,11 @@ __all__ = [
     "OF_CONTOURS",
     "OF_DRAWS",
     "OF_LANDSCAPES",
+    "STOPS",
     "STORE_ROOT",
     "TEST_REFERENCES",
     "Checkpoint",
+    "ClusterLost",
     "DelayedProgressBar",
     "MadeAnew",
     "Meaning",
@@ -38,6 +41,7 @@ __all__ = [
     "Origin",
     "Portable",
     "RowsInMemory",
+    "Stop",
     "StoreDirectory",
     "StoreRecord",
     "ZarrStore",
@@ -54,4 +58,6 @@ __all__ = [
     "require_zarr",
     "text_labels",
     "to_datatree",
+    "warn_of_part",
+    "why_stopped",
 ]

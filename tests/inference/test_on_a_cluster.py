@@ -1,11 +1,14 @@
 """The same numbers, bit by bit, whether this process or the workers of a cluster do the work."""
 
+import cloudpickle
 import numpy as np
 import pymc as pm
 import pytest
 import xarray as xr
 
 import pymc_landscape as pml
+from pymc_landscape.results import ClusterLost
+from pymc_landscape.results.cluster import RangeTasks
 
 pytest.importorskip("distributed")
 X = np.linspace(-1, 1, 20)
@@ -118,3 +121,47 @@ def test_pointwise_log_likelihoods(fit, client, tmp_path):
     for group in ("log_likelihood", "log_prior"):
         same_bits(there[group].to_dataset(), here[group].to_dataset())
         same_bits(kept[group].to_dataset().load(), here[group].to_dataset())
+
+
+def loses_scheduler_after(n: int, monkeypatch) -> None:
+    """Have the connection break when n ranges of one unit are done."""
+
+    def over(self, start, stop):
+        work = cloudpickle.loads(self._pickled)
+        for i in range(start, min(start + n, stop)):
+            yield i, i + 1, work(i, i + 1)
+        raise ClusterLost("The connection to the scheduler was lost (gone): make another client, and call again.")
+
+    monkeypatch.setattr(RangeTasks, "over", over)
+
+
+ON_WORKERS = {
+    "bootstrap": ("2 of 40 replicates", lambda fit, **how: pml.parametric_bootstrap(fit, draws=40, **SILENT, **how)),
+    "coverage": ("2 of 9 replicates", lambda fit, **how: pml.coverage_study(fit, draws=9, **SILENT, **how)),
+    "starts": ("2 of 6 starts", lambda fit, **how: pml.fit_mle(fit.objective, starts=6, **SILENT, **how)),
+    "profiles": ("1 of 2 profiles", lambda fit, **how: pml.profile_likelihood(fit, progressbar=False, **how)),
+    "landscape": ("2 of 6 points", lambda fit, **how: pml.evaluate_landscape(fit, GRID, progressbar=False, **how)),
+    "store": ("2 of 6 points", lambda fit, **how: pml.evaluate_landscape(fit, GRID, progressbar=False, **how)),
+    "pointwise": ("2 of 20 draws", lambda fit, **how: pml.pointwise_log_likelihood(fit, fit.draws(20), **QUIET, **how)),
+    "kept pointwise": (
+        "2 of 20 draws", lambda fit, **how: pml.pointwise_log_likelihood(fit, fit.draws(20), **QUIET, **how),
+    ),
+}  # fmt: skip
+QUIET = {"progressbar": False}
+GRID = {"a": (0.0, 1.0, 6)}
+
+
+@pytest.mark.parametrize("verb", ON_WORKERS)
+def test_a_scheduler_that_goes_away_is_told_in_one_sentence_by_all(verb, fit, client, tmp_path, monkeypatch):
+    done, ask = ON_WORKERS[verb]
+    options = {"client": client}
+    if verb in ("store", "kept pointwise"):
+        pytest.importorskip("zarr")
+        options["store"] = tmp_path / "x.zarr"
+    loses_scheduler_after(int(done[0]), monkeypatch)
+    with pytest.warns(UserWarning, match=f"^The connection to the scheduler was lost: {done} were "):
+        ask(fit, **options)
+    loses_scheduler_after(0, monkeypatch)
+    options |= {"store": tmp_path / "other.zarr"} if "store" in options else {}
+    with pytest.raises(ClusterLost, match="make another client, and call again"):
+        ask(fit, **options)

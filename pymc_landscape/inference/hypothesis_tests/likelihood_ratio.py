@@ -273,7 +273,7 @@ def _bootstrapped(
         )
         alternative, statistic = better, null.minus2ll - better.minus2ll
         simulate = RatioSimulator(null, alternative, nesting)
-    statistics, interrupted = repeat(
+    statistics, stopped = repeat(
         simulate,
         seeds(random_seed, draws),
         "Simulating under the null",
@@ -283,7 +283,7 @@ def _bootstrapped(
     )
     law = (statistic, nesting.df, np.nan, "bootstrap", np.zeros(0), np.zeros(0))
     test = LikelihoodRatioTest(*law, null, alternative, message)
-    return with_simulated_law(test, statistics, draws, interrupted, "a refit failed")
+    return with_simulated_law(test, statistics, draws, stopped, "a refit failed")
 
 
 def _exact(

@@ -14,7 +14,7 @@ from pymc_landscape._typing import Array
 from pymc_landscape.arguments import check_run_options, checked_choice, checked_count, checked_flag
 from pymc_landscape.objective import Objective, pymc_model
 from pymc_landscape.optimize import Fit
-from pymc_landscape.results import provenance_attributes
+from pymc_landscape.results import Stop, provenance_attributes, why_stopped
 
 Reference = Literal["auto", "chi2", "chibar2", "bootstrap", "exact"]
 Test = Literal["likelihood_ratio", "score", "wald"]
@@ -203,7 +203,7 @@ class LikelihoodRatioTest(HypothesisTest):
 
 
 def with_simulated_law[T: HypothesisTest](
-    test: T, values: Sequence[float], draws: int, interrupted: bool, lack: str
+    test: T, values: Sequence[float], draws: int, stopped: Stop | None, lack: str
 ) -> T:
     """Return a test with the law of its statistic in data simulated under the null, and the Monte Carlo error of p.
 
@@ -215,8 +215,8 @@ def with_simulated_law[T: HypothesisTest](
         Simulated statistics; NaN of a data set that has none.
     draws : int
         How many were asked for.
-    interrupted : bool
-        Whether these are fewer.
+    stopped : KeyboardInterrupt or ClusterLost, optional
+        Why these are fewer.
     lack : str
         What was amiss where there is none.
 
@@ -233,8 +233,8 @@ def with_simulated_law[T: HypothesisTest](
     message = test.message
     if failed:
         message += f" In {failed} of {failed + n} simulated data sets {lack}; they are left out."
-    if interrupted:
-        message += f" Interrupted after {len(statistics)} of {draws} data sets."
+    if stopped:
+        message += f" {why_stopped(stopped)} after {len(statistics)} of {draws} data sets."
     p_value = (1 + int((known >= test.statistic - ROUNDING).sum())) / (1 + n)
     error = float(np.sqrt(p_value * (1.0 - p_value) / n))
     message += f" The Monte Carlo standard error of p is {error:.2g}."

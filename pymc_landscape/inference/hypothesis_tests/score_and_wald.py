@@ -330,7 +330,7 @@ def _bootstrapped(
         except ValueError:  # no statistic of these data
             return np.nan
 
-    values, interrupted = repeat(
+    values, stopped = repeat(
         partial(map, simulated), seeds(random_seed, draws), "Simulating under the null", progressbar
     )
-    return with_simulated_law(test, values, draws, interrupted, "there was no statistic")
+    return with_simulated_law(test, values, draws, stopped, "there was no statistic")

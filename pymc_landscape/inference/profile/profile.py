@@ -32,8 +32,8 @@ from pymc_landscape.inference.profile.quantities import Quantity, find_quantitie
 from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit, fit_of
-from pymc_landscape.results import Checkpoint, DelayedProgressBar
-from pymc_landscape.results.cluster import ClientLike, ClusterLost, RangeTasks, checked_client
+from pymc_landscape.results import STOPS, Checkpoint, DelayedProgressBar, Stop, warn_of_part
+from pymc_landscape.results.cluster import ClientLike, RangeTasks, checked_client
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -161,7 +161,7 @@ def profile_likelihood(
             run.reference.take(lower)
             run.earlier, run.finished = None, {}
         _warn(run)
-        traced = run.dataset("interrupted" if run.interrupted else "complete", combinations)
+        traced = run.dataset("interrupted" if run.stopped else "complete", combinations)
         checkpoint.save(traced, is_last=True)
         return traced
 
@@ -187,7 +187,7 @@ class _ProfileRun:
         self.finished = dict(earlier.finished) if earlier is not None else {}
         self.rows: list[TracedProfile] = []
         self.n_evaluations = 0
-        self.interrupted = False
+        self.stopped: Stop | None = None
         self.starts: Sequence[Mapping[str, Array]] = ()
         self.copies: Sequence[Mapping[str, Array]] = ()
 
@@ -210,10 +210,10 @@ class _ProfileRun:
                     after_each()
         except LowerOptimum as met:
             return met.point
-        except (KeyboardInterrupt, ClusterLost):
+        except STOPS as stopped:
             if not any(row.sides[0] or row.sides[1] for row in self.all_rows()):
                 raise
-            self.interrupted = True
+            self.stopped = stopped
         return None
 
     def all_rows(self) -> list[TracedProfile]:
@@ -323,6 +323,6 @@ def _refuse_other_steps(row: TracedProfile) -> None:
 def _warn(run: _ProfileRun) -> None:
     if run.reference.message:
         warnings.warn(run.reference.message, stacklevel=3)
-    if run.interrupted:
-        done = f"{len(run.rows)} of {len(run.quantities)} profiles were begun"
-        warnings.warn(f"Interrupted: {done}; go on with resume=.", stacklevel=3)
+    if run.stopped:
+        done = f"{len(run.rows)} of {len(run.quantities)} profiles were begun; go on with resume="
+        warn_of_part(run.stopped, done)

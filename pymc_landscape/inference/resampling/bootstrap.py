@@ -130,7 +130,7 @@ def parametric_bootstrap(
             if checkpoint.is_due:
                 checkpoint.save(_dataset(fit, made, first, "interrupted"))
 
-        made, interrupted = repeat(
+        made, stopped = repeat(
             _Refitter(fit),
             drawn,
             "Bootstrapping",
@@ -141,7 +141,7 @@ def parametric_bootstrap(
             client=cluster,
         )
         _warn([replicate.status for replicate in made])
-        result = _dataset(fit, made, first, "interrupted" if interrupted else "complete")
+        result = _dataset(fit, made, first, "interrupted" if stopped else "complete")
         is_new = kept is None or kept.attrs["completion"] != result.attrs["completion"]
         if len(made) > len(earlier) or (is_new and len(made) == len(earlier)):  # fewer may have been asked for
             checkpoint.save(result, is_last=True)

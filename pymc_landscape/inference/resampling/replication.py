@@ -6,7 +6,6 @@ of a seed depends on nothing else.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,8 +17,8 @@ from pymc_landscape._typing import Array, ModelLike, RandomSeed
 from pymc_landscape.numerics import one_blas_thread
 from pymc_landscape.objective import Objective, RestrictedObjective
 from pymc_landscape.optimize import Fit, fit_of, require_optimum
-from pymc_landscape.results import DelayedProgressBar
-from pymc_landscape.results.cluster import ClusterLost, RangeTasks
+from pymc_landscape.results import STOPS, DelayedProgressBar, Stop, warn_of_part
+from pymc_landscape.results.cluster import RangeTasks
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -55,8 +54,8 @@ def repeat[Made](
     earlier: Sequence[Made] = (),
     after_each: Callable[[list[Made]], None] = lambda made: None,
     client: Client | None = None,
-) -> tuple[list[Made], bool]:
-    """Call `several` with the seeds that `earlier` does not cover; Ctrl-C keeps what is finished, and says so.
+) -> tuple[list[Made], Stop | None]:
+    """Call `several` with the seeds that `earlier` does not cover; Ctrl-C keeps what is finished, and is returned.
 
     With a client its workers do; what was finished where the connection to them is lost is kept like that.
     """
@@ -75,13 +74,12 @@ def repeat[Made](
                     made.append(one)
                     bar.advance(1)
                     after_each(made)
-    except (KeyboardInterrupt, ClusterLost) as stopped:
+    except STOPS as stopped:
         if not made:
             raise
-        why = "Interrupted" if isinstance(stopped, KeyboardInterrupt) else "The connection to the scheduler was lost"
-        warnings.warn(f"{why}: {len(made)} of {len(seeds)} replicates were finished.", stacklevel=4)
-        return made, True
-    return made, False
+        warn_of_part(stopped, f"{len(made)} of {len(seeds)} replicates were finished", stacklevel=4)
+        return made, stopped
+    return made, None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pymc_landscape.landscape.refinement.lagrange_interpolation import Indices
 from pymc_landscape.landscape.refinement.multiresolution import Multiresolution
 from pymc_landscape.numerics import chi2_cutoff
 from pymc_landscape.objective import LOG_PRIOR
+from pymc_landscape.results import Stop
 
 # The highest level that a picture is drawn for; up to its height errors are held down, and stated.
 HIGHEST_LEVEL = 0.999
@@ -92,7 +93,8 @@ def refined_evaluation(
     asked = _Asked(engine, rows, chunk, progress)
     surface = Multiresolution(asked, _heights(engine.names), axes, top)
     rng = np.random.default_rng(0)
-    interrupted, errors = False, np.empty(0)
+    stopped: Stop | None = None
+    errors = np.empty(0)
     try:
         surface.begin()
         will_do = False
@@ -100,15 +102,15 @@ def refined_evaluation(
             surface.sweep()
             _evaluate_lowest(surface)
             errors, will_do = _worst_errors(surface, rng)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         if not surface.evaluated.any():
             raise
-        interrupted = True
+        stopped = interrupt
         surface.values[:, ~surface.evaluated] = np.nan
     values = dict(zip(engine.names, surface.values.reshape(len(engine.names), -1), strict=True))
-    result = Evaluation(values, int(surface.evaluated.sum()), interrupted, asked.errors)
-    worst = np.nan if interrupted else max(float(errors.max(initial=0.0)), surface.largest_doubt())
-    return Refined(result, surface.evaluated, worst, 0 if interrupted else len(errors))
+    result = Evaluation(values, int(surface.evaluated.sum()), stopped, asked.errors)
+    worst = np.nan if stopped else max(float(errors.max(initial=0.0)), surface.largest_doubt())
+    return Refined(result, surface.evaluated, worst, 0 if stopped else len(errors))
 
 
 def refuse_unrefined(nuisance: str, pointwise: bool, store: object) -> None:

@@ -28,15 +28,19 @@ from pymc_landscape.objective import (
 from pymc_landscape.objective.observations.result_origin import result_origin
 from pymc_landscape.results import (
     IN_MEMORY,
+    STOPS,
+    ClusterLost,
     DelayedProgressBar,
     Memory,
+    Stop,
     StoreDirectory,
     StoreRecord,
     ZarrStore,
     provenance_attributes,
     require_zarr,
+    warn_of_part,
 )
-from pymc_landscape.results.cluster import ClientLike, ClusterLost, RangeTasks, checked_client
+from pymc_landscape.results.cluster import ClientLike, RangeTasks, checked_client, units_at_once
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -45,8 +49,6 @@ if TYPE_CHECKING:
 Evaluate = Callable[[int, int, Mapping[str, Array], Callable[[int], None]], Evaluation]
 
 GROUPS = ("log_likelihood", "log_prior")
-# So many numbers come back from a worker at once.
-NUMBERS = 2**23
 # What a store of them is of.
 EXPECTED = "this model, its data and these draws"
 # A Pareto tail is fitted to a fifth of all draws, five or more; a chain of one draw has no autocorrelation.
@@ -151,11 +153,13 @@ def pointwise_log_likelihood(
         try:
             arrays = ZarrStore.open_or_create(place, record, groups, len(draws.dims), EXPECTED, longest=chunks)
             return _evaluated(arrays, objective, engine, draws, evaluate, progressbar)
-        except OSError as error:  # the disk is full; the numbers may not fit into memory
+        except ClusterLost:  # of the network, and says what to do
+            raise
+        except OSError as error:  # a full disk, for one; the numbers may not fit into memory
             raise OSError(
-                f"Expected room on disk for the store {place.path}, got an error of the system "
-                f"({error.strerror or error}): make room and ask again, for what was finished is kept, or leave "
-                "store= out."
+                f"Expected a store that can be written at {place.path}, got {type(error).__name__} "
+                f"({error.strerror or error}): mend that, by making room for one, and ask again, for what was finished "
+                "is kept; or leave store= out."
             ) from error
 
 
@@ -165,25 +169,26 @@ def _evaluated(
 ) -> xr.DataTree:  # fmt: skip
     """Evaluate the draws that are not finished yet."""
     arrays.refuse_another(partial(_again, engine, draws), EXPECTED)
-    done, interrupted, bad = arrays.done, False, _Bad(**arrays.tally)
+    done, bad = arrays.done, _Bad(**arrays.tally)
+    stopped: Stop | None = None
     try:
         with DelayedProgressBar("Evaluating log densities", draws.total, progressbar) as progress:
             progress.advance(done)
             for start, stop, into in arrays.blocks():
                 total = np.empty(stop - start)
                 result = evaluate(start, stop, {**into, TOTAL: total}, progress.advance)
-                done, interrupted = done + result.n_evaluated, result.interrupted
+                done, stopped = done + result.n_evaluated, result.stopped
                 bad.add(total, start)
-                arrays.keep(start, stop, None if interrupted else asdict(bad))
-                if interrupted:
+                arrays.keep(start, stop, None if stopped else asdict(bad))
+                if stopped:
                     break
-    except KeyboardInterrupt:  # while something was written
-        interrupted, done = True, arrays.done
-    if not done:
-        raise KeyboardInterrupt  # nothing was finished, so nothing is lost
-    completion = "interrupted" if interrupted else "complete"
+    except KeyboardInterrupt as interrupt:  # while something was written
+        stopped, done = interrupt, arrays.done
+    if stopped and not done:
+        raise stopped  # nothing was finished, so nothing is lost
+    completion = "interrupted" if stopped else "complete"
     tree = arrays.close(provenance_attributes(objective.origin, completion=completion, n_evaluated=done))
-    _warn(bad, draws, completion, done)
+    _warn(bad, draws, stopped, done)
     return tree
 
 
@@ -212,7 +217,7 @@ def _elsewhere(client: Client, objective: Objective, draws: DrawVectors, chunks:
     """Return what has workers evaluate draws start to stop into arrays."""
     of_a_draw = sum(length or 1 for length in objective.engine("unsummed").lengths)
     work = _Draws(objective, draws, chunks)
-    tasks = RangeTasks(client, work, "draws", most=max(1, NUMBERS // of_a_draw))
+    tasks = RangeTasks(client, work, f"the draws of {objective.model.name or 'a model'}", most=units_at_once(of_a_draw))
 
     def evaluate(start: int, stop: int, into: Mapping[str, Array], progress: Callable[[int], None]) -> Evaluation:
         done = Evaluation({})
@@ -222,8 +227,8 @@ def _elsewhere(client: Client, objective: Objective, draws: DrawVectors, chunks:
                     array[a - start : b - start] = values[name].reshape(array[a - start : b - start].shape)
                 done.n_evaluated += b - a
                 progress(b - a)
-        except (KeyboardInterrupt, ClusterLost):
-            done.interrupted = True
+        except STOPS as stopped:
+            done.stopped = stopped
             for array in into.values():
                 array[done.n_evaluated :] = np.nan
         return done
@@ -299,9 +304,9 @@ def _in_memory(groups: Mapping[str, xr.Dataset], draws: DrawVectors) -> Memory:
     return Memory(groups, len(draws.dims))
 
 
-def _warn(bad: _Bad, draws: DrawVectors, completion: str, done: int) -> None:
-    if completion == "interrupted":
-        warnings.warn(f"Interrupted: {done} of {draws.total} draws were evaluated, the others are NaN.", stacklevel=3)
+def _warn(bad: _Bad, draws: DrawVectors, stopped: Stop | None, done: int) -> None:
+    if stopped:
+        warn_of_part(stopped, f"{done} of {draws.total} draws were evaluated, the others are NaN")
     elif bad.n:
         warnings.warn(
             f"The likelihood is zero or NaN at {bad.n} of {draws.total} draws, first at {draws.where(bad.first)}: "

@@ -2,6 +2,6 @@
 
 from pymc_landscape.results.cluster.clients import ClientLike, checked_client
 from pymc_landscape.results.cluster.lazy_grid import LazyGrid
-from pymc_landscape.results.cluster.range_tasks import ClusterLost, RangeTasks
+from pymc_landscape.results.cluster.range_tasks import RangeTasks, units_at_once
 
-__all__ = ["ClientLike", "ClusterLost", "LazyGrid", "RangeTasks", "checked_client"]
+__all__ = ["ClientLike", "LazyGrid", "RangeTasks", "checked_client", "units_at_once"]

@@ -21,6 +21,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from pymc_landscape.numerics import at_most_threads
+from pymc_landscape.results import ClusterLost
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -31,12 +32,15 @@ SECONDS, AHEAD = 2.0, 4
 GROWTH, LAST = 8, 2
 # Seconds for which a number of threads is believed, and after which it is said that there are none.
 BELIEVED, PATIENCE = 2.0, 10.0
+# So many numbers come back from a task at most, of units that can be cut so.
+NUMBERS = 2**23
 # Models that a worker keeps loaded.
 KEPT = 8
 
 
-class ClusterLost(ConnectionError):
-    """The scheduler of a cluster, or the connection to it, is no more."""
+def units_at_once(numbers: int) -> int:
+    """Return of how many units a task should be at most, where so many numbers come back for each; at least one."""
+    return max(1, NUMBERS // max(numbers, 1))
 
 
 class RangeTasks[Result]:
@@ -54,8 +58,6 @@ class RangeTasks[Result]:
         ``name(start, stop)`` says which units these are; left out, by their numbers.
     most : int, optional
         Largest number of units in a task.
-    multiple : int
-        Ranges begin at multiples of it.
     """
 
     def __init__(
@@ -66,13 +68,12 @@ class RangeTasks[Result]:
         *,
         name: Callable[[int, int], str] | None = None,
         most: int | None = None,
-        multiple: int = 1,
     ):
         import cloudpickle
 
         self.client, self.of = client, of
         self._name = name or (lambda start, stop: f"{start} to {stop - 1}")
-        self._most, self._multiple = most, multiple
+        self._most = most
         self._pickled: bytes = cloudpickle.dumps(work)
         self._sent: Future[Any] | None = None
         self._seconds_per_unit = float("inf")
@@ -92,7 +93,7 @@ class RangeTasks[Result]:
 
         run, client = uuid.uuid4().hex, self.client
         on_way: deque[tuple[int, int, Future[Any]]] = deque()
-        begin, length = start, self._multiple
+        begin, length = start, 1
         try:
             if self._sent is None:
                 with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GiB"}):
@@ -146,7 +147,7 @@ class RangeTasks[Result]:
         """Return of how many units the next range is."""
         fair = -(-left // (LAST * self._threads()))
         wanted = min(int(SECONDS / max(self._seconds_per_unit, 1e-9)), GROWTH * before, fair, self._most or left)
-        return max(wanted // self._multiple, 1) * self._multiple
+        return max(wanted, 1)
 
     def _threads(self) -> int:
         """Return how many threads the workers have; at least one, for they may be on their way."""
