@@ -1,8 +1,9 @@
-"""Points of a grid that others evaluate: the workers of a cluster at once, or Dask when an array is asked for them."""
+"""Points of a grid that others evaluate or solve: the workers of a cluster, or Dask when an array is asked for them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,11 +15,14 @@ from numpy.typing import NDArray
 from pymc_landscape._typing import Array
 from pymc_landscape.engine import Engine, Evaluation
 from pymc_landscape.landscape.grid_points import GridPoints
+from pymc_landscape.landscape.profile_active_set import ActiveSets
+from pymc_landscape.landscape.profile_continuation import Job, PredictorCorrector
+from pymc_landscape.landscape.profile_solver import NuisanceSolution
 from pymc_landscape.landscape.store import DELTA, Stretch
 from pymc_landscape.landscape.surface_dataset import surface_dataset
 from pymc_landscape.numerics import at_most_threads
 from pymc_landscape.objective import Objective
-from pymc_landscape.results import STOPS, DelayedProgressBar
+from pymc_landscape.results import STOPS, DelayedProgressBar, dumps_without, loads_with
 from pymc_landscape.results.cluster import LazyGrid, RangeTasks, units_at_once
 
 if TYPE_CHECKING:
@@ -26,6 +30,9 @@ if TYPE_CHECKING:
 
 # Points in a task or block, which take a second or less.
 POINTS = 2**20
+# A wave of steps goes to workers if it would take so many seconds here; and the name under which either side has the
+# active sets of the grid.
+WORTH_SENDING, GRID = 0.2, "grid"
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,63 @@ def gathered(ranges: PointRanges, client: Client, progressbar: bool) -> Evaluati
     if not result.values:
         raise result.errors[0][1]
     return result
+
+
+# --- profiled --------------------------------------------------------------------------------------------------------
+
+
+class StepsOnWorkers:
+    """Takes the steps of a continuation over a grid on workers, where a wave of them would take long enough here.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Whose workers.
+    active_sets : ActiveSets
+        The grid, in terms of which solutions are.
+    points : GridPoints
+        The same, as it is sent.
+    base : array (k,)
+        A reference point, in the layout of `points`.
+    """
+
+    def __init__(self, client: Client, active_sets: ActiveSets, points: GridPoints, base: Array):
+        self.active_sets, self._here = active_sets, PredictorCorrector(active_sets)
+        what = f"the profiled landscape of {active_sets.objective.model.name or 'a model'}"
+        self._tasks = RangeTasks(client, _StepsOnWorker(active_sets.objective, points, base), what)
+        self._seconds_per_step = np.inf  # the fewest seen, for the first steps wait for functions to be made
+
+    def __call__(self, jobs: Sequence[Job]) -> dict[int, NuisanceSolution]:
+        """Take steps; return what each leads to, by point."""
+        if np.isinf(self._seconds_per_step) or len(jobs) * self._seconds_per_step < WORTH_SENDING:
+            began = time.perf_counter()
+            here = self._here(jobs)
+            self._seconds_per_step = min((time.perf_counter() - began) / max(len(jobs), 1), self._seconds_per_step)
+            return here
+        known, solutions = {GRID: self.active_sets}, dict[int, NuisanceSolution]()
+        for _, _, pickled in self._tasks.over(0, len(jobs), lambda a, b: dumps_without(jobs[a:b], known)):
+            found, n_evaluations = loads_with(pickled, known)
+            solutions |= found
+            self.active_sets.n_evaluations += n_evaluations
+        self._seconds_per_step = min(self._tasks.seconds_per_unit, self._seconds_per_step)
+        return solutions
+
+
+@dataclass(frozen=True)
+class _StepsOnWorker:
+    """Takes steps in another process, on a grid of its own."""
+
+    objective: Objective
+    points: GridPoints
+    base: Array
+
+    def __call__(self, start: int, stop: int, jobs: bytes) -> bytes:
+        """Return what steps lead to, pickled without the grid, and the evaluations that they took."""
+        active_sets = ActiveSets(self.objective, self.points, self.base)  # one a task: threads would share it
+        known = {GRID: active_sets}
+        with np.errstate(all="ignore"):  # far out, anything overflows
+            solutions = PredictorCorrector(active_sets)(loads_with(jobs, known))
+        return dumps_without((solutions, active_sets.n_evaluations), known)
 
 
 # --- lazy ------------------------------------------------------------------------------------------------------------

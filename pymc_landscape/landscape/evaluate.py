@@ -101,7 +101,8 @@ def evaluate_landscape(
         Dask works with. Of a part, ``surface.isel(a=slice(None, None, 100))``, no others are; so a grid may have more
         points than can be evaluated. `delta_minus2ll`, for which all are needed, is left out. Needs the package dask.
     client : distributed.Client or "current", optional
-        For a slice: the workers of a Dask cluster evaluate the points, with the same numbers.
+        The workers of a Dask cluster evaluate the points, or solve those of a profile wave after wave, with the same
+        numbers.
     progressbar : bool
         Whether to show a progress bar once the work has taken half a second.
 
@@ -188,7 +189,7 @@ def evaluate_landscape(
         return surface
     message, particulars = "", dict[str, str | int | float](at=reference.words)
     if nuisance == "profile":
-        profiled = profile_points(objective, points, reference, at, **options)
+        profiled = profile_points(objective, points, reference, at, **options, client=cluster)
         result, message, particulars = profiled.result, profiled.message(points), {**profiled.particulars}
         surface = profiled.extended(surface_dataset(objective, points, result, pointwise), points, objective)
     else:
@@ -285,10 +286,10 @@ def _refuse_together(lazy: bool, refine: bool, client: Client | None, nuisance: 
             f"Expected one way to evaluate, got {asked[0]} and {asked[1]}: leave one out; lazy arrays are computed by "
             "the current client, and written by their own to_zarr."
         )
-    if nuisance == "profile" and (lazy or client is not None):
+    if nuisance == "profile" and lazy:
         raise ValueError(
-            f"Expected nuisance='fix' with {'lazy=True' if lazy else 'client='}, got 'profile', in which each point is "
-            "begun from its neighbours: leave it out."
+            "Expected nuisance='fix' with lazy=True, got 'profile', in which each point is begun from its neighbours: "
+            "leave it out."
         )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,10 @@ class ActiveSets:
     def active_set(self, p: int, bounds: Mapping[BoundElement, float]) -> ActiveSet:
         """Return the active set of point p with these nuisance parameters fixed at bounds."""
         natural = self.axes.natural_at(p) | {name for name, _ in bounds if self.variables[name].transform}
+        return self.with_natural(natural, bounds)
+
+    def with_natural(self, natural: frozenset[str], bounds: Mapping[BoundElement, float]) -> ActiveSet:
+        """Return the active set with these variables on the natural scale and these elements at bounds."""
         key = natural, frozenset(bounds.items())
         if key not in self._sets:
             self._sets[key] = ActiveSet(self, natural, bounds)
@@ -115,6 +120,10 @@ class ActiveSet:
         self.free = np.array([i for i in range(self.layout.size) if i not in taken], dtype=int)
         every = [(n, i) for n, where in self.layout.slices.items() for i in range(where.stop - where.start)]
         self.elements = [every[i] for i in self.free]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process it is that of the grid there with the same elements at bounds."""
+        return ActiveSets.with_natural, (self.active_sets, self.natural, self.bounds)
 
     # --- vectors -----------------------------------------------------------------------------------------------------
 

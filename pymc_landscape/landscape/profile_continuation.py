@@ -32,6 +32,65 @@ BYTES = 2**25
 Job = tuple[int, int, NuisanceSolution]
 
 
+class PredictorCorrector:
+    """Steps from solved points to their neighbours: a prediction along the tangent, corrected by minimisation.
+
+    What comes of a step depends on nothing but the step, so that it makes no difference who takes it, and with which
+    others.
+
+    Parameters
+    ----------
+    active_sets : ActiveSets
+        The grid.
+    """
+
+    def __init__(self, active_sets: ActiveSets):
+        self.active_sets = active_sets
+
+    def __call__(self, jobs: Sequence[Job]) -> dict[int, NuisanceSolution]:
+        """Take steps; return what each leads to, by point."""
+        solved: dict[int, NuisanceSolution] = {}
+        size = max(1, BYTES // (8 * max(f.layout.size for f in [jobs[0][2].active_set]) ** 2)) if jobs else 1
+        for target, source, own in self.alike(jobs):
+            for a in range(0, len(own), size):
+                solved |= self._corrected(target, source, own[a : a + size])
+        return solved
+
+    def alike(self, jobs: Sequence[Job]) -> Iterable[tuple[ActiveSet, ActiveSet, list[Job]]]:
+        """Sort steps by the active sets to which and from which they lead."""
+        groups: dict[tuple[ActiveSet, ActiveSet], list[Job]] = {}
+        for job in jobs:
+            source = job[2].active_set
+            groups.setdefault((self.active_sets.active_set(job[0], source.bounds), source), []).append(job)
+        return ((target, source, own) for (target, source), own in groups.items())
+
+    def _corrected(self, target: ActiveSet, source: ActiveSet, jobs: Sequence[Job]) -> dict[int, NuisanceSolution]:
+        ps = np.array([p for p, _, _ in jobs])
+        x, spare = self.begin(target, source, jobs)
+        solutions = {}
+        for i, (p, there) in enumerate(zip(ps.tolist(), solve_batch(target, ps, x, spare), strict=True)):
+            solutions[p] = there if there is not None else self._singly(target, p, x[i], spare[i])
+        return solutions
+
+    def _singly(self, active_set: ActiveSet, p: int, x: Array, spare: Array) -> NuisanceSolution:
+        values = active_set.values(active_set.vectors(np.array([p, p]), np.stack([x, spare])))
+        return solve_single(active_set, p, x if values[0] <= values[1] and np.isfinite(x).all() else spare)
+
+    def begin(self, target: ActiveSet, source: ActiveSet, jobs: Sequence[Job]) -> tuple[Array, Array]:
+        """Return where points begin: the solutions of their neighbours moved along the tangents, and not moved."""
+        ps, qs = (np.array([job[k] for job in jobs]) for k in (0, 1))
+        there = np.stack([old.x for _, _, old in jobs])
+        spare = target.transfer(source, qs, there)
+        rows = [i for i, (_, _, old) in enumerate(jobs) if old.tangent is not None and target is source]
+        if not rows:
+            return spare, spare
+        tangents = np.stack([old.tangent for _, _, old in jobs if old.tangent is not None])
+        move = target.on_axes(ps[rows]) - target.on_axes(qs[rows])
+        x = spare.copy()
+        x[rows] = there[rows] + np.einsum("nij,nj->ni", tangents, move)
+        return x, spare
+
+
 class GridContinuation:
     """Solved points of a grid.
 
@@ -41,6 +100,8 @@ class GridContinuation:
         The grid.
     on_solved : callable
         Called with the number of points that were solved for the first time.
+    solve : callable, optional
+        Takes many steps at once, as a `PredictorCorrector` does, which it is if left out.
 
     Attributes
     ----------
@@ -48,8 +109,15 @@ class GridContinuation:
         The lowest solution so far, by point.
     """
 
-    def __init__(self, active_sets: ActiveSets, on_solved: Callable[[int], None]):
+    def __init__(
+        self,
+        active_sets: ActiveSets,
+        on_solved: Callable[[int], None],
+        solve: Callable[[Sequence[Job]], dict[int, NuisanceSolution]] | None = None,
+    ):
         self.active_sets, self.on_solved = active_sets, on_solved
+        self.steps = PredictorCorrector(active_sets)
+        self.solve = solve or self.steps
         self.shape = active_sets.axes.points.shape
         self.best: list[NuisanceSolution | None] = [None] * active_sets.axes.total
 
@@ -71,7 +139,7 @@ class GridContinuation:
         while fresh:
             inside = self.active_sets.axes.inside
             wave = {p for q in fresh for p in self.neighbours(q) if p not in branch and inside[p]}
-            solutions = self._solve([self._from_best(p, branch) for p in sorted(wave)])
+            solutions = self.solve([self._from_best(p, branch) for p in sorted(wave)])
             branch |= solutions
             before = {p for p, new in solutions.items() if self._is_known(p, new)}
             self.offer(solutions)
@@ -81,14 +149,14 @@ class GridContinuation:
     def lower(self, changed: Collection[int]) -> None:
         """Solve again wherever the branch of a neighbour is lower, until nothing changes."""
         for _ in range(2 * sum(self.shape)):
-            changed = self.offer(self._solve(self._promising(changed)))
+            changed = self.offer(self.solve(self._promising(changed)))
             if not changed:
                 return
 
     def solve_from(self, ps: Indices, starts: Sequence[tuple[ActiveSet, Array]]) -> set[int]:
         """Solve points from starts of their own; return the points at which that is lower."""
         seeds = [NuisanceSolution(active_set, x, np.inf, "outside") for active_set, x in starts]
-        return self.offer(self._solve([(int(p), int(p), seed) for p, seed in zip(ps, seeds, strict=True)]))
+        return self.offer(self.solve([(int(p), int(p), seed) for p, seed in zip(ps, seeds, strict=True)]))
 
     def solve_without_nuisance(self) -> None:
         """Evaluate all points, where no element is free."""
@@ -118,46 +186,6 @@ class GridContinuation:
         old = self.best[p]
         return old is not None and abs(new.value - old.value) <= LOWER + noise(old.value)
 
-    # --- solving -----------------------------------------------------------------------------------------------------
-
-    def _solve(self, jobs: Sequence[Job]) -> dict[int, NuisanceSolution]:
-        solved: dict[int, NuisanceSolution] = {}
-        size = max(1, BYTES // (8 * max(f.layout.size for f in [jobs[0][2].active_set]) ** 2)) if jobs else 1
-        for target, source, own in self._alike(jobs):
-            for a in range(0, len(own), size):
-                solved |= self._solve_alike(target, source, own[a : a + size])
-        return solved
-
-    def _alike(self, jobs: Sequence[Job]) -> Iterable[tuple[ActiveSet, ActiveSet, list[Job]]]:
-        groups: dict[tuple[ActiveSet, ActiveSet], list[Job]] = {}
-        for job in jobs:
-            source = job[2].active_set
-            groups.setdefault((self.active_sets.active_set(job[0], source.bounds), source), []).append(job)
-        return ((target, source, own) for (target, source), own in groups.items())
-
-    def _solve_alike(self, target: ActiveSet, source: ActiveSet, jobs: Sequence[Job]) -> dict[int, NuisanceSolution]:
-        ps = np.array([p for p, _, _ in jobs])
-        x, spare = self._begin(target, source, jobs)
-        solutions = {}
-        for i, (p, there) in enumerate(zip(ps.tolist(), solve_batch(target, ps, x, spare), strict=True)):
-            solutions[p] = there if there is not None else self._solve_single(target, p, x[i], spare[i])
-        return solutions
-
-    def _solve_single(self, active_set: ActiveSet, p: int, x: Array, spare: Array) -> NuisanceSolution:
-        values = active_set.values(active_set.vectors(np.array([p, p]), np.stack([x, spare])))
-        return solve_single(active_set, p, x if values[0] <= values[1] and np.isfinite(x).all() else spare)
-
-    def _begin(self, target: ActiveSet, source: ActiveSet, jobs: Sequence[Job]) -> tuple[Array, Array]:
-        """Return where points begin: the solutions of their neighbours moved along the tangents, and not moved."""
-        ps, qs = (np.array([job[k] for job in jobs]) for k in (0, 1))
-        there = np.stack([old.x for _, _, old in jobs])
-        spare = target.transfer(source, qs, there)
-        if target is not source or any(old.tangent is None for _, _, old in jobs):
-            return spare, spare
-        tangents = np.stack([old.tangent for _, _, old in jobs if old.tangent is not None])
-        move = target.on_axes(ps) - target.on_axes(qs)
-        return there + np.einsum("nij,nj->ni", tangents, move), spare
-
     # --- other branches ----------------------------------------------------------------------------------------------
 
     def _promising(self, changed: Collection[int]) -> list[Job]:
@@ -171,7 +199,7 @@ class GridContinuation:
             if self.active_sets.axes.inside[p] and self.best[p] is not None
         ]
         predictions: dict[int, tuple[float, Job]] = {}
-        for target, source, own in self._alike(jobs):
+        for target, source, own in self.steps.alike(jobs):
             for job, height in zip(own, self._heights(target, source, own), strict=True):
                 if height < predictions.get(job[0], (np.inf,))[0]:
                     predictions[job[0]] = height, job
@@ -179,7 +207,7 @@ class GridContinuation:
 
     def _heights(self, target: ActiveSet, source: ActiveSet, jobs: Sequence[Job]) -> Array:
         """Return the value that the branch of a neighbour predicts, less the point's own; +inf: not to be tried."""
-        x, _ = self._begin(target, source, jobs)
+        x, _ = self.steps.begin(target, source, jobs)
         ps, heights = np.array([p for p, _, _ in jobs]), np.full(len(jobs), np.inf)
         now = [self.best[p] for p in ps.tolist()]
         rows = np.array([i for i, old in enumerate(now) if old is not None and self._is_apart(target, old, x[i])], int)

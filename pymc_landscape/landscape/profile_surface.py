@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from pymc_landscape._typing import Array
 from pymc_landscape.engine import Evaluation
+from pymc_landscape.landscape.dask_points import StepsOnWorkers
 from pymc_landscape.landscape.grid_points import GridPoints
 from pymc_landscape.landscape.profile_active_set import ActiveSet, ActiveSets, Indices
 from pymc_landscape.landscape.profile_continuation import GridContinuation
@@ -18,7 +19,10 @@ from pymc_landscape.landscape.profile_modes import fill_grid, fit_minima, search
 from pymc_landscape.numerics import one_blas_thread
 from pymc_landscape.objective import Layout, Objective, Reference
 from pymc_landscape.optimize import Fit
-from pymc_landscape.results import DelayedProgressBar, Stop, refuse_reserved_names
+from pymc_landscape.results import STOPS, DelayedProgressBar, Stop, refuse_reserved_names
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 # Each point is a minimisation: more would take hours.
 MOST_POINTS = 250_000
@@ -94,6 +98,7 @@ def profile_points(
     pointwise: bool,
     chunks: int | None,
     progressbar: bool,
+    client: Client | None = None,
 ) -> Profiled:
     """Minimise −2 (log L + w log prior) over all elements on no axis, at each point of a grid.
 
@@ -109,26 +114,30 @@ def profile_points(
         What the user gave for it; where it is None, a search with the axes free goes first.
     pointwise, chunks, progressbar : bool, int or None, bool
         As in `evaluate_landscape`.
+    client : distributed.Client, optional
+        Its workers take the steps from point to point.
 
     Returns
     -------
     Profiled
-        After Ctrl-C, with the points that were solved.
+        After Ctrl-C, or where the workers are lost, with the points that were solved.
     """
     _refuse(points)
-    active_sets = ActiveSets(objective, points, reference.vector(objective, points.layout))
+    base = reference.vector(objective, points.layout)
+    active_sets = ActiveSets(objective, points, base)
+    solve = None if client is None else StepsOnWorkers(client, active_sets, points, base)
     words = reference.words
     stopped: Stop | None = None
     n_inside = int(active_sets.axes.inside.sum())
     with one_blas_thread(), DelayedProgressBar("Profiling", n_inside, progressbar) as bar:
-        continuation = GridContinuation(active_sets, bar.advance)
+        continuation = GridContinuation(active_sets, bar.advance, solve)
         try:
             with np.errstate(all="ignore"):  # far out, anything overflows
                 words = _fill(continuation, reference, at)
-        except KeyboardInterrupt as interrupt:
+        except STOPS as why:
             if not any(continuation.best):
                 raise
-            stopped = interrupt
+            stopped = why
     profiled = _evaluated(continuation, reference, "" if stopped else words, pointwise, chunks)
     profiled.result.stopped = profiled.result.stopped or stopped
     return profiled

@@ -73,6 +73,16 @@ def test_likelihood_ratio(fit, client):
     np.testing.assert_allclose(here.draws, there.draws, rtol=0, atol=1e-6 * (backend[0] != "interpreter"))
 
 
+@pytest.mark.parametrize("test", [pml.score_test, pml.wald_test])
+def test_score_and_wald(test, fit, client):
+    null = pml.fit_mle(pml.Objective(pm.do(fit.objective.model, {"b": 0.8}), backend=backend[0]), progressbar=False)
+    options = {"reference": "bootstrap", "draws": 39, **SILENT}
+    here, there = test(null, fit, **options), test(null, fit, client=client, **options)
+    same_bits(xr.Dataset({"draws": ("draw", there.draws)}), xr.Dataset({"draws": ("draw", here.draws)}))
+    assert len(here.draws) == 39
+    assert there.p_value == here.p_value
+
+
 def test_coverage(fit, client):
     here = pml.coverage_study(fit, draws=30, **SILENT)
     same_bits(pml.coverage_study(fit, draws=30, client=client, **SILENT), here)

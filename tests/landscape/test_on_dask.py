@@ -8,6 +8,8 @@ import xarray as xr
 from pytensor.graph.op import Op
 
 import pymc_landscape as pml
+from pymc_landscape.results import ClusterLost
+from pymc_landscape.results.cluster import RangeTasks
 
 da = pytest.importorskip("dask.array")
 pytest.importorskip("distributed")
@@ -60,6 +62,54 @@ def test_workers_fill_a_store_and_go_on_with_it(model, here, client, tmp_path):
     options = {"at": {"a": 0.1}, "store": tmp_path / "x.zarr", **QUIET}
     same_bits(pml.evaluate_landscape(model, GRID, client=client, **options).load(), here)
     same_bits(pml.evaluate_landscape(model, GRID, **options).load(), here)
+
+
+@pytest.fixture(scope="module")
+def mixture():
+    """Two components whose weights and spreads meet bounds, and which may change places: branches, and active sets."""
+    rng = np.random.default_rng(1)
+    y = np.concatenate([rng.normal(-2, 1, 12), rng.normal(2, 0.5, 16)])
+    with pm.Model() as model:
+        w, m = pm.Beta("w", 1, 1), pm.Normal("m", 0, 3, shape=2)
+        pm.NormalMixture("y", w=pm.math.stack([w, 1 - w]), mu=m, sigma=1.0, observed=y)
+    return pml.Objective(model, backend="interpreter"), pml.regular_grid({"m[0]": (-4, 4, 9), "m[1]": (-4, 4, 7)})
+
+
+def test_workers_solve_the_points_of_a_profile(mixture, client, monkeypatch):
+    monkeypatch.setattr("pymc_landscape.landscape.dask_points.WORTH_SENDING", 0.0)
+    objective, grid = mixture
+    here = pml.evaluate_landscape(objective, grid, nuisance="profile", **QUIET)
+    assert set(np.unique(here["status"])) == {"converged", "at_bound"}
+    sent = []
+    over = RangeTasks.over
+    monkeypatch.setattr(RangeTasks, "over", lambda self, a, b, along: sent.append(b - a) or over(self, a, b, along))
+    there = pml.evaluate_landscape(objective, grid, nuisance="profile", client=client, **QUIET)
+    assert sum(sent) > 50
+    assert there.drop_attrs().identical(here.drop_attrs())
+    assert there.attrs["n_evaluations"] == here.attrs["n_evaluations"]
+
+
+def test_a_profile_keeps_what_is_solved_where_the_scheduler_goes_away(mixture, client, monkeypatch):
+    monkeypatch.setattr("pymc_landscape.landscape.dask_points.WORTH_SENDING", 0.0)
+    objective, grid = mixture
+
+    def lost(self, start, stop, along):
+        raise ClusterLost("The connection to the scheduler was lost (gone).")
+
+    monkeypatch.setattr(RangeTasks, "over", lost)
+    with pytest.warns(UserWarning, match=r"^The connection to the scheduler was lost: \d+ of 63 points were evaluated"):
+        part = pml.evaluate_landscape(objective, grid, nuisance="profile", client=client, **QUIET)
+    assert part.attrs["completion"] == "interrupted"
+    np.testing.assert_array_equal(np.isfinite(part["minus2ll"]), part["status"] != "")
+
+
+def test_a_step_of_a_profile_depends_on_no_other(mixture, monkeypatch):
+    """Points that have no tangent take none from those that are solved with them."""
+    objective, grid = mixture
+    whole = pml.evaluate_landscape(objective, grid, nuisance="profile", **QUIET)
+    monkeypatch.setattr("pymc_landscape.landscape.profile_continuation.BYTES", 1)
+    single = pml.evaluate_landscape(objective, grid, nuisance="profile", **QUIET)
+    assert single.identical(whole.assign_attrs(created_at=single.attrs["created_at"]))
 
 
 def test_pointwise_and_planes_on_workers(model, client):
@@ -142,5 +192,3 @@ def test_what_makes_no_sense_together_is_refused(model, options, said):
 def test_what_makes_no_sense_with_a_client_is_refused(model, client):
     with pytest.raises(ValueError, match="got lazy=True and client="):
         pml.evaluate_landscape(model, GRID, lazy=True, client=client, **QUIET)
-    with pytest.raises(ValueError, match="Expected nuisance='fix' with client="):
-        pml.evaluate_landscape(model, GRID, nuisance="profile", client=client, **QUIET)

@@ -13,6 +13,7 @@ from pymc_landscape.engine import Evaluation
 from pymc_landscape.landscape.refinement import lagrange_interpolation, refined_evaluation
 from pymc_landscape.landscape.refinement.multiresolution import Multiresolution
 from pymc_landscape.objective import LOG_PRIOR
+from pymc_landscape.results import DelayedProgressBar
 
 LEVELS = (0.5, 0.9, 0.95, 0.99, 0.999)
 RNG = np.random.default_rng(4)
@@ -274,6 +275,27 @@ def test_after_ctrl_c_what_was_not_reached_is_nan(monkeypatch):
     np.testing.assert_array_equal(np.isnan(surface["minus2ll"]), ~surface["evaluated"])
 
 
+def test_the_progress_bar_comes_to_its_end(monkeypatch):
+    """Points that are predicted are done as well; one that is asked for in a later sweep counts once."""
+    told, bars = [], []
+
+    class Bar(DelayedProgressBar):
+        def __init__(self, *given):
+            super().__init__(*given)
+            bars.append(self)
+
+        def advance(self, amount):
+            told.append(amount)
+            super().advance(amount)
+
+    monkeypatch.setattr("pymc_landscape.landscape.evaluate.DelayedProgressBar", Bar)
+    grid = pml.regular_grid({"x": (-0.1, 1.0, 161), "y": (-0.1, 1.0, 161)})
+    surface = pml.evaluate_landscape(of(simplex), grid, refine=True, progressbar=False)
+    assert surface.attrs["n_evaluated"] < 161**2
+    assert min(told) >= 0
+    assert sum(told) == bars[0].total == 161**2
+
+
 def test_stencils_reproduce_polynomials_and_stop_at_the_support():
     x = np.sort(np.random.default_rng(0).uniform(0, 1, 33))
     coarse, fine = np.arange(0, 33, 2), np.arange(33)
@@ -338,7 +360,7 @@ class RaisesBeyond:
             raise ArithmeticError("beyond ½")
         y = np.where(bad, np.nan, -((at - 0.2) ** 2))
         errors = [(int(i), ArithmeticError("beyond ½")) for i in np.flatnonzero(bad)]
-        return Evaluation({"y": y, LOG_PRIOR: np.zeros(total)}, total, False, errors)
+        return Evaluation({"y": y, LOG_PRIOR: np.zeros(total)}, total, errors=errors)
 
 
 def test_a_batch_in_which_the_model_raises_everywhere_does_not_end_the_work():

@@ -97,9 +97,9 @@ add_verb("influence", {**FIT, "var_names": "s"}, {
 add_verb("laplace_check", {"fit": S("fit_of_effects"), **QUIET}, {"fit": [*NO_FIT, S("fit")], **ANY_FIT})
 PAIR = {"null": S("fit_of_null"), "alternative": S("fit"), **QUIET}
 add_verb("likelihood_ratio_test", PAIR, {**TEST, "client": "client"})
-add_verb("score_test", PAIR, {**TEST, "information": "word"})
-add_verb("wald_test", PAIR, {**TEST, "information": "word"})
-add_verb("tests", PAIR, TEST)
+add_verb("score_test", PAIR, {**TEST, "information": "word", "client": "client"})
+add_verb("wald_test", PAIR, {**TEST, "information": "word", "client": "client"})
+add_verb("tests", PAIR, {**TEST, "client": "client"})
 add_verb("loss_table", {"model": S("model")}, {"model": "fit", "at": "point"})
 add_verb("parametric_bootstrap", FIT, {"fit": "fit", "store": "path", "client": "client", **ANY_FIT})
 add_verb("plane_grid", {"center": S("fit"), "num": 3}, {

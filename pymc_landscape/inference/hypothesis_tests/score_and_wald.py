@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
@@ -35,6 +35,10 @@ from pymc_landscape.numerics import chibar2_tail
 from pymc_landscape.objective import Objective
 from pymc_landscape.objective.observations import Data, Simulator
 from pymc_landscape.optimize import Fit, Status, StatusReport, fit_of, search_from_start
+from pymc_landscape.results.cluster import ClientLike, checked_client
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 Information = Literal["auto", "expected", "observed"]
 
@@ -48,6 +52,7 @@ def score_test(
     reference: Reference = "auto",
     draws: int = 999,
     random_seed: RandomSeed | None = None,
+    client: ClientLike = None,
     progressbar: bool = True,
 ) -> HypothesisTest:
     """Test a model against a larger one by the slope of the larger where the smaller has its estimate.
@@ -70,6 +75,8 @@ def score_test(
         How many data sets a bootstrap simulates.
     random_seed : int or Generator, optional
         As in PyMC.
+    client : distributed.Client or "current", optional
+        The workers of a Dask cluster do a bootstrap's data sets, with the same numbers.
     progressbar : bool
         Whether to show progress, once there is something to wait for.
 
@@ -105,6 +112,7 @@ def score_test(
     """
     sandwich, draws = check_test_options(null, alternative, sandwich, reference, draws, random_seed, progressbar)
     _refuse_options(information, sandwich, reference)
+    cluster = checked_client(client)
     larger = objective_without_fit(alternative)
     smaller = fitted_null(null, larger, progressbar)
     constraint = NullConstraint(smaller, model_at(larger, shared_point(larger, smaller)))
@@ -128,7 +136,7 @@ def score_test(
         vector = _refitted_null(smaller, constraint, data)
         return np.nan if vector is None else score_of(larger.with_data(**data), vector).statistic
 
-    return _bootstrapped(made, simulated, smaller, draws, random_seed, progressbar)
+    return _bootstrapped(made, simulated, smaller, draws, random_seed, cluster, progressbar)
 
 
 def wald_test(
@@ -140,6 +148,7 @@ def wald_test(
     reference: Reference = "auto",
     draws: int = 999,
     random_seed: RandomSeed | None = None,
+    client: ClientLike = None,
     progressbar: bool = True,
 ) -> HypothesisTest:
     """Test a model against a larger one by how far the estimate of the larger is from the smaller, in standard errors.
@@ -162,6 +171,8 @@ def wald_test(
         How many data sets a bootstrap simulates.
     random_seed : int or Generator, optional
         As in PyMC.
+    client : distributed.Client or "current", optional
+        The workers of a Dask cluster do a bootstrap's data sets, with the same numbers.
     progressbar : bool
         Whether to show progress, once there is something to wait for.
 
@@ -195,6 +206,7 @@ def wald_test(
     """
     sandwich, draws = check_test_options(null, alternative, sandwich, reference, draws, random_seed, progressbar)
     _refuse_options(information, sandwich, reference)
+    cluster = checked_client(client)
     fit = fit_of(alternative, "wald_test", prior_weight=0.0, progressbar=progressbar)
     refuse_no_optimum(fit, "alternative")
     constraint = NullConstraint(unfitted_null(null, fit), fit)
@@ -218,7 +230,7 @@ def wald_test(
         return wald_statistic(constraint, end.result, end.report, kind)
 
     return _bootstrapped(
-        made, simulated, fitted_null(null, fit.objective, progressbar), draws, random_seed, progressbar
+        made, simulated, fitted_null(null, fit.objective, progressbar), draws, random_seed, cluster, progressbar
     )
 
 
@@ -319,6 +331,7 @@ def _bootstrapped(
     null: Fit,
     draws: int,
     random_seed: RandomSeed | None,
+    client: Client | None,
     progressbar: bool,
 ) -> HypothesisTest:
     simulator, point = Simulator(null.objective), natural_point(null)
@@ -331,6 +344,6 @@ def _bootstrapped(
             return np.nan
 
     values, stopped = repeat(
-        partial(map, simulated), seeds(random_seed, draws), "Simulating under the null", progressbar
+        partial(map, simulated), seeds(random_seed, draws), "Simulating under the null", progressbar, client=client
     )
     return with_simulated_law(test, values, draws, stopped, "there was no statistic")

@@ -16,6 +16,7 @@ from pymc_landscape.inference.hypothesis_tests.score_and_wald import score_test,
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit
 from pymc_landscape.results import provenance_attributes
+from pymc_landscape.results.cluster import ClientLike, checked_client
 
 
 def tests(
@@ -26,6 +27,7 @@ def tests(
     reference: Reference = "auto",
     draws: int = 999,
     random_seed: RandomSeed | None = None,
+    client: ClientLike = None,
     progressbar: bool = True,
 ) -> pd.DataFrame:
     """Return the three tests of one null in one table; each model is fitted once.
@@ -45,6 +47,8 @@ def tests(
         How many data sets a bootstrap simulates, for each test.
     random_seed : int or Generator, optional
         As in PyMC.
+    client : distributed.Client or "current", optional
+        The workers of a Dask cluster do a bootstrap's data sets, with the same numbers.
     progressbar : bool
         Whether to show progress, once there is something to wait for.
 
@@ -76,9 +80,10 @@ def tests(
     {'likelihood_ratio': 1.6457, 'score': 1.6, 'wald': 1.9048}
     """
     sandwich, draws = check_test_options(null, alternative, sandwich, reference, draws, random_seed, progressbar)
+    checked_client(client)
     fits = nested_pair(null, alternative, progressbar)
     options: dict[str, Any] = {"sandwich": sandwich, "reference": reference, "draws": draws}
-    options |= {"random_seed": random_seed, "progressbar": progressbar}
+    options |= {"random_seed": random_seed, "client": client, "progressbar": progressbar}
     verbs: dict[str, Callable[..., HypothesisTest]] = {
         "likelihood_ratio": likelihood_ratio_test,
         "score": score_test,

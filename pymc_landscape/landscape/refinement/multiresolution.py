@@ -51,6 +51,8 @@ class Multiresolution:
         Values along each axis.
     top : float
         Rise of the highest level above the lowest height.
+    on_settled : callable
+        Told the points, by flat index, of each level that is filled, evaluated or predicted.
     """
 
     def __init__(
@@ -59,8 +61,9 @@ class Multiresolution:
         heights: Callable[[Array], Array],
         axes: Sequence[Array],
         top: float,
+        on_settled: Callable[[Indices], None] = lambda flat: None,
     ):
-        self.ask, self.heights, self.top = ask, heights, top
+        self.ask, self.heights, self.top, self.on_settled = ask, heights, top, on_settled
         self.shape = tuple(len(a) for a in axes)
         self.levels = dyadic_levels(self.shape)
         self.coordinates = [smooth_coordinate(a) for a in axes]
@@ -139,6 +142,7 @@ class Multiresolution:
             at_edge |= largest_of_neighbours(outside) & largest_of_neighbours(~outside)
             wanted = at_edge | self._is_in_doubt(guess, foretold)
         self.values[outputs] = np.where(asked, self.values[outputs], predicted)
+        self.on_settled(self._flat[here].ravel())
         return np.where(asked & ~unpredicted, DECAY * detail, foretold)
 
     def _is_in_doubt(self, guess: Array, foretold: Array) -> NDArray[np.bool_]:

@@ -81,8 +81,10 @@ def refined_evaluation(
         ``rows(flat)`` gives the points of flat indices (n,) as an array (n, k).
     axes : sequence of array
         Values along each axis.
-    chunk, progress : int or None, callable
-        As an engine takes them.
+    chunk : int or None
+        As an engine takes it.
+    progress : callable
+        Told how many more points are known, evaluated or predicted; each point counts once.
 
     Returns
     -------
@@ -90,8 +92,9 @@ def refined_evaluation(
         Raises KeyboardInterrupt only if nothing was evaluated.
     """
     top = float(chi2_cutoff(HIGHEST_LEVEL, df=max(sum(len(a) > 1 for a in axes), 1)))
-    asked = _Asked(engine, rows, chunk, progress)
-    surface = Multiresolution(asked, _heights(engine.names), axes, top)
+    settled = _Settled(int(np.prod([len(a) for a in axes])), progress)
+    asked = _Asked(engine, rows, chunk, settled)
+    surface = Multiresolution(asked, _heights(engine.names), axes, top, settled)
     rng = np.random.default_rng(0)
     stopped: Stop | None = None
     errors = np.empty(0)
@@ -131,13 +134,38 @@ def refuse_unrefined(nuisance: str, pointwise: bool, store: object) -> None:
         )
 
 
+class _Settled:
+    """Tells of each point of a grid once that it is known: a later sweep may ask for what an earlier one predicted."""
+
+    def __init__(self, total: int, progress: Callable[[int], None]):
+        self._known, self._progress = np.zeros(total, dtype=bool), progress
+
+    def __call__(self, flat: Indices) -> None:
+        """Tell of points that are known now."""
+        self._progress(self._note(flat))
+
+    def one_by_one(self, flat: Indices) -> Callable[[int], None]:
+        """Return what an engine tells as it comes to some of these points, in any order."""
+        left = self._note(flat)
+
+        def told(n: int) -> None:
+            nonlocal left
+            now, left = min(n, left), max(left - n, 0)
+            self._progress(now)
+
+        return told
+
+    def _note(self, flat: Indices) -> int:
+        new = int((~self._known[flat]).sum())
+        self._known[flat] = True
+        return new
+
+
 class _Asked:
     """Questions to an engine in many batches: one in which the model raises everywhere is not the end of the work."""
 
-    def __init__(
-        self, engine: Engine, rows: Callable[[Indices], Array], chunk: int | None, progress: Callable[[int], None]
-    ):
-        self._engine, self._rows, self._chunk, self._progress = engine, rows, chunk, progress
+    def __init__(self, engine: Engine, rows: Callable[[Indices], Array], chunk: int | None, settled: _Settled):
+        self._engine, self._rows, self._chunk, self._settled = engine, rows, chunk, settled
         self._answered: Indices = np.empty(0, dtype=np.intp)
         self.errors: list[tuple[int, Exception]] = []
 
@@ -145,7 +173,10 @@ class _Asked:
         # an engine raises what is raised at every point: one that was answered before goes along
         points = np.concatenate([flat, self._answered])
         result = self._engine(
-            lambda a, b: self._rows(points[a:b]), len(points), chunk=self._chunk, progress=self._progress
+            lambda a, b: self._rows(points[a:b]),
+            len(points),
+            chunk=self._chunk,
+            progress=self._settled.one_by_one(flat),
         )
         if not result.values:
             raise KeyboardInterrupt

@@ -51,19 +51,25 @@ class RangeTasks[Result]:
     client : distributed.Client
         Whose workers.
     work : callable
-        ``work(start, stop)`` gives the result of units start to stop; it is pickled by value, with all that it holds.
+        ``work(start, stop)``, or ``work(start, stop, along)`` where something goes along with each range, gives the
+        result of units start to stop; it is pickled by value, with all that it holds.
     of : str
         What the work is about, in words: the model's name, for messages.
     name : callable, optional
         ``name(start, stop)`` says which units these are; left out, by their numbers.
     most : int, optional
         Largest number of units in a task.
+
+    Attributes
+    ----------
+    seconds_per_unit : float
+        The fewest that a worker took so far; infinite before.
     """
 
     def __init__(
         self,
         client: Client,
-        work: Callable[[int, int], Result],
+        work: Callable[..., Result],
         of: str,
         *,
         name: Callable[[int, int], str] | None = None,
@@ -76,11 +82,15 @@ class RangeTasks[Result]:
         self._most = most
         self._pickled: bytes = cloudpickle.dumps(work)
         self._sent: Future[Any] | None = None
-        self._seconds_per_unit = float("inf")
-        self._n_threads, self._counted_at = 0, -BELIEVED
+        self.seconds_per_unit = float("inf")
+        self._longest, self._n_threads, self._counted_at = 1, 0, -BELIEVED
 
-    def over(self, start: int, stop: int) -> Iterator[tuple[int, int, Result]]:
+    def over(
+        self, start: int, stop: int, along: Callable[[int, int], object] | None = None
+    ) -> Iterator[tuple[int, int, Result]]:
         """Yield ranges in order, each with its first and last (excluded) unit and its result.
+
+        Where given, what ``along(start, stop)`` returns goes with a range: what only this call's units need.
 
         Raises
         ------
@@ -93,7 +103,7 @@ class RangeTasks[Result]:
 
         run, client = uuid.uuid4().hex, self.client
         on_way: deque[tuple[int, int, Future[Any]]] = deque()
-        begin, length = start, 1
+        begin, length = start, self._next_length(self._longest, stop - start)
         try:
             if self._sent is None:
                 with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GiB"}):
@@ -102,15 +112,17 @@ class RangeTasks[Result]:
             while begin < stop or on_way:
                 while begin < stop and len(on_way) < AHEAD * self._threads():
                     end = min(begin + length, stop)
+                    extra = () if along is None else (along(begin, end),)
                     key = f"pymc-landscape-{run}-{begin}"
-                    on_way.append((begin, end, client.submit(_perform, self._sent, begin, end, key=key)))
+                    on_way.append((begin, end, client.submit(_perform, self._sent, begin, end, *extra, key=key)))
                     begin = end
                 first, last, future = on_way[0]
                 seconds, value = self._wait_for(future)
                 if isinstance(value, _Failure):
                     raise value.error(f"{self.of}, {self._name(first, last)}")
                 on_way.popleft()
-                self._seconds_per_unit = min(self._seconds_per_unit, seconds / (last - first))
+                self.seconds_per_unit = min(self.seconds_per_unit, seconds / (last - first))
+                self._longest = max(self._longest, last - first)
                 length = self._next_length(last - first, stop - begin)
                 yield first, last, value
         except (CancelledError, OSError) as error:  # of the network: what work itself raises is a result
@@ -146,7 +158,7 @@ class RangeTasks[Result]:
     def _next_length(self, before: int, left: int) -> int:
         """Return of how many units the next range is."""
         fair = -(-left // (LAST * self._threads()))
-        wanted = min(int(SECONDS / max(self._seconds_per_unit, 1e-9)), GROWTH * before, fair, self._most or left)
+        wanted = min(int(SECONDS / max(self.seconds_per_unit, 1e-9)), GROWTH * before, fair, self._most or left)
         return max(wanted, 1)
 
     def _threads(self) -> int:
@@ -172,7 +184,7 @@ _loaded: OrderedDict[str, Any] = OrderedDict()
 _loading = Lock()
 
 
-def _work_of(sent: _Sent) -> Callable[[int, int], Any]:
+def _work_of(sent: _Sent) -> Callable[..., Any]:
     """Load what was sent, once in each process."""
     import cloudpickle
 
@@ -182,7 +194,7 @@ def _work_of(sent: _Sent) -> Callable[[int, int], Any]:
             while len(_loaded) > KEPT:
                 _loaded.popitem(last=False)
         _loaded.move_to_end(sent.digest)
-        work: Callable[[int, int], Any] = _loaded[sent.digest]
+        work: Callable[..., Any] = _loaded[sent.digest]
     return work
 
 
@@ -199,12 +211,12 @@ class _Failure:
         return kind(f"{self.words} [on a worker: {what}]")
 
 
-def _perform(sent: _Sent, start: int, stop: int) -> tuple[float, Any]:
+def _perform(sent: _Sent, start: int, stop: int, *along: Any) -> tuple[float, Any]:
     """Do units start to stop; return the seconds and the result. Of threads there are those that Dask was given."""
     try:
         work, began = _work_of(sent), time.perf_counter()
         with at_most_threads(1):
-            value = work(start, stop)
+            value = work(start, stop, *along)
     except Exception as error:
         is_refusal = isinstance(error, ValueError)
         return 0.0, _Failure(is_refusal, str(error) if is_refusal else f"{type(error).__name__}: {error}")
