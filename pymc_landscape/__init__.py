@@ -9,6 +9,7 @@ A ``pm.Model`` holds a prior, a likelihood and a posterior. The verbs here show 
 * ``likelihood_ratio_test``: does a larger model improve by more than chance, as a ``LikelihoodRatioTest``
 * ``score_test``, ``wald_test``: the same with one of the two fitted, as a ``HypothesisTest``; ``tests``: all three
 * ``compare_models``: criteria, likelihood ratios and LOO in one table
+* ``sum_over_blocks``: an ``Objective`` on more rows than memory holds
 * ``pointwise_log_likelihood``: the groups that ``az.loo`` and ``az.psense_summary`` read
 * ``compare_with_posterior``: likelihood beside posterior, and why they differ
 * ``posterior_deviance``: how far above the maximum posterior draws lie, against χ²
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
     )
     from pymc_landscape.numerics import chi2_cutoff
     from pymc_landscape.objective import Objective, importance_sampling
-    from pymc_landscape.objective.observations import loss_table, pointwise_log_likelihood
+    from pymc_landscape.objective.observations import loss_table, pointwise_log_likelihood, sum_over_blocks
     from pymc_landscape.optimize import Fit, fit_map, fit_mle
     from pymc_landscape.optimize.descent import descend, descent_race
     from pymc_landscape.pages.explorer import Explorer, explore
@@ -116,6 +117,7 @@ __all__ = [
     "regular_grid",
     "report",
     "score_test",
+    "sum_over_blocks",
     "tests",
     "to_datatree",
     "wald_test",
@@ -135,7 +137,7 @@ LATER = {
     "landscape": "critical_points evaluate_landscape fit_grid hessian_spectrum plane_grid posterior_grid regular_grid",
     "numerics": "chi2_cutoff",
     "objective": "Objective importance_sampling",
-    "objective.observations": "loss_table pointwise_log_likelihood",
+    "objective.observations": "loss_table pointwise_log_likelihood sum_over_blocks",
     "optimize": "Fit fit_map fit_mle",
     "optimize.descent": "descend descent_race",
     "pages.explorer": "Explorer explore",

@@ -1,6 +1,6 @@
 """What a PyMC model says: variables, roles, log densities and their derivatives, as graphs."""
 
-from pymc_landscape.model.data import DataSwaps, argument
+from pymc_landscape.model.data import DataSwaps, argument, held_values
 from pymc_landscape.model.density import (
     Density,
     GraphInputs,
@@ -92,6 +92,7 @@ __all__ = [
     "find_latent",
     "foreign_operations",
     "gradient_graph",
+    "held_values",
     "hessian_graph",
     "hessian_product_graph",
     "in_one_vector",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ class DataSwaps:
     def __init__(self, metadata: ModelMetadata, values: Mapping[str, Array] | None = None):
         self.metadata, self.model = metadata, metadata.model
         self._values = dict(values or {})
-        self.variables = frozenset(map(self._variable, self._values))
+        self.variables = frozenset(map(self.variable, self._values))
 
     @property
     def names(self) -> frozenset[str]:
@@ -52,11 +53,15 @@ class DataSwaps:
     @property
     def swaps(self) -> dict[Graph, Graph]:
         """Data of the model that are replaced, with what stands for them in its graphs."""
-        return {self._variable(name): self._swap(name) for name in self._values}
+        return {self.variable(name): self._swap(name) for name in self._values}
 
     def containers(self, names: Sequence[str]) -> tuple[Graph, ...]:
         """Return the shared variables that stand for data in graphs with other data."""
         return tuple(self._swap(name) for name in names)
+
+    def value(self, name: str) -> Array:
+        """Return the data `name` as they are now, replaced or not."""
+        return self._values[name] if name in self._values else _evaluated(self.variable(name))
 
     def integers(self) -> tuple[tuple[str, bytes], ...]:
         """Return the whole numbers among ``pm.Data``, which may say which observation belongs to what."""
@@ -91,7 +96,7 @@ class DataSwaps:
             values[name] = _without_loss(name, np.asarray(new), self._swap(name).type.dtype)
         return DataSwaps(self.metadata, values)
 
-    def _variable(self, name: str) -> Graph:
+    def variable(self, name: str) -> Graph:
         """Return the variable in the model's graphs that holds the data `name`."""
         observed = {rv.name: self.model.rvs_to_values[rv] for rv in self.model.observed_RVs}
         known = {**{d.name: d for d in shared_data(self.model)}, **observed}
@@ -101,19 +106,38 @@ class DataSwaps:
 
     def _swap(self, name: str) -> Graph:
         """Return the shared variable that stands for the data `name` in graphs with other data."""
-        old = self._variable(name)
+        old = self.variable(name)
 
         def container() -> Graph:
-            now = pt.as_tensor(old, allow_xtensor_conversion=True).eval(mode="FAST_COMPILE")
-            return argument(pytensor.shared(now, name=f"{name}_swap", shape=old.type.shape))
+            return argument(pytensor.shared(_evaluated(old), name=f"{name}_swap", shape=old.type.shape))
 
         return self.metadata.keep(("swap", old), container)
+
+
+def _evaluated(variable: Graph) -> Array:
+    return np.asarray(pt.as_tensor(variable, allow_xtensor_conversion=True).eval(mode="FAST_COMPILE"))
 
 
 def argument(variable: Graph) -> Graph:
     """Let each thread have its own value of a shared variable, before anything is compiled of it; return it."""
     variable.container.storage = ThreadCell(variable.container.storage[0])
     return variable
+
+
+@contextmanager
+def held_values(values: Mapping[Graph, Any]) -> Iterator[None]:
+    """Let this thread have other values of some arguments for a while.
+
+    Parameters
+    ----------
+    values : mapping of Graph to array
+        By shared variable, as `argument` gives it; they are not copied.
+    """
+    with ExitStack() as stack:
+        for variable, value in values.items():
+            stack.enter_context(variable.container.storage.lent())
+            variable.set_value(value, borrow=True)
+        yield
 
 
 def _without_loss(name: str, new: Array, dtype: str) -> Array:

@@ -61,6 +61,18 @@ class ThreadCell(list[Any]):
     def __reduce__(self) -> tuple[Any, ...]:
         return ThreadCell, (self[0],)
 
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Give this thread back what it read before, whatever it writes meanwhile."""
+        before = getattr(self._own, "value", _NOTHING)
+        try:
+            yield
+        finally:
+            if before is not _NOTHING:
+                self._own.value = before
+            elif hasattr(self._own, "value"):
+                del self._own.value
+
     def publish(self) -> None:
         """Put this thread's value where C code looks; hold `WRITING` until that has read it."""
         super().__setitem__(0, self[0])

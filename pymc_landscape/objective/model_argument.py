@@ -83,7 +83,7 @@ def objective_digest(objective: Objective, quantities: Collection[str] = ()) -> 
     str
         Of 32 hexadecimal digits.
     """
-    own = model_digest(objective.model, quantities, objective.evaluators.data.values)
+    own = model_digest(objective.model, quantities, objective.evaluators.contents)
     choices = {name: value for name, value in objective.origin.items() if name != "model_name"}
     roles = objective.potential_roles
     parts = own, sorted(choices.items()), roles.prior, roles.likelihood, objective.prior_weight

@@ -208,7 +208,7 @@ class Objective(PortableModel, Parameters, ObjectiveValues):
     @property
     def n_observations(self) -> int:
         """Number of observed elements; of a multivariate term, of its vectors. Potentials do not count."""
-        return self.evaluators.metadata.n_observations
+        return self.evaluators.n_observations
 
     def value_and_gradient_function(
         self, natural: frozenset[str] = frozenset()
@@ -242,7 +242,7 @@ class Objective(PortableModel, Parameters, ObjectiveValues):
 
     def interpreted(self) -> Objective:
         """Return the same objective, with nothing compiled unless a backend was asked for."""
-        return self._twin(self.evaluators.interpreted())
+        return self.with_evaluators(self.evaluators.interpreted())
 
     def with_quadrature(self, quadrature: Rule) -> Objective:
         """Return the same objective with another rule of integration; what was compiled for the model serves both."""
@@ -296,10 +296,10 @@ class Objective(PortableModel, Parameters, ObjectiveValues):
         if penalty == self.penalty:
             return self
         if isinstance(self.evaluators, PenalizedEvaluators):
-            return self._twin(self.evaluators.plain())
+            return self.with_evaluators(self.evaluators.plain())
         if self.prior_weight:
             raise ValueError("Expected a likelihood to penalise, got one with a prior: leave prior_weight at 0.")
-        return self._twin(PenalizedEvaluators.of(self.evaluators))
+        return self.with_evaluators(PenalizedEvaluators.of(self.evaluators))
 
     def with_prior_weight(self, prior_weight: float) -> Objective:
         """Return the same objective with another weight of the log prior in `value`."""
@@ -327,7 +327,7 @@ class Objective(PortableModel, Parameters, ObjectiveValues):
 
     def with_integers_fixed(self) -> Objective:
         """Return the same objective with derivatives also where parameters are discrete: 0 along them."""
-        return self._twin(self.evaluators.with_integers_fixed())
+        return self.with_evaluators(self.evaluators.with_integers_fixed())
 
     def with_data(self, **data: ArrayLike) -> Objective:
         """Return the same objective with other data, with no new compile after the first time.
@@ -349,9 +349,10 @@ class Objective(PortableModel, Parameters, ObjectiveValues):
         ValueError
             If a name is not data of the model, or the shape is another.
         """
-        return self._twin(self.evaluators.with_data(data))
+        return self.with_evaluators(self.evaluators.with_data(data))
 
-    def _twin(self, evaluators: Evaluators) -> Objective:
+    def with_evaluators(self, evaluators: Evaluators) -> Objective:
+        """Return the same objective with other engines of its model."""
         twin = copy(self)
         twin.evaluators = evaluators
         return twin

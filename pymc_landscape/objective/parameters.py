@@ -130,7 +130,7 @@ class Parameters:
         is_thorough : bool
             Whether large data are read too that have been changed in place, if at all.
         """
-        replaced = self.evaluators.data.variables
+        replaced = self.evaluators.replaced
         return listed(fingerprint.changes(self.model, replaced=replaced, is_thorough=is_thorough))
 
     @property

@@ -130,7 +130,7 @@ def refuse_other_data(one: Fit, other: Fit, names: tuple[str, str] = ("the null"
             f"Expected two models of the same observed variables, got {terms[0]} in {names[0]} and {terms[1]} in "
             f"{names[1]}: likelihoods of different data do not compare."
         )
-    data = [observed_data(fit.objective) for fit in (one, other)]
+    data = [fit.objective.evaluators.observed_digests() or observed_data(fit.objective) for fit in (one, other)]
     for name, value in data[0].items():
         if name not in data[1] or not np.array_equal(value, data[1][name], equal_nan=True):
             raise ValueError(

@@ -5,6 +5,8 @@ from pymc_landscape.objective.evaluators.fixed_effects import FixedEffects
 from pymc_landscape.objective.evaluators.model_evaluators import Evaluators
 from pymc_landscape.objective.evaluators.penalized_evaluators import FIRTH, PenalizedEvaluators, knows_information
 from pymc_landscape.objective.evaluators.restricted_evaluators import Restricted, find_fixed_effects
+from pymc_landscape.objective.evaluators.row_block_evaluators import RowBlockEvaluators
+from pymc_landscape.objective.evaluators.row_blocks import row_blocks
 
 __all__ = [
     "FIRTH",
@@ -16,6 +18,8 @@ __all__ = [
     "Kind",
     "PenalizedEvaluators",
     "Restricted",
+    "RowBlockEvaluators",
     "find_fixed_effects",
     "knows_information",
+    "row_blocks",
 ]

@@ -59,9 +59,10 @@ from pymc_landscape.objective.evaluators.engine_kinds import (
     Kind,
 )
 from pymc_landscape.objective.evaluators.kept_derivatives import rewritten_together, written_when_needed
+from pymc_landscape.objective.evaluators.model_data import ModelData
 
 
-class Evaluators:
+class Evaluators(ModelData):
     """Engines of a model's values and derivatives, by kind and by scale of the flat vector.
 
     Parameters
@@ -87,8 +88,6 @@ class Evaluators:
     ----------
     metadata : ModelMetadata
         Names, shapes and dims of the model's variables.
-    data : DataSwaps
-        Which of its data are replaced.
     factory : EngineFactory
         Makes engines, and keeps what was made.
     integrals : LatentIntegrals
@@ -96,6 +95,7 @@ class Evaluators:
     """
 
     penalty: Literal["firth"] | None = None  # what is added to log L
+    in_blocks = False  # whether the data are read in blocks of rows
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class Evaluators:
         self._connect(DataSwaps(self.metadata), backend, compile_kwargs)
 
     def _connect(self, data: DataSwaps, backend: str | None, compile_kwargs: Mapping[str, Any] | None) -> None:
-        self.data, key = data, (self.roles, self.metadata.latent, self.metadata.flat)
+        self._data, key = data, (self.roles, self.metadata.latent, self.metadata.flat)
         self.factory = EngineFactory(self.metadata, data, backend, compile_kwargs, key)
         self.integrals = LatentIntegrals(self.metadata, data, self.roles, self.factory, self.quadrature)
 
@@ -164,7 +164,7 @@ class Evaluators:
 
     def use_data(self) -> None:
         """Leave the engines with these data and this weight of the prior, in this thread: others share them."""
-        self.data.use_data()
+        self._data.use_data()
         if not isinstance(weight := self._weight, float):
             weight.set_value(self.prior_weight)
 
@@ -261,7 +261,7 @@ class Evaluators:
 
     def density(self, unconstrained: frozenset[str]) -> Density:
         """Return the graphs of the density, on these data."""
-        return self.factory.kept(("density", unconstrained), lambda: self._write_density(unconstrained))
+        return self.factory.kept(("density", unconstrained, self.in_blocks), lambda: self._write_density(unconstrained))
 
     def _write_density(self, unconstrained: frozenset[str]) -> Density:
         self.integrals.refuse_latent()
@@ -271,10 +271,10 @@ class Evaluators:
             self.model,
             self.metadata.layout(unconstrained),
             self.roles,
-            self.data.swaps,
+            self._data.swaps,
             summed=self.integrals.summed_names,
             marginalize=out.marginalize if out else None,
-            reduce_rows=None if summed else reduced_term,
+            reduce_rows=None if summed or self.in_blocks else reduced_term,
         )
 
     def _reference(self, unconstrained: frozenset[str]) -> Array:
@@ -286,14 +286,8 @@ class Evaluators:
             point |= {v.name: value for v, value in pairs if v.name in unconstrained}
         return self.metadata.layout(unconstrained).join(point)
 
-    def refuse_unsummable(self) -> None:
-        """Refuse discrete variables that cannot be summed out, before anything is asked of them."""
-        if self.metadata.summed_variables:
-            make = (lambda: self.integrals.laplace) if self.metadata.effects else (lambda: self.density(frozenset()))
-            self.factory.kept("sums are possible", lambda: bool(make()))
-
     def _values(self, layout: Layout) -> GraphInputs:
-        return GraphInputs(self.model, layout, self.data.swaps)
+        return GraphInputs(self.model, layout, self._data.swaps)
 
     def summands(self, density: Density, layout: Layout) -> dict[str, Graph]:
         """Return what log L is the sum of, by name: its terms."""
@@ -319,25 +313,22 @@ class Evaluators:
 
         return self.factory.kept(("differentiated", self._key("gradient", layout.unconstrained)), write)
 
-    def refuse_discrete(self) -> None:
-        """Refuse to differentiate with respect to integers."""
-        discrete = [v.name for v in self.metadata.variables if v.discrete]
-        if discrete and not self._integers_fixed:
-            raise ValueError(
-                f"Expected continuous parameters, got the discrete {', '.join(discrete)}: they can be grid axes but "
-                f"not descended; Objective(model, latent={[*self.metadata.latent, *discrete]!r}) sums them out."
-            )
+    def refuse_unsummable(self) -> None:
+        """Refuse discrete variables that cannot be summed out, before anything is asked of them."""
+        if self.metadata.summed_variables:
+            make = (lambda: self.integrals.laplace) if self.metadata.effects else (lambda: self.density(frozenset()))
+            self.factory.kept("sums are possible", lambda: bool(make()))
 
     def interpreted(self) -> Evaluators:
         """Return the same with engines that interpret, unless a backend was asked for."""
         twin = copy(self)
-        twin._connect(self.data, self.factory.backend or "interpreter", self.factory.compile_kwargs)
+        twin._connect(self._data, self.factory.backend or "interpreter", self.factory.compile_kwargs)
         return twin
 
     def with_data(self, data: Mapping[str, ArrayLike]) -> Evaluators:
         """Return the same engines with other values for observed variables or ``pm.Data``."""
         twin = copy(self)
-        twin._connect(self.data.with_data(data), self.factory.backend, self.factory.compile_kwargs)
+        twin._connect(self._data.with_data(data), self.factory.backend, self.factory.compile_kwargs)
         return twin
 
     def with_quadrature(self, quadrature: Rule) -> Evaluators:

@@ -35,6 +35,7 @@ class PenalizedEvaluators(Evaluators):
         ValueError
             If something is integrated or summed out, the information is not known in closed form, or it is singular.
         """
+        evaluators.refuse_row_blocks("a penalty")
         _refuse_latent(evaluators)
         evaluators.refuse_discrete()
         twin = cls.__new__(cls)
@@ -99,7 +100,12 @@ class PenalizedEvaluators(Evaluators):
 def knows_information(evaluators: Evaluators) -> bool:
     """Whether the Fisher information of all terms is known in closed form, so that Firth's penalty can be had."""
     metadata = evaluators.metadata
-    if metadata.effects or metadata.summed_variables or any(v.discrete for v in metadata.variables):
+    if (
+        evaluators.in_blocks
+        or metadata.effects
+        or metadata.summed_variables
+        or any(v.discrete for v in metadata.variables)
+    ):
         return False
     values = GraphInputs(evaluators.model, metadata.layout(), evaluators.data.swaps)
     known = lambda: has_known_information(values, evaluators.roles.likelihood)  # noqa: E731

@@ -3,6 +3,7 @@
 from pymc_landscape.objective.observations.fitted_values import FittedTerm, fitted_values
 from pymc_landscape.objective.observations.impossible_data import name_impossible_data
 from pymc_landscape.objective.observations.joint_densities import joint_densities, refuse_joint_densities
+from pymc_landscape.objective.observations.large_data import sum_over_blocks
 from pymc_landscape.objective.observations.minibatch import BatchSlope
 from pymc_landscape.objective.observations.pointwise import GROUPS, enough_draws, pointwise_log_likelihood
 from pymc_landscape.objective.observations.result_origin import data_digest, result_origin
@@ -41,4 +42,5 @@ __all__ = [
     "pointwise_log_likelihood",
     "refuse_joint_densities",
     "result_origin",
+    "sum_over_blocks",
 ]

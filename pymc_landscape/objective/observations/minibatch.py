@@ -74,6 +74,7 @@ class BatchSlope:
     """
 
     def __init__(self, objective: Objective, size: int):
+        objective.evaluators.refuse_row_blocks("batch_size")
         if objective.penalty:
             raise ValueError("Expected a likelihood that is a sum over rows, got a penalised one: no batch_size.")
         self.objective, self.evaluators = objective, objective.evaluators

@@ -9,7 +9,7 @@ import numpy as np
 
 from pymc_landscape.model import in_words, shared_data
 from pymc_landscape.objective import LOG_PRIOR, Objective, objective_digest
-from pymc_landscape.objective.observations.simulate import observed_data
+from pymc_landscape.objective.observations.simulate import observed_values
 
 # Where densities are compared: unconstrained values of the parameters in turn, fixed, so that no initial point matters.
 PLACES = (0.3, -0.2, 0.1, 0.0)
@@ -34,7 +34,7 @@ def result_origin(objective: Objective) -> dict[str, Any]:
 def data_digest(objective: Objective) -> str:
     """Return a short name of all data of an objective: observed values, and what else the model holds as data."""
     held = {data.name: data.get_value(borrow=True) for data in shared_data(objective.model)}
-    every = {**held, **observed_data(objective), **objective.evaluators.data.values}
+    every = {**held, **observed_values(objective.model), **objective.evaluators.contents}
     told = repr([(name, in_words(every[name])) for name in sorted(every)])
     return blake2b(told.encode(), digest_size=16).hexdigest()
 
