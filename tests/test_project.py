@@ -225,6 +225,27 @@ def test_no_file_has_a_vague_name():
     assert not {path.stem.strip("_") for path in source_files()} & VAGUE_NAMES
 
 
+def files_of_tests() -> list[Path]:
+    return sorted((ROOT / "tests").rglob("*.py"))
+
+
+def called(node: ast.AST) -> str:
+    """The last name of what a call calls."""
+    return getattr(node.func, "attr", getattr(node.func, "id", "")) if isinstance(node, ast.Call) else ""
+
+
+@pytest.mark.parametrize("path", files_of_tests(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_test_draws_what_depends_on_the_tests_before_it(path):
+    """A generator of a module is for what the module itself draws, when it is imported."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    made = [node for node in tree.body if isinstance(node, ast.Assign) and called(node.value) == "default_rng"]
+    shared = {target.id for node in made for target in node.targets}
+    for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+        names = [node for node in ast.walk(function) if isinstance(node, ast.Name)]
+        own = {node.id for node in names if isinstance(node.ctx, ast.Store)} | {a.arg for a in function.args.args}
+        assert not {node.id for node in names} & (shared - own), function.name
+
+
 IMPORT_PROBE = """
 import json, sys
 import pymc

@@ -7,9 +7,9 @@ from numba.core import event
 
 from pymc_landscape.engine import GraphEngine, numba_backend, point_loop
 
-rng = np.random.default_rng(4)
-X = rng.normal(size=50)
-COUNTS = rng.poisson(2.0, size=50)
+DRAWN = np.random.default_rng(4)
+X = DRAWN.normal(size=50)
+COUNTS = DRAWN.poisson(2.0, size=50)
 FUNCTIONS = {
     "exp": (pt.exp, np.exp, 1.0),
     "expm1": (pt.expm1, np.expm1, 2.0),
@@ -40,6 +40,7 @@ def values():
     """Each function at edges, and at places of every size, by a kernel."""
     v = pt.vector("v", shape=(1,))
     engine = GraphEngine(v, {name: own[0](v[0]) for name, own in FUNCTIONS.items()}, backend="numba")
+    rng = np.random.default_rng(4)
     sizes = np.exp(rng.uniform(-40, 6.5, 300))
     points = np.r_[EDGES, sizes, -sizes, rng.uniform(-1, 1, 300), 1 + rng.uniform(-1e-6, 1e-6, 50)]
     return points, engine.at(points[:, None])
@@ -74,7 +75,7 @@ def test_one_function_is_compiled_of_numbers_and_sums():
     np.testing.assert_allclose(found, expected, rtol=1e-14)
 
 
-def test_outputs_may_be_vectors_of_numbers(monkeypatch):
+def test_outputs_may_be_vectors_of_numbers(monkeypatch, rng):
     v = pt.vector("v", shape=(2,))
     a, b = v[0], v[1]
     total = (COUNTS * (a + b * X) - pt.exp(a + b * X)).sum()
@@ -88,7 +89,7 @@ def test_outputs_may_be_vectors_of_numbers(monkeypatch):
     np.testing.assert_allclose(gradient, np.stack([(COUNTS - mean) @ np.ones(50), (COUNTS - mean) @ X], 1), rtol=1e-11)
 
 
-def test_rows_point_at_parts_of_the_vector(monkeypatch):
+def test_rows_point_at_parts_of_the_vector(monkeypatch, rng):
     v = pt.vector("v", shape=(4,))
     group = rng.integers(-3, 3, size=50)
     monkeypatch.setattr(point_loop, "_around_function", lambda *arguments: pytest.fail("another function is called"))

@@ -9,9 +9,9 @@ from pymc_landscape.engine import GraphEngine, numba_backend
 from pymc_landscape.engine.row_sums import RowSums, with_row_sums
 
 N_ROWS = 50
-rng = np.random.default_rng(3)
-X, Y = rng.normal(size=N_ROWS), rng.normal(size=N_ROWS)
-GROUP = rng.integers(-3, 3, size=N_ROWS)
+DRAWN = np.random.default_rng(3)
+X, Y = DRAWN.normal(size=N_ROWS), DRAWN.normal(size=N_ROWS)
+GROUP = DRAWN.integers(-3, 3, size=N_ROWS)
 
 
 def kernel_of(graph, vector):
@@ -19,7 +19,7 @@ def kernel_of(graph, vector):
     return lambda points: engine.at(np.asarray(points, float))["total"]
 
 
-def test_what_is_the_same_for_all_rows_goes_out_of_the_sum():
+def test_what_is_the_same_for_all_rows_goes_out_of_the_sum(rng):
     """Numbers added, subtracted, multiplied and divided by, around values gathered by negative indices too."""
     v = pt.vector("v", shape=(5,))
     mean, spread = v[:3][GROUP] + v[3] * X, pt.exp(v[4])

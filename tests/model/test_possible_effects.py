@@ -13,6 +13,7 @@ import pymc_landscape as pml
 RNG = np.random.default_rng(0)
 N = 16
 X, Y, GROUP = RNG.normal(size=(N, 4)), RNG.normal(size=N), np.arange(N) % 8
+BASIS = RNG.normal(size=(N, 6))
 RING = np.roll(np.eye(8), 1, axis=0) + np.roll(np.eye(8), -1, axis=0)
 
 
@@ -28,7 +29,7 @@ def slopes_with_a_cholesky_factor():
 
 
 def smoothed_spline():
-    pm.Normal("y", pm.HalfNormal("tau") * (RNG.normal(size=(N, 6)) @ pm.Normal("z", shape=6)), 1, observed=Y)
+    pm.Normal("y", pm.HalfNormal("tau") * (BASIS @ pm.Normal("z", shape=6)), 1, observed=Y)
 
 
 def horseshoe():

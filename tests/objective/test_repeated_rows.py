@@ -8,7 +8,6 @@ import pytest
 import pymc_landscape as pml
 from pymc_landscape.objective.observations import StackedData
 
-RNG = np.random.default_rng(4)
 EXPOSURE = np.repeat([0.5, 1.0, 2.0], 100)
 
 
@@ -63,12 +62,12 @@ BUILDS = [(rates, True, 1.0), (levels, True, 0.0), (shares, True, 0.0), (chain, 
 
 
 @pytest.mark.parametrize(("build", "is_shorter", "prior_weight"), BUILDS)
-def test_value_gradient_and_hessian_are_those_of_all_rows(build, is_shorter, prior_weight):
+def test_value_gradient_and_hessian_are_those_of_all_rows(build, is_shorter, prior_weight, rng):
     objective = pml.Objective(build(), prior_weight=prior_weight)
-    sets = RNG.poisson(2 * EXPOSURE, size=(4, 300))
+    sets = rng.poisson(2 * EXPOSURE, size=(4, 300))
     data = StackedData(objective, {"y": sets})
     assert (data.engine.size < 300) is is_shorter
-    theta = RNG.normal(0.3, 0.1, size=(4, objective.size))
+    theta = rng.normal(0.3, 0.1, size=(4, objective.size))
     value, gradient, hessian = data.derivatives(np.arange(4), theta)
     for i, own in enumerate(sets):
         twin = objective.with_data(y=own)
@@ -77,9 +76,9 @@ def test_value_gradient_and_hessian_are_those_of_all_rows(build, is_shorter, pri
         np.testing.assert_allclose(hessian[i], twin.hessian(theta[i]), rtol=1e-9, atol=1e-9)
 
 
-def test_a_graph_that_has_room_is_used_again():
+def test_a_graph_that_has_room_is_used_again(rng):
     objective = pml.Objective(rates())
-    few, many = RNG.poisson(2 * EXPOSURE, size=(2, 300)), RNG.poisson(2.2 * EXPOSURE, size=(9, 300))
+    few, many = rng.poisson(2 * EXPOSURE, size=(2, 300)), rng.poisson(2.2 * EXPOSURE, size=(9, 300))
     first, second = (StackedData(objective, {"y": sets}).engine for sets in (few, many))
     assert first is second
     assert StackedData(objective, {"y": 7 * np.arange(300)[None]}).engine.size == 302  # no two alike
