@@ -30,8 +30,10 @@ from pymc_landscape.objective.evaluators import (
     FixedEffects,
     PenalizedEvaluators,
     Restricted,
+    RowBlockEvaluators,
     find_fixed_effects,
     knows_information,
+    row_blocks,
 )
 from pymc_landscape.objective.holders import PortableModel, bambi_terms, group_terms, pymc_model
 from pymc_landscape.objective.objective_html import objective_html
@@ -83,10 +85,8 @@ class Objective(PortableModel, Parameters, ObjectiveValues):
         Names of the terms of the log-likelihood.
     latent : tuple of str
         Names of what is integrated or summed out over its own distribution, or drops out.
-    restricted : tuple of str
-        Names of the fixed effects that are integrated out over a flat measure.
     summed : tuple of str
-        Those of them that are discrete.
+        Names of those of `latent` that are discrete.
     conditional : tuple of str
         Names of those whose prior depends on other free variables and that are not: parameters of a joint fit.
 
@@ -198,10 +198,7 @@ class Objective(PortableModel, Parameters, ObjectiveValues):
     def reduced_terms(self, unconstrained: frozenset[str] = frozenset()) -> dict[str, str]:
         """Return how terms are summed over fewer rows than they have, in words, by name.
 
-        Parameters
-        ----------
-        unconstrained : frozenset of str
-            Names of the free variables that stand in the vector on their unconstrained scale.
+        `unconstrained` names the free variables that stand in the vector on their unconstrained scale.
         """
         return {} if self.is_integral else self.evaluators.density(unconstrained).reduced
 
@@ -242,13 +239,13 @@ class Objective(PortableModel, Parameters, ObjectiveValues):
 
     def interpreted(self) -> Objective:
         """Return the same objective, with nothing compiled unless a backend was asked for."""
-        return self.with_evaluators(self.evaluators.interpreted())
+        return self._twin(self.evaluators.interpreted())
 
     def with_quadrature(self, quadrature: Rule) -> Objective:
         """Return the same objective with another rule of integration; what was compiled for the model serves both."""
         checked_rule(quadrature)
-        twin = copy(self)
-        twin.quadrature, twin.evaluators = quadrature, self.evaluators.with_quadrature(quadrature)
+        twin = self._twin(self.evaluators.with_quadrature(quadrature))
+        twin.quadrature = quadrature
         return twin
 
     @property
@@ -296,10 +293,10 @@ class Objective(PortableModel, Parameters, ObjectiveValues):
         if penalty == self.penalty:
             return self
         if isinstance(self.evaluators, PenalizedEvaluators):
-            return self.with_evaluators(self.evaluators.plain())
+            return self._twin(self.evaluators.plain())
         if self.prior_weight:
             raise ValueError("Expected a likelihood to penalise, got one with a prior: leave prior_weight at 0.")
-        return self.with_evaluators(PenalizedEvaluators.of(self.evaluators))
+        return self._twin(PenalizedEvaluators.of(self.evaluators))
 
     def with_prior_weight(self, prior_weight: float) -> Objective:
         """Return the same objective with another weight of the log prior in `value`."""
@@ -310,8 +307,8 @@ class Objective(PortableModel, Parameters, ObjectiveValues):
                 "fit_mle takes a penalised objective, fit_map and what weighs the prior one without a penalty."
             )
         self.fixed_effects.refuse_prior(prior_weight)
-        twin = copy(self)
-        twin.prior_weight, twin.evaluators = prior_weight, self.evaluators.with_prior_weight(prior_weight)
+        twin = self._twin(self.evaluators.with_prior_weight(prior_weight))
+        twin.prior_weight = prior_weight
         return twin
 
     def with_fixed_effects(self, names: Sequence[str]) -> Objective:
@@ -327,7 +324,7 @@ class Objective(PortableModel, Parameters, ObjectiveValues):
 
     def with_integers_fixed(self) -> Objective:
         """Return the same objective with derivatives also where parameters are discrete: 0 along them."""
-        return self.with_evaluators(self.evaluators.with_integers_fixed())
+        return self._twin(self.evaluators.with_integers_fixed())
 
     def with_data(self, **data: ArrayLike) -> Objective:
         """Return the same objective with other data, with no new compile after the first time.
@@ -349,10 +346,15 @@ class Objective(PortableModel, Parameters, ObjectiveValues):
         ValueError
             If a name is not data of the model, or the shape is another.
         """
-        return self.with_evaluators(self.evaluators.with_data(data))
+        return self._twin(self.evaluators.with_data(data))
 
-    def with_evaluators(self, evaluators: Evaluators) -> Objective:
-        """Return the same objective with other engines of its model."""
+    def with_rows(self, data: Any) -> Objective:
+        """Return the same objective on other rows, read in blocks: ``sum_over_blocks`` says what they may be."""
+        self.evaluators.refuse_row_blocks("other rows")
+        rows = row_blocks(self.evaluators.data.value, data)
+        return self._twin(RowBlockEvaluators.of(self.evaluators, rows))
+
+    def _twin(self, evaluators: Evaluators) -> Objective:
         twin = copy(self)
         twin.evaluators = evaluators
         return twin

@@ -113,6 +113,9 @@ add_verb("pointwise_log_likelihood", {**MODEL, "dt": S("dt")}, {
     "group": "group", "sample_dims": [5, "nope", ["chain", "nope"], [], OBJECT], "client": "client",
     "progressbar": "flag",
 })  # fmt: skip
+add_verb("sum_over_blocks", {"model": S("model"), "data": {"y": Y}}, {
+    "model": NO_FIT, "data": [5, None, OBJECT, [], {}, [5], "y", {"nope": Y}, {"y": 5}, {"y": Y[:0]}, iter([{"y": Y}])],
+})  # fmt: skip
 add_verb("posterior_deviance", {**MODEL, "dt": S("dt")}, {
     "model": "fit", "dt": "draws", "group": "group", "progressbar": "flag",
 })  # fmt: skip

@@ -257,10 +257,14 @@ BAD = {
     ),
     "lengths": (lambda: {"x": X, "clicked_data": CLICKED[:7]}, ValueError, "x of 2,350, clicked_data of 7: cut them"),
     "no such data": (lambda: {"z": X}, ValueError, "Expected data of the model, got 'z'"),
-    "no data": (lambda: {}, ValueError, "Expected a mapping of names to arrays with rows, got {}"),
+    "no data": (lambda: {}, ValueError, "Expected data to be a mapping of names to arrays, got {}"),
     "no rows": (lambda: {"x": X[:0], "clicked_data": CLICKED[:0]}, ValueError, "Expected data with rows, got none"),
-    "a number": (lambda: 5, TypeError, "Expected a mapping of names to arrays, or an iterable of chunks, got int"),
-    "numbers": (lambda: [1, 2], ValueError, "Expected a mapping of names to arrays with rows, got 1"),
+    "a number": (
+        lambda: 5,
+        TypeError,
+        "Expected data to be a mapping of names to arrays, or an iterable of chunks, got int",
+    ),
+    "numbers": (lambda: [1, 2], ValueError, "Expected data to be a mapping of names to arrays, got 1"),
     "columns": (
         lambda: {"x": X[:, :1], "clicked_data": CLICKED},
         RuntimeError,

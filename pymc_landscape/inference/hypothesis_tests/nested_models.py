@@ -25,7 +25,7 @@ from pymc_landscape.inference.hypothesis_tests.null_point import (
 )
 from pymc_landscape.inference.resampling import natural_point
 from pymc_landscape.objective import Objective
-from pymc_landscape.objective.observations import Data, Simulator, observed_data
+from pymc_landscape.objective.observations import Data, Simulator, observed_contents
 from pymc_landscape.optimize import Fit, Status
 
 # As near to a bound as this, in distances of the estimate or the initial point from it, is at it.
@@ -130,7 +130,7 @@ def refuse_other_data(one: Fit, other: Fit, names: tuple[str, str] = ("the null"
             f"Expected two models of the same observed variables, got {terms[0]} in {names[0]} and {terms[1]} in "
             f"{names[1]}: likelihoods of different data do not compare."
         )
-    data = [fit.objective.evaluators.observed_digests() or observed_data(fit.objective) for fit in (one, other)]
+    data = [observed_contents(fit.objective) for fit in (one, other)]
     for name, value in data[0].items():
         if name not in data[1] or not np.array_equal(value, data[1][name], equal_nan=True):
             raise ValueError(

@@ -118,8 +118,8 @@ class ArrayRows(RowBlocks):
 
     def __init__(self, example: Mapping[str, Array], arrays: Mapping[str, Any]):
         super().__init__(example)
-        self._arrays = dict(arrays)
-        lengths = {name: int(array.shape[0]) for name, array in arrays.items()}
+        self._arrays = {name: array if hasattr(array, "shape") else np.asarray(array) for name, array in arrays.items()}
+        lengths = {name: int(array.shape[0]) if array.shape else 0 for name, array in self._arrays.items()}
         if len(set(lengths.values())) > 1:
             sizes = ", ".join(f"{name} of {n:,}" for name, n in lengths.items())
             raise ValueError(f"Expected data with the same number of rows, got {sizes}: cut them to one length.")
@@ -202,19 +202,19 @@ def row_blocks(model_data: Callable[[str], Array], data: Any) -> RowBlocks:
     """
     if not isinstance(data, Mapping | Iterable) and not callable(data):
         raise TypeError(
-            f"Expected a mapping of names to arrays, or an iterable of chunks, got {type(data).__name__}: write for "
-            "example {'x': zarr_array, 'y': other_zarr_array}."
+            f"Expected data to be a mapping of names to arrays, or an iterable of chunks, got {type(data).__name__}: "
+            "write for example {'x': zarr_array, 'y': other_zarr_array}."
         )
     is_mapping = isinstance(data, Mapping)
     if not is_mapping and not callable(data) and iter(data) is data:
         raise ValueError(
-            "Expected chunks that can be gone through again and again, got an iterator that ends: give a function that "
+            "Expected data that can be gone through again and again, got an iterator that ends: give a function that "
             "returns a new one."
         )
     chunks = iter(data() if callable(data) else data)
     first = data if is_mapping else next(chunks, {})
     if not isinstance(first, Mapping) or not first:
-        raise ValueError(f"Expected a mapping of names to arrays with rows, got {first!r}: name data of the model.")
+        raise ValueError(f"Expected data to be a mapping of names to arrays, got {first!r}: name data of the model.")
     example = {name: np.asarray(model_data(name)) for name in first}
     sizes = {name: len(values) if values.ndim else 0 for name, values in example.items()}
     if len(set(sizes.values())) > 1 or not min(sizes.values()):
@@ -224,7 +224,7 @@ def row_blocks(model_data: Callable[[str], Array], data: Any) -> RowBlocks:
         )
     made = ArrayRows(example, data) if is_mapping else ChunkRows(example, data)
     if not made.n_rows:
-        raise ValueError("Expected data with rows, got none.")
+        raise ValueError("Expected data with rows, got none: give at least one row.")
     return made
 
 

@@ -6,7 +6,7 @@ from pymc_landscape.objective.observations.joint_densities import joint_densitie
 from pymc_landscape.objective.observations.large_data import sum_over_blocks
 from pymc_landscape.objective.observations.minibatch import BatchSlope
 from pymc_landscape.objective.observations.pointwise import GROUPS, enough_draws, pointwise_log_likelihood
-from pymc_landscape.objective.observations.result_origin import data_digest, result_origin
+from pymc_landscape.objective.observations.result_origin import data_digest, observed_contents, result_origin
 from pymc_landscape.objective.observations.simulate import (
     Data,
     Simulator,
@@ -37,6 +37,7 @@ __all__ = [
     "known_value",
     "loss_table",
     "name_impossible_data",
+    "observed_contents",
     "observed_data",
     "observed_values",
     "pointwise_log_likelihood",

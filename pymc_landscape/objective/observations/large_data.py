@@ -7,7 +7,6 @@ from typing import Any
 
 from pymc_landscape._typing import ModelLike
 from pymc_landscape.objective import Fitted, Objective, objective_of
-from pymc_landscape.objective.evaluators import RowBlockEvaluators, row_blocks
 
 Chunks = Iterable[Mapping[str, Any]]
 
@@ -65,7 +64,4 @@ def sum_over_blocks(
     >>> bool(np.allclose(fit["mu"], rows.mean())), fit.n_observations
     (True, 10050)
     """
-    objective = objective_of(model)
-    objective.evaluators.refuse_row_blocks("other rows")
-    rows = row_blocks(objective.evaluators.data.value, data)
-    return objective.with_evaluators(RowBlockEvaluators.of(objective.evaluators, rows))
+    return objective_of(model).with_rows(data)

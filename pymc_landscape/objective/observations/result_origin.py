@@ -9,7 +9,7 @@ import numpy as np
 
 from pymc_landscape.model import in_words, shared_data
 from pymc_landscape.objective import LOG_PRIOR, Objective, objective_digest
-from pymc_landscape.objective.observations.simulate import observed_values
+from pymc_landscape.objective.observations.simulate import observed_data, observed_values
 
 # Where densities are compared: unconstrained values of the parameters in turn, fixed, so that no initial point matters.
 PLACES = (0.3, -0.2, 0.1, 0.0)
@@ -37,6 +37,11 @@ def data_digest(objective: Objective) -> str:
     every = {**held, **observed_values(objective.model), **objective.evaluators.contents}
     told = repr([(name, in_words(every[name])) for name in sorted(every)])
     return blake2b(told.encode(), digest_size=16).hexdigest()
+
+
+def observed_contents(objective: Objective) -> dict[str, Any]:
+    """Return the observed values by name, or what tells them from others where they are read in blocks of rows."""
+    return objective.evaluators.observed_digests() or observed_data(objective)
 
 
 def _densities(objective: Objective) -> tuple[list[float], list[float]]:
