@@ -251,7 +251,7 @@ class _SingleMinimum:
     def as_solved(self) -> NuisanceSolution:
         """Return the solution, with its tangent where there are derivatives."""
         found, active_set = self.result, self.active_set
-        if found.restricted.unbounded_below:
+        if found.unbounded_below:
             return NuisanceSolution(active_set, found.x, -np.inf, "unbounded")
         if not np.isfinite(found.value):
             return NuisanceSolution(active_set, found.x, np.inf, "outside")

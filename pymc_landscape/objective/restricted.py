@@ -66,7 +66,7 @@ class RestrictedObjective(MadeAnew):
     n_evaluations : int
         How often a value, with or without derivatives, was asked for.
     unbounded_below : bool
-        Whether a likelihood of +∞ was met.
+        Whether a likelihood of +∞ was met since the last search began.
     """
 
     def __init__(

@@ -146,7 +146,7 @@ class NaturalScale:
 
     def _errors(self, jacobian: Array) -> Array:
         status = self.report.status
-        is_endless = status is Status.UNBOUNDED and self.result.restricted.unbounded_below
+        is_endless = status is Status.UNBOUNDED and self.result.unbounded_below
         if not np.isfinite(self.cov).all() or is_endless or status is Status.FAILED:
             return np.full(jacobian.shape[1], np.nan)
         errors = standard_errors(self.cov, self.flat_directions, jacobian)

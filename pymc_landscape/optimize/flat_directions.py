@@ -335,7 +335,7 @@ def _profile_error(result: SearchResult, j: int) -> float:
 def _run_away(result: SearchResult) -> list[int]:
     """Return the elements that ran to infinity: where a likelihood of +∞ was met, at least the furthest."""
     far = _beyond(result, RUNAWAY_DISTANCE)
-    if result.restricted.unbounded_below:
+    if result.unbounded_below:
         return far or [int(j) for j in np.argsort(-np.abs(result.x))[:1]]
     return far if result.gradient is None or np.linalg.norm(result.gradient) > NO_GRADIENT else []
 

@@ -42,7 +42,8 @@ def infimum(status: Status, result: SearchResult, begin: Array) -> float:
 def has_infimum(status: Status, result: SearchResult) -> bool:
     """Whether a search ended at the lowest value that there is, or that is approached and never reached."""
     lowest = result.is_minimum or result.remaining_decrease <= NEAR_INFIMUM
-    return status is not Status.FAILED and lowest and not result.restricted.unbounded_below
+    endless = status is Status.UNBOUNDED and result.unbounded_below
+    return status is not Status.FAILED and lowest and not endless
 
 
 def limit_of(result: SearchResult, report: StatusReport, begin: Array) -> tuple[SearchResult, StatusReport]:
@@ -98,7 +99,7 @@ def _brought_back(result: SearchResult, begin: Array) -> SearchResult | None:
         finite = search(nearer, whole[nearer.free])
         if finite.remaining_decrease <= NEAR_INFIMUM and not _distances(finite, begin, INFINITE_DISTANCE):
             break
-    if not finite.remaining_decrease <= NEAR_INFIMUM or finite.restricted.unbounded_below:
+    if not finite.remaining_decrease <= NEAR_INFIMUM or finite.unbounded_below:
         return None
     restricted, x, is_fixed = _released(finite, result)
     gradient = restricted.value_and_gradient(x)[1]

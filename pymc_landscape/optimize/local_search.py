@@ -59,21 +59,19 @@ class SearchResult:
     value : float
         −2 (log L + w log prior) there.
     gradient, hessian : array or None
-        Its derivatives; None where there are too many parameters for a Hessian.
+        Derivatives; None where there are too many parameters for a Hessian.
     remaining_decrease : float
         Half the Newton decrement, what the next step would still gain; infinite where the end is no minimum.
     optimizer : str
         The method that ended there.
-    exact : bool
-        Whether the derivatives are exact.
-    reason : str
-        Why it stopped, if it is no optimum.
-    rounding : float
-        Changes of the value that are rounding alone, where they hide the optimum.
-    begin_value : float
-        The value at the start.
+    exact, reason : bool, str
+        Whether the derivatives are exact, and why it stopped, if it is no optimum.
+    rounding, begin_value : float
+        Changes of the value that are rounding alone, where they hide the optimum; and the value at the start.
     n_iterations, n_evaluations, seconds : int, int, float
         What it cost.
+    unbounded_below : bool
+        Whether the search met a likelihood of +∞; what is evaluated afterwards says nothing of it.
     """
 
     restricted: RestrictedObjective
@@ -90,6 +88,7 @@ class SearchResult:
     n_iterations: int = 0
     n_evaluations: int = 0
     seconds: float = 0.0
+    unbounded_below: bool = False
 
     def is_lower(self, than: SearchResult, by: float = 0.0) -> bool:
         """Whether this end is lower than another, by more than `by` and by more than the rounding of its value."""
@@ -214,11 +213,11 @@ def search_otherwise(result: SearchResult, x: Array) -> SearchResult:
 
 def _timed(restricted: RestrictedObjective, run: Callable[[], SearchResult]) -> SearchResult:
     """Run a search, and write down what it cost."""
-    began, evaluated = time.perf_counter(), restricted.n_evaluations
+    began, evaluated, restricted.unbounded_below = time.perf_counter(), restricted.n_evaluations, False
     with np.errstate(all="ignore"):  # far out, anything overflows
         result = run()
     result.seconds = time.perf_counter() - began
-    result.n_evaluations = restricted.n_evaluations - evaluated
+    result.n_evaluations, result.unbounded_below = restricted.n_evaluations - evaluated, restricted.unbounded_below
     return result
 
 

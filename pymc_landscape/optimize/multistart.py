@@ -213,7 +213,7 @@ def overall_report(best: StartResult, results: Sequence[StartResult], scattered:
     """
     report = _withdrawn(best, results, scattered)
     told = report.status is not Status.FAILED and len(results) > 1
-    told = told and not best.result.restricted.unbounded_below
+    told = told and not best.result.unbounded_below
     words = f"{report.message} {_agreement(best, results)}".strip() if told else report.message
     return replace(report, message=words)
 
@@ -242,7 +242,7 @@ def _withdrawn(best: StartResult, results: Sequence[StartResult], scattered: boo
         if spike and scattered and one is not results[0]:
             told = f"The estimate is a local maximum: the start {one.origin!r} ran away. {one.report.message}"
             continue
-        if one.report.status is Status.UNBOUNDED and (lower or one.result.restricted.unbounded_below):
+        if one.report.status is Status.UNBOUNDED and (lower or one.result.unbounded_below):
             message = (
                 f"{one.report.message} The estimate is the best of the local maxima that were found; "
                 f"the start that ran away was: {one.origin}."

@@ -549,3 +549,13 @@ def test_a_spread_of_effects_that_the_null_fixes(spread):
     assert test.statistic == pytest.approx(fixed - free, abs=1e-6)
     share = 0.5 if spread == 0 else 1.0  # at the bound half of the law is the number 0
     assert test.p_value == pytest.approx(share * stats.chi2.sf(fixed - free, 1), abs=1e-6)
+
+
+def test_what_is_evaluated_after_a_fit_takes_nothing_from_it():
+    """Beyond 3 the density is +∞, as a truncated one is where its normalising integral underflows."""
+    with pm.Model() as model:
+        mu = pm.Flat("mu")
+        pm.Potential("ll", pt.switch(mu > 3.0, np.inf, -2.0 * mu**2))
+    here, null = fit(model), pm.do(model, {"mu": 1.0})
+    assert np.isinf(here.result.restricted.value(np.array([4.0])))
+    assert lr(null, here).statistic == pytest.approx(4.0)
