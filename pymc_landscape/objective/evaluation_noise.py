@@ -124,8 +124,11 @@ def is_lower(
             return False
         if begin is None:
             return True
-        # digits that are lost beside one of two points that should have them are lost there, not here
-        known = (_carried(restricted, x, *begin), _restricted(restricted, x, restricted.objective.initial_point()))
+        # digits that are lost beside one of two points that should have them are lost there, not here; but from a
+        # point at a bound, which is infinitely far here, there is no way on which they could be seen to be lost
+        points = (_carried(restricted, *begin), restricted.restrict(restricted.objective.initial_point()))
+        known = [point for point in points if np.isfinite(point).all()]
+        known = known or [np.where(np.isfinite(point), point, x) for point in points]
         return any(STANDARD_DEVIATIONS * largest_noise_between(restricted, point, x) < bar - value for point in known)
 
 
@@ -216,14 +219,6 @@ def _deviations(values: Array, order: int) -> Array:
     return np.asarray(typical / np.sqrt(factor))
 
 
-def _carried(restricted: RestrictedObjective, x: Array, other: RestrictedObjective, there: Array) -> Array:
-    """Return a point of another restricted objective in this one; an element that is infinite here stays at x."""
-    if other is restricted:
-        return there
-    return _restricted(restricted, x, other.natural_point(there))
-
-
-def _restricted(restricted: RestrictedObjective, x: Array, point: Point) -> Array:
-    """Return the free elements at a natural point, with those of x where they are infinite."""
-    begin = restricted.restrict(point)
-    return np.where(np.isfinite(begin), begin, x)
+def _carried(restricted: RestrictedObjective, other: RestrictedObjective, there: Array) -> Array:
+    """Return a point of another restricted objective in this one, where an element at a bound may be infinite."""
+    return there if other is restricted else restricted.restrict(other.natural_point(there))

@@ -25,7 +25,7 @@ from pymc_landscape.numerics import covariance, noise
 from pymc_landscape.objective import BoundElement, RestrictedObjective
 from pymc_landscape.optimize.active_set import bounds_ahead, released_bounds, settle
 from pymc_landscape.optimize.local_search import SearchResult, search
-from pymc_landscape.optimize.tolerances import BOUND_TOLERANCE
+from pymc_landscape.optimize.tolerances import BOUND_TOLERANCE, RISE_FAR_OUT
 
 CUTTING_PLANES = "cutting planes"
 # More free elements than this are not looked at: a corner has as many pieces.
@@ -77,8 +77,9 @@ def _on_bounds(result: SearchResult, bounds: dict[BoundElement, float]) -> Searc
     if not np.isfinite(restricted.value(begin)):
         return None
     there = _BoundedMinimum(search(restricted, begin).add_cost(result))
-    if not there.result.is_minimum or there.value > result.value + BOUND_TOLERANCE + noise(result.value):
-        return None
+    higher = there.value - result.value
+    if not there.result.is_minimum or higher > RISE_FAR_OUT or result.is_lower(there.result, BOUND_TOLERANCE):
+        return None  # what is lower by its rounding alone, where densities near a simpler one, is not
     inside = next((other for other in there.released() if other.value < there.value - BOUND_TOLERANCE), None)
     if inside is None:
         return there.result

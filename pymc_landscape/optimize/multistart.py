@@ -20,7 +20,7 @@ from pymc_landscape.optimize.infimum import has_infimum, limit_of
 from pymc_landscape.optimize.local_search import SearchResult, search, search_otherwise
 from pymc_landscape.optimize.starts import StartingPoints, find_starts
 from pymc_landscape.optimize.status import Status, StatusReport, judge
-from pymc_landscape.optimize.tolerances import NEAR_INFIMUM, SAME_OPTIMUM, SAME_THETA
+from pymc_landscape.optimize.tolerances import LEVEL_FAR_OUT, NEAR_INFIMUM, SAME_OPTIMUM, SAME_THETA
 from pymc_landscape.results import (
     STOPS,
     DelayedProgressBar,
@@ -212,8 +212,7 @@ def overall_report(best: StartResult, results: Sequence[StartResult], scattered:
     the local maximum is what there is to be estimated, and its status must not depend on luck.
     """
     report = _withdrawn(best, results, scattered)
-    told = report.status is not Status.FAILED and len(results) > 1
-    told = told and not best.result.unbounded_below
+    told = report.status is not Status.FAILED and len(results) > 1 and not best.result.unbounded_below
     words = f"{report.message} {_agreement(best, results)}".strip() if told else report.message
     return replace(report, message=words)
 
@@ -233,9 +232,11 @@ def _agreement(best: StartResult, results: Sequence[StartResult]) -> str:
 
 
 def _withdrawn(best: StartResult, results: Sequence[StartResult], scattered: bool) -> StatusReport:
-    told = ""
-    if not best.report.status.is_optimum:
-        return best.report
+    told, status = "", best.report.status
+    if not status.is_optimum:  # a limit, or a ridge, is claimed to be the lowest as an optimum is
+        failed = [one for one in results if one.report.status is Status.FAILED and has_infimum(status, best.result)]
+        ends = (one for one in failed if one.result.is_lower(best.result, LEVEL_FAR_OUT))
+        return next((_lower_elsewhere(best, one) for one in ends), best.report)
     for one in results:
         lower = one.result.is_lower(best.result, SAME_OPTIMUM)
         spike = one.report.status is Status.UNBOUNDED and not has_infimum(one.report.status, one.result)
@@ -243,15 +244,17 @@ def _withdrawn(best: StartResult, results: Sequence[StartResult], scattered: boo
             told = f"The estimate is a local maximum: the start {one.origin!r} ran away. {one.report.message}"
             continue
         if one.report.status is Status.UNBOUNDED and (lower or one.result.unbounded_below):
-            message = (
-                f"{one.report.message} The estimate is the best of the local maxima that were found; "
-                f"the start that ran away was: {one.origin}."
-            )
+            found = "The estimate is the best of the local maxima that were found; the start that ran away was"
+            message = f"{one.report.message} {found}: {one.origin}."
             return StatusReport(Status.UNBOUNDED, message, best.report.flat_directions)
         if lower:
-            message = f"Another start ({one.origin}) ended lower without arriving: {one.report.message}"
-            return StatusReport(Status.FAILED, message, best.report.flat_directions)
+            return _lower_elsewhere(best, one)
     return replace(best.report, message=f"{best.report.message} {told}".strip()) if told else best.report
+
+
+def _lower_elsewhere(best: StartResult, lower: StartResult) -> StatusReport:
+    message = f"Another start ({lower.origin}) ended lower without arriving: {lower.report.message}"
+    return StatusReport(Status.FAILED, message, best.report.flat_directions)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
+from scipy import stats
 
 import pymc_landscape as pml
 from pymc_landscape.objective import RestrictedObjective, evaluation_noise, is_lower, largest_noise_between
@@ -125,3 +126,43 @@ def test_of_ends_the_lowest_is_best_unless_it_is_lower_by_rounding_alone(beta_bi
     report = overall_report(ends[0], ends)
     assert report.status is Status.CONVERGED
     assert report.message == "1 of 2 starts ended here."
+
+
+@pytest.mark.parametrize("status", [Status.UNBOUNDED, Status.NOT_IDENTIFIED, Status.CONVERGED])
+def test_no_lowest_value_is_claimed_above_a_start_that_did_not_arrive(status):
+    with pm.Model() as model:
+        x = pm.Flat("x")
+        pm.Potential("ll", -0.5 * pt.switch(x < 0, x**2, 9.0 + pt.exp(-x)))
+    restricted = RestrictedObjective(pml.Objective(model, potentials="likelihood"))
+
+    def ended(at, status, left):
+        x = np.array([at])
+        search = SearchResult(restricted, x, restricted.value(x), None, None, left, "")
+        return StartResult(x, "far", search, StatusReport(status))
+
+    results = [ended(20.0, status, 0.0), ended(-0.1, Status.FAILED, np.inf)]
+    assert best_result(results) is results[0]
+    report = overall_report(results[0], results)
+    assert report.status is Status.FAILED
+    assert report.message == "Another start (far) ended lower without arriving: "
+    assert overall_report(results[0], results[:1]).status is status
+
+
+@pytest.mark.parametrize(
+    ("y", "starts"),
+    [
+        ([0, 0, 0, 0, 1, 1, 1, 0], [{"a": -1.0, "s": 1e-4}]),
+        ([0, 0, 0, 0, 1, 1, 1, 0], 5),
+        ([9, 9, 7, 10, 8, 10, 9, 7], [{"a": 2.15, "s": 2.3e-5}]),
+    ],
+)
+def test_what_is_lower_than_a_bound_by_rounding_alone_is_no_optimum(y, starts):
+    """Underdispersed counts: Poisson's law, s = 0, is best; of α = s⁻² = 10⁹ a value is rounded to 5 · 10⁻⁵."""
+    with pm.Model() as model:
+        a, s = pm.Normal("a", 0, 10), pm.HalfNormal("s", 5)
+        pm.NegativeBinomial("y", mu=pm.math.exp(a), alpha=1 / s**2, observed=np.array(y))
+    here = pml.fit_mle(model, starts=starts, random_seed=0, progressbar=False)
+    assert here.status.value == "at_bound"
+    assert float(here.point["s"]) == 0.0
+    assert here.minus2ll == pytest.approx(-2 * stats.poisson(np.mean(y)).logpmf(y).sum(), abs=1e-9)
+    assert not here.local_optima()
