@@ -12,6 +12,7 @@ import xarray as xr
 from scipy import integrate, stats
 
 import pymc_landscape as pml
+from pymc_landscape.pages.explorer.chosen_axes import choose_labels
 from pymc_landscape.pages.explorer.encoding import encode_heights, encode_numbers
 from pymc_landscape.pages.explorer.explored_draws import reweighted
 from pymc_landscape.pages.explorer.lakes import find_lakes
@@ -302,6 +303,29 @@ def test_levels_are_those_of_chi_squared():
     at = payload["levels"]["delta"].index(4.0)
     assert payload["levels"]["df2"][at] == pytest.approx(stats.chi2.cdf(4.0, 2))
     assert payload["cutoffs"][2] == {"level": 0.95, "df1": pml.chi2_cutoff(0.95), "df2": pml.chi2_cutoff(0.95, 2)}
+
+
+def test_the_axes_are_what_one_looks_at_first():
+    """Where optima are furthest apart; what effects are centred on, and how far they spread; what scales noise last."""
+    rng = np.random.default_rng(3)
+    with pm.Model() as model:
+        sigma = pm.HalfNormal("sigma", 5)
+        a, b = pm.Normal("a", 0, 5), pm.Normal("b", 0, 5)
+        pm.Normal("y", a + b * np.arange(8.0), sigma, observed=rng.normal(size=8))
+    fit = pml.fit_mle(model, **QUIET)
+    assert choose_labels(fit, []) == ["a", "b"]
+    here = {name: fit.point[name].values for name in ("sigma", "a", "b")}
+    errors = {name: float(fit.standard_error[name]) for name in here}
+    near = here | {"b": here["b"] + 0.9 * errors["b"]}
+    assert choose_labels(fit, [near]) == ["a", "b"]
+    far = here | {"b": here["b"] - 3.0 * errors["b"], "sigma": here["sigma"] + 2.0 * errors["sigma"]}
+    assert choose_labels(fit, [near, far]) == ["sigma", "b"]
+    with pm.Model() as effects:
+        scale, slope = pm.HalfNormal("scale", 5), pm.Normal("slope", 0, 5)
+        u = pm.Normal("u", pm.Normal("mu", 0, 5), pm.HalfNormal("tau", 5), shape=4)
+        group, x = np.repeat(np.arange(4), 4), np.tile(np.arange(4.0), 4)
+        pm.Normal("y", u[group] + slope * x, scale, observed=rng.normal(size=4)[group] + rng.normal(0, 0.5, 16))
+    assert choose_labels(pml.fit_mle(effects, **QUIET), []) == ["mu", "tau"]
 
 
 # --- what is refused, and what is said --------------------------------------------------------------------------------

@@ -237,3 +237,57 @@ def test_without_draws_wilks_is_seen_on_simulated_data(fit):
     again = pml.parametric_bootstrap(fit, draws=200, random_seed=1, **QUIET)
     held = float((again["delta_minus2ll"] <= pml.chi2_cutoff(0.95, 2)).mean())
     assert f"in {100 * held:.4g} % of 200 sets" in report.verdict[0]
+
+
+@pytest.fixture(scope="module")
+def drawn(fit):
+    """What the page draws of a cheap model of two parameters, without draws of a posterior."""
+    return pml.report(fit, sections=["profiles", "regions", "influence"], level=0.9, **QUIET)
+
+
+def test_curves_of_the_page_are_those_of_the_verbs(fit, drawn):
+    assert not drawn.refused
+    tree = drawn.to_datatree()
+    own = pml.profile_likelihood(fit, ["mu", "sigma"], **QUIET)
+    np.testing.assert_allclose(tree["profile"]["delta_minus2ll"], own["delta_minus2ll"], rtol=1e-9)
+    methods = {group: tree[group].attrs["method"] for group in tree.children if group.startswith("contour")}
+    assert sorted(methods.values()) == ["exact", "wald"]
+    text = words(drawn.html)
+    assert "Profile of mu: Δ(−2LL), minimised over all else, with the cut-offs of 68 % and 90 %" in text
+    assert "Joint regions of mu and sigma, 68 % and 95 %; beside them Wald's ellipses" in text
+
+
+def test_who_moves_an_estimate_most_is_named_first(fit, drawn):
+    moves = pml.influence(fit, level=0.9, **QUIET)
+    size = abs(moves["one_step"] / moves["standard_error"]).max("parameter")
+    order = [str(moves["observation"].values[i]) for i in np.argsort(-size.values, kind="stable")]
+    listed = re.findall(r"y\[\d\]", words(drawn.html).split("Observations that move an estimate most")[1])
+    assert listed[: len(order)] == order
+    said = [sentence for sentence in drawn.verdict if "would move by" in sentence]
+    assert bool(said) == bool(size.max() >= 1.0)
+    assert all(f"Without {order[0]} the estimate of" in sentence for sentence in said)
+
+
+def test_a_model_of_one_parameter_has_no_joint_region():
+    with pm.Model() as model:
+        pm.Normal("y", pm.Normal("mu", 0, 10), 1.0, observed=OBSERVED)
+    report = pml.report(model, sections=["profiles", "regions"], **QUIET)
+    assert list(report.refused.values()) == ["There is one parameter: its interval is its region."]
+
+
+@pytest.mark.parametrize(
+    ("n_held", "n_failed", "words"),
+    [
+        (190, 0, "in 95 % of 200 sets, close to what it claims (Monte Carlo error 1.5 %)"),
+        (180, 0, "in 90 % of 200 sets, less often than it claims: cut-offs of χ² are too small here"),
+        (200, 0, "in 100 % of 200 sets, more often than it claims"),
+        (200, 20, "in 90 % of 200 sets (20 refits failed, and count as misses), less often than it claims"),
+    ],
+)
+def test_simulated_data_tell_whether_cutoffs_are_right(n_held, n_failed, words):
+    from pymc_landscape.pages.model_report.check_sections import _share_below
+
+    drops = np.where(np.arange(200) < n_held, 5.99, 6.0)  # beside the cut-off 5.991
+    status = np.where(np.arange(200) < n_failed, "failed", "converged")
+    again = xr.Dataset({"delta_minus2ll": ("draw", drops), "status": ("draw", status)}, attrs={"k": 2})
+    assert words in _share_below(again)

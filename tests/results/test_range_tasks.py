@@ -6,13 +6,15 @@ import os
 import signal
 import threading
 import time
+from functools import partial
 from itertools import chain
 
+import cloudpickle
 import pytest
 
 distributed = pytest.importorskip("distributed")
 from pymc_landscape.results import ClusterLost  # noqa: E402
-from pymc_landscape.results.cluster import RangeTasks, checked_client  # noqa: E402
+from pymc_landscape.results.cluster import RangeTasks, checked_client, range_tasks  # noqa: E402
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -119,6 +121,72 @@ def test_a_scheduler_that_goes_away_is_told(own_cluster):
     assert came == list(range(len(came)))
     with contextlib.suppress(TimeoutError):
         client.close(1)
+
+
+@pytest.fixture(scope="module")
+def threads():
+    """A client whose workers are two threads of this process."""
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0") as cluster,
+        cluster.get_client() as client,
+    ):
+        yield client
+
+
+class Loaded:
+    """Counts how often it was loaded, in the process that loads it."""
+
+    n = 0
+
+    def __setstate__(self, state):
+        Loaded.n += 1
+
+    def __getstate__(self):
+        return {"some": "state"}
+
+    def __call__(self, start, stop):
+        if start > 30:
+            raise ValueError("Expected no more than 30.")
+        return [(os.getpid(), start)] * (stop - start)
+
+
+def test_workers_may_be_threads_of_this_process(threads):
+    assert values(threads, units, 50) == list(range(50))
+    assert RangeTasks(threads, units, "a model").seconds_per_unit == float("inf")
+    tasks = RangeTasks(threads, units, "a model")
+    assert [n for _, _, part in tasks.over(3, 20) for n in part] == list(range(3, 20))
+    assert tasks.seconds_per_unit >= 0.02
+    came = [pair for _, _, part in RangeTasks(threads, Loaded(), "a model", most=1).over(0, 20) for pair in part]
+    assert came == [(os.getpid(), i) for i in range(20)]
+
+
+def test_a_thread_of_this_process_says_where_a_task_failed(threads):
+    with pytest.raises(ValueError, match=r"Expected no more than 30\. \[on a worker: a model, 3\d to 3\d\]"):
+        values(threads, Loaded(), 40, most=1)
+    with pytest.raises(RuntimeError, match=r"ZeroDivisionError: division by zero \[on a worker: a model, 0 to 0\]"):
+        values(threads, lambda start, stop: 1 / 0, 3)
+
+
+def test_of_models_that_workers_keep_the_last_used_stay():
+    sent = [range_tasks._Sent(f"model {i}", cloudpickle.dumps(partial(pow, i))) for i in range(range_tasks.KEPT + 1)]
+    first = range_tasks._work_of(sent[0])
+    for one in sent[1:-1]:
+        range_tasks._work_of(one)
+    assert range_tasks._work_of(sent[0]) is first
+    second = range_tasks._loaded["model 1"]
+    range_tasks._work_of(sent[-1])  # one too many: the one used longest ago goes
+    assert range_tasks._work_of(sent[0]) is first
+    assert range_tasks._work_of(sent[1]) is not second
+
+
+def test_who_waits_for_workers_is_told_and_gets_the_result_when_they_come(monkeypatch):
+    monkeypatch.setattr(range_tasks, "PATIENCE", 0.2)
+    monkeypatch.setattr(range_tasks, "BELIEVED", 0.0)
+    options = {"threads_per_worker": 1, "processes": False, "dashboard_address": ":0"}
+    with distributed.LocalCluster(n_workers=0, **options) as cluster, cluster.get_client() as client:
+        threading.Timer(1.5, cluster.scale, (1,)).start()
+        with pytest.warns(UserWarning, match="The cluster has no workers: a model waits for one"):
+            assert values(client, units, 5) == list(range(5))
 
 
 def test_the_client_that_is_meant(client):
