@@ -13,7 +13,7 @@ from posteriors import mean_of
 from verbs import again, fit
 
 import pymc_landscape as pml
-from pymc_landscape.results import StoreDirectory, ZarrStore, store_directory, zarr_files
+from pymc_landscape.results import StoreDirectory, ZarrStore, store_directory, store_lock, zarr_files
 
 Y = np.array([1.0, 2.0, 0.5, 4.5])
 pytest.importorskip("zarr")
@@ -198,3 +198,82 @@ def test_chunks_have_checksums_and_nothing_is_pickled(here, tmp_path):
     for _, array in zarr.open_group(tmp_path / "boot.zarr", mode="r").arrays():
         assert [type(codec) for codec in array.compressors] == [type(codec) for codec in zarr_files.checksums()]
         assert array.dtype != object
+
+
+# --- what stands beside a store, and its lock -------------------------------------------------------------------------
+
+
+def test_of_what_lies_about_only_rests_of_ours_are_deleted(tmp_path):
+    store, chunk = tmp_path / "x.zarr", f"0.{'a' * 32}.partial"
+    (store / "c").mkdir(parents=True)
+    rests = [store / "c" / chunk, tmp_path / ".x.zarr.empty.partial", tmp_path / ".x.zarr.ours.partial"]
+    foreign = [store / "notes.partial", tmp_path / ".x.zarr.file.partial", tmp_path / ".x.zarr.link.partial"]
+    folders = {name: tmp_path / f".x.zarr.{name}.partial" for name in ("empty", "ours", "broken", "other", "full")}
+    for folder in folders.values():
+        folder.mkdir()
+    for file in (rests[0], *foreign[:2], folders["full"] / "kept"):
+        file.write_text("something")
+    foreign[2].symlink_to(folders["full"])
+    marks = {"ours": '{"made_by": "pymc_landscape", "store": "x.zarr"}', "broken": '{"made_by'}
+    for name, text in {**marks, "other": marks["ours"].replace("x.", "y.")}.items():
+        (folders[name] / store_directory.MARK).write_text(text)
+    with StoreDirectory(store):
+        assert not any(rest.exists() for rest in rests)
+    assert all(path.exists() for path in (*foreign, folders["broken"], folders["other"], folders["full"] / "kept"))
+
+
+def test_where_a_file_system_knows_no_locks_there_is_none(tmp_path, monkeypatch):
+    def says(number):
+        def flock(descriptor, operation):
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr("fcntl.flock", flock)
+        return StoreDirectory(tmp_path / "x.zarr")
+
+    with says(errno.ENOLCK) as place:
+        place.require_writable()
+    with pytest.raises(ValueError, match=r"Expected the store .* to be free"):
+        says(errno.EAGAIN).open()
+    with pytest.raises(ValueError, match="Input/output error"):
+        says(errno.EIO).open()
+
+
+def test_a_lock_that_was_deleted_while_one_waited_for_it_is_made_again(tmp_path, monkeypatch):
+    lock = store_lock._lock
+    deleted = []
+
+    def lock_of_a_file_that_is_gone(descriptor):
+        if not deleted:
+            deleted.append(os.unlink(tmp_path / ".x.zarr.lock"))
+        return lock(descriptor)
+
+    monkeypatch.setattr(store_lock, "_lock", lock_of_a_file_that_is_gone)
+    with StoreDirectory(tmp_path / "x.zarr"):
+        assert deleted
+        with pytest.raises(ValueError, match=r"Expected the store .* to be free"):
+            StoreDirectory(tmp_path / "x.zarr").open()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch):
+    path = tmp_path / "zarr.json"
+    store_directory.replace_file(path, b"old")
+    sync = os.fsync
+
+    def says(number):
+        def fsync(descriptor):
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(os, "fsync", fsync)
+
+    says(errno.EIO)
+    with pytest.raises(OSError, match="Input/output error"):
+        store_directory.replace_file(path, b"new")
+    with pytest.raises(OSError, match="Input/output error"):
+        store_directory.sync_path(path)
+    says(errno.EINVAL)
+    store_directory.sync_path(tmp_path)  # a file system that cannot be asked to write a directory
+    monkeypatch.setattr(os, "fsync", sync)
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"]
+    store_directory.replace_file(path, b"new")
+    assert path.read_bytes() == b"new"
