@@ -291,3 +291,60 @@ def test_simulated_data_tell_whether_cutoffs_are_right(n_held, n_failed, words):
     status = np.where(np.arange(200) < n_failed, "failed", "converged")
     again = xr.Dataset({"delta_minus2ll": ("draw", drops), "status": ("draw", status)}, attrs={"k": 2})
     assert words in _share_below(again)
+
+
+def test_a_surface_lies_where_the_estimate_the_draws_or_the_priors_are(fit, posterior):
+    kinds = {"fit_grid": (fit, None), "posterior_grid": (ridge_model(), True), "regular_grid": (ridge_model(), None)}
+    for call, (model, dt) in kinds.items():
+        draws = None if dt is None else posterior.rename(mu="a", sigma="b")
+        report = pml.report(model, draws, sections=["surface"], **QUIET)
+        assert f"grid = pml.{call}(" in unescape(report.html)
+        surface = report.to_datatree()["landscape"].to_dataset()
+        first, second = surface["minus2ll"].dims
+        if call == "fit_grid":
+            grid = pml.fit_grid(fit, [first, second], num=surface.sizes[first])
+            np.testing.assert_allclose(surface[first], grid[first])
+        elif dt is None:  # priors with a standard deviation of 5 have 90 % of their mass within 8.2
+            np.testing.assert_allclose(abs(surface[first][[0, -1]]), 1.645 * 5, rtol=0.25)
+            assert "where the priors have most of their mass" in words(report.html)
+        else:
+            assert float(surface["a"].min()) > 0.0
+
+
+def test_one_parameter_has_no_surface_and_a_regular_model_no_ridge():
+    with pm.Model() as model:
+        pm.Normal("y", pm.Normal("mu", 0, 10), 1.0, observed=OBSERVED)
+    report = pml.report(model, sections=["surface", "spectrum"], **QUIET)
+    assert list(report.refused.values()) == ["There is one parameter: its profile is the landscape."]
+    text = words(report.html)
+    assert "No ridge: every direction is determined" in text
+    assert "The condition number is" not in text
+
+
+def test_a_graph_is_drawn_without_what_is_too_much_and_what_goes_through_it_goes_on():
+    from pymc_landscape.pages.model_report.graph_drawing import MOST_DRAWN, graph_figure
+    from pymc_landscape.pages.model_report.model_variables import Variable, without
+
+    def variable(name, role, *parents):
+        return Variable(name, role, "Normal" if role in ("parameter", "likelihood") else "", (), (), parents)
+
+    chain = [
+        variable("mu", "parameter"),
+        variable("x", "data"),
+        *(variable(f"step {i}", "deterministic", f"step {i - 1}" if i else "mu", "x") for i in range(MOST_DRAWN)),
+        variable("y", "likelihood", f"step {MOST_DRAWN - 1}"),
+        variable("penalty", "potential", "mu"),
+    ]
+    drawn = graph_figure(chain)
+    assert "Left out of the drawing: what is computed." in drawn
+    assert {name: f">{name}</text>" in drawn for name in ("mu", "x", "y", "penalty", "step 3")} == {
+        **dict.fromkeys(("mu", "x", "y", "penalty"), True),
+        "step 3": False,
+    }
+    assert drawn.count("<polygon") == 1  # the potential
+    assert set(without(chain, {"deterministic"})[2].parents) == {"mu", "x"}
+    assert without(chain, {"deterministic", "data"})[1].parents == ("mu",)
+    data = [variable(f"x{i}", "data") for i in range(MOST_DRAWN)]
+    assert "Left out of the drawing: data and what is computed." in graph_figure([*data, *chain])
+    free = [variable(f"z{i}", "parameter") for i in range(MOST_DRAWN)]
+    assert f"The graph has {len(free) + len(chain)} variables, too many" in graph_figure([*free, *chain])

@@ -12,7 +12,6 @@ from pymc_landscape.pages.model_report.model_variables import ROLES, Variable, w
 MOST_DRAWN = 30
 # How far control points of an edge are from its ends, as a share of the way down.
 BEND = 0.45
-ARROW = 7.0
 
 
 def graph_figure(variables: list[Variable]) -> str:
