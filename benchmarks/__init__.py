@@ -18,6 +18,7 @@ the bars they have to keep.
 - ``descents``      : recorded steps
 - ``pointwise``     : every observation at every draw
 - ``clusters``      : two workers of a Dask cluster, beside one
+- ``large_data``    : a fit from a store, beside one in memory
 - ``pages``         : reports, and the explorer in a browser
 
 They share ``workloads`` (models and data), ``clocks``, ``isolate`` (new processes, in turns), ``rows`` (figures and

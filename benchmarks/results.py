@@ -23,6 +23,7 @@ SECTIONS = {
     "descents": "Descents, one core",
     "pointwise": "Pointwise log-likelihood of posterior draws, all cores",
     "clusters": "Clusters",
+    "large_data": "More rows than memory, all cores",
     "pages": "Pages",
 }
 PACKAGES = ("pymc", "pytensor", "numba", "jax", "numpy", "scipy", "statsmodels", "lifetimes", "iminuit", "lmfit")

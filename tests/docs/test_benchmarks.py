@@ -47,6 +47,8 @@ BARS = [
     ("clusters", "bootstrap refits", "one worker", "≥ 1.8 × faster"),
     ("clusters", "landscape of 10⁷ points", "one worker", "≥ 1.8 × faster"),
     ("clusters", "a task that does nothing", "", "≤ 5 ms"),
+    ("large_data", "logistic fit, 10,000,000 rows", "in memory", "≤ 1.3 × its time"),
+    ("large_data", "peak memory", "", "≤ 1024 MiB"),
     ("scans", "value and slope, GARCH, 400 steps", "logp_dlogp", "≤ 0.005 s"),
 ]
 
