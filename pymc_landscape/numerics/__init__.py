@@ -36,7 +36,7 @@ from pymc_landscape.numerics.krylov import (
     conjugate_gradients,
     diagonal_scale,
     leading_eigenpairs,
-    newton_conjugate_gradients,
+    minimize_past_saddles,
     trace,
 )
 from pymc_landscape.numerics.line_search import backtrack
@@ -123,9 +123,9 @@ __all__ = [
     "lengths",
     "lengths_batch",
     "merge_tree",
+    "minimize_past_saddles",
     "n_workers",
     "name_direction",
-    "newton_conjugate_gradients",
     "newton_descent_batch",
     "newton_steps",
     "noise",

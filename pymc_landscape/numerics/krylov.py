@@ -6,8 +6,10 @@ Standards* 49, 409-436), on axes on which the diagonal is about 1; eigenvalues a
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import partial
+from typing import Any, cast
 
 import numpy as np
 import scipy
@@ -25,6 +27,10 @@ FEWEST, MOST, ENOUGH = 16, 256, 0.01
 ROUNDS, PROBES, LEAST = 2, 16, 1e-8
 # Steps of conjugate gradients, and of a search that takes Newton's steps by them; halvings of such a step.
 ITERATIONS, NEWTON_STEPS, HALVINGS = 500, 30, 12
+# Steps towards the lowest curvature.
+ROTATIONS = 40
+# Saddles that a search goes past at most.
+SADDLES = 20
 # A share of what is promised that a step has to keep, and a relative residual of Newton's equations.
 KEPT, RESIDUAL = 1e-4, 1e-6
 
@@ -149,6 +155,109 @@ def newton_conjugate_gradients(
     except (NotPositiveCurvature, NotImplementedError, ValueError):
         pass  # beside a saddle, or no second derivative
     return x, value, gradient, float(gradient @ gradient)
+
+
+def minimize_past_saddles(
+    search: Callable[[Array], tuple[Array, int, str]],
+    value_and_gradient: Callable[[Array], tuple[float, Array]],
+    values: Callable[[Array], Array],
+    products_at: Callable[[Array, Array], Array],
+    x: Array,
+    least: float,
+) -> tuple[Array, float, Array, float, int, str]:
+    """Minimise without a Hessian; from a saddle go on below it.
+
+    Parameters
+    ----------
+    search : callable
+        Goes down from a point (k,) by gradients; gives where it ends, after how many steps, and why.
+    value_and_gradient, values, products_at : callable
+        Of the surface at a point (k,); at points (n, k); the Hessian at a point times vectors (..., k).
+    x : array (k,)
+        Where to begin.
+    least : float
+        How much lower is lower; of Newton's last step, a tenth of it.
+
+    Returns
+    -------
+    x, value, gradient : array (k,), float, array (k,)
+        Where it ends.
+    remaining : float
+        What Newton's next step would gain; infinite where one saddle lay below the other.
+    n_steps : int
+        Of `search`.
+    reason : str
+        Why that ended.
+    """
+    n_steps = 0
+    for _ in range(SADDLES):
+        x, n, reason = search(x)
+        n_steps += n
+        x, value, gradient, remaining = newton_conjugate_gradients(value_and_gradient, products_at, x, 0.1 * least)
+        lower = below_saddle(values, partial(products_at, x), x, least)
+        if lower is None:
+            return x, value, gradient, remaining, n_steps, reason
+        x = lower
+    return x, *value_and_gradient(x), np.inf, n_steps, f"{SADDLES} saddles, one below the other."
+
+
+def below_saddle(values: Callable[[Array], Array], product: Product, x: Array, least: float) -> Array | None:
+    """Return a lower point along the direction in which a surface bends down most; None where there is none.
+
+    Parameters
+    ----------
+    values : callable
+        Of the surface at points (n, k).
+    product : callable
+        Takes vectors (n, k) to the Hessian at `x` times each.
+    x : array (k,)
+        A stationary point, or about.
+    least : float
+        How much lower is lower.
+
+    Returns
+    -------
+    array (k,) or None
+        The lowest of some points both ways.
+
+    Notes
+    -----
+    The direction is sought by locally optimal conjugate gradients on the Rayleigh quotient (Knyazev 2001, *SIAM Journal
+    on Scientific Computing* 23, 517-541), on axes on which the diagonal is about 1.
+
+    Examples
+    --------
+    >>> bends = np.array([1.0] * 9 + [-1.0])
+    >>> found = below_saddle(lambda x: x**2 @ bends, lambda v: 2.0 * bends * v, np.zeros(10), 0.1)
+    >>> bool(abs(found[9]) > 1.0 > 0.1 > abs(found[:9]).max())
+    True
+    """
+    import scipy.sparse.linalg  # not needed by small models
+
+    k, rng = len(x), np.random.default_rng(len(x))
+    try:
+        scale = diagonal_scale(product, k)
+    except (NotPositiveCurvature, NotImplementedError, ValueError):
+        return None
+
+    def scaled(v: Array) -> Array:
+        return (product(v.T / scale) / scale).T
+
+    matrix = scipy.sparse.linalg.LinearOperator((k, k), matvec=scaled, matmat=scaled, dtype=float)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there were few steps
+        _, vectors = cast(Any, scipy.sparse.linalg).lobpcg(
+            matrix, rng.normal(size=(k, 1)), largest=False, maxiter=ROTATIONS, tol=PRECISION
+        )
+    direction = vectors[:, 0] / np.linalg.norm(vectors[:, 0])
+    curvature = float(direction @ scaled(direction))
+    if not curvature < 0:
+        return None
+    lengths = np.sqrt(2.0 / -curvature) * 4.0 ** np.arange(-4, 5)
+    points = x + np.outer(np.concatenate([lengths, -lengths]), direction / scale)
+    found = np.where(np.isfinite(heights := values(np.vstack([x, points]))), heights, np.inf)
+    lowest = int(found[1:].argmin())
+    return points[lowest] if found[1 + lowest] < found[0] - least else None
 
 
 def leading_eigenpairs(product: Product, size: int, num: int, rng: np.random.Generator) -> tuple[Array, Array]:

@@ -37,6 +37,7 @@ class NaturalScale:
     def __init__(self, result: SearchResult, report: StatusReport, information: str):
         self.result, self.report, self.information = result, report, information
         self.restricted, self.x, self.objective = result.restricted, result.x, result.restricted.objective
+        self._is_small = result.hessian is not None or information == "expected"  # enough for a covariance
         self.fingerprint, self.variables = self.objective.fingerprint(), self.objective.variables
         self.point = self.restricted.natural_point(result.x)
         self.theta = self.objective.vector(self.point, self.objective.names) if self.restricted.natural else result.x
@@ -49,11 +50,14 @@ class NaturalScale:
                 "fit_map), or set back what was changed (pm.set_data) before this fit is asked."
             )
 
-    @cached_property
+    @property
     def cov(self) -> Array:
-        """Covariance over the free elements; NaN where there is no Hessian."""
-        m = len(self.x)
-        hessian = self.result.hessian
+        """Covariance (m, m) over the free elements; NaN where there is no Hessian."""
+        return self._cov if self._is_small else np.broadcast_to(np.nan, (len(self.x),) * 2)  # which takes no memory
+
+    @cached_property
+    def _cov(self) -> Array:
+        m, hessian = len(self.x), self.result.hessian
         if self.information == "expected":
             hessian = self.objective.fisher(self.restricted.full(self.x), self.restricted.unconstrained)
             hessian = 2.0 * self.restricted.reduced_hessian(hessian)
@@ -81,22 +85,17 @@ class NaturalScale:
         jacobian: Array = self.objective.engine(kind, self.restricted.unconstrained).one(full)[0]
         return self.restricted.reduced(jacobian.reshape(len(full), -1).T).T
 
-    @cached_property
-    def _to_natural(self) -> Array:
-        return self._jacobian("natural_jacobian")
-
     def covariance(self) -> xr.DataArray:
         """Return the covariance of all natural elements, by the delta method."""
         labels = [label for v in self.variables for label in v.labels]
-        cov = delta_method(self.cov, self._to_natural)
+        cov = delta_method(self.cov, self._jacobian("natural_jacobian"))
         return xr.DataArray(cov, {"parameter": labels, "parameter_bis": labels}, ["parameter", "parameter_bis"])
 
     def theta_covariance(self) -> Array:
         """Return the covariance on the unconstrained scale; NaN for elements at a bound."""
-        k = self.objective.size
         if not self.restricted.natural:
             return self.cov
-        cov = np.full((k, k), np.nan)
+        cov = np.full((self.objective.size,) * 2, np.nan)
         theta_layout = self.objective.layout(self.objective.names)
         coordinates = self.restricted.coordinates
         own = [(m, i) for m, i in enumerate(self.restricted.free) if coordinates is None or not coordinates.has(i)]
@@ -129,7 +128,7 @@ class NaturalScale:
     def errors(self) -> dict[str, Array]:
         """Standard errors of the natural elements; NaN at a bound."""
         layout = self.objective.layout()
-        errors = layout.split(self._errors(self._to_natural))
+        errors = layout.split(self._errors("natural_jacobian", layout.size))
         fixed = self._labels_at_bounds()
         for v in self.variables:
             is_fixed = np.reshape([label in fixed for label in v.labels], v.shape)
@@ -144,12 +143,12 @@ class NaturalScale:
         whole = restricted.coordinates.whole_shares(restricted.fixed) if restricted.coordinates is not None else []
         return {restricted.layout.labels[i] for i in (*at_bound, *whole)}
 
-    def _errors(self, jacobian: Array) -> Array:
+    def _errors(self, kind: Kind, size: int) -> Array:
         status = self.report.status
         is_endless = status is Status.UNBOUNDED and self.result.unbounded_below
-        if not np.isfinite(self.cov).all() or is_endless or status is Status.FAILED:
-            return np.full(jacobian.shape[1], np.nan)
-        errors = standard_errors(self.cov, self.flat_directions, jacobian)
+        if is_endless or status is Status.FAILED or not (self._is_small and np.isfinite(self.cov).all()):
+            return np.full(size, np.nan)
+        errors = standard_errors(self.cov, self.flat_directions, self._jacobian(kind))
         return np.where(np.isinf(errors), np.nan, errors) if status.is_optimum else errors
 
     def settle(self) -> NaturalScale:
@@ -176,7 +175,7 @@ class NaturalScale:
         full = self.restricted.full(self.x)
         engine = self.objective.engine("derived", self.restricted.unconstrained)
         values = dict(zip(engine.names, map(np.asarray, engine.one(full)), strict=True))
-        errors = self._errors(self._jacobian("derived_jacobian"))
+        errors = self._errors("derived_jacobian", sum(v.size for v in values.values()))
         cuts = np.cumsum([v.size for v in values.values()])[:-1]
         return values, dict(zip(values, np.split(errors, cuts), strict=True))
 
@@ -209,7 +208,8 @@ class NaturalScale:
 
     def notes(self) -> dict[str, str]:
         """Return why a standard error is missing, by element."""
-        reason = "no curvature" if self.report.status.is_optimum else "not an optimum"
+        why = "no curvature" if self._is_small else "too many parameters for all; confidence_intervals has single ones"
+        reason = why if self.report.status.is_optimum else "not an optimum"
         notes = dict.fromkeys(self._labels_at_bounds(), "on the edge of the support")
         for v in self.variables:
             for label, error in zip(v.labels, np.ravel(self.errors[v.name]), strict=True):

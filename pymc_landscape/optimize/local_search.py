@@ -20,7 +20,7 @@ from pymc_landscape.numerics import (
     QuadraticModel,
     descend_newton,
     hessian_of_values,
-    newton_conjugate_gradients,
+    minimize_past_saddles,
     noise,
     polish,
 )
@@ -287,9 +287,6 @@ def _rounding(restricted: RestrictedObjective, here: QuadraticModel) -> float:
     return max(float(np.ptp(values)), measured if np.isfinite(measured) else 0.0)
 
 
-# --- L-BFGS ----------------------------------------------------------------------------------------------------------
-
-
 def _lbfgs_then_newton(restricted: RestrictedObjective, x: Array) -> SearchResult:
     """Let L-BFGS go first, and Newton's method finish."""
     first = _lbfgs(restricted, x)
@@ -304,7 +301,10 @@ def _lbfgs_then_newton(restricted: RestrictedObjective, x: Array) -> SearchResul
 
 
 def _lbfgs(restricted: RestrictedObjective, x: Array, evaluations: int = 3_000) -> SearchResult:
-    """Minimise by L-BFGS on axes of equal curvature at the start; add the Hessian where it is not too large."""
+    """Minimise by L-BFGS on axes of equal curvature at the start; add the Hessian where it is not too large.
+
+    Where it is, Newton's steps by conjugate gradients follow, and from a saddle the search goes on below it.
+    """
     scale = np.ones_like(x)
     if len(x) <= DENSE:
         curvature = np.abs(np.diagonal(restricted.hessian(x)))
@@ -315,25 +315,23 @@ def _lbfgs(restricted: RestrictedObjective, x: Array, evaluations: int = 3_000) 
         finite = np.isfinite(value) and np.isfinite(gradient).all()
         return (value, gradient / scale) if finite else (TOO_HIGH, np.zeros_like(y))
 
-    options: dict[str, Any] = {"maxiter": 2_000, "maxfun": evaluations, "ftol": 1e-15, "gtol": 1e-8, "maxcor": 20}
-    ended = scipy.optimize.minimize(scaled, x * scale, jac=True, method="L-BFGS-B", options=options)
-    x = np.asarray(ended.x) / scale
-    value, gradient = restricted.value_and_gradient(x)
-    result = SearchResult(restricted, x, value, gradient, None, np.inf, LBFGS, reason=str(ended.message))
-    result.n_iterations = int(ended.nit)
+    def lbfgs(begin: Array) -> tuple[Array, int, str]:
+        options: dict[str, Any] = {"maxiter": 2_000, "maxfun": evaluations, "ftol": 1e-15, "gtol": 1e-8, "maxcor": 20}
+        ended = scipy.optimize.minimize(scaled, begin * scale, jac=True, method="L-BFGS-B", options=options)
+        return np.asarray(ended.x) / scale, int(ended.nit), str(ended.message)
+
     if len(x) > DENSE:
-        products, enough = partial(hessian_products, restricted), 0.1 * CONVERGED
-        x, value, gradient, left = newton_conjugate_gradients(restricted.value_and_gradient, products, x, enough)
-        result.x, result.value, result.gradient, result.remaining_decrease = x, value, gradient, left
-        return result
+        surface = restricted.value_and_gradient, restricted.screened, partial(hessian_products, restricted)
+        x, value, gradient, left, n, reason = minimize_past_saddles(lbfgs, *surface, x, CONVERGED)
+        return SearchResult(restricted, x, value, gradient, None, left, LBFGS, reason=reason, n_iterations=n)
+    x, n, reason = lbfgs(x)
+    value, gradient = restricted.value_and_gradient(x)
+    result = SearchResult(restricted, x, value, gradient, None, np.inf, LBFGS, reason=reason, n_iterations=n)
     hessian = restricted.hessian(x)
     if np.isfinite(hessian).all():
         result.hessian = hessian
         result.remaining_decrease = 0.5 * QuadraticModel(x, value, gradient, hessian).decrement
     return result
-
-
-# --- without a gradient ----------------------------------------------------------------------------------------------
 
 
 def _nelder_mead(restricted: RestrictedObjective, x: Array, why: str) -> SearchResult:
