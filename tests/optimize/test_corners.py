@@ -70,3 +70,17 @@ def test_a_density_that_grows_for_ever_has_no_corner():
     with pm.Model() as model:
         pm.Laplace("y", pm.Normal("mu", 0, 5), pm.HalfNormal("b", 3), observed=[2.5, 2.5, 2.5])
     assert fit(model, random_seed=1).status in ("unbounded", "at_bound")
+
+
+def test_a_profile_that_cannot_leave_a_corner_says_so():
+    """A median regression of three coefficients: slopes by all of them jump."""
+    rng = np.random.default_rng(3)
+    x = np.column_stack([np.ones(21), rng.normal(size=(21, 2))])
+    y = x @ [1.0, 0.5, -0.3] + rng.laplace(size=21)
+    with pm.Model() as model:
+        b = pm.Flat("b", shape=3)
+        pm.Potential("ll", -0.5 * pm.math.abs(y - x @ b).sum())
+    here = pml.fit_mle(model, progressbar=False)
+    with pytest.warns(UserWarning, match=r"profile of b\[1\] could not be followed .* confidence_intervals"):
+        profile = pml.profile_likelihood(here, "b[1]", progressbar=False)
+    assert set(np.unique(profile["status"])) == {"estimate", "failed"}

@@ -100,7 +100,8 @@ def profile_likelihood(
     Warns
     -----
     UserWarning
-        Where a lower optimum was met; it takes the estimate's place, and all profiles are its. After Ctrl-C.
+        Where a lower optimum was met; it takes the estimate's place, and all profiles are its. After Ctrl-C. Where no
+        step could be made on either side, as from corners in which the slopes by several parameters jump.
     FutureWarning
         Where `start` is given, which a later version will not take.
 
@@ -320,9 +321,21 @@ def _refuse_other_steps(row: TracedProfile) -> None:
         point_at_step(step, row.estimate)
 
 
+def _is_stuck(steps: Sequence[StoredStep]) -> bool:
+    """Whether a side of a profile ended where it began."""
+    return len(steps) == 1 and steps[0].state == "failed" and steps[0].rise == 0.0
+
+
 def _warn(run: _ProfileRun) -> None:
     if run.reference.message:
         warnings.warn(run.reference.message, stacklevel=3)
+    stuck = [row.quantity.label for row in run.rows if all(_is_stuck(steps) for steps in row.sides)]
+    if stuck:
+        warnings.warn(
+            f"The profile of {', '.join(stuck)} could not be followed from the estimate, on either side: where slopes "
+            "of −2LL jump, as at medians, no minimum across is found; confidence_intervals looks for the ends alone.",
+            stacklevel=3,
+        )
     if run.stopped:
         done = f"{len(run.rows)} of {len(run.quantities)} profiles were begun; go on with resume="
         warn_of_part(run.stopped, done)
