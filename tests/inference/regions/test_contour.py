@@ -4,7 +4,7 @@ import numpy as np
 import pymc as pm
 import pytest
 import xarray as xr
-from scipy import optimize
+from scipy import optimize, stats
 from variance_components import one_way
 from verbs import fit
 
@@ -35,7 +35,7 @@ def test_two_means_with_known_covariance_have_an_ellipse():
     with pm.Model() as model:
         mu = pm.Normal("mu", 0, 100, shape=2)
         pm.MvNormal("y", mu, cov, observed=y)
-    for method in ("exact", "wald"):
+    for method in ("exact", "wald", "traces"):
         ring = pml.confidence_contour(fit(model), "mu", method=method, progressbar=False).sel(level=0.95)
         moved = np.stack([ring["mu[0]"], ring["mu[1]"]], axis=1) - y.mean(axis=0)
         np.testing.assert_allclose(np.einsum("vi,ij,vj->v", moved, 12 * np.linalg.inv(cov), moved), CUTOFF, rtol=1e-7)
@@ -50,6 +50,25 @@ def test_each_vertex_plugged_back_meets_the_cut_off(budworm):
     for vertex in range(0, 40, 5):
         held = {label: float(ring[label][vertex]) for label in ("b[constant]", "b[dose]")}
         assert plugged_back(budworm, held, budworm.theta) == pytest.approx(CUTOFF, abs=1e-6)
+
+
+def test_a_sketch_from_profiles_is_near_the_contour_and_meets_it_where_the_profiles_do(budworm):
+    names = ["b[constant]", "b[dose]"]
+    sketch, exact = (
+        pml.confidence_contour(budworm, names, level=0.95, num=24, method=method, progressbar=False).squeeze("level")
+        for method in ("traces", "exact")
+    )
+    assert (sketch["status"] == "finite").all()
+    for vertex in range(0, 24, 3):
+        held = {name: float(sketch[name][vertex]) for name in names}
+        assert plugged_back(budworm, held, budworm.theta) == pytest.approx(CUTOFF, rel=0.02)
+    for name in names:  # the ends of what the contour casts on an axis are those of a profile at the same cut-off
+        level = float(stats.chi2.cdf(CUTOFF, 1))
+        ends = pml.confidence_intervals(budworm, name, level=level, progressbar=False)["interval"].values.ravel()
+        width = ends[1] - ends[0]
+        assert float(sketch[name].min()) == pytest.approx(ends[0], abs=0.02 * width)
+        assert float(sketch[name].max()) == pytest.approx(ends[1], abs=0.02 * width)
+        assert float(abs(sketch[name].max() - exact[name].max())) < 0.02 * width
 
 
 def test_a_deterministic_and_a_parameter(budworm):
