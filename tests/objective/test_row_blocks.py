@@ -1,5 +1,8 @@
 """Rows in blocks: the numbers of all rows in memory, a few blocks in memory at a time, and what is no sum over rows."""
 
+import copy
+
+import cloudpickle
 import dask.array
 import numpy as np
 import pymc as pm
@@ -178,6 +181,13 @@ def test_data_of_the_model_and_of_its_twins_stay_as_they_are(block_model, blocks
     np.testing.assert_allclose(plain.minus2ll(points), before[0], rtol=1e-12)
     np.testing.assert_allclose(twin.minus2ll(points), before[1], rtol=1e-12)
     assert twin.minus2ll(theta) == pytest.approx(before[1], rel=1e-13)
+
+
+def test_another_process_and_a_copy_have_the_same_rows(blocks):
+    theta = np.array([0.1, 0.2, -0.3])
+    for twin in (copy.deepcopy(blocks), cloudpickle.loads(cloudpickle.dumps(blocks))):
+        assert twin.n_observations == N
+        np.testing.assert_array_equal(twin.minus2ll(theta), blocks.minus2ll(theta))
 
 
 def test_rows_that_fill_the_last_block_count_nothing_where_they_are_impossible():
