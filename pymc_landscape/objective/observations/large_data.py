@@ -61,7 +61,7 @@ def sum_over_blocks(
     ...     mu, sigma = pm.Normal("mu", 0, 10), pm.HalfNormal("sigma", 10)
     ...     y = pm.Normal("y", mu, sigma, observed=pm.Data("rows", rows[:1_000]))
     >>> fit = pml.fit_mle(pml.sum_over_blocks(model, {"rows": rows}))
-    >>> bool(np.allclose(fit["mu"], rows.mean())), fit.n_observations
+    >>> bool(np.allclose(fit.point["mu"], rows.mean())), fit.n_observations
     (True, 10050)
     """
     return objective_of(model).with_rows(data)
