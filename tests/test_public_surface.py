@@ -93,6 +93,7 @@ NEEDS_NONE: dict[str, Callable[[Any], Any]] = {
     "pointwise_log_likelihood": lambda m: pml.pointwise_log_likelihood(m, posterior(), **QUIET),
     "posterior_grid": lambda m: pml.posterior_grid(posterior(), "mu", num=3, axes="parameters", model=m),
     "prior_path": lambda m: pml.prior_path(m, [0, 1], **QUIET),
+    "sum_over_blocks": lambda m: pml.fit_mle(pml.sum_over_blocks(m, {"y": np.repeat(OBSERVED, 2)}), **QUIET),
 }
 READS_A_RESULT = {"chi2_cutoff", "descent_race", "read_intervals", "regular_grid", "to_datatree"}
 CLASSES = {"Explorer", "Fit", "HypothesisTest", "LikelihoodRatioTest", "Objective", "Report"}

@@ -8,7 +8,7 @@ import numpy as np
 from argument_stock import Stock as S
 from argument_stock import Y, stock
 from wrong_values import INF, KINDS, NAN, OBJECT
-from wrong_verb_arguments import Call, Kinds, add_verb
+from wrong_verb_arguments import NO_ROWS, Call, Kinds, add_verb
 
 METHODS: dict[str, tuple[Call, Kinds]] = {}
 DEFAULTS: dict[str, Any] = {
@@ -51,6 +51,7 @@ add_method("objective", "fisher", vector="vector", unconstrained=NO_SCALE)
 add_method("objective", "pack", point=PACKED)
 add_method("objective", "complete", point=PACKED)
 add_method("objective", "natural_log_likelihood", points=[*PACKED[:3], *PACKED[4:]])
+add_method("objective", "with_rows", data=NO_ROWS)
 add_method("objective", "with_prior_weight", prior_weight=[-1, NAN, INF, "1", None, [1], OBJECT])
 add_method("objective", "with_data", nope=[1], y=["x", None, Y[:3], np.zeros((2, 8)), OBJECT])
 add_method("objective", "with_penalty", penalty="word")

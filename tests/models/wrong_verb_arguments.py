@@ -16,6 +16,8 @@ import pymc_landscape as pml
 ANY_FIT = {"draws": "count", "random_seed": "seed", "progressbar": "flag"}
 TEST = {"null": "fit", "alternative": "fit", "sandwich": "flag", "reference": "word", **ANY_FIT}
 
+NO_ROWS = [5, None, OBJECT, [], {}, [5], "y", {"nope": Y}, {"y": 5}, {"y": Y[:0]}, iter([{"y": Y}])]
+
 Call = Callable[..., Any]
 Kinds = dict[str, str | list[Any]]
 # Of each: how it is called with one argument wrong, and the kind of each of its arguments, or its wrong values.
@@ -114,7 +116,7 @@ add_verb("pointwise_log_likelihood", {**MODEL, "dt": S("dt")}, {
     "progressbar": "flag",
 })  # fmt: skip
 add_verb("sum_over_blocks", {"model": S("model"), "data": {"y": Y}}, {
-    "model": NO_FIT, "data": [5, None, OBJECT, [], {}, [5], "y", {"nope": Y}, {"y": 5}, {"y": Y[:0]}, iter([{"y": Y}])],
+    "model": NO_FIT, "data": NO_ROWS,
 })  # fmt: skip
 add_verb("posterior_deviance", {**MODEL, "dt": S("dt")}, {
     "model": "fit", "dt": "draws", "group": "group", "progressbar": "flag",
