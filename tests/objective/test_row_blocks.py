@@ -199,6 +199,31 @@ def test_rows_that_fill_the_last_block_count_nothing_where_they_are_impossible()
     np.testing.assert_allclose(values, [-np.inf, -5 * np.log(0.9), -5 * np.log(1.8)], rtol=1e-12)
 
 
+def test_so_they_do_in_each_of_two_terms():
+    first, second = np.array([0.5, 0.1, 0.2]), np.array([0.1, 0.2, 0.95])
+    with pm.Model() as model:
+        top = pm.Uniform("top", 0, 2)
+        pm.Uniform("y", 0, top, observed=pm.Data("first", first[:2]))
+        pm.Uniform("z", 0, top, observed=pm.Data("second", second[:2]))
+    objective = pml.sum_over_blocks(model, {"first": first, "second": second})
+    values = objective.natural_log_likelihood({"top": np.array([0.9, 1.8])})
+    np.testing.assert_allclose(values, [-np.inf, -6 * np.log(1.8)], rtol=1e-12)
+
+
+def test_a_likelihood_of_potentials_has_its_test_too():
+    rows = np.random.default_rng(7).normal(0.3, 1.0, size=90)
+
+    def model(center):
+        with pm.Model() as made:
+            scale, mean = pm.HalfNormal("scale", 3), pm.Normal("mean", 0, 3) if center else 0.0
+            pm.Potential("rows_logp", pm.logp(pm.Normal.dist(mean, scale), pm.Data("rows", rows[:20])))
+        return pml.fit_mle(pml.sum_over_blocks(made, {"rows": rows}), progressbar=False)
+
+    test = pml.likelihood_ratio_test(model(False), model(True))
+    expected = 90 * np.log(np.mean(rows**2) / np.var(rows))
+    assert test.statistic == pytest.approx(expected, rel=1e-6)
+
+
 # --- what is no sum over rows ----------------------------------------------------------------------------------------
 
 

@@ -39,9 +39,9 @@ class ModelData:
         """Number of observations: elements of the observed terms, compositions and count vectors as one each."""
         return self.metadata.n_observations
 
-    def observed_digests(self) -> dict[str, Array]:
-        """Return what tells observed variables from others, where their values are not at hand; else nothing."""
-        return {}
+    def observed_digests(self) -> dict[str, Array] | None:
+        """Return what tells observed variables from others where their values are not at hand; None where they are."""
+        return None
 
     def refuse_row_blocks(self, what: str = "this") -> None:
         """Refuse what needs all data at once where they are read in blocks of rows; here they are at hand."""

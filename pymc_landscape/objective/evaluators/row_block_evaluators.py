@@ -27,8 +27,6 @@ from pymc_landscape.objective.evaluators.row_blocks import Block, RowBlocks, fil
 # What is a sum over rows; and what else needs no data at all.
 SUMS = WEIGHTED | {"density"}
 WITHOUT_DATA = frozenset(["natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian", "combination"])
-
-
 # Seed and spread of the point at which rows are looked at one by one, and how alike they must be on their own.
 SEED, SPREAD, SAME = 1, 0.1, 1e-8
 
@@ -82,13 +80,12 @@ class RowBlockEvaluators(Evaluators):
 
     @override
     def observed_digests(self) -> dict[str, Array]:
-        parents, own = {}, self.contents
+        digests, found = self.row_blocks.digests(), {}
         for rv in self.model.observed_RVs:
-            parents[rv.name] = set(ancestors([self.model.rvs_to_values[rv]]))
-        used = {
-            term: [own[name] for name in own if self._data.variable(name) in found] for term, found in parents.items()
-        }
-        return {term: np.concatenate(parts) for term, parts in used.items() if parts}
+            parents = set(ancestors([self.model.rvs_to_values[rv]]))
+            parts = [digest for name, digest in digests.items() if self._data.variable(name) in parents]
+            found[rv.name] = np.concatenate([np.zeros(0, np.uint8), *parts])
+        return found
 
     @override
     def refuse_row_blocks(self, what: str = "this") -> NoReturn:

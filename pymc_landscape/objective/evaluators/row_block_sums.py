@@ -78,13 +78,13 @@ class RowBlockSums(Engine):
             first if name == LOG_PRIOR else total
             for name, first, total in zip(self.names, sums.first, sums.total(), strict=True)
         ]
-        if not np.isfinite(totals[0]).all():
+        if not all(np.isfinite(total).all() for total in totals):
             self._rows.refuse_missing()
         return totals
 
     def _on_block(self, points: Array, block: Block) -> list[Array]:
         outputs = self._with(points, self._arguments(block))
-        if len(next(iter(block.values()))) < self._rows.size and np.isnan(outputs[0]).any():
+        if len(next(iter(block.values()))) < self._rows.size and any(np.isnan(o).any() for o in outputs):
             # −∞ times a weight of 0: with the rows that fill the block, copies of one of its own, it is −∞
             filled = self._with(points, self._arguments(block, is_filled=True))
             outputs = [np.where(np.isinf(f), f, o) for f, o in zip(filled, outputs, strict=True)]

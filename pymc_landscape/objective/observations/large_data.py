@@ -51,7 +51,7 @@ def sum_over_blocks(
     -----
     One evaluation of −2LL, with or without derivatives, is one pass through the data for up to 256 points. Sums are
     made in pairs of blocks in a fixed order, so that numbers do not depend on threads; they differ from those of all
-    rows in memory by rounding.
+    rows in memory by rounding. The rows have to stay as they are while the objective is used.
 
     Examples
     --------

@@ -41,7 +41,8 @@ def data_digest(objective: Objective) -> str:
 
 def observed_contents(objective: Objective) -> dict[str, Any]:
     """Return the observed values by name, or what tells them from others where they are read in blocks of rows."""
-    return objective.evaluators.observed_digests() or observed_data(objective)
+    digests = objective.evaluators.observed_digests()
+    return observed_data(objective) if digests is None else digests
 
 
 def _densities(objective: Objective) -> tuple[list[float], list[float]]:
