@@ -80,7 +80,9 @@ class Counted:
         return self.array[rows]
 
 
-@pytest.mark.parametrize("kind", ["numpy", "zarr", "dask", "memmap", "chunks", "a list of chunks", "one block"])
+@pytest.mark.parametrize(
+    "kind", ["numpy", "zarr", "dask", "memmap", "unaligned", "chunks", "a list of chunks", "one block"]
+)
 def test_values_and_derivatives_are_those_of_all_rows(kind, whole, block_model, tmp_path):
     arrays, memory = on_disk(tmp_path)
     data = {
@@ -88,6 +90,7 @@ def test_values_and_derivatives_are_those_of_all_rows(kind, whole, block_model, 
         "zarr": arrays,
         "dask": {name: dask.array.from_array(values, chunks=400) for name, values in DATA.items()},
         "memmap": {**DATA, "x": memory},
+        "unaligned": {**DATA, "x": np.frombuffer(b"." + X.tobytes(), dtype=np.uint8)[1:].view(float).reshape(X.shape)},
         "chunks": in_chunks,
         "a list of chunks": list(in_chunks()),
         "one block": DATA,

@@ -96,7 +96,7 @@ class RowBlocks(ABC):
                 raise UnreadableRowsError(
                     f"Expected rows of {name} of shape {example.shape[1:]}, as in the model, got {values.shape[1:]}."
                 )
-            block[name] = values.astype(example.dtype, copy=False)
+            block[name] = np.require(values, example.dtype, ["ALIGNED", "C_CONTIGUOUS"])  # as graphs take them
             if example.dtype.kind in "iub" and (block[name] != values).any():
                 raise UnreadableRowsError(f"Expected whole numbers for {name}, as in the model, got others.")
         if len({len(values) for values in block.values()}) > 1:
