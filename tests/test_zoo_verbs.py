@@ -16,6 +16,11 @@ sys.path.insert(0, str(ROOT / "docs" / "_extensions"))
 NO_LIKELIHOODS = {"Continuous", "Discrete", "Distribution", "SymbolicRandomVariable"}
 PRIORS = {"LKJCorr", "WishartBartlett", "PolyaGamma"}
 ALWAYS = ("gamma", "half_normal", "pareto")
+# These walks take from 40 s to minutes each: they are left to the tests before a release.
+SLOW = ("garch", "skew_student_t", "ordered_probit", "truncated_gamma", "mv_student_t", "kronecker_normal")
+SLOW += ("mixture_of_vectors", "truncated_normal_sample", "skew_normal")
+MARKS = (pytest.mark.exhaustive, pytest.mark.slow)
+WALKS = [*some([n for n in CASES if n not in SLOW], ALWAYS), *(pytest.param(n, marks=MARKS) for n in SLOW)]
 
 
 def test_every_distribution_of_pymc_is_a_likelihood_of_the_zoo():
@@ -41,6 +46,6 @@ def test_the_page_shows_every_model_and_sentence():
         assert all(sentence in shown for sentence in each["refused"].values())
 
 
-@pytest.mark.parametrize("name", some(kept()["models"], ALWAYS))
+@pytest.mark.parametrize("name", WALKS)
 def test_verbs_answer_or_refuse_as_the_table_says(name, tmp_path):
     assert walk(name, tmp_path) == kept()["models"][name]
