@@ -1,6 +1,6 @@
 """What a PyMC model says: variables, roles, log densities and their derivatives, as graphs."""
 
-from pymc_landscape.model.data import DataSwaps, argument, held_values
+from pymc_landscape.model.data import DataSwaps, argument, evaluated, held_values
 from pymc_landscape.model.density import (
     Density,
     GraphInputs,
@@ -89,6 +89,7 @@ __all__ = [
     "describe",
     "discrete_values",
     "element_labels",
+    "evaluated",
     "find_latent",
     "foreign_operations",
     "gradient_graph",

@@ -61,7 +61,7 @@ class DataSwaps:
 
     def value(self, name: str) -> Array:
         """Return the data `name` as they are now, replaced or not."""
-        return self._values[name] if name in self._values else _evaluated(self.variable(name))
+        return self._values[name] if name in self._values else evaluated(self.variable(name))
 
     def integers(self) -> tuple[tuple[str, bytes], ...]:
         """Return the whole numbers among ``pm.Data``, which may say which observation belongs to what."""
@@ -109,12 +109,13 @@ class DataSwaps:
         old = self.variable(name)
 
         def container() -> Graph:
-            return argument(pytensor.shared(_evaluated(old), name=f"{name}_swap", shape=old.type.shape))
+            return argument(pytensor.shared(evaluated(old), name=f"{name}_swap", shape=old.type.shape))
 
         return self.metadata.keep(("swap", old), container)
 
 
-def _evaluated(variable: Graph) -> Array:
+def evaluated(variable: Graph) -> Array:
+    """Return the value of a graph of data alone."""
     return np.asarray(pt.as_tensor(variable, allow_xtensor_conversion=True).eval(mode="FAST_COMPILE"))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from itertools import islice
-from typing import Any, NoReturn, Self, override
+from typing import Any, NoReturn, Self, get_args, override
 
 import numpy as np
 import pytensor
@@ -19,14 +19,14 @@ from pytensor.graph.traversal import ancestors
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import DifferenceEngine, Engine
 from pymc_landscape.model import DataSwaps, Density, Layout, argument, summed_rows
-from pymc_landscape.objective.evaluators.engine_kinds import LOG_PRIOR, WEIGHTED, Kind
+from pymc_landscape.objective.evaluators.engine_kinds import LOG_PRIOR, WEIGHTED, Kind, Moved
 from pymc_landscape.objective.evaluators.model_evaluators import Evaluators
 from pymc_landscape.objective.evaluators.row_block_sums import RowBlockSums
 from pymc_landscape.objective.evaluators.row_blocks import Block, RowBlocks, filled_up
 
 # What is a sum over rows; and what else needs no data at all.
 SUMS = WEIGHTED | {"density"}
-WITHOUT_DATA = frozenset(["natural", "unconstrained", "derived", "natural_jacobian", "derived_jacobian", "combination"])
+WITHOUT_DATA = frozenset([*get_args(Moved), "combination"])
 # Seed and spread of the point at which rows are looked at one by one, and how alike they must be on their own.
 SEED, SPREAD, SAME = 1, 0.1, 1e-8
 
@@ -154,7 +154,6 @@ class RowBlockEvaluators(Evaluators):
 
 def _refuse_other_than_rows(evaluators: Evaluators, rows: RowBlocks) -> None:
     """Refuse a model whose likelihood, or whose Deterministics, are more than sums over the rows."""
-    evaluators.refuse_row_blocks("other rows")
     metadata, model = evaluators.metadata, evaluators.model
     hidden = [v.name for v in (*metadata.effects, *metadata.summed_variables)]
     if hidden or evaluators.penalty:
@@ -167,7 +166,7 @@ def _refuse_other_than_rows(evaluators: Evaluators, rows: RowBlocks) -> None:
         raise ValueError(
             f"Expected terms that count each row once, got total_size in {', '.join(scaled)}: leave it out."
         )
-    own = evaluators.data.with_data({name: rows.example[name] for name in rows.names}).variables
+    own = {evaluators.data.variable(name) for name in rows.names}
     moving = [d.name for d in model.deterministics if not own.isdisjoint(ancestors([d]))]
     if moving:
         raise ValueError(

@@ -27,6 +27,7 @@ from pytensor.tensor.random.type import RandomType
 
 from pymc_landscape._typing import Array, Graph, Point
 from pymc_landscape.engine import interpreter_mode
+from pymc_landscape.model import evaluated
 from pymc_landscape.numerics import WRITING
 from pymc_landscape.objective import Layout, Objective, fixed_effect_estimates
 from pymc_landscape.objective.observations.repeated_draws import Draw, repeated_draws
@@ -267,7 +268,7 @@ def observed_data(objective: Objective) -> Data:
 def observed_values(model: pm.Model, swaps: Mapping[Graph, Graph] = {}) -> Data:
     """Return the values of the observed variables of a model, with some of its data replaced."""
     values = model.rvs_to_values
-    return {rv.name: _evaluated(swaps.get(values[rv], values[rv])) for rv in model.observed_RVs}
+    return {rv.name: evaluated(swaps.get(values[rv], values[rv])) for rv in model.observed_RVs}
 
 
 def known_value(model: pm.Model, name: str) -> Array | None:
@@ -275,11 +276,7 @@ def known_value(model: pm.Model, name: str) -> Array | None:
     variable = model.named_vars.get(name)
     if not isinstance(variable, Constant | SharedVariable):
         return None
-    return np.asarray(_evaluated(variable), dtype=float)
-
-
-def _evaluated(variable: Graph) -> NDArray[Any]:
-    return np.asarray(pt.as_tensor(variable, allow_xtensor_conversion=True).eval(mode="FAST_COMPILE"))
+    return np.asarray(evaluated(variable), dtype=float)
 
 
 def _element(vector: Graph, value: Graph, where: slice, shape: tuple[int, ...]) -> Graph:
