@@ -11,7 +11,7 @@ from pymc.distributions.distribution import SymbolicRandomVariable
 from pytensor.compile.rebuild import rebuild_collect_shared
 from pytensor.graph.traversal import ancestors
 
-from pymc_landscape._typing import Array
+from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import drawn, without_named_dims
 from pymc_landscape.objective.objective import Objective
 
@@ -23,7 +23,7 @@ Sampler = Callable[[np.random.Generator, int], list[list[Array]]]
 
 
 def prior_draws(objective: Objective, n: int, rng: np.random.Generator) -> Array:
-    """Draw from the prior; NaN for elements of variables whose prior is flat or takes a compiler to draw from.
+    """Draw from the prior; NaN for elements of variables whose prior is flat, has no draws or takes a compiler to draw from.
 
     Parameters
     ----------
@@ -58,16 +58,32 @@ def _sampler(objective: Objective) -> tuple[list[str], Sampler]:
     """Return the names of variables that can be drawn, and what draws them."""
     drawable = [v.name for v in objective.variables if _is_drawable(objective.model, v.name)]
     variables = without_named_dims([objective.model[name] for name in drawable])
-    # in the order in which a function of PyTensor would have them: a seed gives the draws that it always gave
-    shared: list[Any] = rebuild_collect_shared(variables, [])[2][3]
-    rngs = [s for s in shared if isinstance(s.get_value(borrow=True), np.random.Generator)]
+    if not _have_draws(variables):
+        kept = [i for i, variable in enumerate(variables) if _have_draws([variable])]
+        drawable, variables = [drawable[i] for i in kept], [variables[i] for i in kept]
 
     def sample(rng: np.random.Generator, n: int) -> list[list[Array]]:
-        seeds = np.random.SeedSequence(int(rng.integers(2**30))).spawn(len(rngs))
-        generators = {s: np.random.Generator(np.random.PCG64(seed)) for s, seed in zip(rngs, seeds, strict=True)}
+        seed = np.random.SeedSequence(int(rng.integers(2**30)))
+        generators = _generators(variables, seed)
         return [drawn(variables, generators) for _ in range(n)]
 
     return drawable, sample
+
+
+def _generators(variables: list[Graph], seed: np.random.SeedSequence) -> dict[Graph, np.random.Generator]:
+    # in the order in which a function of PyTensor would have them: a seed gives the draws that it always gave
+    shared: list[Any] = rebuild_collect_shared(variables, [])[2][3]
+    rngs = [s for s in shared if isinstance(s.get_value(borrow=True), np.random.Generator)]
+    return {s: np.random.Generator(np.random.PCG64(own)) for s, own in zip(rngs, seed.spawn(len(rngs)), strict=True)}
+
+
+def _have_draws(variables: list[Graph]) -> bool:
+    """Whether the distributions say how to draw from them: pm.ICAR does not, nor a pm.CustomDist of a logp alone."""
+    try:
+        drawn(variables, _generators(variables, np.random.SeedSequence(0)))
+    except NotImplementedError:
+        return False
+    return True
 
 
 def _is_drawable(model: pm.Model, name: str) -> bool:

@@ -285,6 +285,27 @@ def test_starts_from_the_prior_are_reproducible():
     assert here.minus2ll == pytest.approx(cauchy_minimum(-5.0)[1], rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    "without_draws",
+    [
+        lambda: pm.ICAR("field", W=1 - np.eye(3, dtype=int)),
+        lambda: pm.CustomDist("field", logp=lambda value: -0.5 * value**2, shape=3),
+    ],
+    ids=["improper", "custom"],
+)
+def test_a_prior_that_cannot_be_drawn_from_leaves_the_other_starts(without_draws):
+    data = np.array([1.0, 2.5, 4.0])
+    with pm.Model() as model:
+        level, field = pm.Normal("level", 0, 5), without_draws()
+        pm.Normal("y", level + field, 1, observed=data)
+        pm.Normal("z", field, 1, observed=np.zeros(3))
+    here = fit(model, starts=8, random_seed=1)
+    assert here.starts.sizes["start"] == 8
+    assert value(here.starts, "start_theta")[:, 0].std() > 0
+    np.testing.assert_allclose(value(here.point, "level"), 2.5, atol=1e-6)
+    np.testing.assert_allclose(value(here.point, "field"), (data - 2.5) / 2, atol=1e-6)
+
+
 @pytest.mark.parametrize("tree", [True, exhaustive(False)])
 def test_a_posterior_begins_at_its_likeliest_draw(tree):
     """Most draws lie in the wrong valley; the likeliest does not."""

@@ -20,10 +20,12 @@ from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import ancestors
 from pytensor.link.vm import VMLinker
 from pytensor.scalar.math import TriGamma
+from pytensor.scan.op import Scan
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.linalg.decomposition.cholesky import Cholesky
 from pytensor.tensor.linalg.solvers.triangular import SolveTriangular
+from pytensor.tensor.rewriting.shape import ShapeFeature
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.engine.interpreter import array_functions
@@ -215,8 +217,14 @@ def stabilised(graph: Graph) -> Graph:
 
 
 def canonical(graphs: Sequence[Graph]) -> list[Graph]:
-    """Return graphs simplified and stabilised together, as PyMC does it before a graph is differentiated."""
+    """Return graphs simplified and stabilised together, as PyMC does it before a graph is differentiated.
+
+    Where there are loops, all lengths are written as those of the inputs. PyTensor keeps fewer steps of a loop than it
+    was given where it can: an equality that was left between lengths, one of them folded, would no longer hold.
+    """
     fgraph = _copied(graphs)
+    if any(isinstance(node.op, Scan) for node in fgraph.apply_nodes):
+        fgraph.attach_feature(ShapeFeature())
     rewrite_graph(fgraph, include=("canonicalize", "stabilize"))
     return list(fgraph.outputs)
 

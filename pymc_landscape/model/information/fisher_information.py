@@ -17,6 +17,7 @@ from pytensor.graph.traversal import ancestors
 from pytensor.tensor.elemwise import Elemwise
 
 from pymc_landscape._typing import Graph
+from pymc_landscape.engine import canonical
 from pymc_landscape.model import GraphInputs, NoDerivativeError, aligned, jacobian_graph, without_dims
 from pymc_landscape.model.information.fisher_families import FISHER_FAMILIES, KNOWN, LINKS, SHARES, Information, Link
 
@@ -84,7 +85,7 @@ def _term(values: GraphInputs, rv: Graph, remedy: str) -> list[Graph]:
     free = [i for i, p in enumerate(parameters) if values.vector in ancestors([p])]
     try:
         # simplified now, for it is differentiated again: that of a linear predictor is a constant
-        jacobians = {i: rewrite_pregrad(jacobian_graph([parameters[i]], values.vector)) for i in free}
+        jacobians = {i: canonical([jacobian_graph([parameters[i]], values.vector)])[0] for i in free}
     except NoDerivativeError as error:
         raise ValueError(_refusal(rv.name, "a function of an Op without a gradient", remedy)) from error
     information = {(i, j): f for (i, j), f in entries(*parameters).items() if i in free and j in free}

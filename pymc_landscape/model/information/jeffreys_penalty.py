@@ -17,12 +17,12 @@ import numpy as np
 import pytensor.tensor as pt
 from pymc.distributions.transforms import ZeroSumTransform
 from pymc.logprob.transforms import IntervalTransform, LogOddsTransform, LogTransform, SimplexTransform
-from pymc.pytensorf import rewrite_pregrad
 from pytensor.compile.builders import OpFromGraph
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import applys_between
 
 from pymc_landscape._typing import Array, Graph
+from pymc_landscape.engine import canonical
 from pymc_landscape.model import FreeVariable, GraphInputs, natural_graphs
 from pymc_landscape.model.information.fisher_information import fisher_graph
 
@@ -47,7 +47,7 @@ def penalty_graph(values: GraphInputs, potentials: Sequence[str]) -> Graph:
     ValueError
         If a term is of no family of which the information is known, or a variable has no scale of its own.
     """
-    information = rewrite_pregrad(fisher_graph(values, potentials, REMEDY))
+    information = canonical([fisher_graph(values, potentials, REMEDY)])[0]
     naturals = dict(zip((v.name for v in values.layout.variables), natural_graphs(values), strict=True))
     if (basis := _tangents(values)) is not None:
         information = pt.constant(basis.T) @ information @ pt.constant(basis)

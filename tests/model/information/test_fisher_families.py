@@ -2,8 +2,9 @@
 
 import numpy as np
 import pymc as pm
+import pytensor
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 import pymc_landscape as pml
 
@@ -88,3 +89,36 @@ def test_a_sigmoid_however_written_keeps_its_information_far_out(chance):
         pm.Bernoulli("y", p=chance(eta)[np.array([0, 1, 1])], observed=[1, 1, 1])
     found = pml.Objective(model).fisher(np.array([40.0, 1.0]))
     np.testing.assert_allclose(found, np.diag([np.exp(-40.0), 2 * stats.logistic.pdf(1.0)]), rtol=1e-10, atol=0)
+
+
+def decay(steps=12):
+    """Means a kᵗ by a loop: PyTensor keeps the last step of a loop alone where it may."""
+    t = np.arange(1, steps + 1)
+    with pm.Model() as model:
+        k, a = pm.Normal("k", 0.8, 1), pm.Normal("a", 2, 1)
+        means = pytensor.scan(
+            lambda y, k: k * y, outputs_info=[a], non_sequences=[k], n_steps=steps, return_updates=False
+        )
+        pm.Normal("y", means, 0.1, observed=2 * 0.8**t + 0.1 * np.cos(t))
+    return model, t
+
+
+def test_information_of_means_by_a_loop():
+    model, t = decay()
+    slopes = np.array([2 * t * 0.7 ** (t - 1), 0.7**t])
+    found = pml.Objective(model).fisher(np.array([0.7, 2.0]))
+    np.testing.assert_allclose(found, slopes @ slopes.T / 0.1**2, rtol=1e-12)
+
+
+def test_the_penalty_on_means_by_a_loop():
+    """Firth's estimate is where −2LL − log det I is lowest: by SciPy, on the closed form."""
+    model, t = decay()
+    data = 2 * 0.8**t + 0.1 * np.cos(t)
+
+    def penalised(x):
+        slopes = np.array([x[1] * t * x[0] ** (t - 1), x[0] ** t])
+        return (((data - x[1] * x[0] ** t) / 0.1) ** 2).sum() - np.linalg.slogdet(slopes @ slopes.T)[1]
+
+    lowest = optimize.minimize(penalised, [0.8, 2.0], method="BFGS", options={"gtol": 1e-7})
+    fit = pml.fit_mle(model, penalty="firth", progressbar=False)
+    np.testing.assert_allclose([fit.point["k"], fit.point["a"]], lowest.x, atol=1e-5)
