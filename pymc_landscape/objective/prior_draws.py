@@ -23,7 +23,7 @@ Sampler = Callable[[np.random.Generator, int], list[list[Array]]]
 
 
 def prior_draws(objective: Objective, n: int, rng: np.random.Generator) -> Array:
-    """Draw from the prior; NaN for elements of variables whose prior is flat, has no draws or takes a compiler to draw from.
+    """Draw from the prior; NaN for variables whose prior is flat, has no draws or takes a compiler to draw from.
 
     Parameters
     ----------
