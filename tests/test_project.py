@@ -57,8 +57,8 @@ MAY_IMPORT = {
     "plots.visuals": "plots.data numerics",
     "plots": "plots.data plots.visuals numerics",
     "pages": "",
-    "pages.explorer": "pages plots posterior inference inference.profile inference.regions landscape optimize.descent "
-    "optimize objective objective.observations numerics results",
+    "pages.explorer": "pages plots plots.data posterior inference inference.profile inference.regions landscape "
+    "optimize.descent optimize objective objective.observations numerics results",
     "pages.model_report": "pages plots posterior inference inference.profile inference.regions landscape "
     "optimize.descent optimize objective objective.observations model numerics results",
 }

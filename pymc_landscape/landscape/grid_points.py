@@ -52,7 +52,7 @@ class GridPoints:
 
     def __init__(self, objective: Objective, grid: xr.Dataset):
         self.is_plane = "direction" in grid.data_vars
-        names = grid["axis"].to_numpy().tolist() if self.is_plane else [str(d) for d in _axes(grid)]
+        names = grid["axis"].to_numpy().tolist() if self.is_plane else axes_of(grid)
         self.dims = tuple(str(name) for name in names)
         if not self.dims:
             raise ValueError("Expected a grid with at least one axis, got none: make one with regular_grid.")
@@ -166,9 +166,10 @@ def _with_bounds(axes: xr.Coordinates, dims: Sequence[str], elements: Sequence[E
     return xr.Coordinates(noted, indexes=axes.xindexes)
 
 
-def _axes(grid: xr.Dataset) -> list[str]:
-    """Return the dims that are axes: those of a grid's own record of draws or of an estimate are not."""
-    return [str(d) for d in grid.dims if d not in ("draw_parameter", "sample", "parameter")]
+def axes_of(grid: xr.Dataset) -> list[str]:
+    """Return the dims of a grid, or of a landscape, that are axes: those of its own records are not."""
+    dims = grid["minus2ll"].dims if "minus2ll" in grid else grid.dims
+    return [str(d) for d in dims if d not in ("draw_parameter", "sample", "parameter")]
 
 
 def _finite(grid: xr.Dataset, dim: str) -> Array:

@@ -68,7 +68,7 @@ def write_groups(path: Path, groups: Mapping[str, xr.Dataset]) -> None:
 
 
 def open_groups(path: Path, record: StoreRecord) -> dict[str, xr.Dataset]:
-    """Open the groups of a store; arrays are read from disk when they are used."""
+    """Open the groups of a store; arrays are read from disk when they are used, and know their chunks there."""
     groups = {}
     with refusals(path):
         for name, attrs in record.attrs.items():
@@ -76,9 +76,17 @@ def open_groups(path: Path, record: StoreRecord) -> dict[str, xr.Dataset]:
                 path, group=None if name == ROOT else name, chunks=None, consolidated=False, zarr_format=3
             )
             coords = [coord for coord in record.coords[name] if coord in group.data_vars]
-            groups[name] = with_own_names(group.set_coords(coords).drop_encoding(), record.names)
+            groups[name] = with_own_names(_with_chunks_alone(group.set_coords(coords)), record.names)
             groups[name].attrs = dict(attrs)
     return groups
+
+
+def _with_chunks_alone(group: xr.Dataset) -> xr.Dataset:
+    """Drop how arrays were encoded, but in which chunks: who reads parts of them does so along these."""
+    bare = group.drop_encoding()
+    for name, array in group.data_vars.items():
+        bare[name].encoding = {"preferred_chunks": array.encoding["preferred_chunks"]}
+    return bare
 
 
 def check_arrays(path: Path, record: StoreRecord, boxes: Mapping[str, Iterator[Box]]) -> None:

@@ -338,3 +338,14 @@ def test_single_observations_of_a_penalised_likelihood_are_refused():
     penalised = pml.Objective(model).with_penalty("firth")
     with pytest.raises(ValueError, match="without penalty for pointwise=True"):
         pml.evaluate_landscape(penalised, {"p": (0.5, 0.9, 3)}, pointwise=True, progressbar=False)
+
+
+def test_a_landscape_of_several_terms_is_the_grid_of_another():
+    with pm.Model() as model:
+        a, b = pm.Normal("a"), pm.Normal("b")
+        pm.Normal("y", a, 1, observed=[0.5, 1.0])
+        pm.Normal("z", b, 1, observed=[1.5])
+    first = pml.evaluate_landscape(model, {"a": (0, 1, 3), "b": (0, 1, 4)}, progressbar=False)
+    assert first.sizes["term"] == 2
+    again = pml.evaluate_landscape(model, first, progressbar=False)
+    xr.testing.assert_allclose(again.drop_attrs(), first.drop_attrs())

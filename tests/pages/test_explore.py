@@ -483,3 +483,28 @@ def test_a_distribution_without_a_mean_has_no_fitted_values_and_a_page_all_the_s
     assert payload["hover"]["terms"][0]["fitted"] is None
     assert any("no fitted values" in note for note in payload["notes"])
     assert len(payload["valleys"][""][0]) >= 2
+
+
+def test_of_a_finer_grid_than_a_page_holds_some_lines_are_shown_and_it_says_so():
+    axes = {"a": (-50, 50, 10_001), "b": (-50, 50, 20_001)}
+    explorer = pml.explore(line(), axes=axes, random_seed=1, **QUIET)
+    shown = [np.array(axis["values"]) for axis in explorer.payload["axes"]]
+    assert all(300 < len(values) < 420 and {values[0], values[-1]} == {-50.0, 50.0} for values in shown)
+    assert len(json.dumps(explorer.payload)) < 25e6
+    for axis, values in zip(explorer.payload["axes"], shown, strict=True):
+        closest = np.abs(values - axis["estimate"])
+        assert closest.min() < 0.006
+        assert np.sort(closest)[4] < 0.3  # far lines lie a half apart
+    told = [note for note in explorer.payload["notes"] if "a page holds no more" in note]
+    assert [note.split(" values")[0] for note in told] == ["Of the 10,001", "Of the 20,001"]
+
+
+def test_a_landscape_or_a_grid_of_a_fit_gives_the_axes():
+    fit = pml.fit_mle(line(), **QUIET)
+    for grid in (
+        pml.evaluate_landscape(fit, {"a": (0, 2, 7), "b": (1, 3, 9)}, **QUIET),
+        pml.fit_grid(fit, ["a", "b"], num=9),
+    ):
+        explorer = pml.explore(fit, axes=grid, random_seed=1, **QUIET)
+        assert [axis["label"] for axis in explorer.payload["axes"]] == ["a", "b"]
+        np.testing.assert_allclose(explorer.payload["axes"][0]["values"], grid["a"])

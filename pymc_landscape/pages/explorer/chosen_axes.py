@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -13,11 +14,12 @@ from scipy import stats
 from pymc_landscape._typing import Array, RandomSeed
 from pymc_landscape.arguments import checked_names
 from pymc_landscape.inference import confidence_intervals
-from pymc_landscape.landscape import regular_grid
+from pymc_landscape.landscape import axes_of, regular_grid
 from pymc_landscape.numerics import chi2_cutoff
 from pymc_landscape.objective import Element, Objective, affordable_evaluations, effects_that_depend_on
 from pymc_landscape.optimize import Fit, fit_weighted, natural_point
 from pymc_landscape.pages.explorer.explored import ChosenAxis, values_at
+from pymc_landscape.plots.data import axis_lines
 
 # An axis as a user gives it: a range and its number of points, or the points.
 AxisValues = tuple[float, float, int] | ArrayLike
@@ -26,6 +28,8 @@ IN_SIGHT = 30.0
 # An axis reaches to where −2LL, all else at its best, has risen by what 99.9 % of two parameters allow, and no further
 # than so many times what the likelihood leaves possible, whatever the prior says.
 SHOWN, WIDEST = 0.999, 4.0
+# So many values of an axis a page holds: the surfaces of all weights are in it, and the mountain is to turn.
+MOST = 401
 # Tails of the draws beyond the ends of an axis.
 TAIL = 0.002
 # A model of which so many evaluations are affordable is searched from so many places for other optima.
@@ -187,7 +191,7 @@ def chosen_axis(
 def given_axes(objective: Objective, axes: xr.Dataset | Mapping[str, AxisValues]) -> list[ChosenAxis]:
     """Return the axes that a user gave with their values."""
     grid = axes if isinstance(axes, xr.Dataset) else regular_grid(axes)
-    labels = checked_labels(objective, [str(name) for name in grid.coords if name in grid.dims])
+    labels = checked_labels(objective, axes_of(grid))
     given = []
     for label in labels:
         element, values = objective.find(label), grid[label].to_numpy().astype(float)
@@ -198,6 +202,20 @@ def given_axes(objective: Objective, axes: xr.Dataset | Mapping[str, AxisValues]
         is_log = steps.size > 1 and np.allclose(steps, steps[0]) and values[-1] / values[0] > LOGARITHMIC
         given.append(ChosenAxis(label, values, "log" if is_log else "linear", (float(bounds[0]), float(bounds[1]))))
     return given
+
+
+def shown_axis(
+    fit: Fit, axis: ChosenAxis, modes: xr.Dataset, drawn: Array | None, optima: Sequence[Mapping[str, Array]]
+) -> ChosenAxis:
+    """Return an axis of so many values as a page holds, close together where `chosen_axis` would lie."""
+    if len(axis.values) <= MOST:
+        return axis
+    low, high = _hull(fit, axis.label, modes, drawn, optima)
+    near = np.flatnonzero((axis.values >= low) & (axis.values <= high))
+    places = [natural_point(fit), *optima] if fit.status.is_optimum else optima
+    spots = np.array([values_at(fit.objective, [axis.label], point)[0] for point in places])
+    floor = np.array([np.abs(axis.values - spot).argmin() for spot in spots], dtype=int)
+    return replace(axis, values=axis.values[axis_lines(len(axis.values), near, floor, MOST)])
 
 
 def _hull(

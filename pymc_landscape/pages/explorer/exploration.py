@@ -14,12 +14,14 @@ from pymc_landscape.inference import refuse_changed_data
 from pymc_landscape.objective import Objective, objective_of
 from pymc_landscape.optimize import Fit, fit_of, fit_weighted
 from pymc_landscape.pages.explorer.chosen_axes import (
+    MOST,
     AxisValues,
     checked_labels,
     choose_labels,
     chosen_axis,
     given_axes,
     other_optima,
+    shown_axis,
 )
 from pymc_landscape.pages.explorer.explored import ChosenAxis, Explored, Modes, Surfaces, Weights
 from pymc_landscape.pages.explorer.explored_draws import draws_along
@@ -63,12 +65,13 @@ def explore(
         Draws of the model's posterior, for marginals, intervals and a walk of the sampler.
     axes : str, sequence of str, mapping or Dataset, optional
         One or two continuous parameters (``"mu"``, ``"beta[x1]"``), or a grid of them as `regular_grid` takes or makes
-        it. Left out: with several optima in sight the two elements in which they are furthest apart; with random
+        it, or the landscape over one; of more than 401 values along an axis some are shown, and ``payload["notes"]``
+        says so. Left out: with several optima in sight the two elements in which they are furthest apart; with random
         effects, one on which they are centred and one that says how they spread; else the first two of the model, where
         what only scales the noise comes last. A parameter alone gives a curve.
     num : int
-        Points along an axis, where `axes` does not say. An axis holds what the likelihood leaves possible, all optima
-        that are in sight, and what prior and draws leave possible, as far as that is not many times wider.
+        Points along an axis, 5 to 401, where `axes` does not say. An axis holds what the likelihood leaves possible,
+        all optima that are in sight, and what prior and draws leave possible, as far as that is not many times wider.
     group : str
         Group of the tree that holds the draws.
     random_seed : int or Generator, optional
@@ -112,7 +115,7 @@ def explore(
     Explorer(model: p)
     >>> explorer.save("landscape.html")  # doctest: +SKIP
     """
-    num = checked_count("num", num, at_least=5, advice="a surface needs some")
+    num = checked_count("num", num, at_least=5, at_most=MOST, advice="a surface needs some, and a page holds no more")
     check_run_options(random_seed, progressbar)
     checked_group(group)
     with DelayedProgressBar("Exploring", len(STEPS) + 1, progressbar) as bar:
@@ -142,14 +145,25 @@ def _begun(
     draws = None if dt is None else read_posterior(fit.objective, dt, group)
     optima = other_optima(fit, random_seed)
     weights, modes, note = _modes(fit, optima)
-    if not given:
-        labels = labels or choose_labels(fit, optima)
-        drawn = [None] * len(labels) if draws is None else draws_along(draws, labels).T
-        given = [
-            chosen_axis(fit, label, modes.path, own, optima, num) for label, own in zip(labels, drawn, strict=True)
-        ]
-    notes = [note] if note else []
-    return Explored(fit, modes, weights, tuple(given), draws, dt, group, random_seed, notes=notes)
+    labels = [axis.label for axis in given] or labels or choose_labels(fit, optima)
+    drawn = [None] * len(labels) if draws is None else draws_along(draws, labels).T
+    about = list(zip(labels, drawn, strict=True))
+    if given:
+        shown = [shown_axis(fit, axis, modes.path, own, optima) for axis, (_, own) in zip(given, about, strict=True)]
+    else:
+        shown = [chosen_axis(fit, label, modes.path, own, optima, num) for label, own in about]
+    notes = [*([note] if note else []), *_fewer(given, shown)]
+    return Explored(fit, modes, weights, tuple(shown), draws, dt, group, random_seed, notes=notes)
+
+
+def _fewer(given: Sequence[ChosenAxis], shown: Sequence[ChosenAxis]) -> list[str]:
+    """Say of which axes a page shows fewer values than were given."""
+    return [
+        f"Of the {len(axis.values):,} values of {axis.label} {len(own.values):,} are shown, closer together where the "
+        "likelihood or the prior leaves something possible: a page holds no more."
+        for axis, own in zip(given, shown, strict=False)
+        if len(own.values) < len(axis.values)
+    ]
 
 
 def _likelihood_fit(model: Fit | ModelLike | Objective | None, refuse: Callable[[Objective], object]) -> Fit:

@@ -55,6 +55,7 @@ from pymc_landscape.plots.data.polylines import arrow_head, arrows, cap, join, s
 from pymc_landscape.plots.data.profile import ProfileEnd, TracedProfile, traced_profile
 from pymc_landscape.plots.data.projection import draws_metric, paths_on_axes, project_paths, two_axes, zero_of
 from pymc_landscape.plots.data.simulated import Simulated, gather_simulated
+from pymc_landscape.plots.data.subsampled_grid import axis_lines
 from pymc_landscape.plots.data.valleys import floors, height_cap, highest_pass
 
 __all__ = [
@@ -79,6 +80,7 @@ __all__ = [
     "arrows",
     "as_cells",
     "as_dataset",
+    "axis_lines",
     "band_boundaries",
     "blank_name",
     "boundaries_around",

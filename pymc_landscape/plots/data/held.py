@@ -89,7 +89,7 @@ def warn_of_edges(edges: Sequence[str], stacklevel: int) -> None:
 
 def remarks_on(view: LandscapeView, edges: Sequence[str], is_flat: bool) -> list[str]:
     """Write all that a reader of the picture must know: what is held, and what is amiss with its floor."""
-    every = [held_remark(view), edge_remark(edges)]
+    every = [held_remark(view), edge_remark(edges), lines_remark(view)]
     if is_flat:
         every.append("the floor is flat, or a ridge: no single point is lowest")
     if len(view.axes) == 1 and bool(view.height.isnull().any()):
@@ -101,6 +101,15 @@ def blank_name(view: LandscapeView) -> str:
     """Say why parts of the picture are blank: the likelihood is zero there, or not a number."""
     raw = view.source[str(view.height.name)].values
     return "outside the support" if not np.isnan(raw).any() else "not evaluated, or not a number"
+
+
+def lines_remark(view: LandscapeView) -> str:
+    """Write at how many of its points a fine landscape is drawn; empty where that is at all of them."""
+    drawn = tuple(view.height.sizes[axis] for axis in view.axes)
+    if drawn == view.whole:
+        return ""
+    shown, whole = (" × ".join(f"{number:,}" for number in numbers) for numbers in (drawn, view.whole))
+    return f"drawn at {shown} of {whole} points, closer where it is low"
 
 
 def edge_remark(edges: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ import xarray as xr
 
 from pymc_landscape.arguments import checked_choice
 from pymc_landscape.plots.data.inputs import as_dataset
+from pymc_landscape.plots.data.subsampled_grid import drawn_lines
 
 LABELS = {
     "delta_minus2ll": "Δ(−2LL)",
@@ -40,7 +41,9 @@ class LandscapeView:
     label : str
         Name of the height.
     source : xr.Dataset
-        The landscape it was taken from.
+        The landscape it was taken from, at the points that are drawn.
+    whole : tuple of int
+        How many points the landscape itself has along each axis.
     """
 
     height: xr.DataArray
@@ -49,6 +52,7 @@ class LandscapeView:
     df: int
     label: str
     source: xr.Dataset
+    whole: tuple[int, ...]
 
     @property
     def top(self) -> float:
@@ -72,15 +76,19 @@ def landscape_view(data: xr.Dataset | xr.DataTree, var_name: str, landscape_grou
     """
     source = as_dataset(data, landscape_group, (), "evaluate_landscape", group_argument="landscape_group")
     _check_name(source, var_name)
-    grid = _grid_dims(source)
-    height = _rise(source[var_name], [d for d in source[var_name].dims if d in grid])
-    varying = [str(d) for d in height.dims if d in grid and height.sizes[d] > 1]
-    _check_values(height, varying, var_name)
+    dims, grid = source[var_name].dims, _grid_dims(source)
+    varying = [str(dim) for dim in dims if dim in grid and source.sizes[dim] > 1]
     axes = tuple(varying[:2])
-    panels = tuple(str(d) for d in height.dims if d not in axes)
-    _check_panels(height, panels, varying)
+    panels = tuple(str(dim) for dim in dims if dim not in axes)
+    _check_sizes(source[var_name], panels, varying)
+    whole = tuple(source.sizes[axis] for axis in axes)
+    is_lazy = source.attrs.get("completion") == "lazy" and source[var_name].chunks is not None
+    source = source.isel(drawn_lines(source[var_name], _sign(var_name), axes, len(varying), is_lazy))
+    source = source.assign({var_name: source[var_name].compute()})  # each point is read, or evaluated, once
+    height = _rise(source[var_name], [dim for dim in dims if dim in grid])
+    _check_values(height, var_name)
     height = height.sortby(list(axes)).transpose(*axes, *panels)
-    return LandscapeView(height, axes, panels, len(varying), _label(source, var_name), source)
+    return LandscapeView(height, axes, panels, len(varying), _label(source, var_name), source, whole)
 
 
 def _label(source: xr.Dataset, var_name: str) -> str:
@@ -109,16 +117,19 @@ def _grid_dims(source: xr.Dataset) -> tuple[Hashable, ...]:
 
 def _rise(values: xr.DataArray, grid: list[Hashable]) -> xr.DataArray:
     """Δ = −2 log p + 2 max log p (Wilks 1938); only the finite part of a grid has a height."""
-    minus2 = -2.0 * values if "log_" in str(values.name) else values.astype(float)
+    minus2 = _sign(str(values.name)) * values
     finite = minus2.where(np.isfinite(minus2))
     already = values.name == "delta_minus2ll"  # a slice keeps its height above the whole grid
     rise = finite if already else finite - finite.min(grid)
     return rise.rename(values.name).drop_vars(set(rise.coords) - set(rise.dims))
 
 
-def _check_values(height: xr.DataArray, varying: list[str], var_name: str) -> None:
-    if not varying:
-        raise ValueError(f"Expected an axis with two or more points, got sizes {dict(height.sizes)}; widen the grid.")
+def _sign(var_name: str) -> float:
+    """Return what makes a variable a −2 log density, or the rise of one."""
+    return -2.0 if "log_" in var_name else 1.0
+
+
+def _check_values(height: xr.DataArray, var_name: str) -> None:
     if not bool(height.notnull().any()):
         raise ValueError(
             f"Expected {var_name!r} to be finite somewhere, got no finite point; "
@@ -126,11 +137,14 @@ def _check_values(height: xr.DataArray, varying: list[str], var_name: str) -> No
         )
 
 
-def _check_panels(height: xr.DataArray, panels: tuple[str, ...], varying: list[str]) -> None:
-    count = int(np.prod([height.sizes[dim] for dim in panels]))
+def _check_sizes(values: xr.DataArray, panels: tuple[str, ...], varying: list[str]) -> None:
+    """Refuse what is no picture, before anything is read."""
+    if not varying:
+        raise ValueError(f"Expected an axis with two or more points, got sizes {dict(values.sizes)}; widen the grid.")
+    count = int(np.prod([values.sizes[dim] for dim in panels]))
     if count <= MOST_PANELS:
         return
-    sizes = {dim: height.sizes[dim] for dim in panels}
+    sizes = {dim: values.sizes[dim] for dim in panels}
     some = {dim: _example_positions(size, len(panels)) for dim, size in sizes.items()}
     raise ValueError(
         f"Expected two axes and at most {MOST_PANELS} panels, got axes {varying} with panels over "

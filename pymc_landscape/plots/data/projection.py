@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -85,7 +86,7 @@ def two_axes(view: LandscapeView) -> LandscapeView:
     further = [dim for dim in view.panels if view.height.sizes[dim] > 1]
     if len(view.axes) == 2 and not further:
         height = view.height.isel(dict.fromkeys(view.panels, 0), drop=True)
-        return LandscapeView(height, view.axes, (), view.df, view.label, view.source)
+        return replace(view, height=height, panels=())
     middle = {dim: view.height[dim].values[view.height.sizes[dim] // 2].item() for dim in further}
     todo = f"choose a slice, for example ds.sel({middle})" if further else "use plots.landscape"
     raise ValueError(f"Expected two axes, got {[*view.axes, *further]}; {todo}.")

@@ -303,7 +303,7 @@ def new_sheet(
         columns = min(panels, pc_kwargs.get("col_wrap") or even_columns(panels))
         own["plot_hspace"] = (0.36 if columns == panels else 0.25) / columns
     figure = {"figure_kwargs": {**own, **(pc_kwargs.get("figure_kwargs") or {})}}
-    view = LandscapeView(data, (), tuple(map(str, data.dims)), 1, "", data.to_dataset())
+    view = LandscapeView(data, (), tuple(map(str, data.dims)), 1, "", data.to_dataset(), ())
     pc = new_collection(view, backend, size, {**pc_kwargs, **figure}, figsize)
     layout = pc.viz["figure"].item().get_layout_engine() if pc.backend == "matplotlib" else None
     if (

@@ -39,17 +39,17 @@ def surface(target: Any, x: Array, y: Array, z: Array, scene: Scene, **kwargs: A
     vertices = np.stack([*np.meshgrid(x, y, indexing="ij"), z], axis=-1)
     corners = np.stack([vertices[:-1, :-1], vertices[1:, :-1], vertices[1:, 1:], vertices[:-1, 1:]], axis=2)
     whole = np.isfinite(corners).all(axis=(2, 3))
-    lit = _lit(np.nan_to_num(z, nan=scene.cap), scene)[:-1, :-1]
+    lit = _lit(x, y, np.nan_to_num(z, nan=scene.cap), scene)[:-1, :-1]
     options = {"linewidth": 0, "antialiased": False, "zorder": ON_SURFACE, **kwargs}
     solid = Poly3DCollection(corners[whole], facecolors=lit[whole], **options)
     return target.add_collection3d(solid)
 
 
-def _lit(z: Array, scene: Scene) -> Array:
+def _lit(x: Array, y: Array, z: Array, scene: Scene) -> Array:
     """Colours under a lamp (Lambert), in the proportions of the box, to the left of the camera."""
-    smooth = uniform_filter(z, 5, mode="nearest")  # the facets of the grid itself are not shown
     tall = TALL / (scene.cap - scene.floor)
-    slopes = [np.gradient(smooth * tall, 1.0 / (z.shape[i] - 1), axis=i) for i in (0, 1)]
+    facets = [np.gradient(z * tall, side / np.ptp(side), axis=i) for i, side in enumerate((x, y))]
+    slopes = [uniform_filter(facet, 5, mode="nearest") for facet in facets]  # the grid itself is not shown
     normal = np.stack([-slopes[0], -slopes[1], np.ones_like(z)], axis=-1)
     normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
     angle = np.deg2rad(scene.azim - 70)
