@@ -31,8 +31,9 @@ CUTTING_PLANES = "cutting planes"
 # More free elements than this are not looked at: a corner has as many pieces.
 MOST_ELEMENTS = 25
 # Lengths are in standard errors: how near a slope has to jump, and by how much at least, beside what curvature makes of
-# it; where the search begins and ends to look for other pieces; and where the mean curvature of pieces is taken.
-BESIDE, JUMP, BENT = (1e-6, 1e-3, 3e-2), 1e-2, 10.0
+# it, and by how many times the curvature at hand may be exceeded nearby; where the search begins and ends to look for
+# other pieces; and where the mean curvature of pieces is taken.
+BESIDE, JUMP, BENT, VARIES = (1e-6, 1e-3, 3e-2), 1e-2, 10.0, 2.0
 FIRST_RADIUS, LAST_RADIUS, AROUND = 0.3, 1e-9, 1e-6
 STEPS, HALVINGS = 120, 40
 # Logarithm of how much longer or shorter lengths may become on the way.
@@ -147,7 +148,7 @@ def settle_in_corner(result: SearchResult) -> SearchResult:
         return result
     with np.errstate(all="ignore"):
         pieces = _Pieces(restricted, x, result.value)
-        if not any(pieces.jumps(x, radius) for radius in BESIDE):
+        if not any(pieces.jumps(x, result.hessian, radius) for radius in BESIDE):
             return result
         x, value, radius = pieces.descend(x, result.value)
         is_corner = not restricted.unbounded_below and pieces.fits(x, value)
@@ -183,10 +184,11 @@ class _Pieces:
         known[0] = True
         return (values - (slopes * moves).sum(axis=1))[known], np.nan_to_num(slopes[known])
 
-    def jumps(self, x: Array, radius: float) -> bool:
-        """Whether slopes so near one another differ, by more than curvature explains."""
+    def jumps(self, x: Array, hessian: Array, radius: float) -> bool:
+        """Whether slopes so near one another differ, by more than curvature explains: that at x, and some anywhere."""
         _, slopes = self.around(x, radius)
-        return bool(np.ptp(slopes, axis=0).max() > JUMP + BENT * radius)
+        bent = 2.0 * np.abs(hessian * np.outer(self.scale, self.scale)).sum(axis=1)
+        return bool((np.ptp(slopes, axis=0) > JUMP + np.maximum(BENT, VARIES * bent) * radius).any())
 
     def fits(self, x: Array, value: float) -> bool:
         """Whether lengths are still those of the beginning: they shrink for ever where a density grows for ever."""

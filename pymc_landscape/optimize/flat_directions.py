@@ -122,8 +122,8 @@ def _is_suspicious(curvature: Spectrum, zero: bool, i: int, x: Array) -> bool:
     step = curvature.direction(i)
     length = float(np.linalg.norm(step))
     along = abs(float(x @ step)) / length
-    relative = curvature.values[i] / curvature.values[-1]
-    return bool(relative < SUSPICIOUS_CURVATURE or length > SUSPICIOUS_ERROR * max(along, 1e-300))
+    little = curvature.values[i] < SUSPICIOUS_CURVATURE * curvature.values[-1]
+    return bool(little or length > SUSPICIOUS_ERROR * max(along, 1e-300))
 
 
 def _classify(

@@ -7,6 +7,9 @@ from scipy import optimize, stats
 from verbs import fit, value
 
 import pymc_landscape as pml
+from pymc_landscape.objective import RestrictedObjective
+from pymc_landscape.optimize.bounds import settle_in_corner
+from pymc_landscape.optimize.local_search import SearchResult
 
 Q95 = stats.chi2.ppf(0.95, 1)
 
@@ -70,6 +73,17 @@ def test_a_density_that_grows_for_ever_has_no_corner():
     with pm.Model() as model:
         pm.Laplace("y", pm.Normal("mu", 0, 5), pm.HalfNormal("b", 3), observed=[2.5, 2.5, 2.5])
     assert fit(model, random_seed=1).status in ("unbounded", "at_bound")
+
+
+def test_a_smooth_valley_across_all_axes_is_no_corner():
+    """One direction is bent, so that slopes by all six elements change at once; a search that did not arrive."""
+    with pm.Model() as model:
+        pm.Normal("y", pm.Normal("b", 0, 5, shape=6).sum(), 1, observed=[1.0, 2.0])
+    restricted = RestrictedObjective(pml.Objective(model))
+    x = np.full(6, 0.3)
+    value, gradient = restricted.value_and_gradient(x)
+    begin = SearchResult(restricted, x, value, gradient, restricted.hessian(x), np.inf, "none")
+    assert settle_in_corner(begin) is begin
 
 
 def test_a_profile_that_cannot_leave_a_corner_says_so():
