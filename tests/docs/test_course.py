@@ -171,6 +171,7 @@ def test_first_chapter_runs_as_a_notebook():
     assert names["ratio"].max() == pytest.approx(4)
 
 
+@pytest.mark.slow
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("path", READING_DATA, ids=lambda path: path.stem)
 def test_notebooks_that_read_data_run(path, tmp_path):

@@ -63,6 +63,7 @@ def test_every_verb_on_values_of_python():
     assert_alike(everything(black_boxes.decay_beside_counts(black_boxes.decay), "mu[3]"), right, 1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.exhaustive
 @pytest.mark.filterwarnings("ignore::scipy.integrate.ODEintWarning")
 def test_every_verb_on_the_solution_of_an_ode():

@@ -80,6 +80,7 @@ def test_a_profile_from_corners_is_that_of_the_verb_under_every_weight(monkeypat
     assert any("averaged over: their best values jump" in note for note in explorer.payload["notes"])
 
 
+@pytest.mark.slow
 @pytest.mark.exhaustive
 def test_both_labels_of_a_mixture_are_valleys_of_the_profile_at_the_same_height():
     explorer = pml.explore(counts_of_two_kinds(), random_seed=1, **QUIET)

@@ -149,6 +149,7 @@ def test_two_components_against_one(family):
     assert (ours >= em - 0.05).all()
 
 
+@pytest.mark.slow
 @pytest.mark.exhaustive
 def test_three_normals_against_two():
     rng = np.random.default_rng(5)

@@ -117,6 +117,7 @@ KINDS = {
 }
 # The quickest; the fit of a random walk below is by default too.
 SOME = ("zero sum",)
+SLOW = ("kronecker", "vector walk", "covariance", "matrix")
 # PyMC's density of areas goes without these constants.
 CONSTANTS = {"areas": N * np.log(2 * np.pi) - np.log(RING.sum(0)).sum()}
 
@@ -126,7 +127,8 @@ def walk_of_vectors(s):
 
 
 def kinds():
-    return [kind if kind in SOME else pytest.param(kind, marks=pytest.mark.exhaustive) for kind in KINDS]
+    marks = {kind: [pytest.mark.exhaustive, *[pytest.mark.slow] * (kind in SLOW)] for kind in KINDS if kind not in SOME}
+    return [pytest.param(kind, marks=marks.get(kind, [])) for kind in KINDS]
 
 
 def model_of(kind):
