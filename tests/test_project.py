@@ -16,6 +16,9 @@ import pymc_landscape
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "pymc_landscape"
+OF_FILES = pytest.mark.skipif(
+    not PACKAGE.is_dir(), reason="the package is installed: its files are not beside the tests"
+)
 
 # What a room may import, always through the façade of the other room. `_typing` and `arguments` are open to all.
 MAY_IMPORT = {
@@ -100,8 +103,9 @@ def room_files() -> list[Path]:
     return [path for path in source_files() if path.parent != PACKAGE]
 
 
-def name_of(path: Path) -> str:
-    return str(path.relative_to(PACKAGE))
+def name_of(path: object) -> str | None:
+    """The name of a module; where there is none, pytest names what it skips."""
+    return str(path.relative_to(PACKAGE)) if isinstance(path, Path) else None
 
 
 def imported_names(path: Path) -> Iterator[str]:
@@ -168,6 +172,7 @@ def test_constraints_are_mirrored_and_name_no_host():
     assert all("==" in pin and "://" not in pin for pin in pins)
 
 
+@OF_FILES
 @pytest.mark.parametrize("path", room_files(), ids=name_of)
 def test_imports_point_one_way_and_go_through_facades(path):
     own = room_of(path)
@@ -176,6 +181,7 @@ def test_imports_point_one_way_and_go_through_facades(path):
     assert {module.name for module in others} <= {"__init__.py"}
 
 
+@OF_FILES
 def test_imports_make_no_circle_and_no_long_chain():
     """Façades are looked through: what counts is the file that a name comes from."""
     files = [path for path in source_files() if path.name != "__init__.py"]
@@ -184,36 +190,43 @@ def test_imports_make_no_circle_and_no_long_chain():
     assert len(chain) <= DEEPEST_CHAIN, " -> ".join(map(name_of, chain))
 
 
+@OF_FILES
 def test_the_package_has_few_entries():
     entries = {path.name for path in PACKAGE.iterdir()} - {"py.typed", "__pycache__"}
     assert len(entries) <= MOST_ENTRIES, sorted(entries)
 
 
+@OF_FILES
 @pytest.mark.parametrize("room", MAY_IMPORT)
 def test_no_room_is_crowded(room):
     modules = [path.name for path in room_files() if room_of(path) == room and path.name != "__init__.py"]
     assert 0 < len(modules) <= MOST_MODULES, modules
 
 
+@OF_FILES
 def test_every_room_has_its_directions():
     assert {room_of(path) for path in room_files()} == set(MAY_IMPORT)
 
 
+@OF_FILES
 @pytest.mark.parametrize("path", [path for path in room_files() if path.name != "__init__.py"], ids=name_of)
 def test_modules_are_neither_scraps_nor_scrolls(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) in MODULE_LINES
 
 
+@OF_FILES
 @pytest.mark.parametrize("path", room_files(), ids=name_of)
 def test_only_the_rooms_of_graphs_see_pytensor(path):
     assert room_of(path) in READS_GRAPHS or "pytensor" not in imported_packages(path)
 
 
+@OF_FILES
 @pytest.mark.parametrize("path", [path for path in room_files() if "plots" in path.parts], ids=name_of)
 def test_plots_read_datasets_only(path):
     assert not imported_packages(path) & {"pymc", "pytensor"}
 
 
+@OF_FILES
 def test_what_stands_behind_an_objective_is_its_own_affair():
     outside = [path for path in room_files() if room_of(path).split(".")[0] != "objective"]
     nodes = {path: ast.walk(ast.parse(path.read_text(encoding="utf-8"))) for path in outside}
@@ -221,6 +234,7 @@ def test_what_stands_behind_an_objective_is_its_own_affair():
     assert not used, list(map(name_of, used))
 
 
+@OF_FILES
 def test_no_file_has_a_vague_name():
     assert not {path.stem.strip("_") for path in source_files()} & VAGUE_NAMES
 

@@ -79,5 +79,7 @@ def test_links_and_verbs_of_the_readme_are_there():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", readme) if "://" not in link]
     assert len(links) > 30
+    if not (ROOT / "pymc_landscape").is_dir():  # the tests of a package that is installed
+        links = [link for link in links if not link.startswith("pymc_landscape/")]
     assert [link for link in links if not (ROOT / link).exists()] == []
     assert [name for name in pml.__all__ if name.islower() and not re.search(rf"pml\.{name}\b", readme)] == []
