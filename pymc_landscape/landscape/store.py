@@ -35,7 +35,8 @@ from pymc_landscape.results import (
     require_zarr,
 )
 
-# Points are written when so many seconds have gone into them, or when they take so many bytes.
+# Points are written when so many seconds have passed since the last were, or when they take so many bytes: whole
+# chunks, if they fill any, for a part of a chunk is written by reading and writing all of it.
 SECONDS = 2.0
 BYTES = 2**26
 # So many points at first, before it is known how long one takes.
@@ -129,8 +130,11 @@ def evaluate_into(
                 bar.advance(store.done)
                 parts = _evaluated_here(store, evaluate) if elsewhere is None else elsewhere(start=store.done)
                 _write_rest(store, result, parts, describe, bar)
+            store.write_all()
         except STOPS as stopped:  # Ctrl-C while something was written
             result.stopped = stopped
+        finally:
+            store.write_all()
         if not store.is_made:
             raise result.stopped or result.errors[0][1]
         result.n_evaluated = store.done
@@ -143,11 +147,11 @@ def evaluate_into(
 
 def _evaluated_here(store: _LandscapeStore, evaluate: Evaluate) -> Iterator[Evaluation]:
     """Evaluate stretch after stretch, each a few seconds long."""
-    length, start = FIRST, store.done
+    length, start = FIRST, store.reached
     while start < store.points.total:
         stop, began = min(start + length, store.points.total), time.perf_counter()
         yield evaluate(start, stop)
-        length, start = store.next_length(store.done - start, time.perf_counter() - began), stop
+        length, start = store.next_length(stop - start, time.perf_counter() - began), stop
 
 
 def _write_rest(
@@ -155,23 +159,24 @@ def _write_rest(
 ) -> None:
     """Write stretch after stretch as they come."""
     for part in parts:
-        start = store.done
+        start = store.reached
         result.stopped = part.stopped
         result.errors += [(start + i, error) for i, error in part.errors]
         if not part.values:  # the model raises at all of these points; maybe not at others
             store.leave_out(part.n_evaluated)
         elif part.n_evaluated:
             n = len(next(iter(part.values.values())))
-            store.write(describe(Stretch(n), part).isel(point=slice(part.n_evaluated)))
-        bar.advance(store.done - start)
+            store.add(describe(Stretch(n), part).isel(point=slice(part.n_evaluated)))
+        bar.advance(store.reached - start)
         if result.interrupted:
             return
 
 
 class _LandscapeStore:
-    """The arrays of a landscape on disk, made when the first values show which they are; `done` points are finished.
+    """The arrays of a landscape on disk, made when the first values show which they are.
 
-    Where the disk is full they go on in memory, if they have room there.
+    Of the points that are `reached`, `done` are on disk, and the others wait. Where the disk is full they go on in
+    memory, if they have room there.
     """
 
     def __init__(self, place: StoreDirectory, points: GridPoints, around: xr.Dataset, made_of: Origin):
@@ -179,6 +184,7 @@ class _LandscapeStore:
         self.done, self._n_numbers, self.is_complete = 0, 1, False
         self._store: ZarrStore | RowsInMemory | None = None
         self.not_kept: OSError | None = None
+        self._waiting, self._written_at = list[tuple[int, xr.Dataset]](), time.perf_counter()  # each with its first
         record = record_in(place, "landscape", EXPECTED, made_of)
         if record is not None:
             store = ZarrStore(place, record, len(points.dims), derived=[DELTA])
@@ -215,9 +221,36 @@ class _LandscapeStore:
         if isinstance(self._store, ZarrStore):
             self._store.refuse_another(point, EXPECTED)
 
-    def write(self, values: xr.Dataset) -> None:
-        """Add the next points."""
+    @property
+    def reached(self) -> int:
+        """How many points are finished."""
+        return max([self.done, *(first + values.sizes["point"] for first, values in self._waiting)])
+
+    def add(self, values: xr.Dataset) -> None:
+        """Add the next points, and write what has waited for long, or is large."""
         self._n_numbers = sum(int(np.prod(value.shape[1:])) for value in values.data_vars.values())
+        self._waiting.append((self.reached, values))
+        is_large = 8 * self._n_numbers * (self.reached - self.done) >= BYTES
+        if is_large or time.perf_counter() - self._written_at >= SECONDS:
+            whole = self._store.whole_chunks(self.reached) if isinstance(self._store, ZarrStore) else self.reached
+            self._write(whole if whole > self.done else self.reached)
+
+    def write_all(self) -> None:
+        """Write all that waits."""
+        self._write(self.reached)
+
+    def _write(self, stop: int) -> None:
+        """Write what waits, up to point `stop`; after Ctrl-C amidst of it, once more."""
+        if stop > self.done:
+            first = self._waiting[0][0]
+            every = [values for _, values in self._waiting]
+            same: dict[str, Any] = {"coords": "minimal", "compat": "override", "join": "override"}
+            values = every[0] if len(every) == 1 else xr.concat(every, "point", data_vars="minimal", **same)
+            self._store_points(values.isel(point=slice(self.done - first, stop - first)))
+            self._waiting = [(stop, values.isel(point=slice(stop - first, None)))]
+        self._written_at = time.perf_counter()
+
+    def _store_points(self, values: xr.Dataset) -> None:
         n = values.sizes["point"]
         try:
             if self._store is None:
@@ -230,6 +263,7 @@ class _LandscapeStore:
 
     def leave_out(self, n: int) -> None:
         """Count the next points as finished: NaN."""
+        self.write_all()
         try:
             if self._store is not None:
                 self._put_nan(self._store, self.done, self.done + n)

@@ -328,12 +328,15 @@ def test_ctrl_c_before_a_point_is_finished_is_passed_on(objective, tmp_path, mon
     assert not (tmp_path / "surface.zarr").exists()
 
 
-def test_ctrl_c_while_points_are_written_loses_them_alone(objective, tmp_path, monkeypatch):
+@pytest.mark.parametrize("at", [1, 3, 15])  # what waits at the end is written in the first five calls
+def test_ctrl_c_while_points_are_written_loses_none(objective, tmp_path, monkeypatch, at):
+    if at > 5:
+        monkeypatch.setattr("pymc_landscape.landscape.store.SECONDS", 1e-3)
     write, done = zarr_store.ZarrStore.write, []
 
     def stops(self, name, start, values):
         done.append(1)
-        if len(done) == 15:
+        if len(done) == at:
             raise KeyboardInterrupt
         write(self, name, start, values)
 
@@ -343,6 +346,45 @@ def test_ctrl_c_while_points_are_written_loses_them_alone(objective, tmp_path, m
         with pytest.warns(UserWarning, match="Interrupted"):
             surface(objective, store=store)
     xr.testing.assert_identical(surface(objective, store=store).load().drop_attrs(), surface(objective).drop_attrs())
+
+
+def test_points_are_written_in_whole_chunks_and_few_times(objective, tmp_path, monkeypatch):
+    """Other processes return many short ranges at first: each alone would read and write a chunk of every array."""
+    write, written = zarr_store.ZarrStore.write, []
+
+    def noted(self, name, start, values):
+        if name == "minus2ll":
+            written.append((start, len(values)))
+        write(self, name, start, values)
+
+    monkeypatch.setattr(zarr_store.ZarrStore, "write", noted)
+    monkeypatch.setattr(zarr_store, "CHUNK", 8 * 19 * 2)  # two lines of the grid
+    monkeypatch.setattr("pymc_landscape.landscape.store.BYTES", 8 * 6 * 50)
+    kept = surface(objective, store=tmp_path / "surface.zarr")
+    assert len(written) < 12
+    assert len(written) > 3
+    assert all(start % 38 == 0 for start, _ in written[2:])  # the first shows which arrays there are
+    assert sum(n for _, n in written) == 399
+    xr.testing.assert_identical(kept.load().drop_attrs(), surface(objective).drop_attrs())
+
+
+def test_what_waits_is_written_where_the_work_fails(objective, tmp_path, monkeypatch):
+    from pymc_landscape.landscape import evaluate
+
+    def failing(ranges, client, start):
+        yield ranges(start, 100)
+        yield ranges(100, 150)
+        raise RuntimeError("a worker said so")
+
+    with monkeypatch.context() as workers:
+        workers.setattr(evaluate, "evaluated_by_workers", failing)
+        workers.setattr(evaluate, "checked_client", lambda client: client)
+        with pytest.raises(RuntimeError, match="a worker said so"):
+            surface(objective, store=tmp_path / "surface.zarr", client=object())
+    plain, made = surface(objective), points_evaluated(monkeypatch)
+    whole = surface(objective, store=tmp_path / "surface.zarr")
+    assert sum(b - a for a, b in made) == 4 + 399 - 150  # of those that are kept four are asked again
+    xr.testing.assert_identical(whole.load().drop_attrs(), plain.drop_attrs())
 
 
 def test_the_store_of_another_landscape_is_refused(objective, tmp_path):
