@@ -7,6 +7,7 @@ import pymc as pm
 import pymc.dims as pmd
 import pytensor.tensor as pt
 import pytest
+from posteriors import tree
 from scipy import integrate, special, stats
 
 import pymc_landscape as pml
@@ -182,6 +183,14 @@ def test_a_change_point(change):
         change.scores(fit.theta)
     with pytest.raises(ValueError, match=r"got y, which is summed over switch: use information='observed'"):
         change.fisher(fit.theta)
+
+
+def test_observations_that_all_depend_on_one_variable_have_one_likelihood(change):
+    draws = tree(early=np.array([[3.0, 2.0, 0.7]]), late=np.array([[1.0, 0.5, 4.0]]))
+    found = pml.pointwise_log_likelihood(change, draws, progressbar=False)["log_likelihood"]["y"]
+    assert found.dims == ("chain", "draw")
+    wanted = [special.logsumexp(changed(*point)) for point in [(3.0, 1.0), (2.0, 0.5), (0.7, 4.0)]]
+    np.testing.assert_allclose(found[0], wanted, atol=1e-6)
 
 
 @pytest.mark.exhaustive
