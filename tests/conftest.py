@@ -45,10 +45,10 @@ def _close_figures() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[Client]:
-    """A Dask cluster of two processes on this machine; each keeps what it has loaded."""
+    """A Dask cluster of two processes on this machine; each keeps what it has loaded. No default of other tests."""
     distributed = pytest.importorskip("distributed")
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": logging.CRITICAL}
-    with distributed.LocalCluster(**options) as cluster, cluster.get_client() as client:
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster, set_as_default=False) as client:
         yield client
 
 

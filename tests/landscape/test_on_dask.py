@@ -13,9 +13,7 @@ from pymc_landscape.results.cluster import RangeTasks
 
 da = pytest.importorskip("dask.array")
 pytest.importorskip("distributed")
-# The workers of a client are one way, a scheduler of this process another: Dask of 2025 warns of both at once.
-ONE_PROCESS = "ignore:Running on a single-machine scheduler when a distributed client is active:UserWarning"
-pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.mark.filterwarnings(ONE_PROCESS)]
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 X = np.linspace(-1, 1, 12)
 Y = X + np.sin(5 * X)
 QUIET = {"progressbar": False}
