@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pymc as pm
 import pytest
-from selection import some
+from selection import slow, some
 from zoo_verbs import VERBS
 from zoo_walk import CASES, kept, walk
 
@@ -40,8 +40,7 @@ SLOW = (
     "inflated_at_zero",
     "car",
 )
-MARKS = (pytest.mark.exhaustive, pytest.mark.slow)
-WALKS = [*some([n for n in CASES if n not in SLOW], ALWAYS), *(pytest.param(n, marks=MARKS) for n in SLOW)]
+WALKS = [*some([n for n in CASES if n not in SLOW], ALWAYS), *map(slow, SLOW)]
 
 
 def test_every_distribution_of_pymc_is_a_likelihood_of_the_zoo():

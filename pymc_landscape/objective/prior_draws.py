@@ -62,25 +62,26 @@ def _sampler(objective: Objective) -> tuple[list[str], Sampler]:
         kept = [i for i, variable in enumerate(variables) if _have_draws([variable])]
         drawable, variables = [drawable[i] for i in kept], [variables[i] for i in kept]
 
+    rngs = _rngs(variables)
+
     def sample(rng: np.random.Generator, n: int) -> list[list[Array]]:
-        seed = np.random.SeedSequence(int(rng.integers(2**30)))
-        generators = _generators(variables, seed)
+        seeds = np.random.SeedSequence(int(rng.integers(2**30))).spawn(len(rngs))
+        generators = {s: np.random.Generator(np.random.PCG64(seed)) for s, seed in zip(rngs, seeds, strict=True)}
         return [drawn(variables, generators) for _ in range(n)]
 
     return drawable, sample
 
 
-def _generators(variables: list[Graph], seed: np.random.SeedSequence) -> dict[Graph, np.random.Generator]:
-    # in the order in which a function of PyTensor would have them: a seed gives the draws that it always gave
+def _rngs(variables: list[Graph]) -> list[Any]:
+    """Return the sources of chance in the order of a function of PyTensor: a seed gives the draws it always gave."""
     shared: list[Any] = rebuild_collect_shared(variables, [])[2][3]
-    rngs = [s for s in shared if isinstance(s.get_value(borrow=True), np.random.Generator)]
-    return {s: np.random.Generator(np.random.PCG64(own)) for s, own in zip(rngs, seed.spawn(len(rngs)), strict=True)}
+    return [s for s in shared if isinstance(s.get_value(borrow=True), np.random.Generator)]
 
 
 def _have_draws(variables: list[Graph]) -> bool:
     """Whether the distributions say how to draw from them: pm.ICAR does not, nor a pm.CustomDist of a logp alone."""
     try:
-        drawn(variables, _generators(variables, np.random.SeedSequence(0)))
+        drawn(variables, {s: np.random.default_rng(0) for s in _rngs(variables)})
     except NotImplementedError:
         return False
     return True

@@ -11,6 +11,11 @@ def exhaustive(*case: Any) -> Any:
     return pytest.param(*case, marks=pytest.mark.exhaustive)
 
 
+def slow(*case: Any) -> Any:
+    """Return a case of a parametrised test that takes long: ``pytest -m slow`` runs it, before a release."""
+    return pytest.param(*case, marks=(pytest.mark.exhaustive, pytest.mark.slow))
+
+
 def some(cases: Iterable[Any], always: Callable[[Any], bool] | Iterable[Any]) -> list[Any]:
     """Return the cases in their order; those that `always` does not hold, or is not true of, are exhaustive."""
     chosen = always if callable(always) else list(always).__contains__

@@ -196,9 +196,9 @@ def _here(
     engine: Engine, draws: DrawVectors, chunks: int | None,
     start: int, stop: int, into: Mapping[str, Array], progress: Callable[[int], None],
 ) -> Evaluation:  # fmt: skip
-    """Evaluate draws start to stop into arrays, which one joint density of all data has no dim of its own in."""
-    lengths = dict(zip(engine.names, engine.lengths, strict=True))
-    rows = {name: array.reshape(len(array), *(() if lengths[name] is None else (-1,))) for name, array in into.items()}
+    """Evaluate draws start to stop into arrays; for one joint density of all data these have no dim of length 1."""
+    shapes = {n: () if length is None else (length,) for n, length in zip(engine.names, engine.lengths, strict=True)}
+    rows = {name: array.reshape(len(array), *shapes[name]) for name, array in into.items()}
     return engine(partial(draws.block, start), stop - start, chunk=chunks, progress=progress, into=rows)
 
 

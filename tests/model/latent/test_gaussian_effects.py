@@ -7,6 +7,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import pytest
 from scipy import integrate, optimize, stats
+from selection import exhaustive, slow
 
 import pymc_landscape as pml
 
@@ -127,8 +128,7 @@ def walk_of_vectors(s):
 
 
 def kinds():
-    marks = {kind: [pytest.mark.exhaustive, *[pytest.mark.slow] * (kind in SLOW)] for kind in KINDS if kind not in SOME}
-    return [pytest.param(kind, marks=marks.get(kind, [])) for kind in KINDS]
+    return [kind if kind in SOME else slow(kind) if kind in SLOW else exhaustive(kind) for kind in KINDS]
 
 
 def model_of(kind):
