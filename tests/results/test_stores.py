@@ -456,15 +456,15 @@ def test_memory_stays_bounded_where_the_grid_does_not_fit(tmp_path, monkeypatch)
     monkeypatch.setattr(landscape_store, "BYTES", 2**18)
     monkeypatch.setattr(zarr_store, "CHUNK", 2**15)
     model = spread()
-    grid = pml.regular_grid({"mu": (-1.0, 5.0, 300), "sigma": (0.5, 4.0, 300)})
-    surface(model, GRID, at={"offset": 0.25})  # engines are made
+    grid = pml.regular_grid({"mu": (-1.0, 5.0, 600), "sigma": (0.5, 4.0, 600)})
+    surface(model, GRID, at={"offset": 0.25}, store=tmp_path / "small.zarr")  # engines are made, libraries imported
     made = points_evaluated(monkeypatch)
     tracemalloc.start()
     kept = surface(model, grid, store=tmp_path / "surface.zarr")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert max(b - a for a, b in made) <= 2**18 // (8 * 7)
-    assert peak < 0.5 * kept.nbytes
+    assert peak < 0.2 * kept.nbytes  # a stretch and what fills its chunks, whatever the grid's size
     assert int(kept["minus2ll"].isnull().sum()) == 0
 
 
