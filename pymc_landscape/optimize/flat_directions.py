@@ -29,6 +29,7 @@ from pymc_landscape.optimize.status import Directions, is_lost_in_rounding
 from pymc_landscape.optimize.tolerances import (
     EXAMINED_DISTANCE,
     FALL,
+    INFINITE_DISTANCE,
     LEVEL_FAR_OUT,
     NO_RISE,
     RISE_FAR_OUT,
@@ -41,6 +42,9 @@ from pymc_landscape.optimize.tolerances import (
 SUSPICIOUS_ERROR, SUSPICIOUS_CURVATURE = 30.0, 1e-7
 # The same of an element that is far out, where its curvature may be rounding.
 VAGUE = 10.0
+# Where a standard error spans all that can be computed, a surface that rises so many times more steeply than its square
+# half of it away was not seen to curve.
+NOT_BORNE_OUT = 10.0
 # Of curvatures that are differences of gradients, less than this share of the largest is none.
 DIFFERENCES = 1e-8
 # Where the surface is evaluated along a direction: in standard errors, and where those mean nothing, in sizes of the
@@ -66,37 +70,35 @@ NO_GRADIENT = 1e-3
 def find_directions(result: SearchResult) -> Directions:
     """Examine every direction in which the result of a search may be no optimum."""
     k = len(result.x)
-    level: list[Array] = []
-    unbounded: list[Array] = []
-    kinked: list[Array] = []
-    lost: list[Array] = []
+    found: dict[str, list[Array]] = {"level": [], "unbounded": [], "kinked": [], "lost": []}
     lower, run_away, left = None, list[int](), dict[BoundElement, Array]()
     if not np.isfinite(result.value):
         pass  # nothing to examine
     elif not result.is_minimum:
         run_away = _run_away(result)
-        unbounded = [] if run_away else _unbounded_short_of_an_optimum(result)
+        found["unbounded"] = [] if run_away else _unbounded_short_of_an_optimum(result)
     elif k and result.hessian is not None:
         curvature, zero = _curvature(result, result.hessian)
-        unbounded = _far_out(result) + _newton_goes_on(result)
+        found["unbounded"] = _far_out(result) + _newton_goes_on(result)
         for i in range(k):
             if zero[i] and is_lost_in_rounding(result, curvature, i):
-                lost.append(curvature.direction(i))
-            elif _is_suspicious(curvature, bool(zero[i]), i, result.x):
-                known = len(level) + len(unbounded) + len(kinked)
-                lower = _classify(result, curvature, bool(zero[i]), i, level, unbounded, kinked)
+                found["lost"].append(curvature.direction(i))
+            elif _is_suspicious(result, curvature, bool(zero[i]), i):
+                known = sum(map(len, found.values()))
+                lower = _classify(result, curvature, bool(zero[i]), i, found)
                 if lower is not None:
                     break
                 furthest = int(np.argmax(_relative(curvature.direction(i), result.x)))
-                is_known = any(int(np.argmax(_relative(axis, result.x))) == furthest for axis in unbounded)
-                if len(level) + len(unbounded) + len(kinked) == known and not is_known:
-                    unbounded += _levels_off(result, furthest)
-        if lower is None and not (unbounded or lost):
+                is_known = any(int(np.argmax(_relative(axis, result.x))) == furthest for axis in found["unbounded"])
+                if sum(map(len, found.values())) == known and not is_known:
+                    found["unbounded"] += _levels_off(result, furthest)
+        if lower is None and not (found["unbounded"] or found["lost"]):
             left = _level_off_bounds(result)
-        if lower is None and not (level or unbounded or kinked or lost):
-            unbounded = _vague_far_out(result, curvature)
-    rows = [np.array(several).reshape(len(several), k) for several in (level, unbounded, kinked, lost)]
-    return Directions(simple_basis(rows[0]), rows[1], simple_basis(rows[2]), rows[3], lower, run_away, left)
+        if lower is None and not any(found.values()):
+            found["unbounded"] = _vague_far_out(result, curvature)
+    rows = {name: np.array(several).reshape(len(several), k) for name, several in found.items()}
+    rows |= {name: simple_basis(rows[name]) for name in ("level", "kinked")}
+    return Directions(**rows, lower=lower, run_away=run_away, off_bounds=left)
 
 
 # --- at a minimum ----------------------------------------------------------------------------------------------------
@@ -109,31 +111,29 @@ def _curvature(result: SearchResult, hessian: Array) -> tuple[Spectrum, NDArray[
     if result.gradient is not None:
         flat = flat_eigenvectors(curvature, curvature.vectors.T @ (result.gradient / curvature.scale))
     integral = result.restricted.objective.is_integral
-    if not integral or not any(_is_suspicious(curvature, False, i, result.x) for i in range(k)):
+    if not integral or not any(_is_suspicious(result, curvature, False, i) for i in range(k)):
         return curvature, flat
     finer = hessian_of_gradients(lambda x: result.restricted.value_and_gradient(x)[1], result.x)
     curvature = spectrum(finer) if np.isfinite(finer).all() else curvature
     return curvature, np.abs(curvature.values) <= DIFFERENCES * float(np.abs(curvature.values).max())
 
 
-def _is_suspicious(curvature: Spectrum, zero: bool, i: int, x: Array) -> bool:
-    if zero:
-        return True
+def _is_suspicious(result: SearchResult, curvature: Spectrum, is_zero: bool, i: int) -> bool:
     step = curvature.direction(i)
     length = float(np.linalg.norm(step))
-    along = abs(float(x @ step)) / length
+    errors = length / max(abs(float(result.x @ step)) / length, 1e-300)
     little = curvature.values[i] < SUSPICIOUS_CURVATURE * curvature.values[-1]
-    return bool(little or length > SUSPICIOUS_ERROR * max(along, 1e-300))
+    return bool(is_zero or little or errors > SUSPICIOUS_ERROR or _spans_infinity(result, step))
+
+
+def _spans_infinity(result: SearchResult, step: Array) -> bool:
+    """Whether one standard error takes a transformed element, as the logarithm of a scale, as good as to infinity."""
+    transformed = result.restricted.layout.transformed[result.restricted.free]
+    return bool((np.abs(step[transformed]) > INFINITE_DISTANCE).any())
 
 
 def _classify(
-    result: SearchResult,
-    curvature: Spectrum,
-    is_zero: bool,
-    i: int,
-    level: list[Array],
-    unbounded: list[Array],
-    kinked: list[Array],
+    result: SearchResult, curvature: Spectrum, is_zero: bool, i: int, found: dict[str, list[Array]]
 ) -> Array | None:
     """Add direction i to the list to which it belongs, or return a lower point."""
     step = curvature.direction(i)
@@ -149,14 +149,16 @@ def _classify(
             if is_lower(result.restricted, x, lowest, bar, (result.restricted, result.x)):
                 return x
     if is_zero and ((near[:, 0] > NO_RISE).all() or _is_plateau(result, step, near)):
-        kinked.append(step)
+        found["kinked"].append(step)
         return None
     is_flat = ((far[:, :1] if is_zero else far) < NO_RISE).all(axis=1)  # on either side
     if is_flat.all():
         sign = _sign_of_retreat(result, unit)
-        (unbounded if sign else level).append((sign or 1.0) * step)
+        found["unbounded" if sign else "level"].append((sign or 1.0) * step)
     elif is_flat.any():
-        unbounded.append(step if is_flat[0] else -step)
+        found["unbounded"].append(step if is_flat[0] else -step)
+    elif not is_zero and _spans_infinity(result, step) and (far[:, 0] > NOT_BORNE_OUT * STEPS[0] ** 2).all():
+        found["level"].append(step)
     return None
 
 
@@ -167,8 +169,9 @@ def _is_plateau(result: SearchResult, step: Array, near: Array) -> bool:
 
 
 def _rises(result: SearchResult, moves: Array) -> Array:
-    """Return by how much the value rises along ±moves: (2, number of moves)."""
-    return (result.restricted.values(result.x + np.concatenate([moves, -moves])) - result.value).reshape(2, -1)
+    """Return by how much the value rises along ±moves: (2, number of moves), infinite where there is no value."""
+    values = result.restricted.values(result.x + np.concatenate([moves, -moves]))
+    return (np.where(np.isnan(values), np.inf, values) - result.value).reshape(2, -1)
 
 
 def _sign_of_retreat(result: SearchResult, unit: Array) -> float:
@@ -275,10 +278,7 @@ def _far_out(result: SearchResult) -> list[Array]:
 
 
 def _vague_far_out(result: SearchResult, curvature: Spectrum) -> list[Array]:
-    """Return the axis of an element that is far out on any scale and hardly determined there, if it ran away.
-
-    What curvature it has may be rounding.
-    """
+    """Return the axis of an element that is far out, where its curvature may be rounding, if it ran away."""
     errors = np.sqrt(np.maximum(2.0 * np.diagonal(curvature.inverse()), 0.0))
     vague = (np.abs(result.x) > EXAMINED_DISTANCE) & (errors > VAGUE * np.abs(result.x))
     return _levels_off(result, int(np.argmax(np.where(vague, errors / np.abs(result.x), 0.0)))) if vague.any() else []

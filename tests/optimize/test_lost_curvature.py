@@ -5,7 +5,11 @@ import pymc as pm
 import pytest
 
 import pymc_landscape as pml
+from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.optimize import Status
+from pymc_landscape.optimize.flat_directions import find_directions
+from pymc_landscape.optimize.local_search import SearchResult
+from pymc_landscape.optimize.status import judge
 
 X = np.linspace(0.0, 1.0, 30)
 RNG = np.random.default_rng(0)
@@ -59,3 +63,23 @@ def test_a_ridge_is_one_however_large_the_predictor():
     fit = pml.fit_mle(model, starts=1, progressbar=False)
     assert fit.status is Status.NOT_IDENTIFIED
     assert "a + b" in fit.message or "a − b" in fit.message
+
+
+@pytest.mark.parametrize("slant", [0.01, -0.1])
+def test_a_curvature_that_the_surface_does_not_bear_out_is_no_standard_error(slant):
+    """Along a ridge of logarithms, what rounding leaves of the curvature says e^±1000: the surface never rises so."""
+    with pm.Model() as model:
+        a, b = pm.HalfNormal("a", 1), pm.HalfNormal("b", 1)
+        pm.Normal("y", pm.math.log(a) - pm.math.log(b), 1.0, observed=np.array([0.5, 1.5]))
+    objective = pml.Objective(model)
+    restricted, theta = RestrictedObjective(objective), np.array([15.0, 14.0])
+    turn = np.pi / 4 + slant
+    along, across = np.array([np.cos(turn), np.sin(turn)]), np.array([-np.sin(turn), np.cos(turn)])
+
+    def judged(hessian):
+        value, gradient = restricted.value_and_gradient(theta)
+        end = SearchResult(restricted, theta, value, gradient, hessian, 1e-9, "Newton")
+        return judge(end, find_directions(end)).status
+
+    assert judged(8.0 * np.outer(across, across) + 1e-6 * np.outer(along, along)) is Status.NOT_IDENTIFIED
+    assert judged(objective.hessian(theta)) in (Status.NOT_IDENTIFIED, Status.UNBOUNDED)
