@@ -42,8 +42,7 @@ from pymc_landscape.optimize.tolerances import (
 SUSPICIOUS_ERROR, SUSPICIOUS_CURVATURE = 30.0, 1e-7
 # The same of an element that is far out, where its curvature may be rounding.
 VAGUE = 10.0
-# Where a standard error spans all that can be computed, a surface that rises so many times more steeply than its square
-# half of it away was not seen to curve.
+# A standard error that spans all that can be computed is refuted by a rise, half of it away, of so many times t².
 NOT_BORNE_OUT = 10.0
 # Of curvatures that are differences of gradients, less than this share of the largest is none.
 DIFFERENCES = 1e-8
@@ -72,12 +71,11 @@ def find_directions(result: SearchResult) -> Directions:
     k = len(result.x)
     found: dict[str, list[Array]] = {"level": [], "unbounded": [], "kinked": [], "lost": []}
     lower, run_away, left = None, list[int](), dict[BoundElement, Array]()
-    if not np.isfinite(result.value):
-        pass  # nothing to examine
-    elif not result.is_minimum:
+    is_finite = bool(np.isfinite(result.value))
+    if is_finite and not result.is_minimum:
         run_away = _run_away(result)
         found["unbounded"] = [] if run_away else _unbounded_short_of_an_optimum(result)
-    elif k and result.hessian is not None:
+    elif is_finite and k and result.hessian is not None:
         curvature, zero = _curvature(result, result.hessian)
         found["unbounded"] = _far_out(result) + _newton_goes_on(result)
         for i in range(k):
@@ -92,6 +90,8 @@ def find_directions(result: SearchResult) -> Directions:
                 is_known = any(int(np.argmax(_relative(axis, result.x))) == furthest for axis in found["unbounded"])
                 if sum(map(len, found.values())) == known and not is_known:
                     found["unbounded"] += _levels_off(result, furthest)
+                    if sum(map(len, found.values())) == known and not _is_borne_out(result, curvature.direction(i)):
+                        found["level"].append(curvature.direction(i))
         if lower is None and not (found["unbounded"] or found["lost"]):
             left = _level_off_bounds(result)
         if lower is None and not any(found.values()):
@@ -132,6 +132,12 @@ def _spans_infinity(result: SearchResult, step: Array) -> bool:
     return bool((np.abs(step[transformed]) > INFINITE_DISTANCE).any())
 
 
+def _is_borne_out(result: SearchResult, step: Array) -> bool:
+    """Whether the surface rises about as the curvature says, where that says that one step leads to infinity."""
+    borne_out = _rises(result, STEPS[:1, None] * step) <= NOT_BORNE_OUT * STEPS[0] ** 2
+    return not _spans_infinity(result, step) or bool(borne_out.any())
+
+
 def _classify(
     result: SearchResult, curvature: Spectrum, is_zero: bool, i: int, found: dict[str, list[Array]]
 ) -> Array | None:
@@ -157,15 +163,13 @@ def _classify(
         found["unbounded" if sign else "level"].append((sign or 1.0) * step)
     elif is_flat.any():
         found["unbounded"].append(step if is_flat[0] else -step)
-    elif not is_zero and _spans_infinity(result, step) and (far[:, 0] > NOT_BORNE_OUT * STEPS[0] ** 2).all():
-        found["level"].append(step)
     return None
 
 
 def _is_plateau(result: SearchResult, step: Array, near: Array) -> bool:
     """Whether the surface is level to the last digit here and rises further out, as between the two middle values."""
-    hessian = result.hessian
-    return hessian is not None and not hessian[step != 0].any() and bool((near[:, -1] > NO_RISE).all())
+    is_level = result.hessian is not None and not result.hessian[step != 0].any()
+    return is_level and bool((near[:, -1] > NO_RISE).all())
 
 
 def _rises(result: SearchResult, moves: Array) -> Array:
@@ -206,7 +210,7 @@ def _newton_goes_on(result: SearchResult) -> list[Array]:
             if not np.isfinite(here.hessian).all() or here.value > result.value + NO_RISE:
                 return []
             now = here.newton_step()
-            size, last = float(np.linalg.norm(now)), float(np.linalg.norm(before))
+            size, last = np.linalg.norm([now, before], axis=1)
             if not (0.3 * last < size < 3.0 * last and now @ before > 0.95 * size * last):
                 return []
             before = now
@@ -257,8 +261,8 @@ def _may_be_level(result: SearchResult, moved: RestrictedObjective) -> bool:
     value, gradient = moved.value_and_gradient(result.x)
     if result.hessian is None or not np.isfinite(gradient).all():
         return False
-    rise = value - result.value
-    return bool(rise - 0.5 * QuadraticModel(result.x, value, gradient, result.hessian).decrement < TAKEN_BACK * rise)
+    left = value - 0.5 * QuadraticModel(result.x, value, gradient, result.hessian).decrement - result.value
+    return bool(left < TAKEN_BACK * (value - result.value))
 
 
 # --- far out, or short of an optimum ---------------------------------------------------------------------------------
@@ -272,8 +276,7 @@ def _beyond(result: SearchResult, distance: float) -> list[int]:
 
 def _far_out(result: SearchResult) -> list[Array]:
     """Return axes along which an estimate is so far out that the surface is level there, and was not on the way."""
-    k = len(result.x)
-    axes = [np.sign(result.x[j]) * (np.arange(k) == j) for j in _beyond(result, EXAMINED_DISTANCE)]
+    axes = [np.sign(result.x[j]) * (np.arange(len(result.x)) == j) for j in _beyond(result, EXAMINED_DISTANCE)]
     return [axis for axis in axes if _sign_of_retreat(result, axis)]
 
 
@@ -302,9 +305,7 @@ def _levels_off(result: SearchResult, j: int) -> list[Array]:
         for share in shares:
             whole = restricted.full(begin).copy()
             whole[restricted.free[j]] = share * x[j]
-            nearer = RestrictedObjective(
-                restricted.objective, restricted.natural, {**restricted.fixed, int(restricted.free[j]): share * x[j]}
-            )
+            nearer = restricted.refixed({**restricted.fixed, int(restricted.free[j]): share * x[j]})
             there = search(nearer, whole[nearer.free], PROFILE_ITERATIONS)
             begin = nearer.full(there.x)[restricted.free]
             yield there.value - result.value
@@ -347,7 +348,7 @@ def _unbounded_short_of_an_optimum(result: SearchResult) -> list[Array]:
         return axes
     scale = spectrum(result.hessian).scale if result.hessian is not None else np.ones_like(result.x)
     direction = -result.gradient / scale**2
-    move = direction / np.abs(direction).max() * max(1.0, float(np.abs(result.x).max()))
+    move = direction / np.abs(direction).max() * np.abs(result.x).max(initial=1.0)
     rises = result.restricted.values(result.x + STEPS[:, None] * move) - result.value
     falls = np.isfinite(rises).all() and (np.diff(rises, prepend=0.0) < 0).all()
     if falls or result.hessian is None or not result.remaining_decrease <= ROUGH:
