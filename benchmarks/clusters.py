@@ -1,6 +1,9 @@
-"""Work on a cluster of this machine's processes: two workers beside one, and what a task costs that does nothing."""
+"""Work on a cluster of this machine's processes: two workers beside one, a task that does nothing, large stores."""
 
 import logging
+import resource
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,7 @@ from pymc_landscape.results.cluster import RangeTasks
 
 REFITS, ROWS, TASKS = 600, 2_000, 500
 GRID = {"level": (-1.0, 2.0, 100), "slope": (-1.0, 2.0, 1_000), "spread": (0.5, 2.0, 100)}  # 10⁷ points
+STORED = (10**8, 10**7)
 QUIET: dict[str, Any] = {"progressbar": False}
 
 
@@ -43,13 +47,48 @@ def workers(n: str) -> dict[str, float]:
     return {name: seconds for name, seconds in (refits | points | tasks).items() if not name.endswith("_processor")}
 
 
+def written(n: str) -> dict[str, float]:
+    """Time a landscape of `n` points on its way to a store, ten million of them, and take the client's peak memory."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=20)
+    with pm.Model() as model:
+        level, slope = pm.Normal("level", 0, 5), pm.Normal("slope", 0, 5)
+        pm.Poisson("y", pm.math.exp(level + slope * x), observed=rng.poisson(np.exp(0.4 + 0.6 * x)))
+    objective = pml.Objective(model, backend="numba")
+    lines = int(n) // 10_000
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL
+        ) as cluster,
+        cluster.get_client() as client,
+    ):
+
+        def land(name: str, n_level: int, n_slope: int) -> None:
+            grid = {"level": (-1.0, 1.5, n_level), "slope": (-0.5, 1.5, n_slope)}
+            pml.evaluate_landscape(objective, grid, store=Path(folder) / name, client=client, **QUIET)
+
+        land("small.zarr", 100, 100)
+        measured, _ = once(lambda: land("large.zarr", lines, 10_000), "written")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {f"written_{n}": measured["written"] * 1e7 / int(n), f"peak_{n}": peak}
+
+
 def _nothing(client: Client) -> None:
     for _ in RangeTasks(client, lambda start, stop: None, "nothing", most=1).over(0, TASKS):
         pass
 
 
+def _of(figure: str) -> tuple[str, str]:
+    more, fewer = (f"{figure}_{n}" for n in STORED)
+    return more, fewer
+
+
 def rows(caches: Caches, repeats: int) -> list[Row]:
-    """Measure two workers beside one."""
+    """Measure two workers beside one, and a large landscape beside one of a tenth of its points."""
+    stores = zip(*caches.in_turns([(written, n) for n in STORED], repeats), strict=True)
+    large = [more | fewer for more, fewer in stores]
+    to_store = "landscape of 10⁸ points of 20 rows to a zarr store, two workers"
     two, one = caches.in_turns([(workers, 2), (workers, 1)], repeats)
     measured = ("refits", "points", "tasks")
     answers = [
@@ -62,5 +101,7 @@ def rows(caches: Caches, repeats: int) -> list[Row]:
     return [
         compared(f"{REFITS} bootstrap refits, {model}", answers, "refits_2", "refits_1", "one worker", **options),
         compared(f"landscape of 10⁷ points, {model}", answers, "points_2", "points_1", "one worker", **options),
+        compared(f"{to_store}, by ten million", large, *_of("written"), "of 10⁷", within=1.1, clock="wall"),
+        compared(f"{to_store}, memory", large, *_of("peak"), "of 10⁷", within=1.1, unit="MiB", clock="bytes"),
         alone("a task that does nothing", each, at_most(each, 5, "ms"), unit="ms", clock="wall"),
     ]

@@ -38,7 +38,7 @@ from pymc_landscape.results import (
 # Points are written when so many seconds have passed since the last were, or when they take so many bytes: whole
 # chunks, if they fill any, for a part of a chunk is written by reading and writing all of it.
 SECONDS = 2.0
-BYTES = 2**26
+BYTES = 2**25
 # So many points at first, before it is known how long one takes.
 FIRST = 8
 DELTA, PENALIZED = "delta_minus2ll", "penalized_minus2ll"
@@ -232,8 +232,13 @@ class _LandscapeStore:
         self._waiting.append((self.reached, values))
         is_large = 8 * self._n_numbers * (self.reached - self.done) >= BYTES
         if is_large or time.perf_counter() - self._written_at >= SECONDS:
-            whole = self._store.whole_chunks(self.reached) if isinstance(self._store, ZarrStore) else self.reached
-            self._write(whole if whole > self.done else self.reached)
+            self._write(self._last_whole(self._store, self.done, self.reached))
+
+    @staticmethod
+    def _last_whole(store: ZarrStore | RowsInMemory | None, start: int, stop: int) -> int:
+        """Return the last row after `start`, up to `stop`, at which chunks end; `stop` where there is none."""
+        whole = store.whole_chunks(stop) if isinstance(store, ZarrStore) else stop
+        return whole if whole > start else stop
 
     def write_all(self) -> None:
         """Write all that waits."""
@@ -324,9 +329,11 @@ class _LandscapeStore:
 
     def _stretches(self, store: ZarrStore | RowsInMemory, name: str) -> Iterator[tuple[int, Array]]:
         """Read what is finished, stretch after stretch."""
-        step = BYTES // 8
-        for start in range(0, self.done, step):
-            yield start, store.read(name, start, min(start + step, self.done))
+        start, step = 0, BYTES // 32  # of several arrays at once
+        while start < self.done:
+            stop = self._last_whole(store, start, min(start + step, self.done))
+            yield start, store.read(name, start, stop)
+            start = stop
 
     def _create(self, values: xr.Dataset) -> ZarrStore:
         """Make the store, of which nothing is on disk but its labels."""
