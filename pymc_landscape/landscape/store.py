@@ -232,13 +232,7 @@ class _LandscapeStore:
         self._waiting.append((self.reached, values))
         is_large = 8 * self._n_numbers * (self.reached - self.done) >= BYTES
         if is_large or time.perf_counter() - self._written_at >= SECONDS:
-            self._write(self._last_whole(self._store, self.done, self.reached))
-
-    @staticmethod
-    def _last_whole(store: ZarrStore | RowsInMemory | None, start: int, stop: int) -> int:
-        """Return the last row after `start`, up to `stop`, at which chunks end; `stop` where there is none."""
-        whole = store.whole_chunks(stop) if isinstance(store, ZarrStore) else stop
-        return whole if whole > start else stop
+            self._write(self.reached if self._store is None else self._store.whole_chunks(self.done, self.reached))
 
     def write_all(self) -> None:
         """Write all that waits."""
@@ -331,7 +325,7 @@ class _LandscapeStore:
         """Read what is finished, stretch after stretch."""
         start, step = 0, BYTES // 32  # of several arrays at once
         while start < self.done:
-            stop = self._last_whole(store, start, min(start + step, self.done))
+            stop = store.whole_chunks(start, min(start + step, self.done))
             yield start, store.read(name, start, stop)
             start = stop
 

@@ -257,13 +257,17 @@ class ZarrStore:
         """Whether there is an array of that name."""
         return name in self._arrays
 
-    def whole_chunks(self, stop: int) -> int:
-        """Return the last row up to `stop` before which chunks end: of the arrays with the fewest elements a row."""
+    def whole_chunks(self, start: int, stop: int) -> int:
+        """Return the last row up to `stop` before which chunks end, of the arrays with the fewest elements a row.
+
+        If there is none after `start`: `stop`.
+        """
         chunk = max((array.chunks[: len(self._lead)] for array in self._arrays.values()), key=np.prod)
         axis = next((i for i, n in enumerate(chunk) if n > 1), len(chunk) - 1)
         behind = int(np.prod(self._lead[axis + 1 :]))
         within = stop % (self._lead[axis] * behind)
-        return int(stop - within % (chunk[axis] * behind))
+        last = int(stop - within % (chunk[axis] * behind))
+        return last if last > start else stop
 
     def write(self, name: str, start: int, values: Array) -> None:
         """Write rows of one array, from row `start` on."""

@@ -10,6 +10,7 @@ from functools import partial
 from itertools import chain
 
 import cloudpickle
+import numpy as np
 import pytest
 
 distributed = pytest.importorskip("distributed")
@@ -50,6 +51,26 @@ def test_ranges_grow_but_not_beyond_what_is_wanted(client):
     assert [a for a, _, _ in parts] == [0, *(b for _, b, _ in parts[:-1])]
     assert all(b - a == n <= 16 for a, b, n in parts)
     assert max(n for _, _, n in parts) == 16
+
+
+def fetched_together(client, monkeypatch, work, n):
+    """Return how many results came back in each message."""
+    messages, gather = [], client.gather
+    monkeypatch.setattr(client, "gather", lambda futures: messages.append(len(futures)) or gather(futures))
+    parts = list(RangeTasks(client, work, "a model", most=1).over(0, n))
+    assert [a for a, _, _ in parts] == list(range(n))
+    assert sum(messages) == n
+    return messages
+
+
+def test_short_tasks_travel_together(client, monkeypatch):
+    assert len(fetched_together(client, monkeypatch, lambda a, b: a, 400)) < 200
+
+
+def test_large_results_come_back_one_by_one(client, monkeypatch):
+    monkeypatch.setattr(range_tasks, "NUMBERS", 1000)
+    messages = fetched_together(client, monkeypatch, lambda a, b: np.zeros(600), 40)
+    assert max(messages[1:]) == 1  # before the first came nobody knew
 
 
 def test_work_that_is_sent_is_loaded_once_by_each_worker(client):

@@ -13,10 +13,11 @@ import time
 import uuid
 import warnings
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,10 @@ from pymc_landscape.results import ClusterLost
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-# A task takes so many seconds, where its units allow; of each thread of the workers so many are on their way.
-SECONDS, AHEAD = 2.0, 4
+# A task takes so many seconds, where its units allow.
+SECONDS = 2.0
+# Of each thread of the workers so many are on their way; more where they may not be longer, so many seconds' work.
+AHEAD, MOST_AHEAD, BUSY = 4, 64, 0.25
 # How fast ranges may grow, from one unit on; and at the end so many are left for each thread.
 GROWTH, LAST = 8, 2
 # Seconds for which a number of threads is believed, and after which it is said that there are none.
@@ -64,6 +67,11 @@ class RangeTasks[Result]:
     ----------
     seconds_per_unit : float
         The fewest that a worker took so far; infinite before.
+
+    Notes
+    -----
+    A message costs milliseconds, whatever the number of tasks in it: when half of those on their way are back, others
+    are sent all at once, and results that have come are fetched together.
     """
 
     def __init__(
@@ -84,6 +92,7 @@ class RangeTasks[Result]:
         self._sent: Future[Any] | None = None
         self.seconds_per_unit = float("inf")
         self._longest, self._n_threads, self._counted_at = 1, 0, -BELIEVED
+        self._bytes_per_unit = 0.0  # the most that came back so far
 
     def over(
         self, start: int, stop: int, along: Callable[[int, int], object] | None = None
@@ -99,32 +108,26 @@ class RangeTasks[Result]:
         ValueError, RuntimeError
             If a task fails: with the model, the units, and what the worker says.
         """
-        import dask
-
         run, client = uuid.uuid4().hex, self.client
         on_way: deque[tuple[int, int, Future[Any]]] = deque()
         begin, length = start, self._next_length(self._longest, stop - start)
         try:
-            if self._sent is None:
-                with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GiB"}):
-                    digest = sha256(self._pickled).hexdigest()
-                    self._sent = client.submit(_Sent, digest, self._pickled, key=f"model-{run}")
             while begin < stop or on_way:
-                while begin < stop and len(on_way) < AHEAD * self._threads():
-                    end = min(begin + length, stop)
-                    extra = () if along is None else (along(begin, end),)
-                    key = f"pymc-landscape-{run}-{begin}"
-                    on_way.append((begin, end, client.submit(_perform, self._sent, begin, end, *extra, key=key)))
-                    begin = end
-                first, last, future = on_way[0]
-                seconds, value = self._wait_for(future)
-                if isinstance(value, _Failure):
-                    raise value.error(f"{self.of}, {self._name(first, last)}")
-                on_way.popleft()
-                self.seconds_per_unit = min(self.seconds_per_unit, seconds / (last - first))
-                self._longest = max(self._longest, last - first)
-                length = self._next_length(last - first, stop - begin)
-                yield first, last, value
+                if begin < stop and len(on_way) <= self._lead(length) // 2:
+                    ranges, most = list[tuple[int, int]](), self._lead(length) - len(on_way)
+                    while begin < stop and len(ranges) < most:
+                        ranges.append((begin, min(begin + min(length, self._fair(stop - begin)), stop)))
+                        begin = ranges[-1][1]
+                    on_way += self._send(run, ranges, along)
+                for seconds, value in self._fetch(on_way):
+                    first, last, _ = on_way[0]
+                    if isinstance(value, _Failure):
+                        raise value.error(f"{self.of}, {self._name(first, last)}")
+                    on_way.popleft()
+                    self.seconds_per_unit = min(self.seconds_per_unit, seconds / (last - first))
+                    self._longest = max(self._longest, last - first)
+                    length = self._next_length(last - first, stop - begin)
+                    yield first, last, value
         except (CancelledError, OSError) as error:  # of the network: what work itself raises is a result
             done = (on_way[0][0] if on_way else begin) - start
             raise ClusterLost(
@@ -135,14 +138,41 @@ class RangeTasks[Result]:
             if on_way and client.status == "running":
                 client.cancel([future for _, _, future in on_way], force=True)
 
-    def _wait_for(self, future: Future[Any]) -> Any:
-        """Return what a task gave."""
+    def _send(
+        self, run: str, ranges: list[tuple[int, int]], along: Callable[[int, int], object] | None
+    ) -> list[tuple[int, int, Future[Any]]]:
+        """Send tasks on their way, and before the first of them what all need."""
+        import dask
+
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GiB"}):
+            if self._sent is None:
+                digest = sha256(self._pickled).hexdigest()
+                self._sent = self.client.submit(_Sent, digest, self._pickled, key=f"model-{run}")
+            begins, ends = zip(*ranges, strict=True)
+            extra = [] if along is None else [[along(begin, end) for begin, end in ranges]]
+            keys = [f"pymc-landscape-{run}-{begin}" for begin in begins]
+            futures = self.client.map(_perform, [self._sent] * len(ranges), begins, ends, *extra, key=keys)
+        return [(begin, end, future) for (begin, end), future in zip(ranges, futures, strict=True)]
+
+    def _fetch(self, on_way: Sequence[tuple[int, int, Future[Any]]]) -> list[tuple[float, Any]]:
+        """Wait for the first of some tasks; return what it gave, and those right behind it that are done as well."""
+        from dask.sizeof import sizeof
         from distributed.scheduler import KilledWorker
 
         patient = True
         while True:
             try:
-                return future.result(timeout=PATIENCE)
+                begin, _, first = on_way[0]
+                first.exception(timeout=PATIENCE)  # when it is done; what it gave is fetched below
+                come, room = [first], 8 * NUMBERS / max(self._bytes_per_unit, 1.0)
+                for _, end, future in islice(on_way, 1, None):
+                    if future.status != "finished" or end - begin > room:
+                        break
+                    come.append(future)
+                results: list[tuple[float, Any]] = self.client.gather(come)
+                for (begin, end, _), (_, value) in zip(on_way, results, strict=False):
+                    self._bytes_per_unit = max(self._bytes_per_unit, sizeof(value) / (end - begin))
+                return results
             except TimeoutError:
                 if self.client.status != "running":
                     raise ConnectionError(f"the client is {self.client.status}") from None
@@ -155,11 +185,21 @@ class RangeTasks[Result]:
                     f"another ({error}): give them more memory."
                 ) from error
 
+    def _lead(self, length: int) -> int:
+        """Return how many tasks of this length are on their way at most."""
+        short = BUSY / max(self.seconds_per_unit * length, 1e-6)  # 0 before it is known
+        small = AHEAD * 8 * NUMBERS / max(self._bytes_per_unit * length, 1.0)
+        more = min(short, small, MOST_AHEAD) if length == self._most else AHEAD
+        return int(max(AHEAD, more)) * self._threads()
+
     def _next_length(self, before: int, left: int) -> int:
         """Return of how many units the next range is."""
-        fair = -(-left // (LAST * self._threads()))
-        wanted = min(int(SECONDS / max(self.seconds_per_unit, 1e-9)), GROWTH * before, fair, self._most or left)
-        return max(wanted, 1)
+        most = min(GROWTH * before, self._fair(left), self._most or left)
+        return max(min(int(SECONDS / max(self.seconds_per_unit, 1e-9)), most), 1)
+
+    def _fair(self, left: int) -> int:
+        """Return of how many units a range is at most, so that at the end none waits for long for another."""
+        return max(-(-left // (LAST * self._threads())), 1)
 
     def _threads(self) -> int:
         """Return how many threads the workers have; at least one, for they may be on their way."""
