@@ -38,7 +38,7 @@ from pymc_landscape.results import (
 # Points are written when so many seconds have passed since the last were, or when they take so many bytes: whole
 # chunks, if they fill any, for a part of a chunk is written by reading and writing all of it.
 SECONDS = 2.0
-BYTES = 2**25
+BYTES = 2**24
 # So many points at first, before it is known how long one takes.
 FIRST = 8
 DELTA, PENALIZED = "delta_minus2ll", "penalized_minus2ll"
@@ -323,7 +323,7 @@ class _LandscapeStore:
 
     def _stretches(self, store: ZarrStore | RowsInMemory, name: str) -> Iterator[tuple[int, Array]]:
         """Read what is finished, stretch after stretch."""
-        start, step = 0, BYTES // 32  # of several arrays at once
+        start, step = 0, BYTES // 16  # of several arrays at once
         while start < self.done:
             stop = store.whole_chunks(start, min(start + step, self.done))
             yield start, store.read(name, start, stop)

@@ -33,7 +33,7 @@ from pymc_landscape.results.zarr_files import (
 # Bytes that are computed before they are written.
 BLOCK = 2**27
 # Bytes of a chunk on disk: large enough for few files, small enough that some observations can be read by themselves.
-CHUNK = 2**22
+CHUNK = 2**21
 # The attribute of a store's root that says how many rows are finished.
 FINISHED = "n_evaluated"
 

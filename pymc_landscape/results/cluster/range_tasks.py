@@ -36,7 +36,7 @@ GROWTH, LAST = 8, 2
 # Seconds for which a number of threads is believed, and after which it is said that there are none.
 BELIEVED, PATIENCE = 2.0, 10.0
 # So many numbers come back from a task at most, of units that can be cut so.
-NUMBERS = 2**21
+NUMBERS = 2**20
 # Models that a worker keeps loaded.
 KEPT = 8
 
