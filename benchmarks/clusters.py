@@ -16,7 +16,8 @@ from benchmarks.isolate import Caches
 from benchmarks.rows import Row, alone, at_most, compared, median
 from pymc_landscape.results.cluster import RangeTasks
 
-REFITS, ROWS, TASKS = 600, 2_000, 500
+REFITS, ROWS, TASKS = 3_000, 2_000, 500
+EFFECT_REFITS, GROUPS, EACH = 100, 60, 4
 GRID = {"level": (-1.0, 2.0, 100), "slope": (-1.0, 2.0, 1_000), "spread": (0.5, 2.0, 100)}  # 10⁷ points
 STORED = (10**8, 10**7)
 QUIET: dict[str, Any] = {"progressbar": False}
@@ -30,21 +31,35 @@ def workers(n: str) -> dict[str, float]:
         level, slope, spread = pm.Normal("level", 0, 5), pm.Normal("slope", 0, 5), pm.HalfNormal("spread", 5)
         pm.StudentT("y", nu=4, mu=level + slope * x, sigma=spread, observed=0.5 + 0.7 * x + rng.standard_t(4, ROWS))
     fit = pml.fit_mle(pml.Objective(model, backend="numba"), **QUIET)
-    with (
-        LocalCluster(
-            n_workers=int(n), threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL
-        ) as cluster,
-        cluster.get_client() as client,
-    ):
+    effects = pml.fit_mle(pml.Objective(_with_effects(rng), latent="effect"), **QUIET)
+    with _cluster(int(n)) as cluster, cluster.get_client() as client:
+
+        def refitted(of: pml.Fit, draws: int, name: str) -> dict[str, float]:
+            pml.parametric_bootstrap(of, draws=16, random_seed=1, client=client, **QUIET)
+            return once(lambda: pml.parametric_bootstrap(of, draws=draws, random_seed=2, client=client, **QUIET), name)[
+                0
+            ]
+
         warm = {name: (low, high, 10) for name, (low, high, _) in GRID.items()}
-        pml.parametric_bootstrap(fit, draws=16, random_seed=1, client=client, **QUIET)
         pml.evaluate_landscape(fit, warm, client=client, **QUIET)
-        refits, _ = once(
-            lambda: pml.parametric_bootstrap(fit, draws=REFITS, random_seed=2, client=client, **QUIET), "refits"
-        )
+        measured = refitted(fit, REFITS, "refits") | refitted(effects, EFFECT_REFITS, "effect_refits")
         points, _ = once(lambda: pml.evaluate_landscape(fit, GRID, client=client, **QUIET), "points")
         tasks, _ = once(lambda: _nothing(client), "tasks")
-    return {name: seconds for name, seconds in (refits | points | tasks).items() if not name.endswith("_processor")}
+    return {name: took for name, took in (measured | points | tasks).items() if not name.endswith("_processor")}
+
+
+def _cluster(n: int) -> LocalCluster:
+    return LocalCluster(n_workers=n, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL)
+
+
+def _with_effects(rng: np.random.Generator) -> pm.Model:
+    x, group = rng.normal(size=GROUPS * EACH), np.repeat(np.arange(GROUPS), EACH)
+    counts = rng.poisson(np.exp(0.5 + 0.4 * x + 0.7 * rng.normal(size=GROUPS)[group]))
+    with pm.Model() as model:
+        level, slope, spread = pm.Normal("level", 0, 5), pm.Normal("slope", 0, 5), pm.HalfNormal("spread", 5)
+        effect = pm.Normal("effect", 0, spread, shape=GROUPS)
+        pm.Poisson("y", pm.math.exp(level + slope * x + effect[group]), observed=counts)
+    return model
 
 
 def written(n: str) -> dict[str, float]:
@@ -56,13 +71,7 @@ def written(n: str) -> dict[str, float]:
         pm.Poisson("y", pm.math.exp(level + slope * x), observed=rng.poisson(np.exp(0.4 + 0.6 * x)))
     objective = pml.Objective(model, backend="numba")
     lines = int(n) // 10_000
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL
-        ) as cluster,
-        cluster.get_client() as client,
-    ):
+    with tempfile.TemporaryDirectory() as folder, _cluster(2) as cluster, cluster.get_client() as client:
 
         def land(name: str, n_level: int, n_slope: int) -> None:
             grid = {"level": (-1.0, 1.5, n_level), "slope": (-0.5, 1.5, n_slope)}
@@ -90,16 +99,20 @@ def rows(caches: Caches, repeats: int) -> list[Row]:
     large = [more | fewer for more, fewer in stores]
     to_store = "landscape of 10⁸ points of 20 rows to a zarr store, two workers"
     two, one = caches.in_turns([(workers, 2), (workers, 1)], repeats)
-    measured = ("refits", "points", "tasks")
+    measured = ("refits", "effect_refits", "points", "tasks")
     answers = [
         {f"{name}_{n}": answer[name] for n, answer in ((1, less), (2, more)) for name in measured}
         for less, more in zip(one, two, strict=True)
     ]
     model = f"Student t, {ROWS:,} rows, two workers of one thread"
+    effects = f"Poisson with {GROUPS} random effects, two workers of one thread"
     each = 1e3 * median(answers, "tasks_2") / TASKS
     options: dict[str, Any] = {"faster": 1.8, "clock": "wall"}
     return [
-        compared(f"{REFITS} bootstrap refits, {model}", answers, "refits_2", "refits_1", "one worker", **options),
+        compared(f"{REFITS:,} bootstrap refits, {model}", answers, "refits_2", "refits_1", "one worker", **options),
+        compared(
+            f"{EFFECT_REFITS} refits, {effects}", answers, "effect_refits_2", "effect_refits_1", "one worker", **options
+        ),
         compared(f"landscape of 10⁷ points, {model}", answers, "points_2", "points_1", "one worker", **options),
         compared(f"{to_store}, by ten million", large, *_of("written"), "of 10⁷", within=1.1, clock="wall"),
         compared(f"{to_store}, memory", large, *_of("peak"), "of 10⁷", within=1.1, unit="MiB", clock="bytes"),
