@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 distributed = pytest.importorskip("distributed")
+from pymc_landscape.engine import Evaluation  # noqa: E402
 from pymc_landscape.results import ClusterLost  # noqa: E402
 from pymc_landscape.results.cluster import RangeTasks, checked_client, range_tasks  # noqa: E402
 
@@ -67,9 +68,10 @@ def test_short_tasks_travel_together(client, monkeypatch):
     assert len(fetched_together(client, monkeypatch, lambda a, b: a, 400)) < 200
 
 
-def test_large_results_come_back_one_by_one(client, monkeypatch):
+@pytest.mark.parametrize("result", [np.zeros(600), Evaluation({"density": np.zeros(600)})], ids=["array", "object"])
+def test_large_results_come_back_one_by_one(client, monkeypatch, result):
     monkeypatch.setattr(range_tasks, "NUMBERS", 1000)
-    messages = fetched_together(client, monkeypatch, lambda a, b: np.zeros(600), 40)
+    messages = fetched_together(client, monkeypatch, lambda a, b: result, 40)
     assert max(messages[1:]) == 1  # before the first came nobody knew
 
 

@@ -156,7 +156,6 @@ class RangeTasks[Result]:
 
     def _fetch(self, on_way: Sequence[tuple[int, int, Future[Any]]]) -> list[tuple[float, Any]]:
         """Wait for the first of some tasks; return what it gave, and those right behind it that are done as well."""
-        from dask.sizeof import sizeof
         from distributed.scheduler import KilledWorker
 
         patient = True
@@ -171,7 +170,7 @@ class RangeTasks[Result]:
                     come.append(future)
                 results: list[tuple[float, Any]] = self.client.gather(come)
                 for (begin, end, _), (_, value) in zip(on_way, results, strict=False):
-                    self._bytes_per_unit = max(self._bytes_per_unit, sizeof(value) / (end - begin))
+                    self._bytes_per_unit = max(self._bytes_per_unit, _size(value) / (end - begin))
                 return results
             except TimeoutError:
                 if self.client.status != "running":
@@ -207,6 +206,13 @@ class RangeTasks[Result]:
         if now - self._counted_at > BELIEVED:
             self._n_threads, self._counted_at = sum(self.client.nthreads().values()), now
         return max(self._n_threads, 1)
+
+
+def _size(value: object) -> int:
+    """Return about how many bytes a result takes; Dask does not look into what it does not know."""
+    from dask.sizeof import sizeof
+
+    return int(sizeof(vars(value) if hasattr(value, "__dict__") else value))
 
 
 # --- on a worker -----------------------------------------------------------------------------------------------------
