@@ -80,6 +80,7 @@ def test_a_spread_on_another_scale():
     assert "on another scale" in test.message
 
 
+@pytest.mark.slow
 @pytest.mark.exhaustive
 def test_one_more_of_three_correlated_effects():
     """½ χ²₂ + ½ χ²₃."""
@@ -95,6 +96,7 @@ def test_one_more_of_three_correlated_effects():
     np.testing.assert_array_equal(test.weights, [0.0, 0.0, 0.5, 0.5])
 
 
+@pytest.mark.slow
 @pytest.mark.exhaustive
 def test_two_correlated_effects_at_once_are_simulated():
     """Their covariance is at the tip of a cone that is no orthant: two elements of the factor add to one variance."""

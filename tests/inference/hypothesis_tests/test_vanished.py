@@ -194,6 +194,7 @@ def two_groups(y: np.ndarray) -> float:
     return -2 * stats.norm(y.mean(), 1).logpdf(y).sum() - best
 
 
+@pytest.mark.slow
 @pytest.mark.exhaustive
 def test_two_normals_against_one():
     """Components of unit variance (McLachlan 1987): what vanishes is the mean of a component without weight."""

@@ -8,6 +8,7 @@ import pytensor.tensor as pt
 import pytest
 import random_slopes
 from scipy import optimize, stats
+from selection import slow
 
 import pymc_landscape as pml
 
@@ -34,7 +35,7 @@ def limits(names, *what):
 
 @pytest.mark.parametrize(
     ("unit", "names"),
-    [(1.0, ["b[0]"]), *(pytest.param(unit, list(ENDS), marks=pytest.mark.exhaustive) for unit in (1.0, 1e3))],
+    [(1.0, ["b[0]"]), *(slow(unit, list(ENDS)) for unit in (1.0, 1e3))],
 )
 def test_a_correlation_of_one_is_left_where_that_is_lower(unit, names):
     found = limits(names, random_slopes.by_correlation, unit)
@@ -44,6 +45,7 @@ def test_a_correlation_of_one_is_left_where_that_is_lower(unit, names):
         assert "failed" not in found["status"].sel(parameter=name).values
 
 
+@pytest.mark.slow
 @pytest.mark.exhaustive
 def test_a_diagonal_of_zero_is_left_where_that_is_lower():
     found = limits(["b", "L_stds", "sigma", "L_corr[0, 1]"], random_slopes.by_cholesky_factor)
@@ -57,7 +59,7 @@ def test_a_diagonal_of_zero_is_left_where_that_is_lower():
 @pytest.mark.parametrize(
     "same",
     [
-        {"s[0]": "s0"},
+        slow({"s[0]": "s0"}),
         {"s[1]": "s1", "sigma": "sigma", "rho": "rho", "R[1, 0]": "rho"},
     ],
 )
