@@ -323,7 +323,7 @@ class _LandscapeStore:
 
     def _stretches(self, store: ZarrStore | RowsInMemory, name: str) -> Iterator[tuple[int, Array]]:
         """Read what is finished, stretch after stretch."""
-        start, step = 0, BYTES // 16  # of several arrays at once
+        start, step = 0, BYTES // 16  # numbers that are read, and as many that are written
         while start < self.done:
             stop = store.whole_chunks(start, min(start + step, self.done))
             yield start, store.read(name, start, stop)

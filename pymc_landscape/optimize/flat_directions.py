@@ -79,19 +79,20 @@ def find_directions(result: SearchResult) -> Directions:
         curvature, zero = _curvature(result, result.hessian)
         found["unbounded"] = _far_out(result) + _newton_goes_on(result)
         for i in range(k):
+            step = curvature.direction(i)
             if zero[i] and is_lost_in_rounding(result, curvature, i):
-                found["lost"].append(curvature.direction(i))
+                found["lost"].append(step)
             elif _is_suspicious(result, curvature, bool(zero[i]), i):
                 known = sum(map(len, found.values()))
                 lower = _classify(result, curvature, bool(zero[i]), i, found)
                 if lower is not None:
                     break
-                furthest = int(np.argmax(_relative(curvature.direction(i), result.x)))
+                furthest = int(np.argmax(_relative(step, result.x)))
                 is_known = any(int(np.argmax(_relative(axis, result.x))) == furthest for axis in found["unbounded"])
                 if sum(map(len, found.values())) == known and not is_known:
                     found["unbounded"] += _levels_off(result, furthest)
-                    if sum(map(len, found.values())) == known and not _is_borne_out(result, curvature.direction(i)):
-                        found["level"].append(curvature.direction(i))
+                    if sum(map(len, found.values())) == known and not _is_borne_out(result, step):
+                        found["level"].append(step)
         if lower is None and not (found["unbounded"] or found["lost"]):
             left = _level_off_bounds(result)
         if lower is None and not any(found.values()):

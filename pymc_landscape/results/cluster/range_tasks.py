@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 # A task takes so many seconds, where its units allow.
 SECONDS = 2.0
-# Of each thread of the workers so many are on their way; more where they may not be longer, so many seconds' work.
+# Of each thread of the workers so many are on their way; where their units may not be more, up to so many, as take so
+# many seconds together.
 AHEAD, MOST_AHEAD, BUSY = 4, 64, 0.25
 # How fast ranges may grow, from one unit on; and at the end so many are left for each thread.
 GROWTH, LAST = 8, 2
