@@ -44,5 +44,6 @@ if (arguments[1] == "glmm") {
   }
   if (requireNamespace("lme4", quietly = TRUE)) {
     tell("glmer", function() lme4::glmer(y ~ x + (1 | group), data, poisson), 1, 0)
+    tell("glmer_25_nodes", function() lme4::glmer(y ~ x + (1 | group), data, poisson, nAGQ = 25), 1, 0)
   }
 }

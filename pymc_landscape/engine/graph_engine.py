@@ -100,11 +100,11 @@ class GraphEngine(Engine):
 
     @cached_once
     def operations(self) -> list[Operation]:
-        """The module of each kind of Op in the graphs, and whether it is itself a graph of Ops."""
+        """The module of each kind of Op in the graphs as they are interpreted, and whether it is a graph of Ops."""
         known = None
         if isinstance(self._written, DeferredGraphs) and self._shared is not None:
             known = self._shared.operations(self.names, self._check_bounds)
-        return operations_in(self.graphs) if known is None else known
+        return operations_in(without_symbolic_ops(self.graphs)) if known is None else known
 
     @property
     @override

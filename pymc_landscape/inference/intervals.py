@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-import scipy
 import xarray as xr
 
 from pymc_landscape._typing import Array, ModelLike, RandomSeed, VarNames
@@ -32,7 +31,7 @@ from pymc_landscape.inference.profile import (
 )
 from pymc_landscape.inference.resampling import Percentiles, parametric_bootstrap, seeds
 from pymc_landscape.inference.simulated_ends import SimulatedEnds, told_of_edges
-from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
+from pymc_landscape.numerics import chi2_cutoff, one_blas_thread, two_sided_z
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit, fit_of
 from pymc_landscape.results import DelayedProgressBar, labelled_dataset, provenance_attributes
@@ -291,7 +290,7 @@ def _wald_endpoints(request: _Request) -> Endpoints:
         if np.isnan(error) and request.reference.fit.information == "observed":
             error = matrix_free_standard_error(estimate)
         for i, level in enumerate(request.levels):
-            reach = float(scipy.stats.norm.ppf(0.5 + level / 2)) * error
+            reach = two_sided_z(level) * error
             for k, side in enumerate((-1.0, 1.0)):
                 status = "finite" if np.isfinite(error) else "open" if np.isinf(error) else "failed"
                 why = "" if np.isfinite(error) else "no standard error"

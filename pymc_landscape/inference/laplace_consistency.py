@@ -173,7 +173,7 @@ def _tested(fit: Fit, scores: Array) -> LaplaceCheck:
     kept = values > NEGLIGIBLE_VARIANCE * values.max()
     inverse = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T / np.outer(scale, scale)
     statistic, df = float(n * mean @ inverse @ mean), int(kept.sum())
-    p_value = float(scipy.stats.f.sf(statistic * (n - df) / (df * (n - 1)), df, n - df))
+    p_value = float(scipy.special.fdtrc(df, n - df, statistic * (n - df) / (df * (n - 1))))
     bias = inverse @ mean / np.sqrt(np.diagonal(inverse))
     return LaplaceCheck(
         statistic, df, p_value, tuple(fit.result.restricted.labels), mean, bias, n, dict(fit.objective.origin)

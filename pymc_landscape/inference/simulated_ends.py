@@ -18,7 +18,7 @@ import scipy
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile import ConstrainedPoint, Endpoint, EndpointProblem, find_endpoints
 from pymc_landscape.inference.resampling import start_inside
-from pymc_landscape.numerics import one_blas_thread
+from pymc_landscape.numerics import one_blas_thread, two_sided_z
 from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.objective.observations import Simulator, digests
 from pymc_landscape.optimize import Fit, infimum, search, search_from_start
@@ -116,7 +116,7 @@ class SimulatedEnds:
         self, estimate: ConstrainedPoint, side: float, level: float, inside: float, outside: float
     ) -> tuple[float, float, Endpoint | None]:
         """Return two roots of cut-offs, of which one belongs to the interval and the next does not, and the end."""
-        target, best = float(scipy.stats.norm.ppf(0.5 + level / 2)), None
+        target, best = two_sided_z(level), None
         root = target if inside < target < outside else inside + NEAR
         for _ in range(STEPS):
             here = self._at(estimate, side, root)
@@ -135,7 +135,7 @@ class SimulatedEnds:
                 outside = root
             if outside - inside < NEAR:
                 break
-            z = float(scipy.stats.norm.isf(np.clip(share, 0.5 / len(self.seeds), 1.0) / 2))
+            z = -float(scipy.special.ndtri(np.clip(share, 0.5 / len(self.seeds), 1.0) / 2))
             guess = root + target - z  # where the root of the ratio is normal but for a shift
             root = guess if inside + NEAR / 4 < guess < outside - NEAR / 4 else (inside + outside) / 2
         return inside, outside, best
@@ -182,7 +182,8 @@ class SimulatedEnds:
         root = float(np.sqrt(max(end.rise, NEAR**2)))
         beside = self._at(estimate, side, 1.02 * root)
         slope = abs(beside.value - end.value) / (0.02 * root)
-        z = float(scipy.stats.norm.ppf(0.5 + level / 2))
-        error = np.sqrt(level * (1.0 - level) / len(self.seeds)) / (2.0 * scipy.stats.norm.pdf(z)) * slope
+        z = two_sided_z(level)
+        density = np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
+        error = np.sqrt(level * (1.0 - level) / len(self.seeds)) / (2.0 * density) * slope
         words = f"simulated: −2LL rises by {end.rise:.4g}; Monte Carlo standard error of the end {error:.2g}"
         return Endpoint(end.value, end.status, end.rise, words, end.point)

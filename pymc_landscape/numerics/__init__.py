@@ -6,7 +6,13 @@ from pymc_landscape.numerics.batched_newton import (
     newton_descent_batch,
     newton_steps,
 )
-from pymc_landscape.numerics.chi_squared import chi2_cutoff, chibar2_quantile, chibar2_tail, chibar2_weights
+from pymc_landscape.numerics.chi_squared import (
+    chi2_cutoff,
+    chibar2_quantile,
+    chibar2_tail,
+    chibar2_weights,
+    two_sided_z,
+)
 from pymc_landscape.numerics.covariance import (
     Spectrum,
     covariance,
@@ -142,5 +148,6 @@ __all__ = [
     "standard_errors",
     "step_lengths_batch",
     "trace",
+    "two_sided_z",
     "weighted_chi2_tail",
 ]

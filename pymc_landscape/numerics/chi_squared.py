@@ -71,6 +71,11 @@ DRAWS = 20_000
 SEED = 1987
 
 
+def two_sided_z(level: float) -> float:
+    """Return how many standard errors a two-sided normal interval reaches: Φ⁻¹((1 + level) / 2)."""
+    return float(scipy.special.ndtri(0.5 + level / 2))  # scipy.stats takes longer to import than a small fit
+
+
 def chibar2_weights(covariance: ArrayLike) -> Array:
     """Return the weights of χ²₀, χ²₁, ..., χ²ₘ where m parameters are at the lower bound of their support.
 

@@ -41,10 +41,10 @@ from pymc_landscape.objective.memoized_objective import (
 )
 from pymc_landscape.objective.model_argument import Fitted, is_fitted, objective_digest, objective_of
 from pymc_landscape.objective.objective import Objective
-from pymc_landscape.objective.objective_values import DENSE
+from pymc_landscape.objective.objective_values import ARITHMETIC_ERRORS, DENSE
 from pymc_landscape.objective.prior_draws import prior_draws
 from pymc_landscape.objective.reference_point import Reference, reference_point
-from pymc_landscape.objective.restricted import ARITHMETIC_ERRORS, BoundElement, RestrictedObjective
+from pymc_landscape.objective.restricted import BoundElement, RestrictedObjective
 
 __all__ = [
     "ARITHMETIC_ERRORS",

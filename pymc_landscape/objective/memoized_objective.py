@@ -10,7 +10,8 @@ import numpy as np
 
 from pymc_landscape._typing import Array
 from pymc_landscape.engine import Engine
-from pymc_landscape.objective.restricted import ARITHMETIC_ERRORS, RestrictedObjective
+from pymc_landscape.objective.objective_values import ARITHMETIC_ERRORS
+from pymc_landscape.objective.restricted import RestrictedObjective
 
 
 class MemoizedObjective(RestrictedObjective):

@@ -16,6 +16,8 @@ from pymc_landscape.objective.evaluators import LOG_PENALTY, LOG_PRIOR, Evaluato
 
 # Up to so many parameters the Hessian is one vectorised graph; beyond, a product a column takes less memory.
 DENSE = 300
+# What a model's linear algebra raises at a bad point; a ValueError says that there are no derivatives at all.
+ARITHMETIC_ERRORS = (ArithmeticError, AssertionError, IndexError, np.linalg.LinAlgError)
 
 
 @dataclass
@@ -173,10 +175,6 @@ class ObjectiveValues(ABC):
         names = _checked_scale(unconstrained, self.evaluators.metadata.names)
         engine, size = self.evaluators.engine("fisher", names), self.evaluators.metadata.layout(names).size
         return engine.one(_one_vector("vector", vector, size))[0].reshape(size, size)
-
-    def is_convex(self, unconstrained: frozenset[str]) -> bool:
-        """Return whether `value` is known to be convex in a vector with these variables on that scale."""
-        return self.size <= DENSE and self.evaluators.engine("hessian", unconstrained).is_convex("value")
 
     def jacobian(self, theta: ArrayLike) -> Array:
         """Return how the natural values of the free variables move with `theta` (k,): (k, n)."""

@@ -30,11 +30,8 @@ from pymc_landscape.objective.bound_coordinates import (
 )
 from pymc_landscape.objective.evaluators import Kind
 from pymc_landscape.objective.objective import Objective
-from pymc_landscape.objective.objective_values import DENSE
+from pymc_landscape.objective.objective_values import ARITHMETIC_ERRORS, DENSE
 from pymc_landscape.results import MadeAnew
-
-# What a model's linear algebra raises at a bad point; a ValueError says that there are no derivatives at all.
-ARITHMETIC_ERRORS = (ArithmeticError, AssertionError, IndexError, np.linalg.LinAlgError)
 
 # An element of a variable: the variable's name, and the element's position in it.
 BoundElement = tuple[str, int]

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-import scipy
 import xarray as xr
 
 from pymc_landscape.arguments import checked_level, checked_names
+from pymc_landscape.numerics import two_sided_z
 from pymc_landscape.objective import Objective, element_labels, fixed_effect_estimates
 
 # A table of more rows is not read.
@@ -62,7 +62,7 @@ def summary(fit: Any, level: float = 0.95, var_names: str | Sequence[str] | None
     rows = [row for name in names for row in _rows(name, estimates[name], errors[name], notes)]
     table = pd.DataFrame(rows, columns=["", "estimate", "se", "note"]).set_index("")
     table.index.name = None
-    reach = scipy.stats.norm.ppf(0.5 + level / 2) * table["se"]
+    reach = two_sided_z(level) * table["se"]
     name = f"wald{100 * level:g}"
     table.insert(2, f"{name}_lb", table["estimate"] - reach)
     table.insert(3, f"{name}_ub", table["estimate"] + reach)

@@ -24,26 +24,28 @@ draws are ``dt``, and confidence levels ``level``, a number or several.
 """
 
 from difflib import get_close_matches
-from typing import NoReturn
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from pymc_landscape.plots.animation_plot import animation
-from pymc_landscape.plots.band_plot import band
-from pymc_landscape.plots.comparison_plot import comparison
-from pymc_landscape.plots.critical_points_plot import critical_points
-from pymc_landscape.plots.data import project_paths
-from pymc_landscape.plots.descent_plot import descent
-from pymc_landscape.plots.four_curves_plot import four_curves
-from pymc_landscape.plots.influence_plot import influence
-from pymc_landscape.plots.intervals_plot import intervals
-from pymc_landscape.plots.landscape_plot import landscape
-from pymc_landscape.plots.nuisance_paths_plot import nuisance_paths
-from pymc_landscape.plots.paths_plot import paths
-from pymc_landscape.plots.profile_plot import profile
-from pymc_landscape.plots.regions_plot import regions
-from pymc_landscape.plots.spectrum_plot import spectrum
-from pymc_landscape.plots.surface_plot import surface
-from pymc_landscape.plots.waterfall_plot import waterfall
-from pymc_landscape.plots.wilks_qq_plot import wilks_qq
+if TYPE_CHECKING:
+    from pymc_landscape.plots.animation_plot import animation
+    from pymc_landscape.plots.band_plot import band
+    from pymc_landscape.plots.comparison_plot import comparison
+    from pymc_landscape.plots.critical_points_plot import critical_points
+    from pymc_landscape.plots.data import project_paths
+    from pymc_landscape.plots.descent_plot import descent
+    from pymc_landscape.plots.four_curves_plot import four_curves
+    from pymc_landscape.plots.influence_plot import influence
+    from pymc_landscape.plots.intervals_plot import intervals
+    from pymc_landscape.plots.landscape_plot import landscape
+    from pymc_landscape.plots.nuisance_paths_plot import nuisance_paths
+    from pymc_landscape.plots.paths_plot import paths
+    from pymc_landscape.plots.profile_plot import profile
+    from pymc_landscape.plots.regions_plot import regions
+    from pymc_landscape.plots.spectrum_plot import spectrum
+    from pymc_landscape.plots.surface_plot import surface
+    from pymc_landscape.plots.waterfall_plot import waterfall
+    from pymc_landscape.plots.wilks_qq_plot import wilks_qq
 
 __all__ = [
     "animation",
@@ -71,8 +73,12 @@ __all__ = [
 ELSEWHERE = {"contour": "landscape", "curve": "profile", "film": "animation", "forest": "intervals", "pair": "regions"}
 
 
-def __getattr__(name: str) -> NoReturn:
-    """Name the plots that are near what is not one."""
+def __getattr__(name: str) -> Any:
+    """Import a plot when it is first asked for, as ArviZ's plots take a second or two; else name what is near."""
+    if name in __all__:
+        module = "data" if name == "project_paths" else f"{name}_plot"
+        globals()[name] = found = getattr(import_module(f"{__name__}.{module}"), name)
+        return found
     near = [ELSEWHERE[name]] if name in ELSEWHERE else [known for known in __all__ if name in known]
     near = near or get_close_matches(name, __all__)
     advice = f"did you mean {' or '.join(near[:3])}?" if near else "dir(pymc_landscape.plots) lists all."

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import scipy
 
 from pymc_landscape._typing import Array
+from pymc_landscape.numerics import two_sided_z
 from pymc_landscape.posterior.marginal_mode import MarginalMode
 from pymc_landscape.posterior.split import NEITHER, Split
 from pymc_landscape.posterior.summary import Summary
@@ -115,7 +115,7 @@ class Identification:
         data = self.likelihood
         if np.isfinite(data.se) and data.se > 0:
             return data.se
-        width = float(data.profile[1] - data.profile[0]) / (2.0 * float(scipy.stats.norm.ppf(0.5 + self.level / 2)))
+        width = float(data.profile[1] - data.profile[0]) / (2.0 * two_sided_z(self.level))
         return width if np.isfinite(width) and width > 0 else self.posterior.sd
 
     @property

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import scipy
 
 from pymc_landscape._typing import Array, VarNames
 from pymc_landscape.inference import confidence_intervals
 from pymc_landscape.inference.profile import Quantity, ReferenceFit, has_limit, standard_error
+from pymc_landscape.numerics import two_sided_z
 from pymc_landscape.optimize import Fit, Status
 from pymc_landscape.posterior.identification import LikelihoodEstimate
 
@@ -48,7 +48,7 @@ def likelihood_estimates(
 
 def _with_profile(fit: Fit, quantity: Quantity, profile: Array, status: Any, level: float) -> LikelihoodEstimate:
     mle, se = estimate(fit, quantity)
-    reach = float(scipy.stats.norm.ppf(0.5 + level / 2)) * se
+    reach = two_sided_z(level) * se
     wald = np.array([-np.inf, np.inf]) if np.isinf(se) else mle + np.array([-reach, reach])
     note = "" if has_profile(fit) else f"no profile limits: {_why_none(fit)}"
     return LikelihoodEstimate(mle, se, wald, profile, (str(status[0]), str(status[1])), _is_fixed(fit, quantity), note)

@@ -41,7 +41,7 @@ def posterior_mode(fit: Fit, draws: PosteriorDraws, progressbar: bool = True) ->
     starts = starts[np.isfinite(starts).all(axis=1)]
     mode = _in_copy_of(fit, _fit_mode(fit, starts=starts if len(starts) else 1, progressbar=progressbar))
     rise = float(draws.value[densest] - mode.result.value)
-    if mode.status.is_optimum and rise > scipy.stats.chi2.isf(FAR, mode.n_parameters):
+    if mode.status.is_optimum and rise > scipy.special.chdtri(mode.n_parameters, FAR):
         warnings.warn(
             f"−2 log posterior of every draw is at least {rise:.4g} above that of the mode, where {mode.n_parameters} "
             "on average would be usual: the draws are those of other data, or the mode is a spike without mass.",

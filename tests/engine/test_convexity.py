@@ -7,6 +7,7 @@ import pytensor.tensor as pt
 import pytest
 
 import pymc_landscape as pml
+from pymc_landscape.engine import GraphEngine
 from pymc_landscape.engine.convexity import is_convex
 from pymc_landscape.engine.interpreter.rewrites import interpreter_mode
 from pymc_landscape.objective.observations import StackedData
@@ -70,6 +71,15 @@ def test_data_that_change_are_looked_at_again():
     with model:
         pm.set_data({"weights": np.linspace(-1, 1, 20)})
     assert not pml.Objective(model).is_convex(objective.names)
+    assert not objective.is_convex(objective.names)
+
+
+def test_of_small_data_a_hessian_that_is_not_positive_says_no_without_the_graph(monkeypatch):
+    with pm.Model() as model:
+        a, sigma = pm.Normal("a", 0, 1), pm.HalfNormal("sigma", 1)
+        pm.Normal("y", a, sigma, observed=[0.3, -0.4, 1.1])
+    objective = pml.Objective(model)
+    monkeypatch.setattr(GraphEngine, "is_convex", None)
     assert not objective.is_convex(objective.names)
 
 

@@ -77,6 +77,19 @@ def test_other_graphs_have_other_names(other):
     assert digest_of([x], graphs) != digest_of([y], others)
 
 
+def test_an_op_that_was_differentiated_keeps_its_name():
+    """PyTensor keeps functions of a process in an Op with an inner graph, once its derivative was asked for."""
+    x = pt.vector("x", shape=(3,))
+    graph = pt.logsumexp(x)
+    before = digest_of([x], [graph])
+    assert before is not None
+    slope = pt.grad(graph, x)
+    assert digest_of([x], [graph]) == before
+    curvature = pt.grad(slope[0], x)
+    assert None not in {digest_of([x], [slope]), digest_of([x], [curvature])}
+    assert len({before, digest_of([x], [slope]), digest_of([x], [curvature])}) == 3
+
+
 def evaluated(model):
     """Values and derivatives at some points, of an objective of its own."""
     objective = pml.Objective(model)
@@ -119,10 +132,14 @@ def test_a_second_process_writes_no_derivatives_and_has_the_same_numbers(build, 
     assert [graph.type.ndim for graph in engines[0].graphs] == [0, 1, 1]  # written when they are asked for
 
 
-def test_a_second_fit_knows_how_dear_its_evaluations_are():
-    one, two = (pml.Objective(regression()) for _ in range(2))
+@pytest.mark.parametrize("build", [regression, mixture])
+def test_a_second_fit_knows_how_dear_its_evaluations_are(build):
+    """So it has as many starts, also where what was stored has Ops written out that the model is made of."""
+    one, two = (pml.Objective(build()) for _ in range(2))
     evaluated(one.model)
-    assert affordable_evaluations(one) == affordable_evaluations(two) > 0
+    first = affordable_evaluations(one)
+    evaluated(two.model)
+    assert first == affordable_evaluations(two) > 0
 
 
 def test_what_is_read_at_each_call_is_the_caller_s(own_cache):

@@ -30,6 +30,8 @@ from pymc_landscape._typing import Array, Graph
 PACKAGES = ("pytensor", "pymc", "pymc_landscape", "numpy", "builtins")
 # Whose source, where it changes, changes what is written of a graph.
 OF_GRAPHS = ("engine", "engine/interpreter", "model", "model/reduction", "objective/evaluators")
+# What an Op with an inner graph says of that, beside it.
+OF_INNER_GRAPH = ("fgraph", "inputs", "outputs", "input_types", "output_types", "kwargs")
 # Graphs with more bytes of constants are not named: to read them would take as long as to rewrite.
 MOST_BYTES = 2**26
 
@@ -159,7 +161,9 @@ def _of_object(value: Any) -> object:
         return _named(type(value)), graph, [_parts(part) for part in value._props()]
     if not hasattr(value, "__dict__"):
         raise NamelessError
-    own = {name: part for name, part in vars(value).items() if not graph or name not in ("fgraph", "inputs", "outputs")}
+    own = vars(value)
+    if graph:  # what an Op keeps of its inner graph once it was differentiated is said by that graph
+        own = {name: part for name, part in own.items() if name not in OF_INNER_GRAPH and not name.startswith("_")}
     return _named(type(value)), graph, [(name, _parts(own[name])) for name in sorted(own)]
 
 

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.constrained_point import ROUGH
@@ -22,12 +21,7 @@ from pymc_landscape.inference.profile.endpoints import SCREEN
 from pymc_landscape.inference.profile.level_points import LevelPoints, LevelProblems, level_points_batch
 from pymc_landscape.inference.profile.local_minima import FALL, POINTS, REACH
 from pymc_landscape.inference.profile.quantities import Quantity
-from pymc_landscape.numerics import (
-    QuadraticModels,
-    chi2_cutoff,
-    lengths_batch,
-    noise,
-)
+from pymc_landscape.numerics import QuadraticModels, chi2_cutoff, lengths_batch, noise, two_sided_z
 from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.optimize.stacks import StackedSearches, elements_near_bounds, may_be_symmetric
 
@@ -105,7 +99,7 @@ class StackedEndpoints:
         covariances = 2.0 * self.here.inverses()
         with np.errstate(invalid="ignore"):
             errors = np.abs(self._rates()) * np.sqrt(np.einsum("nii->ni", covariances)[:, self._held])
-        reach = float(stats.norm.ppf(0.5 + self.level / 2)) * errors
+        reach = two_sided_z(self.level) * errors
         known = (np.isfinite(errors) & (errors > 0)).all(axis=1)
         return self._natural(self.here.x)[:, :, None] + reach[:, :, None] * np.array([-1.0, 1.0]), known
 

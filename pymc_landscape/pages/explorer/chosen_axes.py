@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special
 
 from pymc_landscape._typing import Array, RandomSeed
 from pymc_landscape.arguments import checked_names
@@ -252,7 +252,7 @@ def _hull(
 
 def _possible(fit: Fit, label: str) -> Array:
     """Return the profile's ends; NaN where they are not known, ±∞ where the likelihood leaves a side open."""
-    level = float(stats.chi2.cdf(chi2_cutoff(SHOWN, 2), 1))
+    level = float(special.chdtr(1, chi2_cutoff(SHOWN, 2)))
     if fit.objective.find(label).unconstrained:
         return np.full(2, np.nan)
     try:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy import stats
+from scipy import special
 
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import chi2_cutoff
@@ -161,7 +161,7 @@ def _place(explored: Explored, at: tuple[int, ...]) -> list[float]:
 
 def _levels() -> dict[str, Any]:
     delta = np.linspace(0.0, HIGHEST, POINTS)
-    df1, df2 = (stats.chi2.cdf(delta, df).tolist() for df in (1, 2))
+    df1, df2 = (special.chdtr(df, delta).tolist() for df in (1, 2))
     cutoffs = [{"level": level, "df1": chi2_cutoff(level, 1), "df2": chi2_cutoff(level, 2)} for level in LEVELS]
     return {"levels": {"delta": delta.tolist(), "df1": df1, "df2": df2}, "cutoffs": cutoffs}
 

@@ -103,22 +103,26 @@ def encode_walks(walks: Walks, axes: Sequence[ChosenAxis], objective: Objective,
         The lowest −2LL, above which heights are told.
     """
     paths = {
-        name: [_encoded(found.isel(chain=i), axes, objective, floor) for i in range(found.sizes["chain"])]
-        for name, found in walks.paths.items()
+        name: [_encoded(way, axes, objective, floor) for way in _ways(found)] for name, found in walks.paths.items()
     }
     optimizers = [{"name": name, "cost_unit": "evaluations"} for name in paths]
     return {"optimizers": optimizers, "starts": walks.starts.tolist(), "paths": paths}
 
 
-def _encoded(path: xr.Dataset, axes: Sequence[ChosenAxis], objective: Objective, floor: float) -> dict[str, Any]:
-    last = int(path["n_iterations"])
+def _ways(found: xr.Dataset) -> list[dict[str, Array]]:
+    """Return what is known of each path as arrays: thousands of points are looked up."""
+    by_chain = {str(name): values for name, values in found.variables.items() if "chain" in values.dims}
+    arrays = {name: values.transpose("chain", ...).to_numpy() for name, values in by_chain.items()}
+    return [{name: values[i] for name, values in arrays.items()} for i in range(found.sizes["chain"])]
+
+
+def _encoded(way: dict[str, Array], axes: Sequence[ChosenAxis], objective: Objective, floor: float) -> dict[str, Any]:
+    last, labels = int(way["n_iterations"]), [axis.label for axis in axes]
     kept = np.unique(np.geomspace(1, last + 1, KEPT).round().astype(int) - 1)
-    some = path.isel(draw=kept)
-    points = [{v.name: some[v.name].isel(draw=i).to_numpy() for v in objective.variables} for i in range(len(kept))]
-    on_axes = np.stack([values_at(objective, [axis.label for axis in axes], point) for point in points])
+    points = [{v.name: way[v.name][i] for v in objective.variables} for i in kept]
+    on_axes = np.stack([values_at(objective, labels, point) for point in points])
     out: dict[str, Any] = dict(zip(("x", "y"), map(encode_numbers, on_axes.T), strict=False))
-    out["delta"] = encode_numbers(np.maximum(some["minus2ll"].to_numpy() - floor, 0.0))
-    out["cost"] = some["n_evaluations"].to_numpy().tolist()
-    out["converged"] = str(path["status"].item()) == "converged"
-    out["message"] = str(path["reason"].item())
+    out["delta"] = encode_numbers(np.maximum(way["minus2ll"][kept] - floor, 0.0))
+    out["cost"] = way["n_evaluations"][kept].tolist()
+    out["converged"], out["message"] = str(way["status"]) == "converged", str(way["reason"])
     return out

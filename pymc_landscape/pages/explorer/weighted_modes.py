@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy import stats
+from scipy import special
 
 from pymc_landscape.inference import confidence_intervals
 from pymc_landscape.numerics import chi2_cutoff
@@ -85,7 +85,7 @@ def limits(modes: Modes, labels: Sequence[str], weights: Weights) -> xr.Dataset:
     profile, wald, status = np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, "failed", dtype="U16")
     for i, weight in enumerate(weights.effective.tolist()):
         places = [(m, p) for m, n in enumerate(sizes) for p, w in enumerate(priors) if abs(w / n - weight) < SAME]
-        levels = {m: float(stats.chi2.cdf(chi2_cutoff(LEVEL) / sizes[m], 1)) for m, _ in places}
+        levels = {m: float(special.chdtr(1, chi2_cutoff(LEVEL) / sizes[m])) for m, _ in places}
         found = _profile_limits(modes, i, labels, list(levels.values()))
         error = modes.path["standard_error"].isel(weight=i).sel(parameter=list(labels)).to_numpy()
         mode = modes.path["mode"].isel(weight=i).sel(parameter=list(labels)).to_numpy()

@@ -6,10 +6,10 @@ from functools import partial
 
 import numpy as np
 import xarray as xr
-from scipy import stats
 
 from pymc_landscape import plots
 from pymc_landscape.inference import influence, parametric_bootstrap
+from pymc_landscape.numerics import chi2_cutoff
 from pymc_landscape.pages.model_report.figure_images import figure
 from pymc_landscape.pages.model_report.html_elements import facts, paragraph, side_by_side, table
 from pymc_landscape.pages.model_report.number_format import number, percent
@@ -81,7 +81,7 @@ def _share_below(again: xr.Dataset) -> str:
     """Say how often the joint 95 % region holds the values that made the data."""
     drops = again["delta_minus2ll"].values.ravel()
     status = again["status"].values.ravel()
-    held = (drops <= stats.chi2.ppf(0.95, again.attrs["k"])) & np.isfinite(drops) & (status != "failed")
+    held = (drops <= chi2_cutoff(0.95, again.attrs["k"])) & np.isfinite(drops) & (status != "failed")
     share = float(held.mean())
     error = float(np.sqrt(0.95 * 0.05 / len(drops)))
     known = (
