@@ -12,12 +12,16 @@ from numpy.typing import ArrayLike
 
 from pymc_landscape._typing import Array, Point
 from pymc_landscape.arguments import checked_array, checked_number, refused
+from pymc_landscape.engine import GraphEngine
 from pymc_landscape.objective.evaluators import LOG_PENALTY, LOG_PRIOR, Evaluators, Kind
 
 # Up to so many parameters the Hessian is one vectorised graph; beyond, a product a column takes less memory.
 DENSE = 300
 # What a model's linear algebra raises at a bad point; a ValueError says that there are no derivatives at all.
 ARITHMETIC_ERRORS = (ArithmeticError, AssertionError, IndexError, np.linalg.LinAlgError)
+# Of so many rows some Hessians take less than rewriting their graph; so small a part of the largest eigenvalue may be
+# rounding.
+FEW_DATA, ROUNDING = 2_000, 1e-6
 
 
 @dataclass
@@ -55,6 +59,10 @@ class ObjectiveValues(ABC):
     @abstractmethod
     def size(self) -> int:
         """Number k of elements of `theta`."""
+
+    @abstractmethod
+    def _beside_initial_point(self, unconstrained: frozenset[str]) -> Array:
+        """Return points (n, k) on either side of the initial one."""
 
     @abstractmethod
     def _at(self, theta: ArrayLike, kind: Kind, **shapes: tuple[int, ...]) -> dict[str, Array]:
@@ -176,10 +184,38 @@ class ObjectiveValues(ABC):
         engine, size = self.evaluators.engine("fisher", names), self.evaluators.metadata.layout(names).size
         return engine.one(_one_vector("vector", vector, size))[0].reshape(size, size)
 
+    def is_convex(self, unconstrained: frozenset[str]) -> bool:
+        """Return whether `value` is known to be convex in a vector with these variables on that scale.
+
+        To read it off the graph takes that to be rewritten. Of small data a Hessian that is not positive is found
+        before, at points beside the initial one, where there is one at all.
+        """
+        if self.size > DENSE:
+            return False
+        engine = self.evaluators.engine("hessian", unconstrained)
+        if isinstance(engine, GraphEngine) and self.evaluators.n_observations <= FEW_DATA:
+            for point in self._beside_initial_point(unconstrained):
+                self.passes.n += 1
+                if _bends_down(engine, point):
+                    return False
+        return engine.is_convex("value")
+
     def jacobian(self, theta: ArrayLike) -> Array:
         """Return how the natural values of the free variables move with `theta` (k,): (k, n)."""
         theta = _one_vector("theta", theta, self.size)
         return self._at(theta, "natural_jacobian", jacobian=(self.size, -1))["jacobian"]
+
+
+def _bends_down(engine: GraphEngine, point: Array) -> bool:
+    """Whether the Hessian at a point (k,) has a negative eigenvalue that is no rounding."""
+    try:
+        hessian = engine.one(point)[engine.names.index("hessian")].reshape(engine.size, engine.size)
+    except ARITHMETIC_ERRORS:
+        return False
+    if not np.isfinite(hessian).all():
+        return False
+    values = np.linalg.eigvalsh(hessian)
+    return bool(values[0] < -ROUNDING * np.abs(values).max())
 
 
 def _checked_scale(unconstrained: frozenset[str] | None, known: frozenset[str]) -> frozenset[str]:

@@ -14,16 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from pymc_landscape._typing import Array, Point
 from pymc_landscape.arguments import checked_array, closest, unknown_name, wrong_type
-from pymc_landscape.engine import Engine, GraphEngine
+from pymc_landscape.engine import Engine
 from pymc_landscape.model import Element, Fingerprint, FreeVariable, Layout, listed
 from pymc_landscape.objective.bound_coordinates import is_simplex
 from pymc_landscape.objective.evaluators import Evaluators, FixedEffects, Kind
-from pymc_landscape.objective.objective_values import ARITHMETIC_ERRORS, DENSE
 from pymc_landscape.results import text_labels
 
-# Of so many rows four Hessians take less than rewriting their graph; so far from the initial point they are looked at;
-# and so small a part of the largest eigenvalue may be rounding.
-FEW_DATA, BESIDE, ROUNDING = 2_000, 2.0, 1e-6
+# So far from the initial point a surface is looked at.
+BESIDE = 2.0
 _NO_VALUES: Mapping[str, Array] = MappingProxyType({})
 
 
@@ -155,20 +153,6 @@ class Parameters:
         all objectives of a model: whoever keeps one calls `use_data` before it is asked again.
         """
         return self.evaluators.engine(kind, unconstrained)
-
-    def is_convex(self, unconstrained: frozenset[str]) -> bool:
-        """Return whether `value` is known to be convex in a vector with these variables on that scale.
-
-        To read it off the graph takes that to be rewritten. Of small data a Hessian that is not positive is found
-        before, at points beside the initial one, where there is one at all.
-        """
-        if self.evaluators.metadata.layout(self.names).size > DENSE:
-            return False
-        engine = self.evaluators.engine("hessian", unconstrained)
-        is_quick = isinstance(engine, GraphEngine) and self.evaluators.metadata.n_observations <= FEW_DATA
-        if is_quick and any(_bends_down(engine, point) for point in self._beside_initial_point(unconstrained)):
-            return False
-        return engine.is_convex("value")
 
     def _beside_initial_point(self, unconstrained: frozenset[str]) -> Array:
         """Return points (4, k) on either side of the initial one, with all elements moved alike and in turns."""
@@ -318,18 +302,6 @@ class Parameters:
             name: value.reshape((*vectors.shape[:-1], *shapes.get(name, value.shape[1:])))
             for name, value in values.items()
         }
-
-
-def _bends_down(engine: Engine, point: Array) -> bool:
-    """Whether the Hessian at a point (k,) has a negative eigenvalue that is no rounding."""
-    try:
-        hessian = engine.one(point)[engine.names.index("hessian")].reshape(engine.size, engine.size)
-    except ARITHMETIC_ERRORS:
-        return False
-    if not np.isfinite(hessian).all():
-        return False
-    values = np.linalg.eigvalsh(hessian)
-    return bool(values[0] < -ROUNDING * np.abs(values).max())
 
 
 def _refuse_uneven_batches(natural: Mapping[str, Array], variables: Sequence[FreeVariable]) -> None:

@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pytensor
 import pytensor.tensor as pt
 import pytest
 from scipy.special import logsumexp
@@ -87,7 +88,8 @@ def test_the_op_has_the_derivatives_of_the_recursion_written_out():
     for value in (LogSums(plan)(own, steps)[0], pt.logsumexp(forward)):
         hessian = hessian_graph(pt.grad(value, x), x)
         third = pt.grad((hessian * np.arange(9).reshape(3, 3)).sum(), x)
-        found.append([graph.eval({x: at}, mode="FAST_COMPILE") for graph in (value, hessian, third)])
+        with pytensor.config.change_flags(mode="FAST_COMPILE", cxx=""):  # nothing is compiled, constants neither
+            found.append([graph.eval({x: at}) for graph in (value, hessian, third)])
     for one, other in zip(*found, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10)
 
