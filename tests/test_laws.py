@@ -1,6 +1,6 @@
 """Laws that hold for every model, on random models of a small grammar with random data.
 
-``pytest -m exhaustive`` tries 10,000 examples. They are the same each time: what fails once fails again.
+``pytest -m slow`` tries 10,000 examples. They are the same each time: what fails once fails again.
 """
 
 import numpy as np
@@ -155,6 +155,7 @@ def test_a_law_holds(law):
     holds(law, 3, FEW)
 
 
+@pytest.mark.slow
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 def test_a_law_holds_for_any_model(law):

@@ -15,11 +15,8 @@ def checked(path: Path) -> subprocess.CompletedProcess[str]:
         sys.executable,
         "-m",
         "mypy",
-        "--strict",
-        "--ignore-missing-imports",
-        "--follow-imports=silent",
         str(path),
-    ]
+    ]  # as the package is: what was found then is kept
     return subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1], check=False)
 
 

@@ -39,6 +39,9 @@ SLOW = (
     "zero_inflated_poisson_sample",
     "inflated_at_zero",
     "car",
+    "zero_inflated_negative_binomial",
+    "student_t",
+    "autoregression_of_two",
 )
 WALKS = [*some([n for n in CASES if n not in SLOW], ALWAYS), *map(slow, SLOW)]
 

@@ -15,9 +15,6 @@ import scipy
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics.sparsity import Pattern
 
-# Components no larger than this are factorised side by side.
-SMALL = 64
-
 
 class NotPositive(ArithmeticError):
     """The matrix is not positive definite."""
@@ -55,7 +52,7 @@ def factorised(pattern: Pattern, entries: Array) -> Factor:
     NotPositive
         If it is not positive definite.
     """
-    if pattern.largest <= SMALL:
+    if pattern.is_in_blocks:
         return Blocks(pattern, entries)
     return Full(pattern, entries) if pattern.is_full else Sparse(pattern, entries)
 

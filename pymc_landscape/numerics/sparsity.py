@@ -32,8 +32,8 @@ FEW = 300
 FULL, SHARE = 300, 0.02
 # What rounding does to a product, as a share of the sizes of its summands.
 ROUNDING = 1e-11
-# A guess with a larger block than this is none.
-LARGEST = 64
+# Components no larger than this are factorised side by side; a guess with a larger block than LARGEST is none.
+SMALL = LARGEST = 64
 # A column with so many times more elements than the median has a colour of its own, where that saves colours.
 LONG = (4.0, 1.0)
 
@@ -89,6 +89,11 @@ class Pattern:
     def largest(self) -> int:
         """Size of the largest component."""
         return int(np.bincount(self.components).max(initial=0)) if self.size else 0
+
+    @property
+    def is_in_blocks(self) -> bool:
+        """Whether the components are so small that they are factorised side by side."""
+        return self.largest <= SMALL
 
     @cached_property
     def elimination(self) -> NDArray[np.intp]:

@@ -57,6 +57,7 @@ def assert_alike(found, right, rtol):
         np.testing.assert_allclose(found[name], value, rtol=rtol, atol=rtol * size, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.exhaustive
 def test_every_verb_on_values_of_python():
     right = everything(black_boxes.decay_beside_counts(black_boxes.decay_written), "mu[3]")

@@ -4,6 +4,7 @@ import numpy as np
 import pymc as pm
 import pytest
 from scipy import stats
+from selection import slow
 
 import pymc_landscape as pml
 
@@ -38,7 +39,7 @@ def test_none_of_ten():
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("successes", [1, 7])
+@pytest.mark.parametrize("successes", [7, slow(1)])
 def test_inside_the_support_too(successes):
     options = {"draws": 2000, "random_seed": 1, "progressbar": False}
     intervals = pml.confidence_intervals(binomial(successes), "p", method="simulated", **options).squeeze()

@@ -13,6 +13,7 @@ import cloudpickle
 import numpy as np
 import pymc as pm
 import pytest
+from selection import slow
 
 import pymc_landscape as pml
 
@@ -142,7 +143,7 @@ def in_threads(objectives) -> list[np.ndarray]:
     return got
 
 
-@pytest.mark.parametrize("make", [line, pytest.param(effects, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("make", [line, slow(effects)])
 def test_four_threads_at_once_give_the_same(make):
     objective = make()
     y = np.asarray(objective.model["d"].get_value()) if make is line else np.round(Y).astype(int)

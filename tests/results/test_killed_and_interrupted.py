@@ -1,6 +1,6 @@
 """Kills and Ctrl-C at random, and at every place where files change: what goes on afterwards ends with the same bits.
 
-`PYMC_LANDSCAPE_KILLS` and `PYMC_LANDSCAPE_INTERRUPTS` say how many; left out, few enough for two minutes.
+`PYMC_LANDSCAPE_KILLS` and `PYMC_LANDSCAPE_INTERRUPTS` say how many; left out, few enough for a minute.
 """
 
 import os
@@ -22,8 +22,8 @@ from pymc_landscape.results import StoreDirectory, checkpoint
 pytest.importorskip("zarr")
 if not hasattr(os, "fork"):
     pytest.skip("a process is killed that is a fork of this one", allow_module_level=True)
-KILLS = int(os.environ.get("PYMC_LANDSCAPE_KILLS", "40"))
-INTERRUPTS = int(os.environ.get("PYMC_LANDSCAPE_INTERRUPTS", "60"))
+KILLS = int(os.environ.get("PYMC_LANDSCAPE_KILLS", "24"))
+INTERRUPTS = int(os.environ.get("PYMC_LANDSCAPE_INTERRUPTS", "36"))
 Y = np.array([1.0, 2.0, 0.5, 4.5, 3.0, 2.5])
 X = np.linspace(-1, 1, len(Y))
 

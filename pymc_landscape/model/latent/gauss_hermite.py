@@ -27,7 +27,8 @@ from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import Engine
 from pymc_landscape.model import gradient_graph, in_one_vector
 from pymc_landscape.model.latent.laplace import Adjoint, Integrand, Laplace, shared_property
-from pymc_landscape.model.latent.mode_search import Mode
+from pymc_landscape.model.latent.mode_search import TOGETHER, Mode
+from pymc_landscape.model.latent.stacked_modes import ModeStack
 from pymc_landscape.numerics import Blocks, Stack
 
 # More nodes than this for one block are not laid.
@@ -150,6 +151,26 @@ class Quadrature(Laplace):
     @override
     def integral(self, mode: Mode) -> float:
         return self.constant(mode) + sum(summed.value for summed in self._summed(mode))
+
+    @override
+    def integrals(self, modes: ModeStack) -> Array:
+        """Return log L (n,), as `integral` gives each, from as many points at once as memory should hold."""
+        n, rows = len(modes.vectors), len(self.owners)
+        most = max(1, TOGETHER // (rows * max(len(nodes) for _, _, nodes, _ in self.laid_stacks)))
+        parts = [modes.some(slice(i, i + most)) for i in range(0, n, most)]
+        return np.concatenate([self._integrals(part) for part in parts])
+
+    def _integrals(self, modes: ModeStack) -> Array:
+        n, k = len(modes.vectors), self.n_parameters
+        total = self.rows.several(modes.vectors)[0][:, self.owners < 0].sum(axis=1)
+        for (stack, members, nodes, weights), root in zip(self.laid_stacks, modes.roots, strict=True):
+            inverse = 1.0 / root if root.shape[-1] == 1 else np.linalg.inv(root)
+            points = np.repeat(modes.vectors[:, None], len(nodes), axis=1)
+            points[:, :, k + stack.elements] += np.einsum("nbed,je->njbd", inverse, nodes)
+            heights = (members @ self.rows.at(points.reshape(n * len(nodes), -1))["rows"].T).reshape(-1, n, len(nodes))
+            total += scipy.special.logsumexp(heights + weights, axis=2).sum(axis=0)
+            total -= np.log(np.diagonal(root, axis1=2, axis2=3)).sum(axis=(1, 2))
+        return np.asarray(total)
 
     @override
     def adjoint(self, mode: Mode) -> Adjoint:

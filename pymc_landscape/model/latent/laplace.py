@@ -38,6 +38,7 @@ from pymc_landscape.model.latent.mode_search import (
     newton_search,
     run_search,
 )
+from pymc_landscape.model.latent.stacked_modes import ModeStack, stacked_modes
 from pymc_landscape.numerics import WRITING, Pattern, find_pattern, has_pattern
 
 Build = Callable[[Graph, dict[str, Graph]], Engine]
@@ -240,6 +241,12 @@ class Laplace:
         _, inside, prior = self._values.several(np.hstack([thetas, starts]))
         log_l, prior = np.full(n, -np.inf), np.where(inside, prior, -np.inf)
         rows = np.flatnonzero(inside)
+        if len(rows) > 1 and self.pattern.is_in_blocks:
+            stack = stacked_modes(self.pattern, thetas[rows], self._last, self._derivatives_at)
+            if stack.found.any():
+                log_l[rows[stack.found]] = self.integrals(stack.some(stack.found))
+                self._last = stack.vectors[stack.found][-1, self.n_parameters :]
+            rows = rows[~stack.found]
         for i, mode in zip(rows, self.modes(thetas[rows]), strict=True):
             log_l[i] = self.value(thetas[i])[0] if mode is None else self.integral(mode)
         return log_l, prior
@@ -283,8 +290,12 @@ class Laplace:
         """Return log L, from what is known at û."""
         return mode.joint + 0.5 * (self.n_effects * LOG_2PI - mode.curvature.log_determinant)
 
+    def integrals(self, modes: ModeStack) -> Array:
+        """Return log L (n,) from what is known at û of n θ."""
+        return modes.joint + 0.5 * (self.n_effects * LOG_2PI - modes.log_determinants)
+
     def adjoint(self, mode: Mode) -> Adjoint:
-        """Return the same with its derivatives."""
+        """Return the integral with its derivatives."""
         return Adjoint(self.integral(mode), mode.gradient, -0.5 * mode.curvature.inverse_entries())
 
     def is_quadratic(self, mode: Mode) -> bool:
@@ -315,7 +326,9 @@ class Laplace:
         return None
 
     def modes(self, thetas: Array) -> list[Mode | None]:
-        """Return the likeliest effects at many θ (n, k), found together."""
+        """Return the likeliest effects at many θ (n, k), searched in step."""
+        if not len(thetas):
+            return []
         modes = modes_in_waves(thetas, self._last, self._search, self._evaluate_together)
         self._last = next((m.vector[self.n_parameters :] for m in reversed(modes) if m is not None), self._last)
         return modes
@@ -330,6 +343,12 @@ class Laplace:
         if len(vectors) == 1:
             return [self._evaluate(vectors[0])]
         return [self._joint_point(*each) for each in zip(vectors, *self._derivatives.several(vectors), strict=True)]
+
+    def _derivatives_at(self, vectors: Array) -> tuple[Array, Array, Array]:
+        """Return f (n,), its gradient (n, k + q), and the elements (n, nnz) of its curvature, at points (n, k + q)."""
+        joint, gradient, products = self._derivatives.several(vectors)
+        each = products.reshape(len(vectors), self.pattern.n_colours, self.n_effects)
+        return joint, gradient, -np.stack([self.pattern.entries(one) for one in each])
 
     def _joint_point(self, vector: Array, joint: Array, gradient: Array, products: Array) -> JointPoint | None:
         """Return what is known at one point; None where it is no number."""

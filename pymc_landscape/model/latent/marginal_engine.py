@@ -19,8 +19,8 @@ from pymc_landscape.engine import Backend, ChunkedEvaluation, Engine, PointEngin
 from pymc_landscape.model.latent.laplace import Laplace
 from pymc_landscape.numerics import hessian_of_gradients, hessian_times
 
-# So many points are answered together: each begins where its neighbours ended.
-IN_STEP = 32
+# So many points are answered together, of small blocks and of others: each begins where its neighbours ended.
+IN_BLOCKS, IN_STEP = 128, 32
 
 MarginalKind = Literal["density", "gradient", "hessian", "hessian_product"]
 NAMES: dict[str, tuple[str, ...]] = {
@@ -169,7 +169,8 @@ class MarginalEngine(IntegralEngine):
 
     @override
     def evaluate(self, evaluation: ChunkedEvaluation) -> None:
-        evaluation.finish(Backend(self.several, block=IN_STEP if self.kind == "density" else None))
+        together = IN_BLOCKS if self.laplace.pattern.is_in_blocks else IN_STEP
+        evaluation.finish(Backend(self.several, block=together if self.kind == "density" else None))
 
     def _all_moved(self, points: Array) -> Array:
         """Return the natural values (n, k) of many points."""

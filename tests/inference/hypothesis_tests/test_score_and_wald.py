@@ -374,6 +374,7 @@ def test_what_vanishes_under_the_null_has_no_score():
         score(null, model)
 
 
+@pytest.mark.slow
 @pytest.mark.exhaustive
 def test_where_something_vanishes_the_law_of_walds_statistic_is_simulated():
     with pm.Model() as model:

@@ -7,6 +7,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import pytest
 from scipy import optimize, stats
+from selection import slow
 
 import pymc_landscape as pml
 from pymc_landscape.inference.hypothesis_tests.likelihood_ratio_fits import RatioSimulator
@@ -51,7 +52,7 @@ def both_routes(null: pm.Model, alternative: pm.Model, supremum, n: int) -> tupl
     return ours, np.array([supremum(values) for values in data])
 
 
-@pytest.mark.parametrize("n", [12, pytest.param(150, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("n", [12, slow(150)])
 def test_a_peak_at_an_unknown_place_reaches_the_supremum(n):
     null = pm.do(bump(), {"height": 0.0, "place": 15.0})
     ours, grid = both_routes(null, bump(), bump_supremum, n)
@@ -79,7 +80,7 @@ def normal_supremum(y: np.ndarray) -> float:
     return float(((shapes @ (y - y.mean())) ** 2 / (shapes**2).sum(axis=1)).max())
 
 
-@pytest.mark.parametrize("n", [8, pytest.param(150, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("n", [8, slow(150)])
 def test_a_place_that_the_null_leaves_free_is_searched_too(n):
     """The null by pm.do keeps the place, which makes no difference there: the same supremum as without it."""
     ours, grid = both_routes(pm.do(line_with_a_bump(), {"height": 0.0}), line_with_a_bump(), normal_supremum, n)
@@ -130,7 +131,7 @@ def weighted_mean(share: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("family", ["poisson", "exponential"])
+@pytest.mark.parametrize("family", ["poisson", slow("exponential")])
 def test_two_components_against_one(family):
     rng = np.random.default_rng(5)
     y = rng.poisson(4, size=60) if family == "poisson" else rng.exponential(size=60)
