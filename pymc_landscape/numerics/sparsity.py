@@ -127,8 +127,8 @@ class Pattern:
         return _stacks(self)
 
     def entries(self, products: Array) -> Array:
-        """Return the elements at `rows`, `columns` from products (colours, q)."""
-        entries: Array = products[self._told_by]
+        """Return the elements (..., nnz) at `rows`, `columns` from products (..., colours, q)."""
+        entries: Array = products[..., *self._told_by]
         return entries
 
     def weights(self, entries: Array) -> Array:

@@ -38,7 +38,7 @@ from pymc_landscape.model.latent.mode_search import (
     newton_search,
     run_search,
 )
-from pymc_landscape.model.latent.stacked_modes import ModeStack, stacked_modes
+from pymc_landscape.model.latent.stacked_modes import ModeStack, stacked_integrals
 from pymc_landscape.numerics import WRITING, Pattern, find_pattern, has_pattern
 
 Build = Callable[[Graph, dict[str, Graph]], Engine]
@@ -242,11 +242,9 @@ class Laplace:
         log_l, prior = np.full(n, -np.inf), np.where(inside, prior, -np.inf)
         rows = np.flatnonzero(inside)
         if len(rows) > 1 and self.pattern.is_in_blocks:
-            stack = stacked_modes(self.pattern, thetas[rows], self._last, self._derivatives_at)
-            if stack.found.any():
-                log_l[rows[stack.found]] = self.integrals(stack.some(stack.found))
-                self._last = stack.vectors[stack.found][-1, self.n_parameters :]
-            rows = rows[~stack.found]
+            search = stacked_integrals(self.pattern, thetas[rows], self._last, self._derivatives_at, self.integrals)
+            log_l[rows], found, self._last = search
+            rows = rows[~found]
         for i, mode in zip(rows, self.modes(thetas[rows]), strict=True):
             log_l[i] = self.value(thetas[i])[0] if mode is None else self.integral(mode)
         return log_l, prior
@@ -347,8 +345,7 @@ class Laplace:
     def _derivatives_at(self, vectors: Array) -> tuple[Array, Array, Array]:
         """Return f (n,), its gradient (n, k + q), and the elements (n, nnz) of its curvature, at points (n, k + q)."""
         joint, gradient, products = self._derivatives.several(vectors)
-        each = products.reshape(len(vectors), self.pattern.n_colours, self.n_effects)
-        return joint, gradient, -np.stack([self.pattern.entries(one) for one in each])
+        return joint, gradient, -self.pattern.entries(products.reshape(-1, self.pattern.n_colours, self.n_effects))
 
     def _joint_point(self, vector: Array, joint: Array, gradient: Array, products: Array) -> JointPoint | None:
         """Return what is known at one point; None where it is no number."""

@@ -20,11 +20,14 @@ from pymc_landscape.model.latent.mode_search import (
     CONVERGED_GAIN,
     NEARLY_CONVERGED_GAIN,
     ROUNDING_SHARE,
+    TOGETHER,
 )
 from pymc_landscape.numerics import Pattern, Stack
 
 # A search that takes more steps goes alone; and every so many θ one is searched from afar, the others from there.
 MAX_STEPS, STRIDE = 30, 16
+# The lowest eigenvalue of a block, beside the largest, that is no zero.
+SINGULAR = 1e-14
 
 # f (n,), its gradient (n, k + q), and the elements (n, nnz) of its curvature over u, at points (n, k + q).
 Evaluate = Callable[[Array], tuple[Array, Array, Array]]
@@ -63,6 +66,39 @@ class ModeStack:
         return type(self)(self.vectors[which], self.joint[which], roots, self.found[which])
 
 
+def stacked_integrals(
+    pattern: Pattern, thetas: Array, start: Array, evaluate: Evaluate, integrals: Callable[[ModeStack], Array]
+) -> tuple[Array, NDArray[np.bool_], Array]:
+    """Return log L (n,) at many θ (n, k), at which of them there is a mode, and the effects (q,) at the last of these.
+
+    As many are searched together as memory should hold.
+
+    Parameters
+    ----------
+    pattern : Pattern
+        Which effects meet; small blocks.
+    thetas : array (n, k)
+        Parameters, neighbours beside each other.
+    start : array (q,)
+        Effects from which the first searches begin.
+    evaluate : callable
+        Derivatives at many points.
+    integrals : callable
+        Makes log L of modes.
+    """
+    log_l, found = np.full(len(thetas), np.nan), np.zeros(len(thetas), dtype=bool)
+    most = max(2, TOGETHER // max(pattern.size, 1))
+    for first in range(0, len(thetas), most):
+        part = slice(first, first + most)
+        stack = stacked_modes(pattern, thetas[part], start, evaluate)
+        found[part] = stack.found
+        if stack.found.any():
+            log_l[part][stack.found] = integrals(stack.some(stack.found))
+            start = stack.vectors[stack.found][-1, thetas.shape[1] :]
+    return log_l, found, start
+
+
+@np.errstate(all="ignore")
 def stacked_modes(pattern: Pattern, thetas: Array, start: Array, evaluate: Evaluate) -> ModeStack:
     """Search at many θ (n, k), neighbours beside each other: first at some of them, from there at all.
 
@@ -84,15 +120,17 @@ def stacked_modes(pattern: Pattern, thetas: Array, start: Array, evaluate: Evalu
     spread = np.ptp(thetas, axis=0)
     scaled = thetas / np.where(spread > 0, spread, 1.0)
     known = np.arange(0, n, STRIDE)[some.found]
-    distance = ((scaled[:, None] - scaled[known]) ** 2).sum(axis=2)
-    nearest = some.vectors[some.found][distance.argmin(axis=1), thetas.shape[1] :]
-    return newton_on_all(pattern, np.hstack([thetas, nearest]), thetas.shape[1], evaluate)
+    parts = np.array_split(scaled, 1 + n * len(known) // 2**18)
+    nearest = np.concatenate([((part[:, None] - scaled[known]) ** 2).sum(axis=2).argmin(axis=1) for part in parts])
+    effects = some.vectors[some.found][nearest, thetas.shape[1] :]
+    return newton_on_all(pattern, np.hstack([thetas, effects]), thetas.shape[1], evaluate)
 
 
 def _beside(thetas: Array, effects: Array) -> Array:
     return np.hstack([thetas, np.broadcast_to(effects, (len(thetas), len(effects)))])
 
 
+@np.errstate(all="ignore")
 def newton_on_all(pattern: Pattern, vectors: Array, k: int, evaluate: Evaluate) -> ModeStack:
     """Take whole steps of Newton's method from all points (n, k + q), of which the first k elements stay."""
     n, diagonal = len(vectors), np.flatnonzero(pattern.rows == pattern.columns)
@@ -100,7 +138,7 @@ def newton_on_all(pattern: Pattern, vectors: Array, k: int, evaluate: Evaluate) 
     ended = ModeStack(vectors.copy(), np.full(n, np.nan), [np.ones(shape) for shape in shapes], np.zeros(n, dtype=bool))
     active, here, before = np.arange(n), vectors, np.full(n, np.inf)
     joint, gradient, entries = evaluate(here)
-    for _ in range(MAX_STEPS):
+    for _ in range(MAX_STEPS if n else 0):
         blocks = [_blocks(stack, entries) for stack in pattern.stacks]
         finite = np.isfinite(joint) & np.isfinite(gradient[:, k:]).all(axis=1) & np.isfinite(entries).all(axis=1)
         roots, positive = _roots(blocks, finite)
@@ -140,15 +178,16 @@ def _blocks(stack: Stack, entries: Array) -> Array:
 
 def _roots(blocks: list[Array], finite: NDArray[np.bool_]) -> tuple[list[Array], NDArray[np.bool_]]:
     """Return lower triangles, and at which points all blocks are positive; elsewhere they are those of the identity."""
-    positive, roots = finite.copy(), []
+    positive = finite.copy()
     for block in blocks:
-        known = np.where(finite[:, None, None, None], block, np.eye(block.shape[-1]))
-        least = known[..., 0, 0] if block.shape[-1] == 1 else np.linalg.eigvalsh(known)[..., 0]
-        positive &= (least > 0.0).all(axis=1)
-    for block in blocks:
-        safe = np.where(positive[:, None, None, None], block, np.eye(block.shape[-1]))
-        roots.append(np.sqrt(safe) if block.shape[-1] == 1 else np.linalg.cholesky(safe))
-    return roots, positive
+        values = block[..., 0] if block.shape[-1] == 1 else np.linalg.eigvalsh(_or_identity(block, finite))
+        positive &= (values[..., 0] > SINGULAR * np.abs(values).max(axis=-1)).all(axis=1)
+    safe = [_or_identity(block, positive) for block in blocks]
+    return [np.sqrt(block) if block.shape[-1] == 1 else np.linalg.cholesky(block) for block in safe], positive
+
+
+def _or_identity(blocks: Array, which: NDArray[np.bool_]) -> Array:
+    return np.where(which[:, None, None, None], blocks, np.eye(blocks.shape[-1]))
 
 
 def _times(matrices: Array, vectors: Array) -> Array:
