@@ -593,6 +593,7 @@ def test_wilks_edges_are_models_of_their_own(leaving):
     np.testing.assert_allclose(at(r=r, alpha=alpha, leaving=p, spread=1.0), constant + np.log(unlike), rtol=1e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.exhaustive
 def test_wilks_published_drops(wilks, wilks_tests):
     sex, customers = wilks_tests["sex"], wilks_tests["leaving"]
@@ -605,6 +606,7 @@ def test_wilks_published_drops(wilks, wilks_tests):
     assert customers.p_value == 1 / 4
 
 
+@pytest.mark.slow
 @pytest.mark.exhaustive
 def test_wilks_law_of_a_mean_is_students(wilks, wilks_tests):
     """LR = n log(1 + t² / (n − 1)), simulated and exact."""
@@ -615,6 +617,7 @@ def test_wilks_law_of_a_mean_is_students(wilks, wilks_tests):
     assert wilks.exact_quantile(0.95, 10**6) == pytest.approx(3.841458820694124, abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.exhaustive
 @pytest.mark.usefixtures("wilks_tests")
 def test_wilks_saves_three_figures(folder):

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from selection import some
+from selection import slow, some
 
 import pymc_landscape as pml
 
@@ -18,6 +18,7 @@ MODELS = [
 ]
 BACKENDS = ["interpreter", "numba", "jax", "c"]
 CASES = [(model, backend) for model in MODELS for backend in BACKENDS]
+SLOW = [("ordered_logistic", "numba"), ("gp_marginal", "numba")]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,10 @@ def numbers_of(specimen_of):
     return evaluate
 
 
-@pytest.mark.parametrize(("model", "backend"), some(CASES, [("gaussian_unknown_sigma", "c")]))
+@pytest.mark.parametrize(
+    ("model", "backend"),
+    [*some([c for c in CASES if c not in SLOW], [("gaussian_unknown_sigma", "c")]), *(slow(*c) for c in SLOW)],
+)
 def test_every_way_gives_the_same_numbers_and_statuses(model, backend, numbers_of):
     if backend == "jax":
         pytest.importorskip("jax")

@@ -6,6 +6,7 @@ import pytest
 from fixed_effects import dyestuff, dyestuff2
 from pymc.distributions.transforms import ordered
 from pymc.initial_point import make_initial_point_fns_per_chain
+from selection import slow
 
 import pymc_landscape as pml
 
@@ -126,7 +127,7 @@ def heights(model, starts):
         pytest.param(infinite, {"mu", "sigma"}, "auto", marks=pytest.mark.exhaustive),
         (ridge, {"b"}, "auto"),
         pytest.param(counts, {"n", "p"}, ["n"], marks=pytest.mark.exhaustive),
-        pytest.param(covariance, {"mu", "factor"}, "auto", marks=pytest.mark.exhaustive),
+        slow(covariance, {"mu", "factor"}, "auto"),
         pytest.param(levels, {"level", "difference"}, "auto", marks=pytest.mark.exhaustive),
         pytest.param(
             groups, {"kind", "effect", "w", "tau", "mu", "sigma"}, ["effect", "kind"], marks=pytest.mark.exhaustive

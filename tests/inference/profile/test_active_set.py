@@ -55,13 +55,11 @@ def test_a_diagonal_of_zero_is_left_where_that_is_lower():
     assert found["status"].sel(parameter="L_stds[1]").values.ravel().tolist() == ["at_bound", "finite"]
 
 
+@pytest.mark.slow
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "same",
-    [
-        slow({"s[0]": "s0"}),
-        {"s[1]": "s1", "sigma": "sigma", "rho": "rho", "R[1, 0]": "rho"},
-    ],
+    [{"s[0]": "s0"}, {"s[1]": "s1", "sigma": "sigma", "rho": "rho", "R[1, 0]": "rho"}],
 )
 def test_a_correlation_matrix_that_is_singular_is_left_where_that_is_lower(same):
     found = limits(list(same), random_slopes.by_correlation_matrix)

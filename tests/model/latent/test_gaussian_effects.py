@@ -217,6 +217,7 @@ def test_a_covariance_without_full_rank(how):
     assert got == pytest.approx(-2 * stats.multivariate_normal.logpdf(y, np.zeros(120), whole), abs=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.exhaustive
 def test_two_walks_that_move_together():
     rng = np.random.default_rng(0)
