@@ -104,7 +104,7 @@ class GraphEngine(Engine):
         known = None
         if isinstance(self._written, DeferredGraphs) and self._shared is not None:
             known = self._shared.operations(self.names, self._check_bounds)
-        return operations_in(without_symbolic_ops(self.graphs)) if known is None else known
+        return operations_in(self._rewritten.graphs) if known is None else known
 
     @property
     @override

@@ -72,7 +72,7 @@ SEED = 1987
 
 
 def two_sided_z(level: float) -> float:
-    """Return how many standard errors a two-sided normal interval reaches: Φ⁻¹((1 + level) / 2)."""
+    """Return how many standard errors a two-sided normal interval of a level reaches: Φ⁻¹((1 + level) / 2)."""
     return float(scipy.special.ndtri(0.5 + level / 2))  # scipy.stats takes longer to import than a small fit
 
 

@@ -32,8 +32,8 @@ FEW = 300
 FULL, SHARE = 300, 0.02
 # What rounding does to a product, as a share of the sizes of its summands.
 ROUNDING = 1e-11
-# Components no larger than this are factorised side by side; a guess with a larger block than LARGEST is none.
-SMALL = LARGEST = 64
+# Components no larger than this are factorised side by side; a guess with a larger one is none.
+SMALL = 64
 # A column with so many times more elements than the median has a colour of its own, where that saves colours.
 LONG = (4.0, 1.0)
 
@@ -244,7 +244,7 @@ def _of_groups(groups: NDArray[np.intp]) -> Pattern | None:
 def _of_blocks(groups: NDArray[np.intp]) -> Pattern | None:
     order = np.argsort(groups, kind="stable")
     _, counts = np.unique(groups, return_counts=True)
-    if counts.max(initial=0) > LARGEST:
+    if counts.max(initial=0) > SMALL:
         return None
     starts = np.repeat(np.cumsum(counts) - counts, counts)
     rank = np.empty(len(groups), dtype=np.intp)
@@ -294,10 +294,10 @@ class Stack:
     column: NDArray[np.intp]
 
     def blocks(self, entries: Array) -> Array:
-        """Return the blocks (n, d, d) of a matrix with these elements at the pattern's places."""
+        """Return the blocks (..., n, d, d) of matrices with these elements (..., nnz) at the pattern's places."""
         n, d = self.elements.shape
-        blocks = np.zeros((n, d, d))
-        blocks[self.block, self.row, self.column] = entries[self.inside]
+        blocks = np.zeros((*entries.shape[:-1], n, d, d))
+        blocks[..., self.block, self.row, self.column] = entries[..., self.inside]
         return blocks
 
     def write(self, blocks: Array, entries: Array) -> None:

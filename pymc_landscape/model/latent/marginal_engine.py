@@ -169,8 +169,10 @@ class MarginalEngine(IntegralEngine):
 
     @override
     def evaluate(self, evaluation: ChunkedEvaluation) -> None:
-        together = IN_BLOCKS if self.laplace.pattern.is_in_blocks else IN_STEP
-        evaluation.finish(Backend(self.several, block=together if self.kind == "density" else None))
+        block = None
+        if self.kind == "density":
+            block = IN_BLOCKS if self.laplace.pattern.is_in_blocks else IN_STEP
+        evaluation.finish(Backend(self.several, block=block))
 
     def _all_moved(self, points: Array) -> Array:
         """Return the natural values (n, k) of many points."""

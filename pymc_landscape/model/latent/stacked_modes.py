@@ -22,7 +22,7 @@ from pymc_landscape.model.latent.mode_search import (
     ROUNDING_SHARE,
     TOGETHER,
 )
-from pymc_landscape.numerics import Pattern, Stack
+from pymc_landscape.numerics import Pattern
 
 # A search that takes more steps goes alone; and every so many θ one is searched from afar, the others from there.
 MAX_STEPS, STRIDE = 30, 16
@@ -138,8 +138,8 @@ def newton_on_all(pattern: Pattern, vectors: Array, k: int, evaluate: Evaluate) 
     ended = ModeStack(vectors.copy(), np.full(n, np.nan), [np.ones(shape) for shape in shapes], np.zeros(n, dtype=bool))
     active, here, before = np.arange(n), vectors, np.full(n, np.inf)
     joint, gradient, entries = evaluate(here)
-    for _ in range(MAX_STEPS if n else 0):
-        blocks = [_blocks(stack, entries) for stack in pattern.stacks]
+    for _ in range(MAX_STEPS):
+        blocks = [stack.blocks(entries) for stack in pattern.stacks]
         finite = np.isfinite(joint) & np.isfinite(gradient[:, k:]).all(axis=1) & np.isfinite(entries).all(axis=1)
         roots, positive = _roots(blocks, finite)
         step, slope = np.zeros_like(here), gradient[:, k:]
@@ -167,13 +167,6 @@ def newton_on_all(pattern: Pattern, vectors: Array, k: int, evaluate: Evaluate) 
         if not len(active):
             break
     return ended
-
-
-def _blocks(stack: Stack, entries: Array) -> Array:
-    n, (b, d) = len(entries), stack.elements.shape
-    blocks = np.zeros((n, b, d, d))
-    blocks[:, stack.block, stack.row, stack.column] = entries[:, stack.inside]
-    return blocks
 
 
 def _roots(blocks: list[Array], finite: NDArray[np.bool_]) -> tuple[list[Array], NDArray[np.bool_]]:
