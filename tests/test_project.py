@@ -20,7 +20,7 @@ OF_FILES = pytest.mark.skipif(
     not PACKAGE.is_dir(), reason="the package is installed: its files are not beside the tests"
 )
 
-# What a room may import, always through the façade of the other room. `_typing` and `arguments` are open to all.
+# What a room may import, always through the façade of the other room. `_typing`, `_dataclasses` and `arguments` are open to all.
 MAY_IMPORT = {
     "arguments": "",
     "numerics.density_estimation": "",
@@ -65,7 +65,7 @@ MAY_IMPORT = {
     "pages.model_report": "pages plots posterior inference inference.profile inference.regions landscape "
     "optimize.descent optimize objective objective.observations model numerics results",
 }
-MOST_ENTRIES = 14
+MOST_ENTRIES = 15
 MOST_MODULES = 18
 MODULE_LINES = range(40, 361)
 DEEPEST_CHAIN = 30

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from inspect import signature
 from typing import Any, cast
 
@@ -12,6 +11,7 @@ import pymc as pm
 import pytensor
 from pytensor.compile.mode import get_mode
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.arguments import checked_mapping, refused, unknown_name
 from pymc_landscape.engine.interpreter import InterpretedCost

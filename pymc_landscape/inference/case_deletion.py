@@ -13,12 +13,12 @@ is dwᵢ = −1:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import EPS, covariance
 from pymc_landscape.objective import RestrictedObjective, element_labels

@@ -7,11 +7,11 @@ A difference of less than 2 in AIC or BIC tells nothing (Burnham & Anderson 2002
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 
 # Models closer to the best than this are not told apart from it: a difference of criteria, and standard errors of one.

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape.objective import SAMPLE_DIMS, effect_names
 from pymc_landscape.objective.observations import enough_draws, joint_densities, pointwise_log_likelihood
 from pymc_landscape.optimize import Fit

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, ModelLike, RandomSeed, VarNames
 from pymc_landscape.arguments import check_run_options, checked_choices, checked_count, checked_levels, repeatable
 from pymc_landscape.inference.corner_endpoints import find_corner_endpoints

@@ -8,7 +8,6 @@ T² (Hotelling 1931, *Annals of Mathematical Statistics* 2).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -17,6 +16,7 @@ import scipy
 import xarray as xr
 from pymc.util import get_random_generator
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, ModelLike, RandomSeed
 from pymc_landscape.arguments import check_run_options, checked_count
 from pymc_landscape.inference.resampling import restricted_like

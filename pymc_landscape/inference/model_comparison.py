@@ -7,12 +7,12 @@ marginal, random effects are integrated out (Vaida & Blanchard 2005, *Biometrika
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import ModelLike, Posterior, RandomSeed
 from pymc_landscape.arguments import check_run_options, checked_choice, checked_count, wrong_type
 from pymc_landscape.inference.criteria_words import agreement, place, rank, weights

@@ -5,13 +5,12 @@ All eigenvalues of a dense Hessian, or the leading ones by the method of Lanczos
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import scipy
 import xarray as xr
 from pymc.util import get_random_generator
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, ModelLike, PointLike, RandomSeed
 from pymc_landscape.arguments import checked_array, checked_count, checked_seed
 from pymc_landscape.numerics import Product, Spectrum, leading_eigenpairs, name_direction, simple_basis, spectrum, trace

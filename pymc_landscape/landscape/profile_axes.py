@@ -7,11 +7,11 @@ bound of its support there is no unconstrained value, so that the scale can diff
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.landscape.grid_points import GridPoints
 from pymc_landscape.objective import BoundElement, FreeVariable, Objective

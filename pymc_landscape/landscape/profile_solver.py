@@ -7,11 +7,11 @@ are solved singly, in a trust region (`solve_single`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.landscape.profile_active_set import ActiveSet, Indices
 from pymc_landscape.numerics import BatchMinima, covariance, newton_descent_batch, newton_steps, noise

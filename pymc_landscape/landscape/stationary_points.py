@@ -6,11 +6,11 @@ stationary point Newton's steps vanish, and the values of the function, not only
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import QuadraticModel, noise, quadratic_model
 from pymc_landscape.objective import RestrictedObjective

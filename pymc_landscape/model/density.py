@@ -9,7 +9,6 @@ PyMC's transform, again with the Jacobian left out. Nothing is cloned: shared da
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, reduce
 
 import numpy as np
@@ -20,6 +19,7 @@ from pymc.logprob.utils import CheckParameterValue, replace_rvs_by_values
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.basic import Alloc
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Graph
 from pymc_landscape.engine import with_scalar_states, without_infinite_data, without_maps
 from pymc_landscape.model.layout import Layout

@@ -8,7 +8,7 @@ is written beside it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import numpy as np
 import pymc as pm
@@ -17,6 +17,7 @@ from pymc.logprob.basic import logccdf
 from pymc.variational.minibatch_rv import get_scaling
 from pytensor.graph.basic import Constant
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Graph
 from pymc_landscape.model.distributions import aligned, kind_of, name_of, why_unnamed, without_dims
 from pymc_landscape.model.losses import LOSS_FAMILIES

@@ -8,7 +8,6 @@ Differentiated by the elements and slices, the derivatives are joined once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -19,6 +18,7 @@ from pytensor.graph.traversal import applys_between
 from pytensor.tensor.exceptions import NotScalarConstantError
 from pytensor.tensor.subtensor import Subtensor, get_constant_idx
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Graph
 from pymc_landscape.engine import vectorized
 

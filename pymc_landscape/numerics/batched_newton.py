@@ -9,11 +9,11 @@ On the way down eigenvalues enter by their size, as in :mod:`~pymc_landscape.num
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics.covariance import RANK_TOLERANCE, step_lengths_batch
 from pymc_landscape.numerics.trust_region import NO_GRADIENT, noise

@@ -6,12 +6,12 @@ Hessians here are those of −2 log L, twice the observed information: the covar
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import scipy
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 
 # Relative to the largest eigenvalue of the scaled Hessian; below it a number is rounding and no curvature.

@@ -9,13 +9,13 @@ the last is done for all points at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby, product
 from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 
 Positions = NDArray[np.intp]

@@ -13,13 +13,13 @@ where Δ turns.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 
 # So many steps determine the curve next to an estimate without a standard error.

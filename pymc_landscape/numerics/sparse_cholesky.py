@@ -13,12 +13,11 @@ at places where L is not zero (Erisman & Tinney 1975, *Communications of the ACM
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 
 Indices = NDArray[np.int64]

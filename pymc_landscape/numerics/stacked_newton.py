@@ -8,11 +8,10 @@ soon is not decided here: it is left to the search of a single surface.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics.batched_newton import BatchDerivatives
 from pymc_landscape.numerics.covariance import RANK_TOLERANCE, lengths_batch

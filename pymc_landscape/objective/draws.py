@@ -7,7 +7,6 @@ by block, so that the whole table of them never exists.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +15,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.arguments import checked_group, checked_mapping, checked_names, closest, wrong_type
 from pymc_landscape.model import FreeVariable, element_labels

@@ -13,7 +13,6 @@ product of all. Pareto k, the tail index of the weights (Vehtari and others 2024
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ import scipy
 import xarray as xr
 from pymc.util import get_random_generator
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, ModelLike, Point, RandomSeed
 from pymc_landscape.arguments import checked_count, checked_seed, wrong_type
 from pymc_landscape.model.latent import LOG_2PI, Mode, Quadrature

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, Point
 from pymc_landscape.arguments import checked_array, checked_number, refused
 from pymc_landscape.engine import GraphEngine

@@ -15,11 +15,11 @@ no standard error.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import scipy
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import covariance, noise
 from pymc_landscape.objective import BoundElement, RestrictedObjective

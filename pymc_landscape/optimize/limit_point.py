@@ -7,10 +7,9 @@ their minimum there, and whatever is measured against that value is measured aga
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.objective import RestrictedObjective, evaluation_noise
 from pymc_landscape.optimize.flat_directions import find_directions

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, Starts
 from pymc_landscape.numerics import noise, one_blas_thread
 from pymc_landscape.objective import Objective, RestrictedObjective
@@ -226,9 +227,8 @@ def _agreement(best: StartResult, results: Sequence[StartResult]) -> str:
     words = f"{here} of {len(results)} starts ended here"
     if not higher:
         return f"{words}."
-    return (
-        f"{words}; {len(higher)} in other local optima, {min(higher) - level:.4g} or more above it: fit.local_optima()."
-    )
+    above = f"{min(higher) - level:.4g} or more above it"
+    return f"{words}; {len(higher)} in other local optima, {above}: fit.local_optima()."
 
 
 def _withdrawn(best: StartResult, results: Sequence[StartResult], scattered: bool) -> StatusReport:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pymc as pm
 import xarray as xr
 from pymc.util import get_random_generator
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, RandomSeed, Starts
 from pymc_landscape.arguments import checked_array, closest
 from pymc_landscape.objective import (

@@ -8,11 +8,12 @@ added up; it tells such a direction from one along which the surface is level.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 
 import numpy as np
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import Spectrum, name_direction, noise, spectrum
 from pymc_landscape.objective import BoundElement, RestrictedObjective, hessian_products

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
 from arviz_plots import PlotCollection
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import arrow_head, as_dataset, cap, percent, refuse_many, with_gaps
 from pymc_landscape.plots.visuals import (

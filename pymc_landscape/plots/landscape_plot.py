@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -12,6 +12,7 @@ from arviz_base.labels import BaseLabeller
 from arviz_plots import PlotCollection
 from arviz_plots.visuals import labelled_title, labelled_x, labelled_y
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape.arguments import wrong_type
 from pymc_landscape.plots.data import (
     CONTOUR_LEVELS,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, get_args
 
@@ -11,6 +10,7 @@ import numpy as np
 import xarray as xr
 from arviz_plots import PlotCollection
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.arguments import checked_names
 from pymc_landscape.plots.data import as_dataset, cutoffs, percent, refuse_many, traced_profile

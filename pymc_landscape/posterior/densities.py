@@ -6,12 +6,12 @@ The prior's density is the model's own where a quantity has one, else one of its
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pymc as pm
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile import Quantity
 from pymc_landscape.numerics import draws_density

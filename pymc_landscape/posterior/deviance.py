@@ -6,12 +6,11 @@ Society* B 64, 583-639).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import scipy
 import xarray as xr
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, ModelLike, Posterior
 from pymc_landscape.arguments import checked_flag
 from pymc_landscape.objective import Objective

@@ -12,10 +12,9 @@ a kernel estimate. Where no gradient is at hand, a log cubic is fitted to the dr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 
 # The regression looks so many standard deviations to either side, at first, and in steps of so many to where it does.

@@ -6,12 +6,12 @@ between likelihood and posterior splits. Without bounds are log σ where σ has 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import spectrum
 from pymc_landscape.objective import Objective, RestrictedObjective

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+
+from pymc_landscape._dataclasses import dataclass
 
 # With more than this share of the information the prior dominates; and what is rounding of a share.
 MOST, ROUNDING = 0.5, 1e-9

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pymc_landscape._dataclasses import dataclass
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape.results.store_directory import RECORD, ROOT_FILE, replace_file
 
 # The name of a group that is the root itself, so that ``xr.open_zarr`` reads the store.

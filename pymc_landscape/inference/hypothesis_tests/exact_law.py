@@ -23,11 +23,11 @@ S-PLUS*, section 2.4.1).
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 
 import numpy as np
 from pymc.util import get_random_generator
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, RandomSeed
 from pymc_landscape.inference.hypothesis_tests.nested_models import Nesting, sizes
 from pymc_landscape.inference.hypothesis_tests.null_point import flat_bounds, flat_estimate, minus2ll

@@ -6,10 +6,9 @@ square alone, and some make no difference any more.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.hypothesis_tests.fixed_effect_designs import refuse_other_fixed_effects
 from pymc_landscape.inference.hypothesis_tests.null_point import (

@@ -8,12 +8,12 @@ variance counts); or a reciprocal, where the null is at infinity.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.hypothesis_tests.nested_models import HALVED, STEP_INSIDE, Nesting, nest, sizes
 from pymc_landscape.inference.hypothesis_tests.null_point import ALMOST_INFINITE, flat_bounds, inward

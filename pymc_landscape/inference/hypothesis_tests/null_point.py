@@ -11,11 +11,11 @@ deviation, the alternative is fitted with what is left fixed at 0 or a bound, an
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import batched, combinations, islice, permutations, product
 
 import numpy as np
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.resampling import natural_point
 from pymc_landscape.objective import BoundElement, FreeVariable, Objective, RestrictedObjective

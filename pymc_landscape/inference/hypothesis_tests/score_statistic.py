@@ -10,11 +10,10 @@ model is wrong, the part of Z that is tested is measured by its sandwich covaria
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import scipy
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.hypothesis_tests.null_constraint import NullConstraint
 from pymc_landscape.numerics import chibar2_weights, quadratic_form, spectrum

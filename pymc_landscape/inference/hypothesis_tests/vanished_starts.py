@@ -10,11 +10,11 @@ apart: where the likelihood jumps between them, as at the place of a change, one
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import newton_descent_batch
 from pymc_landscape.objective import (

@@ -11,11 +11,11 @@ here from the exact slope.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.active_set import minimize_on_passed_bounds, settle_active_set
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, VarNames
 from pymc_landscape.arguments import wrong_type
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at

@@ -9,11 +9,11 @@ either.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, VarNames
 from pymc_landscape.arguments import checked_mapping, checked_names, checked_number, refused, unknown_name
 from pymc_landscape.objective import (

@@ -9,10 +9,10 @@ Methods*, chapter 6). Steps are longer where the boundary is straighter.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile import ConstrainedPoint
 from pymc_landscape.inference.regions.rays import BoundaryLine, Rays

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, ModelLike, VarNames
 from pymc_landscape.arguments import checked_choices, checked_count, checked_flag, checked_levels, repeatable
 from pymc_landscape.inference.profile import (

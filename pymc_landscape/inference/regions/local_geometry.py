@@ -8,10 +8,10 @@ close to it, rays begin further inside, on axes on which the region is as wide a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile import (
     ConstrainedPoint,

@@ -11,11 +11,11 @@ Applications*, section 6.1).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import scipy
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile import ConstrainedPoint, ProfileContinuation, ProfileStep, Quantity
 from pymc_landscape.inference.regions.vertices import BoundaryVertex, missing_vertex

@@ -11,10 +11,10 @@ Where Newton's steps do not lead to the boundary at once, points are minimised f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile import ConstrainedPoint, evaluate_at, minimize_on
 from pymc_landscape.numerics import covariance, noise

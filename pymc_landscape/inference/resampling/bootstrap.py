@@ -11,13 +11,13 @@ import json
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, ModelLike, RandomSeed
 from pymc_landscape.arguments import check_run_options, checked_count
 from pymc_landscape.inference.resampling.replication import (

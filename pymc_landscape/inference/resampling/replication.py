@@ -7,12 +7,12 @@ of a seed depends on nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from pymc.util import get_random_generator
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, ModelLike, RandomSeed
 from pymc_landscape.numerics import one_blas_thread
 from pymc_landscape.objective import Objective, RestrictedObjective

@@ -8,7 +8,6 @@ that comes out depends on all that goes in. So a dependence may be claimed that 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +22,7 @@ from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
 from pytensor.tensor.shape import Reshape, Shape, Shape_i, SpecifyShape
 from pytensor.tensor.subtensor import AdvancedSubtensor, Subtensor, indices_from_subtensor
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Graph
 
 Numbers = NDArray[np.intp]

@@ -9,7 +9,6 @@ states, and at 9 for its transitions, whatever its length.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from pytensor.graph.fg import FunctionGraph
 from pytensor.tensor.rewriting.basic import topo_constant_folding
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Graph
 from pymc_landscape.model.discrete.dependence import Dependence, Numbers
 from pymc_landscape.model.elimination import EliminationPlan, RepeatedGraph, TooWideError, repeated_graphs

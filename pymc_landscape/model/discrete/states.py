@@ -7,7 +7,6 @@ of them can be written at once: the density is written as often as the largest s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pymc as pm
@@ -20,6 +19,7 @@ from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.op import RandomVariable
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Graph
 from pymc_landscape.engine import evaluated
 from pymc_landscape.model import kind_of, name_of, without_dims

@@ -10,7 +10,6 @@ over the states c that they take together. Sets that do not meet have sums of th
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -19,6 +18,7 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.replace import graph_replace
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.model import FreeVariable, GraphInputs, LogDensities, discrete_values, without
 from pymc_landscape.model.discrete.dependence import Dependence, Numbers, dependence

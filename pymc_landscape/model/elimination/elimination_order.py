@@ -13,10 +13,11 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pymc_landscape._dataclasses import dataclass
 
 Indices = NDArray[np.intp]
 

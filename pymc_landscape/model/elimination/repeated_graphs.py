@@ -7,7 +7,7 @@ others, and so may all that does not depend on discrete variables: data, and wha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 import pytensor.tensor as pt
@@ -18,6 +18,7 @@ from pytensor.graph.rewriting.basic import MergeOptimizer
 from pytensor.graph.traversal import io_toposort
 from pytensor.tensor.type import TensorType
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Graph
 
 Alike = Callable[[str, tuple[Graph, ...], str, tuple[Graph, ...]], bool]

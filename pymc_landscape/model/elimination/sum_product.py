@@ -19,13 +19,13 @@ Everything is in logarithms, so that nothing underflows that matters. All arrays
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.model.elimination.elimination_order import Batch, EliminationPlan, Source
 

@@ -8,11 +8,11 @@ e⁻ˣ there, and 1/p (1 − p) is nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pytensor.tensor as pt
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Graph
 
 # Entries of F by the positions of two parameters in the family's own order; the others are 0.

@@ -9,11 +9,12 @@ decided at one θ and stays so: −2LL is smooth in θ only where the nodes are 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 import numpy as np
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.arguments import told
 from pymc_landscape.model.latent.gauss_hermite import Quadrature

@@ -13,7 +13,6 @@ and L: the gradient takes that into account, through the derivative of the Chole
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from typing import Self, override
@@ -23,6 +22,7 @@ import pytensor.tensor as pt
 import scipy
 from numpy.typing import NDArray
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import Engine
 from pymc_landscape.model import gradient_graph, in_one_vector

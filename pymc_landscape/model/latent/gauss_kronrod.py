@@ -14,7 +14,6 @@ from one θ to the next.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Self, override
 
@@ -22,6 +21,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.model.latent.gauss_hermite import Quadrature
 from pymc_landscape.model.latent.laplace import Integrand, Laplace

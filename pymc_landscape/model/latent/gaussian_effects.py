@@ -13,7 +13,6 @@ with h the series without innovations. The curvature has a band then, and a colu
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,6 +27,7 @@ from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.basic import GammaRV, LogNormalRV, MvNormalRV, NormalRV
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Graph
 from pymc_landscape.model import without_dims
 from pymc_landscape.model.latent.covariance_roots import covariance_root, given_root, simplified_scale

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.model import Contents, DataSwaps, EngineFactory, FreeVariable, ModelMetadata, PotentialRoles
 from pymc_landscape.model.discrete import TOGETHER, SumOut, Sums

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass
 from typing import Any, Self, overload
 
 import numpy as np
@@ -26,6 +25,7 @@ import scipy
 from numpy.typing import NDArray
 from pytensor.graph.replace import graph_replace, vectorize_graph
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import Engine
 from pymc_landscape.model import gradient_graph, hessian_product_graph, in_one_vector, product_graph

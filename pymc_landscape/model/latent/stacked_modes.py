@@ -8,12 +8,12 @@ curvature is not positive, nothing is found here: that search goes alone, damped
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.model.latent.mode_search import (
     ARMIJO,

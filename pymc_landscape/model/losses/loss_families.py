@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape.model.losses import loss_formulas
 from pymc_landscape.model.losses.loss_formulas import Rows
 

@@ -10,11 +10,10 @@ to a model that fits every row perfectly (McCullagh & Nelder 1989, *Generalized 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import scipy
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 
 # --- squares ---------------------------------------------------------------------------------------------------------

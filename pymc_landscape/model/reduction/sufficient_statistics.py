@@ -13,7 +13,6 @@ columns are nearly dependent, or the residuals so small that a sum over rows wou
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +21,7 @@ from pymc.distributions.dist_math import check_parameters
 from pytensor.graph.basic import Constant
 from pytensor.tensor.random.basic import NormalRV
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.model import GraphInputs
 from pymc_landscape.model.reduction.linear_predictor import LinearPredictor, linear_predictor

@@ -7,11 +7,11 @@ comes out normal however hard it is smoothed. Bins beyond a bound are no data.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import scipy
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics.density_estimation.log_counts import ORDER, smooth_log_counts
 

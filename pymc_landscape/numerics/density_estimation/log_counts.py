@@ -7,11 +7,10 @@ The penalty is 0 for a quadratic, so that what is normal comes out normal howeve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import scipy
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 
 DEGREE = 3

@@ -6,7 +6,6 @@ The means are PyMC's own, written in the parameters of each distribution; a vari
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant
 from pytensor.graph.traversal import ancestors
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import interpreter_mode, without_parameter_checks
 from pymc_landscape.model import GraphInputs

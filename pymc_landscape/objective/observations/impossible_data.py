@@ -7,10 +7,10 @@ zero, or NaN, at every start, at every draw of the prior and far away from both 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.model import element_labels, kept_positions, name_of, without_dims
 from pymc_landscape.objective import Objective, prior_draws

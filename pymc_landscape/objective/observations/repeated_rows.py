@@ -6,7 +6,6 @@ graph is written again over some rows with a weight each, where every Op is seen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from pytensor.graph.basic import Constant
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import Engine, without_parameter_checks
 from pymc_landscape.model import gradient_graph, hessian_graph, is_written_out

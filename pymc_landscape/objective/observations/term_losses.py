@@ -6,7 +6,7 @@ The observed terms are read at a point, with the numbers that their families nee
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import pytensor
 import xarray as xr
 from pytensor.graph.traversal import ancestors
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, Graph, ModelLike, Point, PointLike
 from pymc_landscape.engine import interpreter_mode, without_parameter_checks
 from pymc_landscape.model import LOSS_FAMILIES, Affine, Described, Family, GraphInputs, add_up, describe, quantile_of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import xarray as xr
 from pymc.util import get_random_generator
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, ModelLike, RandomSeed, Starts
 from pymc_landscape.arguments import check_run_options, checked_count, checked_number
 from pymc_landscape.objective import Objective, objective_of

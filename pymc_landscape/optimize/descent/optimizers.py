@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape.arguments import told, unknown_name, wrong_type
 from pymc_landscape.objective import Objective
 from pymc_landscape.objective.observations import BatchSlope

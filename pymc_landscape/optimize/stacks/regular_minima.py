@@ -8,12 +8,12 @@ question cannot be answered here, the minimum is not certain; that is no verdict
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import QuadraticModels, StackedMinima, descend_newton_stack
 from pymc_landscape.objective import RestrictedObjective

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import xarray as xr
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape.pages import iframe, page_file, write_page
 from pymc_landscape.pages.explorer.page import PLOTLY_FILE, explorer_page, plotly_script
 

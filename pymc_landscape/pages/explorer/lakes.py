@@ -7,11 +7,11 @@ lowest pass to a deeper one is under water: the merge tree of the grid, without 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import interpolate
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import merge_tree
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape.objective import affordable_evaluations
 from pymc_landscape.optimize import Fit
 

@@ -7,9 +7,10 @@ order within a layer follows the mean place of the neighbours, up and down until
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape.pages.model_report.model_variables import Variable
 
 # Lengths in pixels.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pymc as pm
 from pymc.model_graph import ModelGraph
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape.model import name_of
 from pymc_landscape.objective import FreeVariable, Objective
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
@@ -11,6 +11,7 @@ from typing import Any
 
 import xarray as xr
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape.optimize import Fit
 from pymc_landscape.pages import iframe, write_page
 from pymc_landscape.pages.model_report.report_page import report_page

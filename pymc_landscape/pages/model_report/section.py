@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from time import perf_counter
 from typing import Any
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Posterior, RandomSeed
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +10,7 @@ import xarray as xr
 from arviz_base import rcParams
 from numpy.typing import ArrayLike, NDArray
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.arguments import checked_array, checked_choice
 from pymc_landscape.plots.data.inputs import as_dataset

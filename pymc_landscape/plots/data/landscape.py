@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape.arguments import checked_choice
 from pymc_landscape.plots.data.inputs import as_dataset
 from pymc_landscape.plots.data.subsampled_grid import drawn_lines

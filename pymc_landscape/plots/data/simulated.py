@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +11,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv, gammaincinv
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.arguments import checked_array, checked_count, told
 from pymc_landscape.numerics import chibar2_quantile, chibar2_tail

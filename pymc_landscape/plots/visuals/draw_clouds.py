@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from contourpy import LineType, contour_generator
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import JointDensity, joint_density
 from pymc_landscape.plots.data import density_of, with_gaps

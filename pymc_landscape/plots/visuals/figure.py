@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from textwrap import fill
 from typing import Any
@@ -15,6 +14,7 @@ from arviz_base.labels import NoVarLabeller
 from arviz_plots import PlotCollection
 from numpy.typing import NDArray
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape.arguments import checked_mapping, unknown_name, wrong_type
 from pymc_landscape.plots.data import LandscapeView
 

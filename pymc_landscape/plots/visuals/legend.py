@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from textwrap import fill
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape.plots.visuals.figure import DOTS_PER_INCH, Canvas
 from pymc_landscape.plots.visuals.notes import letters
 from pymc_landscape.plots.visuals.style import Style, dash, shape

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
 import numpy as np
 import xarray as xr
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import UNBOUNDED, cutoffs, marginal_of, support_of, traced_profile
 from pymc_landscape.plots.visuals.draw_clouds import Cloud, clouds

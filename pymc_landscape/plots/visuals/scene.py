@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.interpolate import RegularGridInterpolator
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.plots.data import LandscapeView, boundary_labels, limits
 from pymc_landscape.plots.visuals.style import CMAP

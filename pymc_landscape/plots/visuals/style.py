@@ -10,8 +10,9 @@ library, chosen so that its pictures look alike.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
+
+from pymc_landscape._dataclasses import dataclass
 
 BLUE, ORANGE, GREEN, VIOLET = "#0072b2", "#d55e00", "#009e73", "#c369ff"
 OLIVE, PINK, PLUM, FOREST = "#7a5d00", "#ff4bb6", "#a04f80", "#1e6d4f"

@@ -15,12 +15,12 @@ import warnings
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from pymc_landscape._dataclasses import dataclass
 from pymc_landscape.numerics import at_most_threads
 from pymc_landscape.results import ClusterLost
 
