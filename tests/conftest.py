@@ -75,12 +75,16 @@ def model_of(specimen_of) -> Callable[[str], pm.Model]:
 
 
 @pytest.fixture(scope="session")
-def oracle_of(specimen_of) -> Callable[[str], Oracle]:
+def oracle_of() -> Callable[[str], Oracle]:
     """A specimen's truth by name; of the whole data where the model holds a minibatch."""
-    from oracle import Oracle
-    from zoo import TRAITS
+    from oracle import Oracle, in_double_precision
+    from zoo import TRAITS, ZOO
 
-    return cache(lambda name: Oracle(specimen_of(name).model, whole_data="random" in TRAITS[name]))
+    def make(name: str) -> Oracle:
+        with in_double_precision():
+            return Oracle(ZOO[name]().model, whole_data="random" in TRAITS[name])
+
+    return cache(make)
 
 
 @pytest.fixture(scope="session")

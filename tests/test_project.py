@@ -20,7 +20,8 @@ OF_FILES = pytest.mark.skipif(
     not PACKAGE.is_dir(), reason="the package is installed: its files are not beside the tests"
 )
 
-# What a room may import, always through the façade of the other room. `_typing`, `_dataclasses` and `arguments` are open to all.
+# What a room may import, always through the façade of the other room. `_typing`, `_dataclasses` and `arguments` are
+# open to all.
 MAY_IMPORT = {
     "arguments": "",
     "numerics.density_estimation": "",

@@ -8,23 +8,27 @@ PyMC's transform, again with the Jacobian left out. Nothing is cloned: shared da
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import cached_property, reduce
+from itertools import islice
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from pymc.distributions.distribution import SymbolicRandomVariable
+from pymc.logprob.abstract import _logprob
 from pymc.logprob.basic import transformed_conditional_logp
 from pymc.logprob.utils import CheckParameterValue, replace_rvs_by_values
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.basic import Alloc
+from pytensor.tensor.random.op import RandomVariable
 
 from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine import with_scalar_states, without_infinite_data, without_maps
+from pymc_landscape.engine import in_full_precision, with_scalar_states, without_infinite_data, without_maps
 from pymc_landscape.model.layout import Layout
 from pymc_landscape.model.transforms import bounds, closed_support, forward, unit_rows
-from pymc_landscape.model.written_out import OfOneKind, OpaqueParameters, is_written_out, placed, replaced
+from pymc_landscape.model.written_out import is_written_out, placed, replaced
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ class GraphInputs:
     def written(self, graphs: Sequence[Graph], replacements: Mapping[Graph, Graph]) -> list[Graph]:
         """Replace values by what stands in `replacements` for them, and swapped data by their new values."""
         tensors = [pt.as_tensor(g, allow_xtensor_conversion=True) for g in graphs]
-        return replaced(tensors, {**replacements, **self.swaps})
+        return replaced(in_full_precision(tensors), {**replacements, **self.swaps})
 
     def of_random_variables(self, graphs: Sequence[Graph]) -> list[Graph]:
         """Replace random variables in `graphs` by their values."""
@@ -110,25 +114,36 @@ class GraphInputs:
         return list(replace_rvs_by_values(graphs, rvs_to_values=self.rvs_to_values, rvs_to_transforms=transforms))
 
     def log_densities(self, rvs: Sequence[Graph]) -> dict[str, Graph]:
-        """Return the log density of each variable at its value, without Jacobian; of others there are no values."""
-        alike = OfOneKind(rvs, self.rvs_to_values, self.rvs_to_transforms)
-        parameters = self.of_random_variables(alike.parameters) if alike.rvs else []
-        found = dict(zip(alike.rvs, alike.log_densities(parameters), strict=True))
-        found |= zip(rest := [rv for rv in rvs if rv not in found], self._one_by_one(rest, rvs), strict=True)
+        """Return the log density of each variable at its value, without Jacobian; of others there are no values.
+
+        That of a distribution is its own formula at its parameters. PyMC derives what has none from graphs that it
+        brings into canonical form, in time that grows with the square of their size.
+        """
+        plain = [rv for rv in rvs if has_formula(rv, set(rvs))]
+        parameters = iter(self.of_random_variables([v for rv in plain for v in rv.owner.inputs]))
+        found: dict[Graph, Graph] = {}
+        for rv in plain:
+            inputs = list(islice(parameters, len(rv.owner.inputs)))
+            value, transform = self.rvs_to_values[rv], self.rvs_to_transforms[rv]
+            at = value if transform is None else transform.backward(value, *inputs)
+            found[rv] = _logprob(rv.owner.op, [at], *inputs)
+        derived = [rv for rv in rvs if rv not in found]
+        found |= zip(derived, self._derived(derived, plain), strict=True)
         return {rv.name: found[rv] for rv in rvs}
 
-    def _one_by_one(self, rvs: Sequence[Graph], valued: Sequence[Graph]) -> list[Graph]:
-        opaque = OpaqueParameters(rvs, valued)
-        others = set(valued).difference(rvs)
-        known = {rv: rv.type.filter_variable(self.rvs_to_values[rv], allow_convert=True) for rv in others}
-        opened = placed(opaque.rvs, known) if known else opaque.rvs
-        logps = transformed_conditional_logp(
-            opened,
-            rvs_to_values={now: self.rvs_to_values[rv] for rv, now in zip(rvs, opened, strict=True)},
-            rvs_to_transforms={now: self.rvs_to_transforms[rv] for rv, now in zip(rvs, opened, strict=True)},
-            jacobian=False,
+    def _derived(self, rvs: Sequence[Graph], plain: Sequence[Graph]) -> list[Graph]:
+        """Have PyMC derive log densities of variables, where the values of `plain` ones are known."""
+        if not rvs:
+            return []
+        opened = placed(rvs, dict(zip(plain, self.of_random_variables(plain), strict=True))) if plain else rvs
+        return list(
+            transformed_conditional_logp(
+                opened,
+                rvs_to_values={now: self.rvs_to_values[rv] for rv, now in zip(rvs, opened, strict=True)},
+                rvs_to_transforms={now: self.rvs_to_transforms[rv] for rv, now in zip(rvs, opened, strict=True)},
+                jacobian=False,
+            )
         )
-        return opaque.restored(logps, self.of_random_variables(list(opaque.parameters.values())))
 
     def _element(self, name: str) -> Graph:
         value, where = self.rvs_to_values[self.model[name]], self.layout.slices[name]
@@ -234,6 +249,16 @@ def write_log_densities(
     terms = {name: densities[name] for name in (*(rv.name for rv in model.observed_RVs), *roles.likelihood)}
     priors = {name: densities[name] for name in (*(rv.name for rv in free), *roles.prior)}
     return LogDensities(terms, {}, priors, {name: densities[name] for name in summed}), inside
+
+
+def has_formula(rv: Graph, valued: Set[Graph]) -> bool:
+    """Whether a variable is of a distribution with a log density, and draws nothing but what has a value."""
+    op = rv.owner.op
+    if not isinstance(op, RandomVariable) or _logprob.dispatch(type(op)) is _logprob.dispatch(object):
+        return False
+    drawn = RandomVariable | SymbolicRandomVariable
+    behind = ancestors(rv.owner.inputs, blockers=valued)
+    return all(v in valued for v in behind if v.owner and isinstance(v.owner.op, drawn))
 
 
 def discrete_values(values: GraphInputs, summed: Sequence[str]) -> dict[str, Graph]:

@@ -1,7 +1,7 @@
 """The truth the package is held against: PyMC's own densities, one point at a time.
 
-Nothing of the package is used. Values are on the natural scale, and transforms are taken off the
-model, so no Jacobian enters. Graphs run interpreted in NumPy, with PyTensor's stabilising rewrites.
+Nothing of the package is used. Models are built `in_double_precision`. Values are on the natural scale, and transforms
+are taken off the model, so no Jacobian enters. Graphs run interpreted in NumPy, with PyTensor's stabilising rewrites.
 """
 
 import re
@@ -33,6 +33,11 @@ def without_compiler():
     return pytensor.config.change_flags(cxx="")
 
 
+def in_double_precision():
+    """Have PyTensor give the constants that are made now NumPy's types; it takes the logarithm of int8 in float32."""
+    return pytensor.config.change_flags(cast_policy="numpy+floatX")
+
+
 def evaluated(graph) -> np.ndarray:
     """The value of a graph without inputs."""
     with without_compiler():
@@ -61,7 +66,7 @@ class Oracle:
         terms = self.plain.observed_RVs + self.plain.potentials
         free = self.plain.free_RVs
         self.terms = [t.name for t in terms]
-        with without_compiler():
+        with without_compiler(), in_double_precision():
             self._densities = self.plain.compile_fn(
                 self.plain.logp(vars=terms + free, jacobian=False, sum=False),
                 inputs=self.plain.value_vars,

@@ -1,6 +1,7 @@
 """Graphs for NumPy: rewritten without a compiler, vectorised, and written out as straight Python."""
 
 from pymc_landscape.engine.interpreter.batched_scans import vectorized, without_maps
+from pymc_landscape.engine.interpreter.full_precision import in_full_precision
 from pymc_landscape.engine.interpreter.graph_digest import name_of_graphs
 from pymc_landscape.engine.interpreter.infinite_data import without_infinite_data
 from pymc_landscape.engine.interpreter.interpreted_cost import interpreted_cost
@@ -40,6 +41,7 @@ __all__ = [
     "drawn",
     "evaluated",
     "flat",
+    "in_full_precision",
     "interpreted_cost",
     "interpreter_mode",
     "is_plain",

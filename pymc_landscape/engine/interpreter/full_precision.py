@@ -1,0 +1,105 @@
+"""Graphs as PyMC writes them, in a form in which PyTensor keeps all digits.
+
+Two things cost digits. A constant has the smallest type that holds it, and functions of int8 are float32:
+``pm.Normal("y", mu, 3)`` takes the logarithm of 3 in single precision, and sums of int8 begin anew beyond 127. And
+PyTensor writes log(1 − sigmoid(x)) as −softplus(x), but only where nothing stands between: dims that are added to what
+a function gives do, as soon as it is wanted without them too, for instance to be checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytensor
+import pytensor.scalar as ps
+import pytensor.tensor as pt
+from pytensor.compile.ops import ViewOp
+from pytensor.graph.basic import Apply, Constant
+from pytensor.graph.traversal import toposort
+from pytensor.tensor.elemwise import DimShuffle, Elemwise
+
+from pymc_landscape._typing import Graph
+
+WIDE = dict.fromkeys(("float16", "float32"), "float64") | dict.fromkeys(
+    ("int8", "int16", "int32", "uint8", "uint16", "uint32"), "int64"
+)
+# What gives one of its arguments, as exact as that is; and what a user asked for.
+EXACT = (ps.Switch, ps.Second, ps.Identity, ps.Cast)
+# Functions of functions that PyTensor writes as one, as log(1 - sigmoid(-x)), are no deeper.
+DEEPEST_PATTERN = 4
+
+
+def in_full_precision(graphs: Sequence[Graph]) -> list[Graph]:
+    """Return graphs that give the same numbers, with the digits that double precision has.
+
+    Parameters
+    ----------
+    graphs : sequence of Graph
+        Of densities, or of what stands in them. Inside of loops and of other Ops with inner graphs nothing is changed,
+        and no type where ``pytensor.config.floatX`` is not float64.
+
+    Returns
+    -------
+    list of Graph
+        Functions of single numbers are of float64, sums of integers of int64; dims are added to the arguments of
+        functions; what ``pm.Deterministic`` names is what stands behind it.
+    """
+    is_double = pytensor.config.floatX == "float64"
+    now: dict[Graph, Graph] = {}
+    for node in toposort(graphs):
+        inputs = [now.get(v, v) for v in node.inputs]
+        if isinstance(node.op, ViewOp):
+            now[node.outputs[0]] = inputs[0]
+        elif isinstance(node.op, DimShuffle) and node.op.is_expand_dims:
+            now[node.outputs[0]] = _of_expanded(node.op, inputs[0])
+        else:
+            if is_double and (type_ := _wide_type(node)):
+                inputs = [_widened(v, type_) for v in inputs]
+            if any(new is not v for new, v in zip(inputs, node.inputs, strict=True)):
+                now |= zip(node.outputs, _with_inputs(node, inputs), strict=True)
+    return [now.get(graph, graph) for graph in graphs]
+
+
+def _of_expanded(expand: DimShuffle, variable: Graph, depth: int = DEEPEST_PATTERN) -> Graph:
+    """Return a variable with more dims: a function of arguments that have them, a number as an array of one element."""
+    if _is_small_number(variable):
+        return pt.constant(np.reshape(variable.data, [1] * len(expand.new_order)))
+    node = variable.owner
+    if depth and node is not None and isinstance(node.op, Elemwise) and len(node.outputs) == 1:
+        return node.op(*(_of_expanded(expand, v, depth - 1) for v in node.inputs))
+    return expand(variable)
+
+
+def _is_small_number(variable: Graph) -> bool:
+    """Whether a variable is a number written in a model or by PyMC; data have the types of their distributions."""
+    return isinstance(variable, Constant) and variable.type.ndim == 0 and variable.type.dtype in ("bool", *WIDE)
+
+
+def _wide_type(node: Apply[Any]) -> str | None:
+    """Return the type that arguments of a function are to have."""
+    if not isinstance(node.op, Elemwise) or isinstance(node.op.scalar_op, EXACT):
+        return None
+    type_ = node.outputs[0].type.dtype
+    return WIDE.get(type_, type_ if type_ == "float64" else None)
+
+
+def _widened(graph: Graph, type_: str) -> Graph:
+    """Return a narrow graph in a wide type.
+
+    A sum of float32 and int64 is of float64, until a rewrite of PyTensor's finds that all integers in it are small.
+    """
+    if graph.type.dtype not in WIDE:
+        return graph
+    is_number = isinstance(graph, Constant) and all(graph.type.broadcastable)
+    return pt.constant(graph.data.astype(type_)) if is_number else pt.cast(graph, type_)
+
+
+def _with_inputs(node: Apply[Any], inputs: Sequence[Graph]) -> list[Graph]:
+    """Apply an Op to wider inputs; to those of its own types where it takes no others."""
+    try:
+        return node.clone_with_new_inputs(inputs, strict=False).outputs
+    except (TypeError, ValueError, NotImplementedError):
+        own = [pt.cast(new, v.type.dtype) if new is not v else v for new, v in zip(inputs, node.inputs, strict=True)]
+        return node.clone_with_new_inputs(own, strict=False).outputs
