@@ -93,8 +93,8 @@ class ScalarCode:
             return _literal(variable.data)
         return self.names[variable]
 
-    def add(self, node: Apply[Any], write: Callable[[str], None] | None = None) -> None:
-        """Add the line of a scalar Op, or those of a composite one.
+    def add(self, node: Apply[Any], lines: list[str] | None = None) -> None:
+        """Add the line of a scalar Op, or those of a composite one, to `lines` in place of its own.
 
         Raises
         ------
@@ -102,13 +102,14 @@ class ScalarCode:
             If it computes in a type that is none of `TYPES`.
         """
         if isinstance(node.op, ps.Composite):
-            self.add_composite(node.op, [self.name(v) for v in node.inputs], node.outputs)
+            names = [self.name(v) for v in node.inputs]
+            self.add_composite(node.op, names, node.outputs, [True] * len(names) if lines is not None else (), lines)
             return
         if any(variable.type.dtype not in TYPES for variable in node.outputs):
             raise NotImplementedError(f"{node.op} gives {node.outputs}.")
         self.names |= {variable: self.new_name() for variable in node.outputs}
         results = ", ".join(self.names[variable] for variable in node.outputs)
-        (write or self.lines.append)(f"{results} = {self._expression(node)}")
+        (self.lines if lines is None else lines).append(f"{results} = {self._expression(node)}")
 
     def add_composite(
         self,
@@ -133,14 +134,14 @@ class ScalarCode:
         fixed : list of str, optional
             Gets the lines that depend on such alone.
         """
-        inner = op.fgraph
-        self.names |= dict(zip(inner.inputs, arguments, strict=True))
+        inner, outside = op.fgraph, self.names
+        self.names = dict(zip(inner.inputs, arguments, strict=True))  # graphs of different Ops share their variables
         moving = {v for v, same in zip(inner.inputs, is_fixed, strict=False) if not same}
         for node in inner.toposort():
             stays = fixed is not None and moving.isdisjoint(node.inputs)
             moving.update(() if stays else node.outputs)
-            self.add(node, fixed.append if stays and fixed is not None else None)
-        self.names |= {mine: self.name(theirs) for mine, theirs in zip(outputs, inner.outputs, strict=True)}
+            self.add(node, fixed if stays else None)
+        self.names = outside | {mine: self.name(theirs) for mine, theirs in zip(outputs, inner.outputs, strict=True)}
 
     def _expression(self, node: Apply[Any]) -> str:
         kind, promised = type(node.op), node.outputs[0].type.dtype

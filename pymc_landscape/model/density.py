@@ -135,7 +135,8 @@ class GraphInputs:
         """Have PyMC derive log densities of variables, where the values of `plain` ones are known."""
         if not rvs:
             return []
-        opened = placed(rvs, dict(zip(plain, self.of_random_variables(plain), strict=True))) if plain else rvs
+        known = dict(zip(plain, self.of_random_variables(plain), strict=True))
+        opened = in_full_precision(placed(rvs, known) if known else rvs)
         return list(
             transformed_conditional_logp(
                 opened,

@@ -75,6 +75,23 @@ def test_one_function_is_compiled_of_numbers_and_sums():
     np.testing.assert_allclose(found, expected, rtol=1e-14)
 
 
+@pytest.mark.parametrize("power", [3, 5, 6, -3])
+def test_whole_powers_leave_their_neighbours_alone(power, rng):
+    """A power is a graph in a graph, and both begin with a variable called ``i0``."""
+    v = pt.vector("v", shape=(2,))
+    a, b = v[0], v[1]
+    row = (X / a) ** power - X * pt.log(a) + (a * b) ** power * X + (X + b) ** power / a
+    engine = GraphEngine(v, {"total": row.sum(), "number": a**power - a * b + b**power}, backend="numba")
+    points = rng.uniform(0.5, 2.0, size=(6, 2))
+    found = engine.at(points)
+    a, b = points.T[:, :, None]
+    power = float(power)
+    wanted = (X / a) ** power - X * np.log(a) + (a * b) ** power * X + (X + b) ** power / a
+    scale = np.abs(wanted).sum(axis=1)
+    np.testing.assert_allclose((found["total"] - wanted.sum(axis=1)) / scale, 0, atol=1e-13)
+    np.testing.assert_allclose(found["number"], (a**power - a * b + b**power).ravel(), rtol=1e-12)
+
+
 def test_outputs_may_be_vectors_of_numbers(monkeypatch, rng):
     v = pt.vector("v", shape=(2,))
     a, b = v[0], v[1]

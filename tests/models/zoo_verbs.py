@@ -78,8 +78,7 @@ def fit_mle(asked: Asked) -> None:
     assert len(fit.summary()) > 0
     inside = {v.name: fit.point[v.name].to_numpy() for v in fit.objective.variables}
     if fit.status.is_optimum and asked.case.by_hand is not None:
-        # PyMC keeps round constants in single precision
-        np.testing.assert_allclose(-2 * np.sum(asked.case.by_hand(inside)), fit.minus2ll, rtol=1e-6)
+        np.testing.assert_allclose(-2 * np.sum(asked.case.by_hand(inside)), fit.minus2ll, rtol=1e-9)
 
 
 def fit_map(asked: Asked) -> None:

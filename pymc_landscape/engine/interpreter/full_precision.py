@@ -9,6 +9,7 @@ a function gives do, as soon as it is wanted without them too, for instance to b
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from pytensor.compile.ops import ViewOp
 from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.traversal import toposort
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
+from pytensor.tensor.random.op import RandomVariable
 
 from pymc_landscape._typing import Graph
 
@@ -37,17 +39,18 @@ def in_full_precision(graphs: Sequence[Graph]) -> list[Graph]:
     Parameters
     ----------
     graphs : sequence of Graph
-        Of densities, or of what stands in them. Inside of loops and of other Ops with inner graphs nothing is changed,
+        Of densities, or of random variables. Inside of loops and of other Ops with inner graphs nothing is changed,
         and no type where ``pytensor.config.floatX`` is not float64.
 
     Returns
     -------
     list of Graph
-        Functions of single numbers are of float64, sums of integers of int64; dims are added to the arguments of
-        functions; what ``pm.Deterministic`` names is what stands behind it.
+        Functions of single numbers are of float64, sums of integers of int64, and so are parameters; dims are added to
+        the arguments of functions; what ``pm.Deterministic`` names is what stands behind it.
     """
     is_double = pytensor.config.floatX == "float64"
     now: dict[Graph, Graph] = {}
+    widen = cache(_widened)  # data that are cast are so once
     for node in toposort(graphs):
         inputs = [now.get(v, v) for v in node.inputs]
         if isinstance(node.op, ViewOp):
@@ -55,8 +58,10 @@ def in_full_precision(graphs: Sequence[Graph]) -> list[Graph]:
         elif isinstance(node.op, DimShuffle) and node.op.is_expand_dims:
             now[node.outputs[0]] = _of_expanded(node.op, inputs[0])
         else:
-            if is_double and (type_ := _wide_type(node)):
-                inputs = [_widened(v, type_) for v in inputs]
+            if is_double and isinstance(node.op, RandomVariable):
+                inputs = [widen(v, WIDE.get(str(getattr(v.type, "dtype", "")))) for v in inputs]
+            elif is_double:
+                inputs = [widen(v, _wide_type(node)) for v in inputs]
             if any(new is not v for new, v in zip(inputs, node.inputs, strict=True)):
                 now |= zip(node.outputs, _with_inputs(node, inputs), strict=True)
     return [now.get(graph, graph) for graph in graphs]
@@ -85,21 +90,25 @@ def _wide_type(node: Apply[Any]) -> str | None:
     return WIDE.get(type_, type_ if type_ == "float64" else None)
 
 
-def _widened(graph: Graph, type_: str) -> Graph:
-    """Return a narrow graph in a wide type.
+def _widened(graph: Graph, type_: str | None) -> Graph:
+    """Return a number or an array in a wide type, if it is given one; data stay what they are, behind a cast.
 
-    A sum of float32 and int64 is of float64, until a rewrite of PyTensor's finds that all integers in it are small.
+    A function of int64 is of float64, until a rewrite of PyTensor's finds that all integers in it are small.
     """
-    if graph.type.dtype not in WIDE:
+    if type_ is None or graph.type.dtype in ("bool", type_) or (type_ == "int64" and graph.type.dtype not in WIDE):
         return graph
-    is_number = isinstance(graph, Constant) and all(graph.type.broadcastable)
+    is_number = isinstance(graph, Constant) and all(graph.type.broadcastable) and graph.type.dtype in WIDE
     return pt.constant(graph.data.astype(type_)) if is_number else pt.cast(graph, type_)
 
 
 def _with_inputs(node: Apply[Any], inputs: Sequence[Graph]) -> list[Graph]:
-    """Apply an Op to wider inputs; to those of its own types where it takes no others."""
+    """Apply an Op to wider inputs; to those of its own types where it takes no others.
+
+    A node that was evaluated keeps how (``tag.fake_node``), and its copies with it: that would be in the old types.
+    """
     try:
-        return node.clone_with_new_inputs(inputs, strict=False).outputs
+        outputs: list[Graph] = node.op.make_node(*inputs).outputs
     except (TypeError, ValueError, NotImplementedError):
         own = [pt.cast(new, v.type.dtype) if new is not v else v for new, v in zip(inputs, node.inputs, strict=True)]
-        return node.clone_with_new_inputs(own, strict=False).outputs
+        outputs = node.op.make_node(*own).outputs
+    return outputs

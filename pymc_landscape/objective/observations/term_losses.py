@@ -25,9 +25,8 @@ from pymc_landscape.objective import Fitted, Objective, is_fitted, objective_of,
 from pymc_landscape.results import provenance_attributes
 
 COLUMNS = ("distribution", "loss", "value", "a", "b", "minus2ll", "note")
-# How far a·value + b may be from −2LL, per unit of what was added up. PyMC has constants of single precision, such as
-# log 2, inside some of its densities; the parameters of others are in single precision themselves.
-ROUNDING, SINGLE_ROUNDING = 1e-8, 1e-6
+# How far a·value + b may be from −2LL, per unit of what was added up.
+ROUNDING = 1e-8
 
 
 def loss_table(model: ModelLike | Objective | Fitted | None = None, *, at: PointLike | None = None) -> pd.DataFrame:
@@ -103,7 +102,7 @@ def _row(term: Term, minus2ll: float) -> dict[str, Any]:
         affine = _affine(term, family)
     if not np.isfinite(minus2ll):
         return _no_loss(term, minus2ll, f"−2LL is {minus2ll:g} at this point, which no {family.loss} is")
-    if not _holds(affine, minus2ll, term.single):
+    if not _holds(affine, minus2ll):
         return _no_loss(term, minus2ll, _not_confirmed(family, affine, minus2ll))
     numbers = {"value": affine.value, "a": affine.a, "b": affine.b, "minus2ll": minus2ll}
     note = "; ".join(_notes(term, family, affine))
@@ -132,9 +131,8 @@ def _affine(term: Term, family: Family) -> Affine:
     return add_up(rows, **{name: part for name, part in term.inputs.items() if name != "y"})
 
 
-def _holds(affine: Affine, minus2ll: float, single: bool) -> bool:
-    miss = abs(affine.a * affine.value + affine.b - minus2ll)
-    return bool(miss <= (SINGLE_ROUNDING if single else ROUNDING) * affine.size)
+def _holds(affine: Affine, minus2ll: float) -> bool:
+    return bool(abs(affine.a * affine.value + affine.b - minus2ll) <= ROUNDING * affine.size)
 
 
 def _not_confirmed(family: Family, affine: Affine, minus2ll: float) -> str:
@@ -188,8 +186,6 @@ def _parameter_note(name: str, value: Any) -> str:
     return f"{name} = {values[0]:.6g}" if len(values) == 1 else name
 
 
-# Types in which PyTensor computes with single precision; a small constant such as 3.0 has one of these.
-SINGLE = frozenset(["float16", "float32", "int8", "int16", "uint8", "uint16", "bool"])
 OF_A_SUM = "the log of a sum over its parts does not come apart"
 BY_HAND = Described("Potential", unnamed="it was added to the model by hand")
 
@@ -206,8 +202,6 @@ class Term:
         As in :class:`~pymc_landscape.model.observation_families.Described`.
     moving : tuple of bool
         Which of the parameters depend on the free variables.
-    single : bool
-        Whether PyMC computes some of it in single precision.
     inputs : mapping of str to array
         As there.
     parameters : tuple of array
@@ -220,7 +214,6 @@ class Term:
     around: str
     unnamed: str
     moving: tuple[bool, ...] = ()
-    single: bool = False
     inputs: Mapping[str, Array] = field(default_factory=dict)
     parameters: tuple[Array, ...] = ()
 
@@ -272,7 +265,6 @@ def _described(objective: Objective, name: str) -> Described:
 
 
 def _empty(name: str, described: Described, written: Sequence[Graph], vector: Graph) -> Term:
-    graphs = (*described.inputs.values(), *described.parameters)
     return Term(
         name,
         described.distribution,
@@ -280,6 +272,5 @@ def _empty(name: str, described: Described, written: Sequence[Graph], vector: Gr
         described.around,
         described.unnamed,
         moving=tuple(vector in ancestors([graph]) for graph in written[len(described.inputs) :]),
-        single=any(graph.type.dtype in SINGLE for graph in graphs),
         inputs=dict.fromkeys(described.inputs, np.zeros(0)),
     )
