@@ -1,5 +1,7 @@
 """Numbers of a model in double precision, whatever types PyMC writes them in; and digits where functions saturate."""
 
+from itertools import product
+
 import numpy as np
 import pymc as pm
 import pymc.dims as pmd
@@ -87,8 +89,9 @@ ROUND = {
 }
 
 
-@pytest.mark.parametrize("name", ROUND)
-@pytest.mark.parametrize("backend", [None, "numba"])
+@pytest.mark.parametrize(
+    ("name", "backend"), [*product(ROUND, [None]), *product(["weibull", "mixture", "named dims"], ["numba"])]
+)
 def test_round_numbers_are_as_exact_as_others(name, backend):
     build, prior, likelihood = ROUND[name]
     with pm.Model(coords={"row": range(3)}) as model:

@@ -1,7 +1,4 @@
-"""Data sets and models with published optima, for all tests.
-
-Known constants enter the models as ``np.float64``: PyTensor keeps a plain 0.5 in single precision.
-"""
+"""Data sets and models with published optima, for all tests."""
 
 from functools import cache
 from pathlib import Path

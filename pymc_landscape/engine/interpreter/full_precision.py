@@ -78,8 +78,9 @@ def _of_expanded(expand: DimShuffle, variable: Graph, depth: int = DEEPEST_PATTE
 
 
 def _is_small_number(variable: Graph) -> bool:
-    """Whether a variable is a number written in a model or by PyMC; data have the types of their distributions."""
-    return isinstance(variable, Constant) and variable.type.ndim == 0 and variable.type.dtype in ("bool", *WIDE)
+    """Whether a variable is a number written in a model or by PyMC; data have names, and wider types."""
+    is_one = isinstance(variable, Constant) and variable.name is None and all(variable.type.broadcastable)
+    return is_one and variable.type.dtype in ("bool", *WIDE)
 
 
 def _wide_type(node: Apply[Any]) -> str | None:
@@ -97,8 +98,9 @@ def _widened(graph: Graph, type_: str | None) -> Graph:
     """
     if type_ is None or graph.type.dtype in ("bool", type_) or (type_ == "int64" and graph.type.dtype not in WIDE):
         return graph
-    is_number = isinstance(graph, Constant) and all(graph.type.broadcastable) and graph.type.dtype in WIDE
-    return pt.constant(graph.data.astype(type_)) if is_number else pt.cast(graph, type_)
+    if _is_small_number(graph):
+        return pt.constant(graph.data.astype(type_))
+    return pt.cast(graph, type_)
 
 
 def _with_inputs(node: Apply[Any], inputs: Sequence[Graph]) -> list[Graph]:

@@ -194,7 +194,7 @@ def test_two_sources_are_projected_on_the_quadrant():
     """Two counts with signals of known mean 1, N(0, 1) each: max(z, 0)², weights ¼, ½, ¼."""
     with pm.Model() as model:
         signals = pm.HalfNormal("s", 9, shape=2)
-        pm.Normal("y", signals, np.float64(1.0), observed=np.array([1.5, -0.7]))
+        pm.Normal("y", signals, 1.0, observed=np.array([1.5, -0.7]))
     test = score(pm.do(model, {"s": np.zeros(2)}), model)
     assert test.statistic == pytest.approx(1.5**2, rel=1e-9)
     np.testing.assert_allclose(test.weights, [0.25, 0.5, 0.25], atol=1e-12)
@@ -260,7 +260,7 @@ def heteroscedastic() -> tuple[pm.Model, np.ndarray, np.ndarray]:
     x = rng.normal(size=60)
     y = 1.0 + rng.normal(size=60) * (0.5 + np.abs(x))
     with pm.Model() as model:
-        pm.Normal("y", pm.Flat("a") + pm.Flat("b") * x, np.float64(1.0), observed=y)
+        pm.Normal("y", pm.Flat("a") + pm.Flat("b") * x, 1.0, observed=y)
     return model, x, y
 
 
@@ -297,7 +297,7 @@ def test_several_weights_are_the_eigenvalues_of_two_covariances():
 @pytest.mark.exhaustive
 def test_sandwiches_are_refused_where_they_are_not_made():
     with pm.Model() as model:
-        pm.Normal("y", pm.HalfNormal("m", 9), np.float64(1.0), observed=np.arange(5.0))
+        pm.Normal("y", pm.HalfNormal("m", 9), 1.0, observed=np.arange(5.0))
     null = pm.do(model, {"m": 0.0})
     for verb in (score, wald):
         with pytest.raises(ValueError, match="inside the alternative for sandwich"):
@@ -351,7 +351,7 @@ def test_separation_leaves_a_score_test_and_no_wald_test():
 def test_both_by_simulation():
     """Of a normal mean with σ known both statistics are χ²₁ exactly."""
     with pm.Model() as model:
-        pm.Normal("y", pm.Flat("m"), np.float64(2.0), observed=np.array([1.0, 2.0, 0.5, 4.5, -1.0]))
+        pm.Normal("y", pm.Flat("m"), 2.0, observed=np.array([1.0, 2.0, 0.5, 4.5, -1.0]))
     null = pm.do(model, {"m": 0.0})
     for verb in (score, wald):
         test = verb(null, model, reference="bootstrap", draws=200, random_seed=2)
@@ -409,7 +409,7 @@ def test_what_is_no_maximum_likelihood_fit_is_refused():
 def test_information_that_is_not_positive_definite_is_refused():
     """The likelihood of a Cauchy location bends up far from the data (Freedman 2007)."""
     with pm.Model() as model:
-        pm.Cauchy("y", pm.Flat("m"), np.float64(1.0), observed=np.array([0.0, 0.3, -0.2]))
+        pm.Cauchy("y", pm.Flat("m"), 1.0, observed=np.array([0.0, 0.3, -0.2]))
     null = pm.do(model, {"m": 20.0})
     assert score(null, model).information == "expected"
     with pytest.raises(ValueError, match="positive definite where the null holds"):
