@@ -131,6 +131,24 @@ def test_rates_that_are_exponentials_keep_their_logarithms():
     assert float(pml.Objective(model).minus2ll([-800.0])) == pytest.approx(wanted, rel=1e-14)
 
 
+def test_steps_of_a_loop_are_as_exact():
+    """An average that forgets: s = s / 2 + log N(y | a, 3)."""
+
+    def log_density(value, a):
+        step = lambda y, s: s / 2 + pm.logp(pm.Normal.dist(a, 3), y)  # noqa: E731
+        begin = pt.constant(0.0, dtype="float64")
+        states = pytensor.scan(step, sequences=[value], outputs_info=[begin], return_updates=False)
+        return states[-1]
+
+    with pm.Model() as model:
+        a = pm.Normal("a", 0, 3)
+        pm.Potential("y", log_density(pt.constant(Y), a))
+    wanted = stats.norm(A, 3).logpdf(Y) @ [0.25, 0.5, 1.0]
+    objective = pml.Objective(model)
+    assert float(objective.natural_log_likelihood({"a": [A]})[0]) == pytest.approx(wanted, rel=1e-14)
+    assert float(objective.gradient([A])[0]) == pytest.approx(-2 * ((Y - A) / 9) @ [0.25, 0.5, 1.0], rel=1e-13)
+
+
 def test_nodes_that_were_evaluated_before_do_not_pass_on_how():
     """PyTensor keeps, at a node, the types in which NumPy is to evaluate it, and copies that with the node."""
     tau = pt.constant(np.int8(3)) ** pt.constant(np.float32(-2.0))

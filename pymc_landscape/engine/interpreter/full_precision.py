@@ -19,10 +19,12 @@ import pytensor.tensor as pt
 from pytensor.compile.ops import ViewOp
 from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.traversal import toposort
+from pytensor.scan.op import Scan
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.random.op import RandomVariable
 
 from pymc_landscape._typing import Graph
+from pymc_landscape.engine.interpreter.batched_scans import inner_graphs
 
 WIDE = dict.fromkeys(("float16", "float32"), "float64") | dict.fromkeys(
     ("int8", "int16", "int32", "uint8", "uint16", "uint32"), "int64"
@@ -39,8 +41,8 @@ def in_full_precision(graphs: Sequence[Graph]) -> list[Graph]:
     Parameters
     ----------
     graphs : sequence of Graph
-        Of densities, or of random variables. Inside of loops and of other Ops with inner graphs nothing is changed,
-        and no type where ``pytensor.config.floatX`` is not float64.
+        Of densities, or of random variables. Loops stay loops, with steps in full precision; inside of other Ops with
+        inner graphs nothing is changed, and no type where ``pytensor.config.floatX`` is not float64.
 
     Returns
     -------
@@ -57,6 +59,8 @@ def in_full_precision(graphs: Sequence[Graph]) -> list[Graph]:
             now[node.outputs[0]] = inputs[0]
         elif isinstance(node.op, DimShuffle) and node.op.is_expand_dims:
             now[node.outputs[0]] = _of_expanded(node.op, inputs[0])
+        elif isinstance(node.op, Scan) and (loop := _with_exact_steps(node.op)) is not node.op:
+            now |= zip(node.outputs, loop.make_node(*inputs).outputs, strict=True)
         else:
             if is_double and isinstance(node.op, RandomVariable):
                 inputs = [widen(v, WIDE.get(str(getattr(v.type, "dtype", "")))) for v in inputs]
@@ -81,6 +85,16 @@ def _is_small_number(variable: Graph) -> bool:
     """Whether a variable is a number written in a model or by PyMC; data have names, and wider types."""
     is_one = isinstance(variable, Constant) and variable.name is None and all(variable.type.broadcastable)
     return is_one and variable.type.dtype in ("bool", *WIDE)
+
+
+def _with_exact_steps(op: Scan) -> Scan:
+    """Return a loop whose steps are in full precision, and give what they gave in its type; the same if they are."""
+    inputs, outputs = inner_graphs(op)
+    exact = in_full_precision(outputs)
+    if all(new is old for new, old in zip(exact, outputs, strict=True)):
+        return op
+    steps = [old.type.filter_variable(new, allow_convert=True) for new, old in zip(exact, outputs, strict=True)]
+    return Scan(inputs, steps, op.info, name=op.name, truncate_gradient=op.truncate_gradient)
 
 
 def _wide_type(node: Apply[Any]) -> str | None:
