@@ -50,6 +50,8 @@ NO_GRADIENT = 1e-8
 # A curvature of less than this for each unit of the gradient may be the bend of a manifold of minima, if the slope
 # along it is less than this share of the gradient.
 BEND, ALONG = 10.0, 1e-6
+# So many standard errors beside the estimate a valley has a slope; steps across to its floor there.
+BESIDE, ACROSS = 0.01, 3
 
 
 class Surface(Protocol):
@@ -93,19 +95,27 @@ class QuadraticModel:
         return twin
 
     @cached_property
-    def _slopes(self) -> Array:
+    def slopes(self) -> Array:
+        """The gradient on the eigenvectors."""
         slopes: Array = self.spectrum.vectors.T @ (self.gradient / self.spectrum.scale)
         return slopes
 
     @cached_property
+    def along_floor(self) -> NDArray[np.bool_]:
+        """Which eigenvector has the least curvature."""
+        size = np.abs(self.spectrum.values)
+        least: NDArray[np.bool_] = np.arange(len(size)) == np.argmin(size)
+        return least
+
+    @cached_property
     def flat(self) -> NDArray[np.bool_]:
         """Which eigenvectors have no curvature."""
-        return flat_eigenvectors(self.spectrum, self._slopes)
+        return flat_eigenvectors(self.spectrum, self.slopes)
 
     @cached_property
     def scaled_gradient(self) -> Array:
         """The gradient on the eigenvectors; rounding where there is no curvature is taken as the 0 that it is."""
-        return np.where(self.flat & (np.abs(self._slopes) <= NO_GRADIENT), 0.0, self._slopes)
+        return np.where(self.flat & (np.abs(self.slopes) <= NO_GRADIENT), 0.0, self.slopes)
 
     @cached_property
     def decrement(self) -> float:
@@ -137,6 +147,31 @@ def quadratic_model(surface: Surface, x: Array) -> QuadraticModel:
     """Evaluate value, gradient and Hessian at a point."""
     value, gradient = surface.value_and_gradient(x)
     return QuadraticModel(x, value, gradient, surface.hessian(x))
+
+
+def level_eigenvectors(surface: Surface, x: Array, gradient: Array, curvature: Spectrum) -> NDArray[np.bool_]:
+    """Return which eigenvectors at the end of a search have no curvature, where more than one point is asked."""
+    flat = flat_eigenvectors(curvature, curvature.vectors.T @ (gradient / curvature.scale))
+    for i in np.flatnonzero(flat & (curvature.values > curvature.tolerance)).tolist():
+        flat[i] = not _has_slope_beside(surface, x, curvature, i)
+    return flat
+
+
+def _has_slope_beside(surface: Surface, x: Array, curvature: Spectrum, i: int) -> bool:
+    """Whether the floor of a valley slopes as its curvature says, a hundredth of a standard error along eigenvector i.
+
+    At the end of Newton's steps there is no slope along a valley, nor along a manifold of minima, and a little
+    curvature may be the bend of either. Beside that end only the manifold has none.
+    """
+    step = BESIDE * curvature.direction(i)
+    there = quadratic_model(surface, x + step)
+    for _ in range(ACROSS):
+        if not (np.isfinite(there.gradient).all() and np.isfinite(there.hessian).all()):
+            return False
+        across = np.where(there.along_floor, 0.0, -there.slopes / there.spectrum.values)
+        there = quadratic_model(surface, there.x + there.spectrum.vectors @ across / there.spectrum.scale)
+    slope = float(np.abs(there.slopes[there.along_floor]).max())
+    return slope > 0.5 * float(curvature.values[i]) * float(np.linalg.norm(step * curvature.scale))
 
 
 def noise[Values: (float, Array)](value: Values) -> Values:

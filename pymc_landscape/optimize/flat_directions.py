@@ -16,13 +16,13 @@ from pymc_landscape._typing import Array
 from pymc_landscape.numerics import (
     QuadraticModel,
     Spectrum,
-    flat_eigenvectors,
     hessian_of_gradients,
+    level_eigenvectors,
     quadratic_model,
     simple_basis,
     spectrum,
 )
-from pymc_landscape.objective import BoundElement, RestrictedObjective, is_lower
+from pymc_landscape.objective import BoundElement, DerivativesAtOnce, RestrictedObjective, is_lower
 from pymc_landscape.optimize.active_set import InsideBound
 from pymc_landscape.optimize.local_search import SearchResult, search
 from pymc_landscape.optimize.status import Directions, is_lost_in_rounding
@@ -110,7 +110,7 @@ def _curvature(result: SearchResult, hessian: Array) -> tuple[Spectrum, NDArray[
     curvature, k = spectrum(hessian), len(result.x)
     flat = np.abs(curvature.values) <= curvature.tolerance
     if result.gradient is not None:
-        flat = flat_eigenvectors(curvature, curvature.vectors.T @ (result.gradient / curvature.scale))
+        flat = level_eigenvectors(DerivativesAtOnce(result.restricted), result.x, result.gradient, curvature)
     integral = result.restricted.objective.is_integral
     if not integral or not any(_is_suspicious(result, curvature, False, i) for i in range(k)):
         return curvature, flat

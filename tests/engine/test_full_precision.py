@@ -135,9 +135,9 @@ def test_steps_of_a_loop_are_as_exact():
     """An average that forgets: s = s / 2 + log N(y | a, 3)."""
 
     def log_density(value, a):
-        step = lambda y, s: s / 2 + pm.logp(pm.Normal.dist(a, 3), y)  # noqa: E731
+        step = lambda y, s, a: s / 2 + pm.logp(pm.Normal.dist(a, 3), y)  # noqa: E731
         begin = pt.constant(0.0, dtype="float64")
-        states = pytensor.scan(step, sequences=[value], outputs_info=[begin], return_updates=False)
+        states = pytensor.scan(step, sequences=[value], outputs_info=[begin], non_sequences=[a], return_updates=False)
         return states[-1]
 
     with pm.Model() as model:

@@ -21,6 +21,7 @@ from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.traversal import toposort
 from pytensor.scan.op import Scan
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
+from pytensor.tensor.math import Sum
 from pytensor.tensor.random.op import RandomVariable
 
 from pymc_landscape._typing import Graph
@@ -55,7 +56,7 @@ def in_full_precision(graphs: Sequence[Graph]) -> list[Graph]:
     widen = cache(_widened)  # data that are cast are so once
     for node in toposort(graphs):
         inputs = [now.get(v, v) for v in node.inputs]
-        if isinstance(node.op, ViewOp):
+        if isinstance(node.op, ViewOp) or _sums_a_number(node):
             now[node.outputs[0]] = inputs[0]
         elif isinstance(node.op, DimShuffle) and node.op.is_expand_dims:
             now[node.outputs[0]] = _of_expanded(node.op, inputs[0])
@@ -69,6 +70,11 @@ def in_full_precision(graphs: Sequence[Graph]) -> list[Graph]:
             if any(new is not v for new, v in zip(inputs, node.inputs, strict=True)):
                 now |= zip(node.outputs, _with_inputs(node, inputs), strict=True)
     return [now.get(graph, graph) for graph in graphs]
+
+
+def _sums_a_number(node: Apply[Any]) -> bool:
+    """Whether a number is summed along an axis that it does not have, as in ``pm.CAR``: PyTensor cannot."""
+    return isinstance(node.op, Sum) and bool(node.op.axis) and node.inputs[0].type.ndim == 0
 
 
 def _of_expanded(expand: DimShuffle, variable: Graph, depth: int = DEEPEST_PATTERN) -> Graph:
