@@ -50,8 +50,9 @@ NO_GRADIENT = 1e-8
 # A curvature of less than this for each unit of the gradient may be the bend of a manifold of minima, if the slope
 # along it is less than this share of the gradient.
 BEND, ALONG = 10.0, 1e-6
-# So many standard errors beside the estimate a valley has a slope; steps across to its floor there.
-BESIDE, ACROSS = 0.01, 3
+# How far beside an end a valley has a slope: in standard errors, or in sizes of the end, whatever is less; and Newton's
+# steps across to its floor.
+BESIDE, ACROSS = (0.01, 1e-3), 3
 
 
 class Surface(Protocol):
@@ -153,25 +154,36 @@ def level_eigenvectors(surface: Surface, x: Array, gradient: Array, curvature: S
     """Return which eigenvectors at the end of a search have no curvature, where more than one point is asked."""
     flat = flat_eigenvectors(curvature, curvature.vectors.T @ (gradient / curvature.scale))
     for i in np.flatnonzero(flat & (curvature.values > curvature.tolerance)).tolist():
-        flat[i] = not _has_slope_beside(surface, x, curvature, i)
+        flat[i] = not _has_slope_beside(surface, x, curvature.direction(i))
     return flat
 
 
-def _has_slope_beside(surface: Surface, x: Array, curvature: Spectrum, i: int) -> bool:
-    """Whether the floor of a valley slopes as its curvature says, a hundredth of a standard error along eigenvector i.
+def _has_slope_beside(surface: Surface, x: Array, direction: Array) -> bool:
+    """Whether the floor of a valley slopes, a little along it, as its curvature says.
 
     At the end of Newton's steps there is no slope along a valley, nor along a manifold of minima, and a little
     curvature may be the bend of either. Beside that end only the manifold has none.
     """
-    step = BESIDE * curvature.direction(i)
-    there = quadratic_model(surface, x + step)
+    relative = float(np.max(np.abs(direction) / np.maximum(np.abs(x), 1.0)))
+    here = _on_floor(surface, x)
+    there = _on_floor(surface, here.x + min(BESIDE[0], BESIDE[1] / relative) * direction)
+    if not (np.isfinite(here.hessian).all() and np.isfinite(there.hessian).all()):
+        return False
+    bent, along = here.spectrum, here.along_floor
+    length = np.linalg.norm((there.x - here.x) * bent.scale)
+    slope, curvature = np.abs(there.slopes[there.along_floor]).max(), bent.values[along].max()
+    return bool(curvature > bent.tolerance and slope > 0.5 * curvature * length)
+
+
+def _on_floor(surface: Surface, x: Array) -> QuadraticModel:
+    """Go across to the floor of a valley, without a step along it."""
+    here = quadratic_model(surface, x)
     for _ in range(ACROSS):
-        if not (np.isfinite(there.gradient).all() and np.isfinite(there.hessian).all()):
-            return False
-        across = np.where(there.along_floor, 0.0, -there.slopes / there.spectrum.values)
-        there = quadratic_model(surface, there.x + there.spectrum.vectors @ across / there.spectrum.scale)
-    slope = float(np.abs(there.slopes[there.along_floor]).max())
-    return slope > 0.5 * float(curvature.values[i]) * float(np.linalg.norm(step * curvature.scale))
+        if not (np.isfinite(here.gradient).all() and np.isfinite(here.hessian).all()):
+            break
+        across = np.where(here.along_floor, 0.0, -here.slopes / here.spectrum.values)
+        here = quadratic_model(surface, here.x + here.spectrum.vectors @ across / here.spectrum.scale)
+    return here
 
 
 def noise[Values: (float, Array)](value: Values) -> Values:

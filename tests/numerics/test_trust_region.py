@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pymc_landscape.numerics.trust_region import descend_newton, quadratic_model
+from pymc_landscape.numerics.trust_region import descend_newton, level_eigenvectors, quadratic_model
 
 
 class Level:
@@ -47,3 +47,31 @@ def test_curvature_of_a_parameter_with_large_units_is_kept():
     end, _ = descend_newton(Waves(), quadratic_model(Waves(), np.array([1.0, 0.0])), 100)
     np.testing.assert_allclose(np.abs(end.x[1]), np.pi * 1e9, rtol=1e-4)
     assert 0.5 * end.decrement < 1e-6
+
+
+class Ring:
+    """A valley floor round the origin, level, or with a little slope towards where both axes are the same."""
+
+    towards = np.array([1.0, 1.0]) / np.sqrt(2.0)
+
+    def __init__(self, slope: float):
+        self.slope = slope
+
+    def value_and_gradient(self, x):
+        off = x @ x - 1.0
+        return off**2 + self.slope * (1.0 - self.towards @ x), 4.0 * off * x - self.slope * self.towards
+
+    def hessian(self, x):
+        return 4.0 * (x @ x - 1.0) * np.eye(2) + 8.0 * np.outer(x, x)
+
+
+@pytest.mark.parametrize(("slope", "is_level"), [(0.0, True), (1e-9, False), (1e-7, False)])
+def test_a_little_curvature_is_real_where_the_floor_slopes_beside(slope, is_level):
+    """A hair beside the floor the bend of a ring looks like curvature along it, and neither ring has a slope there."""
+    surface = Ring(slope)
+    x = (1.0 + slope / 8 + 1e-8) * surface.towards
+    here = quadratic_model(surface, x)
+    along = np.argmin(np.abs(here.spectrum.values))
+    assert here.flat[along]
+    assert here.spectrum.values[along] > here.spectrum.tolerance
+    assert level_eigenvectors(surface, x, here.gradient, here.spectrum)[along] == is_level
