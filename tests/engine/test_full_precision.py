@@ -199,3 +199,16 @@ def test_a_written_out_recursion_is_gone_through_once():
     nodes = toposort(in_full_precision([pt.concatenate(rows)]))
     assert sum(isinstance(node.op, Elemwise) for node in nodes) < 6 * 1000
     assert sum(isinstance(node.op, DimShuffle) for node in nodes) < 6 * 500
+
+
+def test_an_identity_matrix_of_a_known_size_is_not_made_of_what_has_it(capfd):
+    """For many points PyTensor would write a stack of them, stumble, and say so."""
+    x = np.linspace(0, 5, 6)[:, None]
+    with pm.Model() as model:
+        gp = pm.gp.Marginal(cov_func=9.0 * pm.gp.cov.ExpQuad(1, ls=pm.Gamma("length", 2, 1)))
+        gp.marginal_likelihood("y", X=x, y=np.sin(x[:, 0]), sigma=pm.HalfNormal("sigma", 1))
+    objective = pml.Objective(model)
+    at = np.random.default_rng(3).uniform(-0.5, 0.5, size=(300, 2))
+    found = objective.minus2ll(at)
+    assert "Rewrite failure" not in "".join(capfd.readouterr())
+    np.testing.assert_allclose(found[:3], [float(objective.minus2ll(point)) for point in at[:3]], rtol=1e-10)

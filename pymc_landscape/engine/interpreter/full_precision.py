@@ -20,9 +20,12 @@ from pytensor.compile.ops import ViewOp
 from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.traversal import toposort
 from pytensor.scan.op import Scan
+from pytensor.tensor.basic import Eye
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Sum
 from pytensor.tensor.random.op import RandomVariable
+from pytensor.tensor.shape import Shape
+from pytensor.tensor.subtensor import Subtensor
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.engine.interpreter.batched_scans import inner_graphs
@@ -63,6 +66,8 @@ def in_full_precision(graphs: Sequence[Graph]) -> list[Graph]:
         elif isinstance(node.op, Scan) and (loop := _with_exact_steps(node.op)) is not node.op:
             now |= zip(node.outputs, loop.make_node(*inputs).outputs, strict=True)
         else:
+            if isinstance(node.op, Eye):
+                inputs = [_length(v) for v in inputs]
             if is_double and isinstance(node.op, RandomVariable):
                 inputs = [widen(v, WIDE.get(str(getattr(v.type, "dtype", "")))) for v in inputs]
             elif is_double:
@@ -75,6 +80,21 @@ def in_full_precision(graphs: Sequence[Graph]) -> list[Graph]:
 def _sums_a_number(node: Apply[Any]) -> bool:
     """Whether a number is summed along an axis that it does not have, as in ``pm.CAR``: PyTensor cannot."""
     return isinstance(node.op, Sum) and bool(node.op.axis) and node.inputs[0].type.ndim == 0
+
+
+def _length(variable: Graph) -> Graph:
+    """Return the length of an array as the number that it is, where that is known.
+
+    For many points, the identity matrix of the size of what depends on them is a stack, over which PyTensor stumbles.
+    """
+    node = variable.owner
+    if node is None or not isinstance(node.op, Subtensor) or len(node.inputs) != 2 or variable.type.ndim:
+        return variable
+    shape, place = node.inputs[0].owner, node.inputs[1]
+    if shape is None or not isinstance(shape.op, Shape) or not isinstance(place, Constant):
+        return variable
+    length = shape.inputs[0].type.shape[int(place.data)]
+    return variable if length is None else pt.constant(np.int64(length))
 
 
 def _of_expanded(expand: DimShuffle, variable: Graph, depth: int = DEEPEST_PATTERN) -> Graph:
