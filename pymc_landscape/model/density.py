@@ -119,7 +119,8 @@ class GraphInputs:
         That of a distribution is its own formula at its parameters. PyMC derives what has none from graphs that it
         brings into canonical form, in time that grows with the square of their size.
         """
-        plain = [rv for rv in rvs if has_formula(rv, set(rvs))]
+        valued = set(rvs)
+        plain = [rv for rv in rvs if has_formula(rv, valued)]
         parameters = iter(self.of_random_variables([v for rv in plain for v in rv.owner.inputs]))
         found: dict[Graph, Graph] = {}
         for rv in plain:

@@ -19,6 +19,7 @@ from pymc_landscape.engine.interpreter.python_backend import is_plain, performed
 from pymc_landscape.engine.interpreter.rewrites import (
     canonical,
     interpreter_mode,
+    known_length,
     known_size,
     stabilised,
     without_named_dims,
@@ -45,6 +46,7 @@ __all__ = [
     "interpreted_cost",
     "interpreter_mode",
     "is_plain",
+    "known_length",
     "known_size",
     "name_of_graphs",
     "operations_in",

@@ -24,11 +24,10 @@ from pytensor.tensor.basic import Eye
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Sum
 from pytensor.tensor.random.op import RandomVariable
-from pytensor.tensor.shape import Shape
-from pytensor.tensor.subtensor import Subtensor
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.engine.interpreter.batched_scans import inner_graphs
+from pymc_landscape.engine.interpreter.rewrites import known_length
 
 WIDE = dict.fromkeys(("float16", "float32"), "float64") | dict.fromkeys(
     ("int8", "int16", "int32", "uint8", "uint16", "uint32"), "int64"
@@ -87,13 +86,7 @@ def _length(variable: Graph) -> Graph:
 
     For many points, the identity matrix of the size of what depends on them is a stack, over which PyTensor stumbles.
     """
-    node = variable.owner
-    if node is None or not isinstance(node.op, Subtensor) or len(node.inputs) != 2 or variable.type.ndim:
-        return variable
-    shape, place = node.inputs[0].owner, node.inputs[1]
-    if shape is None or not isinstance(shape.op, Shape) or not isinstance(place, Constant):
-        return variable
-    length = shape.inputs[0].type.shape[int(place.data)]
+    length = known_length(variable)
     return variable if length is None else pt.constant(np.int64(length))
 
 

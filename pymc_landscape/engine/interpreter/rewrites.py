@@ -26,6 +26,8 @@ from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.linalg.decomposition.cholesky import Cholesky
 from pytensor.tensor.linalg.solvers.triangular import SolveTriangular
 from pytensor.tensor.rewriting.shape import ShapeFeature
+from pytensor.tensor.shape import Shape
+from pytensor.tensor.subtensor import Subtensor
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.engine.interpreter import array_functions
@@ -158,6 +160,18 @@ def _is_data(variable: Graph) -> bool:
     if isinstance(variable, Constant):
         return bool(np.isfinite(variable.data).all())
     return isinstance(variable, SharedVariable)
+
+
+def known_length(variable: Graph) -> int | None:
+    """Return the length of an array along one axis, where a variable is that and it is known."""
+    node = variable.owner
+    if node is None or not isinstance(node.op, Subtensor) or len(node.inputs) != 2 or variable.type.ndim:
+        return None
+    shape, place = node.inputs[0].owner, node.inputs[1]
+    if shape is None or not isinstance(shape.op, Shape) or not isinstance(place, Constant):
+        return None
+    lengths: tuple[int | None, ...] = shape.inputs[0].type.shape
+    return lengths[int(place.data)]
 
 
 def known_size(variable: Graph) -> int:

@@ -22,11 +22,12 @@ from pytensor.tensor.basic import Alloc, ARange, Join
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
 from pytensor.tensor.math import Dot
-from pytensor.tensor.shape import Reshape, Shape, SpecifyShape
+from pytensor.tensor.shape import Reshape, SpecifyShape
 from pytensor.tensor.special import LogSoftmax, Softmax
 from pytensor.tensor.subtensor import AdvancedSubtensor, Subtensor
 
 from pymc_landscape._typing import Array, Graph
+from pymc_landscape.engine import known_length
 
 # Fewer rows are added up as fast.
 LEAST_ROWS = 200
@@ -159,7 +160,7 @@ class _Rows:
             if (source := _numbered(variable)) is not None and source.type.shape[0] in (1, self.n):
                 known[variable] = pt.constant(np.arange(self.m if source.type.shape[0] == self.n else 1)[:, None])
                 self.numbers[known[variable]] = source
-            elif (length := _known_length(variable)) is not None and length != self.n:
+            elif (length := known_length(variable)) is not None and length != self.n:
                 known[variable] = pt.constant(length, dtype="int64")
         [(out, axis)] = self._write_all([graph], known, dict(axes))
         if axis is None:
@@ -196,18 +197,6 @@ class _Rows:
         raise RowsMeetError
 
 
-def _known_length(variable: Graph) -> int | None:
-    """Return the length of an array along one axis, where a variable is that and it is known."""
-    node = variable.owner
-    if node is None or not isinstance(node.op, Subtensor) or len(node.inputs) != 2 or variable.type.ndim:
-        return None
-    shape, place = node.inputs[0].owner, node.inputs[1]
-    if shape is None or not isinstance(shape.op, Shape) or not isinstance(place, Constant):
-        return None
-    lengths: tuple[int | None, ...] = shape.inputs[0].type.shape
-    return lengths[int(place.data)]
-
-
 def _numbered(variable: Graph) -> Graph | None:
     """Return the array whose rows a variable (rows, 1) numbers, as ``pt.take_along_axis`` does."""
     node = variable.owner
@@ -216,7 +205,7 @@ def _numbered(variable: Graph) -> Graph | None:
         return None
     start, stop, step = counted.inputs
     first, by = (isinstance(v, Constant) and int(v.data) == i for v, i in ((start, 0), (step, 1)))
-    if not (first and by) or _known_length(stop) is None or int(stop.owner.inputs[1].data) != 0:
+    if not (first and by) or known_length(stop) is None or int(stop.owner.inputs[1].data) != 0:
         return None
     return stop.owner.inputs[0].owner.inputs[0]
 
