@@ -61,7 +61,7 @@ def numpy_backend(
     if stored is not None and (found := stored.load("blocks")):
         return Backend(found.function, block=found.beside, cost=found.cost)
     try:
-        return _in_blocks(vector, without_symbolic_ops(graphs), written_out, stored)
+        return _in_blocks(vector, graphs, written_out, stored)
     except NotImplementedError:
         cost = interpreted_cost(list(toposort(graphs)), list(graph_inputs(graphs)), in_blocks=False)
         return Backend(point_by_point(vector, graphs, mode=interpreter_mode(written_out)), block=1, cost=cost)
@@ -72,7 +72,7 @@ def _in_blocks(vector: Graph, graphs: Sequence[Graph], written_out: bool, stored
     with WRITING, pytensor.config.change_flags(cxx="", **NO_TRACEBACKS):
         written = _vectorized(graphs, {vector: points})
         batch = [_repeated(one, many, points) for one, many in zip(graphs, written, strict=True)]
-    interpreted = InterpretedGraphs([points], batch, written_out=written_out, stored=stored)
+    interpreted = InterpretedGraphs([points], without_symbolic_ops(batch), written_out=written_out, stored=stored)
     block = _block_size(interpreted.fgraph)
     program = interpreted.program(name="blocks", beside=block, in_blocks=True)
     return Backend(program.function, block=block, cost=program.cost)

@@ -26,7 +26,7 @@ from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import applys_between
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine import canonical, stabilised, vectorized, without_named_dims
+from pymc_landscape.engine import canonical, stabilised, vectorized, with_known_lengths, without_named_dims
 from pymc_landscape.model.density import GraphInputs
 from pymc_landscape.model.piecewise_derivatives import (
     Piece,
@@ -119,7 +119,8 @@ def gradient_graph(value: Graph, vector: Graph, *, written_out: bool = False) ->
 
 
 def _gradient(value: Graph, vector: Graph) -> Graph:
-    return _differentiated(lambda: pt.grad(value, vector, disconnected_inputs="ignore"), [value], vector)
+    write = lambda: with_known_lengths([pt.grad(value, vector, disconnected_inputs="ignore")])[0]  # noqa: E731
+    return _differentiated(write, [value], vector)
 
 
 def _differentiated(write: Callable[[], Graph], graphs: Sequence[Graph], vector: Graph) -> Graph:

@@ -20,7 +20,7 @@ from pytensor.tensor.subtensor import Subtensor, get_constant_idx
 
 from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine import vectorized
+from pymc_landscape.engine import vectorized, with_known_lengths
 
 
 @dataclass
@@ -85,7 +85,7 @@ def gradient_by_pieces(value: Graph, pieces: Sequence[Piece]) -> list[Graph]:
     wanted = [graph for piece in pieces for graph in piece.graphs]
     each: Any = pt.grad(value, wanted, disconnected_inputs="ignore")
     by_graph = dict(zip(wanted, each, strict=True))
-    return [reduce(pt.add, [by_graph[graph] for graph in piece.graphs]) for piece in pieces]
+    return with_known_lengths([reduce(pt.add, [by_graph[graph] for graph in piece.graphs]) for piece in pieces])
 
 
 def in_order(parts: Sequence[Graph], pieces: Sequence[Piece], size: int) -> Graph:

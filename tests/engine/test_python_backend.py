@@ -111,6 +111,43 @@ def test_triangles_are_solved_side_by_side(lower, n_vectors, rng):
     np.testing.assert_array_equal(solve(matrices, vectors[:1])[0], solve(matrices[:1], vectors[:1])[0])
 
 
+@pytest.mark.parametrize("n_columns", [1, 4, 9])
+@pytest.mark.parametrize("lower", [True, False])
+def test_matrices_are_solved_for_by_triangles_side_by_side(lower, n_columns, rng):
+    """Each with a triangle of its own, or all with one: as PyTensor does it for each point."""
+    x = pt.vector("x", shape=(5,))
+    triangle, matrix = pt.diag(x) + rng.normal(size=(5, 5)), x[:, None] * pt.ones((5, n_columns)) + 1.0
+    points = x.type.clone(shape=(None, 5))("points")
+    shared = pt.linalg.solve_triangular(np.tril(rng.normal(size=(5, 5))) + 3 * np.eye(5), matrix, lower=True)
+    graphs = [pt.linalg.solve_triangular(triangle, matrix, lower=lower), shared]
+    blocks = straight_line([points], vectorized(graphs, {x: points}))
+    kinds = [v.node.op for v in blocks.__globals__.values() if "SolveTriangular" in str(getattr(v, "node", ""))]
+    assert kinds
+    assert all(kind.gufunc_spec is not None for kind in kinds)
+    many = rng.uniform(3, 4, size=(6, 5))
+    for found, one in zip(blocks(many), graphs, strict=True):
+        np.testing.assert_allclose(found, [interpreted([x], [one])(p)[0] for p in many], rtol=1e-11, atol=1e-13)
+
+
+def test_the_same_places_of_all_points_are_looked_up_at_once(rng):
+    x = pt.vector("x", shape=(8,))
+    cube, places = x.reshape((2, 2, 2)), np.array([1, 0, 1])
+    graphs = [
+        cube[:, places, places] * 2,
+        cube[places] + 1,
+        cube[places, :, places],  # NumPy puts the places first
+        cube[np.array([[True, False], [True, True]])],
+        cube[:, places, np.array([[0], [1]])],
+    ]
+    points = x.type.clone(shape=(None, 8))("points")
+    blocks = straight_line([points], vectorized(graphs, {x: points}))
+    repeated = [v for v in blocks.__globals__.values() if "Blockwise{Advanced" in str(getattr(v, "node", ""))]
+    assert len(repeated) == 1
+    many = rng.normal(size=(5, 8))
+    for found, graph in zip(blocks(many), graphs, strict=True):
+        np.testing.assert_array_equal(found, [interpreted([x], [graph])(point)[0] for point in many])
+
+
 def test_numbers_are_clipped_as_pytensor_clips_them():
     x, limit = np.array([-2.0, 0.5, 3.0, np.nan]), pt.vector("limit")
     low, high = np.array([[0.0], [1.0], [np.nan]]), np.array([[1.0], [0.0], [1.0]])

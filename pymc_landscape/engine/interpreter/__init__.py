@@ -14,12 +14,12 @@ from pymc_landscape.engine.interpreter.interpreted_graphs import (
     evaluated,
     flat,
 )
+from pymc_landscape.engine.interpreter.known_lengths import known_length, with_known_lengths
 from pymc_landscape.engine.interpreter.programs import InterpretedCost, Program
 from pymc_landscape.engine.interpreter.python_backend import is_plain, performed
 from pymc_landscape.engine.interpreter.rewrites import (
     canonical,
     interpreter_mode,
-    known_length,
     known_size,
     stabilised,
     without_named_dims,
@@ -53,6 +53,7 @@ __all__ = [
     "performed",
     "stabilised",
     "vectorized",
+    "with_known_lengths",
     "with_scalar_states",
     "without_infinite_data",
     "without_maps",

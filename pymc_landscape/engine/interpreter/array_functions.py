@@ -84,6 +84,20 @@ def solve_upper(matrix: Array, column: Array) -> Array:
     return _solve(matrix, column, lower=False)
 
 
+def solve_lower_columns(matrix: Array, columns: Array) -> Array:
+    """Solve L X = B for stacks of lower triangles and of matrices."""
+    return _solve_columns(matrix, columns, lower=True)
+
+
+def solve_upper_columns(matrix: Array, columns: Array) -> Array:
+    """Solve U X = B for stacks of upper triangles and of matrices."""
+    return _solve_columns(matrix, columns, lower=False)
+
+
+def _solve_columns(matrix: Array, columns: Array, lower: bool) -> Array:
+    return np.swapaxes(_solve(matrix[..., None, :, :], np.swapaxes(columns, -1, -2), lower), -1, -2)
+
+
 def _solve(matrix: Array, column: Array, lower: bool) -> Array:
     """Solve by substitution, side by side; a singular matrix gives NaN for its own point only."""
     n = matrix.shape[-1]

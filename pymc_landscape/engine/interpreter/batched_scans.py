@@ -14,14 +14,16 @@ import pymc as pm
 import pytensor.tensor as pt
 from pytensor.graph.basic import Apply, Constant, Variable, equal_computations
 from pytensor.graph.fg import FunctionGraph
-from pytensor.graph.replace import clone_replace, graph_replace, vectorize_graph
-from pytensor.graph.traversal import applys_between
+from pytensor.graph.replace import clone_replace, vectorize_graph
+from pytensor.graph.traversal import applys_between, toposort
 from pytensor.scan.op import Scan
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.subtensor import Subtensor
 
 from pymc_landscape._typing import Graph
+from pymc_landscape.engine.interpreter.known_lengths import with_known_lengths
+from pymc_landscape.engine.interpreter.python_loops import inner_graphs
 
 
 def vectorized(graphs: Sequence[Graph], replacements: Mapping[Graph, Graph]) -> list[Graph]:
@@ -35,7 +37,18 @@ def vectorized(graphs: Sequence[Graph], replacements: Mapping[Graph, Graph]) -> 
     replacements : mapping of Graph to Graph
         Inputs, and what stands in their place, with dims of points in front.
     """
-    return _with_batched_scans(vectorize_graph(_with_known_lengths(graphs), replacements))
+    known = _with_known_steps(with_known_lengths(graphs, replacements.keys()))
+    return _with_batched_scans(vectorize_graph(known, _the_same_for_all(known, replacements) | dict(replacements)))
+
+
+def _the_same_for_all(graphs: Sequence[Graph], replacements: Mapping[Graph, Graph]) -> dict[Graph, Graph]:
+    """Return what does not depend on what is replaced, each with itself, or PyTensor writes it again in other Ops."""
+    depends, same = set(replacements), dict[Graph, Graph]()
+    for node in toposort(graphs):
+        if any(v in depends for v in node.inputs):
+            depends.update(node.outputs)
+            same |= {v: v for v in node.inputs if v not in depends and v.owner is not None}
+    return same | {v: v for v in graphs if v not in depends and v.owner is not None}
 
 
 def without_maps(graphs: Sequence[Graph]) -> list[Graph]:
@@ -91,7 +104,7 @@ def _indexed(node: Apply[Any]) -> list[Graph]:
     return [x[0][tuple(of_rows)] if x.type.broadcastable[0] else x[(pt.arange(n), *of_rows)]]
 
 
-def _with_known_lengths(graphs: Sequence[Graph]) -> list[Graph]:
+def _with_known_steps(graphs: Sequence[Graph]) -> list[Graph]:
     """Write the lengths of loops as numbers where they follow from shapes: those of all points are one then."""
     nodes = [node for node in applys_between([], graphs) if isinstance(node.op, Scan)]
     lengths = {v: None for node in nodes for v in _lengths(node.op, node.inputs) if not isinstance(v, Constant)}
@@ -129,13 +142,6 @@ def replaced_nodes(
         ]
         copied.replace_all(pairs, import_missing=True)
     return list(copied.outputs)
-
-
-def inner_graphs(op: Scan) -> tuple[list[Graph], list[Graph]]:
-    """Return inputs and outputs of one step of a Scan, as graphs of their own."""
-    inner = op.fgraph.unfreeze()
-    fresh = {v: v.type() for v in inner.inputs}
-    return list(fresh.values()), list(graph_replace(list(inner.outputs), fresh, strict=False))
 
 
 def _is_repeated_scan(node: Apply[Any]) -> bool:

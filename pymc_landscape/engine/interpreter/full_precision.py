@@ -26,8 +26,8 @@ from pytensor.tensor.math import Sum
 from pytensor.tensor.random.op import RandomVariable
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine.interpreter.batched_scans import inner_graphs
-from pymc_landscape.engine.interpreter.rewrites import known_length
+from pymc_landscape.engine.interpreter.known_lengths import known_length
+from pymc_landscape.engine.interpreter.python_loops import inner_graphs
 
 WIDE = dict.fromkeys(("float16", "float32"), "float64") | dict.fromkeys(
     ("int8", "int16", "int32", "uint8", "uint16", "uint32"), "int64"

@@ -26,6 +26,7 @@ from pytensor.tensor.random.type import RandomType
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine.interpreter.interpreted_cost import interpreted_cost
+from pymc_landscape.engine.interpreter.known_lengths import with_known_lengths
 from pymc_landscape.engine.interpreter.programs import Program
 from pymc_landscape.engine.interpreter.python_backend import can_be_written, is_plain, performed, straight_line
 from pymc_landscape.engine.interpreter.random_draws import drawn_by_numpy
@@ -78,7 +79,7 @@ class InterpretedGraphs:
         inputs = [*self.inputs, *(v for v in shared if v not in self.inputs)]
         # constants are folded by NumPy too, not by gcc
         with WRITING, pytensor.config.change_flags(cxx="", mode=self.mode, **NO_TRACEBACKS):
-            fgraph = without_traces(FunctionGraph(inputs, self.graphs, clone=True))
+            fgraph = without_traces(FunctionGraph(inputs, with_known_lengths(self.graphs), clone=True))
             self.mode.optimizer(fgraph)
             write_out(fgraph)  # what came of derivatives and of rewriting: PyTensor would compile each by itself
             insert_deepcopy(fgraph, [In(v) for v in inputs], [SymbolicOutput(v) for v in self.graphs])

@@ -25,9 +25,8 @@ from pytensor.tensor.shape import Reshape, SpecifyShape
 from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor, IncSubtensor, Subtensor
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine.interpreter.batched_scans import inner_graphs
 from pymc_landscape.engine.interpreter.programs import Performed, StraightLine
-from pymc_landscape.engine.interpreter.python_loops import can_be_looped, loop
+from pymc_landscape.engine.interpreter.python_loops import can_be_looped, inner_graphs, loop
 
 Interpret = Callable[[Sequence[Graph], Sequence[Graph]], Callable[..., Any]]
 

@@ -11,12 +11,20 @@ from typing import Any
 
 import numpy as np
 from pytensor.graph.basic import Apply
+from pytensor.graph.replace import graph_replace
 from pytensor.scan.op import Scan
 
 from pymc_landscape._typing import Array, Graph
 
 # From the values of a step's inputs to those of its outputs.
 Step = Callable[..., Any]
+
+
+def inner_graphs(op: Scan) -> tuple[list[Graph], list[Graph]]:
+    """Return inputs and outputs of one step of a Scan, as graphs of their own."""
+    inner = op.fgraph.unfreeze()
+    fresh = {v: v.type() for v in inner.inputs}
+    return list(fresh.values()), list(graph_replace(list(inner.outputs), fresh, strict=False))
 
 
 def can_be_looped(op: Any) -> bool:

@@ -26,8 +26,7 @@ from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.linalg.decomposition.cholesky import Cholesky
 from pytensor.tensor.linalg.solvers.triangular import SolveTriangular
 from pytensor.tensor.rewriting.shape import ShapeFeature
-from pytensor.tensor.shape import Shape
-from pytensor.tensor.subtensor import Subtensor
+from pytensor.tensor.subtensor import AdvancedSubtensor
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.engine.interpreter import array_functions
@@ -37,7 +36,8 @@ UNKNOWN_LENGTH = 1000
 WORTH_SHARING = 1000
 # Rewrites that bring sums and products into one form, in time that grows faster than their number.
 CANONICAL_FORMS = ("local_greedy_distributor", "local_add_canonizer", "local_mul_canonizer")
-
+# What PyTensor looks long for, and NumPy has for nothing: a matrix and its transpose are the same memory.
+WITHOUT_EFFECT = ("useless_symmetric_transpose",)
 
 _ARRAY_FUNCTIONS = {
     ps.Softplus: ("softplus", 1),
@@ -65,10 +65,10 @@ def _give_array_function(fgraph: FunctionGraph, node: Any) -> list[Graph] | None
 @node_rewriter([Blockwise])
 def _give_stacked_solve(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
     core = node.op.core_op
-    plain = isinstance(core, SolveTriangular) and core.b_ndim == 1 and not core.unit_diagonal
+    plain = isinstance(core, SolveTriangular) and not core.unit_diagonal
     if not plain or node.op.gufunc_spec is not None:
         return None
-    name = "solve_lower" if core.lower else "solve_upper"
+    name = f"solve_{'lower' if core.lower else 'upper'}{'_columns' if core.b_ndim == 2 else ''}"
     op = Blockwise(core, signature=node.op.signature, gufunc_spec=(f"{array_functions.__name__}.{name}", 2, 1))
     outputs: list[Graph] = op.make_node(*node.inputs).outputs
     return outputs
@@ -84,6 +84,23 @@ def _give_stacked_cholesky(fgraph: FunctionGraph, node: Any) -> list[Graph] | No
     op = Blockwise(core, signature=node.op.signature, gufunc_spec=(f"{array_functions.__name__}.{name}", 1, 1))
     outputs: list[Graph] = op.make_node(*node.inputs).outputs
     return outputs
+
+
+@node_rewriter([Blockwise])
+def _look_up_for_all_points(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
+    """Read the same places of the arrays of all points at once, as the diagonals of their matrices."""
+    core, (array, *places) = node.op.core_op, node.inputs
+    if not isinstance(core, AdvancedSubtensor):
+        return None
+    dims = node.op.batch_ndim(node)
+    looked_up = [axis for axis, entry in enumerate(core.idx_list) if not isinstance(entry, slice)]
+    are_beside = looked_up == list(range(looked_up[0], looked_up[-1] + 1))
+    are_same = all(all(v.type.broadcastable[:dims]) and v.type.dtype != "bool" for v in places)
+    if len(looked_up) != len(places) or not are_beside or not are_same:
+        return None
+    same = [v.squeeze(tuple(range(dims))) for v in places]
+    index = [entry if isinstance(entry, slice) else same[entry] for entry in core.idx_list]
+    return [array[(*[slice(None)] * dims, *index)]]
 
 
 @node_rewriter([Elemwise])
@@ -162,18 +179,6 @@ def _is_data(variable: Graph) -> bool:
     return isinstance(variable, SharedVariable)
 
 
-def known_length(variable: Graph) -> int | None:
-    """Return the length of an array along one axis, where a variable is that and it is known."""
-    node = variable.owner
-    if node is None or not isinstance(node.op, Subtensor) or len(node.inputs) != 2 or variable.type.ndim:
-        return None
-    shape, place = node.inputs[0].owner, node.inputs[1]
-    if shape is None or not isinstance(shape.op, Shape) or not isinstance(place, Constant):
-        return None
-    lengths: tuple[int | None, ...] = shape.inputs[0].type.shape
-    return lengths[int(place.data)]
-
-
 def known_size(variable: Graph) -> int:
     """Return how many elements an array has; an axis of unknown length, that of the points, counts as long."""
     if isinstance(variable, SharedVariable):
@@ -195,6 +200,7 @@ optdb.register(
         _small_ones_first,
         _factor_out_of_switch,
         _give_array_function,
+        _look_up_for_all_points,
         _give_stacked_solve,
         _give_stacked_cholesky,
         name=_ARRAY_FUNCTIONS_TAG,
@@ -301,7 +307,7 @@ def interpreter_mode(written_out: bool = False) -> Mode:
     query: RewriteDatabaseQuery = get_mode("FAST_RUN").provided_optimizer
     if written_out:
         query = RewriteDatabaseQuery(include=["merge", "stabilize"], exclude=CANONICAL_FORMS)
-    query = query.excluding("numba", "fusion", "inplace", "BlasOpt", "cxx_only", "scan_make_inplace")
+    query = query.excluding(*WITHOUT_EFFECT, "numba", "fusion", "inplace", "BlasOpt", "cxx_only", "scan_make_inplace")
     query = query.including(_DIMS_TAG, _ARRAY_FUNCTIONS_TAG, "local_check_parameter_to_ninf_switch")
     # to find out which memory can be used again takes the square of the number of Ops
     linker = VMLinker(use_cloop=False, c_thunks=False, allow_gc=not written_out, lazy=True if written_out else None)

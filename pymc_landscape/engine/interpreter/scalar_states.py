@@ -17,7 +17,8 @@ from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.subtensor import Subtensor
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine.interpreter.batched_scans import inner_graphs, replaced_nodes
+from pymc_landscape.engine.interpreter.batched_scans import replaced_nodes
+from pymc_landscape.engine.interpreter.python_loops import inner_graphs
 
 # Longer states are left to NumPy.
 LONGEST = 8

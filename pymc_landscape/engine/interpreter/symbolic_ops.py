@@ -12,8 +12,8 @@ from typing import Any
 from pytensor.compile.builders import OpFromGraph
 from pytensor.compile.ops import DeepCopyOp
 from pytensor.graph.fg import FunctionGraph
-from pytensor.graph.replace import clone_replace, vectorize_graph
-from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
+from pytensor.graph.replace import vectorize_graph
+from pytensor.graph.rewriting.basic import MergeOptimizer, dfs_rewriter, node_rewriter
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.basic import Alloc, ARange, ExtractDiag, MakeVector, ScalarFromTensor, TensorFromScalar
 from pytensor.tensor.blockwise import Blockwise
@@ -22,6 +22,7 @@ from pytensor.tensor.shape import Reshape, Shape, Shape_i, SpecifyShape
 from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor, IncSubtensor, Subtensor
 
 from pymc_landscape._typing import Graph
+from pymc_landscape.engine.interpreter.known_lengths import with_known_lengths
 
 Operation = tuple[str, bool]
 # Arithmetic on arrays. Ops that hold a loop, a factorisation or random numbers stay as they are.
@@ -52,6 +53,7 @@ def without_symbolic_ops(graphs: Sequence[Graph]) -> list[Graph]:
 def write_out(fgraph: FunctionGraph) -> None:
     """Write Ops that are graphs of arithmetic, or move elements only, out in a graph that has been rewritten."""
     _WRITE_ALL_OUT.rewrite(fgraph)
+    _MERGE.rewrite(fgraph)
 
 
 def operations_in(graphs: Sequence[Graph]) -> list[Operation]:
@@ -61,16 +63,25 @@ def operations_in(graphs: Sequence[Graph]) -> list[Operation]:
 
 
 def _written_out(node: Any, kinds: tuple[type, ...]) -> list[Graph] | None:
-    is_block = isinstance(node.op, Blockwise)
-    op = node.op.core_op if is_block else node.op
+    op, dims = getattr(node.op, "core_op", node.op), _batch_ndim(node)
     if not isinstance(op, OpFromGraph) or not _is_made_of(op, kinds):
         return None
-    inner = op.fgraph.unfreeze()
-    replacements = dict(zip(inner.inputs, node.inputs, strict=True))
-    write = vectorize_graph if is_block else clone_replace
-    outputs = list(write(list(inner.outputs), replacements))
+    inner, inputs = op.fgraph.unfreeze(), list(node.inputs)
+    if dims:
+        inputs = [v.type.clone(shape=v.type.shape[dims:])() for v in node.inputs]
+    now: dict[Graph, Graph] = dict(zip(inner.inputs, inputs, strict=True))
+    for step in inner.toposort():  # PyTensor's own functions copy all that the inputs are made of
+        now |= zip(step.outputs, step.op.make_node(*(now.get(v, v) for v in step.inputs)).outputs, strict=True)
+    outputs = [now.get(v, v) for v in inner.outputs]
+    if dims:
+        outputs = list(vectorize_graph(with_known_lengths(outputs), dict(zip(inputs, node.inputs, strict=True))))
     types = zip(outputs, node.outputs, strict=True)
     return outputs if all(new.type.ndim == old.type.ndim for new, old in types) else None
+
+
+def _batch_ndim(node: Any) -> int:
+    """Return how many dims of points or directions stand before those of an Op."""
+    return int(node.op.batch_ndim(node)) if isinstance(node.op, Blockwise) else 0
 
 
 def _is_made_of(op: OpFromGraph, kinds: tuple[type, ...]) -> bool:
@@ -83,8 +94,8 @@ def _is_one_of(op: Any, kinds: tuple[type, ...]) -> bool:
 
 
 @node_rewriter([OpFromGraph, Blockwise])
-def _arithmetic(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
-    return _written_out(node, ARITHMETIC)
+def _before_rewriting(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
+    return _written_out(node, (*ARITHMETIC, *REARRANGING) if _batch_ndim(node) else ARITHMETIC)
 
 
 @node_rewriter([OpFromGraph, Blockwise])
@@ -92,4 +103,4 @@ def _all(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
     return _written_out(node, (*ARITHMETIC, *REARRANGING))
 
 
-_WRITE_OUT, _WRITE_ALL_OUT = dfs_rewriter(_arithmetic), dfs_rewriter(_all)
+_WRITE_OUT, _WRITE_ALL_OUT, _MERGE = dfs_rewriter(_before_rewriting), dfs_rewriter(_all), MergeOptimizer()

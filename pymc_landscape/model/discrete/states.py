@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from pymc.distributions.distribution import SymbolicRandomVariable
 from pymc.exceptions import NotConstantValueError
 from pymc.pytensorf import constant_fold
-from pytensor.graph.replace import graph_replace, vectorize_graph
+from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.op import RandomVariable
 
 from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine import evaluated
+from pymc_landscape.engine import evaluated, vectorized
 from pymc_landscape.model import kind_of, name_of, without_dims
 from pymc_landscape.model.discrete.dependence import Dependence, Numbers
 from pymc_landscape.model.discrete.looked_up_states import looked_up_states
@@ -166,7 +166,7 @@ def _written(plan: ConfigurationPlan, rows: Sequence[Graph], values: Mapping[str
     if n > FEW:
         stacked = {values[name]: pt.constant(states) for name, states in plan.states.items()}
         stacked = {v: s.astype(v.type.dtype) for v, s in stacked.items()}
-        written: list[Graph] = vectorize_graph(list(rows), stacked)
+        written = vectorized(list(rows), stacked)
         return [w if w.type.ndim == 2 else pt.broadcast_to(w, (n, w.shape[-1])) for w in written]
     each = []
     for c in range(n):

@@ -13,13 +13,13 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.graph.basic import Constant
 from pytensor.graph.fg import FunctionGraph
-from pytensor.graph.replace import vectorize_graph
 from pytensor.graph.rewriting.basic import MergeOptimizer
 from pytensor.graph.traversal import io_toposort
 from pytensor.tensor.type import TensorType
 
 from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Graph
+from pymc_landscape.engine import vectorized
 
 Alike = Callable[[str, tuple[Graph, ...], str, tuple[Graph, ...]], bool]
 
@@ -59,12 +59,12 @@ class RepeatedGraph:
         n, c = len(self.names), int(states[0].type.shape[0])
         if not self.others:  # the same each time
             stands = {v: s.astype(v.type.dtype) for v, s in zip(self.variables[0], states, strict=True)}
-            written: Graph = vectorize_graph(self.graph, stands)
+            [written] = vectorized([self.graph], stands)
             written = pt.broadcast_to(written, (c, self.graph.shape[0])) if written.type.ndim == 1 else written
             return written[None] if n == 1 else pt.broadcast_to(written[None], (n, c, written.shape[-1]))
         stands = {v: s.astype(v.type.dtype)[None] for v, s in zip(self.variables[0], states, strict=True)}
         stands |= {first: _stacked(own)[:, None] for first, own in self.others.items()}
-        written = vectorize_graph(self.graph, stands)
+        [written] = vectorized([self.graph], stands)
         return pt.broadcast_to(written, (n, c, written.shape[-1]))
 
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytensor.tensor as pt
 from pytensor.graph.fg import FunctionGraph
-from pytensor.graph.replace import graph_replace, vectorize_graph
+from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import applys_between
 from pytensor.scan.op import Scan
 
 from pymc_landscape._typing import Graph
+from pymc_landscape.engine import vectorized
 
 # Rewrites the graphs of one step, whose inputs that change from step to step are given.
 OfOneStep = Callable[[Sequence[Graph], Sequence[Graph]], list[Graph]]
@@ -61,4 +62,4 @@ def _vectorised(node: Any, of_one_step: OfOneStep) -> list[Graph]:
     written = of_one_step(list(inner.outputs), moving)
     if still:
         written = list(graph_replace(written, dict(zip(still, fixed, strict=True)), strict=False))
-    return list(vectorize_graph(written, {v: pt.as_tensor(s)[:steps] for v, s in zip(moving, sequences, strict=True)}))
+    return vectorized(written, {v: pt.as_tensor(s)[:steps] for v, s in zip(moving, sequences, strict=True)})

@@ -23,11 +23,11 @@ import numpy as np
 import pytensor.tensor as pt
 import scipy
 from numpy.typing import NDArray
-from pytensor.graph.replace import graph_replace, vectorize_graph
+from pytensor.graph.replace import graph_replace
 
 from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, Graph
-from pymc_landscape.engine import Engine
+from pymc_landscape.engine import Engine, vectorized
 from pymc_landscape.model import gradient_graph, hessian_product_graph, in_one_vector, product_graph
 from pymc_landscape.model.latent.joint_density import LOG_2PI, JointDensity
 from pymc_landscape.model.latent.mode_search import (
@@ -206,7 +206,7 @@ class Laplace:
         direction: Graph = pt.vector("direction", dtype="float64", shape=(k + q,))
         product: Graph = product_graph(self._gradient, self.density.vector, direction)
         if len(seeds) > COLOURS:
-            stacked: Graph = vectorize_graph(product, {direction: pt.constant(seeds)})
+            stacked: Graph = vectorized([product], {direction: pt.constant(seeds)})[0]
             return stacked[:, k:]
         one_by_one: list[Graph] = [graph_replace(product, {direction: pt.constant(seed)}) for seed in seeds]
         return pt.stack([graph[k:] for graph in one_by_one])
