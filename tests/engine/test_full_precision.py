@@ -14,7 +14,7 @@ from pytensor.xtensor import as_xtensor
 from scipy import special, stats
 
 import pymc_landscape as pml
-from pymc_landscape.engine import in_full_precision
+from pymc_landscape.engine import InterpretedGraphs, in_full_precision
 
 Y = np.array([1.3, 0.4, 2.2])
 COUNTS = np.array([1, 5, 0])
@@ -87,6 +87,48 @@ ROUND = {
         *(POSITIVE.logpdf(A), np.log(3 * A) + 2 * np.log(SHARES) + (A - 1) * np.log1p(-(SHARES**3))),
     ),
 }
+
+
+# Student's t with ν degrees of freedom: what writes it; log densities by SciPy at ν, and at infinity.
+T = {
+    "scalar": (
+        lambda nu: pm.StudentT("y", nu=nu, mu=1, sigma=2, observed=Y),
+        lambda nu: stats.t(nu, 1, 2).logpdf(Y),
+        stats.norm(1, 2).logpdf(Y),
+    ),
+    "half": (
+        lambda nu: pm.HalfStudentT("y", nu=nu, sigma=1.5, observed=Y),
+        lambda nu: np.log(2) + stats.t(nu, 0, 1.5).logpdf(Y),
+        stats.halfnorm(scale=1.5).logpdf(Y),
+    ),
+    "vector": (
+        lambda nu: pm.MvStudentT("y", nu=nu, mu=np.zeros(3), scale=np.eye(3), observed=Y),
+        lambda nu: stats.multivariate_t(np.zeros(3), np.eye(3), df=nu).logpdf(Y),
+        stats.norm.logpdf(Y),
+    ),
+}
+
+
+@pytest.mark.parametrize("nu", [0.3, 4.0, 1.9e4, 2.1e4, 1e5, 1e9, 1e16, 1e100])
+@pytest.mark.parametrize("kind", T)
+def test_many_degrees_of_freedom_leave_all_digits(kind, nu):
+    write, density, limit = T[kind]
+    with pm.Model() as model:
+        write(pm.Gamma("nu", 2, 0.1))
+    found = float(pml.Objective(model).natural_log_likelihood({"nu": [nu]})[0])
+    expected = np.sum(density(nu) if nu < 1e5 else limit)
+    assert found == pytest.approx(expected, rel=1e-11 if nu < 1e5 else 10 / nu + 1e-14)
+
+
+def test_a_shift_of_a_log_gamma_has_the_derivatives_of_both():
+    """Where both are far from large, and where they are; by digamma and trigamma of SciPy."""
+    a = pt.dscalar("a")
+    [difference] = in_full_precision([pt.gammaln(a + 0.5) - pt.gammaln(a)])
+    slopes = InterpretedGraphs([a], [pt.grad(difference, a), pt.grad(pt.grad(difference, a), a)]).function()
+    for at in (0.4, 30.0, 9999.0, 10001.0, 3e4):
+        expected = [special.polygamma(k, at + 0.5) - special.polygamma(k, at) for k in range(2)]
+        np.testing.assert_allclose(slopes(np.asarray(at)), expected, rtol=1e-8)
+    np.testing.assert_allclose(slopes(np.asarray(1e20)), [0.5e-20, -0.5e-40], rtol=1e-13)
 
 
 @pytest.mark.parametrize(

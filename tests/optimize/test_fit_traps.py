@@ -8,6 +8,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import pytest
 import references as ref
+import zoo_regressions
 from scipy import optimize, stats
 from selection import exhaustive, some
 from variance_components import EFFECT, ERROR, eight_schools, one_way
@@ -231,6 +232,16 @@ def test_separation_names_the_predictor_also_where_it_is_far_from_zero():
     assert here.status.value == "unbounded"
     assert "b[1]" in here.message
     assert not np.isfinite(value(here.standard_error, "b")).any()
+
+
+def test_students_t_of_normal_data_nears_the_normal_distribution():
+    """As PyMC writes it, the density is highest at 10¹⁶ degrees of freedom, for no digit of it is left there."""
+    here = fit(ZOO["student_t_robust"]().model)
+    x, y = zoo_regressions.X, zoo_regressions.Y
+    rest = y - x * (x @ y) / (x @ x)
+    assert here.status.value == "unbounded"
+    assert "nu goes to +∞" in here.message
+    assert here.minus2ll == pytest.approx(-2 * stats.norm(0, np.sqrt(np.mean(rest**2))).logpdf(rest).sum(), abs=1e-4)
 
 
 def test_quasi_complete_separation():

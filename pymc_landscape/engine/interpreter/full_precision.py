@@ -1,15 +1,16 @@
 """Graphs as PyMC writes them, in a form in which PyTensor keeps all digits.
 
-Two things cost digits. A constant has the smallest type that holds it, and functions of int8 are float32:
+Three things cost digits. A constant has the smallest type that holds it, and functions of int8 are float32:
 ``pm.Normal("y", mu, 3)`` takes the logarithm of 3 in single precision, and sums of int8 begin anew beyond 127. And
 PyTensor writes log(1 − sigmoid(x)) as −softplus(x), but only where nothing stands between: dims that are added to what
-a function gives do, as soon as it is wanted without them too, for instance to be checked.
+a function gives do, as soon as it is wanted without them too, for instance to be checked. And where Student's t is
+nearly normal, log Γ((ν + 1)/2) − log Γ(ν/2) is a difference of two large numbers: at ν = 10¹⁶ no digit of it is left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, reduce
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import pytensor
 import pytensor.scalar as ps
 import pytensor.tensor as pt
 from pytensor.compile.ops import ViewOp
-from pytensor.graph.basic import Apply, Constant
+from pytensor.graph.basic import Apply, Constant, equal_computations
 from pytensor.graph.traversal import toposort
 from pytensor.scan.op import Scan
 from pytensor.tensor.basic import Eye
@@ -36,6 +37,8 @@ WIDE = dict.fromkeys(("float16", "float32"), "float64") | dict.fromkeys(
 EXACT = (ps.Switch, ps.Second, ps.Identity, ps.Cast)
 # Functions of functions that PyTensor writes as one, as log(1 - sigmoid(-x)), are no deeper.
 DEEPEST_PATTERN = 4
+# From here on one term of Stirling's series is exact to the last digit.
+LARGE = 1e4
 
 
 def in_full_precision(graphs: Sequence[Graph]) -> list[Graph]:
@@ -62,6 +65,8 @@ def in_full_precision(graphs: Sequence[Graph]) -> list[Graph]:
             now[node.outputs[0]] = inputs[0]
         elif isinstance(node.op, DimShuffle) and node.op.is_expand_dims:
             now[node.outputs[0]] = _of_expanded(node.op, inputs[0])
+        elif (difference := _log_gamma_difference(node, inputs)) is not None:
+            now[node.outputs[0]] = difference
         elif isinstance(node.op, Scan) and (loop := _with_exact_steps(node.op)) is not node.op:
             now |= zip(node.outputs, loop.make_node(*inputs).outputs, strict=True)
         else:
@@ -104,6 +109,48 @@ def _is_small_number(variable: Graph) -> bool:
     """Whether a variable is a number written in a model or by PyMC; data have names, and wider types."""
     is_one = isinstance(variable, Constant) and variable.name is None and all(variable.type.broadcastable)
     return is_one and variable.type.dtype in ("bool", *WIDE)
+
+
+def _log_gamma_difference(node: Apply[Any], inputs: Sequence[Graph]) -> Graph | None:
+    """Write log Γ(a + c) + rest − log Γ(a) with the difference of the two by itself; None where it is another node."""
+    if not _is_elementwise(inputs[-1], ps.GammaLn) or not isinstance(getattr(node.op, "scalar_op", None), ps.Sub):
+        return None
+    [a] = inputs[1].owner.inputs
+    terms, rest = [inputs[0]], list[Graph]()
+    while terms:
+        term = terms.pop()
+        if _is_elementwise(term, ps.Add):
+            terms += term.owner.inputs
+        elif _is_elementwise(term, ps.GammaLn) and (c := _shift(term.owner.inputs[0], a)) is not None:
+            return reduce(pt.add, [*rest, *terms], _log_gamma_ratio(a, c))
+        else:
+            rest.append(term)
+    return None
+
+
+def _is_elementwise(variable: Graph, kind: type) -> bool:
+    return variable.owner is not None and isinstance(getattr(variable.owner.op, "scalar_op", None), kind)
+
+
+def _shift(larger: Graph, a: Graph) -> Graph | None:
+    """Return c of a + c, or of (w + k)/s beside a = w/s, where it is one number."""
+    divisor = pt.constant(1.0)
+    if _is_elementwise(a, ps.TrueDiv) and _is_elementwise(larger, ps.TrueDiv):
+        (a, divisor), (larger, other) = a.owner.inputs, larger.owner.inputs
+        if not equal_computations([divisor], [other]):
+            return None
+    if not _is_elementwise(larger, ps.Add) or a not in larger.owner.inputs:
+        return None
+    [added] = [v for v in larger.owner.inputs if v is not a] or [a]
+    return added / divisor if all(added.type.broadcastable) else None
+
+
+def _log_gamma_ratio(a: Graph, c: Graph) -> Graph:
+    """Return log Γ(a + c) − log Γ(a), for large a by Stirling's series (Abramowitz & Stegun 1972, 6.1.41)."""
+    large = pt.maximum(a, LARGE)
+    above = large + c
+    series = (large - 0.5) * pt.log1p(c / large) + c * (pt.log(above) - 1.0) - c / (12.0 * large * above)
+    return pt.switch(pt.gt(a, LARGE), series, pt.gammaln(a + c) - pt.gammaln(a))
 
 
 def _with_exact_steps(op: Scan) -> Scan:
