@@ -36,7 +36,7 @@ UNKNOWN_LENGTH = 1000
 WORTH_SHARING = 1000
 # Rewrites that bring sums and products into one form, in time that grows faster than their number.
 CANONICAL_FORMS = ("local_greedy_distributor", "local_add_canonizer", "local_mul_canonizer")
-# What PyTensor looks long for, and NumPy has for nothing: a matrix and its transpose are the same memory.
+# What PyTensor looks long for and NumPy has for nothing: a matrix and its transpose are the same memory.
 WITHOUT_EFFECT = ("useless_symmetric_transpose",)
 
 _ARRAY_FUNCTIONS = {
