@@ -111,3 +111,11 @@ def test_a_constant_that_another_stands_for_is_no_number():
     others = np.array([[1, 2], [5, 7]])
     [written] = vectorized([(counts - 1) * x + counts.shape[0]], {counts: pt.constant(others)})
     np.testing.assert_allclose(written.eval({x: np.array([2.0, 3.0])}), (others - 1) * [2.0, 3.0] + 2)
+
+
+def test_a_place_beyond_the_end_is_told_when_it_is_read():
+    x, places = pt.vector("x", shape=(2,)), pt.constant(np.array([4, 5]))
+    graph = pt.zeros((9,))[places[x.shape[0] + 3]] * x
+    [known] = with_known_lengths([graph])
+    with pytest.raises(IndexError):
+        InterpretedGraphs([x], [known]).function()(np.ones(2))

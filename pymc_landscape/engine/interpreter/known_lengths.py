@@ -114,9 +114,14 @@ def _is_of_integers(node: Apply[Any]) -> bool:
     return int(np.prod([n or 0 for n in getattr(type_, "shape", ())])) <= MOST_INTEGERS
 
 
-def _computed(node: Apply[Any]) -> Graph:
+def _computed(node: Apply[Any]) -> Graph | None:
+    """Return what a node gives as a constant; None where there is no value, at a place beyond an end."""
     node.op.prepare_node(node, None, None, "py")
     value: list[Any] = [None]
-    node.op.perform(node, [v.data for v in node.inputs], [value])  # type: ignore[attr-defined]
+    try:
+        with np.errstate(all="ignore"):
+            node.op.perform(node, [v.data for v in node.inputs], [value])  # type: ignore[attr-defined]
+    except (IndexError, ValueError, ArithmeticError):
+        return None
     constant: Graph = node.outputs[0].type.make_constant(value[0])
     return constant
