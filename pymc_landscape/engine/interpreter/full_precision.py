@@ -150,7 +150,8 @@ def _log_gamma_ratio(a: Graph, c: Graph) -> Graph:
     large = pt.maximum(a, LARGE)
     above = large + c
     series = (large - 0.5) * pt.log1p(c / large) + c * (pt.log(above) - 1.0) - c / (12.0 * large * above)
-    return pt.switch(pt.gt(a, LARGE), series, pt.gammaln(a + c) - pt.gammaln(a))
+    small = -pt.gammaln(a) + pt.gammaln(a + c)  # a sum, which is not taken for such a difference again
+    return pt.switch(pt.gt(a, LARGE), series, small)
 
 
 def _with_exact_steps(op: Scan) -> Scan:
