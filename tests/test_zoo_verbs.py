@@ -42,6 +42,9 @@ SLOW = (
     "zero_inflated_negative_binomial",
     "student_t",
     "autoregression_of_two",
+    "tobit",
+    "euler_maruyama",
+    "zero_inflated_binomial",
 )
 WALKS = [*some([n for n in CASES if n not in SLOW], ALWAYS), *map(slow, SLOW)]
 

@@ -12,7 +12,7 @@ import pytest
 from pytensor.tensor.basic import Split
 from pytensor.tensor.elemwise import Elemwise
 from scipy import special
-from selection import exhaustive
+from selection import slow
 
 from pymc_landscape.engine.interpreter.array_functions import clip, solve_lower, solve_upper, trigamma
 from pymc_landscape.engine.interpreter.batched_scans import vectorized
@@ -36,7 +36,7 @@ def is_straight(function):
 
 
 @pytest.mark.parametrize(
-    "name", ["gaussian_unknown_sigma", "logit_20_predictors", exhaustive("normal_mixture"), "named_dims"]
+    "name", ["gaussian_unknown_sigma", "logit_20_predictors", slow("normal_mixture"), "named_dims"]
 )
 def test_slopes_of_models_are_the_same_numbers(name, objective_of, rng):
     objective = objective_of(name)

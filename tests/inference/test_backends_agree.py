@@ -2,6 +2,7 @@
 
 import warnings
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
@@ -17,8 +18,8 @@ MODELS = [
     "gp_marginal",
 ]
 BACKENDS = ["interpreter", "numba", "jax", "c"]
-CASES = [(model, backend) for model in MODELS for backend in BACKENDS]
-SLOW = [("ordered_logistic", "numba"), ("gp_marginal", "numba")]
+CASES = list(product(MODELS, BACKENDS))
+SLOW = [*product(["ordered_logistic", "gp_marginal"], ["numba", "c"]), ("scan_moving_average", "c")]
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,7 @@ def test_a_recursion_of_many_steps_is_fitted():
 
 
 @pytest.mark.exhaustive
+@pytest.mark.slow
 def test_every_verb_on_a_recursion_of_many_steps():
     model, minus2ll = written_out.predators_and_prey(80)
     fit = pml.fit_mle(model, progressbar=False)
@@ -63,6 +64,7 @@ def test_a_sum_of_many_terms_is_fitted():
 
 
 @pytest.mark.exhaustive
+@pytest.mark.slow
 def test_many_layers_are_fitted():
     model, minus2ll = written_out.hidden_layers(100)
     fit = pml.fit_mle(model, progressbar=False)

@@ -190,9 +190,7 @@ def test_effects_without_spread_are_close_together():
 
 
 @pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")  # of a step that is too long, before tuning
-@pytest.mark.parametrize(
-    ("build", "latent"), [(limits, "auto"), pytest.param(groups, ["effect", "kind"], marks=pytest.mark.exhaustive)]
-)
+@pytest.mark.parametrize(("build", "latent"), [(limits, "auto"), slow(groups, ["effect", "kind"])])
 def test_pymc_samples_from_there(build, latent):
     with build() as model:
         _, starts = starts_of(model, 2, latent=latent)

@@ -416,6 +416,7 @@ def test_both_valleys_of_a_mixture_are_on_the_map():
 
 
 @pytest.mark.exhaustive
+@pytest.mark.slow
 def test_effects_are_integrated_out_and_an_edge_is_an_end_of_the_axis():
     y, error = np.array([28, 8, -3, 7, -1, 1, 18, 12.0]), np.array([15, 10, 16, 11, 9, 11, 10, 18.0])
     with pm.Model() as model:

@@ -216,6 +216,7 @@ def test_the_example_has_the_published_numbers():
 
 
 @pytest.mark.exhaustive
+@pytest.mark.slow
 def test_the_example_writes_its_page(tmp_path):
     tree = load("report").main(draws=200, figures=tmp_path)
     assert {"comparison", "posterior_deviance"} <= set(tree.children)

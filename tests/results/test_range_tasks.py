@@ -136,6 +136,7 @@ def test_ctrl_c_keeps_what_came_and_cancels_the_rest(client):
 
 
 @pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_scheduler_that_goes_away_is_told(own_cluster):
     client, came = own_cluster.get_client(), []

@@ -114,6 +114,7 @@ def ratios(samples, restricted: bool):
 
 
 @pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.parametrize("restricted", [False, True])
 def test_the_law_of_unbalanced_groups_is_that_of_the_refits(restricted, rng):
     """Against statistics of simulated data whose likelihood is a closed form but for one ratio; some are refitted."""

@@ -11,7 +11,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import pytest
 from scipy import stats
-from selection import exhaustive, slow
+from selection import slow
 
 import pymc_landscape as pml
 
@@ -61,7 +61,7 @@ def _observe(effects) -> None:
     pm.Normal("y", b[0] + b[1] * X + effects, sigma, observed=response())
 
 
-@pytest.mark.parametrize("how", ["factor", exhaustive("rho"), *map(slow, ["tanh", "share", "correlations"])])
+@pytest.mark.parametrize("how", ["factor", *map(slow, ["rho", "tanh", "share", "correlations"])])
 def test_a_slope_and_its_correlation_in_every_form(how):
     """½ χ²₁ + ½ χ²₂, the null written apart with a scalar spread of another name."""
     test = pml.likelihood_ratio_test(intercepts(), slopes(how), progressbar=False)
@@ -73,6 +73,7 @@ def test_a_slope_and_its_correlation_in_every_form(how):
 
 
 @pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_spread_on_another_scale():
     """The null has a variance, the alternative a factor of the covariance."""
     test = pml.likelihood_ratio_test(intercepts("variance"), slopes("factor"), progressbar=False)

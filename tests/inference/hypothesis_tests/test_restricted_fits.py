@@ -138,6 +138,7 @@ def regression(design, name="b"):
 
 
 @pytest.mark.exhaustive
+@pytest.mark.slow
 def test_only_the_same_design_of_fixed_effects_is_compared():
     rng = np.random.default_rng(3)
     design = np.column_stack([np.ones(20), rng.normal(size=20)])
