@@ -62,7 +62,7 @@ def trigamma(x: Array) -> Array:
 
 
 def _trigamma_above_0(x: Array) -> Array:
-    """Return Σ 1/(x + k)² over ten k, and the rest by Abramowitz & Stegun (1972, 6.4.12): relative error below 1e-15."""
+    """Return Σ 1/(x + k)² over ten k, the rest by Abramowitz & Stegun (1972, 6.4.12): relative error below 1e-15."""
     total = 1.0 / (x * x)
     for k in range(1, 10):
         shifted = x + k
