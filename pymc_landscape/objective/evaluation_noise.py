@@ -1,12 +1,12 @@
 """How much of a value of −2LL is rounding error, measured at the point at which the value is to be believed.
 
 A density that is a difference of large numbers loses its digits by cancellation: ln Γ(α + y) − ln Γ(α) of a negative
-binomial with α = 10¹⁶, a beta-binomial that nears a binomial, Student's t with as many degrees of freedom. How large
-the error is there does not follow from how large the value is at the optimum, so the surface is asked: values at evenly
-spaced points next to one another are those of a low polynomial but for rounding, and high differences of them leave the
-rounding alone (Hamming 1971, *Introduction to Applied Numerical Analysis*; Moré & Wild 2011, *SIAM Journal on
-Scientific Computing* 33, 1292-1314). Further out yet nothing is left to be seen on the spot: α + y = α, and the value
-is exact and wrong. Between such a point and one that has its digits there is one at which they are lost.
+binomial with α = 10¹⁶, or a beta-binomial that nears a binomial. How large the error is there does not follow from how
+large the value is at the optimum, so the surface is asked: values at evenly spaced points next to one another are those
+of a low polynomial but for rounding, and high differences of them leave the rounding alone (Hamming 1971, *Introduction
+to Applied Numerical Analysis*; Moré & Wild 2011, *SIAM Journal on Scientific Computing* 33, 1292-1314). Further out yet
+nothing is left to be seen on the spot: α + y = α, and the value is exact and wrong. Between such a point and one that
+has its digits there is one at which they are lost.
 """
 
 from __future__ import annotations

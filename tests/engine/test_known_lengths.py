@@ -9,6 +9,7 @@ from pytensor.graph.traversal import ancestors, toposort
 from pytensor.tensor.basic import ARange
 from pytensor.tensor.linalg.decomposition.cholesky import Cholesky
 from pytensor.tensor.shape import Shape, Shape_i
+from pytensor.tensor.subtensor import AdvancedIncSubtensor
 from scipy import stats
 
 from pymc_landscape.engine import InterpretedGraphs, vectorized, with_known_lengths
@@ -94,6 +95,8 @@ def test_numbers_are_put_into_an_array_of_each_direction(many):
     x, directions = pt.vector("x", shape=(3,)), pt.matrix("directions", shape=(4 if many else None, 3))
     graph = pt.zeros((3, 3))[pt.arange(3), pt.arange(3)].set(x) @ x
     written = with_known_lengths(vectorized([graph], {x: directions}))
+    [put] = [n for n in toposort(written) if isinstance(getattr(n.op, "core_op", None), AdvancedIncSubtensor)]
+    assert (put.inputs[0].type.shape == (4, 3, 3)) == many
     given = np.random.default_rng(1).normal(size=(4, 3))
     np.testing.assert_allclose(written[0].eval({directions: given}), given**2, rtol=1e-14)
 

@@ -13,7 +13,7 @@ from scipy import stats
 from scipy.special import expit, logit, softmax, xlogy
 
 import pymc_landscape as pml
-from pymc_landscape.model.losses import loss_families
+from pymc_landscape.model.losses import loss_families, loss_formulas
 
 # The point: a location and a spread. Other numbers are such that PyTensor keeps them in double precision.
 X, S = 0.7, 1.3
@@ -659,3 +659,11 @@ def test_models_of_the_zoo(specimen_of, objective_of, name):
         assert row["a"] * row["value"] + row["b"] == pytest.approx(row["minus2ll"], rel=1e-6)
         assert (row["loss"] == "no closed loss") == (name in UNCLOSED)
         assert "expected" not in row["note"]
+
+
+def test_losses_of_students_t_near_the_normal_distribution_have_their_digits():
+    y, nu = np.array([1.3, 0.4, 2.2]), np.array(1e16)
+    scalar = loss_formulas.student_t(y, nu, np.array(1.0), np.array(2.0))
+    vector = loss_formulas.mv_student_t(y, nu, np.zeros(3), np.eye(3))
+    for rows, density in ((scalar, stats.norm(1, 2).logpdf(y)), (vector, stats.norm.logpdf(y).sum())):
+        np.testing.assert_allclose(rows.scale * rows.loss + rows.constant, -2 * density, rtol=1e-13)

@@ -21,14 +21,13 @@ from pytensor.compile.ops import ViewOp
 from pytensor.graph.basic import Apply, Constant, equal_computations
 from pytensor.graph.traversal import toposort
 from pytensor.scan.op import Scan
-from pytensor.tensor.basic import Eye
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Sum
 from pytensor.tensor.random.op import RandomVariable
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine.interpreter.known_lengths import known_length
 from pymc_landscape.engine.interpreter.python_loops import inner_graphs
+from pymc_landscape.engine.interpreter.rewrites import is_elementwise
 
 WIDE = dict.fromkeys(("float16", "float32"), "float64") | dict.fromkeys(
     ("int8", "int16", "int32", "uint8", "uint16", "uint32"), "int64"
@@ -70,8 +69,6 @@ def in_full_precision(graphs: Sequence[Graph]) -> list[Graph]:
         elif isinstance(node.op, Scan) and (loop := _with_exact_steps(node.op)) is not node.op:
             now |= zip(node.outputs, loop.make_node(*inputs).outputs, strict=True)
         else:
-            if isinstance(node.op, Eye):
-                inputs = [_length(v) for v in inputs]
             if is_double and isinstance(node.op, RandomVariable):
                 inputs = [widen(v, WIDE.get(str(getattr(v.type, "dtype", "")))) for v in inputs]
             elif is_double:
@@ -84,15 +81,6 @@ def in_full_precision(graphs: Sequence[Graph]) -> list[Graph]:
 def _sums_a_number(node: Apply[Any]) -> bool:
     """Whether a number is summed along an axis that it does not have, as in ``pm.CAR``: PyTensor cannot."""
     return isinstance(node.op, Sum) and bool(node.op.axis) and node.inputs[0].type.ndim == 0
-
-
-def _length(variable: Graph) -> Graph:
-    """Return the length of an array as the number that it is, where that is known.
-
-    For many points, the identity matrix of the size of what depends on them is a stack, over which PyTensor stumbles.
-    """
-    length = known_length(variable)
-    return variable if length is None else pt.constant(np.int64(length))
 
 
 def _of_expanded(expand: DimShuffle, variable: Graph, depth: int = DEEPEST_PATTERN) -> Graph:
@@ -113,33 +101,29 @@ def _is_small_number(variable: Graph) -> bool:
 
 def _log_gamma_difference(node: Apply[Any], inputs: Sequence[Graph]) -> Graph | None:
     """Write log Γ(a + c) + rest − log Γ(a) with the difference of the two by itself; None where it is another node."""
-    if not _is_elementwise(inputs[-1], ps.GammaLn) or not isinstance(getattr(node.op, "scalar_op", None), ps.Sub):
+    if not is_elementwise(node.outputs[0], ps.Sub) or not is_elementwise(inputs[1], ps.GammaLn):
         return None
     [a] = inputs[1].owner.inputs
     terms, rest = [inputs[0]], list[Graph]()
     while terms:
         term = terms.pop()
-        if _is_elementwise(term, ps.Add):
+        if is_elementwise(term, ps.Add):
             terms += term.owner.inputs
-        elif _is_elementwise(term, ps.GammaLn) and (c := _shift(term.owner.inputs[0], a)) is not None:
+        elif is_elementwise(term, ps.GammaLn) and (c := _shift(term.owner.inputs[0], a)) is not None:
             return reduce(pt.add, [*rest, *terms], _log_gamma_ratio(a, c))
         else:
             rest.append(term)
     return None
 
 
-def _is_elementwise(variable: Graph, kind: type) -> bool:
-    return variable.owner is not None and isinstance(getattr(variable.owner.op, "scalar_op", None), kind)
-
-
 def _shift(larger: Graph, a: Graph) -> Graph | None:
     """Return c of a + c, or of (w + k)/s beside a = w/s, where it is one number."""
     divisor = pt.constant(1.0)
-    if _is_elementwise(a, ps.TrueDiv) and _is_elementwise(larger, ps.TrueDiv):
+    if is_elementwise(a, ps.TrueDiv) and is_elementwise(larger, ps.TrueDiv):
         (a, divisor), (larger, other) = a.owner.inputs, larger.owner.inputs
         if not equal_computations([divisor], [other]):
             return None
-    if not _is_elementwise(larger, ps.Add) or a not in larger.owner.inputs:
+    if not is_elementwise(larger, ps.Add) or a not in larger.owner.inputs:
         return None
     [added] = [v for v in larger.owner.inputs if v is not a] or [a]
     return added / divisor if all(added.type.broadcastable) else None

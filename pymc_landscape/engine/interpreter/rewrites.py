@@ -149,7 +149,7 @@ def _factor_out_of_switch(fgraph: FunctionGraph, node: Any) -> list[Graph] | Non
     if not isinstance(node.op.scalar_op, ps.Switch):
         return None
     condition, *branches = node.inputs
-    products = [b.owner.inputs for b in branches if _is_product(b)]
+    products = [b.owner.inputs for b in branches if is_elementwise(b, ps.Mul)]
     zeros = [b for b in branches if isinstance(b, Constant) and not np.any(b.data)]
     if not products or len(products) + len(zeros) < 2:
         return None
@@ -161,13 +161,13 @@ def _factor_out_of_switch(fgraph: FunctionGraph, node: Any) -> list[Graph] | Non
     if not all(rest) or small >= known_size(factor):
         return None
     left = iter([inputs[0] if len(inputs) == 1 else pt.mul(*inputs) for inputs in rest])
-    chosen = pt.switch(condition, *(next(left) if _is_product(b) else b for b in branches))
+    chosen = pt.switch(condition, *(next(left) if is_elementwise(b, ps.Mul) else b for b in branches))
     return [pt.mul(chosen, factor)] if chosen.type.dtype == factor.type.dtype else None
 
 
-def _is_product(variable: Graph) -> bool:
-    op = getattr(variable.owner, "op", None)
-    return isinstance(op, Elemwise) and isinstance(op.scalar_op, ps.Mul)
+def is_elementwise(variable: Graph, kind: type[ps.ScalarOp]) -> bool:
+    """Whether a variable is what a scalar Op of some kind gives, element by element."""
+    return variable.owner is not None and isinstance(getattr(variable.owner.op, "scalar_op", None), kind)
 
 
 def _is_data(variable: Graph) -> bool:
@@ -284,8 +284,7 @@ def share_exponentials(fgraph: FunctionGraph) -> None:
 
 
 def _without_sign(variable: Graph) -> Graph:
-    node = variable.owner
-    return node.inputs[0] if node and isinstance(getattr(node.op, "scalar_op", None), ps.Neg) else variable
+    return variable.owner.inputs[0] if is_elementwise(variable, ps.Neg) else variable
 
 
 def without_traces(fgraph: FunctionGraph) -> FunctionGraph:

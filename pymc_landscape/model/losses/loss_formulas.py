@@ -82,9 +82,7 @@ def asymmetric_laplace(y: Array, b: Array, kappa: Array, mu: Array) -> Rows:
 
 
 def _student_constant(nu: Array, sigma: Array) -> Array:
-    return np.asarray(
-        np.log(nu * np.pi * sigma**2) + 2 * scipy.special.gammaln(nu / 2) - 2 * scipy.special.gammaln((nu + 1) / 2)
-    )
+    return np.asarray(np.log(nu * sigma**2) + 2 * scipy.special.betaln(nu / 2, 0.5))  # Γ(½)² = π
 
 
 def student_t(y: Array, nu: Array, mu: Array, sigma: Array) -> Rows:
@@ -113,9 +111,8 @@ def mv_student_t(y: Array, nu: Array, mu: Array, scale: Array) -> Rows:
     """Return log(1 + rᵀ Σ⁻¹ r/ν), of factor ν + k."""
     distance, log_det = _squared_distance(y - mu, scale)
     k = y.shape[-1]
-    constant = (
-        k * np.log(nu * np.pi) + log_det + 2 * scipy.special.gammaln(nu / 2) - 2 * scipy.special.gammaln((nu + k) / 2)
-    )
+    gammas = scipy.special.betaln(nu / 2, k / 2) - scipy.special.gammaln(k / 2)  # log Γ(ν/2) − log Γ((ν + k)/2)
+    constant = k * np.log(nu * np.pi) + log_det + 2 * gammas
     return Rows(np.log1p(distance / nu), nu + k, constant)
 
 
