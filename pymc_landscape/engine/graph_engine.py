@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, override
+from typing import Any, cast, override
 
 import numpy as np
 import pytensor
@@ -182,6 +182,8 @@ class GraphEngine(Engine):
 
     @override
     def is_convex(self, name: str, several: Mapping[Graph, Sequence[Array]] | None = None) -> bool:
+        if several is None and (known := self.known_convexity(name)) is not None:
+            return known
         fgraph, names = self._with_names
         shared: list[Any] = fgraph.inputs[1:]
         if several is not None:  # rewritten graphs have copies of shared variables, with the same containers
@@ -189,11 +191,16 @@ class GraphEngine(Engine):
             found = {mine.get(id(data.container)): values for data, values in several.items()}
             return None not in found and is_convex(fgraph.outputs[names.index(name)], fgraph.inputs[0], found)
         data = [variable.get_value(borrow=True) for variable in shared]
-        known = self._convex.get(name)
-        if known is None or any(now is not then for now, then in zip(data, known[0], strict=True)):
-            known = data, is_convex(fgraph.outputs[names.index(name)], fgraph.inputs[0])
-            self._convex[name] = known
-        return known[1]
+        self._convex[name] = data, is_convex(fgraph.outputs[names.index(name)], fgraph.inputs[0])
+        return self._convex[name][1]
+
+    def known_convexity(self, name: str) -> bool | None:
+        """Return what :meth:`is_convex` has found with the data as they are now; None where it was not asked."""
+        if name not in self._convex:
+            return None
+        (data, found), shared = self._convex[name], cast(list[Any], self._with_names[0].inputs[1:])
+        same = all(variable.get_value(borrow=True) is then for variable, then in zip(shared, data, strict=True))
+        return found if same else None
 
     @cached_once
     def _with_names(self) -> tuple[FunctionGraph, tuple[str, ...]]:

@@ -126,9 +126,11 @@ def confidence_intervals(
     methods, levels = checked_choices("method", method, METHODS), checked_levels("level", level)
     draws, var_names = checked_count("draws", draws), repeatable(var_names)
     check_run_options(random_seed, progressbar)
-    fit = fit_of(fit, "confidence_intervals", refuse=lambda o: find_quantities(o, var_names), progressbar=progressbar)
+    quantities: list[Quantity] = []
+    named = lambda objective: quantities.extend(find_quantities(objective, var_names))  # noqa: E731
+    fit = fit_of(fit, "confidence_intervals", refuse=named, progressbar=progressbar)
     refuse_no_infimum(fit)
-    request = _request(fit, find_quantities(fit.objective, var_names), levels, progressbar)
+    request = _request(fit, quantities, levels, progressbar)
     tables = {name: _endpoints(name, request, draws, random_seed) for name in methods}
     return _dataset(request, tables, single=levels.ndim == 0)
 
@@ -201,7 +203,7 @@ def _score_endpoints(request: _Request) -> Endpoints:
 def _profile_endpoints(request: _Request, find: Find) -> Endpoints:
     """Find all endpoints; where a lower optimum is met, refit there and begin again."""
     met: set[tuple[int, int]] = set()
-    passes = request.reference.fit.objective.passes
+    passes = request.reference.objective.passes
     before = passes.n
     for _ in range(RESTARTS + 1):
         table, lower = _search_endpoints(request, find)
@@ -356,5 +358,5 @@ def _attrs(request: _Request) -> dict[str, Any]:
     numbers = {"minus2ll": fit.minus2ll, "n_evaluations": request.n_evaluations}
     message = " ".join(filter(None, [request.reference.message, OF_A_MODE if fit.is_map else ""]))
     return provenance_attributes(
-        fit.objective.origin, group="intervals", kind=fit.kind, message=message, **score, **numbers
+        request.reference.objective.origin, group="intervals", kind=fit.kind, message=message, **score, **numbers
     )

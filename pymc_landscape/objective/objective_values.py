@@ -193,7 +193,11 @@ class ObjectiveValues(ABC):
         if self.size > DENSE:
             return False
         engine = self.evaluators.engine("hessian", unconstrained)
-        if isinstance(engine, GraphEngine) and self.evaluators.n_observations <= FEW_DATA:
+        if not isinstance(engine, GraphEngine):
+            return engine.is_convex("value")
+        if (known := engine.known_convexity("value")) is not None:
+            return known
+        if self.evaluators.n_observations <= FEW_DATA:
             for point in self._beside_initial_point(unconstrained):
                 self.passes.n += 1
                 if _bends_down(engine, point):

@@ -22,7 +22,7 @@ from pymc_landscape.inference.profile.endpoint_newton import EndpointProblem
 from pymc_landscape.inference.profile.endpoints import SCREEN, Endpoint, find_endpoints
 from pymc_landscape.inference.profile.level_points import LevelPoints, LevelProblems, level_points_batch
 from pymc_landscape.inference.profile.profile import profile_likelihood
-from pymc_landscape.inference.profile.quantities import BOUNDS, Quantity, coordinate_derivatives, find_quantities
+from pymc_landscape.inference.profile.quantities import BOUNDS, Quantity, find_quantities
 from pymc_landscape.inference.profile.score_endpoints import ScoreStatistic, find_score_endpoints
 from pymc_landscape.inference.profile.stacked_endpoints import StackedEndpoints
 
@@ -42,7 +42,6 @@ __all__ = [
     "ReferenceFit",
     "ScoreStatistic",
     "StackedEndpoints",
-    "coordinate_derivatives",
     "copies_of",
     "evaluate_at",
     "find_endpoints",

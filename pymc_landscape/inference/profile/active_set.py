@@ -51,9 +51,7 @@ def settle_active_set(point: ConstrainedPoint, level: float) -> ConstrainedPoint
     if (
         not restricted.fixed
         and restricted.coordinates is None
-        and not any(
-            variable.bounded.any() or has_vector_bounds(variable) for variable in restricted.objective.variables
-        )
+        and not any(variable.bounded.any() or has_vector_bounds(variable) for variable in restricted.layout.variables)
     ):
         return point  # there are no bounds
     minimum = settle(_ConstrainedMinimum(point, level))

@@ -90,6 +90,14 @@ class ConstrainedPoint:
         """Covariance of estimates, were this one."""
         return covariance(self.hessian)
 
+    def moved(
+        self, held: Sequence[int], x: Array, value: float, gradient: Array, hessian: Array, foretold: float = math.nan
+    ) -> ConstrainedPoint:
+        """Return another point of the surface, seen from the same coordinates; these are the elements `held` of x."""
+        pairs = zip(held, self.derivatives, strict=True)
+        derivatives = tuple(Derivatives(float(x[i]), own.gradient, own.hessian) for i, own in pairs)
+        return ConstrainedPoint(self.restricted, self.quantities, x, value, gradient, hessian, derivatives, foretold)
+
     # --- one quantity ------------------------------------------------------------------------------------------------
 
     @property

@@ -38,6 +38,8 @@ class ReferenceFit:
 
     Attributes
     ----------
+    fit, objective : Fit, Objective
+        The better one, and what it is a fit of.
     message : str
         Tells of a lower optimum, if one was met.
     """
@@ -47,7 +49,7 @@ class ReferenceFit:
         self._begin(fit)
 
     def _begin(self, fit: Fit) -> None:
-        self.fit = fit
+        self.fit, self.objective = fit, fit.objective  # each look at that of a fit asks whether the model has changed
         self._estimates: dict[int, tuple[Quantity, ConstrainedPoint]] = {}
         self._limit = limit_point(fit.result, fit.flat_directions) if fit.status is Status.UNBOUNDED else None
 
@@ -189,5 +191,5 @@ def optima_and_copies(fit: Fit) -> list[dict[str, Array]]:
 
 def copies_of(fit: Fit) -> tuple[dict[str, Array], ...]:
     """Return the copies of the estimate; of a convex surface with one lowest point none need be looked for."""
-    unique = fit.status is Status.CONVERGED and not len(fit.flat_directions)
-    return () if unique and fit.objective.is_convex(fit.objective.names) else fit.copies()
+    unique, objective = fit.status is Status.CONVERGED and not len(fit.flat_directions), fit.objective
+    return () if unique and objective.is_convex(objective.names) else fit.copies()

@@ -13,6 +13,7 @@ and judged alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,7 +21,7 @@ import numpy as np
 from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint, evaluate_at
-from pymc_landscape.inference.profile.level_points import LevelPoints, LevelProblems, level_points_batch
+from pymc_landscape.inference.profile.level_points import LevelProblems, level_points_batch
 from pymc_landscape.objective import batch_value_gradient, batch_value_gradient_hessian
 
 STEPS = 15
@@ -158,7 +159,7 @@ def _newton_stack(problems: Sequence[EndpointProblem]) -> list[tuple[Constrained
     """Return the last points on the way to endpoints of several elements, all from one minimum."""
     begin, rises = problems[0].estimate, np.array([problem.rise for problem in problems])
     n, m = len(problems), len(begin.x)
-    held = np.array([np.flatnonzero(problem.estimate.normal)[0] for problem in problems])
+    held = np.array([problem.estimate.normal for problem in problems]).argmax(axis=1)  # of unit vectors
     along = begin.covariance[held]
     reach = np.array([problem.direction for problem in problems]) * np.sqrt(rises / along[np.arange(n), held])
     rounding = 10.0 * begin.rounding()
@@ -186,14 +187,8 @@ def _newton_stack(problems: Sequence[EndpointProblem]) -> list[tuple[Constrained
     sides, each = np.array([problem.direction for problem in problems]), np.arange(n)
     outwards = (sides * found.gradient[each, held] > 0) & (sides * (found.x[each, held] - begin.x[held]) > 0)
     met = found.converged & outwards & (found.converged.all() and found.rise_across(level.held).all())
+    surfaces = zip(found.x, found.value.tolist(), found.gradient, found.hessian, found.foretold.tolist(), strict=True)
     return [
-        (_point(problem, found, i), bool(met[i])) if np.isfinite(found.value[i]) else None
-        for i, problem in enumerate(problems)
+        (problem.estimate.moved((i,), *surface), bool(is_met)) if math.isfinite(surface[1]) else None
+        for problem, i, surface, is_met in zip(problems, held, surfaces, met, strict=True)
     ]
-
-
-def _point(problem: EndpointProblem, found: LevelPoints, i: int) -> ConstrainedPoint:
-    restricted, quantity, x = problem.estimate.restricted, problem.estimate.quantity, found.x[i]
-    surface = float(found.value[i]), found.gradient[i], found.hessian[i]
-    derivatives = (quantity.evaluate(restricted, x),)
-    return ConstrainedPoint(restricted, (quantity,), x, *surface, derivatives, float(found.foretold[i]))

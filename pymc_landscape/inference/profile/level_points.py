@@ -140,10 +140,12 @@ def level_points_batch(
     n, m = x.shape
     derivatives_there = np.empty((n, m)), np.empty((n, m, m))
     found = LevelPoints(x.copy(), np.full(n, np.nan), *derivatives_there, np.full(n, np.nan), np.zeros(n, dtype=bool))
-    close, remaining = (np.broadcast_to(bar, n) for bar in (problems.close, problems.remaining))
-    metric = np.broadcast_to(problems.metric, (n, m, m))
-    (active, x), foretold, frames = _finite_rows(np.arange(n), x), problems.target.copy(), _frames(problems.held, m)
-    evaluate = derivatives if gradients is None else _with_few_hessians(derivatives, gradients, found, metric)
+    close, remaining = np.full(n, problems.close), np.full(n, problems.remaining)
+    of_each = problems.metric.ndim == 3
+    active, foretold, frames = np.arange(n), problems.target.copy(), _frames(problems.held, m)
+    evaluate = derivatives if gradients is None else _with_few_hessians(derivatives, gradients, found, problems.metric)
+    if not _all_finite(x):
+        active, x = _finite_rows(active, x)
     for _ in range(steps):
         if not len(active):
             break
@@ -160,7 +162,8 @@ def level_points_batch(
             missing = np.concatenate([missing, -off], axis=1)
             rows = np.concatenate([rows, problems.planes[own]], axis=1)
         step = bordered_steps(gradient, hessian, frames[own].copy(), rows, missing)
-        squared = 0.5 * np.add.reduce((step[:, None] @ metric[own])[:, 0] * step, axis=1)
+        metric = problems.metric[own] if of_each else problems.metric
+        squared = 0.5 * np.add.reduce((step[:, None] @ metric)[:, 0] * step, axis=1)
         met = met & (np.abs(missing[:, 0]) <= close[own]) & (2.0 * squared <= remaining[own])
         last = ~met & (np.abs(missing[:, 0]) <= LAST_HEIGHT) & (2.0 * squared <= LAST_STEP)
         if last.any():
@@ -184,11 +187,11 @@ def _with_few_hessians(
     derivatives: BatchDerivatives, gradients: BatchGradients, found: LevelPoints, metric: Array
 ) -> BatchDerivatives:
     """Return derivatives in which a Hessian serves the points that are a short step away from its own."""
-    age = np.full(len(found.x), REUSED)
+    age, metrics = np.full(len(found.x), REUSED), np.broadcast_to(metric, found.hessian.shape)
 
     def evaluate(rows: NDArray[np.intp], x: Array) -> tuple[Array, Array, Array]:
         step = x - found.x[rows]
-        squared = 0.5 * np.einsum("ni,nij,nj->n", step, metric[rows], step)
+        squared = 0.5 * np.einsum("ni,nij,nj->n", step, metrics[rows], step)
         near = (squared < SHORT**2) & (age[rows] < REUSED) & np.isfinite(found.value[rows])
         age[rows] = np.where(near, age[rows] + 1, 0)
         if not near.any():

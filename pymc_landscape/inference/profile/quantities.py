@@ -97,11 +97,9 @@ class Quantity:
             return Derivatives(
                 float(value), restricted.reduced(gradient), restricted.reduced_hessian(hessian.reshape(size, size))
             )
-        position = self.position(restricted)
-        if not restricted.fixed and restricted.coordinates is None:
-            return coordinate_derivatives(x, position)
-        unit = (restricted.free == position).astype(float)
-        return Derivatives(float(restricted.full(x)[position]), unit, np.zeros((m, m)))
+        position, is_whole = self.position(restricted), not restricted.fixed and restricted.coordinates is None
+        value, unit = (x if is_whole else restricted.full(x))[position], (restricted.free == position).astype(float)
+        return Derivatives(float(value), unit, np.zeros((m, m)))
 
     def rate(self, restricted: RestrictedObjective, x: Array) -> float:
         """Return the change of ψ for a change of the coordinate."""
@@ -126,14 +124,6 @@ class Quantity:
             return engine.one(np.concatenate([full, self.weights]))
         except (*ARITHMETIC_ERRORS, ValueError):  # a check that another Deterministic makes of its parameters
             return [np.array(np.nan), np.full(len(full), np.nan), np.full(len(full) ** 2, np.nan)]
-
-
-def coordinate_derivatives(x: Array, position: int) -> Derivatives:
-    """Return one element of x (m,) as a coordinate."""
-    m = len(x)
-    unit = np.zeros(m)
-    unit[position] = 1.0
-    return Derivatives(float(x[position]), unit, np.zeros((m, m)))
 
 
 def find_quantities(objective: Objective, var_names: VarNames | None) -> list[Quantity]:

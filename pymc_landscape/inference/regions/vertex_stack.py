@@ -15,7 +15,6 @@ from pymc_landscape.inference.profile import (
     ConstrainedPoint,
     LevelPoints,
     LevelProblems,
-    coordinate_derivatives,
     level_points_batch,
 )
 from pymc_landscape.inference.regions.rays import CLOSE, ON_LINE, REMAINING, STEPS, Rays
@@ -44,18 +43,8 @@ def vertices_at_once(rays: Rays, angles: Array) -> list[ConstrainedPoint] | None
     rises = found.converged.all() and found.rise_across(np.broadcast_to(held, (len(units), 2))).all()
     if not (rises and _are_first(rays, found, held, units)):
         return None
-    return [
-        ConstrainedPoint(
-            restricted,
-            rays.center.quantities,
-            x,
-            float(value),
-            gradient,
-            hessian,
-            tuple(coordinate_derivatives(x, position) for position in held),
-        )
-        for x, value, gradient, hessian in zip(found.x, found.value, found.gradient, found.hessian, strict=True)
-    ]
+    surfaces = zip(found.x, found.value.tolist(), found.gradient, found.hessian, strict=True)
+    return [rays.center.moved(held, *surface) for surface in surfaces]
 
 
 def _solve(rays: Rays, units: Array) -> LevelPoints:
