@@ -8,6 +8,7 @@ from dataclasses import field, replace
 from threading import Lock
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
@@ -24,6 +25,8 @@ CHUNK_SECONDS = 0.05
 WORTH_A_THREAD = 5e-4
 # Rows of points, and what comes back for them, are built chunk by chunk and never take more than this.
 CHUNK_BYTES = 2**25
+# Blocks of fewer lines of a grid than this are cut to single lines, whose points differ along one axis alone.
+FEW_LINES = 8
 # Rows of points that stay in a processor's cache until they are evaluated; and the seconds of work for which the 30 µs
 # of a chunk in Python do not matter.
 CACHE_BYTES, LEAST_SECONDS = 2**18, 1e-3
@@ -57,7 +60,10 @@ class Evaluation:
 
 
 class ChunkedEvaluation:
-    """Points to be evaluated, and the results so far: in arrays of their own, or in those given as `into`."""
+    """Points to be evaluated, and the results so far: in arrays of their own, or in those given as `into`.
+
+    Of the points of a grid, `line` is how many each of its lines has.
+    """
 
     def __init__(
         self,
@@ -68,8 +74,9 @@ class ChunkedEvaluation:
         chunk: int,
         progress: Progress,
         into: Mapping[str, Array] | None = None,
+        line: int | None = None,
     ):
-        self.names, self.rows, self.total, self.progress = names, rows, total, progress
+        self.names, self.rows, self.total, self.progress, self._line = names, rows, total, progress, line
         self._width = max(size, 1)
         self.chunk = max(1, min(chunk, CHUNK_BYTES // (8 * self._width)))
         self.position = 0
@@ -91,17 +98,38 @@ class ChunkedEvaluation:
                 self.result.n_evaluated += b - a
                 self.progress(b - a)
 
+    def same_in_blocks(self, backend: Backend) -> NDArray[np.bool_] | None:
+        """Return which elements (k,) all points of the first block have in common; None where there is none."""
+        if not self.total or backend.block is None:
+            return None
+        start, stop = self._parts(backend.block, is_best=True)[0]
+        points = self.rows(start, min(stop, start + self.chunk))
+        return np.asarray((points == points[:1]).all(axis=0))
+
     def finish(self, backend: Backend) -> None:
         """Evaluate all that is left, on threads where they help."""
         workers = n_workers() if backend.parallel else 1
-        size = backend.block or self._timed_size(backend, workers)
-        starts = range(self.position, self.total, size)
-        if workers > 1 and len(starts) > 1 and backend.bound is not None:
+        parts = self._parts(backend.block or self._timed_size(backend, workers), is_best=backend.block is not None)
+        if workers > 1 and len(parts) > 1 and backend.bound is not None:
             run, fill = backend.bound()
             backend = replace(backend, run=run, fill=fill)
-        on_threads(
-            lambda start: self.block(backend, start, min(start + size, self.total)), starts, min(workers, len(starts))
-        )
+        on_threads(lambda part: self.block(backend, *part), parts, min(workers, len(parts)))
+
+    def _parts(self, size: int, is_best: bool) -> list[tuple[int, int]]:
+        """Return where parts of about `size` points begin and end; in few lines of a grid, none reaches into another.
+
+        Only where `is_best`, for what is done once a block: threads share the work as evenly as they can.
+        """
+        line, begin, end = self._line or 0, self.position, self.total
+        if not (is_best and line):
+            ends = [*range(begin + size, end, size), end]
+        elif size >= FEW_LINES * line:
+            ends = [*range(size - size % line, end, size - size % line), end]
+        else:
+            step = -(-line // -(-line // size))  # pieces of one length, as far as that goes
+            inside = [*range(step, line, step), line]
+            ends = [first + stop for first in range(0, end, line) for stop in inside]
+        return list(zip([begin, *ends[:-1]], ends, strict=True))
 
     def _timed_size(self, backend: Backend, workers: int) -> int:
         """Return how many points fill a chunk's time, and no more than leave work for every thread."""

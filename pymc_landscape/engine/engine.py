@@ -85,6 +85,7 @@ class Engine(ABC):
         chunk: int | None = None,
         progress: Progress = lambda done: None,
         into: Mapping[str, Array] | None = None,
+        line: int | None = None,
     ) -> Evaluation:
         """Evaluate points.
 
@@ -100,13 +101,15 @@ class Engine(ABC):
             Told after each chunk how many points it had.
         into : mapping of str to array, optional
             Arrays (total, ...) for the outputs, to be filled in place; left out, new ones.
+        line : int, optional
+            Of a grid, how many points differ in turn along its last axis alone.
 
         Returns
         -------
         Evaluation
             Raises the model's own exception only if *every* point raised one.
         """
-        evaluation = ChunkedEvaluation(self.names, self.size, rows, total, chunk or total, progress, into)
+        evaluation = ChunkedEvaluation(self.names, self.size, rows, total, chunk or total, progress, into, line)
         try:
             with one_blas_thread() if self.linear_algebra else nullcontext():
                 self.evaluate(evaluation)

@@ -221,7 +221,7 @@ class GraphEngine(Engine):
         name = self.choice.choose_backend(evaluation.total)
         backend = self.backend(name)
         if name == "interpreter":
-            seconds = backend.cost.of(evaluation.total, backend.block)
+            seconds = backend.cost.of(evaluation.total, backend.block, evaluation.same_in_blocks(backend))
             backend = self.backend(self.choice.choose_backend(evaluation.total, seconds))
             self.choice.spent += seconds
         evaluation.finish(backend)

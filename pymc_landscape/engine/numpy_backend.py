@@ -8,19 +8,24 @@ and this module holds one rule for each:
 * the stabilising rewrites stay on (``log1p(-p)`` of a sigmoid must not underflow), the fusing ones go: a fused
   elementwise Op has no NumPy function and would run element by element in Python;
 * the few scalar Ops and triangular solves that have no array function of their own get one here.
+
+The points of a grid differ along few of its axes, and those of a line along one. What depends on other parameters alone
+is evaluated once a block: they are read as arrays of one point, which NumPy broadcasts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytensor
+from numpy.typing import NDArray
 from pytensor import tensor as pt
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.traversal import graph_inputs, toposort
 
-from pymc_landscape._typing import Graph
+from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine.backend import Backend, point_by_point
 from pymc_landscape.engine.interpreter import (
     NO_TRACEBACKS,
@@ -35,6 +40,8 @@ from pymc_landscape.numerics import WRITING
 
 # 2**17 doubles are a MiB: what is in flight stays near the second-level cache, and calls are few.
 BLOCK_ELEMENTS = 2**17
+# Numbers that two ways to the same lines of NumPy differ by at most: sums and products may be taken in another order.
+AGREEING = 1e-9
 
 
 def numpy_backend(
@@ -59,7 +66,7 @@ def numpy_backend(
         Its blocks are so large that the work stays in the processor's cache.
     """
     if stored is not None and (found := stored.load("blocks")):
-        return Backend(found.function, block=found.beside, cost=found.cost)
+        return Backend(_Blocks(found.function), block=found.beside, cost=found.cost)
     try:
         return _in_blocks(vector, graphs, written_out, stored)
     except NotImplementedError:
@@ -75,7 +82,7 @@ def _in_blocks(vector: Graph, graphs: Sequence[Graph], written_out: bool, stored
     interpreted = InterpretedGraphs([points], without_symbolic_ops(batch), written_out=written_out, stored=stored)
     block = _block_size(interpreted.fgraph)
     program = interpreted.program(name="blocks", beside=block, in_blocks=True)
-    return Backend(program.function, block=block, cost=program.cost)
+    return Backend(_Blocks(program.function), block=block, cost=program.cost)
 
 
 def _vectorized(graphs: Sequence[Graph], replacements: dict[Graph, Graph]) -> list[Graph]:
@@ -96,3 +103,70 @@ def _block_size(fgraph: FunctionGraph) -> int:
     batched = [shape for shape in shapes if shape[:1] == (None,)]
     widest = max((int(np.prod([s for s in shape if s])) for shape in batched), default=1)
     return int(np.clip(BLOCK_ELEMENTS // widest, 1, BLOCK_ELEMENTS))
+
+
+class _Blocks:
+    """A function of blocks of points, which reads what is the same in all points of a block as one.
+
+    Whether that gives the same numbers hangs on the Ops, on how many points there are, and on which elements these have
+    in common. A block the like of which has not been seen is evaluated as it is, the second of its kind in both ways,
+    and the others as one where the two agreed.
+
+    Parameters
+    ----------
+    function : callable
+        From points (n, k) to one array (n, ...) an output, by lines of NumPy.
+    """
+
+    def __init__(self, function: Callable[[Any], list[Array]]):
+        self._function = function
+        self._seen: dict[tuple[int, bytes], bool | None] = {}  # whether both ways agreed; None where it is not known
+
+    def __call__(self, points: Array) -> list[Array]:
+        """Return one array (n, ...) an output."""
+        same = (points == points[:1]).all(axis=0)
+        if len(points) < 2 or not same.any():
+            return self._function(points)
+        kind = len(points), same.tobytes()
+        agreed = self._seen.get(kind, False)
+        if kind not in self._seen:
+            self._seen[kind] = None
+        if agreed:
+            return self._by_columns(points, same)
+        values = self._function(points)
+        if agreed is None:
+            self._seen[kind] = self._agrees(points, same, values)
+        return values
+
+    def _by_columns(self, points: Array, same: NDArray[np.bool_]) -> list[Array]:
+        return [_for_all(value, len(points)) for value in self._function(_Columns(points, same))]
+
+    def _agrees(self, points: Array, same: NDArray[np.bool_], values: Sequence[Array]) -> bool:
+        try:
+            found = self._by_columns(points, same)
+        except Exception:  # an Op that does not broadcast, or that asks how many points there are
+            return False
+        return all(
+            np.shape(one) == np.shape(other) and np.allclose(one, other, rtol=AGREEING, atol=AGREEING, equal_nan=True)
+            for one, other in zip(found, values, strict=True)
+        )
+
+
+class _Columns:
+    """Points (n, k) of which those columns are read as arrays of one point that hold one value; no array itself."""
+
+    def __init__(self, points: Array, same: NDArray[np.bool_]):
+        self._points, self._same = points, same[None]
+
+    def __getitem__(self, index: tuple[Any, ...]) -> Array:
+        one = index[0] == slice(None) and self._same[index].all()
+        part: Array = (self._points[:1] if one else self._points)[index]
+        return part
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        raise TypeError("Expected parts of the points to be read, got a look at all of them.")
+
+
+def _for_all(value: Array, n: int) -> Array:
+    """Return the values of n points, also where they are those of one."""
+    return value if len(value) == n else np.repeat(value, n, axis=0)

@@ -353,10 +353,8 @@ def _dataset(request: _Request, tables: dict[str, Endpoints], single: bool) -> x
 
 
 def _attrs(request: _Request) -> dict[str, Any]:
-    fit = request.reference.fit
+    fit, origin = request.reference.fit, request.reference.objective.origin
     score = {"score_information": request.score_information} if request.score_information else {}
     numbers = {"minus2ll": fit.minus2ll, "n_evaluations": request.n_evaluations}
     message = " ".join(filter(None, [request.reference.message, OF_A_MODE if fit.is_map else ""]))
-    return provenance_attributes(
-        request.reference.objective.origin, group="intervals", kind=fit.kind, message=message, **score, **numbers
-    )
+    return provenance_attributes(origin, group="intervals", kind=fit.kind, message=message, **score, **numbers)

@@ -227,8 +227,8 @@ def _slice(ranges: PointRanges, progressbar: bool) -> Evaluation:
     """Evaluate the density at all points, with the nuisance parameters fixed."""
     points = ranges.points
     with DelayedProgressBar("Evaluating landscape", points.total, progressbar) as progress:
-        rows = partial(points.rows, ranges.base)
-        result = ranges.engine(rows, points.total, chunk=ranges.chunks, progress=progress.advance)
+        rows, line = partial(points.rows, ranges.base), points.shape[-1]
+        result = ranges.engine(rows, points.total, chunk=ranges.chunks, progress=progress.advance, line=line)
     if not result.values:
         raise KeyboardInterrupt  # nothing was finished, so nothing is lost
     return result

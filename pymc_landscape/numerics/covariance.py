@@ -48,14 +48,19 @@ class Spectrum:
         """Whether the Hessian is positive definite beyond rounding."""
         return bool((self.values > self.tolerance).all())
 
-    def direction(self, i: int) -> Array:
-        """Return eigenvector i on the axes of the parameters, scaled so that its curvature is ±2 where it has any.
+    @cached_property
+    def directions(self) -> Array:
+        """Eigenvectors on the axes of the parameters, a column each, with curvatures of ±2 where they have any.
 
         For −2 log L that is a step of one standard error: a rise of 1.
         """
-        flat = abs(self.values[i]) <= self.tolerance
-        length = 1.0 if flat else np.sqrt(2.0 / abs(self.values[i]))
-        step: Array = length * self.vectors[:, i] / self.scale
+        size = np.abs(self.values)
+        lengths = np.sqrt(np.divide(2.0, size, out=np.ones_like(size), where=size > self.tolerance))
+        return np.asarray(lengths * self.vectors / self.scale[:, None])
+
+    def direction(self, i: int) -> Array:
+        """Return one of the directions."""
+        step: Array = self.directions[:, i]
         return step
 
     def inverse(self) -> Array:

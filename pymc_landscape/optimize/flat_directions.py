@@ -78,11 +78,11 @@ def find_directions(result: SearchResult) -> Directions:
     elif is_finite and k and result.hessian is not None:
         curvature, zero = _curvature(result, result.hessian)
         found["unbounded"] = _far_out(result) + _newton_goes_on(result)
-        for i in range(k):
+        for i in np.flatnonzero(zero | _suspicious(result, curvature)).tolist():
             step = curvature.direction(i)
             if zero[i] and is_lost_in_rounding(result, curvature, i):
                 found["lost"].append(step)
-            elif _is_suspicious(result, curvature, bool(zero[i]), i):
+            else:
                 known = sum(map(len, found.values()))
                 lower = _classify(result, curvature, bool(zero[i]), i, found)
                 if lower is not None:
@@ -107,36 +107,36 @@ def find_directions(result: SearchResult) -> Directions:
 
 def _curvature(result: SearchResult, hessian: Array) -> tuple[Spectrum, NDArray[np.bool_]]:
     """Return the curvatures, and which of them are zero: finer, where differences leave that open."""
-    curvature, k = spectrum(hessian), len(result.x)
+    curvature = spectrum(hessian)
     flat = np.abs(curvature.values) <= curvature.tolerance
     if result.gradient is not None:
         flat = level_eigenvectors(DerivativesAtOnce(result.restricted), result.x, result.gradient, curvature)
     integral = result.restricted.objective.is_integral
-    if not integral or not any(_is_suspicious(result, curvature, False, i) for i in range(k)):
+    if not integral or not _suspicious(result, curvature).any():
         return curvature, flat
     finer = hessian_of_gradients(lambda x: result.restricted.value_and_gradient(x)[1], result.x)
     curvature = spectrum(finer) if np.isfinite(finer).all() else curvature
     return curvature, np.abs(curvature.values) <= DIFFERENCES * float(np.abs(curvature.values).max())
 
 
-def _is_suspicious(result: SearchResult, curvature: Spectrum, is_zero: bool, i: int) -> bool:
-    step = curvature.direction(i)
-    length = float(np.linalg.norm(step))
-    errors = length / max(abs(float(result.x @ step)) / length, 1e-300)
-    little = curvature.values[i] < SUSPICIOUS_CURVATURE * curvature.values[-1]
-    return bool(is_zero or little or errors > SUSPICIOUS_ERROR or _spans_infinity(result, step))
+def _suspicious(result: SearchResult, curvature: Spectrum) -> NDArray[np.bool_]:
+    """Return along which eigenvectors a look at the surface is worth it, for what its curvature says."""
+    steps, little = curvature.directions, curvature.values < SUSPICIOUS_CURVATURE * curvature.values[-1]
+    lengths = np.sqrt(np.add.reduce(steps * steps, axis=0))
+    errors = lengths / np.maximum(np.abs(result.x @ steps) / lengths, 1e-300)
+    return np.asarray((errors > SUSPICIOUS_ERROR) | little | _span_infinity(result, steps))
 
 
-def _spans_infinity(result: SearchResult, step: Array) -> bool:
-    """Whether one standard error takes a transformed element, as the logarithm of a scale, as good as to infinity."""
+def _span_infinity(result: SearchResult, steps: Array) -> NDArray[np.bool_]:
+    """Return which steps, a column each, take a transformed element, as the log of a scale, as good as to infinity."""
     transformed = result.restricted.layout.transformed[result.restricted.free]
-    return bool((np.abs(step[transformed]) > INFINITE_DISTANCE).any())
+    return np.asarray((np.abs(steps[transformed]) > INFINITE_DISTANCE).any(axis=0))
 
 
 def _is_borne_out(result: SearchResult, step: Array) -> bool:
     """Whether the surface rises about as the curvature says, where that says that one step leads to infinity."""
     borne_out = _rises(result, STEPS[:1, None] * step) <= NOT_BORNE_OUT * STEPS[0] ** 2
-    return not _spans_infinity(result, step) or bool(borne_out.any())
+    return not _span_infinity(result, step[:, None])[0] or bool(borne_out.any())
 
 
 def _classify(

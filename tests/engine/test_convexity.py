@@ -74,6 +74,16 @@ def test_data_that_change_are_looked_at_again():
     assert not objective.is_convex(objective.names)
 
 
+def test_what_is_known_is_not_evaluated_again():
+    with pm.Model() as model:
+        pm.Bernoulli("y", logit_p=pm.math.dot(X, pm.Normal("b", 0, 1, shape=2)), observed=np.arange(len(X)) % 2)
+    objective = pml.Objective(model)
+    assert objective.is_convex(objective.names)
+    before = objective.passes.n
+    assert objective.is_convex(objective.names)
+    assert objective.passes.n == before
+
+
 def test_of_small_data_a_hessian_that_is_not_positive_says_no_without_the_graph(monkeypatch):
     with pm.Model() as model:
         a, sigma = pm.Normal("a", 0, 1), pm.HalfNormal("sigma", 1)

@@ -8,6 +8,7 @@ import time
 import tracemalloc
 import warnings
 import weakref
+from typing import ClassVar
 
 import numpy as np
 import pymc as pm
@@ -17,6 +18,7 @@ import pytest
 import xarray as xr
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
+from pytensor.graph.replace import _vectorize_node
 from pytensor.tensor.elemwise import Elemwise
 from scipy import stats
 from selection import some
@@ -210,6 +212,21 @@ def test_seconds_are_counted_by_calls_and_elements(n_rows):
     assert block.of(100, 10) == pytest.approx(10 * block.call + 100 * block.point)
 
 
+def test_what_depends_on_elements_that_a_block_has_in_common_is_counted_once():
+    v, data = pt.vector("v", shape=(3,)), np.linspace(1, 2, 50)
+    total = (pt.exp(v[0] * data) * v[1]).sum() + pt.log(v[1:] + 1).sum()
+    cost = GraphEngine(v, {"total": total}, backend="interpreter").backend("interpreter").cost
+    seconds = {
+        fixed: cost.of(1000, 1000, np.isin(np.arange(3), fixed)) - cost.call for fixed in [(), (0,), (1, 2), (0, 1, 2)]
+    }
+    assert seconds[()] == pytest.approx(1000 * cost.point)
+    assert seconds[0,] == pytest.approx(seconds[()] - 1000 * 50 * 6e-9)  # a product, an exponential, a sum
+    assert seconds[()] - 1000 * 20e-9 < seconds[1, 2] < seconds[()]  # of two numbers beside those rows
+    assert seconds[0, 1, 2] == pytest.approx(0.0, abs=1e-12)
+    whole = GraphEngine(v, {"total": pt.sqr(v).sum()}, backend="interpreter").backend("interpreter").cost
+    assert whole.of(10, 10, np.ones(3, dtype=bool)) == whole.of(10, 10)  # all elements are read at once
+
+
 def test_a_kernel_is_noted_under_its_graph_and_not_its_data(line, monkeypatch, tmp_path):
     """Other numbers of the same length share a kernel; another graph does not."""
     monkeypatch.setattr(kernel_cache, "_path", lambda name: tmp_path / name)
@@ -264,6 +281,81 @@ def test_many_small_requests_end_at_the_kernel(backends_made, monkeypatch):
         value = float(objective.log_likelihood([slope, np.log(0.5)]))
         assert value == pytest.approx(log_likelihood(slope, 0.5), rel=1e-10)
     assert backends_made == ["numba"]  # until then single points are interpreted, without a block
+
+
+# --- what the points of a block have in common ------------------------------------------------------------------------
+
+
+class Counted(Op):
+    """The exponential of numbers; it writes down how many at a time."""
+
+    __props__ = ()
+    sizes: ClassVar[list[int]] = []
+
+    def make_node(self, x):
+        x = pt.as_tensor(x, dtype="float64")
+        return Apply(self, [x], [x.type()])
+
+    def perform(self, node, inputs, outputs):
+        Counted.sizes.append(inputs[0].size)
+        outputs[0][0] = np.exp(inputs[0])
+
+
+@_vectorize_node.register(Counted)
+def _vectorize_counted(op, node, x):
+    return op.make_node(x)
+
+
+@pytest.fixture
+def counted(monkeypatch) -> list[int]:
+    monkeypatch.setattr(Counted, "sizes", [])
+    return Counted.sizes
+
+
+def test_what_is_the_same_in_a_block_is_evaluated_once(counted):
+    """From the third block of a kind on: the second is evaluated in both ways."""
+    v, data = pt.vector("v", shape=(2,)), np.linspace(0, 1, 9)
+    run = GraphEngine(v, {"rows": Counted()(v[0]) + v[1] * data}, backend="interpreter").backend("interpreter").run
+    for first, sizes in [(0.3, [7]), (-1.2, [7, 1]), (0.8, [1]), (0.1, [1])]:
+        counted.clear()
+        points = np.column_stack([np.full(7, first), np.linspace(-1, 1, 7)])
+        np.testing.assert_array_equal(run(points)[0], np.exp(points[:, :1]) + points[:, 1:] * data)
+        assert counted == sizes
+    counted.clear()
+    points = np.linspace(0, 1, 14).reshape(7, 2)  # nothing in common
+    np.testing.assert_array_equal(run(points)[0], np.exp(points[:, :1]) + points[:, 1:] * data)
+    run(np.array([[0.5, 0.1], [0.5, 0.2]]))  # another number of points
+    assert counted == [7, 2]
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_an_op_that_asks_how_many_points_there_are_gets_them_all(n):
+    """Rows that are cut into as many parts as there are points would pass for those of all points."""
+    v = pt.vector("v", shape=(2,))
+    outer = v[:, None] * v[None, :] * np.arange(1.0, 13.0)[:, None, None]
+    run = GraphEngine(v, {"flat": outer.reshape((-1,))}, backend="interpreter").backend("interpreter").run
+    for first in (0.3, 0.6, 0.9):
+        points = np.column_stack([np.full(n, first), np.full(n, 2.0)])
+        one = np.multiply.outer(np.arange(1.0, 13.0), np.outer(points[0], points[0])).ravel()
+        np.testing.assert_allclose(run(points)[0], np.tile(one, (n, 1)), rtol=1e-14)
+
+
+@pytest.mark.parametrize("line", [None, 5, 101, 1000])
+@pytest.mark.parametrize("size", [1, 7, 40, 129])
+def test_blocks_of_few_lines_end_where_a_line_ends(line, size):
+    total = 3 * (line or 101)
+    evaluation = ChunkedEvaluation(
+        ("a",), 1, lambda a, b: np.zeros((b - a, 1)), total, total, lambda n: None, line=line
+    )
+    parts = evaluation._parts(size, is_best=True)
+    assert [i for a, b in parts for i in range(a, b)] == list(range(total))
+    assert all(0 < b - a <= size for a, b in parts)
+    if line and size < chunks.FEW_LINES * line:
+        assert all(a // line == (b - 1) // line for a, b in parts)
+    elif line:
+        assert all(a % line == 0 for a, _ in parts)
+    many = evaluation._parts(size, is_best=False)
+    assert many == [(a, min(a + size, total)) for a in range(0, total, size)]
 
 
 # --- points that raise -----------------------------------------------------------------------------------------------
@@ -447,7 +539,7 @@ def test_ctrl_c_while_threads_work_leaves_the_finished_part(how, monkeypatch, fi
 @pytest.fixture
 def asked(monkeypatch) -> list[int]:
     """How many rows of points were asked for at a time."""
-    sizes: list[int] = []
+    sizes: ClassVar[list[int]] = []
     rows = points.GridPoints.rows
 
     def watched(self, base, start, stop):
@@ -462,14 +554,15 @@ def asked(monkeypatch) -> list[int]:
 def test_rows_are_never_built_for_the_whole_grid(backend, asked, monkeypatch, fine, line):
     monkeypatch.setattr(chunks, "CHUNK_BYTES", 8 * 2 * 1000)  # a thousand points of two parameters
     landscape(pml.Objective(line, backend=backend), fine)
-    assert sum(asked) == 301 * 200 + 1  # whether the lowest value is rounding is asked of its point
+    asked_twice = 0 if backend else 1000  # the first block, for which of its elements are the same in all points
+    assert sum(asked) == 301 * 200 + asked_twice + 1  # whether the lowest value is rounding is asked of its point
     assert max(asked) <= 1000
 
 
 @pytest.mark.parametrize("backend", [None, "numba"])
 def test_chunks_bound_what_is_evaluated_in_one_go(backend, asked, fine, line):
     landscape(pml.Objective(line, backend=backend), fine, chunks=777)
-    assert sum(asked) == 301 * 200 + 1
+    assert sum(asked) == 301 * 200 + (0 if backend else 777) + 1
     assert max(asked) == 777
 
 

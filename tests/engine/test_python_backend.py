@@ -307,3 +307,21 @@ def test_a_first_fit_loads_neither_numba_nor_scipys_rooms_nor_named_dims():
     loaded, rooms = done.stdout.splitlines()[-2:]
     assert not {"numba", "matplotlib"} & set(loaded.split())
     assert not rooms
+
+
+def test_exponentials_of_successes_and_failures_are_shared_and_nothing_is_computed_twice(rng):
+    """Sigmoid and softplus of η and of −η, at 1,000 rows; also where η is out of reach."""
+    v, design = pt.vector("v", shape=(3,)), rng.normal(size=(2000, 3))
+    eta = pt.dot(design, v)
+    graphs = [pt.sigmoid(eta).sum(), pt.sigmoid(-eta).sum(), pt.softplus(eta).sum(), (pt.softplus(-eta) + eta).sum()]
+    graphs += [(pt.sigmoid(eta) * design[:, 0]).sum(), (pt.sigmoid(-eta) * design[:, 1]).sum()]
+    written = InterpretedGraphs([v], graphs)
+    nodes = [(node.op, tuple(map(id, node.inputs))) for node in written._for_arrays.apply_nodes]
+    assert len(nodes) == len(set(nodes))
+    assert sum(getattr(getattr(op, "scalar_op", None), "name", "") == "exp" for op, _ in nodes) == 1
+    for at in (rng.normal(size=3), np.array([800.0, -500.0, 0.0]), np.full(3, np.nan)):
+        x = design @ at
+        with np.errstate(invalid="ignore"):
+            wanted = [special.expit(x), special.expit(-x), np.logaddexp(0, x), np.logaddexp(0, -x) + x]
+        wanted += [special.expit(x) * design[:, 0], special.expit(-x) * design[:, 1]]
+        np.testing.assert_allclose(written.function()(at), [each.sum() for each in wanted], rtol=1e-12)

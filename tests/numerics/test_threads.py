@@ -1,11 +1,14 @@
 """Work on threads: all of it, its first error, and nothing more."""
 
+import gc
+import os
 import threading
+import warnings
 
 import pytest
 from threadpoolctl import ThreadpoolController
 
-from pymc_landscape.numerics import n_workers, on_threads, one_blas_thread
+from pymc_landscape.numerics import WRITING, n_workers, on_threads, one_blas_thread
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
@@ -45,3 +48,36 @@ def test_blas_has_one_thread_inside_and_what_it_had_before_outside():
         with pytest.raises(ArithmeticError), one_blas_thread():
             raise ArithmeticError
         assert now() == before
+
+
+def test_cycles_are_collected_again_after_graphs_are_written():
+    with WRITING:
+        with WRITING:
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(ArithmeticError), WRITING:
+        raise ArithmeticError
+    assert gc.isenabled()
+
+
+def test_a_collector_that_was_off_stays_off():
+    gc.disable()
+    try:
+        with WRITING:
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
+def test_in_a_fork_of_a_process_that_writes_cycles_are_collected():
+    with WRITING, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a fork of a process with threads, some of them of others
+        child = os.fork()
+        if not child:
+            with WRITING:
+                was_off = not gc.isenabled()
+            os._exit(0 if was_off and gc.isenabled() else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -17,12 +17,16 @@ from pytensor.scan.op import Scan
 from pytensor.tensor.basic import Join, Split
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
+from pytensor.tensor.exceptions import NotScalarConstantError
 from pytensor.tensor.math import Dot
 from pytensor.tensor.shape import Reshape, SpecifyShape
-from pytensor.tensor.subtensor import Subtensor
+from pytensor.tensor.subtensor import Subtensor, get_constant_idx
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.engine.interpreter.programs import InterpretedCost
+
+# Where elements of a vector begin and end.
+Places = frozenset[tuple[int, int]]
 
 # Seconds on a processor of the 2020s: of a call; of an element of arithmetic, of an elementary function, and of a
 # special one; of a product inside a matrix product or a factorisation.
@@ -37,6 +41,8 @@ _ELEMENTARY = {
     *("exp", "expm1", "log", "log1p", "log2", "log10", "power", "sin", "cos", "tan", "tanh", "sinh", "cosh"),
     *("arcsin", "arccos", "arctan", "arctan2", "arcsinh", "arccosh", "arctanh"),
 }
+# Of a function that reads elements in more combinations than this, no parts are told.
+MOST_PARTS = 100
 # What looks at an array in another way, and touches no element.
 _VIEWS = (DimShuffle, Reshape, SpecifyShape, Subtensor)
 
@@ -55,7 +61,48 @@ def interpreted_cost(nodes: Sequence[Apply[Any]], shared: Sequence[Graph], in_bl
     """
     counted = _Count(shared, in_blocks)
     none = counted.seconds(nodes, 0)
-    return InterpretedCost(none, (counted.seconds(nodes, MANY) - none) / MANY if in_blocks else 0.0)
+    if not in_blocks:
+        return InterpretedCost(none)
+    seconds = [(counted.seconds([node], MANY) - counted.seconds([node], 0)) / MANY for node in nodes]
+    parts: dict[Places, float] = {}
+    for read, own in zip(_places_read(nodes), seconds, strict=False):
+        parts[read] = parts.get(read, 0.0) + own
+    told = tuple((tuple(sorted(places)), own) for places, own in parts.items() if places and own > 0.0)
+    return InterpretedCost(none, sum(seconds), told if len(told) <= MOST_PARTS else ())
+
+
+def _places_read(nodes: Sequence[Apply[Any]]) -> list[Places]:
+    """Return on which elements of the points of a block each node depends; nothing where one looks at all points."""
+    known: dict[Graph, Places] = {}
+    found: list[Places] = []
+    for node in nodes:
+        is_read = any(_is_block_of_points(v) for v in node.inputs)
+        own = _read_of_points(node) if is_read else frozenset().union(*(known.get(v, ()) for v in node.inputs))
+        if own is None:
+            return []
+        known |= dict.fromkeys(node.outputs, own)
+        found.append(own)
+    return found
+
+
+def _is_block_of_points(variable: Graph) -> bool:
+    is_input = variable.owner is None and not isinstance(variable, SharedVariable | Constant)
+    return is_input and getattr(variable.type, "shape", ())[:1] == (None,)
+
+
+def _read_of_points(node: Apply[Any]) -> Places | None:
+    """Return which elements a node reads of each point of a block; None where it does anything else with the block."""
+    if not isinstance(node.op, Subtensor):
+        return None
+    try:
+        index = get_constant_idx(node.op.idx_list, node.inputs, allow_partial=False)
+    except NotScalarConstantError:
+        return None
+    if len(index) != 2 or index[0] != slice(None):
+        return None
+    read = range(node.inputs[0].type.shape[1])[index[1]]
+    places = [read] if isinstance(read, int) else list(read)
+    return frozenset([(min(places), max(places) + 1)] if places else [])
 
 
 class _Count:

@@ -20,6 +20,7 @@ from pytensor.compile.mode import Mode
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant
 from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.rewriting.basic import MergeOptimizer
 from pytensor.graph.traversal import ancestors, graph_inputs, io_toposort
 from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.random.type import RandomType
@@ -90,6 +91,7 @@ class InterpretedGraphs:
         """The rewritten graph in the form in which NumPy evaluates it."""
         fgraph = self.fgraph.clone()
         share_exponentials(fgraph)
+        MergeOptimizer().rewrite(fgraph)  # what was written last may have been there before
         return fgraph
 
     def function(self, outputs: Sequence[int] | None = None) -> Callable[..., Any]:

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.op import Op
@@ -48,14 +49,38 @@ class StraightLine:
 
 
 class InterpretedCost(NamedTuple):
-    """Counted seconds of a function: of a call, whatever its points, and of each point in it."""
+    """Counted seconds of a function.
+
+    Parameters
+    ----------
+    call : float
+        Of a call, whatever its points.
+    point : float
+        Of each point in it.
+    parts : sequence of (sequence of (int, int), float)
+        What of that depends on some elements of the points alone: where these begin and end, and the seconds.
+    """
 
     call: float
     point: float = 0.0
+    parts: Sequence[tuple[Sequence[tuple[int, int]], float]] = ()
 
-    def of(self, n_points: int, block: int | None = None) -> float:
-        """Return the seconds for so many points in one call, or in blocks."""
-        return -(-n_points // (block or n_points or 1)) * self.call + n_points * self.point
+    def of(self, n_points: int, block: int | None = None, same: NDArray[np.bool_] | None = None) -> float:
+        """Return the seconds for so many points in one call, or in blocks.
+
+        Parameters
+        ----------
+        n_points : int
+            How many.
+        block : int, optional
+            In blocks of so many.
+        same : array (k,) of bool, optional
+            Which elements all points of a block have in common: what depends on these alone is done once.
+        """
+        n_calls, point = -(-n_points // (block or n_points or 1)), self.point
+        if same is not None:
+            point -= sum(seconds for places, seconds in self.parts if all(same[a:b].all() for a, b in places))
+        return n_calls * self.call + n_points * point
 
 
 class Program(NamedTuple):

@@ -101,8 +101,9 @@ class StoredPrograms:
             _refuse_other_than_lines(kept["source"])
             read = Descriptions(self._leaves, numbers).value
             values = {name: read(described) for name, described in kept["values"].items()}
-            function, cost = StraightLine(kept["source"], values).function(), map(float, kept["cost"])
-            return Program(function, InterpretedCost(*cost), kept["beside"])
+            function, (call, point, parts) = StraightLine(kept["source"], values).function(), kept["cost"]
+            read_parts = tuple((tuple((int(a), int(b)) for a, b in places), float(part)) for places, part in parts)
+            return Program(function, InterpretedCost(float(call), float(point), read_parts), kept["beside"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, SyntaxError):
             return None  # it is written anew
 
