@@ -99,8 +99,8 @@ class ChunkedEvaluation:
                 self.progress(b - a)
 
     def same_in_blocks(self, backend: Backend) -> NDArray[np.bool_] | None:
-        """Return which elements (k,) all points of the first block have in common; None where there is none."""
-        if not self.total or backend.block is None:
+        """Return which elements (k,) all points of the first block have in common; None where this is no grid."""
+        if not self.total or not self._line or backend.block is None:
             return None
         start, stop = self._parts(backend.block, is_best=True)[0]
         points = self.rows(start, min(stop, start + self.chunk))
