@@ -42,6 +42,8 @@ from pymc_landscape.numerics import WRITING
 BLOCK_ELEMENTS = 2**17
 # Numbers that two ways to the same lines of NumPy differ by at most: sums and products may be taken in another order.
 AGREEING = 1e-9
+# Blocks of further kinds are evaluated as they are.
+MOST_KINDS = 1000
 
 
 def numpy_backend(
@@ -129,7 +131,7 @@ class _Blocks:
             return self._function(points)
         kind = len(points), same.tobytes()
         agreed = self._seen.get(kind, False)
-        if kind not in self._seen:
+        if kind not in self._seen and len(self._seen) < MOST_KINDS:
             self._seen[kind] = None
         if agreed:
             return self._by_columns(points, same)

@@ -14,6 +14,7 @@ from pytensor.tensor.elemwise import Elemwise
 from scipy import special
 from selection import slow
 
+from pymc_landscape.engine.interpreter import array_functions
 from pymc_landscape.engine.interpreter.array_functions import clip, solve_lower, solve_upper, trigamma
 from pymc_landscape.engine.interpreter.batched_scans import vectorized
 from pymc_landscape.engine.interpreter.interpreted_graphs import InterpretedGraphs, evaluated
@@ -325,3 +326,16 @@ def test_exponentials_of_successes_and_failures_are_shared_and_nothing_is_comput
             wanted = [special.expit(x), special.expit(-x), np.logaddexp(0, x), np.logaddexp(0, -x) + x]
         wanted += [special.expit(x) * design[:, 0], special.expit(-x) * design[:, 1]]
         np.testing.assert_allclose(written.function()(at), [each.sum() for each in wanted], rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int8"])
+def test_functions_that_work_in_one_array_leave_their_argument_alone(shape, dtype, rng):
+    x = np.asarray(rng.uniform(-50, 50, size=shape)).astype(dtype)
+    before = x.copy()
+    for function, truth in ((array_functions.softplus, np.logaddexp), (array_functions.sigmoid, special.expit)):
+        wanted = truth(0.0, x.astype(float)) if truth is np.logaddexp else truth(x.astype(float))
+        found = function(x)
+        assert found.shape == shape
+        np.testing.assert_allclose(found, wanted, rtol=1e-14 if dtype == "float64" else 2e-5)
+        np.testing.assert_array_equal(x, before)

@@ -12,7 +12,20 @@ from pymc_landscape._typing import Array
 
 def softplus(x: Array) -> Array:
     """Return log(1 + exp(x))."""
-    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+    x = _floats(x)
+    small = np.abs(x)
+    if not np.ndim(x):
+        return np.asarray(np.maximum(x, 0.0) + np.log1p(np.exp(-small)))
+    for function in (np.negative, np.exp, np.log1p):  # of large arrays, each new one takes as long as an exponential
+        function(small, out=small)
+    small += np.maximum(x, 0.0)
+    return small
+
+
+def _floats(x: Array) -> Array:
+    """Return x, and whole numbers in double precision: of those of eight bits NumPy takes the exponential in sixteen."""
+    is_float = getattr(getattr(x, "dtype", None), "kind", "") == "f"
+    return x if is_float else np.asarray(x, dtype=float)
 
 
 def log1mexp(x: Array) -> Array:
@@ -29,7 +42,13 @@ def clip(x: Array, low: Array, high: Array) -> Array:
 
 def sigmoid(x: Array) -> Array:
     """Return 1 / (1 + exp(-x)), as SciPy's `expit` does, which takes long to import."""
-    return np.asarray(1.0 / (1.0 + np.exp(-x)))
+    x = _floats(x)
+    if not np.ndim(x):
+        return np.asarray(1.0 / (1.0 + np.exp(-x)))
+    part = np.negative(x)
+    np.exp(part, out=part)
+    part += 1.0
+    return np.asarray(np.divide(1.0, part, out=part))
 
 
 def second(_like: Array, value: Array) -> Array:

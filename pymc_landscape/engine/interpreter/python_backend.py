@@ -277,20 +277,6 @@ def _of_each(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) ->
     return None
 
 
-def _concatenated(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str | None:
-    """Join arrays; of the points, which come first, some may have one for all."""
-    axis, dtype = getattr(node.op, "axis", None), node.outputs[0].type.dtype
-    if not isinstance(axis, int) or axis < 1 or any(v.type.dtype != dtype for v in node.inputs):
-        return None
-    return f"{keep(_joined_for_all)}({axis}, ({', '.join(inputs)},))"
-
-
-def _joined_for_all(axis: int, arrays: tuple[Any, ...]) -> Any:
-    if len({len(x) for x in arrays}) > 1:
-        return _joined(1, axis, arrays[0].dtype, *arrays)
-    return np.concatenate(arrays, axis=axis)
-
-
 def _joined(batch_ndim: int, axis: int, dtype: str, *arrays: Any) -> Any:
     """Join arrays along a dim; the dims of the points, which come first, are broadcast."""
     batch = np.broadcast_shapes(*(np.shape(x)[:batch_ndim] for x in arrays))
@@ -333,7 +319,6 @@ _WRITERS: dict[type, Callable[[Apply[Any], list[str], Callable[[Any], str]], str
     Reshape: _reshaped,
     MakeVector: _vector,
     Split: _parts,
-    Join: _concatenated,
     Blockwise: _of_each,
     SpecifyShape: _checked,
     ScalarFromTensor: lambda node, inputs, keep: f"asarray({inputs[0]})[()]",
