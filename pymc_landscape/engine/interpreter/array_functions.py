@@ -23,7 +23,7 @@ def softplus(x: Array) -> Array:
 
 
 def _floats(x: Array) -> Array:
-    """Return x, and whole numbers in double precision: of those of eight bits NumPy takes the exponential in sixteen."""
+    """Return x, whole numbers in double precision: of those of eight bits NumPy takes the exponential in sixteen."""
     is_float = getattr(getattr(x, "dtype", None), "kind", "") == "f"
     return x if is_float else np.asarray(x, dtype=float)
 
