@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 import pymc as pm
 import pytensor
+from numpy.typing import NDArray
 from pytensor.compile.mode import get_mode
 
 from pymc_landscape._dataclasses import dataclass
@@ -90,6 +91,12 @@ def checked_compile_kwargs(compile_kwargs: Any) -> Mapping[str, Any] | None:
             "a mode of PyTensor's in compile_kwargs", mode, "write for example 'NUMBA'", by_type=False
         ) from None
     return cast(Mapping[str, Any], compile_kwargs)
+
+
+def in_common(points: Array) -> NDArray[np.bool_]:
+    """Return which elements (k,) points (n, k) have in common, to the last bit: 0 and −0 are two."""
+    bits = np.ascontiguousarray(points, dtype=float).view(np.int64)
+    return np.asarray((bits == bits[:1]).all(axis=0))
 
 
 def point_by_point(vector: Graph, graphs: Sequence[Graph], **compile_kwargs: Any) -> Run:

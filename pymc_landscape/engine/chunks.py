@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
-from pymc_landscape.engine.backend import Backend, Run
+from pymc_landscape.engine.backend import Backend, Run, in_common
 from pymc_landscape.numerics import n_workers, on_threads
 from pymc_landscape.results import Stop
 
@@ -103,8 +103,7 @@ class ChunkedEvaluation:
         if not self.total or not self._line or backend.block is None:
             return None
         start, stop = self._parts(backend.block, is_best=True)[0]
-        points = self.rows(start, min(stop, start + self.chunk))
-        return np.asarray((points == points[:1]).all(axis=0))
+        return in_common(self.rows(start, min(stop, start + self.chunk)))
 
     def finish(self, backend: Backend) -> None:
         """Evaluate all that is left, on threads where they help."""

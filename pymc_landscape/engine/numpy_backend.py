@@ -26,7 +26,7 @@ from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.traversal import graph_inputs, toposort
 
 from pymc_landscape._typing import Array, Graph
-from pymc_landscape.engine.backend import Backend, point_by_point
+from pymc_landscape.engine.backend import Backend, in_common, point_by_point
 from pymc_landscape.engine.interpreter import (
     NO_TRACEBACKS,
     InterpretedGraphs,
@@ -126,18 +126,17 @@ class _Blocks:
 
     def __call__(self, points: Array) -> list[Array]:
         """Return one array (n, ...) an output."""
-        same = (points == points[:1]).all(axis=0)
+        same = in_common(points)
         if len(points) < 2 or not same.any():
             return self._function(points)
         kind = len(points), same.tobytes()
-        agreed = self._seen.get(kind, False)
-        if kind not in self._seen and len(self._seen) < MOST_KINDS:
-            self._seen[kind] = None
-        if agreed:
+        if self._seen.get(kind):
             return self._by_columns(points, same)
         values = self._function(points)
-        if agreed is None:
+        if kind in self._seen and self._seen[kind] is None:
             self._seen[kind] = self._agrees(points, same, values)
+        elif len(self._seen) < MOST_KINDS:
+            self._seen.setdefault(kind, None)
         return values
 
     def _by_columns(self, points: Array, same: NDArray[np.bool_]) -> list[Array]:

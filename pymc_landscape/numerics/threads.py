@@ -18,7 +18,7 @@ class _OneThread:
     """A lock that a thread may take several times, and that is open in a fork of the process.
 
     While it is held Python collects no cycles: most of what graphs are made of stays, and to go through all objects of
-    PyMC and PyTensor for them took a third of a first answer.
+    PyMC and PyTensor for them took a seventh of a first fit.
     """
 
     def __init__(self) -> None:

@@ -328,6 +328,15 @@ def test_what_is_the_same_in_a_block_is_evaluated_once(counted):
     assert counted == [7, 2]
 
 
+def test_a_zero_with_a_sign_is_another_number():
+    v = pt.vector("v", shape=(2,))
+    run = GraphEngine(v, {"inverse": 1.0 / v[0] + v[1]}, backend="interpreter").backend("interpreter").run
+    points = np.array([[0.0, 1.0], [-0.0, 1.0], [0.0, 1.0]])
+    with np.errstate(divide="ignore"):
+        for _ in range(3):
+            np.testing.assert_array_equal(run(points)[0], [np.inf, -np.inf, np.inf])
+
+
 @pytest.mark.parametrize("n", [2, 3, 4])
 def test_an_op_that_asks_how_many_points_there_are_gets_them_all(n):
     """Rows that are cut into as many parts as there are points would pass for those of all points."""

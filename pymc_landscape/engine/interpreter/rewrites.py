@@ -277,7 +277,7 @@ def share_exponentials(fgraph: FunctionGraph) -> None:
         for node in nodes:
             signed = node.inputs[0]
             if isinstance(node.op.scalar_op, ps.Sigmoid):
-                # exp(−|x|) is no more than 1; to choose by a sign that changes at random takes NumPy four times as long
+                # exp(−|x|) is no more than 1; to choose by signs that change at random takes more than twice as long
                 written = pt.maximum(pt.ge(signed, 0.0 * one).astype("float64"), small) / whole
             else:
                 written = pt.maximum(signed, 0.0 * one) + log
