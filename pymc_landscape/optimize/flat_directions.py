@@ -111,14 +111,14 @@ def _curvature(result: SearchResult, hessian: Array) -> tuple[Spectrum, NDArray[
     flat = np.abs(curvature.values) <= curvature.tolerance
     if result.gradient is not None:
         flat = level_eigenvectors(DerivativesAtOnce(result.restricted), result.x, result.gradient, curvature)
-    integral = result.restricted.objective.is_integral
-    if not integral or not _suspicious(result, curvature).any():
+    if not (result.restricted.objective.is_integral and _suspicious(result, curvature).any()):
         return curvature, flat
     finer = hessian_of_gradients(lambda x: result.restricted.value_and_gradient(x)[1], result.x)
     curvature = spectrum(finer) if np.isfinite(finer).all() else curvature
     return curvature, np.abs(curvature.values) <= DIFFERENCES * float(np.abs(curvature.values).max())
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of a scale that vanishes, steps have squares that overflow
 def _suspicious(result: SearchResult, curvature: Spectrum) -> NDArray[np.bool_]:
     """Return along which eigenvectors a look at the surface is worth it, for what its curvature says."""
     steps, little = curvature.directions, curvature.values < SUSPICIOUS_CURVATURE * curvature.values[-1]
