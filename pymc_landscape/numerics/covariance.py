@@ -6,7 +6,7 @@ Hessians here are those of −2 log L, twice the observed information: the covar
 from __future__ import annotations
 
 import sys
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import scipy
@@ -16,6 +16,8 @@ from pymc_landscape._typing import Array
 
 # Relative to the largest eigenvalue of the scaled Hessian; below it a number is rounding and no curvature.
 RANK_TOLERANCE = 1e-13
+# How many spectra are kept, of matrices of no more than so many rows.
+KEPT, KEPT_ROWS = 4, 200
 # Of a scaled Hessian: what eigenvalues differ by, from zero too; elements that couple axes, if any; and that vanish.
 DISTINCT, WEAK, VANISHING = 1e-6, 1e-10, 1e-30
 
@@ -74,6 +76,8 @@ class Spectrum:
 def spectrum(hessian: Array, *, by_lapack: bool = False) -> Spectrum:
     """Return the spectrum of a symmetric matrix (k, k) on scales of its own.
 
+    The last few are kept: a search, its status, its errors and what is flat there ask for that of one Hessian.
+
     Parameters
     ----------
     hessian : array (k, k)
@@ -86,9 +90,24 @@ def spectrum(hessian: Array, *, by_lapack: bool = False) -> Spectrum:
     >>> spectrum(np.diag([1e-8, 4e6])).is_positive
     True
     """
+    if len(hessian) > KEPT_ROWS:
+        return _spectrum(hessian, by_lapack)
+    matrix = np.asarray(hessian, dtype=float)
+    return _kept_spectrum(matrix.tobytes(), len(matrix), by_lapack)
+
+
+@lru_cache(maxsize=KEPT)
+def _kept_spectrum(numbers: bytes, k: int, by_lapack: bool) -> Spectrum:
+    return _spectrum(np.frombuffer(numbers).reshape(k, k), by_lapack)
+
+
+def _spectrum(hessian: Array, by_lapack: bool) -> Spectrum:
     scale = lengths(hessian)
     scaled = np.asarray_chkfinite(hessian / (scale[:, None] * scale))
-    return Spectrum(*_eigenpairs(scaled, by_lapack), scale)
+    parts = (*_eigenpairs(scaled, by_lapack), scale)
+    for part in parts:
+        part.flags.writeable = False  # they have more than one reader
+    return Spectrum(*parts)
 
 
 def _eigenpairs(scaled: Array, by_lapack: bool) -> tuple[Array, Array]:

@@ -62,6 +62,21 @@ def test_whole_numbers_are_divided_as_pytensor_divides():
     assert above.tolist() == [False, True, True]
 
 
+def test_a_design_is_multiplied_row_by_row(rng):
+    """NumPy's inner loop along the columns of the transpose would be as short as a row of the design."""
+    x, design = pt.vector("x", shape=(50,)), rng.normal(size=(50, 3))
+    weighted = pt.constant(design).T * pt.exp(x)
+    straight, values = straight_line([x], [weighted, pt.dot(weighted, design)]), rng.normal(size=50)
+    product, gram = straight(values)
+    assert product.flags.c_contiguous
+    np.testing.assert_array_equal(product, design.T * np.exp(values))
+    np.testing.assert_allclose(gram, (design.T * np.exp(values)) @ design, rtol=1e-13)
+    # beside an array that is computed column by column nothing is gained
+    square = pt.matrix("square", shape=(50, 3))
+    np.testing.assert_array_equal(straight_line([square], [square.T + design.T])(design)[0], 2.0 * design.T)
+    assert not straight_line([square], [square.T + design.T]).__defaults__
+
+
 @pytest.mark.parametrize("split", [[1, 1], [2, 1], pt.alloc(np.int64(1), 2)])
 def test_blocks_are_joined_and_cut_by_one_call(split, rng):
     x, n = pt.vector("x", shape=(3,)), 3 if isinstance(split, list) and sum(split) == 3 else 2

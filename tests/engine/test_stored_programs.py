@@ -12,6 +12,7 @@ from selection import exhaustive
 
 import pymc_landscape as pml
 from pymc_landscape.engine import InterpretedGraphs, StoredPrograms
+from pymc_landscape.engine.interpreter import programs as programs_module
 from pymc_landscape.engine.interpreter import stored_programs
 from pymc_landscape.engine.interpreter.graph_digest import digest_of
 from pymc_landscape.model import Differentiated
@@ -47,6 +48,29 @@ def test_a_program_comes_back_as_it_was(own_cache):
     assert len(programs(own_cache)) == 1
     for point in np.random.default_rng(1).normal(size=(5, 2)):
         np.testing.assert_array_equal(read.function(point), written.function(point))
+
+
+def test_the_transpose_of_data_is_data(own_cache, monkeypatch):
+    """Programs of a regression on many rows are kept, for they hold no numbers of these."""
+
+    def weighted():
+        x, design = pt.vector("x", shape=(400,)), np.arange(1200.0).reshape(400, 3)
+        return x, [pt.dot(pt.constant(design).T * pt.exp(x), design).sum() + pt.dot(pt.constant(design).T, x).sum()]
+
+    monkeypatch.setattr("pymc_landscape.engine.interpreter.programs.MOST_BYTES", 1000)
+    x, graphs = weighted()
+    written = InterpretedGraphs([x], graphs, stored=stored(x, graphs)).program(name="one")
+    (file,) = programs(own_cache)
+    assert file.stat().st_size < 5000
+    again, others = weighted()
+    read = stored(again, others).load("one")
+    point = np.random.default_rng(3).normal(size=400)
+    np.testing.assert_array_equal(read.function(point), written.function(point))
+    # an array of the same place and shape that is read otherwise is no transpose
+    square = np.arange(9.0).reshape(3, 3)
+    assert not programs_module._is_transpose(square, square)
+    assert programs_module._is_transpose(square.T, square)
+    assert not programs_module._is_transpose(square.T.view("int64"), square)
 
 
 def test_what_is_kept_is_bounded(own_cache, monkeypatch):

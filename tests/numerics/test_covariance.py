@@ -75,6 +75,20 @@ def test_a_flat_direction_is_left_out_of_the_covariance_and_known_as_such():
     assert summed[0] == pytest.approx(1.0)
 
 
+def test_the_spectrum_of_one_hessian_is_computed_once(rng):
+    hessian = random_positive(rng, 4)
+    here = spectrum(hessian)
+    assert spectrum(hessian.copy(order="F")) is here
+    assert spectrum(2.0 * hessian) is not here
+    with pytest.raises(ValueError, match="read-only"):
+        here.vectors[0] = 0.0
+    hessian[0, 0] *= 4.0  # what was asked for before says nothing of what the array holds now
+    changed = spectrum(hessian)
+    np.testing.assert_allclose(
+        (changed.vectors * changed.values) @ changed.vectors.T * np.outer(changed.scale, changed.scale), hessian
+    )
+
+
 def test_one_standard_error_is_a_rise_of_one(rng):
     hessian = random_positive(rng, 4)
     here = spectrum(hessian)

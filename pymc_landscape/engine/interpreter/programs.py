@@ -42,7 +42,7 @@ class StraightLine:
 
     def function(self) -> Callable[..., Any]:
         """Return the function."""
-        names = {"asarray": np.asarray, "float64": np.float64, **self.values}
+        names = {"asarray": np.asarray, "by_rows": np.ascontiguousarray, "float64": np.float64, **self.values}
         exec(self.source, names)
         function: Callable[..., Any] = names["function"]
         return function
@@ -163,6 +163,8 @@ class Descriptions:
         for i, leaf in enumerate(self.leaves):
             if isinstance(leaf, Constant) and leaf.data is value:
                 return ["leaf", i]
+            if isinstance(leaf, Constant) and _is_transpose(value, leaf.data):
+                return ["transpose", i]
         if value.dtype.hasobject or len(self.numbers) + value.nbytes > MOST_BYTES:
             raise IndescribableError
         by_column = isinstance(value, np.ndarray) and value.flags.f_contiguous and not value.flags.c_contiguous
@@ -209,6 +211,8 @@ class Descriptions:
         kind, *rest = described
         if kind == "leaf":
             return self.leaves[rest[0]].data
+        if kind == "transpose":
+            return self.leaves[rest[0]].data.T
         if kind == "cell":
             return self.leaves[rest[0]].container.storage
         if kind in ("rows", "columns", "number"):
@@ -258,6 +262,15 @@ class Descriptions:
             "function": lambda: _function(*part),
         }
         return makers[kind]()
+
+
+def _is_transpose(value: Any, of: Any) -> bool:
+    """Whether an array is a view of another, with its axes the other way round."""
+    if not (isinstance(value, np.ndarray) and isinstance(of, np.ndarray)) or value.dtype != of.dtype:
+        return False
+    turned = of.T
+    same_place = value.__array_interface__["data"][0] == turned.__array_interface__["data"][0]
+    return same_place and value.shape == turned.shape and value.strides == turned.strides
 
 
 def _function_in_words(value: Any) -> list[str]:

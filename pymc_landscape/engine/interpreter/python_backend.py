@@ -36,6 +36,8 @@ PLAIN = (Op.make_thunk, COp.make_thunk, OpFromGraph.make_thunk)
 _SIGNS = {Add: " + ", Sub: " - ", Mul: " * "}
 # Sums of more terms are not written as calls inside calls; nor, of numbers, as one line.
 NESTED, LONG = 10, 100
+# Constants of no more bytes than this are held twice, where that is faster.
+MOST_COPIED = 2**26
 
 
 def can_be_written(node: Apply[Any]) -> bool:
@@ -90,6 +92,7 @@ class _Writer:
         self.inputs, self.outputs, self.interpret = inputs, outputs, interpret
         self.names = {variable: f"x{i}" for i, variable in enumerate(inputs)}
         self.values: dict[str, Any] = {}
+        self.turned: dict[Graph, str] = {}
 
     def write(self, nodes: Sequence[Apply[Any]], shared: Mapping[Graph, Any]) -> StraightLine:
         """Write all nodes; shared variables are read from their storage."""
@@ -100,11 +103,14 @@ class _Writer:
         last = {v: node for node in nodes for v in (*node.inputs, *node.outputs) if not isinstance(v, Constant)}
         lines = [line for node in nodes for line in (self._line(node), *self._forget(node, last))]
         results = ", ".join(self._name(v) for v in self.outputs)
+        # what is made once, with the function
+        arguments += [f"{name} = by_rows({self.names[v]})" for v, name in self.turned.items()]
         head = f"def function({', '.join(arguments)}):"
         return StraightLine("\n    ".join([head, *read, *lines, f"return [{results}]"]), self.values)
 
     def _line(self, node: Apply[Any]) -> str:
-        inputs = [self._name(v) for v in node.inputs]
+        by_rows = isinstance(node.op, Elemwise) and not any(_is_turned(v) for v in node.inputs)
+        inputs = [self._row_by_row(v) if by_rows and _is_column_by_column(v) else self._name(v) for v in node.inputs]
         outputs = [self.names.setdefault(v, f"v{len(self.names)}") for v in node.outputs]
         expression = _expression(node, inputs, self._keep) or f"{self._keep(self._function(node))}({', '.join(inputs)})"
         return f"{', '.join(outputs)} = {expression}"
@@ -126,10 +132,29 @@ class _Writer:
             self.names[variable] = self._keep(variable.data)
         return self.names[variable]
 
+    def _row_by_row(self, variable: Graph) -> str:
+        """Name a copy that the function holds: NumPy's loops along the columns of a design are as short as these."""
+        self._name(variable)
+        return self.turned.setdefault(variable, f"r{len(self.turned)}")
+
     def _keep(self, value: Any) -> str:
         name = f"k{len(self.values)}"
         self.values[name] = value
         return name
+
+
+def _is_column_by_column(variable: Graph) -> bool:
+    """Whether a constant lies in memory column by column, as the transpose of data does."""
+    data = variable.data if isinstance(variable, Constant) else None
+    if not isinstance(data, np.ndarray) or data.nbytes > MOST_COPIED:
+        return False
+    return bool(data.flags.f_contiguous and not data.flags.c_contiguous)
+
+
+def _is_turned(variable: Graph) -> bool:
+    """Whether a computed array lies so."""
+    op = variable.owner and variable.owner.op
+    return isinstance(op, DimShuffle) and list(op.shuffle) != sorted(op.shuffle)
 
 
 def _expression(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str | None:
