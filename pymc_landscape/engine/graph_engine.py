@@ -90,7 +90,7 @@ class GraphEngine(Engine):
         self.choice = BackendChoice(lambda: self.graphs, asked or ("interpreter" if written_out else None), patience)
         self._written_out = written_out
         self._backends: dict[str, Backend] = {}
-        self._convex: dict[str, tuple[list[Array], bool]] = {}  # with which data that was
+        self._convex: dict[str, tuple[list[Any], bool]] = {}  # with which data that was
         super().__init__(tuple(graphs), int(vector.type.shape[0]))
 
     @cached_once
@@ -182,25 +182,42 @@ class GraphEngine(Engine):
 
     @override
     def is_convex(self, name: str, several: Mapping[Graph, Sequence[Array]] | None = None) -> bool:
-        if several is None and (known := self.known_convexity(name)) is not None:
-            return known
+        if several is None:
+            return self._convexity(name)
         fgraph, names = self._with_names
         shared: list[Any] = fgraph.inputs[1:]
-        if several is not None:  # rewritten graphs have copies of shared variables, with the same containers
-            mine = {id(variable.container): variable for variable in shared}
-            found = {mine.get(id(data.container)): values for data, values in several.items()}
-            return None not in found and is_convex(fgraph.outputs[names.index(name)], fgraph.inputs[0], found)
-        data = [variable.get_value(borrow=True) for variable in shared]
-        self._convex[name] = data, is_convex(fgraph.outputs[names.index(name)], fgraph.inputs[0])
-        return self._convex[name][1]
+        # rewritten graphs have copies of shared variables, with the same containers
+        mine = {id(variable.container): variable for variable in shared}
+        found = {mine.get(id(data.container)): values for data, values in several.items()}
+        return None not in found and is_convex(fgraph.outputs[names.index(name)], fgraph.inputs[0], found)
 
     def known_convexity(self, name: str) -> bool | None:
         """Return what :meth:`is_convex` has found with the data as they are now; None where it was not asked."""
         if name not in self._convex:
             return None
-        (data, found), shared = self._convex[name], cast(list[Any], self._with_names[0].inputs[1:])
-        same = all(variable.get_value(borrow=True) is then for variable, then in zip(shared, data, strict=True))
+        data, found = self._convex[name]
+        same = all(now is then for now, then in zip(self._store.shared_data(), data, strict=True))
         return found if same else None
+
+    def _convexity(self, name: str) -> bool:
+        """Read it off the rewritten graph, unless that was done with these data before: by an earlier process too."""
+        if (known := self.known_convexity(name)) is not None:
+            return known
+        data, which = self._store.shared_data(), f"convex: {name}, {'with' if self._check_bounds else 'without'} checks"
+        found = self._store.recall(which)
+        if not isinstance(found, bool):
+            fgraph, names = self._with_names
+            found = is_convex(fgraph.outputs[names.index(name)], fgraph.inputs[0])
+            self._store.keep(which, found)
+        self._convex[name] = data, found
+        return found
+
+    @cached_once
+    def _store(self) -> StoredPrograms:
+        """Where what is known of the graphs is kept: alone, or with those that they are rewritten with."""
+        if self._shared is not None and self._shared.stored is not None and set(self.names) <= set(self._shared.names):
+            return self._shared.stored
+        return self._stored
 
     @cached_once
     def _with_names(self) -> tuple[FunctionGraph, tuple[str, ...]]:

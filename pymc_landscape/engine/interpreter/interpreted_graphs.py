@@ -156,11 +156,16 @@ class RewrittenTogether:
     ----------
     stored : StoredPrograms, optional
         Where such functions are kept for other processes.
+
+    Attributes
+    ----------
+    stored : StoredPrograms or None
+        The same.
     """
 
     def __init__(self, stored: StoredPrograms | None = None) -> None:
         self._graphs: Mapping[str, Graph] = {}
-        self._stored, self._operations = stored, dict[str, list[Operation]]()
+        self.stored, self._operations = stored, dict[str, list[Operation]]()
         self._interpreted: InterpretedGraphs | None = None
 
     @property
@@ -175,7 +180,7 @@ class RewrittenTogether:
 
     def is_stored(self, names: Sequence[str], check_bounds: bool) -> bool:
         """Whether an earlier process has left the function of these graphs."""
-        return self._stored is not None and self._stored.holds(_which(names, check_bounds))
+        return self.stored is not None and self.stored.holds(_which(names, check_bounds))
 
     def program(self, names: Sequence[str], check_bounds: bool) -> Program | None:
         """Return a function of one point that gives graphs by name, and its cost; None where they are not known.
@@ -188,7 +193,7 @@ class RewrittenTogether:
             As in ``pm.Model``.
         """
         which = _which(names, check_bounds)
-        if self._stored is not None and (found := self._stored.load(which)):
+        if self.stored is not None and (found := self.stored.load(which)):
             self._operations[which] = [(module, is_graph) for module, is_graph in found.beside]
             return found
         interpreted = self.rewritten(names, check_bounds)
@@ -207,7 +212,7 @@ class RewrittenTogether:
             return None
         if self._interpreted is None:
             graphs = without_parameter_checks([flat(graph) for graph in self._graphs.values()], check_bounds)
-            self._interpreted = InterpretedGraphs([self.vector], without_symbolic_ops(graphs), stored=self._stored)
+            self._interpreted = InterpretedGraphs([self.vector], without_symbolic_ops(graphs), stored=self.stored)
         return self._interpreted
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytensor
+from pytensor.compile.sharedvalue import SharedVariable
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.engine.interpreter.graph_digest import digest_of, leaves_of
@@ -107,6 +108,42 @@ class StoredPrograms:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, SyntaxError):
             return None  # it is written anew
 
+    def shared_data(self) -> list[Any]:
+        """Return the values of the shared variables as they are now."""
+        return [v.get_value(borrow=True) for v in self._leaves if isinstance(v, SharedVariable)]
+
+    def recall(self, which: str) -> Any:
+        """Return what is kept of the graphs and of the shared variables as they are now; None where nothing is.
+
+        Parameters
+        ----------
+        which : str
+            The name of what is kept.
+        """
+        path = self._path_of_data(which)
+        try:
+            return None if path is None else json.loads(path.read_bytes())
+        except (OSError, ValueError):
+            return None
+
+    def keep(self, which: str, fact: Any) -> None:
+        """Keep what was found out about the graphs, with the shared variables as they are now.
+
+        Parameters
+        ----------
+        which : str
+            Its name.
+        fact : object
+            What JSON can hold.
+        """
+        path = self._path_of_data(which)
+        if path is not None:
+            _write(path, json.dumps(fact).encode())
+
+    def _path_of_data(self, which: str) -> Path | None:
+        data = digest_of([], [], self.shared_data())
+        return None if data is None else self._path(f"{which} with {data}")
+
     def save(self, which: str, program: StraightLine, cost: InterpretedCost, beside: Any = None) -> None:
         """Keep a program, if all that it names can be described; where nothing can be written, nothing is lost.
 
@@ -129,14 +166,22 @@ class StoredPrograms:
             values = {name: descriptions.described(value) for name, value in program.values.items()}
             _refuse_other_than_lines(program.source)
             head = json.dumps({"source": program.source, "values": values, "cost": cost, "beside": beside})
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-                file.write(head.encode() + b"\n" + bytes(descriptions.numbers))
-            os.replace(file.name, path)
-            if next(_saves) % SAVES == 0:
-                _forget_oldest(path.parent)
-        except (IndescribableError, OSError):
+        except IndescribableError:
             return
+        _write(path, head.encode() + b"\n" + bytes(descriptions.numbers))
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file at once, so that nobody reads a part of it; where nothing can be written, nothing is."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(content)
+        os.replace(file.name, path)
+        if next(_saves) % SAVES == 0:
+            _forget_oldest(path.parent)
+    except OSError:
+        return
 
 
 def _forget_oldest(kept: Path) -> None:
