@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, cast, override
+from typing import Any, override
 
 import numpy as np
 import pytensor

@@ -31,7 +31,7 @@ from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
 from pymc_landscape.objective import Objective
 from pymc_landscape.objective.observations import enough_draws, pointwise_log_likelihood, refuse_joint_densities
 from pymc_landscape.optimize import Fit, fit_of
-from pymc_landscape.results import DelayedProgressBar, provenance_attributes
+from pymc_landscape.results import DelayedProgressBar, array_dataset, provenance_attributes
 
 Variables = dict[str, tuple[Sequence[str], Any]]
 BY_PARAMETER = ("observation", "parameter")
@@ -152,7 +152,7 @@ def influence(
     kind = fit.kind
     good = {"good_k": float(loo_terms[0].good_k)} if loo_terms else {}
     attrs = provenance_attributes(fit.objective.origin, group="influence", level=level, kind=kind, **good)
-    return xr.Dataset(data, coords, attrs)
+    return array_dataset(data, coords, attrs)
 
 
 def _refuse_many(deletion: CaseDeletion, exact: bool) -> None:

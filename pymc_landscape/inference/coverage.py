@@ -36,7 +36,7 @@ from pymc_landscape.objective import Objective
 from pymc_landscape.objective.observations import Data, Simulator, StackedData, data_set, digests, observed_data
 from pymc_landscape.optimize import Fit, Status, fit_mle
 from pymc_landscape.optimize.stacks import StackedSearches
-from pymc_landscape.results import provenance_attributes
+from pymc_landscape.results import array_dataset, provenance_attributes
 from pymc_landscape.results.cluster import ClientLike, checked_client
 
 Covering = Literal["wald", "profile", "bootstrap", "hdi"]
@@ -259,7 +259,7 @@ def _dataset(study: _Study, limits: Limits, interrupted: bool) -> xr.Dataset:
         draws=len(limits),
         completion="interrupted" if interrupted else "complete",
     )
-    return xr.Dataset({name: (("interval_method", "parameter"), v) for name, v in numbers.items()}, coords, attrs)
+    return array_dataset({name: (("interval_method", "parameter"), v) for name, v in numbers.items()}, coords, attrs)
 
 
 def _mean(widths: Array) -> Array:

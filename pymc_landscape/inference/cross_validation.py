@@ -158,6 +158,6 @@ def _joined(densities: xr.Dataset) -> xr.Dataset:
     columns = []
     for array in densities.data_vars.values():
         front = array.transpose(*SAMPLE_DIMS, ...)
-        columns.append(front.to_numpy().reshape(*front.shape[:2], -1))
+        columns.append(front.values.reshape(*front.shape[:2], -1))
     values = (*SAMPLE_DIMS, "observation"), np.concatenate(columns, axis=-1)
     return xr.Dataset({ALL_TERMS: values}, {dim: densities[dim] for dim in SAMPLE_DIMS})

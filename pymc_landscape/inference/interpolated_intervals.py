@@ -13,7 +13,7 @@ from pymc_landscape._typing import Array
 from pymc_landscape.arguments import checked_levels, wrong_type
 from pymc_landscape.inference.profile import BOUNDS
 from pymc_landscape.numerics import CurveSide, ProfileCurve, chi2_cutoff, profile_curve
-from pymc_landscape.results import provenance_attributes
+from pymc_landscape.results import array_dataset, provenance_attributes
 
 NEEDED = ("value", "delta_minus2ll", "slope", "status", "estimate", "standard_error")
 
@@ -116,7 +116,7 @@ def _profile(row: xr.Dataset) -> _Profile | None:
     curve = profile_curve(row)
     if curve is None:
         return None
-    support = row["support"].to_numpy() if "support" in row else np.full(2, np.nan)
+    support = row["support"].values if "support" in row else np.full(2, np.nan)
     return _Profile(curve, support, float(row["standard_error"]))
 
 
@@ -188,12 +188,12 @@ def _dataset(
 
     data: dict[str, Any] = {"interval": (dims, column("value")), "status": (dims, column("status"))}
     data |= {"delta_minus2ll": (dims, column("rise")), "message": (dims, column("message"))}
-    data |= {"estimate": ("parameter", table["estimate"].to_numpy())}
-    labels = table["parameter"].to_numpy().astype(str)
+    data |= {"estimate": ("parameter", table["estimate"].values)}
+    labels = table["parameter"].values.astype(str)
     coords = {"level": levels, "parameter": labels, "bound": list(BOUNDS), "interval_method": ["profile"]}
     kept = {name: table.attrs[name] for name in ("kind", "minus2ll") if name in table.attrs}
     name = str(table.attrs.get("model_name", ""))
     message = str(table.attrs.get("message", ""))
-    return xr.Dataset(
+    return array_dataset(
         data, coords, provenance_attributes(name, group="read_intervals", message=message, n_evaluations=0, **kept)
     )

@@ -23,7 +23,7 @@ from pymc_landscape.inference.resampling import restricted_like
 from pymc_landscape.objective import Objective
 from pymc_landscape.objective.observations import Simulator
 from pymc_landscape.optimize import Fit, fit_of, require_optimum
-from pymc_landscape.results import DelayedProgressBar, provenance_attributes
+from pymc_landscape.results import DelayedProgressBar, array_dataset, provenance_attributes
 
 # Directions in which the scores' variance is less than this share of the largest are left out of the test.
 NEGLIGIBLE_VARIANCE = 1e-10
@@ -69,7 +69,7 @@ class LaplaceCheck:
             draws=self.draws,
         )
         data = {"mean_score": ("parameter", self.mean_score), "bias": ("parameter", self.bias)}
-        return xr.Dataset(data, {"parameter": list(self.labels)}, attrs)
+        return array_dataset(data, {"parameter": list(self.labels)}, attrs)
 
     def _repr_html_(self) -> str:
         return f"<div>{escape(repr(self))}</div>"

@@ -15,7 +15,7 @@ from pymc_landscape.landscape.saddle_search import SaddleSearch
 from pymc_landscape.landscape.stationary_points import SearchFailure, StationaryPoint
 from pymc_landscape.objective import DENSE, Objective, objective_of
 from pymc_landscape.optimize import Fit, StartingPoints, find_starts
-from pymc_landscape.results import Stop, provenance_attributes, warn_of_part
+from pymc_landscape.results import Stop, array_dataset, provenance_attributes, warn_of_part
 
 # Names that the result needs for itself.
 RESERVED = frozenset(
@@ -148,7 +148,7 @@ def _dataset(objective: Objective, search: SaddleSearch, begin: StartingPoints) 
         "side": ["one", "other"],
         "origin": ("start", np.array(begin.origin)),
     }
-    return xr.Dataset(data, coords)
+    return array_dataset(data, coords)
 
 
 def _order(points: list[StationaryPoint]) -> list[int]:

@@ -223,4 +223,4 @@ class _Block:
         part = self.ranges.points.at_indices(indices)
         with at_most_threads(1):  # Dask's own are at work
             values = _described(replace(self.ranges, points=part), 0, part.total)
-        return {str(n): v.to_numpy().reshape(*part.shape, *v.shape[1:]) for n, v in values.data_vars.items()}
+        return {str(n): v.values.reshape(*part.shape, *v.shape[1:]) for n, v in values.data_vars.items()}

@@ -87,7 +87,7 @@ def fit_grid(
     labels = named(fit.objective)
     rise = chi2_cutoff(level, len(labels))
     axes = {label: _axis(fit, label, rise, num) for label in labels}
-    points = [fit.point[v.name].to_numpy().ravel() for v in fit.objective.variables]
+    points = [fit.point[v.name].values.ravel() for v in fit.objective.variables]
     coords = {**axes, "parameter": list(fit.objective.layout().labels), "at": ("parameter", np.concatenate(points))}
     attrs = provenance_attributes(fit.objective.origin, kind="fit", level=level, at="the fit")
     return xr.Dataset(coords=coords, attrs=attrs)
@@ -165,7 +165,7 @@ def _axis(fit: Fit, label: str, rise: float, num: int) -> Array:
 def _natural(fit: Fit, element: Element) -> tuple[float, float]:
     """Return estimate and standard error of a natural element."""
     name, i = element.variable.name, element.index
-    return float(fit.point[name].to_numpy().ravel()[i]), float(fit.standard_error[name].to_numpy().ravel()[i])
+    return float(fit.point[name].values.ravel()[i]), float(fit.standard_error[name].values.ravel()[i])
 
 
 def _unconstrained(fit: Fit, element: Element) -> tuple[float, float]:
@@ -199,7 +199,7 @@ def _reach_from_corner(fit: Fit, element: Element, rise: float) -> float | None:
     At a median slopes jump, and there is no curvature to tell.
     """
     layout = fit.objective.layout()
-    here = layout.join({str(name): values.to_numpy() for name, values in fit.point.data_vars.items()})
+    here = layout.join({str(name): values.values for name, values in fit.point.data_vars.items()})
     i = layout.slices[element.variable.name].start + element.index
     distances = DISTANCES * max(1.0, abs(here[i]))
     fit.objective.use_data()

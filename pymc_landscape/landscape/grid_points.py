@@ -52,14 +52,14 @@ class GridPoints:
 
     def __init__(self, objective: Objective, grid: xr.Dataset):
         self.is_plane = "direction" in grid.data_vars
-        names = grid["axis"].to_numpy().tolist() if self.is_plane else axes_of(grid)
+        names = grid["axis"].values.tolist() if self.is_plane else axes_of(grid)
         self.dims = tuple(str(name) for name in names)
         if not self.dims:
             raise ValueError("Expected a grid with at least one axis, got none: make one with regular_grid.")
         self.values = [_finite(grid, dim) for dim in self.dims]
         self.shape = tuple(len(v) for v in self.values)
         self.coords: xr.Coordinates = grid[list(self.dims)].coords
-        self.labels = tuple(map(str, grid["plane_parameter"].to_numpy())) if self.is_plane else self.dims
+        self.labels = tuple(map(str, grid["plane_parameter"].values)) if self.is_plane else self.dims
         refuse_reserved_names(self.dims, OF_LANDSCAPES, "an axis")
         self.elements = [objective.find(label, "the grid") for label in self.labels]
         self.unconstrained = frozenset(e.variable.name for e in self.elements if e.unconstrained)
@@ -69,8 +69,8 @@ class GridPoints:
         self._columns = [self.layout.slices[e.variable.name].start + e.index for e in self.elements]
         if self.is_plane:
             _refuse_integers(self.labels, self.elements)
-            self._center = grid["center"].to_numpy()
-            self._direction = grid["direction"].to_numpy()
+            self._center = grid["center"].values
+            self._direction = grid["direction"].values
         else:
             self._refuse_outside()
             self.coords = _with_bounds(self.coords, self.dims, self.elements)

@@ -202,7 +202,7 @@ def _minus2ll_of_draws(dt: Posterior, draws: Draws, objective: Objective | None)
             f"Expected a log-likelihood of each of the {len(draws.matrix)} draws, got {sums[0].size}: the group "
             "log_likelihood is that of other draws; compute it anew, or pass model=."
         )
-    return np.asarray(-2.0 * sum(s.to_numpy().ravel() for s in sums))
+    return np.asarray(-2.0 * sum(s.values.ravel() for s in sums))
 
 
 def _region(minus2ll: Array, k: int) -> Array:

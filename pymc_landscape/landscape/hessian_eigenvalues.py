@@ -16,7 +16,7 @@ from pymc_landscape.arguments import checked_array, checked_count, checked_seed
 from pymc_landscape.numerics import Product, Spectrum, leading_eigenpairs, name_direction, simple_basis, spectrum, trace
 from pymc_landscape.objective import DENSE, Objective, objective_of, reference_point
 from pymc_landscape.optimize import Fit
-from pymc_landscape.results import provenance_attributes
+from pymc_landscape.results import array_dataset, provenance_attributes
 
 # How many eigenvalues where the matrix is too large for all of them.
 LEADING = 10
@@ -240,4 +240,4 @@ def _dataset(objective: Objective, theta: Array, result: Directions, method: str
         condition_number=result.condition_number,
         prior_weight=objective.prior_weight,
     )
-    return xr.Dataset(data, coords, attrs)
+    return array_dataset(data, coords, attrs)

@@ -14,7 +14,7 @@ from pymc_landscape._typing import Array, ModelLike, RandomSeed
 from pymc_landscape.arguments import checked_array, checked_count, checked_number, checked_seed, meant, wrong_type
 from pymc_landscape.objective import SAMPLE_DIMS, Draws, Objective, element_labels, objective_of, open_group, read_draws
 from pymc_landscape.optimize import Fit
-from pymc_landscape.results import provenance_attributes
+from pymc_landscape.results import array_dataset, provenance_attributes
 
 AXES = ("u", "v")
 # Through draws or a path the plane reaches a fifth of their spread beyond them.
@@ -109,7 +109,7 @@ def plane_dataset(
     if np.linalg.matrix_rank(directions) < len(directions):
         raise ValueError("Expected two different directions, got points on one line: choose points that span a plane.")
     axes = AXES[: len(directions)]
-    return xr.Dataset(
+    return array_dataset(
         {"center": ("plane_parameter", center), "direction": (("axis", "plane_parameter"), directions)},
         coords={**dict(zip(axes, values, strict=True)), "plane_parameter": list(labels), "axis": list(axes)},
         attrs=provenance_attributes(kind=kind),
@@ -244,6 +244,6 @@ def _elements(source: PointOrDraws) -> dict[str, float]:
     """Return each element of a point by its label."""
     labelled: dict[str, float] = {}
     for name, array in _arrays(source).items():
-        axes = [array[dim].to_numpy() for dim in array.dims]
-        labelled.update(zip(element_labels(name, axes), array.to_numpy().ravel().tolist(), strict=True))
+        axes = [array[dim].values for dim in array.dims]
+        labelled.update(zip(element_labels(name, axes), array.values.ravel().tolist(), strict=True))
     return labelled

@@ -355,4 +355,4 @@ class _LandscapeStore:
 
 def _arrays(values: xr.Dataset) -> dict[str, Array]:
     """Return the variables of a stretch, without the one that is computed at the end."""
-    return {str(name): value.to_numpy() for name, value in values.data_vars.items() if name != DELTA}
+    return {str(name): value.values for name, value in values.data_vars.items() if name != DELTA}

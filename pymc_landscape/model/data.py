@@ -14,6 +14,7 @@ from pytensor.graph.traversal import ancestors
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.arguments import unknown_name
+from pymc_landscape.engine import evaluated as op_by_op
 from pymc_landscape.model.fingerprint import in_words
 from pymc_landscape.model.metadata import ModelMetadata, shared_data
 from pymc_landscape.numerics import ThreadCell
@@ -116,7 +117,7 @@ class DataSwaps:
 
 def evaluated(variable: Graph) -> Array:
     """Return the value of a graph of data alone."""
-    return np.asarray(pt.as_tensor(variable, allow_xtensor_conversion=True).eval(mode="FAST_COMPILE"))
+    return op_by_op([pt.as_tensor(variable, allow_xtensor_conversion=True)])[0]
 
 
 def argument(variable: Graph) -> Graph:

@@ -338,10 +338,10 @@ def profile_curve(row: xr.Dataset) -> ProfileCurve | None:
         has them, ``delta_minus2ll`` rather than ``zeta``.
     """
     row = row.sortby("step")
-    value, slope = (row[name].to_numpy().astype(float) for name in ("value", "slope"))
+    value, slope = (row[name].values.astype(float) for name in ("value", "slope"))
     by_zeta = "delta_minus2ll" not in row
-    rise = row["zeta"].to_numpy().astype(float) ** 2 if by_zeta else row["delta_minus2ll"].to_numpy().astype(float)
-    status, step = row["status"].to_numpy().astype(str), row["step"].to_numpy()
+    rise = row["zeta"].values.astype(float) ** 2 if by_zeta else row["delta_minus2ll"].values.astype(float)
+    status, step = row["status"].values.astype(str), row["step"].values
     centers = np.flatnonzero(step == 0)
     if not len(centers) or not np.isfinite(value[centers[0]]):
         return None

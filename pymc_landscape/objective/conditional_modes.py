@@ -36,6 +36,7 @@ from pymc_landscape.model.latent import (
     write_joint_log_densities,
 )
 from pymc_landscape.objective.objective import Objective
+from pymc_landscape.results import array_dataset
 
 
 def conditional_modes(objective: Objective, point: Point, attrs: Mapping[str, Any]) -> xr.Dataset:
@@ -64,12 +65,12 @@ def conditional_modes(objective: Objective, point: Point, attrs: Mapping[str, An
     theta = objective.layout().join(point)
     arrays: dict[str, xr.DataArray] = {}
     if evaluators.metadata.effects and isinstance(evaluators.integrals.marginal, StateIntegral):
-        return xr.Dataset(_of_both(objective, evaluators.integrals.marginal, theta), attrs=dict(attrs))
+        return array_dataset(_of_both(objective, evaluators.integrals.marginal, theta), attrs=dict(attrs))
     if evaluators.metadata.effects:
         arrays, theta = _of_effects(objective, theta)
     if evaluators.metadata.summed_variables:
         arrays |= probable_states(objective, theta)
-    return xr.Dataset(arrays, attrs=dict(attrs))
+    return array_dataset(arrays, attrs=dict(attrs))
 
 
 def fixed_effect_estimates(objective: Objective, point: Point) -> xr.Dataset:
@@ -102,7 +103,7 @@ def fixed_effect_estimates(objective: Objective, point: Point) -> xr.Dataset:
             where = np.arange(offsets[v.name], offsets[v.name] + len(values[v.name]))
             errors = np.full(len(where), np.nan) if mode is None else scale.deviations(mode, where)
             arrays |= _as_arrays(v, values[v.name], errors)
-    return xr.Dataset(arrays)
+    return array_dataset(arrays)
 
 
 def draw_latent(objective: Objective, point: Point, spread: float, rng: np.random.Generator) -> dict[str, Array] | None:
@@ -137,7 +138,7 @@ def draw_latent(objective: Objective, point: Point, spread: float, rng: np.rando
         values = {v.name: found[v.name].reshape(v.shape) for v in evaluators.metadata.effects}
     if evaluators.metadata.summed_variables and not states:
         states = probable_states(objective, vector)
-    values |= {v.name: states[v.name].to_numpy() for v in evaluators.metadata.summed_variables}
+    values |= {v.name: states[v.name].values for v in evaluators.metadata.summed_variables}
     return values if all(np.isfinite(value).all() for value in values.values()) else None
 
 

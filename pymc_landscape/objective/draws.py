@@ -113,7 +113,7 @@ def read_draws(dataset: xr.Dataset, names: Collection[str] | None = None) -> Dra
     kinds = [np.full(len(names), a.dtype.kind != "f") for a, names in zip(chosen, labels, strict=True)]
     chain, draw = (_labels_along(dataset, dim) for dim in SAMPLE_DIMS)
     return Draws(
-        np.concatenate([a.to_numpy().reshape(n, -1).astype(float) for a in chosen], axis=1),
+        np.concatenate([a.values.reshape(n, -1).astype(float) for a in chosen], axis=1),
         tuple(label for names in labels for label in names),
         np.concatenate(kinds),
         np.repeat(chain, len(draw)),
@@ -184,7 +184,7 @@ def _coords(array: xr.DataArray) -> list[NDArray[np.generic]]:
 
 
 def _labels_along(data: xr.Dataset | xr.DataArray, dim: str) -> NDArray[np.generic]:
-    return data[dim].to_numpy() if dim in data.coords else np.arange(data.sizes[dim])
+    return data[dim].values if dim in data.coords else np.arange(data.sizes[dim])
 
 
 # A variable's draws up to this size are read in one go.
@@ -264,7 +264,7 @@ class DrawVectors:
         """Say which draw a row is."""
         index = np.unravel_index(row, self.shape)
         return ", ".join(
-            f"{dim} {self.coords[dim].to_numpy()[i] if dim in self.coords else i}"
+            f"{dim} {self.coords[dim].values[i] if dim in self.coords else i}"
             for dim, i in zip(self.dims, index, strict=True)
         )
 
@@ -276,7 +276,7 @@ class DrawVectors:
         slabs = [
             (lead, max(start - lead * inner, 0), min(stop - lead * inner, inner)) for lead in self._leads(start, stop)
         ]
-        slabs_read = [self._slab(array, lead).isel({self.dims[-1]: slice(a, b)}).to_numpy() for lead, a, b in slabs]
+        slabs_read = [self._slab(array, lead).isel({self.dims[-1]: slice(a, b)}).values for lead, a, b in slabs]
         return slabs_read[0] if len(slabs_read) == 1 else np.concatenate(slabs_read)
 
     def _leads(self, start: int, stop: int) -> range:
@@ -289,7 +289,7 @@ class DrawVectors:
 
 def _at_hand(array: xr.DataArray, lead: int) -> Array | None:
     """Return draws as one row a draw; None where they are many, and perhaps on disk: those are read in parts."""
-    return array.to_numpy().reshape(-1, *array.shape[lead:]) if array.nbytes <= AT_HAND else None
+    return array.values.reshape(-1, *array.shape[lead:]) if array.nbytes <= AT_HAND else None
 
 
 def _group(draws: Any, group: str) -> xr.Dataset:

@@ -166,7 +166,7 @@ def _by_rows(objective: Objective) -> Quadrature:
 
 def _natural(model: Any, objective: Objective, at: Point | None) -> Array:
     point: dict[str, Any] = dict(objective.initial_point())
-    point |= {str(n): v.to_numpy() for n, v in model.point.items()} if is_fitted(model) else {}
+    point |= {str(n): v.values for n, v in model.point.items()} if is_fitted(model) else {}
     if at is not None and not isinstance(at, Mapping):
         raise wrong_type("at to be a mapping", at, "give the values of parameters by name")
     natural = objective.complete(point | dict(at or {}), "at")

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pymc as pm
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
@@ -320,7 +321,9 @@ def _checked(variable: FreeVariable, value: ArrayLike, name: str) -> Array:
     if isinstance(value, xr.DataArray) and set(variable.dims) == set(value.dims) <= set(value.coords):
         labels = dict(zip(variable.dims, variable.coords, strict=True))
         objects = {dim: text_labels(value.indexes[dim]) for dim in value.dims if value[dim].dtype.kind == "O"}
-        value = value.assign_coords(objects).reindex(labels).transpose(*variable.dims).to_numpy()
+        value = value.assign_coords(objects)
+        moved = {dim: along for dim, along in labels.items() if not value.indexes[dim].equals(pd.Index(along))}
+        value = (value.reindex(moved) if moved else value).transpose(*variable.dims).values
     array = checked_array(f"{variable.name} in {name}", value)
     if variable.discrete and (fractions := array[array % 1 != 0]).size:
         raise ValueError(f"Expected whole numbers for the integer {variable.name}, got {fractions.flat[0]:g}.")

@@ -70,14 +70,14 @@ def _one_point(labelled: xr.DataArray, objective: Objective) -> dict[str, Array]
     """Return values labelled by element as named arrays."""
     [labels] = labelled.indexes.values()
     zero, whole = np.zeros(1), np.zeros(len(labels), bool)
-    draws = Draws(labelled.to_numpy()[None], tuple(map(str, labels)), whole, zero, zero)
+    draws = Draws(labelled.values[None], tuple(map(str, labels)), whole, zero, zero)
     return {name: value[0] for name, value in draws.points(objective).items()}
 
 
 def _likeliest(objective: Objective, grid: xr.Dataset) -> Reference:
     """Evaluate the draws that the grid has kept, and take the best."""
-    matrix = grid["draws"].to_numpy()
-    chain, draw = grid["sample_chain"].to_numpy(), grid["sample_draw"].to_numpy()
+    matrix = grid["draws"].values
+    chain, draw = grid["sample_chain"].values, grid["sample_draw"].values
     points = Draws(matrix, _labels(grid), np.zeros(matrix.shape[1], bool), chain, draw).points(objective)
     values = minus2ll_with_digits(objective, points)
     best = int(np.argmin(np.where(np.isnan(values), np.inf, values)))
@@ -86,7 +86,7 @@ def _likeliest(objective: Objective, grid: xr.Dataset) -> Reference:
 
 
 def _labels(grid: xr.Dataset) -> tuple[str, ...]:
-    return tuple(map(str, grid["draw_parameter"].to_numpy()))
+    return tuple(map(str, grid["draw_parameter"].values))
 
 
 def _named_values(at: Any, objective: Objective) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pymc_landscape.numerics import covariance, delta_method, sandwich_covarianc
 from pymc_landscape.objective import LOG_PENALTY, InitialValues, Kind, RestrictedObjective
 from pymc_landscape.optimize.local_search import SearchResult
 from pymc_landscape.optimize.status import Status, StatusReport
-from pymc_landscape.results import labelled_dataset
+from pymc_landscape.results import array_dataset, labelled_dataset
 
 # Up to so many labels, a Dataset is a copy of an empty one that is kept.
 FEW_LABELS = 200
@@ -184,7 +184,7 @@ class NaturalScale:
         for name, value in values.items():
             dims, coords, shape = self.objective.derived_dims(name, value.size, self.fingerprint.coords)
             arrays[name] = xr.DataArray(np.reshape(value, shape), coords, dims)
-        return xr.Dataset(arrays)
+        return array_dataset(arrays)
 
     @cached_property
     def values(self) -> tuple[float, float, float]:
@@ -203,7 +203,7 @@ class NaturalScale:
         data = {v.name: (tuple(v.dims), np.asarray(values[v.name])) for v in self.variables}
         coords = {d: c for v in self.variables for d, c in zip(v.dims, v.coords, strict=True)}
         if sum(map(len, coords.values())) > FEW_LABELS or any(c.dtype.kind not in "Uif" for c in coords.values()):
-            return xr.Dataset(data, coords)
+            return array_dataset(data, coords)
         return labelled_dataset(data, {name: tuple(labels) for name, labels in coords.items()}, {}, {})
 
     def notes(self) -> dict[str, str]:
@@ -347,7 +347,7 @@ def as_draws(restricted: RestrictedObjective, x: Array, attrs: dict[str, Any]) -
     variables = restricted.objective.variables
     data = {v.name: (("chain", "draw", *v.dims), natural[v.name][None]) for v in variables}
     coords = {"chain": [0], "draw": np.arange(len(x)), **restricted.objective.coords}
-    parameters = xr.Dataset(data, coords, attrs)
+    parameters = array_dataset(data, coords, attrs)
     return parameters.assign(_derived_draws(restricted, inside)) if restricted.objective.deterministics else parameters
 
 

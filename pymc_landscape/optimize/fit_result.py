@@ -344,4 +344,4 @@ class Fit(Portable, InformationCriteria, EstimateDraws):
 
 def natural_point(fit: Fit) -> dict[str, Array]:
     """Return the estimate on the natural scale as arrays by name."""
-    return {str(name): value.to_numpy() for name, value in fit.point.data_vars.items()}
+    return {str(name): value.values for name, value in fit.point.data_vars.items()}

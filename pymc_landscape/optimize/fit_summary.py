@@ -84,7 +84,7 @@ def _objective(fit: Any) -> Objective:
 def _rows(
     name: str, estimate: xr.DataArray, error: xr.DataArray, notes: dict[str, str]
 ) -> list[tuple[str, float, float, str]]:
-    coords = [estimate[dim].to_numpy() if dim in estimate.coords else np.arange(n) for dim, n in estimate.sizes.items()]
+    coords = [estimate[dim].values if dim in estimate.coords else np.arange(n) for dim, n in estimate.sizes.items()]
     labels = element_labels(name, coords)
     values = zip(labels, np.ravel(estimate), np.ravel(error), strict=True)
     return [(label, float(value), float(se), notes.get(label, "")) for label, value, se in values]

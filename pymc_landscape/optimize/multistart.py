@@ -25,6 +25,7 @@ from pymc_landscape.optimize.tolerances import LEVEL_FAR_OUT, NEAR_INFIMUM, SAME
 from pymc_landscape.results import (
     STOPS,
     DelayedProgressBar,
+    array_dataset,
     dumps_without,
     loads_with,
     provenance_attributes,
@@ -294,8 +295,8 @@ class LocalOptimum:
     @cached_property
     def point(self) -> xr.Dataset:
         """Natural values, one variable a parameter, with the model's dims."""
-        objective = self.result.restricted.objective
-        return xr.Dataset({v.name: (v.dims, self.natural[v.name]) for v in objective.variables}, objective.coords)
+        of = self.result.restricted.objective
+        return array_dataset({v.name: (v.dims, self.natural[v.name]) for v in of.variables}, of.coords)
 
 
 def local_optima(value: float, theta: Array, results: Sequence[StartResult]) -> tuple[LocalOptimum, ...]:
@@ -339,8 +340,7 @@ def starts_dataset(objective: Objective, results: Sequence[StartResult]) -> xr.D
     """Return every start: the waterfall; `ended_here` says which ended at the estimate, or as low."""
     best = best_result(results)
     searches = [one.result for one in results]
-    theta = np.stack([one.theta for one in results])
-    begin = np.stack([one.start for one in results])
+    theta, begin = np.stack([one.theta for one in results]), np.stack([one.start for one in results])
     weightless = objective.prior_weight == 0 and objective.penalty is None
     columns: dict[str, Any] = {
         "start_minus2ll": [s.begin_value for s in searches] if weightless else objective.minus2ll(begin),
@@ -354,7 +354,7 @@ def starts_dataset(objective: Objective, results: Sequence[StartResult]) -> xr.D
         "n_evaluations": [s.n_evaluations for s in searches],
         "seconds": [s.seconds for s in searches],
     }
-    data: dict[str, Any] = {name: ("start", np.asarray(value)) for name, value in columns.items()}
+    data: dict[str, Any] = {name: ("start", value) for name, value in columns.items()}
     data |= {"start_theta": (("start", "theta"), begin), "end_theta": (("start", "theta"), theta)}
-    coords = {"start": np.arange(len(results)), "theta": list(objective.labels)}
-    return xr.Dataset(data, coords, provenance_attributes(objective.origin, group="starts"))
+    labels = {"start": np.arange(len(results)), "theta": list(objective.labels)}
+    return array_dataset(data, labels, provenance_attributes(objective.origin, group="starts"))

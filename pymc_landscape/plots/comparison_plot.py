@@ -173,7 +173,7 @@ def _row(one: xr.Dataset, y: float) -> Row:
     unit = float(one["unit"])
 
     def units(name: str) -> Any:
-        return (one[name].to_numpy() - middle) / unit
+        return (one[name].values - middle) / unit
 
     mle, mode, mean = (float(units(name)) for name in ("mle", "map", "mean"))
     marginal_mode = float(units("marginal_mode")) if "marginal_mode" in one else np.nan

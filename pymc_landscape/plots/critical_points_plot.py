@@ -162,15 +162,15 @@ def critical_points(
     canvas = Canvas(new_collection(view, backend, PANEL, pc_kwargs, figsize), asked, {})
     heights = _heights(view, points)
     _draw_bands(canvas, view, heights)
-    _draw_saddle_lines(canvas, view, heights[points["index"].to_numpy() == 1])
+    _draw_saddle_lines(canvas, view, heights[points["index"].values == 1])
     _draw_starts(canvas, view, points)
     kinds = _kinds(points, heights)
     for kind in COLOURS:
         _draw_kind(canvas, view, kind, positions[kinds == kind])
-    risen = points["delta_minus2ll"].to_numpy().astype(float)  # above the lowest valley, not the lowest grid point
-    _draw_heights(canvas, view, positions, risen, points["kind"].to_numpy())
+    risen = points["delta_minus2ll"].values.astype(float)  # above the lowest valley, not the lowest grid point
+    _draw_heights(canvas, view, positions, risen, points["kind"].values)
     _name_axes(canvas, view)
-    seen = (points["index"].to_numpy() == 1) & (heights > float(view.height.min())) & (heights < view.top)
+    seen = (points["index"].values == 1) & (heights > float(view.height.min())) & (heights < view.top)
     add_legend(canvas, _entries(canvas, points, kinds, risen[seen]))
     add_note(canvas, remarks_on(view, [], is_flat=False))
     add_hover(canvas)
@@ -179,7 +179,7 @@ def critical_points(
 
 def _kinds(points: xr.Dataset, heights: Array) -> NDArray[np.str_]:
     """Kinds of the points, the valleys above the lowest one told from it."""
-    kinds = points["kind"].to_numpy().astype("U20")
+    kinds = points["kind"].values.astype("U20")
     valleys = kinds == "valley"
     if valleys.any():
         kinds[valleys & (heights > heights[valleys].min() + SAME)] = "higher_valley"
@@ -202,8 +202,8 @@ def _heights(view: LandscapeView, points: xr.Dataset) -> Array:
     """Heights of the points above the landscape's own zero, which is its lowest grid point."""
     zero = zero_of(view)
     if "minus2ll" in points and np.isfinite(zero):
-        return np.asarray(points["minus2ll"].to_numpy() - zero)
-    return np.asarray(points["delta_minus2ll"].to_numpy(), dtype=float)
+        return np.asarray(points["minus2ll"].values - zero)
+    return np.asarray(points["delta_minus2ll"].values, dtype=float)
 
 
 # --- the surface -----------------------------------------------------------------------------------------------------
@@ -299,7 +299,7 @@ def _draw_starts(canvas: Canvas, view: LandscapeView, points: xr.Dataset) -> Non
     if "basin" not in points or not named:
         return
     starts = points[named].rename({name: name.removesuffix("_at_start") for name in named})
-    positions, reached = _positions(view, starts, "start"), points["basin"].to_numpy()
+    positions, reached = _positions(view, starts, "start"), points["basin"].values
     targets = [int(b) for b in np.unique(reached)]
 
     def draw(da: xr.DataArray, target: Any, **kwargs: Any) -> Any:
@@ -341,8 +341,8 @@ def _entries(canvas: Canvas, points: xr.Dataset, kinds: NDArray[np.str_], passes
         heights = ", ".join(_written(height) for height in within[:3]) + (", …" if within.size > 3 else "")
         entries[f"height of the pass{'es' * (within.size > 1)}: {heights}"] = Style(MIDDLE_GREY, "dashed")
     if "basin" in points and canvas.wants("start") and any(str(name).endswith("_at_start") for name in points):
-        for reached in np.unique(points["basin"].to_numpy()).tolist():
-            to = "nowhere" if reached < 0 else f"to {points['kind'].to_numpy()[reached]} {reached}"
+        for reached in np.unique(points["basin"].values).tolist():
+            to = "nowhere" if reached < 0 else f"to {points['kind'].values[reached]} {reached}"
             entries[f"start, leads {to}"] = _start(reached)
     return entries
 

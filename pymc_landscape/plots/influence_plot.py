@@ -109,15 +109,15 @@ def influence(
     ds = _checked(as_dataset(influence, "influence", NEEDED, "influence"))
     change = next(name for name in CHANGES if name in ds)
     across = next(name for name in ACROSS if name in ds)
-    y = (ds[change] / ds["standard_error"]).transpose("parameter", "observation").to_numpy()
-    x = ds[across].to_numpy().astype(float)
+    y = (ds[change] / ds["standard_error"]).transpose("parameter", "observation").values
+    x = ds[across].values.astype(float)
     canvas, sheet = new_sheet(len(y), backend, SIZE, asked, pc_kwargs, figsize)
     limit = float(ds.attrs["good_k"]) if across == "pareto_k" and "good_k" in ds.attrs else np.inf
     ranges = [(_range(x, limit), _range(row, 0.0)) for row in y]
     _draw_lines(canvas, sheet, ranges, limit)
     _draw_points(canvas, sheet, x, y, limit)
-    _draw_labels(canvas, sheet, x, y, ds["observation"].to_numpy().astype(str), labels, ranges)
-    _finish(canvas, sheet, ds["parameter"].to_numpy().astype(str), ranges, ACROSS[across])
+    _draw_labels(canvas, sheet, x, y, ds["observation"].values.astype(str), labels, ranges)
+    _finish(canvas, sheet, ds["parameter"].values.astype(str), ranges, ACROSS[across])
     if np.isfinite(limit):
         beyond = {"beyond the limit": Style(ORANGE, None, "diamond")} if (x > limit).any() else {}
         add_legend(canvas, {"observation": Style(BLUE, None, "circle"), **beyond, f"limit {limit:.2g}": LIMIT})

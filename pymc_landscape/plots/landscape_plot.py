@@ -227,7 +227,7 @@ def _explain(
 
 def points_of(spots: xr.DataArray) -> list[list[float]]:
     """Lowest points of all panels, as lists of coordinates."""
-    rows = spots.transpose("plot_axis", ...).to_numpy().reshape(spots.sizes["plot_axis"], -1).T
+    rows = spots.transpose("plot_axis", ...).values.reshape(spots.sizes["plot_axis"], -1).T
     return [row.tolist() for row in rows if np.isfinite(row).all()]
 
 

@@ -200,7 +200,7 @@ def surface(
     view = view if df is None else replace(view, df=df)
     heights_of_paths = path_heights(view, paths)
     cuts = cutoffs(CONTOUR_LEVELS if level is None else level, view.df)
-    joined = highest_pass(view.height.to_numpy(), float(cutoffs(0.99, view.df)[0]))
+    joined = highest_pass(view.height.values, float(cutoffs(0.99, view.df)[0]))
     height = height_cap(view, cap, joined)
     grid = fine_grid(as_cells(view), height)
     scene = scene_of(view, grid, cuts, height, asked)
@@ -244,7 +244,7 @@ def _explain(
     canvas: Canvas, view: LandscapeView, cuts: xr.DataArray, scene: Scene, spots: xr.DataArray, is_flat: bool
 ) -> None:
     """Write notes under the surface, and warn of what makes it misleading."""
-    points = spots.transpose("spot", "plot_axis").to_numpy()
+    points = spots.transpose("spot", "plot_axis").values
     edges = [] if is_flat else edges_of_floor(view, points[np.isfinite(points).all(axis=1)].tolist())
     warn_of_initial_point(view, stacklevel=4)
     warn_of_edges(edges, stacklevel=4)

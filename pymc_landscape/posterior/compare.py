@@ -24,7 +24,7 @@ from pymc_landscape.posterior.likelihood_fit import fit_beside, in_copy_of_draws
 from pymc_landscape.posterior.mode import posterior_mode, prior_shares
 from pymc_landscape.posterior.point_estimates import PosteriorPoints, label_scales
 from pymc_landscape.posterior.summary import summarise
-from pymc_landscape.results import provenance_attributes
+from pymc_landscape.results import array_dataset, provenance_attributes
 
 # Columns of the split, and the scales that it is made on: that of the model, and that without bounds.
 SHIFTS = (
@@ -251,7 +251,7 @@ def _dataset(rows: Sequence[Identification], prior: _PriorSide, mode: Fit, attrs
         "note": column(_note(row, prior.note(i), mode) for i, row in enumerate(rows)),
     }
     coords = {"parameter": [row.label for row in rows], "bound": ["lower", "upper"], "scale": list(SCALES)}
-    return xr.Dataset(data | _by_scale(rows), coords, attrs)
+    return array_dataset(data | _by_scale(rows), coords, attrs)
 
 
 def _by_scale(rows: Sequence[Identification]) -> dict[str, Any]:

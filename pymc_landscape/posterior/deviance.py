@@ -17,7 +17,7 @@ from pymc_landscape.objective import Objective
 from pymc_landscape.optimize import Fit, Status
 from pymc_landscape.posterior.draws import PosteriorDraws, read_posterior
 from pymc_landscape.posterior.likelihood_fit import fit_beside, in_copy_of_draws, in_one_copy, warn_if_lower
-from pymc_landscape.results import provenance_attributes
+from pymc_landscape.results import array_dataset, provenance_attributes
 
 # A distance between distribution functions that no plot would show, however many draws prove that it is there.
 NEGLIGIBLE_DISTANCE = 0.03
@@ -112,7 +112,7 @@ def posterior_deviance(
         message=" ".join(filter(None, [deviance.message(), copy])),
     )
     coords = {"chain": draws.chain, "draw": draws.draw}
-    return xr.Dataset({"delta_minus2ll": (("chain", "draw"), deviance.rise)}, coords, attrs)
+    return array_dataset({"delta_minus2ll": (("chain", "draw"), deviance.rise)}, coords, attrs)
 
 
 def _degrees(fit: Fit) -> tuple[int, str]:

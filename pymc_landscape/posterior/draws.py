@@ -95,7 +95,7 @@ def read_posterior(objective: Objective, dt: Posterior | None, group: str = "pos
     density = objective.engine("density").at(vectors)
     likelihood = np.asarray(sum(density[name] for name in objective.terms))
     labels = [
-        read.coords[dim].to_numpy() if dim in read.coords else np.arange(n)
+        read.coords[dim].values if dim in read.coords else np.arange(n)
         for dim, n in zip(read.dims, read.shape, strict=True)
     ]
     draws = PosteriorDraws(objective, vectors, likelihood, density["log_prior"], labels[0], labels[1])

@@ -97,5 +97,5 @@ def limits(fit: Fit, var_names: VarNames | None, n: int, level: float, progressb
     if not has_profile(fit):
         return np.full((n, 2), np.nan), np.full((n, 2), "failed")
     table = confidence_intervals(fit, var_names, level=level, progressbar=progressbar).sel(interval_method="profile")
-    ends, status = (table[name].transpose("parameter", "bound").to_numpy() for name in ("interval", "status"))
+    ends, status = (table[name].transpose("parameter", "bound").values for name in ("interval", "status"))
     return ends, status.astype(str)

@@ -102,8 +102,8 @@ def in_copy_of_draws(fit: Fit, draws: PosteriorDraws) -> tuple[Fit, str]:
     if not fit.status.is_optimum or not fit.symmetries:
         return fit, ""
     layout = fit.objective.layout()
-    here = layout.join({str(name): values.to_numpy() for name, values in fit.point.data_vars.items()})
-    errors = layout.join({str(name): values.to_numpy() for name, values in fit.standard_error.data_vars.items()})
+    here = layout.join({str(name): values.values for name, values in fit.point.data_vars.items()})
+    errors = layout.join({str(name): values.values for name, values in fit.standard_error.data_vars.items()})
     scale = np.where(np.isfinite(errors) & (errors > 0), errors, np.maximum(np.abs(here), 1.0))
     images = symmetric_copies(fit.symmetries, here)
     scale = np.abs(symmetric_copies(fit.symmetries, scale)).max(axis=0)  # the same for elements that change places
@@ -128,7 +128,7 @@ def in_one_copy(fit: Fit, draws: PosteriorDraws) -> Array:
     if not fit.status.is_optimum or not fit.symmetries:
         return draws.vectors
     here, errors = (
-        fit.objective.layout().join({str(name): values.to_numpy() for name, values in table.data_vars.items()})
+        fit.objective.layout().join({str(name): values.values for name, values in table.data_vars.items()})
         for table in (fit.point, fit.standard_error)
     )
     return np.stack([nearest_copy(fit.symmetries, vector, here, errors) for vector in draws.vectors])

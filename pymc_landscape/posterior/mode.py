@@ -60,7 +60,7 @@ def _in_copy_of(fit: Fit, mode: Fit) -> Fit:
         return mode
     layout = fit.objective.layout()
     here, there, errors = (
-        layout.join({str(name): values.to_numpy() for name, values in table.data_vars.items()})
+        layout.join({str(name): values.values for name, values in table.data_vars.items()})
         for table in (fit.point, mode.point, fit.standard_error)
     )
     image = nearest_copy(fit.symmetries, there, here, errors)

@@ -22,7 +22,7 @@ from pymc_landscape.posterior.draws import PosteriorDraws, read_posterior
 from pymc_landscape.posterior.likelihood_estimates import estimate, has_profile
 from pymc_landscape.posterior.likelihood_fit import fit_beside, in_copy_of_draws, warn_if_lower
 from pymc_landscape.posterior.mode import posterior_mode
-from pymc_landscape.results import provenance_attributes
+from pymc_landscape.results import array_dataset, provenance_attributes
 
 CURVES = ("prior", "likelihood profile", "posterior profile", "posterior marginal")
 # Profiles are traced until Δ(−2LL) is 20, where 5·10⁻⁵ of the height is left.
@@ -155,7 +155,7 @@ def _window(profile: xr.Dataset | None, drawn: Array, bounds: tuple[float, float
     margin = 0.15 * width
     start, stop = low - margin, high + margin
     if profile is not None:
-        near = profile["value"].to_numpy()[(profile["delta_minus2ll"] <= SHOWN).to_numpy()]
+        near = profile["value"].values[(profile["delta_minus2ll"] <= SHOWN).values]
         spare = (WIDEST - 1.0) * width / 2.0
         start = min(start, max(float(np.nanmin(near, initial=start)), low - spare))
         stop = max(stop, min(float(np.nanmax(near, initial=stop)), high + spare))
@@ -184,4 +184,4 @@ def _dataset(
     coords = {"parameter": [quantity.label for quantity in quantities], "curve": list(CURVES)}
     statuses = {"status": fit.status.value, "map_status": sides.mode.status.value}
     attrs = provenance_attributes(fit.objective.origin, group="curves", message=copy, **statuses)
-    return xr.Dataset(data, coords, attrs)
+    return array_dataset(data, coords, attrs)

@@ -25,7 +25,7 @@ from pymc_landscape.posterior.identification import SHIFT, number, percent, sign
 from pymc_landscape.posterior.likelihood_estimates import estimate, limits
 from pymc_landscape.posterior.likelihood_fit import LOWER, refuse_random_effects
 from pymc_landscape.posterior.mode import prior_shares
-from pymc_landscape.results import DelayedProgressBar, provenance_attributes
+from pymc_landscape.results import DelayedProgressBar, array_dataset, provenance_attributes
 
 WEIGHTS = tuple(np.linspace(0.0, 1.0, 11).round(1).tolist())
 
@@ -184,7 +184,7 @@ def _dataset(fits: Sequence[Fit], weights: Sequence[float], quantities: Sequence
     coords = {"weight": list(weights), "parameter": [quantity.label for quantity in quantities]}
     origin = fits[0].objective.origin
     message = " ".join(filter(None, [_jumps(weights, numbers), *_reasons(fits, weights)]))
-    return xr.Dataset(data, coords, provenance_attributes(origin, group="prior_path", message=message))
+    return array_dataset(data, coords, provenance_attributes(origin, group="prior_path", message=message))
 
 
 def _shares(fit: Fit, quantities: Sequence[Quantity]) -> Array:
@@ -267,7 +267,7 @@ def _intervals(
         "interval": (dims, np.array([interval for interval, _ in intervals])),
         "interval_status": (dims, np.array([status for _, status in intervals])),
     }
-    return xr.Dataset(data, {"bound": list(BOUNDS)})
+    return array_dataset(data, {"bound": list(BOUNDS)})
 
 
 # As many digits of the sensitivities as ArviZ keeps; and what its diagnosis says of what has no draws.
@@ -299,10 +299,10 @@ def prior_sensitivity(objective: Objective, dt: Posterior, labels: Sequence[Any]
     columns = {
         "psense_prior": rows["prior"].to_numpy(float),
         "psense_likelihood": rows["likelihood"].to_numpy(float),
-        "psense_diagnosis": rows["diagnosis"].fillna(NOT_DRAWN).to_numpy().astype(str),
+        "psense_diagnosis": rows["diagnosis"].fillna(NOT_DRAWN).values.astype(str),
     }
     data = {name: ("parameter", values) for name, values in columns.items()}
-    return xr.Dataset(data, {"parameter": np.asarray(labels)})
+    return array_dataset(data, {"parameter": np.asarray(labels)})
 
 
 def _with_groups(objective: Objective, dt: Posterior) -> xr.DataTree:

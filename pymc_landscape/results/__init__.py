@@ -3,7 +3,12 @@
 from pymc_landscape.results.checkpoint import Checkpoint
 from pymc_landscape.results.datatree import to_datatree
 from pymc_landscape.results.interruption import STOPS, ClusterLost, Stop, warn_of_part, why_stopped
-from pymc_landscape.results.labelled_dataset import array_variable, axis_variable, labelled_dataset
+from pymc_landscape.results.labelled_dataset import (
+    array_dataset,
+    array_variable,
+    axis_variable,
+    labelled_dataset,
+)
 from pymc_landscape.results.memory_rows import IN_MEMORY, Memory, RowsInMemory
 from pymc_landscape.results.pickling import MadeAnew, Portable, dumps_without, loads_with
 from pymc_landscape.results.progress import DelayedProgressBar
@@ -45,6 +50,7 @@ __all__ = [
     "StoreDirectory",
     "StoreRecord",
     "ZarrStore",
+    "array_dataset",
     "array_variable",
     "axis_variable",
     "dumps_without",

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pymc_landscape.arguments import wrong_type
+from pymc_landscape.results.labelled_dataset import array_dataset
 from pymc_landscape.results.stored_labels import stored_name
 
 # The group of every result, and the verb or method that makes it: a name belongs to one of them alone.
@@ -131,7 +132,7 @@ def _of_table(table: pd.DataFrame) -> xr.Dataset:
             "compare_models, loss_table, descent_race or tests returned."
         )
     columns = {str(name): (dim, _column(column)) for name, column in table.items()}
-    return xr.Dataset(columns, {dim: table.index.to_numpy().astype(str)}, table.attrs)
+    return array_dataset(columns, {dim: table.index.values.astype(str)}, table.attrs)
 
 
 def _column(column: pd.Series) -> NDArray[Any]:

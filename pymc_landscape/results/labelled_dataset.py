@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from xarray.indexes import PandasIndex
 
 _Shapes = tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...]
 
@@ -75,21 +76,60 @@ def array_variable(dims: str | tuple[str, ...], values: Any) -> xr.Variable:
 
 
 def axis_variable(dim: str, values: Any) -> xr.IndexVariable:
-    """Return the coordinate of an axis of numbers, with its index: not even ``dask`` itself is imported for it.
+    """Return the coordinate of an axis, with its index: not even ``dask`` itself is imported for it.
 
     Parameters
     ----------
     dim : str
         Its dim, and its name.
     values : array_like
-        Numbers.
+        Numbers or text.
 
     Examples
     --------
     >>> axis_variable("x", [1.0, 2.0]).dtype
     dtype('float64')
+    >>> axis_variable("x", ["one", "two"]).dtype
+    dtype('<U3')
     """
-    return xr.IndexVariable(dim, pd.Index(np.asarray(values)), fastpath=True)  # type: ignore[no-untyped-call]
+    labels = np.asarray(values)
+    index = PandasIndex(pd.Index(labels), dim, coord_dtype=labels.dtype)
+    return cast(xr.IndexVariable, index.create_variables()[dim])
+
+
+def array_dataset(
+    data: Mapping[Any, Any], coords: Mapping[Any, Any] | None = None, attrs: Mapping[Any, Any] | None = None
+) -> xr.Dataset:
+    """Return ``xr.Dataset(data, coords, attrs)`` of NumPy's arrays, without an import of ``dask.array``.
+
+    Parameters
+    ----------
+    data, coords : mapping
+        As there: dims and array, labels along a dim of that name, a number, or what is xarray's own.
+    attrs : mapping, optional
+        Its attributes.
+
+    Examples
+    --------
+    >>> array_dataset({"a": ("x", [1.0, 2.0])}, {"x": ["one", "two"]})["x"].dtype
+    dtype('<U3')
+    """
+    arrays, labels = ({name: _as_variable(name, given) for name, given in (of or {}).items()} for of in (data, coords))
+    return xr.Dataset(arrays, labels, attrs)
+
+
+def _as_variable(name: Any, given: Any) -> Any:
+    if isinstance(given, xr.Variable | xr.DataArray | pd.Index | pd.Series):
+        return given
+    if not isinstance(given, tuple):
+        return axis_variable(name, given) if np.ndim(given) else array_variable((), given)
+    dims, values, *attrs = given
+    if isinstance(values, pd.Index | pd.Series):
+        return given
+    is_axis = dims == name or tuple(dims) == (name,)
+    variable = axis_variable(name, values) if is_axis else array_variable(dims, values)
+    variable.attrs.update(*attrs[:1])
+    return variable
 
 
 @lru_cache(maxsize=32)
@@ -101,4 +141,4 @@ def _blank(
         {name: array_variable(dims, np.broadcast_to(np.nan, shape)) for name, dims, shape in each}
         for each in (shapes, beside)
     )
-    return xr.Dataset(data, others | {name: array_variable(name, list(along)) for name, along, _ in labels})
+    return xr.Dataset(data, others | {name: axis_variable(name, list(along)) for name, along, _ in labels})

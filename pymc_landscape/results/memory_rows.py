@@ -88,7 +88,7 @@ class RowsInMemory:
             for name, group in groups.items()
         }
         self._flat = {  # views of the same numbers
-            str(n): a.to_numpy().reshape(int(np.prod(a.shape[:lead])), *elements_of_a_row(a, lead))
+            str(n): a.values.reshape(int(np.prod(a.shape[:lead])), *elements_of_a_row(a, lead))
             for group in self.groups.values()
             for n, a in group.items()
         }

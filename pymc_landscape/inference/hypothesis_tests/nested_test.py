@@ -15,7 +15,7 @@ from pymc_landscape._typing import Array
 from pymc_landscape.arguments import check_run_options, checked_choice, checked_count, checked_flag
 from pymc_landscape.objective import Objective, pymc_model
 from pymc_landscape.optimize import Fit
-from pymc_landscape.results import Stop, provenance_attributes, why_stopped
+from pymc_landscape.results import Stop, array_dataset, provenance_attributes, why_stopped
 
 Reference = Literal["auto", "chi2", "chibar2", "bootstrap", "exact"]
 Test = Literal["likelihood_ratio", "score", "wald"]
@@ -121,7 +121,7 @@ class HypothesisTest:
             data["draws"], coords["draw"] = ("draw", self.draws), np.arange(len(self.draws))
         words = {"reference": self.reference, "message": self.message, "test": self.test}
         words |= {"information": self.information} if self.information else {}
-        return xr.Dataset(data, coords, provenance_attributes(self._origin(), group=GROUPS[self.test], **words))
+        return array_dataset(data, coords, provenance_attributes(self._origin(), group=GROUPS[self.test], **words))
 
     def _origin(self) -> dict[str, str | int | float]:
         model = self.alternative

@@ -235,7 +235,7 @@ def _read_off(null: Fit, v: FreeVariable, known: dict[str, float]) -> dict[str, 
     if null.n_parameters == 0:
         value = natural_point(null).get(v.name)
     elif missing and value is None and v.name in null.derived:
-        value = null.derived[v.name].to_numpy()
+        value = null.derived[v.name].values
     if value is None or np.size(value) not in (1, len(v.labels)):
         return {}
     values = np.broadcast_to(np.ravel(value), len(v.labels))

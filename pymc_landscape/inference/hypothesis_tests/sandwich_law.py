@@ -41,7 +41,7 @@ def sandwich_eigenvalues(constraint: NullConstraint, result: SearchResult, repor
     """
     estimates = [NaturalScale(result, report, kind) for kind in ("sandwich", "observed")]
     jacobian = constraint.jacobian(constraint.layout.join(estimates[0].point))
-    robust, believed = (jacobian @ each.covariance().to_numpy() @ jacobian.T for each in estimates)
+    robust, believed = (jacobian @ each.covariance().values @ jacobian.T for each in estimates)
     scale = 1.0 / np.sqrt(np.diagonal(believed))
     values, vectors = np.linalg.eigh(believed * np.outer(scale, scale))
     basis = scale[:, None] * vectors[:, len(values) - constraint.nesting.df :]

@@ -33,7 +33,7 @@ def wald_statistic(constraint: NullConstraint, result: SearchResult, report: Sta
         If what is tested has no covariance there.
     """
     estimate = NaturalScale(result, report, information)
-    vector, covariance = constraint.layout.join(estimate.point), estimate.covariance().to_numpy()
+    vector, covariance = constraint.layout.join(estimate.point), estimate.covariance().values
     residual, jacobian = constraint.residual(vector), constraint.jacobian(vector)
     at_zero = [i for i in constraint.at_bound if residual[i] == 0.0]
     moved = [i for i in range(len(residual)) if i not in at_zero]

@@ -16,7 +16,7 @@ from pymc_landscape.inference.profile.profile_steps import StoredStep, natural_v
 from pymc_landscape.inference.profile.quantities import BOUNDS, Quantity
 from pymc_landscape.objective.observations import data_digest
 from pymc_landscape.optimize import Fit
-from pymc_landscape.results import array_variable, provenance_attributes
+from pymc_landscape.results import array_dataset, provenance_attributes
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,7 @@ def profile_dataset(
         message=" ".join(filter(None, remarks)),
         **attrs,
     )
-    coords = {**coords, "bound": list(BOUNDS)}
-    along = {name: array_variable(name, labels_of) for name, labels_of in coords.items()}
-    return xr.Dataset({name: array_variable(*each) for name, each in data.items()}, along, provenance)
+    return array_dataset(data, {**coords, "bound": list(BOUNDS)}, provenance)
 
 
 def _by_parameter(quantities: Sequence[Quantity], rows: Sequence[TracedProfile]) -> dict[str, Any]:

@@ -159,13 +159,13 @@ class EarlierProfile:
         if quantity.label not in (self.finished if self._only_finished else self.labels):
             return [], []
         row = self.profile.isel(parameter=self.labels.index(quantity.label)).sortby("step")
-        step = row["step"].to_numpy()
+        step = row["step"].values
         return self._steps(row, step[step < 0][::-1]), self._steps(row, step[step > 0])
 
     def _steps(self, row: xr.Dataset, steps: NDArray[np.int64]) -> list[StoredStep]:
         side = row.sel(step=steps)
-        numbers = [side[name].to_numpy().astype(float).tolist() for name in ("value", "delta_minus2ll", "slope")]
-        status, path = side["status"].to_numpy().astype(str).tolist(), side["path"].transpose("step", ...).to_numpy()
+        numbers = [side[name].values.astype(float).tolist() for name in ("value", "delta_minus2ll", "slope")]
+        status, path = side["status"].values.astype(str).tolist(), side["path"].transpose("step", ...).values
         made = zip(*numbers, status, path, strict=True)
         return [StoredStep(v, rise, slope, cast(State, word), at) for v, rise, slope, word, at in made if word]
 

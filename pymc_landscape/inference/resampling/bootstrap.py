@@ -205,7 +205,7 @@ def in_own_copy(fit: Fit, vector: Array) -> Array:
     if not fit.symmetries:
         return vector
     layout = fit.objective.layout()
-    errors = layout.join({str(name): values.to_numpy() for name, values in fit.standard_error.data_vars.items()})
+    errors = layout.join({str(name): values.values for name, values in fit.standard_error.data_vars.items()})
     return nearest_copy(fit.symmetries, vector, layout.join(natural_point(fit)), errors)
 
 
@@ -268,7 +268,7 @@ def _refuse_another(fit: Fit, kept: xr.Dataset, checkpoint: Checkpoint, first_se
 
 def _replicates(fit: Fit, kept: xr.Dataset) -> list[Replicate]:
     flat = kept.isel(chain=0)
-    points = {v.name: flat[v.name].transpose("draw", ...).to_numpy() for v in fit.objective.variables}
-    columns = [flat[name].to_numpy() for name in ("minus2ll", "delta_minus2ll", "status")]
+    points = {v.name: flat[v.name].transpose("draw", ...).values for v in fit.objective.variables}
+    columns = [flat[name].values for name in ("minus2ll", "delta_minus2ll", "status")]
     vectors = fit.objective.layout().join(points)
     return [Replicate(v, float(a), float(b), str(c)) for v, a, b, c in zip(vectors, *columns, strict=True)]

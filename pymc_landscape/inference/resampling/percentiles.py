@@ -32,7 +32,7 @@ class Percentiles:
 
     def __init__(self, fit: Fit, replicates: xr.Dataset):
         self._values = by_label(fit, replicates)
-        status = replicates["status"].to_numpy().ravel()
+        status = replicates["status"].values.ravel()
         self._converged = np.array([Status(word).is_optimum for word in status])
         self._ran_away = status == Status.UNBOUNDED.value
         self._failed = status == Status.FAILED.value
@@ -75,5 +75,5 @@ def by_label(fit: Fit, values: xr.Dataset) -> Array:
     """Return replicates or draws (draws, n) in the order of a quantity's weights."""
     objective = fit.objective
     names = [*(v.name for v in objective.variables), *objective.deterministics]
-    columns = [values[name].stack(at=("chain", "draw")).transpose("at", ...).to_numpy() for name in names]
+    columns = [values[name].stack(at=("chain", "draw")).transpose("at", ...).values for name in names]
     return np.concatenate([column.reshape(len(column), -1) for column in columns], axis=1)

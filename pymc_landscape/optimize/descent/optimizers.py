@@ -199,7 +199,8 @@ def _takes_rate(spec: OptimizerSpec) -> bool:
 
 def _by_name(label: str, name: str, rate: Any, options: Mapping[str, Any]) -> OptimizerSpec:
     known = {**dict.fromkeys(RULES, "rule"), **dict.fromkeys(DOWNHILL, "downhill")}
-    known |= dict.fromkeys(minimizers.methods(), "minimizer")
+    if _plain(name) not in map(_plain, known):  # to know the others takes half a second of imports
+        known |= dict.fromkeys(minimizers.methods(), "minimizer")
     plain = {_plain(method): method for method in known} | ALIASES
     if _plain(name) not in plain:
         raise unknown_name("an optimizer", name, [*known, "l-bfgs"], "there is", limit=40)

@@ -11,6 +11,7 @@ import xarray as xr
 from pymc_landscape._typing import Array
 from pymc_landscape.objective import Objective
 from pymc_landscape.optimize.descent.path import DescentPath, Record
+from pymc_landscape.results import array_dataset
 
 # Names that the result has for itself, beside those of the parameters.
 OWN_VARIABLES = ("minus2ll", "grad_norm", "step_size")
@@ -75,7 +76,7 @@ def path_dataset(
         "seconds": table.over_draws(lined_up.column(lambda record: record.seconds)),
         table.theta_name: table.over_draws(theta, ("theta_label",)),
     }
-    return xr.Dataset(data, coords)
+    return array_dataset(data, coords)
 
 
 def _natural(objective: Objective, theta: Array) -> list[tuple[Any, Array]]:

@@ -142,7 +142,7 @@ def _standard_error(fit: Fit, label: str) -> float:
     if element.unconstrained:
         i = fit.objective.layout(fit.objective.names).slices[element.variable.name].start + element.index
         return float(np.sqrt(fit.theta_covariance[i, i]))
-    return float(fit.standard_error[element.variable.name].to_numpy().ravel()[element.index])
+    return float(fit.standard_error[element.variable.name].values.ravel()[element.index])
 
 
 # --- how far an axis reaches ------------------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ def given_axes(objective: Objective, axes: xr.Dataset | Mapping[str, AxisValues]
     labels = checked_labels(objective, axes_of(grid))
     given = []
     for label in labels:
-        element, values = objective.find(label), grid[label].to_numpy().astype(float)
+        element, values = objective.find(label), grid[label].values.astype(float)
         if len(values) < 3:
             raise ValueError(f"Expected an axis of at least 3 points, got {len(values)} for {label!r}.")
         bounds = (-np.inf, np.inf) if element.unconstrained else element.variable.limits(element.index)
@@ -234,7 +234,7 @@ def _hull(
     if label in modes["parameter"]:
         own = modes.sel(parameter=label)
         if not np.isfinite(possible).all():  # a prior of next to no weight leaves what is open as good as open
-            own = own.isel(weight=(own["weight"] >= 1.0).to_numpy())
+            own = own.isel(weight=(own["weight"] >= 1.0).values)
         spread = reach * own["standard_error"]
         points += [*(own["mode"] - spread).values, *(own["mode"] + spread).values, *own["mode"].values]
     if drawn is not None:
@@ -261,4 +261,4 @@ def _possible(fit: Fit, label: str) -> Array:
             table = confidence_intervals(fit, label, level=level, progressbar=False)
     except ValueError:
         return np.full(2, np.nan)
-    return np.asarray(table["interval"].to_numpy().reshape(2))
+    return np.asarray(table["interval"].values.reshape(2))

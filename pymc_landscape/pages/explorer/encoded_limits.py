@@ -29,9 +29,9 @@ def encode_limits(side: PosteriorSide, table: Any, weights: Weights) -> list[lis
         [
             [
                 {
-                    "profile": json_numbers(table["profile"].to_numpy()[j, m, p]),
-                    "profile_status": table["profile_status"].to_numpy()[j, m, p].tolist(),
-                    "wald": json_numbers(table["wald"].to_numpy()[j, m, p]),
+                    "profile": json_numbers(table["profile"].values[j, m, p]),
+                    "profile_status": table["profile_status"].values[j, m, p].tolist(),
+                    "wald": json_numbers(table["wald"].values[j, m, p]),
                     "posterior": None
                     if np.isnan(side.intervals[j, m, p]).any()
                     else json_numbers(side.intervals[j, m, p]),

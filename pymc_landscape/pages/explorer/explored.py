@@ -93,7 +93,7 @@ class Modes:
     def point(self, i: int) -> dict[str, Array]:
         """Return where other parameters are held under weight i: at its mode, or at the nearest one that there is."""
         layout = self.objective.layout()
-        rows = self.path["mode"].sel(parameter=list(layout.labels)).to_numpy()
+        rows = self.path["mode"].sel(parameter=list(layout.labels)).values
         known = np.flatnonzero(np.isfinite(rows).all(axis=1))
         if not known.size or (i == 0 and 0 not in known):
             return natural_point(self.fit)

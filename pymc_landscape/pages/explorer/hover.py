@@ -29,7 +29,7 @@ def observations_at(axes: Sequence[ChosenAxis], modes: Modes) -> Observations:
         surface = evaluate_landscape(objective, grid, at=modes.point(0), pointwise=True, progressbar=False)
     surface = surface.transpose(*(axis.label for axis in axes), ...)
     n_points = int(np.prod([len(own) for own in nodes]))
-    minus2ll = {name: -2.0 * surface[name].to_numpy().reshape(n_points, -1) for name in objective.terms}
+    minus2ll = {name: -2.0 * surface[name].values.reshape(n_points, -1) for name in objective.terms}
     points = np.stack([_natural(modes, axes, grid, i, nodes) for i in range(n_points)])
     fitted = {term.name: term for term in fitted_values(objective, points)}
     return Observations(

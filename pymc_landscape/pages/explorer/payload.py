@@ -23,7 +23,7 @@ from pymc_landscape.pages.explorer.explored_draws import draws_along
 from pymc_landscape.pages.explorer.hover import encode_observations
 from pymc_landscape.pages.explorer.lakes import find_lakes
 from pymc_landscape.pages.explorer.walkers import encode_walks
-from pymc_landscape.results import provenance_attributes
+from pymc_landscape.results import array_dataset, provenance_attributes
 
 SCHEMA = 1
 TREATMENTS = {"h": "hold", "p": "profile", "a": "average"}
@@ -185,7 +185,7 @@ def _beside(explored: Explored) -> dict[str, Any]:
             }
         )
         own = path["prior_share"].sel(parameter=axis.label) if axis.label in path["parameter"] else None
-        shares.append([None] * path.sizes["weight"] if own is None else json_numbers(own.to_numpy()))
+        shares.append([None] * path.sizes["weight"] if own is None else json_numbers(own.values))
     return {
         "limits": encode_limits(side, explored.limits, explored.weights),
         "margins": margins,
@@ -250,7 +250,7 @@ def explorer_results(explored: Explored) -> dict[str, xr.Dataset]:
             "floor": ("weight", explored.floors[key]),
         }
         name = "_".join(["surface", *(TREATMENTS[letter] for letter in key)])
-        groups[name] = xr.Dataset(data, {"weight": weights, **coords}, attrs)
+        groups[name] = array_dataset(data, {"weight": weights, **coords}, attrs)
     for name, curves in (("slices", explored.slices), ("profiles", explored.profiles)):
         groups |= _margins(explored, name, curves, weights)
     if explored.limits is not None:
@@ -268,4 +268,4 @@ def _margins(explored: Explored, name: str, curves: Sequence[Surfaces | None], w
         if curve is not None
     }
     coords = {f"{axis.label}_value": axis.values for axis in explored.axes}
-    return {name: xr.Dataset(data, {"weight": weights, **coords})} if data else {}
+    return {name: array_dataset(data, {"weight": weights, **coords})} if data else {}

@@ -51,7 +51,7 @@ def sentences(
     For the posterior itself, with draws at hand, they are those of `compare_with_posterior`.
     """
     rows = modes.path.sel(parameter=list(labels))
-    values, errors, shares = (rows[name].to_numpy() for name in ("mode", "standard_error", "prior_share"))
+    values, errors, shares = (rows[name].values for name in ("mode", "standard_error", "prior_share"))
     out: list[list[list[str]]] = []
     for size in weights.sizes:
         by_weight = []
@@ -79,4 +79,4 @@ def _compared(
             )
     except ValueError:
         return None
-    return [str(sentence) for sentence in table["sentence"].to_numpy()]
+    return [str(sentence) for sentence in table["sentence"].values]

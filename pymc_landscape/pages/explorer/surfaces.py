@@ -43,7 +43,7 @@ SOLVED = ("converged", "at_bound")
 def held(axes: Sequence[ChosenAxis], modes: Modes) -> Surfaces:
     """Return slices, with the other parameters held at the mode under each weight."""
     values = {axis.label: axis.values for axis in axes}
-    weights = modes.path["weight"].to_numpy()
+    weights = modes.path["weight"].values
     surface = _evaluated(modes.objective, values, modes.point(0))
     heights = [_weighted(surface, float(weights[0]))]
     for i, weight in enumerate(weights[1:].tolist(), start=1):
@@ -65,7 +65,7 @@ def profiled(axes: Sequence[ChosenAxis], modes: Modes, kept: Sequence[str] = ())
     kept : sequence of str
         Natural elements that are held all the same, at the mode under each weight.
     """
-    weights = modes.path["weight"].to_numpy()
+    weights = modes.path["weight"].values
     budget = MOST * max(affordable_evaluations(modes.objective), 1)
     before: tuple[list[Any], Any, list[xr.Dataset]] | None = None
     for stride, knots in zip((*STRIDES, 1), (*KNOTS, len(weights)), strict=True):
@@ -87,7 +87,7 @@ def profiled(axes: Sequence[ChosenAxis], modes: Modes, kept: Sequence[str] = ())
     everywhere = [np.arange(len(axis.values)) for axis in axes]
     solved = [_profile(axes, modes, everywhere, i, kept) for i in range(len(weights))]
     heights = np.stack([_weighted(surface, float(weight)) for surface, weight in zip(solved, weights, strict=True)])
-    path = solved[0]["path"].transpose(*(axis.label for axis in axes), "parameter").to_numpy()
+    path = solved[0]["path"].transpose(*(axis.label for axis in axes), "parameter").values
     return Surfaces(heights, path, notes=_told(solved, weights))
 
 
@@ -122,16 +122,16 @@ def averaged(axes: Sequence[ChosenAxis], modes: Modes) -> Surfaces:
         raise ValueError(TOO_LONG)
     exact = _evaluated(integrated, {a.label: a.values[t] for a, t in zip(axes, tried, strict=True)}, None)
     surface = _evaluated(integrated, values, None)
-    likelihood, log_prior = (surface[name].to_numpy() for name in ("minus2ll", "log_prior"))
+    likelihood, log_prior = (surface[name].values for name in ("minus2ll", "log_prior"))
     whole = [_on_all(array, axes, some) for array in (likelihood, log_prior)]
-    off = np.abs(whole[0][np.ix_(*tried)] - exact["minus2ll"].to_numpy())
-    rise = exact["minus2ll"].to_numpy() - np.nanmin(likelihood)
+    off = np.abs(whole[0][np.ix_(*tried)] - exact["minus2ll"].values)
+    rise = exact["minus2ll"].values - np.nanmin(likelihood)
     if not (off <= AVERAGE_TOLERANCE + RELATIVE * rise).all():
         if int(np.prod([len(axis.values) for axis in axes])) > AVERAGE_POINTS * affordable:
             raise ValueError(TOO_LONG)
         surface = _evaluated(integrated, {axis.label: axis.values for axis in axes}, None)
-        whole = [surface[name].to_numpy() for name in ("minus2ll", "log_prior")]
-    heights = [weighted_heights(whole[0], whole[1], float(weight)) for weight in modes.path["weight"].to_numpy()]
+        whole = [surface[name].values for name in ("minus2ll", "log_prior")]
+    heights = [weighted_heights(whole[0], whole[1], float(weight)) for weight in modes.path["weight"].values]
     return Surfaces(np.stack(heights))
 
 
@@ -155,7 +155,7 @@ def _evaluated(objective: Objective, values: dict[str, Array], at: Any, **option
 def _weighted(surface: xr.Dataset, weight: float) -> Array:
     """Return −2 (log L + weight · log prior), ∞ outside the support."""
     height = "penalized_minus2ll" if "penalized_minus2ll" in surface else "minus2ll"
-    return weighted_heights(surface[height].to_numpy(), surface["log_prior"].to_numpy(), weight)
+    return weighted_heights(surface[height].values, surface["log_prior"].values, weight)
 
 
 def weighted_heights(minus2ll: Array, log_prior: Array, weight: float) -> Array:
@@ -177,7 +177,7 @@ def _profile(axes: Sequence[ChosenAxis], modes: Modes, some: Sequence[Any], i: i
 def _told(solved: Sequence[xr.Dataset], weights: Array) -> list[str]:
     """Say at how many points there is no profile."""
     for surface, weight in zip(solved, weights, strict=True):
-        bad = int(np.isin(surface["status"].to_numpy(), ("failed", "unbounded")).sum())
+        bad = int(np.isin(surface["status"].values, ("failed", "unbounded")).sum())
         if bad:
             return [
                 f"With the other parameters at their best, {bad} of {surface['status'].size} points have no minimum "
@@ -198,10 +198,10 @@ def _interpolated(
     kept: Sequence[str],
 ) -> Surfaces | None:
     """Evaluate the density between points that were solved under some weights; None where that fails."""
-    if not all(np.isin(surface["status"].to_numpy(), SOLVED).all() for surface in solved):
+    if not all(np.isin(surface["status"].values, SOLVED).all() for surface in solved):
         return None
-    weights, dims = modes.path["weight"].to_numpy(), [axis.label for axis in axes]
-    paths = np.stack([surface["path"].transpose(*dims, "parameter").to_numpy() for surface in solved])
+    weights, dims = modes.path["weight"].values, [axis.label for axis in axes]
+    paths = np.stack([surface["path"].transpose(*dims, "parameter").values for surface in solved])
     whole = _spread(np.sqrt(weights[which]), paths, 0, np.sqrt(weights))
     for j, (axis, own) in enumerate(zip(axes, some, strict=True)):
         whole = _spread(axis.spots[own], whole, j + 1, axis.spots)
@@ -220,8 +220,8 @@ def _from_corners(
     kept: Sequence[str],
 ) -> Surfaces:
     """Return the lower envelope of what was solved at the corners of each cell, brought down from there."""
-    weights, dims = modes.path["weight"].to_numpy(), [axis.label for axis in axes]
-    paths = np.stack([surface["path"].transpose(*dims, "parameter").to_numpy() for surface in solved])
+    weights, dims = modes.path["weight"].values, [axis.label for axis in axes]
+    paths = np.stack([surface["path"].transpose(*dims, "parameter").values for surface in solved])
     found = []
     if kept:  # at another place under each weight
         for i, weight in enumerate(weights.tolist()):

@@ -112,7 +112,7 @@ def encode_walks(walks: Walks, axes: Sequence[ChosenAxis], objective: Objective,
 def _ways(found: xr.Dataset) -> list[dict[str, Array]]:
     """Return what is known of each path as arrays: thousands of points are looked up."""
     by_chain = {str(name): values for name, values in found.variables.items() if "chain" in values.dims}
-    arrays = {name: values.transpose("chain", ...).to_numpy() for name, values in by_chain.items()}
+    arrays = {name: values.transpose("chain", ...).values for name, values in by_chain.items()}
     return [{name: values[i] for name, values in arrays.items()} for i in range(found.sizes["chain"])]
 
 

@@ -19,6 +19,7 @@ from pymc_landscape.numerics import chi2_cutoff
 from pymc_landscape.optimize import Fit, fit_weighted
 from pymc_landscape.pages.explorer.explored import Modes, Weights
 from pymc_landscape.posterior import prior_path
+from pymc_landscape.results import array_dataset
 
 # The level of all limits on the page.
 LEVEL = 0.95
@@ -51,7 +52,7 @@ def _only_the_fit(fit: Fit) -> xr.Dataset:
     """Return the likelihood's maximum as a path of one weight, where the prior cannot take part."""
     labels = list(fit.objective.layout().labels)
     tables = (fit.point, fit.standard_error)
-    arrays = [fit.objective.layout().join({str(n): v.to_numpy() for n, v in t.data_vars.items()}) for t in tables]
+    arrays = [fit.objective.layout().join({str(n): v.values for n, v in t.data_vars.items()}) for t in tables]
     data = {
         "mode": (("weight", "parameter"), arrays[0][None]),
         "standard_error": (("weight", "parameter"), arrays[1][None]),
@@ -60,7 +61,7 @@ def _only_the_fit(fit: Fit) -> xr.Dataset:
         "status": ("weight", [fit.status.value]),
         "prior_share": (("weight", "parameter"), np.zeros((1, len(labels)))),
     }
-    return xr.Dataset(data, {"weight": [0.0], "parameter": labels}, {"message": fit.message})
+    return array_dataset(data, {"weight": [0.0], "parameter": labels}, {"message": fit.message})
 
 
 def limits(modes: Modes, labels: Sequence[str], weights: Weights) -> xr.Dataset:
@@ -87,18 +88,18 @@ def limits(modes: Modes, labels: Sequence[str], weights: Weights) -> xr.Dataset:
         places = [(m, p) for m, n in enumerate(sizes) for p, w in enumerate(priors) if abs(w / n - weight) < SAME]
         levels = {m: float(special.chdtr(1, chi2_cutoff(LEVEL) / sizes[m])) for m, _ in places}
         found = _profile_limits(modes, i, labels, list(levels.values()))
-        error = modes.path["standard_error"].isel(weight=i).sel(parameter=list(labels)).to_numpy()
-        mode = modes.path["mode"].isel(weight=i).sel(parameter=list(labels)).to_numpy()
+        error = modes.path["standard_error"].isel(weight=i).sel(parameter=list(labels)).values
+        mode = modes.path["mode"].isel(weight=i).sel(parameter=list(labels)).values
         for m, p in places:
             if found is not None:
                 own = found.isel(level=list(levels).index(m))
-                profile[:, m, p], status[:, m, p] = own["interval"].to_numpy(), own["status"].to_numpy()
+                profile[:, m, p], status[:, m, p] = own["interval"].values, own["status"].values
             if modes.is_optimum(i):
                 reach = np.sqrt(chi2_cutoff(LEVEL) / sizes[m]) * error
                 wald[:, m, p] = np.stack([mode - reach, mode + reach], axis=1)
     dims = ("parameter", "size", "prior_weight", "bound")
     data = {"profile": (dims, profile), "profile_status": (dims, status), "wald": (dims, wald)}
-    return xr.Dataset(data, {"parameter": list(labels), "size": list(sizes), "prior_weight": list(priors)})
+    return array_dataset(data, {"parameter": list(labels), "size": list(sizes), "prior_weight": list(priors)})
 
 
 def _profile_limits(modes: Modes, i: int, labels: Sequence[str], levels: Sequence[float]) -> xr.Dataset | None:

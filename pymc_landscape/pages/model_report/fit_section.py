@@ -219,7 +219,7 @@ def _effects(fit: Fit) -> str:
 def _modes(latent: xr.Dataset, name: str) -> list[list[str]]:
     modes = latent[name]
     errors = latent[f"{name}_se"].values if f"{name}_se" in latent else np.full(modes.shape, np.nan)
-    coords = [modes[dim].to_numpy() if dim in modes.coords else np.arange(n) for dim, n in modes.sizes.items()]
+    coords = [modes[dim].values if dim in modes.coords else np.arange(n) for dim, n in modes.sizes.items()]
     numbers = zip(element_labels(name, coords), np.ravel(modes.values), np.ravel(errors), strict=True)
     return [[label, to_error(float(v), float(se)), to_error(float(se), float(se))] for label, v, se in numbers]
 

@@ -142,7 +142,7 @@ def traced_profile(profile: xr.Dataset, parameter: str) -> TracedProfile:
     curve = profile_curve(one)
     if curve is None:
         raise ValueError(f"Expected a profile of {parameter!r} with its estimate at step 0, got none that is finite.")
-    shown = np.isfinite(one["value"].to_numpy().astype(float))
-    step, value, zeta = (one[name].to_numpy()[shown] for name in ("step", "value", "zeta"))
-    status = one["status"].to_numpy().astype(str)[shown]
+    shown = np.isfinite(one["value"].values.astype(float))
+    step, value, zeta = (one[name].values[shown] for name in ("step", "value", "zeta"))
+    status = one["status"].values.astype(str)[shown]
     return TracedProfile(str(parameter), step, value, zeta, status, curve, float(one["standard_error"]))

@@ -131,7 +131,7 @@ def _series(name: str, result: SimulatedLike, df: int | None, law: Array | None)
     if name_of_draws not in ds or not set(ds[name_of_draws].dims) <= {"chain", "draw"}:
         instead = "a test without simulated draws" if "statistic" in ds else f"a Dataset of {list(ds)}"
         raise ValueError(f"Expected simulated statistics, got {instead}; pass what {VERB} returns.")
-    draws = ds[name_of_draws].to_numpy().astype(float).ravel()
+    draws = ds[name_of_draws].values.astype(float).ravel()
     draws = np.sort(draws[np.isfinite(draws)])
     if not draws.size:
         raise ValueError("Expected simulated statistics, got none that is finite.")
@@ -157,7 +157,7 @@ def _of_tree(tree: xr.DataTree) -> xr.Dataset:
 def _law(ds: xr.Dataset, df: int | None) -> Array:
     """Return the law's weights: the Dataset's own, or those of χ² with its degrees of freedom."""
     if df is None and "weights" in ds:
-        own: Array = ds["weights"].to_numpy().astype(float)
+        own: Array = ds["weights"].values.astype(float)
         return own
     number = df if df is not None else ds["df"].item() if "df" in ds else ds.attrs.get("k")
     if number is None or int(number) != number or number < 1:

@@ -84,7 +84,7 @@ def _lowest_by_blocks(minus2: xr.DataArray, sign: float, axes: Sequence[str]) ->
     across, step = _blocks(minus2, axes)
     for start in range(0, minus2.sizes[across], step):
         part = slice(start, start + step)
-        block = sign * minus2.isel({across: part}).transpose(*axes, *panels).to_numpy()
+        block = sign * minus2.isel({across: part}).transpose(*axes, *panels).values
         block = np.where(np.isfinite(block), block, np.inf).reshape(*block.shape[: len(axes)], number)
         for i, axis in enumerate(axes):
             own = along[axis][part] if axis == across else along[axis]

@@ -40,7 +40,7 @@ class Floor:
 
 def floor_of(view: LandscapeView, height: xr.DataArray) -> Floor:
     """Find the spots at which the heights of one panel are lowest; neighbours of equal height are one spot."""
-    values = height.transpose(*view.axes).to_numpy()
+    values = height.transpose(*view.axes).values
     if not np.isfinite(values).any():
         return Floor(np.empty((0, len(view.axes))), is_flat=False)
     span = np.nanmax(values) - np.nanmin(values)
@@ -100,7 +100,7 @@ def highest_pass(height: Array, depth: float) -> float | None:
 
 def height_cap(view: LandscapeView, asked: float | None, joined: float | None) -> float:
     """Return the height of the plateau: what was asked, else one that lets the valleys and the pass be seen."""
-    lowest, heights = float(view.height.min()), view.height.to_numpy()
+    lowest, heights = float(view.height.min()), view.height.values
     if asked is not None:
         asked = checked_number("cap", asked, above=0, advice="try cap=30")
         if asked <= lowest:

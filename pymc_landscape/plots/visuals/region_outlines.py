@@ -64,8 +64,8 @@ def outlines(ds: xr.Dataset, pair: Sequence[str]) -> list[Outline]:
 
 
 def _outline(one: xr.Dataset, pair: Sequence[str]) -> Outline:
-    xy = np.stack([one[label].to_numpy().astype(float) for label in pair], axis=1)
-    status, piece = one["status"].to_numpy().astype(str), one["piece"].to_numpy()
+    xy = np.stack([one[label].values.astype(float) for label in pair], axis=1)
+    status, piece = one["status"].values.astype(str), one["piece"].values
     outline = Outline(float(one["level"]), [], [])
     for number in np.unique(piece[piece >= 0]):
         mine = piece == number
