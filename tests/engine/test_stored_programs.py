@@ -12,6 +12,7 @@ from selection import exhaustive
 
 import pymc_landscape as pml
 from pymc_landscape.engine import InterpretedGraphs, StoredPrograms
+from pymc_landscape.engine.convexity import is_convex
 from pymc_landscape.engine.interpreter import programs as programs_module
 from pymc_landscape.engine.interpreter import stored_programs
 from pymc_landscape.engine.interpreter.graph_digest import digest_of
@@ -121,6 +122,33 @@ def evaluated(model):
     engines = [objective.engine(kind, objective.names) for kind in ("hessian", "gradient", "density")]
     single = [value for engine in engines for point in points for value in engine.one(point)]
     return engines, [*single, *engines[-1].backend("interpreter").run(points)]
+
+
+def test_that_a_surface_is_convex_is_kept_with_the_data(own_cache, monkeypatch):
+    """An earlier process has read it off the graph; of other data it says nothing."""
+    asked = []
+
+    def convex(*graph):
+        asked.append(graph)
+        return is_convex(*graph)
+
+    def is_convex_with(weights):
+        with pm.Model() as model:
+            total = pm.Data("weights", weights) * pm.math.exp(pm.Normal("b", 0, 1, shape=3))
+            pm.Potential("loss", -total.sum())
+        objective = pml.Objective(model)
+        return objective.is_convex(objective.names)
+
+    monkeypatch.setattr("pymc_landscape.engine.graph_engine.is_convex", convex)
+    monkeypatch.setattr("pymc_landscape.objective.objective_values.FEW_DATA", -1)
+    up, down = np.ones(3), np.array([1.0, 1.0, -1.0])
+    assert [is_convex_with(weights) for weights in (up, down, up, down)] == [True, False, True, False]
+    assert len(asked) == 2
+    for file in programs(own_cache):
+        if file.stat().st_size < 10:
+            file.write_text("no answer")
+    assert is_convex_with(up)
+    assert len(asked) == 3
 
 
 def regression(shift=0.0):

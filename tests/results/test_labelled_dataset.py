@@ -1,13 +1,15 @@
 """Datasets of labels that are known: each has numbers, attributes and coordinates of its own."""
 
 import numpy as np
+import pandas as pd
 import pymc as pm
 import pytest
 import xarray as xr
 
 import pymc_landscape as pml
 from pymc_landscape.landscape.surface_dataset import _parameter_coords
-from pymc_landscape.results import labelled_dataset
+from pymc_landscape.results import array_dataset, labelled_dataset
+from pymc_landscape.results.labelled_dataset import _blank
 
 
 def dataset(value, labels=("one", "two"), **attrs):
@@ -43,22 +45,53 @@ def test_labels_keep_their_type():
     assert dataset(1.0, labels=(1.0, 2.0))["x"].dtype == np.float64
 
 
+def test_arrays_make_what_xarray_makes_of_them():
+    data = {
+        "a": ("x", [1.0, 2.0]),
+        "b": (("x", "y"), np.arange(6).reshape(2, 3), {"units": "m"}),
+        "c": 0.5,
+        "d": xr.DataArray([3, 4], dims="x"),
+        "s": ("x", ["one", "three"]),
+        "t": ("x", pd.Index(["p", "q"])),
+    }
+    coords = {
+        "x": ["left", "right"],
+        "y": np.array([0.5, 1.5, 2.5]),
+        "z": ("x", [True, False]),
+        "level": 0.95,
+        "when": ("when", np.array(["2020-01-01"], dtype="datetime64[ns]")),
+        "whole": pd.Index([1, 2]),
+    }
+    xr.testing.assert_identical(array_dataset(data, coords, {"n": 1}), xr.Dataset(data, coords, {"n": 1}))
+    found = array_dataset(data, coords)
+    assert found["x"].dtype == np.dtype("<U5")
+    assert sorted(found.indexes) == ["when", "whole", "x", "y"]
+
+
 def test_xarray_is_not_made_to_import_dask(monkeypatch):
     """It does so to find out whether an array is one of Dask's."""
     if not hasattr(xr.core.variable, "array_type"):
         pytest.skip("this version of xarray asks by another function")
     asked = []
-    monkeypatch.setattr("xarray.core.variable.array_type", lambda module: asked.append(module) or ())
     of_collections = "xarray.namedarray.utils.is_dask_collection"
-    with pm.Model() as model:
-        mu = pm.Normal("mu", 0, 5)
-        pm.Normal("y", mu, 1, observed=[0.3, 0.9, 2.1])
-    fit = pml.fit_mle(model, progressbar=False)
-    pml.confidence_intervals(fit, level=0.77, progressbar=False)
-    pml.profile_likelihood(fit, progressbar=False)
+    monkeypatch.setattr("xarray.core.variable.array_type", lambda module: asked.append(module) or ())
     monkeypatch.setattr(of_collections, lambda x: asked.append(type(x)) or False)
-    _parameter_coords.cache_clear()
-    pml.evaluate_landscape(model, pml.regular_grid({"mu": (0, 2, 3)}), progressbar=False)
+    for made_once in (_parameter_coords, _blank):
+        made_once.cache_clear()
+    with pm.Model() as model:
+        mu, sigma = pm.Normal("mu", 0, 5), pm.HalfNormal("sigma", 2)
+        pm.Normal("y", mu, sigma, observed=[0.3, 0.9, 2.1])
+    fit = pml.fit_mle(model, progressbar=False)
+    assert "mu" in fit.summary().to_string()
+    pml.confidence_intervals(fit, progressbar=False)
+    pml.profile_likelihood(fit, progressbar=False)
+    pml.confidence_contour(fit, ["mu", "sigma"], progressbar=False)
+    pml.hessian_spectrum(fit)
+    pml.descend(model, progressbar=False)
+    pml.influence(fit, progressbar=False)
+    pml.critical_points(fit, progressbar=False)
+    grid = pml.regular_grid({"mu": (0, 2, 3)})
+    pml.evaluate_landscape(model, grid, at=fit, progressbar=False)
     assert asked == []
     xr.Variable("x", [1.0, 2.0])
     assert asked == ["dask"]

@@ -75,6 +75,10 @@ class StoredPrograms:
     def _leaves(self) -> list[Graph]:
         return leaves_of(self._inputs, self._graphs)
 
+    @cached_once
+    def _shared(self) -> list[Any]:
+        return [leaf for leaf in self._leaves if isinstance(leaf, SharedVariable)]
+
     def _path(self, which: str) -> Path | None:
         if self._digest is None:
             return None
@@ -110,7 +114,7 @@ class StoredPrograms:
 
     def shared_data(self) -> list[Any]:
         """Return the values of the shared variables as they are now."""
-        return [v.get_value(borrow=True) for v in self._leaves if isinstance(v, SharedVariable)]
+        return [variable.get_value(borrow=True) for variable in self._shared]
 
     def recall(self, which: str) -> Any:
         """Return what is kept of the graphs and of the shared variables as they are now; None where nothing is.

@@ -197,8 +197,11 @@ class ProfileContinuation:
     def falls_beyond(self, first: ConstrainedPoint) -> bool:
         """Stride on from the first point above a cut-off, to see whether the profile falls again.
 
-        At each stride the nuisance parameters are at their optimum; in between, the surface is evaluated on a line.
+        At each stride the nuisance parameters are at their optimum; in between, the surface is evaluated on a line. The
+        profile of a convex surface is convex.
         """
+        if first.is_on_convex_surface:
+            return False
         here, stride = first, (BEYOND - 1.0) / STRIDES * self.distance(first)
         for _ in range(STRIDES):
             there = self._corrected(here, stride)
@@ -281,10 +284,8 @@ class ProfileContinuation:
 
     def _lower_between(self, here: ConstrainedPoint, there: ConstrainedPoint, height: float) -> ConstrainedPoint | None:
         """Return a point lower than some height that the step has jumped over."""
-        if (
-            here.restricted.fixed.keys() != there.restricted.fixed.keys()
-            or here.restricted.natural != there.restricted.natural
-        ):
+        moved = here.restricted.fixed.keys() != there.restricted.fixed.keys()
+        if moved or here.restricted.natural != there.restricted.natural or there.is_on_convex_surface:
             return None
         points = here.x + BETWEEN[:, None] * (there.x - here.x)
         values = there.restricted.screened(points)

@@ -211,7 +211,7 @@ class ProfileSide:
     def _switches_minimum(self, starts: Sequence[Mapping[str, Array]]) -> bool:
         """Change to a lower local minimum at the last step, if there is one: follow its branch back, then on."""
         last = self.stored_steps[-1] if self.stored_steps else None
-        if last is None or last.point is None or last.state == "at_bound":
+        if last is None or last.point is None or last.state == "at_bound" or last.point.is_on_convex_surface:
             return False
         result = lowest_local_minimum(last.point, starts)
         if result is None:

@@ -199,9 +199,10 @@ def _takes_rate(spec: OptimizerSpec) -> bool:
 
 def _by_name(label: str, name: str, rate: Any, options: Mapping[str, Any]) -> OptimizerSpec:
     known = {**dict.fromkeys(RULES, "rule"), **dict.fromkeys(DOWNHILL, "downhill")}
-    if _plain(name) not in map(_plain, known):  # to know the others takes half a second of imports
-        known |= dict.fromkeys(minimizers.methods(), "minimizer")
     plain = {_plain(method): method for method in known} | ALIASES
+    if plain.get(_plain(name)) not in known:  # to know the others takes half a second of imports
+        known |= dict.fromkeys(minimizers.methods(), "minimizer")
+        plain = {_plain(method): method for method in known} | ALIASES
     if _plain(name) not in plain:
         raise unknown_name("an optimizer", name, [*known, "l-bfgs"], "there is", limit=40)
     method = plain[_plain(name)]

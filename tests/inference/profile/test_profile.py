@@ -10,6 +10,7 @@ from variance_components import eight_schools, one_way
 from verbs import fit
 
 import pymc_landscape as pml
+from pymc_landscape.inference.profile.constrained_point import ConstrainedPoint
 from pymc_landscape.inference.profile.constrained_point import evaluate_at as look
 from pymc_landscape.inference.profile.constraint_manifold import ConstraintManifold as LevelSet
 from pymc_landscape.inference.profile.constraint_manifold import minimize_on as descend_across
@@ -50,6 +51,21 @@ def test_each_point_is_a_refit(budworm, profile):
         for j in range(0, row.sizes["step"], 4):
             rise = refit(budworm, row, j) - budworm.minus2ll
             assert float(row["delta_minus2ll"][j]) == pytest.approx(rise, abs=1e-6)
+
+
+def test_on_a_convex_surface_no_other_minimum_is_looked_for(budworm, monkeypatch):
+    """There is none across, none beyond the cut-off, and none between two steps."""
+    with monkeypatch.context() as patch:
+        for place in ("profile_side.lowest_local_minimum", "continuation.STRIDES"):
+            patch.setattr(f"pymc_landscape.inference.profile.{place}", None)
+        found = pml.profile_likelihood(budworm, ["b[dose]"], progressbar=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(ConstrainedPoint, "is_on_convex_surface", False)
+        careful = pml.profile_likelihood(budworm, ["b[dose]"], progressbar=False)
+        patch.setattr("pymc_landscape.inference.profile.profile_side.lowest_local_minimum", None)
+        with pytest.raises(TypeError, match="NoneType"):
+            pml.profile_likelihood(budworm, ["b[dose]"], progressbar=False)
+    xr.testing.assert_equal(found, careful)
 
 
 def test_the_slope_is_that_of_the_profile(profile):

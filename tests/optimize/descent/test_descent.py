@@ -189,6 +189,15 @@ def test_names_in_any_case(quadratic, name):
     assert run(quadratic, name, steps=2).attrs["optimizer"] == name
 
 
+def test_own_optimizers_are_known_without_those_of_others(quadratic, monkeypatch):
+    """To list the others takes half a second of imports."""
+    monkeypatch.setattr("pymc_landscape.optimize.descent.minimizers.methods", None)
+    for name in ("adam", "Nesterov momentum", "newton"):
+        pml.descend(quadratic, name, progressbar=False)
+    with pytest.raises(TypeError, match="NoneType"):
+        pml.descend(quadratic, "nelder-mead", progressbar=False)
+
+
 def test_an_unknown_name_lists_the_closest(quadratic):
     with pytest.raises(ValueError, match="got 'adm': there is adam"):
         run(quadratic, "adm")
