@@ -144,8 +144,12 @@ class GraphEngine(Engine):
     @cached_once
     def _fits_in_blocks(self) -> bool:
         """Whether several points fit into one block: of long data each fills one, and single points take less."""
-        variables = self._with_names[0].variables
-        return max((known_size(variable) for variable in variables), default=1) * FEW <= BLOCK_ELEMENTS
+        which = f"most elements: {' '.join(self.names)}, {'with' if self._check_bounds else 'without'} checks"
+        most = self._store.recall(which)
+        if not isinstance(most, int):
+            most = max((known_size(variable) for variable in self._with_names[0].variables), default=1)
+            self._store.keep(which, most)
+        return most * FEW <= BLOCK_ELEMENTS
 
     @override
     def at(self, points: Array) -> dict[str, Array]:

@@ -8,9 +8,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from arviz_base import xarray_sel_iter
-from arviz_base.labels import BaseLabeller
-from arviz_base.validate import validate_sample_dims
 from numpy.typing import NDArray
 
 from pymc_landscape.arguments import checked_count, checked_group, checked_names, wrong_type
@@ -120,6 +117,8 @@ def sample_dims_of(posterior: xr.Dataset, sample_dims: str | Sequence[str] | Non
     if sample_dims is not None:
         known = [str(dim) for dim in posterior.dims]
         return checked_names("sample_dims", sample_dims, of="dims of the draws", known=known)
+    from arviz_base.validate import validate_sample_dims
+
     asked = posterior.attrs.get("sample_dims") or validate_sample_dims(None)
     if not set(asked) <= set(posterior.dims):
         raise ValueError(
@@ -131,6 +130,9 @@ def sample_dims_of(posterior: xr.Dataset, sample_dims: str | Sequence[str] | Non
 
 def element(posterior: xr.Dataset, label: str, dims: Sequence[str]) -> NDArray[np.float64] | None:
     """All draws of the parameter element with this ArviZ label, chain by chain; None if absent."""
+    from arviz_base import xarray_sel_iter
+    from arviz_base.labels import BaseLabeller
+
     labeller = BaseLabeller()
     for name in (n for n in posterior if label == n or label.startswith(f"{n}[")):
         for var_name, sel, isel in xarray_sel_iter(posterior[[name]], skip_dims=set(dims)):

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
-from arviz_base import rcParams
 from numpy.typing import ArrayLike, NDArray
 
 from pymc_landscape._dataclasses import dataclass
@@ -115,6 +114,7 @@ def posterior_rows(
     ValueError
         When no parameter has draws, or the kind of interval is not known.
     """
+    from arviz_base import rcParams
     from arviz_stats.base import array_stats  # type: ignore[attr-defined]
 
     interval = getattr(array_stats, ci_kind)
