@@ -14,6 +14,7 @@ import pytensor.tensor as pt
 from pytensor.graph.traversal import ancestors
 
 from pymc_landscape._typing import Array, Graph
+from pymc_landscape.engine import NO_TRACEBACKS
 from pymc_landscape.model import roles
 from pymc_landscape.model.distributions import known_shape
 from pymc_landscape.model.fingerprint import (
@@ -244,7 +245,7 @@ class ModelMetadata:
         """Return what `make` gives, made once for each `key` as long as the model lives."""
         made: Made = self._store.get(key, _NOTHING)  # one look-up: this is read a dozen times in a millisecond
         if made is _NOTHING:
-            with WRITING:  # another thread may be at it
+            with WRITING, pytensor.config.change_flags(**NO_TRACEBACKS):  # another thread may be at it
                 made = self._store.get(key, _NOTHING)
                 if made is _NOTHING:
                     made = self._store[key] = make()

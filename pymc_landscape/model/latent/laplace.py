@@ -20,6 +20,7 @@ from copy import copy
 from typing import Any, Self, overload
 
 import numpy as np
+import pytensor
 import pytensor.tensor as pt
 import scipy
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ from pytensor.graph.replace import graph_replace
 
 from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, Graph
-from pymc_landscape.engine import Engine, vectorized
+from pymc_landscape.engine import NO_TRACEBACKS, Engine, vectorized
 from pymc_landscape.model import gradient_graph, hessian_product_graph, in_one_vector, product_graph
 from pymc_landscape.model.latent.joint_density import LOG_2PI, JointDensity
 from pymc_landscape.model.latent.mode_search import (
@@ -68,7 +69,7 @@ class shared_property[Made]:
         if instance is None:
             return self
         if self.name not in instance.made:
-            with WRITING:
+            with WRITING, pytensor.config.change_flags(**NO_TRACEBACKS):
                 if self.name not in instance.made:  # by another thread
                     instance.made[self.name] = self.make(instance)
         made: Made = instance.made[self.name]

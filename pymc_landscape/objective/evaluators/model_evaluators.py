@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike
 
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import (
-    NO_TRACEBACKS,
     DeferredGraphs,
     DerivativeKind,
     DifferenceEngine,
@@ -172,8 +171,7 @@ class Evaluators(ModelData):
         if self.metadata.effects and kind in ("density", *WEIGHTED):
             return self._marginal(cast(MarginalKind, kind), unconstrained)
         try:
-            with pytensor.config.change_flags(**NO_TRACEBACKS):
-                return self._of_graphs(kind, unconstrained)
+            return self._of_graphs(kind, unconstrained)
         except NoDerivativeError:
             return self._by_differences(kind, unconstrained)
 
