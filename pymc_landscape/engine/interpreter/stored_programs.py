@@ -40,9 +40,9 @@ SYNTAX = (
     *(ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.UnaryOp, ast.USub),
 )
 METHODS = {"squeeze", "transpose", "astype", "reshape", "copy"}
-# So many bytes are kept; above that, the files that were written first are deleted until half are left. How often a
-# process looks: a script that builds ten thousand models writes as many.
-MOST_KEPT, SAVES = 2**28, 100
+# So many bytes are kept, of which a file takes a block at the least; above that, the files that were written first are
+# deleted until half are left. How often a process looks: a script that builds ten thousand models writes as many.
+MOST_KEPT, BLOCK, SAVES = 2**28, 2**12, 100
 _saves = count()
 
 
@@ -191,7 +191,8 @@ def _write(path: Path, content: bytes) -> None:
 def _forget_oldest(kept: Path) -> None:
     """Delete the oldest half of what is kept, where it is too much; other processes may be reading or deleting too."""
     with os.scandir(kept) as entries:
-        files = sorted((entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in entries)
+        known = [(entry.stat(), entry.path) for entry in entries]
+    files = sorted((file.st_mtime, max(file.st_size, BLOCK), path) for file, path in known)
     total = sum(size for _, size, _ in files)
     if total <= MOST_KEPT:
         return
