@@ -7,7 +7,10 @@ import numpy as np
 import pymc as pm
 import pytensor
 import pytensor.tensor as pt
+import pytensor.xtensor as px
 import pytest
+import xarray as xr
+from pytensor.raise_op import CheckAndRaise
 from selection import exhaustive
 
 import pymc_landscape as pml
@@ -72,6 +75,28 @@ def test_the_transpose_of_data_is_data(own_cache, monkeypatch):
     assert not programs_module._is_transpose(square, square)
     assert programs_module._is_transpose(square.T, square)
     assert not programs_module._is_transpose(square.T.view("int64"), square)
+
+
+def test_checks_and_named_dims_are_kept(own_cache):
+    """What a check raises is known by its name; of dims that have names, arrays know nothing."""
+
+    def checked(kind=pm.logprob.utils.ParameterValueError):
+        x = pt.vector("x", shape=(3,))
+        data = pytensor.shared(xr.DataArray(np.arange(3.0), dims="row"))
+        named = data * px.as_xtensor(x, dims=("row",))
+        positive = pt.scalar_from_tensor(x[0] > 0)
+        return x, [CheckAndRaise(kind, "x is not positive")(named.sum("row").values * x, positive)]
+
+    x, graphs = checked()
+    InterpretedGraphs([x], graphs, stored=stored(x, graphs)).program(name="one")
+    read = stored(*checked()).load("one").function
+    np.testing.assert_array_equal(read(np.array([1.0, 2.0, 3.0]))[0], [8.0, 16.0, 24.0])
+    with pytest.raises(pm.logprob.utils.ParameterValueError, match="x is not positive"):
+        read(np.array([-1.0, 2.0, 3.0]))
+    # no other class is looked up
+    (file,) = programs(own_cache)
+    file.write_bytes(file.read_bytes().replace(b'"ParameterValueError"', b'"CheckParameterValue"'))
+    assert stored(*checked()).load("one") is None
 
 
 def test_what_is_kept_is_bounded(own_cache, monkeypatch):

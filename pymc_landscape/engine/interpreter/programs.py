@@ -194,6 +194,8 @@ class Descriptions:
             return {"scalar": value.dtype}
         if isinstance(value, Op) and type(value).__module__.split(".")[0] in OF_OPS and not hasattr(value, "fgraph"):
             return {"op": self._op(value)}
+        if isinstance(value, type):
+            return {"exception": _exception_in_words(value)}
         if callable(value):
             return {"function": _function_in_words(value)}
         raise IndescribableError
@@ -259,6 +261,7 @@ class Descriptions:
             "array": lambda: self.value(part),
             "scalar": lambda: ScalarType(part),
             "op": lambda: self._made_op(*part),
+            "exception": lambda: _exception(*part),
             "function": lambda: _function(*part),
         }
         return makers[kind]()
@@ -287,11 +290,30 @@ def _function(module: str, name: str) -> Any:
     return getattr(import_module(module), name)
 
 
+def _exception_in_words(value: type) -> list[str]:
+    words = [value.__module__, value.__qualname__]
+    if _exception(*words) is not value:
+        raise IndescribableError
+    return words
+
+
+def _exception(module: str, name: str) -> type[Exception]:
+    """Return what an Op that checks something raises."""
+    if module.split(".")[0] not in ("builtins", *OF_OPS):
+        raise IndescribableError
+    kind = getattr(import_module(module), name, None)
+    if not (isinstance(kind, type) and issubclass(kind, Exception)):
+        raise IndescribableError
+    return kind
+
+
 def _type_in_words(kind: Any) -> list[Any]:
+    if type(kind) is ScalarType:
+        return [kind.dtype, None]
     if type(kind) is not TensorType:
         raise IndescribableError
     return [kind.dtype, list(kind.shape)]
 
 
-def _type(dtype: str, shape: Sequence[int | None]) -> TensorType:
-    return TensorType(dtype, tuple(shape))
+def _type(dtype: str, shape: Sequence[int | None] | None) -> TensorType | ScalarType:
+    return ScalarType(dtype) if shape is None else TensorType(dtype, tuple(shape))

@@ -36,6 +36,8 @@ PLAIN = (Op.make_thunk, COp.make_thunk, OpFromGraph.make_thunk)
 _SIGNS = {Add: " + ", Sub: " - ", Mul: " * "}
 # Sums of more terms are not written as calls inside calls; nor, of numbers, as one line.
 NESTED, LONG = 10, 100
+# Ops that give and take the names of dims, of which arrays know nothing.
+OF_NAMED_DIMS = ("TensorFromXTensor", "XTensorFromTensor")
 # Constants of no more bytes than this are held twice, where that is faster.
 MOST_COPIED = 2**26
 
@@ -163,7 +165,8 @@ def _expression(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str])
         if isinstance(node.op, kind):
             written: str | None = write(node, inputs, keep)
             return written
-    return None
+    named = type(node.op).__module__ == "pytensor.xtensor.basic"  # which nobody imports for models that have no such
+    return inputs[0] if named and type(node.op).__name__ in OF_NAMED_DIMS else None
 
 
 def _elemwise(node: Apply[Any], inputs: list[str], keep: Callable[[Any], str]) -> str | None:
