@@ -16,8 +16,7 @@ from selection import exhaustive
 import pymc_landscape as pml
 from pymc_landscape.engine import InterpretedGraphs, StoredPrograms
 from pymc_landscape.engine.convexity import is_convex
-from pymc_landscape.engine.interpreter import programs as programs_module
-from pymc_landscape.engine.interpreter import stored_programs
+from pymc_landscape.engine.interpreter import descriptions, stored_programs
 from pymc_landscape.engine.interpreter.graph_digest import digest_of
 from pymc_landscape.model import Differentiated
 from pymc_landscape.objective.evaluation_cost import affordable_evaluations
@@ -61,7 +60,7 @@ def test_the_transpose_of_data_is_data(own_cache, monkeypatch):
         x, design = pt.vector("x", shape=(400,)), np.arange(1200.0).reshape(400, 3)
         return x, [pt.dot(pt.constant(design).T * pt.exp(x), design).sum() + pt.dot(pt.constant(design).T, x).sum()]
 
-    monkeypatch.setattr("pymc_landscape.engine.interpreter.programs.MOST_BYTES", 1000)
+    monkeypatch.setattr("pymc_landscape.engine.interpreter.descriptions.MOST_BYTES", 1000)
     x, graphs = weighted()
     written = InterpretedGraphs([x], graphs, stored=stored(x, graphs)).program(name="one")
     (file,) = programs(own_cache)
@@ -72,9 +71,9 @@ def test_the_transpose_of_data_is_data(own_cache, monkeypatch):
     np.testing.assert_array_equal(read.function(point), written.function(point))
     # an array of the same place and shape that is read otherwise is no transpose
     square = np.arange(9.0).reshape(3, 3)
-    assert not programs_module._is_transpose(square, square)
-    assert programs_module._is_transpose(square.T, square)
-    assert not programs_module._is_transpose(square.T.view("int64"), square)
+    assert not descriptions._is_transpose(square, square)
+    assert descriptions._is_transpose(square.T, square)
+    assert not descriptions._is_transpose(square.T.view("int64"), square)
 
 
 def test_checks_and_named_dims_are_kept(own_cache):
@@ -253,12 +252,44 @@ def test_what_is_no_line_of_numpy_is_not_run(own_cache):
         "def function(x0):\n    import os\n    return [x0]",
         "def function(x0):\n    return [x0.__class__]",
         "def function(x0):\n    return [x0.tofile(x0)]",
+        "def function(x0):\n    v = open('file', 'w')\n    return [x0]",
+        "def function(x0, r0 = eval('1')):\n    return [x0]",
+        "def function(x0):\n    for i in range(3):\n        x0 = x0 + x0\n    return [x0]",
         "not Python at all (",
     ):
         path.write_bytes(json.dumps(json.loads(head) | {"source": source}).encode() + b"\n" + numbers)
         assert stored(x, graphs).load("") is None
     path.write_bytes(b"")
     assert stored(x, graphs).load("") is None
+
+
+def test_loops_are_kept_and_only_as_loops(own_cache):
+    """A moving sum that starts from the point, and its slope, whose loop runs backwards."""
+
+    def moving_sum():
+        x = pt.vector("x", shape=(3,))
+        data, fixed = pt.constant(np.arange(20.0)), [x[1], x[2]]
+        sums = pytensor.scan(
+            lambda y, before, a, b: pt.tanh(b) * before + y * a, [data], x[0], fixed, return_updates=False
+        )
+        total = pt.sqr(sums).sum()
+        return x, [total, pt.grad(total, x)]
+
+    x, graphs = moving_sum()
+    written = InterpretedGraphs([x], graphs, stored=stored(x, graphs)).program(name="one").function
+    read = stored(*moving_sum()).load("one").function
+    for point in np.random.default_rng(4).normal(size=(3, 3)):
+        for found, expected in zip(read(point), written(point), strict=True):
+            np.testing.assert_array_equal(found, expected)
+    (path,) = programs(own_cache)
+    head, _, numbers = path.read_bytes().partition(b"\n")
+    for line in ("while n: n = n", "n = open('file')", "n = step.__globals__", "n = x0.tofile('file')"):
+        kept = json.loads(head)
+        name = next(name for name, (kind, *_) in kept["values"].items() if kind == "loop")
+        source = kept["values"][name][1]
+        kept["values"][name][1] = source.replace("n = int(x0)", f"n = int(x0)\n    {line}")
+        path.write_bytes(json.dumps(kept).encode() + b"\n" + numbers)
+        assert stored(*moving_sum()).load("one") is None
 
 
 @pytest.mark.parametrize("values", [["function", "os", "system"], ["op", ["os", "system", {}], [], []], ["leaf", 99]])

@@ -18,7 +18,7 @@ from pytensor.compile.aliasing import insert_deepcopy
 from pytensor.compile.io import In, SymbolicOutput
 from pytensor.compile.mode import Mode
 from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.graph.basic import Constant
+from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.rewriting.basic import MergeOptimizer
 from pytensor.graph.traversal import ancestors, graph_inputs, io_toposort
@@ -28,7 +28,7 @@ from pytensor.tensor.random.type import RandomType
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine.interpreter.interpreted_cost import interpreted_cost
 from pymc_landscape.engine.interpreter.known_lengths import with_known_lengths
-from pymc_landscape.engine.interpreter.programs import Program
+from pymc_landscape.engine.interpreter.programs import Program, StraightLine
 from pymc_landscape.engine.interpreter.python_backend import can_be_written, is_plain, performed, straight_line
 from pymc_landscape.engine.interpreter.random_draws import drawn_by_numpy
 from pymc_landscape.engine.interpreter.rewrites import (
@@ -124,21 +124,28 @@ class InterpretedGraphs:
         wanted = list(fgraph.outputs) if outputs is None else [fgraph.outputs[i] for i in outputs]
         nodes = list(io_toposort(fgraph.inputs, wanted))
         cost = interpreted_cost(nodes, fgraph.inputs[n:], in_blocks)
-        with WRITING, pytensor.config.change_flags(cxx=""):
-            if not all(can_be_written(node) for node in nodes):
-                nothing: Any = None  # is left to be rewritten
-                mode = Mode(linker=self.mode.linker, optimizer=nothing)
-                function: Callable[..., Any] = pytensor.function(
-                    fgraph.inputs[:n], wanted, mode=mode, on_unused_input="ignore", trust_input=True
-                )
-                return Program(one_at_a_time(function), cost, beside)
-            program = straight_line(fgraph.inputs[:n], _storage(fgraph.inputs[n:]), nodes, wanted, self._of_step)
+        program = self._written(nodes, wanted)
+        if not isinstance(program, StraightLine):
+            return Program(program, cost, beside)
         if self.stored is not None:
             self.stored.save(name, program, cost, beside)
         return Program(program.function(), cost, beside)
 
-    def _of_step(self, inputs: Sequence[Graph], outputs: Sequence[Graph]) -> Callable[..., Any]:
-        return InterpretedGraphs(inputs, outputs, written_out=self.written_out).function()
+    def _written(self, nodes: Sequence[Apply[Any]], wanted: Sequence[Graph]) -> StraightLine | Callable[..., Any]:
+        """Write nodes as straight Python, or let PyTensor make a function of them."""
+        inputs, shared = self._for_arrays.inputs[: len(self.inputs)], self._for_arrays.inputs[len(self.inputs) :]
+        with WRITING, pytensor.config.change_flags(cxx=""):
+            if all(can_be_written(node) for node in nodes):
+                return straight_line(inputs, _storage(shared), nodes, wanted, self._of_step)
+            nothing: Any = None  # is left to be rewritten
+            mode = Mode(linker=self.mode.linker, optimizer=nothing)
+            options: dict[str, Any] = {"on_unused_input": "ignore", "trust_input": True}
+            return one_at_a_time(pytensor.function(inputs, wanted, mode=mode, **options))
+
+    def _of_step(self, inputs: Sequence[Graph], outputs: Sequence[Graph]) -> StraightLine | Callable[..., Any]:
+        step = InterpretedGraphs(inputs, outputs, written_out=self.written_out)
+        fgraph = step._for_arrays
+        return step._written(list(io_toposort(fgraph.inputs, fgraph.outputs)), fgraph.outputs)
 
 
 def _storage(shared: Sequence[Graph]) -> dict[Graph, Any]:

@@ -1,36 +1,27 @@
-"""Programs: lines of NumPy, and the values they refer to, described so that these can be made again."""
+"""Programs: lines of NumPy, and the values they refer to."""
 
 from __future__ import annotations
 
-import functools
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.graph.basic import Apply, Constant
-from pytensor.graph.op import Op
-from pytensor.scalar.basic import ScalarType
+from pytensor.graph.basic import Apply
 from pytensor.tensor.type import TensorType
 
 from pymc_landscape._dataclasses import dataclass
-from pymc_landscape._typing import Array, Graph
+from pymc_landscape.engine.interpreter.array_functions import in_order
 
-# Where functions are looked up by name.
-INTERPRETER = __name__.rpartition(".")[0]
-OWN = tuple(f"{INTERPRETER}.{module}" for module in ("array_functions", "python_backend"))
-FUNCTIONS = ("numpy", "scipy.special", "functools", *OWN)
-# Whose Ops are made again from their attributes.
-OF_OPS = ("pytensor", "pymc", "pymc_landscape")
-# Numbers that are no data of the graph, but came of it, in bytes.
-MOST_BYTES = 2**24
-
-
-class IndescribableError(ValueError):
-    """A value of a program cannot be described."""
+# What lines name beside their values; and what those of a loop do.
+OF_LINES: Mapping[str, Any] = MappingProxyType(
+    {"__builtins__": {}, "slice": slice, "asarray": np.asarray, "by_rows": np.ascontiguousarray, "float64": np.float64}
+)
+_NUMPY = {"array": np.array, "zeros": np.zeros, "empty": np.empty, "shape": np.shape, "in_order": in_order}
+OF_LOOPS: Mapping[str, Any] = MappingProxyType(
+    {"__builtins__": {}, "int": int, "float": float, "len": len, "range": range, **_NUMPY}
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +33,7 @@ class StraightLine:
 
     def function(self) -> Callable[..., Any]:
         """Return the function."""
-        names = {"asarray": np.asarray, "by_rows": np.ascontiguousarray, "float64": np.float64, **self.values}
+        names = {**OF_LINES, **self.values}
         exec(self.source, names)
         function: Callable[..., Any] = names["function"]
         return function
@@ -109,211 +100,23 @@ class Performed:
         return storage[0][0] if self._n == 1 else [cell[0] for cell in storage]
 
 
-class Descriptions:
-    """Descriptions of values, and values from them.
+class Loop:
+    """A loop: its lines, the function ``loop`` which calls ``step``, and the lines of a step, or a function.
 
     Parameters
     ----------
-    leaves : sequence of Graph
-        Constants and shared variables of the graphs, by place.
-    numbers : bytes, optional
-        The arrays of a file.
-
-    Attributes
-    ----------
-    numbers : bytearray or bytes
-        Arrays one behind the other.
+    source : str
+        Lines.
+    step : StraightLine or callable
+        From the inputs of one step to a sequence of its outputs.
     """
 
-    def __init__(self, leaves: Sequence[Graph], numbers: bytes | None = None):
-        self.leaves = leaves
-        self.numbers: Any = bytearray() if numbers is None else numbers
+    def __init__(self, source: str, step: StraightLine | Callable[..., Any]):
+        self.source, self.step = source, step
+        names = {**OF_LOOPS, "step": step.function() if isinstance(step, StraightLine) else step}
+        exec(source, names)
+        self._call: Callable[..., Any] = names["loop"]
 
-    # --- to words ----------------------------------------------------------------------------------------------------
-
-    def described(self, value: Any) -> list[Any]:
-        """Return a description that JSON can hold.
-
-        Raises
-        ------
-        IndescribableError
-            If there is none.
-        """
-        if isinstance(value, Performed):
-            node = value.node
-            types = [[_type_in_words(v.type) for v in side] for side in (node.inputs, node.outputs)]
-            return ["op", self._op(node.op), *types]
-        if isinstance(value, list) and len(value) == 1:  # the cell of a shared variable
-            return ["cell", self._place(lambda v: isinstance(v, SharedVariable) and v.container.storage is value)]
-        if isinstance(value, np.ndarray | np.generic):
-            return self._array(value)
-        if getattr(value, "__name__", "") == "reduce" and isinstance(getattr(value, "__self__", None), np.ufunc):
-            return ["reduction", *_function_in_words(value.__self__)]
-        if callable(value):
-            return ["function", *_function_in_words(value)]
-        return ["plain", self._plain(value)]
-
-    def _place(self, is_wanted: Any) -> int:
-        found = next((i for i, v in enumerate(self.leaves) if is_wanted(v)), None)
-        if found is None:
-            raise IndescribableError
-        return found
-
-    def _array(self, value: Any) -> list[Any]:
-        for i, leaf in enumerate(self.leaves):
-            if isinstance(leaf, Constant) and leaf.data is value:
-                return ["leaf", i]
-            if isinstance(leaf, Constant) and _is_transpose(value, leaf.data):
-                return ["transpose", i]
-        if value.dtype.hasobject or len(self.numbers) + value.nbytes > MOST_BYTES:
-            raise IndescribableError
-        by_column = isinstance(value, np.ndarray) and value.flags.f_contiguous and not value.flags.c_contiguous
-        first, array = len(self.numbers), np.ascontiguousarray(value.T if by_column else value)
-        self.numbers += array.tobytes()
-        kind = "number" if isinstance(value, np.generic) else "columns" if by_column else "rows"
-        return [kind, value.dtype.str, list(np.shape(value)), first]
-
-    def _op(self, op: Op) -> list[Any]:
-        return [type(op).__module__, type(op).__qualname__, {name: self._plain(v) for name, v in vars(op).items()}]
-
-    def _plain(self, value: Any) -> Any:
-        """Return what is no array: JSON's own values as they are, all else as a dict of one entry."""
-        if value is None or type(value) in (bool, int, float, str):
-            return value
-        if isinstance(value, tuple | list):
-            return {type(value).__name__: [self._plain(part) for part in value]}
-        if type(value) is dict:
-            return {"dict": [[self._plain(key), self._plain(part)] for key, part in value.items()]}
-        if isinstance(value, slice):
-            return {"slice": [self._plain(part) for part in (value.start, value.stop, value.step)]}
-        if isinstance(value, np.dtype):
-            return {"dtype": value.str}
-        if isinstance(value, np.ndarray | np.generic):
-            return {"array": self._array(value)}
-        if isinstance(value, ScalarType):
-            return {"scalar": value.dtype}
-        if isinstance(value, Op) and type(value).__module__.split(".")[0] in OF_OPS and not hasattr(value, "fgraph"):
-            return {"op": self._op(value)}
-        if isinstance(value, type):
-            return {"exception": _exception_in_words(value)}
-        if callable(value):
-            return {"function": _function_in_words(value)}
-        raise IndescribableError
-
-    # --- and back ----------------------------------------------------------------------------------------------------
-
-    def value(self, described: Sequence[Any]) -> Any:
-        """Return what a description says.
-
-        Raises
-        ------
-        IndescribableError
-            If it says nothing that there is.
-        """
-        kind, *rest = described
-        if kind == "leaf":
-            return self.leaves[rest[0]].data
-        if kind == "transpose":
-            return self.leaves[rest[0]].data.T
-        if kind == "cell":
-            return self.leaves[rest[0]].container.storage
-        if kind in ("rows", "columns", "number"):
-            return self._from_bytes(kind, *rest)
-        if kind == "function":
-            return _function(*rest)
-        if kind == "reduction":
-            return _function(*rest).reduce
-        if kind == "op":
-            return self._performed(*rest)
-        return self._made(rest[0])
-
-    def _from_bytes(self, kind: str, dtype: str, shape: Sequence[int], first: int) -> Any:
-        n = int(np.prod(shape, dtype=int))
-        flat: Array = np.frombuffer(self.numbers, dtype=np.dtype(dtype), count=n, offset=first).copy()
-        if kind == "number":
-            return flat[0]
-        return flat.reshape(shape[::-1]).T if kind == "columns" else flat.reshape(shape)
-
-    def _performed(self, op: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any]) -> Performed:
-        made = self._made_op(*op)
-        node: Apply[Any] = Apply(made, [_type(*v)() for v in inputs], [_type(*v)() for v in outputs])
-        made.prepare_node(node, None, None, "py")
-        return Performed(node)
-
-    def _made_op(self, module: str, name: str, attributes: Mapping[str, Any]) -> Any:
-        kind = functools.reduce(getattr, name.split("."), import_module(module))
-        if module.split(".")[0] not in OF_OPS or not (isinstance(kind, type) and issubclass(kind, Op)):
-            raise IndescribableError
-        made = object.__new__(kind)
-        vars(made).update({key: self._made(part) for key, part in attributes.items()})
-        return made
-
-    def _made(self, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        ((kind, part),) = value.items()
-        makers: dict[str, Any] = {
-            "tuple": lambda: tuple(self._made(each) for each in part),
-            "list": lambda: [self._made(each) for each in part],
-            "dict": lambda: {self._made(key): self._made(each) for key, each in part},
-            "slice": lambda: slice(*(self._made(each) for each in part)),
-            "dtype": lambda: np.dtype(part),
-            "array": lambda: self.value(part),
-            "scalar": lambda: ScalarType(part),
-            "op": lambda: self._made_op(*part),
-            "exception": lambda: _exception(*part),
-            "function": lambda: _function(*part),
-        }
-        return makers[kind]()
-
-
-def _is_transpose(value: Any, of: Any) -> bool:
-    """Whether an array is a view of another, with its axes the other way round."""
-    if not (isinstance(value, np.ndarray) and isinstance(of, np.ndarray)) or value.dtype != of.dtype:
-        return False
-    turned = of.T
-    same_place = value.__array_interface__["data"][0] == turned.__array_interface__["data"][0]
-    return same_place and value.shape == turned.shape and value.strides == turned.strides
-
-
-def _function_in_words(value: Any) -> list[str]:
-    name = getattr(value, "__name__", "")
-    for module in FUNCTIONS:
-        if module in sys.modules and getattr(sys.modules[module], name, None) is value:
-            return [module, name]
-    raise IndescribableError
-
-
-def _function(module: str, name: str) -> Any:
-    if module not in FUNCTIONS:
-        raise IndescribableError
-    return getattr(import_module(module), name)
-
-
-def _exception_in_words(value: type) -> list[str]:
-    words = [value.__module__, value.__qualname__]
-    if _exception(*words) is not value:
-        raise IndescribableError
-    return words
-
-
-def _exception(module: str, name: str) -> type[Exception]:
-    """Return what an Op that checks something raises."""
-    if module.split(".")[0] not in ("builtins", *OF_OPS):
-        raise IndescribableError
-    kind = getattr(import_module(module), name, None)
-    if not (isinstance(kind, type) and issubclass(kind, Exception)):
-        raise IndescribableError
-    return kind
-
-
-def _type_in_words(kind: Any) -> list[Any]:
-    if type(kind) is ScalarType:
-        return [kind.dtype, None]
-    if type(kind) is not TensorType:
-        raise IndescribableError
-    return [kind.dtype, list(kind.shape)]
-
-
-def _type(dtype: str, shape: Sequence[int | None] | None) -> TensorType | ScalarType:
-    return ScalarType(dtype) if shape is None else TensorType(dtype, tuple(shape))
+    def __call__(self, *values: Any) -> Any:
+        """Return what comes of the loop."""
+        return self._call(*values)

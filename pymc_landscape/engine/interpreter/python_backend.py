@@ -28,7 +28,7 @@ from pymc_landscape._typing import Graph
 from pymc_landscape.engine.interpreter.programs import Performed, StraightLine
 from pymc_landscape.engine.interpreter.python_loops import can_be_looped, inner_graphs, loop
 
-Interpret = Callable[[Sequence[Graph], Sequence[Graph]], Callable[..., Any]]
+Interpret = Callable[[Sequence[Graph], Sequence[Graph]], StraightLine | Callable[..., Any]]
 
 # What can be called as it is: loops and branches do more than take values to values.
 PLAIN = (Op.make_thunk, COp.make_thunk, OpFromGraph.make_thunk)

@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from pytensor.graph.basic import Apply
 from pytensor.graph.replace import graph_replace
 from pytensor.scan.op import Scan
 
-from pymc_landscape._typing import Array, Graph
-
-# From the values of a step's inputs to those of its outputs.
-Step = Callable[..., Any]
+from pymc_landscape._typing import Graph
+from pymc_landscape.engine.interpreter.programs import Loop, StraightLine
 
 
 def inner_graphs(op: Scan) -> tuple[list[Graph], list[Graph]]:
@@ -32,7 +29,7 @@ def can_be_looped(op: Any) -> bool:
     return isinstance(op, Scan) and not op.info.as_while and not op.info.n_untraced_sit_sot and not op.destroy_map
 
 
-def loop(node: Apply[Any], step: Step) -> Callable[..., Any]:
+def loop(node: Apply[Any], step: StraightLine | Callable[..., Any]) -> Loop:
     """Return a function of the inputs of a Scan.
 
     A state's array is a ring: its first entries are the values that the loop starts from, and an array with fewer
@@ -42,7 +39,7 @@ def loop(node: Apply[Any], step: Step) -> Callable[..., Any]:
     ----------
     node : Apply
         Of a Scan that `can_be_looped`.
-    step : callable
+    step : StraightLine or callable
         From the inputs of one step to a sequence of its outputs.
     """
     op, info = node.op, node.op.info
@@ -80,11 +77,7 @@ def loop(node: Apply[Any], step: Step) -> Callable[..., Any]:
         *[f"    {x} = in_order({x}, n + {f})" for x, f in [*rings, *((f"o{x}", 0) for x in new)]],
         f"    return {', '.join([*states, *(f'o{x}' for x in new)])}",
     ]
-    known = {"step": step, "array": np.array, "zeros": np.zeros, "empty": np.empty, "shape": np.shape}
-    names: dict[str, Any] = {**known, "in_order": _in_order}
-    exec("\n".join(lines), names)
-    function: Callable[..., Any] = names["loop"]
-    return function
+    return Loop("\n".join(lines), step)
 
 
 def _numbers(node: Apply[Any]) -> set[Graph]:
@@ -106,12 +99,3 @@ def _entry(array: str, offset: int) -> str:
 
 def _lengths(variable: Graph) -> tuple[int, ...]:
     return tuple(n or 0 for n in variable.type.shape[1:])
-
-
-def _in_order(ring: Array, n_written: int) -> Array:
-    """Return a ring with its last entry at the end; what no step has written is 0."""
-    size = len(ring)
-    if n_written > size:
-        return np.roll(ring, -(n_written % size), axis=0)
-    ring[n_written:] = 0
-    return ring

@@ -9,7 +9,6 @@ cannot be described is not kept.
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import tempfile
@@ -23,23 +22,15 @@ import pytensor
 from pytensor.compile.sharedvalue import SharedVariable
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine.interpreter.graph_digest import digest_of, leaves_of
-from pymc_landscape.engine.interpreter.programs import (
+from pymc_landscape.engine.interpreter.descriptions import (
     Descriptions,
     IndescribableError,
-    InterpretedCost,
-    Program,
-    StraightLine,
+    refuse_other_than_lines,
 )
+from pymc_landscape.engine.interpreter.graph_digest import digest_of, leaves_of
+from pymc_landscape.engine.interpreter.programs import InterpretedCost, Program, StraightLine
 from pymc_landscape.numerics import cached_once
 
-# What lines of NumPy are made of; and the methods of arrays that they call.
-SYNTAX = (
-    *(ast.Module, ast.FunctionDef, ast.arguments, ast.arg, ast.Assign, ast.Delete, ast.Return, ast.Name, ast.Constant),
-    *(ast.Load, ast.Store, ast.Del, ast.Tuple, ast.List, ast.Call, ast.Attribute, ast.Subscript, ast.Slice),
-    *(ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.UnaryOp, ast.USub),
-)
-METHODS = {"squeeze", "transpose", "astype", "reshape", "copy"}
 # So many bytes are kept, of which a file takes a block at the least; above that, the files that were written first are
 # deleted until half are left. How often a process looks: a script that builds ten thousand models writes as many.
 MOST_KEPT, BLOCK, SAVES = 2**28, 2**12, 100
@@ -103,7 +94,7 @@ class StoredPrograms:
         try:
             head, _, numbers = path.read_bytes().partition(b"\n")
             kept = json.loads(head)
-            _refuse_other_than_lines(kept["source"])
+            refuse_other_than_lines(kept["source"], kept["values"])
             read = Descriptions(self._leaves, numbers).value
             values = {name: read(described) for name, described in kept["values"].items()}
             function, (call, point, parts) = StraightLine(kept["source"], values).function(), kept["cost"]
@@ -168,7 +159,7 @@ class StoredPrograms:
         descriptions = Descriptions(self._leaves)
         try:
             values = {name: descriptions.described(value) for name, value in program.values.items()}
-            _refuse_other_than_lines(program.source)
+            refuse_other_than_lines(program.source, program.values)
             head = json.dumps({"source": program.source, "values": values, "cost": cost, "beside": beside})
         except IndescribableError:
             return
@@ -201,18 +192,3 @@ def _forget_oldest(kept: Path) -> None:
         total -= size
         if total <= MOST_KEPT // 2:
             return
-
-
-def _refuse_other_than_lines(source: str) -> None:
-    """Refuse source that does more than to compute arrays from arrays.
-
-    Raises
-    ------
-    IndescribableError
-        If it does.
-    """
-    for node in ast.walk(ast.parse(source)):
-        is_method = not isinstance(node, ast.Attribute) or node.attr in METHODS
-        is_own = not isinstance(node, ast.Name) or not node.id.startswith("_")
-        if not (isinstance(node, SYNTAX) and is_method and is_own):
-            raise IndescribableError(f"Expected lines of NumPy, got {ast.unparse(node)!r}.")
