@@ -16,7 +16,8 @@ from selection import exhaustive
 import pymc_landscape as pml
 from pymc_landscape.engine import InterpretedGraphs, StoredPrograms
 from pymc_landscape.engine.convexity import is_convex
-from pymc_landscape.engine.interpreter import descriptions, stored_programs
+from pymc_landscape.engine.interpreter import programs as programs_module
+from pymc_landscape.engine.interpreter import stored_programs
 from pymc_landscape.engine.interpreter.graph_digest import digest_of
 from pymc_landscape.model import Differentiated
 from pymc_landscape.objective.evaluation_cost import affordable_evaluations
@@ -60,7 +61,7 @@ def test_the_transpose_of_data_is_data(own_cache, monkeypatch):
         x, design = pt.vector("x", shape=(400,)), np.arange(1200.0).reshape(400, 3)
         return x, [pt.dot(pt.constant(design).T * pt.exp(x), design).sum() + pt.dot(pt.constant(design).T, x).sum()]
 
-    monkeypatch.setattr("pymc_landscape.engine.interpreter.descriptions.MOST_BYTES", 1000)
+    monkeypatch.setattr("pymc_landscape.engine.interpreter.programs.MOST_BYTES", 1000)
     x, graphs = weighted()
     written = InterpretedGraphs([x], graphs, stored=stored(x, graphs)).program(name="one")
     (file,) = programs(own_cache)
@@ -71,9 +72,9 @@ def test_the_transpose_of_data_is_data(own_cache, monkeypatch):
     np.testing.assert_array_equal(read.function(point), written.function(point))
     # an array of the same place and shape that is read otherwise is no transpose
     square = np.arange(9.0).reshape(3, 3)
-    assert not descriptions._is_transpose(square, square)
-    assert descriptions._is_transpose(square.T, square)
-    assert not descriptions._is_transpose(square.T.view("int64"), square)
+    assert not programs_module._is_transpose(square, square)
+    assert programs_module._is_transpose(square.T, square)
+    assert not programs_module._is_transpose(square.T.view("int64"), square)
 
 
 def test_checks_and_named_dims_are_kept(own_cache):

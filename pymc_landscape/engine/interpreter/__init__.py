@@ -4,7 +4,7 @@ from pymc_landscape.engine.interpreter.batched_scans import vectorized, without_
 from pymc_landscape.engine.interpreter.full_precision import in_full_precision
 from pymc_landscape.engine.interpreter.graph_digest import name_of_graphs
 from pymc_landscape.engine.interpreter.infinite_data import without_infinite_data
-from pymc_landscape.engine.interpreter.interpreted_cost import interpreted_cost
+from pymc_landscape.engine.interpreter.interpreted_cost import InterpretedCost, Program, interpreted_cost
 from pymc_landscape.engine.interpreter.interpreted_graphs import (
     NO_TRACEBACKS,
     DeferredGraphs,
@@ -15,7 +15,6 @@ from pymc_landscape.engine.interpreter.interpreted_graphs import (
     flat,
 )
 from pymc_landscape.engine.interpreter.known_lengths import known_length, with_known_lengths
-from pymc_landscape.engine.interpreter.programs import InterpretedCost, Program
 from pymc_landscape.engine.interpreter.python_backend import is_plain, performed
 from pymc_landscape.engine.interpreter.rewrites import (
     canonical,

@@ -159,12 +159,3 @@ def _cholesky(matrix: Array, upper: bool) -> Array:
             with suppress(np.linalg.LinAlgError):
                 factors[i] = np.linalg.cholesky(matrix[i], upper=upper)
         return factors
-
-
-def in_order(ring: Array, n_written: int) -> Array:
-    """Return a ring with its last entry at the end; what no step has written is 0."""
-    size = len(ring)
-    if n_written > size:
-        return np.roll(ring, -(n_written % size), axis=0)
-    ring[n_written:] = 0
-    return ring

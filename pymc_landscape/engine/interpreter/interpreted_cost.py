@@ -6,10 +6,11 @@ end to the next, would depend on what else the machine is doing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Apply, Constant
 from pytensor.scalar.basic import Cast
@@ -23,7 +24,6 @@ from pytensor.tensor.shape import Reshape, SpecifyShape
 from pytensor.tensor.subtensor import Subtensor, get_constant_idx
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine.interpreter.programs import InterpretedCost
 
 # Where elements of a vector begin and end.
 Places = frozenset[tuple[int, int]]
@@ -45,6 +45,49 @@ _ELEMENTARY = {
 MOST_PARTS = 100
 # What looks at an array in another way, and touches no element.
 _VIEWS = (DimShuffle, Reshape, SpecifyShape, Subtensor)
+
+
+class InterpretedCost(NamedTuple):
+    """Counted seconds of a function.
+
+    Parameters
+    ----------
+    call : float
+        Of a call, whatever its points.
+    point : float
+        Of each point in it.
+    parts : sequence of (sequence of (int, int), float)
+        What of that depends on some elements of the points alone: where these begin and end, and the seconds.
+    """
+
+    call: float
+    point: float = 0.0
+    parts: Sequence[tuple[Sequence[tuple[int, int]], float]] = ()
+
+    def of(self, n_points: int, block: int | None = None, same: NDArray[np.bool_] | None = None) -> float:
+        """Return the seconds for so many points in one call, or in blocks.
+
+        Parameters
+        ----------
+        n_points : int
+            How many.
+        block : int, optional
+            In blocks of so many.
+        same : array (k,) of bool, optional
+            Which elements all points of a block have in common: what depends on these alone is done once.
+        """
+        n_calls, point = -(-n_points // (block or n_points or 1)), self.point
+        if same is not None:
+            point -= sum(seconds for places, seconds in self.parts if all(same[a:b].all() for a, b in places))
+        return n_calls * self.call + n_points * point
+
+
+class Program(NamedTuple):
+    """A function of graphs, what it costs to call it, and what is kept with it."""
+
+    function: Callable[..., Any]
+    cost: InterpretedCost
+    beside: Any = None
 
 
 def interpreted_cost(nodes: Sequence[Apply[Any]], shared: Sequence[Graph], in_blocks: bool) -> InterpretedCost:

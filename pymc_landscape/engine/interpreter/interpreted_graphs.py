@@ -26,9 +26,9 @@ from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.random.type import RandomType
 
 from pymc_landscape._typing import Array, Graph
-from pymc_landscape.engine.interpreter.interpreted_cost import interpreted_cost
+from pymc_landscape.engine.interpreter.interpreted_cost import Program, interpreted_cost
 from pymc_landscape.engine.interpreter.known_lengths import with_known_lengths
-from pymc_landscape.engine.interpreter.programs import Program, StraightLine
+from pymc_landscape.engine.interpreter.programs import StraightLine
 from pymc_landscape.engine.interpreter.python_backend import can_be_written, is_plain, performed, straight_line
 from pymc_landscape.engine.interpreter.random_draws import drawn_by_numpy
 from pymc_landscape.engine.interpreter.rewrites import (

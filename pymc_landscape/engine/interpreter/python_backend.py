@@ -25,8 +25,8 @@ from pytensor.tensor.shape import Reshape, SpecifyShape
 from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor, IncSubtensor, Subtensor
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine.interpreter.programs import Performed, StraightLine
-from pymc_landscape.engine.interpreter.python_loops import can_be_looped, inner_graphs, loop
+from pymc_landscape.engine.interpreter.programs import Loop, Performed, StraightLine
+from pymc_landscape.engine.interpreter.python_loops import can_be_looped, inner_graphs, loop_source
 
 Interpret = Callable[[Sequence[Graph], Sequence[Graph]], StraightLine | Callable[..., Any]]
 
@@ -121,7 +121,7 @@ class _Writer:
         """Return what is called for a node that has no expression of its own."""
         if not can_be_looped(node.op):
             return Performed(node)
-        return loop(node, self.interpret(*inner_graphs(node.op)))
+        return Loop(loop_source(node), self.interpret(*inner_graphs(node.op)))
 
     def _forget(self, node: Apply[Any], last: dict[Graph, Apply[Any]]) -> list[str]:
         """Give memory back as soon as it is not needed: new pages for each node would take longer than the work."""

@@ -6,7 +6,6 @@ than the few numbers of a step.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from pytensor.graph.basic import Apply
@@ -14,7 +13,6 @@ from pytensor.graph.replace import graph_replace
 from pytensor.scan.op import Scan
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine.interpreter.programs import Loop, StraightLine
 
 
 def inner_graphs(op: Scan) -> tuple[list[Graph], list[Graph]]:
@@ -29,8 +27,8 @@ def can_be_looped(op: Any) -> bool:
     return isinstance(op, Scan) and not op.info.as_while and not op.info.n_untraced_sit_sot and not op.destroy_map
 
 
-def loop(node: Apply[Any], step: StraightLine | Callable[..., Any]) -> Loop:
-    """Return a function of the inputs of a Scan.
+def loop_source(node: Apply[Any]) -> str:
+    """Return a Scan as lines: a function of its inputs, ``loop``, which calls ``step``.
 
     A state's array is a ring: its first entries are the values that the loop starts from, and an array with fewer
     entries than the loop has steps keeps the last ones.
@@ -39,8 +37,6 @@ def loop(node: Apply[Any], step: StraightLine | Callable[..., Any]) -> Loop:
     ----------
     node : Apply
         Of a Scan that `can_be_looped`.
-    step : StraightLine or callable
-        From the inputs of one step to a sequence of its outputs.
     """
     op, info = node.op, node.op.info
     arguments = [f"x{i}" for i in range(len(node.inputs))]
@@ -77,7 +73,7 @@ def loop(node: Apply[Any], step: StraightLine | Callable[..., Any]) -> Loop:
         *[f"    {x} = in_order({x}, n + {f})" for x, f in [*rings, *((f"o{x}", 0) for x in new)]],
         f"    return {', '.join([*states, *(f'o{x}' for x in new)])}",
     ]
-    return Loop("\n".join(lines), step)
+    return "\n".join(lines)
 
 
 def _numbers(node: Apply[Any]) -> set[Graph]:

@@ -9,10 +9,11 @@ cannot be described is not kept.
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from itertools import count
 from pathlib import Path
@@ -22,15 +23,26 @@ import pytensor
 from pytensor.compile.sharedvalue import SharedVariable
 
 from pymc_landscape._typing import Graph
-from pymc_landscape.engine.interpreter.descriptions import (
+from pymc_landscape.engine.interpreter.graph_digest import digest_of, leaves_of
+from pymc_landscape.engine.interpreter.interpreted_cost import InterpretedCost, Program
+from pymc_landscape.engine.interpreter.programs import (
+    OF_LINES,
+    OF_LOOPS,
     Descriptions,
     IndescribableError,
-    refuse_other_than_lines,
+    StraightLine,
 )
-from pymc_landscape.engine.interpreter.graph_digest import digest_of, leaves_of
-from pymc_landscape.engine.interpreter.programs import InterpretedCost, Program, StraightLine
 from pymc_landscape.numerics import cached_once
 
+# What lines of NumPy are made of, and loops beside it; and the methods and attributes of arrays that they read.
+SYNTAX = (
+    *(ast.Module, ast.FunctionDef, ast.arguments, ast.arg, ast.Assign, ast.Delete, ast.Return, ast.Name, ast.Constant),
+    *(ast.Load, ast.Store, ast.Del, ast.Tuple, ast.List, ast.Call, ast.Attribute, ast.Subscript, ast.Slice),
+    *(ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.UnaryOp, ast.USub),
+)
+LOOP_SYNTAX = (*SYNTAX, ast.For, ast.If, ast.Compare, ast.Eq, ast.Mod, ast.Starred)
+METHODS = {"squeeze", "transpose", "astype", "reshape", "copy"}
+LOOP_METHODS = {"tolist", "dtype"}
 # So many bytes are kept, of which a file takes a block at the least; above that, the files that were written first are
 # deleted until half are left. How often a process looks: a script that builds ten thousand models writes as many.
 MOST_KEPT, BLOCK, SAVES = 2**28, 2**12, 100
@@ -94,7 +106,7 @@ class StoredPrograms:
         try:
             head, _, numbers = path.read_bytes().partition(b"\n")
             kept = json.loads(head)
-            refuse_other_than_lines(kept["source"], kept["values"])
+            _refuse_other_than_lines(kept["source"], kept["values"])
             read = Descriptions(self._leaves, numbers).value
             values = {name: read(described) for name, described in kept["values"].items()}
             function, (call, point, parts) = StraightLine(kept["source"], values).function(), kept["cost"]
@@ -159,7 +171,7 @@ class StoredPrograms:
         descriptions = Descriptions(self._leaves)
         try:
             values = {name: descriptions.described(value) for name, value in program.values.items()}
-            refuse_other_than_lines(program.source, program.values)
+            _refuse_other_than_lines(program.source, values)
             head = json.dumps({"source": program.source, "values": values, "cost": cost, "beside": beside})
         except IndescribableError:
             return
@@ -192,3 +204,39 @@ def _forget_oldest(kept: Path) -> None:
         total -= size
         if total <= MOST_KEPT // 2:
             return
+
+
+def _refuse_other_than_lines(source: str, values: Mapping[str, Sequence[Any]]) -> None:
+    """Refuse a program, or a loop in it, that does more than to compute arrays from arrays.
+
+    Parameters
+    ----------
+    source : str
+        Its lines.
+    values : dict of str to sequence
+        Descriptions of what they name beside what they make.
+
+    Raises
+    ------
+    IndescribableError
+        If it does more, or names something else.
+    """
+    _refuse_others(source, {*values, *OF_LINES}, SYNTAX, METHODS)
+    for kind, *described in values.values():
+        if kind == "loop":
+            of_loop, of_step, values_of_step = described
+            _refuse_others(of_loop, {"step", *OF_LOOPS}, LOOP_SYNTAX, METHODS | LOOP_METHODS)
+            _refuse_other_than_lines(of_step, values_of_step)
+
+
+def _refuse_others(source: str, known: set[str], syntax: tuple[type, ...], attributes: set[str]) -> None:
+    named = set[str]()
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, syntax) or (isinstance(node, ast.Attribute) and node.attr not in attributes):
+            raise IndescribableError(f"Expected lines of NumPy, got {ast.unparse(node)!r}.")
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            named.add(node.id)
+        elif isinstance(node, ast.Name | ast.arg):
+            known.add(node.id if isinstance(node, ast.Name) else node.arg)
+    if unknown := [name for name in named if name not in known or name.startswith("_")]:
+        raise IndescribableError(f"Expected lines that name their values, got {unknown[0]!r}.")
