@@ -5,12 +5,14 @@ all that the others ask for, are machine code.
 """
 
 import importlib.util
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pymc as pm
 from threadpoolctl import threadpool_limits
 
@@ -18,7 +20,8 @@ import pymc_landscape as pml
 from benchmarks.clocks import Way, in_turns, once
 from benchmarks.isolate import Caches
 from benchmarks.rows import Bar, Row, compared, median
-from benchmarks.workloads import budworm
+from benchmarks.with_r import r_seconds
+from benchmarks.workloads import budworm, logistic, logistic_data
 
 VERTICES = 40
 CUTOFF = pml.chi2_cutoff(0.95)
@@ -69,6 +72,15 @@ def profiles() -> dict[str, Any]:
         for way in ways.values():
             way()
         return in_turns(ways, 3)
+
+
+def profiles_of_many() -> dict[str, Any]:
+    """Time profiles of all coefficients of a logistic regression to 99 %, in threads too, beside R's of a `glm`."""
+    fit, (design, y) = pml.fit_mle(logistic(5000), progressbar=False), logistic_data(5000)
+    answer = once(lambda: pml.profile_likelihood(fit, progressbar=False), "ours")[0]
+    with tempfile.NamedTemporaryFile(suffix=".csv") as file:
+        pd.DataFrame(design).add_prefix("x").assign(y=y).to_csv(file.name, index=False)
+        return answer | r_seconds("profiles", file.name)
 
 
 def many_rows(rows: str) -> dict[str, Any]:
@@ -171,6 +183,10 @@ def rows(caches: Caches, repeats: int) -> list[Row]:
         compared(f"{edge}, right after the fit", ring, "ours_fresh", "mncontour_fresh", mncontour),
         compared("three profiles to 99 %, budworm", traced, "ours", "pypesto", "`parameter_profile` of pyPESTO"),
     ]
+    caches.warm(profiles_of_many)
+    (traced,) = caches.in_turns([(profiles_of_many,)], repeats)
+    work, peer = "20 profiles to 99 %, logistic, 5,000 rows", "`profile(glm)` of R"
+    found.append(compared(f"{work}, right after the fit", traced, "ours", "profiles", peer))
     for n in (200_000, 1_000_000):
         (answers,) = caches.in_turns([(many_rows, n)], 1)
         took, of_fit = median(answers, "ends_processor"), median(answers, "fit_processor")

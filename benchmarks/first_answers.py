@@ -66,6 +66,21 @@ def first_picture(name: str) -> dict[str, Any]:
     return took | {"finite": bool(surface["minus2ll"].notnull().all())}
 
 
+def first_verbs(name: str) -> dict[str, Any]:
+    """Time what is first asked of a fit in a process: all interval ends, all profiles, a descent by Adam."""
+    import pymc_landscape as pml
+
+    fit, took = pml.fit_mle(_model(name), progressbar=False), {}
+    asked = {
+        "ends": lambda: pml.confidence_intervals(fit, progressbar=False),
+        "profiles": lambda: pml.profile_likelihood(fit, progressbar=False),
+        "descent": lambda: pml.descend(fit.objective, "adam", progressbar=False),
+    }
+    for verb, work in asked.items():
+        took |= once(work, verb)[0]
+    return took
+
+
 def compile_of_sample(name: str) -> dict[str, Any]:
     """Time what `pm.sample` does before its first draw: value and gradient compiled, the step set up, and the trace."""
     import pymc as pm
@@ -147,6 +162,17 @@ def pictures(caches: Caches, repeats: int) -> list[Row]:
     return rows
 
 
+def verbs(caches: Caches, repeats: int) -> list[Row]:
+    """Time what is first asked of a fit."""
+    caches.warm(first_verbs, "budworm")
+    (answers,) = caches.in_turns([(first_verbs, "budworm")], repeats)
+    found = []
+    for verb, title in (("ends", "six interval ends"), ("profiles", "three profiles"), ("descent", "descent by Adam")):
+        took = median(answers, f"{verb}_processor")
+        found.append(alone(f"first {title} of a process, after its fit: budworm", took, at_most(took, 0.3)))
+    return found
+
+
 def cold(caches: Caches, repeats: int) -> list[Row]:
     """Time a first picture and a first fit with an empty compile cache."""
     rounds = range(max(1, repeats // 2))
@@ -164,7 +190,8 @@ def cold(caches: Caches, repeats: int) -> list[Row]:
 
 def rows(caches: Caches, repeats: int) -> list[Row]:
     """All first answers."""
-    return [*imports(caches, repeats), *fits(caches, repeats), *pictures(caches, repeats), *cold(caches, repeats)]
+    parts = (imports, fits, verbs, pictures, cold)
+    return [row for part in parts for row in part(caches, repeats)]
 
 
 def _beside(caches: Caches, ours: Any, theirs: Any, repeats: int) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 # What R takes for the same work: `Rscript benchmarks/peers.R WORK [FILE]` prints NAME SECONDS PROCESSOR a line.
-# WORK is glm (1,000 refits of the budworm data), lmer (sleepstudy), or glmm (counts of many groups, read from FILE).
+# WORK is glm (1,000 refits of the budworm data), profiles (of all coefficients of a logistic regression of y on all
+# other columns of FILE), lmer (sleepstudy), or glmm (counts of many groups, read from FILE).
 
 arguments <- commandArgs(TRUE)
 here <- dirname(normalizePath(sub("--file=", "", grep("--file=", commandArgs(FALSE), value = TRUE))))
@@ -28,6 +29,11 @@ if (arguments[1] == "glm") {
     coef(glm(cbind(again, n - again) ~ male + ldose, binomial, moths))
   }
   tell("glm", refits, 3, 1)
+}
+if (arguments[1] == "profiles") {
+  if (getRversion() < "4.4.0") loadNamespace("MASS")  # has the method until then
+  fitted <- glm(y ~ . - 1, binomial, read.csv(arguments[2]))
+  tell("profiles", function() profile(fitted), 1, 1)
 }
 if (arguments[1] == "lmer") {
   suppressMessages(library(lme4))
