@@ -75,7 +75,7 @@ def profiles() -> dict[str, Any]:
 
 
 def profiles_of_many() -> dict[str, Any]:
-    """Time profiles of all coefficients of a logistic regression to 99 %, in threads too, beside R's of a `glm`."""
+    """Time profiles of all coefficients of a logistic regression to 99 %, beside R's of a `glm`."""
     fit, (design, y) = pml.fit_mle(logistic(5000), progressbar=False), logistic_data(5000)
     answer = once(lambda: pml.profile_likelihood(fit, progressbar=False), "ours")[0]
     with tempfile.NamedTemporaryFile(suffix=".csv") as file:

@@ -145,10 +145,9 @@ class GraphEngine(Engine):
     def _fits_in_blocks(self) -> bool:
         """Whether several points fit into one block: of long data each fills one, and single points take less."""
         which = f"most elements: {' '.join(self.names)}, {'with' if self._check_bounds else 'without'} checks"
-        most = self._store.recall(which)
-        if not isinstance(most, int):
-            most = max((known_size(variable) for variable in self._with_names[0].variables), default=1)
-            self._store.keep(which, most)
+        most = self._store.find_once(
+            which, lambda: max((known_size(variable) for variable in self._with_names[0].variables), default=1)
+        )
         return most * FEW <= BLOCK_ELEMENTS
 
     @override
@@ -200,19 +199,19 @@ class GraphEngine(Engine):
         if name not in self._convex:
             return None
         data, found = self._convex[name]
-        same = all(now is then for now, then in zip(self._store.shared_data(), data, strict=True))
-        return found if same else None
+        return found if all(map(_is_same, self._store.shared_data(), data)) else None
 
     def _convexity(self, name: str) -> bool:
         """Read it off the rewritten graph, unless that was done with these data before: by an earlier process too."""
         if (known := self.known_convexity(name)) is not None:
             return known
         data, which = self._store.shared_data(), f"convex: {name}, {'with' if self._check_bounds else 'without'} checks"
-        found = self._store.recall(which)
-        if not isinstance(found, bool):
+
+        def find() -> bool:
             fgraph, names = self._with_names
-            found = is_convex(fgraph.outputs[names.index(name)], fgraph.inputs[0])
-            self._store.keep(which, found)
+            return is_convex(fgraph.outputs[names.index(name)], fgraph.inputs[0])
+
+        found = self._store.find_once(which, find)
         self._convex[name] = data, found
         return found
 
@@ -295,3 +294,8 @@ class GraphEngine(Engine):
         name = None if self.choice.asked == "mode" else self.choice.asked
         options = resolve_backend_compile_kwargs(name, self.compile_kwargs)
         return Backend(point_by_point(self.vector, self.graphs, **options))
+
+
+def _is_same(now: Any, then: Any) -> bool:
+    """Whether data are the same array, or a few equal numbers: a weight of the prior is set anew at each call."""
+    return now is then or (np.size(now) <= FEW and np.array_equal(now, then))

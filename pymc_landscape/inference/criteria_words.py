@@ -149,5 +149,5 @@ def _listed(names: frozenset[str]) -> str:
 
 def weights(delta: pd.Series) -> Array:
     """Return exp(−Δ/2) in shares; NaN stays out."""
-    relative = np.exp(-0.5 * delta.values)
+    relative = np.exp(-0.5 * delta.to_numpy())
     return np.asarray(relative / np.nansum(relative)) if np.isfinite(delta).any() else np.full(len(delta), np.nan)

@@ -299,7 +299,7 @@ def prior_sensitivity(objective: Objective, dt: Posterior, labels: Sequence[Any]
     columns = {
         "psense_prior": rows["prior"].to_numpy(float),
         "psense_likelihood": rows["likelihood"].to_numpy(float),
-        "psense_diagnosis": rows["diagnosis"].fillna(NOT_DRAWN).values.astype(str),
+        "psense_diagnosis": rows["diagnosis"].fillna(NOT_DRAWN).to_numpy().astype(str),
     }
     data = {name: ("parameter", values) for name, values in columns.items()}
     return array_dataset(data, {"parameter": np.asarray(labels)})

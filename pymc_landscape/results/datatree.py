@@ -132,7 +132,7 @@ def _of_table(table: pd.DataFrame) -> xr.Dataset:
             "compare_models, loss_table, descent_race or tests returned."
         )
     columns = {str(name): (dim, _column(column)) for name, column in table.items()}
-    return array_dataset(columns, {dim: table.index.values.astype(str)}, table.attrs)
+    return array_dataset(columns, {dim: table.index.to_numpy().astype(str)}, table.attrs)
 
 
 def _column(column: pd.Series) -> NDArray[Any]:

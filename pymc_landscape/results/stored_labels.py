@@ -68,7 +68,7 @@ def refuse_unstorable(result: xr.Dataset) -> None:
     for name, labels in result.coords.items():
         if isinstance(result.indexes.get(name), pd.MultiIndex):
             continue  # whose levels are coordinates themselves
-        values = labels.values
+        values = labels.to_numpy()
         if values.dtype.kind in KINDS or (values.dtype.kind in "OT" and _are_words(values.ravel())):
             continue
         first = values.ravel()[0]
@@ -94,12 +94,12 @@ def text_labels(labels: Any) -> np.ndarray[Any, Any]:
     """
     array: np.ndarray[Any, Any]
     if isinstance(labels, pd.Index | np.ndarray):
-        array = labels.values if isinstance(labels, pd.Index) else labels
+        array = labels.to_numpy() if isinstance(labels, pd.Index) else labels
     else:
         listed = list(labels)
         array = np.empty(len(listed), dtype=object)
         array[:] = listed
     if array.dtype.kind == "O" and array.ndim == 1 and not any(isinstance(label, tuple) for label in array):
         index = pd.Index(array)
-        array = index.values if index.dtype.kind in "mM" else np.asarray(array.tolist())
+        array = index.to_numpy() if index.dtype.kind in "mM" else np.asarray(array.tolist())
     return array if array.dtype.kind in KINDS else np.array([str(label) for label in array], dtype=str)

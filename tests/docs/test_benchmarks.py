@@ -27,7 +27,7 @@ BARS = [
         for model in ("Gaussian reg", "LKJ", "Gaussian proc", "logistic, 20", "mixture", "AR", "censored", "BG/NBD")
         for bar in ("≤ 1 s", "≤ 0.5 × its time")
     ),
-    *(("first_answers", f"first {verb}", "", "≤ 0.3") for verb in ("six interval ends", "three profiles", "descent")),
+    *(("first_answers", f"first {verb}", "", "≤ 0.3 s") for verb in ("six interval ends", "three profiles", "descent")),
     ("grids", "10⁴ points × 1,000 rows", "numba", "≤ 2 × its time"),
     ("grids", "10⁶ points × 1,000 rows", "numba", "≤ 1.3 × its time"),
     ("grids", "10⁶ points × 1,000 rows", "JAX", "≥ 2 × faster"),

@@ -84,6 +84,19 @@ def test_what_is_known_is_not_evaluated_again():
     assert objective.passes.n == before
 
 
+def test_a_weight_of_the_prior_is_no_new_data():
+    """It is set anew whenever the engines are asked for."""
+    with pm.Model() as model:
+        pm.Bernoulli("y", logit_p=pm.math.dot(X, pm.Normal("b", 0, 1, shape=2)), observed=np.arange(len(X)) % 2)
+    objective = pml.Objective(model, prior_weight=0.3)
+    assert objective.is_convex(objective.names)
+    for _ in range(2):
+        objective.gradient(np.zeros(2))
+        passes = objective.passes.n
+        assert objective.is_convex(objective.names)
+        assert objective.passes.n == passes
+
+
 def test_of_small_data_a_hessian_that_is_not_positive_says_no_without_the_graph(monkeypatch):
     with pm.Model() as model:
         a, sigma = pm.Normal("a", 0, 1), pm.HalfNormal("sigma", 1)

@@ -71,6 +71,9 @@ def test_a_design_is_multiplied_row_by_row(rng):
     assert product.flags.c_contiguous
     np.testing.assert_array_equal(product, design.T * np.exp(values))
     np.testing.assert_allclose(gram, (design.T * np.exp(values)) @ design, rtol=1e-13)
+    # all functions that hold the design hold one copy of it
+    (copy,) = straight.__defaults__
+    assert straight_line([x], [weighted.sum()]).__defaults__[0] is copy
     # beside an array that is computed column by column nothing is gained
     square = pt.matrix("square", shape=(50, 3))
     np.testing.assert_array_equal(straight_line([square], [square.T + design.T])(design)[0], 2.0 * design.T)

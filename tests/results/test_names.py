@@ -17,6 +17,7 @@ LABELS = {
     "periods": pd.period_range("2020-01", periods=2, freq="M"),
     "tuples": [("a", 1), ("b", 2)],
     "times": pd.date_range("2020-01-01", periods=2),
+    "times of a zone": pd.date_range("2020-01-01", periods=2, tz="Europe/Berlin"),
     "letters": ["β/γ", "[é], ="],
 }
 
@@ -45,6 +46,11 @@ def test_labels_of_every_kind_survive_intervals_and_files(kind, tmp_path):
         kept = pml.evaluate_landscape(here, grid, store=tmp_path / "surface.zarr", progressbar=False)
         xr.testing.assert_equal(kept.load(), pml.evaluate_landscape(here, grid, progressbar=False))
     assert pml.to_datatree(kept)["landscape"].sizes == {axis.replace("/", "%2F"): 5, "parameter": 2}
+
+
+def test_times_of_a_zone_keep_it():
+    first, _ = pml.Objective(means(LABELS["times of a zone"])).labels
+    assert first == "b[2020-01-01 00:00:00+01:00]"
 
 
 @pytest.mark.parametrize("labels", [["a", "a", "b"], [1, "1"], [np.nan, np.nan]])

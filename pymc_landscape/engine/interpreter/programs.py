@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
@@ -19,10 +20,18 @@ from pytensor.tensor.type import TensorType
 from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, Graph
 
-# Where functions are looked up by name.
-INTERPRETER = __name__.rpartition(".")[0]
-OWN = tuple(f"{INTERPRETER}.{module}" for module in ("array_functions", "python_backend"))
-FUNCTIONS = ("numpy", "scipy.special", "functools", *OWN)
+# Functions of arrays that are looked up by name, beside NumPy's and SciPy's universal functions, and all of the module
+# that has nothing else.
+ARRAY_FUNCTIONS, BACKEND = (__name__.replace("programs", own) for own in ("array_functions", "python_backend"))
+FUNCTIONS = {
+    "numpy": ("where", "full", "dot"),
+    "scipy.special": (),
+    "functools": ("reduce",),
+    ARRAY_FUNCTIONS: (),
+    BACKEND: ("_with_set", "_with_added", "_of_shape", "_joined", "_cut", "_set_in_each"),
+}
+# Descriptions of arrays.
+ARRAYS = ("leaf", "transpose", "rows", "columns", "number")
 # Whose Ops are made again from their attributes.
 OF_OPS = ("pytensor", "pymc", "pymc_landscape")
 # Numbers that are no data of the graph, but came of it, in bytes.
@@ -38,9 +47,26 @@ def in_order(ring: Array, n_written: int) -> Array:
     return ring
 
 
+_BY_ROWS: WeakValueDictionary[tuple[Any, ...], Array] = WeakValueDictionary()
+
+
+def by_rows(columns: Array) -> Array:
+    """Return a copy that lies row by row in memory: one for all programs that hold the same array."""
+    place = _place_of(columns)  # what holds the copy holds the array as well: no other comes to lie there
+    found = _BY_ROWS.get(place)
+    if found is None:
+        found = _BY_ROWS[place] = np.ascontiguousarray(columns)
+    return found
+
+
+def _place_of(array: Array) -> tuple[Any, ...]:
+    """Return where an array lies, and how."""
+    return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype.str
+
+
 # What lines name beside their values; and what those of a loop do.
 OF_LINES: Mapping[str, Any] = MappingProxyType(
-    {"__builtins__": {}, "slice": slice, "asarray": np.asarray, "by_rows": np.ascontiguousarray, "float64": np.float64}
+    {"__builtins__": {}, "slice": slice, "asarray": np.asarray, "by_rows": by_rows, "float64": np.float64}
 )
 _NUMPY = {"array": np.array, "zeros": np.zeros, "empty": np.empty, "shape": np.shape, "in_order": in_order}
 OF_LOOPS: Mapping[str, Any] = MappingProxyType(
@@ -163,7 +189,8 @@ class Descriptions:
         for i, leaf in enumerate(self.leaves):
             if isinstance(leaf, Constant) and leaf.data is value:
                 return ["leaf", i]
-            if isinstance(leaf, Constant) and _is_transpose(value, leaf.data):
+            arrays = isinstance(leaf, Constant) and isinstance(leaf.data, np.ndarray) and isinstance(value, np.ndarray)
+            if arrays and _place_of(value) == _place_of(leaf.data.T):
                 return ["transpose", i]
         if value.dtype.hasobject or len(self.numbers) + value.nbytes > MOST_BYTES:
             raise IndescribableError
@@ -252,12 +279,19 @@ class Descriptions:
         return Loop(source, StraightLine(of_step, {name: self.value(described) for name, described in values.items()}))
 
     def _made_op(self, module: str, name: str, attributes: Mapping[str, Any]) -> Any:
+        if module.split(".")[0] not in OF_OPS:
+            raise IndescribableError
         kind = functools.reduce(getattr, name.split("."), import_module(module))
-        if module.split(".")[0] not in OF_OPS or not (isinstance(kind, type) and issubclass(kind, Op)):
+        if not (isinstance(kind, type) and issubclass(kind, Op)):
             raise IndescribableError
         made = object.__new__(kind)
         vars(made).update({key: self._made(part) for key, part in attributes.items()})
         return made
+
+    def _made_array(self, described: Sequence[Any]) -> Any:
+        if described[0] not in ARRAYS:
+            raise IndescribableError
+        return self.value(described)
 
     def _made(self, value: Any) -> Any:
         if not isinstance(value, dict):
@@ -269,7 +303,7 @@ class Descriptions:
             "dict": lambda: {self._made(key): self._made(each) for key, each in part},
             "slice": lambda: slice(*(self._made(each) for each in part)),
             "dtype": lambda: np.dtype(part),
-            "array": lambda: self.value(part),
+            "array": lambda: self._made_array(part),
             "scalar": lambda: ScalarType(part),
             "op": lambda: self._made_op(*part),
             "exception": lambda: _exception(*part),
@@ -278,34 +312,30 @@ class Descriptions:
         return makers[kind]()
 
 
-def _is_transpose(value: Any, of: Any) -> bool:
-    """Whether an array is a view of another, with its axes the other way round."""
-    if not (isinstance(value, np.ndarray) and isinstance(of, np.ndarray)) or value.dtype != of.dtype:
-        return False
-    turned = of.T
-    same_place = value.__array_interface__["data"][0] == turned.__array_interface__["data"][0]
-    return same_place and value.shape == turned.shape and value.strides == turned.strides
-
-
 def _function_in_words(value: Any) -> list[str]:
     name = getattr(value, "__name__", "")
     for module in FUNCTIONS:
-        if module in sys.modules and getattr(sys.modules[module], name, None) is value:
+        if module in sys.modules and getattr(sys.modules[module], name, None) is value and _is_known(module, value):
             return [module, name]
     raise IndescribableError
 
 
 def _function(module: str, name: str) -> Any:
-    if module not in FUNCTIONS:
+    found = getattr(import_module(module), name) if module in FUNCTIONS else None
+    if not _is_known(module, found):
         raise IndescribableError
-    return getattr(import_module(module), name)
+    return found
+
+
+def _is_known(module: str, function: Any) -> bool:
+    own = module == ARRAY_FUNCTIONS and getattr(function, "__module__", "") == module
+    return isinstance(function, np.ufunc) or own or getattr(function, "__name__", "") in FUNCTIONS.get(module, ())
 
 
 def _exception_in_words(value: type) -> list[str]:
-    words = [value.__module__, value.__qualname__]
-    if _exception(*words) is not value:
+    if _exception(value.__module__, value.__qualname__) is not value:
         raise IndescribableError
-    return words
+    return [value.__module__, value.__qualname__]
 
 
 def _exception(module: str, name: str) -> type[Exception]:

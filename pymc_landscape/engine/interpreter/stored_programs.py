@@ -2,9 +2,9 @@
 
 A first answer is mostly rewriting, and every run of a script rewrites the same graphs. What comes of it is lines of
 NumPy, and the values that they name. A file holds the lines as text and the values by description: a function by its
-name, numbers as bytes, data as a place in the graph, an Op by its class and its plain attributes. Nothing is unpickled;
-lines that are no plain assignments are not run, and a class is taken from PyTensor, PyMC or this package alone. What
-cannot be described is not kept.
+name, numbers as bytes, data as a place in the graph, an Op by its class and its plain attributes. Nothing is unpickled.
+Lines are plain assignments, in loops too; they call functions of arrays from a list, and Ops and exceptions of
+PyTensor, PyMC or this package. All else is not run, and what cannot be described is not kept.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import pytensor
 from pytensor.compile.sharedvalue import SharedVariable
@@ -34,19 +36,25 @@ from pymc_landscape.engine.interpreter.programs import (
 )
 from pymc_landscape.numerics import cached_once
 
-# What lines of NumPy are made of, and loops beside it; and the methods and attributes of arrays that they read.
+# What lines of NumPy are made of, and loops beside it; the names of their values; and the methods and attributes of
+# arrays that they read.
 SYNTAX = (
     *(ast.Module, ast.FunctionDef, ast.arguments, ast.arg, ast.Assign, ast.Delete, ast.Return, ast.Name, ast.Constant),
     *(ast.Load, ast.Store, ast.Del, ast.Tuple, ast.List, ast.Call, ast.Attribute, ast.Subscript, ast.Slice),
     *(ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.UnaryOp, ast.USub),
 )
 LOOP_SYNTAX = (*SYNTAX, ast.For, ast.If, ast.Compare, ast.Eq, ast.Mod, ast.Starred)
+VALUE = re.compile(r"k\d+")
 METHODS = {"squeeze", "transpose", "astype", "reshape", "copy"}
 LOOP_METHODS = {"tolist", "dtype"}
 # So many bytes are kept, of which a file takes a block at the least; above that, the files that were written first are
 # deleted until half are left. How often a process looks: a script that builds ten thousand models writes as many.
 MOST_KEPT, BLOCK, SAVES = 2**28, 2**12, 100
+# What is found out about graphs with so many data sets is kept, of no more bytes than this: a study that simulates a
+# thousand of them would leave as many files.
+MOST_FACTS, MOST_HASHED = 8, 2**26
 _saves = count()
+Fact = TypeVar("Fact", bool, int)
 
 
 def folder() -> Path:
@@ -69,6 +77,7 @@ class StoredPrograms:
 
     def __init__(self, inputs: Sequence[Graph], graphs: Sequence[Graph], *besides: object):
         self._inputs, self._graphs, self._besides = list(inputs), list(graphs), besides
+        self._n_facts = 0
 
     @cached_once
     def _digest(self) -> str | None:
@@ -112,44 +121,44 @@ class StoredPrograms:
             function, (call, point, parts) = StraightLine(kept["source"], values).function(), kept["cost"]
             read_parts = tuple((tuple((int(a), int(b)) for a, b in places), float(part)) for places, part in parts)
             return Program(function, InterpretedCost(float(call), float(point), read_parts), kept["beside"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, SyntaxError):
-            return None  # it is written anew
+        except Exception:  # whatever is wrong with what is there: it is written anew
+            return None
 
     def shared_data(self) -> list[Any]:
         """Return the values of the shared variables as they are now."""
         return [variable.get_value(borrow=True) for variable in self._shared]
 
-    def recall(self, which: str) -> Any:
-        """Return what is kept of the graphs and of the shared variables as they are now; None where nothing is.
+    def find_once(self, which: str, find: Callable[[], Fact]) -> Fact:
+        """Return what is kept of the graphs, with the shared variables as they are now; find it where nothing is.
 
         Parameters
         ----------
         which : str
             The name of what is kept.
+        find : callable
+            Gives a number or a truth.
         """
-        path = self._path_of_data(which)
-        try:
-            return None if path is None else json.loads(path.read_bytes())
-        except (OSError, ValueError):
-            return None
-
-    def keep(self, which: str, fact: Any) -> None:
-        """Keep what was found out about the graphs, with the shared variables as they are now.
-
-        Parameters
-        ----------
-        which : str
-            Its name.
-        fact : object
-            What JSON can hold.
-        """
-        path = self._path_of_data(which)
+        data = self.shared_data()
+        path = self._path_of_data(which, data)
         if path is not None:
-            _write(path, json.dumps(fact).encode())
+            with suppress(OSError, ValueError):
+                known = json.loads(path.read_bytes())
+                if type(known) in (bool, int):
+                    return cast(Fact, known)
+        found = find()
+        same = all(
+            now is then for now, then in zip(self.shared_data(), data, strict=True)
+        )  # no thread has changed them
+        if path is not None and same and self._n_facts < MOST_FACTS:
+            self._n_facts += 1
+            _write(path, json.dumps(found).encode())
+        return found
 
-    def _path_of_data(self, which: str) -> Path | None:
-        data = digest_of([], [], self.shared_data())
-        return None if data is None else self._path(f"{which} with {data}")
+    def _path_of_data(self, which: str, data: Sequence[Any]) -> Path | None:
+        if self._digest is None or sum(getattr(value, "nbytes", 0) for value in data) > MOST_HASHED:
+            return None
+        digest = digest_of([], [], list(data))
+        return None if digest is None else self._path(f"{which} with {digest}")
 
     def save(self, which: str, program: StraightLine, cost: InterpretedCost, beside: Any = None) -> None:
         """Keep a program, if all that it names can be described; where nothing can be written, nothing is lost.
@@ -221,6 +230,8 @@ def _refuse_other_than_lines(source: str, values: Mapping[str, Sequence[Any]]) -
     IndescribableError
         If it does more, or names something else.
     """
+    if other := [name for name in values if not VALUE.fullmatch(name)]:
+        raise IndescribableError(f"Expected names of values, got {other[0]!r}.")
     _refuse_others(source, {*values, *OF_LINES}, SYNTAX, METHODS)
     for kind, *described in values.values():
         if kind == "loop":
@@ -230,13 +241,16 @@ def _refuse_other_than_lines(source: str, values: Mapping[str, Sequence[Any]]) -
 
 
 def _refuse_others(source: str, known: set[str], syntax: tuple[type, ...], attributes: set[str]) -> None:
-    named = set[str]()
-    for node in ast.walk(ast.parse(source)):
+    tree, named, n_functions = ast.parse(source), set[str](), 0
+    for node in ast.walk(tree):
+        n_functions += isinstance(node, ast.FunctionDef)
         if not isinstance(node, syntax) or (isinstance(node, ast.Attribute) and node.attr not in attributes):
             raise IndescribableError(f"Expected lines of NumPy, got {ast.unparse(node)!r}.")
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             named.add(node.id)
         elif isinstance(node, ast.Name | ast.arg):
             known.add(node.id if isinstance(node, ast.Name) else node.arg)
+    if n_functions != 1 or len(tree.body) != 1:
+        raise IndescribableError(f"Expected one function, got {n_functions}.")
     if unknown := [name for name in named if name not in known or name.startswith("_")]:
         raise IndescribableError(f"Expected lines that name their values, got {unknown[0]!r}.")

@@ -10,7 +10,6 @@ Optimization*, section 15.3).
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 
@@ -145,12 +144,8 @@ def minimize_on(here: ConstrainedPoint, goal: float | Array, radius: float | Non
         if not (np.isfinite(model.value) and np.isfinite(model.hessian).all()):
             return None
         check = RoundingCheck(here.restricted, surface.position)
-        near, _ = descend_newton(surface, model, ITERATIONS, radius, rounding=check)
-        last = polish(surface, near)
-        there = surface.evaluate(last.x)
-        if there is not None and last is not near:
-            foretold = near.value - 0.5 * near.decrement
-            there = replace(there, hessian_or_function=there.hessian, foretold=foretold)
+        model, _ = descend_newton(surface, model, ITERATIONS, radius, rounding=check)
+        there = surface.evaluate(polish(surface, model).x)
     if there is None or not there.is_finite:
         return None
     left = 0.5 * there.decrement

@@ -102,7 +102,7 @@ def _minimised(
     there = minimize_on(predicted, level) if predicted.is_finite else None
     if there is None:
         there = minimize_on_passed_bounds(here, x, level)
-    if there is None or not (there.is_as_foretold or not there.is_rough() or _is_as_rough(estimate, there)):
+    if there is None or (there.is_rough() and not _is_as_rough(estimate, there)):
         return None
     return settle_active_set(there, level)
 
