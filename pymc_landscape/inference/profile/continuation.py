@@ -125,10 +125,12 @@ class ProfileContinuation:
         -1 or 1, of the coordinate.
     zeta_step : float
         How far apart points are, in ζ.
+    is_unimodal : bool
+        Whether the surface is known to have no other minimum than the estimate, on no straight line and plane either.
     """
 
-    def __init__(self, estimate: ConstrainedPoint, side: float, zeta_step: float):
-        self.estimate, self.side, self.zeta_step = estimate, side, zeta_step
+    def __init__(self, estimate: ConstrainedPoint, side: float, zeta_step: float, is_unimodal: bool = False):
+        self.estimate, self.side, self.zeta_step, self.is_unimodal = estimate, side, zeta_step, is_unimodal
         self.quantity: Quantity = estimate.quantity
         self.rises: list[float] = []
         self.distances: list[float] = []
@@ -197,10 +199,9 @@ class ProfileContinuation:
     def falls_beyond(self, first: ConstrainedPoint) -> bool:
         """Stride on from the first point above a cut-off, to see whether the profile falls again.
 
-        At each stride the nuisance parameters are at their optimum; in between, the surface is evaluated on a line. The
-        profile of a convex surface is convex.
+        At each stride the nuisance parameters are at their optimum; in between, the surface is evaluated on a line.
         """
-        if first.is_on_convex_surface:
+        if self.is_unimodal:
             return False
         here, stride = first, (BEYOND - 1.0) / STRIDES * self.distance(first)
         for _ in range(STRIDES):
@@ -285,7 +286,7 @@ class ProfileContinuation:
     def _lower_between(self, here: ConstrainedPoint, there: ConstrainedPoint, height: float) -> ConstrainedPoint | None:
         """Return a point lower than some height that the step has jumped over."""
         moved = here.restricted.fixed.keys() != there.restricted.fixed.keys()
-        if moved or here.restricted.natural != there.restricted.natural or there.is_on_convex_surface:
+        if moved or here.restricted.natural != there.restricted.natural or self.is_unimodal:
             return None
         points = here.x + BETWEEN[:, None] * (there.x - here.x)
         values = there.restricted.screened(points)

@@ -32,7 +32,7 @@ from pymc_landscape.inference.profile.profile_steps import (
 from pymc_landscape.inference.profile.quantities import Quantity, find_quantities
 from pymc_landscape.numerics import chi2_cutoff, one_blas_thread
 from pymc_landscape.objective import Objective
-from pymc_landscape.optimize import Fit, fit_of
+from pymc_landscape.optimize import Fit, Status, fit_of
 from pymc_landscape.results import STOPS, Checkpoint, DelayedProgressBar, Stop, warn_of_part
 from pymc_landscape.results.cluster import ClientLike, RangeTasks, checked_client
 
@@ -269,11 +269,13 @@ class _ProfileRun:
                 advance(2)
                 return
             away = self.reference.side_at_infinity(estimate)
+            # one lowest point, from which a convex surface rises everywhere: where it is constrained it has one as well
+            unimodal = self.reference.fit.status is Status.CONVERGED and estimate.is_on_convex_surface
             for side, steps in ((-1.0, low), (1.0, high)):
                 if side == away:
                     steps[:] = steps or [self.reference.step_at_infinity(estimate)]
                 elif estimate.natural != quantity.bounds[int(side > 0)] and not np.isinf(error):
-                    profile_side = ProfileSide(estimate, side, self.zeta_step, steps, is_far=bool(away))
+                    profile_side = ProfileSide(estimate, side, self.zeta_step, steps, bool(away), unimodal)
                     with np.errstate(all="ignore"):  # far out, anything overflows
                         opposite = profile_side.nuisance_starts(low) if side > 0 else []
                         profile_side.extend(self.enough, [*self.starts, *opposite], self.copies)

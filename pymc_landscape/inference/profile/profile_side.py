@@ -56,6 +56,8 @@ class ProfileSide:
         Steps so far, from the estimate outward; `extend` adds to them, so that they are kept when it ends early.
     is_far : bool
         Whether the estimate stands for a limit at infinity, from which the side comes back.
+    is_unimodal : bool
+        Whether the surface is known to have no other minimum than the estimate, on no straight line and plane either.
     """
 
     estimate: ConstrainedPoint
@@ -63,10 +65,12 @@ class ProfileSide:
     zeta_step: float
     stored_steps: list[StoredStep] = field(default_factory=list)
     is_far: bool = False
+    is_unimodal: bool = False
 
     def __post_init__(self) -> None:
         """Begin at the estimate, or where the last steps ended."""
-        self.continuation = ProfileContinuation(self.estimate, self.side * self.estimate.sign, self.zeta_step)
+        side = self.side * self.estimate.sign
+        self.continuation = ProfileContinuation(self.estimate, side, self.zeta_step, self.is_unimodal)
         self.bound = self.estimate.quantity.bounds[int(self.side > 0)]
 
     def extend(
@@ -211,7 +215,7 @@ class ProfileSide:
     def _switches_minimum(self, starts: Sequence[Mapping[str, Array]]) -> bool:
         """Change to a lower local minimum at the last step, if there is one: follow its branch back, then on."""
         last = self.stored_steps[-1] if self.stored_steps else None
-        if last is None or last.point is None or last.state == "at_bound" or last.point.is_on_convex_surface:
+        if last is None or last.point is None or last.state == "at_bound" or self.is_unimodal:
             return False
         result = lowest_local_minimum(last.point, starts)
         if result is None:
