@@ -36,6 +36,7 @@ from pymc_landscape.engine.interpreter import (
     flat,
     known_size,
     operations_in,
+    which_graphs,
     without_parameter_checks,
     without_symbolic_ops,
 )
@@ -144,7 +145,7 @@ class GraphEngine(Engine):
     @cached_once
     def _fits_in_blocks(self) -> bool:
         """Whether several points fit into one block: of long data each fills one, and single points take less."""
-        which = f"most elements: {' '.join(self.names)}, {'with' if self._check_bounds else 'without'} checks"
+        which = f"most elements: {which_graphs(self.names, self._check_bounds)}"
         most = self._store.find_once(
             which, lambda: max((known_size(variable) for variable in self._with_names[0].variables), default=1)
         )
@@ -205,7 +206,7 @@ class GraphEngine(Engine):
         """Read it off the rewritten graph, unless that was done with these data before: by an earlier process too."""
         if (known := self.known_convexity(name)) is not None:
             return known
-        data, which = self._store.shared_data(), f"convex: {name}, {'with' if self._check_bounds else 'without'} checks"
+        data, which = self._store.shared_data(), f"convex: {which_graphs([name], self._check_bounds)}"
 
         def find() -> bool:
             fgraph, names = self._with_names

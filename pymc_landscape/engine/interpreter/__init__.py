@@ -13,6 +13,7 @@ from pymc_landscape.engine.interpreter.interpreted_graphs import (
     drawn,
     evaluated,
     flat,
+    which_graphs,
 )
 from pymc_landscape.engine.interpreter.known_lengths import known_length, with_known_lengths
 from pymc_landscape.engine.interpreter.python_backend import is_plain, performed
@@ -52,6 +53,7 @@ __all__ = [
     "performed",
     "stabilised",
     "vectorized",
+    "which_graphs",
     "with_known_lengths",
     "with_scalar_states",
     "without_infinite_data",

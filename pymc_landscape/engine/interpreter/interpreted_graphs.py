@@ -187,7 +187,7 @@ class RewrittenTogether:
 
     def is_stored(self, names: Sequence[str], check_bounds: bool) -> bool:
         """Whether an earlier process has left the function of these graphs."""
-        return self.stored is not None and self.stored.holds(_which(names, check_bounds))
+        return self.stored is not None and self.stored.holds(which_graphs(names, check_bounds))
 
     def program(self, names: Sequence[str], check_bounds: bool) -> Program | None:
         """Return a function of one point that gives graphs by name, and its cost; None where they are not known.
@@ -199,7 +199,7 @@ class RewrittenTogether:
         check_bounds : bool
             As in ``pm.Model``.
         """
-        which = _which(names, check_bounds)
+        which = which_graphs(names, check_bounds)
         if self.stored is not None and (found := self.stored.load(which)):
             self._operations[which] = [(module, is_graph) for module, is_graph in found.beside]
             return found
@@ -211,7 +211,7 @@ class RewrittenTogether:
 
     def operations(self, names: Sequence[str], check_bounds: bool) -> list[Operation] | None:
         """Return what :func:`operations_in` gives of graphs whose function an earlier process has left; else None."""
-        return self._operations.get(_which(names, check_bounds))
+        return self._operations.get(which_graphs(names, check_bounds))
 
     def rewritten(self, names: Sequence[str], check_bounds: bool) -> InterpretedGraphs | None:
         """Return all graphs, rewritten when first asked for; None where those with these names are not known."""
@@ -223,7 +223,8 @@ class RewrittenTogether:
         return self._interpreted
 
 
-def _which(names: Sequence[str], check_bounds: bool) -> str:
+def which_graphs(names: Sequence[str], check_bounds: bool) -> str:
+    """Return under which name something of graphs is kept: their names, and whether parameters are checked."""
     return f"{' '.join(names)}, {'with' if check_bounds else 'without'} checks"
 
 
