@@ -21,8 +21,8 @@ Progress = Callable[[int], None]
 
 # Long enough that the 40 µs a pool spends on a chunk vanish, short enough for Ctrl-C and the progress bar.
 CHUNK_SECONDS = 0.05
-# Less work than this is done before a thread has started.
-WORTH_A_THREAD = 5e-4
+# Less work than this is not shared out: a thread has to wake up, and two of Python's wait for each other.
+WORTH_A_THREAD = 1e-3
 # Rows of points, and what comes back for them, are built chunk by chunk and never take more than this.
 CHUNK_BYTES = 2**25
 # Blocks of fewer lines of a grid than this are cut to single lines, whose points differ along one axis alone.
@@ -109,10 +109,12 @@ class ChunkedEvaluation:
         """Evaluate all that is left, on threads where they help."""
         workers = n_workers() if backend.parallel else 1
         parts = self._parts(backend.block or self._timed_size(backend, workers), is_best=backend.block is not None)
+        here = backend
         if workers > 1 and len(parts) > 1 and backend.bound is not None:
             run, fill = backend.bound()
-            backend = replace(backend, run=run, fill=fill)
-        on_threads(lambda part: self.block(backend, *part), parts, min(workers, len(parts)))
+            here = replace(backend, run=run, fill=fill)
+        on_threads(lambda part: self.block(here, *part), parts, min(workers, len(parts)))
+        backend.seconds_per_point, backend.width = here.seconds_per_point, here.width  # the next call knows them too
 
     def _parts(self, size: int, is_best: bool) -> list[tuple[int, int]]:
         """Return where parts of about `size` points begin and end; in few lines of a grid, none reaches into another.

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from pymc_landscape._typing import ModelLike, PointLike
 from pymc_landscape.arguments import checked_choice, checked_count, checked_flag, checked_path, wrong_type
@@ -23,7 +22,7 @@ from pymc_landscape.landscape.refinement import Refined, refined_evaluation, ref
 from pymc_landscape.landscape.store import Stretch, Tally, evaluate_into
 from pymc_landscape.landscape.surface_dataset import (
     blanked_lost_digits,
-    coords_with_reference,
+    reference_coords,
     surface_dataset,
     with_plane,
 )
@@ -196,11 +195,9 @@ def evaluate_landscape(
         refined = _refined(ranges, progressbar) if refine else None
         here = _slice if cluster is None else partial(gathered, client=cluster)
         result = refined.result if refined else here(ranges, progressbar=progressbar)
-        coords = coords_with_reference(points.coords, objective, reference)
-        surface = surface_dataset(objective, points, result, pointwise, coords)
-        every = surface["minus2ll"]
-        surface = blanked_lost_digits(surface, objective, points, reference)
-        message = _lost_digits(points, np.isnan(surface["minus2ll"].values) & ~np.isnan(every.values))
+        surface = every = surface_dataset(objective, points, result, pointwise, reference)
+        surface = blanked_lost_digits(surface, objective, points, ranges.base)
+        message = _lost_digits(points, surface, every)
         particulars |= {} if pointwise else _rows(objective, points)
         if refined:
             surface, particulars = refined.extended(surface, points.dims), {**particulars, **refined.particulars}
@@ -213,7 +210,7 @@ def evaluate_landscape(
         n_evaluated=result.n_evaluated,
         **particulars,
     )
-    _warn(objective, points, result, message, Tally().add(surface["minus2ll"].values.ravel()))
+    _warn(objective, points, result, message, Tally().add(surface.variables["minus2ll"].values.ravel()))
     return surface
 
 
@@ -270,11 +267,10 @@ def _lazy(ranges: PointRanges, reference: Reference, grid: xr.Dataset) -> xr.Dat
 def _around(ranges: PointRanges, reference: Reference, grid: xr.Dataset) -> tuple[xr.Dataset, dict[str, Any]]:
     """Return what there is of a slice beside its points: coordinates, and attributes."""
     objective, points = ranges.objective, ranges.points
-    coords = coords_with_reference(xr.Coordinates(), objective, reference)
     rows = {} if ranges.pointwise else _rows(objective, points)
     kind = str(grid.attrs.get("kind", "regular"))
     attrs = provenance_attributes(objective.origin, kind=kind, group="landscape", at=reference.words, **rows)
-    return with_plane(xr.Dataset(coords=coords), points, grid), attrs
+    return with_plane(xr.Dataset(coords=reference_coords(objective, reference)), points, grid), attrs
 
 
 def _refuse_together(lazy: bool, refine: bool, client: Client | None, nuisance: str, store: object) -> None:
@@ -316,10 +312,11 @@ def _rows(objective: Objective, points: GridPoints) -> dict[str, str]:
     return {"rows": "; ".join(f"{term}: {how}" for term, how in reduced.items())} if reduced else {}
 
 
-def _lost_digits(points: GridPoints, lost: NDArray[np.bool_]) -> str:
-    """Say at how many points −2LL is rounding; nothing where it is at none."""
-    if not lost.any():
+def _lost_digits(points: GridPoints, surface: xr.Dataset, every: xr.Dataset) -> str:
+    """Say at how many points −2LL is rounding, which is NaN in `surface` alone; nothing where it is at none."""
+    if surface is every:
         return ""
+    lost = np.isnan(surface["minus2ll"].values) & ~np.isnan(every["minus2ll"].values)
     return (
         f"−2LL has lost its digits at {int(lost.sum())} of {points.total} points, which are NaN, first at "
         f"{_place(points, int(np.argmax(lost)))}: what it differs by there is rounding; measure the data from another "

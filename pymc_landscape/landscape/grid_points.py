@@ -6,12 +6,15 @@ variable. The vector has a variable on the scale of its axes, all others on the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from copy import copy
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from xarray.indexes import Index
 
 from pymc_landscape._typing import Array
 from pymc_landscape.objective import Element, FreeVariable, Layout, Objective
@@ -34,8 +37,8 @@ class GridPoints:
         The dims of the landscape.
     shape : tuple of int
         Points along each.
-    coords : xr.Coordinates
-        The grid's own, whole numbers still whole.
+    coord_variables, indexes : dict
+        The coordinates of the grid, whole numbers still whole, and their indexes.
     unconstrained : frozenset of str
         Variables that are on their unconstrained scale in the vectors.
     nuisance : tuple of str
@@ -58,7 +61,9 @@ class GridPoints:
             raise ValueError("Expected a grid with at least one axis, got none: make one with regular_grid.")
         self.values = [_finite(grid, dim) for dim in self.dims]
         self.shape = tuple(len(v) for v in self.values)
-        self.coords: xr.Coordinates = grid[list(self.dims)].coords
+        axes = grid[list(self.dims)]
+        self.coord_variables: dict[Any, xr.Variable] = dict(axes.variables)
+        self.indexes: dict[Any, Index] = dict(axes.xindexes)
         self.labels = tuple(map(str, grid["plane_parameter"].values)) if self.is_plane else self.dims
         refuse_reserved_names(self.dims, OF_LANDSCAPES, "an axis")
         self.elements = [objective.find(label, "the grid") for label in self.labels]
@@ -73,20 +78,25 @@ class GridPoints:
             self._direction = grid["direction"].values
         else:
             self._refuse_outside()
-            self.coords = _with_bounds(self.coords, self.dims, self.elements)
+            self._note_bounds()
         self._shares = _simplex_shares(self.elements, self.layout, self.is_plane)
         moved = {(e.variable.name, e.index) for e in self.elements}
         self.moved = (*((e.variable.name, e.index) for e in self.elements), *_single_rests(self.elements))
         self.nuisance = tuple(
             v.name
             for v in objective.variables
-            if any((v.name, i) not in moved for i in range(int(np.prod(self.layout.shape(v)))))
+            if any((v.name, i) not in moved for i in range(math.prod(self.layout.shape(v))))
         )
 
     @property
     def total(self) -> int:
         """How many points the grid has."""
-        return int(np.prod(self.shape, dtype=object))
+        return math.prod(self.shape)
+
+    @property
+    def coords(self) -> xr.Coordinates:
+        """The coordinates with their indexes."""
+        return xr.Coordinates(self.coord_variables, self.indexes)
 
     def at_indices(self, indices: Sequence[NDArray[np.intp]]) -> GridPoints:
         """Return the part of the grid that has these places along each axis; it knows only `rows`, `shape`, `total`."""
@@ -154,16 +164,13 @@ class GridPoints:
             if element.variable.discrete and (values != np.round(values)).any():
                 raise ValueError(f"Expected whole numbers for the integer {label!r}, got {values[values % 1 != 0][0]}.")
 
-
-def _with_bounds(axes: xr.Coordinates, dims: Sequence[str], elements: Sequence[Element]) -> xr.Coordinates:
-    """Note on each axis where its support ends, so that a floor there is known from one on the edge of the grid."""
-    noted = dict(axes.variables)
-    for dim, e in zip(dims, elements, strict=True):
-        ends = (-np.inf, np.inf) if e.unconstrained else e.variable.limits(e.index)
-        bounds = {name: float(end) for name, end in zip(("lower_bound", "upper_bound"), ends, strict=True)}
-        noted[dim] = axes.variables[dim].copy(deep=False)
-        noted[dim].attrs = {**noted[dim].attrs, **{name: end for name, end in bounds.items() if np.isfinite(end)}}
-    return xr.Coordinates(noted, indexes=axes.xindexes)
+    def _note_bounds(self) -> None:
+        """Note on each axis where its support ends, so that a floor there is known from one on the edge of the grid."""
+        for dim, e in zip(self.dims, self.elements, strict=True):
+            ends = (-np.inf, np.inf) if e.unconstrained else e.variable.limits(e.index)
+            bounds = {name: float(end) for name, end in zip(("lower_bound", "upper_bound"), ends, strict=True)}
+            axis = self.coord_variables[dim] = self.coord_variables[dim].copy(deep=False)
+            axis.attrs = {**axis.attrs, **{name: end for name, end in bounds.items() if math.isfinite(end)}}
 
 
 def axes_of(grid: xr.Dataset) -> list[str]:
@@ -173,7 +180,7 @@ def axes_of(grid: xr.Dataset) -> list[str]:
 
 
 def _finite(grid: xr.Dataset, dim: str) -> Array:
-    values = grid.variables[dim].values if dim in grid.coords else None
+    values = grid.variables[dim].values if dim in grid.variables and dim not in grid.data_vars else None
     if values is None or values.dtype.kind not in "iuf":
         raise ValueError(f"Expected numbers along the axis {dim!r}, got none: make the grid with regular_grid.")
     if not np.isfinite(values).all():
@@ -231,8 +238,8 @@ def _single_rests(elements: Sequence[Element]) -> list[tuple[str, int]]:
     rests = []
     for v in {e.variable.name: e.variable for e in elements if not e.unconstrained}.values():
         moved = {e.index for e in elements if e.variable is v}
-        rest = [i for i in range(int(np.prod(v.shape))) if i not in moved]
-        if v.transform == "simplex" and len(rest) == 1:
+        rest = [i for i in range(math.prod(v.shape)) if i not in moved] if v.transform == "simplex" else []
+        if len(rest) == 1:
             rests.append((v.name, rest[0]))
     return rests
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
 from os import PathLike
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import xarray as xr
+from xarray.indexes import Index
 
 from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
@@ -51,8 +51,10 @@ class Stretch:
     """Points of a grid one after the other, with the dim ``point``."""
 
     length: int
-    coords: dict[str, Any] = field(default_factory=dict)
     dims: tuple[str, ...] = ("point",)
+    # which points these are, others know
+    coord_variables: ClassVar[Mapping[Any, xr.Variable]] = {}
+    indexes: ClassVar[Mapping[Any, Index]] = {}
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
-from xarray.indexes import PandasIndex
+from xarray.indexes import Index
 
 from pymc_landscape._typing import Array
 from pymc_landscape.engine import Evaluation
@@ -23,7 +21,13 @@ from pymc_landscape.objective import (
     RestrictedObjective,
     without_lost_digits,
 )
-from pymc_landscape.results import OF_LANDSCAPES, array_variable, refuse_reserved_names
+from pymc_landscape.results import (
+    OF_LANDSCAPES,
+    array_variable,
+    assembled_dataset,
+    labelled_axis,
+    refuse_reserved_names,
+)
 
 # So many of the lowest points are looked at one by one; were all of them rounding, all points are.
 MOST_LOST = 32
@@ -34,9 +38,9 @@ def surface_dataset(
     points: GridPoints | Stretch,
     result: Evaluation,
     pointwise: bool,
-    coords: xr.Coordinates | None = None,
+    reference: Reference | None = None,
 ) -> xr.Dataset:
-    """Name and shape the results of the engine; other `coords` than those of the points are theirs and more."""
+    """Name and shape the results of the engine; with a `reference`, say where the nuisance parameters are fixed."""
     dims, shape = points.dims, points.shape
     terms = {n: result.values[n] for n in objective.terms}
     sums = {n: v if v.ndim == 1 else v.sum(1) for n, v in terms.items()}
@@ -56,25 +60,26 @@ def surface_dataset(
             variables |= {"log_penalty": penalty, "penalized_minus2ll": minus2ll - 2.0 * penalty}
         height = variables[_height_of(variables)]
         variables["delta_minus2ll"] = height - _floor(height)
-    surface = xr.Dataset(
-        {name: array_variable(dims, values.reshape(shape)) for name, values in variables.items()},
-        coords=points.coords if coords is None else coords,
-    )
+    data = {name: array_variable(dims, values.reshape(shape)) for name, values in variables.items()}
+    fixed, its_indexes = _fixed_at(objective, reference)
+    coords, indexes = {**points.coord_variables, **fixed}, {**points.indexes, **its_indexes}
     if len(sums) > 1:
         stacked = np.stack(list(sums.values()), axis=-1).reshape(*shape, len(sums))
-        surface = surface.assign_coords(term=list(sums))
-        surface["term_log_likelihood"] = ((*dims, "term"), stacked)
+        data["term_log_likelihood"] = array_variable((*dims, "term"), stacked)
+        coords["term"], indexes["term"] = labelled_axis("term", tuple(sums))
+    surface = assembled_dataset(data, coords, indexes)
     return surface.merge(_pointwise(objective, points, terms)) if pointwise else surface
 
 
-def blanked_lost_digits(
-    surface: xr.Dataset, objective: Objective, points: GridPoints, reference: Reference
-) -> xr.Dataset:
-    """Put NaN where −2LL is the lowest by rounding alone, far out; usually one point is looked at."""
-    height = _height_of(surface)
-    values = left = surface[height].values.ravel()
+def blanked_lost_digits(surface: xr.Dataset, objective: Objective, points: GridPoints, base: Array) -> xr.Dataset:
+    """Put NaN where −2LL is the lowest by rounding alone, far out; usually one point is looked at.
+
+    `base` (k,) gives the elements on no axis.
+    """
+    height = _height_of(surface.variables)
+    values = left = surface.variables[height].values.ravel()
     restricted = RestrictedObjective(objective, objective.names - points.unconstrained)
-    base, lost = reference.vector(objective, points.layout), list[int]()
+    lost = list[int]()
     while len(lost) < MOST_LOST:
         if left.size and not np.isfinite(left.min()):
             left = np.where(np.isfinite(left), left, np.inf)
@@ -122,23 +127,19 @@ def _pointwise(objective: Objective, points: GridPoints | Stretch, terms: Mappin
     return xr.Dataset(arrays)
 
 
-def coords_with_reference(coords: xr.Coordinates, objective: Objective, reference: Reference) -> xr.Coordinates:
-    """Add where the nuisance parameters are fixed to the coordinates of the axes, whose indexes are made already."""
-    if reference.point is None:
-        return coords
-    labels = [label for v in objective.variables for label in v.labels]
-    values = np.concatenate([np.ravel(reference.point[v.name]) for v in objective.variables])
-    parameter = _parameter_coords(tuple(labels))
-    return xr.Coordinates(
-        {**coords.variables, **parameter.variables, "at": array_variable("parameter", values)},
-        indexes={**coords.xindexes, **parameter.xindexes},
-    )
+def reference_coords(objective: Objective, reference: Reference) -> xr.Coordinates:
+    """Return where the nuisance parameters are fixed."""
+    return xr.Coordinates(*_fixed_at(objective, reference))
 
 
-@lru_cache(maxsize=32)  # an index of labels takes longer than ten thousand points
-def _parameter_coords(labels: tuple[str, ...]) -> xr.Coordinates:
-    values = np.asarray(labels)
-    return xr.Coordinates.from_xindex(PandasIndex(pd.Index(values), "parameter", coord_dtype=values.dtype))
+def _fixed_at(objective: Objective, reference: Reference | None) -> tuple[dict[str, xr.Variable], dict[str, Index]]:
+    """Return the coordinates of where the nuisance parameters are fixed, and their indexes."""
+    if reference is None or reference.point is None:
+        return {}, {}
+    variables = objective.variables
+    values = np.concatenate([np.ravel(reference.point[v.name]) for v in variables])
+    axis, index = labelled_axis("parameter", tuple([label for v in variables for label in v.labels]))
+    return {"parameter": axis, "at": array_variable("parameter", values)}, {"parameter": index}
 
 
 def with_plane(surface: xr.Dataset, points: GridPoints, grid: xr.Dataset) -> xr.Dataset:

@@ -149,11 +149,15 @@ class ModelMetadata:
     def initial_point(self) -> dict[str, Array]:
         """Return the model's initial point, natural; moved inside the support where PyMC's own is outside."""
         point = self._initial_point()
-        return {v.name: v.inside(point[v.name]) for v in self.variables}
+        return {v.name: point[v.name].copy() for v in self.variables}
 
     def _initial_point(self) -> dict[str, Array]:
         key = ("initial point", tuple(map(str, self.model.rvs_to_initial_values.values())))
-        return self.read(key, lambda: roles.initial_point(self.model))
+        return self.read(key, self._find_initial_point)
+
+    def _find_initial_point(self) -> dict[str, Array]:
+        point = roles.initial_point(self.model)
+        return point | {v.name: v.inside(point[v.name]) for v in self._all_variables}
 
     @property
     def first_effects(self) -> Array:

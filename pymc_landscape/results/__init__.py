@@ -6,7 +6,9 @@ from pymc_landscape.results.interruption import STOPS, ClusterLost, Stop, warn_o
 from pymc_landscape.results.labelled_dataset import (
     array_dataset,
     array_variable,
+    assembled_dataset,
     axis_variable,
+    labelled_axis,
     labelled_dataset,
 )
 from pymc_landscape.results.memory_rows import IN_MEMORY, Memory, RowsInMemory
@@ -52,8 +54,10 @@ __all__ = [
     "ZarrStore",
     "array_dataset",
     "array_variable",
+    "assembled_dataset",
     "axis_variable",
     "dumps_without",
+    "labelled_axis",
     "labelled_dataset",
     "loads_with",
     "other_store",

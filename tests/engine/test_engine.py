@@ -367,6 +367,29 @@ def test_blocks_of_few_lines_end_where_a_line_ends(line, size):
     assert many == [(a, min(a + size, total)) for a in range(0, total, size)]
 
 
+def test_what_threads_measure_is_known_to_the_next_call(monkeypatch):
+    """Points were so slow for ever as the first few, which wait for all that is made once, and threads too many."""
+    calls = []
+
+    def run(points):
+        if not calls:
+            time.sleep(0.016)
+        calls.append(len(points))
+        return [2.0 * points[:, 0]]
+
+    monkeypatch.setattr(chunks, "n_workers", lambda: 2)
+    backend = Backend(run, parallel=True, bound=lambda: (run, None))
+    for total in (4000, 1000):
+        calls[1:] = []
+        evaluation = ChunkedEvaluation(
+            ("a",), 1, lambda a, b: np.arange(a, b, dtype=float)[:, None], total, total, lambda n: None
+        )
+        evaluation.finish(backend)
+        assert evaluation.result.values["a"].tolist() == [2.0 * i for i in range(total)]
+    assert backend.seconds_per_point < 5e-4  # of the first sixteen it is 1e-3 and more
+    assert calls[1:] == [1000]
+
+
 # --- points that raise -----------------------------------------------------------------------------------------------
 
 

@@ -7,9 +7,8 @@ import pytest
 import xarray as xr
 
 import pymc_landscape as pml
-from pymc_landscape.landscape.surface_dataset import _parameter_coords
-from pymc_landscape.results import array_dataset, labelled_dataset
-from pymc_landscape.results.labelled_dataset import _blank
+from pymc_landscape.results import array_dataset, array_variable, assembled_dataset, labelled_axis, labelled_dataset
+from pymc_landscape.results.labelled_dataset import _indexed, _is_assembled_as_known
 
 
 def dataset(value, labels=("one", "two"), **attrs):
@@ -45,6 +44,47 @@ def test_labels_keep_their_type():
     assert dataset(1.0, labels=(1.0, 2.0))["x"].dtype == np.float64
 
 
+def two_by_two():
+    """An array of two dims, labels along one of them, and a coordinate beside them."""
+    axis, index = labelled_axis("x", ("one", "two"))
+    data = {"a": array_variable(("x", "y"), np.eye(2))}
+    return data, {"x": axis, "z": array_variable("y", [3, 4])}, {"x": index}, {"n": 1}
+
+
+def test_what_fits_together_is_put_together():
+    data, coords, indexes, attrs = two_by_two()
+    found = assembled_dataset(data, coords, indexes, attrs)
+    assert _is_assembled_as_known()
+    xr.testing.assert_identical(found, xr.Dataset(data, xr.Coordinates(coords, indexes), attrs))
+    assert found.sel(x="two")["a"].values.tolist() == [0.0, 1.0]
+    assert list(found.isel(x=[1]).indexes) == ["x"]
+
+
+@pytest.mark.parametrize("error", [AttributeError, TypeError])
+def test_another_xarray_puts_it_together_in_its_own_way(monkeypatch, error):
+    """The quick way is private: a version without it, or with another of that name, is met by the public one."""
+
+    def changed(*args, **kwargs):
+        raise error
+
+    want = assembled_dataset(*two_by_two())
+    monkeypatch.setattr(xr.Dataset, "_construct_direct", changed)
+    data, coords, indexes, attrs = two_by_two()
+    _is_assembled_as_known.cache_clear()
+    try:
+        assert not _is_assembled_as_known()
+    finally:
+        monkeypatch.undo()
+    xr.testing.assert_identical(assembled_dataset(data, coords, indexes, attrs), want)
+    _is_assembled_as_known.cache_clear()
+
+
+def test_what_does_not_fit_is_refused():
+    data, coords, indexes, _ = two_by_two()
+    with pytest.raises(ValueError, match="conflicting sizes"):
+        assembled_dataset(data, coords | {"z": array_variable("y", [3, 4, 5])}, indexes)
+
+
 def test_arrays_make_what_xarray_makes_of_them():
     data = {
         "a": ("x", [1.0, 2.0]),
@@ -76,7 +116,7 @@ def test_xarray_is_not_made_to_import_dask(monkeypatch):
     of_collections = "xarray.namedarray.utils.is_dask_collection"
     monkeypatch.setattr("xarray.core.variable.array_type", lambda module: asked.append(module) or ())
     monkeypatch.setattr(of_collections, lambda x: asked.append(type(x)) or False)
-    for made_once in (_parameter_coords, _blank):
+    for made_once in (_indexed, _is_assembled_as_known):
         made_once.cache_clear()
     with pm.Model() as model:
         mu, sigma = pm.Normal("mu", 0, 5), pm.HalfNormal("sigma", 2)
