@@ -138,8 +138,7 @@ class GraphEngine(Engine):
     def several(self, points: Array) -> list[Array]:
         single = self.choice.choose_backend(1) == "interpreter" and not self._backends
         if not single or (self.choice.wants_blocks(len(points)) and self._fits_in_blocks):
-            out = self.at(points)
-            return [out[name] for name in self.names]
+            return list(self.at(points).values())
         return [np.stack(values) for values in zip(*(self.one(point) for point in points), strict=True)]
 
     @cached_once

@@ -109,8 +109,7 @@ class LevelPoints:
         rise = np.isfinite(hessians).all(axis=(1, 2)) & (diagonal > 0).all(axis=1)
         scale = np.sqrt(diagonal[rise])
         scaled = hessians[rise] / (scale[:, :, None] * scale[:, None, :])
-        # no pivot of a Cholesky factor is smaller than the root of the least eigenvalue
-        rise[rise] = (np.linalg.eigvalsh(scaled) > PIVOT**2).all(axis=1)
+        rise[rise] = _least_pivots(scaled) > PIVOT
         return np.asarray(rise)
 
 
@@ -255,6 +254,17 @@ def bordered_steps(gradient: Array, hessian: Array, matrix: Array, rows: Array, 
     short = np.add.reduce(correction * correction, axis=1) <= 0.25 * np.add.reduce(step * step, axis=1)
     corrected = step - correction if short.all() else np.where(short[:, None], step - correction, step)
     return np.asarray(corrected * inverse)
+
+
+def _least_pivots(matrices: Array) -> Array:
+    """Return the least pivot of each of n Cholesky factors; 0 where a matrix has none."""
+    try:
+        return np.asarray(np.einsum("nii->ni", np.linalg.cholesky(matrices)).min(axis=1, initial=np.inf))
+    except np.linalg.LinAlgError:  # one of them has none
+        half = len(matrices) // 2
+        if not half:
+            return np.zeros(1)
+        return np.concatenate([_least_pivots(matrices[:half]), _least_pivots(matrices[half:])])
 
 
 def _solved(matrices: Array, right: Array) -> Array:
