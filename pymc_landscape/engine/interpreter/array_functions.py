@@ -82,10 +82,13 @@ def trigamma(x: Array) -> Array:
 
 def _trigamma_above_0(x: Array) -> Array:
     """Return Σ 1/(x + k)² over ten k, the rest by Abramowitz & Stegun (1972, 6.4.12): relative error below 1e-15."""
-    total = 1.0 / (x * x)
-    for k in range(1, 10):
-        shifted = x + k
-        total = total + 1.0 / (shifted * shifted)
+    total = np.asarray(1.0 / (x * x))
+    part = np.empty_like(total)
+    for k in range(1, 10):  # of large arrays, each new one takes as long as a division
+        np.add(x, k, out=part)
+        np.multiply(part, part, out=part)
+        np.divide(1.0, part, out=part)
+        total += part
     y = 1.0 / (x + 10.0)
     z = y * y
     series = 5 / 66 + z * (-691 / 2730 + z * (7 / 6))

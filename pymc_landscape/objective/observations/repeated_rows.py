@@ -26,7 +26,7 @@ from pymc_landscape.objective import Objective
 # Fewer rows are evaluated as they are; and where more than this share of them differ, all are.
 FEWEST_ROWS, LARGEST_SHARE = 200, 0.5
 # A graph has room for some rows more than differ now; one is used again that has room for no more than so many times.
-MORE, STEP, ROOMY = 1.06, 64, 1.5
+MORE, STEP, ROOMY = 1.04, 16, 1.5
 # How many numbers a table of counts may have for each row.
 LARGEST_TABLE = 50
 
@@ -71,12 +71,16 @@ class _Apart:
 
     def __init__(self, objective: Objective, name: str, n: int):
         self.objective, self.evaluators, self.n = objective, objective.evaluators, n
-        density = self.evaluators.density(objective.names)
-        self.vector = density.vector
-        checks = self.evaluators.model.check_bounds
-        self.term, self.prior = without_parameter_checks([density.rows[name], density.prior], checks)
+        key = "term and prior without checks", name, objective.prior_weight
+        self.vector, self.term, self.prior = self.evaluators.factory.kept(key, lambda: self._unchecked(name))
         [self.container] = self.evaluators.data.containers((name,))
         self.axes = {v: axis for v in ancestors([self.term]) if (axis := _row_axis(v, n)) is not None}
+
+    def _unchecked(self, name: str) -> tuple[Graph, Graph, Graph]:
+        """Return the vector, and the graphs of the term and of the prior of it without checks of parameters."""
+        density = self.evaluators.density(self.objective.names)
+        checks = self.evaluators.model.check_bounds
+        return density.vector, *without_parameter_checks([density.rows[name], density.prior], checks)
 
     def engine(self, counts: NDArray[Any]) -> RepeatedRows | None:
         """Return the engine for some data sets."""
