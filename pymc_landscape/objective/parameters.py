@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,6 @@ from pymc_landscape.results import text_labels
 # So far from the initial point a surface is looked at.
 BESIDE = 2.0
 _NO_VALUES: Mapping[str, Array] = MappingProxyType({})
-Made = TypeVar("Made")
 
 
 class Parameters:
@@ -119,11 +118,6 @@ class Parameters:
     ) -> tuple[list[str], dict[str, Any], tuple[int, ...]]:
         """Return dims, coords and shape of a Deterministic, of which there are `size` numbers; `known` as there."""
         return self.evaluators.metadata.derived_dims(name, size, known)
-
-    def read_once(self, key: str, read: Callable[[], Made]) -> Made:
-        """Return what `read` gives of the parameters and their labels, read once for each `key` until these change."""
-        metadata = self.evaluators.metadata
-        return metadata.read((key, metadata.latent, metadata.flat, metadata.labels_now()), read)
 
     def fingerprint(self) -> Fingerprint:
         """Return what the model is made of now."""

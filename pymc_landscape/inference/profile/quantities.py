@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -147,20 +148,26 @@ def find_quantities(objective: Objective, var_names: VarNames | None) -> list[Qu
     ValueError
         If a name is not known.
     """
+    labels = objective.quantity_labels
     if isinstance(var_names, Mapping):
         if not var_names:
             raise ValueError("Expected var_names to name one combination or more, got {}: leave it out for all.")
-        labels = objective.quantity_labels
         return [_combination(labels, str(name), weights_by_label) for name, weights_by_label in var_names.items()]
     if var_names is not None:
-        return _named(objective, var_names)
-    # every other call asks for all of them: they are made once
-    return list(objective.read_once("quantities", lambda: tuple(_named(objective, None))))
+        return _named(objective, var_names, labels)
+    known = _EVERY.get(objective)
+    if known is None or known[0] is not labels:  # these are others where the model has changed
+        known = _EVERY[objective] = labels, tuple(_named(objective, None, labels))
+    return list(known[1])
 
 
-def _named(objective: Objective, var_names: str | Sequence[str] | None) -> list[Quantity]:
+# Of each objective its labels and the quantities that every other call asks for, which are all of them.
+_EVERY: WeakKeyDictionary[Objective, tuple[tuple[str, ...], tuple[Quantity, ...]]] = WeakKeyDictionary()
+
+
+def _named(objective: Objective, var_names: str | Sequence[str] | None, labels: tuple[str, ...]) -> list[Quantity]:
     """Return elements and Deterministics by name."""
-    labels, elements, shares = objective.quantity_labels, _elements(objective), _shares(objective)
+    elements, shares = _elements(objective), _shares(objective)
     asked = _asked(var_names, elements)
     for name in asked:
         objective.fixed_effects.refuse_name(name)
