@@ -277,6 +277,14 @@ def test_initial_point_is_pymcs(name, objective_of, oracle_of):
         assert_close(initial[variable], wanted, 1e-6)
 
 
+def test_who_writes_into_an_initial_point_has_a_copy(objective_of):
+    objective = objective_of("gaussian_unknown_sigma")
+    first, want = objective.initial_point(), objective.initial_point()
+    for value in first.values():
+        value[...] = 77.0
+    assert objective.initial_point() == want
+
+
 def central_difference(function, theta: np.ndarray) -> np.ndarray:
     """Derivative along each coordinate, last axis, to fourth order in a step of 1e-3."""
     step = 1e-3 * np.eye(theta.size)

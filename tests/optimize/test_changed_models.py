@@ -177,7 +177,9 @@ def test_labels_are_those_of_the_model_of_now():
     objective = pml.Objective(model)
     fit = pml.fit_mle(objective, **QUIET)
     assert objective.labels == ("b[u]", "b[v]")
+    assert pml.confidence_intervals(objective, **QUIET)["parameter"].values.tolist() == ["b[u]", "b[v]"]
     model._coords["k"] = ("u", "w")
+    assert pml.confidence_intervals(objective, **QUIET)["parameter"].values.tolist() == ["b[u]", "b[w]"]
     assert objective.labels == ("b[u]", "b[w]")
     assert objective.find("b[w]").index == 1
     assert list(fit.point["k"].values) == ["u", "v"]

@@ -8,7 +8,7 @@ import pytest
 from scipy import optimize
 
 import pymc_landscape as pml
-from pymc_landscape.inference.profile import LevelProblems, level_points_batch
+from pymc_landscape.inference.profile import LevelPoints, LevelProblems, level_points_batch
 from pymc_landscape.inference.profile.current_fit import ReferenceFit as Current
 from pymc_landscape.inference.profile.endpoint_newton import EndpointProblem as Task
 from pymc_landscape.inference.profile.endpoint_newton import newton_endpoint as solve_end
@@ -163,3 +163,18 @@ def test_one_singular_system_leaves_the_others_alone():
     found = level_points_batch(derivatives, level, np.array([[1.0, 0.0], [1.0, 0.5], [-1.0, 0.0]]), 15)
     assert found.converged.tolist() == [False, True, True]
     np.testing.assert_allclose(found.x[1:], [[2.0, 0.0], [-2.0, 0.0]], atol=1e-9)
+
+
+def test_what_rises_across_does_so_in_any_company():
+    """Whether an end is beyond doubt hangs on its own Hessian, not on one in the stack that has no Cholesky factor."""
+    rise, flat, saddle = np.diag([2.0, 3.0, 1.0]), np.array([[1, 0, 0], [0, 1, 1], [0, 1, 1.0]]), np.diag([1.0, 1, -1])
+    nearly = np.array([[1, 0, 0], [0, 1, 1 - 2e-9], [0, 1 - 2e-9, 1]])  # the least eigenvalue is 2e-9, the pivot 6e-5
+    hessians = [rise, flat, nearly, saddle, np.full((3, 3), np.nan), rise]
+
+    def rises(which):
+        n = len(which)
+        numbers = np.zeros(n), np.zeros((n, 3)), np.array([hessians[i] for i in which]), np.zeros(n)
+        found = LevelPoints(np.zeros((n, 3)), *numbers, np.ones(n, dtype=bool))
+        return found.rise_across(np.zeros((n, 1), dtype=int)).tolist()
+
+    assert rises(range(6)) == [rises([i])[0] for i in range(6)] == [True, False, True, False, False, True]
