@@ -13,7 +13,7 @@ from pymc_landscape.arguments import checked_count, checked_level, checked_names
 from pymc_landscape.numerics import chi2_cutoff
 from pymc_landscape.objective import BoundElement, Element, FreeVariable, Objective, RestrictedObjective
 from pymc_landscape.optimize import Fit, fit_of
-from pymc_landscape.results import provenance_attributes
+from pymc_landscape.results import array_dataset, provenance_attributes
 
 # Distances from a bound at which −2LL is evaluated where it has no derivatives there, in units of max(1, |bound|).
 DISTANCES = np.geomspace(1e-8, 1e8, 161)
@@ -90,7 +90,7 @@ def fit_grid(
     points = [fit.point[v.name].values.ravel() for v in fit.objective.variables]
     coords = {**axes, "parameter": list(fit.objective.layout().labels), "at": ("parameter", np.concatenate(points))}
     attrs = provenance_attributes(fit.objective.origin, kind="fit", level=level, at="the fit")
-    return xr.Dataset(coords=coords, attrs=attrs)
+    return array_dataset({}, coords, attrs)
 
 
 def _refuse_no_optimum(fit: Fit) -> None:

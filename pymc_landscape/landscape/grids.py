@@ -33,7 +33,14 @@ from pymc_landscape.objective import (
     select_labels,
 )
 from pymc_landscape.optimize import Fit
-from pymc_landscape.results import OF_LANDSCAPES, axis_variable, provenance_attributes, refuse_reserved_names
+from pymc_landscape.results import (
+    OF_LANDSCAPES,
+    array_dataset,
+    array_variable,
+    axis_variable,
+    provenance_attributes,
+    refuse_reserved_names,
+)
 
 # An axis: a range and its number of points, or the points.
 Axis = tuple[float, float, int] | ArrayLike
@@ -159,7 +166,7 @@ def posterior_grid(
             label: _range_of(column, column[near], num, ci_prob, bool(discrete))
             for label, column, discrete in zip(labels, chosen.matrix.T, chosen.discrete, strict=True)
         }
-        grid = xr.Dataset(coords=values, attrs=provenance_attributes(kind="posterior"))
+        grid = array_dataset({}, values, provenance_attributes(kind="posterior"))
     return _with_reference(grid, draws, minus2ll)
 
 
@@ -237,15 +244,15 @@ def _principal_grid(chosen: Draws, near: Array | slice, num: int, ci_prob: float
 
 def _with_reference(grid: xr.Dataset, draws: Draws, minus2ll: Array | None) -> xr.Dataset:
     """Keep the likeliest draw with the grid, or the draws from which to find it."""
-    grid = grid.assign_coords(draw_parameter=list(draws.labels))
+    grid = grid.assign_coords(draw_parameter=axis_variable("draw_parameter", list(draws.labels)))
     if minus2ll is not None:
         best = int(np.nanargmin(minus2ll))
         grid.attrs["best_draw"] = f"chain {draws.chain[best]}, draw {draws.draw[best]}"
-        return grid.assign(best_draw=("draw_parameter", draws.matrix[best]))
+        return grid.assign(best_draw=array_variable("draw_parameter", draws.matrix[best]))
     step = -(-draws.matrix.size // KEPT_NUMBERS)
     kept = draws.rows(slice(None, None, step))
-    return grid.assign(draws=(("sample", "draw_parameter"), kept.matrix)).assign_coords(
-        sample_chain=("sample", kept.chain), sample_draw=("sample", kept.draw)
+    return grid.assign(draws=array_variable(("sample", "draw_parameter"), kept.matrix)).assign_coords(
+        sample_chain=array_variable("sample", kept.chain), sample_draw=array_variable("sample", kept.draw)
     )
 
 

@@ -19,7 +19,7 @@ from pymc_landscape.landscape.profile_modes import fill_grid, fit_minima, search
 from pymc_landscape.numerics import one_blas_thread
 from pymc_landscape.objective import Layout, Objective, Reference
 from pymc_landscape.optimize import Fit
-from pymc_landscape.results import STOPS, DelayedProgressBar, Stop, refuse_reserved_names
+from pymc_landscape.results import STOPS, DelayedProgressBar, Stop, array_variable, axis_variable, refuse_reserved_names
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -65,9 +65,9 @@ class Profiled:
         """Return a surface with `status` and `path` over the dims of the grid."""
         labels = [label for v in objective.variables for label in v.labels]
         dims, shape = points.dims, points.shape
-        surface = surface.assign_coords(parameter=labels)
-        surface[STATUS] = (dims, self.status.reshape(shape))
-        surface[PATH] = ((*dims, "parameter"), self.path.reshape(*shape, len(labels)))
+        surface = surface.assign_coords(parameter=axis_variable("parameter", labels))
+        surface[STATUS] = array_variable(dims, self.status.reshape(shape))
+        surface[PATH] = array_variable((*dims, "parameter"), self.path.reshape(*shape, len(labels)))
         return surface
 
     def message(self, points: GridPoints) -> str:

@@ -25,6 +25,7 @@ from pymc_landscape.results import (
     OF_LANDSCAPES,
     array_variable,
     assembled_dataset,
+    labelled_array,
     labelled_axis,
     refuse_reserved_names,
 )
@@ -123,7 +124,7 @@ def _pointwise(objective: Objective, points: GridPoints | Stretch, terms: Mappin
     refuse_reserved_names(terms, OF_LANDSCAPES, "an observed term")
     for name, values in terms.items():
         dims, coords, shape = objective.term_dims(name, int(np.prod(values.shape[1:])))
-        arrays[name] = xr.DataArray(values.reshape(*points.shape, *shape), dims=(*points.dims, *dims), coords=coords)
+        arrays[name] = labelled_array(values.reshape(*points.shape, *shape), coords, (*points.dims, *dims))
     return xr.Dataset(arrays)
 
 

@@ -15,9 +15,9 @@ from pymc_landscape.numerics import covariance, delta_method, sandwich_covarianc
 from pymc_landscape.objective import LOG_PENALTY, InitialValues, Kind, RestrictedObjective
 from pymc_landscape.optimize.local_search import SearchResult
 from pymc_landscape.optimize.status import Status, StatusReport
-from pymc_landscape.results import array_dataset, labelled_dataset
+from pymc_landscape.results import array_dataset, labelled_array, labelled_dataset
 
-# Up to so many labels, a Dataset is a copy of an empty one that is kept.
+# Up to so many labels, their indexes are kept.
 FEW_LABELS = 200
 
 
@@ -89,7 +89,7 @@ class NaturalScale:
         """Return the covariance of all natural elements, by the delta method."""
         labels = [label for v in self.variables for label in v.labels]
         cov = delta_method(self.cov, self._jacobian("natural_jacobian"))
-        return xr.DataArray(cov, {"parameter": labels, "parameter_bis": labels}, ["parameter", "parameter_bis"])
+        return labelled_array(cov, {"parameter": labels, "parameter_bis": labels}, ["parameter", "parameter_bis"])
 
     def theta_covariance(self) -> Array:
         """Return the covariance on the unconstrained scale; NaN for elements at a bound."""
@@ -183,7 +183,7 @@ class NaturalScale:
         arrays = {}
         for name, value in values.items():
             dims, coords, shape = self.objective.derived_dims(name, value.size, self.fingerprint.coords)
-            arrays[name] = xr.DataArray(np.reshape(value, shape), coords, dims)
+            arrays[name] = labelled_array(np.reshape(value, shape), coords, dims)
         return array_dataset(arrays)
 
     @cached_property
@@ -356,5 +356,5 @@ def _derived_draws(restricted: RestrictedObjective, x: Array) -> dict[str, xr.Da
     drawn = {}
     for name, values in restricted.engine("derived").at(restricted.full(x)).items():
         dims, coords, shape = restricted.objective.derived_dims(name, values[0].size)
-        drawn[name] = xr.DataArray(values.reshape(1, len(x), *shape), coords, ["chain", "draw", *dims])
+        drawn[name] = labelled_array(values.reshape(1, len(x), *shape), coords, ["chain", "draw", *dims])
     return drawn

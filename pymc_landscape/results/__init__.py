@@ -8,6 +8,7 @@ from pymc_landscape.results.labelled_dataset import (
     array_variable,
     assembled_dataset,
     axis_variable,
+    labelled_array,
     labelled_axis,
     labelled_dataset,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "assembled_dataset",
     "axis_variable",
     "dumps_without",
+    "labelled_array",
     "labelled_axis",
     "labelled_dataset",
     "loads_with",

@@ -6,7 +6,7 @@ Most of that goes into the indexes of its coordinates, and into finding out whet
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, cast
 
@@ -75,7 +75,7 @@ def assembled_dataset(
     return xr.Dataset._construct_direct({**data, **coords}, set(coords), attrs=dict(attrs or {}), indexes=dict(indexes))
 
 
-def array_variable(dims: str | tuple[str, ...], values: Any) -> xr.Variable:
+def array_variable(dims: str | tuple[Any, ...], values: Any) -> xr.Variable:
     """Return a variable of an array of NumPy's that is taken as it is.
 
     Whether an array might be one of Dask's, xarray finds out by importing ``dask.array``, which takes a quarter of a
@@ -137,6 +137,27 @@ def array_dataset(
     """
     arrays, labels = ({name: _as_variable(name, given) for name, given in (of or {}).items()} for of in (data, coords))
     return xr.Dataset(arrays, labels, attrs)
+
+
+def labelled_array(values: Any, coords: Mapping[Any, Any], dims: Sequence[Any]) -> xr.DataArray:
+    """Return ``xr.DataArray(values, coords, dims)`` of NumPy's arrays, without an import of ``dask.array``.
+
+    Parameters
+    ----------
+    values : array_like
+        Numbers or text.
+    coords : mapping
+        Labels along each dim that has some.
+    dims : sequence of str
+        The dims.
+
+    Examples
+    --------
+    >>> labelled_array([1.0, 2.0], {"x": ["one", "two"]}, ["x"]).sel(x="two").item()
+    2.0
+    """
+    labels = {name: _as_variable(name, given) for name, given in coords.items()}
+    return xr.DataArray(array_variable(tuple(dims), values), labels)
 
 
 def _as_variable(name: Any, given: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_landscape._typing import Array
+from pymc_landscape.results.labelled_dataset import array_variable
 
 # Bytes of a result that is kept in memory when no store was named.
 IN_MEMORY = 2**30
@@ -66,7 +67,7 @@ class Memory:
         """Return the groups, filled."""
         made = {}
         for name, group in self._groups.items():
-            arrays = {n: (a.dims, self._flat[str(n)].reshape(a.shape)) for n, a in group.items()}
+            arrays = {n: array_variable(a.dims, self._flat[str(n)].reshape(a.shape)) for n, a in group.items()}
             made[name] = group.assign(arrays).assign_attrs(attrs, group=name)
         return xr.DataTree.from_dict(made)
 
@@ -84,7 +85,7 @@ class RowsInMemory:
 
     def __init__(self, groups: Mapping[str, xr.Dataset], lead: int):
         self.groups = {
-            name: group.assign({n: (a.dims, np.full(a.shape, np.nan)) for n, a in group.items()})
+            name: group.assign({n: array_variable(a.dims, np.full(a.shape, np.nan)) for n, a in group.items()})
             for name, group in groups.items()
         }
         self._flat = {  # views of the same numbers

@@ -130,8 +130,26 @@ def test_xarray_is_not_made_to_import_dask(monkeypatch):
     pml.descend(model, progressbar=False)
     pml.influence(fit, progressbar=False)
     pml.critical_points(fit, progressbar=False)
-    grid = pml.regular_grid({"mu": (0, 2, 3)})
-    pml.evaluate_landscape(model, grid, at=fit, progressbar=False)
+    draws = {
+        name: (("chain", "draw"), np.linspace(low, high, 20)[None])
+        for name, low, high in (("mu", 0, 2), ("sigma", 1, 2))
+    }
+    posterior = xr.DataTree.from_dict({"posterior": array_dataset(draws, {"chain": [0], "draw": np.arange(20)})})
+    for grid in (
+        pml.regular_grid({"mu": (0, 2, 3), "sigma": (1, 2, 3)}),
+        pml.fit_grid(fit, ["mu"], num=3),
+        pml.posterior_grid(posterior, ["mu"], num=3),
+        pml.plane_grid(fit, num=3),
+    ):
+        pml.evaluate_landscape(model, grid, at=fit, progressbar=False)
+    fine = {"mu": (0, 2, 33), "sigma": (1, 2, 33)}
+    for options in ({"nuisance": "profile"}, {"pointwise": True}, {"refine": True}):
+        pml.evaluate_landscape(model, fine if "refine" in options else {"mu": (0, 2, 3)}, **options, progressbar=False)
+    pml.confidence_intervals(fit, level=[0.5, 0.9], method=["profile", "wald"], progressbar=False)
+    pml.parametric_bootstrap(fit, draws=3, random_seed=1, progressbar=False)
+    pml.pointwise_log_likelihood(model, posterior, progressbar=False)
+    pml.compare_with_posterior(fit, posterior, progressbar=False)
+    assert set(fit.covariance.dims) == {"parameter", "parameter_bis"}
     assert asked == []
     xr.Variable("x", [1.0, 2.0])
     assert asked == ["dask"]

@@ -38,7 +38,7 @@ from pymc_landscape.optimize import (
     nearest_copy,
 )
 from pymc_landscape.optimize.stacks import StackedSearches
-from pymc_landscape.results import Checkpoint, provenance_attributes
+from pymc_landscape.results import Checkpoint, array_variable, provenance_attributes
 from pymc_landscape.results.cluster import ClientLike, checked_client
 
 # A refit may end above the −2LL of its start by rounding; by more than this, in units of −2LL, it has failed.
@@ -227,9 +227,9 @@ def _dataset(fit: Fit, replicates: Sequence[Replicate], first_seed: int, complet
     )
     drawn = as_draws(RestrictedObjective(objective, objective.names), np.stack([r.vector for r in replicates]), attrs)
     dims = ("chain", "draw")
-    drawn["minus2ll"] = (dims, np.array([[r.minus2ll for r in replicates]]))
-    drawn["delta_minus2ll"] = (dims, np.array([[r.delta for r in replicates]]))
-    return drawn.assign_coords(status=(dims, np.array([status])))
+    drawn["minus2ll"] = array_variable(dims, [[r.minus2ll for r in replicates]])
+    drawn["delta_minus2ll"] = array_variable(dims, [[r.delta for r in replicates]])
+    return drawn.assign_coords(status=array_variable(dims, [status]))
 
 
 def _warn(status: Sequence[str]) -> None:

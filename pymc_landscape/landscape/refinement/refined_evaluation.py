@@ -15,7 +15,7 @@ from pymc_landscape.landscape.refinement.lagrange_interpolation import Indices
 from pymc_landscape.landscape.refinement.multiresolution import Multiresolution
 from pymc_landscape.numerics import chi2_cutoff
 from pymc_landscape.objective import LOG_PRIOR
-from pymc_landscape.results import Stop
+from pymc_landscape.results import Stop, array_variable
 
 # The highest level that a picture is drawn for; up to its height errors are held down, and stated.
 HIGHEST_LEVEL = 0.999
@@ -49,7 +49,7 @@ class Refined:
 
     def extended(self, surface: xr.Dataset, dims: Sequence[str]) -> xr.Dataset:
         """Return a surface with `evaluated` over the dims of the grid."""
-        return surface.assign(evaluated=(tuple(dims), self.evaluated))
+        return surface.assign(evaluated=array_variable(tuple(dims), self.evaluated))
 
     @property
     def particulars(self) -> dict[str, str | int | float]:

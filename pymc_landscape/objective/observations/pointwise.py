@@ -37,6 +37,7 @@ from pymc_landscape.results import (
     StoreDirectory,
     StoreRecord,
     ZarrStore,
+    labelled_array,
     provenance_attributes,
     require_zarr,
     warn_of_part,
@@ -294,7 +295,7 @@ def _template(objective: Objective, name: str, length: int | None, draws: DrawVe
     dims, coords, shape = objective.evaluators.integrals.density_dims(name, length)
     labels = {dim: coords.get(dim, np.arange(n)) for dim, n in zip(dims, shape, strict=True)}
     whole = np.broadcast_to(np.nan, (*draws.shape, *shape))  # takes no memory
-    return xr.DataArray(whole, dims=(*draws.dims, *dims), coords=labels)
+    return labelled_array(whole, labels, (*draws.dims, *dims))
 
 
 def _in_memory(groups: Mapping[str, xr.Dataset], draws: DrawVectors) -> Memory:
