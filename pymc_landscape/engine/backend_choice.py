@@ -39,7 +39,7 @@ PATIENCE_LINEAR_ALGEBRA = 12.0
 MANY_POINTS = 2_000
 # Counted seconds of single points after which blocks of more than FEW points are worth a function of blocks: that takes
 # as long to write.
-PATIENCE_FOR_BLOCKS, FEW = 0.5, 4
+PATIENCE_FOR_BLOCKS, FEW = 0.1, 4
 # What is done element by element, what sums, and what takes parts of vectors and puts them together.
 OF_NUMBERS = (
     *(Elemwise, CAReduce, DimShuffle, Subtensor, AdvancedSubtensor, Reshape, MakeVector, Join, Alloc),
@@ -76,6 +76,7 @@ class BackendChoice:
     def __init__(self, graphs: Callable[[], Sequence[Graph]], asked: str | None, patience: Patience = None):
         self._graphs, self.asked = graphs, asked
         self.spent, self.has_kernel = 0.0, False
+        self._blocks_are_written: bool | None = None
         self._wanted = patience
 
     def choose_backend(self, total: int, expected: float = 0.0) -> str:
@@ -112,9 +113,13 @@ class BackendChoice:
         """Whether single points may still be interpreted."""
         return self.asked == "interpreter" or (self.asked is None and not self.has_kernel)
 
-    def wants_blocks(self, total: int) -> bool:
-        """Whether so many points are worth a function of blocks, where none has been written yet."""
-        return total > FEW and self.spent > PATIENCE_FOR_BLOCKS
+    def wants_blocks(self, total: int, are_written: Callable[[], bool]) -> bool:
+        """Whether so many points are worth a function of blocks, which has to be written unless one is kept on disk."""
+        if total <= FEW:
+            return False
+        if self._blocks_are_written is None:
+            self._blocks_are_written = are_written()
+        return self._blocks_are_written or self.spent > PATIENCE_FOR_BLOCKS
 
     @cached_property
     def kernel_name(self) -> str:

@@ -137,9 +137,13 @@ class GraphEngine(Engine):
     @override
     def several(self, points: Array) -> list[Array]:
         single = self.choice.choose_backend(1) == "interpreter" and not self._backends
-        if not single or (self.choice.wants_blocks(len(points)) and self._fits_in_blocks):
+        if not single or (self.choice.wants_blocks(len(points), self._has_blocks) and self._fits_in_blocks):
             return list(self.at(points).values())
         return [np.stack(values) for values in zip(*(self.one(point) for point in points), strict=True)]
+
+    def _has_blocks(self) -> bool:
+        """Whether the function of blocks was written by an earlier process."""
+        return self._stored.holds("blocks")
 
     @cached_once
     def _fits_in_blocks(self) -> bool:

@@ -34,6 +34,7 @@ from pymc_landscape.numerics.finite_differences import (
     hessian_of_gradients,
     hessian_of_values,
     hessian_times,
+    hessians_of_gradients,
     jacobian_of_values,
 )
 from pymc_landscape.numerics.krylov import (
@@ -123,6 +124,7 @@ __all__ = [
     "hessian_of_gradients",
     "hessian_of_values",
     "hessian_times",
+    "hessians_of_gradients",
     "jacobian_of_values",
     "joint_density",
     "leading_eigenpairs",

@@ -8,6 +8,7 @@ changes by 1, which is a standard error. Beside an end of the support difference
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,20 +31,50 @@ TRIALS = 12
 ROW, SPACING = 9, 1e-3
 
 
-def hessian_of_gradients(gradient: Values, x: Array, *, refined: bool = True) -> Array:
+def hessian_of_gradients(gradient: Values, x: Array) -> Array:
     """Return the Hessian (k, k) at `x` from differences of gradients; accurate to about 1e-9 of its size.
 
-    On an edge, beyond which there is no gradient, differences are taken inward. Not `refined`, it costs half as many
-    gradients and is accurate to about 1e-7.
+    On an edge, beyond which there is no gradient, differences are taken inward.
     """
     sizes, axes = np.maximum(np.abs(x), 0.1), np.eye(len(x))
     with np.errstate(all="ignore"):  # NaN where there is no gradient beside x
-        if refined:
-            columns = np.stack([_refined(gradient, x, axis, size) for axis, size in zip(axes, sizes, strict=True)])
-        else:
-            steps = EPS ** (1 / 4) * sizes
-            columns = np.stack([_change(gradient, x, axis, h) for axis, h in zip(axes, steps, strict=True)])
+        columns = np.stack([_refined(gradient, x, axis, size) for axis, size in zip(axes, sizes, strict=True)])
     return (columns + columns.T) / 2
+
+
+def hessians_of_gradients(gradients: Callable[[Array, NDArray[np.intp]], Array], x: Array) -> Array:
+    """Return the Hessians (n, k, k) at points `x` (n, k) from differences of gradients, all of them at once.
+
+    It costs half as many gradients as `hessian_of_gradients` at each, and is accurate to about 1e-7.
+
+    Parameters
+    ----------
+    gradients : callable
+        Gradients (m, k) at points (m, k), with the place (m,) in `x` of the point that each is beside.
+    x : array (n, k)
+        The points.
+
+    Examples
+    --------
+    >>> hessians_of_gradients(lambda p, beside: 3.0 * p**2, np.array([[1.0], [2.0]])).round(5).ravel().tolist()
+    [6.0, 12.0]
+    """
+    (n, k), axes = x.shape, np.eye(x.shape[1])
+    steps = EPS ** (1 / 4) * np.maximum(np.abs(x), 0.1)
+    ahead, back = (x[:, None] + sign * steps[:, :, None] * axes for sign in (1.0, -1.0))
+    with np.errstate(all="ignore"):  # NaN where there is no gradient beside x
+        both = np.stack([ahead, back], axis=1)
+        out = gradients(both.reshape(-1, k), np.repeat(np.arange(n), 2 * k)).reshape(n, 2, k, k)
+        columns = (out[:, 0] - out[:, 1]) / np.einsum("nii->ni", ahead - back)[:, :, None]
+        known = np.isfinite(out).all(axis=-1)
+        for i, j in np.argwhere(known[:, 0] != known[:, 1]):
+            columns[i, j] = _change(partial(_beside, gradients, i), x[i], axes[j], steps[i, j])
+    return np.asarray((columns + np.swapaxes(columns, 1, 2)) / 2)
+
+
+def _beside(gradients: Callable[[Array, NDArray[np.intp]], Array], i: int, point: Array) -> Array:
+    """Return the gradient (k,) at one point beside the i-th."""
+    return np.asarray(gradients(point[None], np.array([i]))[0])
 
 
 def hessian_times(gradient: Values, x: Array, direction: Array) -> Array:

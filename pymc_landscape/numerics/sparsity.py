@@ -12,6 +12,7 @@ Numerical Analysis* 16, 1060-1074).
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -132,10 +133,12 @@ class Pattern:
         return entries
 
     def weights(self, entries: Array) -> Array:
-        """Return w (colours, q) with Σ w · products = Σ entries · elements of the matrix."""
-        weights = np.zeros((self.n_colours, self.size))
-        np.add.at(weights, self._told_by, entries)
-        return weights
+        """Return w (..., colours, q) with Σ w · products = Σ entries · elements of the matrix, entries (..., nnz)."""
+        colour, row = self._told_by
+        n, places = math.prod(entries.shape[:-1]), self.n_colours * self.size
+        flat = colour * self.size + row + places * np.arange(n)[:, None]
+        weights = np.bincount(flat.ravel(), entries.ravel(), n * places)
+        return weights.reshape(*entries.shape[:-1], self.n_colours, self.size)
 
     @cached_property
     def _told_by(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -301,8 +304,8 @@ class Stack:
         return blocks
 
     def write(self, blocks: Array, entries: Array) -> None:
-        """Write elements of blocks to the pattern's places."""
-        entries[self.inside] = blocks[self.block, self.row, self.column]
+        """Write elements of blocks (..., n, d, d) to the pattern's places, of which there are (..., nnz)."""
+        entries[..., self.inside] = blocks[..., self.block, self.row, self.column]
 
 
 def _stacks(pattern: Pattern) -> list[Stack]:

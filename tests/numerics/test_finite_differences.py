@@ -8,6 +8,7 @@ from pymc_landscape.numerics import (
     hessian_of_gradients,
     hessian_of_values,
     hessian_times,
+    hessians_of_gradients,
     jacobian_of_values,
 )
 
@@ -61,6 +62,24 @@ def test_at_an_end_differences_are_taken_inward():
     gradient, hessian = hessian_of_values(values, np.zeros(1))
     np.testing.assert_allclose(gradient, [-2.0], atol=1e-5)
     np.testing.assert_allclose(hessian, [[1.0]], rtol=0.2)
+
+
+def test_curvatures_of_many_points_are_those_of_each():
+    """Each gradient is told which of the points it is beside; beyond an end of the support differences go inward."""
+    sample = NormalSample(0, 1)
+    x = np.array([[0.3, 0.1], [-0.2, 0.4], [0.0, -0.3]])
+    asked = []
+
+    def gradients(points, beside):
+        asked.append(beside)
+        assert (np.abs(points - x[beside]) < 1e-3).all()
+        found = np.array([sample.gradient(p) for p in points])
+        return np.where((points[:, :1] < 0) & (beside == 2)[:, None], np.nan, found)
+
+    found = hessians_of_gradients(gradients, x)
+    np.testing.assert_allclose(found, [sample.hessian(p) for p in x], rtol=1e-6, atol=1e-5)
+    assert np.bincount(asked[0]).tolist() == [4, 4, 4]
+    assert [beside.tolist() for beside in asked[1:]] == [[2]] * (len(asked) - 1)
 
 
 def test_a_jacobian_by_steps_of_a_density():

@@ -63,6 +63,8 @@ def test_a_factorised_matrix_is_the_dense_one(name, rng):
     np.testing.assert_allclose(root @ root.T, inverse, atol=1e-11)
     weights = rng.normal(size=len(entries))
     assert (pattern.weights(weights) * products).sum() == pytest.approx(float(weights @ entries), rel=1e-10)
+    both = np.stack([weights, rng.normal(size=len(entries))])
+    np.testing.assert_array_equal(pattern.weights(both), [pattern.weights(each) for each in both])
 
 
 @pytest.mark.parametrize("name", MATRICES)

@@ -26,8 +26,10 @@ from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import Engine
 from pymc_landscape.model import gradient_graph, in_one_vector
-from pymc_landscape.model.latent.laplace import Adjoint, Integrand, Laplace, shared_property
+from pymc_landscape.model.latent.joint_density import Integrand
+from pymc_landscape.model.latent.laplace import Adjoint, Laplace, shared_property
 from pymc_landscape.model.latent.mode_search import TOGETHER, Mode
+from pymc_landscape.model.latent.stacked_gradients import StackedAdjoint
 from pymc_landscape.model.latent.stacked_modes import ModeStack
 from pymc_landscape.numerics import Blocks, Stack
 
@@ -155,8 +157,7 @@ class Quadrature(Laplace):
     @override
     def integrals(self, modes: ModeStack) -> Array:
         """Return log L (n,), as `integral` gives each, from as many points at once as memory should hold."""
-        n, rows = len(modes.vectors), len(self.owners)
-        most = max(1, TOGETHER // (rows * max(len(nodes) for _, _, nodes, _ in self.laid_stacks)))
+        n, most = len(modes.vectors), self.most_at_once()
         parts = [modes.some(slice(i, i + most)) for i in range(0, n, most)]
         return np.concatenate([self._integrals(part) for part in parts])
 
@@ -184,6 +185,31 @@ class Quadrature(Laplace):
             by_inverse = np.einsum("jbd,je->bde", across, summed.nodes)
             summed.stack.write(through_root(by_inverse, summed.root, summed.inverse), entries)
         return Adjoint(total, vector, entries)
+
+    @override
+    def adjoints(self, modes: ModeStack) -> StackedAdjoint:
+        n, k, free = len(modes.vectors), self.n_parameters, (self.owners < 0).astype(float)
+        total = self.rows.several(modes.vectors)[0][:, self.owners < 0].sum(axis=1)
+        vectors = self.weighted_gradient(modes.vectors, np.broadcast_to(free, (n, len(free))))
+        entries = np.zeros((n, len(self.pattern.rows)))
+        for (stack, members, nodes, weights), root in zip(self.laid_stacks, modes.roots, strict=True):
+            inverse = 1.0 / root if root.shape[-1] == 1 else np.linalg.inv(root)
+            points = np.repeat(modes.vectors[:, None], len(nodes), axis=1)
+            points[:, :, k + stack.elements] += np.einsum("nbed,je->njbd", inverse, nodes)
+            points = points.reshape(n * len(nodes), -1)
+            heights = (members @ self.rows.at(points)["rows"].T).reshape(-1, n, len(nodes)) + weights
+            sums = scipy.special.logsumexp(heights, axis=2)
+            total += sums.sum(axis=0) - np.log(np.diagonal(root, axis1=2, axis2=3)).sum(axis=(1, 2))
+            shares = np.exp(heights - sums[:, :, None]).reshape(len(heights), -1)
+            gradients = self.weighted_gradient(points, (members.T @ shares).T).reshape(n, len(nodes), -1)
+            vectors = vectors + gradients.sum(axis=1)
+            by_inverse = np.einsum("njbd,je->nbde", gradients[:, :, k + stack.elements], nodes)
+            stack.write(through_root(by_inverse, root, inverse), entries)
+        return StackedAdjoint(total, vectors, entries)
+
+    @override
+    def most_at_once(self) -> int:
+        return max(1, TOGETHER // (len(self.owners) * max(len(nodes) for _, _, nodes, _ in self.laid_stacks)))
 
     def _summed(self, mode: Mode) -> Iterator[_Summed]:
         blocks = blocks_of(mode)
@@ -240,20 +266,20 @@ def through_root(by_inverse: Array, root: Array, inverse: Array, weights: Array 
 
     Parameters
     ----------
-    by_inverse : array (b, d, d)
+    by_inverse : array (..., b, d, d)
         Derivative by L⁻ᵀ.
-    root, inverse : arrays (b, d, d)
+    root, inverse : arrays (..., b, d, d)
         L and L⁻¹.
     weights : array (b,) or float
         The w of each block.
     """
-    turned = np.swapaxes(inverse, 1, 2)
-    by_root = -turned @ np.swapaxes(by_inverse, 1, 2) @ turned
-    d = root.shape[1]
-    by_root[:, np.arange(d), np.arange(d)] -= np.reshape(weights, (-1, 1)) / np.diagonal(root, axis1=1, axis2=2)
-    half = np.tril(np.swapaxes(root, 1, 2) @ np.tril(by_root))
-    half[:, np.arange(d), np.arange(d)] *= 0.5
-    return 0.5 * turned @ (half + np.swapaxes(half, 1, 2)) @ inverse
+    turned = np.swapaxes(inverse, -1, -2)
+    by_root = -turned @ np.swapaxes(by_inverse, -1, -2) @ turned
+    d = root.shape[-1]
+    by_root[..., np.arange(d), np.arange(d)] -= np.reshape(weights, (-1, 1)) / np.diagonal(root, axis1=-2, axis2=-1)
+    half = np.tril(np.swapaxes(root, -1, -2) @ np.tril(by_root))
+    half[..., np.arange(d), np.arange(d)] *= 0.5
+    return np.asarray(0.5 * turned @ (half + np.swapaxes(half, -1, -2)) @ inverse)
 
 
 def _tied(how: str) -> str:

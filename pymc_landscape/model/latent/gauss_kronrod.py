@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.model.latent.gauss_hermite import Quadrature
-from pymc_landscape.model.latent.laplace import Integrand, Laplace
+from pymc_landscape.model.latent.joint_density import Integrand
+from pymc_landscape.model.latent.laplace import Laplace
 from pymc_landscape.model.latent.mode_search import Mode
 from pymc_landscape.numerics import factorised
 
@@ -141,6 +142,8 @@ class PanelQuadrature(Quadrature):
         When it is evaluated, if effects meet each other.
     """
 
+    of_one_mode = False
+
     def __init__(self, integrand: Integrand):
         super().__init__(integrand, 1)
         self._panels: Panels | None = None
@@ -175,10 +178,6 @@ class PanelQuadrature(Quadrature):
             return -np.inf, -np.inf
         panels = self._refined(theta)
         return (np.nan if panels is None else self._constant(theta) + _log_integral(panels)), float(prior)
-
-    @override
-    def values(self, thetas: Array) -> tuple[Array, Array]:
-        return self.values_one_by_one(thetas)
 
     @override
     def value_and_gradient(self, theta: Array) -> tuple[float, Array]:

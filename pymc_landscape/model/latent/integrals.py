@@ -18,8 +18,8 @@ from pymc_landscape.model.latent.automatic_quadrature import Rule, RuleChoice, c
 from pymc_landscape.model.latent.closed_form import GaussianIntegral, gaussian_integral
 from pymc_landscape.model.latent.gauss_hermite import Quadrature
 from pymc_landscape.model.latent.gauss_kronrod import PanelQuadrature
-from pymc_landscape.model.latent.joint_density import JointDensity, joint_density
-from pymc_landscape.model.latent.laplace import Integrand, Laplace
+from pymc_landscape.model.latent.joint_density import Integrand, JointDensity, joint_density
+from pymc_landscape.model.latent.laplace import Laplace
 from pymc_landscape.model.latent.mixture_integral import StateIntegral, density_by_state
 from pymc_landscape.numerics import WRITING, Pattern
 

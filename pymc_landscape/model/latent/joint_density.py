@@ -7,16 +7,18 @@ scale, with the Jacobian, since that is the scale on which it is integrated.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, reduce
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from numpy.typing import NDArray
 from pytensor.graph.traversal import ancestors
 
 from pymc_landscape._dataclasses import dataclass
-from pymc_landscape._typing import Graph
+from pymc_landscape._typing import Array, Graph
+from pymc_landscape.engine import Engine
 from pymc_landscape.model import (
     FreeVariable,
     GraphInputs,
@@ -28,7 +30,17 @@ from pymc_landscape.model import (
 )
 from pymc_landscape.model.latent.gaussian_effects import LOG_2PI, Standardized, standardized
 
-__all__ = ["LOG_2PI", "JointDensity", "LatentValues", "assemble_density", "joint_density", "write_joint_log_densities"]
+__all__ = [
+    "LOG_2PI",
+    "Integrand",
+    "JointDensity",
+    "LatentValues",
+    "assemble_density",
+    "joint_density",
+    "write_joint_log_densities",
+]
+# Makes an engine of a vector and graphs.
+Build = Callable[[Graph, dict[str, Graph]], Engine]
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,31 @@ class JointDensity:
     def joint(self) -> Graph:
         """Log p(y, u ∣ θ)."""
         return sum((row.sum() for row in self.rows.values()), pt.constant(0.0)).astype("float64")
+
+
+@dataclass(frozen=True)
+class Integrand:
+    """What is integrated over random effects, and what an integral has to know beside it.
+
+    Parameters
+    ----------
+    density : JointDensity
+        Graphs over (θ, u).
+    reference : array (k,)
+        A θ inside the support.
+    groups : array (q,)
+        A guess at which elements of u belong together.
+    build : callable
+        Makes an Engine of a vector and graphs.
+    start : array (q,)
+        Effects from which the search for the likeliest begins.
+    """
+
+    density: JointDensity
+    reference: Array
+    groups: NDArray[np.intp]
+    build: Build
+    start: Array
 
 
 class LatentValues(GraphInputs):

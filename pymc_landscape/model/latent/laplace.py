@@ -22,7 +22,6 @@ from typing import Any, Self, overload
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
-import scipy
 from numpy.typing import NDArray
 from pytensor.graph.replace import graph_replace
 
@@ -30,25 +29,24 @@ from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import NO_TRACEBACKS, Engine, vectorized
 from pymc_landscape.model import gradient_graph, hessian_product_graph, in_one_vector, product_graph
-from pymc_landscape.model.latent.joint_density import LOG_2PI, JointDensity
+from pymc_landscape.model.latent.joint_density import LOG_2PI, Integrand
 from pymc_landscape.model.latent.mode_search import (
+    TOGETHER,
     JointPoint,
     Mode,
     Search,
+    is_quadratic,
     modes_in_waves,
     newton_search,
     run_search,
 )
-from pymc_landscape.model.latent.stacked_modes import ModeStack, stacked_integrals
+from pymc_landscape.model.latent.stacked_gradients import StackedAdjoint, implicit_gradients, inverse_entries
+from pymc_landscape.model.latent.stacked_modes import ModeStack, newton_on_all, stacked_integrals, stacked_modes
 from pymc_landscape.numerics import WRITING, Pattern, find_pattern, has_pattern
-
-Build = Callable[[Graph, dict[str, Graph]], Engine]
 
 # Up to so many products are written one by one, which a compiler finds easier than a stack; and so many points are
 # evaluated one by one.
 COLOURS, FEW = 8, 300
-# How far from its top, in standard deviations, a log density is compared with a quadratic one, and to what share.
-DISTANCES, AS_QUADRATIC = (0.5, 1.0, 3.0, 10.0), 1e-8
 # What is made of the density whichever effects meet.
 OF_ANY_PATTERN = ("_gradient", "_values", "_prior_gradient", "_product")
 # How far from the reference, in units of its size, a point is taken at which nothing is zero by chance.
@@ -85,31 +83,6 @@ class Adjoint:
     entries: Array
 
 
-@dataclass(frozen=True)
-class Integrand:
-    """What is integrated over random effects, and what an integral has to know beside it.
-
-    Parameters
-    ----------
-    density : JointDensity
-        Graphs over (θ, u).
-    reference : array (k,)
-        A θ inside the support.
-    groups : array (q,)
-        A guess at which elements of u belong together.
-    build : callable
-        Makes an Engine of a vector and graphs.
-    start : array (q,)
-        Effects from which the search for the likeliest begins.
-    """
-
-    density: JointDensity
-    reference: Array
-    groups: NDArray[np.intp]
-    build: Build
-    start: Array
-
-
 class Laplace:
     """The marginal likelihood of a model over its parameters on their natural scale.
 
@@ -117,7 +90,14 @@ class Laplace:
     ----------
     integrand : Integrand
         The density of data and effects.
+
+    Attributes
+    ----------
+    of_one_mode : bool
+        Whether all that it takes at one θ is the mode of the effects there.
     """
+
+    of_one_mode = True
 
     def __init__(self, integrand: Integrand):
         self.integrand, self.density, self.build = integrand, integrand.density, integrand.build
@@ -237,9 +217,11 @@ class Laplace:
 
     def values(self, thetas: Array) -> tuple[Array, Array]:
         """Return log L (n,) and the log prior (n,) at many θ (n, k), as `value` does at each."""
+        if not self.of_one_mode:
+            log_l, prior = np.reshape([self.value(theta) for theta in thetas], (-1, 2)).T
+            return log_l, prior
         n = len(thetas)
-        starts = np.broadcast_to(self._last, (n, self.n_effects))
-        _, inside, prior = self._values.several(np.hstack([thetas, starts]))
+        _, inside, prior = self._values.several(self._beside_last(thetas))
         log_l, prior = np.full(n, -np.inf), np.where(inside, prior, -np.inf)
         rows = np.flatnonzero(inside)
         if len(rows) > 1 and self.pattern.is_in_blocks:
@@ -250,14 +232,9 @@ class Laplace:
             log_l[i] = self.value(thetas[i])[0] if mode is None else self.integral(mode)
         return log_l, prior
 
-    def values_one_by_one(self, thetas: Array) -> tuple[Array, Array]:
-        """Return the same, of integrals that are more than one mode."""
-        log_l, prior = np.reshape([self.value(theta) for theta in thetas], (-1, 2)).T
-        return log_l, prior
-
-    def is_inside(self, theta: Array) -> bool:
-        """Whether θ lies in its support."""
-        return bool(self._values.one(np.concatenate([theta, self._last]))[1])
+    def are_inside(self, thetas: Array) -> NDArray[np.bool_]:
+        """Return which θ (n, k) lie in their support."""
+        return np.asarray(self._values.several(self._beside_last(thetas))[1], dtype=bool)
 
     def has_density(self, vector: Array) -> bool:
         """Whether the density of data and effects is a number at one (θ, u) (k + q,)."""
@@ -271,6 +248,36 @@ class Laplace:
         adjoint = self.adjoint(mode)
         return adjoint.value, self.implicit_gradient(mode, adjoint)
 
+    def values_and_gradients(self, thetas: Array, starts: Array | None = None) -> tuple[Array, Array, Array]:
+        """Return log L (n,), its gradients (n, k) and û (n, q) at many θ (n, k), as `value_and_gradient` does at each.
+
+        `starts` (n, q) are effects near the likeliest; left out, searches begin from those that were found last.
+        """
+        n, k = thetas.shape
+        values, gradients, effects = np.full(n, np.nan), np.full((n, k), np.nan), np.full((n, self.n_effects), np.nan)
+        most = self.most_at_once() if n > 1 and self.of_one_mode and self.pattern.is_in_blocks else 0
+        for first in range(0, n, most) if most else ():
+            part = slice(first, first + most)
+            modes = self._mode_stack(thetas[part], None if starts is None else starts[part])
+            if modes.found.any():
+                rows, modes = first + np.flatnonzero(modes.found), modes.some(modes.found)
+                adjoint, effects[rows] = self.adjoints(modes), modes.vectors[:, k:]
+                values[rows] = adjoint.values
+                gradients[rows] = implicit_gradients(self.pattern, modes, adjoint, self._third, self._product)
+        for i in np.flatnonzero(np.isnan(values)):
+            values[i], gradients[i] = self.value_and_gradient(thetas[i])
+            effects[i] = self._last
+        return values, gradients, effects
+
+    def _mode_stack(self, thetas: Array, starts: Array | None) -> ModeStack:
+        if starts is None:
+            return stacked_modes(self.pattern, thetas, self._last, self._derivatives_at)
+        return newton_on_all(self.pattern, np.hstack([thetas, starts]), self.n_parameters, self._derivatives_at)
+
+    def most_at_once(self) -> int:
+        """Return at how many θ together derivatives take no more memory than they should."""
+        return max(1, TOGETHER // max(self.n_effects, 1))
+
     def implicit_gradient(self, mode: Mode, adjoint: Adjoint) -> Array:
         """Return the gradient (k,) that an adjoint at û stands for, as û and the curvature move with θ."""
         k = self.n_parameters
@@ -280,10 +287,13 @@ class Laplace:
         moved = self._product.one(np.concatenate([mode.vector, turned]))[0]
         return np.asarray(whole[:k] + moved[:k])
 
-    def prior_value_and_gradient(self, theta: Array) -> tuple[float, Array]:
-        """Return the log prior and its gradient (k,)."""
-        vector = np.concatenate([theta, self._last])
-        return float(self._values.one(vector)[2]), self._prior_gradient.one(vector)[0][: self.n_parameters]
+    def prior_values_and_gradients(self, thetas: Array) -> tuple[Array, Array]:
+        """Return the log prior (n,) and its gradients (n, k) at many θ (n, k)."""
+        vectors = self._beside_last(thetas)
+        return self._values.several(vectors)[2], self._prior_gradient.several(vectors)[0][:, : self.n_parameters]
+
+    def _beside_last(self, thetas: Array) -> Array:
+        return np.hstack([thetas, np.broadcast_to(self._last, (len(thetas), self.n_effects))])
 
     def integral(self, mode: Mode) -> float:
         """Return log L, from what is known at û."""
@@ -297,21 +307,13 @@ class Laplace:
         """Return the integral with its derivatives."""
         return Adjoint(self.integral(mode), mode.gradient, -0.5 * mode.curvature.inverse_entries())
 
+    def adjoints(self, modes: ModeStack) -> StackedAdjoint:
+        """Return the integrals at n modes with their derivatives."""
+        return StackedAdjoint(self.integrals(modes), modes.gradient, -0.5 * inverse_entries(self.pattern, modes))
+
     def is_quadratic(self, mode: Mode) -> bool:
         """Whether f is quadratic in u, as far as values at all distances show: the approximation is exact then."""
-        k, rng = self.n_parameters, np.random.default_rng(self.n_effects)
-        top, places = mode.vector[k:], (self.pattern.rows, self.pattern.columns)
-        matrix = scipy.sparse.coo_array((mode.entries, places), shape=(self.n_effects, self.n_effects)).tocsr()
-        shifts = [d * mode.curvature.root_solve(rng.choice(np.array([-1.0, 1.0]), self.n_effects)) for d in DISTANCES]
-        for shift in [*shifts, -top, -2.0 * top]:  # corners are at 0, if anywhere
-            joint, gradient, _ = self._derivatives.one(mode.vector + np.concatenate([np.zeros(k), shift]))
-            slope = matrix @ shift
-            drop, steepest = 0.5 * float(shift @ slope), np.abs(slope).max(initial=1.0)
-            if not abs(mode.joint - joint - drop) <= AS_QUADRATIC * max(1.0, abs(mode.joint), drop):
-                return False
-            if not (np.abs(gradient[k:] + slope) <= AS_QUADRATIC * steepest).all():
-                return False
-        return True
+        return is_quadratic(self.pattern, mode, self._derivatives.one)
 
     # --- û -----------------------------------------------------------------------------------------------------------
 

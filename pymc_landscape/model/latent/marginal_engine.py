@@ -13,11 +13,12 @@ from functools import cached_property
 from typing import Literal, override
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pymc_landscape._typing import Array
 from pymc_landscape.engine import Backend, ChunkedEvaluation, Engine, PointEngine
 from pymc_landscape.model.latent.laplace import Laplace
-from pymc_landscape.numerics import hessian_of_gradients, hessian_times
+from pymc_landscape.numerics import hessian_times, hessians_of_gradients
 
 # So many points are answered together, of small blocks and of others: each begins where its neighbours ended.
 IN_BLOCKS, IN_STEP = 128, 32
@@ -59,28 +60,42 @@ class IntegralEngine(PointEngine):
         return known.get(self.kind, [None, None])
 
     @abstractmethod
-    def is_inside(self, vector: Array) -> bool:
-        """Whether a point is in the support."""
+    def inside_support(self, points: Array) -> tuple[NDArray[np.bool_], tuple[Array, Array, Array]]:
+        """Return which points (n, k) are in the support, and `values_and_gradients` at these."""
 
     @abstractmethod
-    def value_and_gradient(self, vector: Array) -> tuple[float, Array]:
-        """Return −2 (log L + w log prior) and its gradient, which may go on outside the support."""
+    def values_and_gradients(self, points: Array, near: Array | None = None) -> tuple[Array, Array, Array]:
+        """Return −2 (log L + w log prior) (n,) and its gradients (n, k), which may go on outside the support.
+
+        And what is known there (n, ·), for points that are `near`, of which each is told it.
+        """
 
     @override
     def answer(self, point: Array) -> tuple[float | Array, ...]:
         if self.kind == "hessian_product":
             point, direction = point[: self._k], point[self._k :]
-            return (hessian_times(self._gradient, point, direction),)
-        if not self.is_inside(point):  # though the gradient may go on there, as beyond σ = 0
-            nowhere = np.full(self._k, np.nan), np.full(self._k**2, np.nan)
-            return (np.inf, *nowhere[: len(self.names) - 1])
-        value, gradient = self.value_and_gradient(point)
-        if self.kind == "gradient":
-            return value, gradient
-        return value, gradient, hessian_of_gradients(self._gradient, point, refined=False).ravel()
+            return (hessian_times(lambda there: self.values_and_gradients(there[None])[1][0], point, direction),)
+        return tuple(value[0] for value in self._derivatives(point[None]))
 
-    def _gradient(self, vector: Array) -> Array:
-        return self.value_and_gradient(vector)[1]
+    @override
+    def several(self, points: Array) -> list[Array]:
+        if self.kind not in ("gradient", "hessian"):
+            return super().several(points)
+        with np.errstate(all="ignore"):
+            return self._derivatives(points)
+
+    def _derivatives(self, points: Array) -> list[Array]:
+        """Return values (n,), gradients (n, k) and, if asked for, Hessians (n, k²); inf and NaN outside the support."""
+        n, k = points.shape
+        values, gradients, hessians = np.full(n, np.inf), np.full((n, k), np.nan), np.full((n, k, k), np.nan)
+        # the gradient may go on outside, as beyond σ = 0
+        inside, (own_values, own_gradients, known) = self.inside_support(points)
+        values[inside], gradients[inside] = own_values, own_gradients
+        if self.kind == "hessian" and inside.any():
+            hessians[inside] = hessians_of_gradients(
+                lambda there, beside: self.values_and_gradients(there, known[beside])[1], points[inside]
+            )
+        return [values, gradients, hessians.reshape(n, k * k)][: len(self.names)]
 
 
 class GaussianEngine(IntegralEngine):
@@ -96,27 +111,23 @@ class GaussianEngine(IntegralEngine):
 
     def __init__(self, kind: MarginalKind, derivatives: Engine):
         super().__init__(kind, NAMES[kind], derivatives.size)
-        self._derivatives = derivatives
+        self._closed_form = derivatives
 
     @override
-    def is_inside(self, vector: Array) -> bool:
-        return bool(self._derivatives.one(vector)[2])
+    def inside_support(self, points: Array) -> tuple[NDArray[np.bool_], tuple[Array, Array, Array]]:
+        values, gradients, has_support = self._in_closed_form(points)
+        inside: NDArray[np.bool_] = np.asarray(has_support, dtype=bool)
+        return inside, (values[inside], gradients[inside], np.empty((int(inside.sum()), 0)))
 
     @override
-    def value_and_gradient(self, vector: Array) -> tuple[float, Array]:
-        value, gradient, _ = self._derivatives.one(vector)
-        return float(value), gradient
+    def values_and_gradients(self, points: Array, near: Array | None = None) -> tuple[Array, Array, Array]:
+        values, gradients, _ = self._in_closed_form(points)
+        return values, gradients, np.empty((len(points), 0))
 
-    @override
-    def several(self, points: Array) -> list[Array]:
-        if self.kind != "gradient":
-            return super().several(points)
-        value, gradient, inside = self._derivatives.several(points)
-        return [np.where(inside, value, np.inf), np.where(inside[:, None], gradient, np.nan)]
-
-    @override
-    def one(self, point: Array) -> list[Array]:
-        return [value[0] for value in self.several(point[None])] if self.kind == "gradient" else super().one(point)
+    def _in_closed_form(self, points: Array) -> list[Array]:
+        if len(points) == 1:
+            return [np.asarray(value)[None] for value in self._closed_form.one(points[0])]
+        return self._closed_form.several(points)
 
 
 class MarginalEngine(IntegralEngine):
@@ -162,8 +173,10 @@ class MarginalEngine(IntegralEngine):
 
     @override
     def several(self, points: Array) -> list[Array]:
-        if self.kind != "density" or len(points) == 1:
+        if self.kind != "density":
             return super().several(points)
+        if len(points) == 1:
+            return [np.stack(column) for column in zip(self.one(points[0]), strict=True)]
         with np.errstate(all="ignore"):
             return list(self.laplace.values(self._all_moved(points)))
 
@@ -180,24 +193,26 @@ class MarginalEngine(IntegralEngine):
             return points
         return np.hstack([value.reshape(len(points), -1) for value in self._natural.several(points)])
 
-    def _moved(self, vector: Array) -> tuple[Array | None, Array]:
-        """Return the derivative (k, n) of the natural values, if they are others, and these."""
+    def _moved(self, points: Array) -> tuple[Array | None, Array]:
+        """Return the derivatives (m, k, n) of the natural values of points (m, k), if they are others, and these."""
         if self._jacobian is None:
-            return None, vector
-        jacobian, natural = self._jacobian.one(vector)
-        return jacobian.reshape(self._k, -1), natural
+            return None, points
+        jacobians, natural = self._jacobian.several(points)
+        return jacobians.reshape(len(points), self._k, -1), natural
 
     @override
-    def is_inside(self, vector: Array) -> bool:
-        return self.laplace.is_inside(self._moved(vector)[1])
+    def inside_support(self, points: Array) -> tuple[NDArray[np.bool_], tuple[Array, Array, Array]]:
+        inside = self.laplace.are_inside(self._moved(points)[1])
+        nothing = np.empty(0), np.empty((0, self._k)), np.empty((0, self.laplace.n_effects))
+        return inside, self.values_and_gradients(points[inside]) if inside.any() else nothing
 
     @override
-    def value_and_gradient(self, vector: Array) -> tuple[float, Array]:
-        jacobian, theta = self._moved(vector)
-        value, gradient = self.laplace.value_and_gradient(theta)
+    def values_and_gradients(self, points: Array, near: Array | None = None) -> tuple[Array, Array, Array]:
+        jacobians, thetas = self._moved(points)
+        values, gradients, effects = self.laplace.values_and_gradients(thetas, near)
         if weight := self.weight():
-            prior, prior_gradient = self.laplace.prior_value_and_gradient(theta)
-            value, gradient = value + weight * prior, gradient + weight * prior_gradient
-        if jacobian is not None:
-            gradient = jacobian @ gradient
-        return -2.0 * value, -2.0 * gradient
+            priors, slopes = self.laplace.prior_values_and_gradients(thetas)
+            values, gradients = values + weight * priors, gradients + weight * slopes
+        if jacobians is not None:
+            gradients = (jacobians @ gradients[:, :, None])[:, :, 0]
+        return -2.0 * values, -2.0 * gradients, effects

@@ -25,12 +25,13 @@ from pymc_landscape.model import FreeVariable, LogDensities, PotentialRoles, arg
 from pymc_landscape.model.discrete import FEW, ConfigurationPlan, Sum, SumOut
 from pymc_landscape.model.latent.gauss_hermite import Quadrature, blocks_of, through_root
 from pymc_landscape.model.latent.joint_density import (
+    Integrand,
     JointDensity,
     LatentValues,
     assemble_density,
     write_joint_log_densities,
 )
-from pymc_landscape.model.latent.laplace import Adjoint, Integrand, shared_property
+from pymc_landscape.model.latent.laplace import Adjoint, shared_property
 from pymc_landscape.model.latent.mode_search import Mode
 from pymc_landscape.numerics import Pattern, coloured
 
@@ -65,6 +66,8 @@ class StateIntegral(Quadrature):
     Apart
         If some block has several sets of discrete variables, some set several blocks or none.
     """
+
+    of_one_mode = False
 
     def __init__(self, integrand: Integrand, nodes: int, plan: ConfigurationPlan, shared: Mapping[str, Any]):
         super().__init__(integrand, nodes)
@@ -124,10 +127,6 @@ class StateIntegral(Quadrature):
         return (
             np.nan if by_state is None else by_state[1] + float(scipy.special.logsumexp(by_state[2], axis=0).sum())
         ), float(prior)
-
-    @override
-    def values(self, thetas: Array) -> tuple[Array, Array]:
-        return self.values_one_by_one(thetas)
 
     @override
     def value_and_gradient(self, theta: Array) -> tuple[float, Array]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 
 import numpy as np
+import scipy
 
 from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
@@ -25,6 +26,8 @@ MAX_STEPS, CONVERGED_GAIN, NEARLY_CONVERGED_GAIN, ROUNDING_SHARE = 200, 1e-26, 1
 MAX_HALVINGS, ARMIJO, RIDGE, RIDGES = 40, 1e-4, 1e-3, 12
 # So many searches go in step at most, and so many numbers are evaluated together.
 MOST_IN_STEP, TOGETHER = 64, 4_000_000
+# How far from its top, in standard deviations, a log density is compared with a quadratic one, and to what share.
+DISTANCES, AS_QUADRATIC = (0.5, 1.0, 3.0, 10.0), 1e-8
 # A start may lie so far outside what is known, in units of the distances of what it is extrapolated from.
 FURTHEST = 2.0
 
@@ -177,3 +180,23 @@ def _extrapolated(there: Array, known: Array, effects: Sequence[Array]) -> Array
     share = float((there - known[first]) @ along) / max(float(along @ along), 1e-300)
     moved = effects[others[0]] - effects[first]
     return np.asarray(effects[first] + (share * moved if abs(share) <= FURTHEST else 0.0))
+
+
+def is_quadratic(pattern: Pattern, mode: Mode, derivatives: Callable[[Array], Sequence[Array]]) -> bool:
+    """Whether f is quadratic in u, as far as values at all distances from û show.
+
+    `derivatives` gives f and its gradient first, at one (θ, u).
+    """
+    q, k = pattern.size, len(mode.vector) - pattern.size
+    top, rng = mode.vector[k:], np.random.default_rng(q)
+    matrix = scipy.sparse.coo_array((mode.entries, (pattern.rows, pattern.columns)), shape=(q, q)).tocsr()
+    shifts = [d * mode.curvature.root_solve(rng.choice(np.array([-1.0, 1.0]), q)) for d in DISTANCES]
+    for shift in [*shifts, -top, -2.0 * top]:  # corners are at 0, if anywhere
+        joint, gradient, *_ = derivatives(mode.vector + np.concatenate([np.zeros(k), shift]))
+        slope = matrix @ shift
+        drop, steepest = 0.5 * float(shift @ slope), np.abs(slope).max(initial=1.0)
+        if not abs(mode.joint - joint - drop) <= AS_QUADRATIC * max(1.0, abs(mode.joint), drop):
+            return False
+        if not (np.abs(gradient[k:] + slope) <= AS_QUADRATIC * steepest).all():
+            return False
+    return True

@@ -41,8 +41,8 @@ class ModeStack:
     ----------
     vectors : array (n, k + q)
         θ and the likeliest effects.
-    joint : array (n,)
-        f there.
+    joint, gradient : array (n,), array (n, k + q)
+        f there, and its gradient.
     roots : list of array (n, b, d, d)
         Lower triangles L of the curvature's blocks H = L Lᵀ, an array a size of block.
     found : array of bool (n,)
@@ -51,6 +51,7 @@ class ModeStack:
 
     vectors: Array
     joint: Array
+    gradient: Array
     roots: list[Array]
     found: NDArray[np.bool_]
 
@@ -63,7 +64,7 @@ class ModeStack:
     def some(self, which: slice | NDArray[np.bool_]) -> Self:
         """Return a part of them."""
         roots = [root[which] for root in self.roots]
-        return type(self)(self.vectors[which], self.joint[which], roots, self.found[which])
+        return type(self)(self.vectors[which], self.joint[which], self.gradient[which], roots, self.found[which])
 
 
 def stacked_integrals(
@@ -135,7 +136,8 @@ def newton_on_all(pattern: Pattern, vectors: Array, k: int, evaluate: Evaluate) 
     """Take whole steps of Newton's method from all points (n, k + q), of which the first k elements stay."""
     n, diagonal = len(vectors), np.flatnonzero(pattern.rows == pattern.columns)
     shapes = [(n, len(stack.elements), stack.elements.shape[1], stack.elements.shape[1]) for stack in pattern.stacks]
-    ended = ModeStack(vectors.copy(), np.full(n, np.nan), [np.ones(shape) for shape in shapes], np.zeros(n, dtype=bool))
+    values, roots = (np.full(n, np.nan), np.full(vectors.shape, np.nan)), [np.ones(shape) for shape in shapes]
+    ended = ModeStack(vectors.copy(), *values, roots, np.zeros(n, dtype=bool))
     active, here, before = np.arange(n), vectors, np.full(n, np.inf)
     joint, gradient, entries = evaluate(here)
     for _ in range(MAX_STEPS):
@@ -152,6 +154,7 @@ def newton_on_all(pattern: Pattern, vectors: Array, k: int, evaluate: Evaluate) 
         last = positive & (gain <= NEARLY_CONVERGED_GAIN * size)
         done = last & ((gain <= CONVERGED_GAIN * size) | (gain > ROUNDING_SHARE * before))
         ended.vectors[active[done]], ended.joint[active[done]] = here[done], joint[done]
+        ended.gradient[active[done]] = gradient[done]
         ended.found[active[done]] = True
         for kept, root in zip(ended.roots, roots, strict=True):
             kept[active[done]] = root[done]

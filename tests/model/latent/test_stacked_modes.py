@@ -8,6 +8,7 @@ from scipy import integrate, stats
 import pymc_landscape as pml
 from pymc_landscape.model.latent.mode_search import Mode
 from pymc_landscape.model.latent.stacked_modes import newton_on_all
+from pymc_landscape.numerics import hessian_of_gradients
 
 GROUP = np.repeat(np.arange(6), 4)
 X = np.random.default_rng(1).normal(size=24)
@@ -54,6 +55,52 @@ def test_many_have_the_values_that_each_has_alone(build, latent, quadrature, rng
     alone = np.array([laplace.value(theta) for theta in thetas])
     together = np.stack(laplace.values(thetas), axis=1)
     np.testing.assert_allclose(together, alone, rtol=1e-11)
+
+
+@pytest.mark.parametrize("quadrature", [1, 5])
+@pytest.mark.parametrize(("build", "latent"), [(intercepts, "u"), (slopes, "u"), (two_sizes, ["u", "v"])])
+def test_many_have_the_slopes_that_each_has_alone(build, latent, quadrature, monkeypatch, rng):
+    laplace = integral_of(build(), latent, quadrature)
+    thetas = np.stack([rng.uniform(-0.5, 1.5, 9), rng.uniform(0.3, 1.5, 9)], axis=1)
+    alone = [laplace.value_and_gradient(theta) for theta in thetas]
+    modes = np.array([laplace.mode(theta).vector[2:] for theta in thetas])
+    near = modes + 0.01 * rng.normal(size=modes.shape)
+    monkeypatch.setattr(type(laplace), "value_and_gradient", None)  # none is answered by itself
+    for starts in (None, near):
+        values, gradients, effects = laplace.values_and_gradients(thetas, starts)
+        np.testing.assert_allclose(values, [value for value, _ in alone], rtol=1e-11)
+        np.testing.assert_allclose(gradients, [gradient for _, gradient in alone], rtol=1e-8, atol=1e-9)
+        np.testing.assert_allclose(effects, modes, atol=1e-9)
+
+
+def test_a_slope_whose_mode_is_not_found_together_is_found_alone():
+    laplace = integral_of(slopes(), "u", 1)
+    thetas = np.array([-30.0, 2.0]) + np.array([[0.0, 0.0], [30.5, -1.0]])
+    starts = np.zeros((2, 12))
+    assert newton_on_all(laplace.pattern, np.hstack([thetas, starts]), 2, laplace._derivatives_at).found.tolist() == [
+        False,
+        True,
+    ]
+    values, gradients, _ = laplace.values_and_gradients(thetas, starts)
+    alone = [laplace.value_and_gradient(theta) for theta in thetas]
+    np.testing.assert_allclose(values, [value for value, _ in alone], rtol=1e-11)
+    np.testing.assert_allclose(gradients, [gradient for _, gradient in alone], rtol=1e-8)
+
+
+@pytest.mark.parametrize("quadrature", [1, 5])
+def test_curvatures_are_slopes_of_slopes_and_none_are_outside(quadrature):
+    objective = pml.Objective(slopes(), latent="u", quadrature=quadrature)
+    engine, gradient = objective.engine("hessian"), objective.engine("gradient")
+    points = np.array([[0.9, 0.7], [1.2, -0.5], [0.4, 1.1]])
+    values, gradients, hessians = engine.several(points)
+    assert np.isposinf(values[1])
+    assert np.isnan(gradients[1]).all()
+    assert np.isnan(hessians[1]).all()
+    for i in (0, 2):
+        want = hessian_of_gradients(lambda x: gradient.one(x)[1], points[i])
+        np.testing.assert_allclose(hessians[i].reshape(2, 2), want, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(gradients[i], gradient.one(points[i])[1], rtol=1e-8)
+        assert values[i] == pytest.approx(float(gradient.one(points[i])[0]), rel=1e-11)
 
 
 def test_none_of_them_is_searched_alone(monkeypatch, rng):
