@@ -7,7 +7,7 @@ Where log p(y, u ∣ θ) is quadratic in u, with gradient s(u) and curvature H(�
 At û the second term is 0, and only its second derivatives by θ are not: these are right with û and the factor of H in
 that term held still, so that derivatives of log L are those of a graph without a search in it. It is quadratic for
 certain where u enters by sums, products and linear maps alone, and H is free of u. Effects come in small blocks, whose
-factors are written element by element.
+factors are written element by element, or in one that is full, as those that sum to zero do.
 """
 
 from __future__ import annotations
@@ -33,12 +33,14 @@ from pytensor.tensor.subtensor import AdvancedSubtensor, IncSubtensor, Subtensor
 
 from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Graph
+from pymc_landscape.engine import vectorized
 from pymc_landscape.model import gradient_graph, places_read
 from pymc_landscape.model.latent.joint_density import LOG_2PI, JointDensity
 from pymc_landscape.numerics import Pattern
 
-# Up to so many effects of one block are factorised element by element.
-LARGEST = 3
+# Up to so many effects of one block are factorised element by element; and so many as one matrix, of which no less than
+# this share is not zero.
+LARGEST, LARGEST_FULL, FULL = 3, 128, 0.5
 ANY = 10**6
 # Sums, products and quotients of arrays, where a condition and an exponent are free of effects.
 POLYNOMIAL = (ps.Add, ps.Sub, ps.Mul, ps.TrueDiv, ps.Sqr, ps.Neg, ps.Pow, ps.Cast, ps.Identity, ps.Second, ps.Switch)
@@ -118,7 +120,8 @@ def gaussian_integral(density: JointDensity, k: int, pattern: Pattern) -> Gaussi
     pattern : Pattern
         Which effects meet.
     """
-    if pattern.largest > LARGEST:
+    q = pattern.size
+    if pattern.largest > LARGEST and not (q <= LARGEST_FULL and len(pattern.rows) >= FULL * q * q):
         return None
     parts = _parted([density.joint, density.inside, density.prior], density.vector, k)
     if parts is None:
@@ -127,24 +130,56 @@ def gaussian_integral(density: JointDensity, k: int, pattern: Pattern) -> Gaussi
     if u in _values_of([inside, prior]) or not _is_polynomial(joint, u):
         return None
     score = gradient_graph(joint, u)
-    written = [-gradient_graph((score * seed).sum(), u) for seed in pattern.seeds]
-    products: Any = rewrite_graph(written, include=("canonicalize", "stabilize", "specialize"))
-    if u in _values_of(products):
+    products = _products(score, u, pattern)
+    if products is None:
         return None
-    start = {u: u.type.filter_variable(pt.zeros(u.type.shape[0]))}  # only the shape of u may be left in them
+    start = {u: u.type.filter_variable(pt.zeros(q))}  # only the shape of u may be left in them
     products, score_at_start = (graph_replace(graphs, start, strict=False) for graphs in (products, score))
+    mode = u.type("mode")
+    joint_there, score_there = graph_replace([joint, score], {u: mode}, strict=False)
+    write = _in_blocks if pattern.largest <= LARGEST else _as_one
+    held, solved, halves, log_det = write(pattern, products, score_at_start, score_there)
+    held[mode] = mode.type.filter_variable(solved)
+    log_l = joint_there + halves - log_det + 0.5 * q * LOG_2PI
+    return GaussianIntegral(theta, log_l.astype("float64"), inside, prior, held)
+
+
+def _products(score: Graph, u: Graph, pattern: Pattern) -> list[Graph] | None:
+    """Write the products (q,) of H with the pattern's seeds, or H itself; None where it is not free of u."""
+    if pattern.largest <= LARGEST:
+        written = [-gradient_graph((score * seed).sum(), u) for seed in pattern.seeds]
+    else:
+        direction: Graph = pt.vector("direction", dtype="float64", shape=(pattern.size,))
+        product: Graph = -gradient_graph((score * direction).sum(), u)
+        written = list(vectorized([product], {direction: pt.constant(np.eye(pattern.size))}))
+    products: Any = rewrite_graph(written, include=("canonicalize", "stabilize", "specialize"))
+    return None if u in _values_of(products) else list(products)
+
+
+# What is held still, H⁻¹ s and ½ sᵀ H⁻¹ s' by a factor that is, and ½ log det H by one that is not.
+Solved = tuple[dict[Graph, Graph], Graph, Graph, Graph]
+
+
+def _as_one(pattern: Pattern, products: Sequence[Graph], right: Graph, other: Graph) -> Solved:
+    """Factorise H as one matrix, NaN where it is not positive definite."""
+    (matrix,) = products
+    root: Graph = pt.linalg.cholesky(matrix, lower=True, on_error="nan")
+    still = root.type("root")
+    inner = pt.linalg.solve_triangular(still, right, lower=True)
+    solved = pt.linalg.solve_triangular(still.T, inner, lower=False)
+    half = 0.5 * (pt.linalg.solve_triangular(still, other, lower=True) ** 2).sum()
+    return {still: root}, solved, half, pt.log(pt.diagonal(root)).sum()
+
+
+def _in_blocks(pattern: Pattern, products: Sequence[Graph], right: Graph, other: Graph) -> Solved:
+    """Factorise the blocks of H, element by element."""
     factors = [_factor(pattern, products, stack.elements) for stack in pattern.stacks]
     held = {element.type(): element for factor in factors for element in factor.elements}
     still = iter(held)
     factors_held = [BlockFactor(f.places, [[next(still) for _ in row] for row in f.rows]) for f in factors]
-    mode = u.type("mode")
-    joint_there, score_there = graph_replace([joint, score], {u: mode}, strict=False)
-    solved = [_solved(factor, score_at_start) for factor in factors_held]
-    held[mode] = mode.type.filter_variable(_joined(solved, u.type.shape[0]))
-    halves = sum((_half(f, score_there)[1] for f in factors_held), pt.constant(0.0))
-    log_det = sum((pt.log(row[-1]).sum() for f in factors for row in f.rows), pt.constant(0.0))
-    log_l = joint_there + halves - log_det + 0.5 * u.type.shape[0] * LOG_2PI
-    return GaussianIntegral(theta, log_l.astype("float64"), inside, prior, held)
+    solved = _joined([_solved(factor, right) for factor in factors_held], pattern.size)
+    halves = sum((_half(f, other)[1] for f in factors_held), pt.constant(0.0))
+    return held, solved, halves, sum((pt.log(row[-1]).sum() for f in factors for row in f.rows), pt.constant(0.0))
 
 
 # --- what is certain -------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
+from scipy import stats
 
 import pymc_landscape as pml
 from pymc_landscape.model.latent import MarginalEngine
@@ -34,7 +35,26 @@ def blocks_of_two_sizes() -> pm.Model:
     return model
 
 
-@pytest.mark.parametrize("build", [slopes_by_group, blocks_of_two_sizes])
+def summing_to_zero() -> pm.Model:
+    """Each effect meets all others."""
+    with pm.Model() as model:
+        b, spread, sigma = pm.Normal("b", 0, 10), pm.HalfNormal("spread", 2), pm.HalfNormal("sigma", 2)
+        u = pm.ZeroSumNormal("u", spread, shape=6)
+        pm.Normal("y", b + u[GROUP], sigma, observed=Y)
+    return model
+
+
+def smooth_curve() -> pm.Model:
+    """A Gaussian process with a value in each row."""
+    with pm.Model() as model:
+        scale, length, sigma = (pm.HalfNormal(name, 2) for name in ("scale", "length", "sigma"))
+        cov = scale**2 * pt.exp(-0.5 * ((X[:, None] - X) / length) ** 2) + 1e-6 * np.eye(len(X))
+        u = pm.MvNormal("u", np.zeros(len(X)), cov=cov)
+        pm.Normal("y", u, sigma, observed=Y)
+    return model
+
+
+@pytest.mark.parametrize("build", [slopes_by_group, blocks_of_two_sizes, summing_to_zero, smooth_curve])
 def test_values_and_slopes_are_those_of_the_search(build, rng):
     objective = pml.Objective(build(), latent=[rv.name for rv in build().free_RVs if rv.name in "uv"])
     evaluators, names = objective.evaluators, objective.names
@@ -47,6 +67,34 @@ def test_values_and_slopes_are_those_of_the_search(build, rng):
         engine = evaluators.engine(kind, names)
         for one, other in zip(engine.several(theta), searched.several(theta), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-7 if kind == "hessian" else 1e-10)
+
+
+def test_a_curve_has_the_likelihood_of_a_normal_vector():
+    objective = pml.Objective(smooth_curve(), latent="u")
+    assert objective.evaluators.integrals.closed_form is not None
+    at = {"scale": 1.3, "length": 0.8, "sigma": 0.6}
+    cov = at["scale"] ** 2 * np.exp(-0.5 * ((X[:, None] - X) / at["length"]) ** 2)
+    cov += (1e-6 + at["sigma"] ** 2) * np.eye(len(X))
+    want = -2 * stats.multivariate_normal(np.zeros(len(X)), cov).logpdf(Y)
+    assert float(objective.minus2ll(objective.pack(at))) == pytest.approx(want, rel=1e-10)
+
+
+@pytest.mark.parametrize("build", [summing_to_zero, smooth_curve])
+def test_where_the_curvature_is_not_positive_there_is_no_value(build):
+    """A negative variance, as a step may try: NaN, and no error of a factorisation."""
+    objective = pml.Objective(build(), latent="u")
+    engines = {kind: objective.evaluators.engine(kind) for kind in ("density", "gradient", "hessian")}
+    outside = {v.name: -1.0 if v.name == "sigma" else 0.5 for v in objective.variables}
+    vector = objective.layout().join(outside)
+    assert engines["density"].one(vector)[0] == -np.inf
+    assert engines["gradient"].one(vector)[0] == engines["hessian"].one(vector)[0] == np.inf
+
+
+def test_of_many_effects_that_all_meet_the_mode_is_searched_for(monkeypatch):
+    monkeypatch.setattr("pymc_landscape.model.latent.closed_form.LARGEST_FULL", 4)
+    objective = pml.Objective(summing_to_zero(), latent="u")
+    assert objective.evaluators.integrals.closed_form is None
+    assert np.isfinite(objective.minus2ll(objective.pack({"b": 0.1, "spread": 0.7, "sigma": 0.9})))
 
 
 def test_outside_the_support_there_is_no_value():
