@@ -6,7 +6,7 @@ import pytensor.tensor as pt
 import pytest
 
 import pymc_landscape as pml
-from pymc_landscape.engine.interpreter import interpreted_graphs
+from pymc_landscape.engine.interpreter import interpreted_graphs, stored_programs
 from pymc_landscape.engine.interpreter.interpreted_graphs import InterpretedGraphs
 from pymc_landscape.model import GraphInputs, gradient_graph, jacobian_graph, natural_graphs, unconstrained_graphs
 from pymc_landscape.model.derivatives import Differentiated
@@ -82,7 +82,8 @@ def test_limits_that_move_need_a_graph():
     assert isinstance(transform_engine(model, "natural", metadata.layout()), TransformEngine)
 
 
-def test_an_ordinary_fit_rewrites_one_graph_and_compiles_nothing(monkeypatch):
+def test_an_ordinary_fit_rewrites_one_graph_and_compiles_nothing(monkeypatch, tmp_path):
+    monkeypatch.setattr(stored_programs, "folder", lambda: tmp_path)  # where no process has kept a program yet
     rewritten, compiled = [], []
     deep_copies = interpreted_graphs.insert_deepcopy
 
