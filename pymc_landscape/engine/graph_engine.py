@@ -142,8 +142,8 @@ class GraphEngine(Engine):
         return [np.stack(values) for values in zip(*(self.one(point) for point in points), strict=True)]
 
     def _has_blocks(self) -> bool:
-        """Whether the function of blocks was written by an earlier process."""
-        return self._stored.holds("blocks")
+        """Whether an earlier process wrote the function of blocks; not asked of graphs that are not written yet."""
+        return not isinstance(self._written, DeferredGraphs) and self._stored.holds("blocks")
 
     @cached_once
     def _fits_in_blocks(self) -> bool:

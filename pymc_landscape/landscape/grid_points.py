@@ -62,7 +62,7 @@ class GridPoints:
         self.values = [_finite(grid, dim) for dim in self.dims]
         self.shape = tuple(len(v) for v in self.values)
         axes = grid[list(self.dims)]
-        self.coord_variables: dict[Any, xr.Variable] = dict(axes.variables)
+        self.coord_variables: dict[Any, xr.Variable] = {name: v.copy(deep=False) for name, v in axes.variables.items()}
         self.indexes: dict[Any, Index] = dict(axes.xindexes)
         self.labels = tuple(map(str, grid["plane_parameter"].values)) if self.is_plane else self.dims
         refuse_reserved_names(self.dims, OF_LANDSCAPES, "an axis")
@@ -169,7 +169,7 @@ class GridPoints:
         for dim, e in zip(self.dims, self.elements, strict=True):
             ends = (-np.inf, np.inf) if e.unconstrained else e.variable.limits(e.index)
             bounds = {name: float(end) for name, end in zip(("lower_bound", "upper_bound"), ends, strict=True)}
-            axis = self.coord_variables[dim] = self.coord_variables[dim].copy(deep=False)
+            axis = self.coord_variables[dim]
             axis.attrs = {**axis.attrs, **{name: end for name, end in bounds.items() if math.isfinite(end)}}
 
 

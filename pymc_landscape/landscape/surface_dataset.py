@@ -25,6 +25,7 @@ from pymc_landscape.results import (
     OF_LANDSCAPES,
     array_variable,
     assembled_dataset,
+    axis_variable,
     labelled_array,
     labelled_axis,
     refuse_reserved_names,
@@ -64,11 +65,11 @@ def surface_dataset(
     data = {name: array_variable(dims, values.reshape(shape)) for name, values in variables.items()}
     fixed, its_indexes = _fixed_at(objective, reference)
     coords, indexes = {**points.coord_variables, **fixed}, {**points.indexes, **its_indexes}
+    surface = assembled_dataset(data, coords, indexes)
     if len(sums) > 1:
         stacked = np.stack(list(sums.values()), axis=-1).reshape(*shape, len(sums))
-        data["term_log_likelihood"] = array_variable((*dims, "term"), stacked)
-        coords["term"], indexes["term"] = labelled_axis("term", tuple(sums))
-    surface = assembled_dataset(data, coords, indexes)
+        surface = surface.assign_coords(term=axis_variable("term", list(sums)))
+        surface["term_log_likelihood"] = array_variable((*dims, "term"), stacked)
     return surface.merge(_pointwise(objective, points, terms)) if pointwise else surface
 
 

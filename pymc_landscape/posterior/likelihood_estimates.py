@@ -96,6 +96,7 @@ def limits(fit: Fit, var_names: VarNames | None, n: int, level: float, progressb
     """Return the profile limits (n, 2) of a fit's quantities, and their status (n, 2)."""
     if not has_profile(fit):
         return np.full((n, 2), np.nan), np.full((n, 2), "failed")
-    table, dims = confidence_intervals(fit, var_names, level=level, progressbar=progressbar), ("parameter", "bound")
-    ends, status = (table[name].transpose(..., *dims).values[0] for name in ("interval", "status"))
+    found = confidence_intervals(fit, var_names, level=level, progressbar=progressbar)
+    table = found.drop_vars("interval_method").isel(interval_method=0)
+    ends, status = (table[name].transpose("parameter", "bound").values for name in ("interval", "status"))
     return ends, status.astype(str)

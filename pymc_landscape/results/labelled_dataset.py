@@ -70,6 +70,10 @@ def assembled_dataset(
     >>> assembled_dataset({"a": array_variable("x", [1.0, 2.0])}, {"x": x}, {"x": index})["a"].sel(x="two").item()
     2.0
     """
+    if both := data.keys() & coords.keys():
+        raise ValueError(
+            f"Expected variables and coordinates of different names, got {sorted(map(str, both))} in both."
+        )
     if not _is_assembled_as_known():
         return xr.Dataset(data, xr.Coordinates(coords, indexes), attrs)
     return xr.Dataset._construct_direct({**data, **coords}, set(coords), attrs=dict(attrs or {}), indexes=dict(indexes))

@@ -65,6 +65,15 @@ def held(result: xr.Dataset) -> dict[str, float]:
     return dict(zip(result["parameter"].to_numpy().tolist(), result["at"].to_numpy().tolist(), strict=True))
 
 
+def test_what_is_written_on_a_landscape_is_not_written_on_its_grid(plain):
+    grid = pml.regular_grid({"sigma": (0.5, 1.0, 3)}).assign_coords(run=7)
+    surface = evaluate(plain, grid)
+    surface["run"].attrs["units"] = "m"
+    surface["sigma"].attrs["units"] = "m"
+    assert "units" not in {**grid["run"].attrs, **grid["sigma"].attrs}
+    assert surface["run"].item() == 7
+
+
 # --- the point at which the others are held --------------------------------------------------------------------------
 
 

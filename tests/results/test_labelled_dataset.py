@@ -85,6 +85,12 @@ def test_what_does_not_fit_is_refused():
         assembled_dataset(data, coords | {"z": array_variable("y", [3, 4, 5])}, indexes)
 
 
+def test_a_name_stands_for_one_thing():
+    data, coords, indexes, _ = two_by_two()
+    with pytest.raises(ValueError, match="of different names"):
+        assembled_dataset(data, coords | {"a": array_variable("y", [3, 4])}, indexes)
+
+
 def test_arrays_make_what_xarray_makes_of_them():
     data = {
         "a": ("x", [1.0, 2.0]),

@@ -25,8 +25,9 @@ SHORT, REUSED = 0.03, 3
 # A step to a height that is off by less than this, with less than this to gain, twice, is the last and needs no
 # evaluation: what a quadratic surface leaves out, the cube of 1e-6 standard errors, changes no digit of the height.
 LAST_HEIGHT, LAST_STEP = 1e-8, 1e-11
-# Scaled to a diagonal of 1, a Cholesky factor with a smaller pivot is that of a matrix which may be singular.
-PIVOT = 1e-5
+# Scaled to a diagonal of 1, a Cholesky factor with a smaller pivot is that of a matrix which may be singular; where one
+# is less than so many times as large, eigenvalues are asked.
+PIVOT, NEAR = 1e-5, 1e3
 
 
 @dataclass
@@ -109,7 +110,11 @@ class LevelPoints:
         rise = np.isfinite(hessians).all(axis=(1, 2)) & (diagonal > 0).all(axis=1)
         scale = np.sqrt(diagonal[rise])
         scaled = hessians[rise] / (scale[:, :, None] * scale[:, None, :])
-        rise[rise] = _least_pivots(scaled) > PIVOT
+        pivots = _least_pivots(scaled)
+        certain, close = pivots > PIVOT, (pivots > PIVOT) & (pivots < NEAR * PIVOT)
+        if close.any():  # the least eigenvalue may be less than any pivot's square
+            certain[close] = np.linalg.eigvalsh(scaled[close])[:, 0] > PIVOT**2
+        rise[rise] = certain
         return np.asarray(rise)
 
 

@@ -157,11 +157,15 @@ def find_quantities(objective: Objective, var_names: VarNames | None) -> list[Qu
         return _named(objective, var_names, labels)
     known = _EVERY.get(objective)
     if known is None or known[0] is not labels:  # these are others where the model has changed
-        known = _EVERY[objective] = labels, tuple(_named(objective, None, labels))
+        known = labels, tuple(_named(objective, None, labels))
+        if len(known[1]) * len(labels) <= FEW_WEIGHTS:
+            _EVERY[objective] = known
     return list(known[1])
 
 
-# Of each objective its labels and the quantities that every other call asks for, which are all of them.
+# Of each objective its labels and the quantities that every other call asks for, which are all of them; where they have
+# no more weights than this.
+FEW_WEIGHTS = 100_000
 _EVERY: WeakKeyDictionary[Objective, tuple[tuple[str, ...], tuple[Quantity, ...]]] = WeakKeyDictionary()
 
 

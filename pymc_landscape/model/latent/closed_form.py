@@ -7,7 +7,8 @@ Where log p(y, u ∣ θ) is quadratic in u, with gradient s(u) and curvature H(�
 At û the second term is 0, and only its second derivatives by θ are not: these are right with û and the factor of H in
 that term held still, so that derivatives of log L are those of a graph without a search in it. It is quadratic for
 certain where u enters by sums, products and linear maps alone, and H is free of u. Effects come in small blocks, whose
-factors are written element by element, or in one that is full, as those that sum to zero do.
+factors are written element by element, or H is one matrix of which at least half is not zero, as of those that sum to
+zero.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ class GaussianIntegral:
 
 
 def gaussian_integral(density: JointDensity, k: int, pattern: Pattern) -> GaussianIntegral | None:
-    """Write the integral of a density with k parameters; None where it is not quadratic for certain, or not in blocks.
+    """Write the integral of a density with k parameters; None where that is not certain, or the curvature too large.
 
     Parameters
     ----------

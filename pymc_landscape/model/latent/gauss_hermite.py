@@ -209,7 +209,8 @@ class Quadrature(Laplace):
 
     @override
     def most_at_once(self) -> int:
-        return max(1, TOGETHER // (len(self.owners) * max(len(nodes) for _, _, nodes, _ in self.laid_stacks)))
+        at_nodes = len(self.owners) * max(len(nodes) for _, _, nodes, _ in self.laid_stacks)
+        return min(super().most_at_once(), max(1, TOGETHER // at_nodes))
 
     def _summed(self, mode: Mode) -> Iterator[_Summed]:
         blocks = blocks_of(mode)

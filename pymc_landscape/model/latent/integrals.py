@@ -154,7 +154,7 @@ class LatentIntegrals:
 
     @property
     def closed_form(self) -> GaussianIntegral | None:
-        """The integral as a graph, of effects in small blocks that are normal given the data, laid no nodes."""
+        """The integral as a graph, of effects that are normal given the data, laid no nodes."""
         return self._quadratic if self.rule == 1 else None
 
     @property

@@ -251,7 +251,8 @@ class Laplace:
     def values_and_gradients(self, thetas: Array, starts: Array | None = None) -> tuple[Array, Array, Array]:
         """Return log L (n,), its gradients (n, k) and û (n, q) at many θ (n, k), as `value_and_gradient` does at each.
 
-        `starts` (n, q) are effects near the likeliest; left out, searches begin from those that were found last.
+        `starts` (n, q) are effects near the likeliest; left out, searches begin from those that were found last. Where
+        there is no û, effects come back from which a search began.
         """
         n, k = thetas.shape
         values, gradients, effects = np.full(n, np.nan), np.full((n, k), np.nan), np.full((n, self.n_effects), np.nan)
@@ -262,9 +263,10 @@ class Laplace:
             if modes.found.any():
                 rows, modes = first + np.flatnonzero(modes.found), modes.some(modes.found)
                 adjoint, effects[rows] = self.adjoints(modes), modes.vectors[:, k:]
-                values[rows] = adjoint.values
+                values[rows], self._last = adjoint.values, effects[rows[-1]].copy()
                 gradients[rows] = implicit_gradients(self.pattern, modes, adjoint, self._third, self._product)
         for i in np.flatnonzero(np.isnan(values)):
+            self._last = self._last if starts is None else starts[i]
             values[i], gradients[i] = self.value_and_gradient(thetas[i])
             effects[i] = self._last
         return values, gradients, effects
@@ -276,7 +278,7 @@ class Laplace:
 
     def most_at_once(self) -> int:
         """Return at how many θ together derivatives take no more memory than they should."""
-        return max(1, TOGETHER // max(self.n_effects, 1))
+        return max(1, TOGETHER // max(self.n_effects * max(self.pattern.n_colours, self.pattern.largest), 1))
 
     def implicit_gradient(self, mode: Mode, adjoint: Adjoint) -> Array:
         """Return the gradient (k,) that an adjoint at û stands for, as û and the curvature move with θ."""

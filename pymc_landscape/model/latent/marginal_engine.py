@@ -202,7 +202,7 @@ class MarginalEngine(IntegralEngine):
 
     @override
     def inside_support(self, points: Array) -> tuple[NDArray[np.bool_], tuple[Array, Array, Array]]:
-        inside = self.laplace.are_inside(self._moved(points)[1])
+        inside = self.laplace.are_inside(self._all_moved(points))
         nothing = np.empty(0), np.empty((0, self._k)), np.empty((0, self.laplace.n_effects))
         return inside, self.values_and_gradients(points[inside]) if inside.any() else nothing
 

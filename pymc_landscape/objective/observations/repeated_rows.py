@@ -71,7 +71,7 @@ class _Apart:
 
     def __init__(self, objective: Objective, name: str, n: int):
         self.objective, self.evaluators, self.n = objective, objective.evaluators, n
-        key = "term and prior without checks", name, objective.prior_weight
+        key = "term and prior without checks", name
         self.vector, self.term, self.prior = self.evaluators.factory.kept(key, lambda: self._unchecked(name))
         [self.container] = self.evaluators.data.containers((name,))
         self.axes = {v: axis for v in ancestors([self.term]) if (axis := _row_axis(v, n)) is not None}
