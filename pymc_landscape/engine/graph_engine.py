@@ -148,6 +148,8 @@ class GraphEngine(Engine):
     @cached_once
     def _fits_in_blocks(self) -> bool:
         """Whether several points fit into one block: of long data each fills one, and single points take less."""
+        if max(map(known_size, self._store.leaves), default=0) * FEW > BLOCK_ELEMENTS:  # known without a look at them
+            return False
         which = f"most elements: {which_graphs(self.names, self._check_bounds)}"
         most = self._store.find_once(
             which, lambda: max((known_size(variable) for variable in self._with_names[0].variables), default=1)

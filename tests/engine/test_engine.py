@@ -367,6 +367,20 @@ def test_blocks_of_few_lines_end_where_a_line_ends(line, size):
     assert many == [(a, min(a + size, total)) for a in range(0, total, size)]
 
 
+def test_of_long_data_it_takes_no_look_at_them_to_know_that_points_fill_blocks(monkeypatch):
+    """To read and hash 200,000 rows took as long as a pass over them."""
+    x = np.linspace(-1, 1, 50_000)
+    with pm.Model() as model:
+        pm.Normal("y", pm.Normal("b", 0, 1, shape=3)[1] * x, 1.0, observed=x)
+    engine = pml.Objective(model).engine("hessian")
+    points = np.linspace(0.1, 0.9, 18).reshape(6, 3)
+    alone = [engine.one(point) for point in points]
+    engine.choice.spent = 0.9
+    monkeypatch.setattr(stored_programs.StoredPrograms, "find_once", None)
+    for values, many in zip(zip(*alone, strict=True), engine.several(points), strict=True):
+        np.testing.assert_array_equal(many, np.stack(values))
+
+
 def test_what_threads_measure_is_known_to_the_next_call(monkeypatch):
     """Points were so slow for ever as the first few, which wait for all that is made once, and threads too many."""
     calls = []

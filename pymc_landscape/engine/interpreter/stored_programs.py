@@ -84,12 +84,13 @@ class StoredPrograms:
         return digest_of(self._inputs, self._graphs, *self._besides)
 
     @cached_once
-    def _leaves(self) -> list[Graph]:
+    def leaves(self) -> list[Graph]:
+        """The constants and shared variables of the graphs."""
         return leaves_of(self._inputs, self._graphs)
 
     @cached_once
     def _shared(self) -> list[Any]:
-        return [leaf for leaf in self._leaves if isinstance(leaf, SharedVariable)]
+        return [leaf for leaf in self.leaves if isinstance(leaf, SharedVariable)]
 
     def _path(self, which: str) -> Path | None:
         if self._digest is None:
@@ -116,7 +117,7 @@ class StoredPrograms:
             head, _, numbers = path.read_bytes().partition(b"\n")
             kept = json.loads(head)
             _refuse_other_than_lines(kept["source"], kept["values"])
-            read = Descriptions(self._leaves, numbers).value
+            read = Descriptions(self.leaves, numbers).value
             values = {name: read(described) for name, described in kept["values"].items()}
             function, (call, point, parts) = StraightLine(kept["source"], values).function(), kept["cost"]
             read_parts = tuple((tuple((int(a), int(b)) for a, b in places), float(part)) for places, part in parts)
@@ -177,7 +178,7 @@ class StoredPrograms:
         path = self._path(which)
         if path is None:
             return
-        descriptions = Descriptions(self._leaves)
+        descriptions = Descriptions(self.leaves)
         try:
             values = {name: descriptions.described(value) for name, value in program.values.items()}
             _refuse_other_than_lines(program.source, values)
