@@ -143,12 +143,19 @@ class GraphEngine(Engine):
 
     def _has_blocks(self) -> bool:
         """Whether an earlier process wrote the function of blocks; not asked of graphs that are not written yet."""
-        return not isinstance(self._written, DeferredGraphs) and self._stored.holds("blocks")
+        if isinstance(self._written, DeferredGraphs) or self._is_of_long_data:
+            return False
+        return self._stored.holds("blocks")
+
+    @cached_once
+    def _is_of_long_data(self) -> bool:
+        """Whether data alone, of which no number is read, are too many for several points in a block."""
+        return max(map(known_size, self._store.leaves), default=0) * FEW > BLOCK_ELEMENTS
 
     @cached_once
     def _fits_in_blocks(self) -> bool:
         """Whether several points fit into one block: of long data each fills one, and single points take less."""
-        if max(map(known_size, self._store.leaves), default=0) * FEW > BLOCK_ELEMENTS:  # known without a look at them
+        if self._is_of_long_data:
             return False
         which = f"most elements: {which_graphs(self.names, self._check_bounds)}"
         most = self._store.find_once(
