@@ -13,6 +13,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 from xarray.indexes import Index, PandasIndex
 
 
@@ -117,9 +118,7 @@ def axis_variable(dim: str, values: Any) -> xr.IndexVariable:
     >>> axis_variable("x", ["one", "two"]).dtype
     dtype('<U3')
     """
-    labels = np.asarray(values)
-    index = PandasIndex(pd.Index(labels), dim, coord_dtype=labels.dtype)
-    return cast(xr.IndexVariable, index.create_variables()[dim])
+    return _with_index(dim, np.asarray(values))[0]
 
 
 def array_dataset(
@@ -201,8 +200,12 @@ def labelled_axis(name: str, labels: tuple[Any, ...]) -> tuple[xr.IndexVariable,
 @lru_cache(maxsize=32)
 def _indexed(name: str, labels: tuple[Any, ...], types: tuple[type, ...]) -> tuple[xr.IndexVariable, PandasIndex]:
     """Return the coordinate of labels of such types, and its index."""
-    values = np.asarray(list(labels))
-    index = PandasIndex(pd.Index(values), name, coord_dtype=values.dtype)
+    return _with_index(name, np.asarray(list(labels)))
+
+
+def _with_index(name: str, labels: NDArray[Any]) -> tuple[xr.IndexVariable, PandasIndex]:
+    """Return the coordinate of labels, and its index."""
+    index = PandasIndex(pd.Index(labels), name, coord_dtype=labels.dtype)
     return cast(xr.IndexVariable, index.create_variables()[name]), index
 
 

@@ -162,16 +162,24 @@ class Quadrature(Laplace):
         return np.concatenate([self._integrals(part) for part in parts])
 
     def _integrals(self, modes: ModeStack) -> Array:
-        n, k = len(modes.vectors), self.n_parameters
         total = self.rows.several(modes.vectors)[0][:, self.owners < 0].sum(axis=1)
-        for (stack, members, nodes, weights), root in zip(self.laid_stacks, modes.roots, strict=True):
-            inverse = 1.0 / root if root.shape[-1] == 1 else np.linalg.inv(root)
-            points = np.repeat(modes.vectors[:, None], len(nodes), axis=1)
-            points[:, :, k + stack.elements] += np.einsum("nbed,je->njbd", inverse, nodes)
-            heights = (members @ self.rows.at(points.reshape(n * len(nodes), -1))["rows"].T).reshape(-1, n, len(nodes))
-            total += scipy.special.logsumexp(heights + weights, axis=2).sum(axis=0)
+        for i, root in enumerate(modes.roots):
+            _, _, heights = self._at_nodes(i, modes)
+            total += scipy.special.logsumexp(heights, axis=2).sum(axis=0)
             total -= np.log(np.diagonal(root, axis1=2, axis2=3)).sum(axis=(1, 2))
         return np.asarray(total)
+
+    def _at_nodes(self, i: int, modes: ModeStack) -> tuple[Array, Array, Array]:
+        """Return, of the blocks of the i-th size at n modes, L⁻¹, the points at nodes, and log densities there.
+
+        Weights of the nodes are in these (b, n, j); points are (n · j, k + q).
+        """
+        (stack, members, nodes, weights), root, n = self.laid_stacks[i], modes.roots[i], len(modes.vectors)
+        inverse = 1.0 / root if root.shape[-1] == 1 else np.linalg.inv(root)
+        points = np.repeat(modes.vectors[:, None], len(nodes), axis=1)
+        points[:, :, self.n_parameters + stack.elements] += np.einsum("nbed,je->njbd", inverse, nodes)
+        points = points.reshape(n * len(nodes), -1)
+        return inverse, points, (members @ self.rows.at(points)["rows"].T).reshape(-1, n, len(nodes)) + weights
 
     @override
     def adjoint(self, mode: Mode) -> Adjoint:
@@ -192,12 +200,8 @@ class Quadrature(Laplace):
         total = self.rows.several(modes.vectors)[0][:, self.owners < 0].sum(axis=1)
         vectors = self.weighted_gradient(modes.vectors, np.broadcast_to(free, (n, len(free))))
         entries = np.zeros((n, len(self.pattern.rows)))
-        for (stack, members, nodes, weights), root in zip(self.laid_stacks, modes.roots, strict=True):
-            inverse = 1.0 / root if root.shape[-1] == 1 else np.linalg.inv(root)
-            points = np.repeat(modes.vectors[:, None], len(nodes), axis=1)
-            points[:, :, k + stack.elements] += np.einsum("nbed,je->njbd", inverse, nodes)
-            points = points.reshape(n * len(nodes), -1)
-            heights = (members @ self.rows.at(points)["rows"].T).reshape(-1, n, len(nodes)) + weights
+        for i, ((stack, members, nodes, _), root) in enumerate(zip(self.laid_stacks, modes.roots, strict=True)):
+            inverse, points, heights = self._at_nodes(i, modes)
             sums = scipy.special.logsumexp(heights, axis=2)
             total += sums.sum(axis=0) - np.log(np.diagonal(root, axis1=2, axis2=3)).sum(axis=(1, 2))
             shares = np.exp(heights - sums[:, :, None]).reshape(len(heights), -1)
