@@ -37,9 +37,9 @@ PATIENCE_ON_DISK = 1.0
 PATIENCE_LINEAR_ALGEBRA = 12.0
 # Number of points from which linear algebra is left at once to a kernel that only has to be loaded.
 MANY_POINTS = 2_000
-# Counted seconds of single points after which blocks of more than FEW points are worth a function of blocks: to write
-# it takes a few times as long, and pays soon.
-PATIENCE_FOR_BLOCKS, FEW = 0.1, 4
+# Counted seconds of single points after which blocks of more than FEW points are worth a function of blocks: that takes
+# as long to write.
+PATIENCE_FOR_BLOCKS, FEW = 0.5, 4
 # What is done element by element, what sums, and what takes parts of vectors and puts them together.
 OF_NUMBERS = (
     *(Elemwise, CAReduce, DimShuffle, Subtensor, AdvancedSubtensor, Reshape, MakeVector, Join, Alloc),
