@@ -265,6 +265,13 @@ def test_trigamma_keeps_its_digits_from_the_smallest_number_to_the_largest_and_b
     assert trigamma(np.array([np.inf]))[0] == 0.0
 
 
+def test_trigamma_of_one_number_is_that_of_an_array_to_the_last_bit(rng):
+    x = np.concatenate([10.0 ** rng.uniform(-3, 4, 2000), 10.0 ** rng.uniform(-200, 150, 500), [0.0, np.inf, -2.5]])
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal([trigamma(np.asarray(each)) for each in x], trigamma(x))
+
+
+
 def test_some_of_the_graphs_are_cut_out_of_what_was_rewritten_once():
     x, data = pt.vector("x"), pytensor.shared(np.array([1.0, 2.0]))
     graphs = InterpretedGraphs([x], [x.sum(), (x * data).sum(), pt.exp(x).sum()])

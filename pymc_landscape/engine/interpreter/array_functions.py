@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import scipy
 
 from pymc_landscape._typing import Array
 
+# The square of what is larger is not 0.
+SQUARE_ABOVE_0 = 1e-150
 
 def softplus(x: Array) -> Array:
     """Return log(1 + exp(x))."""
@@ -67,6 +70,8 @@ def trigamma(x: Array) -> Array:
     SciPy's Hurwitz ζ(2, x), which is the same, takes ten times as long.
     """
     x = np.asarray(x, dtype=float)
+    if not x.ndim and x > SQUARE_ABOVE_0:  # one number: NumPy takes twenty times as long
+        return np.asarray(_trigamma_of_number(float(x)))
     positive = x > 0.0
     if positive.all():
         return _trigamma_above_0(x)
@@ -89,11 +94,25 @@ def _trigamma_above_0(x: Array) -> Array:
         np.multiply(part, part, out=part)
         np.divide(1.0, part, out=part)
         total += part
+    return np.asarray(total + _stirling_rest(x))
+
+
+def _trigamma_of_number(x: float) -> float:
+    """Return the same of one number, to the last bit."""
+    total = 1.0 / (x * x)
+    for k in range(1, 10):
+        part = x + k
+        total += 1.0 / (part * part)
+    return total + _stirling_rest(x)
+
+
+def _stirling_rest(x: Any) -> Any:
+    """Return the sum of 1/(x + k)² over k ≥ 10 by its asymptotic series."""
     y = 1.0 / (x + 10.0)
     z = y * y
     series = 5 / 66 + z * (-691 / 2730 + z * (7 / 6))
     series = 1 / 6 + z * (-1 / 30 + z * (1 / 42 + z * (-1 / 30 + z * series)))
-    return np.asarray(total + (y + z * (0.5 + y * series)))
+    return y + z * (0.5 + y * series)
 
 
 def solve_lower(matrix: Array, column: Array) -> Array:
