@@ -271,7 +271,6 @@ def test_trigamma_of_one_number_is_that_of_an_array_to_the_last_bit(rng):
         np.testing.assert_array_equal([trigamma(np.asarray(each)) for each in x], trigamma(x))
 
 
-
 def test_some_of_the_graphs_are_cut_out_of_what_was_rewritten_once():
     x, data = pt.vector("x"), pytensor.shared(np.array([1.0, 2.0]))
     graphs = InterpretedGraphs([x], [x.sum(), (x * data).sum(), pt.exp(x).sum()])
@@ -293,7 +292,9 @@ def test_constants_are_evaluated_as_they_stand_and_draws_are_left_to_pytensor():
 @pytest.mark.parametrize("size", [None, (2, 3)])
 @pytest.mark.parametrize(
     "variable", [lambda **o: pm.HalfNormal.dist(2.0, **o), lambda **o: pm.HalfNormal.dist([1.0, 3.0, 0.5], **o),
-                 lambda **o: pm.StudentT.dist(4.0, mu=1.0, sigma=[2.0, 1.0, 1.0], **o)]
+                 lambda **o: pm.StudentT.dist(4.0, mu=1.0, sigma=[2.0, 1.0, 1.0], **o),
+                 lambda **o: pm.NegativeBinomial.dist(mu=3.0, alpha=0.4, **o),
+                 lambda **o: pm.NegativeBinomial.dist(n=2, p=[1.0, 0.3, 1e-3], **o)]
 )  # fmt: skip
 def test_draws_by_numpy_are_those_of_pytensor(variable, size):
     rv = variable(size=size)
@@ -305,6 +306,14 @@ def test_draws_by_numpy_are_those_of_pytensor(variable, size):
     np.testing.assert_array_equal(ours, theirs[1])
     assert after.bit_generator.state == theirs[0].bit_generator.state
     assert rng.bit_generator.state == np.random.default_rng(3).bit_generator.state
+
+
+@pytest.mark.parametrize("parameters", [(0.0, 0.5), (2.0, 0.0), (2.0, 1.5), (np.nan, 0.5)])
+def test_draws_of_what_is_no_parameter_are_left_to_pytensor(parameters):
+    assert (
+        drawn_by_numpy(pm.NegativeBinomial.dist(n=2, p=0.5).owner, [np.random.default_rng(3), None, *parameters])
+        is None
+    )
 
 
 def test_the_sigmoid_of_transforms_is_scipys_to_the_last_bit(rng):

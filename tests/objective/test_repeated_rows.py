@@ -4,6 +4,10 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
+from pytensor.graph.traversal import ancestors
+from pytensor.scalar.math import GammaLn
+from pytensor.tensor.elemwise import Elemwise
+from pytensor.tensor.subtensor import AdvancedSubtensor, Subtensor, get_constant_idx
 
 import pymc_landscape as pml
 from pymc_landscape.objective.observations import StackedData
@@ -82,3 +86,64 @@ def test_a_graph_that_has_room_is_used_again(rng):
     first, second = (StackedData(objective, {"y": sets}).engine for sets in (few, many))
     assert first is second
     assert StackedData(objective, {"y": 7 * np.arange(300)[None]}).engine.size == 302  # no two alike
+
+
+def zeros() -> pm.Model:
+    """Zeros have a density of their own."""
+    with pm.Model() as model:
+        p, mean = pm.Beta("p", 2, 2), pm.HalfNormal("mean", 3)
+        pm.ZeroInflatedPoisson("y", psi=p, mu=mean * EXPOSURE, observed=np.arange(300) % 4)
+    return model
+
+
+def test_a_choice_that_data_sets_make_otherwise_is_made_anew(rng):
+    """All rows of the first sets are above 0, some of the next are not, all of the last are 0."""
+    objective = pml.Objective(zeros())
+    some = rng.poisson(EXPOSURE, size=(3, 300))
+    assert (some == 0).any()
+    for sets in (some + 1, some, 0 * some):
+        data = StackedData(objective, {"y": sets})
+        theta = rng.normal(0.3, 0.1, size=(3, 2))
+        value, gradient, hessian = data.derivatives(np.arange(3), theta)
+        for i, own in enumerate(sets):
+            twin = objective.with_data(y=own)
+            np.testing.assert_allclose(value[i], twin.value(theta[i]), rtol=1e-12)
+            np.testing.assert_allclose(gradient[i], twin.gradient(theta[i]), rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(hessian[i], twin.hessian(theta[i]), rtol=1e-9, atol=1e-9)
+
+
+def test_what_depends_on_data_alone_is_evaluated_once():
+    """Exposures are looked up, and factorials of counts worked out, before the engine: it does neither."""
+    objective = pml.Objective(rates())
+    graphs = StackedData(objective, {"y": np.arange(600).reshape(2, 300) % 7}).engine.graphs
+    looked_up = [v for v in ancestors(graphs) if v.owner is not None and isinstance(v.owner.op, AdvancedSubtensor)]
+    of_data = [v for v in ancestors(graphs) if is_log_gamma(v) and not depends_on_point(v, objective.size)]
+    assert not looked_up
+    assert not of_data
+
+
+def is_log_gamma(variable) -> bool:
+    node = variable.owner
+    return node is not None and isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, GammaLn)
+
+
+def depends_on_point(variable, k: int) -> bool:
+    """Whether a graph reads any of the first k elements of the engine's vector."""
+    reads = [v.owner for v in ancestors([variable]) if v.owner is not None and isinstance(v.owner.op, Subtensor)]
+    vectors = [node for node in reads if node.inputs[0].name == "point_and_rows"]
+    indices = [get_constant_idx(node.op.idx_list, node.inputs)[0] for node in vectors]
+    return any((index.start or 0) < k for index in indices if isinstance(index, slice))
+
+
+def test_data_that_change_between_stacks_are_read_anew(rng):
+    """An exposure in ``pm.Data`` is looked up for each stack of data sets."""
+    with pm.Model() as model:
+        exposure = pm.Data("exposure", EXPOSURE)
+        pm.Poisson("y", pm.HalfNormal("rate", 3) * exposure, observed=np.arange(300) % 4)
+    objective = pml.Objective(model)
+    sets, theta = rng.poisson(EXPOSURE, size=(3, 300)), np.array([[0.1], [0.2], [0.3]])
+    for factor in (1.0, 2.0):
+        changed = objective.with_data(exposure=factor * EXPOSURE)
+        value, _, _ = StackedData(changed, {"y": sets}).derivatives(np.arange(3), theta)
+        alone = [changed.with_data(y=own).value(at) for own, at in zip(sets, theta, strict=True)]
+        np.testing.assert_allclose(value, alone, rtol=1e-12)

@@ -4,7 +4,7 @@ from pymc_landscape.engine.interpreter.batched_scans import vectorized, without_
 from pymc_landscape.engine.interpreter.full_precision import in_full_precision
 from pymc_landscape.engine.interpreter.graph_digest import name_of_graphs
 from pymc_landscape.engine.interpreter.infinite_data import without_infinite_data
-from pymc_landscape.engine.interpreter.interpreted_cost import InterpretedCost, Program, interpreted_cost
+from pymc_landscape.engine.interpreter.interpreted_cost import InterpretedCost, Program, interpreted_cost, is_arithmetic
 from pymc_landscape.engine.interpreter.interpreted_graphs import (
     NO_TRACEBACKS,
     DeferredGraphs,
@@ -17,6 +17,7 @@ from pymc_landscape.engine.interpreter.interpreted_graphs import (
 )
 from pymc_landscape.engine.interpreter.known_lengths import known_length, with_known_lengths
 from pymc_landscape.engine.interpreter.python_backend import is_plain, performed
+from pymc_landscape.engine.interpreter.random_draws import draw_by_numpy
 from pymc_landscape.engine.interpreter.rewrites import (
     canonical,
     interpreter_mode,
@@ -39,12 +40,14 @@ __all__ = [
     "RewrittenTogether",
     "StoredPrograms",
     "canonical",
+    "draw_by_numpy",
     "drawn",
     "evaluated",
     "flat",
     "in_full_precision",
     "interpreted_cost",
     "interpreter_mode",
+    "is_arithmetic",
     "is_plain",
     "known_length",
     "known_size",

@@ -13,6 +13,7 @@ from pymc_landscape._typing import Array
 # The square of what is larger is not 0.
 SQUARE_ABOVE_0 = 1e-150
 
+
 def softplus(x: Array) -> Array:
     """Return log(1 + exp(x))."""
     x = _floats(x)
@@ -103,7 +104,7 @@ def _trigamma_of_number(x: float) -> float:
     for k in range(1, 10):
         part = x + k
         total += 1.0 / (part * part)
-    return total + _stirling_rest(x)
+    return float(total + _stirling_rest(x))
 
 
 def _stirling_rest(x: Any) -> Any:

@@ -212,3 +212,8 @@ def _of_element(scalar_op: Any) -> float:
     if name.startswith("scipy."):
         return SPECIAL
     return ELEMENTARY if name in _ELEMENTARY else ARITHMETIC
+
+
+def is_arithmetic(scalar_op: Any) -> bool:
+    """Whether a scalar Op is arithmetic, a comparison or a choice; not a function that is elementary or special."""
+    return _of_element(scalar_op) == ARITHMETIC

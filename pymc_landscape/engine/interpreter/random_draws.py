@@ -10,19 +10,44 @@ from typing import Any
 
 import numpy as np
 from pytensor.graph.basic import Apply
-from pytensor.tensor.random.basic import HalfNormalRV, StudentTRV
+from pytensor.tensor.random.basic import HalfNormalRV, NegBinomialRV, StudentTRV
 from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.random.utils import custom_rng_deepcopy
 
 from pymc_landscape._typing import Array
 
-# From a generator, the shape parameters and the shape of the draw to one at 0 of scale 1, as SciPy draws it.
-Standard = Callable[..., Array]
-
-_STANDARD: dict[type[RandomVariable], Standard] = {
-    HalfNormalRV: lambda rng, shape: np.abs(rng.standard_normal(size=shape)),
-    StudentTRV: lambda rng, df, shape: rng.standard_t(df, size=shape),
+_DRAWS: dict[type[RandomVariable], Callable[..., Array]] = {
+    HalfNormalRV: lambda rng, loc, scale, shape: np.abs(rng.standard_normal(size=shape)) * scale + loc,
+    StudentTRV: lambda rng, df, loc, scale, shape: rng.standard_t(df, size=shape) * scale + loc,
+    NegBinomialRV: lambda rng, n, p, shape: rng.negative_binomial(n, p, size=shape),
 }
+# Where parameters are usual: what is said of others is PyTensor's affair.
+_ARE_USUAL: dict[type[RandomVariable], Callable[..., Any]] = {
+    HalfNormalRV: lambda loc, scale: np.all(scale > 0.0),
+    StudentTRV: lambda df, loc, scale: np.all(df > 0.0) and np.all(scale > 0.0),
+    NegBinomialRV: lambda n, p: np.all(n > 0.0) and np.all(p > 0.0) and np.all(p <= 1.0),
+}
+
+
+def draw_by_numpy(op: Any, rng: np.random.Generator, parameters: Sequence[Any], size: Any) -> Array | None:
+    """Draw as SciPy does; None where PyTensor's own way is to be taken, with the generator as it was.
+
+    Parameters
+    ----------
+    op : RandomVariable
+        Of what is drawn.
+    rng : Generator
+        Is left where it is after the draw.
+    parameters : sequence of array
+        In the order of the Op.
+    size : sequence of int or None
+        The shape of the draw; None for that of the parameters.
+    """
+    kind = type(op)
+    if kind not in _DRAWS or not _ARE_USUAL[kind](*map(np.asarray, parameters)):
+        return None
+    shape = np.broadcast_shapes(*map(np.shape, parameters)) if size is None else tuple(size)
+    return np.asarray(_DRAWS[kind](rng, *parameters, shape), dtype=op.dtype)
 
 
 def drawn_by_numpy(node: Apply[Any], inputs: Sequence[Any]) -> list[Any] | None:
@@ -33,14 +58,11 @@ def drawn_by_numpy(node: Apply[Any], inputs: Sequence[Any]) -> list[Any] | None:
     node : Apply
         Of a random variable, which changes no generator in place.
     inputs : sequence
-        The generator, the shape or None, and the parameters, the last two of which are location and scale.
+        The generator, the shape or None, and the parameters.
     """
-    standard = _STANDARD.get(type(node.op))
-    if standard is None:
+    if type(node.op) not in _DRAWS:
         return None
-    rng, size, *shape_parameters, location, scale = inputs
-    if not (np.all(np.asarray(scale) > 0.0) and all(np.all(np.asarray(p) > 0.0) for p in shape_parameters)):
-        return None  # what is said of them is PyTensor's affair
-    shape = np.broadcast_shapes(*map(np.shape, (*shape_parameters, location, scale))) if size is None else tuple(size)
+    rng, size, *parameters = inputs
     after = custom_rng_deepcopy(rng)
-    return [after, np.asarray(standard(after, *shape_parameters, shape) * scale + location, dtype=node.op.dtype)]
+    drawn = draw_by_numpy(node.op, after, parameters, size)
+    return None if drawn is None else [after, drawn]

@@ -16,7 +16,7 @@ from pytensor.graph.basic import Apply, Constant
 from pytensor.tensor.random.op import RandomVariable
 
 from pymc_landscape._typing import Array, Graph
-from pymc_landscape.engine import is_plain, performed
+from pymc_landscape.engine import draw_by_numpy, is_plain, performed
 
 Draw = Callable[[int], list[NDArray[Any]]]
 
@@ -80,8 +80,10 @@ class _Step:
             values.update(zip(self.node.outputs, performed(self.node, inputs), strict=True))
             return
         op, (rng, size, *arguments) = self.node.op, inputs
-        drawn = op.rng_fn(rng, *arguments, None if size is None else tuple(size))
-        values[self.node.outputs[0]], values[self.node.outputs[1]] = rng, np.asarray(drawn, dtype=op.dtype)
+        drawn = draw_by_numpy(op, rng, arguments, size)
+        if drawn is None:
+            drawn = np.asarray(op.rng_fn(rng, *arguments, None if size is None else tuple(size)), dtype=op.dtype)
+        values[self.node.outputs[0]], values[self.node.outputs[1]] = rng, drawn
 
 
 class _Draws:

@@ -1,11 +1,14 @@
 """Data sets of counts of which many rows are the same: each row that differs is evaluated once, with its number.
 
 A row is its count and what else the graph reads along the rows: constants and ``pm.Data`` with one entry a row. The
-graph is written again over some rows with a weight each, where every Op is seen to treat rows one by one.
+graph is written again over some rows with a weight each, where every Op is seen to treat rows one by one. What of it
+depends on the data alone is evaluated once for all data sets, not at each point again: elementary and special functions
+stand behind the point as columns of numbers, and a condition that holds in all rows, or in none, is no part of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,14 +17,17 @@ from numpy.typing import NDArray
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant
 from pytensor.graph.replace import graph_replace
-from pytensor.graph.traversal import ancestors
+from pytensor.graph.traversal import ancestors, toposort
+from pytensor.scalar.basic import Switch
+from pytensor.tensor.elemwise import Elemwise
+from pytensor.tensor.subtensor import AdvancedSubtensor
 
 from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, Graph
-from pymc_landscape.engine import Engine, without_parameter_checks
+from pymc_landscape.engine import Engine, InterpretedGraphs, is_arithmetic, without_parameter_checks
 from pymc_landscape.model import gradient_graph, hessian_graph, is_written_out
 from pymc_landscape.model.reduction import over_other_rows
-from pymc_landscape.objective import Objective
+from pymc_landscape.objective import ARITHMETIC_ERRORS, Objective
 
 # Fewer rows are evaluated as they are; and where more than this share of them differ, all are.
 FEWEST_ROWS, LARGEST_SHARE = 200, 0.5
@@ -38,8 +44,8 @@ class RepeatedRows:
     Parameters
     ----------
     engine : Engine
-        Its vector holds the point, then of D rows their numbers, their weights, and their counts.
-    behind : array (S, 3 D)
+        Its vector holds the point, then of D rows their weights, and columns of what depends on the data alone.
+    behind : array (S, columns × D)
         What stands behind the point for each of S data sets.
     """
 
@@ -66,6 +72,54 @@ def repeated_rows(objective: Objective, name: str, counts: NDArray[Any]) -> Repe
     return _Apart(objective, name, n).engine(counts)
 
 
+@dataclass(frozen=True)
+class _Term:
+    """A term over D rows, and what of it depends on the data alone.
+
+    Parameters
+    ----------
+    rows : Graph
+        The term (D,).
+    columns : list of Graph
+        Numbers of the rows, their counts, and what takes longer than arithmetic (D,).
+    conditions : list of Graph
+        By which the term chooses one of two.
+    of_data : callable
+        Columns and conditions as a function of numbers and counts (D,).
+    """
+
+    rows: Graph
+    columns: list[Graph]
+    conditions: list[Graph]
+    of_data: Callable[..., list[Array]]
+
+    def evaluate(self, numbers: NDArray[np.intp], counts: NDArray[np.intp]) -> tuple[Array, list[bool | None]]:
+        """Return the columns (C, u) of u rows, and of each condition whether it holds; None where it differs."""
+        d = self.columns[0].type.shape[0]
+        places = np.pad(np.arange(len(numbers)), (0, -len(numbers) % d), mode="edge").reshape(-1, d)
+        with np.errstate(all="ignore"):
+            found = [self.of_data(numbers[place], counts[place].astype(self.columns[1].type.dtype)) for place in places]
+        split, held = len(self.columns), [[part[j] for part in found] for j in range(len(found[0]))]
+        columns = np.array([np.concatenate(parts)[: len(numbers)] for parts in held[:split]], dtype=float)
+        truths = [(all(map(np.all, parts)), any(map(np.any, parts))) for parts in held[split:]]
+        return columns, [everywhere if everywhere or not anywhere else None for everywhere, anywhere in truths]
+
+    def with_columns(self, holes: list[Graph], truths: list[bool | None]) -> Graph:
+        """Return the term with `holes` in place of columns, and without the choices that are no choice."""
+        new, known = dict(zip(self.columns, holes, strict=True)), dict(zip(self.conditions, truths, strict=True))
+        for node in toposort([self.rows]):
+            out = node.outputs[0]
+            inputs = [new.get(v, v) for v in node.inputs]
+            if out in new or all(v is old for v, old in zip(inputs, node.inputs, strict=True)):
+                continue
+            if known.get(node.inputs[0]) is not None and _is_choice(node):
+                branch = inputs[1] if known[node.inputs[0]] else inputs[2]
+                new[out] = pt.alloc(branch.astype(out.type.dtype), *out.type.shape)
+            else:
+                new |= dict(zip(node.outputs, node.op.make_node(*inputs).outputs, strict=True))
+        return new.get(self.rows, self.rows)
+
+
 class _Apart:
     """The rows of one observed variable, and the graph of some of them."""
 
@@ -90,31 +144,73 @@ class _Apart:
         kinds = _kinds([np.moveaxis(_known(leaf), axis, 0) for leaf, axis in others], self.n)
         kept = self.evaluators.factory.kept
         sizes = kept(("numbers of rows", kinds.tobytes()), lambda: set[int]())
-        behind = _distinct(counts, kinds, sizes)
-        if behind is None:
+        table = _distinct(counts, kinds, sizes)
+        if table is None:
             return None
-        sizes.add(behind.shape[1] // 3)
-        key = ("repeated rows", behind.shape[1], kinds.tobytes(), self.objective.prior_weight)
-        made = kept(key, lambda: self._written(behind.shape[1] // 3))
-        return None if made is None else RepeatedRows(made, behind)
+        d = table.cells.shape[1]
+        sizes.add(d)
+        term = kept(("term over rows", d, kinds.tobytes()), lambda: self._over_rows(d))
+        if term is None:
+            return None
+        cells, places = np.unique(table.cells, return_inverse=True)
+        try:
+            columns, truths = term.evaluate(*table.rows_of(cells))
+        except (*ARITHMETIC_ERRORS, ValueError):
+            return None
+        key = ("repeated rows", d, kinds.tobytes(), self.objective.prior_weight, tuple(truths))
+        made, used = kept(key, lambda: self._written(term, truths))
+        of_sets = [column[places.reshape(table.cells.shape)] for column in columns[used]]
+        return RepeatedRows(made, np.concatenate([table.weights, *of_sets], axis=1))
 
-    def _written(self, d: int) -> Engine | None:
-        k = self.objective.size
-        both = pt.vector("point_and_rows", dtype="float64", shape=(k + 3 * d,))
-        vector = self.vector.type.filter_variable(both[:k])
-        rows, weights, own = both[k : k + d].astype("int64"), both[k + d : k + 2 * d], both[k + 2 * d :]
-        leaves = {leaf: pt.take(leaf, rows, axis=axis) for leaf, axis in self.axes.items()}
-        leaves[self.container] = own.astype(self.container.type.dtype)
-        chosen = over_other_rows(self.term, self.n, d, leaves, self.axes)
-        if chosen is None:
+    def _over_rows(self, d: int) -> _Term | None:
+        """Return the term over D rows; None where an Op is not seen to treat rows one by one."""
+        numbers = pt.vector("numbers", dtype="int64", shape=(d,))
+        own = pt.vector("counts", dtype=self.container.type.dtype, shape=(d,))
+        leaves = {leaf: pt.take(leaf, numbers, axis=axis) for leaf, axis in self.axes.items()} | {self.container: own}
+        rows = over_other_rows(self.term, self.n, d, leaves, self.axes)
+        if rows is None:
             return None
-        value = -2.0 * (weights * chosen).sum()
+        of_point, of_data = {self.vector}, set[Graph]([numbers, own])
+        for node in toposort([rows]):
+            if not of_point.isdisjoint(node.inputs):
+                of_point.update(node.outputs)
+            elif not of_data.isdisjoint(node.inputs):
+                of_data.update(node.outputs)
+        nodes = list(toposort([rows]))
+        long = [v for node in nodes if _takes_long(node) for v in node.outputs if v.type.shape == (d,) and v in of_data]
+        conditions = list({node.inputs[0]: None for node in nodes if _is_choice(node) and node.inputs[0] in of_data})
+        columns = [numbers, own, *long]
+        function = InterpretedGraphs([numbers, own], [*columns, *conditions]).function()
+        return _Term(rows, columns, conditions, function)
+
+    def _written(self, term: _Term, truths: list[bool | None]) -> tuple[Engine, list[int]]:
+        """Return the engine, and which columns it reads."""
+        k, d = self.objective.size, term.columns[0].type.shape[0]
+        weights, holes = pt.vector("weights", dtype="float64", shape=(d,)), [column.type() for column in term.columns]
+        value = -2.0 * (weights * term.with_columns(holes, truths)).sum()
         if self.objective.prior_weight:
             value = value - 2.0 * self.objective.prior_weight * self.prior
         gradient = gradient_graph(value, self.vector)
         graphs = {"value": value, "gradient": gradient, "hessian": hessian_graph(gradient, self.vector)}
-        written = graph_replace(list(graphs.values()), {self.vector: vector}, strict=False)
-        return self.evaluators.factory.of_many(both, dict(zip(graphs, written, strict=True)))
+        read = set(ancestors(graphs.values()))
+        used = [j for j, hole in enumerate(holes) if hole in read]
+        both = pt.vector("point_and_rows", dtype="float64", shape=(k + (1 + len(used)) * d,))
+        parts = {hole: k + i * d for i, hole in enumerate([weights, *(holes[j] for j in used)])}
+        replacements = {hole: both[first : first + d].astype(hole.dtype) for hole, first in parts.items()}
+        replacements[self.vector] = self.vector.type.filter_variable(both[:k])
+        written = graph_replace(list(graphs.values()), replacements, strict=False)
+        return self.evaluators.factory.of_many(both, dict(zip(graphs, written, strict=True))), used
+
+
+def _takes_long(node: Any) -> bool:
+    """Whether a node looks numbers up, or takes elementary or special functions of them."""
+    if isinstance(node.op, Elemwise):
+        return not is_arithmetic(node.op.scalar_op)
+    return isinstance(node.op, AdvancedSubtensor)
+
+
+def _is_choice(node: Any) -> bool:
+    return isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, Switch)
 
 
 def _row_axis(leaf: Graph, n: int) -> int | None:
@@ -136,8 +232,35 @@ def _kinds(columns: list[Array], n: int) -> NDArray[np.intp]:
     return np.asarray(np.unique(table, axis=0, return_inverse=True)[1].reshape(n))
 
 
-def _distinct(counts: NDArray[Any], kinds: NDArray[np.intp], sizes: set[int]) -> Array | None:
-    """Return rows that differ, their weights and their counts, side by side, of each data set (S, 3 D).
+@dataclass(frozen=True)
+class _Table:
+    """Cells of a table of counts, by the kind of row and the count.
+
+    Parameters
+    ----------
+    cells : int array (S, D)
+        Those of each data set; what is too much repeats the first.
+    weights : array (S, D)
+        How many rows are in each; 0 of what is too much.
+    first : int array (kinds,)
+        A row of each kind.
+    low, width : int
+        The least count, and how many there are.
+    """
+
+    cells: NDArray[np.intp]
+    weights: Array
+    first: NDArray[np.intp]
+    low: int
+    width: int
+
+    def rows_of(self, cells: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the number of a row of each cell, and its count."""
+        return self.first[cells // self.width], cells % self.width + self.low
+
+
+def _distinct(counts: NDArray[Any], kinds: NDArray[np.intp], sizes: set[int]) -> _Table | None:
+    """Return rows that differ of each data set; None where too few repeat.
 
     `sizes` are those D for which there is a graph.
     """
@@ -154,9 +277,7 @@ def _distinct(counts: NDArray[Any], kinds: NDArray[np.intp], sizes: set[int]) ->
         return None
     d = int(np.ceil(MORE * most / STEP)) * STEP
     d = min((size for size in sizes if most <= size <= ROOMY * d), default=d)
-    behind = np.empty((len(counts), 3 * d))
-    for i, (table, cell) in enumerate(zip(tables, cells, strict=True)):
-        padded = np.concatenate([cell, np.full(d - len(cell), cell[0])])
-        behind[i, :d], behind[i, 2 * d :] = first[padded // width], padded % width + low
-        behind[i, d : 2 * d] = np.where(np.arange(d) < len(cell), table[padded], 0)
-    return behind
+    padded = np.array([np.concatenate([cell, np.full(d - len(cell), cell[0])]) for cell in cells])
+    numbers = np.array([table[cell] for table, cell in zip(tables, padded, strict=True)], dtype=float)
+    weights = np.where(np.arange(d) < np.array([len(cell) for cell in cells])[:, None], numbers, 0.0)
+    return _Table(padded, weights, first, low, width)
