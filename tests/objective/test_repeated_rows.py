@@ -62,6 +62,13 @@ def trend() -> pm.Model:
     return model
 
 
+def engine_of(data, theta=((0.3, 0.3),)):
+    """Return the engine that evaluates points, which is one for all of them."""
+    theta = np.asarray(theta)
+    [(_, engine, _)] = data.engines(np.zeros(len(theta), int), theta)
+    return engine
+
+
 BUILDS = [(rates, True, 1.0), (levels, True, 0.0), (shares, True, 0.0), (chain, False, 0.0), (trend, False, 0.0)]
 
 
@@ -70,8 +77,8 @@ def test_value_gradient_and_hessian_are_those_of_all_rows(build, is_shorter, pri
     objective = pml.Objective(build(), prior_weight=prior_weight)
     sets = rng.poisson(2 * EXPOSURE, size=(4, 300))
     data = StackedData(objective, {"y": sets})
-    assert (data.engine.size < 300) is is_shorter
     theta = rng.normal(0.3, 0.1, size=(4, objective.size))
+    assert (engine_of(data, theta).size < 300) is is_shorter
     value, gradient, hessian = data.derivatives(np.arange(4), theta)
     for i, own in enumerate(sets):
         twin = objective.with_data(y=own)
@@ -83,9 +90,9 @@ def test_value_gradient_and_hessian_are_those_of_all_rows(build, is_shorter, pri
 def test_a_graph_that_has_room_is_used_again(rng):
     objective = pml.Objective(rates())
     few, many = rng.poisson(2 * EXPOSURE, size=(2, 300)), rng.poisson(2.2 * EXPOSURE, size=(9, 300))
-    first, second = (StackedData(objective, {"y": sets}).engine for sets in (few, many))
+    first, second = (engine_of(StackedData(objective, {"y": sets})) for sets in (few, many))
     assert first is second
-    assert StackedData(objective, {"y": 7 * np.arange(300)[None]}).engine.size == 302  # no two alike
+    assert engine_of(StackedData(objective, {"y": 7 * np.arange(300)[None]})).size == 302  # no two alike
 
 
 def zeros() -> pm.Model:
@@ -112,10 +119,31 @@ def test_a_choice_that_data_sets_make_otherwise_is_made_anew(rng):
             np.testing.assert_allclose(hessian[i], twin.hessian(theta[i]), rtol=1e-9, atol=1e-9)
 
 
+def test_a_point_at_which_a_choice_is_another_has_the_graph_with_the_choice(rng):
+    """A negative binomial of little dispersion is Poisson: points on both sides of where PyMC says so."""
+    objective = pml.Objective(rates())
+    sets = rng.poisson(2 * EXPOSURE, size=(4, 300))
+    data = StackedData(objective, {"y": sets})
+    theta = np.array([[0.3, 0.2], [0.5, 25.0], [0.4, 0.1], [0.6, 30.0]])
+    groups = data.engines(np.arange(4), theta)
+    assert [which.tolist() for which, _, _ in groups] == [[0, 2], [1, 3]]
+    usual, anywhere = (len(list(ancestors(engine.graphs))) for _, engine, _ in groups)
+    assert usual < 0.8 * anywhere
+    value, gradient, hessian = data.derivatives(np.arange(4), theta)
+    np.testing.assert_allclose(data.values(np.arange(4), theta), value, rtol=1e-12)
+    for i, own in enumerate(sets):
+        twin = objective.with_data(y=own)
+        np.testing.assert_allclose(value[i], twin.value(theta[i]), rtol=1e-12)
+        np.testing.assert_allclose(gradient[i], twin.gradient(theta[i]), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(hessian[i], twin.hessian(theta[i]), rtol=1e-9, atol=1e-9)
+        alone = data.derivatives(np.array([i]), theta[i : i + 1])
+        np.testing.assert_array_equal(alone[0][0], value[i])
+
+
 def test_what_depends_on_data_alone_is_evaluated_once():
     """Exposures are looked up, and factorials of counts worked out, before the engine: it does neither."""
     objective = pml.Objective(rates())
-    graphs = StackedData(objective, {"y": np.arange(600).reshape(2, 300) % 7}).engine.graphs
+    graphs = engine_of(StackedData(objective, {"y": np.arange(600).reshape(2, 300) % 7})).graphs
     looked_up = [v for v in ancestors(graphs) if v.owner is not None and isinstance(v.owner.op, AdvancedSubtensor)]
     of_data = [v for v in ancestors(graphs) if is_log_gamma(v) and not depends_on_point(v, objective.size)]
     assert not looked_up

@@ -74,8 +74,9 @@ def test_a_stack_of_regular_searches_evaluates_each_a_few_times_and_compiles_onc
     start = objective.pack({"shape": 2.0, "scale": 9e3})
     first = StackedSearches(objective, {"y": sets[:10]}, start, "start")
     calls = []
-    at = type(first.data.engine).at
-    monkeypatch.setattr(type(first.data.engine), "at", lambda self, x: calls.append(len(x)) or at(self, x))
+    [(_, engine, _)] = first.data.engines(np.zeros(1, int), start[None])
+    at = type(engine).at
+    monkeypatch.setattr(type(engine), "at", lambda self, x: calls.append(len(x)) or at(self, x))
     monkeypatch.setattr("pymc.pytensorf.compile", lambda *args, **options: pytest.fail("compiled again"))
     again = StackedSearches(objective, {"y": sets[1:10]}, start, "start")
     assert again.regular.all()
@@ -89,7 +90,8 @@ def test_a_compiled_stack_ends_where_an_interpreted_one_does():
     model, sets = logistic()
     objective, start = pml.Objective(model), np.zeros(2)
     one = StackedSearches(objective, {"y": sets[:4]}, start, "start")
-    one.data.engine.compile()
+    [(_, engine, _)] = one.data.engines(np.zeros(1, int), start[None])
+    engine.compile()
     two = StackedSearches(objective, {"y": sets[:4]}, start, "start")
     assert one.regular.all()
     assert two.regular.all()

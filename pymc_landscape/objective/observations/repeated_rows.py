@@ -3,12 +3,14 @@
 A row is its count and what else the graph reads along the rows: constants and ``pm.Data`` with one entry a row. The
 graph is written again over some rows with a weight each, where every Op is seen to treat rows one by one. What of it
 depends on the data alone is evaluated once for all data sets, not at each point again: elementary and special functions
-stand behind the point as columns of numbers, and a condition that holds in all rows, or in none, is no part of it.
+stand behind the point as columns of numbers, and a condition that holds in all rows, or in none, is no part of it; nor
+is one of the point alone (whether a dispersion is too small to be told from none) where it is as usual.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,24 +39,74 @@ MORE, STEP, ROOMY = 1.04, 16, 1.5
 LARGEST_TABLE = 50
 
 
-@dataclass(frozen=True)
 class RepeatedRows:
-    """An engine of value, gradient and Hessian over a point and the rows of a data set that differ.
+    """Data sets of which the rows that differ are evaluated, each with its number.
 
     Parameters
     ----------
-    engine : Engine
-        Its vector holds the point, then of D rows their weights, and columns of what depends on the data alone.
-    behind : array (S, columns × D)
-        What stands behind the point for each of S data sets.
+    table : _Table
+        The rows of S data sets.
+    columns : array (C, U)
+        What depends on the data alone, of U cells of the table.
+    places : int array (S, D)
+        Where the cells of each data set are among these.
+    written : callable
+        From truths of conditions of the point, or None, to the engine of value, gradient and Hessian of which its
+        vector holds the point, then of D rows their weights and some columns; and to these columns.
+    conditions : Engine, optional
+        Of conditions of the point alone, by which the term chooses one of two for all rows.
+    usual : array (k,)
+        A point at which these are as usual.
     """
 
-    engine: Engine
-    behind: Array
+    def __init__(
+        self,
+        table: _Table,
+        columns: Array,
+        places: NDArray[np.intp],
+        written: Callable[[tuple[bool, ...] | None], tuple[Engine, list[int]]],
+        conditions: Engine | None,
+        usual: Array,
+    ):
+        self._table, self._columns, self._places = table, columns, places
+        self._written, self._conditions = written, conditions
+        self._usual = tuple(map(bool, self._held(usual[None])[0]))
+
+    def _held(self, x: Array) -> NDArray[np.bool_]:
+        """Return which conditions hold at points (n, k)."""
+        if self._conditions is None or not len(x):
+            return np.ones((len(x), 0), bool)
+        # never one point alone, for which the engine would make a function of its own
+        held = self._conditions.at(x if len(x) > 1 else np.repeat(x, 2, axis=0))["conditions"]
+        return np.asarray(held[: len(x)] > 0.0)
+
+    @cached_property
+    def any_point(self) -> tuple[Engine, Array]:
+        """The engine that evaluates any point, and what stands behind the point for each data set (S, ...)."""
+        return self._of(None)
+
+    @cached_property
+    def usual_point(self) -> tuple[Engine, Array]:
+        """The same for points at which conditions are as usual."""
+        return self._of(self._usual)
+
+    def _of(self, truths: tuple[bool, ...] | None) -> tuple[Engine, Array]:
+        engine, used = self._written(truths)
+        of_sets = [column[self._places] for column in self._columns[used]]
+        return engine, np.concatenate([self._table.weights, *of_sets], axis=1)
+
+    def engines(self, x: Array) -> list[tuple[NDArray[np.intp], Engine, Array]]:
+        """Return which of points x (n, k) are evaluated by which engine, and what stands behind them.
+
+        Which engine a point has depends on the point, not on those beside it.
+        """
+        is_usual = (self._held(x) == self._usual).all(axis=1)
+        groups = [(np.flatnonzero(is_usual), "usual_point"), (np.flatnonzero(~is_usual), "any_point")]
+        return [(which, *getattr(self, name)) for which, name in groups if len(which)]
 
 
 def repeated_rows(objective: Objective, name: str, counts: NDArray[Any]) -> RepeatedRows | None:
-    """Return an engine over the rows that differ; None where rows do not repeat, or cannot be evaluated apart.
+    """Return data sets by the rows that differ; None where rows do not repeat, or cannot be evaluated apart.
 
     Parameters
     ----------
@@ -69,7 +121,7 @@ def repeated_rows(objective: Objective, name: str, counts: NDArray[Any]) -> Repe
     apart = counts.ndim == 2 and counts.dtype.kind in "iu" and n >= FEWEST_ROWS and objective.terms == (name,)
     if not apart or objective.penalty:
         return None
-    return _Apart(objective, name, n).engine(counts)
+    return _Apart(objective, name, n).of_sets(counts)
 
 
 @dataclass(frozen=True)
@@ -83,7 +135,9 @@ class _Term:
     columns : list of Graph
         Numbers of the rows, their counts, and what takes longer than arithmetic (D,).
     conditions : list of Graph
-        By which the term chooses one of two.
+        Of the data, by which the term chooses one of two.
+    of_point : list of Graph
+        Such conditions of the point alone, one for all rows.
     of_data : callable
         Columns and conditions as a function of numbers and counts (D,).
     """
@@ -91,6 +145,7 @@ class _Term:
     rows: Graph
     columns: list[Graph]
     conditions: list[Graph]
+    of_point: list[Graph]
     of_data: Callable[..., list[Array]]
 
     def evaluate(self, numbers: NDArray[np.intp], counts: NDArray[np.intp]) -> tuple[Array, list[bool | None]]:
@@ -104,15 +159,15 @@ class _Term:
         truths = [(all(map(np.all, parts)), any(map(np.any, parts))) for parts in held[split:]]
         return columns, [everywhere if everywhere or not anywhere else None for everywhere, anywhere in truths]
 
-    def with_columns(self, holes: list[Graph], truths: list[bool | None]) -> Graph:
-        """Return the term with `holes` in place of columns, and without the choices that are no choice."""
-        new, known = dict(zip(self.columns, holes, strict=True)), dict(zip(self.conditions, truths, strict=True))
+    def with_columns(self, holes: list[Graph], known: Mapping[Graph, bool | None]) -> Graph:
+        """Return the term with `holes` in place of columns, and without the choices of which it is `known` how."""
+        new = dict(zip(self.columns, holes, strict=True))
         for node in toposort([self.rows]):
             out = node.outputs[0]
             inputs = [new.get(v, v) for v in node.inputs]
             if out in new or all(v is old for v, old in zip(inputs, node.inputs, strict=True)):
                 continue
-            if known.get(node.inputs[0]) is not None and _is_choice(node):
+            if _is_choice(node) and known.get(node.inputs[0]) is not None:
                 branch = inputs[1] if known[node.inputs[0]] else inputs[2]
                 new[out] = pt.alloc(branch.astype(out.type.dtype), *out.type.shape)
             else:
@@ -136,20 +191,20 @@ class _Apart:
         checks = self.evaluators.model.check_bounds
         return density.vector, *without_parameter_checks([density.rows[name], density.prior], checks)
 
-    def engine(self, counts: NDArray[Any]) -> RepeatedRows | None:
-        """Return the engine for some data sets."""
+    def of_sets(self, counts: NDArray[Any]) -> RepeatedRows | None:
+        """Return some data sets by the rows that differ."""
         if self.term.type.ndim != 1 or self.container not in self.axes or is_written_out([self.term]):
             return None
         others = [(leaf, axis) for leaf, axis in self.axes.items() if leaf is not self.container]
         kinds = _kinds([np.moveaxis(_known(leaf), axis, 0) for leaf, axis in others], self.n)
-        kept = self.evaluators.factory.kept
-        sizes = kept(("numbers of rows", kinds.tobytes()), lambda: set[int]())
+        kept, of_kinds = self.evaluators.factory.kept, kinds.tobytes()
+        sizes = kept(("numbers of rows", of_kinds), lambda: set[int]())
         table = _distinct(counts, kinds, sizes)
         if table is None:
             return None
         d = table.cells.shape[1]
         sizes.add(d)
-        term = kept(("term over rows", d, kinds.tobytes()), lambda: self._over_rows(d))
+        term = kept(("term over rows", d, of_kinds), lambda: self._over_rows(d))
         if term is None:
             return None
         cells, places = np.unique(table.cells, return_inverse=True)
@@ -157,10 +212,23 @@ class _Apart:
             columns, truths = term.evaluate(*table.rows_of(cells))
         except (*ARITHMETIC_ERRORS, ValueError):
             return None
-        key = ("repeated rows", d, kinds.tobytes(), self.objective.prior_weight, tuple(truths))
-        made, used = kept(key, lambda: self._written(term, truths))
-        of_sets = [column[places.reshape(table.cells.shape)] for column in columns[used]]
-        return RepeatedRows(made, np.concatenate([table.weights, *of_sets], axis=1))
+        key = ("repeated rows", d, of_kinds, self.objective.prior_weight, tuple(truths))
+        data = dict(zip(term.conditions, truths, strict=True))
+
+        def written(of_point: tuple[bool, ...] | None) -> tuple[Engine, list[int]]:
+            point = dict(zip(term.of_point, of_point, strict=True)) if of_point else {}
+            return kept((*key, of_point), lambda: self._written(term, data | point))
+
+        conditions = kept(("conditions of the point", d, of_kinds), lambda: self._conditions(term))
+        usual = self.objective.pack(self.objective.initial_point())
+        return RepeatedRows(table, columns, places.reshape(table.cells.shape), written, conditions, usual)
+
+    def _conditions(self, term: _Term) -> Engine | None:
+        """Return the engine of a term's conditions of the point."""
+        if not term.of_point:
+            return None
+        held = pt.stack([condition.flatten()[0].astype("float64") for condition in term.of_point])
+        return self.evaluators.factory.of_many(self.vector, {"conditions": held})
 
     def _over_rows(self, d: int) -> _Term | None:
         """Return the term over D rows; None where an Op is not seen to treat rows one by one."""
@@ -170,24 +238,24 @@ class _Apart:
         rows = over_other_rows(self.term, self.n, d, leaves, self.axes)
         if rows is None:
             return None
-        of_point, of_data = {self.vector}, set[Graph]([numbers, own])
-        for node in toposort([rows]):
-            if not of_point.isdisjoint(node.inputs):
-                of_point.update(node.outputs)
-            elif not of_data.isdisjoint(node.inputs):
-                of_data.update(node.outputs)
-        nodes = list(toposort([rows]))
-        long = [v for node in nodes if _takes_long(node) for v in node.outputs if v.type.shape == (d,) and v in of_data]
-        conditions = list({node.inputs[0]: None for node in nodes if _is_choice(node) and node.inputs[0] in of_data})
-        columns = [numbers, own, *long]
-        function = InterpretedGraphs([numbers, own], [*columns, *conditions]).function()
-        return _Term(rows, columns, conditions, function)
+        of_point, of_data, nodes = set[Graph]([self.vector]), set[Graph]([numbers, own]), list(toposort([rows]))
+        for node in nodes:
+            for kind in (of_point, of_data):
+                if not kind.isdisjoint(node.inputs):
+                    kind.update(node.outputs)
+        long = [v for node in nodes if _takes_long(node) for v in node.outputs if v.type.shape == (d,)]
+        columns = [numbers, own, *(v for v in long if v in of_data - of_point)]
+        conditions = list({node.inputs[0]: None for node in nodes if _is_choice(node)})
+        own_conditions = [v for v in conditions if v in of_data - of_point]
+        of_all_rows = [v for v in conditions if v in of_point - of_data and set(v.type.shape) <= {1}]
+        function = InterpretedGraphs([numbers, own], [*columns, *own_conditions]).function()
+        return _Term(rows, columns, own_conditions, of_all_rows, function)
 
-    def _written(self, term: _Term, truths: list[bool | None]) -> tuple[Engine, list[int]]:
+    def _written(self, term: _Term, known: Mapping[Graph, bool | None]) -> tuple[Engine, list[int]]:
         """Return the engine, and which columns it reads."""
         k, d = self.objective.size, term.columns[0].type.shape[0]
         weights, holes = pt.vector("weights", dtype="float64", shape=(d,)), [column.type() for column in term.columns]
-        value = -2.0 * (weights * term.with_columns(holes, truths)).sum()
+        value = -2.0 * (weights * term.with_columns(holes, known)).sum()
         if self.objective.prior_weight:
             value = value - 2.0 * self.objective.prior_weight * self.prior
         gradient = gradient_graph(value, self.vector)

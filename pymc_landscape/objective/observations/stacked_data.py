@@ -19,7 +19,7 @@ from pytensor.graph.traversal import ancestors
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import Engine, GraphEngine
 from pymc_landscape.objective import ARITHMETIC_ERRORS, DENSE, Objective
-from pymc_landscape.objective.observations.repeated_rows import repeated_rows
+from pymc_landscape.objective.observations.repeated_rows import RepeatedRows, repeated_rows
 from pymc_landscape.objective.observations.simulate import data_set
 
 # So many numbers of data sets and of what is evaluated of them are in memory at once.
@@ -42,25 +42,32 @@ class StackedData:
         The model, with the first data set.
     n_sets : int
         S.
-    engine : Engine or None
-        Of value, gradient and Hessian over parameters and data; None where they are no graphs, but integrals or
-        differences, or where data move the scale of a parameter: then data sets are evaluated one by one.
+    can_be_evaluated : bool
+        Whether value, gradient and Hessian are graphs of parameters and data; not where they are integrals or
+        differences, or data move the scale of a parameter: then data sets are evaluated one by one.
     """
 
     def __init__(self, objective: Objective, data: Mapping[str, Array]):
         self.data = {name: np.asarray(values) for name, values in data.items()}
         self.n_sets = len(next(iter(self.data.values())))
         self.objective = self.with_set(objective, 0)
-        written = self._written()
-        self.engine: Engine | None = written[0] if written else None
-        self._behind = written[1] if written else np.empty((self.n_sets, 0))
+        self._stack = self._written()
+        self.can_be_evaluated = self._stack is not None
 
     def with_set(self, objective: Objective, i: int) -> Objective:
         """Return an objective with data set i."""
         return objective.with_data(**data_set(self.data, i))
 
-    def _written(self) -> tuple[Engine, Array] | None:
-        """Return the engine, and what stands behind the point for each data set."""
+    def engines(self, rows: NDArray[np.intp], x: Array) -> list[tuple[NDArray[np.intp], Engine, Array]]:
+        """Return which of points x (r, k) are evaluated by which engine, and what stands behind them for `rows`."""
+        assert self._stack is not None
+        if isinstance(self._stack, RepeatedRows):
+            return [(which, engine, behind[rows[which]]) for which, engine, behind in self._stack.engines(x)]
+        engine, behind = self._stack
+        return [(np.arange(len(x)), engine, behind[rows])]
+
+    def _written(self) -> RepeatedRows | tuple[Engine, Array] | None:
+        """Return the rows that differ; else an engine of all, and what stands behind the point for each data set."""
         objective = self.objective
         scale = objective.engine("natural", objective.names)
         containers = objective.evaluators.data.containers(tuple(self.data))
@@ -75,7 +82,7 @@ class StackedData:
             [(name, values)] = self.data.items()
             repeated = repeated_rows(objective, name, values)
             if repeated is not None:
-                return repeated.engine, repeated.behind
+                return repeated
         factory = objective.evaluators.factory
         engine: Engine = factory.kept(
             ("stacked", alone), lambda: factory.of_many(*_behind_the_point(alone, containers))
@@ -94,23 +101,25 @@ class StackedData:
         }
         return objective.size <= DENSE and objective.engine("hessian", objective.names).is_convex("value", several)
 
-    @cached_property
-    def _of_values(self) -> Engine:
-        assert isinstance(self.engine, GraphEngine)
-        whole, factory = self.engine, self.objective.evaluators.factory
-        graph = whole.graphs[whole.names.index("value")]
-        return factory.kept(("values of a stack", whole), lambda: factory.of_many(whole.vector, {"value": graph}))
+    def _of_values(self, whole: Engine) -> Engine:
+        assert isinstance(whole, GraphEngine)
+        factory, graph = self.objective.evaluators.factory, whole.graphs[whole.names.index("value")]
+        engine: Engine = factory.kept(
+            ("values of a stack", whole), lambda: factory.of_many(whole.vector, {"value": graph})
+        )
+        return engine
 
     def values(self, rows: NDArray[np.intp], x: Array) -> Array:
         """Return values (r,) of the data sets `rows` at points x (r, k); +inf where there is none."""
         self.objective.use_data()
-        at_once = max(NUMBERS // (x.shape[1] + self._behind.shape[1]), 2)
         found = np.full(len(x), np.inf)
-        for a in range(0, len(x), at_once):
-            points = np.concatenate([x[a : a + at_once], self._behind[rows[a : a + at_once]]], axis=1)
-            n = len(points)
-            with suppress(*ARITHMETIC_ERRORS, ValueError):
-                found[a : a + n] = self._of_values.at(points if n > 1 else np.repeat(points, 2, axis=0))["value"][:n]
+        for which, whole, behind in self.engines(rows, x):
+            at_once = max(NUMBERS // (x.shape[1] + behind.shape[1]), 2)
+            for a in range(0, len(which), at_once):
+                points = np.concatenate([x[which[a : a + at_once]], behind[a : a + at_once]], axis=1)
+                n, several = len(points), points if len(points) > 1 else np.repeat(points, 2, axis=0)
+                with suppress(*ARITHMETIC_ERRORS, ValueError):
+                    found[which[a : a + n]] = self._of_values(whole).at(several)["value"][:n]
         return np.where(np.isfinite(found), found, np.inf)
 
     def derivatives(self, rows: NDArray[np.intp], x: Array) -> tuple[Array, Array, Array]:
@@ -118,9 +127,14 @@ class StackedData:
 
         NaN where the model raises.
         """
-        assert self.engine is not None
         self.objective.use_data()
-        return derivatives_at(self.engine, x, self._behind[rows])
+        (r, k), groups = x.shape, self.engines(rows, x)
+        if len(groups) == 1:
+            return derivatives_at(groups[0][1], x, groups[0][2])
+        value, gradient, hessian = np.empty(r), np.empty((r, k)), np.empty((r, k, k))
+        for which, engine, behind in groups:
+            value[which], gradient[which], hessian[which] = derivatives_at(engine, x[which], behind)
+        return value, gradient, hessian
 
     @staticmethod
     def most_sets(objective: Objective) -> int:

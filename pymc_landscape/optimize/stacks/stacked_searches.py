@@ -62,7 +62,7 @@ class StackedSearches:
         self._minima: StackedMinima | None = None
         self._results: dict[int, StartResult] = {}
         self._place = np.full(n, -1)  # of each data set among those that arrived
-        stackable = self.data.engine is not None and objective.size > 0
+        stackable = self.data.can_be_evaluated and objective.size > 0
         if stackable and np.isfinite(self.start).all():  # one, too: it has the same digits in whatever company it comes
             self._search()
 
