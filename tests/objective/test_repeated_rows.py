@@ -140,6 +140,78 @@ def test_a_point_at_which_a_choice_is_another_has_the_graph_with_the_choice(rng)
         np.testing.assert_array_equal(alone[0][0], value[i])
 
 
+def decay() -> pm.Model:
+    """Rates fall with the smallest exposure beside a row's own: it is of all rows together."""
+    with pm.Model() as model:
+        x = pm.Data("x", np.linspace(0.5, 2.0, 20)[np.arange(300) % 20])
+        rate = pt.exp(pm.Normal("b", 0, 1) + pt.exp(-x.min() / x) + 0 * pt.log(pm.Normal("c", 0, 1) ** 2 + 1))
+        pm.Poisson("y", rate, observed=np.arange(300) % 4)
+    return model
+
+
+def outlier() -> pm.Model:
+    """All rows have another mean where the largest of them is large."""
+
+    def logp(value, mean):
+        return pm.logp(pm.Poisson.dist(pt.switch(pt.any(value > 8), 2 * mean, mean) * EXPOSURE), value)
+
+    with pm.Model() as model:
+        means = pm.HalfNormal("mean", 3) + 0 * pm.Normal("idle", 0, 1)
+        pm.CustomDist("y", means, logp=logp, observed=np.arange(300) % 4, dtype="int64")
+    return model
+
+
+def mask() -> pm.Model:
+    """Two columns of ``pm.Data``, of which none is missing; their lengths may change."""
+    with pm.Model() as model:
+        x = pm.Data("x", np.column_stack([EXPOSURE, EXPOSURE**2]))
+        pm.Poisson("y", pt.exp(pt.switch(pt.isnan(x), 0.0, x) @ pm.Normal("b", 0, 1, shape=2)), observed=[1, 2] * 150)
+    return model
+
+
+def number() -> pm.Model:
+    """A choice by a number of the point that is below 0, and so not false."""
+    with pm.Model() as model:
+        b = pm.Normal("b", 0, 1)
+        rate = pt.switch(b - 1.0, EXPOSURE * pt.exp(b), EXPOSURE * pt.exp(2 * b)) * pt.exp(pm.Normal("c", 0, 1))
+        pm.Poisson("y", rate, observed=np.arange(300) % 4)
+    return model
+
+
+@pytest.mark.parametrize("build", [decay, outlier, mask, number])
+def test_rows_that_meet_lengths_that_may_change_and_numbers_as_conditions(build, rng):
+    objective = pml.Objective(build())
+    sets = rng.poisson(np.array([[1.0], [1.5], [0.7], [0.5]]) * EXPOSURE)
+    sets[1, -1] = 9
+    theta = rng.normal(0.3, 0.1, size=(4, 2))
+    data = StackedData(objective, {"y": sets})
+    assert all(engine.size < 1000 for _, engine, _ in data.engines(np.arange(4), theta))
+    value, gradient, hessian = data.derivatives(np.arange(4), theta)
+    for i, own in enumerate(sets):
+        twin = objective.with_data(y=own)
+        np.testing.assert_allclose(value[i], twin.value(theta[i]), rtol=1e-12)
+        np.testing.assert_allclose(gradient[i], twin.gradient(theta[i]), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(hessian[i], twin.hessian(theta[i]), rtol=1e-9, atol=1e-9)
+
+
+def test_a_data_set_has_the_same_bits_in_whatever_company(rng):
+    """Counts are cut off at 10: of sets that reach it the graph has a choice, of the others none."""
+    with pm.Model() as model:
+        counts = pm.Poisson.dist(pm.HalfNormal("rate", 3) * EXPOSURE * pt.exp(pm.Normal("c", 0, 1)))
+        pm.Censored("y", counts, lower=None, upper=10, observed=np.arange(300) % 4)
+    objective = pml.Objective(model)
+    low, high = np.minimum(rng.poisson(EXPOSURE, size=(5, 300)), 9), np.minimum(rng.poisson(9 * EXPOSURE), 10)
+    theta = rng.normal(0.3, 0.1, size=(6, 2))
+    together, alone = StackedData(objective, {"y": [*low, high]}), StackedData(objective, {"y": low})
+    groups = together.engines(np.arange(6), theta)
+    assert [which.tolist() for which, _, _ in groups] == [[0, 1, 2, 3, 4], [5]]
+    of_all, of_low = together.derivatives(np.arange(6), theta), alone.derivatives(np.arange(5), theta[:5])
+    for one, other in zip(of_all, of_low, strict=True):
+        np.testing.assert_array_equal(one[:5], other)
+    np.testing.assert_allclose(of_all[0][5], objective.with_data(y=high).value(theta[5]), rtol=1e-12)
+    assert StackedData(objective, {"y": low}).values(np.arange(0), theta[:0]).shape == (0,)
+
+
 def test_what_depends_on_data_alone_is_evaluated_once():
     """Exposures are looked up, and factorials of counts worked out, before the engine: it does neither."""
     objective = pml.Objective(rates())

@@ -3,8 +3,9 @@
 A row is its count and what else the graph reads along the rows: constants and ``pm.Data`` with one entry a row. The
 graph is written again over some rows with a weight each, where every Op is seen to treat rows one by one. What of it
 depends on the data alone is evaluated once for all data sets, not at each point again: elementary and special functions
-stand behind the point as columns of numbers, and a condition that holds in all rows, or in none, is no part of it; nor
-is one of the point alone (whether a dispersion is too small to be told from none) where it is as usual.
+stand behind the point as columns of numbers. Choices that the model's own data make one way for all rows (no count is
+below 0), and its initial point (a dispersion is not too small to be told from none), are no part of the graph of those
+data sets and points that make them alike.
 """
 
 from __future__ import annotations
@@ -21,22 +22,19 @@ from pytensor.graph.basic import Constant
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors, toposort
 from pytensor.scalar.basic import Switch
-from pytensor.tensor.elemwise import Elemwise
+from pytensor.tensor.elemwise import CAReduce, Elemwise
 from pytensor.tensor.subtensor import AdvancedSubtensor
 
 from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, Graph
 from pymc_landscape.engine import Engine, InterpretedGraphs, is_arithmetic, without_parameter_checks
-from pymc_landscape.model import gradient_graph, hessian_graph, is_written_out
+from pymc_landscape.model import evaluated, gradient_graph, hessian_graph, is_written_out
 from pymc_landscape.model.reduction import over_other_rows
 from pymc_landscape.objective import ARITHMETIC_ERRORS, Objective
+from pymc_landscape.objective.observations.count_tables import CountTable, count_table, kinds_of_rows
 
-# Fewer rows are evaluated as they are; and where more than this share of them differ, all are.
-FEWEST_ROWS, LARGEST_SHARE = 200, 0.5
-# A graph has room for some rows more than differ now; one is used again that has room for no more than so many times.
-MORE, STEP, ROOMY = 1.04, 16, 1.5
-# How many numbers a table of counts may have for each row.
-LARGEST_TABLE = 50
+# Fewer rows are evaluated as they are.
+FEWEST_ROWS = 200
 
 
 class RepeatedRows:
@@ -44,64 +42,56 @@ class RepeatedRows:
 
     Parameters
     ----------
-    table : _Table
+    table : CountTable
         The rows of S data sets.
     columns : array (C, U)
         What depends on the data alone, of U cells of the table.
     places : int array (S, D)
         Where the cells of each data set are among these.
     written : callable
-        From truths of conditions of the point, or None, to the engine of value, gradient and Hessian of which its
-        vector holds the point, then of D rows their weights and some columns; and to these columns.
-    conditions : Engine, optional
-        Of conditions of the point alone, by which the term chooses one of two for all rows.
-    usual : array (k,)
-        A point at which these are as usual.
+        From whether choices are as usual to the engine of value, gradient and Hessian of which its vector holds the
+        point, then of D rows their weights and some columns; and to these columns.
+    are_usual_sets : array (S,) of bool
+        Of which data sets all choices are as usual.
+    are_usual_points : callable
+        The same of points (n, k).
     """
 
     def __init__(
         self,
-        table: _Table,
+        table: CountTable,
         columns: Array,
         places: NDArray[np.intp],
-        written: Callable[[tuple[bool, ...] | None], tuple[Engine, list[int]]],
-        conditions: Engine | None,
-        usual: Array,
+        written: Callable[[bool], tuple[Engine, list[int]]],
+        are_usual_sets: NDArray[np.bool_],
+        are_usual_points: Callable[[Array], NDArray[np.bool_]],
     ):
-        self._table, self._columns, self._places = table, columns, places
-        self._written, self._conditions = written, conditions
-        self._usual = tuple(map(bool, self._held(usual[None])[0]))
-
-    def _held(self, x: Array) -> NDArray[np.bool_]:
-        """Return which conditions hold at points (n, k)."""
-        if self._conditions is None or not len(x):
-            return np.ones((len(x), 0), bool)
-        # never one point alone, for which the engine would make a function of its own
-        held = self._conditions.at(x if len(x) > 1 else np.repeat(x, 2, axis=0))["conditions"]
-        return np.asarray(held[: len(x)] > 0.0)
+        self._table, self._columns, self._places, self._written = table, columns, places, written
+        self._are_usual_sets, self._are_usual_points = are_usual_sets, are_usual_points
 
     @cached_property
-    def any_point(self) -> tuple[Engine, Array]:
-        """The engine that evaluates any point, and what stands behind the point for each data set (S, ...)."""
-        return self._of(None)
+    def _usual(self) -> tuple[Engine, Array]:
+        return self._of(True)
 
     @cached_property
-    def usual_point(self) -> tuple[Engine, Array]:
-        """The same for points at which conditions are as usual."""
-        return self._of(self._usual)
+    def _any(self) -> tuple[Engine, Array]:
+        return self._of(False)
 
-    def _of(self, truths: tuple[bool, ...] | None) -> tuple[Engine, Array]:
-        engine, used = self._written(truths)
+    def _of(self, is_usual: bool) -> tuple[Engine, Array]:
+        engine, used = self._written(is_usual)
         of_sets = [column[self._places] for column in self._columns[used]]
         return engine, np.concatenate([self._table.weights, *of_sets], axis=1)
 
-    def engines(self, x: Array) -> list[tuple[NDArray[np.intp], Engine, Array]]:
-        """Return which of points x (n, k) are evaluated by which engine, and what stands behind them.
+    def engines(self, rows: NDArray[np.intp], x: Array) -> list[tuple[NDArray[np.intp], Engine, Array]]:
+        """Return which of points x (r, k) of data sets `rows` are evaluated by which engine, and what stands behind.
 
-        Which engine a point has depends on the point, not on those beside it.
+        Which engine it is depends on a data set and its point, not on those beside them. What stands behind the point
+        is that of all data sets (S, ...).
         """
-        is_usual = (self._held(x) == self._usual).all(axis=1)
-        groups = [(np.flatnonzero(is_usual), "usual_point"), (np.flatnonzero(~is_usual), "any_point")]
+        if not len(x):
+            return []
+        is_usual = self._are_usual_sets[rows] & self._are_usual_points(x)
+        groups = [(np.flatnonzero(is_usual), "_usual"), (np.flatnonzero(~is_usual), "_any")]
         return [(which, *getattr(self, name)) for which, name in groups if len(which)]
 
 
@@ -135,7 +125,7 @@ class _Term:
     columns : list of Graph
         Numbers of the rows, their counts, and what takes longer than arithmetic (D,).
     conditions : list of Graph
-        Of the data, by which the term chooses one of two.
+        Of the data (D, ...), by which the term chooses one of two.
     of_point : list of Graph
         Such conditions of the point alone, one for all rows.
     of_data : callable
@@ -148,18 +138,21 @@ class _Term:
     of_point: list[Graph]
     of_data: Callable[..., list[Array]]
 
-    def evaluate(self, numbers: NDArray[np.intp], counts: NDArray[np.intp]) -> tuple[Array, list[bool | None]]:
-        """Return the columns (C, u) of u rows, and of each condition whether it holds; None where it differs."""
-        d = self.columns[0].type.shape[0]
-        places = np.pad(np.arange(len(numbers)), (0, -len(numbers) % d), mode="edge").reshape(-1, d)
+    def evaluate(
+        self, numbers: NDArray[np.intp], counts: NDArray[np.intp]
+    ) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return the columns (C, u) of u rows, and where each condition holds, and where it does not (c, u)."""
+        d, u = self.columns[0].type.shape[0], len(numbers)
+        places = np.pad(np.arange(u), (0, -u % d), mode="edge").reshape(-1, d)
         with np.errstate(all="ignore"):
             found = [self.of_data(numbers[place], counts[place].astype(self.columns[1].type.dtype)) for place in places]
-        split, held = len(self.columns), [[part[j] for part in found] for j in range(len(found[0]))]
-        columns = np.array([np.concatenate(parts)[: len(numbers)] for parts in held[:split]], dtype=float)
-        truths = [(all(map(np.all, parts)), any(map(np.any, parts))) for parts in held[split:]]
-        return columns, [everywhere if everywhere or not anywhere else None for everywhere, anywhere in truths]
+        whole = [np.concatenate([part[j] for part in found])[:u] for j in range(len(found[0]))]
+        held = [value.reshape(u, -1) != 0 for value in whole[len(self.columns) :]]
+        true, false = ([each.all(axis=1) for each in of] for of in (held, [~each for each in held]))
+        columns = np.array(whole[: len(self.columns)], dtype=float)
+        return columns, np.array(true, bool).reshape(-1, u), np.array(false, bool).reshape(-1, u)
 
-    def with_columns(self, holes: list[Graph], known: Mapping[Graph, bool | None]) -> Graph:
+    def with_columns(self, holes: list[Graph], known: Mapping[Graph, bool]) -> Graph:
         """Return the term with `holes` in place of columns, and without the choices of which it is `known` how."""
         new = dict(zip(self.columns, holes, strict=True))
         for node in toposort([self.rows]):
@@ -167,7 +160,7 @@ class _Term:
             inputs = [new.get(v, v) for v in node.inputs]
             if out in new or all(v is old for v, old in zip(inputs, node.inputs, strict=True)):
                 continue
-            if _is_choice(node) and known.get(node.inputs[0]) is not None:
+            if _is_choice(node) and node.inputs[0] in known and None not in out.type.shape:
                 branch = inputs[1] if known[node.inputs[0]] else inputs[2]
                 new[out] = pt.alloc(branch.astype(out.type.dtype), *out.type.shape)
             else:
@@ -175,11 +168,45 @@ class _Term:
         return new.get(self.rows, self.rows)
 
 
+class _UsualChoices:
+    """How a term chooses for the model's own data, at its initial point.
+
+    Parameters
+    ----------
+    data : dict of int to bool
+        Of conditions of the data those that hold in all rows, or in none, by number.
+    conditions : Engine, optional
+        Of conditions of the point.
+    initial : array (k,)
+        The initial point.
+
+    Attributes
+    ----------
+    of_point : tuple of bool
+        Whether these hold there.
+    """
+
+    def __init__(self, data: dict[int, bool], conditions: Engine | None, initial: Array):
+        self.data, self._conditions = data, conditions
+        self.of_point = tuple(map(bool, self._held(initial[None])[0]))
+
+    def _held(self, x: Array) -> NDArray[np.bool_]:
+        if self._conditions is None:
+            return np.ones((len(x), 0), bool)
+        # never one point alone, for which the engine would make a function of its own
+        held = self._conditions.at(x if len(x) > 1 else np.repeat(x, 2, axis=0))["conditions"]
+        return np.asarray(held[: len(x)] != 0.0)
+
+    def are_at(self, x: Array) -> NDArray[np.bool_]:
+        """Return at which points (n, k) all are as usual."""
+        return np.asarray((self._held(x) == self.of_point).all(axis=1))
+
+
 class _Apart:
     """The rows of one observed variable, and the graph of some of them."""
 
     def __init__(self, objective: Objective, name: str, n: int):
-        self.objective, self.evaluators, self.n = objective, objective.evaluators, n
+        self.objective, self.evaluators, self.name, self.n = objective, objective.evaluators, name, n
         key = "term and prior without checks", name
         self.vector, self.term, self.prior = self.evaluators.factory.kept(key, lambda: self._unchecked(name))
         [self.container] = self.evaluators.data.containers((name,))
@@ -196,10 +223,10 @@ class _Apart:
         if self.term.type.ndim != 1 or self.container not in self.axes or is_written_out([self.term]):
             return None
         others = [(leaf, axis) for leaf, axis in self.axes.items() if leaf is not self.container]
-        kinds = _kinds([np.moveaxis(_known(leaf), axis, 0) for leaf, axis in others], self.n)
+        kinds = kinds_of_rows([np.moveaxis(_known(leaf), axis, 0) for leaf, axis in others], self.n)
         kept, of_kinds = self.evaluators.factory.kept, kinds.tobytes()
         sizes = kept(("numbers of rows", of_kinds), lambda: set[int]())
-        table = _distinct(counts, kinds, sizes)
+        table = count_table(counts, kinds, sizes)
         if table is None:
             return None
         d = table.cells.shape[1]
@@ -208,27 +235,34 @@ class _Apart:
         if term is None:
             return None
         cells, places = np.unique(table.cells, return_inverse=True)
+        places = places.reshape(table.cells.shape)
         try:
-            columns, truths = term.evaluate(*table.rows_of(cells))
+            columns, true, false = term.evaluate(*table.rows_of(cells))
+            usual = kept(("usual choices", d, of_kinds), lambda: self._usual_choices(term))
         except (*ARITHMETIC_ERRORS, ValueError):
             return None
-        key = ("repeated rows", d, of_kinds, self.objective.prior_weight, tuple(truths))
-        data = dict(zip(term.conditions, truths, strict=True))
+        of_sets = [(true if holds else false)[j][places].all(axis=1) for j, holds in usual.data.items()]
+        are_usual = np.logical_and.reduce(of_sets, axis=0) if of_sets else np.ones(len(counts), bool)
+        known = {term.conditions[j]: holds for j, holds in usual.data.items()}
+        known |= dict(zip(term.of_point, usual.of_point, strict=True))
 
-        def written(of_point: tuple[bool, ...] | None) -> tuple[Engine, list[int]]:
-            point = dict(zip(term.of_point, of_point, strict=True)) if of_point else {}
-            return kept((*key, of_point), lambda: self._written(term, data | point))
+        def written(is_usual: bool) -> tuple[Engine, list[int]]:
+            key = ("repeated rows", d, of_kinds, self.objective.prior_weight, is_usual)
+            return kept(key, lambda: self._written(term, known if is_usual else {}))
 
-        conditions = kept(("conditions of the point", d, of_kinds), lambda: self._conditions(term))
-        usual = self.objective.pack(self.objective.initial_point())
-        return RepeatedRows(table, columns, places.reshape(table.cells.shape), written, conditions, usual)
+        return RepeatedRows(table, columns, places, written, are_usual, usual.are_at)
 
-    def _conditions(self, term: _Term) -> Engine | None:
-        """Return the engine of a term's conditions of the point."""
-        if not term.of_point:
-            return None
-        held = pt.stack([condition.flatten()[0].astype("float64") for condition in term.of_point])
-        return self.evaluators.factory.of_many(self.vector, {"conditions": held})
+    def _usual_choices(self, term: _Term) -> _UsualChoices:
+        """Return how the term chooses for the model's own data at its initial point."""
+        own = evaluated(self.evaluators.data.variable(self.name)).astype(int)
+        _, true, false = term.evaluate(np.arange(self.n), own)
+        everywhere = enumerate(zip(true.all(axis=1), false.all(axis=1), strict=True))
+        data = {j: bool(holds) for j, (holds, fails) in everywhere if holds or fails}
+        conditions = None
+        if term.of_point:
+            held = pt.stack([condition.flatten()[0].astype("float64") for condition in term.of_point])
+            conditions = self.evaluators.factory.of_many(self.vector, {"conditions": held})
+        return _UsualChoices(data, conditions, self.objective.pack(self.objective.initial_point()))
 
     def _over_rows(self, d: int) -> _Term | None:
         """Return the term over D rows; None where an Op is not seen to treat rows one by one."""
@@ -239,19 +273,23 @@ class _Apart:
         if rows is None:
             return None
         of_point, of_data, nodes = set[Graph]([self.vector]), set[Graph]([numbers, own]), list(toposort([rows]))
+        of_several = set[Graph]()  # what is largest among the rows of a data set is another for each
         for node in nodes:
-            for kind in (of_point, of_data):
+            for kind in (of_point, of_data, of_several):
                 if not kind.isdisjoint(node.inputs):
                     kind.update(node.outputs)
+            if isinstance(node.op, CAReduce) and not of_data.isdisjoint(node.inputs):
+                of_several.update(node.outputs)
+        of_one_row = of_data - of_point - of_several
         long = [v for node in nodes if _takes_long(node) for v in node.outputs if v.type.shape == (d,)]
-        columns = [numbers, own, *(v for v in long if v in of_data - of_point)]
+        columns = [numbers, own, *(v for v in long if v in of_one_row)]
         conditions = list({node.inputs[0]: None for node in nodes if _is_choice(node)})
-        own_conditions = [v for v in conditions if v in of_data - of_point]
+        own_conditions = [v for v in conditions if v in of_one_row and v.type.shape[:1] == (d,)]
         of_all_rows = [v for v in conditions if v in of_point - of_data and set(v.type.shape) <= {1}]
         function = InterpretedGraphs([numbers, own], [*columns, *own_conditions]).function()
         return _Term(rows, columns, own_conditions, of_all_rows, function)
 
-    def _written(self, term: _Term, known: Mapping[Graph, bool | None]) -> tuple[Engine, list[int]]:
+    def _written(self, term: _Term, known: Mapping[Graph, bool]) -> tuple[Engine, list[int]]:
         """Return the engine, and which columns it reads."""
         k, d = self.objective.size, term.columns[0].type.shape[0]
         weights, holes = pt.vector("weights", dtype="float64", shape=(d,)), [column.type() for column in term.columns]
@@ -290,62 +328,3 @@ def _row_axis(leaf: Graph, n: int) -> int | None:
 
 def _known(leaf: Graph) -> Array:
     return np.asarray(leaf.data if isinstance(leaf, Constant) else leaf.get_value(borrow=True))
-
-
-def _kinds(columns: list[Array], n: int) -> NDArray[np.intp]:
-    """Return of which kind each of n rows is, but for its count."""
-    if not columns:
-        return np.zeros(n, int)
-    table = np.concatenate([column.reshape(n, -1).astype(float) for column in columns], axis=1)
-    return np.asarray(np.unique(table, axis=0, return_inverse=True)[1].reshape(n))
-
-
-@dataclass(frozen=True)
-class _Table:
-    """Cells of a table of counts, by the kind of row and the count.
-
-    Parameters
-    ----------
-    cells : int array (S, D)
-        Those of each data set; what is too much repeats the first.
-    weights : array (S, D)
-        How many rows are in each; 0 of what is too much.
-    first : int array (kinds,)
-        A row of each kind.
-    low, width : int
-        The least count, and how many there are.
-    """
-
-    cells: NDArray[np.intp]
-    weights: Array
-    first: NDArray[np.intp]
-    low: int
-    width: int
-
-    def rows_of(self, cells: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return the number of a row of each cell, and its count."""
-        return self.first[cells // self.width], cells % self.width + self.low
-
-
-def _distinct(counts: NDArray[Any], kinds: NDArray[np.intp], sizes: set[int]) -> _Table | None:
-    """Return rows that differ of each data set; None where too few repeat.
-
-    `sizes` are those D for which there is a graph.
-    """
-    n, low = len(kinds), int(counts.min())
-    width, n_kinds = int(counts.max()) - low + 1, int(kinds.max()) + 1
-    if width * n_kinds > LARGEST_TABLE * n:
-        return None
-    first = np.zeros(n_kinds, int)
-    first[kinds[::-1]] = np.arange(n)[::-1]
-    tables = [np.bincount(kinds * width + (own - low), minlength=width * n_kinds) for own in counts]
-    cells = [np.flatnonzero(table) for table in tables]
-    most = max(map(len, cells))
-    if most > LARGEST_SHARE * n:
-        return None
-    d = int(np.ceil(MORE * most / STEP)) * STEP
-    d = min((size for size in sizes if most <= size <= ROOMY * d), default=d)
-    padded = np.array([np.concatenate([cell, np.full(d - len(cell), cell[0])]) for cell in cells])
-    numbers = np.array([table[cell] for table, cell in zip(tables, padded, strict=True)], dtype=float)
-    weights = np.where(np.arange(d) < np.array([len(cell) for cell in cells])[:, None], numbers, 0.0)
-    return _Table(padded, weights, first, low, width)

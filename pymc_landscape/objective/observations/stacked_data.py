@@ -27,7 +27,7 @@ NUMBERS, MOST_SETS = 2**20, 1000
 
 
 class StackedData:
-    """An objective with many sets of data.
+    """An objective with many sets of data; what else the model holds is read when it is made.
 
     Parameters
     ----------
@@ -59,12 +59,14 @@ class StackedData:
         return objective.with_data(**data_set(self.data, i))
 
     def engines(self, rows: NDArray[np.intp], x: Array) -> list[tuple[NDArray[np.intp], Engine, Array]]:
-        """Return which of points x (r, k) are evaluated by which engine, and what stands behind them for `rows`."""
+        """Return which of points x (r, k) of data sets `rows` are evaluated by which engine.
+
+        Beside it, what stands behind the point for each of all data sets (S, ...).
+        """
         assert self._stack is not None
         if isinstance(self._stack, RepeatedRows):
-            return [(which, engine, behind[rows[which]]) for which, engine, behind in self._stack.engines(x)]
-        engine, behind = self._stack
-        return [(np.arange(len(x)), engine, behind[rows])]
+            return self._stack.engines(rows, x)
+        return [(np.arange(len(x)), *self._stack)] if len(x) else []
 
     def _written(self) -> RepeatedRows | tuple[Engine, Array] | None:
         """Return the rows that differ; else an engine of all, and what stands behind the point for each data set."""
@@ -116,10 +118,11 @@ class StackedData:
         for which, whole, behind in self.engines(rows, x):
             at_once = max(NUMBERS // (x.shape[1] + behind.shape[1]), 2)
             for a in range(0, len(which), at_once):
-                points = np.concatenate([x[which[a : a + at_once]], behind[a : a + at_once]], axis=1)
+                some = which[a : a + at_once]
+                points = np.concatenate([x[some], behind[rows[some]]], axis=1)
                 n, several = len(points), points if len(points) > 1 else np.repeat(points, 2, axis=0)
                 with suppress(*ARITHMETIC_ERRORS, ValueError):
-                    found[which[a : a + n]] = self._of_values(whole).at(several)["value"][:n]
+                    found[some] = self._of_values(whole).at(several)["value"][:n]
         return np.where(np.isfinite(found), found, np.inf)
 
     def derivatives(self, rows: NDArray[np.intp], x: Array) -> tuple[Array, Array, Array]:
@@ -130,10 +133,11 @@ class StackedData:
         self.objective.use_data()
         (r, k), groups = x.shape, self.engines(rows, x)
         if len(groups) == 1:
-            return derivatives_at(groups[0][1], x, groups[0][2])
+            [(_, engine, behind)] = groups
+            return derivatives_at(engine, x, behind[rows])
         value, gradient, hessian = np.empty(r), np.empty((r, k)), np.empty((r, k, k))
         for which, engine, behind in groups:
-            value[which], gradient[which], hessian[which] = derivatives_at(engine, x[which], behind)
+            value[which], gradient[which], hessian[which] = derivatives_at(engine, x[which], behind[rows[which]])
         return value, gradient, hessian
 
     @staticmethod
