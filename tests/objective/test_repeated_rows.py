@@ -178,7 +178,30 @@ def number() -> pm.Model:
     return model
 
 
-@pytest.mark.parametrize("build", [decay, outlier, mask, number])
+def thresholds() -> pm.Model:
+    """Each count is compared with as many thresholds as there is room for rows; the last of them are passed by some."""
+
+    def logp(value, mean):
+        of_row = pt.constant(np.tile(np.where(np.arange(32) < 24, 12.0, 3.5)[:, None], 300))
+        passed = pt.switch(of_row > value[None, :], mean * of_row, mean**2).sum(axis=0)
+        return pm.logp(pm.Poisson.dist(mean * EXPOSURE), value) + pt.cos(passed)
+
+    with pm.Model() as model:
+        means = pm.HalfNormal("mean", 3) + 0 * pm.Normal("idle", 0, 1)
+        pm.CustomDist("y", means, logp=logp, observed=np.arange(300) % 4, dtype="int64")
+    return model
+
+
+def signs() -> pm.Model:
+    """Zeros with either sign are of two kinds."""
+    with pm.Model() as model:
+        zeros = pm.Data("zeros", np.where(np.arange(300) % 2, 0.0, -0.0))
+        rate = pm.HalfNormal("rate", 3) * pt.exp(pt.arctan(1 / zeros) * pm.Normal("b", 0, 1))
+        pm.Poisson("y", rate, observed=np.arange(300) % 4)
+    return model
+
+
+@pytest.mark.parametrize("build", [decay, outlier, mask, number, thresholds, signs])
 def test_rows_that_meet_lengths_that_may_change_and_numbers_as_conditions(build, rng):
     objective = pml.Objective(build())
     sets = rng.poisson(np.array([[1.0], [1.5], [0.7], [0.5]]) * EXPOSURE)
@@ -194,7 +217,7 @@ def test_rows_that_meet_lengths_that_may_change_and_numbers_as_conditions(build,
         np.testing.assert_allclose(hessian[i], twin.hessian(theta[i]), rtol=1e-9, atol=1e-9)
 
 
-def test_a_data_set_has_the_same_bits_in_whatever_company(rng):
+def test_which_graph_a_data_set_has_depends_on_it_alone(rng):
     """Counts are cut off at 10: of sets that reach it the graph has a choice, of the others none."""
     with pm.Model() as model:
         counts = pm.Poisson.dist(pm.HalfNormal("rate", 3) * EXPOSURE * pt.exp(pm.Normal("c", 0, 1)))
@@ -247,3 +270,15 @@ def test_data_that_change_between_stacks_are_read_anew(rng):
         value, _, _ = StackedData(changed, {"y": sets}).derivatives(np.arange(3), theta)
         alone = [changed.with_data(y=own).value(at) for own, at in zip(sets, theta, strict=True)]
         np.testing.assert_allclose(value, alone, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["uint64", "int8", "uint8"])
+def test_counts_of_any_whole_numbers_are_counted(kind, rng):
+    objective = pml.Objective(rates())
+    sets, theta = rng.poisson(2 * EXPOSURE, size=(2, 300)), rng.normal(0.3, 0.1, size=(2, 2))
+    sets[0, 0] = 120
+    found = [
+        StackedData(objective, {"y": sets.astype(own)}).derivatives(np.arange(2), theta) for own in (kind, "int64")
+    ]
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)

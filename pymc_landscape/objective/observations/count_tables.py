@@ -46,11 +46,13 @@ class CountTable:
 
 
 def kinds_of_rows(columns: list[Array], n: int) -> NDArray[np.intp]:
-    """Return of which kind each of n rows is, by columns (n, ...) of what else is known of them."""
+    """Return of which kind each of n rows is, by the bits of columns (n, ...) of what else is known of them."""
     if not columns:
         return np.zeros(n, int)
-    table = np.concatenate([column.reshape(n, -1).astype(float) for column in columns], axis=1)
-    return np.asarray(np.unique(table, axis=0, return_inverse=True)[1].reshape(n))
+    flat = [column.reshape(n, -1) for column in columns]
+    wide = [one.astype(np.int64 if one.dtype.kind in "biu" else np.float64) for one in flat]
+    words = np.concatenate([np.ascontiguousarray(one).view(np.int64) for one in wide], axis=1)
+    return np.asarray(np.unique(words, axis=0, return_inverse=True)[1].reshape(n))
 
 
 def count_table(counts: NDArray[Any], kinds: NDArray[np.intp], sizes: set[int]) -> CountTable | None:
@@ -65,6 +67,7 @@ def count_table(counts: NDArray[Any], kinds: NDArray[np.intp], sizes: set[int]) 
     sizes : set of int
         Numbers of cells D for which there is a graph already.
     """
+    counts = counts.astype(np.int64)
     n, low = len(kinds), int(counts.min())
     width, n_kinds = int(counts.max()) - low + 1, int(kinds.max()) + 1
     if width * n_kinds > LARGEST_TABLE * n:

@@ -125,7 +125,7 @@ class _Term:
     columns : list of Graph
         Numbers of the rows, their counts, and what takes longer than arithmetic (D,).
     conditions : list of Graph
-        Of the data (D, ...), by which the term chooses one of two.
+        Of the data (D,), by which the term chooses one of two.
     of_point : list of Graph
         Such conditions of the point alone, one for all rows.
     of_data : callable
@@ -138,19 +138,15 @@ class _Term:
     of_point: list[Graph]
     of_data: Callable[..., list[Array]]
 
-    def evaluate(
-        self, numbers: NDArray[np.intp], counts: NDArray[np.intp]
-    ) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return the columns (C, u) of u rows, and where each condition holds, and where it does not (c, u)."""
+    def evaluate(self, numbers: NDArray[np.intp], counts: NDArray[np.intp]) -> tuple[Array, NDArray[np.bool_]]:
+        """Return the columns (C, u) of u rows, and in which of them each condition holds (c, u)."""
         d, u = self.columns[0].type.shape[0], len(numbers)
         places = np.pad(np.arange(u), (0, -u % d), mode="edge").reshape(-1, d)
         with np.errstate(all="ignore"):
             found = [self.of_data(numbers[place], counts[place].astype(self.columns[1].type.dtype)) for place in places]
         whole = [np.concatenate([part[j] for part in found])[:u] for j in range(len(found[0]))]
-        held = [value.reshape(u, -1) != 0 for value in whole[len(self.columns) :]]
-        true, false = ([each.all(axis=1) for each in of] for of in (held, [~each for each in held]))
-        columns = np.array(whole[: len(self.columns)], dtype=float)
-        return columns, np.array(true, bool).reshape(-1, u), np.array(false, bool).reshape(-1, u)
+        columns, held = whole[: len(self.columns)], [value != 0 for value in whole[len(self.columns) :]]
+        return np.array(columns, dtype=float), np.array(held, bool).reshape(-1, u)
 
     def with_columns(self, holes: list[Graph], known: Mapping[Graph, bool]) -> Graph:
         """Return the term with `holes` in place of columns, and without the choices of which it is `known` how."""
@@ -158,12 +154,12 @@ class _Term:
         for node in toposort([self.rows]):
             out = node.outputs[0]
             inputs = [new.get(v, v) for v in node.inputs]
-            if out in new or all(v is old for v, old in zip(inputs, node.inputs, strict=True)):
+            if out in new:
                 continue
             if _is_choice(node) and node.inputs[0] in known and None not in out.type.shape:
                 branch = inputs[1] if known[node.inputs[0]] else inputs[2]
                 new[out] = pt.alloc(branch.astype(out.type.dtype), *out.type.shape)
-            else:
+            elif any(v is not old for v, old in zip(inputs, node.inputs, strict=True)):
                 new |= dict(zip(node.outputs, node.op.make_node(*inputs).outputs, strict=True))
         return new.get(self.rows, self.rows)
 
@@ -237,32 +233,35 @@ class _Apart:
         cells, places = np.unique(table.cells, return_inverse=True)
         places = places.reshape(table.cells.shape)
         try:
-            columns, true, false = term.evaluate(*table.rows_of(cells))
-            usual = kept(("usual choices", d, of_kinds), lambda: self._usual_choices(term))
+            columns, held = term.evaluate(*table.rows_of(cells))
+            usual = self._usual_choices(term, d, of_kinds)
         except (*ARITHMETIC_ERRORS, ValueError):
             return None
-        of_sets = [(true if holds else false)[j][places].all(axis=1) for j, holds in usual.data.items()]
+        of_sets = [(held[j] == holds)[places].all(axis=1) for j, holds in usual.data.items()]
         are_usual = np.logical_and.reduce(of_sets, axis=0) if of_sets else np.ones(len(counts), bool)
         known = {term.conditions[j]: holds for j, holds in usual.data.items()}
         known |= dict(zip(term.of_point, usual.of_point, strict=True))
 
         def written(is_usual: bool) -> tuple[Engine, list[int]]:
-            key = ("repeated rows", d, of_kinds, self.objective.prior_weight, is_usual)
+            choices = (tuple(usual.data.items()), usual.of_point) if is_usual else None
+            key = ("repeated rows", d, of_kinds, self.objective.prior_weight, choices)
             return kept(key, lambda: self._written(term, known if is_usual else {}))
 
         return RepeatedRows(table, columns, places, written, are_usual, usual.are_at)
 
-    def _usual_choices(self, term: _Term) -> _UsualChoices:
+    def _usual_choices(self, term: _Term, d: int, of_kinds: bytes) -> _UsualChoices:
         """Return how the term chooses for the model's own data at its initial point."""
         own = evaluated(self.evaluators.data.variable(self.name)).astype(int)
-        _, true, false = term.evaluate(np.arange(self.n), own)
-        everywhere = enumerate(zip(true.all(axis=1), false.all(axis=1), strict=True))
-        data = {j: bool(holds) for j, (holds, fails) in everywhere if holds or fails}
-        conditions = None
-        if term.of_point:
-            held = pt.stack([condition.flatten()[0].astype("float64") for condition in term.of_point])
-            conditions = self.evaluators.factory.of_many(self.vector, {"conditions": held})
-        return _UsualChoices(data, conditions, self.objective.pack(self.objective.initial_point()))
+        _, held = term.evaluate(np.arange(self.n), own)
+        data = {j: bool(each[0]) for j, each in enumerate(held) if each.all() or not each.any()}
+
+        def conditions() -> Engine:
+            numbers = pt.stack([condition.flatten()[0].astype("float64") for condition in term.of_point])
+            return self.evaluators.factory.of_many(self.vector, {"conditions": numbers})
+
+        kept = self.evaluators.factory.kept
+        engine = kept(("conditions of the point", d, of_kinds), conditions) if term.of_point else None
+        return _UsualChoices(data, engine, self.objective.pack(self.objective.initial_point()))
 
     def _over_rows(self, d: int) -> _Term | None:
         """Return the term over D rows; None where an Op is not seen to treat rows one by one."""
@@ -284,7 +283,7 @@ class _Apart:
         long = [v for node in nodes if _takes_long(node) for v in node.outputs if v.type.shape == (d,)]
         columns = [numbers, own, *(v for v in long if v in of_one_row)]
         conditions = list({node.inputs[0]: None for node in nodes if _is_choice(node)})
-        own_conditions = [v for v in conditions if v in of_one_row and v.type.shape[:1] == (d,)]
+        own_conditions = [v for v in conditions if v in of_one_row and v.type.shape == (d,)]
         of_all_rows = [v for v in conditions if v in of_point - of_data and set(v.type.shape) <= {1}]
         function = InterpretedGraphs([numbers, own], [*columns, *own_conditions]).function()
         return _Term(rows, columns, own_conditions, of_all_rows, function)

@@ -27,7 +27,7 @@ NUMBERS, MOST_SETS = 2**20, 1000
 
 
 class StackedData:
-    """An objective with many sets of data; what else the model holds is read when it is made.
+    """An objective with many sets of data; other data of the model are not to change while it is in use.
 
     Parameters
     ----------
