@@ -69,6 +69,16 @@ def engine_of(data, theta=((0.3, 0.3),)):
     return engine
 
 
+def are_those_of_each(derivatives, objective, sets, theta):
+    """Value, gradient and Hessian of a stack are those of each data set by itself, with all its rows."""
+    value, gradient, hessian = derivatives
+    for i, own in enumerate(sets):
+        twin = objective.with_data(y=own)
+        np.testing.assert_allclose(value[i], twin.value(theta[i]), rtol=1e-12)
+        np.testing.assert_allclose(gradient[i], twin.gradient(theta[i]), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(hessian[i], twin.hessian(theta[i]), rtol=1e-9, atol=1e-9)
+
+
 BUILDS = [(rates, True, 1.0), (levels, True, 0.0), (shares, True, 0.0), (chain, False, 0.0), (trend, False, 0.0)]
 
 
@@ -79,12 +89,7 @@ def test_value_gradient_and_hessian_are_those_of_all_rows(build, is_shorter, pri
     data = StackedData(objective, {"y": sets})
     theta = rng.normal(0.3, 0.1, size=(4, objective.size))
     assert (engine_of(data, theta).size < 300) is is_shorter
-    value, gradient, hessian = data.derivatives(np.arange(4), theta)
-    for i, own in enumerate(sets):
-        twin = objective.with_data(y=own)
-        np.testing.assert_allclose(value[i], twin.value(theta[i]), rtol=1e-12)
-        np.testing.assert_allclose(gradient[i], twin.gradient(theta[i]), rtol=1e-9, atol=1e-9)
-        np.testing.assert_allclose(hessian[i], twin.hessian(theta[i]), rtol=1e-9, atol=1e-9)
+    are_those_of_each(data.derivatives(np.arange(4), theta), objective, sets, theta)
 
 
 def test_a_graph_that_has_room_is_used_again(rng):
@@ -111,12 +116,7 @@ def test_a_choice_that_data_sets_make_otherwise_is_made_anew(rng):
     for sets in (some + 1, some, 0 * some):
         data = StackedData(objective, {"y": sets})
         theta = rng.normal(0.3, 0.1, size=(3, 2))
-        value, gradient, hessian = data.derivatives(np.arange(3), theta)
-        for i, own in enumerate(sets):
-            twin = objective.with_data(y=own)
-            np.testing.assert_allclose(value[i], twin.value(theta[i]), rtol=1e-12)
-            np.testing.assert_allclose(gradient[i], twin.gradient(theta[i]), rtol=1e-9, atol=1e-9)
-            np.testing.assert_allclose(hessian[i], twin.hessian(theta[i]), rtol=1e-9, atol=1e-9)
+        are_those_of_each(data.derivatives(np.arange(3), theta), objective, sets, theta)
 
 
 def test_a_point_at_which_a_choice_is_another_has_the_graph_with_the_choice(rng):
@@ -131,13 +131,9 @@ def test_a_point_at_which_a_choice_is_another_has_the_graph_with_the_choice(rng)
     assert usual < 0.8 * anywhere
     value, gradient, hessian = data.derivatives(np.arange(4), theta)
     np.testing.assert_allclose(data.values(np.arange(4), theta), value, rtol=1e-12)
-    for i, own in enumerate(sets):
-        twin = objective.with_data(y=own)
-        np.testing.assert_allclose(value[i], twin.value(theta[i]), rtol=1e-12)
-        np.testing.assert_allclose(gradient[i], twin.gradient(theta[i]), rtol=1e-9, atol=1e-9)
-        np.testing.assert_allclose(hessian[i], twin.hessian(theta[i]), rtol=1e-9, atol=1e-9)
-        alone = data.derivatives(np.array([i]), theta[i : i + 1])
-        np.testing.assert_array_equal(alone[0][0], value[i])
+    are_those_of_each((value, gradient, hessian), objective, sets, theta)
+    for i in range(4):
+        np.testing.assert_array_equal(data.derivatives(np.array([i]), theta[i : i + 1])[0], value[i : i + 1])
 
 
 def decay() -> pm.Model:
@@ -209,12 +205,7 @@ def test_rows_that_meet_lengths_that_may_change_and_numbers_as_conditions(build,
     theta = rng.normal(0.3, 0.1, size=(4, 2))
     data = StackedData(objective, {"y": sets})
     assert all(engine.size < 1000 for _, engine, _ in data.engines(np.arange(4), theta))
-    value, gradient, hessian = data.derivatives(np.arange(4), theta)
-    for i, own in enumerate(sets):
-        twin = objective.with_data(y=own)
-        np.testing.assert_allclose(value[i], twin.value(theta[i]), rtol=1e-12)
-        np.testing.assert_allclose(gradient[i], twin.gradient(theta[i]), rtol=1e-9, atol=1e-9)
-        np.testing.assert_allclose(hessian[i], twin.hessian(theta[i]), rtol=1e-9, atol=1e-9)
+    are_those_of_each(data.derivatives(np.arange(4), theta), objective, sets, theta)
 
 
 def test_which_graph_a_data_set_has_depends_on_it_alone(rng):
