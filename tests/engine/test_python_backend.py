@@ -310,10 +310,8 @@ def test_draws_by_numpy_are_those_of_pytensor(variable, size):
 
 @pytest.mark.parametrize("parameters", [(0.0, 0.5), (2.0, 0.0), (2.0, 1.5), (np.nan, 0.5)])
 def test_draws_of_what_is_no_parameter_are_left_to_pytensor(parameters):
-    assert (
-        drawn_by_numpy(pm.NegativeBinomial.dist(n=2, p=0.5).owner, [np.random.default_rng(3), None, *parameters])
-        is None
-    )
+    node, rng = pm.NegativeBinomial.dist(n=2, p=0.5).owner, np.random.default_rng(3)
+    assert drawn_by_numpy(node, [rng, None, *parameters]) is None
 
 
 def test_the_sigmoid_of_transforms_is_scipys_to_the_last_bit(rng):

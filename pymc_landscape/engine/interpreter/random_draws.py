@@ -16,16 +16,20 @@ from pytensor.tensor.random.utils import custom_rng_deepcopy
 
 from pymc_landscape._typing import Array
 
-_DRAWS: dict[type[RandomVariable], Callable[..., Array]] = {
-    HalfNormalRV: lambda rng, loc, scale, shape: np.abs(rng.standard_normal(size=shape)) * scale + loc,
-    StudentTRV: lambda rng, df, loc, scale, shape: rng.standard_t(df, size=shape) * scale + loc,
-    NegBinomialRV: lambda rng, n, p, shape: rng.negative_binomial(n, p, size=shape),
-}
-# Where parameters are usual: what is said of others is PyTensor's affair.
-_ARE_USUAL: dict[type[RandomVariable], Callable[..., Any]] = {
-    HalfNormalRV: lambda loc, scale: np.all(scale > 0.0),
-    StudentTRV: lambda df, loc, scale: np.all(df > 0.0) and np.all(scale > 0.0),
-    NegBinomialRV: lambda n, p: np.all(n > 0.0) and np.all(p > 0.0) and np.all(p <= 1.0),
+# Whether parameters are possible (what is said of others is PyTensor's affair), and the draw of a shape.
+_DRAWS: dict[type[RandomVariable], tuple[Callable[..., Any], Callable[..., Array]]] = {
+    HalfNormalRV: (
+        lambda loc, scale: np.all(scale > 0.0),
+        lambda rng, loc, scale, shape: np.abs(rng.standard_normal(size=shape)) * scale + loc,
+    ),
+    StudentTRV: (
+        lambda df, loc, scale: np.all(df > 0.0) and np.all(scale > 0.0),
+        lambda rng, df, loc, scale, shape: rng.standard_t(df, size=shape) * scale + loc,
+    ),
+    NegBinomialRV: (
+        lambda n, p: np.all(n > 0.0) and np.all(p > 0.0) and np.all(p <= 1.0),
+        lambda rng, n, p, shape: rng.negative_binomial(n, p, size=shape),
+    ),
 }
 
 
@@ -43,11 +47,13 @@ def draw_by_numpy(op: Any, rng: np.random.Generator, parameters: Sequence[Any], 
     size : sequence of int or None
         The shape of the draw; None for that of the parameters.
     """
-    kind = type(op)
-    if kind not in _DRAWS or not _ARE_USUAL[kind](*map(np.asarray, parameters)):
+    if type(op) not in _DRAWS:
+        return None
+    are_possible, draw = _DRAWS[type(op)]
+    if not are_possible(*map(np.asarray, parameters)):
         return None
     shape = np.broadcast_shapes(*map(np.shape, parameters)) if size is None else tuple(size)
-    return np.asarray(_DRAWS[kind](rng, *parameters, shape), dtype=op.dtype)
+    return np.asarray(draw(rng, *parameters, shape), dtype=op.dtype)
 
 
 def drawn_by_numpy(node: Apply[Any], inputs: Sequence[Any]) -> list[Any] | None:

@@ -118,7 +118,7 @@ def _data(constant: Any) -> Any:
 def _distinct(arrays: Sequence[Array]) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
     """Return the first of each set of equal rows, and how many there are; None where too few are equal."""
     n = len(arrays[0])
-    columns = [column for array in arrays for column in _words(array)]
+    columns = [column for array in arrays for column in words_of_rows(array)]
     if n > SAMPLE:
         some = [column[:: n // SAMPLE] for column in columns]
         if len(np.unique(_hash(some))) > MOST_OF_SAMPLE * len(some[0]):
@@ -130,7 +130,7 @@ def _distinct(arrays: Sequence[Array]) -> tuple[NDArray[np.int64], NDArray[np.in
     return (first, counts) if all((column == column[alike]).all() for column in columns) else None
 
 
-def _words(array: Array) -> list[NDArray[np.uint64]]:
+def words_of_rows(array: Array) -> list[NDArray[np.uint64]]:
     """Return the bits of each row as words, a column each: −0 is another number than 0, NaN is NaN."""
     flat = np.ascontiguousarray(array.reshape(len(array), -1))
     wide = flat if flat.dtype.itemsize == 8 else flat.astype(np.float64 if flat.dtype.kind == "f" else np.int64)

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
+from pymc_landscape.model.reduction import words_of_rows
 
-# Where more than this share of rows differ, none is looked for.
+# Where more than this share of rows differ, there is no table.
 LARGEST_SHARE = 0.5
 # There is room for some cells more than are taken now; a room that is there is used that is not so many times as large.
 MORE, STEP, ROOMY = 1.04, 16, 1.5
@@ -49,9 +50,7 @@ def kinds_of_rows(columns: list[Array], n: int) -> NDArray[np.intp]:
     """Return of which kind each of n rows is, by the bits of columns (n, ...) of what else is known of them."""
     if not columns:
         return np.zeros(n, int)
-    flat = [column.reshape(n, -1) for column in columns]
-    wide = [one.astype(np.int64 if one.dtype.kind in "biu" else np.float64) for one in flat]
-    words = np.concatenate([np.ascontiguousarray(one).view(np.int64) for one in wide], axis=1)
+    words = np.stack([word for column in columns for word in words_of_rows(column)], axis=1)
     return np.asarray(np.unique(words, axis=0, return_inverse=True)[1].reshape(n))
 
 

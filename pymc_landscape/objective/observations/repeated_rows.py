@@ -91,8 +91,8 @@ class RepeatedRows:
         if not len(x):
             return []
         is_usual = self._are_usual_sets[rows] & self._are_usual_points(x)
-        groups = [(np.flatnonzero(is_usual), "_usual"), (np.flatnonzero(~is_usual), "_any")]
-        return [(which, *getattr(self, name)) for which, name in groups if len(which)]
+        groups = [(np.flatnonzero(is_usual), *self._usual)] if is_usual.any() else []
+        return groups if is_usual.all() else [*groups, (np.flatnonzero(~is_usual), *self._any)]
 
 
 def repeated_rows(objective: Objective, name: str, counts: NDArray[Any]) -> RepeatedRows | None:
@@ -189,9 +189,7 @@ class _UsualChoices:
     def _held(self, x: Array) -> NDArray[np.bool_]:
         if self._conditions is None:
             return np.ones((len(x), 0), bool)
-        # never one point alone, for which the engine would make a function of its own
-        held = self._conditions.at(x if len(x) > 1 else np.repeat(x, 2, axis=0))["conditions"]
-        return np.asarray(held[: len(x)] != 0.0)
+        return np.asarray(self._conditions.at_in_blocks(x)["conditions"] != 0.0)
 
     def are_at(self, x: Array) -> NDArray[np.bool_]:
         """Return at which points (n, k) all are as usual."""

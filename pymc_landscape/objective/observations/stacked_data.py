@@ -120,9 +120,8 @@ class StackedData:
             for a in range(0, len(which), at_once):
                 some = which[a : a + at_once]
                 points = np.concatenate([x[some], behind[rows[some]]], axis=1)
-                n, several = len(points), points if len(points) > 1 else np.repeat(points, 2, axis=0)
                 with suppress(*ARITHMETIC_ERRORS, ValueError):
-                    found[some] = self._of_values(whole).at(several)["value"][:n]
+                    found[some] = self._of_values(whole).at_in_blocks(points)["value"]
         return np.where(np.isfinite(found), found, np.inf)
 
     def derivatives(self, rows: NDArray[np.intp], x: Array) -> tuple[Array, Array, Array]:
@@ -154,14 +153,12 @@ def derivatives_at(engine: Engine, x: Array, behind: Array) -> tuple[Array, Arra
     NaN where the model raises.
     """
     r, k = x.shape
-    points = np.concatenate([x, behind], axis=1)
     try:
-        # never one point alone, for which the engine would make a function of its own
-        values = engine.at(points if r > 1 else np.repeat(points, 2, axis=0))
+        values = engine.at_in_blocks(np.concatenate([x, behind], axis=1))
     except (*ARITHMETIC_ERRORS, ValueError):
         return np.full(r, np.nan), np.full((r, k), np.nan), np.full((r, k, k), np.nan)
-    columns = values["hessian"][:r].reshape(r, k, k)
-    return values["value"][:r], values["gradient"][:r], 0.5 * (columns + np.swapaxes(columns, 1, 2))
+    columns = values["hessian"].reshape(r, k, k)
+    return values["value"], values["gradient"], 0.5 * (columns + np.swapaxes(columns, 1, 2))
 
 
 def _behind_the_point(engine: GraphEngine, containers: tuple[Graph, ...]) -> tuple[Graph, dict[str, Graph]]:
