@@ -162,13 +162,15 @@ def __getattr__(name: str) -> Any:
 
 
 def _imported(room: str) -> Any:
-    """Import a room; what that makes stays, so that the collector, which goes through all of PyMC's objects, waits."""
+    """Import a room; what that makes stays, so that Python's collector, which may go through all of PyMC's, waits."""
     collects = gc.isenabled()
     gc.disable()
     try:
         return import_module(f"pymc_landscape.{room}")
     finally:
         if collects:
+            if gc.get_count()[0] > gc.get_threshold()[0]:
+                gc.collect(0)
             gc.enable()
 
 

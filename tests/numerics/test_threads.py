@@ -61,6 +61,23 @@ def test_cycles_are_collected_again_after_graphs_are_written():
     assert gc.isenabled()
 
 
+def test_after_graphs_are_written_only_what_is_new_is_gone_through():
+    generations, thresholds = [], gc.get_threshold()
+    gc.collect()
+    gc.set_threshold(1000, 1, 10)
+    gc.collect(0), gc.collect(0)  # the next collection that Python sets off is one of older objects too
+    gc.callbacks.append(record := lambda phase, info: phase == "start" and generations.append(info["generation"]))
+    try:
+        with WRITING:
+            graphs = [[] for _ in range(2000)]
+        assert generations == [0]
+        graphs += [[] for _ in range(500)]
+        assert generations == [0]
+    finally:
+        gc.callbacks.remove(record)
+        gc.set_threshold(*thresholds)
+
+
 def test_a_collector_that_was_off_stays_off():
     gc.disable()
     try:

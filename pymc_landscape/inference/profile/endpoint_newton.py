@@ -158,10 +158,10 @@ def newton_endpoints_batch(problems: Sequence[EndpointProblem]) -> list[tuple[Co
 def _newton_stack(problems: Sequence[EndpointProblem]) -> list[tuple[ConstrainedPoint, bool] | None]:
     """Return the last points on the way to endpoints of several elements, all from one minimum."""
     begin, rises = problems[0].estimate, np.array([problem.rise for problem in problems])
-    n, m = len(problems), len(begin.x)
+    n, m, sides = len(problems), len(begin.x), np.array([problem.direction for problem in problems])
     held = np.array([problem.estimate.normal for problem in problems]).argmax(axis=1)  # of unit vectors
     along = begin.covariance[held]
-    reach = np.array([problem.direction for problem in problems]) * np.sqrt(rises / along[np.arange(n), held])
+    reach = sides * np.sqrt(rises / along[np.arange(n), held])
     rounding = 10.0 * begin.rounding()
     level = LevelProblems(
         target=begin.value + rises,
@@ -184,7 +184,7 @@ def _newton_stack(problems: Sequence[EndpointProblem]) -> list[tuple[Constrained
         STEPS,
         (lambda _, x: batch_value_gradient(restricted, x)) if many else None,
     )
-    sides, each = np.array([problem.direction for problem in problems]), np.arange(n)
+    each = np.arange(n)
     outwards = (sides * found.gradient[each, held] > 0) & (sides * (found.x[each, held] - begin.x[held]) > 0)
     met = found.converged & outwards & (found.converged.all() and found.rise_across(level.held).all())
     surfaces = zip(found.x, found.value.tolist(), found.gradient, found.hessian, found.foretold.tolist(), strict=True)

@@ -102,6 +102,8 @@ class LevelPoints:
             As in the problems.
         """
         (n, m), r = self.x.shape, held.shape[1]
+        if self._rise_along_all():
+            return np.ones(n, dtype=bool)
         is_held = np.zeros((n, m), dtype=bool)
         is_held[np.arange(n)[:, None], held] = True
         others = np.nonzero(~is_held)[1].reshape(n, m - r)
@@ -116,6 +118,16 @@ class LevelPoints:
             certain[close] = np.linalg.eigvalsh(scaled[close])[:, 0] > PIVOT**2
         rise[rise] = certain
         return np.asarray(rise)
+
+    def _rise_along_all(self) -> bool:
+        """Whether all Hessians are positive definite, and far from singular: so are those across any elements."""
+        scale = step_lengths_batch(self.hessian)
+        try:
+            factors = np.linalg.cholesky(self.hessian / (scale[:, :, None] * scale[:, None, :]))
+        except np.linalg.LinAlgError:
+            return False
+        n, m = scale.shape  # no pivot grows where elements come before it
+        return bool(np.minimum.reduce(factors.reshape(n, m * m)[:, :: m + 1], axis=None, initial=np.inf) >= NEAR * PIVOT)
 
 
 def level_points_batch(
