@@ -1,7 +1,8 @@
-"""Functions of arrays for Ops that have none of NumPy's, or a slow one: by elements, and of stacks of matrices."""
+"""Functions of arrays for Ops that have none of NumPy's, or a slow one: by elements, of stacks of matrices; loops."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -182,3 +183,44 @@ def _cholesky(matrix: Array, upper: bool) -> Array:
             with suppress(np.linalg.LinAlgError):
                 factors[i] = np.linalg.cholesky(matrix[i], upper=upper)
         return factors
+
+
+def loop_of_elements(
+    step: Callable[..., Sequence[Array]], n_states: int, is_while: bool, n_steps: Any, *inputs: Any
+) -> Any:
+    """Repeat a step for all elements of arrays, for each until it is done or has had its steps.
+
+    Parameters
+    ----------
+    step : callable
+        Of the states and of what stays, vectors of those elements that go on; gives the next states, and which of the
+        elements are done.
+    n_states : int
+        How many of the inputs are states.
+    is_while : bool
+        Whether elements can be done before they have had their steps.
+    n_steps : array of int
+        How many steps each element has at the most.
+    *inputs : array
+        The first states, and what stays; these and `n_steps` are broadcast.
+
+    Returns
+    -------
+    tuple of array, or array
+        The last states, and which elements were done (none that had no step); an array alone if that is all.
+    """
+    shape = np.broadcast_shapes(np.shape(n_steps), *map(np.shape, inputs))
+    left, *values = (np.broadcast_to(x, shape).ravel() for x in (n_steps, *inputs))
+    results = [value.copy() for value in values[:n_states]] + [np.zeros(left.size, dtype=bool)] * is_while
+    at = np.flatnonzero(left > 0)
+    left, values = left[at], [value[at] for value in values]
+    while len(at):
+        made = [value if np.shape(value) == at.shape else np.full(at.shape, value) for value in step(*values)]
+        values[:n_states], left = made[:n_states], left - 1
+        over = (left == 0) | made[-1] if is_while else left == 0
+        if over.any():
+            for result, value in zip(results, made, strict=True):
+                result[at[over]] = value[over]
+            at, left, values = at[~over], left[~over], [value[~over] for value in values]
+    arrays = [result.reshape(shape) for result in results]
+    return arrays[0] if len(arrays) == 1 else tuple(arrays)

@@ -158,7 +158,7 @@ def _of_object(value: Any) -> object:
     inner = getattr(value, "fgraph", None)
     graph = _digest(inner.inputs, inner.outputs, ()) if inner is not None else ""
     if hasattr(value, "_props"):  # PyTensor itself takes Ops with the same ones for the same
-        return _named(type(value)), graph, [_parts(part) for part in value._props()]
+        return _named(type(value)), graph, [_parts(part) for part in value._props() if part is not inner]
     if not hasattr(value, "__dict__"):
         raise NamelessError
     own = vars(value)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Apply, Constant
 from pytensor.scalar.basic import Cast
+from pytensor.scalar.loop import ScalarLoop
 from pytensor.scan.op import Scan
 from pytensor.tensor.basic import Join, Split
 from pytensor.tensor.blockwise import Blockwise
@@ -33,8 +34,8 @@ Places = frozenset[tuple[int, int]]
 CALL, ARITHMETIC, ELEMENTARY, SPECIAL, PRODUCT = 7e-7, 1e-9, 4e-9, 1e-8, 5e-11
 # Of an Op that is called for each point of a block by itself.
 EACH = 3e-6
-# Steps of a loop of unknown length.
-STEPS = 100
+# Steps of a loop of unknown length; terms of a series.
+STEPS, TERMS = 100, 10
 # Points of which the seconds of one are found.
 MANY = 2**10
 _ELEMENTARY = {
@@ -168,6 +169,10 @@ class _Count:
             return 0.0
         if isinstance(op, Scan):
             return self._length(node.inputs[0]) * self.seconds(list(op.fgraph.apply_nodes), n)
+        if isinstance(op, Elemwise) and isinstance(op.scalar_op, ScalarLoop):
+            inner = op.scalar_op.fgraph.apply_nodes
+            size = self._size(node.outputs[0], n)
+            return TERMS * sum(CALL + size * _of_element(step.op) for step in inner)
         if isinstance(op, Elemwise):
             return self._size(node.outputs[0], n) * _of_element(op.scalar_op)
         size = max((self._size(v, n) for v in (*node.inputs, *node.outputs)), default=1)

@@ -25,8 +25,10 @@ from pytensor.tensor.shape import Reshape, SpecifyShape
 from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor, IncSubtensor, Subtensor
 
 from pymc_landscape._typing import Graph
+from pymc_landscape.engine.interpreter.array_functions import loop_of_elements
 from pymc_landscape.engine.interpreter.programs import Loop, Performed, StraightLine
 from pymc_landscape.engine.interpreter.python_loops import can_be_looped, inner_graphs, loop_source
+from pymc_landscape.engine.interpreter.scalar_loops import graphs_of_step, is_scalar_loop, source_of_step, states_of
 
 Interpret = Callable[[Sequence[Graph], Sequence[Graph]], StraightLine | Callable[..., Any]]
 
@@ -114,6 +116,10 @@ class _Writer:
         by_rows = isinstance(node.op, Elemwise) and not any(_is_turned(v) for v in node.inputs)
         inputs = [self._row_by_row(v) if by_rows and _is_column_by_column(v) else self._name(v) for v in node.inputs]
         outputs = [self.names.setdefault(v, f"v{len(self.names)}") for v in node.outputs]
+        if is_scalar_loop(node.op):
+            step = Loop(source_of_step(node.op), self.interpret(*graphs_of_step(node.op)))
+            inputs = [self._keep(step), *states_of(node.op), *inputs]
+            return f"{', '.join(outputs)} = {self._keep(loop_of_elements)}({', '.join(inputs)})"
         expression = _expression(node, inputs, self._keep) or f"{self._keep(self._function(node))}({', '.join(inputs)})"
         return f"{', '.join(outputs)} = {expression}"
 

@@ -30,6 +30,7 @@ from pytensor.tensor.subtensor import AdvancedSubtensor
 
 from pymc_landscape._typing import Graph
 from pymc_landscape.engine.interpreter import array_functions
+from pymc_landscape.engine.interpreter.scalar_loops import elementwise
 
 UNKNOWN_LENGTH = 1000
 # Exponentials of so many elements take longer than the steps between them when they are shared.
@@ -121,11 +122,7 @@ def _unfused(fgraph: FunctionGraph, node: Any) -> list[Graph] | None:
     op = node.op.scalar_op
     if not isinstance(op, ps.Composite):
         return None
-    arrays: dict[Any, Graph] = dict(zip(op.fgraph.inputs, node.inputs, strict=True))
-    for inner in op.fgraph.toposort():
-        inputs = [arrays[v] if v in arrays else pt.constant(v.data) for v in inner.inputs]  # type: ignore[attr-defined]
-        arrays.update(zip(inner.outputs, Elemwise(inner.op).make_node(*inputs).outputs, strict=True))
-    return [arrays[v] for v in op.fgraph.outputs]
+    return elementwise(op.fgraph, node.inputs)
 
 
 @node_rewriter([Elemwise])

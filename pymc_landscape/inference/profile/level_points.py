@@ -126,8 +126,9 @@ class LevelPoints:
             factors = np.linalg.cholesky(self.hessian / (scale[:, :, None] * scale[:, None, :]))
         except np.linalg.LinAlgError:
             return False
-        n, m = scale.shape  # no pivot grows where elements come before it
-        return bool(np.minimum.reduce(factors.reshape(n, m * m)[:, :: m + 1], axis=None, initial=np.inf) >= NEAR * PIVOT)
+        n, m = scale.shape
+        pivots = factors.reshape(n, m * m)[:, :: m + 1]  # none is less where fewer elements come before it
+        return bool(np.minimum.reduce(pivots, axis=None, initial=np.inf) >= NEAR * PIVOT)
 
 
 def level_points_batch(
