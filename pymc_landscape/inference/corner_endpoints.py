@@ -17,7 +17,7 @@ from pymc_landscape.inference.profile import Endpoint, EndpointProblem
 from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.optimize import SearchResult, search, settle_in_corner
 
-# The first step, on the unconstrained scale; how often it is doubled; and how exactly an end is found.
+# The shortest first step, on the unconstrained scale; how often it is doubled; and how exactly an end is found.
 FIRST_STEP, DOUBLINGS, RELATIVE = 1e-2, 40, 1e-10
 # How far below the estimate −2LL may be.
 LOWER = 1e-6
@@ -95,7 +95,7 @@ class _Profile:
 
     def beyond(self) -> float | None:
         """Go out by steps that double until the cut-off is passed; None where it never is."""
-        begin, step = self.last_below, FIRST_STEP * self.problem.direction
+        begin, step = self.last_below, self._first_step() * self.problem.direction
         for _ in range(DOUBLINGS):
             there = begin + step
             rise = self.rise(there)
@@ -108,6 +108,13 @@ class _Profile:
             if abs(there) > 1e8 * max(abs(begin), 1.0):
                 break
         return None
+
+    def _first_step(self) -> float:
+        """Return how far out −2LL is below the cut-off with the others where they are: the profile is no higher."""
+        estimate, lengths = self.problem.estimate, FIRST_STEP * 2.0 ** np.arange(DOUBLINGS // 2)
+        line = self.restricted.screened(estimate.x + lengths[:, None] * self.problem.direction * estimate.normal)
+        above = np.flatnonzero(line - estimate.value >= self.problem.rise)
+        return float(lengths[max(above[0] - 1, 0)]) if len(above) else FIRST_STEP
 
     def never_reached(self) -> Endpoint:
         """Say what the end is where the cut-off is never passed."""

@@ -22,7 +22,7 @@ import scipy
 from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.numerics import covariance, noise
-from pymc_landscape.objective import BoundElement, RestrictedObjective
+from pymc_landscape.objective import BoundElement, RestrictedObjective, batch_value_gradient
 from pymc_landscape.optimize.active_set import bounds_ahead, released_bounds, settle
 from pymc_landscape.optimize.local_search import SearchResult, search
 from pymc_landscape.optimize.tolerances import BOUND_TOLERANCE, RISE_FAR_OUT
@@ -178,11 +178,22 @@ class _Pieces:
         k = len(x)
         moves = self._rng.uniform(-radius, radius, (2 * k + 4, k))
         moves = np.concatenate([np.zeros((1, k)), moves, radius * np.eye(k), -radius * np.eye(k)])
-        found = [self.restricted.value_and_gradient(x + move * self.scale) for move in moves]
-        values, slopes = np.array([f for f, _ in found]), np.array([g for _, g in found]) * self.scale
+        values, slopes = self._values_and_gradients(x + moves * self.scale)
+        slopes = slopes * self.scale
         known = np.isfinite(values) & np.isfinite(slopes).all(axis=1)
         known[0] = True
         return (values - (slopes * moves).sum(axis=1))[known], np.nan_to_num(slopes[known])
+
+    def _values_and_gradients(self, points: Array) -> tuple[Array, Array]:
+        """Return values (n,) and gradients (n, k): all at once, and where that gives none, each with care."""
+        restricted = self.restricted
+        if restricted.inside is not None:  # at a bound at which derivatives are taken beside it
+            found = [restricted.value_and_gradient(point) for point in points]
+            return np.array([f for f, _ in found]), np.array([g for _, g in found])
+        values, gradients = batch_value_gradient(restricted, points)
+        for i in np.flatnonzero(~(np.isfinite(values) & np.isfinite(gradients).all(axis=1))):
+            values[i], gradients[i] = restricted.value_and_gradient(points[i])
+        return values, gradients
 
     def jumps(self, x: Array, hessian: Array, radius: float) -> bool:
         """Whether slopes so near one another differ, by more than curvature explains: that at x, and some anywhere."""

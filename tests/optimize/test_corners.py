@@ -7,6 +7,7 @@ from scipy import optimize, stats
 from verbs import fit, value
 
 import pymc_landscape as pml
+from pymc_landscape.inference import corner_endpoints
 from pymc_landscape.objective import RestrictedObjective
 from pymc_landscape.optimize.bounds import settle_in_corner
 from pymc_landscape.optimize.local_search import SearchResult
@@ -42,6 +43,15 @@ def test_a_median_is_found_and_has_an_interval(n):
     wanted = optimize.brentq(rise, middle - 5, middle), optimize.brentq(rise, middle, middle + 5)
     np.testing.assert_allclose(value(ends.sel(interval_method="profile"), "interval").ravel(), wanted, rtol=1e-8)
     assert np.isnan(value(ends.sel(interval_method="wald"), "interval")).all()
+
+
+def test_few_points_of_a_profile_are_asked_for_an_end(monkeypatch):
+    asked = []
+    settle = corner_endpoints.settle_in_corner
+    monkeypatch.setattr(corner_endpoints, "settle_in_corner", lambda result: asked.append(result) or settle(result))
+    found = fit(laplace(np.random.default_rng(15).laplace(1.0, 0.7, 15)), random_seed=1)
+    pml.confidence_intervals(found, "mu", progressbar=False)
+    assert 4 <= len(asked) <= 24
 
 
 def test_quantile_regression_is_the_linear_programme():
