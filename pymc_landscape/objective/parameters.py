@@ -141,6 +141,11 @@ class Parameters:
         """Whether the model itself gives gradients by its parameters; otherwise they are differences of values."""
         return self.evaluators.has_gradient
 
+    @property
+    def has_hessian(self) -> bool:
+        """Whether the model itself gives Hessians; otherwise each costs many gradients, as that of an integral."""
+        return self.evaluators.has_hessian
+
     # --- between points and vectors ----------------------------------------------------------------------------------
 
     def layout(self, unconstrained: frozenset[str] = frozenset()) -> Layout:

@@ -172,8 +172,8 @@ def _model_at(restricted: RestrictedObjective, x: Array) -> QuadraticModel:
 def search_briefly(restricted: RestrictedObjective, x: Array, iterations: int) -> SearchResult:
     """Minimise by so many Newton steps at most, or by L-BFGS where there is no second derivative, and no more.
 
-    For a search that most likely ends where another has ended: nothing is polished, no rounding measured, and of an
-    integral the Hessian is that learned on the way.
+    For a search that most likely ends where another has ended: nothing is polished, no rounding measured, and where
+    each Hessian costs many gradients it is that learned on the way.
     """
 
     def run() -> SearchResult:
@@ -182,8 +182,8 @@ def search_briefly(restricted: RestrictedObjective, x: Array, iterations: int) -
         here = _model_at(restricted, x)
         if not np.isfinite(here.hessian).all():
             return _lbfgs(restricted, x, iterations)
-        integral = restricted.objective.is_integral
-        surface = LearnedHessian(restricted, here) if integral else DerivativesAtOnce(restricted)
+        plain = restricted.objective.has_hessian
+        surface = DerivativesAtOnce(restricted) if plain else LearnedHessian(restricted, here)
         try:
             here, n = descend_newton(surface, here, iterations, near=0.1 * CONVERGED)
         except ValueError:  # no finite second derivative on the way
@@ -249,13 +249,13 @@ def _newton(
 ) -> SearchResult:
     """Minimise by Newton's method in a trust region, then polish by plain Newton steps.
 
-    Where each Hessian costs many gradients, as of an integral, Hessians that are learned from the gradients go first.
+    Where each Hessian costs many gradients, Hessians that are learned from the gradients go first.
     """
     here = start if isinstance(start, QuadraticModel) else _model_at(restricted, start)
     if not np.isfinite(here.hessian).all():
         raise ValueError("no finite second derivative at the start")
     learned, surface = 0, DerivativesAtOnce(restricted)
-    if restricted.objective.is_integral:
+    if not restricted.objective.has_hessian:
         there, learned = descend_newton(LearnedHessian(restricted, here), here, LEARNED, radius, near=EXACT)
         there = _model_at(restricted, there.x)
         if np.isfinite(there.hessian).all():

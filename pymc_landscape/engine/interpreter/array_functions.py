@@ -13,6 +13,8 @@ from pymc_landscape._typing import Array
 
 # The square of what is larger is not 0.
 SQUARE_ABOVE_0 = 1e-150
+# Elements of a loop that are over are computed on and on until no more than this share of them goes on.
+GOING_ON = 0.75
 
 
 def softplus(x: Array) -> Array:
@@ -213,14 +215,17 @@ def loop_of_elements(
     left, *values = (np.broadcast_to(x, shape).ravel() for x in (n_steps, *inputs))
     results = [value.copy() for value in values[:n_states]] + [np.zeros(left.size, dtype=bool)] * is_while
     at = np.flatnonzero(left > 0)
-    left, values = left[at], [value[at] for value in values]
+    left, values, goes_on = left[at], [value[at] for value in values], np.ones(len(at), dtype=bool)
     while len(at):
         made = [value if np.shape(value) == at.shape else np.full(at.shape, value) for value in step(*values)]
         values[:n_states], left = made[:n_states], left - 1
-        over = (left == 0) | made[-1] if is_while else left == 0
-        if over.any():
+        over = np.flatnonzero(((left == 0) | made[-1] if is_while else left == 0) & goes_on)
+        if len(over):
             for result, value in zip(results, made, strict=True):
                 result[at[over]] = value[over]
-            at, left, values = at[~over], left[~over], [value[~over] for value in values]
+            goes_on[over] = False
+            if np.count_nonzero(goes_on) <= GOING_ON * len(at):  # what is over is left behind
+                at, left, values = at[goes_on], left[goes_on], [value[goes_on] for value in values]
+                goes_on = np.ones(len(at), dtype=bool)
     arrays = [result.reshape(shape) for result in results]
     return arrays[0] if len(arrays) == 1 else tuple(arrays)

@@ -221,6 +221,11 @@ class Evaluators(ModelData):
         """Whether the model itself gives a gradient; otherwise it is made of differences of values."""
         return not isinstance(self.engine("gradient", self.metadata.names), DifferenceEngine)
 
+    @property
+    def has_hessian(self) -> bool:
+        """Whether the model itself gives Hessians; otherwise each is made of many gradients, as those of integrals."""
+        return not (self.metadata.effects or isinstance(self.engine("hessian", self.metadata.names), DifferenceEngine))
+
     def _marginal(self, kind: MarginalKind, unconstrained: frozenset[str]) -> Engine:
         if kind in WEIGHTED:
             self.refuse_discrete()
