@@ -8,9 +8,11 @@ import references as ref
 import xarray as xr
 from oracle import in_double_precision
 from reference_models import CASES, QUINE_X, design, fit_of, model_of
+from scipy import stats
 from selection import some
 
 import pymc_landscape as pml
+from pymc_landscape.engine import difference_engine
 
 # A linear model, counts, a censored one, and the published ones; the other references are exhaustive.
 ALWAYS = (
@@ -187,3 +189,25 @@ def test_dispersion_and_its_inverse_tell_the_same():
     assert fit.point["dispersion"].item() == pytest.approx(1 / alpha, rel=1e-6)
     assert fit.standard_error["dispersion"].item() == pytest.approx(error / alpha**2, rel=1e-6)
     np.testing.assert_allclose(fit.standard_error["b"], answer.standard_error["b"], rtol=1e-6)
+
+
+def test_a_censored_gamma_is_scipy_s_and_takes_few_hessians(monkeypatch):
+    """Its derivatives by the shape are series without second derivatives: each Hessian costs a dozen gradients."""
+    y, limit, hessians = np.random.default_rng(1).gamma(2.5, 2.0, 60), 8.0, []
+    by_differences = difference_engine.hessian_of_gradients
+    monkeypatch.setattr(
+        difference_engine, "hessian_of_gradients", lambda *how: hessians.append(how) or by_differences(*how)
+    )
+    with pm.Model() as model:
+        law = pm.Gamma.dist(pm.HalfNormal("alpha", 5), pm.HalfNormal("beta", 2))
+        pm.Censored("y", law, lower=None, upper=limit, observed=np.minimum(y, limit))
+    found = pml.fit_mle(model, progressbar=False)
+    data = stats.CensoredData(uncensored=y[y < limit], right=np.full((y >= limit).sum(), limit))
+    shape, _, scale = stats.gamma.fit(data, floc=0)
+    law = stats.gamma(shape, scale=scale)
+    assert float(found.point["alpha"]) == pytest.approx(shape, rel=1e-3)
+    assert float(found.point["beta"]) == pytest.approx(1 / scale, rel=1e-3)
+    theirs = -2 * (law.logpdf(y[y < limit]).sum() + (y >= limit).sum() * law.logsf(limit))
+    assert found.minus2ll == pytest.approx(theirs, abs=1e-4)
+    assert found.minus2ll <= theirs + 1e-9
+    assert len(hessians) <= 20
