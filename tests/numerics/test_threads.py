@@ -63,7 +63,7 @@ def test_cycles_are_collected_again_after_graphs_are_written():
 
 def test_after_graphs_are_written_only_what_is_new_is_gone_through():
     generations, thresholds = [], gc.get_threshold()
-    gc.collect()
+    gc.collect(1)
     gc.set_threshold(1000, 1, 10)
     gc.collect(0), gc.collect(0)  # the next collection that Python sets off is one of older objects too
     gc.callbacks.append(record := lambda phase, info: phase == "start" and generations.append(info["generation"]))
