@@ -1,4 +1,4 @@
-"""Likelihoods with a loop, value and slope: a Scan of GARCH beside PyMC's own function, and a hidden Markov chain."""
+"""Likelihoods with a loop: a Scan of GARCH beside PyMC's own function, a hidden Markov chain, series in a slope."""
 
 from typing import Any
 
@@ -93,12 +93,26 @@ def _forward(y: Any, sigma: float) -> float:
     return float(logsumexp(alpha))
 
 
+def censored_gamma(rows: str, whose: str) -> dict[str, Any]:
+    """Time a first fit of gamma observations cut off at a limit: derivatives by their shape are series, summed."""
+    y = np.random.default_rng(1).gamma(2.5, 2.0, int(rows))
+    with pm.Model() as model:
+        law = pm.Gamma.dist(pm.HalfNormal("alpha", 5), pm.HalfNormal("beta", 2))
+        pm.Censored("y", law, lower=None, upper=8.0, observed=np.minimum(y, 8.0))
+    fits = {
+        "ours": lambda: pml.fit_mle(model, progressbar=False),
+        "theirs": lambda: pm.find_MAP(model=model, jitter=False, progressbar=False),
+    }
+    return once(fits[whose], whose)[0]
+
+
 def rows(caches: Caches, repeats: int) -> list[Row]:
-    """Loops in the density: value and slope, a grid, a hidden chain."""
-    tasks = [(garch, 400), (hidden_markov, 1000)]
+    """Loops in the density: value and slope, a grid, a hidden chain; and series in its slope."""
+    tasks = [(garch, 400), (hidden_markov, 1000), (censored_gamma, 500, "ours"), (censored_gamma, 500, "theirs")]
     for task in tasks:
         caches.warm(*task)
-    of_garch, chain = caches.in_turns(tasks, repeats)
+    of_garch, chain, ours, theirs = caches.in_turns(tasks, repeats)
+    censored = [mine | other for mine, other in zip(ours, theirs, strict=True)]
     forward = "its value by the forward recursion in NumPy"
     return [
         compared(
@@ -110,5 +124,9 @@ def rows(caches: Caches, repeats: int) -> list[Row]:
         compared(
             "value and slope, hidden Markov chain, 1,000 steps of 3 states", chain, "ours", "forward", forward,
             at_most=0.02,
+        ),
+        compared(
+            "first fit of a process, 500 gamma observations, cut off at a limit", censored, "ours", "theirs",
+            "first `pm.find_MAP`",
         ),
     ]  # fmt: skip

@@ -214,16 +214,20 @@ def loop_of_elements(
     shape = np.broadcast_shapes(np.shape(n_steps), *map(np.shape, inputs))
     left, *values = (np.broadcast_to(x, shape).ravel() for x in (n_steps, *inputs))
     results = [value.copy() for value in values[:n_states]] + [np.zeros(left.size, dtype=bool)] * is_while
-    at = np.flatnonzero(left > 0)
+    at, n = np.flatnonzero(left > 0), 0
     left, values, goes_on = left[at], [value[at] for value in values], np.ones(len(at), dtype=bool)
+    least = left.min(initial=np.iinfo(left.dtype).max)
     while len(at):
-        made = [value if np.shape(value) == at.shape else np.full(at.shape, value) for value in step(*values)]
-        values[:n_states], left = made[:n_states], left - 1
-        over = np.flatnonzero(((left == 0) | made[-1] if is_while else left == 0) & goes_on)
-        if len(over):
+        made, n = [v if v.shape == at.shape else np.full(at.shape, v) for v in step(*values)], n + 1
+        values[:n_states] = made[:n_states]
+        over = made[-1] & goes_on if is_while else np.zeros(len(at), dtype=bool)
+        if n >= least:
+            over |= (left <= n) & goes_on
+        ended = over.nonzero()[0]
+        if len(ended):
             for result, value in zip(results, made, strict=True):
-                result[at[over]] = value[over]
-            goes_on[over] = False
+                result[at[ended]] = value[ended]
+            goes_on[ended] = False
             if np.count_nonzero(goes_on) <= GOING_ON * len(at):  # what is over is left behind
                 at, left, values = at[goes_on], left[goes_on], [value[goes_on] for value in values]
                 goes_on = np.ones(len(at), dtype=bool)
