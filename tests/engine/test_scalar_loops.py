@@ -57,6 +57,18 @@ def test_points_are_summed_side_by_side():
 
 
 @pytest.mark.parametrize("name", SERIES)
+def test_jax_sums_the_same_series(name):
+    pytest.importorskip("jax")
+    from pymc_landscape.engine.jax_backend import jax_backend
+
+    parameters, slope = by_parameter(name)
+    points = np.random.default_rng(1).gamma(2.0, 2.0, size=(6, 4))
+    single = InterpretedGraphs([parameters], [slope]).function()
+    (together,) = jax_backend(parameters, [slope]).run(points)
+    np.testing.assert_allclose(together, [single(point)[0] for point in points], rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", SERIES)
 def test_programs_with_series_are_kept(name, tmp_path, monkeypatch):
     monkeypatch.setattr(stored_programs, "folder", lambda: tmp_path)
     parameters, slope = by_parameter(name)
