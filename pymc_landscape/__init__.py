@@ -169,7 +169,7 @@ def _imported(room: str) -> Any:
         return import_module(f"pymc_landscape.{room}")
     finally:
         if collects:
-            if gc.get_count()[0] > gc.get_threshold()[0]:
+            if 0 < gc.get_threshold()[0] < gc.get_count()[0]:
                 gc.collect(0)
             gc.enable()
 

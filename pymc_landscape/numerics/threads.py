@@ -42,7 +42,7 @@ class _OneThread:
     def __exit__(self, *_: object) -> None:
         self._held -= 1
         if not self._held and self._collects:
-            if gc.get_count()[0] > gc.get_threshold()[0]:  # else the next object sets off a collection, maybe of all
+            if 0 < gc.get_threshold()[0] < gc.get_count()[0]:  # else the next object sets off one, maybe of all
                 gc.collect(0)
             gc.enable()
         self._lock.release()

@@ -74,7 +74,10 @@ def search_automatically(
 def _search_scattered(objective: Objective, results: list[StartResult], rng: np.random.Generator) -> None:
     """Add searches from scattered points until they agree or the budget is spent."""
     [first] = results
-    left = affordable_evaluations(objective) + int(SHARE * first.result.n_evaluations)
+    spent = first.result.n_evaluations
+    if not (objective.has_hessian or objective.is_integral):  # with a Hessian that is learned there are twice as many
+        spent //= 2
+    left = affordable_evaluations(objective) + int(SHARE * spent)
     failed = first.report.status is Status.FAILED
     if not objective.size or (left < FEWEST and not failed):
         return

@@ -11,6 +11,7 @@ from pytensor.tensor.elemwise import Elemwise
 from pymc_landscape.engine import InterpretedGraphs, StoredPrograms
 from pymc_landscape.engine.interpreter import stored_programs
 from pymc_landscape.engine.interpreter.array_functions import loop_of_elements
+from pymc_landscape.engine.interpreter.graph_digest import digest_of
 from pymc_landscape.engine.interpreter.programs import Performed
 
 # By the parameter, at the numbers of the other argument, near a pole and beyond where one series gives way to another.
@@ -103,6 +104,24 @@ def test_each_element_has_its_own_steps(is_while, shape):
     for expected, got in zip(alone, together, strict=True):
         np.testing.assert_array_equal(got, expected)
         assert np.asarray(got).dtype == expected.dtype
+
+
+def test_loops_of_two_kinds_with_one_step_have_two_names():
+    """PyTensor takes them for equal: halve x ten times, beside a flag; or until the flag is up."""
+
+    def name_of(is_while):
+        x, flag, start = ps.float64("x"), ps.bool("flag"), pt.vector("start")
+        half, until = x * 0.5, (x * 0.5) < ps.constant(1.0)
+        of_one_state = {"init": [x], "update": [half], "constant": [flag], "until": until}
+        loop = ScalarLoop(**of_one_state) if is_while else ScalarLoop(init=[x, flag], update=[half, until])
+        return digest_of([start], Elemwise(loop)(np.int64(10), start, np.array(False))[:1])
+
+    assert name_of(True) == name_of(True) != name_of(False) is not None
+
+
+def test_a_loop_without_an_end_has_no_fewer_steps_than_none():
+    with pytest.raises(ValueError, match="a number of steps, got -1"):
+        loop_of_elements(lambda x: [x], 1, False, np.array([2, -1]), np.zeros(2))
 
 
 def test_arguments_are_broadcast_and_left_alone():

@@ -73,6 +73,10 @@ def test_after_graphs_are_written_only_what_is_new_is_gone_through():
         assert generations == [0]
         graphs += [[] for _ in range(500)]
         assert generations == [0]
+        gc.set_threshold(0)  # which is another way to have it off
+        with WRITING:
+            graphs += [[] for _ in range(500)]
+        assert generations == [0]
     finally:
         gc.callbacks.remove(record)
         gc.set_threshold(*thresholds)

@@ -210,7 +210,14 @@ def loop_of_elements(
     -------
     tuple of array, or array
         The last states, and which elements were done (none that had no step); an array alone if that is all.
+
+    Raises
+    ------
+    ValueError
+        If elements that are never done are to have fewer steps than none.
     """
+    if not is_while and np.min(n_steps, initial=0) < 0:
+        raise ValueError(f"Expected a number of steps, got {np.min(n_steps)}.")
     shape = np.broadcast_shapes(np.shape(n_steps), *map(np.shape, inputs))
     left, *values = (np.broadcast_to(x, shape).ravel() for x in (n_steps, *inputs))
     results = [value.copy() for value in values[:n_states]] + [np.zeros(left.size, dtype=bool)] * is_while

@@ -157,8 +157,9 @@ def _of_object(value: Any) -> object:
         raise NamelessError
     inner = getattr(value, "fgraph", None)
     graph = _digest(inner.inputs, inner.outputs, ()) if inner is not None else ""
-    if hasattr(value, "_props"):  # PyTensor itself takes Ops with the same ones for the same
-        return _named(type(value)), graph, [_parts(part) for part in value._props() if part is not inner]
+    if hasattr(value, "_props"):  # PyTensor itself takes Ops with the same ones for the same: loops of two kinds, too
+        parts = [_parts(part) for part in value._props() if part is not inner]
+        return _named(type(value)), graph, parts, getattr(value, "is_while", None)
     if not hasattr(value, "__dict__"):
         raise NamelessError
     own = vars(value)
