@@ -168,10 +168,12 @@ def _imported(room: str) -> Any:
     try:
         return import_module(f"pymc_landscape.{room}")
     finally:
-        if collects:
-            if 0 < gc.get_threshold()[0] < gc.get_count()[0]:
+        try:
+            if collects and 0 < gc.get_threshold()[0] < gc.get_count()[0]:
                 gc.collect(0)
-            gc.enable()
+        finally:
+            if collects:
+                gc.enable()
 
 
 def __dir__() -> list[str]:

@@ -41,11 +41,14 @@ class _OneThread:
 
     def __exit__(self, *_: object) -> None:
         self._held -= 1
-        if not self._held and self._collects:
-            if 0 < gc.get_threshold()[0] < gc.get_count()[0]:  # else the next object sets off one, maybe of all
+        try:
+            # else the next object sets off a collection, maybe of all
+            if not self._held and self._collects and 0 < gc.get_threshold()[0] < gc.get_count()[0]:
                 gc.collect(0)
-            gc.enable()
-        self._lock.release()
+        finally:  # Ctrl-C may come meanwhile
+            if not self._held and self._collects:
+                gc.enable()
+            self._lock.release()
 
 
 _NOTHING = object()

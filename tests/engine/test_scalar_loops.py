@@ -119,6 +119,17 @@ def test_loops_of_two_kinds_with_one_step_have_two_names():
     assert name_of(True) == name_of(True) != name_of(False) is not None
 
 
+def test_what_a_step_makes_up_for_is_not_simplified():
+    """Kahan's sum: what rounding takes from a term is given to the next one; in exact arithmetic it is 0."""
+    total, rest, term = ps.float64("total"), ps.float64("rest"), ps.float64("term")
+    y = term - rest
+    t = total + y
+    loop = Elemwise(ScalarLoop(init=[total, rest], constant=[term], update=[t, (t - total) - y]))
+    start = pt.vector("start")
+    summed = InterpretedGraphs([start], loop(np.int64(1000), start, np.float64(0.0), np.float64(0.1))[:1]).function()
+    np.testing.assert_array_equal(summed(np.array([1e16, 0.0]))[0], [1e16 + 100.0, 100.0])
+
+
 def test_a_loop_without_an_end_has_no_fewer_steps_than_none():
     with pytest.raises(ValueError, match="a number of steps, got -1"):
         loop_of_elements(lambda x: [x], 1, False, np.array([2, -1]), np.zeros(2))

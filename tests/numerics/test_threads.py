@@ -8,7 +8,7 @@ import warnings
 import pytest
 from threadpoolctl import ThreadpoolController
 
-from pymc_landscape.numerics import WRITING, n_workers, on_threads, one_blas_thread
+from pymc_landscape.numerics import WRITING, n_workers, on_threads, one_blas_thread, threads
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
@@ -80,6 +80,27 @@ def test_after_graphs_are_written_only_what_is_new_is_gone_through():
     finally:
         gc.callbacks.remove(record)
         gc.set_threshold(*thresholds)
+
+
+def test_ctrl_c_in_a_collection_leaves_nothing_locked(monkeypatch):
+    def stopped(generation):
+        raise KeyboardInterrupt
+
+    thresholds, lock = gc.get_threshold(), threads._OneThread()
+    monkeypatch.setattr(threads.gc, "collect", stopped)
+    gc.set_threshold(10)
+    try:
+        with pytest.raises(KeyboardInterrupt), lock:
+            kept = [[] for _ in range(100)]
+        assert gc.isenabled()
+        assert len(kept) == 100
+        thread = threading.Thread(target=lambda: lock.__enter__(), daemon=True)
+        thread.start()
+        thread.join(5)
+        assert not thread.is_alive()
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.enable()
 
 
 def test_a_collector_that_was_off_stays_off():

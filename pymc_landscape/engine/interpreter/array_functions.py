@@ -195,8 +195,8 @@ def loop_of_elements(
     Parameters
     ----------
     step : callable
-        Of the states and of what stays, vectors of those elements that go on; gives the next states, and which of the
-        elements are done.
+        Of the states and of what stays, vectors of those elements that go on and of some that are over; gives the next
+        states, and which of the elements are done.
     n_states : int
         How many of the inputs are states.
     is_while : bool

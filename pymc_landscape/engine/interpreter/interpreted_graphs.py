@@ -142,8 +142,10 @@ class InterpretedGraphs:
             options: dict[str, Any] = {"on_unused_input": "ignore", "trust_input": True}
             return one_at_a_time(pytensor.function(inputs, wanted, mode=mode, **options))
 
-    def _of_step(self, inputs: Sequence[Graph], outputs: Sequence[Graph]) -> StraightLine | Callable[..., Any]:
-        step = InterpretedGraphs(inputs, outputs, written_out=self.written_out)
+    def _of_step(
+        self, inputs: Sequence[Graph], outputs: Sequence[Graph], as_written: bool = False
+    ) -> StraightLine | Callable[..., Any]:
+        step = InterpretedGraphs(inputs, outputs, written_out=self.written_out or as_written)
         fgraph = step._for_arrays
         return step._written(list(io_toposort(fgraph.inputs, fgraph.outputs)), fgraph.outputs)
 

@@ -30,7 +30,7 @@ from pymc_landscape.engine.interpreter.programs import Loop, Performed, Straight
 from pymc_landscape.engine.interpreter.python_loops import can_be_looped, inner_graphs, loop_source
 from pymc_landscape.engine.interpreter.scalar_loops import graphs_of_step, is_scalar_loop, source_of_step, states_of
 
-Interpret = Callable[[Sequence[Graph], Sequence[Graph]], StraightLine | Callable[..., Any]]
+Interpret = Callable[..., StraightLine | Callable[..., Any]]
 
 # What can be called as it is: loops and branches do more than take values to values.
 PLAIN = (Op.make_thunk, COp.make_thunk, OpFromGraph.make_thunk)
@@ -69,7 +69,7 @@ def straight_line(
     outputs : sequence of Graph
         What comes back, as a list.
     interpret : callable
-        Makes a function of the inputs and outputs of a loop's step.
+        Makes a function of the inputs and outputs of a loop's step; of numbers, as it is written.
     """
     for node in nodes:
         if is_plain(node):
@@ -117,7 +117,7 @@ class _Writer:
         inputs = [self._row_by_row(v) if by_rows and _is_column_by_column(v) else self._name(v) for v in node.inputs]
         outputs = [self.names.setdefault(v, f"v{len(self.names)}") for v in node.outputs]
         if is_scalar_loop(node.op):
-            step = Loop(source_of_step(node.op), self.interpret(*graphs_of_step(node.op)))
+            step = Loop(source_of_step(node.op), self.interpret(*graphs_of_step(node.op), True))
             inputs = [self._keep(step), *states_of(node.op), *inputs]
             return f"{', '.join(outputs)} = {self._keep(loop_of_elements)}({', '.join(inputs)})"
         expression = _expression(node, inputs, self._keep) or f"{self._keep(self._function(node))}({', '.join(inputs)})"
