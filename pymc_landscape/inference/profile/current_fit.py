@@ -190,6 +190,9 @@ def optima_and_copies(fit: Fit) -> list[dict[str, Array]]:
 
 
 def copies_of(fit: Fit) -> tuple[dict[str, Array], ...]:
-    """Return the copies of the estimate; of a convex surface with one lowest point none need be looked for."""
+    """Return the copies of the estimate; of a convex surface with one lowest point none need be looked for.
+
+    Whether the model has changed is not asked again: the verb has asked when it took the fit.
+    """
     unique, objective = fit.status is Status.CONVERGED and not len(fit.flat_directions), fit.refitted
     return () if unique and objective.is_convex(objective.names) else fit.copies()

@@ -122,13 +122,8 @@ class LevelPoints:
     def _rise_along_all(self) -> bool:
         """Whether all Hessians are positive definite, and far from singular: so are those across any elements."""
         scale = step_lengths_batch(self.hessian)
-        try:
-            factors = np.linalg.cholesky(self.hessian / (scale[:, :, None] * scale[:, None, :]))
-        except np.linalg.LinAlgError:
-            return False
-        n, m = scale.shape
-        pivots = factors.reshape(n, m * m)[:, :: m + 1]  # none is less where fewer elements come before it
-        return bool(np.minimum.reduce(pivots, axis=None, initial=np.inf) >= NEAR * PIVOT)
+        pivots = _least_pivots(self.hessian / (scale[:, :, None] * scale[:, None, :]))
+        return bool((pivots >= NEAR * PIVOT).all())  # none is less where fewer elements come before it
 
 
 def level_points_batch(
