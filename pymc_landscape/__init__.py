@@ -162,18 +162,20 @@ def __getattr__(name: str) -> Any:
 
 
 def _imported(room: str) -> Any:
-    """Import a room; what that makes stays, so that Python's collector, which may go through all of PyMC's, waits."""
+    """Import a room; what that makes stays, and is put with what is old: no collection goes through it, or is due.
+
+    The first one that was would have gone through all of PyMC's objects. What a user has frozen stays so.
+    """
     collects = gc.isenabled()
     gc.disable()
     try:
         return import_module(f"pymc_landscape.{room}")
     finally:
-        try:
-            if collects and 0 < gc.get_threshold()[0] < gc.get_count()[0]:
-                gc.collect(0)
-        finally:
-            if collects:
-                gc.enable()
+        if collects:
+            if not gc.get_freeze_count():
+                gc.freeze()
+                gc.unfreeze()
+            gc.enable()
 
 
 def __dir__() -> list[str]:

@@ -1,6 +1,7 @@
 """The project's own promises: pinned versions, rooms that import downwards, a light import."""
 
 import ast
+import gc
 import json
 import os
 import subprocess
@@ -291,6 +292,31 @@ def sample_of_readme(tmp_path_factory) -> subprocess.CompletedProcess[str]:
 def test_the_sample_of_the_readme_runs(sample_of_readme):
     assert sample_of_readme.returncode == 0, sample_of_readme.stderr
     assert sample_of_readme.stdout.endswith("of 5.99 allowed\n")
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_what_an_import_makes_sets_off_no_collection(frozen, monkeypatch):
+    """Nor the next one, but for objects that are frozen; and these stay so."""
+    generations, thresholds = [], gc.get_threshold()
+    monkeypatch.setattr(pymc_landscape, "import_module", lambda name: [[] for _ in range(5000)])
+    gc.set_threshold(1000, 1, 1)
+    gc.collect(0), gc.collect(0)
+    if frozen:
+        gc.freeze()
+    n_frozen = gc.get_freeze_count()
+    gc.callbacks.append(record := lambda phase, info: phase == "start" and generations.append(info["generation"]))
+    try:
+        made = pymc_landscape._imported("room")
+        assert len(made) == 5000
+        assert gc.isenabled()
+        assert not generations
+        assert abs(gc.get_freeze_count() - n_frozen) < 1000  # of the frozen ones, some are not needed any more
+        made += [[] for _ in range(500)]
+        assert bool(generations) == frozen
+    finally:
+        gc.callbacks.remove(record)
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 def test_import_leaves_plotting_and_accelerators_for_later(sample_of_readme):

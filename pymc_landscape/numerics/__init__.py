@@ -46,10 +46,10 @@ from pymc_landscape.numerics.krylov import (
     minimize_past_saddles,
     trace,
 )
-from pymc_landscape.numerics.line_search import backtrack
 from pymc_landscape.numerics.merge_tree import Pass, merge_tree
 from pymc_landscape.numerics.profile_curve import CurveSide, ProfileCurve, cubic_hermite, profile_curve
 from pymc_landscape.numerics.quasi_newton import FixedHessian, LearnedHessian
+from pymc_landscape.numerics.scipy_functions import lapack, special_function
 from pymc_landscape.numerics.sparsity import Pattern, Stack, coloured, find_pattern, has_pattern
 from pymc_landscape.numerics.stacked_newton import QuadraticModels, StackedMinima, descend_newton_stack
 from pymc_landscape.numerics.threads import (
@@ -101,7 +101,6 @@ __all__ = [
     "StackedMinima",
     "ThreadCell",
     "at_most_threads",
-    "backtrack",
     "cached_once",
     "chi2_cutoff",
     "chibar2_quantile",
@@ -127,6 +126,7 @@ __all__ = [
     "hessians_of_gradients",
     "jacobian_of_values",
     "joint_density",
+    "lapack",
     "leading_eigenpairs",
     "lengths",
     "lengths_batch",
@@ -147,6 +147,7 @@ __all__ = [
     "quadratic_model",
     "sandwich_covariance",
     "simple_basis",
+    "special_function",
     "spectrum",
     "standard_errors",
     "step_lengths_batch",

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pymc_landscape._typing import Array
 from pymc_landscape.arguments import checked_count, checked_levels
+from pymc_landscape.numerics.scipy_functions import special_function
 
 
 @overload
@@ -58,9 +59,7 @@ def chi2_cutoff(level: ArrayLike = 0.95, df: int = 1) -> float | NDArray[np.floa
     array([2.2789, 5.9915])
     """
     levels, df = checked_levels("level", level, any_shape=True), checked_count("df", df)
-    from scipy.special import gammaincinv  # two thirds of a second, so only when asked
-
-    quantile = 2.0 * gammaincinv(df / 2.0, levels)
+    quantile = 2.0 * special_function("gammaincinv")(df / 2.0, levels)
     return float(quantile) if levels.ndim == 0 else quantile
 
 
@@ -139,7 +138,7 @@ def chibar2_tail(statistic: ArrayLike, weights: ArrayLike) -> Array:
     w = np.asarray(weights, dtype=float)
     df = np.arange(len(w))
     with np.errstate(invalid="ignore"):
-        areas = scipy.special.gammaincc(np.maximum(df, 1) / 2.0, np.maximum(x, 0.0) / 2.0)
+        areas = special_function("gammaincc")(np.maximum(df, 1) / 2.0, np.maximum(x, 0.0) / 2.0)
     areas = np.where(df == 0, x <= 0, areas)
     areas = np.where(x <= 0, 1.0, areas)
     return np.where(np.isnan(x[..., 0]), np.nan, areas @ w)
@@ -170,9 +169,7 @@ def chibar2_quantile(level: float, weights: ArrayLike) -> float:
     w = np.asarray(weights, dtype=float)
     if level <= w[0]:
         return 0.0
-    most = 2.0 * float(
-        scipy.special.gammaincinv(max(len(w) - 1, 1) / 2.0, level)
-    )  # a mixture has no more than its last part
+    most = chi2_cutoff(level, max(len(w) - 1, 1))  # a mixture has no more than its last part
     if w[-1] == 1.0:
         return most
     return float(

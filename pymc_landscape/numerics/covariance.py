@@ -9,10 +9,10 @@ import sys
 from functools import cached_property, lru_cache
 
 import numpy as np
-import scipy
 
 from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
+from pymc_landscape.numerics.scipy_functions import lapack
 
 # Relative to the largest eigenvalue of the scaled Hessian; below it a number is rounding and no curvature.
 RANK_TOLERANCE = 1e-13
@@ -113,16 +113,17 @@ def _spectrum(hessian: Array, by_lapack: bool) -> Spectrum:
 def _eigenpairs(scaled: Array, by_lapack: bool) -> tuple[Array, Array]:
     """Return eigenvalues, ascending, and eigenvectors of a matrix whose elements do not exceed 1.
 
-    By LAPACK's MRRR by name: SciPy's own function takes ten times as long for a few parameters. To import it takes
-    longer than to fit a small model. Until something else has, NumPy's is taken where it cannot matter which.
+    By LAPACK's MRRR by name: SciPy's own function takes ten times as long for a few parameters. To load it starts the
+    threads of SciPy's BLAS, which take longer than to fit a small model before they rest. Until something else has
+    loaded it, NumPy's is taken where it cannot matter which.
     """
     if not len(scaled):
         return np.zeros(0), scaled
-    if not by_lapack and "scipy.linalg" not in sys.modules:
+    if not by_lapack and "scipy.linalg._flapack" not in sys.modules:
         values, vectors = np.linalg.eigh(scaled)
         if _is_settled(scaled, values):
             return values, vectors
-    values, vectors, *_, failed = scipy.linalg.lapack.dsyevr(scaled, lower=1)
+    values, vectors, *_, failed = lapack("dsyevr")(scaled, lower=1)
     if failed:
         raise np.linalg.LinAlgError("eigenvalues did not converge")
     return values, vectors

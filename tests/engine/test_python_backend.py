@@ -265,6 +265,14 @@ def test_trigamma_keeps_its_digits_from_the_smallest_number_to_the_largest_and_b
     assert trigamma(np.array([np.inf]))[0] == 0.0
 
 
+@pytest.mark.parametrize("shape", [(1,), (2,), (9,), (1, 1), (3, 5), (7, 1), (1, 7), (2000, 2), (0,)], ids=str)
+def test_trigamma_of_few_numbers_is_that_of_many_to_the_last_bit(shape, rng):
+    x = 10.0 ** rng.uniform(-3, 4, shape)
+    for few in (x, x.T, -x):
+        many = np.concatenate([np.ravel(few), np.ones(5000)])
+        np.testing.assert_array_equal(trigamma(few), trigamma(many)[: few.size].reshape(few.shape))
+
+
 def test_trigamma_of_one_number_is_that_of_an_array_to_the_last_bit(rng):
     x = np.concatenate([10.0 ** rng.uniform(-3, 4, 2000), 10.0 ** rng.uniform(-200, 150, 500), [0.0, np.inf, -2.5]])
     with np.errstate(all="ignore"):
@@ -340,6 +348,32 @@ def test_a_first_fit_loads_neither_numba_nor_scipys_rooms_nor_named_dims():
     loaded, rooms = done.stdout.splitlines()[-2:]
     assert not {"numba", "matplotlib"} & set(loaded.split())
     assert not rooms
+
+
+FIRST_ENDS = """
+import sys
+import numpy as np, pymc as pm
+import pymc_landscape as pml
+with pm.Model() as model:
+    mu, alpha, p = pm.HalfNormal("mu", 5), pm.HalfNormal("alpha", 5), pm.Beta("p", 1, 1)
+    pm.NegativeBinomial("y", mu=mu, alpha=alpha, observed=np.arange(20) ** 2 % 11)
+    pm.Binomial("z", 9, p, observed=np.arange(8))
+fit = pml.fit_mle(model, progressbar=False)
+ends = pml.confidence_intervals(fit, progressbar=False)
+print(*(float(fit.point[name]).hex() for name in ("mu", "alpha", "p")))
+print(*(name for name in ("scipy.linalg", "scipy.special", "scipy.stats", "scipy.optimize") if name in sys.modules))
+"""
+
+
+def test_ends_of_counts_wait_for_no_room_of_scipys_once_their_programs_are_kept(monkeypatch, tmp_path):
+    """The first process writes the programs, by PyTensor, which does ask SciPy."""
+    monkeypatch.setenv("PYTENSOR_FLAGS", f"base_compiledir={tmp_path}")
+    runs = [subprocess.run([sys.executable, "-c", FIRST_ENDS], capture_output=True, text=True) for _ in range(2)]
+    assert [run.returncode for run in runs] == [0, 0], runs[-1].stderr
+    (first, rooms), (second, later) = (run.stdout.splitlines()[-2:] for run in runs)
+    assert "scipy.special" in rooms
+    assert later == ""
+    np.testing.assert_allclose([float.fromhex(x) for x in second.split()], [float.fromhex(x) for x in first.split()])
 
 
 def test_exponentials_of_successes_and_failures_are_shared_and_nothing_is_computed_twice(rng):

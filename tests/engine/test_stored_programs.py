@@ -257,6 +257,16 @@ def test_what_is_no_line_of_numpy_is_not_run(own_cache):
         "def function(x0):\n    def f(eval):\n        return eval\n    return [eval('1')]",
         "def function(x0, r0 = v9):\n    v9 = x0\n    return [x0]",
         "def function(x0):\n    for i in range(3):\n        x0 = x0 + x0\n    return [x0]",
+        "def function(x0):\n    while x0: x0 = x0\n    return [x0]",
+        "def function(x0):\n    return [x0 if x0 else x0]",
+        "def function(x0):\n    return [(lambda: x0)()]",
+        "def function(x0):\n    return [function(x0)]",
+        "def function(x0):\n    return [f'{x0.shape}']",
+        "def function(x0):\n    return [asarray]\nasarray(1)",
+        "def function(x0):\n    return [x0]\ndef other(x0):\n    return [x0]",
+        "def function(x0):\n    return [x0.__class__]".replace("class", "ｃlass"),
+        "def function(x0):\n    return [ｏpen]",
+        "def function(x0):\n    return [x0\\\n]",
         "not Python at all (",
     ):
         path.write_bytes(json.dumps(json.loads(head) | {"source": source}).encode() + b"\n" + numbers)

@@ -173,6 +173,10 @@ def _with_inputs(node: Apply[Any], inputs: Sequence[Graph]) -> list[Graph]:
 
     A node that was evaluated keeps how (``tag.fake_node``), and its copies with it: that would be in the old types.
     """
+    if isinstance(node.op, Elemwise) and all(v.type.dtype == "float64" for v in node.outputs):
+        shapes = zip(inputs, node.inputs, strict=True)
+        if all(new.type.shape == getattr(v.type, "shape", None) for new, v in shapes):  # the outputs stay what they are
+            return Apply(node.op, inputs, [v.type() for v in node.outputs]).outputs
     try:
         outputs: list[Graph] = node.op.make_node(*inputs).outputs
     except (TypeError, ValueError, NotImplementedError):

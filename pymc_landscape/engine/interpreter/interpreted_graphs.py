@@ -39,7 +39,7 @@ from pymc_landscape.engine.interpreter.rewrites import (
 )
 from pymc_landscape.engine.interpreter.stored_programs import StoredPrograms
 from pymc_landscape.engine.interpreter.symbolic_ops import Operation, operations_in, without_symbolic_ops, write_out
-from pymc_landscape.numerics import WRITING, cached_once, one_at_a_time
+from pymc_landscape.numerics import WRITING, cached_once, one_at_a_time, special_function
 
 # Where a node of a graph was written is remembered for messages about code of the user; that of these graphs is ours.
 NO_TRACEBACKS = {"traceback__limit": 0, "traceback__compile_limit": 0}
@@ -318,8 +318,18 @@ def _op_by_op(graphs: Sequence[Graph], generators: Mapping[Graph, np.random.Gene
         for node in io_toposort([], graphs):
             if (isinstance(node.op, RandomVariable) and not generators) or not is_plain(node):
                 raise NotImplementedError(f"{node.op} cannot be called alone.")
-            node.op.prepare_node(node, None, None, "py")
             inputs = [known[variable] for variable in node.inputs]
-            values = drawn_by_numpy(node, inputs) or performed(node, inputs)
+            values = drawn_by_numpy(node, inputs) or _special_values(node, inputs)
+            if values is None:
+                node.op.prepare_node(node, None, None, "py")
+                values = performed(node, inputs)
             known.update(zip(node.outputs, values, strict=True))
     return [known[graph] if isinstance(graph.type, RandomType) else np.array(known[graph]) for graph in graphs]
+
+
+def _special_values(node: Apply[Any], inputs: Sequence[Any]) -> list[Any] | None:
+    """Return what a special function of one array gives, for which no package is waited for; None for other nodes."""
+    module, _, name = (getattr(node.op, "nfunc_spec", None) or ("",))[0].rpartition(".")
+    if module != "scipy.special" or len(inputs) > 1 or node.outputs[0].type.dtype != "float64":
+        return None
+    return [np.asarray(special_function(name)(inputs[0], dtype="float64"))]

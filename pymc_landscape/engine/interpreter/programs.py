@@ -6,8 +6,8 @@ import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from types import MappingProxyType
-from typing import Any
+from types import CodeType, MappingProxyType
+from typing import Any, cast
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -19,6 +19,7 @@ from pytensor.tensor.type import TensorType
 
 from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array, Graph
+from pymc_landscape.numerics import special_function
 
 # Functions of arrays that are looked up by name, beside NumPy's and SciPy's universal functions, and all of the module
 # that has nothing else.
@@ -40,9 +41,8 @@ MOST_BYTES = 2**24
 
 def in_order(ring: Array, n_written: int) -> Array:
     """Return a ring with its last entry at the end; what no step has written is 0."""
-    size = len(ring)
-    if n_written > size:
-        return np.roll(ring, -(n_written % size), axis=0)
+    if n_written > len(ring):
+        return np.roll(ring, -(n_written % len(ring)), axis=0)
     ring[n_written:] = 0
     return ring
 
@@ -78,6 +78,12 @@ class IndescribableError(ValueError):
     """A value of a program cannot be described."""
 
 
+@functools.lru_cache(maxsize=8)
+def compiled(source: str) -> CodeType:
+    """Compile lines: once where they are looked at before they are run."""
+    return compile(source, "<lines of NumPy>", "exec", dont_inherit=True)
+
+
 @dataclass(frozen=True)
 class StraightLine:
     """The source of a function, and the values by name that its lines refer to."""
@@ -88,9 +94,8 @@ class StraightLine:
     def function(self) -> Callable[..., Any]:
         """Return the function."""
         names = {**OF_LINES, **self.values}
-        exec(self.source, names)
-        function: Callable[..., Any] = names["function"]
-        return function
+        exec(compiled(self.source), names)
+        return cast(Callable[..., Any], names["function"])
 
 
 class Performed:
@@ -125,7 +130,7 @@ class Loop:
     def __init__(self, source: str, step: StraightLine | Callable[..., Any]):
         self.source, self.step = source, step
         names = {**OF_LOOPS, "step": step.function() if isinstance(step, StraightLine) else step}
-        exec(source, names)
+        exec(compiled(source), names)
         self._call: Callable[..., Any] = names["loop"]
 
     def __call__(self, *values: Any) -> Any:
@@ -142,18 +147,11 @@ class Descriptions:
         Constants and shared variables of the graphs, by place.
     numbers : bytes, optional
         The arrays of a file.
-
-    Attributes
-    ----------
-    numbers : bytearray or bytes
-        Arrays one behind the other.
     """
 
     def __init__(self, leaves: Sequence[Graph], numbers: bytes | None = None):
         self.leaves = leaves
         self.numbers: Any = bytearray() if numbers is None else numbers
-
-    # --- to words ----------------------------------------------------------------------------------------------------
 
     def described(self, value: Any) -> list[Any]:
         """Return a description that JSON can hold.
@@ -232,8 +230,6 @@ class Descriptions:
         if callable(value):
             return {"function": _function_in_words(value)}
         raise IndescribableError
-
-    # --- and back ----------------------------------------------------------------------------------------------------
 
     def value(self, described: Sequence[Any]) -> Any:
         """Return what a description says.
@@ -321,7 +317,8 @@ def _function_in_words(value: Any) -> list[str]:
 
 
 def _function(module: str, name: str) -> Any:
-    found = getattr(import_module(module), name) if module in FUNCTIONS else None
+    is_listed = module in FUNCTIONS
+    found = special_function(name) if module == "scipy.special" else is_listed and getattr(import_module(module), name)
     if not _is_known(module, found):
         raise IndescribableError
     return found

@@ -9,16 +9,17 @@ PyTensor, PyMC or this package. All else is not run, and what cannot be describe
 
 from __future__ import annotations
 
-import ast
 import json
+import keyword
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from hashlib import blake2b
 from itertools import count
 from pathlib import Path
+from types import CodeType
 from typing import Any, TypeVar, cast
 
 import pytensor
@@ -33,18 +34,16 @@ from pymc_landscape.engine.interpreter.programs import (
     Descriptions,
     IndescribableError,
     StraightLine,
+    compiled,
 )
 from pymc_landscape.numerics import cached_once
 
-# What lines of NumPy are made of, and loops beside it; the names of their values; and the methods and attributes of
-# arrays that they read.
-SYNTAX = (
-    *(ast.Module, ast.FunctionDef, ast.arguments, ast.arg, ast.Assign, ast.Delete, ast.Return, ast.Name, ast.Constant),
-    *(ast.Load, ast.Store, ast.Del, ast.Tuple, ast.List, ast.Call, ast.Attribute, ast.Subscript, ast.Slice),
-    *(ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.UnaryOp, ast.USub),
-)
-LOOP_SYNTAX = (*SYNTAX, ast.For, ast.If, ast.Compare, ast.Eq, ast.Mod, ast.Starred)
-VALUE = re.compile(r"k\d+")
+# What lines of NumPy are not made of: signs, and words of Python's; what loops are made of beside it. The names of
+# values, and the methods and attributes of arrays that lines read.
+OTHER_SIGNS = re.compile(r"[^\w '()*+,\-./:=\[\]\n]|\n(?! {4})")
+OTHER_WORDS = {*keyword.kwlist, *keyword.softkwlist} - {"def", "return", "del", "None", "True", "False"}
+LOOP_SIGNS, LOOP_WORDS = {"%", ";"}, {"for", "in", "if"}
+WORD, VALUE = re.compile(r"[^\W\d]\w*"), re.compile(r"k\d+")
 METHODS = {"squeeze", "transpose", "astype", "reshape", "copy"}
 LOOP_METHODS = {"tolist", "dtype"}
 # So many bytes are kept, of which a file takes a block at the least; above that, the files that were written first are
@@ -233,25 +232,26 @@ def _refuse_other_than_lines(source: str, values: Mapping[str, Sequence[Any]]) -
     """
     if other := [name for name in values if not VALUE.fullmatch(name)]:
         raise IndescribableError(f"Expected names of values, got {other[0]!r}.")
-    _refuse_others(source, {*values, *OF_LINES}, SYNTAX, METHODS)
+    _refuse_others(source, {*values, *OF_LINES, *METHODS}, OTHER_WORDS)
     for kind, *described in values.values():
         if kind == "loop":
             of_loop, of_step, values_of_step = described
-            _refuse_others(of_loop, {"step", *OF_LOOPS}, LOOP_SYNTAX, METHODS | LOOP_METHODS)
+            names = {"step", *OF_LOOPS, *METHODS, *LOOP_METHODS}
+            _refuse_others(of_loop, names, OTHER_WORDS - LOOP_WORDS, LOOP_SIGNS)
             _refuse_other_than_lines(of_step, values_of_step)
 
 
-def _refuse_others(source: str, known: set[str], syntax: tuple[type, ...], attributes: set[str]) -> None:
-    tree, named, n_functions = ast.parse(source), set[str](), 0
-    for node in ast.walk(tree):
-        n_functions += isinstance(node, ast.FunctionDef)
-        if not isinstance(node, syntax) or (isinstance(node, ast.Attribute) and node.attr not in attributes):
-            raise IndescribableError(f"Expected lines of NumPy, got {ast.unparse(node)!r}.")
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            named.add(node.id)
-        elif isinstance(node, ast.Name | ast.arg):
-            known.add(node.id if isinstance(node, ast.Name) else node.arg)
-    if n_functions != 1 or len(tree.body) != 1:
-        raise IndescribableError(f"Expected one function, got {n_functions}.")
-    if unknown := [name for name in named if name not in known or name.startswith("_")]:
-        raise IndescribableError(f"Expected lines that name their values, got {unknown[0]!r}.")
+def _refuse_others(source: str, known: set[str], other_words: set[str], signs: Set[str] = frozenset()) -> None:
+    """Refuse lines by their words and signs, and what they compile to by its names: Python's own tree takes longer."""
+    words = set(WORD.findall(source))
+    other = [*(words & other_words), *(word for word in words if word.startswith("_") or not word.isascii())]
+    if other := [*other, *(set(OTHER_SIGNS.findall(source)) - signs)]:
+        raise IndescribableError(f"Expected lines of NumPy, got {other[0]!r}.")
+    around = compiled(source)
+    functions = [part for part in around.co_consts if isinstance(part, CodeType)]
+    inner = [part for function in functions for part in function.co_consts if isinstance(part, CodeType)]
+    if len(functions) != 1 or inner:
+        raise IndescribableError(f"Expected one function, got {len(functions + inner)}.")
+    named = {*around.co_names} - {functions[0].co_name} | {*functions[0].co_names}
+    if unknown := named - known:
+        raise IndescribableError(f"Expected lines that name their values, got {min(unknown)!r}.")

@@ -23,7 +23,7 @@ import scipy
 from pymc_landscape._dataclasses import dataclass
 from pymc_landscape._typing import Array
 from pymc_landscape.inference.profile.quantities import Derivatives, Quantity
-from pymc_landscape.numerics import covariance, lengths, noise
+from pymc_landscape.numerics import covariance, lapack, lengths, noise
 from pymc_landscape.objective import STANDARD_DEVIATIONS, RestrictedObjective, evaluation_noise, is_lower
 
 Pair = tuple[Quantity, Quantity]
@@ -334,7 +334,7 @@ def _length(vector: Array) -> float:
 
 def _solution(matrix: Array, right: Array) -> Array:
     """Solve a linear system; where it is singular, by the shortest solution."""
-    solution, singular = scipy.linalg.lapack.dgesv(matrix, right)[2:]
+    solution, singular = lapack("dgesv")(matrix, right)[2:]
     if singular or not np.abs(solution).max(initial=0.0) <= 1e8:
         solution = np.linalg.lstsq(matrix, right, rcond=1e-14)[0]
     return np.asarray(solution)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from pymc_landscape._typing import Array
-from pymc_landscape.numerics import QuadraticModel, backtrack, spectrum
+from pymc_landscape.numerics import QuadraticModel, spectrum
 from pymc_landscape.objective import Objective
+from pymc_landscape.optimize.descent.line_search import backtrack
 from pymc_landscape.optimize.descent.path import DescentPath, remaining_decrease
 
 # Added to eigenvalues of a Fisher information that has ones on its diagonal: nothing to speak of where it is the

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pymc_landscape._typing import Array
-from pymc_landscape.numerics.trust_region import noise
+from pymc_landscape.numerics import noise
 
 # Share of the promised fall that a step must keep (Nocedal & Wright 2006, *Numerical Optimization*, 3.1).
 ASKED = 1e-4
